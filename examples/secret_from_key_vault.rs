@@ -18,7 +18,7 @@ use azure_core::{
 };
 use passport_config::ManagedIdentityConfig;
 use passport_dev::DevPassport;
-use passport_outbound::{HttpTransport, ManualClock, SecretProviders, Transport};
+use passport_outbound::{ReqwestHttpClient, ManualClock, SecretProviders, Transport};
 use passport_secrets::{AzureKeyVault, CachedSecrets};
 // A stand-in that speaks the protocol of the vault.
 use passport_test_support::key_vault::{KeyVault, VAULT_HOST};
@@ -71,7 +71,7 @@ async fn main() -> Result<(), BoxError> {
 fn to(azure: &KeyVault) -> Result<Transport, BoxError> {
     let root = reqwest::Certificate::from_pem(azure.ca_pem.as_bytes())?;
     let address: SocketAddr = azure.address;
-    Ok(Transport::new(HttpTransport::configured(move |settings| {
+    Ok(Transport::new(ReqwestHttpClient::configured(move |settings| {
         settings.tls_certs_only([root.clone()]).resolve(VAULT_HOST, address)
     })))
 }

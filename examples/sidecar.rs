@@ -41,7 +41,7 @@ async fn main() -> Result<(), BoxError> {
     }
 
     // A service's part, in Rust: it has no secret.
-    let at = SidecarEndpoint::at(&format!("unix://{}", socket.display()))?;
+    let at = SidecarEndpoint::new(&format!("unix://{}", socket.display()))?;
     let identity = ManagedIdentity::via_sidecar(registered.client_id(), at).build()?;
     let client = AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?).layer(local_client()?);
     let response = client.oneshot(local_client()?.get(format!("{api}/whoami")).build()?).await?;

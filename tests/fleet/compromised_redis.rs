@@ -246,13 +246,13 @@ async fn key_rotation_in_two_steps_makes_no_token_request() {
     let with =
         |keys: EncryptionKeys| setup.identity(RedisTokenStore::builder(redis.url(), keys).build().unwrap());
     let first = token(&with(EncryptionKeys::new(old()))).await;
-    assert_eq!(token(&with(EncryptionKeys::new(old()).also_accepting(new()))).await, first);
-    let second_step = with(EncryptionKeys::new(new()).also_accepting(old()));
+    assert_eq!(token(&with(EncryptionKeys::new(old()).with_previous_keys(new()))).await, first);
+    let second_step = with(EncryptionKeys::new(new()).with_previous_keys(old()));
     assert_eq!(token(&second_step).await, first);
     second_step.invalidate();
     let second = token(&second_step).await;
     assert_ne!(second, first);
-    assert_eq!(token(&with(EncryptionKeys::new(old()).also_accepting(new()))).await, second);
+    assert_eq!(token(&with(EncryptionKeys::new(old()).with_previous_keys(new()))).await, second);
     assert_eq!(token(&with(EncryptionKeys::new(new()))).await, second);
     assert_eq!(setup.token_requests(), 2);
 }

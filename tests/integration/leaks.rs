@@ -208,7 +208,7 @@ struct BrokenStore(Arc<Mutex<Vec<String>>>);
 
 impl BrokenStore {
     fn fails<T>(&self, key: &TokenKey, seen: &dyn std::fmt::Debug) -> Result<T, StoreError> {
-        let error = StoreError::new("broken").caused_by(std::io::Error::other("disk"));
+        let error = StoreError::new("broken").with_source(std::io::Error::other("disk"));
         self.0.lock().unwrap().push(format!("{key} {key:?} {seen:?} {error} {error:?}"));
         Err(error)
     }

@@ -32,9 +32,9 @@ const PATIENT: TaskLimits = TaskLimits::UNLIMITED;
 const IMPATIENT: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };
 
 fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
-    match task.join_or_begin(PATIENT) {
+    match task.join_or_start(PATIENT) {
         Joined::Running(waiter) => waiter,
-        Joined::Begun(attempt, waiter) => {
+        Joined::Started(attempt, waiter) => {
             run(attempt);
             waiter
         }
@@ -77,7 +77,7 @@ fn a_lost_attempt_frees_its_waiters() {
     assert!(task.running().is_none());
     for waiter in waiters {
         match waiter.generation() {
-            1 => assert_eq!(outcome(waiter), Err(Interrupted::Lost)),
+            1 => assert_eq!(outcome(waiter), Err(Interrupted::Dropped)),
             generation => assert_eq!(outcome(waiter), Ok(generation)),
         }
     }
@@ -88,8 +88,8 @@ fn a_stalled_attempt_is_replaced_by_one() {
     let (stalled, _) = task.begin(IMPATIENT);
     let begun = three({
         let task = Arc::clone(&task);
-        move || match task.join_or_begin(PATIENT) {
-            Joined::Begun(attempt, _) => Some(attempt),
+        move || match task.join_or_start(PATIENT) {
+            Joined::Started(attempt, _) => Some(attempt),
             Joined::Running(waiter) => {
                 assert_eq!(waiter.generation(), 2);
                 None
@@ -132,9 +132,9 @@ fn what_an_abandoned_attempt_brings_does_not_count() {
         let cache = Arc::clone(&cache);
         move || {
             let stored = cache.stored.lock().unwrap();
-            let joined = cache.task.join_or_begin(PATIENT);
+            let joined = cache.task.join_or_start(PATIENT);
             drop(stored);
-            let Joined::Begun(attempt, _) = joined else { panic!("the first one has stalled") };
+            let Joined::Started(attempt, _) = joined else { panic!("the first one has stalled") };
             cache.complete(attempt);
         }
     });

@@ -7,7 +7,7 @@ use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     time::{Duration, OffsetDateTime},
 };
-use passport_core::{HttpTransport, SecretSource, Transport};
+use passport_core::{ReqwestHttpClient, SecretSource, Transport};
 use passport_secrets::AzureKeyVault;
 use passport_test_support::key_vault::{
     APPLICATION, APPLICATION_SECRET, ENTRA_HOST, Fault, IDENTITY_HEADER, KeyVault, TENANT, VAULT_HOST,
@@ -188,7 +188,7 @@ async fn own_credential_and_configured_vault_are_used() {
     let setup = Setup::new().await;
     setup.vault.put("payroll", "one");
     let (root, address) = (setup.vault.ca_pem.clone(), setup.vault.address);
-    let transport = HttpTransport::configured(move |settings| {
+    let transport = ReqwestHttpClient::configured(move |settings| {
         let root = reqwest::Certificate::from_pem(root.as_bytes()).unwrap();
         settings.tls_certs_only([root]).resolve(VAULT_HOST, address)
     });

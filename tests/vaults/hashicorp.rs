@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use passport_core::{HttpTransport, ResolvedSecret, SecretError, SecretErrorKind, SecretSource, Transport};
+use passport_core::{ReqwestHttpClient, ResolvedSecret, SecretError, SecretErrorKind, SecretSource, Transport};
 use passport_secrets::{HashiCorpVault, HashiCorpVaultBuilder, KvVersion, VaultAuth};
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -15,7 +15,7 @@ use crate::{
 
 pub(crate) fn builder(server: &VaultServer, auth: VaultAuth) -> HashiCorpVaultBuilder {
     let ca = server.ca_pem.clone();
-    let transport = HttpTransport::configured(move |settings| {
+    let transport = ReqwestHttpClient::configured(move |settings| {
         let root = reqwest::Certificate::from_pem(ca.as_bytes()).unwrap();
         settings.tls_certs_only([root]).resolve(HOST, SocketAddr::from(([127, 0, 0, 1], 0)))
     });

@@ -9,7 +9,7 @@ use std::{env, io::stderr, net::SocketAddr, time::UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    HttpClient, HttpTransport, ResponseLimits, ResolvedSecret, SecretError, SecretSource, Transport, TransportError,
+    HttpClient, ReqwestHttpClient, ResponseLimits, ResolvedSecret, SecretError, SecretSource, Transport, TransportError,
 };
 use passport_secrets::{AwsSecretsManager, AzureKeyVault};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 async fn main() {
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(stderr).init();
     let kind = env::args().nth(1).unwrap();
-    let transport = Transport::new(HttpTransport::configured(|mut settings| {
+    let transport = Transport::new(ReqwestHttpClient::configured(|mut settings| {
         for host in env::var("ON_THIS_MACHINE").unwrap_or_default().split_whitespace() {
             settings = settings.resolve(host, SocketAddr::from(([127, 0, 0, 1], 0)));
         }

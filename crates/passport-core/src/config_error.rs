@@ -45,7 +45,7 @@ impl ConfigProblem {
     /// A problem with `option` that `error` has found. The text shows the error and its causes, so
     /// none of them may hold a secret.
     #[must_use]
-    pub fn caused_by(
+    pub fn with_source(
         option: impl Into<Cow<'static, str>>,
         error: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
@@ -65,7 +65,7 @@ impl ConfigProblem {
         option: &'static str,
         result: Result<T, E>,
     ) -> Option<T> {
-        result.map_err(|error| problems.push(Self::caused_by(option, error))).ok()
+        result.map_err(|error| problems.push(Self::with_source(option, error))).ok()
     }
 }
 

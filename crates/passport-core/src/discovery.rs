@@ -73,13 +73,13 @@ struct DiscoveryDocument {
 
 fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
     let document: DiscoveryDocument =
-        serde_json::from_slice(body).map_err(|_| DiscoveryError::NotADocument)?;
+        serde_json::from_slice(body).map_err(|_| DiscoveryError::InvalidDocument)?;
     if document.issuer != issuer.id() {
-        return Err(DiscoveryError::ForeignIssuer { expected: issuer.id().to_owned() });
+        return Err(DiscoveryError::IssuerMismatch { expected: issuer.id().to_owned() });
     }
-    let jwks_uri = Url::parse(&document.jwks_uri).map_err(|_| DiscoveryError::ForeignKeys)?;
+    let jwks_uri = Url::parse(&document.jwks_uri).map_err(|_| DiscoveryError::JwksUriNotAllowed)?;
     if Origin::of(&jwks_uri).ok() != Some(issuer.origin()) {
-        return Err(DiscoveryError::ForeignKeys);
+        return Err(DiscoveryError::JwksUriNotAllowed);
     }
     Ok(ProviderMetadata { discovery_url, jwks_uri })
 }
@@ -92,7 +92,7 @@ pub enum DiscoveryError {
     #[error(
         "the discovery document names another issuer than `{expected}`; compare them byte for byte, a slash at the end included"
     )]
-    ForeignIssuer {
+    IssuerMismatch {
         /// The configured issuer.
         expected: String,
     },
@@ -101,12 +101,12 @@ pub enum DiscoveryError {
         "the discovery document's jwks_uri is not of the issuer's own origin; set jwks_url if that is \
          intended, and danger_plain_http if it is plain http"
     )]
-    ForeignKeys,
+    JwksUriNotAllowed,
     /// The answer is not a discovery document.
     #[error(
         "the response is not a discovery document; check the issuer's URL, and whether a proxy answers instead"
     )]
-    NotADocument,
+    InvalidDocument,
     /// No document at either place.
     #[error("there is no discovery document below the issuer; check the issuer's URL or set jwks_url")]
     NotFound,
@@ -122,7 +122,7 @@ impl DiscoveryError {
     /// Whether the location answered, with something else than the document.
     fn is_response(&self) -> bool {
         match self {
-            Self::Transport(error) => error.kind().is_answer(),
+            Self::Transport(error) => error.kind().is_response(),
             _ => true,
         }
     }

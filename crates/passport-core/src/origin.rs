@@ -71,7 +71,7 @@ impl Origin {
     /// Whether a URL with this scheme and this authority goes to this origin, spelled as it usually is. What is spelled in another
     /// way may go there all the same: that is for [`matches`](Self::matches) to say, which takes longer.
     #[must_use]
-    pub fn is_spelled(&self, scheme: &str, authority: &str) -> bool {
+    pub fn matches_exactly(&self, scheme: &str, authority: &str) -> bool {
         authority == self.authority && scheme == self.scheme()
     }
 
@@ -84,13 +84,13 @@ impl Origin {
     /// `port` is `None` when the request names none; the scheme's default is assumed then.
     #[must_use]
     pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
-        scheme.eq_ignore_ascii_case(self.scheme()) && self.is_at(host, port)
+        scheme.eq_ignore_ascii_case(self.scheme()) && self.matches_authority(host, port)
     }
 
     /// Whether this origin has this host and port, whatever its scheme is. No port means the
     /// scheme's default.
     #[must_use]
-    pub fn is_at(&self, host: &str, port: Option<u16>) -> bool {
+    pub fn matches_authority(&self, host: &str, port: Option<u16>) -> bool {
         let default_port = if self.https { 443 } else { 80 };
         port.unwrap_or(default_port) == self.port
             && (host.eq_ignore_ascii_case(&self.host) || self.is_same_ipv6(host))

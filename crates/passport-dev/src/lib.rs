@@ -32,7 +32,7 @@ mod client_key;
 mod counters;
 mod dev_passport;
 mod faults;
-mod hostile;
+mod invalid_token;
 mod identity;
 mod jwt;
 mod keys;
@@ -50,7 +50,7 @@ pub use crate::{
     counters::Counters,
     dev_passport::DevPassport,
     faults::{Endpoint, Fault},
-    hostile::InvalidToken,
+    invalid_token::InvalidToken,
     identity::{DevIdentity, DevIdentityBuilder},
     jwt::TestJwtBuilder,
     registry::DevSecret,

@@ -146,7 +146,7 @@ mod untrusted_text;
 mod verify;
 
 pub use passport_core::{
-    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, HttpTransport,
+    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, ReqwestHttpClient,
     InvalidCaFile, ResponseLimits, ManualClock, SystemClock, Transport, TransportError, TransportErrorKind,
 };
 

@@ -135,7 +135,7 @@ mod test_support;
 
 pub use passport_core::{
     AccessToken, CaCertificates, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint,
-    HttpClient, HttpTransport, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef,
+    HttpClient, ReqwestHttpClient, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef,
     InvalidSecretSource, ResponseLimits, ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind,
     SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure, Transport,
     TransportError, TransportErrorKind, Transports,

@@ -120,7 +120,7 @@ fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
         reader.wrong(&settings.encryption_keys, wrong);
     }
     let keys = first.map_or_else(EncryptionKeys::danger_unencrypted, EncryptionKeys::new);
-    sources.fold(keys, EncryptionKeys::also_accepting)
+    sources.fold(keys, EncryptionKeys::with_previous_keys)
 }
 
 /// Returns a builder for the server, Cluster or Sentinels, and the setting that names them.

@@ -17,7 +17,7 @@ use crate::sealing_key::{Ring, SealingKey};
 /// is shared and they are older than 5 minutes, or than one minute if a value has an unknown key.
 /// So a key may be replaced in its source: values of the previous key are opened until the process
 /// ends, or until the next replacement. To have no value rejected, rotate in two steps: first give
-/// every instance the new key as one it [also accepts](Self::also_accepting), then swap the two.
+/// every instance the new key as one it [also accepts](Self::with_previous_keys), then swap the two.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EncryptionKeys {
@@ -33,7 +33,7 @@ impl EncryptionKeys {
 
     /// Also opens values that were sealed with the key at `other`: the next one, or the previous
     /// one. Has no effect without encryption.
-    pub fn also_accepting(mut self, other: SecretSource) -> Self {
+    pub fn with_previous_keys(mut self, other: SecretSource) -> Self {
         if let Some(sources) = &mut self.sources {
             sources.push(other);
         }
@@ -52,14 +52,14 @@ impl EncryptionKeys {
         let mut keys = Vec::new();
         for source in sources {
             let secret = source.resolve().await.map_err(|error| {
-                StoreError::new("an encryption key could not be read; see where it lies").caused_by(error)
+                StoreError::new("an encryption key could not be read; see where it lies").with_source(error)
             })?;
             let key = decoded(secret.secret().expose()).and_then(|bytes| SealingKey::new(&bytes));
             keys.push(Arc::new(key.ok_or_else(|| {
                 StoreError::new(
                     "an encryption key is not 32 bytes in base64; make one with `openssl rand -base64 32`",
                 )
-                .caused_by(NotAKey(source.reference().clone()))
+                .with_source(NotAKey(source.reference().clone()))
             })?));
         }
         Ok(Ring::Keys(keys))

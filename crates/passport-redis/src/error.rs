@@ -62,8 +62,8 @@ pub(crate) fn store_error(error: &RedisError) -> StoreError {
         Some(failure) => StoreError::new(
             "no TLS session with Redis, and waiting does not bring one; the cause says what to change",
         )
-        .caused_by(NoTlsSession { failure, source: error.clone() }),
-        None => StoreError::new(advice(error)).caused_by(RedactedError::from(error)),
+        .with_source(NoTlsSession { failure, source: error.clone() }),
+        None => StoreError::new(advice(error)).with_source(RedactedError::from(error)),
     }
 }
 

@@ -91,7 +91,7 @@ impl Keyring {
         let at = self.clock.monotonic();
         let read = timeout(MAX_READING, self.keys.read())
             .await
-            .unwrap_or_else(|late| Err(StoreError::new(LATE).caused_by(late)));
+            .unwrap_or_else(|late| Err(StoreError::new(LATE).with_source(late)));
         let mut last_read = self.last_read();
         let before = last_read.take().map(|last| last.ring);
         let ring = match (read, before) {

@@ -11,14 +11,14 @@ pub(crate) fn outcome_of<T>(
 ) -> Option<Result<T, StoreError>> {
     match result {
         Ok(result) => Some(result),
-        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(StoreError::new(late).caused_by(failure))),
-        Err(TaskFailure::Panicked | TaskFailure::Lost) => None,
+        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(StoreError::new(late).with_source(failure))),
+        Err(TaskFailure::Panicked | TaskFailure::Dropped) => None,
     }
 }
 
 /// Returns the error of a caller whose shared task had no outcome.
 pub(crate) fn interrupted<T>(interrupted: Interrupted) -> Result<T, StoreError> {
-    Err(StoreError::new("the task that reads or connects has no outcome").caused_by(interrupted))
+    Err(StoreError::new("the task that reads or connects has no outcome").with_source(interrupted))
 }
 
 #[cfg(test)]

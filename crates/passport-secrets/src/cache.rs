@@ -165,9 +165,9 @@ impl<P: SecretProvider> CachedSecrets<P> {
             (None, SecretLookup::Failed(error)) => return ReadPlan::Done(Err(error)),
             (None, SecretLookup::Due(previous)) => previous,
         };
-        let (attempt, read) = match entry.reads.join_or_begin(LIMITS) {
+        let (attempt, read) = match entry.reads.join_or_start(LIMITS) {
             Joined::Running(read) => return ReadPlan::Wait { read, previous, joined: true },
-            Joined::Begun(attempt, read) => (attempt, read),
+            Joined::Started(attempt, read) => (attempt, read),
         };
         drop(state);
         let number = attempt.generation();
@@ -210,9 +210,9 @@ fn ended(read: Result<ReadResult, TaskFailure>, reference: &SecretRef) -> Option
         Err(late @ TaskFailure::DeadlineExceeded) => {
             let reason = "the provider did not answer within 30 s";
             let error = SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason);
-            Some(Err(error.caused_by(late)))
+            Some(Err(error.with_source(late)))
         }
-        Err(TaskFailure::Panicked | TaskFailure::Lost) => None,
+        Err(TaskFailure::Panicked | TaskFailure::Dropped) => None,
     }
 }
 
@@ -271,7 +271,7 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
         let entry = self.entry(reference);
         let current = self.read(reference, &entry, Some(refused)).await?;
         let previous = entry.state().previous(refused, self.clock.monotonic());
-        Ok(previous.filter(|_| current.is_same(refused)).unwrap_or(current))
+        Ok(previous.filter(|_| current.has_same_secret(refused)).unwrap_or(current))
     }
 }
 

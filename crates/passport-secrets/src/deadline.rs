@@ -63,7 +63,7 @@ fn late(reference: &SecretRef, last_failure: &LastFailure) -> SecretError {
     let new = |reason| SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason);
     let text = format!("it was not read within {} s", MAX_TIME.as_secs());
     match last_failure.get() {
-        Some(failed) => new(format!("{text}; last failure: {failed}")).caused_by(failed),
+        Some(failed) => new(format!("{text}; last failure: {failed}")).with_source(failed),
         None => new(text),
     }
 }

@@ -67,7 +67,7 @@ impl SecretState {
         now: Duration,
     ) -> Option<Result<ResolvedSecret, SecretError>> {
         match (&self.cached, self.backoff.error(now)) {
-            (Some(cached), _) if !cached.secret.is_same(rejected) => Some(Ok(cached.secret.clone())),
+            (Some(cached), _) if !cached.secret.has_same_secret(rejected) => Some(Ok(cached.secret.clone())),
             (Some(cached), Some(_)) => Some(Ok(cached.secret.clone())),
             (None, Some(error)) => Some(Err(error.clone())),
             (_, None) => None,
@@ -77,7 +77,7 @@ impl SecretState {
     /// Returns the secret to try at `now` if `rejected` is the one that the provider has: the
     /// previous one, which Passport may still know when it does not know the new one yet.
     pub(crate) fn previous(&self, rejected: &ResolvedSecret, now: Duration) -> Option<ResolvedSecret> {
-        let is_rejected = self.cached.as_ref().is_some_and(|cached| cached.secret.is_same(rejected));
+        let is_rejected = self.cached.as_ref().is_some_and(|cached| cached.secret.has_same_secret(rejected));
         let (previous, replaced_at) = self.previous.as_ref().filter(|_| is_rejected)?;
         (now.saturating_sub(*replaced_at) < OVERLAP).then(|| previous.clone())
     }
@@ -92,7 +92,7 @@ impl SecretState {
     ) -> bool {
         self.backoff = ReadBackoff::default();
         let ends_at = ends_in.map(|time| now + time);
-        let is_other = |old: &mut CachedSecret| !old.secret.is_same(&secret);
+        let is_other = |old: &mut CachedSecret| !old.secret.has_same_secret(&secret);
         let replaced = self.cached.take_if(is_other);
         self.cached = Some(CachedSecret { secret, read_at: now, ends_at });
         if let Some(old) = replaced {

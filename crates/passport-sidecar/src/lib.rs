@@ -9,7 +9,7 @@
 //! use passport_sidecar::{SidecarServer, SidecarConfig};
 //!
 //! let config = SidecarConfig::read(Some("sidecar.toml".as_ref()))?;
-//! let sidecar = SidecarServer::new(config, passport_config::Providers::default())?;
+//! let sidecar = SidecarServer::new(config, passport_config::ConfigRegistry::default())?;
 //! sidecar.serve(std::future::pending()).await?;
 //! # Ok(()) }
 //! ```
@@ -29,7 +29,7 @@ mod limits;
 mod listener;
 mod metrics;
 mod peer;
-mod providers;
+mod registry;
 mod proxy;
 mod recorder;
 mod request_guard;
@@ -44,7 +44,7 @@ mod validate;
 pub use crate::{
     config::{CheckedSecret, ReadError, SecretCheck, SidecarConfig},
     hardening::harden,
-    providers::providers,
+    registry::registry,
     recorder::recorder,
     server::{ServeError, SidecarServer},
 };

@@ -5,7 +5,7 @@
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser;
-use passport_sidecar::{CheckedSecret, SecretCheck, SidecarServer, SidecarConfig, harden, providers, recorder};
+use passport_sidecar::{CheckedSecret, SecretCheck, SidecarServer, SidecarConfig, harden, recorder};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
@@ -59,7 +59,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         return check(&config);
     }
     let has_admin = config.has_admin();
-    let sidecar = SidecarServer::new(config, providers())?;
+    let sidecar = SidecarServer::new(config, registry())?;
     let sidecar = if has_admin { sidecar.metrics(recorder()?) } else { sidecar };
     let runtime = runtime()?;
     let served = runtime.block_on(async {
@@ -86,16 +86,16 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
 }
 
 fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
-    let providers = providers();
-    drop(SidecarServer::new(config.clone(), providers.clone())?);
+    let registry = passport_sidecar::registry();
+    drop(SidecarServer::new(config.clone(), registry.clone())?);
     println!("the configuration is right");
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let secrets = runtime.block_on(config.check_secrets(&providers));
+    let secrets = runtime.block_on(config.check_secrets(&registry));
     let mut code = ExitCode::SUCCESS;
     for CheckedSecret { key, outcome } in secrets {
         match outcome {
-            SecretCheck::Read { suspicions } => {
-                for suspicion in suspicions {
+            SecretCheck::Read { warnings } => {
+                for suspicion in warnings {
                     eprintln!("passport-sidecar: {key}: warning: the secret {suspicion}");
                 }
             }

@@ -41,7 +41,7 @@ impl RequestGuard {
             return Err(ErrorResponse::forbidden(description));
         }
         // A token is for the service itself; a forwarded request may come through a gateway.
-        let allows_proxies = route.is_forwarded() && self.proxy_headers(peer) != ProxyHeaders::Refuse;
+        let allows_proxies = route.is_forwarded() && self.proxy_headers(peer) != ProxyHeaders::Reject;
         let is_rejected =
             |name: &&HeaderName| is_browser_header(name) || (!allows_proxies && is_proxy_header(name));
         if route != Route::Auth

@@ -2,7 +2,7 @@ use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::ConfigError;
 use sd_notify::NotifyState;
 use tokio::{
@@ -40,13 +40,13 @@ pub struct SidecarServer {
 pub struct ServeError(#[from] io::Error);
 
 impl SidecarServer {
-    /// Creates a sidecar from a configuration, with the secret providers and stores that it may
+    /// Creates a sidecar from a configuration, with the secret registry and stores that it may
     /// name. Sends no request.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake.
-    pub fn new(config: SidecarConfig, providers: impl Into<Providers>) -> Result<Self, ConfigError> {
-        let state = Arc::new(build::build(&config, &providers.into())?);
+    pub fn new(config: SidecarConfig, registry: impl Into<ConfigRegistry>) -> Result<Self, ConfigError> {
+        let state = Arc::new(build::build(&config, &registry.into())?);
         Ok(Self { config, state, metrics: None })
     }
 

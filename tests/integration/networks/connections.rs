@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use http::StatusCode;
 use passport_core::CaCertificates;
 use passport_dev::{Endpoint, Fault};
-use passport_outbound::{HttpTransport, TokenCache, Transport};
+use passport_outbound::{ReqwestHttpClient, TokenCache, Transport};
 use passport_test_support::certificates::{Authority, acceptor};
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -40,7 +40,7 @@ async fn first_tls_connection_that_hangs_costs_less_than_6_s() {
     for alpn in [&["h2", "http/1.1"][..], &["http/1.1"]] {
         let (tls, ca) = authority(alpn);
         let balancer = LoadBalancer::start(address_of(&passport), Some(tls), first_hangs).await;
-        let transport = Transport::new(HttpTransport::new().with_ca(ca));
+        let transport = Transport::new(ReqwestHttpClient::new().with_ca(ca));
         let builder = through(&balancer, &passport).transport(transport);
         let issuer = format!("https://localhost:{}", balancer.address.port());
         token_within_6_s(&builder.issuer(issuer).build().unwrap()).await;
@@ -54,7 +54,7 @@ async fn first_address_that_is_silent_costs_less_than_6_s() {
     let balancer = LoadBalancer::start(address_of(&passport), Some(tls), |_| Behavior::Forward).await;
     let (silent, _queue) = silent_address().await;
     let addresses = [silent, balancer.address];
-    let transport = HttpTransport::configured(move |settings| {
+    let transport = ReqwestHttpClient::configured(move |settings| {
         settings.no_proxy().resolve_to_addrs("passport.test", &addresses)
     });
     let builder = through(&balancer, &passport);

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use passport_dev::{ClientKeyKind, DevIdentity, DevPassport};
 use passport_outbound::{
-    ClientAuthentication, HttpClient, HttpTransport, ResponseLimits, ManagedIdentity, ManagedIdentityBuilder,
+    ClientAuthentication, HttpClient, ReqwestHttpClient, ResponseLimits, ManagedIdentity, ManagedIdentityBuilder,
     ManualClock, PrivateKeyJwt, SecretSource, SigningAlgorithm, TokenErrorKind, Transport, TransportError,
 };
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn signed(
 /// Sends requests, and records their forms.
 #[derive(Clone, Debug, Default)]
 struct RecordingTransport {
-    network: Arc<HttpTransport>,
+    network: Arc<ReqwestHttpClient>,
     forms: Arc<Mutex<Vec<Bytes>>>,
 }
 

@@ -121,9 +121,9 @@ struct Vault(HashMap<&'static str, String>);
 
 impl SecretProvider for Vault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let key = self.0.get(reference.place()).cloned();
+        let key = self.0.get(reference.path()).cloned();
         Ok(ResolvedSecret::new(Secret::new(
-            key.unwrap_or_else(|| format!("what-is-at-{}", reference.place())),
+            key.unwrap_or_else(|| format!("what-is-at-{}", reference.path())),
         )))
     }
 }

@@ -6,7 +6,7 @@ use std::{process::Command, time::Duration};
 use passport_dev::DevPassport;
 use passport_inbound::TokenVerifier;
 use passport_outbound::{
-    HttpTransport, ManagedIdentity, ManagedIdentityHttpClient, SecretSource, TlsFailure, TokenErrorKind,
+    ReqwestHttpClient, ManagedIdentity, ManagedIdentityHttpClient, SecretSource, TlsFailure, TokenErrorKind,
     Transport,
 };
 use passport_test_support::certificates::{Authority, acceptor};
@@ -22,7 +22,7 @@ fn trusting(authority: &Authority) -> Transport {
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &authority.pem).unwrap();
     let ca = passport_core::CaCertificates::from_pem_file(file.path()).unwrap();
-    Transport::new(HttpTransport::new().with_ca(ca))
+    Transport::new(ReqwestHttpClient::new().with_ca(ca))
 }
 
 /// Returns the URL of a server whose certificate `change` was applied to. It accepts TLS handshakes

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Request;
 use passport_outbound::{
-    AllowedOrigins, AttachTokenLayer, HttpTransport, ManagedIdentity, ManagedIdentityBuilder, SecretSource,
+    AllowedOrigins, AttachTokenLayer, ReqwestHttpClient, ManagedIdentity, ManagedIdentityBuilder, SecretSource,
     TokenCache, Transport,
 };
 use passport_redis::{EncryptionKeys, RedisTokenStore};
@@ -25,7 +25,7 @@ impl Contender for Ours {
     const LIFETIME: Duration = Duration::from_secs(6);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
-        client(endpoint, CLIENT_ID, Transport::new(HttpTransport::new()))
+        client(endpoint, CLIENT_ID, Transport::new(ReqwestHttpClient::new()))
     }
 }
 
@@ -50,7 +50,7 @@ impl Contender for OursOnRedis {
 
 /// So many services in one process, each with a token of its own, which it has already. They share one HTTP client.
 pub async fn many_identities(endpoint: &TokenEndpoint, count: usize) -> Vec<Subject> {
-    let transport = Transport::new(HttpTransport::new());
+    let transport = Transport::new(ReqwestHttpClient::new());
     let one = |number| client(endpoint, &format!("service-{number}"), transport.clone());
     let subjects: Vec<_> = (0..count).map(one).collect();
     for some in subjects.chunks(100) {

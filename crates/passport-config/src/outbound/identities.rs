@@ -57,12 +57,12 @@ impl ManagedIdentitiesConfig {
         self.build_with(ConfigRegistry::default())
     }
 
-    /// Builds the identities with the secret providers and stores of `providers`.
+    /// Builds the identities with the secret providers and stores of `registry`.
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn build_with(&self, providers: impl Into<ConfigRegistry>) -> Result<ManagedIdentities, ConfigError> {
-        self.build_each(providers, |_, builder| builder)
+    pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentities, ConfigError> {
+        self.build_each(registry, |_, builder| builder)
     }
 
     /// Builds the identities, and applies `settings` to the builder of each name: a transport for
@@ -72,17 +72,17 @@ impl ManagedIdentitiesConfig {
     /// As [`build`](Self::build).
     pub fn build_each(
         &self,
-        providers: impl Into<ConfigRegistry>,
+        registry: impl Into<ConfigRegistry>,
         mut settings: impl FnMut(&str, ManagedIdentityBuilder) -> ManagedIdentityBuilder,
     ) -> Result<ManagedIdentities, ConfigError> {
-        let (providers, mut problems) = (providers.into(), Vec::new());
+        let (registry, mut problems) = (registry.into(), Vec::new());
         problems.extend(self.misspelled());
         if self.identities.is_empty() && problems.is_empty() {
             problems.push(ConfigProblem::new("identities", "there are none; name at least one"));
         }
         let (mut by_name, mut names) = (BTreeMap::new(), HashMap::new());
         for (name, config) in &self.identities {
-            match config.builder(&providers).and_then(|builder| settings(name, builder).build()) {
+            match config.builder(&registry).and_then(|builder| settings(name, builder).build()) {
                 Ok(identity) => {
                     if let Some(other) =
                         names.insert((identity.client_id().clone(), identity.token_url().clone()), name)
@@ -102,7 +102,7 @@ impl ManagedIdentitiesConfig {
             #[cfg(feature = "reqwest")]
             configs: self.identities.clone(),
             #[cfg(feature = "reqwest")]
-            clients: providers.clients,
+            clients: registry.clients,
         })
     }
 
@@ -118,10 +118,10 @@ impl ManagedIdentitiesConfig {
     }
 
     /// Returns the [JSON Schema](https://json-schema.org) of the configuration, with the stores of
-    /// `providers`.
+    /// `registry`.
     #[must_use]
-    pub fn json_schema(providers: &ConfigRegistry) -> Value {
-        schema::of_identities(providers)
+    pub fn json_schema(registry: &ConfigRegistry) -> Value {
+        schema::of_identities(registry)
     }
 }
 

@@ -85,13 +85,13 @@ impl ManagedIdentityConfig {
         self.build_with(ConfigRegistry::default())
     }
 
-    /// Builds the identity with the secret providers and stores of `providers`, which
+    /// Builds the identity with the secret providers and stores of `registry`, which
     /// `secret_provider`, the scheme of `client_secret_ref` and `cache` may name.
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn build_with(&self, providers: impl Into<ConfigRegistry>) -> Result<ManagedIdentity, ConfigError> {
-        self.builder(providers)?.build()
+    pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentity, ConfigError> {
+        self.builder(registry)?.build()
     }
 
     /// Returns the settings of the identity, to add what a file cannot contain: a transport, a
@@ -100,10 +100,10 @@ impl ManagedIdentityConfig {
     /// # Errors
     /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
     /// checks.
-    pub fn builder(&self, providers: impl Into<ConfigRegistry>) -> Result<ManagedIdentityBuilder, ConfigError> {
-        let providers = providers.into();
-        table::build(self.values()?, &providers.secrets, |settings, reader| {
-            options::builder(settings, reader, &providers)
+    pub fn builder(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentityBuilder, ConfigError> {
+        let registry = registry.into();
+        table::build(self.values()?, &registry.secrets, |settings, reader| {
+            options::builder(settings, reader, &registry)
         })
     }
 
@@ -118,22 +118,22 @@ impl ManagedIdentityConfig {
     }
 
     /// Builds a client like [`http_client`](Self::http_client), with the secret providers and
-    /// stores of `providers`.
+    /// stores of `registry`.
     ///
     /// # Errors
     /// As [`http_client`](Self::http_client).
     #[cfg(feature = "reqwest")]
     pub fn http_client_with(
         &self,
-        providers: impl Into<ConfigRegistry>,
+        registry: impl Into<ConfigRegistry>,
     ) -> Result<ManagedIdentityHttpClient, ConfigError> {
-        let providers = providers.into();
-        let identity = table::build(self.values()?, &providers.secrets, |settings, reader| {
-            let builder = options::builder(settings, reader, &providers);
+        let registry = registry.into();
+        let identity = table::build(self.values()?, &registry.secrets, |settings, reader| {
+            let builder = options::builder(settings, reader, &registry);
             options::require_base_url(settings, reader);
             builder
         })?;
-        self.http_client_builder(identity.build()?)?.sharing(providers.clients.clone()).build()
+        self.http_client_builder(identity.build()?)?.sharing(registry.clients.clone()).build()
     }
 
     /// Returns the settings of a client of the service at `base_url` with another `identity`: this
@@ -159,10 +159,10 @@ impl ManagedIdentityConfig {
     }
 
     /// Returns the [JSON Schema](https://json-schema.org) of the configuration of one identity,
-    /// with the stores of `providers`.
+    /// with the stores of `registry`.
     #[must_use]
-    pub fn json_schema(providers: &ConfigRegistry) -> Value {
-        schema::of_identity(providers)
+    pub fn json_schema(registry: &ConfigRegistry) -> Value {
+        schema::of_identity(registry)
     }
 }
 

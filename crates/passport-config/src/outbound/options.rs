@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     registry::ConfigRegistry,
     settings::{ClientSecretReferences, IdentitySettings, Store},
-    store::DynStoreKind,
+    store::DynStoreFactory,
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
@@ -19,16 +19,16 @@ use crate::{problems::within, reader::Reader, setting::AnySetting};
 pub(super) fn builder(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
-    providers: &ConfigRegistry,
+    registry: &ConfigRegistry,
 ) -> Option<ManagedIdentityBuilder> {
     let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
     let base_url = reader.read(&settings.base_url);
     origins(settings, reader, plain_http, base_url.as_deref());
     let client_id = reader.require(&settings.client_id, "name the managed identity of this service");
-    let via_sidecar = is_at_sidecar(settings, providers);
-    let secret = sources(settings, reader, &providers.secrets, via_sidecar);
+    let via_sidecar = is_at_sidecar(settings, registry);
+    let secret = sources(settings, reader, &registry.secrets, via_sidecar);
     let secret = secret.and_then(|sources| sources.into_iter().reduce(SecretSource::or));
-    let cache = cache(settings, reader, providers);
+    let cache = cache(settings, reader, registry);
     let sidecar = cache.as_ref().filter(|_| via_sidecar).and_then(TokenCache::sidecar_endpoint);
     let is_whole = secret.is_some() || sidecar.is_some();
     // Missing values are replaced, so that all other mistakes are found as well.
@@ -37,7 +37,7 @@ pub(super) fn builder(
         Some(sidecar) => ManagedIdentity::via_sidecar(id, sidecar.clone()),
         None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::from_value("unused"))),
     };
-    let builder = builder.sharing(providers.transports.clone());
+    let builder = builder.sharing(registry.transports.clone());
     let builder = if plain_http { builder.danger_plain_http() } else { builder };
     let builder = cache.into_iter().fold(builder, ManagedIdentityBuilder::token_cache);
     let builder = with_options(settings, reader, builder);
@@ -87,9 +87,9 @@ pub(super) fn report_builder_problems(
 }
 
 /// Returns whether the sidecar has the client secret.
-pub(super) fn is_at_sidecar(settings: &IdentitySettings, providers: &ConfigRegistry) -> bool {
+pub(super) fn is_at_sidecar(settings: &IdentitySettings, registry: &ConfigRegistry) -> bool {
     let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
-    stores.any(|(name, _)| providers.kind(name).is_some_and(DynStoreKind::is_sidecar))
+    stores.any(|(name, _)| registry.factory(name).is_some_and(DynStoreFactory::is_sidecar))
 }
 
 /// Returns one source for each reference of the client secret.
@@ -133,7 +133,7 @@ pub(super) fn sources(
     sources.into_iter().collect()
 }
 
-fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, providers: &ConfigRegistry) -> Option<TokenCache> {
+fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, registry: &ConfigRegistry) -> Option<TokenCache> {
     let keeps_nothing = reader.read(&settings.cache_tokens) == Some(false);
     let Some(Store(stores)) = reader.read(&settings.cache) else {
         return keeps_nothing.then(TokenCache::disabled);
@@ -146,7 +146,7 @@ fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, providers: &Confi
         reader.wrong(&settings.cache, "it names no store, or several; name one: { redis = { ... } }");
         return None;
     };
-    let made = providers.store(&name, &values);
+    let made = registry.store(&name, &values);
     made.map_err(|error| reader.extend(within(&format!("{}.{name}", settings.cache.key()), &error))).ok()
 }
 

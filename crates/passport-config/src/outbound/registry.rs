@@ -13,8 +13,8 @@ use passport_outbound::TokenCache;
 use serde_json::{Map, Value};
 
 use super::{
-    sidecar_store::SidecarStoreKind,
-    store::{DynStoreKind, StoreFactory},
+    sidecar_store::SidecarStoreFactory,
+    store::{DynStoreFactory, StoreFactory},
 };
 use crate::problems::WHOLE;
 
@@ -29,7 +29,7 @@ use crate::problems::WHOLE;
 #[derive(Clone)]
 pub struct ConfigRegistry {
     pub(super) secrets: SecretProviders,
-    stores: BTreeMap<String, Arc<dyn DynStoreKind>>,
+    stores: BTreeMap<String, Arc<dyn DynStoreFactory>>,
     /// The caches by their settings.
     caches: Arc<Mutex<BTreeMap<String, TokenCache>>>,
     pub(super) transports: Transports,
@@ -47,7 +47,7 @@ impl Default for ConfigRegistry {
             #[cfg(feature = "reqwest")]
             clients: ClientPool::default(),
         };
-        none.with_store("sidecar", SidecarStoreKind)
+        none.with_store("sidecar", SidecarStoreFactory)
     }
 }
 
@@ -75,7 +75,7 @@ impl ConfigRegistry {
 
     pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {
         let problem = |problem: String| ConfigError::new(vec![ConfigProblem::new(WHOLE, problem)]);
-        let kind = self.kind(name).ok_or_else(|| problem(self.unknown()))?;
+        let kind = self.factory(name).ok_or_else(|| problem(self.unknown()))?;
         let Value::Object(values) = settings else {
             return Err(problem("it is not a table; write its settings in it".to_owned()));
         };
@@ -89,7 +89,7 @@ impl ConfigRegistry {
     }
 
     /// Returns the kind of store that is registered under `name`.
-    pub(super) fn kind(&self, name: &str) -> Option<&dyn DynStoreKind> {
+    pub(super) fn factory(&self, name: &str) -> Option<&dyn DynStoreFactory> {
         self.stores.get(name).map(|kind| &**kind)
     }
 
@@ -134,7 +134,7 @@ impl From<&SecretProviders> for ConfigRegistry {
 }
 
 impl From<&Self> for ConfigRegistry {
-    fn from(providers: &Self) -> Self {
-        providers.clone()
+    fn from(registry: &Self) -> Self {
+        registry.clone()
     }
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::{registry::ConfigRegistry, settings::IdentitySettings};
 use crate::table;
 
-pub(super) fn of_identity(providers: &ConfigRegistry) -> Value {
+pub(super) fn of_identity(registry: &ConfigRegistry) -> Value {
     let mut schema = table::schema::<IdentitySettings>();
-    schema["properties"]["cache"]["properties"] = providers.schemas().into();
+    schema["properties"]["cache"]["properties"] = registry.schemas().into();
     schema["properties"]["$schema"] = json!({ "type": "string" });
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "A managed identity".into();
@@ -16,8 +16,8 @@ pub(super) fn of_identity(providers: &ConfigRegistry) -> Value {
     schema
 }
 
-pub(super) fn of_identities(providers: &ConfigRegistry) -> Value {
-    let mut identity = of_identity(providers);
+pub(super) fn of_identities(registry: &ConfigRegistry) -> Value {
+    let mut identity = of_identity(registry);
     let draft = identity.as_object_mut().and_then(|schema| schema.remove("$schema"));
     json!({
         "$schema": draft,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     ManagedIdentitiesConfig, ManagedIdentityConfig, ConfigRegistry, options, settings::IdentitySettings,
-    store::DynStoreKind,
+    store::DynStoreFactory,
 };
 use crate::{
     reader::Reader,
@@ -20,10 +20,10 @@ impl ManagedIdentityConfig {
     ///
     /// For a program that checks before it starts whether its secrets can be read.
     #[must_use]
-    pub fn secret_sources(&self, providers: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
-        let providers = providers.into();
+    pub fn secret_sources(&self, registry: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
+        let registry = registry.into();
         let table = self.values.as_ref().and_then(|values| table::read::<IdentitySettings>(values).ok());
-        table.map_or_else(Vec::new, |table| of_identity(&table.settings, &providers))
+        table.map_or_else(Vec::new, |table| of_identity(&table.settings, &registry))
     }
 }
 
@@ -32,38 +32,38 @@ impl ManagedIdentitiesConfig {
     ///
     /// See [`ManagedIdentityConfig::secret_sources`].
     #[must_use]
-    pub fn secret_sources(&self, providers: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
-        let providers = providers.into();
+    pub fn secret_sources(&self, registry: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
+        let registry = registry.into();
         let of_one = |(name, config): (&String, &ManagedIdentityConfig)| {
             let path = format!("identities.{name}");
-            let sources = config.secret_sources(&providers).into_iter();
+            let sources = config.secret_sources(&registry).into_iter();
             sources.map(move |(key, source)| (format!("{path}.{key}"), source))
         };
         self.identities.iter().flat_map(of_one).collect()
     }
 }
 
-fn of_identity(settings: &IdentitySettings, providers: &ConfigRegistry) -> Vec<(String, SecretSource)> {
-    let reported_by_build = &mut Reader::new(&providers.secrets);
-    let via_sidecar = options::is_at_sidecar(settings, providers);
-    let own = options::sources(settings, reported_by_build, &providers.secrets, via_sidecar);
+fn of_identity(settings: &IdentitySettings, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
+    let reported_by_build = &mut Reader::new(&registry.secrets);
+    let via_sidecar = options::is_at_sidecar(settings, registry);
+    let own = options::sources(settings, reported_by_build, &registry.secrets, via_sidecar);
     let own = own.into_iter().flatten();
     let own = own.map(|source| (settings.client_secret_ref.key().to_owned(), source));
     let stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
     let stores = stores.flat_map(|(name, values)| {
-        let sources = of_store(name, values, providers).into_iter();
+        let sources = of_store(name, values, registry).into_iter();
         sources.map(move |(key, source)| (format!("{}.{name}.{key}", settings.cache.key()), source))
     });
     own.chain(stores).collect()
 }
 
 /// Returns the secrets of a store, each with its key.
-fn of_store(store: &str, values: &Value, providers: &ConfigRegistry) -> Vec<(String, SecretSource)> {
-    let keys = providers.kind(store).map(DynStoreKind::secret_keys).unwrap_or_default();
+fn of_store(store: &str, values: &Value, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
+    let keys = registry.factory(store).map(DynStoreFactory::secret_keys).unwrap_or_default();
     let references = keys.into_iter().filter_map(|key| {
         let SecretReferences(references) = SecretReferences::parse(values.get(&key)?).ok()?;
         Some(references.into_iter().map(move |text| (key.clone(), text)))
     });
-    let source = |(key, text): (String, String)| Some((key, providers.secrets.source(None, &text).ok()?));
+    let source = |(key, text): (String, String)| Some((key, registry.secrets.source(None, &text).ok()?));
     references.flatten().filter_map(source).collect()
 }

@@ -7,7 +7,7 @@ use crate::{reader::Reader, setting::Setting, value::SecretReference};
 
 /// Lets a configuration say `cache = { sidecar = { endpoint = ".." } }`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SidecarStoreKind;
+pub(super) struct SidecarStoreFactory;
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct SidecarSettings {
@@ -17,14 +17,14 @@ pub(super) struct SidecarSettings {
     caller_token_ref: Setting<SecretReference>,
 }
 
-impl StoreFactory for SidecarStoreKind {
+impl StoreFactory for SidecarStoreFactory {
     type Settings = SidecarSettings;
 
     fn cache(&self, settings: &SidecarSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
         let token = reader.secret(&settings.caller_token_ref);
         let remedy = "say where the sidecar is: unix:///run/passport/sidecar.sock";
         let endpoint = reader.require(&settings.endpoint, remedy)?;
-        let sidecar = reader.collect(&settings.endpoint, SidecarEndpoint::at(&endpoint))?;
+        let sidecar = reader.collect(&settings.endpoint, SidecarEndpoint::new(&endpoint))?;
         Some(TokenCache::sidecar(token.into_iter().fold(sidecar, SidecarEndpoint::caller_token)))
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::sidecar_store::SidecarStoreKind;
+use super::sidecar_store::SidecarStoreFactory;
 use crate::{
     reader::Reader,
     table::{self, Values},
@@ -55,7 +55,7 @@ pub trait StoreFactory: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A [`StoreFactory`] without the type of its settings.
-pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
+pub(super) trait DynStoreFactory: fmt::Debug + Send + Sync {
     fn is_sidecar(&self) -> bool;
 
     /// Returns the schema of the settings.
@@ -68,9 +68,9 @@ pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
     fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError>;
 }
 
-impl<K: StoreFactory> DynStoreKind for K {
+impl<K: StoreFactory> DynStoreFactory for K {
     fn is_sidecar(&self) -> bool {
-        TypeId::of::<K>() == TypeId::of::<SidecarStoreKind>()
+        TypeId::of::<K>() == TypeId::of::<SidecarStoreFactory>()
     }
 
     fn schema(&self) -> Value {

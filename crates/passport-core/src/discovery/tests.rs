@@ -29,14 +29,14 @@ fn a_document_of_the_issuer_is_accepted() {
 #[test]
 fn issuer_that_differs_by_a_slash_is_rejected() {
     let result = checked("https://passport.bizfirst.ai/", "https://passport.bizfirst.ai/keys");
-    assert!(matches!(result, Err(DiscoveryError::ForeignIssuer { .. })));
+    assert!(matches!(result, Err(DiscoveryError::IssuerMismatch { .. })));
 }
 
 #[test]
 fn keys_of_another_origin_are_rejected() {
     for uri in ["https://evil.example/keys", "http://passport.bizfirst.ai/keys", "file:///keys", "keys"] {
         let result = checked("https://passport.bizfirst.ai", uri);
-        assert!(matches!(result, Err(DiscoveryError::ForeignKeys)), "{uri}");
+        assert!(matches!(result, Err(DiscoveryError::JwksUriNotAllowed)), "{uri}");
     }
 }
 

@@ -14,8 +14,8 @@ fn case_and_the_default_port_make_no_difference() {
 #[test]
 fn usual_spelling_is_matched_by_text() {
     let (plain, ported) = (origin("https://API.bizfirst.ai:443"), origin("http://[::1]:8080"));
-    assert!(plain.is_spelled("https", "api.bizfirst.ai"));
-    assert!(ported.is_spelled("http", "[::1]:8080"));
+    assert!(plain.matches_exactly("https", "api.bizfirst.ai"));
+    assert!(ported.matches_exactly("http", "[::1]:8080"));
     for (scheme, authority) in [
         ("http", "api.bizfirst.ai"),
         ("https", "api.bizfirst.ai:8443"),
@@ -24,7 +24,7 @@ fn usual_spelling_is_matched_by_text() {
         ("https", "api.bizfirst.ai.evil.example"),
         ("https", ""),
     ] {
-        assert!(!plain.is_spelled(scheme, authority), "{scheme}://{authority}");
+        assert!(!plain.matches_exactly(scheme, authority), "{scheme}://{authority}");
     }
 }
 

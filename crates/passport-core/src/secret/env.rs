@@ -10,7 +10,7 @@ pub struct EnvSecrets;
 
 impl SecretProvider for EnvSecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        match env::var(reference.place()) {
+        match env::var(reference.path()) {
             Ok(value) => Ok(ResolvedSecret::new(Secret::new(value))),
             Err(env::VarError::NotPresent) => Err(SecretError::new(
                 SecretErrorKind::NotFound,

@@ -56,7 +56,7 @@ impl SecretError {
 
     /// The same, with what caused it. Mind that the cause is printed: it must not hold the secret.
     #[must_use]
-    pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 

@@ -30,7 +30,7 @@ pub struct FileSecrets;
 
 impl SecretProvider for FileSecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let path = match reference.place().strip_prefix("//") {
+        let path = match reference.path().strip_prefix("//") {
             Some(host) if !host.starts_with('/') => {
                 return Err(SecretError::new(
                     SecretErrorKind::Unreadable,
@@ -39,7 +39,7 @@ impl SecretProvider for FileSecrets {
                 ));
             }
             Some(path) => path,
-            None => reference.place(),
+            None => reference.path(),
         };
         read(Path::new(path), reference).await
     }
@@ -81,7 +81,7 @@ fn unread(reference: &SecretRef, error: io::Error) -> SecretError {
         Some(_) => error.kind().to_string(),
         None => error.to_string(),
     };
-    SecretError::new(kind, reference.clone(), reason).caused_by(error)
+    SecretError::new(kind, reference.clone(), reason).with_source(error)
 }
 
 #[cfg(test)]

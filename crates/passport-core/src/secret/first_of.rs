@@ -24,7 +24,7 @@ impl SecretProvider for FirstOf {
 
     /// A source that gives what was refused has not answered.
     async fn refresh(&self, _: &SecretRef, refused: &ResolvedSecret) -> Resolved {
-        let is_another = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.is_same(refused));
+        let is_another = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.has_same_secret(refused));
         let second = || self.second.refresh(refused);
         first_good(self.first.refresh(refused), second, is_another).await
     }

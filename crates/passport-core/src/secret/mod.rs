@@ -12,7 +12,7 @@ mod provider;
 mod providers;
 mod reference;
 mod source;
-mod suspicions;
+mod warnings;
 mod systemd;
 
 use std::fmt;
@@ -60,8 +60,8 @@ impl Secret {
     /// Each item is the end of a sentence about the secret ("ends with a blank or tab"). None shows
     /// any part of it. Empty for most secrets, and for private keys in PEM.
     #[must_use]
-    pub fn suspicions(&self) -> Vec<&'static str> {
-        suspicions::of(self.expose())
+    pub fn warnings(&self) -> Vec<&'static str> {
+        warnings::of(self.expose())
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{fmt, future::Future, pin::Pin, time::SystemTime};
 
-use super::{Secret, SecretError, SecretErrorKind, SecretRef, suspicions};
+use super::{Secret, SecretError, SecretErrorKind, SecretRef, warnings};
 
 /// Reads secrets of one kind of reference.
 pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
@@ -44,7 +44,7 @@ impl ResolvedSecret {
     /// This is the one place where that happens, for the secrets of all providers.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
-        let bare = suspicions::without_line_breaks_at_end(secret.expose());
+        let bare = warnings::without_line_breaks_at_end(secret.expose());
         let secret = if bare.len() < secret.expose().len() { Secret::new(bare) } else { secret };
         let version = secret.fingerprint().to_string();
         Self { secret, version, expires_at: None }
@@ -70,7 +70,7 @@ impl ResolvedSecret {
         let text = self.secret.expose();
         let reason = match text {
             "" => "it exists, but is empty; store the secret there",
-            _ if suspicions::is_blank(text) => "it exists, but holds only blanks; store the secret there",
+            _ if warnings::is_blank(text) => "it exists, but holds only blanks; store the secret there",
             _ => return Ok(self),
         };
         Err(SecretError::new(SecretErrorKind::Empty, reference.clone(), reason))

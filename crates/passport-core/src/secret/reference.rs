@@ -1,18 +1,18 @@
 use std::{fmt, str::FromStr};
 
-/// Where a secret lives: `scheme:place`, where the scheme names the provider.
+/// Where a secret lives: `scheme:path`, where the scheme names the provider.
 ///
 /// ```
 /// use passport_core::SecretRef;
 ///
 /// let reference: SecretRef = "env:PAYROLL_SECRET".parse()?;
-/// assert_eq!((reference.scheme(), reference.place()), ("env", "PAYROLL_SECRET"));
+/// assert_eq!((reference.scheme(), reference.path()), ("env", "PAYROLL_SECRET"));
 /// # Ok::<(), passport_core::InvalidSecretRef>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SecretRef {
     scheme: String,
-    place: String,
+    path: String,
 }
 
 impl SecretRef {
@@ -24,12 +24,12 @@ impl SecretRef {
 
     /// The part behind the colon.
     #[must_use]
-    pub fn place(&self) -> &str {
-        &self.place
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
-    pub(super) fn of(scheme: &str, place: String) -> Self {
-        Self { scheme: scheme.to_owned(), place }
+    pub(super) fn of(scheme: &str, path: String) -> Self {
+        Self { scheme: scheme.to_owned(), path }
     }
 }
 
@@ -37,19 +37,19 @@ impl FromStr for SecretRef {
     type Err = InvalidSecretRef;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (scheme, place) = text.split_once(':').ok_or(InvalidSecretRef)?;
+        let (scheme, path) = text.split_once(':').ok_or(InvalidSecretRef)?;
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme.chars().all(|char| char.is_ascii_alphanumeric() || "+-._".contains(char));
-        if !is_scheme || place.is_empty() {
+        if !is_scheme || path.is_empty() {
             return Err(InvalidSecretRef);
         }
-        Ok(Self::of(&scheme.to_ascii_lowercase(), place.to_owned()))
+        Ok(Self::of(&scheme.to_ascii_lowercase(), path.to_owned()))
     }
 }
 
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.scheme, self.place)
+        write!(f, "{}:{}", self.scheme, self.path)
     }
 }
 

@@ -20,7 +20,7 @@ impl SecretProvider for SystemdCredentials {
 
 async fn read_in(directory: Option<PathBuf>, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
     let error = |kind, reason: &str| SecretError::new(kind, reference.clone(), reason);
-    let name = reference.place();
+    let name = reference.path();
     if name.contains('/') || name.starts_with('.') {
         return Err(error(
             SecretErrorKind::Unreadable,

@@ -29,7 +29,7 @@ pub enum TaskFailure {
     Panicked,
     /// It was dropped, because its runtime has ended.
     #[error("the task was lost with its runtime")]
-    Lost,
+    Dropped,
 }
 
 impl<T> Attempt<T> {
@@ -57,7 +57,7 @@ impl<T> Attempt<T> {
     ///
     /// `complete` is called once, whatever happens: also if the work panics, and if the future is
     /// dropped, even before its first poll. Without an outcome from it, waiters get
-    /// [`Interrupted::Lost`](super::Interrupted::Lost), and may try again.
+    /// [`Interrupted::Dropped`](super::Interrupted::Dropped), and may try again.
     pub fn run<W, C>(self, work: W, complete: C) -> impl Future<Output = ()> + use<T, W, C>
     where
         W: Future,
@@ -98,6 +98,6 @@ impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Completion<T, R, C> {
 
 impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Drop for Completion<T, R, C> {
     fn drop(&mut self) {
-        self.end(Err(TaskFailure::Lost));
+        self.end(Err(TaskFailure::Dropped));
     }
 }

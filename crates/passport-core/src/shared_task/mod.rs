@@ -20,7 +20,7 @@ use crate::sync::{Mutex, MutexGuard};
 ///
 /// Nothing here spawns by itself: [`join_or_spawn`](Self::join_or_spawn) spawns on the runtime that
 /// it is given. A caller that wraps the task, in a span or a tracker for example, calls
-/// [`join_or_begin`](Self::join_or_begin) and spawns [`Attempt::run`] itself.
+/// [`join_or_start`](Self::join_or_start) and spawns [`Attempt::run`] itself.
 ///
 /// # Guarantees
 /// In every order in which threads may meet:
@@ -30,7 +30,7 @@ use crate::sync::{Mutex, MutexGuard};
 ///   outcome, and before a caller can find the attempt ended and begin another. Between the two,
 ///   the attempt still counts as running: a caller that sees the new state must not take that for
 ///   a stall.
-/// - A waiter gets the outcome; or [`Interrupted::Lost`] as soon as the attempt is dropped without
+/// - A waiter gets the outcome; or [`Interrupted::Dropped`] as soon as the attempt is dropped without
 ///   one, by a panic or with its runtime; or [`Interrupted::Stalled`] when it has said nothing for
 ///   its [deadline and grace](TaskLimits). No waiter waits for longer.
 /// - An attempt that stalled, because nothing drives its runtime, is abandoned by the next caller,
@@ -39,7 +39,7 @@ use crate::sync::{Mutex, MutexGuard};
 ///
 /// # Decisions under a lock of the caller's
 /// A caller that has a state beside this, such as a cache, locks it before it calls
-/// [`join_or_begin`](Self::join_or_begin), and locks it in `complete` before it asks
+/// [`join_or_start`](Self::join_or_start), and locks it in `complete` before it asks
 /// [`is_current`](Self::is_current). Then no outcome of an abandoned attempt replaces a later one.
 /// The attempt must be spawned after the lock is released: a runtime that is shutting down drops
 /// the task immediately, which calls `complete`.
@@ -63,7 +63,7 @@ pub enum Joined<T> {
     /// Another caller's attempt is running.
     Running(Waiter<T>),
     /// It is the caller's to run.
-    Begun(Attempt<T>, Waiter<T>),
+    Started(Attempt<T>, Waiter<T>),
 }
 
 /// Waits for the outcome of one attempt. Clones wait for the same attempt.
@@ -78,7 +78,7 @@ pub struct Waiter<T> {
 pub enum Interrupted {
     /// The attempt was dropped: it panicked, or its runtime has ended.
     #[error("the task was lost")]
-    Lost,
+    Dropped,
     /// The attempt has said nothing for longer than it may take: nothing drives its runtime.
     #[error("the task has stalled")]
     Stalled,
@@ -121,13 +121,13 @@ impl<T> SharedTask<T> {
 
     /// Joins the running attempt, or begins one. An attempt that has stalled is abandoned.
     #[must_use]
-    pub fn join_or_begin(&self, limits: TaskLimits) -> Joined<T> {
+    pub fn join_or_start(&self, limits: TaskLimits) -> Joined<T> {
         let mut state = self.lock();
         if let Some(waiter) = state.running() {
             return Joined::Running(waiter);
         }
         let (attempt, waiter) = state.begin(limits);
-        Joined::Begun(attempt, waiter)
+        Joined::Started(attempt, waiter)
     }
 
     /// Begins an attempt. The one that is running is abandoned.
@@ -149,9 +149,9 @@ impl<T> SharedTask<T> {
         T: Send + Sync + 'static,
         W: Future<Output: Send> + Send + 'static,
     {
-        match self.join_or_begin(limits) {
+        match self.join_or_start(limits) {
             Joined::Running(waiter) => waiter,
-            Joined::Begun(attempt, waiter) => {
+            Joined::Started(attempt, waiter) => {
                 drop(runtime.spawn(attempt.run(work(), complete)));
                 waiter
             }
@@ -242,7 +242,7 @@ impl<T: Clone> Waiter<T> {
             let is_lost = self.progress.has_changed().is_err();
             let stalled_at = match &*self.progress.borrow_and_update() {
                 AttemptProgress::Finished(outcome) => return Ok(outcome.clone()),
-                AttemptProgress::Running { .. } if is_lost => return Err(Interrupted::Lost),
+                AttemptProgress::Running { .. } if is_lost => return Err(Interrupted::Dropped),
                 AttemptProgress::Running { stalled_at } => *stalled_at,
             };
             let changed = self.progress.changed();

@@ -30,8 +30,8 @@ where
 }
 
 fn begun(task: &SharedTask<Outcome>) -> (Attempt<Outcome>, Waiter<Outcome>) {
-    match task.join_or_begin(LIMITS) {
-        Joined::Begun(attempt, waiter) => (attempt, waiter),
+    match task.join_or_start(LIMITS) {
+        Joined::Started(attempt, waiter) => (attempt, waiter),
         Joined::Running(waiter) => panic!("{} is running", waiter.generation()),
     }
 }
@@ -108,7 +108,7 @@ async fn dropped_attempt_frees_its_waiters() {
     assert!(task.running().is_none());
     assert_eq!(
         (first.outcome().await, second.outcome().await),
-        (Err(Interrupted::Lost), Err(Interrupted::Lost))
+        (Err(Interrupted::Dropped), Err(Interrupted::Dropped))
     );
     let (next, _) = begun(&task);
     assert_eq!(next.generation(), 2);
@@ -132,17 +132,17 @@ fn attempt_on_a_runtime_without_a_timer_frees_its_waiters() {
     let waiter = task.join_or_spawn(without_timer.handle(), LIMITS, || async { 7 }, Some);
     without_timer.block_on(tokio::task::yield_now());
     assert!(task.running().is_none());
-    assert_eq!(runtime().block_on(waiter.outcome()), Ok(Err(TaskFailure::Lost)));
+    assert_eq!(runtime().block_on(waiter.outcome()), Ok(Err(TaskFailure::Dropped)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn completion_without_an_outcome_loses_the_attempt() {
     let task = SharedTask::<u8>::new();
     let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, |_| None);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost));
+    assert_eq!(waiter.outcome().await, Err(Interrupted::Dropped));
     let complete = |_: Result<(), _>| panic!("on purpose");
     let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, complete);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost), "so does a panic of it");
+    assert_eq!(waiter.outcome().await, Err(Interrupted::Dropped), "so does a panic of it");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn attempt_is_completed_when_its_runtime_ends() {
     let after = task.join_or_spawn(&handle, LIMITS, pending::<u8>, Some);
     runtime().block_on(async {
         for waiter in [begun, after] {
-            assert_eq!(waiter.outcome().await, Ok(Err(TaskFailure::Lost)));
+            assert_eq!(waiter.outcome().await, Ok(Err(TaskFailure::Dropped)));
         }
     });
 }
@@ -216,5 +216,5 @@ async fn attempt_without_limits_never_stalls() {
     advance(Duration::from_secs(24 * 60 * 60)).await;
     assert!(task.running().is_some());
     drop(attempt);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost));
+    assert_eq!(waiter.outcome().await, Err(Interrupted::Dropped));
 }

@@ -18,7 +18,7 @@ pub struct TransportError {
 pub enum TransportErrorKind {
     /// The connection was closed or reset before the response was complete.
     #[error("the connection broke off before the response was complete")]
-    Broken,
+    ConnectionClosed,
     /// No TCP connection: refused, unreachable, or not within the time for a connection.
     #[error("no connection could be made")]
     Connect,
@@ -29,7 +29,7 @@ pub enum TransportErrorKind {
     #[error(
         "the response is compressed ({0}), although the request accepts only identity; configure the server, or the proxy in front of it, to honor Accept-Encoding"
     )]
-    Encoded(&'static str),
+    UnexpectedEncoding(&'static str),
     /// The server answers with something other than HTTP/1.1.
     #[error("the server's answer is not HTTP/1.1; check the scheme and the port of the URL")]
     NotHttp,
@@ -53,8 +53,8 @@ pub enum TransportErrorKind {
 impl TransportErrorKind {
     /// Whether the server has answered over HTTP, with a response that is of no use.
     #[must_use]
-    pub fn is_answer(self) -> bool {
-        matches!(self, Self::Encoded(_) | Self::TooLarge)
+    pub fn is_response(self) -> bool {
+        matches!(self, Self::UnexpectedEncoding(_) | Self::TooLarge)
     }
 }
 
@@ -67,7 +67,7 @@ impl TransportError {
 
     /// Adds the cause, which `Display` of an error chain prints: it must not hold a secret.
     #[must_use]
-    pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 
@@ -93,7 +93,7 @@ impl TransportError {
     pub fn is_transient(&self) -> bool {
         !matches!(
             self.kind,
-            TransportErrorKind::Encoded(_)
+            TransportErrorKind::UnexpectedEncoding(_)
                 | TransportErrorKind::NotHttp
                 | TransportErrorKind::ProxyAuthentication
                 | TransportErrorKind::Setup
@@ -105,7 +105,7 @@ impl TransportError {
     /// Returns the operating system's reason for a connection that failed: a text without
     /// addresses.
     fn reason(&self) -> Option<io::ErrorKind> {
-        if !matches!(self.kind, TransportErrorKind::Broken | TransportErrorKind::Connect) {
+        if !matches!(self.kind, TransportErrorKind::ConnectionClosed | TransportErrorKind::Connect) {
             return None;
         }
         let source: &(dyn Error + 'static) = self.source.as_deref()?;
@@ -120,7 +120,7 @@ impl TransportError {
     pub(super) fn may_pass_on_another_connection(&self) -> bool {
         matches!(
             self.kind,
-            TransportErrorKind::Broken | TransportErrorKind::Connect | TransportErrorKind::Timeout
+            TransportErrorKind::ConnectionClosed | TransportErrorKind::Connect | TransportErrorKind::Timeout
         )
     }
 }

@@ -2,8 +2,8 @@
 
 mod dns;
 mod error;
-mod exchange;
-mod http;
+mod client;
+mod reqwest_client;
 mod proxy;
 mod reqwest_error;
 mod response;
@@ -13,8 +13,8 @@ mod tls_failure;
 
 pub use self::{
     error::{TransportError, TransportErrorKind},
-    exchange::{HttpClient, ResponseLimits, Repeatable, Transport, request_to},
-    http::{HttpTransport, USER_AGENT},
+    client::{HttpClient, ResponseLimits, Idempotent, Transport, request_to},
+    reqwest_client::{ReqwestHttpClient, USER_AGENT},
     settings::{TransportSettings, Transports},
     tls_failure::TlsFailure,
 };

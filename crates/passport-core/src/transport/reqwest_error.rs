@@ -22,7 +22,7 @@ pub(super) fn classified(error: reqwest::Error) -> TransportError {
     } else if error.is_connect() {
         TransportErrorKind::Connect
     } else {
-        TransportErrorKind::Broken
+        TransportErrorKind::ConnectionClosed
     };
     from_reqwest(kind, error)
 }
@@ -44,5 +44,5 @@ pub(super) fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> T
     } else {
         kind
     };
-    TransportError::new(kind).caused_by(error.without_url())
+    TransportError::new(kind).with_source(error.without_url())
 }

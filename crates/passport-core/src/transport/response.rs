@@ -3,7 +3,7 @@ use http::{HeaderMap, Response, header::CONTENT_ENCODING};
 
 use super::{
     error::{TransportError, TransportErrorKind},
-    exchange::ResponseLimits,
+    client::ResponseLimits,
     reqwest_error::classified,
 };
 

@@ -6,14 +6,14 @@ use std::{
 
 use ::http::HeaderValue;
 
-use super::{HttpTransport, Transport};
+use super::{ReqwestHttpClient, Transport};
 use crate::{CaCertificates, ConfigProblem};
 
 const CA_FILE: &str = "ca_file";
 const USER_AGENT: &str = "user_agent";
 
 /// The part of a builder that says how its requests are sent: through a given transport, or through
-/// an [`HttpTransport`] with a few settings.
+/// an [`ReqwestHttpClient`] with a few settings.
 #[derive(Clone, Debug, Default)]
 pub struct TransportSettings {
     given: Option<Transport>,
@@ -28,7 +28,7 @@ struct HttpSettings {
 }
 
 impl TransportSettings {
-    /// Takes the [`HttpTransport`] from `transports`. No effect with
+    /// Takes the [`ReqwestHttpClient`] from `transports`. No effect with
     /// [`transport`](Self::transport).
     #[must_use]
     pub fn sharing(self, transports: Transports) -> Self {
@@ -96,14 +96,14 @@ impl Transports {
 }
 
 impl HttpSettings {
-    fn http_transport(&self, problems: &mut Vec<ConfigProblem>) -> Option<HttpTransport> {
+    fn http_transport(&self, problems: &mut Vec<ConfigProblem>) -> Option<ReqwestHttpClient> {
         let ca = self.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
         let ca = ConfigProblem::collect(problems, CA_FILE, ca);
         let user_agent = self.user_agent.clone();
-        let transport = HttpTransport::configured(move |client| {
+        let transport = ReqwestHttpClient::configured(move |client| {
             user_agent.iter().cloned().fold(client, reqwest::ClientBuilder::user_agent)
         });
-        Some(ca?.into_iter().fold(transport, HttpTransport::with_ca))
+        Some(ca?.into_iter().fold(transport, ReqwestHttpClient::with_ca))
     }
 }
 

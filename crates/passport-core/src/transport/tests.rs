@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use ::http::{Request, Response};
+use http::{Request, Response};
 use bytes::Bytes;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -60,7 +60,7 @@ async fn a_redirect_is_a_response_and_is_not_followed_even_if_the_settings_say_s
     let (target, asked) = server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let (url, _) = server(format!("HTTP/1.1 307 X\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n")).await;
     let follows =
-        HttpTransport::configured(|settings| settings.redirect(reqwest::redirect::Policy::limited(10)));
+        ReqwestHttpClient::configured(|settings| settings.redirect(reqwest::redirect::Policy::limited(10)));
     let response = Transport::new(follows).get(&url, LIMITS).await.unwrap();
     assert_eq!(response.status(), 307);
     assert_eq!(asked.load(Ordering::SeqCst), 0);
@@ -70,7 +70,7 @@ async fn a_redirect_is_a_response_and_is_not_followed_even_if_the_settings_say_s
 async fn loopback_is_reached_directly_even_if_the_settings_name_a_proxy() {
     let (proxy, asked) = server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let (url, _) = server("HTTP/1.1 204 X\r\n\r\n").await;
-    let proxied = HttpTransport::configured(move |settings| {
+    let proxied = ReqwestHttpClient::configured(move |settings| {
         settings.proxy(reqwest::Proxy::all(proxy.clone()).expect("the URL of a test server"))
     });
     assert_eq!(Transport::new(proxied).get(&url, LIMITS).await.unwrap().status(), 204);
@@ -97,7 +97,7 @@ fn loopback_and_metadata_hosts_bypass_the_proxy() {
 #[tokio::test]
 async fn broken_and_refused_connections_have_kinds_of_their_own() {
     let (cut_off, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\nhalf").await;
-    assert_eq!(kind(Transport::default().get(&cut_off, LIMITS).await), TransportErrorKind::Broken);
+    assert_eq!(kind(Transport::default().get(&cut_off, LIMITS).await), TransportErrorKind::ConnectionClosed);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
     drop(listener);
@@ -120,7 +120,7 @@ async fn an_error_does_not_show_the_query() {
 }
 
 /// Answers one request with 204 and returns its head.
-async fn head_of(transport: HttpTransport, request: impl FnOnce(&Url) -> Request<Bytes>) -> String {
+async fn head_of(transport: ReqwestHttpClient, request: impl FnOnce(&Url) -> Request<Bytes>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
     let head = tokio::spawn(async move {
@@ -140,7 +140,7 @@ fn plain(url: &Url) -> Request<Bytes> {
 
 #[tokio::test]
 async fn request_names_its_sender_and_accepts_no_encoding() {
-    let head = head_of(HttpTransport::new(), plain).await;
+    let head = head_of(ReqwestHttpClient::new(), plain).await;
     let version = env!("CARGO_PKG_VERSION");
     assert!(head.contains(&format!("\r\nuser-agent: tower-passport/{version}\r\n")), "{head}");
     assert!(head.contains("\r\naccept-encoding: identity\r\n"), "{head}");
@@ -148,7 +148,7 @@ async fn request_names_its_sender_and_accepts_no_encoding() {
 
 #[tokio::test]
 async fn user_agent_is_configurable() {
-    let transport = HttpTransport::configured(|settings| settings.user_agent("payroll/2"));
+    let transport = ReqwestHttpClient::configured(|settings| settings.user_agent("payroll/2"));
     assert!(head_of(transport, plain).await.contains("\r\nuser-agent: payroll/2\r\n"));
 }
 
@@ -175,7 +175,7 @@ async fn encoded_response_is_an_error_that_names_the_encoding() {
         match (Transport::default().get(&url, LIMITS).await, named) {
             (Ok(response), None) => assert_eq!(response.body(), "x"),
             (Err(error), Some(named)) => {
-                assert_eq!(error.kind(), TransportErrorKind::Encoded(named));
+                assert_eq!(error.kind(), TransportErrorKind::UnexpectedEncoding(named));
                 assert!(error.to_string().contains(named));
             }
             (outcome, _) => panic!("{encoding}: {outcome:?}"),
@@ -228,8 +228,8 @@ async fn repeatable_post_is_hedged() {
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
     let limits = ResponseLimits { timeout: Duration::from_millis(500), ..LIMITS };
     let mut request = plain(&url);
-    *request.method_mut() = ::http::Method::POST;
-    request.extensions_mut().insert(Repeatable);
+    *request.method_mut() = http::Method::POST;
+    request.extensions_mut().insert(Idempotent);
     let outcome = tokio::spawn(async move { Transport::default().send(request, limits).await });
     let _both = (listener.accept().await.unwrap(), listener.accept().await.unwrap());
     assert_eq!(kind(outcome.await.unwrap()), TransportErrorKind::Timeout);
@@ -241,7 +241,7 @@ async fn unsafe_request_is_sent_once() {
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
     let limits = ResponseLimits { timeout: Duration::from_millis(200), ..LIMITS };
     let mut request = plain(&url);
-    *request.method_mut() = ::http::Method::POST;
+    *request.method_mut() = http::Method::POST;
     let outcome = Transport::default().send(request, limits).await;
     assert_eq!(kind(outcome), TransportErrorKind::Timeout);
     listener.accept().await.unwrap();
@@ -259,7 +259,7 @@ async fn server_of_another_protocol_has_its_own_kind() {
     }
     let (mut url, _) = server("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await;
     url.set_scheme("https").unwrap();
-    let transport = HttpTransport::configured(|settings| settings.tls_certs_only([]));
+    let transport = ReqwestHttpClient::configured(|settings| settings.tls_certs_only([]));
     let error = Transport::new(transport).get(&url, LIMITS).await.unwrap_err();
     assert_eq!(error.kind(), TransportErrorKind::Tls(TlsFailure::NotTls), "{error:?}");
 }
@@ -305,7 +305,7 @@ fn a_client_that_cannot_be_set_up_is_not_transient() {
         (TransportErrorKind::Setup, false),
         (TransportErrorKind::Tls(TlsFailure::UnknownIssuer), false),
         (TransportErrorKind::Dns, true),
-        (TransportErrorKind::Encoded("gzip"), false),
+        (TransportErrorKind::UnexpectedEncoding("gzip"), false),
         (TransportErrorKind::Timeout, true),
     ] {
         assert_eq!(TransportError::new(kind).is_transient(), is_transient, "{kind}");

@@ -23,7 +23,7 @@ pub enum TlsFailure {
     CaAsServer,
     /// The server wants a client certificate.
     #[error(
-        "the server requires a client certificate that it trusts (mutual TLS); configure one with HttpTransport::configured"
+        "the server requires a client certificate that it trusts (mutual TLS); configure one with ReqwestHttpClient::configured"
     )]
     ClientCertificateRequired,
     /// The certificate has expired by this machine's clock.

@@ -38,7 +38,7 @@ mod public_paths;
 mod service;
 
 pub use self::{layer::AuthenticateLayer, service::Authenticate};
-pub use crate::response::future::CheckedFuture as AuthenticateFuture;
+pub use crate::response::future::ResponseFuture as AuthenticateFuture;
 
 #[cfg(test)]
 mod tests;

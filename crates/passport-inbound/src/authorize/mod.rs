@@ -32,7 +32,7 @@ pub use self::{
     roles::RolePermissions,
     service::Require,
 };
-pub use crate::response::future::CheckedFuture as RequireFuture;
+pub use crate::response::future::ResponseFuture as RequireFuture;
 
 #[cfg(test)]
 mod tests;

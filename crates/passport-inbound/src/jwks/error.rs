@@ -51,7 +51,7 @@ impl KeyFetchError {
     /// issuer that has no keys yet may have some later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Discovery(DiscoveryError::ForeignIssuer { .. } | DiscoveryError::ForeignKeys) => false,
+            Self::Discovery(DiscoveryError::IssuerMismatch { .. } | DiscoveryError::JwksUriNotAllowed) => false,
             Self::NoUsableKey(SkippedKeys(skipped)) => skipped.is_empty(),
             _ => self.transport().is_none_or(TransportError::is_transient),
         }
@@ -61,7 +61,7 @@ impl KeyFetchError {
     pub(super) fn is_response(&self) -> bool {
         match self {
             Self::NotAKeySet | Self::Status(_) => true,
-            Self::Transport(error) => error.kind().is_answer(),
+            Self::Transport(error) => error.kind().is_response(),
             _ => false,
         }
     }

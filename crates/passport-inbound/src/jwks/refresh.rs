@@ -69,7 +69,7 @@ impl Refresh {
                 self.cache.note_failure(&error, self.number);
                 Some(())
             }
-            Err(TaskFailure::Lost) => {
+            Err(TaskFailure::Dropped) => {
                 self.cache.note_dropped(self.number);
                 None
             }

@@ -26,7 +26,7 @@ pin_project! {
     /// # Cancel safety
     /// Dropping it ends this request, and a [`PermissionChecker`](crate::PermissionChecker) that was
     /// asked for it. A fetch of keys goes on, for other requests.
-    pub struct CheckedFuture<S, B>
+    pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
     {
@@ -55,7 +55,7 @@ struct Pending<S, B> {
     request: Request<B>,
 }
 
-impl<S: Service<Request<B>>, B> CheckedFuture<S, B> {
+impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     #[inline(always)] // each call of it would move the response's future once more
     pub(crate) fn forwarded(response: S::Future) -> Self {
         Self { stage: Stage::Decided { future: DecidedFuture::Forwarded { response } } }
@@ -88,7 +88,7 @@ impl<S: Service<Request<B>>, B: 'static> Pending<S, B> {
     }
 }
 
-impl<S, B, R> Future for CheckedFuture<S, B>
+impl<S, B, R> Future for ResponseFuture<S, B>
 where
     B: 'static,
     S: Service<Request<B>, Response = Response<R>>,
@@ -111,9 +111,9 @@ where
     }
 }
 
-impl<S: Service<Request<B>>, B> fmt::Debug for CheckedFuture<S, B> {
+impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CheckedFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 

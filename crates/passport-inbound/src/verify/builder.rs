@@ -11,7 +11,7 @@ use super::{
     cache::{CacheLimits, VerifiedTokenCache},
     diagnostics::{IssuerSlashWarning, TokenSizeWarning},
     limits::{VerificationPermits, WaitQueues},
-    pipeline::{DenyList, Pipeline},
+    pipeline::{RejectPredicate, Pipeline},
 };
 use crate::{
     Algorithm, IdInfo,
@@ -33,7 +33,7 @@ pub struct TokenVerifierBuilder {
     keys: KeySettings,
     keeps_tokens: bool,
     cache: CacheLimits,
-    reject_if: Option<DenyList>,
+    reject_if: Option<RejectPredicate>,
     at_once: NonZeroUsize,
     max_token_size: usize,
     transport: TransportSettings,
@@ -193,7 +193,7 @@ impl TokenVerifierBuilder {
     /// must not block. A second call replaces the first. The response says that the token has
     /// expired (`TokenExpired`), so that the caller gets another one.
     pub fn reject_if(mut self, denies: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
-        self.reject_if = Some(DenyList(Arc::new(denies)));
+        self.reject_if = Some(RejectPredicate(Arc::new(denies)));
         self
     }
 
@@ -221,7 +221,7 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Fetches keys through `transport`. Defaults to [`HttpTransport`](crate::HttpTransport).
+    /// Fetches keys through `transport`. Defaults to [`ReqwestHttpClient`](crate::ReqwestHttpClient).
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
@@ -230,7 +230,7 @@ impl TokenVerifierBuilder {
     /// Trusts the certificates in this PEM file beside the system's root certificates when it calls
     /// the issuer. The file is read by [`build`](Self::build). Contradicts
     /// [`transport`](Self::transport), which has
-    /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
+    /// [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self

@@ -42,7 +42,7 @@ pub(crate) struct Pipeline {
     pub(crate) jwks: Arc<JwksCache>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Option<VerifiedTokenCache>,
-    pub(crate) reject_if: Option<DenyList>,
+    pub(crate) reject_if: Option<RejectPredicate>,
     pub(crate) permits: VerificationPermits,
     pub(crate) queues: WaitQueues,
     pub(crate) max_token_size: usize,
@@ -52,7 +52,7 @@ pub(crate) struct Pipeline {
 
 /// Rejects callers with valid tokens.
 #[derive(Clone)]
-pub(crate) struct DenyList(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
+pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
 /// The result of a verification that does not wait.
 #[derive(Debug)]
@@ -267,7 +267,7 @@ impl Pipeline {
     /// Calls the deny list, whose results are not cached.
     fn check_deny_list(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
         match &self.reject_if {
-            Some(DenyList(denies)) if denies(&caller) => {
+            Some(RejectPredicate(denies)) if denies(&caller) => {
                 diagnostics::denied(&caller);
                 Err(RejectionReason::Revoked)
             }
@@ -300,9 +300,9 @@ fn keys_unavailable(retry_after: Duration) -> VerifyError {
     VerifyError::KeysUnavailable { retry_after }
 }
 
-impl fmt::Debug for DenyList {
+impl fmt::Debug for RejectPredicate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DenyList")
+        f.write_str("RejectPredicate")
     }
 }
 

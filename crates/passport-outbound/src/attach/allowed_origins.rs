@@ -157,14 +157,14 @@ impl AllowedOrigins {
         };
         match Url::parse(&uri.to_string()).map_err(NotAllowable::NotAbsolute).and_then(origin) {
             Ok(origin) => Ok(Self { channels: Arc::new([origin.clone()]), ..Self::single(origin) }),
-            Err(wrong) => Err(ConfigError::new(vec![ConfigProblem::caused_by(OPTION, wrong)])),
+            Err(wrong) => Err(ConfigError::new(vec![ConfigProblem::with_source(OPTION, wrong)])),
         }
     }
 
     /// Finds the origin that the list spells exactly like this. `None` says nothing: another
     /// spelling may match.
     pub(super) fn find_exact(&self, scheme: &str, authority: &str) -> Option<MatchedOrigin> {
-        self.origins.iter().position(|origin| origin.is_spelled(scheme, authority)).map(MatchedOrigin::Listed)
+        self.origins.iter().position(|origin| origin.matches_exactly(scheme, authority)).map(MatchedOrigin::Listed)
     }
 
     /// Returns the allowed origin that `destination` belongs to.
@@ -181,10 +181,10 @@ impl AllowedOrigins {
     pub(super) fn has_host(&self, matched: MatchedOrigin, host: &str, port: Option<u16>) -> bool {
         match matched {
             MatchedOrigin::Listed(index) => {
-                self.origins.get(index).is_some_and(|origin| origin.is_at(host, port))
+                self.origins.get(index).is_some_and(|origin| origin.matches_authority(host, port))
             }
             MatchedOrigin::Any(_) => MatchedOrigin::any(host, port) == matched,
-            MatchedOrigin::Channel => self.channels.iter().any(|origin| origin.is_at(host, port)),
+            MatchedOrigin::Channel => self.channels.iter().any(|origin| origin.matches_authority(host, port)),
         }
     }
 

@@ -37,7 +37,7 @@ const PLAIN_HTTP_BASE_URL: &str = "danger_plain_http (in code danger_plain_http_
 fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigError> {
     match base_url(url, allow_plain, PLAIN_HTTP_BASE_URL) {
         Ok((_, origins)) => Ok(origins),
-        Err(wrong) => Err(ConfigError::new(vec![ConfigProblem::caused_by("base_url", wrong)])),
+        Err(wrong) => Err(ConfigError::new(vec![ConfigProblem::with_source("base_url", wrong)])),
     }
 }
 

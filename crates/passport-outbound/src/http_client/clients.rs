@@ -134,7 +134,7 @@ impl ClientPool {
         let build = move || default_client(&own, route, ca.as_ref());
         let client = Arc::new(RuntimeClients::new(build).map_err(|error| {
             let kind = TlsFailure::find(&error).map_or(TransportErrorKind::Setup, TransportErrorKind::Tls);
-            TransportError::new(kind).caused_by(error)
+            TransportError::new(kind).with_source(error)
         })?);
         clients.insert(key, Arc::clone(&client));
         Ok(client)

@@ -91,7 +91,7 @@ impl ManagedIdentityBuilder {
     /// Trusts the certificates in this PEM file beside the system's root certificates, for requests
     /// to the issuer. [`build`](Self::build) reads the file. Contradicts
     /// [`transport`](Self::transport), which has
-    /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
+    /// [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self
@@ -156,7 +156,7 @@ impl ManagedIdentityBuilder {
     }
 
     /// Sends requests to Passport through `transport`. Defaults to
-    /// [`HttpTransport`](crate::HttpTransport).
+    /// [`ReqwestHttpClient`](crate::ReqwestHttpClient).
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self

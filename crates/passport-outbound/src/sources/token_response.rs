@@ -57,7 +57,7 @@ pub(super) fn read(
 
 /// Returns the failure of an unusable response.
 fn unusable(reason: UnusableReason) -> FetchFailure {
-    let failure = FetchFailure::of(TokenErrorKind::InvalidResponse).caused_by(reason);
+    let failure = FetchFailure::of(TokenErrorKind::InvalidResponse).with_source(reason);
     FetchFailure { is_permanent: reason.is_permanent(), ..failure }
 }
 

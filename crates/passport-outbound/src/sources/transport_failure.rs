@@ -6,11 +6,11 @@ use crate::token::{FetchFailure, TokenErrorKind};
 pub(super) fn no_response(error: TransportError) -> FetchFailure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),
-        TransportErrorKind::Encoded(_) | TransportErrorKind::TooLarge => TokenErrorKind::InvalidResponse,
+        TransportErrorKind::UnexpectedEncoding(_) | TransportErrorKind::TooLarge => TokenErrorKind::InvalidResponse,
         _ if !error.is_transient() => TokenErrorKind::Misconfigured,
         _ => TokenErrorKind::Unavailable,
     };
-    FetchFailure { is_permanent: !error.is_transient(), ..FetchFailure::of(kind) }.caused_by(error)
+    FetchFailure { is_permanent: !error.is_transient(), ..FetchFailure::of(kind) }.with_source(error)
 }
 
 #[cfg(test)]

@@ -74,16 +74,16 @@ impl TokenManager {
     ) -> Option<FetchResult> {
         let fetched = match result {
             Ok(fetched) => fetched.unwrap_or(Err(SourceError::Postponed)),
-            Err(TaskFailure::Lost) => {
+            Err(TaskFailure::Dropped) => {
                 events::fetch_dropped(&self.client_id);
                 self.entry.dropped(ticket);
                 return None;
             }
             Err(TaskFailure::Panicked) => {
-                Err(FetchFailure::of(TokenErrorKind::Canceled).caused_by(Panicked).into())
+                Err(FetchFailure::of(TokenErrorKind::Canceled).with_source(Panicked).into())
             }
             Err(late @ TaskFailure::DeadlineExceeded) => {
-                Err(FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late).into())
+                Err(FetchFailure::of(TokenErrorKind::Unavailable).with_source(late).into())
             }
         };
         match fetched {
@@ -133,7 +133,7 @@ impl TokenManager {
         let issued_at = self.entry.clock.at_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);
         if fetched.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
-            return Err(FetchFailure::of(TokenErrorKind::InvalidResponse).caused_by(ExpiredOnArrival));
+            return Err(FetchFailure::of(TokenErrorKind::InvalidResponse).with_source(ExpiredOnArrival));
         }
         Ok(CachedToken {
             token: fetched.token,

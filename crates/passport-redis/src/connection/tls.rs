@@ -39,7 +39,7 @@ impl TlsSettings {
 async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
     let read = source.resolve().await.map_err(|error| {
         StoreError::new("a certificate or key for Redis could not be read; see where it lies")
-            .caused_by(error)
+            .with_source(error)
     })?;
     let pem = read.secret().expose();
     if pem.contains("-----BEGIN ") {

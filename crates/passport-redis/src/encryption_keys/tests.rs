@@ -8,7 +8,7 @@ pub(crate) fn encoded(byte: u8) -> String {
 
 #[tokio::test]
 async fn unencrypted_store_accepts_no_keys() {
-    let keys = EncryptionKeys::danger_unencrypted().also_accepting(SecretSource::from_value(encoded(1)));
+    let keys = EncryptionKeys::danger_unencrypted().with_previous_keys(SecretSource::from_value(encoded(1)));
     assert!(matches!(keys.read().await.unwrap(), Ring::Plain));
 }
 

@@ -20,14 +20,14 @@ fn late_task_is_an_error_for_all_callers() {
 
 #[test]
 fn lost_or_panicked_task_has_no_outcome() {
-    for failure in [TaskFailure::Lost, TaskFailure::Panicked] {
+    for failure in [TaskFailure::Dropped, TaskFailure::Panicked] {
         assert!(outcome_of::<()>(Err(failure), LATE).is_none(), "{failure:?}");
     }
 }
 
 #[test]
 fn caller_of_a_task_without_outcome_gets_an_error() {
-    let error = interrupted::<()>(Interrupted::Lost).unwrap_err();
+    let error = interrupted::<()>(Interrupted::Dropped).unwrap_err();
     assert!(with_causes(&error).contains("has no outcome"), "{error}");
     assert!(chain(&error).any(<dyn std::error::Error>::is::<Interrupted>), "{error:?}");
 }

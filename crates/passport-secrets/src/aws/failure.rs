@@ -24,7 +24,7 @@ pub(super) fn of(
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     if let Some(transport) = TransportError::find(error) {
         let reason = format!("AWS was not reached: {}", sanitize::causes(transport));
-        return new(sanitize::kind_of(transport), reason).caused_by(transport.clone());
+        return new(sanitize::kind_of(transport), reason).with_source(transport.clone());
     }
     match error {
         SdkError::ServiceError(answered) => {

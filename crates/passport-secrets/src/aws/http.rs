@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::Full;
-use passport_core::{ResponseLimits, Repeatable, Transport, TransportError, TransportErrorKind};
+use passport_core::{ResponseLimits, Idempotent, Transport, TransportError, TransportErrorKind};
 
 use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
@@ -58,7 +58,7 @@ impl HttpConnector for TransportConnector {
         HttpConnectorFuture::new(async move {
             let mut request = converted(request).map_err(ConnectorError::user)?;
             // All that the SDK asks for is read, a token included.
-            request.extensions_mut().insert(Repeatable);
+            request.extensions_mut().insert(Idempotent);
             let host = request.uri().host().unwrap_or_default().to_owned();
             let outcome = exchange(&transport, request, limits).await;
             last_failure.note(&host, &outcome);

@@ -141,7 +141,7 @@ async fn found(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
 impl SecretProvider for AwsSecretsManager {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let error = |reason| SecretError::new(SecretErrorKind::Unreadable, reference.clone(), reason);
-        let id = SecretId::parse(reference.place()).map_err(error)?;
+        let id = SecretId::parse(reference.path()).map_err(error)?;
         let read = within_deadline(reference, self.read_with_reload(reference, id)).await?;
         let version = read.version_id().map(crate::sanitize::shown);
         let resolved = ResolvedSecret::new(value(read, id.key).map_err(error)?);

@@ -45,7 +45,7 @@ impl AzureKeyVaultBuilder {
     }
 
     /// Sends requests to the vault, and those of the default credential, through `transport`, for
-    /// roots or a proxy of your own. Defaults to [`HttpTransport`](passport_core::HttpTransport).
+    /// roots or a proxy of your own. Defaults to [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
@@ -55,7 +55,7 @@ impl AzureKeyVaultBuilder {
     /// Trusts the certificates in this PEM file beside the system's root certificates, for a vault
     /// behind a private endpoint or a proxy that inspects TLS. The file is read by
     /// [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
-    /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca).
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);

@@ -35,7 +35,7 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
             let cause = chain(error).find_map(|error| error.downcast_ref::<FailedRequest>());
             let cause = cause.map_or_else(|| sanitize::causes(transport), ToString::to_string);
             let reason = format!("{failed}: {cause}");
-            new(sanitize::kind_of(transport), reason).caused_by(transport.clone())
+            new(sanitize::kind_of(transport), reason).with_source(transport.clone())
         }
         // Its text would quote what was answered.
         (ErrorKind::DataConversion, None) => {

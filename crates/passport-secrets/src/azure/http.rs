@@ -10,7 +10,7 @@ use azure_core::{
     },
 };
 use bytes::Bytes;
-use passport_core::{ResponseLimits, Repeatable, TransportError, TransportErrorKind, request_to};
+use passport_core::{ResponseLimits, Idempotent, TransportError, TransportErrorKind, request_to};
 
 use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
@@ -83,7 +83,7 @@ fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
         converted.headers_mut().append(name, value);
     }
     // All that the SDK asks for is read, a token included.
-    converted.extensions_mut().insert(Repeatable);
+    converted.extensions_mut().insert(Idempotent);
     Ok(converted)
 }
 

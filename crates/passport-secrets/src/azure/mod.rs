@@ -131,7 +131,7 @@ async fn get(client: &SecretClient, identifier: &Identifier) -> azure_core::Resu
 impl SecretProvider for AzureKeyVault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let error = |kind, reason: &str| SecretError::new(kind, reference.clone(), reason);
-        let identifier = Identifier::parse(reference.place(), self.0.vault.as_ref());
+        let identifier = Identifier::parse(reference.path(), self.0.vault.as_ref());
         let identifier = identifier.map_err(|wrong| error(SecretErrorKind::Unreadable, wrong))?;
         let read = async { self.read(&identifier).await.map_err(|error| failure::of(reference, &error)) };
         let secret = within_deadline(reference, read).await?;

@@ -63,7 +63,7 @@ impl HashiCorpVaultBuilder {
     }
 
     /// Sends what is asked through `transport`, for roots or a proxy of your own. Defaults to
-    /// [`HttpTransport`](passport_core::HttpTransport).
+    /// [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
@@ -71,7 +71,7 @@ impl HashiCorpVaultBuilder {
 
     /// Trusts the certificates in this PEM file beside the system's root certificates. The file is
     /// read by [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
-    /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self

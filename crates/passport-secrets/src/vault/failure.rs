@@ -88,7 +88,7 @@ impl VaultError {
     pub(super) fn concerning(self, reference: &SecretRef) -> SecretError {
         let error = SecretError::new(self.kind, reference.clone(), self.reason);
         let error = self.retry_after.into_iter().fold(error, SecretError::with_retry_after);
-        self.source.into_iter().fold(error, SecretError::caused_by)
+        self.source.into_iter().fold(error, SecretError::with_source)
     }
 }
 

@@ -125,7 +125,7 @@ fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, VaultError> {
 
 impl SecretProvider for HashiCorpVault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let path = SecretPath::parse(reference.place())
+        let path = SecretPath::parse(reference.path())
             .map_err(|wrong| VaultError::new(SecretErrorKind::Unreadable, wrong).concerning(reference))?;
         let read = async { self.read(&path).await.map_err(|failure| failure.concerning(reference)) };
         within_deadline(reference, read).await

@@ -4,7 +4,7 @@ use passport_config::ManagedIdentityConfig;
 use passport_core::{ConfigProblem, SecretProviders};
 
 use crate::{
-    caller_auth::{Caller, CallerRule, CallerToken, Callers},
+    caller_auth::{Caller, CallerRule, CallerCredential, Callers},
     config::{CallerConfig, SidecarConfig},
 };
 
@@ -62,7 +62,7 @@ fn caller_rule(
     }
     let token = config.token_ref.as_deref().map(|text| SecretProviders::default().source(None, text));
     let token = token.and_then(|token| token.map_err(|error| problem("token_ref", error.to_string())).ok());
-    let token = token.map(CallerToken::new);
+    let token = token.map(CallerCredential::new);
     let caller = Caller {
         name: name.into(),
         identities: Some(config.identities.clone()),

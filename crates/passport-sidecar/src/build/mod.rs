@@ -6,7 +6,7 @@ mod verifier;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use passport_config::{ManagedIdentities, Providers};
+use passport_config::{ManagedIdentities, ConfigRegistry};
 use passport_core::{ConfigError, ConfigProblem};
 use passport_outbound::ManagedIdentity;
 
@@ -25,9 +25,9 @@ use crate::{
 
 /// # Errors
 /// A [`ConfigError`] with every mistake of the configuration.
-pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<AppState, ConfigError> {
+pub(crate) fn build(config: &SidecarConfig, registry: &ConfigRegistry) -> Result<AppState, ConfigError> {
     let mut problems = Vec::new();
-    let identities = config.identities().build_with(providers.clone());
+    let identities = config.identities().build_with(registry.clone());
     let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned()));
     let identities = identities.map(|identities| by_name(config, &identities)).unwrap_or_default();
     check_listen(config, &mut problems);
@@ -35,7 +35,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<App
     let callers = callers(config, &mut problems);
     let idle = idle_connections(max_open_files(), pools(config));
     let upstreams = upstreams(config, &identities, idle, &mut problems);
-    let verifier = verifier(config, providers, &mut problems);
+    let verifier = verifier(config, registry, &mut problems);
     if !problems.is_empty() {
         return Err(ConfigError::new(problems));
     }

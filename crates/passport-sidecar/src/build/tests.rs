@@ -1,7 +1,7 @@
 use super::*;
 
 fn mistakes(text: &str) -> Vec<String> {
-    let Err(error) = build(&SidecarConfig::from_toml(text).unwrap(), &Providers::default()) else {
+    let Err(error) = build(&SidecarConfig::from_toml(text).unwrap(), &ConfigRegistry::default()) else {
         return Vec::new();
     };
     error.problems().iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 
@@ -10,12 +10,12 @@ use crate::config::{SidecarConfig, ValidateConfig};
 /// Returns the verifier of `validate`, if that is configured.
 pub(super) fn verifier(
     config: &SidecarConfig,
-    providers: &Providers,
+    registry: &ConfigRegistry,
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<TokenVerifier> {
     let validate = config.validate.as_ref()?;
     let mut found = Vec::new();
-    let transport = transport(validate, providers, &mut found);
+    let transport = transport(validate, registry, &mut found);
     let builder = TokenVerifier::builder(validate.audience.clone());
     let builder = validate.issuer.iter().fold(builder, TokenVerifierBuilder::issuer);
     let builder = validate.jwks_url.iter().fold(builder, TokenVerifierBuilder::jwks_url);
@@ -42,13 +42,13 @@ fn key_of(option: &str) -> String {
 /// Returns the transport of identities with the same settings.
 fn transport(
     validate: &ValidateConfig,
-    providers: &Providers,
+    registry: &ConfigRegistry,
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<Transport> {
     let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
     let user_agent = user_agent.map_err(|_| "it is not the value of a header; write product/version");
     let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
-    let settings = TransportSettings::default().sharing(providers.transports().clone());
+    let settings = TransportSettings::default().sharing(registry.transports().clone());
     let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);
     user_agent.into_iter().fold(settings, TransportSettings::user_agent).build(problems)
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use http::HeaderName;
 use passport_outbound::Scopes;
 
-pub(crate) use self::token::CallerToken;
+pub(crate) use self::token::CallerCredential;
 use self::token::sha256;
 use crate::{error::ErrorResponse, peer::Peer};
 
@@ -30,7 +30,7 @@ pub(crate) struct CallerRule {
     pub(crate) caller: Arc<Caller>,
     pub(crate) uids: BTreeSet<u32>,
     pub(crate) gids: BTreeSet<u32>,
-    pub(crate) token: Option<CallerToken>,
+    pub(crate) token: Option<CallerCredential>,
 }
 
 #[derive(Debug)]

@@ -13,7 +13,7 @@ fn callers() -> Callers {
         caller: Arc::new(caller(None, None)),
         uids: uids.iter().copied().collect(),
         gids: gids.iter().copied().collect(),
-        token: token.map(|token| CallerToken::new(SecretSource::from_value(token))),
+        token: token.map(|token| CallerCredential::new(SecretSource::from_value(token))),
     };
     Callers(vec![rule(&[1000], &[2000], None), rule(&[], &[], Some("caller-token")), rule(&[], &[], None)])
 }

@@ -21,7 +21,7 @@ const READ_TIME: Duration = Duration::from_millis(500);
 /// malformed, no request is authenticated by it. A secret that authenticates the sidecar itself
 /// stays in use in such a case; with this one a revoked caller would be admitted.
 #[derive(Debug)]
-pub(crate) struct CallerToken {
+pub(crate) struct CallerCredential {
     source: SecretSource,
     /// Held during a read, so that all requests wait for one.
     last: Mutex<Option<TokenRead>>,
@@ -34,7 +34,7 @@ struct TokenRead {
     token: Option<Digest>,
 }
 
-impl CallerToken {
+impl CallerCredential {
     pub(crate) fn new(source: SecretSource) -> Self {
         Self { source, last: Mutex::new(None) }
     }

@@ -2,13 +2,13 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::{SecretError, SecretErrorKind, SecretProviders, SecretSource};
 use tokio::time::timeout;
 
 use super::SidecarConfig;
 
-/// Providers that need no network.
+/// ConfigRegistry that need no network.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
 
 /// How long reading one secret may take. A file that hangs fails before.
@@ -29,7 +29,7 @@ pub enum SecretCheck {
     /// It was read.
     Read {
         /// What is unusual about it, each as the end of a sentence. Empty for most secrets.
-        suspicions: Vec<&'static str>,
+        warnings: Vec<&'static str>,
     },
     /// It is in a vault, to which no request is sent. The reference.
     NotTried(String),
@@ -45,20 +45,20 @@ impl SidecarConfig {
     /// separately.
     ///
     /// References that are not valid are left out: [`SidecarServer::new`](crate::SidecarServer::new) reports them.
-    pub async fn check_secrets(&self, providers: &Providers) -> Vec<CheckedSecret> {
+    pub async fn check_secrets(&self, registry: &ConfigRegistry) -> Vec<CheckedSecret> {
         let mut checked = Vec::new();
-        for (key, source) in self.secret_sources(providers) {
+        for (key, source) in self.secret_sources(registry) {
             checked.push(CheckedSecret { key, outcome: check(&source).await });
         }
         bypassed(checked)
     }
 
-    fn secret_sources(&self, providers: &Providers) -> Vec<(String, SecretSource)> {
+    fn secret_sources(&self, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
         let tokens = self.callers.iter().filter_map(|(name, caller)| {
             let source = SecretProviders::default().source(None, caller.token_ref.as_deref()?).ok()?;
             Some((format!("callers.{name}.token_ref"), source))
         });
-        self.identities().secret_sources(providers).into_iter().chain(tokens).collect()
+        self.identities().secret_sources(registry).into_iter().chain(tokens).collect()
     }
 }
 
@@ -86,7 +86,7 @@ async fn check(source: &SecretSource) -> SecretCheck {
         Err(SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason))
     };
     match timeout(TIMEOUT, source.resolve()).await.unwrap_or_else(late) {
-        Ok(read) => SecretCheck::Read { suspicions: read.secret().suspicions() },
+        Ok(read) => SecretCheck::Read { warnings: read.secret().warnings() },
         Err(error) => SecretCheck::Unreadable(error),
     }
 }

@@ -35,7 +35,7 @@ pub(crate) enum ProxyHeaders {
     /// They are forwarded, for a gateway that is trusted to set them.
     Forward,
     /// The request is rejected with 403.
-    Refuse,
+    Reject,
 }
 
 impl Default for Listen {
@@ -49,7 +49,7 @@ impl Default for Listen {
             admin: None,
             hosts: Vec::new(),
             unix_proxy_headers: ProxyHeaders::Drop,
-            tcp_proxy_headers: ProxyHeaders::Refuse,
+            tcp_proxy_headers: ProxyHeaders::Reject,
         }
     }
 }

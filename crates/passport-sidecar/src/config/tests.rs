@@ -1,4 +1,4 @@
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::{ResolvedSecret, SecretError, SecretProvider, SecretProviders, SecretRef};
 
 use super::*;
@@ -51,7 +51,7 @@ async fn check_reads_each_local_reference_and_no_vault() {
     std::fs::write(file.path(), "s3cret").unwrap();
     let (good, missing) = (format!("file:{}", file.path().display()), "file:/no/such/secret");
     let secrets = SecretProviders::default().with("vault", Unasked);
-    let providers = Providers::default().with_secrets(secrets);
+    let registry = ConfigRegistry::default().with_secrets(secrets);
     for (references, expected) in [
         (vec![missing, "vault:x"], vec!["bypassed", "not tried"]),
         (vec!["vault:x", missing], vec!["not tried", "bypassed"]),
@@ -61,7 +61,7 @@ async fn check_reads_each_local_reference_and_no_vault() {
         (vec![missing], vec!["unreadable"]),
     ] {
         let text = format!("[identities.erp]\nclient_id = \"mi-1\"\nclient_secret_ref = {references:?}\n");
-        let checked = SidecarConfig::from_toml(&text).unwrap().check_secrets(&providers).await;
+        let checked = SidecarConfig::from_toml(&text).unwrap().check_secrets(&registry).await;
         let outcomes = checked.iter().map(|secret| match secret.outcome {
             SecretCheck::Read { .. } => "read",
             SecretCheck::NotTried(_) => "not tried",

@@ -3,7 +3,7 @@ use http::StatusCode;
 use super::*;
 
 fn checked(uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
-    checked_with(ProxyHeaders::Refuse, uri, headers)
+    checked_with(ProxyHeaders::Reject, uri, headers)
 }
 
 fn checked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
@@ -14,7 +14,7 @@ fn checked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> O
     let uri: Uri = uri.parse().unwrap();
     let listen = Listen {
         hosts: vec!["sidecar.internal".to_owned()],
-        unix_proxy_headers: ProxyHeaders::Refuse,
+        unix_proxy_headers: ProxyHeaders::Reject,
         tcp_proxy_headers: setting,
         ..Listen::default()
     };
@@ -101,7 +101,7 @@ fn setting_accepts_proxy_headers_and_no_browser() {
         }
     }
     for header in proxies {
-        let status = status(ProxyHeaders::Refuse, "/to/erp/x", header);
+        let status = status(ProxyHeaders::Reject, "/to/erp/x", header);
         assert_eq!(status, Some(StatusCode::FORBIDDEN), "{header}");
     }
 }

@@ -136,7 +136,7 @@ async fn unforwardable_request_is_rejected() {
 async fn gateway_reaches_an_upstream_by_the_unix_socket() {
     let setup = Setup::new().await;
     let headers = [("x-forwarded-for", "1.2.3.4"), ("via", "1.1 gateway"), ("referer", "https://a/b")];
-    for (setting, status, forwarded) in [("drop", 200, false), ("forward", 200, true), ("refuse", 403, false)]
+    for (setting, status, forwarded) in [("drop", 200, false), ("forward", 200, true), ("reject", 403, false)]
     {
         let listen =
             format!("[listen]\nunix_proxy_headers = \"{setting}\"\ntcp_proxy_headers = \"{setting}\"");

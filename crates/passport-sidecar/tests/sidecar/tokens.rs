@@ -107,7 +107,7 @@ async fn sidecar_client_needs_no_secret_and_keeps_its_token() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     for endpoint in [format!("unix://{}", sidecar.socket.display()), sidecar.url("")] {
-        let at = passport_outbound::SidecarEndpoint::at(&endpoint).unwrap();
+        let at = passport_outbound::SidecarEndpoint::new(&endpoint).unwrap();
         let at = at.caller_token(SecretSource::file(setup.path("caller.token")));
         let identity = ManagedIdentity::via_sidecar(setup.registered.client_id(), at).build().unwrap();
         let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&setup.api]).unwrap());

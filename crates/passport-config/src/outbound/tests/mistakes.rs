@@ -175,7 +175,7 @@ fn sidecar_cache_needs_no_secret_and_a_local_address() {
 
 #[test]
 fn unknown_problem_of_the_builder_is_reported() {
-    let sidecar = SidecarEndpoint::at("unix:///run/passport/sidecar.sock").unwrap();
+    let sidecar = SidecarEndpoint::new("unix:///run/passport/sidecar.sock").unwrap();
     let builder = ManagedIdentity::via_sidecar("mi-1", sidecar).token_cache(TokenCache::memory());
     let (secrets, table) = (SecretProviders::default(), table::read(&Values::new()).unwrap());
     let mut reader = Reader::new(&secrets);

@@ -55,13 +55,13 @@ fn unregistered_store_is_named_without_its_settings() {
 
 #[test]
 fn mistakes_of_a_store_are_reported_under_its_name() {
-    let providers = ConfigRegistry::default().with_store("named", Named);
-    let built = of_a_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&providers);
+    let registry = ConfigRegistry::default().with_store("named", Named);
+    let built = of_a_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&registry);
     let told: Vec<_> =
         built.unwrap_err().problems().iter().map(|problem| problem.option.to_string()).collect();
     assert_eq!(told, ["cache.named.nam", "cache.named.name", "cache.named.key_ref"]);
-    assert!(of_a_store(&json!("x")).build_with(&providers).is_err());
-    assert!(of_a_store(&json!({ "name": "x" })).build_with(&providers).is_ok());
+    assert!(of_a_store(&json!("x")).build_with(&registry).is_err());
+    assert!(of_a_store(&json!({ "name": "x" })).build_with(&registry).is_ok());
 }
 
 /// Grants every request a token, and counts the requests.
@@ -78,25 +78,25 @@ impl HttpClient for CountingPassport {
 
 #[tokio::test]
 async fn identities_that_say_the_same_of_their_cache_share_it() {
-    let providers = ConfigRegistry::default().with_store("named", Named);
+    let registry = ConfigRegistry::default().with_store("named", Named);
     let (passport, secret) = (CountingPassport::default(), tempfile::NamedTempFile::new().unwrap());
     std::fs::write(secret.path(), "s3cret").unwrap();
-    let fetches = async |name: &str, providers: &ConfigRegistry| {
+    let fetches = async |name: &str, registry: &ConfigRegistry| {
         let mut config = of_a_store(&json!({ "name": name }));
         let reference = format!("file:{}", secret.path().display());
         config.values.as_mut().unwrap().insert("client_secret_ref".to_owned(), reference.into());
-        let builder = config.builder(providers).unwrap();
+        let builder = config.builder(registry).unwrap();
         let before = passport.0.load(Ordering::Relaxed);
         builder.transport(Transport::new(passport.clone())).build().unwrap().token().await.unwrap();
         passport.0.load(Ordering::Relaxed) > before
     };
-    assert!(fetches("x", &providers).await);
-    assert!(!fetches("x", &providers.clone()).await);
-    assert!(fetches("y", &providers).await);
+    assert!(fetches("x", &registry).await);
+    assert!(!fetches("x", &registry.clone()).await);
+    assert!(fetches("y", &registry).await);
     for others in [
         ConfigRegistry::default().with_store("named", Named),
-        providers.clone().with_secrets(SecretProviders::default()),
-        providers.clone().with_store("named", Named),
+        registry.clone().with_secrets(SecretProviders::default()),
+        registry.clone().with_store("named", Named),
     ] {
         assert!(fetches("x", &others).await, "other keys, other passwords");
     }
@@ -145,27 +145,27 @@ impl StoreFactory for ThirdParty {
 
 #[test]
 fn secret_references_of_third_party_types_are_listed() {
-    let providers = ConfigRegistry::default().with_store("named", ThirdParty);
+    let registry = ConfigRegistry::default().with_store("named", ThirdParty);
     let config = of_a_store(&json!({ "vault": "env:hidden", "url": "env:URL" }));
-    let sources = config.secret_sources(&providers);
+    let sources = config.secret_sources(&registry);
     let keys: Vec<_> = sources.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["client_secret_ref", "cache.named.vault"]);
-    let error = config.build_with(&providers).unwrap_err().to_string();
+    let error = config.build_with(&registry).unwrap_err().to_string();
     assert!(error.contains("cache.named.vault: it is wrong") && !error.contains("hidden"), "{error}");
-    let schema = ManagedIdentityConfig::json_schema(&providers).to_string();
+    let schema = ManagedIdentityConfig::json_schema(&registry).to_string();
     assert!(!schema.contains("secret-reference"), "{schema}");
 }
 
 #[test]
 fn store_that_replaces_the_sidecar_needs_the_secret() {
-    let providers = ConfigRegistry::default().with_store("sidecar", Named);
+    let registry = ConfigRegistry::default().with_store("sidecar", Named);
     let config = |with_secret: Value| -> ManagedIdentityConfig {
         let mut config = json!({ "client_id": "mi-1", "cache": { "sidecar": { "name": "x" } } });
         config["client_secret_ref"] = with_secret;
         serde_json::from_value(config).unwrap()
     };
-    let error = config(json!(null)).build_with(&providers).unwrap_err();
+    let error = config(json!(null)).build_with(&registry).unwrap_err();
     assert!(error.to_string().contains("client_secret_ref: it is missing"), "{error}");
-    config(json!("env:SECRET")).build_with(&providers).unwrap();
-    assert_eq!(config(json!("env:SECRET")).secret_sources(&providers).len(), 1);
+    config(json!("env:SECRET")).build_with(&registry).unwrap();
+    assert_eq!(config(json!("env:SECRET")).secret_sources(&registry).len(), 1);
 }

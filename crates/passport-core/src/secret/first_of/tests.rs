@@ -33,7 +33,7 @@ impl SecretProvider for Slow {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             None => std::future::pending().await,
         }
-        Ok(ResolvedSecret::new(reference.place().into()))
+        Ok(ResolvedSecret::new(reference.path().into()))
     }
 }
 

@@ -19,7 +19,7 @@ struct Custom;
 
 impl SecretProvider for Custom {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        Ok(ResolvedSecret::new(Secret::new(format!("{}\r\n", reference.place()))))
+        Ok(ResolvedSecret::new(Secret::new(format!("{}\r\n", reference.path()))))
     }
 }
 
@@ -28,5 +28,5 @@ async fn custom_provider_needs_no_code_for_line_breaks() {
     let source = SecretSource::new(Custom, "custom:s3cret".parse().unwrap());
     let read = source.resolve().await.unwrap();
     assert_eq!(read.secret().expose(), "s3cret");
-    assert!(source.refresh(&read).await.unwrap().is_same(&read));
+    assert!(source.refresh(&read).await.unwrap().has_same_secret(&read));
 }

@@ -118,9 +118,9 @@ impl StoreHandle {
     fn probe(&self, key: &TokenKey) {
         let joined = {
             let _transition = self.0.transition();
-            self.0.probes.join_or_begin(PROBE_LIMITS)
+            self.0.probes.join_or_start(PROBE_LIMITS)
         };
-        let Joined::Begun(attempt, _) = joined else { return };
+        let Joined::Started(attempt, _) = joined else { return };
         let probes = probe_until_success(Arc::downgrade(&self.0), attempt, key.clone());
         drop(tokio::spawn(self.0.life.clone().run_until_cancelled_owned(probes)));
     }
@@ -174,7 +174,7 @@ async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt
 async fn within<T>(limit: Duration, call: StoreFuture<'_, T>) -> Result<T, StoreError> {
     timeout(limit, call)
         .await
-        .unwrap_or_else(|late| Err(StoreError::new("it did not answer in time").caused_by(late)))
+        .unwrap_or_else(|late| Err(StoreError::new("it did not answer in time").with_source(late)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ impl StoreError {
 
     /// Adds the cause. It is logged, so it must not contain a token.
     #[must_use]
-    pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 }

@@ -28,7 +28,7 @@ fn a_cache_is_bounded() {
 #[test]
 fn each_cache_has_its_store_its_sidecar_and_its_retention() {
     let shared = TokenCache::shared(InMemoryStore::default());
-    let sidecar = TokenCache::sidecar(SidecarEndpoint::at("unix:///run/passport.sock").unwrap());
+    let sidecar = TokenCache::sidecar(SidecarEndpoint::new("unix:///run/passport.sock").unwrap());
     for (cache, has_store, has_sidecar, retains) in [
         (TokenCache::memory(), false, false, true),
         (shared, true, false, true),

@@ -102,7 +102,7 @@ impl ClientProof<'_> {
             ClientAuthentication::PrivateKeyJwt(signed) => {
                 let token_url = self.token_url.as_str();
                 let assertion = assertion::signed(signed, self.client_id, token_url, self.secret, now)
-                    .map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).caused_by(error))?;
+                    .map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error))?;
                 form.push("client_id", id);
                 form.push("client_assertion_type", ASSERTION_TYPE);
                 form.push("client_assertion", &assertion);
@@ -120,7 +120,7 @@ fn basic(id: &str, secret: &str) -> Result<HeaderValue, FetchFailure> {
     let pair = Zeroizing::new(BASE64_STANDARD.encode(pair.as_str()));
     let header = Zeroizing::new(["Basic ", pair.as_str()].concat());
     let mut value = HeaderValue::from_str(&header)
-        .map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).caused_by(error))?;
+        .map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error))?;
     value.set_sensitive(true);
     Ok(value)
 }

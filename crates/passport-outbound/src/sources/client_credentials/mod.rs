@@ -64,7 +64,7 @@ impl ClientCredentials {
         // The secret may have been rotated since it was read. The same secret would be rejected
         // again, and each rejection is an entry in Passport's audit.
         match self.read(self.secret.refresh(&secret), deadline).await {
-            Ok(current) if !current.is_same(&secret) => {
+            Ok(current) if !current.has_same_secret(&secret) => {
                 events::secret_changed(&self.client_id, current.version());
                 self.hedged_request(current.secret(), deadline, head_start).await
             }
@@ -108,7 +108,7 @@ impl ClientCredentials {
         };
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
             Ok(Ok(result) | Err((_, result))) => result,
-            Err(late) => Err(FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late)),
+            Err(late) => Err(FetchFailure::of(TokenErrorKind::Unavailable).with_source(late)),
         }
     }
 
@@ -148,9 +148,9 @@ impl ClientCredentials {
 
     /// Returns what is unusual about a rejected secret, such as a space or a quote.
     fn secret_hint(&self, secret: &Secret) -> Option<String> {
-        let suspicions = secret.suspicions();
-        let text = format!("the secret behind `{}` {}", self.secret.reference(), suspicions.join(" and "));
-        (!suspicions.is_empty()).then_some(text)
+        let warnings = secret.warnings();
+        let text = format!("the secret behind `{}` {}", self.secret.reference(), warnings.join(" and "));
+        (!warnings.is_empty()).then_some(text)
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{fmt, net::SocketAddr};
 
-use passport_core::{HttpTransport, SecretSource, Transport};
+use passport_core::{ReqwestHttpClient, SecretSource, Transport};
 use url::{Host, Url};
 
 /// The address of a sidecar (`passport-sidecar`), and the token that it requires.
@@ -11,7 +11,7 @@ use url::{Host, Url};
 /// ```
 /// use passport_outbound::{ManagedIdentity, SidecarEndpoint};
 ///
-/// let sidecar = SidecarEndpoint::at("unix:///run/passport/sidecar.sock")?;
+/// let sidecar = SidecarEndpoint::new("unix:///run/passport/sidecar.sock")?;
 /// let identity = ManagedIdentity::via_sidecar("mi-erp-sync-clientid", sidecar).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -27,7 +27,7 @@ impl SidecarEndpoint {
     ///
     /// # Errors
     /// When `endpoint` is neither, or not on this machine.
-    pub fn at(endpoint: &str) -> Result<Self, InvalidSidecarEndpoint> {
+    pub fn new(endpoint: &str) -> Result<Self, InvalidSidecarEndpoint> {
         match endpoint.strip_prefix("unix://") {
             Some(path) => Self::on_unix(path),
             None => Self::on_loopback(endpoint),
@@ -42,7 +42,7 @@ impl SidecarEndpoint {
             ));
         }
         let path = path.to_owned();
-        let transport = HttpTransport::configured(move |settings| settings.unix_socket(path.as_str()));
+        let transport = ReqwestHttpClient::configured(move |settings| settings.unix_socket(path.as_str()));
         let base = Url::parse("http://localhost/").map_err(|_| InvalidSidecarEndpoint("it is not a URL"))?;
         Ok(Self { base, transport: Transport::new(transport), caller_token: None })
     }
@@ -67,7 +67,7 @@ impl SidecarEndpoint {
             return Err(WRONG);
         }
         // Never resolved by DNS, which could return another address.
-        let transport = HttpTransport::configured(|settings| {
+        let transport = ReqwestHttpClient::configured(|settings| {
             let here =
                 [SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))];
             settings.resolve_to_addrs("localhost", &here)

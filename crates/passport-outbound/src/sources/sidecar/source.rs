@@ -49,7 +49,7 @@ impl SidecarSource {
             let token = token.resolve().await.map_err(FetchFailure::secret)?;
             let value = HeaderValue::from_str(token.secret().expose());
             let mut value =
-                value.map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).caused_by(error))?;
+                value.map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error))?;
             value.set_sensitive(true);
             request.headers_mut().insert("passport-sidecar-token", value);
         }

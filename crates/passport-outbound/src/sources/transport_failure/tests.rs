@@ -10,7 +10,7 @@ use super::*;
 use crate::{ManagedIdentity, TokenError};
 
 fn error(kind: TransportErrorKind) -> TokenError {
-    let error = TransportError::new(kind).caused_by(io::Error::from(io::ErrorKind::ConnectionRefused));
+    let error = TransportError::new(kind).with_source(io::Error::from(io::ErrorKind::ConnectionRefused));
     TokenError::new(&"mi".parse().unwrap(), no_response(error))
 }
 
@@ -32,12 +32,12 @@ fn a_transport_failure_is_named_in_the_first_line() {
         ),
         (TransportErrorKind::NotHttp, Misconfigured, false, "check the scheme and the port of the URL"),
         (TransportErrorKind::Setup, Misconfigured, false, "the HTTP request cannot be made"),
-        (TransportErrorKind::Encoded("gzip"), InvalidResponse, false, "compressed (gzip)"),
+        (TransportErrorKind::UnexpectedEncoding("gzip"), InvalidResponse, false, "compressed (gzip)"),
         (TransportErrorKind::TooLarge, InvalidResponse, false, "larger than allowed"),
         (TransportErrorKind::Connect, Unavailable, true, "(connection refused)"),
         (TransportErrorKind::Dns, Unavailable, true, "the host name could not be resolved"),
         (TransportErrorKind::Timeout, Unavailable, true, "no complete response within the time limit"),
-        (TransportErrorKind::Broken, Unavailable, true, "the connection broke off"),
+        (TransportErrorKind::ConnectionClosed, Unavailable, true, "the connection broke off"),
     ] {
         let error = error(kind);
         assert_eq!((error.kind(), error.is_transient()), (expected, is_transient), "{error}");
@@ -49,7 +49,7 @@ fn a_transport_failure_is_named_in_the_first_line() {
 #[tokio::test]
 async fn an_attempt_out_of_time_is_named_in_the_first_line() {
     let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
-    let failure = FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late);
+    let failure = FetchFailure::of(TokenErrorKind::Unavailable).with_source(late);
     let text = TokenError::new(&"mi".parse().unwrap(), failure).to_string();
     assert!(text.contains("Passport is unavailable: no result within the time limit; "), "{text}");
 }

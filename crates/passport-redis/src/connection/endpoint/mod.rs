@@ -120,7 +120,7 @@ impl RedisEndpoint {
 async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreError> {
     let Some(source) = source else { return Ok(None) };
     let read = source.resolve().await.map_err(|error| {
-        StoreError::new("the password for Redis could not be read; see where it lies").caused_by(error)
+        StoreError::new("the password for Redis could not be read; see where it lies").with_source(error)
     })?;
     Ok(Some(read.secret().clone()))
 }

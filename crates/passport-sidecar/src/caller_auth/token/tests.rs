@@ -29,7 +29,7 @@ impl SecretProvider for File {
     }
 }
 
-async fn is(token: &CallerToken, text: &str) -> bool {
+async fn is(token: &CallerCredential, text: &str) -> bool {
     token.hash().await.is_some_and(|hash| hash.as_ref() == sha256(text).as_ref())
 }
 
@@ -48,7 +48,7 @@ async fn revoked_caller_token_fails_closed_within_seconds() {
     ] {
         let file = File::default();
         file.set(Some(Ok("first")));
-        let token = CallerToken::new(SecretSource::new(file.clone(), "file:/token".parse().unwrap()));
+        let token = CallerCredential::new(SecretSource::new(file.clone(), "file:/token".parse().unwrap()));
         assert!(is(&token, "first").await);
         file.set(revoked);
         assert!(is(&token, "first").await, "read once a second");

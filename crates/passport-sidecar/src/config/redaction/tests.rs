@@ -1,11 +1,11 @@
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 
 use crate::{build::build, config::SidecarConfig};
 
 fn mistake(text: &str) -> String {
     match SidecarConfig::from_toml(text) {
         Err(error) => format!("{error} {error:?}"),
-        Ok(config) => match build(&config, &Providers::default()) {
+        Ok(config) => match build(&config, &ConfigRegistry::default()) {
             Err(error) => format!("{error} {error:?}"),
             Ok(_) => String::new(),
         },

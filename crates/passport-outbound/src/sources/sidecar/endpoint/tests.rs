@@ -18,6 +18,6 @@ fn a_sidecar_is_on_this_machine() {
         ("http://127.0.0.1:7070/v1", false),
         ("127.0.0.1:7070", false),
     ] {
-        assert_eq!(SidecarEndpoint::at(endpoint).is_ok(), is_right, "{endpoint}");
+        assert_eq!(SidecarEndpoint::new(endpoint).is_ok(), is_right, "{endpoint}");
     }
 }

@@ -129,7 +129,7 @@ async fn callers_wait_for_a_vault_but_not_for_a_wrong_secret() {
     use passport_core::{SecretError, SecretErrorKind};
     let secret = |kind| {
         let error = SecretError::new(kind, "vault:erp".parse().unwrap(), "scripted");
-        FetchFailure::of(TokenErrorKind::SecretUnavailable).caused_by(error)
+        FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error)
     };
     for (failure, waits) in [
         (secret(SecretErrorKind::Unavailable), true),

@@ -18,14 +18,14 @@ pub struct ResponseLimits {
 /// Marks a request, in its extensions, that may be sent twice although its method is not safe: a
 /// `POST` that reads, for example.
 ///
-/// [`HttpTransport`](super::HttpTransport) sends it a second time, on another connection, when it has
+/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends it a second time, on another connection, when it has
 /// no response for long.
 #[derive(Clone, Copy, Debug)]
-pub struct Repeatable;
+pub struct Idempotent;
 
 /// Sends one request and reads its whole response.
 ///
-/// Implement it to bring an HTTP stack of your own; [`HttpTransport`](super::HttpTransport) is the
+/// Implement it to bring an HTTP stack of your own; [`ReqwestHttpClient`](super::ReqwestHttpClient) is the
 /// default. An implementation must not follow redirects, and must fail rather than return more than
 /// [`ResponseLimits::max_body`] bytes.
 pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
@@ -43,16 +43,16 @@ pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
 
 /// A handle to an [`HttpClient`]. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Transport(pub(super) Arc<dyn DynHttpExchange>);
+pub struct Transport(pub(super) Arc<dyn DynHttpClient>);
 
 impl Transport {
-    /// A transport that goes through `exchange`.
+    /// A transport that goes through `client`.
     #[must_use]
-    pub fn new(exchange: impl HttpClient) -> Self {
-        Self(Arc::new(exchange))
+    pub fn new(client: impl HttpClient) -> Self {
+        Self(Arc::new(client))
     }
 
-    /// A `GET` of `url`. See [`Transport::exchange`].
+    /// A `GET` of `url`. See [`Transport::send`].
     ///
     /// # Errors
     /// When there is no complete response within `limits`.
@@ -60,7 +60,7 @@ impl Transport {
         self.send(request_to(url, Bytes::new())?, limits).await
     }
 
-    /// See [`HttpClient::exchange`]. The limits are kept here too, whatever the implementation
+    /// See [`HttpClient::send`]. The limits are kept here too, whatever the implementation
     /// does.
     ///
     /// # Errors
@@ -88,22 +88,22 @@ pub fn request_to(url: &Url, body: Bytes) -> Result<Request<Bytes>, TransportErr
     let uri = url
         .as_str()
         .parse()
-        .map_err(|error: InvalidUri| TransportError::new(TransportErrorKind::Setup).caused_by(error))?;
+        .map_err(|error: InvalidUri| TransportError::new(TransportErrorKind::Setup).with_source(error))?;
     let mut request = Request::new(body);
     *request.uri_mut() = uri;
     Ok(request)
 }
 
 /// The object-safe twin of [`HttpClient`].
-pub(super) trait DynHttpExchange: fmt::Debug + Send + Sync {
-    fn send_dyn(&self, request: Request<Bytes>, limits: ResponseLimits) -> ExchangeFuture<'_>;
+pub(super) trait DynHttpClient: fmt::Debug + Send + Sync {
+    fn send_dyn(&self, request: Request<Bytes>, limits: ResponseLimits) -> SendFuture<'_>;
 }
 
-pub(super) type ExchangeFuture<'a> =
+pub(super) type SendFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
-impl<E: HttpClient> DynHttpExchange for E {
-    fn send_dyn(&self, request: Request<Bytes>, limits: ResponseLimits) -> ExchangeFuture<'_> {
+impl<E: HttpClient> DynHttpClient for E {
+    fn send_dyn(&self, request: Request<Bytes>, limits: ResponseLimits) -> SendFuture<'_> {
         Box::pin(self.send(request, limits))
     }
 }

@@ -11,7 +11,7 @@ use url::Url;
 use super::{
     TransportError, TransportErrorKind,
     dns::RotatingResolver,
-    exchange::{HttpClient, ResponseLimits, Repeatable, Transport},
+    client::{HttpClient, ResponseLimits, Idempotent, Transport},
     proxy::is_never_proxied,
     reqwest_error::{classified, from_reqwest},
     response::{encoding, read, without_body},
@@ -35,7 +35,7 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 /// Each request has a new HTTP/1.1 connection, which is closed after the response: requests to an
 /// issuer are rare, and a pooled connection that has died would cost more than a handshake. A
 /// connection may take 5 s, which the addresses of the host share. A safe request (`GET`, for
-/// example), or one that is [`Repeatable`], that has no response after two fifths of its time limit
+/// example), or one that is [`Idempotent`], that has no response after two fifths of its time limit
 /// is sent a second time, on another connection.
 ///
 /// Redirects are not followed and nothing is decompressed. Requests say
@@ -46,7 +46,7 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 ///
 /// A client is built when a host of its kind is first met, so that a Passport on plain loopback
 /// needs no root certificates on the machine.
-pub struct HttpTransport {
+pub struct ReqwestHttpClient {
     settings: Settings,
     ca: Option<CaCertificates>,
     remote: OnceLock<reqwest::Client>,
@@ -54,7 +54,7 @@ pub struct HttpTransport {
     plain: OnceLock<reqwest::Client>,
 }
 
-impl HttpTransport {
+impl ReqwestHttpClient {
     /// Creates a transport with reqwest's defaults for TLS.
     #[must_use]
     pub fn new() -> Self {
@@ -62,7 +62,7 @@ impl HttpTransport {
     }
 
     /// Creates a transport with settings of your own, such as a proxy, another `User-Agent`, or a
-    /// client certificate. The rules of [`HttpTransport`] on connections, redirects and compression
+    /// client certificate. The rules of [`ReqwestHttpClient`] on connections, redirects and compression
     /// are applied after them and cannot be undone.
     #[must_use]
     pub fn configured(
@@ -123,7 +123,7 @@ impl HttpTransport {
         match encoding(response.headers()).filter(|_| !decodes_itself) {
             // The status says enough: a page of a proxy in maintenance, most likely.
             Some(_) if response.status().is_server_error() => Ok(without_body(response)),
-            Some(encoding) => Err(TransportError::new(TransportErrorKind::Encoded(encoding))),
+            Some(encoding) => Err(TransportError::new(TransportErrorKind::UnexpectedEncoding(encoding))),
             None => read(response, limits).await,
         }
     }
@@ -141,13 +141,13 @@ fn built(
     Ok(cell.get_or_init(|| client))
 }
 
-impl HttpClient for HttpTransport {
+impl HttpClient for ReqwestHttpClient {
     async fn send(
         &self,
         request: Request<Bytes>,
         limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
-        if !request.method().is_safe() && request.extensions().get::<Repeatable>().is_none() {
+        if !request.method().is_safe() && request.extensions().get::<Idempotent>().is_none() {
             return self.send(request, limits).await;
         }
         let again = self.send(request.clone(), limits);
@@ -161,22 +161,22 @@ impl HttpClient for HttpTransport {
     }
 }
 
-impl fmt::Debug for HttpTransport {
+impl fmt::Debug for ReqwestHttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpTransport").field("ca", &self.ca).finish_non_exhaustive()
+        f.debug_struct("ReqwestHttpClient").field("ca", &self.ca).finish_non_exhaustive()
     }
 }
 
-impl Default for HttpTransport {
+impl Default for ReqwestHttpClient {
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl Default for Transport {
-    /// Creates an [`HttpTransport`]. Clone it to share its client, which holds the root
+    /// Creates an [`ReqwestHttpClient`]. Clone it to share its client, which holds the root
     /// certificates.
     fn default() -> Self {
-        Self::new(HttpTransport::new())
+        Self::new(ReqwestHttpClient::new())
     }
 }

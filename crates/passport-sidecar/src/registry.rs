@@ -14,7 +14,7 @@ use passport_core::{ConfigError, ConfigProblem};
 /// Amazon's in `AWS_CA_BUNDLE`. A reference to a vault that is not set up there is a mistake that
 /// names what is missing; a vault without a reference is not used.
 #[must_use]
-pub fn providers() -> ConfigRegistry {
+pub fn registry() -> ConfigRegistry {
     let secrets = SecretProviders::default();
     #[cfg(feature = "azure-key-vault")]
     let secrets = with_vault(secrets, AZURE, azure_vault(set));
@@ -28,10 +28,10 @@ pub fn providers() -> ConfigRegistry {
     let secrets = with_vault(secrets, HASHICORP, vault(set));
     #[cfg(not(feature = "hashicorp-vault"))]
     let secrets = secrets.without(HASHICORP, "build the sidecar with its feature `hashicorp-vault`");
-    let providers = ConfigRegistry::default().with_secrets(secrets);
+    let registry = ConfigRegistry::default().with_secrets(secrets);
     #[cfg(feature = "redis")]
-    let providers = providers.with_store("redis", passport_redis::RedisStoreFactory);
-    providers
+    let registry = registry.with_store("redis", passport_redis::RedisStoreFactory);
+    registry
 }
 
 const AZURE: &str = "azure_key_vault";

@@ -4,7 +4,7 @@ mod azure {
     fn unreadable_ca_file_of_azure_is_named_by_its_variable() {
         let set = |path: Option<&'static str>| {
             let set = move |name: &str| path.filter(|_| name == "AZURE_CA_FILE").map(str::to_owned);
-            crate::providers::azure_vault(set).err().unwrap_or_default()
+            crate::registry::azure_vault(set).err().unwrap_or_default()
         };
         let message = set(Some("/no/such.pem"));
         assert!(message.starts_with("AZURE_CA_FILE: ") && message.contains("/no/such.pem"), "{message}");
@@ -14,7 +14,7 @@ mod azure {
 
 #[cfg(feature = "hashicorp-vault")]
 mod hashicorp {
-    use crate::providers::vault;
+    use crate::registry::vault;
 
     fn problem(variables: &[(&str, &str)]) -> String {
         let set = |name: &str| {
