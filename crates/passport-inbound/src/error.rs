@@ -23,7 +23,7 @@ pub enum RejectionReason {
     UnsupportedCritical,
     /// It is good, but on the deny list.
     #[error("the token or its bearer is on the deny list")]
-    Denied,
+    Revoked,
     /// More than one `Authorization` header, cookie of the name, or parameter; or a token both in
     /// the header and in the query.
     #[error("there is more than one token, or more than one Authorization header")]
@@ -88,7 +88,7 @@ impl RejectionReason {
             Self::AudienceMismatch => CoarseReason::AudienceMismatch,
             Self::SenderConstrained | Self::MissingClaim(_) | Self::WrongTokenType => CoarseReason::ClaimsRequired,
             // Ended before its time.
-            Self::Denied | Self::Expired => CoarseReason::TokenExpired,
+            Self::Revoked | Self::Expired => CoarseReason::TokenExpired,
             Self::IssuerMismatch => CoarseReason::IssuerMismatch,
             Self::KeyNotFound => CoarseReason::KeyNotFound,
             Self::UnsupportedCritical

@@ -51,7 +51,7 @@
 //!
 //! With the feature `axum`, `IdInfo` is an argument, `Option<IdInfo>` where the layer is
 //! [`optional`](AuthenticateLayer::optional), and `Claims<T>` has your own claims. With the
-//! feature `tonic`, `request.caller()?` gives it (`RequestExt`). Everywhere else it is in the
+//! feature `tonic`, `request.id_info()?` gives it (`IdInfoExt`). Everywhere else it is in the
 //! request's extensions.
 //!
 //! # Other features
@@ -153,7 +153,7 @@ pub use passport_core::{
 #[cfg(feature = "axum")]
 pub use crate::integrations::axum::{CallerRejection, Policy, Authorized, ServiceAccount, User, Claims};
 #[cfg(feature = "tonic")]
-pub use crate::integrations::tonic::RequestExt;
+pub use crate::integrations::tonic::IdInfoExt;
 #[doc(inline)]
 pub use crate::{
     audit::{Audit, AuditEvent, AuditFuture, AuditLayer, AuditSink},

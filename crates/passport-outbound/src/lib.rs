@@ -150,7 +150,7 @@ pub use crate::{
     attach::{
         AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody,
         BufferedBody, CloneRequest, ExistingAuthorization, NoRetry, OutboundRequest, OutboundResponse,
-        Replay, WatchedBody,
+        RetryMode, WatchedBody,
     },
     cache::{Lease, LeaseOutcome, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Notifier},
     identity::{

@@ -68,7 +68,7 @@ pub struct RedisSettings {
     pub tls_key_ref: Setting<SecretReference>,
     /// The time limit of the Redis commands before a token is fetched, and of those after it.
     /// Defaults to 500 ms.
-    pub limit: Setting<Duration>,
+    pub timeout: Setting<Duration>,
 }
 
 impl StoreFactory for RedisStoreFactory {
@@ -88,14 +88,14 @@ impl StoreFactory for RedisStoreFactory {
             reader.set(builder, &settings.sentinel_username, RedisTokenStoreBuilder::sentinel_username);
         let password = reader.secret(&settings.sentinel_password_ref);
         let builder = password.into_iter().fold(builder, RedisTokenStoreBuilder::sentinel_password);
-        let builder = reader.set(builder, &settings.limit, RedisTokenStoreBuilder::limit);
+        let builder = reader.set(builder, &settings.timeout, RedisTokenStoreBuilder::timeout);
         let (tls, builder) = with_tls(settings, reader, builder);
         let built = builder.build();
         for problem in built.as_ref().err().iter().flat_map(|error| error.problems()) {
             let setting: &dyn AnySetting = match &*problem.option {
                 "ca_file" => &settings.ca_file,
                 "namespace" => &settings.namespace,
-                "limit" => &settings.limit,
+                "timeout" => &settings.timeout,
                 "password" => &settings.password_ref,
                 "sentinel_password" => &settings.sentinel_password_ref,
                 "tls" => tls,

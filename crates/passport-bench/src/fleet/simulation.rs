@@ -207,7 +207,7 @@ impl TokenStore for Simulation {
                 seen.tokens.insert(key.clone(), (token.clone(), now + left));
             }
             seen.end_lease(key, holder);
-            self.0.notifications.wake(&key.to_string());
+            self.0.notifications.notify(&key.to_string());
         })
         .await
     }
@@ -215,7 +215,7 @@ impl TokenStore for Simulation {
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
         self.command(|seen, _| {
             if seen.end_lease(key, holder) {
-                self.0.notifications.wake(&key.to_string());
+                self.0.notifications.notify(&key.to_string());
             }
         })
         .await

@@ -10,7 +10,7 @@ use super::{Audit, AuditSink, event::TracingSink};
 /// Put it outside of the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it after
 /// that one. By default the events go to `tracing`, target `passport_inbound::audit`, in the shape of
 /// Passport's `mi.api.call` (`docs/telemetry.md` in the repository lists the fields). It changes no
-/// response. A rejection by `request.caller()?` in a tonic service is a response of that service,
+/// response. A rejection by `request.id_info()?` in a tonic service is a response of that service,
 /// and is not recorded as a rejection.
 ///
 /// ```

@@ -54,7 +54,7 @@ pub struct User(pub IdInfo);
 /// claims is rejected with 403.
 ///
 /// ```
-/// use passport_inbound::Verified;
+/// use passport_inbound::Claims;
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Payroll {
@@ -81,7 +81,7 @@ pub trait Policy {
     fn requirement() -> Requirement;
 }
 
-/// Extracts the caller if it meets the requirement of `G`, and rejects others with 403.
+/// Extracts the caller if it meets the requirement of `P`, and rejects others with 403.
 ///
 /// ```
 /// use passport_inbound::{Policy, Authorized, Requirement};
@@ -99,12 +99,12 @@ pub trait Policy {
 /// }
 /// # let _ = handler;
 /// ```
-pub struct Authorized<G> {
+pub struct Authorized<P> {
     caller: IdInfo,
-    requirement: PhantomData<fn() -> G>,
+    requirement: PhantomData<fn() -> P>,
 }
 
-impl<G> Authorized<G> {
+impl<P> Authorized<P> {
     /// Returns the caller.
     #[must_use]
     pub fn caller(&self) -> &IdInfo {
@@ -118,7 +118,7 @@ impl<G> Authorized<G> {
     }
 }
 
-impl<G> fmt::Debug for Authorized<G> {
+impl<P> fmt::Debug for Authorized<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Authorized").field(&self.caller).finish()
     }
@@ -194,11 +194,11 @@ impl<S: Sync> FromRequestParts<S> for User {
     }
 }
 
-impl<S: Sync, G: Policy> FromRequestParts<S> for Authorized<G> {
+impl<S: Sync, P: Policy> FromRequestParts<S> for Authorized<P> {
     type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        let caller = satisfying(parts, G::requirement()).await?;
+        let caller = satisfying(parts, P::requirement()).await?;
         Ok(Self { caller, requirement: PhantomData })
     }
 }

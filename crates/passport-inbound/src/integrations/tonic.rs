@@ -9,23 +9,23 @@ use crate::{
 /// Reads the caller from a `tonic::Request`.
 ///
 /// ```
-/// use passport_inbound::RequestExt;
+/// use passport_inbound::IdInfoExt;
 /// use tonic::{Request, Response, Status};
 ///
 /// async fn run(request: Request<()>) -> Result<Response<String>, Status> {
-///     let caller = request.caller()?;
+///     let caller = request.id_info()?;
 ///     Ok(Response::new(caller.display_name().to_owned()))
 /// }
 /// # let _ = run;
 /// ```
-pub trait RequestExt: sealed::Sealed {
+pub trait IdInfoExt: sealed::Sealed {
     /// Returns the caller.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` for a request without a token, which an
     /// [`optional`](crate::AuthenticateLayer::optional) layer forwards; and `INTERNAL`, with an
     /// error event, if no [`AuthenticateLayer`](crate::AuthenticateLayer) has run.
-    fn caller(&self) -> Result<&IdInfo, Status>;
+    fn id_info(&self) -> Result<&IdInfo, Status>;
 }
 
 mod sealed {
@@ -35,8 +35,8 @@ mod sealed {
     impl<T> Sealed for tonic::Request<T> {}
 }
 
-impl<T> RequestExt for Request<T> {
-    fn caller(&self) -> Result<&IdInfo, Status> {
+impl<T> IdInfoExt for Request<T> {
+    fn id_info(&self) -> Result<&IdInfo, Status> {
         required_identity(self.extensions()).map_err(|rejection| {
             rejection.record();
             match rejection {

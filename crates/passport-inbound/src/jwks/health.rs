@@ -22,11 +22,11 @@ pub enum JwksState {
     /// The keys are fresh.
     Fresh,
     /// The keys are used, but a refresh is due. Requests are not affected until the keys expire.
-    Due,
+    Stale,
     /// The keys are too old to be trusted: requests are rejected with 503.
     Expired,
     /// No keys were fetched yet: requests wait for them, or are rejected with 503.
-    Missing,
+    Unavailable,
 }
 
 impl JwksHealth {

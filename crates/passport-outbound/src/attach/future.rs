@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    OutboundRequest, OutboundResponse, Replay,
+    OutboundRequest, OutboundResponse, RetryMode,
     allowed_origins::MatchedOrigin,
     error::BoxError,
     policy::AttachPolicy,
@@ -37,7 +37,7 @@ pin_project! {
     pub struct AttachTokenFuture<S, R, P>
     where
         S: Service<R>,
-        P: Replay<R>,
+        P: RetryMode<R>,
     {
         #[pin]
         state: AttachState<S, R, P>,
@@ -51,7 +51,7 @@ pin_project! {
     enum AttachState<S, R, P>
     where
         S: Service<R>,
-        P: Replay<R>,
+        P: RetryMode<R>,
     {
         /// Rejected before anything was sent.
         Failed { error: Option<BoxError> },
@@ -77,7 +77,7 @@ pub(super) struct AwaitingToken<S, R, P> {
     pub(super) mode: P,
 }
 
-impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
+impl<S: Service<R>, R, P: RetryMode<R>> AttachTokenFuture<S, R, P> {
     pub(super) fn failed(error: BoxError) -> Self {
         Self { state: AttachState::Failed { error: Some(error) } }
     }
@@ -102,7 +102,7 @@ where
     S::Response: OutboundResponse,
     S::Error: Into<BoxError>,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     type Output = Result<<S::Response as ResponseHead>::Watched, BoxError>;
 
@@ -169,7 +169,7 @@ where
     S: Service<R>,
     S::Response: OutboundResponse,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     let Some(watch) = watch else { return ControlFlow::Break(response.watched(None)) };
     if !(rejects_token(response.status(), response.headers())
@@ -199,7 +199,7 @@ fn record_retry(client_id: &ClientId) {
     tracing::debug!(target: TARGET, %client_id, "request sent again with another token");
 }
 
-impl<S: Service<R>, R, P: Replay<R>> fmt::Debug for AttachTokenFuture<S, R, P> {
+impl<S: Service<R>, R, P: RetryMode<R>> fmt::Debug for AttachTokenFuture<S, R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachTokenFuture").finish_non_exhaustive()
     }

@@ -43,7 +43,7 @@ pub use self::{
     response::OutboundResponse,
     response_watch::WatchedBody,
     retry_body::BufferedBody,
-    retry_mode::{BufferBody, CloneRequest, NoRetry, Replay},
+    retry_mode::{BufferBody, CloneRequest, NoRetry, RetryMode},
     service::AttachToken,
 };
 #[cfg(feature = "reqwest")]

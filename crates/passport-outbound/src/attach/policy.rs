@@ -14,13 +14,13 @@ pub enum ExistingAuthorization {
     /// header could turn the service's call into a user's, replacing it a user's call into the
     /// service's. Either should be a decision.
     #[default]
-    Refuse,
+    Reject,
     /// The header is replaced by the identity's token: each call is the service's, whatever header
     /// the caller set.
-    Replace,
+    Overwrite,
     /// The request is sent unchanged, to allowed origins. A rejection of its token does not affect
     /// the identity.
-    Respect,
+    Keep,
 }
 
 /// The identity, the allowed origins and the settings of a layer. Shared by all clones of a

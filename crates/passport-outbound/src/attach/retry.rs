@@ -9,13 +9,13 @@ use std::ops::ControlFlow;
 use tower_service::Service;
 
 use super::{
-    OutboundRequest, OutboundResponse, Replay, request::attach, response::sealed::ResponseHead,
+    OutboundRequest, OutboundResponse, RetryMode, request::attach, response::sealed::ResponseHead,
     response_watch::ResponseWatch,
 };
 use crate::token::SendableToken;
 
 /// What it takes to send a request a second time. The service has not been polled ready.
-pub(super) struct Retry<S, R, P: Replay<R>> {
+pub(super) struct Retry<S, R, P: RetryMode<R>> {
     pub(super) saved: P::Saved,
     pub(super) mode: P,
     pub(super) service: S,
@@ -23,7 +23,7 @@ pub(super) struct Retry<S, R, P: Replay<R>> {
 
 /// A response that rejects the token. The request is restored only when there is another token:
 /// until then, its first body is not touched.
-pub(super) struct Rejected<S: Service<R>, R, P: Replay<R>> {
+pub(super) struct Rejected<S: Service<R>, R, P: RetryMode<R>> {
     pub(super) response: S::Response,
     pub(super) watch: ResponseWatch,
     pub(super) retry: Retry<S, R, P>,
@@ -41,7 +41,7 @@ where
     S: Service<R>,
     S::Response: OutboundResponse,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     /// Returns the same request with `token`, if it is another token and the request can be
     /// restored; otherwise the response. A response that is not returned is dropped: if much of its

@@ -10,7 +10,7 @@ use std::{convert::Infallible, fmt};
     message = "a request of type `{R}` cannot be sent again in this way",
     note = "`retry_unauthorized` needs a body that is `Clone`; take `retry_unauthorized_buffered` for others"
 )]
-pub trait Replay<R>: sealed::SaveRequest<R> {}
+pub trait RetryMode<R>: sealed::SaveRequest<R> {}
 
 /// The default: a rejected request is not retried; the next one has another token.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +33,7 @@ impl<F> fmt::Debug for BufferBody<F> {
     }
 }
 
-impl<R> Replay<R> for NoRetry {}
+impl<R> RetryMode<R> for NoRetry {}
 
 pub(crate) mod sealed {
     /// Saves what is needed to send a request of type `R` a second time.

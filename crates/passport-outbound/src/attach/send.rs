@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tower_service::Service;
 
 use super::{
-    AttachTokenFuture, OutboundRequest, Replay, allowed_origins::MatchedOrigin, policy::AttachPolicy,
+    AttachTokenFuture, OutboundRequest, RetryMode, allowed_origins::MatchedOrigin, policy::AttachPolicy,
     request::attach, response_watch::ResponseWatch, retry::Retry,
 };
 use crate::token::SendableToken;
@@ -23,7 +23,7 @@ pub(super) fn send<S, R, P>(
 where
     S: Service<R> + Clone,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     let watch = ResponseWatch { policy, generation: token.generation, origin };
     if !P::SAVES {

@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use tower_service::Service;
 
 use super::{
-    AttachError, AttachTokenFuture, NoRetry, OutboundRequest, OutboundResponse, Replay,
+    AttachError, AttachTokenFuture, NoRetry, OutboundRequest, OutboundResponse, RetryMode,
     error::BoxError,
     future::AwaitingToken,
     policy::{AttachDecision, AttachPolicy},
@@ -46,7 +46,7 @@ where
     S::Response: OutboundResponse,
     S::Error: Into<BoxError>,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     type Response = <S::Response as ResponseHead>::Watched;
     type Error = BoxError;
@@ -96,7 +96,7 @@ impl<S, P> AttachToken<S, P> {
     fn reject<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P>
     where
         S: Service<R> + Clone,
-        P: Replay<R>,
+        P: RetryMode<R>,
     {
         let not_ready = self.inner.clone();
         self.inner = not_ready;

@@ -65,7 +65,7 @@ impl InMemoryStore {
     fn end_lease(&self, key: &TokenKey, holder: &str) {
         self.leases.lock().unwrap().retain(|leased, (by, _)| *leased != key.to_string() || by != holder);
         if let Some(notifications) = &self.notifications {
-            notifications.wake(&key.to_string());
+            notifications.notify(&key.to_string());
         }
     }
 }

@@ -26,17 +26,17 @@ struct TokenErrorDetails {
 pub enum TokenErrorKind {
     /// The attempt was dropped: there is no tokio runtime, or it has ended; a secret provider
     /// panicked; the machine slept while the caller waited.
-    Aborted,
+    Canceled,
     /// The request cannot be sent, or the server does not speak HTTP/1.1: the scheme or port of the
     /// URL, or a setting of the HTTP client, is wrong.
     Misconfigured,
     /// Passport rejected the request: wrong or revoked secret, disabled identity, unknown scope.
     /// The next attempt is made after 10 s at the earliest.
-    Refused,
+    Rejected,
     /// Passport returned the current token, though it was to be replaced.
-    Repeated,
+    Unchanged,
     /// The client secret could not be read within the time limit of the attempt.
-    Secret,
+    SecretUnavailable,
     /// The identity was shut down.
     ShutDown,
     /// The TLS handshake with Passport failed, for example because its certificate is not trusted,
@@ -92,8 +92,8 @@ impl TokenError {
     }
 
     /// Returns whether the failure is transient: Passport is down, a proxy answers instead, an
-    /// attempt was dropped. The others ([`Refused`](TokenErrorKind::Rejected),
-    /// [`Secret`](TokenErrorKind::SecretUnavailable), [`Tls`](TokenErrorKind::Tls),
+    /// attempt was dropped. The others ([`Rejected`](TokenErrorKind::Rejected),
+    /// [`SecretUnavailable`](TokenErrorKind::SecretUnavailable), [`Tls`](TokenErrorKind::Tls),
     /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
     /// usually need an operator; except after a shutdown, the identity retries.
     #[must_use]

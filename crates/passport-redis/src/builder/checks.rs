@@ -8,7 +8,7 @@ use redis::{ConnectionAddr, IntoConnectionInfo};
 use super::RedisTokenStoreBuilder;
 use crate::connection::Topology;
 
-const LIMITS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 
 const MAX_NAMESPACE: usize = 64;
 
@@ -57,8 +57,8 @@ impl RedisTokenStoreBuilder {
         {
             problem("namespace", "it has to be 1 to 64 letters, digits or any of -._:");
         }
-        if !LIMITS.contains(&settings.limit) {
-            problem("limit", "it has to be 10 ms to 5 s");
+        if !TIMEOUTS.contains(&settings.timeout) {
+            problem("timeout", "it has to be 10 ms to 5 s");
         }
         if settings.username.is_some() && settings.password.is_none() {
             problem("password", "it is missing; a username without one is not shown to Redis at all");

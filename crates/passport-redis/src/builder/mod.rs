@@ -12,7 +12,7 @@ use crate::{
     connection::{ConnectionSettings, RedisEndpoint, TlsSettings, Topology},
 };
 
-const LIMIT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(500);
 
 const NAMESPACE: &str = "passport";
 
@@ -37,7 +37,7 @@ impl RedisTokenStoreBuilder {
             sentinel_password: None,
             tls: TlsSettings::default(),
             namespace: NAMESPACE.to_owned(),
-            limit: LIMIT,
+            timeout: TIMEOUT,
         };
         Self { urls, topology, settings, keys, clock: Arc::new(SystemClock) }
     }
@@ -95,8 +95,8 @@ impl RedisTokenStoreBuilder {
     /// before a call waits for another instance's token or fetches its own, connecting included,
     /// and again for everything after that. Only the first call to a silent Redis waits for it:
     /// then the circuit is open until Redis replies to a probe.
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.settings.limit = limit;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
         self
     }
 
@@ -138,7 +138,7 @@ impl fmt::Debug for RedisTokenStoreBuilder {
         f.debug_struct("RedisTokenStoreBuilder")
             .field("namespace", &self.settings.namespace)
             .field("username", &self.settings.username)
-            .field("limit", &self.settings.limit)
+            .field("timeout", &self.settings.timeout)
             .finish_non_exhaustive()
     }
 }

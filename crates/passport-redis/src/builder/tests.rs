@@ -26,10 +26,10 @@ fn every_mistake_is_reported_at_once() {
     let source = || SecretSource::from_value("x");
     let wrong = builder("redis://host")
         .namespace("a{b")
-        .limit(Duration::ZERO)
+        .timeout(Duration::ZERO)
         .username("me")
         .ca_file("/no/such/ca.pem");
-    assert_eq!(options(wrong), ["namespace", "limit", "password", "tls", CA_FILE]);
+    assert_eq!(options(wrong), ["namespace", "timeout", "password", "tls", CA_FILE]);
     assert_eq!(options(builder("redis://host").sentinel_password(source())), ["sentinel_password"]);
     for url in ["", "host", "http://host", "redis://user@host", "rediss://host/#insecure"] {
         assert_eq!(options(builder(url)), [URL], "{url}");

@@ -16,7 +16,7 @@ fn problems(redis: &Value) -> Vec<String> {
 fn valid_configurations_are_accepted() {
     for redis in [
         json!({ "url": "redis://host", "encryption_keys": "env:A" }),
-        json!({ "url": "redis://host/1", "encryption_keys": ["env:A", "file:/b"], "namespace": "eu", "limit": "250ms" }),
+        json!({ "url": "redis://host/1", "encryption_keys": ["env:A", "file:/b"], "namespace": "eu", "timeout": "250ms" }),
         json!({ "url": "unix:///run/redis.sock", "danger_unencrypted": "true" }),
         json!({
             "url": "rediss://host", "encryption_keys": "env:A", "username": "me", "password_ref": "env:B",
@@ -30,7 +30,7 @@ fn valid_configurations_are_accepted() {
 #[test]
 fn every_mistake_is_reported_with_its_key() {
     let wrong = json!({
-        "url": "http://host", "namespace": "a b", "limit": "1h", "username": "me", "tls_key_ref": "file:/k.pem",
+        "url": "http://host", "namespace": "a b", "timeout": "1h", "username": "me", "tls_key_ref": "file:/k.pem",
         "encryption_key": "x", "ca_file": "/no/such/ca.pem",
     });
     let told = problems(&wrong);
@@ -41,7 +41,7 @@ fn every_mistake_is_reported_with_its_key() {
         "tls_key_ref",
         "url",
         "namespace",
-        "limit",
+        "timeout",
         "password_ref",
     ] {
         let place = format!("cache.redis.{place}: ");

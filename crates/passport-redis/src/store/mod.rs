@@ -35,7 +35,7 @@ struct SharedStore {
     keyring: Arc<Keyring>,
     notifications: Notifier,
     clock: Arc<dyn Clock>,
-    limit: Duration,
+    timeout: Duration,
 }
 
 impl RedisTokenStore {
@@ -69,7 +69,7 @@ impl RedisTokenStore {
     }
 
     /// Reads the keys and connects, for a service that does so before it takes traffic. Otherwise
-    /// the first call that needs a token does, within the [limit](RedisTokenStoreBuilder::limit); a
+    /// the first call that needs a token does, within the [timeout](RedisTokenStoreBuilder::timeout); a
     /// read that takes longer, of a vault for example, goes on for the next call.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl RedisTokenStore {
         let notifications = Notifier::new();
         Self(Arc::new(SharedStore {
             namespace: endpoint.settings.namespace.clone(),
-            limit: endpoint.settings.limit,
+            timeout: endpoint.settings.timeout,
             connection: Arc::new(SharedConnection::new(endpoint, notifications.clone())),
             keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
             notifications,
@@ -160,8 +160,8 @@ impl TokenStore for RedisTokenStore {
         self.0.connection.query(command).await
     }
 
-    fn limit(&self) -> Duration {
-        self.0.limit
+    fn timeout(&self) -> Duration {
+        self.0.timeout
     }
 
     fn notifications(&self) -> Option<Notifier> {

@@ -5,7 +5,7 @@ use http::{Extensions, HeaderMap, Request, Response, StatusCode, request};
 use http_body::Body;
 
 use crate::attach::{
-    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, Replay, WatchedBody,
+    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, RetryMode, WatchedBody,
     destination::{Destination, host_and_port},
     error::BoxError,
     request::sealed::RequestParts,
@@ -72,7 +72,7 @@ impl<B> ResponseHead for Response<B> {
     }
 }
 
-impl<B: Clone> Replay<Request<B>> for CloneRequest {}
+impl<B: Clone> RetryMode<Request<B>> for CloneRequest {}
 
 impl<B: Clone> SaveRequest<Request<B>> for CloneRequest {
     type Saved = Request<B>;
@@ -87,7 +87,7 @@ impl<B: Clone> SaveRequest<Request<B>> for CloneRequest {
     }
 }
 
-impl<B, F> Replay<Request<B>> for BufferBody<F>
+impl<B, F> RetryMode<Request<B>> for BufferBody<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     F: Fn(BufferedBody<B>) -> B + Clone,

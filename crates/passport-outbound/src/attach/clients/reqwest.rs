@@ -3,7 +3,7 @@
 use http::{Extensions, HeaderMap, StatusCode};
 
 use crate::attach::{
-    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, Replay,
+    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, RetryMode,
     destination::{Destination, destination_of},
     request::sealed::RequestParts,
     response::sealed::ResponseHead,
@@ -59,7 +59,7 @@ impl ResponseHead for reqwest::Response {
     }
 }
 
-impl Replay<reqwest::Request> for CloneRequest {}
+impl RetryMode<reqwest::Request> for CloneRequest {}
 
 impl SaveRequest<reqwest::Request> for CloneRequest {
     type Saved = reqwest::Request;
@@ -74,7 +74,7 @@ impl SaveRequest<reqwest::Request> for CloneRequest {
     }
 }
 
-impl<F> Replay<reqwest::Request> for BufferBody<F> where
+impl<F> RetryMode<reqwest::Request> for BufferBody<F> where
     F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone
 {
 }

@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use crate::{
     attach::{
-        AttachToken, AttachTokenLayer, Replay,
+        AttachToken, AttachTokenLayer, RetryMode,
         error::{BoxError, CallError},
     },
     identity::RequestIdentity,
@@ -34,7 +34,7 @@ use crate::{
 /// `reqwest_middleware::Error::Middleware` with an [`AttachError`](crate::AttachError) or a
 /// [`TokenError`](crate::TokenError): nothing was sent.
 #[async_trait]
-impl<P: Replay<Request, Saved: Send> + Send + Sync + 'static> Middleware for AttachTokenLayer<P> {
+impl<P: RetryMode<Request, Saved: Send> + Send + Sync + 'static> Middleware for AttachTokenLayer<P> {
     async fn handle(
         &self,
         request: Request,

@@ -171,8 +171,8 @@ async fn user_information_in_the_uri_is_rejected() {
 
 #[tokio::test]
 async fn what_becomes_of_an_authorization_header_is_a_choice() {
-    use ExistingAuthorization::{Replace, Respect};
-    for (policy, sent) in [(Replace, "Bearer token-1"), (Respect, "Basic abc")] {
+    use ExistingAuthorization::{Keep, Overwrite};
+    for (policy, sent) in [(Overwrite, "Bearer token-1"), (Keep, "Basic abc")] {
         let source = ScriptedSource::new();
         let (mock, mut handle) = mock::pair();
         let mut client = layer(&source).existing_authorization(policy).layer(mock);

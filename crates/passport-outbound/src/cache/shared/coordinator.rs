@@ -37,7 +37,7 @@ const SPREAD: Duration = Duration::from_millis(10);
 /// attempt of another instance, which may end within a poll interval, and the limits of the store
 /// itself before the wait, after it, for the renewal of the lease, and after the fetch.
 pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -> Duration {
-    request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.limit()
+    request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.timeout()
 }
 
 /// A source of tokens that reads a shared store first. Of the instances that find no token there,

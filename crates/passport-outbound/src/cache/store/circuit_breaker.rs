@@ -63,7 +63,7 @@ impl StoreHandle {
     pub(crate) fn new(store: impl TokenStore) -> Self {
         let life = CancellationToken::new();
         Self(Arc::new(CircuitBreaker {
-            limit: store.limit().min(MAX_LIMIT),
+            limit: store.timeout().min(MAX_LIMIT),
             notifications: store.notifications(),
             store: Box::new(store),
             is_open: AtomicBool::new(false),
@@ -75,7 +75,7 @@ impl StoreHandle {
     }
 
     /// Returns the time limit of all calls of one session.
-    pub(in crate::cache) fn limit(&self) -> Duration {
+    pub(in crate::cache) fn timeout(&self) -> Duration {
         self.0.limit
     }
 

@@ -49,7 +49,7 @@ impl<S: TokenStore> DynTokenStore for S {
         holder: &'a str,
         token: &'a StoredToken,
     ) -> StoreFuture<'a, ()> {
-        Box::pin(self.publish(key, holder, token))
+        Box::pin(self.put(key, holder, token))
     }
 
     fn release_dyn<'a>(&'a self, key: &'a TokenKey, holder: &'a str) -> StoreFuture<'a, ()> {
@@ -61,6 +61,6 @@ impl<S: TokenStore> DynTokenStore for S {
     }
 
     fn ping_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()> {
-        Box::pin(self.probe(key))
+        Box::pin(self.ping(key))
     }
 }

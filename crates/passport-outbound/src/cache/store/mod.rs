@@ -22,8 +22,8 @@ pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken}
 ///
 /// A store only keeps tokens. When it is used, when to wait and when to continue without it is
 /// decided here, for every store alike. A store that fails, or takes longer than
-/// [`limit`](Self::limit), is a cache miss, never an outage: it is not called then until it answers
-/// a [`probe`](Self::probe).
+/// [`timeout`](Self::timeout), is a cache miss, never an outage: it is not called then until it answers
+/// a [`ping`](Self::ping).
 ///
 /// A client that can read the store can be the service until the token expires, so a store should
 /// encrypt tokens. That of `passport-redis` does.
@@ -81,7 +81,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot say.
     fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
 
-    /// Lets only `holder` fetch a token for `key`, until it calls [`publish`](Self::publish) or
+    /// Lets only `holder` fetch a token for `key`, until it calls [`put`](Self::put) or
     /// [`release`](Self::release), or `time` has passed. For the current holder, the lease is
     /// renewed to `time` from now. Returns the stored token in the same step.
     ///
@@ -100,7 +100,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When it may not have been kept.
-    fn publish(
+    fn put(
         &self,
         key: &TokenKey,
         holder: &str,
@@ -134,7 +134,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// Returns the time limit of the calls for one token: once before it is waited for or fetched,
     /// and once after that. 5 s at most; defaults to 500 ms. It is called once for each cache.
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_millis(500)
     }
 

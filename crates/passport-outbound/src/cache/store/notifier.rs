@@ -22,7 +22,7 @@ impl Notifier {
     }
 
     /// Notifies the subscribers of the token whose [`TokenKey`] has the text `key`.
-    pub fn wake(&self, key: &str) {
+    pub fn notify(&self, key: &str) {
         // There may be no subscribers.
         let _ = self.0.send(key.into());
     }

@@ -23,13 +23,13 @@ pub(in crate::cache) struct StoreSession {
 
 impl StoreSession {
     pub(super) fn new(store: StoreHandle, key: TokenKey) -> Self {
-        let left = store.limit();
+        let left = store.timeout();
         Self { store, key, left }
     }
 
     /// Gives the store its full time again, after a wait for something else.
     pub(in crate::cache) fn restart_limit(&mut self) {
-        self.left = self.store.limit();
+        self.left = self.store.timeout();
     }
 
     pub(in crate::cache) async fn get(&mut self) -> Option<StoredToken> {

@@ -143,17 +143,17 @@ fn a_narrower_scope_is_reported_and_only_that() {
 
 #[test]
 fn rejections_outages_and_invalid_responses_differ() {
-    use TokenErrorKind::{Refused, Unavailable, InvalidResponse};
+    use TokenErrorKind::{Rejected, Unavailable, InvalidResponse};
     let error = |code: &str| json!({ "error": code, "error_description": "no" }).to_string();
     for (status, body, kind, code) in [
-        (401, error("invalid_client"), Refused, Some("invalid_client")),
-        (400, error("invalid_client"), Refused, Some("invalid_client")),
-        (403, error("unauthorized_client"), Refused, Some("unauthorized_client")),
-        (400, error("invalid_scope"), Refused, Some("invalid_scope")),
+        (401, error("invalid_client"), Rejected, Some("invalid_client")),
+        (400, error("invalid_client"), Rejected, Some("invalid_client")),
+        (403, error("unauthorized_client"), Rejected, Some("unauthorized_client")),
+        (400, error("invalid_scope"), Rejected, Some("invalid_scope")),
         (400, error("temporarily_unavailable"), Unavailable, Some("temporarily_unavailable")),
-        (403, "<html>".to_owned(), Refused, None),
-        (401, String::new(), Refused, None),
-        (400, error("mics_sk_ECHO"), Refused, None),
+        (403, "<html>".to_owned(), Rejected, None),
+        (401, String::new(), Rejected, None),
+        (400, error("mics_sk_ECHO"), Rejected, None),
         (408, String::new(), Unavailable, None),
         (429, String::new(), Unavailable, None),
         (500, String::new(), Unavailable, None),
@@ -228,19 +228,19 @@ fn a_token_is_read_from_200_201_and_203() {
 
 #[test]
 fn oauth_error_decides_whatever_the_status() {
-    use TokenErrorKind::{Refused, Unavailable, InvalidResponse};
+    use TokenErrorKind::{Rejected, Unavailable, InvalidResponse};
     let error = |code: &str| json!({ "error": code });
     for (status, body, kind, code) in [
-        (200, error("invalid_client"), Refused, Some("invalid_client")),
-        (201, error("invalid_scope"), Refused, Some("invalid_scope")),
-        (202, error("access_denied"), Refused, Some("access_denied")),
+        (200, error("invalid_client"), Rejected, Some("invalid_client")),
+        (201, error("invalid_scope"), Rejected, Some("invalid_scope")),
+        (202, error("access_denied"), Rejected, Some("access_denied")),
         (200, error("temporarily_unavailable"), Unavailable, Some("temporarily_unavailable")),
         (200, error("server_error"), Unavailable, Some("server_error")),
-        (404, error("invalid_client"), Refused, Some("invalid_client")),
-        (422, error("unauthorized_client"), Refused, Some("unauthorized_client")),
+        (404, error("invalid_client"), Rejected, Some("invalid_client")),
+        (422, error("unauthorized_client"), Rejected, Some("unauthorized_client")),
         (404, error("not_found"), InvalidResponse, Some("not_found")),
         (503, error("invalid_client"), Unavailable, Some("invalid_client")),
-        (200, json!({ "error": "invalid_client", "access_token": "" }), Refused, Some("invalid_client")),
+        (200, json!({ "error": "invalid_client", "access_token": "" }), Rejected, Some("invalid_client")),
         (200, error("mics_sk_ECHO"), InvalidResponse, None),
         (200, json!({ "error": true }), InvalidResponse, None),
     ] {

@@ -55,9 +55,9 @@ impl RedisEndpoint {
         let mut builder = redis::cluster::ClusterClientBuilder::new(self.addresses())
             .use_protocol(ProtocolVersion::RESP3)
             .tcp_settings(tcp())
-            .connection_timeout(self.settings.limit)
-            .response_timeout(self.settings.limit)
-            .overall_response_timeout(Some(self.settings.limit))
+            .connection_timeout(self.settings.timeout)
+            .response_timeout(self.settings.timeout)
+            .overall_response_timeout(Some(self.settings.timeout))
             // Slots move. What takes longer opens the circuit. Every script may run twice.
             .retries(3)
             .min_retry_wait(5)

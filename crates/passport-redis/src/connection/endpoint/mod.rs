@@ -45,7 +45,7 @@ pub(crate) struct ConnectionSettings {
     pub(crate) tls: TlsSettings,
     pub(crate) namespace: String,
     /// How long a command may take.
-    pub(crate) limit: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// Which servers the addresses lead to.

@@ -14,7 +14,7 @@ pub(super) fn push_sender(notifications: Notifier) -> impl Fn(PushInfo) -> Resul
             && key.len() <= MAX_KEY
             && let Ok(key) = str::from_utf8(key)
         {
-            notifications.wake(key);
+            notifications.notify(key);
         }
         Ok(())
     }

@@ -114,7 +114,7 @@ async fn store_calls_of_a_session_share_one_limit() {
     let began = Instant::now();
     session.get().await;
     assert!(session.try_lease("somebody", SECOND).await.is_none());
-    assert_eq!(began.elapsed(), store.limit());
+    assert_eq!(began.elapsed(), store.timeout());
     assert!(!works(&store).await, "who takes that long does not work");
 }
 

@@ -13,9 +13,9 @@ fn one_hears_of_the_token_that_one_waits_for_and_of_no_other() {
     let mut notifications = notifications.listen(&key("mine"));
     let mut received = spawn(notifications.received());
     assert_pending!(received.poll());
-    notifications.wake(&key("other").to_string());
+    notifications.notify(&key("other").to_string());
     assert_pending!(received.poll());
-    notifications.clone().wake(&key("mine").to_string());
+    notifications.clone().notify(&key("mine").to_string());
     assert_ready!(received.poll());
 }
 
@@ -24,7 +24,7 @@ fn lagging_subscriber_is_notified() {
     let notifications = Notifier::new();
     let mut notifications = notifications.listen(&key("mine"));
     for _ in 0..=CAPACITY {
-        notifications.wake("other");
+        notifications.notify("other");
     }
     assert_ready!(spawn(notifications.received()).poll());
 }

@@ -174,7 +174,7 @@ async fn wait_limit_of_zero_allows_no_wait() {
 async fn each_wait_for_a_holder_restarts_the_store_limit() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     store.try_lease(&key(), "somebody", HOUR).await.unwrap();
-    *store.delay.lock().unwrap() = store.limit() * 2 / 5;
+    *store.delay.lock().unwrap() = store.timeout() * 2 / 5;
     let identity = instance(&store, &source);
     let publish = async {
         sleep(2 * SECOND).await;

@@ -105,7 +105,7 @@ async fn fetch_paths_and_store_failures_are_counted() {
 #[test]
 fn time_limit_covers_another_instance_and_four_store_calls() {
     let store = StoreHandle::new(InMemoryStore::default());
-    let limit = store.limit();
+    let limit = store.timeout();
     assert_eq!(store_time_limit(&store, PATIENCE), PATIENCE + 2 * SECOND + 4 * limit);
 }
 

@@ -40,7 +40,7 @@ async fn failing_store_is_a_miss_and_costs_its_limit_once() {
         let switch = if hangs { &store.hangs } else { &store.down };
         switch.store(true, Ordering::SeqCst);
         let identity = instance(&store, &source);
-        let limit = store.limit();
+        let limit = store.timeout();
         let asked = Instant::now();
         assert_eq!(token(&identity).await.unwrap(), "token-1", "hangs: {hangs}");
         assert_eq!(asked.elapsed(), if hangs { limit } else { Duration::ZERO });

@@ -63,7 +63,7 @@ async fn clock_of_the_writer_does_not_prolong_a_stored_token() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let ahead = source.clock.now() + HOUR;
     let published = AccessToken::new("published", ahead + HOUR).unwrap();
-    store.publish(&key(), "somebody", &StoredToken::new(published, ahead)).await.unwrap();
+    store.put(&key(), "somebody", &StoredToken::new(published, ahead)).await.unwrap();
     let identity = instance(&store, &source);
     assert_eq!(token(&identity).await.unwrap(), "published");
     source.clock.advance(HOUR - Duration::from_secs(5));
@@ -142,7 +142,7 @@ async fn stored_token_that_is_due_does_not_replace_a_live_one() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let now = source.clock.now();
     let (current, due) = (now + HOUR / 4, AccessToken::new("due", now + HOUR / 2).unwrap());
-    store.publish(&key(), "somebody", &StoredToken::new(due, now)).await.unwrap();
+    store.put(&key(), "somebody", &StoredToken::new(due, now)).await.unwrap();
     source.clock.advance(HOUR / 2 - 30 * SECOND);
     for (is_live, expected) in [(false, "due"), (true, "token-1")] {
         let request = FetchRequest {

@@ -121,7 +121,7 @@ impl TokenStore for View {
     }
 
     /// Ticks are no delay of the store's.
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         HOUR
     }
 
@@ -133,7 +133,7 @@ impl TokenStore for View {
 impl View {
     pub(super) fn end_lease(&self, key: &TokenKey, holder: &str) {
         self.world.lease.lock().unwrap().take_if(|(by, _)| by == holder);
-        self.world.notifications.wake(&key.to_string());
+        self.world.notifications.notify(&key.to_string());
     }
 }
 
