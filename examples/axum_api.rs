@@ -7,7 +7,7 @@ use axum::{Router, extract::Path, routing::get};
 use passport_dev::DevPassport;
 use passport_examples::{local_client, serve};
 use passport_inbound::{
-    AuditLayer, AuthenticateLayer, ConfigError, Policy, Authorized, IdInfo, RequireLayer, Requirement,
+    AuditLayer, AuthenticateLayer, Authorized, ConfigError, IdInfo, Policy, RequireLayer, Requirement,
     ServiceAccount, TokenVerifier, User,
 };
 

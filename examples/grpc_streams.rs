@@ -37,9 +37,10 @@ async fn main() -> Result<(), BoxError> {
         .add_service(health);
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
     let channel = ServiceBuilder::new()
         .layer(AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?))
         .service(endpoint.connect_lazy());

@@ -26,9 +26,10 @@ async fn main() -> Result<(), BoxError> {
     let api = Router::new().route("/reports", reports).layer(AuthenticateLayer::new(verifier));
     let api = serve(api).await?;
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
     // Off this machine TLS agrees on HTTP/2 by itself (with hyper-rustls, for example); in plain text it is said beforehand.
     let http2 = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
     let client = ServiceBuilder::new()

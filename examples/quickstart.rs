@@ -58,9 +58,10 @@ async fn whoami(caller: IdInfo) -> Json<Value> {
 }
 
 fn client(passport: &DevPassport, registered: &DevIdentity, api: &str) -> Result<Client, BoxError> {
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
     Ok(AttachTokenLayer::new(identity, AllowedOrigins::new([api])?).layer(local_client()?))
 }
 

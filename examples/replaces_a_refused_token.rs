@@ -33,10 +33,11 @@ async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let registered = passport.managed_identity("erp-sync").create();
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(passport.issuer())
-        .clock(clock.clone())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .clock(clock.clone())
+            .build()?;
 
     // An API that has heard that the first token was revoked.
     let revoked = identity.token().await?.authorization().clone();

@@ -17,9 +17,10 @@ async fn main() -> Result<(), BoxError> {
     let registered = passport.managed_identity("erp-sync").role("erp.read").create();
     let api = erp_api(&passport).await?;
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
     let mut client = ServiceBuilder::new()
         .layer(AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?))
         .service(local_client()?); // reqwest::Client::new() in a service

@@ -28,10 +28,11 @@ async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let registered = passport.managed_identity("payroll-scheduler").create();
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(passport.issuer())
-        .clock(clock.clone())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .clock(clock.clone())
+            .build()?;
     let api = serve(Router::new().route("/", get(|| async { "done" }))).await?;
     let client = AttachTokenLayer::new(identity.clone(), AllowedOrigins::new([&api])?).layer(local_client()?);
     let call = async || client.clone().oneshot(Request::new(Method::GET, api.parse()?)).await;

@@ -18,7 +18,7 @@ use azure_core::{
 };
 use passport_config::ManagedIdentityConfig;
 use passport_dev::DevPassport;
-use passport_outbound::{ReqwestHttpClient, ManualClock, SecretProviders, Transport};
+use passport_outbound::{ManualClock, ReqwestHttpClient, SecretProviders, Transport};
 use passport_secrets::{AzureKeyVault, CachedSecrets};
 // A stand-in that speaks the protocol of the vault.
 use passport_test_support::key_vault::{KeyVault, VAULT_HOST};

@@ -18,7 +18,7 @@ use passport_dev::{DevIdentity, DevPassport};
 use passport_examples::{local_client, serve};
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
 use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SidecarEndpoint};
-use passport_sidecar::{SidecarServer, SidecarConfig};
+use passport_sidecar::{SidecarConfig, SidecarServer};
 use tokio::sync::oneshot;
 use tower::{Layer, ServiceExt};
 
@@ -33,7 +33,8 @@ async fn main() -> Result<(), BoxError> {
 
     // The sidecar's part.
     let config = configuration(folder.path(), &passport, &registered, &api)?;
-    let sidecar = SidecarServer::new(SidecarConfig::read(Some(&config))?, passport_config::ConfigRegistry::default())?;
+    let sidecar =
+        SidecarServer::new(SidecarConfig::read(Some(&config))?, passport_config::ConfigRegistry::default())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(sidecar.serve(async { drop(stopped.await) }));
     while !socket.exists() && !serving.is_finished() {

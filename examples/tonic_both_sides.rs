@@ -53,9 +53,10 @@ async fn main() -> Result<(), BoxError> {
         Server::builder().layer(AuthenticateLayer::new(verifier)).add_service(HealthServer::new(Payroll));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
     let channel = endpoint.connect_lazy();
     let with_token = ServiceBuilder::new()
         .layer(AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?))

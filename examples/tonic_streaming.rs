@@ -49,9 +49,10 @@ async fn main() -> Result<(), BoxError> {
         .add_service(reflection);
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
     // A refused stream of requests is sent once more with another token, as long as what was read of it is remembered.
     let layer = AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?)
         .retry_unauthorized_buffered(MAX_REMEMBERED, Body::new as fn(BufferedBody<Body>) -> Body);

@@ -12,8 +12,8 @@ use axum::{
 use http::{Method, Request, StatusCode, Version, request::Parts};
 use passport_dev::DevPassport;
 use passport_inbound::{
-    AuthenticateLayer, CallerRejection, Policy, Authorized, IdInfo, PermissionChecker, PermissionUnknown,
-    Rejection, RequireLayer, Requirement, RolePermissions, ServiceAccount, User, Claims,
+    AuthenticateLayer, Authorized, CallerRejection, Claims, IdInfo, PermissionCheckError, PermissionChecker,
+    Policy, Rejection, RequireLayer, Requirement, RolePermissions, ServiceAccount, User,
 };
 use tower::{Layer, ServiceExt};
 
@@ -30,7 +30,7 @@ type Passes = [bool; 3];
 struct PermissionDirectory;
 
 impl PermissionChecker for PermissionDirectory {
-    async fn check(&self, caller: &IdInfo, permission: &str) -> Result<bool, PermissionUnknown> {
+    async fn check(&self, caller: &IdInfo, permission: &str) -> Result<bool, PermissionCheckError> {
         tokio::task::yield_now().await;
         Ok(permission == "payroll.read" && caller.tenant_id() == "tenant-1")
     }
@@ -335,7 +335,9 @@ async fn settings_of_the_layer_survive_conversions() {
         );
     let layer = || AuthenticateLayer::new(verifier(&passport));
     let opaque = serve(router.clone().layer(layer().without_error_details())).await;
-    let own = serve(router.layer(layer().with_rejection_response(|_, response| response.map(|_| "own".into())))).await;
+    let own =
+        serve(router.layer(layer().with_rejection_response(|_, response| response.map(|_| "own".into()))))
+            .await;
     for path in ["argument", "handler"] {
         for (api, expected) in [(&opaque, r#"{"error":"forbidden"}"#), (&own, "own")] {
             let response = http().get(format!("{api}/{path}")).bearer_auth(&token).send().await.unwrap();

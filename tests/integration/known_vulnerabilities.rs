@@ -467,7 +467,8 @@ async fn no_hook_makes_a_yes_of_a_no() {
         .reject_if(|_| false)
         .build()
         .unwrap();
-    let layer = AuthenticateLayer::new(verifier).with_rejection_response(|_, _| http::Response::new("welcome".into()));
+    let layer = AuthenticateLayer::new(verifier)
+        .with_rejection_response(|_, _| http::Response::new("welcome".into()));
     let url = serve(axum::Router::new().route("/", axum::routing::get(must_not_run)).layer(layer)).await;
     let expired = factory.with_claim("exp", &json!(5));
     let response = http().get(&url).bearer_auth(expired).send().await.unwrap();

@@ -172,7 +172,8 @@ async fn live_through_everything(passport: &DevPassport, registered: &passport_d
     let refusing = serve(Router::new().route("/", any(|| async { http::StatusCode::UNAUTHORIZED }))).await;
     let origins = AllowedOrigins::new([&refusing]).unwrap();
     let layer = AttachTokenLayer::new(identity.clone(), origins).retry_unauthorized();
-    let buffered = layer.clone().retry_unauthorized_buffered(64, reqwest::Body::wrap::<BufferedBody<reqwest::Body>>);
+    let buffered =
+        layer.clone().retry_unauthorized_buffered(64, reqwest::Body::wrap::<BufferedBody<reqwest::Body>>);
     let client = layer.layer(http());
     let mut printed = vec![format!("{layer:?} {buffered:?} {client:?}")];
     let response = client.clone().oneshot(http().post(&refusing).body("passw0rd").build().unwrap()).await;

@@ -15,7 +15,7 @@ use futures_util::{SinkExt, StreamExt};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use passport_dev::DevPassport;
-use passport_inbound::{AuthenticateLayer, TokenDeadlineLayer, IdInfo};
+use passport_inbound::{AuthenticateLayer, IdInfo, TokenDeadlineLayer};
 use tokio::{net::TcpListener, time::Instant};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_tungstenite::tungstenite;

@@ -3,7 +3,9 @@
 
 use std::net::SocketAddr;
 
-use passport_core::{ReqwestHttpClient, ResolvedSecret, SecretError, SecretErrorKind, SecretSource, Transport};
+use passport_core::{
+    ReqwestHttpClient, ResolvedSecret, SecretError, SecretErrorKind, SecretSource, Transport,
+};
 use passport_secrets::{HashiCorpVault, HashiCorpVaultBuilder, KvVersion, VaultAuth};
 use serde_json::json;
 use tempfile::NamedTempFile;

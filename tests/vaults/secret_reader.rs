@@ -9,7 +9,8 @@ use std::{env, io::stderr, net::SocketAddr, time::UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    HttpClient, ReqwestHttpClient, ResponseLimits, ResolvedSecret, SecretError, SecretSource, Transport, TransportError,
+    HttpClient, ReqwestHttpClient, ResolvedSecret, ResponseLimits, SecretError, SecretSource, Transport,
+    TransportError,
 };
 use passport_secrets::{AwsSecretsManager, AzureKeyVault};
 use serde_json::{Value, json};

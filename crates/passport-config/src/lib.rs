@@ -45,7 +45,9 @@ mod table;
 mod value;
 
 pub use crate::{
-    outbound::{ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, ConfigRegistry, StoreFactory},
+    outbound::{
+        ConfigRegistry, ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, StoreFactory,
+    },
     reader::Reader,
     setting::{AnySetting, Setting},
     suggestions::suggestion,

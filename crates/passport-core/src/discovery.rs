@@ -5,7 +5,7 @@ use http::{HeaderValue, StatusCode, header::ACCEPT};
 use serde::Deserialize;
 use url::Url;
 
-use crate::{Issuer, ResponseLimits, Origin, Transport, TransportError, request_to};
+use crate::{Issuer, Origin, ResponseLimits, Transport, TransportError, request_to};
 
 /// The largest document that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;

@@ -57,7 +57,7 @@ pub use crate::{
     shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskFailure, TaskLimits, Waiter},
     token::{AccessToken, InvalidAccessToken},
     transport::{
-        HttpClient, ReqwestHttpClient, ResponseLimits, Idempotent, TlsFailure, Transport, TransportError,
+        HttpClient, Idempotent, ReqwestHttpClient, ResponseLimits, TlsFailure, Transport, TransportError,
         TransportErrorKind, TransportSettings, Transports, USER_AGENT, request_to,
     },
 };

@@ -4,8 +4,8 @@ use http::{HeaderValue, header::InvalidHeaderValue};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    Counters, DevIdentityBuilder, DevPassportBuilder, Endpoint, Fault, InvalidToken, StartError, TestJwtBuilder,
-    keys::RsaSigningKey, server_state::ServerState,
+    Counters, DevIdentityBuilder, DevPassportBuilder, Endpoint, Fault, InvalidToken, StartError,
+    TestJwtBuilder, keys::RsaSigningKey, server_state::ServerState,
 };
 
 /// A running dev Passport. It stops when this is dropped, or at [`DevPassport::shutdown`].

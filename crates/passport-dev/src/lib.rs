@@ -32,8 +32,8 @@ mod client_key;
 mod counters;
 mod dev_passport;
 mod faults;
-mod invalid_token;
 mod identity;
+mod invalid_token;
 mod jwt;
 mod keys;
 mod registry;
@@ -50,8 +50,8 @@ pub use crate::{
     counters::Counters,
     dev_passport::DevPassport,
     faults::{Endpoint, Fault},
-    invalid_token::InvalidToken,
     identity::{DevIdentity, DevIdentityBuilder},
+    invalid_token::InvalidToken,
     jwt::TestJwtBuilder,
     registry::DevSecret,
     test_identity::TestIdentity,

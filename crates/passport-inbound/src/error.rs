@@ -86,7 +86,9 @@ impl RejectionReason {
                 CoarseReason::SignatureInvalid
             }
             Self::AudienceMismatch => CoarseReason::AudienceMismatch,
-            Self::SenderConstrained | Self::MissingClaim(_) | Self::WrongTokenType => CoarseReason::ClaimsRequired,
+            Self::SenderConstrained | Self::MissingClaim(_) | Self::WrongTokenType => {
+                CoarseReason::ClaimsRequired
+            }
             // Ended before its time.
             Self::Revoked | Self::Expired => CoarseReason::TokenExpired,
             Self::IssuerMismatch => CoarseReason::IssuerMismatch,

@@ -146,12 +146,13 @@ mod untrusted_text;
 mod verify;
 
 pub use passport_core::{
-    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, ReqwestHttpClient,
-    InvalidCaFile, ResponseLimits, ManualClock, SystemClock, Transport, TransportError, TransportErrorKind,
+    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, InvalidCaFile,
+    ManualClock, ReqwestHttpClient, ResponseLimits, SystemClock, Transport, TransportError,
+    TransportErrorKind,
 };
 
 #[cfg(feature = "axum")]
-pub use crate::integrations::axum::{CallerRejection, Policy, Authorized, ServiceAccount, User, Claims};
+pub use crate::integrations::axum::{Authorized, CallerRejection, Claims, Policy, ServiceAccount, User};
 #[cfg(feature = "tonic")]
 pub use crate::integrations::tonic::IdInfoExt;
 #[doc(inline)]
@@ -159,7 +160,7 @@ pub use crate::{
     audit::{Audit, AuditEvent, AuditFuture, AuditLayer, AuditSink},
     authenticate::{Authenticate, AuthenticateFuture, AuthenticateLayer},
     authorize::{
-        PermissionChecker, PermissionUnknown, RequestHead, Require, RequireFuture, RequireLayer,
+        PermissionCheckError, PermissionChecker, RequestHead, Require, RequireFuture, RequireLayer,
         RequireServiceAccountLayer, Requirement, RolePermissions,
     },
     error::RejectionReason,
@@ -167,6 +168,6 @@ pub use crate::{
     jwks::{JwksHealth, JwksState},
     jwt::algorithm::{Algorithm, UnknownAlgorithm},
     response::{body::ResponseBody, rejection::Rejection, unmet_requirement::UnmetRequirement},
-    token_deadline::{TokenDeadline, TokenDeadlineFuture, TokenDeadlineLayer, DeadlineBody},
+    token_deadline::{DeadlineBody, TokenDeadline, TokenDeadlineFuture, TokenDeadlineLayer},
     verify::{ReadyError, TokenVerifier, TokenVerifierBuilder, VerifyError},
 };

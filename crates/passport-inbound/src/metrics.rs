@@ -10,7 +10,7 @@ pub(crate) const TARGET: &str = "passport_inbound";
 pub(crate) const AUDIT_TARGET: &str = "passport_inbound::audit";
 
 pub(crate) const TOKENS: &str = "passport_inbound_tokens_total";
-pub(crate) const REFUSED_REQUESTS: &str = "passport_inbound_refused_requests_total";
+pub(crate) const REJECTED_REQUESTS: &str = "passport_inbound_rejected_requests_total";
 pub(crate) const ENDED_STREAMS: &str = "passport_inbound_ended_streams_total";
 pub(crate) const VERIFICATION_SECONDS: &str = "passport_inbound_verification_duration_seconds";
 pub(crate) const KEYS: &str = "passport_inbound_keys";

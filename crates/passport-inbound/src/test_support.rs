@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use passport_core::{
-    Clock, HttpClient, ResponseLimits, ManualClock, Transport, TransportError, TransportErrorKind,
+    Clock, HttpClient, ManualClock, ResponseLimits, Transport, TransportError, TransportErrorKind,
 };
 use passport_dev::{DevPassport, TestJwtBuilder};
 pub(crate) use passport_test_support::{logs::Log, metrics::measured};
@@ -108,7 +108,11 @@ impl ScriptedIssuer {
 }
 
 impl HttpClient for ScriptedIssuer {
-    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         let headers_sent = request.headers().clone();
         self.0.requests.lock().unwrap().push(headers_sent.clone());
         self.0.count.send_modify(|count| *count += 1);

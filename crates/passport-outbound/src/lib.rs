@@ -135,10 +135,10 @@ mod test_support;
 
 pub use passport_core::{
     AccessToken, CaCertificates, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint,
-    HttpClient, ReqwestHttpClient, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef,
-    InvalidSecretSource, ResponseLimits, ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind,
-    SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure, Transport,
-    TransportError, TransportErrorKind, Transports,
+    HttpClient, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef, InvalidSecretSource,
+    ManualClock, ReqwestHttpClient, ResolvedSecret, ResponseLimits, Scopes, Secret, SecretError,
+    SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure,
+    Transport, TransportError, TransportErrorKind, Transports,
 };
 
 #[cfg(feature = "reqwest")]
@@ -152,10 +152,12 @@ pub use crate::{
         BufferedBody, CloneRequest, ExistingAuthorization, NoRetry, OutboundRequest, OutboundResponse,
         RetryMode, WatchedBody,
     },
-    cache::{Lease, LeaseOutcome, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Notifier},
+    cache::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenCache, TokenKey, TokenStore},
     identity::{
-        CallerIdentity, Identity, IdentityStatus, RequestIdentity, ManagedIdentity, ManagedIdentityBuilder,
+        CallerIdentity, Identity, IdentityStatus, ManagedIdentity, ManagedIdentityBuilder, RequestIdentity,
     },
-    sources::{ClientAuthentication, InvalidSidecarEndpoint, PrivateKeyJwt, SidecarEndpoint, SigningAlgorithm},
+    sources::{
+        ClientAuthentication, InvalidSidecarEndpoint, PrivateKeyJwt, SidecarEndpoint, SigningAlgorithm,
+    },
     token::{TokenError, TokenErrorKind},
 };

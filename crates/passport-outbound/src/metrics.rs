@@ -18,7 +18,7 @@ pub(crate) const SHARED_SECONDS: &str = "passport_outbound_shared_wait_duration_
 pub(crate) const STORE_FAILURES: &str = "passport_outbound_store_failures_total";
 pub(crate) const STORE_UP: &str = "passport_outbound_store_up";
 pub(crate) const WITHOUT_CALLER: &str = "passport_outbound_without_caller_total";
-pub(crate) const REPLAYS: &str = "passport_outbound_replays_total";
+pub(crate) const RETRIES: &str = "passport_outbound_retries_total";
 
 /// The label of most metrics.
 pub(crate) const CLIENT_ID: &str = "client_id";

@@ -43,18 +43,18 @@ pub(crate) async fn within_deadline<T>(
 }
 
 /// Sends `request`. Within a read it ends with the read, and a failure is noted.
-pub(crate) async fn exchange(
+pub(crate) async fn send(
     transport: &Transport,
     request: Request<Bytes>,
     limits: ResponseLimits,
 ) -> Result<Response<Bytes>, TransportError> {
     let within_a_read = READ.try_with(|read| (read.remaining(), read.last_failure.clone()));
     let Ok((remaining, last_failure)) = within_a_read else {
-        return transport.exchange(request, limits).await;
+        return transport.send(request, limits).await;
     };
     let host = request.uri().host().unwrap_or_default().to_owned();
     let limits = ResponseLimits { timeout: limits.timeout.min(remaining), ..limits };
-    let outcome = transport.exchange(request, limits).await;
+    let outcome = transport.send(request, limits).await;
     last_failure.note(&host, &outcome);
     outcome
 }

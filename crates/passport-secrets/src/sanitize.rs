@@ -8,7 +8,8 @@ use passport_core::{
 
 /// For one exchange with a provider. Secrets are small, and so is everything on the way to them.
 /// All exchanges for one secret share a deadline as well, see `deadline.rs`.
-pub(crate) const LIMITS: ResponseLimits = ResponseLimits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
+pub(crate) const LIMITS: ResponseLimits =
+    ResponseLimits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
 
 /// The longest that a provider's words are shown.
 const MAX_SHOWN: usize = 300;

@@ -10,8 +10,8 @@ use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    HttpClient, ResponseLimits, SecretError, SecretErrorKind, SecretSource, TlsFailure, Transport, TransportError,
-    TransportErrorKind,
+    HttpClient, ResponseLimits, SecretError, SecretErrorKind, SecretSource, TlsFailure, Transport,
+    TransportError, TransportErrorKind,
 };
 
 use crate::{AwsSecretsManager, AzureKeyVault, HashiCorpVault, VaultAuth, azure};
@@ -38,7 +38,11 @@ impl Failing {
 }
 
 impl HttpClient for Failing {
-    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         if self.host.is_none_or(|host| request.uri().host() == Some(host)) {
             self.failed.fetch_add(1, Ordering::SeqCst);
             return Err(TransportError::new(self.kind));

@@ -21,7 +21,7 @@ pub(crate) struct ErrorResponse {
 
 /// The header that tells an error response of the sidecar from an upstream's. Its value is the
 /// code.
-pub(crate) const REFUSED_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-error");
+pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-error");
 
 impl ErrorResponse {
     pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
@@ -101,7 +101,7 @@ impl ErrorResponse {
         let (status, body) = (self.status, self.body().to_string());
         let (code, length) = (self.code, body.len());
         format!(
-            "HTTP/1.1 {status}\r\n{REFUSED_HEADER}: {code}\r\ncontent-type: application/json\r\n\
+            "HTTP/1.1 {status}\r\n{ERROR_HEADER}: {code}\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\nconnection: close\r\n\r\n{body}"
         )
         .into_bytes()
@@ -118,7 +118,7 @@ impl IntoResponse for ErrorResponse {
         response.extensions_mut().insert(ErrorCode(self.code));
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(REFUSED_HEADER, HeaderValue::from_static(self.code));
+        headers.insert(ERROR_HEADER, HeaderValue::from_static(self.code));
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }

@@ -29,9 +29,9 @@ mod limits;
 mod listener;
 mod metrics;
 mod peer;
-mod registry;
 mod proxy;
 mod recorder;
+mod registry;
 mod request_guard;
 mod request_id;
 mod route;
@@ -44,7 +44,7 @@ mod validate;
 pub use crate::{
     config::{CheckedSecret, ReadError, SecretCheck, SidecarConfig},
     hardening::harden,
-    registry::registry,
     recorder::recorder,
+    registry::registry,
     server::{ServeError, SidecarServer},
 };

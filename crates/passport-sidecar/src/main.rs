@@ -5,7 +5,9 @@
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser;
-use passport_sidecar::{CheckedSecret, SecretCheck, SidecarServer, SidecarConfig, harden, recorder};
+use passport_sidecar::{
+    CheckedSecret, SecretCheck, SidecarConfig, SidecarServer, harden, recorder, registry,
+};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},

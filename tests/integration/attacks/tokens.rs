@@ -85,7 +85,11 @@ fn algorithms(factory: &TokenFactory) -> Vec<Attack> {
 fn headers(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for crit in [json!(["exp"]), json!(["b64"]), json!(["x"]), json!([]), json!("exp"), json!(1), json!({})] {
-        attacks.push(attack(format!("crit {crit}"), factory.with_header("crit", &crit), R::UnsupportedCritical));
+        attacks.push(attack(
+            format!("crit {crit}"),
+            factory.with_header("crit", &crit),
+            R::UnsupportedCritical,
+        ));
     }
     let null =
         factory.sign(format!(r#"{{"alg":"RS256","kid":"{KID}","crit":null}}"#), factory.claims().to_string());

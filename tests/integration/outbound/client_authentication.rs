@@ -8,8 +8,9 @@ use http::{Request, Response};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use passport_dev::{ClientKeyKind, DevIdentity, DevPassport};
 use passport_outbound::{
-    ClientAuthentication, HttpClient, ReqwestHttpClient, ResponseLimits, ManagedIdentity, ManagedIdentityBuilder,
-    ManualClock, PrivateKeyJwt, SecretSource, SigningAlgorithm, TokenErrorKind, Transport, TransportError,
+    ClientAuthentication, HttpClient, ManagedIdentity, ManagedIdentityBuilder, ManualClock, PrivateKeyJwt,
+    ReqwestHttpClient, ResponseLimits, SecretSource, SigningAlgorithm, TokenErrorKind, Transport,
+    TransportError,
 };
 use serde_json::{Value, json};
 

@@ -13,11 +13,11 @@ use base64::{
 use bytes::Bytes;
 use config::{Config, Environment, File, FileFormat};
 use http::{Request, Response};
-use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig, ConfigRegistry};
+use passport_config::{ConfigRegistry, ManagedIdentitiesConfig, ManagedIdentityConfig};
 use passport_dev::{ClientKeyKind, DevPassport};
 use passport_outbound::{
-    HttpClientError, HttpClient, ResponseLimits, ManagedIdentity, ManualClock, ResolvedSecret, Secret, SecretError,
-    SecretProvider, SecretProviders, SecretRef, Transport, TransportError,
+    HttpClient, HttpClientError, ManagedIdentity, ManualClock, ResolvedSecret, ResponseLimits, Secret,
+    SecretError, SecretProvider, SecretProviders, SecretRef, Transport, TransportError,
 };
 use passport_redis::RedisStoreFactory;
 use serde_json::{Value, json};
@@ -71,7 +71,11 @@ fn environment(settings: &Value) -> Environment {
 struct Recorder(Arc<Mutex<Vec<Request<Bytes>>>>);
 
 impl HttpClient for Recorder {
-    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         let answer = match request.method() {
             &http::Method::POST => {
                 json!({ "access_token": "token", "token_type": "Bearer", "expires_in": 3600 })

@@ -148,7 +148,8 @@ async fn what_is_wrong_is_told_by_type() {
     assert!(matches!(error, InvalidScopes(_)), "{error:?}");
     let error = client.get("/").identity(CallerIdentity::from_task_local()).send().await.unwrap_err();
     assert!(matches!(error, Attach(AttachError::MissingCallerToken)), "{error:?}");
-    let error = client.get("/").identity(CallerIdentity::from_task_local()).scopes("roles").send().await.unwrap_err();
+    let error =
+        client.get("/").identity(CallerIdentity::from_task_local()).scopes("roles").send().await.unwrap_err();
     assert!(error.to_string().contains("a caller's token has the scopes it has"), "{error}");
     assert_eq!(passport.counters().token(), 0, "none of these got as far as a token");
 
@@ -250,7 +251,9 @@ async fn redirect_to_another_origin_is_returned_and_not_followed() {
 async fn caller_from_extensions_without_extensions_is_an_error() {
     let (passport, client) = client().await;
     let own = builder(&passport, &passport.managed_identity("own").create()).build().unwrap();
-    for identity in [CallerIdentity::from_extensions().into(), CallerIdentity::from_extensions().or(own.clone())] {
+    for identity in
+        [CallerIdentity::from_extensions().into(), CallerIdentity::from_extensions().or(own.clone())]
+    {
         let error = client.get("/").identity(identity).send().await.unwrap_err();
         assert!(matches!(error, HttpClientError::Attach(AttachError::ExtensionsUnavailable)), "{error:?}");
     }

@@ -72,7 +72,7 @@ impl InMemorySecrets {
 
 impl SecretProvider for InMemorySecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        Ok(ResolvedSecret::new(self.0.lock().unwrap()[reference.place()].clone()))
+        Ok(ResolvedSecret::new(self.0.lock().unwrap()[reference.path()].clone()))
     }
 }
 

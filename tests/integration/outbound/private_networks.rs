@@ -120,12 +120,13 @@ async fn public_issuer_has_internal_plain_http_endpoints() {
     let passport = passport.danger_any_address().start().await.unwrap();
     let registered = passport.managed_identity("erp").create();
     let internal = format!("http://{}", passport.address());
-    let token = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
-        .issuer(issuer)
-        .token_url(format!("{internal}/passport/token"))
-        .danger_plain_http()
-        .build()
-        .unwrap();
+    let token =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(issuer)
+            .token_url(format!("{internal}/passport/token"))
+            .danger_plain_http()
+            .build()
+            .unwrap();
     let token = token.token().await.unwrap();
     let verifier = TokenVerifier::builder(passport.audience())
         .issuer(issuer)

@@ -231,7 +231,9 @@ where
     let first = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"one")))]);
     let body = StreamBody::new(first.chain(futures_util::stream::once(second))).boxed_unsync();
     let layer = AttachTokenLayer::new(setup.identity.clone(), AllowedOrigins::new([&api]).unwrap());
-    let client = layer.retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(http);
+    let client = layer
+        .retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync())
+        .layer(http);
     let response = client.oneshot(Request::post(&api).body(body).unwrap()).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "onetwo");

@@ -100,7 +100,9 @@ async fn request_extensions_choose_caller_or_identity() {
             "ada",
         ),
         (
-            client.get(&url).with_extension(RequestIdentity::new(CallerIdentity::from_extensions().or(identity))),
+            client
+                .get(&url)
+                .with_extension(RequestIdentity::new(CallerIdentity::from_extensions().or(identity))),
             "mi-payroll-clientid",
         ),
     ] {

@@ -6,7 +6,7 @@ use std::{process::Command, time::Duration};
 use passport_dev::DevPassport;
 use passport_inbound::TokenVerifier;
 use passport_outbound::{
-    ReqwestHttpClient, ManagedIdentity, ManagedIdentityHttpClient, SecretSource, TlsFailure, TokenErrorKind,
+    ManagedIdentity, ManagedIdentityHttpClient, ReqwestHttpClient, SecretSource, TlsFailure, TokenErrorKind,
     Transport,
 };
 use passport_test_support::certificates::{Authority, acceptor};

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use passport_outbound::{
-    AccessToken, ClientAuthentication, Clock, HttpClient, Lease, LeaseOutcome, ResponseLimits, ManagedIdentity,
-    SecretSource, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Transport, TransportError,
-    Notifier,
+    AccessToken, ClientAuthentication, Clock, HttpClient, Lease, LeaseOutcome, ManagedIdentity, Notifier,
+    ResponseLimits, SecretSource, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Transport,
+    TransportError,
 };
 use tokio::time::{Instant, sleep};
 
@@ -72,7 +72,7 @@ async fn simulated(setting: Setting) -> Outcome {
         latency: setting.latency,
         began: Instant::now(),
         seen: Mutex::default(),
-        notifications: Notifier::new(),
+        notifier: Notifier::new(),
     }));
     let instances: Vec<_> = (0..setting.instances).map(|_| simulation.instance()).collect();
     let cold = instances.iter().map(|instance| async {
@@ -112,7 +112,7 @@ struct SimulationState {
     latency: Duration,
     began: Instant,
     seen: Mutex<Seen>,
-    notifications: Notifier,
+    notifier: Notifier,
 }
 
 #[derive(Debug, Default)]
@@ -187,7 +187,12 @@ impl TokenStore for Simulation {
         self.command(|seen, now| seen.token(key, now)).await
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<LeaseOutcome, StoreError> {
+    async fn try_lease(
+        &self,
+        key: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> Result<LeaseOutcome, StoreError> {
         self.command(|seen, now| {
             let lease = seen.leases.entry(key.clone()).or_insert_with(|| (holder.to_owned(), now + time));
             let is_free = lease.1 <= now || lease.0 == holder;
@@ -207,7 +212,7 @@ impl TokenStore for Simulation {
                 seen.tokens.insert(key.clone(), (token.clone(), now + left));
             }
             seen.end_lease(key, holder);
-            self.0.notifications.notify(&key.to_string());
+            self.0.notifier.notify(&key.to_string());
         })
         .await
     }
@@ -215,7 +220,7 @@ impl TokenStore for Simulation {
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
         self.command(|seen, _| {
             if seen.end_lease(key, holder) {
-                self.0.notifications.notify(&key.to_string());
+                self.0.notifier.notify(&key.to_string());
             }
         })
         .await
@@ -231,7 +236,7 @@ impl TokenStore for Simulation {
     }
 
     fn notifications(&self) -> Option<Notifier> {
-        Some(self.0.notifications.clone())
+        Some(self.0.notifier.clone())
     }
 }
 

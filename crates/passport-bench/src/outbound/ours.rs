@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Request;
 use passport_outbound::{
-    AllowedOrigins, AttachTokenLayer, ReqwestHttpClient, ManagedIdentity, ManagedIdentityBuilder, SecretSource,
-    TokenCache, Transport,
+    AllowedOrigins, AttachTokenLayer, ManagedIdentity, ManagedIdentityBuilder, ReqwestHttpClient,
+    SecretSource, TokenCache, Transport,
 };
 use passport_redis::{EncryptionKeys, RedisTokenStore};
 use tower::{Layer, Service, service_fn};
@@ -41,7 +41,8 @@ impl Contender for OursOnRedis {
     const LIFETIME: Duration = Ours::LIFETIME;
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
-        let keys = EncryptionKeys::new(SecretSource::from_value("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
+        let keys =
+            EncryptionKeys::new(SecretSource::from_value("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
         let redis = std::env::var(REDIS).expect("a fleet has a Redis");
         let store = RedisTokenStore::builder(redis, keys).build().expect("it is complete");
         layered(builder(endpoint, CLIENT_ID, Transport::default()).token_cache(TokenCache::shared(store)))

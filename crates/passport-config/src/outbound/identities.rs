@@ -13,7 +13,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{ManagedIdentityConfig, ConfigRegistry, schema};
+use super::{ConfigRegistry, ManagedIdentityConfig, schema};
 use crate::{problems::within, suggestions::suggestion};
 
 /// Several managed identities by name: one for each service that calls under its own identity.

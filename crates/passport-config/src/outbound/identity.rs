@@ -100,7 +100,10 @@ impl ManagedIdentityConfig {
     /// # Errors
     /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
     /// checks.
-    pub fn builder(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentityBuilder, ConfigError> {
+    pub fn builder(
+        &self,
+        registry: impl Into<ConfigRegistry>,
+    ) -> Result<ManagedIdentityBuilder, ConfigError> {
         let registry = registry.into();
         table::build(self.values()?, &registry.secrets, |settings, reader| {
             options::builder(settings, reader, &registry)

@@ -120,20 +120,23 @@ pub(super) fn sources(
     let name = name.as_deref().filter(|_| !several);
     let source = |text: &String| {
         let source = secrets.source(name, text);
-        let setting: &dyn AnySetting =
-            match &source {
-                Err(
-                    InvalidSecretSource::UnknownProvider { .. } | InvalidSecretSource::MissingProvider { .. },
-                ) if name.is_some() => provider,
-                _ => reference,
-            };
+        let setting: &dyn AnySetting = match &source {
+            Err(
+                InvalidSecretSource::UnknownProvider { .. } | InvalidSecretSource::MissingProvider { .. },
+            ) if name.is_some() => provider,
+            _ => reference,
+        };
         reader.collect(setting, source)
     };
     let sources: Vec<_> = references.iter().map(source).collect();
     sources.into_iter().collect()
 }
 
-fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, registry: &ConfigRegistry) -> Option<TokenCache> {
+fn cache(
+    settings: &IdentitySettings,
+    reader: &mut Reader<'_>,
+    registry: &ConfigRegistry,
+) -> Option<TokenCache> {
     let keeps_nothing = reader.read(&settings.cache_tokens) == Some(false);
     let Some(Store(stores)) = reader.read(&settings.cache) else {
         return keeps_nothing.then(TokenCache::disabled);

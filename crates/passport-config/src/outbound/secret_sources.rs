@@ -4,7 +4,7 @@ use passport_core::SecretSource;
 use serde_json::Value;
 
 use super::{
-    ManagedIdentitiesConfig, ManagedIdentityConfig, ConfigRegistry, options, settings::IdentitySettings,
+    ConfigRegistry, ManagedIdentitiesConfig, ManagedIdentityConfig, options, settings::IdentitySettings,
     store::DynStoreFactory,
 };
 use crate::{

@@ -16,7 +16,8 @@ fn uptime_of_the_system_clock_advances() {
 #[test]
 fn manual_clock_is_set_without_time_passing() {
     let clock = ManualClock::at_unix_seconds(1000);
-    let shown = |seconds, monotonic| (UNIX_EPOCH + Duration::from_secs(seconds), Duration::from_secs(monotonic));
+    let shown =
+        |seconds, monotonic| (UNIX_EPOCH + Duration::from_secs(seconds), Duration::from_secs(monotonic));
     assert_eq!((clock.now(), clock.monotonic()), shown(1000, 0));
     clock.advance(Duration::from_secs(10));
     assert_eq!((clock.now(), clock.monotonic()), shown(1010, 10));

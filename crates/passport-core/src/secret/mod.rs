@@ -12,8 +12,8 @@ mod provider;
 mod providers;
 mod reference;
 mod source;
-mod warnings;
 mod systemd;
+mod warnings;
 
 use std::fmt;
 

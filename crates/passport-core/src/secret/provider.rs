@@ -84,7 +84,7 @@ impl ResolvedSecret {
 
     /// Whether `other` is the same secret, whatever their versions.
     #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub fn has_same_secret(&self, other: &Self) -> bool {
         self.secret.expose() == other.secret.expose()
     }
 
@@ -104,11 +104,7 @@ impl ResolvedSecret {
 /// The object-safe twin of [`SecretProvider`], so that users write an `async fn` and nobody sees a box.
 pub(super) trait DynSecretProvider: fmt::Debug + Send + Sync {
     fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
-    fn refresh_dyn<'a>(
-        &'a self,
-        reference: &'a SecretRef,
-        refused: &'a ResolvedSecret,
-    ) -> ResolveFuture<'a>;
+    fn refresh_dyn<'a>(&'a self, reference: &'a SecretRef, refused: &'a ResolvedSecret) -> ResolveFuture<'a>;
 }
 
 pub(super) type ResolveFuture<'a> =
@@ -119,11 +115,7 @@ impl<P: SecretProvider> DynSecretProvider for P {
         Box::pin(self.resolve(reference))
     }
 
-    fn refresh_dyn<'a>(
-        &'a self,
-        reference: &'a SecretRef,
-        refused: &'a ResolvedSecret,
-    ) -> ResolveFuture<'a> {
+    fn refresh_dyn<'a>(&'a self, reference: &'a SecretRef, refused: &'a ResolvedSecret) -> ResolveFuture<'a> {
         Box::pin(self.refresh(reference, refused))
     }
 }

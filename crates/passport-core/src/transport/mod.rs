@@ -1,10 +1,10 @@
 //! The few HTTP exchanges this project makes of its own: small, bounded, never redirected.
 
+mod client;
 mod dns;
 mod error;
-mod client;
-mod reqwest_client;
 mod proxy;
+mod reqwest_client;
 mod reqwest_error;
 mod response;
 mod settings;
@@ -12,8 +12,8 @@ mod tls;
 mod tls_failure;
 
 pub use self::{
+    client::{HttpClient, Idempotent, ResponseLimits, Transport, request_to},
     error::{TransportError, TransportErrorKind},
-    client::{HttpClient, ResponseLimits, Idempotent, Transport, request_to},
     reqwest_client::{ReqwestHttpClient, USER_AGENT},
     settings::{TransportSettings, Transports},
     tls_failure::TlsFailure,

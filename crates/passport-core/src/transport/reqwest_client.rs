@@ -10,8 +10,8 @@ use url::Url;
 
 use super::{
     TransportError, TransportErrorKind,
+    client::{HttpClient, Idempotent, ResponseLimits, Transport},
     dns::RotatingResolver,
-    client::{HttpClient, ResponseLimits, Idempotent, Transport},
     proxy::is_never_proxied,
     reqwest_error::{classified, from_reqwest},
     response::{encoding, read, without_body},

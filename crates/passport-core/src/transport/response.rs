@@ -2,8 +2,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, header::CONTENT_ENCODING};
 
 use super::{
-    error::{TransportError, TransportErrorKind},
     client::ResponseLimits,
+    error::{TransportError, TransportErrorKind},
     reqwest_error::classified,
 };
 

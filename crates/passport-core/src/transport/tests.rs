@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
 use bytes::Bytes;
+use http::{Request, Response};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -16,7 +16,7 @@ pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
         &self,
         caller: &IdInfo,
         permission: &str,
-    ) -> impl Future<Output = Result<bool, PermissionUnknown>> + Send;
+    ) -> impl Future<Output = Result<bool, PermissionCheckError>> + Send;
 }
 
 /// The error of a [`PermissionChecker`] that has no result.
@@ -24,7 +24,7 @@ pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
 #[error("it could not be found out whether the caller has the permission")]
 pub struct PermissionCheckError(#[source] Box<dyn Error + Send + Sync>);
 
-impl PermissionUnknown {
+impl PermissionCheckError {
     /// Creates an error with this cause, which is logged. Callers do not see it.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
@@ -41,7 +41,8 @@ pub(super) trait DynPermissionCheck: fmt::Debug + Send + Sync {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a>;
 }
 
-pub(super) type CheckFuture<'a> = Pin<Box<dyn Future<Output = Result<bool, PermissionUnknown>> + Send + 'a>>;
+pub(super) type CheckFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<bool, PermissionCheckError>> + Send + 'a>>;
 
 impl<C: PermissionChecker> DynPermissionCheck for C {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a> {

@@ -3,7 +3,7 @@
 
 use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 
-use super::checker::{DynPermissionCheck, PermissionUnknown};
+use super::checker::{DynPermissionCheck, PermissionCheckError};
 use crate::IdInfo;
 
 /// A permission that a [`PermissionChecker`](super::PermissionChecker) knows of.
@@ -57,7 +57,7 @@ impl Evaluation {
                 Self::Not(outcome) => outcome.resolve(caller).await.map(Not::not),
                 Self::Remote(remote) => {
                     let result = remote.check.check_dyn(caller, &remote.permission).await;
-                    result.inspect_err(PermissionUnknown::log).ok()
+                    result.inspect_err(PermissionCheckError::log).ok()
                 }
                 Self::Both(outcomes) => decided(outcomes, caller, false).await,
                 Self::Either(outcomes) => decided(outcomes, caller, true).await,

@@ -25,7 +25,7 @@ mod service;
 
 pub(crate) use self::decision::{Decision, PermissionFuture};
 pub use self::{
-    checker::{PermissionChecker, PermissionUnknown},
+    checker::{PermissionCheckError, PermissionChecker},
     layer::{RequireLayer, RequireServiceAccountLayer},
     request_head::RequestHead,
     requirement::Requirement,

@@ -207,9 +207,9 @@ struct Oracle {
 }
 
 impl PermissionChecker for Oracle {
-    async fn check(&self, _: &IdInfo, _: &str) -> Result<bool, PermissionUnknown> {
+    async fn check(&self, _: &IdInfo, _: &str) -> Result<bool, PermissionCheckError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        self.answer.ok_or_else(|| PermissionUnknown::new("the oracle is silent"))
+        self.answer.ok_or_else(|| PermissionCheckError::new("the oracle is silent"))
     }
 }
 

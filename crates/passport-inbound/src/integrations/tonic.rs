@@ -3,7 +3,7 @@
 use tonic::{Request, Status, server::NamedService};
 
 use crate::{
-    Audit, Authenticate, TokenDeadline, IdInfo, Rejection, Require, response::rejection::required_identity,
+    Audit, Authenticate, IdInfo, Rejection, Require, TokenDeadline, response::rejection::required_identity,
 };
 
 /// Reads the caller from a `tonic::Request`.

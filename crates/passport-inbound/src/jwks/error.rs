@@ -51,7 +51,9 @@ impl KeyFetchError {
     /// issuer that has no keys yet may have some later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Discovery(DiscoveryError::IssuerMismatch { .. } | DiscoveryError::JwksUriNotAllowed) => false,
+            Self::Discovery(DiscoveryError::IssuerMismatch { .. } | DiscoveryError::JwksUriNotAllowed) => {
+                false
+            }
             Self::NoUsableKey(SkippedKeys(skipped)) => skipped.is_empty(),
             _ => self.transport().is_none_or(TransportError::is_transient),
         }

@@ -9,7 +9,7 @@ use std::iter;
 /// The deepest nesting of arrays and objects in a member.
 const MAX_DEPTH: u32 = 32;
 
-/// The maximum number of members. ResponseLimits the work of finding duplicate names.
+/// The maximum number of members. Limits the work of finding duplicate names.
 const MAX_MEMBERS: usize = 32;
 
 /// The text is not a JSON object, or exceeds a limit. Without details, as they are not reported.

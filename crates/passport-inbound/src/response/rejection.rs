@@ -5,7 +5,7 @@ use http::{Extensions, StatusCode};
 use crate::{
     IdInfo, RejectionReason, VerifyError,
     identity::Anonymous,
-    metrics::{REFUSED_REQUESTS, TARGET, count},
+    metrics::{REJECTED_REQUESTS, TARGET, count},
     response::unmet_requirement::UnmetRequirement,
 };
 
@@ -54,7 +54,7 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::MissingCredentials | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => {
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionCheckFailed => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::MissingAuthenticateLayer => StatusCode::INTERNAL_SERVER_ERROR,
@@ -67,7 +67,7 @@ impl Rejection {
     pub fn grpc_code(&self) -> u8 {
         match self {
             Self::MissingCredentials | Self::Token(_) => 16,
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => 14,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionCheckFailed => 14,
             Self::MissingAuthenticateLayer => 13,
             Self::Forbidden(_) => 7,
         }
@@ -75,13 +75,13 @@ impl Rejection {
 
     /// Counts and logs the rejection of a request.
     pub(crate) fn record(&self) {
-        count!(REFUSED_REQUESTS, "reason",
-            Self::MissingCredentials => "credentials_missing",
+        count!(REJECTED_REQUESTS, "reason",
+            Self::MissingCredentials => "missing_credentials",
             Self::Forbidden(_) => "forbidden",
             Self::KeysUnavailable { .. } => "keys_unavailable",
-            Self::MissingAuthenticateLayer => "miswired",
+            Self::MissingAuthenticateLayer => "missing_authenticate_layer",
             Self::Overloaded { .. } => "overloaded",
-            Self::PermissionUnknown => "permission_unknown",
+            Self::PermissionCheckFailed => "permission_check_failed",
             Self::Token(_) => "token",
             ; self);
         if matches!(self, Self::MissingAuthenticateLayer) {

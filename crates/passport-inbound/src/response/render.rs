@@ -196,7 +196,9 @@ impl Texts {
                 "{\"error\":\"temporarily_unavailable\"}",
                 "permissions cannot be checked at the moment",
             ),
-            Rejection::MissingAuthenticateLayer => Self::fixed(None, "{\"error\":\"server_error\"}", "server error"),
+            Rejection::MissingAuthenticateLayer => {
+                Self::fixed(None, "{\"error\":\"server_error\"}", "server error")
+            }
             Rejection::Forbidden(requirement) => Self::forbidden(requirement),
             Rejection::Token(reason) => match reason.coarse() {
                 CoarseReason::AudienceMismatch => token_texts!("AudienceMismatch"),

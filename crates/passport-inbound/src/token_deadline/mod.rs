@@ -14,7 +14,9 @@ mod future;
 mod layer;
 mod service;
 
-pub use self::{body::DeadlineBody, future::TokenDeadlineFuture, layer::TokenDeadlineLayer, service::TokenDeadline};
+pub use self::{
+    body::DeadlineBody, future::TokenDeadlineFuture, layer::TokenDeadlineLayer, service::TokenDeadline,
+};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{TokenDeadlineFuture, TokenDeadlineLayer, DeadlineBody, deadline::Deadline};
+use super::{DeadlineBody, TokenDeadlineFuture, TokenDeadlineLayer, deadline::Deadline};
 use crate::{
     Rejection, ResponseBody,
     response::{rejection::required_identity, rejection_config::RejectionConfig, render::reject},
@@ -39,7 +39,11 @@ where
             // An anonymous request has no token that could expire.
             Err(Rejection::MissingCredentials) => None,
             Err(miswired) => {
-                return TokenDeadlineFuture::rejected(reject(miswired, &request, &RejectionConfig::default()));
+                return TokenDeadlineFuture::rejected(reject(
+                    miswired,
+                    &request,
+                    &RejectionConfig::default(),
+                ));
             }
         };
         TokenDeadlineFuture::forwarded(self.inner.call(request), deadline)

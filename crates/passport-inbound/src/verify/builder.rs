@@ -11,7 +11,7 @@ use super::{
     cache::{CacheLimits, VerifiedTokenCache},
     diagnostics::{IssuerSlashWarning, TokenSizeWarning},
     limits::{VerificationPermits, WaitQueues},
-    pipeline::{RejectPredicate, Pipeline},
+    pipeline::{Pipeline, RejectPredicate},
 };
 use crate::{
     Algorithm, IdInfo,
@@ -324,8 +324,7 @@ impl TokenVerifierBuilder {
             return Some(JwksCache::new(source, file, algorithms, self.keys, clock));
         };
         if self.jwks_url.is_some() || self.jwks_cache_file.is_some() || self.transport.has_ca_file() {
-            let problem =
-                "with static keys the issuer is never asked; drop them, or jwks_url, jwks_cache_file and ca_file";
+            let problem = "with static keys the issuer is never asked; drop them, or jwks_url, jwks_cache_file and ca_file";
             problems.push(ConfigProblem::new("static_jwks", problem));
         }
         ConfigProblem::collect(problems, "static_jwks", JwksCache::fixed(jwks, algorithms, clock))

@@ -14,9 +14,9 @@ pub(crate) fn rejected(reason: RejectionReason) {
         R::AlgorithmMismatch => "algorithm_mismatch",
         R::AlgorithmNotAllowed => "algorithm_not_allowed",
         R::AudienceMismatch => "audience_mismatch",
-        R::SenderConstrained => "bound_token",
-        R::UnsupportedCritical => "critical_header",
-        R::Denied => "denied",
+        R::SenderConstrained => "sender_constrained",
+        R::UnsupportedCritical => "unsupported_critical",
+        R::Revoked => "revoked",
         R::DuplicateCredentials => "duplicate_credentials",
         R::Expired => "expired",
         R::ImplausibleTime(_) => "implausible_time",
@@ -25,10 +25,10 @@ pub(crate) fn rejected(reason: RejectionReason) {
         R::KeyNotFound => "key_not_found",
         R::Malformed => "malformed",
         R::MissingClaim(_) => "missing_claim",
-        R::WrongTokenType => "not_an_access_token",
+        R::WrongTokenType => "wrong_token_type",
         R::NotYetValid => "not_yet_valid",
         R::SignatureInvalid => "signature_invalid",
-        R::TooLarge => "too_long",
+        R::TooLarge => "too_large",
         ; reason);
 }
 

@@ -1,4 +1,4 @@
-//! ResponseLimits concurrent signature verifications, so that a flood of unknown tokens leaves time for
+//! Limits concurrent signature verifications, so that a flood of unknown tokens leaves time for
 //! requests with cached ones, and the number of requests that wait.
 
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{HttpClient, ResponseLimits, ManualClock, Transport, TransportError};
+use passport_core::{HttpClient, ManualClock, ResponseLimits, Transport, TransportError};
 
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,

@@ -164,7 +164,10 @@ impl AllowedOrigins {
     /// Finds the origin that the list spells exactly like this. `None` says nothing: another
     /// spelling may match.
     pub(super) fn find_exact(&self, scheme: &str, authority: &str) -> Option<MatchedOrigin> {
-        self.origins.iter().position(|origin| origin.matches_exactly(scheme, authority)).map(MatchedOrigin::Listed)
+        self.origins
+            .iter()
+            .position(|origin| origin.matches_exactly(scheme, authority))
+            .map(MatchedOrigin::Listed)
     }
 
     /// Returns the allowed origin that `destination` belongs to.

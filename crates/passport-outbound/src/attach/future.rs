@@ -24,7 +24,7 @@ use super::{
     token_rejection::{is_grpc, may_concern_token, rejects_token},
 };
 use crate::{
-    metrics::{CLIENT_ID, REPLAYS, TARGET},
+    metrics::{CLIENT_ID, RETRIES, TARGET},
     token::{Credential, PendingCredential},
 };
 
@@ -195,7 +195,7 @@ where
 }
 
 fn record_retry(client_id: &ClientId) {
-    counter!(REPLAYS, CLIENT_ID => client_id.to_string()).increment(1);
+    counter!(RETRIES, CLIENT_ID => client_id.to_string()).increment(1);
     tracing::debug!(target: TARGET, %client_id, "request sent again with another token");
 }
 

@@ -70,7 +70,11 @@ impl<P> AttachTokenLayer<P> {
     /// `wrap` converts a [`BufferedBody`] to the client's body type: `tonic::body::Body::new`,
     /// `reqwest::Body::wrap`, `axum::body::Body::new`. It costs a few small allocations for each
     /// request.
-    pub fn retry_unauthorized_buffered<B, F>(self, max_bytes: usize, wrap: F) -> AttachTokenLayer<BufferBody<F>>
+    pub fn retry_unauthorized_buffered<B, F>(
+        self,
+        max_bytes: usize,
+        wrap: F,
+    ) -> AttachTokenLayer<BufferBody<F>>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
         F: Fn(BufferedBody<B>) -> B + Clone,

@@ -9,6 +9,6 @@ pub(crate) use self::shared::{Coordinator, store_time_limit};
 
 pub use self::{
     key::TokenKey,
-    store::{Lease, LeaseOutcome, StoreError, StoredToken, TokenStore, Notifier},
+    store::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenStore},
     token_cache::TokenCache,
 };

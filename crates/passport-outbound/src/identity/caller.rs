@@ -101,7 +101,9 @@ impl CallerIdentity {
     fn authorization(&self, request: Option<&Extensions>) -> Result<Option<HeaderValue>, CallerTokenError> {
         let from_extensions = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
         let from_task_local = || CallerToken::current().filter(|_| self.uses_task_local);
-        let Some(caller) = self.given.clone().or_else(from_extensions).or_else(from_task_local) else { return Ok(None) };
+        let Some(caller) = self.given.clone().or_else(from_extensions).or_else(from_task_local) else {
+            return Ok(None);
+        };
         if caller.token().expires_at() <= self.clock.now() {
             return Err(CallerTokenError::Expired);
         }

@@ -253,7 +253,7 @@ impl LifetimeClaims {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
     }
 
-    /// ResponseLimits a lifetime to the claims. A token that has expired by our clock is an exception: the
+    /// Limits a lifetime to the claims. A token that has expired by our clock is an exception: the
     /// clock is wrong then, as the token was just issued. A clock that is an hour ahead causes
     /// that.
     fn bound(&self, said: Duration, now: SystemTime) -> Duration {

@@ -6,7 +6,9 @@ use crate::token::{FetchFailure, TokenErrorKind};
 pub(super) fn no_response(error: TransportError) -> FetchFailure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),
-        TransportErrorKind::UnexpectedEncoding(_) | TransportErrorKind::TooLarge => TokenErrorKind::InvalidResponse,
+        TransportErrorKind::UnexpectedEncoding(_) | TransportErrorKind::TooLarge => {
+            TokenErrorKind::InvalidResponse
+        }
         _ if !error.is_transient() => TokenErrorKind::Misconfigured,
         _ => TokenErrorKind::Unavailable,
     };

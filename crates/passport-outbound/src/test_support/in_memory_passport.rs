@@ -37,7 +37,11 @@ impl InMemoryPassport {
 }
 
 impl HttpClient for InMemoryPassport {
-    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
         let shown = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
         let expected = format!("mi-1:{}", self.good_secret.lock().unwrap());

@@ -12,7 +12,7 @@ use std::{
 use passport_core::AccessToken;
 use tokio::time::{Instant, sleep};
 
-use crate::{Lease, LeaseOutcome, StoreError, StoredToken, TokenKey, TokenStore, Notifier};
+use crate::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, TokenStore};
 
 /// A store with switches to make it fail. Clones share.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ pub(crate) struct InMemoryStore {
     /// The number of calls.
     pub(crate) asked: Arc<AtomicUsize>,
     /// `None` if it sends no notifications.
-    pub(crate) notifications: Option<Notifier>,
+    pub(crate) notifier: Option<Notifier>,
     /// Published by another instance just before a lease is granted.
     pub(crate) published_before_lease: Arc<Mutex<Option<StoredToken>>>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct InMemoryStore {
 impl InMemoryStore {
     /// A store that sends notifications.
     pub(crate) fn with_notifications() -> Self {
-        Self { notifications: Some(Notifier::new()), ..Self::default() }
+        Self { notifier: Some(Notifier::new()), ..Self::default() }
     }
 
     async fn works(&self) -> Result<(), StoreError> {
@@ -64,8 +64,8 @@ impl InMemoryStore {
 
     fn end_lease(&self, key: &TokenKey, holder: &str) {
         self.leases.lock().unwrap().retain(|leased, (by, _)| *leased != key.to_string() || by != holder);
-        if let Some(notifications) = &self.notifications {
-            notifications.notify(&key.to_string());
+        if let Some(notifier) = &self.notifier {
+            notifier.notify(&key.to_string());
         }
     }
 }
@@ -76,7 +76,12 @@ impl TokenStore for InMemoryStore {
         Ok(self.tokens.lock().unwrap().get(&key.to_string()).cloned())
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<LeaseOutcome, StoreError> {
+    async fn try_lease(
+        &self,
+        key: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> Result<LeaseOutcome, StoreError> {
         self.works().await?;
         if let Some(token) = self.published_before_lease.lock().unwrap().take() {
             self.tokens.lock().unwrap().insert(key.to_string(), token);
@@ -120,7 +125,7 @@ impl TokenStore for InMemoryStore {
     }
 
     fn notifications(&self) -> Option<Notifier> {
-        self.notifications.clone()
+        self.notifier.clone()
     }
 }
 

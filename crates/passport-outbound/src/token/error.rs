@@ -148,10 +148,7 @@ impl TokenError {
             (TokenErrorKind::InvalidResponse, _) if self.0.failure.source.is_none() => {
                 "check that the issuer's URL is a Passport"
             }
-            (
-                TokenErrorKind::Misconfigured | TokenErrorKind::Tls(_) | TokenErrorKind::InvalidResponse,
-                _,
-            ) => {
+            (TokenErrorKind::Misconfigured | TokenErrorKind::Tls(_) | TokenErrorKind::InvalidResponse, _) => {
                 return None;
             }
             (TokenErrorKind::Canceled, _) => {
@@ -178,7 +175,9 @@ impl TokenError {
             TokenErrorKind::Misconfigured => "Passport cannot be asked",
             TokenErrorKind::Rejected => "Passport refused",
             TokenErrorKind::Unchanged => "Passport handed out the token that was to be replaced",
-            TokenErrorKind::SecretUnavailable if self.source().is_some_and(<dyn Error>::is::<SecretError>) => {
+            TokenErrorKind::SecretUnavailable
+                if self.source().is_some_and(<dyn Error>::is::<SecretError>) =>
+            {
                 return None;
             }
             TokenErrorKind::SecretUnavailable => "the client secret could not be read",

@@ -17,8 +17,8 @@ use super::{
     source::FetchRequest,
 };
 use crate::metrics::{
-    ATTEMPT_SECONDS, ATTEMPTS, CLIENT_ID, EXPIRES_AT, HITS, LIFE_LEFT, CACHED_ERRORS, BACKGROUND_REFRESHES, TARGET,
-    UNAUTHORIZED, WAITS,
+    ATTEMPT_SECONDS, ATTEMPTS, BACKGROUND_REFRESHES, CACHED_ERRORS, CLIENT_ID, EXPIRES_AT, HITS, LIFE_LEFT,
+    TARGET, UNAUTHORIZED, WAITS,
 };
 
 /// Returns the span of a fetch.
@@ -93,15 +93,15 @@ fn fetch_labels(client_id: &ClientId, failed: Option<TokenErrorKind>) -> [(&'sta
 
 fn outcome(kind: TokenErrorKind) -> &'static str {
     match kind {
-        TokenErrorKind::Canceled => "aborted",
+        TokenErrorKind::Canceled => "canceled",
         TokenErrorKind::Misconfigured => "misconfigured",
-        TokenErrorKind::Rejected => "refused",
-        TokenErrorKind::Unchanged => "repeated",
-        TokenErrorKind::SecretUnavailable => "secret",
+        TokenErrorKind::Rejected => "rejected",
+        TokenErrorKind::Unchanged => "unchanged",
+        TokenErrorKind::SecretUnavailable => "secret_unavailable",
         TokenErrorKind::ShutDown => "shut_down",
         TokenErrorKind::Tls(_) => "tls",
         TokenErrorKind::Unavailable => "unavailable",
-        TokenErrorKind::InvalidResponse => "unusable_response",
+        TokenErrorKind::InvalidResponse => "invalid_response",
     }
 }
 

@@ -37,7 +37,8 @@ impl FetchFailure {
 
     /// Returns the failure to read a secret. The message names its reference and the cause.
     pub(crate) fn secret(error: SecretError) -> Self {
-        Self { hint: Some(error.to_string()), ..Self::of(TokenErrorKind::SecretUnavailable) }.with_source(error)
+        Self { hint: Some(error.to_string()), ..Self::of(TokenErrorKind::SecretUnavailable) }
+            .with_source(error)
     }
 
     pub(crate) fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {

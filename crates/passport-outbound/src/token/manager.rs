@@ -68,7 +68,10 @@ impl TokenManager {
     }
 
     /// Returns a token with at least `min_ttl` left, if one can be fetched.
-    pub(crate) async fn token_with_min_ttl(self: &Arc<Self>, min_ttl: Duration) -> Result<AccessToken, TokenError> {
+    pub(crate) async fn token_with_min_ttl(
+        self: &Arc<Self>,
+        min_ttl: Duration,
+    ) -> Result<AccessToken, TokenError> {
         let token = self.token().await?;
         if !self.entry.retains_token() {
             return Ok(token);

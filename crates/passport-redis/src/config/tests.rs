@@ -1,4 +1,4 @@
-use passport_config::{ManagedIdentityConfig, ConfigRegistry};
+use passport_config::{ConfigRegistry, ManagedIdentityConfig};
 use passport_outbound::ConfigError;
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use passport_core::{SharedTask, TaskLimits};
-use passport_outbound::{StoreError, Notifier};
+use passport_outbound::{Notifier, StoreError};
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
 
@@ -26,14 +26,14 @@ const LATE: &str = "no connection to Redis could be made in time";
 /// call makes another. There is no backoff here: while the store does not work, only probes ask it.
 pub(crate) struct SharedConnection {
     endpoint: RedisEndpoint,
-    notifications: Notifier,
+    notifier: Notifier,
     current: Mutex<Option<Arc<RedisConnection>>>,
     connecting: SharedTask<Result<Arc<RedisConnection>, StoreError>>,
 }
 
 impl SharedConnection {
-    pub(crate) fn new(endpoint: RedisEndpoint, notifications: Notifier) -> Self {
-        Self { endpoint, notifications, current: Mutex::default(), connecting: SharedTask::new() }
+    pub(crate) fn new(endpoint: RedisEndpoint, notifier: Notifier) -> Self {
+        Self { endpoint, notifier, current: Mutex::default(), connecting: SharedTask::new() }
     }
 
     /// Returns the reply of Redis. If the connection has died since its last use, the command is
@@ -76,7 +76,7 @@ impl SharedConnection {
     }
 
     async fn connect(self: Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
-        let connection = Arc::new(self.endpoint.connect(&self.notifications).await?);
+        let connection = Arc::new(self.endpoint.connect(&self.notifier).await?);
         *self.current() = Some(Arc::clone(&connection));
         Ok(connection)
     }

@@ -5,7 +5,9 @@ mod stored_value;
 use std::{fmt, sync::Arc, time::Duration};
 
 use passport_core::{Clock, millis};
-use passport_outbound::{AccessToken, Lease, LeaseOutcome, StoreError, StoredToken, TokenKey, TokenStore, Notifier};
+use passport_outbound::{
+    AccessToken, Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, TokenStore,
+};
 use redis::{Cmd, cmd};
 
 use self::stored_value::{StoredValue, duration, record_invalid};
@@ -33,7 +35,7 @@ struct SharedStore {
     namespace: String,
     connection: Arc<SharedConnection>,
     keyring: Arc<Keyring>,
-    notifications: Notifier,
+    notifier: Notifier,
     clock: Arc<dyn Clock>,
     timeout: Duration,
 }
@@ -83,13 +85,13 @@ impl RedisTokenStore {
     }
 
     pub(crate) fn new(endpoint: RedisEndpoint, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
-        let notifications = Notifier::new();
+        let notifier = Notifier::new();
         Self(Arc::new(SharedStore {
             namespace: endpoint.settings.namespace.clone(),
             timeout: endpoint.settings.timeout,
-            connection: Arc::new(SharedConnection::new(endpoint, notifications.clone())),
+            connection: Arc::new(SharedConnection::new(endpoint, notifier.clone())),
             keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
-            notifications,
+            notifier,
             clock,
         }))
     }
@@ -102,7 +104,12 @@ impl TokenStore for RedisTokenStore {
         Ok(self.opened(key, &keys, &ring, StoredValue { value, left }).await)
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<LeaseOutcome, StoreError> {
+    async fn try_lease(
+        &self,
+        key: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> Result<LeaseOutcome, StoreError> {
         // An instance without keys could not publish; it must fail before others wait for it.
         let (keys, ring) = (self.keys(key), self.0.keyring.ring().await?);
         let mut command = script(scripts::LEASE, &[&keys.token, &keys.lease]);
@@ -165,7 +172,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     fn notifications(&self) -> Option<Notifier> {
-        Some(self.0.notifications.clone())
+        Some(self.0.notifier.clone())
     }
 }
 

@@ -7,7 +7,7 @@ use passport_outbound::{ClientId, StoredToken};
 
 use crate::{
     envelope::{self, InvalidValue},
-    metrics::{REFUSED, TARGET},
+    metrics::{REJECTED, TARGET},
     scripts::MAX_VALUE,
     sealing_key::Ring,
 };
@@ -55,7 +55,7 @@ impl StoredValue {
 
 /// Counts and logs a value that cannot be used.
 pub(super) fn record_invalid(client_id: &ClientId, why: InvalidValue) {
-    counter!(REFUSED, "client_id" => client_id.to_string(), "reason" => why.as_str()).increment(1);
+    counter!(REJECTED, "client_id" => client_id.to_string(), "reason" => why.as_str()).increment(1);
     let advice = match why {
         InvalidValue::Malformed => {
             "it is none of ours, and taken away; does something else use the namespace, or an instance not encrypt?"

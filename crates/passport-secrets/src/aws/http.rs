@@ -13,9 +13,9 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::Full;
-use passport_core::{ResponseLimits, Idempotent, Transport, TransportError, TransportErrorKind};
+use passport_core::{Idempotent, ResponseLimits, Transport, TransportError, TransportErrorKind};
 
-use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
+use crate::{deadline::send, last_failure::LastFailure, sanitize::LIMITS};
 
 /// For Secrets Manager.
 pub(super) fn client(transport: &Transport) -> SharedHttpClient {
@@ -25,7 +25,11 @@ pub(super) fn client(transport: &Transport) -> SharedHttpClient {
 /// For the services that say who this program is. Notes their last failure, before the SDK's limit
 /// of 5 s for credentials ends without a cause.
 pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
-    http_client(transport.clone(), ResponseLimits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS }, last_failure.clone())
+    http_client(
+        transport.clone(),
+        ResponseLimits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS },
+        last_failure.clone(),
+    )
 }
 
 const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
@@ -60,7 +64,7 @@ impl HttpConnector for TransportConnector {
             // All that the SDK asks for is read, a token included.
             request.extensions_mut().insert(Idempotent);
             let host = request.uri().host().unwrap_or_default().to_owned();
-            let outcome = exchange(&transport, request, limits).await;
+            let outcome = send(&transport, request, limits).await;
             last_failure.note(&host, &outcome);
             let response = outcome.map_err(failed)?;
             // Not as bytes, though they are: those the SDK logs.

@@ -15,7 +15,11 @@ use super::*;
 struct Aws(Arc<(u16, &'static str, Mutex<Vec<String>>)>);
 
 impl HttpClient for Aws {
-    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         let (status, body, asked) = &*self.0;
         asked.lock().unwrap().push(request.uri().host().unwrap_or_default().to_owned());
         let response = Response::builder().status(*status).header("retry-after", "17");
@@ -118,7 +122,11 @@ fn ca_file_is_read_and_contradicts_a_transport() {
 struct Silent;
 
 impl HttpClient for Silent {
-    async fn send(&self, _: Request<Bytes>, limits: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        _: Request<Bytes>,
+        limits: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         tokio::time::sleep(limits.timeout).await;
         Err(TransportError::new(passport_core::TransportErrorKind::Timeout))
     }

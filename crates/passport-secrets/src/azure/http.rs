@@ -10,9 +10,9 @@ use azure_core::{
     },
 };
 use bytes::Bytes;
-use passport_core::{ResponseLimits, Idempotent, TransportError, TransportErrorKind, request_to};
+use passport_core::{Idempotent, ResponseLimits, TransportError, TransportErrorKind, request_to};
 
-use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
+use crate::{deadline::send, last_failure::LastFailure, sanitize::LIMITS};
 
 /// Returns options for a client of the SDK that does not retry: the caller has a deadline, and the
 /// cache around the provider decides when to retry.
@@ -56,7 +56,7 @@ impl HttpClient for AzureHttpClient {
             return Err(Error::with_message(ErrorKind::Other, "streams are not sent"));
         };
         let host = request.url().host_str().unwrap_or_default();
-        let outcome = exchange(&self.transport, converted(request, body.clone())?, self.limits).await;
+        let outcome = send(&self.transport, converted(request, body.clone())?, self.limits).await;
         self.last_failure.note(host, &outcome);
         let response = outcome.map_err(failed)?;
         let mut headers = Headers::new();

@@ -7,7 +7,7 @@ use crate::{last_failure::FailedRequest, sanitize::LIMITS};
 struct Refusing;
 
 impl HttpClient for Refusing {
-    async fn exchange(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         Err(TransportError::new(TransportErrorKind::Connect))
     }
 }
@@ -17,7 +17,7 @@ async fn late_read_names_the_last_failure() {
     let transport = Transport::new(Refusing);
     let request = Request::get("https://vault.example.com").body(Bytes::new()).unwrap();
     let read = async {
-        exchange(&transport, request, LIMITS).await.unwrap_err();
+        send(&transport, request, LIMITS).await.unwrap_err();
         std::future::pending().await
     };
     let reference: SecretRef = "vault:payroll".parse().unwrap();

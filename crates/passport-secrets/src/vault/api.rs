@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::failure::{VaultError, VaultErrorResponse};
 use crate::{
-    deadline::exchange,
+    deadline::send,
     sanitize::{self, LIMITS},
 };
 
@@ -151,7 +151,7 @@ impl Api {
         body: Option<Zeroizing<String>>,
     ) -> Result<T, VaultError> {
         let request = self.request(path, token, body)?;
-        let response = exchange(&self.transport, request, LIMITS).await.map_err(VaultError::not_reached)?;
+        let response = send(&self.transport, request, LIMITS).await.map_err(VaultError::not_reached)?;
         if !response.status().is_success() {
             return Err(failure_of(&response));
         }

@@ -91,7 +91,9 @@ impl VaultAuth {
         match self.log_in_with(api, read.secret()).await {
             Err(refused) if refused.kind == SecretErrorKind::Unauthenticated => {
                 match proof.refresh(&read).await {
-                    Ok(another) if !another.has_same_secret(&read) => self.log_in_with(api, another.secret()).await,
+                    Ok(another) if !another.has_same_secret(&read) => {
+                        self.log_in_with(api, another.secret()).await
+                    }
                     _ => Err(refused),
                 }
             }

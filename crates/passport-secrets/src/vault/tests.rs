@@ -7,7 +7,9 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
-use passport_core::{HttpClient, ResponseLimits, SecretSource, Transport, TransportError, TransportErrorKind};
+use passport_core::{
+    HttpClient, ResponseLimits, SecretSource, Transport, TransportError, TransportErrorKind,
+};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -42,7 +44,11 @@ impl Scripted {
 }
 
 impl HttpClient for Scripted {
-    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         sleep(Duration::from_millis(1)).await;
         let path = request.uri().path().to_owned();
         let header = |name: &str| request.headers().get(name).map_or("-", |value| value.to_str().unwrap());

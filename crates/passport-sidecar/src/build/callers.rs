@@ -4,7 +4,7 @@ use passport_config::ManagedIdentityConfig;
 use passport_core::{ConfigProblem, SecretProviders};
 
 use crate::{
-    caller_auth::{Caller, CallerRule, CallerCredential, Callers},
+    caller_auth::{Caller, CallerCredential, CallerRule, Callers},
     config::{CallerConfig, SidecarConfig},
 };
 

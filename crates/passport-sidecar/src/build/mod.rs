@@ -6,7 +6,7 @@ mod verifier;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use passport_config::{ManagedIdentities, ConfigRegistry};
+use passport_config::{ConfigRegistry, ManagedIdentities};
 use passport_core::{ConfigError, ConfigProblem};
 use passport_outbound::ManagedIdentity;
 

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::SidecarConfig;
 
-/// ConfigRegistry that need no network.
+/// Schemes of providers that need no network.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
 
 /// How long reading one secret may take. A file that hangs fails before.

@@ -9,7 +9,7 @@ use super::{
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Listeners with [`Limits::connections`]: the Unix socket and TCP.
+/// Listeners with [`Limits::max_connections`]: the Unix socket and TCP.
 const LISTENERS: usize = 2;
 
 /// Notes each number that is out of bounds, and buffers that exceed `max_buffered_mib` together. `form`
@@ -17,20 +17,21 @@ const LISTENERS: usize = 2;
 pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
-        ("connections", number(limits.max_connections), 1, 100_000),
-        ("head", number(limits.max_head_bytes), 8192, 1024 * 1024),
+        ("max_connections", number(limits.max_connections), 1, 100_000),
+        ("max_head_bytes", number(limits.max_head_bytes), 8192, 1024 * 1024),
         ("head_timeout_seconds", limits.head_timeout_seconds, 1, 3600),
         ("idle_timeout_seconds", limits.idle_timeout_seconds, 1, DAY),
         ("response_timeout_seconds", limits.response_timeout_seconds, 1, 3600),
         ("shutdown_timeout_seconds", limits.shutdown_timeout_seconds, 0, 3600),
-        ("forwarded", number(limits.max_forwarded_requests), 1, 100_000),
+        ("max_forwarded_requests", number(limits.max_forwarded_requests), 1, 100_000),
         ("max_forwarded_requests_per_caller", number(limits.max_forwarded_requests_per_caller), 1, 100_000),
         ("body_buffer_kib", number(limits.body_buffer_kib), 16, 16 * 1024),
         ("http2_connection_window_kib", number(limits.http2_connection_window_kib), 64, 64 * 1024),
         ("max_buffered_mib", number(limits.max_buffered_mib), 1, 1024 * 1024),
     ];
-    let share =
-        limits.max_connections_per_caller.map(|share| ("max_connections_per_caller", number(share), 1, 100_000));
+    let share = limits
+        .max_connections_per_caller
+        .map(|share| ("max_connections_per_caller", number(share), 1, 100_000));
     let before = problems.len();
     for (key, value, least, most) in bounds.into_iter().chain(share) {
         if !(least..=most).contains(&value) {
@@ -44,8 +45,8 @@ pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProbl
     let needed = needed_mib(limits, form);
     if needed > limits.max_buffered_mib {
         let text = format!(
-            "the other limits allow {needed} MiB of buffers; write that here, or lower connections, \
-             forwarded, head, body_buffer_kib or http2_connection_window_kib"
+            "the other limits allow {needed} MiB of buffers; write that here, or lower max_connections, \
+             max_forwarded_requests, max_head_bytes, body_buffer_kib or http2_connection_window_kib"
         );
         problems.push(ConfigProblem::new("limits.max_buffered_mib", text));
     }
@@ -69,9 +70,10 @@ fn needed_mib(limits: &Limits, form: usize) -> usize {
 /// whose caller is not known yet. A forwarded request has a head, a buffer to and from the
 /// upstream, and one to the client.
 fn reserved_kib(limits: &Limits) -> usize {
-    let connections =
-        LISTENERS * (limits.http2_connection_window_kib + 2 * head_kib(limits)) + UNKNOWN_FORMS * MAX_FORM / 1024;
-    limits.max_connections * connections + limits.max_forwarded_requests * (3 * limits.body_buffer_kib + head_kib(limits))
+    let connections = LISTENERS * (limits.http2_connection_window_kib + 2 * head_kib(limits))
+        + UNKNOWN_FORMS * MAX_FORM / 1024;
+    limits.max_connections * connections
+        + limits.max_forwarded_requests * (3 * limits.body_buffer_kib + head_kib(limits))
 }
 
 /// A head, a form, and a response of that size: tokens and claims take less.

@@ -93,7 +93,7 @@ fn acquire(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
 pub(crate) const REJECTIONS: usize = 16;
 
 /// Files of the admin listener, as many for everything else, and those for rejections.
-const OWN_FILES: usize = 2 * Limits::ADMIN.connections + 2 * REJECTIONS;
+const OWN_FILES: usize = 2 * Limits::ADMIN.max_connections + 2 * REJECTIONS;
 
 /// Returns how many of `number` files are for connections on TCP. If there are too few for all
 /// limits, it is in proportion to the limits.

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body::{Body, Frame};
 
 use crate::{
-    error::REFUSED_HEADER,
+    error::ERROR_HEADER,
     request_guard::{SIDECAR_HEADER, is_proxy_header},
 };
 
@@ -129,7 +129,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 /// Turns the headers of an upstream's response into those of the sidecar's. Only error responses of
 /// the sidecar have its own header.
 pub(super) fn prepare_response(headers: &mut HeaderMap) {
-    remove(headers, |name| *name == REFUSED_HEADER);
+    remove(headers, |name| *name == ERROR_HEADER);
 }
 
 /// Removes the fields of the connection, and those for which `also` is true.

@@ -126,7 +126,10 @@ async fn http2_connection_beyond_a_callers_share_is_closed() {
 async fn http2_response_429_is_sent_before_the_goaway() {
     let setup = Setup::new().await;
     let sidecar = setup
-        .sidecar_with(&format!("{}[limits]\nmax_connections = 20\nmax_connections_per_caller = 1", web(&setup)))
+        .sidecar_with(&format!(
+            "{}[limits]\nmax_connections = 20\nmax_connections_per_caller = 1",
+            web(&setup)
+        ))
         .await;
     let client = plain();
     let get = client.get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
@@ -166,7 +169,8 @@ pub(crate) async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, Sideca
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_to_a_hanging_upstream_leave_room_for_others() {
     let setup = Setup::new().await;
-    let (_hangs, sidecar) = hanging(&setup, "max_forwarded_requests = 4\nmax_forwarded_requests_per_caller = 3").await;
+    let (_hangs, sidecar) =
+        hanging(&setup, "max_forwarded_requests = 4\nmax_forwarded_requests_per_caller = 3").await;
     let get = |token: &'static str, path: &str| {
         let get = plain().get(sidecar.url(path)).header("passport-sidecar", "true");
         get.header("passport-sidecar-token", token).send()

@@ -136,7 +136,8 @@ async fn closed_log_does_not_stop_the_sidecar() {
 async fn clients_use_a_restarted_sidecar_within_a_second() {
     let setup = Setup::new().await;
     let mut sidecar = setup.sidecar().await;
-    let at = passport_outbound::SidecarEndpoint::new(&format!("unix://{}", sidecar.socket.display())).unwrap();
+    let at =
+        passport_outbound::SidecarEndpoint::new(&format!("unix://{}", sidecar.socket.display())).unwrap();
     let at = at.caller_token(SecretSource::file(setup.path("caller.token")));
     let identity = ManagedIdentity::via_sidecar(setup.registered.client_id(), at).build().unwrap();
     identity.token().await.unwrap();

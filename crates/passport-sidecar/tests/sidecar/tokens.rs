@@ -97,7 +97,8 @@ async fn curl_gets_and_refreshes_a_token_and_is_forwarded() {
 async fn outbound_client_uses_the_sidecar_as_passport() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
-    let identity = ManagedIdentity::builder(setup.registered.client_id(), SecretSource::from_value(CALLER_TOKEN));
+    let identity =
+        ManagedIdentity::builder(setup.registered.client_id(), SecretSource::from_value(CALLER_TOKEN));
     let identity = identity.token_url(sidecar.url("/passport/token")).build().unwrap();
     identity.token().await.unwrap();
 }

@@ -49,7 +49,10 @@ fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
 fn unregistered_store_is_named_without_its_settings() {
     let told = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("cache.redis: ") && told[0].contains("ConfigRegistry::with_store"), "{told:?}");
+    assert!(
+        told[0].starts_with("cache.redis: ") && told[0].contains("ConfigRegistry::with_store"),
+        "{told:?}"
+    );
     assert!(!told[0].contains("hidden"));
 }
 

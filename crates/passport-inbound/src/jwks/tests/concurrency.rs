@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
-use passport_core::{HttpClient, ResponseLimits, ManualClock, Transport, TransportError, TransportErrorKind};
+use passport_core::{HttpClient, ManualClock, ResponseLimits, Transport, TransportError, TransportErrorKind};
 use passport_dev::DevPassport;
 use url::Url;
 
@@ -32,7 +32,11 @@ struct InMemory {
 }
 
 impl HttpClient for InMemory {
-    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         assert!(!self.panics, "this exchange panics on purpose");
         self.fetches.fetch_add(1, Ordering::SeqCst);
         if self.only_at.is_some_and(|path| path != request.uri().path()) {

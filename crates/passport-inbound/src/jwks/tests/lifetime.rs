@@ -232,7 +232,10 @@ async fn a_clock_that_is_far_from_the_issuers_is_warned_of() {
 async fn max_age_holds_if_not_modified_omits_it() {
     let setup = setup().await;
     let tag = (header::ETAG, "\"1\"");
-    setup.issuer.with_rejection_response(with_headers(&setup, &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")]));
+    setup.issuer.with_rejection_response(with_headers(
+        &setup,
+        &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")],
+    ));
     let verifier = setup.verifier();
     verifier.ready().await.unwrap();
     setup.issuer.with_rejection_response(with_headers(&setup, &[tag]));

@@ -17,8 +17,8 @@ fn other_answers() -> Vec<ScriptedResponse> {
     let statuses = [204, 301, 400, 401, 403, 404, 405, 410, 429, 500, 503].into_iter();
     let statuses = statuses.map(|status| ScriptedResponse::Status(StatusCode::from_u16(status).unwrap()));
     let bodies = ["<html>Please log in</html>", "", "[]", "{}"].into_iter().map(ScriptedResponse::body);
-    let large =
-        [TransportErrorKind::TooLarge, TransportErrorKind::UnexpectedEncoding("gzip")].map(ScriptedResponse::Fails);
+    let large = [TransportErrorKind::TooLarge, TransportErrorKind::UnexpectedEncoding("gzip")]
+        .map(ScriptedResponse::Fails);
     statuses.chain(bodies).chain(large).collect()
 }
 
@@ -71,7 +71,9 @@ async fn second_location_is_tried_on_every_other_response() {
 #[tokio::test]
 async fn second_location_is_not_tried_without_a_response() {
     let setup = setup().await;
-    for kind in [TransportErrorKind::Timeout, TransportErrorKind::Connect, TransportErrorKind::ConnectionClosed] {
+    for kind in
+        [TransportErrorKind::Timeout, TransportErrorKind::Connect, TransportErrorKind::ConnectionClosed]
+    {
         let issuer = issuer_with(&setup, &ScriptedResponse::Fails(kind), (ROOT, BELOW));
         let verifier = setup.builder_at(&issuer).build().unwrap();
         assert!(verifier.verify(&setup.token().build()).await.is_err());
@@ -158,7 +160,9 @@ async fn ready_waits_for_an_issuer_that_is_unreachable() {
 #[tokio::test]
 async fn a_compressed_key_set_is_named_in_the_health() {
     let setup = setup().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::Fails(TransportErrorKind::UnexpectedEncoding("gzip")));
+    setup
+        .issuer
+        .with_rejection_response(ScriptedResponse::Fails(TransportErrorKind::UnexpectedEncoding("gzip")));
     let verifier = setup.verifier();
     assert!(verifier.verify(&setup.token().build()).await.is_err());
     let health = verifier.health().to_string();

@@ -89,13 +89,17 @@ fn unknown_permission_is_503_with_retry_after() {
 async fn rejections_are_counted_and_a_missing_layer_is_an_error() {
     let log = Log::listen(tracing::Level::ERROR);
     let measured = measured(async {
-        for rejection in [Rejection::MissingAuthenticateLayer, Rejection::MissingCredentials, Rejection::MissingCredentials] {
+        for rejection in [
+            Rejection::MissingAuthenticateLayer,
+            Rejection::MissingCredentials,
+            Rejection::MissingCredentials,
+        ] {
             rejection_response(rejection, Protocol::Http);
         }
     })
     .await;
-    for (reason, count) in [("miswired", 1.0), ("credentials_missing", 2.0)] {
-        let name = format!("passport_inbound_refused_requests_total {reason}");
+    for (reason, count) in [("missing_authenticate_layer", 1.0), ("missing_credentials", 2.0)] {
+        let name = format!("passport_inbound_rejected_requests_total {reason}");
         assert_eq!(measured.get(&name), Some(&count), "{measured:#?}");
     }
     assert_eq!(log.lines_with("no AuthenticateLayer ran").len(), 1);

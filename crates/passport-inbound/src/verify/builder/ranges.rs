@@ -24,7 +24,11 @@ pub(super) fn check_ranges(
             "jwks_refresh_interval",
             "it must be between 1 min and 24 h",
         ),
-        ((MINUTE..=30 * DAY).contains(&keys.max_age), "jwks_max_stale", "it must be between 1 min and 30 days"),
+        (
+            (MINUTE..=30 * DAY).contains(&keys.max_age),
+            "jwks_max_stale",
+            "it must be between 1 min and 30 days",
+        ),
         (
             (SECOND..=MINUTE).contains(&keys.fetch_timeout),
             "jwks_fetch_timeout",

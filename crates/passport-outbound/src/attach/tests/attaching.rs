@@ -182,7 +182,7 @@ async fn what_becomes_of_an_authorization_header_is_a_choice() {
         let response = client.ready().await.unwrap().call(with_header);
         let (_, seen) = tokio::join!(response, respond(&mut handle, Response::new("done")));
         assert_eq!(seen.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), [sent]);
-        assert_eq!(source.calls(), usize::from(policy == Replace));
+        assert_eq!(source.calls(), usize::from(policy == Overwrite));
     }
 }
 

@@ -143,8 +143,9 @@ async fn what_is_sent_is_what_would_have_been_sent() {
 async fn rejected_request_with_a_stream_is_retried() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<BoxBody>, MockResponse>();
-    let mut client =
-        layer(&source).retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(mock);
+    let mut client = layer(&source)
+        .retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync())
+        .layer(mock);
     handle.allow(3);
     let request = || Request::post(API).body(chunks(&["one", "two"])).unwrap();
     let first = client.ready().await.unwrap().call(request());
@@ -170,8 +171,9 @@ async fn rejected_request_with_a_stream_is_retried() {
 async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<BoxBody>, MockResponse>();
-    let mut client =
-        layer(&source).retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(mock);
+    let mut client = layer(&source)
+        .retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync())
+        .layer(mock);
     handle.allow(1);
     let response =
         client.ready().await.unwrap().call(Request::post(API).body(chunks(&["one", "two"])).unwrap());

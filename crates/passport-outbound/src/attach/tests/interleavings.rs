@@ -11,7 +11,8 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use passport_core::{
-    AccessToken, CallerToken, HttpClient, ResponseLimits, ManualClock, SecretSource, Transport, TransportError,
+    AccessToken, CallerToken, HttpClient, ManualClock, ResponseLimits, SecretSource, Transport,
+    TransportError,
 };
 use proptest::{
     prelude::*,
@@ -21,7 +22,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::{CallerIdentity, Identity, RequestIdentity, ManagedIdentity, TokenCache};
+use crate::{CallerIdentity, Identity, ManagedIdentity, RequestIdentity, TokenCache};
 
 const IDENTITIES: usize = 4;
 const SCOPES: [&str; 2] = ["openid roles", "openid tenant"];
@@ -94,7 +95,11 @@ struct SlowPassport {
 }
 
 impl HttpClient for SlowPassport {
-    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         self.may_answer.acquire().await.unwrap().forget();
         let basic = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
         let basic = String::from_utf8(BASE64_STANDARD.decode(basic).unwrap()).unwrap();

@@ -134,13 +134,17 @@ fn a_caller_that_cannot_be_seen_is_not_taken_for_none() {
     let from_extensions = || on_time(CallerIdentity::from_extensions());
     assert_eq!(unseen(from_extensions().into()), Err(AttachError::ExtensionsUnavailable));
     assert_eq!(unseen(from_extensions().or(identity(&source))), Err(AttachError::ExtensionsUnavailable));
-    assert_eq!(unseen(on_time(CallerIdentity::from_task_local()).into()), Err(AttachError::MissingCallerToken));
+    assert_eq!(
+        unseen(on_time(CallerIdentity::from_task_local()).into()),
+        Err(AttachError::MissingCallerToken)
+    );
     assert_eq!(unseen(on_time(CallerIdentity::from_token(caller("user"))).or(identity(&source))), Ok(()));
 }
 
 #[tokio::test]
 async fn request_without_a_caller_is_counted() {
-    let mut client = client_of(on_time(CallerIdentity::from_extensions()).or(identity(&ScriptedSource::new())));
+    let mut client =
+        client_of(on_time(CallerIdentity::from_extensions()).or(identity(&ScriptedSource::new())));
     let measured = measured(async {
         sent(&mut client, request(API), StatusCode::OK).await;
         sent(&mut client, from(caller("user")), StatusCode::OK).await;

@@ -55,7 +55,7 @@ async fn a_replay_is_counted() {
         });
         response.unwrap();
     });
-    assert_eq!(measured.await["passport_outbound_replays_total"], 1.0);
+    assert_eq!(measured.await["passport_outbound_retries_total"], 1.0);
 }
 
 #[tokio::test]

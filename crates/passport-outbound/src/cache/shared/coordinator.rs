@@ -80,14 +80,14 @@ impl Coordinator {
         }
         let mut holder = LeaseHolder::new(session);
         let wait_until = Instant::now() + self.wait_limit;
-        let mut path = FetchPath::LeaseOutcome;
+        let mut path = FetchPath::Leased;
         while let Some(leased) = holder.try_lease().await {
             match (self.usable(leased.token, &request), leased.lease) {
                 (Some(fetched), lease) => {
                     if lease == Lease::Granted {
                         holder.release().await;
                     }
-                    let path = if path == FetchPath::LeaseOutcome { FetchPath::Found } else { FetchPath::Waited };
+                    let path = if path == FetchPath::Leased { FetchPath::Found } else { FetchPath::Waited };
                     return (path, Ok(fetched));
                 }
                 (None, Lease::Granted) => return (path, self.fetch_for_all(request, holder).await),

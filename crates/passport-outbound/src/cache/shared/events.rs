@@ -13,7 +13,7 @@ pub(super) enum FetchPath {
     /// The token was in the store.
     Found,
     /// The instance had the lease at once, and requested the token.
-    LeaseOutcome,
+    Leased,
     /// It waited for another lease holder, which published nothing, and then had the lease.
     LeasedLater,
     /// It waited for the token of another lease holder.
@@ -26,18 +26,18 @@ pub(super) enum FetchPath {
 
 /// Records a fetch through the store.
 pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
-    let way = match path {
+    let name = match path {
         FetchPath::Found => "found",
-        FetchPath::LeaseOutcome => "leased",
+        FetchPath::Leased => "leased",
         FetchPath::LeasedLater => "leased_later",
         FetchPath::Waited => "waited",
         FetchPath::Alone => "alone",
         FetchPath::Postponed => "postponed",
     };
-    let labels = [(CLIENT_ID, client_id.to_string()), ("path", path.to_owned())];
+    let labels = [(CLIENT_ID, client_id.to_string()), ("path", name.to_owned())];
     counter!(SHARED, &labels).increment(1);
     histogram!(SHARED_SECONDS, &labels).record(took);
-    tracing::debug!(target: TARGET, %client_id, way, "asked the fleet for a token");
+    tracing::debug!(target: TARGET, %client_id, path = name, "fetched a token through the shared store");
 }
 
 /// The greatest difference of two clocks that is not logged.

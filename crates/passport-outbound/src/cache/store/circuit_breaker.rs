@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Notifications, StoreError, TokenStore, Notifier,
+    Notifications, Notifier, StoreError, TokenStore,
     erased::{DynTokenStore, StoreFuture},
     events,
     session::StoreSession,

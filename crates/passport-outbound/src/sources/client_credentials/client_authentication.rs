@@ -102,7 +102,9 @@ impl ClientProof<'_> {
             ClientAuthentication::PrivateKeyJwt(signed) => {
                 let token_url = self.token_url.as_str();
                 let assertion = assertion::signed(signed, self.client_id, token_url, self.secret, now)
-                    .map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error))?;
+                    .map_err(|error| {
+                        FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error)
+                    })?;
                 form.push("client_id", id);
                 form.push("client_assertion_type", ASSERTION_TYPE);
                 form.push("client_assertion", &assertion);

@@ -14,8 +14,8 @@ pub use self::{
 use std::{sync::Arc, time::Duration};
 
 use passport_core::{
-    ClientId, Clock, ResponseLimits, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretSource,
-    Transport, hedged,
+    ClientId, Clock, ResolvedSecret, ResponseLimits, Scopes, Secret, SecretError, SecretErrorKind,
+    SecretSource, Transport, hedged,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;

@@ -208,7 +208,9 @@ impl SecretProvider for Hanging {
 async fn hanging_part_is_named_and_costs_ten_seconds_at_most() {
     let fixed = || SecretSource::from_value("right");
     let hanging = || SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
-    for (secret, kind) in [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::SecretUnavailable)] {
+    for (secret, kind) in
+        [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::SecretUnavailable)]
+    {
         let asked = Instant::now();
         let identity =
             ManagedIdentity::builder("mi-1", secret).transport(Transport::new(Hanging)).build().unwrap();

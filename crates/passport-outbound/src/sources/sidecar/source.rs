@@ -48,8 +48,8 @@ impl SidecarSource {
         if let Some(token) = &self.sidecar.caller_token {
             let token = token.resolve().await.map_err(FetchFailure::secret)?;
             let value = HeaderValue::from_str(token.secret().expose());
-            let mut value =
-                value.map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error))?;
+            let mut value = value
+                .map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error))?;
             value.set_sensitive(true);
             request.headers_mut().insert("passport-sidecar-token", value);
         }

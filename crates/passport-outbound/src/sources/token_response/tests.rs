@@ -143,7 +143,7 @@ fn a_narrower_scope_is_reported_and_only_that() {
 
 #[test]
 fn rejections_outages_and_invalid_responses_differ() {
-    use TokenErrorKind::{Rejected, Unavailable, InvalidResponse};
+    use TokenErrorKind::{InvalidResponse, Rejected, Unavailable};
     let error = |code: &str| json!({ "error": code, "error_description": "no" }).to_string();
     for (status, body, kind, code) in [
         (401, error("invalid_client"), Rejected, Some("invalid_client")),
@@ -228,7 +228,7 @@ fn a_token_is_read_from_200_201_and_203() {
 
 #[test]
 fn oauth_error_decides_whatever_the_status() {
-    use TokenErrorKind::{Rejected, Unavailable, InvalidResponse};
+    use TokenErrorKind::{InvalidResponse, Rejected, Unavailable};
     let error = |code: &str| json!({ "error": code });
     for (status, body, kind, code) in [
         (200, error("invalid_client"), Rejected, Some("invalid_client")),

@@ -16,7 +16,7 @@ fn error(kind: TransportErrorKind) -> TokenError {
 
 #[test]
 fn a_transport_failure_is_named_in_the_first_line() {
-    use TokenErrorKind::{Misconfigured, Tls, Unavailable, InvalidResponse};
+    use TokenErrorKind::{InvalidResponse, Misconfigured, Tls, Unavailable};
     for (kind, expected, is_transient, named) in [
         (
             TransportErrorKind::Tls(TlsFailure::UnknownIssuer),

@@ -16,12 +16,12 @@ use super::{Credentials, RedisEndpoint, notifications::push_sender};
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EACH: Duration = Duration::from_secs(10);
 
-pub(super) fn config(notifications: &Notifier) -> AsyncConnectionConfig {
+pub(super) fn config(notifier: &Notifier) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         // Callers have limits of their own.
         .set_connection_timeout(None)
         .set_response_timeout(None)
-        .set_push_sender(push_sender(notifications.clone()))
+        .set_push_sender(push_sender(notifier.clone()))
 }
 
 impl RedisEndpoint {
@@ -50,7 +50,7 @@ impl RedisEndpoint {
     pub(super) fn cluster(
         &self,
         credentials: &Credentials,
-        notifications: &Notifier,
+        notifier: &Notifier,
     ) -> RedisResult<redis::cluster::ClusterClient> {
         let mut builder = redis::cluster::ClusterClientBuilder::new(self.addresses())
             .use_protocol(ProtocolVersion::RESP3)
@@ -62,7 +62,7 @@ impl RedisEndpoint {
             .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(50)
-            .push_sender(push_sender(notifications.clone()));
+            .push_sender(push_sender(notifier.clone()));
         if let Some(username) = &self.settings.username {
             builder = builder.username(username);
         }

@@ -6,7 +6,7 @@ mod notifications;
 use std::time::Duration;
 
 use metrics::counter;
-use passport_outbound::{Secret, SecretSource, StoreError, Notifier};
+use passport_outbound::{Notifier, Secret, SecretSource, StoreError};
 use redis::{ConnectionAddr, RedisResult, TlsCertificates};
 
 use super::{
@@ -71,9 +71,9 @@ struct Credentials {
 
 impl RedisEndpoint {
     /// Returns a new connection, which forwards notifications to `notifications`.
-    pub(crate) async fn connect(&self, notifications: &Notifier) -> Result<RedisConnection, StoreError> {
+    pub(crate) async fn connect(&self, notifier: &Notifier) -> Result<RedisConnection, StoreError> {
         let credentials = self.credentials().await?;
-        let connection = self.open(&credentials, notifications).await.map_err(|error| store_error(&error))?;
+        let connection = self.open(&credentials, notifier).await.map_err(|error| store_error(&error))?;
         // Without notifications the store works, as waiting instances look again from time to time.
         let is_subscribed = connection.subscribe(&key_names::channel(&self.settings.namespace)).await.is_ok();
         record_connection(is_subscribed);
@@ -96,21 +96,21 @@ impl RedisEndpoint {
         })
     }
 
-    async fn open(&self, credentials: &Credentials, notifications: &Notifier) -> RedisResult<RedisConnection> {
+    async fn open(&self, credentials: &Credentials, notifier: &Notifier) -> RedisResult<RedisConnection> {
         match &self.topology {
             Topology::Single => {
-                let (client, config) = (self.client(credentials)?, clients::config(notifications));
+                let (client, config) = (self.client(credentials)?, clients::config(notifier));
                 let connection = client.get_multiplexed_async_connection_with_config(&config);
                 connection.await.map(RedisConnection::One)
             }
             #[cfg(feature = "cluster")]
             Topology::Cluster => {
-                let client = self.cluster(credentials, notifications)?;
+                let client = self.cluster(credentials, notifier)?;
                 client.get_async_connection().await.map(RedisConnection::Cluster)
             }
             #[cfg(feature = "sentinel")]
             Topology::Sentinels { service } => {
-                let (mut client, config) = (self.sentinels(service, credentials)?, clients::config(notifications));
+                let (mut client, config) = (self.sentinels(service, credentials)?, clients::config(notifier));
                 client.get_async_connection_with_config(&config).await.map(RedisConnection::One)
             }
         }

@@ -8,13 +8,13 @@ const MAX_KEY: usize = 512;
 
 /// Returns the handler of Redis' pushes, which forwards notifications. It runs in the task that
 /// reads the connection, so it does no more.
-pub(super) fn push_sender(notifications: Notifier) -> impl Fn(PushInfo) -> Result<(), SendError> {
+pub(super) fn push_sender(notifier: Notifier) -> impl Fn(PushInfo) -> Result<(), SendError> {
     move |push| {
         if let (PushKind::Message, [_channel, Value::BulkString(key)]) = (&push.kind, &*push.data)
             && key.len() <= MAX_KEY
             && let Ok(key) = str::from_utf8(key)
         {
-            notifications.notify(key);
+            notifier.notify(key);
         }
         Ok(())
     }

@@ -76,6 +76,6 @@ async fn invalid_value_is_counted_by_its_reason() {
     ] {
         let measured =
             passport_test_support::metrics::measured(async { record_invalid(&client_id, why) }).await;
-        assert_eq!(measured, [(format!("{REFUSED} {reason}"), 1.0)].into());
+        assert_eq!(measured, [(format!("{REJECTED} {reason}"), 1.0)].into());
     }
 }

@@ -16,16 +16,25 @@ fn number_out_of_bounds_is_named_with_its_bounds() {
             "limits.max_connections: it is 9223372036854775807; write a number from 1 to 100000",
         ),
         (Limits { max_connections: 0, ..defaults }, "limits.max_connections: it is 0"),
-        (Limits { max_connections_per_caller: Some(0), ..defaults }, "limits.max_connections_per_caller: it is 0"),
+        (
+            Limits { max_connections_per_caller: Some(0), ..defaults },
+            "limits.max_connections_per_caller: it is 0",
+        ),
         (Limits { max_head_bytes: 8191, ..defaults }, "limits.max_head_bytes: it is 8191"),
         (Limits { head_timeout_seconds: u64::MAX, ..defaults }, "limits.head_timeout_seconds: "),
         (Limits { idle_timeout_seconds: u64::MAX >> 1, ..defaults }, "limits.idle_timeout_seconds: "),
         (Limits { response_timeout_seconds: 0, ..defaults }, "limits.response_timeout_seconds: "),
         (Limits { shutdown_timeout_seconds: 3601, ..defaults }, "limits.shutdown_timeout_seconds: "),
         (Limits { max_forwarded_requests: 0, ..defaults }, "limits.max_forwarded_requests: "),
-        (Limits { max_forwarded_requests_per_caller: 0, ..defaults }, "limits.max_forwarded_requests_per_caller: "),
+        (
+            Limits { max_forwarded_requests_per_caller: 0, ..defaults },
+            "limits.max_forwarded_requests_per_caller: ",
+        ),
         (Limits { body_buffer_kib: 15, ..defaults }, "limits.body_buffer_kib: "),
-        (Limits { http2_connection_window_kib: usize::MAX, ..defaults }, "limits.http2_connection_window_kib: "),
+        (
+            Limits { http2_connection_window_kib: usize::MAX, ..defaults },
+            "limits.http2_connection_window_kib: ",
+        ),
         (Limits { max_buffered_mib: 0, ..defaults }, "limits.max_buffered_mib: "),
         (Limits { max_connections: 100_000, ..defaults }, "limits.max_buffered_mib: the other limits allow "),
     ] {

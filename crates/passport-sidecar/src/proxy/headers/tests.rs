@@ -48,7 +48,7 @@ fn cookies_are_joined_in_one_field() {
 #[test]
 fn upstream_cannot_set_the_refused_header() {
     let mut headers = HeaderMap::new();
-    headers.insert(REFUSED_HEADER, HeaderValue::from_static("invalid_client"));
+    headers.insert(ERROR_HEADER, HeaderValue::from_static("invalid_client"));
     headers.insert(header::ETAG, HeaderValue::from_static("7"));
     prepare_response(&mut headers);
     assert_eq!(headers.len(), 1);

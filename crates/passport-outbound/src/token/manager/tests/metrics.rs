@@ -32,7 +32,7 @@ async fn what_happens_is_counted() {
         ("passport_outbound_token_waits_total", 2.0),
         ("passport_outbound_cached_errors_total", 1.0),
         ("passport_outbound_token_attempts_total fetched", 3.0),
-        ("passport_outbound_token_attempts_total unusable_response", 1.0),
+        ("passport_outbound_token_attempts_total invalid_response", 1.0),
         ("passport_outbound_background_refreshes_total", 2.0),
         ("passport_outbound_token_seconds_to_expiry", 3595.0),
         ("passport_outbound_unauthorized_total too_young", 1.0),

@@ -79,7 +79,7 @@ async fn live_token_postpones_the_fetch_and_no_call_fails() {
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_fails_says_so_at_once() {
     for store in [InMemoryStore::default(), InMemoryStore::with_notifications()] {
-        let has_news = store.notifications.is_some();
+        let has_news = store.notifier.is_some();
         let source = ScriptedSource::new();
         source.hold();
         source.fail_next(TokenErrorKind::Unavailable);

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_test::task::{Spawn, spawn};
 
 use super::*;
-use crate::{LeaseOutcome, StoreError, TokenStore, Notifier, cache::store::Lease};
+use crate::{LeaseOutcome, Notifier, StoreError, TokenStore, cache::store::Lease};
 
 mod orders;
 mod world;

@@ -44,7 +44,7 @@ impl Checkpoint {
 pub(super) struct World {
     pub(super) token: Mutex<Option<StoredToken>>,
     pub(super) lease: Mutex<Option<(String, Instant)>>,
-    pub(super) notifications: Notifier,
+    pub(super) notifier: Notifier,
     pub(super) fetched: AtomicUsize,
     /// Takes a lease in two steps, as somebody may write it.
     pub(super) is_broken: bool,
@@ -75,7 +75,12 @@ impl TokenStore for View {
         Ok(self.world.token.lock().unwrap().clone())
     }
 
-    async fn try_lease(&self, _: &TokenKey, holder: &str, time: Duration) -> Result<LeaseOutcome, StoreError> {
+    async fn try_lease(
+        &self,
+        _: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> Result<LeaseOutcome, StoreError> {
         self.store.step().await;
         let is_free = || {
             let lease = self.world.lease.lock().unwrap();
@@ -126,14 +131,14 @@ impl TokenStore for View {
     }
 
     fn notifications(&self) -> Option<Notifier> {
-        Some(self.world.notifications.clone())
+        Some(self.world.notifier.clone())
     }
 }
 
 impl View {
     pub(super) fn end_lease(&self, key: &TokenKey, holder: &str) {
         self.world.lease.lock().unwrap().take_if(|(by, _)| by == holder);
-        self.world.notifications.notify(&key.to_string());
+        self.world.notifier.notify(&key.to_string());
     }
 }
 
