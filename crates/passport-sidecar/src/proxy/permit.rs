@@ -25,7 +25,7 @@ impl ForwardPermit {
         let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let limit = match exhausted {
                 Exhausted::Caller => "max_forwarded_requests_per_caller",
-                Exhausted::All => "forwarded",
+                Exhausted::All => "max_forwarded_requests",
             };
             count_rejected(limit);
             exhausted.response(limit)
