@@ -22,6 +22,9 @@ mod errors {}
 #[doc = include_str!("../../docs/from-dotnet.md")]
 mod from_dotnet {}
 
+#[doc = include_str!("../../docs/getting-started.md")]
+mod getting_started {}
+
 #[doc = include_str!("../../docs/inbound.md")]
 mod inbound {}
 
@@ -42,3 +45,6 @@ mod sidecar {}
 
 #[doc = include_str!("../../docs/telemetry.md")]
 mod telemetry {}
+
+#[doc = include_str!("../../docs/testing.md")]
+mod testing {}
