@@ -43,6 +43,9 @@ mod secrets {}
 #[doc = include_str!("../../docs/sidecar.md")]
 mod sidecar {}
 
+#[doc = include_str!("../../docs/streams.md")]
+mod streams {}
+
 #[doc = include_str!("../../docs/telemetry.md")]
 mod telemetry {}
 
