@@ -16,6 +16,9 @@ mod caching {}
 #[doc = include_str!("../../docs/configuration.md")]
 mod configuration {}
 
+#[doc = include_str!("../../docs/defaults.md")]
+mod defaults {}
+
 #[doc = include_str!("../../docs/errors.md")]
 mod errors {}
 
