@@ -43,6 +43,9 @@ mod recipes {}
 #[doc = include_str!("../../docs/secrets.md")]
 mod secrets {}
 
+#[doc = include_str!("../../docs/security.md")]
+mod security {}
+
 #[doc = include_str!("../../docs/sidecar.md")]
 mod sidecar {}
 
