@@ -3,7 +3,7 @@
 use std::{env, fmt::Write as _, fs, process::Command};
 
 use crate::{
-    bench, fuzz,
+    bench, fuzz, lint,
     prerequisites::{self, C_COMPILER, CPP_COMPILER},
     run::{Outcome, answers, both, cargo, cargo_with, run},
     stopwatch::{Elapsed, Stopwatch},
@@ -39,8 +39,9 @@ const UNFRIENDLY: [(&str, &str); 4] = [
 
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", format),
+    ("text", lint::run),
     ("lints", lints),
     ("each library alone", libraries_alone),
     ("tests", tests),
