@@ -75,7 +75,7 @@ fn names(folder: &str, ending: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_example_is_declared_and_in_the_readme() {
+fn every_example_is_declared_and_documented() {
     let metadata = MetadataCommand::new().no_deps().exec().unwrap();
     let package = metadata.packages.iter().find(|package| package.name == "passport-examples").unwrap();
     let declared: BTreeSet<_> = package
@@ -87,8 +87,10 @@ fn every_example_is_declared_and_in_the_readme() {
     let mut files = names("examples", ".rs");
     files.remove("support");
     assert_eq!(declared, files);
-    let readme = include_str!("../../README.md");
-    assert!(files.iter().all(|name| readme.contains(&format!("`{name}`"))), "{files:?}");
+    let page = include_str!("../../docs/getting-started.md");
+    for name in files {
+        assert!(page.contains(&format!("`{name}`")), "add {name} to docs/getting-started.md");
+    }
 }
 
 #[test]
@@ -117,5 +119,29 @@ fn documented_metrics_are_the_metrics_that_exist() {
         let emitted = metrics(&names_of_metrics(side));
         assert!(emitted.len() >= at_least, "{emitted:?}");
         assert_eq!(metrics(docs), emitted);
+    }
+}
+
+/// Returns the lines of the project's Rust files that define functions.
+fn functions() -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut grep = std::process::Command::new("git");
+    let found = grep.args(["-C", root, "grep", "--untracked", "-h", "fn ", "--", "*.rs"]).output().unwrap();
+    String::from_utf8(found.stdout).unwrap()
+}
+
+/// Rows of its tables are `| number | binary | test |`.
+#[test]
+fn tests_named_in_the_threat_model_exist() {
+    let functions = functions();
+    let rows = include_str!("../../docs/security.md").lines().filter(|line| line.starts_with("| "));
+    let test = |row: &str| {
+        let [_, _, _, test, _] = row.split('|').collect::<Vec<_>>()[..] else { return None };
+        Some(test.trim().strip_prefix('`')?.strip_suffix('`')?.to_owned())
+    };
+    let names: Vec<_> = rows.filter_map(test).filter(|name| name.contains('_')).collect();
+    assert!(names.len() > 100, "{names:?}");
+    for name in names {
+        assert!(functions.contains(&format!("fn {name}(")), "docs/security.md names the test {name}");
     }
 }
