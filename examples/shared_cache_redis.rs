@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! 4 instances, 400 calls, token requests: 1
-//! in Redis: the token of mi-payroll-clientid, 859 bytes, encrypted: true
+//! in Redis: the token of mi-payroll-clientid, 892 bytes, encrypted: true
 //! without Redis, 400 calls, new token requests: 0
 //! without Redis and without cached tokens, 400 calls, new token requests: 4
 //! ```

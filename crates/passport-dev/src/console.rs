@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::registrations::UserRegistration;
 
 const HELP: &str = "\
+Commands:
   counters                     show the number of requests to each endpoint
   rotate | publish | retire    sign with a new key | publish one without signing | unpublish old keys
   kid on | kid off             set or omit the key id (kid) in new tokens

@@ -15,7 +15,7 @@ use crate::registrations::{IdentityRegistration, Registrations};
 /// A local Passport for development: issues signed tokens, persists nothing, and listens on
 /// loopback only, unless --issuer is set.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)] // `about` would replace the text above by the description of the package
 struct Options {
     /// The address to listen on; a loopback address, unless --issuer is set.
     #[arg(long, env = "PASSPORT_DEV_ADDRESS", default_value = "127.0.0.1:8090")]

@@ -39,10 +39,11 @@ impl Registrations {
     /// # Errors
     /// If the file cannot be read, has an unknown key or a wrong type, or has no identity.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let read: Self = Config::builder().add_source(File::from(path)).build()?.try_deserialize()?;
+        let in_file = |problem: &str| ConfigError::Message(format!("{}: {problem}", path.display()));
+        let config = Config::builder().add_source(File::from(path)).build()?;
+        let read: Self = config.try_deserialize().map_err(|error| in_file(&error.to_string()))?;
         if read.identities.is_empty() {
-            let problem = "no identities; add a table [identities.NAME]";
-            return Err(ConfigError::Message(format!("{}: {problem}", path.display())));
+            return Err(in_file("no identities; add a table [identities.NAME]"));
         }
         Ok(read)
     }

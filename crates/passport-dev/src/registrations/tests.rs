@@ -26,7 +26,7 @@ fn toml_json_and_yaml_files_are_read() {
 #[test]
 fn invalid_file_is_rejected() {
     for (content, expected) in [
-        ("[identities.erp]\nrole = \"a\"\n", "role"),
+        ("[identities.erp]\nrole = \"a\"\n", "identities.toml: unknown field `role`"),
         ("[users.alice]\n", "no identities"),
         ("identities", "identities.toml"),
     ] {
