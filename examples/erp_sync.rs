@@ -1,5 +1,5 @@
-//! Shows the `ErpSyncService` of Passport's .NET documentation: an HTTP client that is configured
-//! by a file and the environment, and that fetches and attaches tokens itself.
+//! Shows the `ErpSyncService` of Passport's .NET documentation: an HTTP client that is
+//! configured by a file and the environment, and that fetches and attaches tokens itself.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
@@ -30,8 +30,8 @@ impl ErpSyncService {
 }
 
 /// Returns the configuration file of a deployment. Only the client id and the reference of its
-/// secret have no default. An environment variable such as `MANAGED_IDENTITY_CLIENT_ID` overrides a
-/// value.
+/// secret have no default. An environment variable such as `MANAGED_IDENTITY_CLIENT_ID`
+/// overrides a value.
 fn settings(passport: &str, erp: &str, secret: &str) -> String {
     format!(
         r#"

@@ -1,5 +1,5 @@
-//! Shows the `ManualTokenService` of Passport's .NET documentation: a token for code that attaches
-//! it to requests itself. HTTP clients use `AttachTokenLayer` instead.
+//! Shows the `ManualTokenService` of Passport's .NET documentation: a token for code that
+//! attaches it to requests itself. HTTP clients use `AttachTokenLayer` instead.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
@@ -13,8 +13,8 @@ use passport_outbound::{
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A service that is created once: the identity caches the token, refreshes it, and backs off after
-/// a rejection.
+/// A service that is created once: the identity caches the token, refreshes it, and backs off
+/// after a rejection.
 struct ManualTokenService {
     identity: ManagedIdentity,
 }

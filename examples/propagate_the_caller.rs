@@ -1,5 +1,5 @@
-//! Shows service A calling service B, once with the token of the user who called A, and once with
-//! its own token. B returns the caller that it authenticated.
+//! Shows service A calling service B, once with the token of the user who called A, and once
+//! with its own token. B returns the caller that it authenticated.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
@@ -63,8 +63,8 @@ async fn my_payslips(
     forwarded(b.get("/whoami").caller(caller).send().await).await
 }
 
-/// Calls B with A's own token, because there is no user. A rejection by B is an error of A, not of
-/// the scheduler.
+/// Calls B with A's own token, because there is no user. A rejection by B is an error of A, not
+/// of the scheduler.
 async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<String, StatusCode> {
     forwarded(b.get("/whoami").send().await).await.map_err(|_| StatusCode::BAD_GATEWAY)
 }

@@ -1,6 +1,6 @@
-//! Runs two services and a local Passport over loopback and prints what happened: 1,000 concurrent
-//! first calls, refreshes under load, and a key rotation. It fails if a figure is not the expected
-//! one.
+//! Runs two services and a local Passport over loopback and prints what happened: 1,000
+//! concurrent first calls, refreshes under load, and a key rotation. It fails if a figure is not
+//! the expected one.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 

@@ -1,5 +1,5 @@
-//! Shows a token that is revoked while it is in use: the API rejects it, the identity replaces it,
-//! and the layer retries the request. It prints
+//! Shows a token that is revoked while it is in use: the API rejects it, the identity replaces
+//! it, and the layer retries the request. It prints
 //!
 //! ```text
 //! requests rejected by the API: 1; response: 200 OK

@@ -1,5 +1,5 @@
-//! Shows the outbound layer around `reqwest::Client`, which is a Tower service, and a request to an
-//! origin that is not allowed.
+//! Shows the outbound layer around `reqwest::Client`, which is a Tower service, and a request to
+//! an origin that is not allowed.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 

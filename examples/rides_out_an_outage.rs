@@ -1,5 +1,5 @@
-//! Shows calls before, during and after an outage of Passport: they succeed as long as the cached
-//! token is valid. It prints
+//! Shows calls before, during and after an outage of Passport: they succeed as long as the
+//! cached token is valid. It prints
 //!
 //! ```text
 //! ready, valid token: true

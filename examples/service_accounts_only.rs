@@ -1,6 +1,6 @@
-//! Shows a route for service accounts, as `[RequireServiceAccount]` in .NET. A layer rejects users
-//! before the handler runs. The argument of the handler also requires a service account, so that
-//! the handler is protected even on a route without the layer.
+//! Shows a route for service accounts, as `[RequireServiceAccount]` in .NET. A layer rejects
+//! users before the handler runs. The argument of the handler also requires a service account,
+//! so that the handler is protected even on a route without the layer.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 

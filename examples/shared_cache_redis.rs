@@ -1,8 +1,8 @@
 //! Shows four instances of a service that share one token through Redis, and an outage of Redis.
 //!
 //! It needs an installed `redis-server`, which it starts, or the URL of a Redis:
-//! `REDIS_URL=redis://127.0.0.1:6379 cargo run --example shared_cache_redis`. With `REDIS_URL` it
-//! does not stop Redis, and prints the first line only:
+//! `REDIS_URL=redis://127.0.0.1:6379 cargo run --example shared_cache_redis`. With `REDIS_URL`
+//! it does not stop Redis, and prints the first line only:
 //!
 //! ```text
 //! 4 instances, 400 calls, token requests: 1
@@ -26,8 +26,8 @@ use passport_redis::{EncryptionKeys, RedisTokenStore};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The encryption key of the token cache, created with `openssl rand -base64 32`. A service reads
-/// it from a secret source, such as `SecretSource::env("TOKEN_CACHE_KEY")`.
+/// The encryption key of the token cache, created with `openssl rand -base64 32`. A service
+/// reads it from a secret source, such as `SecretSource::env("TOKEN_CACHE_KEY")`.
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 #[tokio::main]

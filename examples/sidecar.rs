@@ -1,5 +1,5 @@
-//! Shows a sidecar that holds the client secret: a service gets its token from the sidecar over a
-//! Unix socket, and another client sends a request through the sidecar's proxy. It prints
+//! Shows a sidecar that holds the client secret: a service gets its token from the sidecar over
+//! a Unix socket, and another client sends a request through the sidecar's proxy. It prints
 //!
 //! ```text
 //! the API authenticates the service without a secret as: erp-sync

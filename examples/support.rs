@@ -16,8 +16,8 @@ pub async fn serve(router: Router) -> io::Result<String> {
     Ok(base)
 }
 
-/// Returns a client for loopback: without a proxy and without root certificates. It uses HTTP/2, so
-/// that 1,000 calls share one connection. A service uses `reqwest::Client::new()` instead.
+/// Returns a client for loopback: without a proxy and without root certificates. It uses HTTP/2,
+/// so that 1,000 calls share one connection. A service uses `reqwest::Client::new()` instead.
 ///
 /// # Errors
 /// If the client cannot be built.

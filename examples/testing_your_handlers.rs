@@ -23,7 +23,8 @@ fn app(verifier: TokenVerifier) -> Router {
         .layer(AuthenticateLayer::new(verifier).require(Requirement::role("payroll.run")))
 }
 
-/// Returns the verifier of production, with the keys of the test identities instead of Passport's.
+/// Returns the verifier of production, with the keys of the test identities instead of
+/// Passport's.
 fn verifier() -> Result<TokenVerifier, ConfigError> {
     TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build()
 }

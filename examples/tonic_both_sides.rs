@@ -1,5 +1,5 @@
-//! Shows a tonic client and a tonic server with one layer each. The service is the standard health
-//! service, which needs no `protoc`; generated clients and servers work the same way.
+//! Shows a tonic client and a tonic server with one layer each. The service is the standard
+//! health service, which needs no `protoc`; generated clients and servers work the same way.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 

@@ -1,6 +1,6 @@
-//! Shows gRPC streams with a token: one from the server, and one in both directions. A stream keeps
-//! the token that it was opened with, and the next stream has the current token. The services are
-//! those of health and reflection, which need no `protoc`.
+//! Shows gRPC streams with a token: one from the server, and one in both directions. A stream
+//! keeps the token that it was opened with, and the next stream has the current token. The
+//! services are those of health and reflection, which need no `protoc`.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 

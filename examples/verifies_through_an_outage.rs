@@ -1,5 +1,5 @@
-//! Shows a service that verifies tokens during an outage of Passport: with cached keys it continues
-//! for a day, even after a restart. It prints
+//! Shows a service that verifies tokens during an outage of Passport: with cached keys it
+//! continues for a day, even after a restart. It prints
 //!
 //! ```text
 //! ready: ...

@@ -28,8 +28,8 @@ Commands:
   help                         list the commands
   stop                         stop the program";
 
-/// Executes commands until `stop`. If the input ends first, the future never completes, so that the
-/// program continues to run.
+/// Executes commands until `stop`. If the input ends first, the future never completes, so that
+/// the program continues to run.
 ///
 /// The console is optional, because the system stops a background process that reads from its
 /// terminal.

@@ -40,7 +40,8 @@
 //! - A [`TestJwtBuilder`] creates tokens with any claims and headers. An [`InvalidToken`] is a
 //!   token that every resource server must reject.
 //! - A [`Fault`] makes an [`Endpoint`] fail. [`Counters`] count the requests to each endpoint.
-//! - A [`TestIdentity`] is a caller for tests of handlers. It needs neither a server nor a network.
+//! - A [`TestIdentity`] is a caller for tests of handlers. It needs neither a server nor a
+//!   network.
 //!
 //! The dev Passport persists nothing and has no admin API over HTTP. A test controls it by these
 //! types, and a user of the program by the console (`passport-dev --console`). It is not for

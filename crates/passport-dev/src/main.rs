@@ -142,8 +142,8 @@ fn print_startup(passport: &DevPassport, identities: &[DevIdentity], registratio
 }
 
 /// Returns a future that waits for Ctrl-C, or for SIGTERM, which service managers and container
-/// runtimes send. The handler is installed by this call, so that a signal during the start is not
-/// lost.
+/// runtimes send. The handler is installed by this call, so that a signal during the start is
+/// not lost.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

@@ -25,8 +25,8 @@ use crate::{
 /// How long a shutdown waits for running requests.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves until `stopped` changes or its sender is dropped, and then waits for running requests, at
-/// most for [`GRACE`].
+/// Serves until `stopped` changes or its sender is dropped, and then waits for running requests,
+/// at most for [`GRACE`].
 pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut stopped: watch::Receiver<()>) {
     let router = routes::router(Arc::clone(&state));
     let graceful = GracefulShutdown::new();

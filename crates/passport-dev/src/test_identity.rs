@@ -13,9 +13,9 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 
 /// A caller for tests of handlers, without an issuer and without a network.
 ///
-/// A test uses the same verifier as production, with the keys of [`TestIdentity::jwks`] instead of
-/// Passport's. The service needs no switch that turns verification off: each process generates its
-/// own keys, and only a verifier that has them accepts the tokens.
+/// A test uses the same verifier as production, with the keys of [`TestIdentity::jwks`] instead
+/// of Passport's. The service needs no switch that turns verification off: each process
+/// generates its own keys, and only a verifier that has them accepts the tokens.
 ///
 /// ```
 /// use http::Request;

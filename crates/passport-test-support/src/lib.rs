@@ -1,7 +1,7 @@
 //! Test support for several test binaries of this workspace. It is not published.
 //!
-//! Each module has a feature, so that a test builds only what it uses. Test support that needs the
-//! private types of a library is in that library's `test_support`.
+//! Each module has a feature, so that a test builds only what it uses. Test support that needs
+//! the private types of a library is in that library's `test_support`.
 //!
 //! | Feature | Module | Provides |
 //! |---|---|---|

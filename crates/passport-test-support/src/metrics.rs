@@ -9,8 +9,8 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 const OMITTED_LABELS: [&str; 2] = ["client_id", "issuer"];
 
 /// Runs `work` and returns the metrics that it records on this thread. A key is the name and the
-/// label values, without client id and issuer. A value is the count of a counter, or the last value
-/// of a gauge or histogram.
+/// label values, without client id and issuer. A value is the count of a counter, or the last
+/// value of a gauge or histogram.
 pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     let ((), recorded) = recorded(work).await;
     let values = recorded.into_iter().map(|(name, labels, value)| {
@@ -22,8 +22,8 @@ pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     values.collect()
 }
 
-/// Runs `work`. Returns its output, and the name, labels and value of each metric that it records
-/// on this thread.
+/// Runs `work`. Returns its output, and the name, labels and value of each metric that it
+/// records on this thread.
 pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Vec<(String, Vec<Label>, DebugValue)>) {
     let recorder = DebuggingRecorder::new();
     let output = {

@@ -11,8 +11,8 @@ use tokio::{
 /// How long a test waits for another process before it fails.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A child process that reads commands and writes responses, one per line. Dropping the value kills
-/// it.
+/// A child process that reads commands and writes responses, one per line. Dropping the value
+/// kills it.
 #[derive(Debug)]
 pub struct LineProcess {
     process: Child,
@@ -51,8 +51,8 @@ impl LineProcess {
     }
 }
 
-/// Calls `poll` every 10 ms until it returns a value, 60 s at most. The error of `poll` describes
-/// the current state and is the message of the failed test.
+/// Calls `poll` every 10 ms until it returns a value, 60 s at most. The error of `poll`
+/// describes the current state and is the message of the failed test.
 pub async fn eventually<T>(mut poll: impl AsyncFnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -64,8 +64,8 @@ pub async fn eventually<T>(mut poll: impl AsyncFnMut() -> Result<T, String>) -> 
     }
 }
 
-/// Returns a free loopback port, for a process that cannot choose one. Another process may take it
-/// before it is used.
+/// Returns a free loopback port, for a process that cannot choose one. Another process may take
+/// it before it is used.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

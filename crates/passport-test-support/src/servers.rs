@@ -56,8 +56,8 @@ pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     address
 }
 
-/// Accepts connections. Each TLS handshake runs in a separate task, so that a slow client does not
-/// delay the others.
+/// Accepts connections. Each TLS handshake runs in a separate task, so that a slow client does
+/// not delay the others.
 async fn accept(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
