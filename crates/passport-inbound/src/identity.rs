@@ -13,9 +13,10 @@ pub(crate) struct Anonymous;
 
 /// The verified caller of a request: a user or a service account.
 ///
-/// Only the verification of a token creates this type, so its values can be trusted. It is immutable
-/// and cheap to clone. In axum it is an extractor (feature `axum`). In tonic,
-/// `request.id_info()` returns it (feature `tonic`). Elsewhere it is in the request's extensions.
+/// Only the verification of a token creates this type, so its values can be trusted. It is
+/// immutable and cheap to clone. In axum it is an extractor (feature `axum`). In tonic,
+/// `request.id_info()` returns it (feature `tonic`). Elsewhere it is in the request's
+/// extensions.
 ///
 /// ```
 /// use passport_inbound::IdInfo;
@@ -95,8 +96,8 @@ impl IdInfo {
         self.roles().iter().any(|own| own == role)
     }
 
-    /// Returns the permissions in the token (claim `permissions`). Tokens of managed identities have
-    /// none.
+    /// Returns the permissions in the token (claim `permissions`). Tokens of managed identities
+    /// have none.
     #[must_use]
     pub fn permissions(&self) -> &[String] {
         &self.0.claims.permissions
@@ -154,7 +155,7 @@ impl IdInfo {
     /// Deserializes all claims of the token into `T`.
     ///
     /// # Errors
-    /// If the claims do not have the form that `T` expects.
+    /// If the claims do not fit `T`.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.0.payload)
     }

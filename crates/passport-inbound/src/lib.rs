@@ -1,7 +1,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //! Tower middleware that verifies Passport access tokens, exposes the caller as [`IdInfo`], and
-//! authorizes requests. It works with axum, with tonic, and with any other Tower service on `http`
-//! 1.x.
+//! authorizes requests. It works with axum, with tonic, and with any other Tower service on
+//! `http` 1.x.
 //!
 //! ```toml
 //! [dependencies]
@@ -38,25 +38,28 @@
 //! # fn main() {}
 //! ```
 //!
-//! Building a verifier does no I/O. The first token, or [`ready`](TokenVerifier::ready), fetches the
-//! issuer's signing keys.
+//! Building a verifier does no I/O. The first token, or [`ready`](TokenVerifier::ready), fetches
+//! the issuer's signing keys.
 //!
 //! # Concepts
 //!
-//! - A [`TokenVerifier`] verifies tokens with the issuer's signing keys (JWKS) and a fixed list of
-//!   [rules](#verification-rules). It also works without HTTP, for example in a queue consumer.
-//! - An [`AuthenticateLayer`] verifies the token of each request and adds the caller to the request's
-//!   extensions. A request without a valid token is rejected with 401.
-//! - [`IdInfo`] is the verified caller: a user or a service account, with tenant, roles and claims.
-//! - A [`Requirement`] is a condition that the caller must meet. A [`RequireLayer`] applies it to a
-//!   route, and rejects other callers with 403.
-//! - A [`Rejection`] is the reason why a request was rejected. It is in the response's extensions.
+//! - A [`TokenVerifier`] verifies tokens with the issuer's signing keys (JWKS) and a fixed list
+//!   of [rules](#verification-rules). It also works without HTTP, for example in a queue
+//!   consumer.
+//! - An [`AuthenticateLayer`] verifies the token of each request and adds the caller to the
+//!   request's extensions. A request without a valid token is rejected with 401.
+//! - [`IdInfo`] is the verified caller: a user or a service account, with tenant, roles and
+//!   claims.
+//! - A [`Requirement`] is a condition that the caller must meet. A [`RequireLayer`] applies it
+//!   to a route, and rejects other callers with 403.
+//! - A [`Rejection`] is the reason why a request was rejected. It is in the response's
+//!   extensions.
 //!
 //! # Authorization
 //!
-//! Requirements of roles, permissions, scopes, tenants, multi-factor authentication, closures and
-//! remote checks ([`PermissionChecker`]) are combined with `and`, `or` and `!`. Apply them with a
-//! [`RequireLayer`], with an extractor (`ServiceAccount`, `User`, `Authorized`), or with
+//! Requirements of roles, permissions, scopes, tenants, multi-factor authentication, closures
+//! and remote checks ([`PermissionChecker`]) are combined with `and`, `or` and `!`. Apply them
+//! with a [`RequireLayer`], with an extractor (`ServiceAccount`, `User`, `Authorized`), or with
 //! [`AuthenticateLayer::require`], where the order of layers cannot be wrong:
 //!
 //! ```
@@ -64,12 +67,13 @@
 //! use passport_inbound::{AuthenticateLayer, Requirement};
 //!
 //! let admins = Requirement::role("payroll.admin").and(Requirement::multi_factor());
-//! let layer = AuthenticateLayer::new(verifier).require(admins.or(Requirement::service_account()));
+//! let requirement = admins.or(Requirement::service_account());
+//! let layer = AuthenticateLayer::new(verifier).require(requirement);
 //! # let _ = layer; }
 //! ```
 //!
-//! A [`RequireLayer`] that is not inside an [`AuthenticateLayer`] rejects every request with 500 and
-//! logs an error.
+//! A [`RequireLayer`] that is not inside an [`AuthenticateLayer`] rejects every request with 500
+//! and logs an error.
 //!
 //! # More functions
 //!
@@ -86,27 +90,28 @@
 //!
 //! # Verification rules
 //!
-//! 1. The request has exactly one `Authorization` header with the Bearer scheme, unless the layer is
-//!    configured for cookies or queries. The token is a JWS in compact form of at most 8 KiB
-//!    ([`max_token_size`](TokenVerifierBuilder::max_token_size)).
-//! 2. `alg` is `RS256`, or one of the configured [`algorithms`](TokenVerifierBuilder::algorithms).
-//!    `typ` is absent, `JWT` or `at+jwt`. A token with `crit` is rejected. Keys and links to keys in
-//!    the header are ignored.
-//! 3. The signature matches the published key that `kid` names. Without a `kid`, at most four keys
-//!    are tried. A token with an unknown `kid` is never verified with another key.
-//! 4. `iss` equals the configured issuer byte for byte. `aud` has one of the configured audiences.
-//!    `exp`, `nbf` and `iat` are checked with a clock skew of 60 s. `sub` and `tenant_id` are
-//!    present. A wrong JSON type or a duplicate member is rejected, and not treated as absent.
-//! 5. ID tokens and logout tokens are rejected (`nonce`, `at_hash`, `c_hash`, `events`, or another
-//!    `typ`), and so are sender-constrained tokens (`cnf`). `is_service_account` counts only if it
-//!    is the boolean `true`.
+//! 1. The request has exactly one `Authorization` header with the Bearer scheme, unless the
+//!    layer is configured for cookies or queries. The token is a JWS in compact form of at most
+//!    8 KiB ([`max_token_size`](TokenVerifierBuilder::max_token_size)).
+//! 2. `alg` is `RS256`, or one of the configured
+//!    [`algorithms`](TokenVerifierBuilder::algorithms). `typ` is absent, `JWT` or `at+jwt`. A
+//!    token with `crit` is rejected. Keys and links to keys in the header are ignored.
+//! 3. The signature matches the published key that `kid` names. Without a `kid`, at most four
+//!    keys are tried. A token with an unknown `kid` is never verified with another key.
+//! 4. `iss` equals the configured issuer byte for byte. `aud` has one of the configured
+//!    audiences. `exp`, `nbf` and `iat` are checked with a clock skew of 60 s. `sub` and
+//!    `tenant_id` are present. A wrong JSON type or a duplicate member is rejected, and not
+//!    treated as absent.
+//! 5. ID tokens and logout tokens are rejected (`nonce`, `at_hash`, `c_hash`, `events`, or
+//!    another `typ`), and so are sender-constrained tokens (`cnf`). `is_service_account` counts
+//!    only if it is the boolean `true`.
 //!
 //! # Token cache and key refresh
 //!
 //! A verified token is cached until it expires or its key is withdrawn
-//! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)). A background task refreshes the signing
-//! keys before they become stale. During an outage of the issuer, the cached keys are used for up to
-//! 24 h ([`jwks_max_stale`](TokenVerifierBuilder::jwks_max_stale)), and with a
+//! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)). A background task refreshes the
+//! signing keys before they become stale. During an outage of the issuer, the cached keys are
+//! used for up to 24 h ([`jwks_max_stale`](TokenVerifierBuilder::jwks_max_stale)), and with a
 //! [`jwks_cache_file`](TokenVerifierBuilder::jwks_cache_file) also after a restart.
 //! [`health`](TokenVerifier::health) reports their state.
 //!
@@ -121,8 +126,8 @@
 //!
 //! # Tests
 //!
-//! `passport-dev` signs requests with test identities, without an issuer and without a network. The
-//! verifier is the one of production:
+//! `passport-dev` signs requests with test identities, without an issuer and without a network.
+//! The verifier is the same as in production:
 //!
 //! ```
 //! # #[cfg(feature = "axum")] {
@@ -148,10 +153,10 @@
 //!
 //! # Guide
 //!
-//! In the repository: `docs/getting-started.md` (tutorial), `docs/inbound.md` (all settings and their
-//! numbers), `docs/streams.md`, `docs/propagation.md` (calls in the caller's name),
-//! `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a remedy for
-//! each reason).
+//! In the repository: `docs/getting-started.md` (tutorial), `docs/inbound.md` (all settings and
+//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls in the caller's name),
+//! `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a remedy
+//! for each reason).
 
 pub mod audit;
 pub mod authenticate;

@@ -13,11 +13,12 @@ use axum::extract::{FromRequestParts, NestedPath, OriginalUri, RawPathParams};
 use http::{Extensions, Uri};
 use percent_encoding::percent_decode_str;
 
-/// Returns the path by which the router has chosen the route, with the prefixes of axum's `nest`.
+/// Returns the path by which the router has chosen the route, with the prefixes of axum's
+/// `nest`.
 ///
-/// Below a `nest`, the URI lacks the prefix and `OriginalUri` has it. Elsewhere the path of the URI
-/// is returned, even if a middleware has rewritten it: the router routes by that one. Below a
-/// `nest`, a rewritten path has no known prefix, so the result is empty, which is never
+/// Below a `nest`, the URI lacks the prefix and `OriginalUri` has it. Elsewhere the path of the
+/// URI is returned, even if a middleware has rewritten it: the router routes by that one. Below
+/// a `nest`, a rewritten path has no known prefix, so the result is empty, which is never
 /// [plain](is_plain).
 #[cfg(feature = "axum")]
 pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
@@ -39,8 +40,8 @@ pub(crate) fn routed_path<'a>(uri: &'a Uri, _: &'a Extensions) -> &'a str {
     uri.path()
 }
 
-/// Returns whether `original` is `prefix` followed by `path`. A segment of `prefix` in braces matches
-/// a segment for which `is_captured` returns true.
+/// Returns whether `original` is `prefix` followed by `path`. A segment of `prefix` in braces
+/// matches a segment for which `is_captured` returns true.
 #[cfg(feature = "axum")]
 fn is_nested(prefix: &str, path: &str, original: &str, is_captured: impl Fn(&str, &str) -> bool) -> bool {
     let Some(stripped) = original.strip_suffix(path).or((path == "/").then_some(original)) else {
@@ -68,9 +69,10 @@ fn captured_params(extensions: &Extensions) -> Option<RawPathParams> {
     }
 }
 
-/// Returns whether every HTTP implementation parses `path` in the same way: the path is absolute,
-/// and has no empty segment (a trailing slash makes one), no dot segment, no encoded separator or
-/// control character, no invalid UTF-8 and no double encoding. The path `/` is plain.
+/// Returns whether every HTTP implementation parses `path` in the same way: the path is
+/// absolute, and has no empty segment (a trailing slash makes one), no dot segment, no encoded
+/// separator or control character, no invalid UTF-8 and no double encoding. The path `/` is
+/// plain.
 pub(crate) fn is_plain(path: &str) -> bool {
     path == "/" || path.strip_prefix('/').is_some_and(|path| path.split('/').all(is_plain_segment))
 }
@@ -97,8 +99,8 @@ fn is_separator(letter: char) -> bool {
     matches!(letter, '/' | '\\' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}')
 }
 
-/// Decodes a percent-encoded segment. Returns `None` if it has a `%` without two hexadecimal digits,
-/// or is not UTF-8.
+/// Decodes a percent-encoded segment. Returns `None` if it has a `%` without two hexadecimal
+/// digits, or is not UTF-8.
 pub(crate) fn decoded(segment: &str) -> Option<Cow<'_, str>> {
     let is_hex = |two: &[u8]| two.iter().all(u8::is_ascii_hexdigit);
     let encodes = |rest: &str| rest.as_bytes().get(..2).is_some_and(is_hex);

@@ -1,5 +1,5 @@
-//! Formats untrusted text, from a request or a token, for log events: escaped, truncated, and without
-//! parts that look like a token.
+//! Formats untrusted text, from a request or a token, for log events: escaped, truncated, and
+//! without parts that look like a token.
 
 use std::fmt;
 

@@ -50,8 +50,8 @@ pub struct AuditEvent<'a> {
     pub duration: Duration,
 }
 
-/// Receives the events of an [`AuditLayer`](super::AuditLayer) and writes them to a log, a queue or a
-/// database.
+/// Receives the events of an [`AuditLayer`](super::AuditLayer) and writes them to a log, a queue
+/// or a database.
 ///
 /// ```
 /// use passport_inbound::{AuditEvent, AuditLayer, AuditSink};
@@ -70,7 +70,7 @@ pub struct AuditEvent<'a> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an `AuditSink`",
-    note = "implement `AuditSink` for a type of your own; closures do not implement it"
+    note = "implement `AuditSink` for a struct; closures do not implement it"
 )]
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
     /// Receives an event.

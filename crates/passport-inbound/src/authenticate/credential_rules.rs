@@ -1,5 +1,5 @@
-//! Extraction of the token from a cookie or the query, and removal of credentials before the inner
-//! service. Pure.
+//! Extraction of the token from a cookie or the query, and removal of credentials before the
+//! inner service. Pure.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
@@ -13,8 +13,8 @@ use percent_encoding::percent_decode_str;
 use super::public_paths::PublicPaths;
 use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
-/// Settings for tokens outside the `Authorization` header, for requests that need no token, and for
-/// the removal of credentials and headers. All are off by default.
+/// Settings for tokens outside the `Authorization` header, for requests that need no token, and
+/// for the removal of credentials and headers. All are off by default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CredentialRules {
     /// The name of the cookie that may have the token.
@@ -121,8 +121,8 @@ fn cannot_set_headers<B>(request: &Request<B>) -> bool {
         || (request.method() == Method::GET && (upgrades() || has(ACCEPT, "text/event-stream")))
 }
 
-/// Returns whether a `name=value` pair is the token parameter. The name is percent-decoded, because
-/// the inner service decodes it as well.
+/// Returns whether a `name=value` pair is the token parameter. The name is percent-decoded,
+/// because the inner service decodes it as well.
 fn is_parameter(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default();
     percent_decode_str(name).eq(PARAMETER.bytes())
@@ -161,8 +161,8 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Re
     only(own.map(|(_, value)| unquoted(value).unwrap_or(value)).filter(|value| !value.is_empty()))
 }
 
-/// Returns whether a session library has split the token into several cookies: `name.0`, `name-0`, or
-/// `nameC1` together with `name=chunks-2`.
+/// Returns whether a session library has split the token into several cookies: `name.0`,
+/// `name-0`, or `nameC1` together with `name=chunks-2`.
 fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
     let is_chunk = |own: &[u8]| match own.strip_prefix(name.as_bytes()) {
         Some([b'.' | b'-' | b'_' | b'C', digits @ ..]) => {
@@ -174,8 +174,8 @@ fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
         && cookies(headers).filter_map(name_and_value).any(|(own, _)| is_chunk(own))
 }
 
-/// Returns the only token, if there is one. Two are rejected, because the inner service might use the
-/// other one.
+/// Returns the only token, if there is one. Two are rejected, because the inner service might
+/// use the other one.
 fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, RejectionReason> {
     match (tokens.next(), tokens.next()) {
         (_, Some(_)) => Err(RejectionReason::DuplicateCredentials),
@@ -206,8 +206,8 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
-/// Removes a header in all its spellings, because gateways may treat `x_user_id` and `x-user-id` as
-/// the same name.
+/// Removes a header in all its spellings, because gateways may treat `x_user_id` and `x-user-id`
+/// as the same name.
 fn strip_header(headers: &mut HeaderMap, name: &HeaderName) {
     let plain = |name: &HeaderName| name.as_str().replace('_', "-");
     let alike: Vec<_> = headers.keys().filter(|own| plain(own) == plain(name)).cloned().collect();

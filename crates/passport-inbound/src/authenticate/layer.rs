@@ -9,9 +9,9 @@ use tower_layer::Layer;
 use super::{Authenticate, config::Config, credential_rules::CredentialRules};
 use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
 
-/// A layer that verifies the token of each request. It rejects requests without a valid token, and
-/// adds the caller to the others as [`IdInfo`](crate::IdInfo). The [module](crate::authenticate) has
-/// the rules and an example.
+/// A layer that verifies the token of each request. It rejects requests without a valid token,
+/// and adds the caller to the others as [`IdInfo`](crate::IdInfo). The
+/// [module](crate::authenticate) has the rules and an example.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
@@ -24,7 +24,7 @@ impl AuthenticateLayer {
     /// Creates a layer that verifies tokens with `verifier`.
     ///
     /// # Panics
-    /// The response future panics if it has to wait on a tokio runtime whose timer is not enabled,
+    /// The response future panics if it has to wait on a tokio runtime without an enabled timer,
     /// as [`TokenVerifier::verify`] does.
     pub fn new(verifier: TokenVerifier) -> Self {
         Self { verifier, is_optional: false, config: Config::default() }
@@ -41,8 +41,8 @@ impl AuthenticateLayer {
     }
 
     /// Stores the verified token in the request's extensions as a
-    /// [`CallerToken`](crate::CallerToken), for calls to other services in the caller's name. Off by
-    /// default, so that no handler gets the token by accident.
+    /// [`CallerToken`](crate::CallerToken), for calls to other services in the caller's name. Off
+    /// by default, so that no handler gets the token by accident.
     ///
     /// `CallerIdentity` of `passport-outbound` uses it. `docs/propagation.md` describes when to
     /// forward the caller's token, and when not to.
@@ -55,27 +55,27 @@ impl AuthenticateLayer {
     /// ([OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/))
     /// is the user id, or the client id of a managed identity; `passport.tenant_id` is the tenant.
     ///
-    /// The span must declare both fields as `tracing::field::Empty`; `docs/inbound.md` shows it with
-    /// tower-http's `TraceLayer`. Off by default, because traces may have other readers than the
-    /// service's own logs.
+    /// The span must declare both fields as `tracing::field::Empty`; `docs/inbound.md` shows it
+    /// with tower-http's `TraceLayer`. Off by default, because traces may have other readers than
+    /// the service's own logs.
     pub fn record_caller(mut self) -> Self {
         self.config.records_caller = true;
         self
     }
 
     /// Forwards requests without a token as anonymous: `Option<IdInfo>` is `None`, and
-    /// `RequireLayer` and the `IdInfo` extractor reject with 401. A request with an invalid token is
-    /// still rejected.
+    /// `RequireLayer` and the `IdInfo` extractor reject with 401. A request with an invalid token
+    /// is still rejected.
     pub fn optional(mut self) -> Self {
         self.is_optional = true;
         self
     }
 
-    /// Reads the token from the cookie `name` if the `Authorization` header has no Bearer token. Off
-    /// by default.
+    /// Reads the token from the cookie `name` if the `Authorization` header has no Bearer token.
+    /// Off by default.
     ///
-    /// Browsers also send cookies with requests that other sites cause. Protect requests that change
-    /// state against CSRF: with `SameSite`, or a CSRF layer.
+    /// Browsers also send cookies with requests that other sites cause. Protect requests that
+    /// change state against CSRF: with `SameSite`, or a CSRF layer.
     pub fn token_from_cookie(mut self, name: impl Into<String>) -> Self {
         self.credential_rules().cookie = Some(name.into());
         self
@@ -87,8 +87,9 @@ impl AuthenticateLayer {
     /// default.
     ///
     /// The layer removes the parameter from the URI of every request, and from axum's `OriginalUri`
-    /// (feature `axum`), before it calls the inner service. Layers outside still see the token: put
-    /// a `TraceLayer` inside this layer. Proxies may log it with the URI.
+    /// (feature `axum`), before it calls the inner service. It may be anywhere in a router. Layers
+    /// outside still see the token: put a `TraceLayer` inside this layer. Proxies may log the token
+    /// with the URI.
     pub fn token_from_query(mut self) -> Self {
         self.credential_rules().query = true;
         self
@@ -102,10 +103,10 @@ impl AuthenticateLayer {
     /// ([`require`](Self::require)) does not apply.
     ///
     /// Paths have axum's syntax for routes (`/health`, `/status/{id}`, `/assets/{*file}`). They are
-    /// matched exactly, including case and a trailing slash; in axum, the prefix of a `nest` is part
-    /// of the path. A parameter matches any segment: `/status/{id}` also makes a route
-    /// `/status/secret` public. An ambiguous path (dot segments, empty segments, encoded separators)
-    /// is never public.
+    /// matched exactly, including case and a trailing slash; in axum, the prefix of a `nest` is
+    /// part of the path. A parameter matches any segment: `/status/{id}` also makes a route
+    /// `/status/secret` public. An ambiguous path (dot segments, empty segments, encoded
+    /// separators) is never public.
     ///
     /// Put a middleware that rewrites paths outside this layer, so that the rewritten path is
     /// checked; below a `nest`, no rewritten path is public. A middleware inside could lead from a
@@ -146,13 +147,14 @@ impl AuthenticateLayer {
         Ok(self)
     }
 
-    /// Forwards CORS preflights, which have no credentials, to a CORS layer inside this layer. Off by
-    /// default: a CORS layer outside this layer does not need this setting, and is the better choice.
+    /// Forwards CORS preflights, which have no credentials, to a CORS layer inside this layer. Off
+    /// by default: a CORS layer outside this layer does not need this setting, and is the better
+    /// choice.
     ///
     /// **Warning:** any client can send such a request (`OPTIONS`, with `Origin` and
     /// `Access-Control-Request-Method`). All that is inside this layer receives it without
-    /// authentication and without the [requirement](Self::require): for example a proxy, a fallback,
-    /// or a layer that lets a header override the method.
+    /// authentication and without the [requirement](Self::require): for example a proxy, a
+    /// fallback, or a layer that lets a header override the method.
     pub fn allow_preflight(mut self) -> Self {
         self.credential_rules().preflight = true;
         self
@@ -165,9 +167,9 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Removes the header `name` from each request, such as `X-User-Id`, which a client could set to
-    /// impersonate a caller. Repeated calls add headers. To compare a tenant header with the token
-    /// instead, use [`Requirement::tenant_in_header`].
+    /// Removes the header `name` from each request, such as `X-User-Id`, which a client could set
+    /// to impersonate a caller. Repeated calls add headers. To compare a tenant header with the
+    /// token instead, use [`Requirement::tenant_in_header`].
     pub fn strip_header(mut self, name: HeaderName) -> Self {
         self.credential_rules().stripped_headers.push(name);
         self
@@ -188,7 +190,8 @@ impl AuthenticateLayer {
     }
 
     /// Rejects requests with an HTTP status, regardless of their content type. By default, a `POST`
-    /// of `application/grpc` or `application/grpc-web` is rejected in gRPC, with the HTTP status 200.
+    /// of `application/grpc` or `application/grpc-web` is rejected in gRPC, with the HTTP status
+    /// 200.
     ///
     /// Use it for services that serve only HTTP, above all for one to which a proxy delegates
     /// authentication: the proxy takes 200 for success. The setting also applies to layers and
@@ -205,12 +208,12 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Sets a function that changes or replaces the HTTP response to a rejected request. It gets the
-    /// reason and the default response. Responses in gRPC are not changed.
+    /// Sets a function that changes or replaces the HTTP response to a rejected request. It gets
+    /// the reason and the default response. Responses in gRPC are not changed.
     ///
     /// The result cannot be a success: a status 1xx or 2xx is replaced by that of the rejection. If
-    /// the status is that of the rejection, a missing challenge or `Retry-After` is added again. The
-    /// setting also applies to extractors inside this layer, and to a `RequireLayer` without a
+    /// the status is that of the rejection, a missing challenge or `Retry-After` is added again.
+    /// The setting also applies to extractors inside this layer, and to a `RequireLayer` without a
     /// own function.
     ///
     /// ```

@@ -162,8 +162,8 @@ async fn pending_inner_service_is_pending_outside() {
     assert!(poll.is_pending());
 }
 
-/// Returns the `CallerToken` that the inner service sees, for a request that already had `existing`
-/// in its extensions.
+/// Returns the `CallerToken` that the inner service sees, for a request that already had
+/// `existing` in its extensions.
 async fn forwarded_token(
     passport: &DevPassport,
     layer: AuthenticateLayer,
@@ -260,7 +260,7 @@ async fn rejection_after_a_jwks_refresh_has_layer_settings() {
     let mut service = layer(&passport).without_error_details().layer(inner);
     let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
     let mut waiting = task::spawn(service.call(with_token(&expired)));
-    assert_pending!(waiting.poll(), "there are no keys yet");
+    assert_pending!(waiting.poll(), "no keys are cached");
     let response = waiting.await.unwrap();
     assert_eq!(response.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
     let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -7,9 +7,9 @@ use crate::{IdInfo, metrics::TARGET};
 /// Checks permissions with another service: Passport's permission check, a policy engine or a
 /// database.
 ///
-/// [`Requirement::remote_permission`](crate::Requirement::remote_permission) uses it. The check is
-/// skipped if the rest of the requirement decides without it. The request waits for the result, so
-/// give the check a timeout.
+/// [`Requirement::remote_permission`](crate::Requirement::remote_permission) uses it. The check
+/// is skipped if the rest of the requirement decides without it. The request waits for the
+/// result, so give the check a timeout.
 ///
 /// ```
 /// use passport_inbound::{IdInfo, PermissionCheckError, PermissionChecker, Requirement};
@@ -18,19 +18,23 @@ use crate::{IdInfo, metrics::TARGET};
 /// struct PolicyEngine;
 ///
 /// impl PermissionChecker for PolicyEngine {
-///     async fn check(&self, caller: &IdInfo, permission: &str) -> Result<bool, PermissionCheckError> {
-///         let is_allowed = ask(caller.user_id(), permission).await;
+///     async fn check(
+///         &self,
+///         caller: &IdInfo,
+///         permission: &str,
+///     ) -> Result<bool, PermissionCheckError> {
+///         let is_allowed = query_policy(caller.user_id(), permission).await;
 ///         is_allowed.map_err(PermissionCheckError::new)
 ///     }
 /// }
-/// # async fn ask(_: &str, _: &str) -> Result<bool, std::io::Error> { Ok(true) }
+/// # async fn query_policy(_: &str, _: &str) -> Result<bool, std::io::Error> { Ok(true) }
 ///
 /// let may_run = Requirement::remote_permission(PolicyEngine, "payroll.run");
 /// # let _ = may_run;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `PermissionChecker`",
-    note = "implement `PermissionChecker` for a type of your own; closures do not implement it",
+    note = "implement `PermissionChecker` for a struct; closures do not implement it",
     note = "for a check that needs no I/O, use `Requirement::check`, which takes a closure"
 )]
 pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
@@ -49,7 +53,7 @@ pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, PermissionCheckError>> + Send;
 }
 
-/// The error of a [`PermissionChecker`] whose check has failed.
+/// The error of a failed [`PermissionChecker::check`].
 #[derive(Debug, thiserror::Error)]
 #[error("permission check failed")]
 pub struct PermissionCheckError(#[source] Box<dyn Error + Send + Sync>);

@@ -1,4 +1,5 @@
-//! The decision whether to forward a request, with the permission checks that it still depends on.
+//! The decision whether to forward a request, with the permission checks that it still depends
+//! on.
 
 use std::{future::Future, pin::Pin};
 
@@ -24,8 +25,8 @@ impl Requirement {
             Ok(caller) => caller,
             Err(rejection) => return Decision::Reject(rejection),
         };
-        // First of all: on an ambiguous path, the router may have chosen another route than a part of
-        // the requirement would assume.
+        // This check comes first: for an ambiguous path, the router may have chosen another route
+        // than the requirement assumes.
         if self.reads_path() && !is_plain(request.routed_path()) {
             tracing::debug!(
                 target: TARGET,

@@ -1,5 +1,5 @@
-//! Partial evaluation of a requirement: the result for a token and a request, or a formula of the
-//! permission checks on which the result still depends.
+//! Partial evaluation of a requirement: the result for a token and a request, or a formula of
+//! the permission checks on which the result still depends.
 
 use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 
@@ -68,7 +68,8 @@ impl Evaluation {
     }
 }
 
-/// Returns `decisive` if one of the evaluations has that result, and the other value if neither has.
+/// Returns `decisive` if one of the evaluations has that result, and the other value if neither
+/// has.
 async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
     let first = one.resolve(caller).await;
     if first == Some(decisive) {

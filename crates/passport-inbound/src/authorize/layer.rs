@@ -7,12 +7,12 @@ use tower_layer::Layer;
 use super::{Require, Requirement};
 use crate::{Rejection, response::rejection_config::RejectionConfig};
 
-/// A layer that rejects callers that do not meet a [`Requirement`], with 403, or `PERMISSION_DENIED`
-/// on gRPC. The response names the requirement.
+/// A layer that rejects callers that do not meet a [`Requirement`], with 403, or
+/// `PERMISSION_DENIED` on gRPC. The response names the requirement.
 ///
-/// Apply it inside an [`AuthenticateLayer`](crate::AuthenticateLayer); without one, every request is
-/// rejected with 500. In axum, apply it to the handler, as below: `.route_layer` does not apply to
-/// routes that are added after it. With
+/// Apply it inside an [`AuthenticateLayer`](crate::AuthenticateLayer); without one, every
+/// request is rejected with 500. In axum, apply it to the handler, as below: `.route_layer` does
+/// not apply to routes that are added after it. With
 /// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require), the order cannot be wrong.
 ///
 /// ```
@@ -38,16 +38,15 @@ impl RequireLayer {
         Self { requirement, rejections: RejectionConfig::default() }
     }
 
-    /// Omits the requirement from responses. Defaults to the setting of
-    /// [`AuthenticateLayer::without_error_details`](crate::AuthenticateLayer::without_error_details).
+    /// Omits the requirement from responses. Defaults to the
+    /// [setting](crate::AuthenticateLayer::without_error_details) of the `AuthenticateLayer`.
     pub fn without_error_details(mut self) -> Self {
         self.rejections.hides_details = true;
         self
     }
 
     /// Sets a function that changes or replaces the response to a rejected request. Defaults to the
-    /// one of
-    /// [`AuthenticateLayer::with_rejection_response`](crate::AuthenticateLayer::with_rejection_response),
+    /// [function](crate::AuthenticateLayer::with_rejection_response) of the `AuthenticateLayer`,
     /// where its rules are described.
     pub fn with_rejection_response(
         mut self,

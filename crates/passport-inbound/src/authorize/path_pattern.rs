@@ -6,8 +6,8 @@ use matchit::Router;
 
 use crate::request_path::{decoded, is_plain};
 
-/// A pattern in the syntax of axum's routes, such as `/tenants/{tenant_id}/records/{*rest}`. It is
-/// matched as axum matches routes.
+/// A pattern in the syntax of axum's routes, such as `/tenants/{tenant_id}/records/{*rest}`. It
+/// is matched as axum matches routes.
 #[derive(Clone)]
 pub(super) struct PathPattern {
     router: Router<()>,
@@ -15,7 +15,7 @@ pub(super) struct PathPattern {
 }
 
 impl PathPattern {
-    /// Parses a pattern whose parameter `parameter` is the tenant. The error is the end of a
+    /// Parses a pattern. Its parameter `parameter` is the tenant. The error is the end of a
     /// sentence about the pattern.
     pub(super) fn parse(pattern: &str, parameter: &str) -> Result<Self, String> {
         if !pattern.starts_with('/') {

@@ -30,8 +30,8 @@ use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 /// # let _ = layer;
 /// ```
 ///
-/// `Display` shows the text that responses and log events have. Two requirements are equal if these
-/// texts are; closures, checkers and role permissions are not compared.
+/// `Display` shows the text that responses and log events have. Two requirements are equal if
+/// these texts are; closures, checkers and role permissions are not compared.
 #[derive(Clone)]
 pub struct Requirement(Arc<Rule>);
 
@@ -111,12 +111,12 @@ impl Requirement {
     /// Requires that the caller belongs to the tenant in the path: the segment at `{parameter}` in
     /// `pattern`.
     ///
-    /// The pattern has axum's syntax for routes, such as `/tenants/{tenant_id}/records/{*rest}`, and
-    /// is matched as axum matches routes, against the whole path: in axum, the prefix of a `nest` is
-    /// part of it.
+    /// The pattern has axum's syntax for routes, such as `/tenants/{tenant_id}/records/{*rest}`,
+    /// and is matched as axum matches routes, against the whole path: in axum, the prefix of a
+    /// `nest` is part of it.
     ///
-    /// A path that does not match meets neither this requirement nor its negation. In `a.or(b)`, the
-    /// other operand can still grant access.
+    /// A path that does not match meets neither this requirement nor its negation. In `a.or(b)`,
+    /// the other operand can still grant access.
     ///
     /// An ambiguous path is rejected before any part of the requirement is evaluated: a path with a
     /// dot segment, an empty segment (a trailing slash makes one), an encoded slash, a backslash,
@@ -168,7 +168,7 @@ impl Requirement {
     /// ```
     /// use passport_inbound::Requirement;
     ///
-    /// let reads_only = Requirement::check("a GET request", |_caller, request| request.method == "GET");
+    /// let reads_only = Requirement::check("a GET request", |_, request| request.method == "GET");
     /// # let _ = reads_only;
     /// ```
     pub fn check(

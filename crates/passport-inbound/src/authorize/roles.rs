@@ -1,5 +1,5 @@
-//! Roles and permissions of a caller. Permissions come from the token, or from a map from roles to
-//! permissions. Pure.
+//! Roles and permissions of a caller. Permissions come from the token, or from a map from roles
+//! to permissions. Pure.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,21 +10,21 @@ pub(super) fn has_any(caller: &IdInfo, roles: &[String]) -> bool {
     roles.iter().any(|role| caller.has_role(role))
 }
 
-/// Returns whether `caller` has all of `roles`. Returns false for an empty list, so that an empty
-/// configuration grants nothing.
+/// Returns whether `caller` has all of `roles`. Returns false for an empty list, so that an
+/// empty configuration grants nothing.
 pub(super) fn has_all(caller: &IdInfo, roles: &[String]) -> bool {
     !roles.is_empty() && roles.iter().all(|role| caller.has_role(role))
 }
 
-/// Returns whether `granted` covers `wanted`: both are equal, or `granted` ends in `.*` and `wanted`
-/// starts with the part before the `*`. There are no other wildcards. Case-sensitive.
+/// Returns whether `granted` covers `wanted`: both are equal, or `granted` ends in `.*` and
+/// `wanted` starts with the part before the `*`. There are no other wildcards. Case-sensitive.
 fn covers(granted: &str, wanted: &str) -> bool {
     let below = granted.strip_suffix('*').filter(|prefix| prefix.len() > 1 && prefix.ends_with('.'));
     granted == wanted || below.is_some_and(|prefix| wanted.len() > prefix.len() && wanted.starts_with(prefix))
 }
 
-/// A map from roles to permissions, for tokens that have roles but no permissions, such as those of
-/// managed identities. Cheap to clone.
+/// A map from roles to permissions, for tokens that have roles but no permissions, such as those
+/// of managed identities. Cheap to clone.
 ///
 /// ```
 /// use passport_inbound::RolePermissions;

@@ -1,5 +1,5 @@
-//! The rules of which requirements consist, and their evaluation for a caller and a request. Pure:
-//! the checks of a [`PermissionChecker`](super::PermissionChecker) are run by `evaluate`.
+//! The rules of which requirements consist, and their evaluation for a caller and a request.
+//! Pure: the checks of a [`PermissionChecker`](super::PermissionChecker) are run by `evaluate`.
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ pub(super) enum Rule {
     Either(Arc<Self>, Arc<Self>),
 }
 
-/// Claims that few requirements need. They are parsed on demand, so that other tokens do not cost
-/// more. A claim of a wrong type counts as absent.
+/// Claims that few requirements need. They are parsed on demand, so that other tokens do not
+/// cost more. A claim of a wrong type counts as absent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RareClaims {

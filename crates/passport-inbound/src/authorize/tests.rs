@@ -343,7 +343,7 @@ proptest! {
     }
 }
 
-/// Returns the requirement of a formula whose permission checks all fail.
+/// Returns the requirement of a formula. All its permission checks fail.
 fn with_failures(formula: &Formula) -> Requirement {
     match formula {
         Formula::Fact { is_remote: true, .. } => remote(None).0,

@@ -21,9 +21,9 @@ use crate::{
 
 /// Extracts the caller. A request without one is rejected.
 ///
-/// The status is 401 behind an [`optional`](crate::AuthenticateLayer::optional) layer. Without an
-/// [`AuthenticateLayer`](crate::AuthenticateLayer) on the route, it is 500, with an error event,
-/// because that is a mistake of the service.
+/// The status is 401 behind an [`optional`](crate::AuthenticateLayer::optional) layer. Without
+/// an [`AuthenticateLayer`](crate::AuthenticateLayer) on the route, it is 500, with an error
+/// event, because that is a mistake of the service.
 impl<S: Sync> FromRequestParts<S> for IdInfo {
     type Rejection = CallerRejection;
 
@@ -60,8 +60,8 @@ pub struct ServiceAccount(pub IdInfo);
 #[derive(Clone, Debug)]
 pub struct User(pub IdInfo);
 
-/// An extractor for the caller and the token's claims, deserialized into `T`. A token whose claims do
-/// not have the form that `T` expects is rejected with 403.
+/// An extractor for the caller and the token's claims, deserialized into `T`. A token with
+/// claims that do not fit `T` is rejected with 403.
 ///
 /// ```
 /// use passport_inbound::Claims;
@@ -140,10 +140,11 @@ impl<P: Policy> fmt::Debug for Authorized<P> {
     }
 }
 
-/// The rejection of a request by an extractor. It has the response settings of the layers outside.
+/// The rejection of a request by an extractor. It has the response settings of the layers
+/// outside.
 ///
-/// Handlers can return it. [`Rejection`] itself does not implement [`IntoResponse`], because it has
-/// no settings.
+/// Handlers can return it. [`Rejection`] itself does not implement [`IntoResponse`], because it
+/// has no settings.
 ///
 /// ```
 /// use http::request::Parts;

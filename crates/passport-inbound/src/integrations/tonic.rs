@@ -48,7 +48,8 @@ impl<T> IdInfoExt for Request<T> {
     }
 }
 
-// A tonic server routes by `NAME`, so a middleware around a service has the name of that service.
+// A tonic server routes by `NAME`, so a middleware around a service has the name of that
+// service.
 
 impl<S: NamedService> NamedService for Audit<S> {
     const NAME: &'static str = S::NAME;

@@ -1,8 +1,8 @@
 //! Reads and drops the body of a rejected request before the response.
 //!
-//! Over HTTP/1.1, a server closes the connection after the response if it has not read the request
-//! body. A client that is still sending the body then sees a broken connection instead of the
-//! response.
+//! Over HTTP/1.1, a server closes the connection after the response if it has not read the
+//! request body. A client that is still sending the body then sees a broken connection instead
+//! of the response.
 
 use std::{
     any::Any,
@@ -70,8 +70,9 @@ impl Drain {
     }
 }
 
-/// Returns the body if it is of a type of axum or tonic, and is worth reading. A generic bound is not
-/// possible: the layers accept request bodies of any type, even those that do not implement `Body`.
+/// Returns the body if it is of a type of axum or tonic, and is worth reading. A generic bound
+/// is not possible: the layers accept request bodies of any type, even those that do not
+/// implement `Body`.
 fn known_body<B: 'static>(body: B) -> Option<Rest> {
     let mut body = Some(body);
     let body: &mut dyn Any = &mut body;

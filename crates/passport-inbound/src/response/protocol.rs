@@ -12,7 +12,8 @@ pub(crate) enum Protocol {
     Http,
 }
 
-/// The protocol of all rejections of a layer, so that a client cannot choose it by a content type.
+/// The protocol of all rejections of a layer, so that a client cannot choose it by a content
+/// type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForcedProtocol {
     Http,
@@ -85,8 +86,8 @@ fn is_kind_of(media: &[u8], base: &[u8]) -> bool {
 }
 
 impl WebFormat {
-    /// Renders the trailers frame that ends a grpc-web body. The trailers have the syntax of HTTP/1.1
-    /// headers.
+    /// Renders the trailers frame that ends a grpc-web body. The trailers have the syntax of
+    /// HTTP/1.1 headers.
     pub(crate) fn trailers(self, status: u8, message: &str) -> Bytes {
         const TRAILERS: u8 = 0x80;
         let text = format!("grpc-status: {status}\r\ngrpc-message: {message}\r\n");

@@ -18,8 +18,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// The request has no token: neither in an `Authorization` header of the Bearer scheme, nor in a
-    /// cookie or the query if the layer is configured to read those. Status 401.
+    /// The request has no token: neither in an `Authorization` header of the Bearer scheme, nor in
+    /// a cookie or the query if the layer is configured to read those. Status 401.
     #[error("missing credentials")]
     MissingCredentials,
     /// The caller does not meet the requirement. Status 403.

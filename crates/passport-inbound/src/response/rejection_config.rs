@@ -10,8 +10,8 @@ use http::{
 
 use crate::{Rejection, response::protocol::ForcedProtocol};
 
-/// Settings of a layer for its responses to rejected requests. Layers and extractors inside inherit
-/// the settings that they do not have themselves.
+/// Settings of a layer for its responses to rejected requests. Layers and extractors inside
+/// inherit the settings that they do not have themselves.
 #[derive(Clone, Default)]
 pub(crate) struct RejectionConfig {
     /// Whether the response omits the reason.
@@ -52,9 +52,10 @@ impl RejectionConfig {
     /// Applies the custom function to the response.
     ///
     /// The response stays a rejection, as a proxy that delegates authentication acts on the status:
-    /// 1xx and 2xx are replaced by the status of the rejection. A 401 keeps its challenge, which HTTP
-    /// requires ([RFC 9110, section
-    /// 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), and a 503 its `Retry-After`.
+    /// 1xx and 2xx are replaced by the status of the rejection. A 401 keeps its challenge, which
+    /// HTTP requires ([RFC 9110, section
+    /// 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), and a 503 its
+    /// `Retry-After`.
     pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
         let Some(respond) = &self.custom else { return standard };
         let mandatory =

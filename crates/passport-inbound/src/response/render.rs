@@ -1,9 +1,9 @@
-//! Renders the response to a rejected request: a challenge of RFC 6750 and Passport's error body on
-//! HTTP, a trailers-only response on gRPC.
+//! Renders the response to a rejected request: a challenge of RFC 6750 and Passport's error body
+//! on HTTP, a trailers-only response on gRPC.
 //!
-//! No response contains anything from the request, so a client cannot inject text. The reason for
-//! rejecting a token is one of the seven names of Passport's own SDK. An unmet requirement is
-//! described by the text that the service has configured.
+//! No response contains anything from the request, so a client cannot inject text. The reason
+//! for rejecting a token is one of the seven names of Passport's own SDK. An unmet requirement
+//! is described by the text that the service has configured.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -85,8 +85,8 @@ fn retry_after(rejection: &Rejection) -> Option<Duration> {
     }
 }
 
-/// Converts a text to a header value. Returns `None` if it is not valid in a header. A static text is
-/// not copied.
+/// Converts a text to a header value. Returns `None` if it is not valid in a header. A static
+/// text is not copied.
 fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
     match text {
         Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),
@@ -109,16 +109,16 @@ fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Renders the status in the body, which scripts can read even if CORS does not expose the headers
-/// ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
+/// Renders the status in the body, which scripts can read even if CORS does not expose the
+/// headers ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
 fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response<Bytes> {
     let mut response = Response::new(format.trailers(rejection.grpc_code(), &texts.message));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
     response
 }
 
-/// The characters that are percent-encoded in `grpc-message`: the percent sign and all but printable
-/// ASCII.
+/// The characters that are percent-encoded in `grpc-message`: the percent sign and all but
+/// printable ASCII.
 const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
 
 /// The texts of a response. They are static, except for the description of an unmet requirement.

@@ -17,14 +17,14 @@ struct Summary {
 }
 
 impl UnmetRequirement {
-    /// Creates a description. `scopes`, separated by spaces, are set if the requirement is of scopes
-    /// only.
+    /// Creates a description. `scopes`, separated by spaces, are set if the requirement is of
+    /// scopes only.
     pub(crate) fn new(required: String, reason: &'static str, scopes: Option<String>) -> Self {
         Self(Arc::new(Summary { required, reason, scopes }))
     }
 
-    /// Returns the requirement as text, such as `role payroll.admin`. It is the member `required` of
-    /// the response body.
+    /// Returns the requirement as text, such as `role payroll.admin`. It is the member `required`
+    /// of the response body.
     #[must_use]
     pub fn required(&self) -> &str {
         &self.0.required

@@ -13,7 +13,8 @@ use tokio::time::{Sleep, sleep};
 
 use crate::IdInfo;
 
-/// The longest time between two reads of the wall clock, which may be set, or jump after a suspend.
+/// The longest time between two reads of the wall clock, which may be set, or jump after a
+/// suspend.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 /// The wall-clock time from which the verifier rejects a token.
@@ -34,12 +35,12 @@ impl Deadline {
     }
 
     pub(super) fn is_reached(&self) -> bool {
-        self.left().is_none()
+        self.remaining().is_none()
     }
 
     /// Returns the time until the deadline, or `None` if it is reached.
-    fn left(&self) -> Option<Duration> {
-        self.at.duration_since(self.clock.now()).ok().filter(|left| !left.is_zero())
+    fn remaining(&self) -> Option<Duration> {
+        self.at.duration_since(self.clock.now()).ok().filter(|remaining| !remaining.is_zero())
     }
 
     async fn reached(self) {
@@ -48,15 +49,16 @@ impl Deadline {
     }
 }
 
-/// A timer that wakes the task that waits for a [`Deadline`]. The first poll creates tokio's timer.
+/// A timer that wakes the task that waits for a [`Deadline`]. The first poll creates tokio's
+/// timer.
 #[derive(Debug, Default)]
 pub(super) struct DeadlineTimer(Option<Pin<Box<Sleep>>>);
 
 impl DeadlineTimer {
     pub(super) fn poll(&mut self, deadline: &Deadline, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Some(left) = deadline.left() else { return Poll::Ready(()) };
-            let timer = self.0.get_or_insert_with(|| Box::pin(sleep(left.min(MAX_SLEEP))));
+            let Some(remaining) = deadline.remaining() else { return Poll::Ready(()) };
+            let timer = self.0.get_or_insert_with(|| Box::pin(sleep(remaining.min(MAX_SLEEP))));
             match timer.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => self.0 = None,

@@ -177,7 +177,7 @@ async fn expired_waits_until_the_token_expires() {
 
 type Stream = Box<dyn Body<Data = Bytes, Error = BoxError> + Send + Unpin>;
 
-/// Returns the response of the layer around a service whose stream never has a frame.
+/// Returns the response of the layer around a service with a stream that never has a frame.
 fn response_of(
     layer: &TokenDeadlineLayer,
     request: Request<()>,
