@@ -1,4 +1,4 @@
-//! The names of log targets and metrics. No field and no label holds a secret or a token.
+//! The names of log targets and metrics. No field and no label contains a secret or a token.
 
 pub(crate) const TARGET: &str = "passport_sidecar";
 pub(crate) const ACCESS: &str = "passport_sidecar::access";
