@@ -38,8 +38,8 @@ impl Admission {
         Ok(caller)
     }
 
-    /// Takes a permit for a request to an own endpoint, which stands for the memory that it may
-    /// need.
+    /// Takes a permit for a request to an own endpoint. These permits bound the memory of such
+    /// requests.
     ///
     /// # Errors
     /// Returns a 429 if the caller has too many requests in flight, and a 503 if all callers

@@ -83,7 +83,8 @@ impl SidecarServer {
     /// Returns an error if a configured listener cannot be opened.
     ///
     /// # Cancel safety
-    /// Dropping the future closes the listeners and all connections without waiting for requests.
+    /// If the future is dropped, the listeners close, and the requests in flight end in background
+    /// tasks.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (listeners, socket) = listener::bind(&self.config.listen).await?;
         let admin = self.bind_admin().await?;

@@ -92,7 +92,7 @@ fn check_listen(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
         }
     }
     if u32::from_str_radix(&listen.unix_mode, 8).map_or(true, |mode| mode > 0o777) {
-        problem("listen.unix_mode", "not an octal file mode: use at most 0777, such as 0660");
+        problem("listen.unix_mode", "expected an octal file mode up to 0777, such as 0660");
     }
     if listen.tcp.is_some() && config.callers.values().all(|caller| caller.token_ref.is_none()) {
         problem("listen.tcp", "no caller has a token, which TCP requires: set token_ref of a caller");

@@ -76,7 +76,7 @@ fn upstream(
 }
 
 fn base_url(text: &str, plain_http: bool) -> Result<Url, &'static str> {
-    const INVALID: &str = "not a base URL without credentials, query and fragment, such as \
+    const INVALID: &str = "expected a base URL without credentials, query and fragment, such as \
                            https://erp.bizfirst.ai";
     let url = Url::parse(text).map_err(|_| INVALID)?;
     let origin = Origin::of(&url).map_err(|_| INVALID)?;
