@@ -29,8 +29,8 @@ pub(crate) struct AccessLogEntry {
     is_finished: bool,
 }
 
-/// The status of a request whose client disconnected, or whose connection was aborted, before
-/// the response. nginx logs the same one.
+/// The status of a request that was canceled before the response, because the client
+/// disconnected or the shutdown aborted the connection. nginx logs the same status.
 const CANCELED: u16 = 499;
 
 impl AccessLogEntry {

@@ -33,8 +33,8 @@ pub(crate) fn router(
         .with_state((state, metrics, shutdown))
 }
 
-/// Rejects requests whose `Host` is a foreign name that resolves to this machine: a web page
-/// could make a browser send them (DNS rebinding).
+/// Rejects requests with a foreign `Host`: a web page could make a browser send them, by a name
+/// that resolves to this machine (DNS rebinding).
 async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await

@@ -55,8 +55,8 @@
 //!   its user or group, and on TCP by a token. It gets only tokens of the identities that are
 //!   listed for it.
 //! - An **upstream** is a service that requests are forwarded to, with a token attached.
-//! - A [`SidecarConfig`] describes all of them. [`SidecarServer::new`] reports every mistake in it
-//!   at once, and [`SidecarConfig::check_secrets`] reads its local secrets.
+//! - A [`SidecarConfig`] describes all of them. [`SidecarServer::new`] reports all mistakes in it,
+//!   and [`SidecarConfig::check_secrets`] reads its local secrets.
 //!
 //! # Guide
 //!

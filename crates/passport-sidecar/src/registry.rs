@@ -11,14 +11,16 @@ use passport_core::{ConfigError, ConfigProblem};
 ///
 /// | Vault | Variables |
 /// |---|---|
-/// | HashiCorp Vault | `VAULT_ADDR`; one login of the list below; `VAULT_NAMESPACE`, `VAULT_MOUNT` |
-/// | | `VAULT_CACERT` (PEM file of a private CA), `VAULT_DANGER_PLAIN_HTTP=true` |
-/// | Azure Key Vault | those of Azure's credentials; `AZURE_CA_FILE` |
-/// | AWS Secrets Manager | those of AWS's credentials; `AWS_CA_BUNDLE` |
+/// | HashiCorp Vault | `VAULT_ADDR`, a login, `VAULT_NAMESPACE`, `VAULT_MOUNT`, `VAULT_CACERT` |
+/// | Azure Key Vault | credentials of the Azure SDK, `AZURE_CA_FILE` |
+/// | AWS Secrets Manager | credentials of the AWS SDK, `AWS_CA_BUNDLE` |
 ///
 /// The login at a HashiCorp Vault is the first one that is set: `VAULT_TOKEN_FILE`,
 /// `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, `VAULT_KUBERNETES_ROLE`, `VAULT_TOKEN`. If none
 /// is set, the address is that of a Vault Agent.
+///
+/// `VAULT_CACERT`, `AZURE_CA_FILE` and `AWS_CA_BUNDLE` are PEM files of a private CA.
+/// `VAULT_DANGER_PLAIN_HTTP=true` allows plain `http` to a HashiCorp Vault on another machine.
 ///
 /// A reference to a vault that is not set up is an error of [`SidecarServer::new`], which names
 /// the missing variable or feature. A vault without a reference is not used.

@@ -71,8 +71,8 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     }
 }
 
-/// Reports each identity whose name is the client id of another one: requests select an identity
-/// by its name or its client id.
+/// Reports names of identities that are also the client id of another one: requests select an
+/// identity by its name or its client id.
 fn check_names(identities: &BTreeMap<String, ManagedIdentity>, problems: &mut Vec<ConfigProblem>) {
     for (other, identity) in identities {
         let name = identity.client_id().as_str();

@@ -66,7 +66,7 @@ pub(crate) struct CallerConfig {
     pub(crate) gids: BTreeSet<u32>,
     /// The reference of the token that is this caller on TCP.
     pub(crate) token_ref: Option<String>,
-    /// The names of the identities whose tokens the caller may have.
+    /// The names of the identities that the caller may use.
     pub(crate) identities: BTreeSet<String>,
     /// The scopes that the caller may request. `None` allows those that the identity is configured
     /// with.
@@ -78,7 +78,7 @@ pub(crate) struct CallerConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamConfig {
     pub(crate) url: String,
-    /// The name of the identity whose token is attached to requests.
+    /// The name of the identity. Its token is attached to requests.
     pub(crate) identity: Option<String>,
     /// Whether the client's own token is forwarded.
     #[serde(default)]

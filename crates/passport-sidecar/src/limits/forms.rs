@@ -14,8 +14,8 @@ pub(crate) const MAX_FORM: usize = 16 * 1024;
 /// client that requests tokens needs one.
 pub(crate) const UNKNOWN_FORMS: usize = 4;
 
-/// Limits the forms of one connection whose caller is not authenticated yet. This bounds the
-/// memory that a connection of an unknown client takes.
+/// Limits the forms of one connection that are read before their caller is authenticated. This
+/// bounds the memory of a connection of an unknown client.
 #[derive(Clone, Debug)]
 pub(crate) struct UnknownForms(Arc<Semaphore>);
 

@@ -38,7 +38,7 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    /// Returns a permit for a listener whose files are not counted.
+    /// Returns a permit for a listener that does not count files.
     pub(crate) const fn uncounted() -> Self {
         Self { _of_all: None, _of_part: None }
     }

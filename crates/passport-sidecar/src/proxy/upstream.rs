@@ -28,7 +28,7 @@ pub(crate) struct Upstream {
     name: String,
     base_url: BaseUrl,
     version: Version,
-    /// The name of the identity whose token is attached, and the identity.
+    /// The identity that requests get a token of, with its name.
     identity: Option<(String, ManagedIdentity)>,
     /// Whether the client's own token is forwarded.
     propagate: bool,

@@ -23,8 +23,9 @@ use crate::{
 };
 
 /// `POST /passport/token`: the client credentials grant, as at Passport
-/// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)). An OAuth2 client only
-/// needs another token URL.
+/// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
+///
+/// An OAuth2 client only needs another token URL.
 pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request: Request) -> Response {
     match admit(&endpoints, request).await {
         Ok((form, caller, share)) => {

@@ -52,7 +52,7 @@ impl TokenEndpoints {
             None => identity.scopes().clone(),
         };
         if !caller.may_request(&scopes, identity.scopes()) {
-            return Err(invalid("scope not allowed for this caller: request only scopes that are"));
+            return Err(invalid("scope not allowed for this caller: request only allowed scopes"));
         }
         let identity = identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("malformed scope"))?;
         Ok(TokenRequest { identity, scopes, timeout: self.timeout })

@@ -133,9 +133,9 @@ async fn ambiguous_response_is_a_502() {
     ] {
         let odd = ScriptedUpstream::start("\r\n\r\n", response).await;
         let sidecar = setup.sidecar_with(&upstream("odd", &odd.url)).await;
-        let answer = sidecar.unix().get("http://localhost/to/odd/a").send().await.unwrap();
-        assert_eq!(answer.status(), 502, "{response}");
-        assert_eq!(answer.headers()["passport-sidecar-error"], "server_error");
+        let received = sidecar.unix().get("http://localhost/to/odd/a").send().await.unwrap();
+        assert_eq!(received.status(), 502, "{response}");
+        assert_eq!(received.headers()["passport-sidecar-error"], "server_error");
     }
 }
 

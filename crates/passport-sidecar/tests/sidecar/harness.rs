@@ -255,7 +255,7 @@ impl SidecarProcess {
     }
 
     /// Waits until the process exits with success, and returns its log.
-    pub(crate) async fn ended(mut self) -> String {
+    pub(crate) async fn log_after_exit(mut self) -> String {
         let status = tokio::time::timeout(Duration::from_secs(30), self.process.wait()).await;
         assert!(status.expect("the process exits").unwrap().success(), "{}", self.logged());
         self.logged()

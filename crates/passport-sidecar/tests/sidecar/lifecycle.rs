@@ -40,7 +40,7 @@ async fn shutdown_waits_for_requests_in_flight() {
     }
     others.await.expect("the listener is closed");
     let socket = sidecar.socket.clone();
-    let log = sidecar.ended().await;
+    let log = sidecar.log_after_exit().await;
     assert!(log.contains("shutting down") && !socket.exists());
 }
 
@@ -60,7 +60,7 @@ async fn one_processor_has_one_thread_and_a_graceful_shutdown() {
     for response in join_all(requests).await {
         assert_eq!(response.unwrap().unwrap().status(), 200);
     }
-    let log = sidecar.ended().await;
+    let log = sidecar.log_after_exit().await;
     assert!(log.contains("using a single-threaded runtime") && log.contains("shutting down"), "{log}");
 }
 
@@ -90,7 +90,7 @@ async fn shutdown_loses_no_request_of_a_busy_client() {
     for answered in join_all(clients).await {
         assert!(answered.unwrap() > 0);
     }
-    assert!(sidecar.ended().await.contains("SIGHUP is ignored"));
+    assert!(sidecar.log_after_exit().await.contains("SIGHUP is ignored"));
 }
 
 /// The admin listener serves until the end of the shutdown.
@@ -111,7 +111,7 @@ async fn sidecar_in_shutdown_is_live_and_not_ready() {
     closed.expect("the listener is closed before the requests end");
     assert!(!request.is_finished(), "the request is in flight");
     assert_eq!(request.await.unwrap().unwrap().status(), 200);
-    sidecar.ended().await;
+    sidecar.log_after_exit().await;
 }
 
 #[tokio::test]

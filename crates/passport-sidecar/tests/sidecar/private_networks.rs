@@ -60,7 +60,7 @@ fn config(setup: &Setup, token_url: &str, jwks_url: &str, upstream: &str, trust:
 }
 
 /// Checks that a request is forwarded with a token, and that a token is verified.
-async fn works(setup: &Setup, sidecar: &SidecarProcess) {
+async fn check_endpoints(setup: &Setup, sidecar: &SidecarProcess) {
     let forwarded = sidecar.unix().get("http://localhost/to/orders/orders").send().await.unwrap();
     assert_eq!((forwarded.status().as_u16(), &*forwarded.text().await.unwrap()), (200, "Bearer "));
     let token = setup.registered.token().build();
@@ -88,7 +88,7 @@ async fn private_ca_is_trusted_without_system_roots() {
     let jwks_url = format!("{issuer}/.well-known/jwks.json");
     let trust = format!("ca_file = \"{}\"", setup.path("ca.pem"));
     let sidecar = setup.start(&config(&setup, &token_url, &jwks_url, &upstream, &trust)).serves().await;
-    works(&setup, &sidecar).await;
+    check_endpoints(&setup, &sidecar).await;
 }
 
 #[tokio::test]
@@ -104,5 +104,5 @@ async fn public_issuer_with_internal_plain_http_urls_works() {
     let upstream = format!("http://{}", service(address).await);
     let config = config(&setup, &token_url, &jwks_url, &upstream, "danger_plain_http = true");
     let sidecar = setup.start(&config).serves().await;
-    works(&setup, &sidecar).await;
+    check_endpoints(&setup, &sidecar).await;
 }
