@@ -50,13 +50,13 @@
 //!
 //! # Concepts
 //!
-//! - An **identity** is a managed identity of Passport. Only the sidecar knows its client secret.
-//! - A **caller** is a service that may use the sidecar. On the Unix socket it is authenticated by
-//!   its user or group, and on TCP by a token. It gets only tokens of the identities that are
+//! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
+//! - A **caller** is a service that may use the sidecar. On the Unix socket it is authenticated
+//!   by its user or group, and on TCP by a token. It gets only tokens of the identities that are
 //!   listed for it.
 //! - An **upstream** is a service that requests are forwarded to, with a token attached.
-//! - A [`SidecarConfig`] describes all of them. [`SidecarServer::new`] reports all mistakes in it,
-//!   and [`SidecarConfig::check_secrets`] reads its local secrets.
+//! - A [`SidecarConfig`] describes them. [`SidecarServer::new`] reports all mistakes in it, and
+//!   [`SidecarConfig::check_secrets`] reads its local secrets.
 //!
 //! # Guide
 //!

@@ -70,6 +70,7 @@ impl SidecarConfig {
         Self::deserialize(config.add_source(environment()).build()?)
     }
 
+    /// Reads a configuration from TOML, without environment variables.
     #[cfg(test)]
     pub(crate) fn from_toml(text: &str) -> Result<Self, ReadError> {
         let source = File::from_str(text, config::FileFormat::Toml);

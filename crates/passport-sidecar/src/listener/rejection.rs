@@ -38,6 +38,7 @@ pub(super) struct Rejections {
 }
 
 impl Rejections {
+    /// Creates the rejections of one listener.
     pub(super) fn new() -> Self {
         Self {
             too_many: Arc::new(Semaphore::new(MAX_TOO_MANY)),

@@ -36,6 +36,7 @@ impl ScriptedUpstream {
         Self { url, requests }
     }
 
+    /// Returns the requests that were received.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }

@@ -27,9 +27,12 @@ use tokio::{
     process::{Child, Command},
 };
 
+/// The token of the caller `erp` on TCP.
 pub(crate) const CALLER_TOKEN: &str = "caller-token-of-erp";
+/// The name of the file with the client secret of the identity `erp`.
 pub(crate) const SECRET_FILE: &str = "erp.secret";
 
+/// The servers of a test, and the folder of its sidecars.
 pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) registered: DevIdentity,
@@ -52,10 +55,12 @@ pub(crate) struct SidecarProcess {
 }
 
 impl Setup {
+    /// Starts a dev Passport and an API.
     pub(crate) async fn new() -> Self {
         Self::with(DevPassport::start().await.unwrap()).await
     }
 
+    /// Starts an API, and uses `passport`.
     pub(crate) async fn with(passport: DevPassport) -> Self {
         let registered = passport.managed_identity("erp").role("erp.read").create();
         let folder = tempfile::tempdir().unwrap();
@@ -70,6 +75,7 @@ impl Setup {
         marked().unix_socket(self.folder.path().join("sidecar.sock")).build().unwrap()
     }
 
+    /// Returns the path of a file in the folder of the test.
     pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
@@ -123,6 +129,7 @@ impl Setup {
         )
     }
 
+    /// Starts a sidecar with the configuration of [`Setup::config`].
     pub(crate) async fn sidecar(&self) -> SidecarProcess {
         self.sidecar_with("").await
     }
@@ -155,6 +162,7 @@ impl Setup {
         SidecarProcess { log, ..self.start_logging_to(config, file) }
     }
 
+    /// Starts a sidecar that logs to `log`, without waiting until it serves.
     pub(crate) fn start_logging_to(&self, config: &str, log: Stdio) -> SidecarProcess {
         let path = self.folder.path().join("sidecar.toml");
         fs::write(&path, config).unwrap();
@@ -196,11 +204,13 @@ impl SidecarProcess {
         self
     }
 
+    /// Returns status and body of a response of the admin listener.
     pub(crate) async fn admin(&self, path: &str) -> Option<(u16, String)> {
         let response = plain().get(format!("http://127.0.0.1:{}{path}", self.admin)).send().await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))
     }
 
+    /// Returns the log.
     pub(crate) fn logged(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
@@ -245,10 +255,12 @@ impl SidecarProcess {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
+    /// Returns the URL of `path` on TCP.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.tcp)
     }
 
+    /// Sends a signal to the process.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.process.id().unwrap()).unwrap());
         kill(pid, signal).unwrap();
@@ -268,6 +280,7 @@ pub(crate) fn marked() -> reqwest::ClientBuilder {
     client_builder().default_headers(headers)
 }
 
+/// Returns the JSON of a response.
 pub(crate) async fn json(response: reqwest::Response) -> Value {
     response.json().await.unwrap()
 }
@@ -288,6 +301,7 @@ async fn api(passport: &DevPassport) -> String {
     serve(router.layer(axum::extract::DefaultBodyLimit::disable())).await
 }
 
+/// Returns the permissions of a file.
 pub(crate) fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
