@@ -36,7 +36,7 @@ fn placed(text: &str, key: Option<&str>, origin: Option<&str>) -> String {
 /// `invalid value: string "hidden", expected a number`.
 fn without_value(text: &str) -> String {
     if text.contains(" does not have variant constructor ") {
-        return "unknown variant; docs/sidecar.md lists the allowed values".to_owned();
+        return "unknown value (docs/sidecar.md lists the allowed ones)".to_owned();
     }
     let values = ["invalid type: ", "invalid value: ", "unknown variant "];
     let Some(begin) = values.into_iter().find(|begin| text.starts_with(begin)) else {
