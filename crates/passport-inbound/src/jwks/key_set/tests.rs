@@ -78,15 +78,15 @@ fn invalid_entry_is_skipped_with_its_reason() {
         (changed("alg", json!("RSA-OAEP")), UnusableKey::Algorithm),
         (changed("alg", json!("ML-DSA-65")), UnusableKey::Algorithm),
         (changed("kty", json!("AKP")), UnusableKey::Algorithm),
-        (changed("n", json!("not base64!")), UnusableKey::Key),
-        (changed("n", json!(modulus(128, 0xc7))), UnusableKey::Key),
-        (changed("n", json!(modulus(2048, 0xc7))), UnusableKey::Key),
-        (changed("e", json!("AQ")), UnusableKey::Key),
-        (changed("kid", json!(5)), UnusableKey::Shape),
+        (changed("n", json!("not base64!")), UnusableKey::Invalid),
+        (changed("n", json!(modulus(128, 0xc7))), UnusableKey::Invalid),
+        (changed("n", json!(modulus(2048, 0xc7))), UnusableKey::Invalid),
+        (changed("e", json!("AQ")), UnusableKey::Invalid),
+        (changed("kid", json!(5)), UnusableKey::NotAJwk),
         (json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" }), UnusableKey::Algorithm),
         (json!({ "kty": "oct", "k": "AAAA" }), UnusableKey::Algorithm),
-        (json!(null), UnusableKey::Shape),
-        (json!("key"), UnusableKey::Shape),
+        (json!(null), UnusableKey::NotAJwk),
+        (json!("key"), UnusableKey::NotAJwk),
     ] {
         assert_eq!(skipped(&[odd.clone(), good()]), [why], "{odd}");
     }
@@ -141,30 +141,30 @@ fn kept_key_is_shared_and_removed_key_is_not_tried() {
     let tried: Vec<_> = first
         .keys
         .iter()
-        .map(|key| (key.identity.kid.clone().unwrap(), second.still_tries(key, true)))
+        .map(|key| (key.identity.kid.clone().unwrap(), second.would_try(key, true)))
         .collect();
     assert_eq!(tried, [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
     assert!(Arc::ptr_eq(&first.keys[0], &second.keys[1]), "b is the same");
-    assert!(second.keys.iter().all(|key| second.still_tries(key, false)));
+    assert!(second.keys.iter().all(|key| second.would_try(key, false)));
 }
 
 #[test]
 fn only_the_four_newest_keys_are_tried_without_a_kid() {
     let keys: Vec<_> = (0..6).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
     let set = set(&keys);
-    let tried: Vec<_> = set.keys.iter().filter(|key| set.still_tries(key, false)).collect();
+    let tried: Vec<_> = set.keys.iter().filter(|key| set.would_try(key, false)).collect();
     assert_eq!(
         tried.iter().filter_map(|key| key.identity.kid.as_deref()).collect::<Vec<_>>(),
         ["5", "4", "3", "2"]
     );
-    assert!(set.keys.iter().all(|key| set.still_tries(key, true)));
+    assert!(set.keys.iter().all(|key| set.would_try(key, true)));
 }
 
 #[test]
 fn four_keys_may_share_a_kid() {
     let keys: Vec<_> = (0..5).map(|number| named("a", 0xc1 + 2 * number)).collect();
     let (set, skipped) = parsed(&keys, &KeySet::default()).unwrap();
-    assert_eq!((set.len(), skipped[0].why, skipped[0].position), (4, UnusableKey::NameTaken, 4));
+    assert_eq!((set.len(), skipped[0].why, skipped[0].position), (4, UnusableKey::DuplicateKid, 4));
 }
 
 #[test]
@@ -227,13 +227,13 @@ fn odd_members_that_are_not_read_do_not_discard_a_key() {
 #[test]
 fn odd_members_that_are_read_discard_the_key() {
     for (name, value, why) in [
-        ("kty", json!(["RSA"]), UnusableKey::Shape),
-        ("kid", json!(["a"]), UnusableKey::Shape),
+        ("kty", json!(["RSA"]), UnusableKey::NotAJwk),
+        ("kid", json!(["a"]), UnusableKey::NotAJwk),
         ("use", json!(["sig"]), UnusableKey::Purpose),
         ("key_ops", json!({}), UnusableKey::Purpose),
         ("alg", json!(["RS256"]), UnusableKey::Algorithm),
-        ("n", json!(5), UnusableKey::Key),
-        ("e", json!(65537), UnusableKey::Key),
+        ("n", json!(5), UnusableKey::Invalid),
+        ("e", json!(65537), UnusableKey::Invalid),
     ] {
         assert_eq!(skipped(&[changed(name, value.clone()), good()]), [why], "{name}: {value}");
     }
@@ -260,7 +260,7 @@ fn worthless_keys_are_skipped() {
     let (set, odd) =
         KeySet::parse(body.as_bytes(), &all_algorithms(), &KeySet::default(), &RandomState::new()).unwrap();
     assert_eq!(set.len(), 1);
-    assert_eq!(odd.iter().map(|entry| entry.why).collect::<Vec<_>>(), [UnusableKey::Key, UnusableKey::Key]);
+    assert_eq!(odd.iter().map(|entry| entry.why).collect::<Vec<_>>(), [UnusableKey::Invalid, UnusableKey::Invalid]);
 }
 
 #[test]

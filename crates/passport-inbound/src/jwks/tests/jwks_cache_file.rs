@@ -34,9 +34,9 @@ async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
     }
     drop(first);
 
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     clock.advance(HOUR);
-    let (second, asked) = (verifier(), setup.issuer.requests());
+    let (second, requests) = (verifier(), setup.issuer.requests());
     second.verify(&token).await.unwrap();
     let health = second.health();
     assert_eq!((health.state(), health.age()), (JwksState::Stale, Some(HOUR)));
@@ -67,10 +67,10 @@ async fn unusable_key_file_is_only_a_warning() {
     {
         let file = folder.path().join(format!("keys-{number}.json"));
         std::fs::write(&file, &content).unwrap();
-        let asked = setup.issuer.requests();
+        let requests = setup.issuer.requests();
         let verifier = setup.builder().clock(clock.clone()).jwks_cache_file(&file).build().unwrap();
         verifier.verify(&setup.token().build()).await.unwrap();
-        assert_eq!(setup.issuer.requests(), asked + 1, "{content}");
+        assert_eq!(setup.issuer.requests(), requests + 1, "{content}");
         assert_eq!(log.lines_with("going on without the key file").len(), number + 1, "{content}");
     }
 }

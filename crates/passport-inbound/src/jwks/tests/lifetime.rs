@@ -35,7 +35,7 @@ async fn an_idle_service_has_fresh_keys() {
     assert!((7..=9).contains(&setup.issuer.requests()), "{}", setup.issuer.requests());
 
     setup.passport.rotate_keys().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(10 * MINUTE).await;
     assert!(accepts_at_once(&verifier, &setup.token().build()), "the first request finds the new key");
 }
@@ -76,7 +76,7 @@ async fn max_age_of_the_response_counts_within_bounds() {
 #[tokio::test]
 async fn keys_that_have_not_changed_are_confirmed_and_not_sent_again() {
     let setup = setup().await;
-    setup.issuer.with_rejection_response(with_headers(&setup, &[(header::ETAG, "\"1\"")]));
+    setup.issuer.respond_with(with_headers(&setup, &[(header::ETAG, "\"1\"")]));
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     assert!(!setup.issuer.last_request().contains_key(header::IF_NONE_MATCH));
@@ -87,7 +87,7 @@ async fn keys_that_have_not_changed_are_confirmed_and_not_sent_again() {
     assert!(health.age().unwrap() < 5 * MINUTE);
 
     setup.passport.rotate_keys().await;
-    setup.issuer.with_rejection_response(with_headers(&setup, &[(header::ETAG, "\"2\"")]));
+    setup.issuer.respond_with(with_headers(&setup, &[(header::ETAG, "\"2\"")]));
     sleep(10 * MINUTE).await;
     assert!(accepts_at_once(&verifier, &setup.token().build()));
     sleep(10 * MINUTE).await;
@@ -97,7 +97,7 @@ async fn keys_that_have_not_changed_are_confirmed_and_not_sent_again() {
 #[tokio::test]
 async fn not_modified_without_installed_keys_is_an_error() {
     let setup = setup().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::NOT_MODIFIED));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::NOT_MODIFIED));
     let verifier = setup.verifier();
     let outcome = verifier.verify(&setup.token().build()).await;
     assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "{outcome:?}");
@@ -113,7 +113,7 @@ async fn outage_shows_in_health_at_once_and_to_callers_in_a_day() {
     verifier.verify(&token).await.unwrap();
     assert!(verifier.health().last_error().is_none());
 
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     sleep(10 * MINUTE).await;
     let health = verifier.health();
     assert_eq!(health.state(), JwksState::Stale);
@@ -129,7 +129,7 @@ async fn outage_shows_in_health_at_once_and_to_callers_in_a_day() {
     let outcome = verifier.verify(&token).await;
     assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "{outcome:?}");
 
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(Duration::from_secs(31)).await;
     assert!(accepts_at_once(&verifier, &token), "nobody had to ask for it");
     assert_eq!(verifier.health().failures(), 0);
@@ -141,16 +141,16 @@ async fn outage_causes_one_fetch_per_thirty_seconds() {
     let verifier = setup.verifier();
     let token = setup.token().build();
     verifier.verify(&token).await.unwrap();
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::SERVICE_UNAVAILABLE));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::SERVICE_UNAVAILABLE));
     sleep(HOUR).await;
     // From the eighth minute on.
-    let (asked, before) = (setup.issuer.requests(), Instant::now());
+    let (requests, before) = (setup.issuer.requests(), Instant::now());
     for _ in 0..1000 {
         assert!(accepts_at_once(&verifier, &token));
         sleep(Duration::from_millis(300)).await;
     }
     let most = usize::try_from(before.elapsed().as_secs() / 30).unwrap() + 1;
-    assert!((5..=most).contains(&(setup.issuer.requests() - asked)), "{}", setup.issuer.requests() - asked);
+    assert!((5..=most).contains(&(setup.issuer.requests() - requests)), "{}", setup.issuer.requests() - requests);
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn an_issuer_that_hangs_delays_no_request_with_a_known_key() {
     let verifier = setup.builder().cache_tokens(false).build().unwrap();
     let token = setup.token().build();
     verifier.verify(&token).await.unwrap();
-    setup.issuer.with_rejection_response(ScriptedResponse::Never);
+    setup.issuer.respond_with(ScriptedResponse::Never);
     for _ in 0..600 {
         assert!(accepts_at_once(&verifier, &token));
         sleep(Duration::from_secs(2)).await;
@@ -185,7 +185,7 @@ async fn invalid_key_set_does_not_replace_good_keys() {
         (ScriptedResponse::Status(StatusCode::NO_CONTENT), "204"),
         (ScriptedResponse::Status(StatusCode::PARTIAL_CONTENT), "206"),
     ] {
-        setup.issuer.with_rejection_response(answer);
+        setup.issuer.respond_with(answer);
         sleep(10 * MINUTE).await;
         assert!(accepts_at_once(&verifier, &token), "{why}");
         let health = verifier.health();
@@ -199,7 +199,7 @@ async fn skipped_key_is_logged_once() {
     let log = Log::listen(Level::INFO);
     let mut jwks: Value = serde_json::from_str(&setup.passport.jwks()).unwrap();
     jwks["keys"].as_array_mut().unwrap().push(json!({ "kty": "AKP", "alg": "ML-DSA-65", "pub": "AA" }));
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&jwks.to_string()));
+    setup.issuer.respond_with(ScriptedResponse::body(&jwks.to_string()));
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     sleep(HOUR).await;
@@ -232,13 +232,13 @@ async fn a_clock_that_is_far_from_the_issuers_is_warned_of() {
 async fn max_age_holds_if_not_modified_omits_it() {
     let setup = setup().await;
     let tag = (header::ETAG, "\"1\"");
-    setup.issuer.with_rejection_response(with_headers(
+    setup.issuer.respond_with(with_headers(
         &setup,
         &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")],
     ));
     let verifier = setup.verifier();
     verifier.ready().await.unwrap();
-    setup.issuer.with_rejection_response(with_headers(&setup, &[tag]));
+    setup.issuer.respond_with(with_headers(&setup, &[tag]));
     sleep(HOUR).await;
     assert!(setup.issuer.requests() > 38, "{}", setup.issuer.requests());
 }
@@ -304,13 +304,13 @@ async fn static_keys_send_no_request() {
 #[tokio::test]
 async fn ready_waits_for_the_end_of_an_outage() {
     let setup = setup().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     let verifier = setup.verifier();
     let mut ready = tokio_test::task::spawn(verifier.ready());
     assert!(ready.poll().is_pending());
     setup.issuer.wait_for_requests(3).await;
     assert!(!verifier.health().is_usable());
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap();
     assert!(verifier.health().is_usable());
 }
@@ -318,7 +318,7 @@ async fn ready_waits_for_the_end_of_an_outage() {
 #[tokio::test]
 async fn ready_fails_if_discovery_contradicts_the_configuration() {
     let setup = setup().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::body(
+    setup.issuer.respond_with(ScriptedResponse::body(
         r#"{"issuer":"https://other.example","jwks_uri":"https://other.example/keys"}"#,
     ));
     let verifier = TokenVerifier::builder("api")

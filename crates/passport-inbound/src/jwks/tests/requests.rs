@@ -100,7 +100,7 @@ async fn ready_names_the_keys_that_are_not_usable() {
     let setup = setup().await;
     let log = Log::listen(Level::WARN);
     let jwks = json!({ "keys": [{ "kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB" }] }).to_string();
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&jwks));
+    setup.issuer.respond_with(ScriptedResponse::body(&jwks));
     let verifier = setup.verifier();
     let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
     let error = ready.expect("it does not wait").unwrap_err().to_string();
@@ -114,12 +114,12 @@ async fn ready_names_the_keys_that_are_not_usable() {
 #[tokio::test]
 async fn ready_waits_for_an_issuer_that_has_no_keys_yet() {
     let setup = setup().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::body(r#"{"keys":[]}"#));
+    setup.issuer.respond_with(ScriptedResponse::body(r#"{"keys":[]}"#));
     let verifier = setup.verifier();
     let mut ready = tokio_test::task::spawn(verifier.ready());
     assert!(ready.poll().is_pending());
     setup.issuer.wait_for_requests(3).await;
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap();
 }
 
@@ -132,8 +132,8 @@ async fn ready_returns_a_failure_that_does_not_pass() {
         (TransportErrorKind::NotHttp, "check the scheme and the port"),
         (TransportErrorKind::Setup, "check the URL"),
     ] {
-        setup.issuer.with_rejection_response(ScriptedResponse::Fails(kind));
-        for verifier in [setup.verifier(), setup.discovering()] {
+        setup.issuer.respond_with(ScriptedResponse::Fails(kind));
+        for verifier in [setup.verifier(), setup.discovering_verifier()] {
             let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
             let error = ready.expect("it does not wait").unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
@@ -145,7 +145,7 @@ async fn ready_returns_a_failure_that_does_not_pass() {
 #[tokio::test]
 async fn ready_waits_for_an_issuer_that_is_unreachable() {
     let setup = setup().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::Fails(TransportErrorKind::Dns));
+    setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::Dns));
     let verifier = setup.verifier();
     let ready = tokio::spawn({
         let verifier = verifier.clone();
@@ -153,7 +153,7 @@ async fn ready_waits_for_an_issuer_that_is_unreachable() {
     });
     setup.issuer.wait_for_requests(3).await;
     assert!(verifier.health().last_error().unwrap().contains("could not be resolved"));
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap().unwrap();
 }
 
@@ -162,7 +162,7 @@ async fn a_compressed_key_set_is_named_in_the_health() {
     let setup = setup().await;
     setup
         .issuer
-        .with_rejection_response(ScriptedResponse::Fails(TransportErrorKind::UnexpectedEncoding("gzip")));
+        .respond_with(ScriptedResponse::Fails(TransportErrorKind::UnexpectedEncoding("gzip")));
     let verifier = setup.verifier();
     assert!(verifier.verify(&setup.token().build()).await.is_err());
     let health = verifier.health().to_string();
@@ -175,8 +175,8 @@ async fn key_sets_are_requested_by_media_type() {
     setup.verifier().ready().await.unwrap();
     let accepted = "application/jwk-set+json, application/json, */*;q=0.1";
     assert_eq!(setup.issuer.last_request()["accept"], accepted);
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::NOT_FOUND));
-    let discovering = setup.discovering();
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::NOT_FOUND));
+    let discovering = setup.discovering_verifier();
     assert!(discovering.verify(&setup.token().build()).await.is_err());
     assert_eq!(setup.issuer.last_request()["accept"], "application/json", "of a discovery document");
 }

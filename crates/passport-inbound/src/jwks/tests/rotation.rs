@@ -56,7 +56,7 @@ async fn new_key_under_an_old_kid_costs_one_fetch_and_no_401() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
-    setup.issuer.with_rejection_response(rekeyed.jwks(&setup));
+    setup.issuer.respond_with(rekeyed.jwks(&setup));
     let tokens: Vec<_> = (0..200).map(|n| rekeyed.token(&setup).claim("n", n).build()).collect();
     for outcome in join_all(tokens.iter().map(|token| verifier.verify(token))).await {
         outcome.unwrap();
@@ -71,16 +71,16 @@ async fn forged_signatures_cost_one_fetch_per_cooldown() {
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     let forged: Vec<_> = (0..50).map(|n| rekeyed.token(&setup).claim("n", n).build()).collect();
-    let asked = setup.issuer.requests();
+    let requests = setup.issuer.requests();
     for second in 0..120 {
         for outcome in join_all(forged.iter().map(|token| verifier.verify(token))).await {
             assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::SignatureInvalid));
         }
-        assert_eq!(setup.issuer.requests() - asked, second / 30 + 1, "{second}");
+        assert_eq!(setup.issuer.requests() - requests, second / 30 + 1, "{second}");
         sleep(SECOND).await;
     }
     // A key that comes amid the flood waits for the end of one cooldown.
-    setup.issuer.with_rejection_response(rekeyed.jwks(&setup));
+    setup.issuer.respond_with(rekeyed.jwks(&setup));
     let published = Instant::now();
     while verifier.verify(&forged[0]).await.is_err() {
         sleep(SECOND).await;
@@ -95,14 +95,14 @@ async fn forged_signature_is_401_only_after_a_refresh() {
     verifier.verify(&setup.token().build()).await.unwrap();
     let forged = rekeyed.token(&setup).build();
     for answer in [ScriptedResponse::Status(StatusCode::BAD_GATEWAY), ScriptedResponse::Never] {
-        setup.issuer.with_rejection_response(answer);
+        setup.issuer.respond_with(answer);
         sleep(2 * COOLDOWN).await;
         for _ in 0..3 {
             let outcome = verifier.verify(&forged).await;
             assert!(is_unavailable(&outcome), "a refresh that failed or runs: {outcome:?}");
         }
     }
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(2 * COOLDOWN).await;
     for _ in 0..3 {
         assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
@@ -115,7 +115,7 @@ async fn new_key_under_an_old_kid_is_503_until_jwks_is_back() {
     let verifier = setup.verifier();
     let old = setup.token().build();
     verifier.verify(&old).await.unwrap();
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     let new = rekeyed.token(&setup).build();
     for _ in 0..100 {
         match verifier.verify(&new).await {
@@ -127,7 +127,7 @@ async fn new_key_under_an_old_kid_is_503_until_jwks_is_back() {
         verifier.verify(&old).await.unwrap();
         sleep(SECOND).await;
     }
-    setup.issuer.with_rejection_response(rekeyed.jwks(&setup));
+    setup.issuer.respond_with(rekeyed.jwks(&setup));
     let back = Instant::now();
     while is_unavailable(&verifier.verify(&new).await) {
         sleep(SECOND).await;
@@ -175,7 +175,7 @@ async fn new_kid_is_503_until_jwks_is_back() {
     setup.passport.rotate_keys().await;
     let named = setup.token().build();
     let unnamed = setup.token().without_header("kid").build();
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     for _ in 0..100 {
         for token in [&named, &unnamed] {
             match verifier.verify(token).await {
@@ -188,7 +188,7 @@ async fn new_kid_is_503_until_jwks_is_back() {
         verifier.verify(&old).await.unwrap();
         sleep(SECOND).await;
     }
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     let back = Instant::now();
     while is_unavailable(&verifier.verify(&named).await) {
         sleep(SECOND).await;
@@ -204,7 +204,7 @@ async fn unknown_kid_is_503_while_the_fetch_is_running() {
     let log = Log::listen(Level::DEBUG);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
-    setup.issuer.with_rejection_response(ScriptedResponse::Never);
+    setup.issuer.respond_with(ScriptedResponse::Never);
     let (junk, before) = (setup.token().header("kid", "junk").build(), Instant::now());
     assert!(is_unavailable(&verifier.verify(&junk).await));
     assert_eq!(before.elapsed().as_secs(), 2);
@@ -230,7 +230,7 @@ async fn key_used_before_it_is_published_waits_one_cooldown() {
     setup.passport.rotate_keys().await;
     let early = setup.token().build();
     assert_eq!(reason(&verifier, &early).await, RejectionReason::KeyNotFound);
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(COOLDOWN).await;
     verifier.verify(&early).await.unwrap();
     assert_eq!(setup.issuer.requests(), 3);
@@ -243,12 +243,12 @@ async fn scheduled_fetch_counts_for_the_cooldown() {
     let forged = rekeyed.token(&setup).build();
     verifier.verify(&setup.token().build()).await.unwrap();
     // Two refreshes by schedule.
-    for asked in 2..=3 {
-        setup.issuer.wait_for_requests(asked).await;
+    for requests in 2..=3 {
+        setup.issuer.wait_for_requests(requests).await;
         sleep(SECOND).await;
         for _ in 0..29 {
             assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
-            assert_eq!(setup.issuer.requests(), asked, "the keys were fetched less than 30 s ago");
+            assert_eq!(setup.issuer.requests(), requests, "the keys were fetched less than 30 s ago");
             sleep(SECOND).await;
         }
     }
@@ -264,7 +264,7 @@ async fn key_published_after_a_scheduled_fetch_waits_a_cooldown() {
     setup.issuer.wait_for_requests(2).await;
     sleep(SECOND).await;
     setup.passport.rotate_keys().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     let (token, published) = (setup.token().build(), Instant::now());
     while verifier.verify(&token).await.is_err() {
         sleep(SECOND).await;
@@ -280,7 +280,7 @@ async fn first_fetch_does_not_count_for_the_cooldown() {
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     setup.passport.rotate_keys().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     verifier.verify(&setup.token().build()).await.unwrap();
     assert_eq!(setup.issuer.requests(), 2);
 }
@@ -297,7 +297,7 @@ async fn second_rotation_waits_one_cooldown_at_most() {
         verifier.verify(&setup.token().build()).await.unwrap();
         for rotation in 0..2 {
             setup.passport.rotate_keys().await;
-            setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+            setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
             let (token, before) = (setup.token().build(), Instant::now());
             while verifier.verify(&token).await.is_err() {
                 sleep(SECOND / 10).await;
@@ -318,12 +318,12 @@ async fn new_algorithm_under_an_old_kid_is_accepted() {
         "kty": "OKP", "crv": "Ed25519", "kid": good["keys"][0]["kid"],
         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     });
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&other.to_string()));
+    setup.issuer.respond_with(ScriptedResponse::body(&other.to_string()));
     let algorithms = [Algorithm::Rs256, Algorithm::EdDsa];
     let verifier = setup.builder().algorithms(algorithms).build().unwrap();
     let token = setup.token().build();
     assert_eq!(reason(&verifier, &token).await, RejectionReason::AlgorithmMismatch);
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&good.to_string()));
+    setup.issuer.respond_with(ScriptedResponse::body(&good.to_string()));
     sleep(COOLDOWN).await;
     verifier.verify(&token).await.unwrap();
 }

@@ -78,5 +78,5 @@ fn static_keys_must_be_keys_and_the_only_ones() {
     let problem = |builder: TokenVerifierBuilder| builder.build().unwrap_err().to_string();
     let builder = || TokenVerifier::builder("api").static_jwks("{\"keys\":[]}");
     assert!(problem(builder()).contains("no usable key"), "{}", problem(builder()));
-    assert!(problem(builder().jwks_cache_file("keys.json")).contains("never asked"));
+    assert!(problem(builder().jwks_cache_file("keys.json")).contains("never requests"));
 }

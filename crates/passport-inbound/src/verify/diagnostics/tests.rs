@@ -20,7 +20,7 @@ use crate::{
 async fn tokens_and_key_fetches_are_counted() {
     let setup = setup().await;
     let date = (header::DATE, "Sun, 15 Jun 2025 15:08:40 GMT"); // two minutes ahead
-    setup.issuer.with_rejection_response(ScriptedResponse::Keys(setup.passport.jwks(), vec![date]));
+    setup.issuer.respond_with(ScriptedResponse::Keys(setup.passport.jwks(), vec![date]));
     let measured = measured(async {
         let verifier = setup.verifier();
         let good = setup.token().build();
@@ -30,7 +30,7 @@ async fn tokens_and_key_fetches_are_counted() {
         verifier.verify(&setup.token().audience("other").build()).await.unwrap_err();
         verifier.verify("junk").await.unwrap_err();
         sleep(Duration::from_secs(600)).await;
-        setup.issuer.with_rejection_response(ScriptedResponse::body("[]"));
+        setup.issuer.respond_with(ScriptedResponse::body("[]"));
         sleep(Duration::from_secs(600)).await;
         drop(verifier);
     })

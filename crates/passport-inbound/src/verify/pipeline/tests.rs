@@ -91,7 +91,7 @@ impl TestVerifier {
     fn publish(&self, chosen: u8) {
         let keys: Vec<_> = FIXTURE.keys.iter().enumerate().filter(|(n, _)| chosen >> n & 1 == 1).collect();
         let keys: Vec<_> = keys.into_iter().map(|(_, key)| key).collect();
-        self.issuer.with_rejection_response(ScriptedResponse::body(&json!({ "keys": keys }).to_string()));
+        self.issuer.respond_with(ScriptedResponse::body(&json!({ "keys": keys }).to_string()));
     }
 
     fn verify(&self, token: &str) -> Result<String, VerifyError> {
@@ -134,7 +134,7 @@ proptest! {
                 }
                 Action::GoDown => {
                     for subject in [&cached, &uncached] {
-                        subject.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+                        subject.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
                     }
                 }
                 Action::Verify(number) => {
@@ -203,7 +203,7 @@ async fn cached_tokens_need_no_permit_after_a_rotation() {
         let keys = setup.jwks()["keys"].as_array().unwrap().clone();
         // The new key replaces any other but that of the known tokens.
         let published = json!({ "keys": [keys.first(), keys.last()] });
-        setup.issuer.with_rejection_response(ScriptedResponse::body(&published.to_string()));
+        setup.issuer.respond_with(ScriptedResponse::body(&published.to_string()));
         sleep(Duration::from_secs(60)).await;
         verifier.verify(&setup.token().build()).await.unwrap();
         let _flood = verifier.pipeline().permits.try_acquire().unwrap();
@@ -220,7 +220,7 @@ async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
     let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
     verifier.ready().await.unwrap();
     sleep(Duration::from_secs(60)).await;
-    setup.issuer.with_rejection_response(ScriptedResponse::Never);
+    setup.issuer.respond_with(ScriptedResponse::Never);
     let (good, other) = (setup.token().build(), setup.token().role("x").build());
     let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
     // This test polls more often than tokio lets one task go on.
@@ -294,7 +294,7 @@ async fn deny_list_rejects_cached_and_uncached_tokens() {
     let known = setup.token().build();
     verifier.verify(&known).await.unwrap();
     revoked.store(true, Ordering::Relaxed);
-    assert_eq!(verifier.verify(&known).await.unwrap_err(), denied, "it is asked at each request");
+    assert_eq!(verifier.verify(&known).await.unwrap_err(), denied, "it is requests at each request");
     revoked.store(false, Ordering::Relaxed);
     verifier.verify(&known).await.unwrap();
     assert_eq!(RejectionReason::Revoked.passport_name(), "TokenExpired");
