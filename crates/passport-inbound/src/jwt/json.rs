@@ -58,8 +58,8 @@ pub(crate) enum Flag {
     Other(Skipped),
 }
 
-/// A value that is validated but not read. Unlike `IgnoredAny`, it has the limit on nesting depth
-/// of values that are read.
+/// A value that is validated but not read. Unlike `IgnoredAny`, it is parsed in full, so that its
+/// numbers and its nesting depth are within the limits.
 #[derive(Debug)]
 pub(crate) struct Skipped;
 

@@ -15,11 +15,11 @@ async fn saved_keys_are_loaded() {
         let saved = file.load("i").await.unwrap().unwrap();
         assert_eq!((saved.document, saved.fetched_at), (Bytes::from(document), keys("").fetched_at));
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "temporary files are removed");
 }
 
 #[tokio::test]
-async fn keys_of_another_issuer_are_not_used() {
+async fn keys_of_another_issuer_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let file = JwksCacheFile { path: folder.path().join("keys.json") };
     file.save("https://a", keys("{}")).await.unwrap();
@@ -27,7 +27,7 @@ async fn keys_of_another_issuer_are_not_used() {
 }
 
 #[tokio::test]
-async fn invalid_key_file_is_an_error() {
+async fn invalid_cache_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.json");
     for content in ["", "{}", r#"{"keys":[]}"#, r#"{"issuer":"i","fetched_at":-1,"jwks":{}}"#] {
@@ -43,7 +43,7 @@ async fn invalid_key_file_is_an_error() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_pipe_is_not_waited_for() {
+async fn named_pipe_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.json");
     let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
@@ -52,7 +52,7 @@ async fn a_pipe_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_key_file_costs_one_second_and_one_thread() {
+async fn hanging_cache_file_costs_1_second_and_one_thread() {
     let file = JwksCacheFile { path: PathBuf::from("keys.json") };
     let (go_on, waits) = std::sync::mpsc::channel::<()>();
     let (ended, has_ended) = std::sync::mpsc::channel::<()>();
@@ -61,8 +61,8 @@ async fn hanging_key_file_costs_one_second_and_one_thread() {
         Ok(waits.recv().is_ok())
     };
     assert!(matches!(file.with_timeout(hanging).await, Err(JwksCacheFileError::TimedOut)));
-    let meanwhile = file.with_timeout(|| -> Result<(), _> { panic!("there is no second thread") }).await;
-    assert!(matches!(meanwhile, Err(JwksCacheFileError::TimedOut)));
+    let second = file.with_timeout(|| -> Result<(), _> { panic!("there is no second thread") }).await;
+    assert!(matches!(second, Err(JwksCacheFileError::TimedOut)));
     tokio::time::resume();
     drop(go_on);
     let _ = has_ended.recv();
@@ -70,7 +70,7 @@ async fn hanging_key_file_costs_one_second_and_one_thread() {
 }
 
 #[tokio::test]
-async fn unwritable_key_file_is_an_error() {
+async fn unwritable_cache_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = JwksCacheFile { path: folder.path().join("missing").join("keys.json") };
     assert!(matches!(file.save("i", keys("{}")).await, Err(JwksCacheFileError::Io(_))));
