@@ -51,7 +51,7 @@ pub enum RejectionReason {
     /// The issuer publishes no key with the token's `kid`. The keys were refreshed to find out.
     #[error("the issuer publishes no key with the token's `kid`")]
     KeyNotFound,
-    /// The token is not a JWS in the compact form whose header and payload are JSON objects, or a
+    /// The token is not a JWS in the compact form with JSON objects as header and payload, or a
     /// claim has a wrong type.
     #[error("malformed token")]
     Malformed,

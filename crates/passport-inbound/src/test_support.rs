@@ -66,7 +66,7 @@ pub(crate) struct ScriptedIssuer(Arc<Script>);
 #[derive(Debug)]
 struct Script {
     response: Mutex<ScriptedResponse>,
-    /// Responses for requests whose path has this suffix.
+    /// Responses by the suffix of the request's path.
     by_path: Mutex<BTreeMap<&'static str, ScriptedResponse>>,
     requests: Mutex<Vec<HeaderMap>>,
     count: watch::Sender<usize>,
@@ -177,7 +177,7 @@ impl Setup {
         self.builder_at(&self.issuer).build().unwrap()
     }
 
-    /// Returns a builder without a JWKS URL, whose requests go to `issuer`.
+    /// Returns a builder of a verifier without a JWKS URL that sends its requests to `issuer`.
     pub(crate) fn builder_at(&self, issuer: &ScriptedIssuer) -> TokenVerifierBuilder {
         TokenVerifier::builder(self.passport.audience())
             .issuer(self.passport.issuer())

@@ -172,8 +172,8 @@ impl JwksCache {
         self.settings.max_wait
     }
 
-    /// Returns the pause until a refresh may begin, for a caller that has stopped waiting and whose
-    /// token no key of `seen` verifies.
+    /// Returns the pause until a refresh may begin, for a caller that has stopped waiting. No key
+    /// of `seen` verifies its token.
     pub(crate) fn pause(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> RefreshPause {
         if self.client.is_none() {
             return RefreshPause::without_attempt(true);
@@ -232,8 +232,8 @@ impl JwksCache {
         RefreshStatus::Running(waiter)
     }
 
-    /// Starts the refresh task with the first refresh. Replaces a task whose runtime has ended or
-    /// stalled.
+    /// Starts the refresh task with the first refresh. Replaces a task on a runtime that has ended
+    /// or stalled.
     fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
         let is_running = self.state().refresh_task.as_ref().is_some_and(RefreshTask::is_running);
         if !is_running {

@@ -11,7 +11,7 @@ use metrics::{counter, gauge};
 use url::Url;
 
 use super::{
-    error::{KeyFetchError, JwksCacheFileError, SkippedKey},
+    error::{JwksCacheFileError, KeyFetchError, SkippedKey},
     key::UnusableKey,
 };
 use crate::{

@@ -43,7 +43,10 @@ impl KeyLife {
         max_age: Option<Duration>,
         random: f64,
     ) -> Self {
-        let lifetime = max_age.unwrap_or(settings.refresh_interval).max(SHORTEST_LIFETIME).min(settings.refresh_interval);
+        let lifetime = max_age
+            .unwrap_or(settings.refresh_interval)
+            .max(SHORTEST_LIFETIME)
+            .min(settings.refresh_interval);
         let ahead = lifetime.min(settings.max_stale).mul_f64(REFRESH_AHEAD);
         let refresh_after = ahead.mul_f64(1.0 + JITTER * (2.0 * random - 1.0));
         let after = |time| fetched_at.checked_add(time).unwrap_or(fetched_at);

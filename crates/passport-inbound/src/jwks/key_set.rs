@@ -31,8 +31,8 @@ pub(crate) struct KeySet {
 
 impl KeySet {
     /// Parses a JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5))
-    /// that replaces `previous`, whose keys are reused. Unusable entries are skipped and returned. A
-    /// key set without a usable key is an error, so that it never replaces a valid one.
+    /// that replaces `previous`. Keys of `previous` are reused. Unusable entries are skipped and
+    /// returned. A key set without a usable key is an error, so that it never replaces a valid one.
     pub(crate) fn parse(
         body: &[u8],
         allowed: &AllowedAlgorithms,
@@ -58,7 +58,8 @@ impl KeySet {
             return Err(KeyFetchError::NoUsableKey(SkippedKeys(skipped)));
         }
         set.keys.reverse();
-        set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
+        // New keys have no position in `previous`, and `None` sorts first.
+        set.keys.sort_by_key(|key| previous.position(&key.identity));
         Ok((set, skipped))
     }
 
@@ -117,7 +118,8 @@ impl KeySet {
     /// Returns the key that verifies `signature`. For a token with a `kid`, only keys with that
     /// `kid` are tried.
     pub(crate) fn verify(&self, header: &Header<'_>, message: &[u8], signature: &[u8]) -> Option<&Arc<Key>> {
-        let fits = |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && matches_kid(key, header.kid);
+        let fits =
+            |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && matches_kid(key, header.kid);
         self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))
     }
 

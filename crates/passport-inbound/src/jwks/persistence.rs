@@ -97,7 +97,8 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 fn decode(content: &[u8], issuer: &str) -> Result<SavedKeys, JwksCacheFileError> {
-    let content: Content<'_> = serde_json::from_slice(content).map_err(|_| JwksCacheFileError::InvalidContent)?;
+    let content: Content<'_> =
+        serde_json::from_slice(content).map_err(|_| JwksCacheFileError::InvalidContent)?;
     if content.issuer != issuer {
         return Err(JwksCacheFileError::OtherIssuer);
     }

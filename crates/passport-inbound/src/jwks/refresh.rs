@@ -8,7 +8,7 @@ use passport_core::{Attempt, TaskFailure};
 use super::{
     cache::JwksCache,
     client::{FetchOptions, JwksClient},
-    error::{KeyFetchError, JwksCacheFileError},
+    error::{JwksCacheFileError, KeyFetchError},
     events,
     installed_keys::InstalledKeys,
     key_life::{Freshness, KeyLife},
@@ -83,7 +83,8 @@ impl Refresh {
         }
     }
 
-    /// Installs the keys. Returns the keys to save, if they came from the issuer and were installed.
+    /// Installs the keys. Returns the keys to save, if they came from the issuer and were
+    /// installed.
     fn install(&self, new_keys: NewKeys) -> Option<SavedKeys> {
         let cache = &self.cache;
         let NewKeys { keys: installed, source } = new_keys;

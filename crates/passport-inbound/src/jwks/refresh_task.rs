@@ -44,8 +44,8 @@ struct LastTick {
 }
 
 impl RefreshTask {
-    /// Spawns a task that calls `tick`, which returns the time until the next call, or `None` to end
-    /// the task. A notification of `changed` causes an earlier call.
+    /// Spawns a task that calls `tick`, which returns the time until the next call, or `None` to
+    /// end the task. A notification of `changed` causes an earlier call.
     pub(super) fn spawn(
         runtime: &Handle,
         clock: Arc<dyn Clock>,

@@ -7,8 +7,8 @@ use std::{fmt, str::FromStr};
 /// 8037](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
 ///
 /// Passport signs with RS256. It is the only allowed algorithm by default; see
-/// [`algorithms`](crate::TokenVerifierBuilder::algorithms). The algorithm `none` and algorithms with
-/// a shared secret (HMAC) are not supported, so they cannot be configured by mistake.
+/// [`algorithms`](crate::TokenVerifierBuilder::algorithms). The algorithm `none` and algorithms
+/// with a shared secret (HMAC) are not supported, so they cannot be configured by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {

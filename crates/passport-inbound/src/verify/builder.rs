@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Algorithm, IdInfo,
-    jwks::{JwksCache, JwksClient, JwksCacheFile, KeySettings},
+    jwks::{JwksCache, JwksCacheFile, JwksClient, KeySettings},
     jwt::{algorithm::AllowedAlgorithms, compact::DEFAULT_MAX_LEN, validation::Policy},
 };
 
@@ -85,8 +85,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets the URL of the signing keys (JWKS), without discovery. Defaults to the `jwks_uri` of the
-    /// issuer's discovery document.
+    /// Sets the URL of the signing keys (JWKS), and disables discovery. Defaults to the `jwks_uri`
+    /// of the issuer's discovery document.
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
         self.jwks_url = Some(url.into());
         self
@@ -118,9 +118,9 @@ impl TokenVerifierBuilder {
     /// [`jwks_max_stale`](Self::jwks_max_stale) after they were fetched, and refreshed on the usual
     /// schedule. Several instances of a service may share the file.
     ///
-    /// **Security:** whoever can write to the file decides which tokens are accepted. Give only the
-    /// service write access to the file and to its folder. The folder must be writable because each
-    /// new version is a new file that is renamed over the old one.
+    /// **Security:** write access to the file is the power to decide which tokens are accepted.
+    /// Give only the service write access to the file and to its folder. The folder must be
+    /// writable because each new version is a new file that is renamed over the old one.
     ///
     /// A file that cannot be used, or that takes longer than 1 s to read or write, is logged as a
     /// warning and ignored.

@@ -27,8 +27,8 @@ use crate::{
     untrusted_text::{MAX_QUOTED, Quoted},
 };
 
-/// Logs a warning, once, if `iss` differs from the configured issuer only by a trailing slash. Every
-/// token is rejected then, and the cause is hard to see.
+/// Logs a warning, once, if `iss` differs from the configured issuer only by a trailing slash.
+/// Every token is rejected then, and the cause is hard to see.
 #[derive(Debug, Default)]
 pub(crate) struct IssuerSlashWarning(AtomicBool);
 
@@ -81,7 +81,7 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
     }
 }
 
-/// Logs a signed payload that is not a JSON object, or whose claims have wrong types.
+/// Logs a signed payload that is not a JSON object of claims with the right types.
 pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
     let reason = RejectionReason::Malformed;
     if is_enabled() {
@@ -90,7 +90,7 @@ pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
     reason
 }
 
-/// Logs a token that is not in the compact form, or whose header is malformed.
+/// Logs a token that is not in the compact form, or has a malformed header.
 pub(crate) fn form(reason: RejectionReason, length: usize) {
     if reason == RejectionReason::Malformed {
         let expected = "header.payload.signature in base64url, with a JSON object as header";
@@ -126,7 +126,7 @@ pub(crate) fn revoked(caller: &IdInfo) {
     }
 }
 
-/// Logs a token whose key is not published, or whose signature no published key verifies.
+/// Logs a token that no published key verifies.
 pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| log(reason, expected, got));
 }

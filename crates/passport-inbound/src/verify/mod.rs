@@ -77,7 +77,7 @@ impl TokenVerifier {
     /// - [`VerifyError::Overloaded`]: no verification permit was available within the 2 s.
     ///
     /// # Panics
-    /// Panics if it has to wait on a tokio runtime whose timer is not enabled.
+    /// Panics if it has to wait on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
     /// Dropping the future does not cancel the refresh, which other callers may be waiting for.
@@ -120,7 +120,7 @@ impl TokenVerifier {
     /// - there is no tokio runtime.
     ///
     /// # Panics
-    /// Panics on a tokio runtime whose timer is not enabled.
+    /// Panics on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
     /// Dropping the future does not cancel the refresh, which other callers may be waiting for.

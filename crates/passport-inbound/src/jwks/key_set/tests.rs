@@ -260,7 +260,10 @@ fn weak_keys_are_skipped() {
     let (set, odd) =
         KeySet::parse(body.as_bytes(), &all_algorithms(), &KeySet::default(), &RandomState::new()).unwrap();
     assert_eq!(set.len(), 1);
-    assert_eq!(odd.iter().map(|entry| entry.why).collect::<Vec<_>>(), [UnusableKey::Invalid, UnusableKey::Invalid]);
+    assert_eq!(
+        odd.iter().map(|entry| entry.why).collect::<Vec<_>>(),
+        [UnusableKey::Invalid, UnusableKey::Invalid]
+    );
 }
 
 #[test]

@@ -33,7 +33,10 @@ async fn invalid_cache_file_is_an_error() {
     for content in ["", "{}", r#"{"keys":[]}"#, r#"{"issuer":"i","fetched_at":-1,"jwks":{}}"#] {
         fs::write(&path, content).unwrap();
         assert!(
-            matches!(JwksCacheFile { path: path.clone() }.load("i").await, Err(JwksCacheFileError::InvalidContent)),
+            matches!(
+                JwksCacheFile { path: path.clone() }.load("i").await,
+                Err(JwksCacheFileError::InvalidContent)
+            ),
             "{content}"
         );
     }

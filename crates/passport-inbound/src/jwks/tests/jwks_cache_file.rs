@@ -45,7 +45,10 @@ async fn service_with_a_cache_file_starts_during_an_outage() {
 
     clock.advance(23 * HOUR);
     let outcome = verifier().verify(&token).await;
-    assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "the keys expire after 24 h: {outcome:?}");
+    assert!(
+        matches!(outcome, Err(VerifyError::KeysUnavailable { .. })),
+        "the keys expire after 24 h: {outcome:?}"
+    );
 }
 
 #[tokio::test]

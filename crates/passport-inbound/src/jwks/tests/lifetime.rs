@@ -37,7 +37,10 @@ async fn keys_are_refreshed_without_requests() {
     setup.passport.rotate_keys().await;
     setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(10 * MINUTE).await;
-    assert!(accepts_at_once(&verifier, &setup.token().build()), "the new key is installed before the first request");
+    assert!(
+        accepts_at_once(&verifier, &setup.token().build()),
+        "the new key is installed before the first request"
+    );
 }
 
 #[tokio::test]
@@ -150,7 +153,11 @@ async fn outage_causes_one_fetch_per_cooldown() {
         sleep(Duration::from_millis(300)).await;
     }
     let most = usize::try_from(before.elapsed().as_secs() / 30).unwrap() + 1;
-    assert!((5..=most).contains(&(setup.issuer.requests() - requests)), "{}", setup.issuer.requests() - requests);
+    assert!(
+        (5..=most).contains(&(setup.issuer.requests() - requests)),
+        "{}",
+        setup.issuer.requests() - requests
+    );
 }
 
 #[tokio::test]
@@ -232,10 +239,7 @@ async fn clock_difference_above_the_skew_is_logged() {
 async fn max_age_is_kept_if_a_304_omits_it() {
     let setup = setup().await;
     let tag = (header::ETAG, "\"1\"");
-    setup.issuer.respond_with(with_headers(
-        &setup,
-        &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")],
-    ));
+    setup.issuer.respond_with(with_headers(&setup, &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")]));
     let verifier = setup.verifier();
     verifier.ready().await.unwrap();
     setup.issuer.respond_with(with_headers(&setup, &[tag]));

@@ -161,9 +161,7 @@ async fn ready_waits_for_an_unreachable_issuer() {
 #[tokio::test]
 async fn compressed_key_set_is_reported_in_health() {
     let setup = setup().await;
-    setup
-        .issuer
-        .respond_with(ScriptedResponse::Fails(TransportErrorKind::UnexpectedEncoding("gzip")));
+    setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::UnexpectedEncoding("gzip")));
     let verifier = setup.verifier();
     assert!(verifier.verify(&setup.token().build()).await.is_err());
     let health = verifier.health().to_string();
@@ -179,5 +177,9 @@ async fn key_sets_are_requested_by_media_type() {
     setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::NOT_FOUND));
     let discovering = setup.discovering_verifier();
     assert!(discovering.verify(&setup.token().build()).await.is_err());
-    assert_eq!(setup.issuer.last_request()["accept"], "application/json", "the request for the discovery document");
+    assert_eq!(
+        setup.issuer.last_request()["accept"],
+        "application/json",
+        "the request for the discovery document"
+    );
 }

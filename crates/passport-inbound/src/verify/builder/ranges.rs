@@ -57,12 +57,7 @@ pub(super) fn check_ranges(
         "between 1 KiB and 64 KiB",
         &format_args!("{max_token_size} bytes"),
     );
-    check(
-        "max_cached_tokens",
-        cache.tokens >= 2,
-        "at least 2",
-        &cache.tokens,
-    );
+    check("max_cached_tokens", cache.tokens >= 2, "at least 2", &cache.tokens);
     check(
         "max_cached_bytes",
         (64 * 1024..=4 * 1024 * 1024 * 1024).contains(&cache.bytes),

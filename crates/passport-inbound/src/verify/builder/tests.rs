@@ -78,5 +78,5 @@ fn invalid_or_combined_static_keys_are_reported() {
     let problem = |builder: TokenVerifierBuilder| builder.build().unwrap_err().to_string();
     let builder = || TokenVerifier::builder("api").static_jwks("{\"keys\":[]}");
     assert!(problem(builder()).contains("no usable key"), "{}", problem(builder()));
-    assert!(problem(builder().jwks_cache_file("keys.json")).contains("never requests"));
+    assert!(problem(builder().jwks_cache_file("keys.json")).contains("have no effect with static keys"));
 }

@@ -65,7 +65,7 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     })
 });
 
-/// A verifier with an issuer whose keys the test controls.
+/// A verifier with a scripted issuer.
 struct TestVerifier {
     issuer: ScriptedIssuer,
     verifier: TokenVerifier,
@@ -172,10 +172,7 @@ async fn cached_tokens_need_no_permit() {
     let new = setup.token().role("x").build();
     assert!(matches!(verifier.verify_now(new.as_bytes()), VerifyProgress::Waiting(Wait::Permit)));
     let other = setup.token().role("y").build();
-    assert!(
-        matches!(verifier.try_verify(&other), Some(Ok(_))),
-        "try_verify needs no permit"
-    );
+    assert!(matches!(verifier.try_verify(&other), Some(Ok(_))), "try_verify needs no permit");
     let unnamed = setup.token().header("kid", "junk").build();
     verifier.verify(&unnamed).await.unwrap_err();
     assert!(
@@ -294,7 +291,7 @@ async fn reject_if_applies_to_cached_and_uncached_tokens() {
     let known = setup.token().build();
     verifier.verify(&known).await.unwrap();
     revoked.store(true, Ordering::Relaxed);
-    assert_eq!(verifier.verify(&known).await.unwrap_err(), denied, "it is requests at each request");
+    assert_eq!(verifier.verify(&known).await.unwrap_err(), rejected, "reject_if is called each time");
     revoked.store(false, Ordering::Relaxed);
     verifier.verify(&known).await.unwrap();
     assert_eq!(RejectionReason::Revoked.passport_name(), "TokenExpired");
