@@ -151,9 +151,10 @@ impl TokenVerifierBuilder {
     ///
     /// A token with an unknown `kid` or an invalid signature causes a refresh, because the issuer
     /// may have a new key. The cooldown keeps forged tokens from flooding the issuer with requests.
-    /// It starts with every refresh, scheduled ones included, but not with the first fetch. It is
-    /// also the pause after a failed refresh. If a service sees a token before its key is
-    /// published, the token is accepted at most one cooldown after the publication.
+    /// It starts with every refresh, scheduled ones included, but not with the first fetch. After a
+    /// failed refresh, it is also the maximum pause, with up to 10 % jitter. If a service receives
+    /// a token before its key is published, the token is accepted at most one cooldown after the
+    /// publication.
     ///
     /// In tests that rotate keys twice, set 1 s, or advance a [`ManualClock`](crate::ManualClock)
     /// by 30 s.
