@@ -25,8 +25,8 @@ use crate::{
     },
 };
 
-/// A valid token and the key set that verifies it. The private key was discarded, so no input can
-/// be another valid token.
+/// A valid token and the key set that verifies it. The private key was discarded, so no input
+/// can be another valid token.
 const VALID_TOKEN: &str = include_str!("../fuzz/fixtures/token.txt");
 const KEYS: &[u8] = include_bytes!("../fuzz/fixtures/jwks.json");
 

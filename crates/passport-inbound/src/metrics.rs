@@ -1,7 +1,7 @@
 //! Names of the metrics and log targets of this crate. `docs/telemetry.md` describes them.
 //!
-//! Each module records its own events. No field and no label has a token, and no label has a value
-//! that a caller can choose.
+//! Each module records its own events. No field and no label has a token, and no label has a
+//! value that a caller can choose.
 
 /// The target of all log events except audit events.
 pub(crate) const TARGET: &str = "passport_inbound";

@@ -1,4 +1,5 @@
-//! Test support: an issuer with scripted responses, and a clock that follows tokio's paused time.
+//! Test support: an issuer with scripted responses, and a clock that follows tokio's paused
+//! time.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! Caches an issuer's keys. Readers take a snapshot without a lock; one lock guards everything that
-//! decides about a refresh.
+//! Caches an issuer's keys. Readers take a snapshot without a lock; one lock guards everything
+//! that decides about a refresh.
 
 use std::{
     sync::{
@@ -31,8 +31,8 @@ use super::{
 };
 use crate::jwt::algorithm::AllowedAlgorithms;
 
-/// A cache of an issuer's keys. It serves the last valid key set, and limits how often the key set
-/// is refreshed and how long it is trusted.
+/// A cache of an issuer's keys. It serves the last valid key set, and limits how often the key
+/// set is refreshed and how long it is trusted.
 #[derive(Debug)]
 pub(crate) struct JwksCache {
     /// `None` for static keys.

@@ -12,9 +12,9 @@ use url::Url;
 
 use super::{error::KeyFetchError, events, http_cache::Head, key_set::entries};
 
-/// The media type of key sets
-/// ([RFC 7517, section 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)), and the types that
-/// servers send instead.
+/// The media type of key sets ([RFC 7517, section
+/// 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)), and the types that servers send
+/// instead.
 const ACCEPTED_MEDIA_TYPES: HeaderValue =
     HeaderValue::from_static("application/jwk-set+json, application/json, */*;q=0.1");
 

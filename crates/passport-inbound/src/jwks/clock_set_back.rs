@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The difference up to which a clock that is behind an earlier time does not count as set back. A
-/// caller may have read the clock a little before the other time was recorded.
+/// The difference up to which a clock that is behind an earlier time does not count as set back.
+/// A caller may have read the clock a little before the other time was recorded.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// Returns whether the clock was set back since it showed `earlier`.

@@ -49,8 +49,8 @@ pub(super) fn cache_file_failed(path: &Path, error: &JwksCacheFileError) {
     tracing::warn!(target: TARGET, path = %path.display(), error = error as &dyn Error, "JWKS cache file not used");
 }
 
-/// Records that a refresh failed. The installed keys are served until they expire. `age` is their
-/// age.
+/// Records that a refresh failed. The installed keys are served until they expire. `age` is
+/// their age.
 pub(super) fn refresh_failed(issuer: &str, error: &KeyFetchError, failures: u32, age: Option<Duration>) {
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => error.kind()).increment(1);
     let age_s = age.map(|age| age.as_secs());

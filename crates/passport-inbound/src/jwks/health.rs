@@ -7,8 +7,8 @@ use std::{
 
 /// Health of an issuer's signing keys, for readiness probes and dashboards.
 ///
-/// A snapshot, returned by [`TokenVerifier::health`](crate::TokenVerifier::health). Its `Display`
-/// prints one line for a log or a status page.
+/// A snapshot, returned by [`TokenVerifier::health`](crate::TokenVerifier::health). Its
+/// `Display` prints one line for a log or a status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwksHealth {
     pub(super) state: JwksState,

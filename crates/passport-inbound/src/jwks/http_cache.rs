@@ -34,8 +34,8 @@ impl Head {
     }
 }
 
-/// Returns the freshness lifetime in `Cache-Control`: the shortest, if there are several, and zero
-/// for a response that must not be cached.
+/// Returns the freshness lifetime in `Cache-Control`: the shortest, if there are several, and
+/// zero for a response that must not be cached.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(lifetime).min()

@@ -10,8 +10,8 @@ use crate::jwt::{
     signature::{Material, VerifyingKey},
 };
 
-/// A usable key for one algorithm. It is parsed when it is first published, and shared by all key
-/// sets that contain it.
+/// A usable key for one algorithm. It is parsed when it is first published, and shared by all
+/// key sets that contain it.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(super) identity: KeyIdentity,
@@ -76,9 +76,9 @@ impl Key {
     }
 }
 
-/// The members of a JWK that are read
-/// ([RFC 7517, section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as
-/// `x5c`, may have any type, so that they do not make a valid key unusable.
+/// The members of a JWK that are read ([RFC 7517, section
+/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, may have
+/// any type, so that they do not make a valid key unusable.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,

@@ -7,8 +7,8 @@ use super::{
     settings::{JITTER, KeySettings},
 };
 
-/// The fraction of the freshness lifetime after which keys are refreshed, so that they are replaced
-/// before it ends.
+/// The fraction of the freshness lifetime after which keys are refreshed, so that they are
+/// replaced before it ends.
 const REFRESH_AHEAD: f64 = 0.8;
 
 /// The minimum freshness lifetime, so that an issuer cannot cause a flood of requests.

@@ -17,8 +17,8 @@ use crate::{
 /// The maximum number of entries that are read.
 const MAX_KEYS: usize = 100;
 
-/// The maximum number of keys that are tried for a token: the newest keys, if it has no `kid`. As
-/// many keys may share a `kid`. The limit bounds the work that anyone can cause with a token.
+/// The maximum number of keys that are tried for a token: the newest keys, if it has no `kid`.
+/// As many keys may share a `kid`. The limit bounds the work that anyone can cause with a token.
 /// Passport publishes two keys during a rotation, and one otherwise.
 const MAX_TRIES: usize = 4;
 

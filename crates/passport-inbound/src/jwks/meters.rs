@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use crate::metrics::{TOKENS, VERIFICATION_SECONDS};
 
-/// The metrics of the verification path. They are registered with each key set, so that a request
-/// does not have to look them up. A metrics recorder that is installed later is used from the next
-/// key set on.
+/// The metrics of the verification path. They are registered with each key set, so that a
+/// request does not have to look them up. A metrics recorder that is installed later is used
+/// from the next key set on.
 pub(crate) struct Meters {
     accepted: Counter,
     cold: Histogram,

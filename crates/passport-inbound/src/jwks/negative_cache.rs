@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use super::clock_set_back::TimeWindow;
 
-/// A negative cache for keys: during the cooldown after a refresh, a token with an unknown key or
-/// an invalid signature is rejected without a request to the issuer. Anyone can make such tokens.
+/// A negative cache for keys: during the cooldown after a refresh, a token with an unknown key
+/// or an invalid signature is rejected without a request to the issuer. Anyone can make such
+/// tokens.
 #[derive(Debug, Default)]
 pub(super) struct NegativeCache(Option<TimeWindow>);
 

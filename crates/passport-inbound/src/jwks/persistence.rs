@@ -69,8 +69,8 @@ impl JwksCacheFile {
     }
 }
 
-/// Reads a regular file, up to the maximum size of a saved file. Other types are rejected, because
-/// opening a pipe would wait for its other end.
+/// Reads a regular file, up to the maximum size of a saved file. Other types are rejected,
+/// because opening a pipe would wait for its other end.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -80,8 +80,9 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Writes a temporary file in the same folder, syncs it, and renames it over the old file. The name
-/// is random, so that processes that share the path do not write to the same temporary file.
+/// Writes a temporary file in the same folder, syncs it, and renames it over the old file. The
+/// name is random, so that processes that share the path do not write to the same temporary
+/// file.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
     let written = OpenOptions::new()

@@ -1,19 +1,20 @@
 //! Decides when keys are refreshed. Pure: the time and random numbers are arguments.
 //!
-//! | State | Tokens with a known key | When the next refresh begins |
+//! | State | A token with a known key | The next refresh begins |
 //! |---|---|---|
-//! | no keys | wait for the refresh; 503 in the pause after a failure | immediately; after a failure in 1 s, doubling up to the cooldown |
-//! | fresh | verified without waiting | after 80 % of the lifetime, with jitter; or for an unknown key |
-//! | stale | verified without waiting | immediately; after a failure in one cooldown, with jitter |
-//! | expired | as with no keys | as with no keys |
+//! | no keys, expired | waits for a refresh; 503 in a pause | immediately |
+//! | fresh | is verified without waiting | after 80 % of the lifetime, with jitter |
+//! | stale | is verified without waiting | immediately |
 //!
-//! A refresh leaves a pause, in which no other refresh begins:
+//! In the states fresh and stale, a token with an unknown key also causes a refresh. A refresh
+//! leaves a pause, in which no other refresh begins:
 //!
 //! - When it begins, the pause is the cooldown, or the maximum duration of a refresh if that is
 //!   longer.
-//! - If it fails, the pause is as in the table.
-//! - If it succeeds, the pause ends and the [`NegativeCache`] starts, counted from the beginning of
-//!   the refresh. During that cooldown, scheduled refreshes may begin, but an unknown key or an
+//! - If it fails, the pause is the cooldown, with jitter. Without trusted keys it is 1 s, doubled
+//!   with each failure up to the cooldown.
+//! - If it succeeds, the pause ends and the [`NegativeCache`] starts, counted from the beginning
+//!   of the refresh. During that cooldown, scheduled refreshes may begin, but an unknown key or an
 //!   invalid signature does not cause one.
 //!
 //! The first fetch, and a fetch after the keys have expired, do not start the [`NegativeCache`].

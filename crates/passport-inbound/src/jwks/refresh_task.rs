@@ -16,20 +16,20 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The maximum time between two ticks. The wall clock may advance by more than the task has slept,
-/// for example while the machine is suspended.
+/// The maximum time between two ticks. The wall clock may advance by more than the task has
+/// slept, for example while the machine is suspended.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// The minimum time between two ticks. It applies while a refresh is due but does not begin because
-/// another one is running.
+/// The minimum time between two ticks. It applies while a refresh is due but does not begin
+/// because another one is running.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// The time without a tick after which the runtime of the task counts as stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(90);
 
-/// A task that refreshes the keys when they are due, even without requests. It ends with the cache
-/// or with its runtime. If the runtime has ended, the next request that causes a refresh starts
-/// another task.
+/// A task that refreshes the keys when they are due, even without requests. It ends with the
+/// cache or with its runtime. If the runtime has ended, the next request that causes a refresh
+/// starts another task.
 #[derive(Debug)]
 pub(super) struct RefreshTask {
     task: AbortHandle,

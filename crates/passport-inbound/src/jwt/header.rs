@@ -78,9 +78,9 @@ impl<'a> HeaderMembers<'a> {
 /// The accepted values of `typ`, in lower case.
 pub(crate) const ACCESS_TOKEN_TYPES: [&str; 4] = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
 
-/// Returns whether `typ` is the media type of an access token, in any case. Passport uses `JWT` or
-/// omits `typ`; [RFC 9068, section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) requires
-/// `at+jwt`. The prefix `application/` is optional.
+/// Returns whether `typ` is the media type of an access token, in any case. Passport uses `JWT`
+/// or omits `typ`; [RFC 9068, section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)
+/// requires `at+jwt`. The prefix `application/` is optional.
 fn is_access_token_type(typ: Text<'_>) -> bool {
     ACCESS_TOKEN_TYPES
         .iter()

@@ -1,8 +1,8 @@
 //! Parses one JSON object without allocating, even for an error.
 //!
-//! The header of a token is parsed before the caller is authenticated. `serde_json` allocates its
-//! errors, and accepts duplicate unknown members. This parser accepts a subset of the input that
-//! `serde_json` accepts, with the same result. A fuzz target compares the two.
+//! The header of a token is parsed before the caller is authenticated. `serde_json` allocates
+//! its errors, and accepts duplicate unknown members. This parser accepts a subset of the input
+//! that `serde_json` accepts, with the same result. A fuzz target compares the two.
 
 use std::iter;
 
@@ -12,8 +12,8 @@ const MAX_DEPTH: u32 = 32;
 /// The maximum number of members. It limits the work to find duplicate names.
 const MAX_MEMBERS: usize = 32;
 
-/// An error: the text is not a JSON object, or exceeds a limit. It has no details, because none are
-/// reported.
+/// An error: the text is not a JSON object, or exceeds a limit. It has no details, because none
+/// are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson;
 
@@ -29,7 +29,8 @@ pub(crate) enum Value<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a>(&'a str);
 
-/// Parses `json`, an object with optional whitespace around it, and passes each member to `visit`.
+/// Parses `json`, an object with optional whitespace around it, and passes each member to
+/// `visit`.
 pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), NotJson> {
     let text = str::from_utf8(json).map_err(|_| NotJson)?;
     let mut scanner = Scanner { text, at: 0 };
@@ -192,8 +193,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Decodes the escape at the start of `text`. Returns the character and the length of the escape,
-/// or `None` if the escape is invalid, such as half of a surrogate pair.
+/// Decodes the escape at the start of `text`. Returns the character and the length of the
+/// escape, or `None` if the escape is invalid, such as half of a surrogate pair.
 fn unescaped(text: &str) -> Option<(char, usize)> {
     let character = match text.as_bytes().get(1)? {
         b'"' => '"',

@@ -50,7 +50,8 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// A claim that counts only if it is the boolean `true`. A value of another type is not an error.
+/// A claim that counts only if it is the boolean `true`. A value of another type is not an
+/// error.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Flag {
@@ -58,8 +59,8 @@ pub(crate) enum Flag {
     Other(Skipped),
 }
 
-/// A value that is validated but not read. Unlike `IgnoredAny`, it is parsed in full, so that its
-/// numbers and its nesting depth are within the limits.
+/// A value that is validated but not read. Unlike `IgnoredAny`, it is parsed in full, so that
+/// its numbers and its nesting depth are within the limits.
 #[derive(Debug)]
 pub(crate) struct Skipped;
 
@@ -111,9 +112,9 @@ impl<'de> Visitor<'de> for Skipped {
     }
 }
 
-/// A time as a JSON number of seconds since 1970, with optional fractions
-/// ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or
-/// one that exceeds the range of [`SystemTime`], is an error.
+/// A time as a JSON number of seconds since 1970, with optional fractions ([RFC 7519, section
+/// 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or one that
+/// exceeds the range of [`SystemTime`], is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumericDate(pub(crate) SystemTime);
 

@@ -19,8 +19,8 @@ pub(crate) struct Policy {
     pub(crate) clock_skew: Duration,
 }
 
-/// The time in which a token is accepted, including the clock skew. A cached token is accepted in
-/// the same time, so that it is rejected when a new verification would reject it.
+/// The time in which a token is accepted, including the clock skew. A cached token is accepted
+/// in the same time, so that it is rejected when a new verification would reject it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
     pub(crate) from: SystemTime,

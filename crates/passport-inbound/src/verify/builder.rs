@@ -21,8 +21,8 @@ use crate::{
     jwt::{algorithm::AllowedAlgorithms, compact::DEFAULT_MAX_LEN, validation::Policy},
 };
 
-/// A builder of a [`TokenVerifier`]. [`build`](Self::build) reports all configuration problems in
-/// one error.
+/// A builder of a [`TokenVerifier`]. [`build`](Self::build) reports all configuration problems
+/// in one error.
 #[must_use]
 pub struct TokenVerifierBuilder {
     audiences: Vec<String>,

@@ -1,6 +1,6 @@
-//! Caches verified tokens. The validity and the key of a cached token are checked at each hit, so
-//! that a hit has the same result as a new verification. If the check fails, the token is verified
-//! again.
+//! Caches verified tokens. The validity and the key of a cached token are checked at each hit,
+//! so that a hit has the same result as a new verification. If the check fails, the token is
+//! verified again.
 
 use std::{
     fmt,
@@ -25,8 +25,8 @@ use crate::{
 /// The largest entry of the front table, in bytes.
 const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
 
-/// The maximum number of slots of the front table. More would not help: a token loses its slot only
-/// to another token that is in use.
+/// The maximum number of slots of the front table. More would not help: a token loses its slot
+/// only to another token that is in use.
 const MAX_SLOTS: u64 = 1024;
 
 /// The size of an entry without its token and its claims, in bytes: the entry itself, and its
@@ -46,8 +46,8 @@ impl Default for CacheLimits {
     }
 }
 
-/// A verified token, with everything that its result depends on. Not `Debug`, so that no token is
-/// logged.
+/// A verified token, with everything that its result depends on. Not `Debug`, so that no token
+/// is logged.
 pub(crate) struct CacheEntry {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
@@ -68,9 +68,9 @@ struct OverflowEntry {
 }
 
 /// A cache of two levels. The front is a small table in which each token has exactly one slot. A
-/// token that loses its slot to another token moves to the overflow, a moka cache that evicts the
-/// least used tokens. The front exists because an access to moka costs more than the rest of a
-/// cache hit.
+/// token that loses its slot to another token moves to the overflow, a moka cache that evicts
+/// the least used tokens. The front exists because an access to moka costs more than the rest of
+/// a cache hit.
 pub(crate) struct VerifiedTokenCache {
     front: Box<[ArcSwapOption<CacheEntry>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,

@@ -1,10 +1,10 @@
-//! Logs why a token was rejected: the expected value, and the value in the token. The events have
-//! the level debug and are formatted only if that level is enabled. They are never part of a
-//! response.
+//! Logs why a token was rejected: the expected value, and the value in the token. The events
+//! have the level debug and are formatted only if that level is enabled. They are never part of
+//! a response.
 //!
 //! Claims are logged only if the token's signature is valid. The header members `alg`, `typ` and
-//! `kid` are logged for any token. All values are escaped, truncated, and omitted if they look like
-//! a token.
+//! `kid` are logged for any token. All values are escaped, truncated, and omitted if they look
+//! like a token.
 
 use std::{
     fmt,
@@ -98,9 +98,9 @@ pub(crate) fn form(reason: RejectionReason, length: usize) {
     }
 }
 
-/// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`. The
-/// rate is limited because anyone can send such a token. Holds the minute of the last warning, in
-/// minutes since 1970.
+/// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`.
+/// The rate is limited because anyone can send such a token. Holds the minute of the last
+/// warning, in minutes since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct TokenSizeWarning(AtomicU64);
 

@@ -26,8 +26,8 @@ pub enum VerifyError {
     Rejected(#[from] RejectionReason),
 }
 
-/// The error of [`TokenVerifier::ready`](crate::TokenVerifier::ready): the signing keys cannot be
-/// fetched, and a retry is unlikely to help. The message has the cause and the remedy.
+/// The error of [`TokenVerifier::ready`](crate::TokenVerifier::ready): the signing keys cannot
+/// be fetched, and a retry is unlikely to help. The message has the cause and the remedy.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("signing keys unavailable, and retrying will not help: {0}")]
 pub struct ReadyError(pub(super) String);

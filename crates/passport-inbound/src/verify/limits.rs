@@ -5,8 +5,8 @@ use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The length of each wait queue, in requests. A waiting request occupies memory for its token and
-/// for its connection.
+/// The length of each wait queue, in requests. A waiting request occupies memory for its token
+/// and for its connection.
 const MAX_WAITING: usize = 4096;
 
 /// A permit to verify a signature. It is released on drop.
@@ -52,8 +52,8 @@ impl VerificationPermits {
     }
 }
 
-/// The two queues of waiting requests: for keys, and for permits. They are separate so that a flood
-/// of tokens with unknown keys does not block tokens that only need a permit.
+/// The two queues of waiting requests: for keys, and for permits. They are separate so that a
+/// flood of tokens with unknown keys does not block tokens that only need a permit.
 #[derive(Debug)]
 pub(crate) struct WaitQueues {
     for_keys: Arc<Semaphore>,

@@ -31,15 +31,15 @@ const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// runtime while another one has fetched keys, so `ready` looks again after this time.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The maximum number of refreshes that a request waits for. Three are needed: one loads the cache
-/// file, one may have been answered before the issuer published the token's key, and the next one
-/// has the key.
+/// The maximum number of refreshes that a request waits for. Three are needed: one loads the
+/// cache file, one may have been answered before the issuer published the token's key, and the
+/// next one has the key.
 const MAX_WAITS: u32 = 3;
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
 ///
-/// A clone is cheap and shares the keys and the cached tokens. Building a verifier does no I/O. The
-/// keys are fetched for the first token, or by [`ready`](Self::ready), on the caller's tokio
+/// A clone is cheap and shares the keys and the cached tokens. Building a verifier does no I/O.
+/// The keys are fetched for the first token, or by [`ready`](Self::ready), on the caller's tokio
 /// runtime. Then a task on that runtime refreshes them until the last clone is dropped. If the
 /// runtime ends, the next request that needs keys starts another task on its own runtime.
 ///

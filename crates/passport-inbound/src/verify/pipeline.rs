@@ -1,10 +1,10 @@
-//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified again
-//! when they are available.
+//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified
+//! again when they are available.
 //!
 //! 1. A cached token is accepted if a new verification would accept it now.
 //! 2. The compact form, the header and the size of the signature are checked.
-//! 3. A key that the token may be signed with is looked up, and the signature is verified under a
-//!    permit.
+//! 3. The key that the token may be signed with is selected, and the signature is verified under
+//!    a permit.
 //! 4. The claims are read and checked, and the token is cached.
 //! 5. The `reject_if` predicate is called, for cached tokens as well.
 
