@@ -11,11 +11,11 @@
 //!
 //! - When it begins, the pause is the cooldown, or the maximum duration of a refresh if that is
 //!   longer.
-//! - If it fails, the pause is the cooldown, with jitter. Without trusted keys it is 1 s, doubled
-//!   with each failure up to the cooldown.
+//! - If it fails, the pause is the cooldown, with jitter. Without trusted keys it is 1 s,
+//!   doubled with each failure up to the cooldown.
 //! - If it succeeds, the pause ends and the [`NegativeCache`] starts, counted from the beginning
-//!   of the refresh. During that cooldown, scheduled refreshes may begin, but an unknown key or an
-//!   invalid signature does not cause one.
+//!   of the refresh. During that cooldown, scheduled refreshes may begin, but an unknown key or
+//!   an invalid signature does not cause one.
 //!
 //! The first fetch, and a fetch after the keys have expired, do not start the [`NegativeCache`].
 //! Otherwise an instance that starts just before a key rotation would reject valid tokens.
