@@ -132,7 +132,10 @@ fn validate_limit_out_of_bounds_is_named() {
             assert_eq!(with(number), [""; 0], "{key} {number}");
         }
         for number in invalid.into_iter().chain([i64::MAX.unsigned_abs()]) {
-            assert_eq!(with(number), [format!("validate.{key}: it must be between {bounds}")]);
+            let seconds = std::time::Duration::from_secs(number);
+            let value =
+                if key.ends_with("_seconds") { format!("{seconds:?}") } else { format!("{number} bytes") };
+            assert_eq!(with(number), [format!("validate.{key}: must be between {bounds}, is {value}")]);
         }
     }
 }
