@@ -1,15 +1,15 @@
 //! Model checks of concurrent access to a token entry and to a shared task, with loom.
 //!
-//! Loom explores every interleaving of threads with at most three preemptions. (Without the bound a
-//! model does not terminate; races rarely need more than two.)
+//! Loom explores every interleaving of threads with at most three preemptions. (Without the
+//! bound a model does not terminate; races rarely need more than two.)
 //!
-//! This binary compiles the production files of the token entry and the shared task by `#[path]`,
-//! with loom's locks instead of those of the standard library (`sync.rs`). The models assume that
-//! tokio's `watch` channel is correct, and that a load and a store of `ArcSwap` are one step each.
-//! The models are in `models.rs` and `shared_task_models.rs`.
+//! This binary compiles the production files of the token entry and the shared task by
+//! `#[path]`, with loom's locks instead of those of the standard library (`sync.rs`). The models
+//! assume that tokio's `watch` channel is correct, and that a load and a store of `ArcSwap` are
+//! one step each. The models are in `models.rs` and `shared_task_models.rs`.
 //!
-//! Run it with `cargo test -p passport-tests --test model [name]`. It has no test harness, because
-//! the unit tests of the compiled files do not run under loom.
+//! Run it with `cargo test -p passport-tests --test model [name]`. It has no test harness,
+//! because the unit tests of the compiled files do not run under loom.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the files contain more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]

@@ -1,8 +1,8 @@
 //! Models of concurrent access to a token entry.
 //!
-//! In each model, two or three threads use an entry as a token manager does (`call`). The assertions
-//! after the joins hold in every interleaving. The models do not await: when all threads have ended,
-//! each result is available or will never be.
+//! In each model, two or three threads use an entry as a token manager does (`call`). The
+//! assertions after the joins hold in every interleaving. The models do not await: when all
+//! threads have ended, each result is available or will never be.
 
 use std::{
     sync::{
@@ -62,7 +62,7 @@ fn error(kind: TokenErrorKind) -> TokenError {
     TokenError::new(&"mi-1".parse().unwrap(), FetchFailure::of(kind))
 }
 
-/// The state of a caller: a result, or an attempt whose result it waits for.
+/// The state of a caller: it has a result, or waits for an attempt.
 enum CallState {
     Ended(FetchResult),
     Waiting(Waiter<FetchResult>),
@@ -187,7 +187,9 @@ fn rejected_token_is_replaced_once() {
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move || match entry.reject(1, at(60)) {
             RejectionEffect::AlreadyReplaced => None,
-            RejectionEffect::TooYoung | RejectionEffect::NotCached => panic!("the token is cached and old enough"),
+            RejectionEffect::TooYoung | RejectionEffect::NotCached => {
+                panic!("the token is cached and old enough")
+            }
             RejectionEffect::ReplacementDue => Some(call(&entry, 60, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
                 succeed(&entry, &ticket, 60)
@@ -218,8 +220,8 @@ fn rejection_of_an_old_token_keeps_the_new_one() {
     assert_eq!((cached.generation, cached.schedule.phase(at(3550))), (2, Phase::Fresh));
 }
 
-/// The number of interleavings in which the attempt was running when the token was invalidated. Not an
-/// atomic of loom, because it counts across interleavings.
+/// The number of interleavings in which the attempt was running when the token was invalidated.
+/// Not an atomic of loom, because it counts across interleavings.
 static INVALIDATED_WHILE_RUNNING: AtomicUsize = AtomicUsize::new(0);
 
 fn invalidated_token_is_not_cached_again() {

@@ -103,7 +103,7 @@ fn stalled_attempt_is_replaced_by_one() {
     assert!(!task.is_current(stalled.generation()) && task.is_current(2));
 }
 
-/// A cache whose lock is held while an attempt begins, and while its result is stored.
+/// A cache with a lock that is held while an attempt begins and while its result is stored.
 #[derive(Default)]
 struct Cache {
     stored: Mutex<u64>,

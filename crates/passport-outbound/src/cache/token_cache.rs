@@ -46,8 +46,8 @@ impl TokenCache {
         Self { retention: Retention::Token, store: None, sidecar: None, entries: Cache::new(CAPACITY) }
     }
 
-    /// Creates a cache in memory and in a store that the instances of a service share. All instances
-    /// use the token that one of them fetches.
+    /// Creates a cache in memory and in a store that the instances of a service share. All
+    /// instances use the token that one of them fetches.
     ///
     /// Before an instance requests a token, it reads `store` and tries to get a lease. Instances
     /// without the lease wait until its holder publishes the token; after the request timeout they
@@ -62,8 +62,8 @@ impl TokenCache {
         Self { store: Some(StoreHandle::new(store)), ..Self::memory() }
     }
 
-    /// Creates a cache in memory for tokens of a sidecar, which has the credentials and fetches tokens
-    /// for all services on the machine. A call with a valid token does not use the sidecar.
+    /// Creates a cache in memory for tokens of a sidecar, which has the credentials and fetches
+    /// tokens for all services on the machine. A call with a valid token does not use the sidecar.
     ///
     /// [`ManagedIdentity::via_sidecar`](crate::ManagedIdentity::via_sidecar) is a shorthand.
     #[must_use]
@@ -71,8 +71,8 @@ impl TokenCache {
         Self { sidecar: Some(sidecar), ..Self::memory() }
     }
 
-    /// Creates a cache that stores nothing: each call fetches a token, and concurrent calls share one
-    /// fetch. It suits functions that end with their invocation.
+    /// Creates a cache that stores nothing: each call fetches a token, and concurrent calls share
+    /// one fetch. It suits functions that end with their invocation.
     ///
     /// After a failed fetch, calls return its error until the backoff is over. A rejected token is
     /// not replaced, so no request is retried.
@@ -87,8 +87,8 @@ impl TokenCache {
         self.store.clone()
     }
 
-    /// Returns the sidecar of [`TokenCache::sidecar`], which has the credentials. `None` for the other
-    /// caches, whose identities need a secret.
+    /// Returns the sidecar of [`TokenCache::sidecar`], which has the credentials. `None` for the
+    /// other caches: an identity that uses them needs a secret.
     #[must_use]
     pub fn sidecar_endpoint(&self) -> Option<&SidecarEndpoint> {
         self.sidecar.as_ref()

@@ -1,5 +1,5 @@
-//! Parses the response of a token endpoint or sidecar. Pure. The only part of the body that enters
-//! an error is a well-formed OAuth2 error code.
+//! Parses the response of a token endpoint or sidecar. Pure. The only part of the body that
+//! enters an error is a well-formed OAuth2 error code.
 
 use std::{
     collections::HashSet,
@@ -21,12 +21,12 @@ pub(super) const MAX_RESPONSE: usize = 64 * 1024;
 /// The maximum lifetime of a token. A longer one is capped, so that no arithmetic overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The lifetime of a token whose response and claims do not state one: the shortest that Passport
-/// documents.
+/// The lifetime of a token if neither the response nor the claims state one. It is the shortest
+/// that Passport documents.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The members of a token response or an error response. A member of the wrong type does not fail
-/// the parsing of the others.
+/// The members of a token response or an error response. A member of the wrong type does not
+/// fail the parsing of the others.
 #[derive(Default, Deserialize)]
 struct ResponseMembers {
     access_token: Option<Value>,
@@ -36,11 +36,11 @@ struct ResponseMembers {
     error: Option<Value>,
 }
 
-/// Parses the response to a request for `scopes`. The lifetime begins at `requested_at`, so that a
-/// slow response does not extend it.
+/// Parses the response to a request for `scopes`. The lifetime begins at `requested_at`, so that
+/// a slow response does not extend it.
 ///
-/// The success statuses are 200, and 201 and 203, to which gateways and proxies may change a 200.
-/// Other 2xx responses have no content or only a part of it.
+/// The success statuses are 200, and 201 and 203, to which gateways and proxies may change a
+/// 200. Other 2xx responses have no content or only a part of it.
 pub(super) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
@@ -167,8 +167,8 @@ fn members(body: &[u8]) -> Result<ResponseMembers, InvalidReason> {
     }
 }
 
-/// Returns the token type if it is a registered or common one. Any other text is not quoted, because
-/// it could be a secret.
+/// Returns the token type if it is a registered or common one. Any other text is not quoted,
+/// because it could be a secret.
 fn registered_type(token_type: &Value) -> &'static str {
     const KNOWN: [&str; 6] = ["DPoP", "PoP", "MAC", "N_A", "Basic", "JWT"];
     let registered =
@@ -176,8 +176,8 @@ fn registered_type(token_type: &Value) -> &'static str {
     registered.unwrap_or("an unknown type")
 }
 
-/// Returns the OAuth error code of a response without a token. `None` unless the code consists of
-/// lower-case words, as the registered codes do: any other text could be a secret.
+/// Returns the OAuth error code of a response without a token. `None` unless the code consists
+/// of lower-case words, as the registered codes do: any other text could be a secret.
 fn error_code(members: &ResponseMembers) -> Option<String> {
     let string = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
     let code = string(&members.error)?;
@@ -198,9 +198,9 @@ const REGISTERED: [&str; 6] = [
     "unsupported_grant_type",
 ];
 
-/// Returns the failure of an error response. A registered error code counts with any status, because
-/// some servers send errors with 200. An unregistered code counts only with the status of a
-/// rejection, because it may come from a gateway.
+/// Returns the failure of an error response. A registered error code counts with any status,
+/// because some servers send errors with 200. An unregistered code counts only with the status
+/// of a rejection, because it may come from a gateway.
 fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> FetchFailure {
     let status = response.status();
     let kind = match (status.as_u16(), code.as_deref()) {
@@ -220,9 +220,9 @@ fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemT
     FetchFailure { status: Some(status), oauth_error: code, retry_after: wait, ..failure }
 }
 
-/// Returns the lifetime of a token: `expires_in`, limited by the claims of the token, or the claims
-/// alone if `expires_in` is missing or invalid. `None` if `expires_in` is zero and the token has no
-/// claims.
+/// Returns the lifetime of a token: `expires_in`, limited by the claims of the token, or the
+/// claims alone if `expires_in` is missing or invalid. `None` if `expires_in` is zero and the
+/// token has no claims.
 fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<Duration> {
     let claims = claims(token);
     let expires_in = expires_in.map(seconds);
@@ -236,8 +236,8 @@ fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<
     Some(lifetime.min(MAX_LIFETIME))
 }
 
-/// Parses a number of seconds, also from a string, which some servers send. A negative number counts
-/// as zero.
+/// Parses a number of seconds, also from a string, which some servers send. A negative number
+/// counts as zero.
 fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -247,8 +247,8 @@ fn seconds(value: &Value) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(MAX_LIFETIME))
 }
 
-/// The claims that limit the lifetime of a token. The signature is not verified, because the claims
-/// decide only when the service refreshes its own token.
+/// The claims that limit the lifetime of a token. The signature is not verified, because the
+/// claims decide only when the service refreshes its own token.
 #[derive(Deserialize)]
 struct LifetimeClaims {
     exp: f64,
@@ -262,14 +262,15 @@ fn claims(token: &str) -> Option<LifetimeClaims> {
 }
 
 impl LifetimeClaims {
-    /// Returns the time from issue to expiry, both by Passport's clock. `None` without a valid `iat`.
+    /// Returns the time from issue to expiry, both by Passport's clock. `None` without a valid
+    /// `iat`.
     fn total(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
     }
 
-    /// Limits the `stated` lifetime to that of the claims. The time left is ignored if the token has
-    /// already expired by the local clock: the token was just issued, so the local clock is wrong,
-    /// for example by an hour.
+    /// Limits the `stated` lifetime to that of the claims. The time left is ignored if the token
+    /// has already expired by the local clock: the token was just issued, so the local clock is
+    /// wrong, for example by an hour.
     fn limit(&self, stated: Duration, now: SystemTime) -> Duration {
         let stated = stated.min(self.total().unwrap_or(stated));
         let left = self.left(now);

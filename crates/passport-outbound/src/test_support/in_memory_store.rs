@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, TokenStore};
 
-/// A store whose faults a test turns on and off. Clones share their state.
+/// A store with faults that a test turns on and off. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InMemoryStore {
     pub(crate) tokens: Arc<Mutex<HashMap<String, StoredToken>>>,

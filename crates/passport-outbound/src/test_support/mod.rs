@@ -34,7 +34,7 @@ pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
     identity_around(manager_value(source, Arc::default()))
 }
 
-/// Returns an identity whose default token is that of `manager`.
+/// Returns an identity that gets the token of its default scopes from `manager`.
 pub(crate) fn identity_around(manager: TokenManager) -> ManagedIdentity {
     let builder = ManagedIdentity::builder("mi-test", SecretSource::from_value("unused"));
     let (spec, scopes) = builder.parsed().unwrap();

@@ -1,5 +1,5 @@
-//! The decision table of a caller: from the phase of the cached token and the activity of its entry
-//! to an action. Pure.
+//! The decision table of a caller: from the phase of the cached token and the activity of its
+//! entry to an action. Pure.
 
 use super::schedule::Phase;
 

@@ -1,7 +1,7 @@
 //! The cache entry of one token, and the state of its fetch attempts.
 //!
-//! Readers load an immutable snapshot without a lock. Writers decide and publish each change under
-//! one lock. An attempt publishes its result before it wakes its waiters.
+//! Readers load an immutable snapshot without a lock. Writers decide and publish each change
+//! under one lock. An attempt publishes its result before it wakes its waiters.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -22,9 +22,9 @@ use super::{
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
-/// The minimum age of a rejected token to be replaced. A younger token is unlikely to be the cause
-/// of the rejection. The minimum doubles, up to the maximum, with each replacement that is rejected
-/// as well.
+/// The minimum age of a rejected token to be replaced. A younger token is unlikely to be the
+/// cause of the rejection. The minimum doubles, up to the maximum, with each replacement that is
+/// rejected as well.
 const MIN_REJECTED_AGE: Duration = Duration::from_secs(5);
 const MAX_MIN_REJECTED_AGE: Duration = Duration::from_secs(5 * 60);
 
@@ -60,8 +60,8 @@ struct WriterState {
     stop: CancellationToken,
     /// The span of the running attempt. Its ticket owns the span.
     span: Weak<OnceLock<Span>>,
-    /// The first ticket whose result is cached. Results of earlier attempts are discarded, because
-    /// the token was invalidated after they began.
+    /// The number of the first attempt with a valid result. Results of earlier attempts are
+    /// discarded, because the token was invalidated after they began.
     first_valid_ticket: u64,
     backoff: RetryBackoff,
     /// Whether an attempt was dropped with its runtime, or its runtime has stalled. Later attempts
@@ -76,8 +76,8 @@ struct WriterState {
 }
 
 impl WriterState {
-    /// Returns whether `ticket` is that of the latest attempt. An earlier attempt does not change the
-    /// backoff or the running attempt of the entry.
+    /// Returns whether `ticket` is that of the latest attempt. An earlier attempt does not change
+    /// the backoff or the running attempt of the entry.
     fn is_current(&self, ticket: &FetchTicket) -> bool {
         ticket.number == self.last_ticket
     }
@@ -165,7 +165,8 @@ impl TokenEntry {
             }
             _ => {}
         }
-        // No grace here: the entry itself decides, by its own clock, whether an attempt has stalled.
+        // No grace here: the entry itself decides, by its own clock, whether an attempt has
+        // stalled.
         let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
         state.last_ticket = attempt.generation();
         let running = Some(AttemptWindow::starting(now, limits.deadline.saturating_add(limits.grace)));

@@ -13,8 +13,8 @@ use super::{
     schedule::Phase,
 };
 
-/// The resolution of a coarse wall clock, which decides when a backoff ends. A caller that sleeps
-/// for less may wake before the end and would have to sleep again.
+/// The resolution of a coarse wall clock, which decides when a backoff ends. A caller that
+/// sleeps for less may wake before the end and would have to sleep again.
 const CLOCK_TICK: Duration = Duration::from_millis(4);
 
 /// The state of an entry at one moment. Readers share it without a lock.
@@ -50,7 +50,7 @@ impl EntryState {
         }
     }
 
-    /// Returns how long a caller whose attempt failed waits before it retries. `None` if it returns
+    /// Returns how long a caller waits for a retry after a failed attempt. `None` if it returns
     /// the error instead.
     pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
         // The caller may be polled late, when another attempt has succeeded or is running.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
-use passport_core::{ClientId, SecretError, TlsFailure, chain, with_causes};
+use passport_core::{ClientId, SecretError, TlsFailure, with_causes};
 use tokio::time::error::Elapsed;
 
 use super::fetch_failure::FetchFailure;
@@ -14,9 +14,9 @@ use super::fetch_failure::FetchFailure;
 /// [`AttachTokenLayer`](crate::AttachTokenLayer) returns it as a boxed error, which can be
 /// downcast.
 ///
-/// `Display` prints one line: the client id, what failed, the cause and the remedy. `Debug` prints
-/// that line and all causes below it, so that a `main` that returns the error prints a readable
-/// report. Neither contains the secret, or any part of the response body except a well-formed OAuth2
+/// `Display` prints the client id, what failed, the cause and the remedy. `Debug` prints the same
+/// and all further causes, because a `main` that returns the error prints it with `Debug`.
+/// Neither contains the secret, or any part of the response body except a well-formed OAuth2
 /// error code.
 #[derive(Clone)]
 pub struct TokenError(Arc<TokenErrorDetails>);
@@ -41,12 +41,14 @@ pub enum TokenErrorKind {
     Rejected,
     /// Passport returned the token that was to be replaced.
     Unchanged,
-    /// The client secret could not be read within the time limit of the attempt, or it is not usable.
+    /// The client secret could not be read within the time limit of the attempt, or it is not
+    /// usable.
     SecretUnavailable,
     /// The identity was shut down.
     ShutDown,
-    /// The TLS handshake with Passport failed, for example because its certificate is not trusted or
-    /// this machine has no root certificates. Retries do not help; [`TlsFailure`] names the remedy.
+    /// The TLS handshake with Passport failed, for example because its certificate is not trusted
+    /// or this machine has no root certificates. Retries do not help; [`TlsFailure`] names the
+    /// remedy.
     Tls(TlsFailure),
     /// Passport is unreachable, did not respond in time, or returned 408, 429 or 5xx.
     Unavailable,
@@ -90,8 +92,8 @@ impl TokenError {
     }
 
     /// Returns a hint about the secret: its reference, and why it could not be read or what is
-    /// unusual about it. The hint is part of the message. It is meant for operators: a server should
-    /// not show it to its clients.
+    /// unusual about it. The hint is part of the message. It is meant for operators: a server
+    /// should not show it to its clients.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.failure.hint.as_deref()
@@ -249,19 +251,15 @@ impl fmt::Display for TokenError {
     }
 }
 
-/// Prints the message and its causes as a report, because a `main` that returns the error prints it
-/// with `Debug`.
+/// Prints the message and its causes instead of the fields, because a `main` that returns the
+/// error prints it with `Debug`.
 impl fmt::Debug for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = self.to_string();
-        f.write_str(&message)?;
-        // The message contains the text of the direct cause.
-        let causes = chain(self).skip(1).map(ToString::to_string).filter(|cause| !message.contains(cause));
-        for (number, cause) in causes.enumerate() {
-            f.write_str(if number == 0 { "\n\nCaused by:\n    " } else { "\n    " })?;
-            f.write_str(&cause)?;
+        match self.source().map(with_causes) {
+            Some(causes) if !message.contains(&causes) => write!(f, "{message} (caused by: {causes})"),
+            _ => f.write_str(&message),
         }
-        Ok(())
     }
 }
 

@@ -23,8 +23,8 @@ use crate::metrics::{
 
 /// Creates the span of a fetch.
 ///
-/// It is a root span, because many calls share the fetch and the call that started it may end much
-/// earlier. A `follows_from` link leads to that call.
+/// It is a root span, because many calls share the fetch and the call that started it may end
+/// much earlier. A `follows_from` link leads to that call.
 pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     let reason = match (&request.excluded, request.is_live()) {
         (Some(_), _) => "unwanted",
@@ -42,8 +42,8 @@ pub(super) fn link_to_fetch(fetch: Option<&Span>) {
     Span::current().follows_from(fetch.and_then(Span::id));
 }
 
-/// Returns the counter of calls that got the cached token. It is registered once per token, so that
-/// a call does not look it up.
+/// Returns the counter of calls that got the cached token. It is registered once per token, so
+/// that a call does not look it up.
 pub(super) fn hit_counter(client_id: &ClientId) -> Counter {
     counter!(HITS, CLIENT_ID => client_id.to_string())
 }

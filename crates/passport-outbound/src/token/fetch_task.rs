@@ -28,8 +28,8 @@ struct Panicked;
 /// The result of the fetch itself, before the entry has processed it.
 type Fetched = Result<CachedToken, SourceError>;
 
-/// Returns the future of the attempt with `ticket`. If the future is dropped, even before its first
-/// poll, the entry records that.
+/// Returns the future of the attempt with `ticket`. If the future is dropped, even before its
+/// first poll, the entry records that.
 pub(super) fn run(
     manager: Arc<TokenManager>,
     attempt: Attempt<FetchResult>,

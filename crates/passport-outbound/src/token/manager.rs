@@ -1,4 +1,5 @@
-//! Returns the cached token of an entry, or fetches one. Concurrent callers share a single fetch.
+//! Returns the cached token of an entry, or fetches one. Concurrent callers share a single
+//! fetch.
 
 use std::{
     sync::Arc,
@@ -25,9 +26,9 @@ use super::{
 /// How long callers wait for the result of an attempt beyond the attempt's own time limit.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The maximum number of attempts that a caller waits for. An attempt may end without a result: it
-/// is dropped with its runtime, canceled with the identity that started it, or discarded because
-/// the token was invalidated.
+/// The maximum number of attempts that a caller waits for. An attempt may end without a result:
+/// it is dropped with its runtime, canceled with the identity that started it, or discarded
+/// because the token was invalidated.
 const MAX_ATTEMPTS: usize = 10;
 
 /// The total time that a caller without a token waits between attempts.
@@ -191,8 +192,8 @@ impl TokenManager {
                 last_error = last_error.or_else(|| snapshot.last_error.clone());
                 break;
             };
-            // The budget limits the pauses between attempts. A round without pause and without attempt
-            // counts as an attempt, or the loop would not end.
+            // The budget limits the pauses between attempts. A round without pause and without
+            // attempt counts as an attempt, or the loop would not end.
             attempts += usize::from(!is_attempt && pause.is_zero());
             tokio::select! {
                 () = sleep(pause) => {}
@@ -203,7 +204,8 @@ impl TokenManager {
         Err(error.unwrap_or_else(|| self.canceled()))
     }
 
-    /// Joins the running attempt, or starts one. `None` without a tokio runtime, or after a shutdown.
+    /// Joins the running attempt, or starts one. `None` without a tokio runtime, or after a
+    /// shutdown.
     fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
         match self.entry.begin(self.now(), self.limits()) {

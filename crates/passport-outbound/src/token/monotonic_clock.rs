@@ -10,7 +10,8 @@ use std::{
 
 use passport_core::Clock;
 
-/// The largest step back of the wall clock that counts as an ordinary adjustment. It is followed.
+/// The largest step back of the wall clock that counts as an ordinary adjustment. It is
+/// followed.
 const IGNORED_STEP: Duration = Duration::from_secs(5);
 
 /// The longest interruption between readings of the two clocks. After a longer one, the readings
@@ -20,13 +21,13 @@ const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 /// The clock of a token entry: a wall clock that never goes back. All identities that share the
 /// entry use it.
 ///
-/// It advances while the machine is suspended, unlike the monotonic clock of most systems. When the
-/// wall clock is set back, this clock continues unchanged, so that no token is used beyond its
-/// lifetime. Reading it costs two atomic loads more than reading the wall clock. Once a second, it
-/// compares the wall clock with the system's monotonic clock.
+/// It advances while the machine is suspended, unlike the monotonic clock of most systems. When
+/// the wall clock is set back, this clock continues unchanged, so that no token is used beyond
+/// its lifetime. Reading it costs two atomic loads more than reading the wall clock. Once a
+/// second, it compares the wall clock with the system's monotonic clock.
 ///
-/// Its times are valid only within its entry. They are ahead of the wall clock by the total of all
-/// steps back.
+/// Its times are valid only within its entry. They are ahead of the wall clock by the total of
+/// all steps back.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicClock {
     /// The total of all steps back of the wall clock, in milliseconds.

@@ -20,15 +20,16 @@ const RETRIED_FAILURES: u32 = 2;
 /// The longest backoff that callers without a token wait for.
 const MAX_AWAITED_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The time without attempts after the last backoff that resets the count of failures. The earlier
-/// outage may have ended unnoticed.
+/// The time without attempts after the last backoff that resets the count of failures. The
+/// earlier outage may have ended unnoticed.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// The minimum backoff as a fraction of the ceiling, so that small random numbers cause no storm.
+/// The minimum backoff as a fraction of the ceiling, so that small random numbers cause no
+/// storm.
 const MIN_FRACTION: f64 = 0.1;
 
-/// The backoff after Passport rejected the client. It is long because Passport's audit treats bursts
-/// of rejections as an attack.
+/// The backoff after Passport rejected the client. It is long because Passport's audit treats
+/// bursts of rejections as an attack.
 const REJECTED: Duration = Duration::from_secs(10);
 
 /// The jitter of that backoff, so that a fleet with a wrong secret does not retry in step.
@@ -123,10 +124,10 @@ impl RetryBackoff {
     }
 }
 
-/// Returns the backoff after the issuer returned the current token again: 5 s, or until the token
-/// expires if that is sooner, but at least 1 s. Such an issuer issues a new token only after the
-/// expiry. The backoff does not grow, because the issuer works. `left` is the time for which the
-/// token may still be sent, or `None` if no token is cached.
+/// Returns the backoff after the issuer returned the current token again: 5 s, or until the
+/// token expires if that is sooner, but at least 1 s. Such an issuer issues a new token only
+/// after the expiry. The backoff does not grow, because the issuer works. `left` is the time for
+/// which the token may still be sent, or `None` if no token is cached.
 pub(crate) fn unchanged_backoff(left: Option<Duration>) -> Duration {
     left.map_or(UNCHANGED, |left| left.clamp(MIN_UNCHANGED, UNCHANGED))
 }

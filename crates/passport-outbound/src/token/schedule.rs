@@ -50,8 +50,8 @@ impl RefreshSettings {
     /// Returns the schedule of a token.
     ///
     /// The threshold is at most half of the lifetime, so that a short-lived token is not refreshed
-    /// continuously. The jitter is at most 10 % of the lifetime and 30 s; it spreads the refreshes of
-    /// a fleet.
+    /// continuously. The jitter is at most 10 % of the lifetime and 30 s; it spreads the refreshes
+    /// of a fleet.
     pub(crate) fn schedule(&self, issued_at: SystemTime, lifetime: Duration) -> Schedule {
         let threshold = self.threshold.min(lifetime / 2);
         let jitter = (lifetime / 10).min(MAX_JITTER).mul_f64(self.jitter.clamp(0.0, 1.0));

@@ -27,8 +27,8 @@ pub(crate) type FetchFuture<'a> =
 pub(crate) enum SourceError {
     /// The fetch failed, which starts the backoff.
     Failed(FetchFailure),
-    /// Another instance is fetching, and the current token is valid. Not a failure: the next call may
-    /// try again.
+    /// Another instance is fetching, and the current token is valid. Not a failure: the next call
+    /// may try again.
     Postponed,
 }
 

@@ -1,12 +1,13 @@
-//! Coordinates the instances of a service so that one of them fetches a token for all: the protocol
-//! of [`TokenCache::shared`].
+//! Coordinates the instances of a service so that one of them fetches a token for all: the
+//! protocol of [`TokenCache::shared`].
 //!
 //! 1. An instance that needs a token reads the store.
 //! 2. If the store has no usable token, the instance requests the lease of the token.
-//! 3. The lease holder fetches the token and publishes it. It renews the lease until then, so that
-//!    a crashed holder delays the others by [`LEASE`] at most.
+//! 3. The lease holder fetches the token and publishes it. It renews the lease until then, so
+//!    that a crashed holder delays the others by [`LEASE`] at most.
 //! 4. The other instances wait for a notification, poll the store, and use the published token.
-//! 5. If the store fails, or others hold the lease for too long, an instance fetches its own token.
+//! 5. If the store fails, or others hold the lease for too long, an instance fetches its own
+//!    token.
 //!
 //! [`TokenCache::shared`]: crate::TokenCache::shared
 
@@ -36,16 +37,16 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum delay after a notification. It spreads the reads of all notified instances.
 const SPREAD: Duration = Duration::from_millis(10);
 
-/// Returns the maximum time that a store adds to an attempt with the time limit `request_timeout`:
-/// the attempt of another instance, whose end may be noticed up to two poll intervals later, and
-/// four times the store's own limit (before the wait, after it, for the renewal of the lease, and
-/// after the fetch).
+/// Returns the maximum time that a store adds to an attempt with the time limit
+/// `request_timeout`: the attempt of another instance, up to two poll intervals until its end is
+/// noticed, and four times the store's own limit (before the wait, after it, for the renewal of
+/// the lease, and after the fetch).
 pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -> Duration {
     request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.timeout()
 }
 
-/// A token source that reads a shared store first. Of the instances that find no token there, one
-/// at a time fetches from `source`.
+/// A token source that reads a shared store first. Of the instances that find no token there,
+/// one at a time fetches from `source`.
 pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
     pub(crate) key: TokenKey,
@@ -111,7 +112,8 @@ impl Coordinator {
         (FetchPath::Alone, self.fetch_and_publish(request, holder).await)
     }
 
-    /// Fetches a token with the lease, which it renews until the fetch ends, and publishes the token.
+    /// Fetches a token with the lease, which it renews until the fetch ends, and publishes the
+    /// token.
     async fn fetch_for_all(
         &self,
         request: FetchRequest,
@@ -124,9 +126,9 @@ impl Coordinator {
                 fetched = &mut fetch => break fetched,
                 () = sleep(LEASE / 3) => holder.restart_limit(),
             }
-            // The result is ignored: a holder that has lost the lease may get it back, or two instances
-            // fetch at the same time, which is harmless. A renewal that is in flight when the fetch
-            // ends is awaited, so that it does not reach the store after the token.
+            // The result is ignored: a holder that has lost the lease may get it back, or two
+            // instances fetch at the same time, which is harmless. A renewal that is in flight when
+            // the fetch ends is awaited, so that it does not reach the store after the token.
             let mut renewal = pin!(holder.try_lease());
             tokio::select! {
                 biased;
@@ -157,8 +159,9 @@ impl Coordinator {
         Ok(fetched)
     }
 
-    /// Returns the stored token if it is usable: it is newer than the current and the excluded token,
-    /// and not due for a refresh. A token that is due is usable if there is no valid current token.
+    /// Returns the stored token if it is usable: it is newer than the current and the excluded
+    /// token, and not due for a refresh. A token that is due is usable if there is no valid current
+    /// token.
     fn usable(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
         let (stored, now) = (stored?, self.clock.now());
         let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
@@ -197,8 +200,8 @@ impl PollTimer {
         Self { notifications, interval }
     }
 
-    /// Waits for a notification or for the poll interval, but not beyond the end of the lease, which
-    /// expires after `left` if its holder has crashed.
+    /// Waits for a notification or for the poll interval, but not beyond the end of the lease,
+    /// which expires after `left` if its holder has crashed.
     async fn next(&mut self, left: Duration) {
         let jitter = 0.5 + fastrand::f64();
         let pause = self.interval.mul_f64(jitter).min(left + POLL_INTERVAL.mul_f64(jitter));

@@ -44,8 +44,8 @@ pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
 /// The maximum clock skew that is not logged.
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// Warns that the clock of the instance that stored a token differs from the local one. `assumed` is
-/// the time of issue by the local clock.
+/// Warns that the clock of the instance that stored a token differs from the local one.
+/// `assumed` is the time of issue by the local clock.
 pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed: SystemTime) {
     let skew = issued_at.duration_since(assumed).unwrap_or_else(|earlier| earlier.duration());
     if skew > MAX_SKEW {

@@ -12,8 +12,8 @@ use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 /// The duration of a lease. Its holder renews it before that.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
-/// An attempt that requests or holds the lease. When it is dropped, it releases a lease that it may
-/// hold.
+/// An attempt that requests or holds the lease. When it is dropped, it releases a lease that it
+/// may hold.
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,

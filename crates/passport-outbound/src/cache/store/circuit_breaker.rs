@@ -21,8 +21,8 @@ use super::{
 };
 use crate::cache::TokenKey;
 
-/// The average time from a failure to the first probe. It doubles after each failed probe, up to the
-/// maximum.
+/// The average time from a failure to the first probe. It doubles after each failed probe, up to
+/// the maximum.
 const PROBE_AFTER: Duration = Duration::from_millis(250);
 const MAX_PROBE_AFTER: Duration = Duration::from_secs(4);
 const PROBE_PAUSES: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
@@ -38,7 +38,8 @@ const PROBE_LIMITS: TaskLimits = TaskLimits {
     grace: Duration::ZERO,
 };
 
-/// A handle to a [`TokenStore`] behind a circuit breaker. Cheap to clone; clones share the circuit.
+/// A handle to a [`TokenStore`] behind a circuit breaker. Cheap to clone; clones share the
+/// circuit.
 ///
 /// | State | Calls | Transition |
 /// |---|---|---|

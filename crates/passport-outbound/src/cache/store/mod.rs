@@ -18,38 +18,55 @@ use super::TokenKey;
 pub(super) use self::{circuit_breaker::StoreHandle, notifier::Notifications, session::StoreSession};
 pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken};
 
-/// A store in which the instances of a service share tokens, so that one token request serves all.
-/// Pass it to [`TokenCache::shared`](crate::TokenCache::shared).
+/// A store in which the instances of a service share tokens, so that one token request serves
+/// all. Pass it to [`TokenCache::shared`](crate::TokenCache::shared).
 ///
-/// An implementation only stores tokens and leases. This crate decides when to call the store, when
-/// to wait, and when to continue without it. A store that fails, or takes longer than
-/// [`timeout`](Self::timeout), counts as a cache miss, never as an outage. It is not called again
-/// until a [`ping`](Self::ping) succeeds.
+/// An implementation only stores tokens and leases. This crate decides when to call the store,
+/// when to wait, and when to continue without it. A store that fails, or takes longer than
+/// [`timeout`](Self::timeout), counts as a cache miss, never as an outage. It is not called
+/// again until a [`ping`](Self::ping) succeeds.
 ///
 /// Whatever can read a stored token can act as the service until the token expires, so a store
 /// should encrypt tokens. The store of `passport-redis` does.
 ///
 /// ```
-/// use std::{collections::HashMap, sync::Mutex, time::{Duration, SystemTime}};
+/// use std::{
+///     collections::HashMap,
+///     sync::Mutex,
+///     time::{Duration, SystemTime},
+/// };
 ///
-/// use passport_outbound::{AccessToken, Lease, LeaseOutcome, StoreError, StoredToken, TokenKey, TokenStore};
+/// use passport_outbound::{
+///     AccessToken, Lease, LeaseOutcome, StoreError, StoredToken, TokenKey, TokenStore,
+/// };
 ///
-/// /// A store of a single instance, as an example.
+/// /// A store for a single instance.
 /// #[derive(Debug, Default)]
 /// struct SingleInstance(Mutex<HashMap<TokenKey, StoredToken>>);
 ///
 /// impl TokenStore for SingleInstance {
 ///     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
 ///         let tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
-///         Ok(tokens.get(key).filter(|stored| SystemTime::now() < stored.token().expires_at()).cloned())
+///         let is_valid = |stored: &&StoredToken| SystemTime::now() < stored.token().expires_at();
+///         Ok(tokens.get(key).filter(is_valid).cloned())
 ///     }
 ///
-///     async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<LeaseOutcome, StoreError> {
+///     async fn try_lease(
+///         &self,
+///         key: &TokenKey,
+///         _: &str,
+///         _: Duration,
+///     ) -> Result<LeaseOutcome, StoreError> {
 ///         let token = self.get(key).await?;
 ///         Ok(LeaseOutcome { lease: Lease::Granted, token }) // there is no other instance
 ///     }
 ///
-///     async fn put(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
+///     async fn put(
+///         &self,
+///         key: &TokenKey,
+///         _: &str,
+///         token: &StoredToken,
+///     ) -> Result<(), StoreError> {
 ///         let mut tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
 ///         let stored = tokens.entry(key.clone()).or_insert_with(|| token.clone());
 ///         if stored.token().expires_at() < token.token().expires_at() {
@@ -82,10 +99,10 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot be read.
     fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
 
-    /// Requests the lease for `key`, which allows only `holder` to fetch a token. The lease ends when
-    /// the holder calls [`put`](Self::put) or [`release`](Self::release), or after `time`. For the
-    /// current holder, the call renews the lease to `time` from now. Returns the stored token in
-    /// the same atomic step.
+    /// Requests the lease for `key`, which allows only `holder` to fetch a token. The lease ends
+    /// when the holder calls [`put`](Self::put) or [`release`](Self::release), or after `time`. For
+    /// the current holder, the call renews the lease to `time` from now. Returns the stored token
+    /// in the same atomic step.
     ///
     /// # Errors
     /// When it is unknown whether the lease was granted.
@@ -96,8 +113,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         time: Duration,
     ) -> impl Future<Output = Result<LeaseOutcome, StoreError>> + Send;
 
-    /// Stores `token` for `key` until it expires, unless a token with a later expiry is stored; ends
-    /// the lease of `holder`, if it still holds it; and notifies the subscribers
+    /// Stores `token` for `key` until it expires, unless a token with a later expiry is stored;
+    /// ends the lease of `holder`, if it still holds it; and notifies the subscribers
     /// ([`notifications`](Self::notifications)). All in one atomic step.
     ///
     /// # Errors
@@ -134,16 +151,16 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         async { self.get(key).await.map(drop) }
     }
 
-    /// Returns the time limit of all calls for one token together. It starts again after each wait for
-    /// another instance, and after the fetch. Defaults to 500 ms; values over 5 s count as 5 s.
+    /// Returns the time limit of all calls for one token together. It starts again after each wait
+    /// for another instance, and after the fetch. Defaults to 500 ms; values over 5 s count as 5 s.
     ///
     /// This method is called once for each cache.
     fn timeout(&self) -> Duration {
         Duration::from_millis(500)
     }
 
-    /// Returns the notifier through which the store sends notifications. Defaults to `None`: waiting
-    /// instances poll more often.
+    /// Returns the notifier through which the store sends notifications. Defaults to `None`:
+    /// waiting instances poll more often.
     ///
     /// This method is called once for each cache.
     fn notifications(&self) -> Option<Notifier> {

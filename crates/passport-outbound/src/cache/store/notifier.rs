@@ -6,14 +6,15 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::super::TokenKey;
 
-/// The number of unread notifications per subscriber. A subscriber that misses some reads the store.
+/// The number of unread notifications per subscriber. A subscriber that misses some reads the
+/// store.
 const CAPACITY: usize = 64;
 
-/// Sends the notifications of a [`TokenStore`](super::TokenStore): a token was published, or a lease
-/// was released.
+/// Sends the notifications of a [`TokenStore`](super::TokenStore): a token was published, or a
+/// lease was released.
 ///
-/// Notifications are hints. A subscriber reads the store after each, and polls it as well, so a lost
-/// notification costs only time. Cheap to clone; clones share their subscribers.
+/// Notifications are hints. A subscriber reads the store after each, and polls it as well, so a
+/// lost notification costs only time. Cheap to clone; clones share their subscribers.
 #[derive(Clone)]
 pub struct Notifier(broadcast::Sender<Arc<str>>);
 
@@ -24,7 +25,7 @@ impl Notifier {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// Notifies the subscribers of the token whose [`TokenKey`] has the text `key`.
+    /// Notifies the subscribers of the token for `key`, the text of a [`TokenKey`].
     pub fn notify(&self, key: &str) {
         // The result is ignored: it is an error to have no subscribers.
         let _ = self.0.send(key.into());

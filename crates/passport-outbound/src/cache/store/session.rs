@@ -12,8 +12,8 @@ use super::{
 };
 use crate::cache::TokenKey;
 
-/// The calls to a store for one token. All calls together take no longer than the limit of the store.
-/// Each returns `None`, or does nothing, if the store fails.
+/// The calls to a store for one token. All calls together take no longer than the limit of the
+/// store. Each returns `None`, or does nothing, if the store fails.
 #[derive(Clone, Debug)]
 pub(in crate::cache) struct StoreSession {
     store: StoreHandle,

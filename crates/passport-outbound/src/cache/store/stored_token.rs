@@ -13,14 +13,16 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
-    /// Creates a stored token with the time of its issue. Its expiry is [`AccessToken::expires_at`].
+    /// Creates a stored token with the time of its issue. Its expiry is
+    /// [`AccessToken::expires_at`].
     #[must_use]
     pub fn new(token: AccessToken, issued_at: SystemTime) -> Self {
         Self { token, issued_at, left: None }
     }
 
-    /// Sets the remaining time for which the store keeps the token. The token is not used for longer,
-    /// so that a wrong clock of the instance that stored it does no harm. Defaults to no such limit.
+    /// Sets the remaining time for which the store keeps the token. The token is not used for
+    /// longer, so that a wrong clock of the instance that stored it does no harm. Defaults to no
+    /// such limit.
     #[must_use]
     pub fn with_time_left(self, left: Duration) -> Self {
         Self { left: Some(left), ..self }
@@ -44,8 +46,8 @@ impl StoredToken {
         self.token.expires_at().duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// Returns the expiry by the local clock. If the clocks of the two instances differ, the earlier
-    /// expiry counts. A token that seems to be issued in the future counts as issued now.
+    /// Returns the expiry by the local clock. If the clocks of the two instances differ, the
+    /// earlier expiry counts. A token that seems to be issued in the future counts as issued now.
     pub(in crate::cache) fn ends_at(&self, now: SystemTime) -> SystemTime {
         let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
         let stated = self.token.expires_at();

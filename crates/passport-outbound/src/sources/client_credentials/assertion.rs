@@ -45,7 +45,7 @@ impl PrivateKeyJwt {
         Self { algorithm, key_id: None, audience: None }
     }
 
-    /// Sets the key id (`kid`) in the header of the assertion, by which Passport selects the client's
+    /// Sets the key id (`kid`) in the header of the assertion. Passport uses it to select the
     /// public key. Defaults to none.
     #[must_use]
     pub fn key_id(mut self, key_id: impl Into<String>) -> Self {

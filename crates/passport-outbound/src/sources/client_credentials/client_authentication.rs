@@ -114,8 +114,8 @@ impl ClientProof<'_> {
     }
 }
 
-/// Returns a Basic `Authorization` header. For `client_secret_basic`, the caller has form-encoded
-/// `id` and `secret` as [RFC 6749, section
+/// Returns a Basic `Authorization` header. For `client_secret_basic`, the caller has
+/// form-encoded `id` and `secret` as [RFC 6749, section
 /// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) requires.
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, FetchFailure> {
     let pair = Zeroizing::new([id, secret].join(":"));

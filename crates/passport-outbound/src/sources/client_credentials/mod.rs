@@ -62,8 +62,8 @@ impl ClientCredentials {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
-        // The secret may have been rotated since it was read. The same secret is not sent twice: each
-        // rejection is an entry in Passport's audit.
+        // The secret may have been rotated since it was read. The same secret is not sent twice:
+        // each rejection is an entry in Passport's audit.
         match self.read(self.secret.refresh(&secret), deadline).await {
             Ok(current) if !current.has_same_secret(&secret) => {
                 events::secret_changed(&self.client_id, current.version());
@@ -92,9 +92,9 @@ impl ClientCredentials {
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request. If there is no response within the fraction `head_start` of the time
-    /// left, sends a second one on another connection and takes the first result. Each request has
-    /// a separate assertion, because an assertion is valid for one request.
+    /// Sends the token request. If there is no response within the fraction `head_start` of the
+    /// time left, sends a second one on another connection and takes the first result. Each request
+    /// has a separate assertion, because an assertion is valid for one request.
     async fn hedged_request(
         &self,
         secret: &Secret,
@@ -105,7 +105,8 @@ impl ClientCredentials {
         let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
         let first = self.request_and_retry_from(now + head_start, secret);
         let second = self.request_and_retry_from(now, secret);
-        // An `Unavailable`, such as a gateway's 504, is not final while the other request is running.
+        // An `Unavailable`, such as a gateway's 504, is not final while the other request is
+        // running.
         let is_settled = |result: &Result<_, FetchFailure>| {
             !result.as_ref().is_err_and(|failure| failure.kind == TokenErrorKind::Unavailable)
         };

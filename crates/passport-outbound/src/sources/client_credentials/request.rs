@@ -12,8 +12,8 @@ use passport_core::{Scopes, request_to};
 use super::{super::transport_failure::no_response, client_authentication::ClientProof, form::Form};
 use crate::token::FetchFailure;
 
-/// Builds a token request in the format that Passport documents: a form body, `%20` between scopes,
-/// and by default HTTP Basic.
+/// Builds a token request in the format that Passport documents: a form body, `%20` between
+/// scopes, and by default HTTP Basic.
 pub(super) fn build(
     proof: &ClientProof<'_>,
     scopes: &Scopes,

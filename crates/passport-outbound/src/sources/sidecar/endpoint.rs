@@ -26,8 +26,8 @@ pub struct SidecarEndpoint {
 }
 
 impl SidecarEndpoint {
-    /// Creates an endpoint for `unix:///path/to/sidecar.sock` or `http://127.0.0.1:port`. It opens no
-    /// connection.
+    /// Creates an endpoint for `unix:///path/to/sidecar.sock` or `http://127.0.0.1:port`. It opens
+    /// no connection.
     ///
     /// # Errors
     /// When `endpoint` has another form, or is not on this machine.
@@ -82,8 +82,8 @@ impl SidecarEndpoint {
     }
 
     /// Sets the token by which the sidecar authenticates this service on TCP. It is read for each
-    /// request, because it may be rotated. Defaults to none: on a Unix socket, the kernel identifies
-    /// the caller.
+    /// request, because it may be rotated. Defaults to none: on a Unix socket, the kernel
+    /// identifies the caller.
     #[must_use]
     pub fn caller_token(mut self, token: SecretSource) -> Self {
         self.caller_token = Some(token);
@@ -97,7 +97,8 @@ impl fmt::Debug for SidecarEndpoint {
     }
 }
 
-/// The error of [`SidecarEndpoint::new`]: the text is not the address of a sidecar on this machine.
+/// The error of [`SidecarEndpoint::new`]: the text is not the address of a sidecar on this
+/// machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid sidecar endpoint: {0}")]
 pub struct InvalidSidecarEndpoint(&'static str);

@@ -40,8 +40,8 @@ impl SidecarSource {
         let request = match &fetch.excluded {
             Some(excluded) => self.refresh_request(excluded),
             None => self.token_request(fetch.current.as_ref().map(|current| {
-                // Longer than the current token has left, so that the sidecar returns another one. The
-                // 3 s cover that both sides round to seconds.
+                // Longer than the current token has left, so that the sidecar returns another one.
+                // The 3 s cover that both sides round to seconds.
                 current.expires_at().duration_since(requested_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };

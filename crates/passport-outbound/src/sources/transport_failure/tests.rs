@@ -1,4 +1,5 @@
-//! Tests of failures without a response: their kind, whether they are transient, and the message.
+//! Tests of failures without a response: their kind, whether they are transient, and the
+//! message.
 
 use std::{io, time::Duration};
 

@@ -2,7 +2,7 @@ use std::io;
 
 use super::*;
 
-/// An error whose cause has another text.
+/// An error with a cause that has another text.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection could be made")]
 struct Outer(#[source] io::Error);
@@ -18,8 +18,8 @@ fn debug_prints_message_with_remedy_and_causes() {
     assert_eq!(
         format!("{error:?}"),
         "no token for `mi-1`: Passport is unavailable: no connection could be made; \
-         the fetch will be retried; check that Passport is up and reachable\n\n\
-         Caused by:\n    connection refused"
+         the fetch will be retried; check that Passport is up and reachable \
+         (caused by: no connection could be made: connection refused)"
     );
 }
 

@@ -84,7 +84,7 @@ fn step_back_before_the_first_reading_is_ignored() {
     assert_eq!(monotonic.now(&clock), UNIX_EPOCH + 30 * MINUTE);
 }
 
-/// A clock whose reader is interrupted: each reading of the monotonic clock takes a minute, each of
+/// A clock with interrupted readers: each reading of the monotonic clock takes a minute, each of
 /// the wall clock two seconds.
 #[derive(Debug, Default)]
 struct Interrupted {

@@ -262,7 +262,7 @@ fn on_a_new_runtime<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// Returns a manager whose first refresh was dropped with the runtime of its caller.
+/// Returns a manager after its first refresh was dropped with the runtime of the caller.
 fn with_a_dropped_refresh() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
     let (source, manager) = on_a_new_runtime(with_a_token());
     source.clock.advance(HOUR - 60 * SECOND);

@@ -38,7 +38,7 @@ async fn fetch(manager: &Arc<TokenManager>) -> Result<String, TokenErrorKind> {
     manager.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
 }
 
-/// Returns a manager whose entry has `token-1`.
+/// Returns a manager with `token-1` in its entry.
 async fn with_a_token() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
     let source = ScriptedSource::new();
     let manager = manager(&source);

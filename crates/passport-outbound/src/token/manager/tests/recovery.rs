@@ -1,5 +1,5 @@
-//! A simulation of a fleet without tokens whose issuer recovers from an outage. It uses the real
-//! backoff.
+//! A simulation of a fleet without tokens and an issuer that recovers from an outage. It uses
+//! the real backoff.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,12 +12,12 @@ const OUTAGE: Duration = Duration::from_secs(30);
 enum Outage {
     /// Immediately.
     Refused,
-    /// By a timeout of 10 s. Each attempt sends two requests, after 0 s and 4 s. A request that is sent
-    /// after the outage succeeds.
+    /// By a timeout of 10 s. Each attempt sends two requests, after 0 s and 4 s. A request that is
+    /// sent after the outage succeeds.
     Hanging,
 }
 
-/// The measurements of a fleet whose instances have calls all the time.
+/// The measurements of a fleet under constant load.
 struct Fleet {
     /// The seconds from the end of the outage until each instance has a token, sorted.
     recovered: Vec<f64>,
@@ -71,9 +71,9 @@ fn since(start: SystemTime, now: SystemTime) -> Duration {
     now.duration_since(start).unwrap()
 }
 
-/// Measured with refused connections: a median of 2.3 s, 8.0 s at most, 2,346 requests in the busiest
-/// second after the outage. With hanging requests: 1.1 s, 2.0 s and 5,876 (all instances started in
-/// one second, and made only three attempts since).
+/// Measured with refused connections: a median of 2.3 s, 8.0 s at most, 2,346 requests in the
+/// busiest second after the outage. With hanging requests: 1.1 s, 2.0 s and 5,876 (all instances
+/// started in one second, and made only three attempts since).
 #[test]
 fn fleet_recovers_within_10_s_and_without_a_peak() {
     for (outage, peak) in [(Outage::Hanging, 12_000), (Outage::Refused, 3_000)] {

@@ -107,8 +107,8 @@ pub(super) async fn run(world: &World, instances: &mut [Instance], orders: &mut 
     }
 }
 
-/// Runs every order of `count` instances that send `request` to a store with the token `in_store`.
-/// Returns the maximum number of fetches in one order, and the number of orders.
+/// Runs every order of `count` instances that send `request` to a store with the token
+/// `in_store`. Returns the maximum number of fetches in one order, and the number of orders.
 pub(super) async fn every_order(
     count: usize,
     faults: Faults,

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// A point at which an instance waits for its next step. Each instance has one before store calls and
-/// one before token requests.
+/// A point at which an instance waits for its next step. Each instance has one before store
+/// calls and one before token requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checkpoint(Arc<CheckpointState>);
 
