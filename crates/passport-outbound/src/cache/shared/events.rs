@@ -53,7 +53,7 @@ pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed
             target: TARGET,
             %client_id,
             ?skew,
-            "clock of another instance differs from this one: synchronize the clocks (NTP); until then, shared tokens are used only while valid by both"
+            "clocks of two instances differ: synchronize them (NTP); until then, a shared token is used only while it is valid by both clocks"
         );
     }
 }

@@ -92,6 +92,11 @@ pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken}
 /// # Cancel safety
 /// A call that exceeds the time limit, or that is running at a shutdown, is dropped. It may have
 /// taken effect or not.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a token store",
+    label = "the trait `TokenStore` is not implemented for `{Self}`",
+    note = "implement `TokenStore`, or pass the `RedisTokenStore` of the crate `passport-redis` by value"
+)]
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// Returns the token for `key`. `None` if there is none, or if it has expired.
     ///

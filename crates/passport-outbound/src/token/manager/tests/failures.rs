@@ -1,3 +1,5 @@
+use passport_test_support::logs::Log;
+
 use super::*;
 
 #[tokio::test]
@@ -24,6 +26,23 @@ async fn failed_refresh_is_retried_after_backoff_unnoticed() {
     assert_eq!(ready(&manager).as_deref(), Some("token-1"));
     settle(&manager).await;
     assert_eq!(ready(&manager).as_deref(), Some("token-3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_fetch_logs_how_long_the_cached_token_lasts() {
+    let log = Log::listen(tracing::Level::WARN);
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    settle(&manager).await;
+    let refresh = "token fetch failed, using the cached token for another 55 s: Passport is unavailable; ";
+    assert_eq!(log.lines_with(refresh).len(), 1);
+    source.clock.advance(HOUR);
+    source.fail_next(TokenErrorKind::Rejected);
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Rejected));
+    let fetch = "token fetch failed, no valid token is cached: Passport rejected the token request; ";
+    assert_eq!(log.lines_with(fetch).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

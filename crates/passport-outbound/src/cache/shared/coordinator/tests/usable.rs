@@ -165,6 +165,6 @@ fn clocks_that_differ_by_over_a_minute_are_logged() {
         let ahead = Duration::from_secs(ahead);
         events::clocks_differ(&client_id, now, now + ahead);
         events::clocks_differ(&client_id, now + ahead, now);
-        assert_eq!(log.lines_with("clock of another instance differs").len(), lines, "{ahead:?}");
+        assert_eq!(log.lines_with("clocks of two instances differ").len(), lines, "{ahead:?}");
     }
 }
