@@ -94,7 +94,7 @@ pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken}
 /// taken effect or not.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a token store",
-    label = "the trait `TokenStore` is not implemented for `{Self}`",
+    label = "expected a type that implements `TokenStore`",
     note = "implement `TokenStore`, or pass the `RedisTokenStore` of the crate `passport-redis` by value"
 )]
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
