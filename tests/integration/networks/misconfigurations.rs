@@ -115,7 +115,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
             "a proxy that wants a password",
             answered(b"HTTP/1.1 407 X\r\ncontent-length: 0\r\n\r\n").await,
             Permanent,
-            &["407", "proxy on the way requires authentication", "credentials"],
+            &["407", "the proxy requires authentication", "credentials"],
         ),
         (
             "a sign-in page",
@@ -127,7 +127,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
             "a redirect to https",
             answered(b"HTTP/1.1 301 X\r\nlocation: https://a/\r\ncontent-length: 0\r\n\r\n").await,
             Permanent,
-            &["redirect", "configure the URL"],
+            &["redirect", "configure the target"],
         ),
         (
             "a proxy that compresses",
@@ -139,7 +139,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
             "a proxy in maintenance that compresses",
             answered(b"HTTP/1.1 503 X\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx").await,
             Transient,
-            &["503", "it will be asked again"],
+            &["503", "the fetch will be retried"],
         ),
         (
             "a wrong secret with status 200",
@@ -208,7 +208,7 @@ async fn passports_that_cannot_be_reached_are_named_with_their_remedy() {
             "a Passport in maintenance",
             answered(b"HTTP/1.1 503 X\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n").await,
             Transient,
-            &["503", "it will be asked again"],
+            &["503", "the fetch will be retried"],
         ),
     ]);
 }

@@ -162,7 +162,7 @@ async fn a_key_that_is_none_is_told_and_not_shown() {
         (
             registered.private_key().unwrap().to_owned(),
             SigningAlgorithm::Rs256,
-            "not an RSA key of 2048 bits",
+            "not an RSA key of at least 2048 bits",
         ),
     ] {
         let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(key.clone()));

@@ -168,7 +168,7 @@ fn sidecar_cache_needs_no_secret_and_a_local_address() {
     assert_eq!(
         mistakes(at("http://sidecar:7070")),
         [
-            "cache.sidecar.endpoint: \"http://sidecar:7070\": not the address of a sidecar: a sidecar is at unix:///path or http://127.0.0.1:port, on this machine"
+            "cache.sidecar.endpoint: \"http://sidecar:7070\": invalid sidecar endpoint: expected unix:///path or http://127.0.0.1:port, on this machine"
         ]
     );
 }
