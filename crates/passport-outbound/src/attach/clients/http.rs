@@ -1,4 +1,4 @@
-//! Requests and responses of the crate `http`: hyper, tonic, tower-http.
+//! Support for clients that use the crate `http`: hyper, tonic, tower-http.
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode, request};
@@ -109,6 +109,6 @@ where
     }
 
     fn restore(&self, (parts, recording): Self::Saved) -> Option<Request<B>> {
-        Some(Request::from_parts(parts, (self.wrap)(recording.replay()?)))
+        Some(Request::from_parts(parts, (self.wrap)(recording.into_body()?)))
     }
 }
