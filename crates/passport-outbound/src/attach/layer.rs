@@ -15,21 +15,19 @@ use crate::identity::Identity;
 /// For each request:
 ///
 /// 1. A request to an origin that is not in [`AllowedOrigins`] fails with an
-///    [`AttachError`](crate::AttachError), and so does a request whose `Host` header names
-///    another host.
+///    [`AttachError`](crate::AttachError). So does a request with the `Host` header of another host.
 /// 2. A request with an `Authorization` header fails, unless
 ///    [`existing_authorization`](Self::existing_authorization) permits it.
 /// 3. The cached token is attached. If there is none, the request waits for it; if it cannot be
 ///    fetched, the request fails with a [`TokenError`](crate::TokenError).
-/// 4. If the receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token
-///    is replaced. With [`retry_unauthorized`](Self::retry_unauthorized) or
+/// 4. If the receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token is
+///    replaced. With [`retry_unauthorized`](Self::retry_unauthorized) or
 ///    [`retry_unauthorized_buffered`](Self::retry_unauthorized_buffered) the request is then
-///    sent once more.
+///    retried once.
 ///
-/// A request can use another identity than the layer: insert a
-/// [`RequestIdentity`](crate::RequestIdentity) into the extensions of an `http::Request`.
-/// reqwest does not expose the extensions of its requests; use a
-/// [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) with reqwest.
+/// To use another identity for one request, insert a [`RequestIdentity`](crate::RequestIdentity)
+/// into the extensions of the `http::Request`. reqwest does not expose the extensions of its
+/// requests; use a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) with reqwest.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AttachTokenLayer<P = NoRetry> {

@@ -11,7 +11,8 @@ use crate::token::SendableToken;
 #[diagnostic::on_unimplemented(
     message = "`AttachTokenLayer` does not support requests of type `{Self}`",
     label = "expected `http::Request<_>` or `reqwest::Request`",
-    note = "the request must be `http::Request<_>` (http 1) or `reqwest::Request` (reqwest 0.13, feature `reqwest`)"
+    note = "the request must be `http::Request<_>` (http 1) or `reqwest::Request` (reqwest 0.13, feature `reqwest`)",
+    note = "types of another version of http or reqwest do not match; `cargo tree -d` lists duplicate versions"
 )]
 pub trait OutboundRequest: sealed::RequestParts {}
 

@@ -11,6 +11,7 @@
     message = "`AttachTokenLayer` does not support responses of type `{Self}`",
     label = "expected `http::Response<_>` or `reqwest::Response`",
     note = "the inner service must return `http::Response<_>` (http 1) or `reqwest::Response` (reqwest 0.13, feature `reqwest`)",
+    note = "types of another version of http or reqwest do not match; `cargo tree -d` lists duplicate versions",
     note = "place layers that change the type of the response above `AttachTokenLayer`"
 )]
 pub trait OutboundResponse: sealed::ResponseHead {}

@@ -11,7 +11,7 @@ use std::{convert::Infallible, fmt};
     message = "`AttachTokenLayer` cannot retry requests of type `{R}` with `{Self}`",
     label = "the body cannot be sent twice",
     note = "`retry_unauthorized` requires a body that is `Clone`",
-    note = "use `retry_unauthorized_buffered` for other bodies, such as streams"
+    note = "for other bodies, use `retry_unauthorized_buffered(max_bytes, wrap)`, with tonic: `.retry_unauthorized_buffered(65_536, tonic::body::Body::new)`"
 )]
 pub trait RetryMode<R>: sealed::SaveRequest<R> {}
 
