@@ -140,10 +140,12 @@
 //! | metrics, traces and logs | | `docs/telemetry.md` |
 //! | tests | | `docs/testing.md` |
 //! | defaults and limits | | `docs/defaults.md` |
+//! | threat model | | `docs/security.md` |
 //! | names in .NET | | `docs/from-dotnet.md` |
 //!
 //! `docs/getting-started.md` is a tutorial. The crate `passport-config` builds identities and
-//! clients from a file or from the environment, with the names of the .NET options.
+//! clients from a file or from the environment, with the names of the .NET options, and
+//! reports all configuration problems together.
 
 mod attach;
 mod cache;

@@ -74,7 +74,7 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Allows plain `http` for the base URL.
+    /// Allows plain `http` for the base URL. The key in a configuration has the same name.
     ///
     /// **Danger:** anyone on the network path can read the token, as with
     /// [`AllowedOrigins::danger_plain_http`]. Use it only in a private network that is trusted or

@@ -14,8 +14,8 @@ use crate::token::{Credential, TokenError, TokenManager};
 ///
 /// Cheap to clone; clones share the token. Build an identity once and clone it; do not build one
 /// for each request. Building does no I/O and starts no task, so a service can start while
-/// Passport is unavailable. Register one identity per service: Passport cannot revoke or audit
-/// the services that share an identity separately.
+/// Passport is unavailable, and recovers when Passport is available again. Register one identity
+/// per service: Passport cannot revoke or audit the services that share an identity separately.
 ///
 /// Tokens are fetched in tasks on the current tokio runtime, which must have its timer enabled
 /// (`tokio::runtime::Builder::enable_time`). The tasks end when the last clone and the last
