@@ -10,8 +10,8 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
-//! | `reqwest` | yes | [`ManagedIdentityHttpClient`], and the layer around a `reqwest::Client` (0.13) |
-//! | `reqwest-middleware` | no | the layer as a middleware of `reqwest-middleware` (0.5); enables `reqwest` |
+//! | `reqwest` | yes | [`ManagedIdentityHttpClient`], the layer around a `reqwest::Client` 0.13 |
+//! | `reqwest-middleware` | no | the layer for `reqwest-middleware` 0.5; enables `reqwest` |
 //!
 //! # Example
 //!
@@ -128,15 +128,15 @@
 //!
 //! | Subject | Types | Guide |
 //! |---|---|---|
-//! | fetching and refreshing a token | [`ManagedIdentity`], [`ManagedIdentityBuilder`] | `docs/outbound.md` |
+//! | fetching and refreshing tokens | [`ManagedIdentity`] | `docs/outbound.md` |
 //! | client authentication | [`ClientAuthentication`] | `docs/configuration.md` |
-//! | client secret | [`SecretSource`], [`SecretProvider`], [`SecretProviders`] | `docs/secrets.md` |
+//! | client secret | [`SecretSource`], [`SecretProvider`] | `docs/secrets.md` |
 //! | token cache | [`TokenCache`], [`TokenStore`] | `docs/caching.md` |
 //! | sidecar | [`SidecarEndpoint`] | `docs/sidecar.md` |
 //! | attaching a token, rejected tokens | [`AttachTokenLayer`] | `docs/recipes.md` |
-//! | origins that may receive a token | [`AllowedOrigins`], [`ExistingAuthorization`] | `docs/outbound.md` |
-//! | identity of a request | [`Identity`], [`CallerIdentity`], [`CallerToken`], [`RequestIdentity`] | `docs/propagation.md` |
-//! | error messages and remedies | [`TokenError`], [`AttachError`], [`HttpClientError`] | `docs/errors.md` |
+//! | origins that may receive a token | [`AllowedOrigins`] | `docs/outbound.md` |
+//! | identity of a request | [`CallerIdentity`], [`RequestIdentity`] | `docs/propagation.md` |
+//! | errors and remedies | [`TokenError`], [`AttachError`] | `docs/errors.md` |
 //! | metrics, traces and logs | | `docs/telemetry.md` |
 //! | tests | | `docs/testing.md` |
 //! | defaults and limits | | `docs/defaults.md` |

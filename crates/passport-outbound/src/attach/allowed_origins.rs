@@ -145,7 +145,10 @@ impl AllowedOrigins {
             .filter_map(|url| ConfigProblem::collect(&mut problems, OPTION, origin(url)))
             .collect();
         if origins.is_empty() && problems.is_empty() {
-            problems.push(ConfigProblem::new(OPTION, "empty; name at least one, or no request could pass"));
+            problems.push(ConfigProblem::new(
+                OPTION,
+                "must not be empty; name at least one, or no request could pass",
+            ));
         }
         if problems.is_empty() {
             Ok(Self { origins: origins.into(), channels: Arc::new([]), any_https: false })

@@ -15,7 +15,8 @@ use crate::identity::Identity;
 /// For each request:
 ///
 /// 1. A request to an origin that is not in [`AllowedOrigins`] fails with an
-///    [`AttachError`](crate::AttachError). So does a request with the `Host` header of another host.
+///    [`AttachError`](crate::AttachError). So does a request with the `Host` header of another
+///    host.
 /// 2. A request with an `Authorization` header fails, unless
 ///    [`existing_authorization`](Self::existing_authorization) permits it.
 /// 3. The cached token is attached. If there is none, the request waits for it; if it cannot be

@@ -16,7 +16,7 @@ use super::error::BoxError;
 
 /// A request body that records the chunks that are read from it, so that the request can be
 /// retried. The chunks are shared, not copied. See
-/// [`AttachTokenLayer::retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
+/// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 ///
 /// Its error is the error of the inner body, boxed.
 pub struct BufferedBody<B>(RecordingState<B>);

@@ -21,12 +21,12 @@ pub trait RetryMode<R>: sealed::SaveRequest<R> {}
 pub struct NoRetry;
 
 /// Retries a clone of the request. See
-/// [`AttachTokenLayer::retry_unauthorized`](super::AttachTokenLayer::retry_unauthorized).
+/// [`retry_unauthorized`](super::AttachTokenLayer::retry_unauthorized).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CloneRequest;
 
 /// Retries the request with the recorded body. See
-/// [`AttachTokenLayer::retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
+/// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 #[derive(Clone, Copy)]
 pub struct BufferBody<F> {
     pub(super) max_bytes: usize,

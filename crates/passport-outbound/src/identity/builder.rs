@@ -239,7 +239,7 @@ impl ManagedIdentityBuilder {
         if self.authentication == ClientAuthentication::ClientSecretBasicRaw && self.client_id.contains(':') {
             problem(
                 "client_authentication",
-                "client_secret_basic_raw cannot separate a client id with a colon from its secret; use client_secret_basic",
+                "a client id with a colon cannot be separated from its secret without encoding; use client_secret_basic",
             );
         }
         if self.secret.is_none() && self.cache.as_ref().and_then(TokenCache::sidecar_endpoint).is_none() {
@@ -249,10 +249,13 @@ impl ManagedIdentityBuilder {
             );
         }
         if self.request_timeout.is_zero() {
-            problem("request_timeout", "zero, so no attempt could succeed; the default is 10 s");
+            problem(
+                "request_timeout",
+                "must be greater than zero, or no attempt could succeed; the default is 10 s",
+            );
         }
         if self.request_timeout > MAX_REQUEST_TIMEOUT {
-            problem("request_timeout", "longer than 10 min, and callers wait for it; set 10 min or less");
+            problem("request_timeout", "must not be longer than 10 min, because callers wait for it");
         }
     }
 }
