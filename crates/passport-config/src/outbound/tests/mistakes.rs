@@ -131,8 +131,8 @@ fn contradictions_are_reported() {
     for (wrong, told) in [
         (
             json!({ "client_authentication": "client_secret_basic_raw", "client_id": "mi:1" }),
-            "client_authentication: \"client_secret_basic_raw\": a client id with a colon cannot be told from its \
-             secret when neither is encoded; use client_secret_basic",
+            "client_authentication: \"client_secret_basic_raw\": a client id with a colon cannot be separated from \
+             its secret without encoding; use client_secret_basic",
         ),
         (
             json!({ "client_authentication": "private_key_jwt", "signing_algorithm": "HS256" }),
