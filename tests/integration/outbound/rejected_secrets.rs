@@ -68,7 +68,7 @@ async fn scopes_that_the_identity_may_not_have_are_named_as_the_cause() {
     let error = identity.token().await.unwrap_err();
     assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Rejected, Some("invalid_scope")));
     assert!(!error.is_transient());
-    assert!(error.to_string().contains("check the scopes"), "{error}");
+    assert!(error.to_string().contains("check the requested scopes"), "{error}");
 }
 
 /// Secrets as editors, shells and consoles write them into a file.
