@@ -1,15 +1,15 @@
 use super::*;
 use crate::sealing_key::tests::{id, ids};
 
-/// Returns a key of equal bytes as a source has it.
+/// Returns a key of 32 equal bytes in base64.
 pub(crate) fn encoded(byte: u8) -> String {
     STANDARD.encode([byte; SealingKey::LENGTH])
 }
 
 #[tokio::test]
-async fn unencrypted_store_accepts_no_keys() {
+async fn unencrypted_store_ignores_keys() {
     let keys = EncryptionKeys::danger_unencrypted().with_previous_keys(SecretSource::from_value(encoded(1)));
-    assert!(matches!(keys.read().await.unwrap(), Ring::Plain));
+    assert!(matches!(keys.read().await.unwrap(), Keyring::Unencrypted));
 }
 
 #[tokio::test]
