@@ -11,8 +11,8 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 
 /// A [`StoreFactory`] that builds a [`RedisTokenStore`] from `cache = { redis = { .. } }`.
 ///
-/// The keys are the fields of [`RedisSettings`]. A URL may end with a database: `/2`, or `?db=2` for
-/// a Unix socket. The key `cluster` needs the feature `cluster`, and `sentinels` the feature
+/// The keys are the fields of [`RedisSettings`]. A URL may end with a database: `/2`, or `?db=2`
+/// for a Unix socket. The key `cluster` needs the feature `cluster`, and `sentinels` the feature
 /// `sentinel`.
 ///
 /// ```

@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::sealing_key::{Keyring, SealingKey};
 
-/// The keys that encrypt tokens before they are sent to Redis, with AES-256-GCM-SIV
-/// ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). All instances of a service have the same
-/// keys, and Redis does not have them. A key is 32 random bytes in base64: `openssl rand -base64 32`.
+/// The keys that encrypt tokens before they are sent to Redis, with AES-256-GCM-SIV ([RFC
+/// 8452](https://www.rfc-editor.org/rfc/rfc8452)). All instances of a service have the same keys,
+/// and Redis does not have them. A key is 32 random bytes in base64: `openssl rand -base64 32`.
 ///
 /// # Rotation
 ///
@@ -36,8 +36,8 @@ impl EncryptionKeys {
         Self { sources: Some(vec![current]) }
     }
 
-    /// Adds a key that only decrypts: the previous one, or the next one of a rotation in two steps. May
-    /// be called several times. Has no effect without encryption.
+    /// Adds a key that only decrypts: the previous one, or the next one of a rotation in two steps.
+    /// May be called several times. Has no effect without encryption.
     pub fn with_previous_keys(mut self, other: SecretSource) -> Self {
         if let Some(sources) = &mut self.sources {
             sources.push(other);
@@ -47,8 +47,8 @@ impl EncryptionKeys {
 
     /// Creates keys that do not encrypt: tokens are stored in clear text.
     ///
-    /// **Danger:** whoever can read this Redis can act as every service that stores tokens there. Only
-    /// for a Redis that no other program can reach, if the instances cannot have a key.
+    /// **Danger:** whoever can read this Redis can act as every service that stores tokens there.
+    /// Only for a Redis that no other program can reach, if the instances cannot have a key.
     pub fn danger_unencrypted() -> Self {
         Self { sources: None }
     }

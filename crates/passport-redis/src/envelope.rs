@@ -59,8 +59,8 @@ impl InvalidValue {
     }
 }
 
-/// Encrypts `token` and returns the value to store at `redis_key`. Returns `None` if there is no key,
-/// or no random nonce.
+/// Encrypts `token` and returns the value to store at `redis_key`. Returns `None` if there is no
+/// key, or no random nonce.
 pub(crate) fn seal(keyring: &Keyring, redis_key: &str, token: &StoredToken) -> Option<Vec<u8>> {
     let mut value = head(keyring, token.token());
     let mut content = Zeroizing::new(Vec::new());
@@ -97,8 +97,8 @@ pub(crate) fn open(keyring: &Keyring, redis_key: &str, value: &[u8]) -> Result<S
     }
 }
 
-/// Returns the hash by which the [scripts](crate::scripts) identify a token: the first 16 bytes of its
-/// SHA-256.
+/// Returns the hash by which the [scripts](crate::scripts) identify a token: the first 16 bytes of
+/// its SHA-256.
 pub(crate) fn token_hash(token: &AccessToken) -> [u8; HASH_LENGTH] {
     let mut hash = [0; HASH_LENGTH];
     hash.copy_from_slice(&digest::digest(&SHA256, token.expose().as_bytes()).as_ref()[..HASH_LENGTH]);

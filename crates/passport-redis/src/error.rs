@@ -1,5 +1,5 @@
-//! Converts errors of Redis. Texts of the server are dropped, because they may quote a password or a
-//! token that was sent.
+//! Converts errors of Redis. Texts of the server are dropped, because they may quote a password or
+//! a token that was sent.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ struct RedactedError {
     io: Option<RedisError>,
 }
 
-/// A TLS failure. Its source has no text from the server: only errors of the operating system and of
-/// TLS have causes.
+/// A TLS failure. Its source has no text from the server: only errors of the operating system and
+/// of TLS have causes.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{endpoint}: {failure}")]
 struct TlsError {

@@ -8,10 +8,7 @@ use std::{
 
 use passport_core::{Clock, SharedTask, TaskLimits, Waiter};
 use passport_outbound::StoreError;
-use tokio::{
-    runtime::Handle,
-    time::{error::Elapsed, timeout},
-};
+use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
     EncryptionKeys,
@@ -33,7 +30,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// for example because a vault client blocks its thread.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
 
-const TIMED_OUT: &str = "the encryption keys were not read in time; check the vault at their references";
+const TIMED_OUT: &str =
+    "the encryption keys were not read in time; check the vault that their references name";
 
 /// The keys that were read last, and the task that reloads them.
 #[derive(Debug)]
@@ -44,12 +42,12 @@ pub(crate) struct KeyringCache {
     reads: SharedTask<Result<Arc<Keyring>, StoreError>>,
 }
 
-/// A read that took longer than [`READ_TIMEOUT`].
+/// The references of keys that were not read in time.
 #[derive(Debug, thiserror::Error)]
-#[error("no result within {} s; the references of the keys are {references}", READ_TIMEOUT.as_secs())]
-struct ReadTimedOut {
+#[error("the references are {references}")]
+struct ReadTimedOut<E> {
     references: String,
-    source: Elapsed,
+    source: E,
 }
 
 #[derive(Clone, Debug)]
@@ -65,8 +63,8 @@ impl KeyringCache {
         Self { keys, clock, last_read: Mutex::default(), reads: SharedTask::new() }
     }
 
-    /// Returns the cached keys, or reads them if there are none. Starts a reload in the background if
-    /// they are older than [`RELOAD_INTERVAL`].
+    /// Returns the cached keys, or reads them if there are none. Starts a reload in the background
+    /// if they are older than [`RELOAD_INTERVAL`].
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<Keyring>, StoreError> {
         let last = self.last_read().clone();
         match last {
@@ -97,16 +95,18 @@ impl KeyringCache {
     /// Joins the running read, or starts one.
     fn join_or_start_read(self: &Arc<Self>) -> Waiter<Result<Arc<Keyring>, StoreError>> {
         let read = || Arc::clone(self).read();
-        self.reads.join_or_spawn(&Handle::current(), LIMITS, read, |read| outcome_of(read, TIMED_OUT))
+        let references = self.keys.references();
+        let timed_out = |source| timed_out(references, source);
+        self.reads.join_or_spawn(&Handle::current(), LIMITS, read, |read| outcome_of(read, timed_out))
     }
 
-    /// Reads the keys. If that fails, the cached keys are kept, and the next reload is due as after a
-    /// success.
+    /// Reads the keys. If that fails, the cached keys are kept, and the next reload is due as after
+    /// a success.
     async fn read(self: Arc<Self>) -> Result<Arc<Keyring>, StoreError> {
         let at = self.clock.monotonic();
         let read = timeout(READ_TIMEOUT, self.keys.read())
             .await
-            .unwrap_or_else(|source| Err(self.timed_out(source)));
+            .unwrap_or_else(|source| Err(timed_out(self.keys.references(), source)));
         let mut last_read = self.last_read();
         let cached = last_read.take().map(|last| last.keyring);
         let keyring = match (read, cached) {
@@ -122,13 +122,13 @@ impl KeyringCache {
         Ok(keyring)
     }
 
-    fn timed_out(&self, source: Elapsed) -> StoreError {
-        StoreError::new(TIMED_OUT).with_source(ReadTimedOut { references: self.keys.references(), source })
-    }
-
     fn last_read(&self) -> MutexGuard<'_, Option<LastRead>> {
         self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn timed_out(references: String, source: impl Error + Send + Sync + 'static) -> StoreError {
+    StoreError::new(TIMED_OUT).with_source(ReadTimedOut { references, source })
 }
 
 #[cfg(test)]

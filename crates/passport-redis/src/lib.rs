@@ -38,8 +38,8 @@
 //! - **Store**: [`RedisTokenStore`] implements [`TokenStore`](passport_outbound::TokenStore) on
 //!   Redis 6.2 or later, or Valkey, over TCP, TLS, mutual TLS or a Unix socket. Its settings are in
 //!   [`RedisTokenStoreBuilder`].
-//! - **Encryption**: [`EncryptionKeys`] are the keys that all instances have and Redis does not. They
-//!   can be rotated while the instances run.
+//! - **Encryption**: [`EncryptionKeys`] are the keys that all instances have and Redis does not.
+//!   They can be rotated while the instances run.
 //! - **Outages**: no request needs Redis. While Redis is down, each instance fetches tokens itself,
 //!   once for all its callers, and probes Redis in the background.
 //!

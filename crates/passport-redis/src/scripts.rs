@@ -1,8 +1,8 @@
 //! Lua scripts that run in Redis, each of them atomic and idempotent. A script is sent in full with
 //! each call: it is shorter than a token, and needs no script cache, which a restart would clear.
 //!
-//! `KEYS[1]` is the key of the token, `KEYS[2]` the key of its lease. Other programs may have written
-//! to them, so a value of another type is replaced and does not cause an error.
+//! `KEYS[1]` is the key of the token, `KEYS[2]` the key of its lease. Other programs may have
+//! written to them, so a value of another type is replaced and does not cause an error.
 
 /// The maximum length of a value, in bytes.
 pub(crate) const MAX_VALUE: usize = 64 * 1024;
@@ -28,9 +28,9 @@ macro_rules! holder {
 /// Returns the value, and its time to live in milliseconds.
 pub(crate) const READ: &str = concat!(value!(), "return {value, redis.call('PTTL', KEYS[1])}");
 
-/// Grants the lease to the holder `ARGV[1]` for `ARGV[2]` milliseconds, or extends it, unless another
-/// holder has it. Returns whether it was granted, its time to live, and the reply of [`READ`]. A
-/// longer lease, which only another program can have written, is shortened.
+/// Grants the lease to the holder `ARGV[1]` for `ARGV[2]` milliseconds, or extends it, unless
+/// another holder has it. Returns whether it was granted, its time to live, and the reply of
+/// [`READ`]. A longer lease, which only another program can have written, is shortened.
 pub(crate) const LEASE: &str = concat!(
     holder!(),
     value!(),
@@ -42,8 +42,8 @@ pub(crate) const LEASE: &str = concat!(
 );
 
 /// Ends the lease of the holder `ARGV[1]`; stores the value `ARGV[2]` for `ARGV[3]` milliseconds,
-/// unless the current value has a longer time to live; publishes `ARGV[5]` on the channel `ARGV[4]`.
-/// If the value cannot be stored, the notification is still sent, and vice versa.
+/// unless the current value has a longer time to live; publishes `ARGV[5]` on the channel
+/// `ARGV[4]`. If the value cannot be stored, the notification is still sent, and vice versa.
 pub(crate) const PUBLISH: &str = concat!(
     holder!(),
     "if holder == ARGV[1] then redis.call('UNLINK', KEYS[2]) end
@@ -53,7 +53,8 @@ pub(crate) const PUBLISH: &str = concat!(
      return stored"
 );
 
-/// Ends the lease if its holder is `ARGV[1]`, and then publishes `ARGV[3]` on the channel `ARGV[2]`.
+/// Ends the lease if its holder is `ARGV[1]`, and then publishes `ARGV[3]` on the channel
+/// `ARGV[2]`.
 pub(crate) const RELEASE: &str = concat!(
     holder!(),
     "if holder ~= ARGV[1] then return 0 end

@@ -41,8 +41,8 @@ impl SealingKey {
 }
 
 impl Keyring {
-    /// Adds the first key of `previous` that this keyring lacks, because Redis may still have values
-    /// that it encrypted.
+    /// Adds the first key of `previous` that this keyring lacks, because Redis may still have
+    /// values that it encrypted.
     pub(crate) fn with_previous(self, previous: Option<&Self>) -> Self {
         match (self, previous) {
             (Self::Keys(mut keys), Some(Self::Keys(previous))) => {

@@ -3,18 +3,16 @@
 use passport_core::{Interrupted, TaskFailure};
 use passport_outbound::StoreError;
 
-/// Returns the outcome for all callers of a shared task. `timed_out` is the error text for a task that
+/// Returns the outcome for all callers of a shared task. `timed_out` creates the error for a task that
 /// exceeded its deadline. Returns `None` if the task panicked or was dropped, so that a caller starts
 /// another.
 pub(crate) fn outcome_of<T>(
     result: Result<Result<T, StoreError>, TaskFailure>,
-    timed_out: &'static str,
+    timed_out: impl FnOnce(TaskFailure) -> StoreError,
 ) -> Option<Result<T, StoreError>> {
     match result {
         Ok(result) => Some(result),
-        Err(failure @ TaskFailure::DeadlineExceeded) => {
-            Some(Err(StoreError::new(timed_out).with_source(failure)))
-        }
+        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(timed_out(failure))),
         Err(TaskFailure::Panicked | TaskFailure::Dropped) => None,
     }
 }

@@ -15,7 +15,8 @@ const MAX_NAMESPACE: usize = 64;
 pub(super) const URL: &str = "url";
 
 impl RedisTokenStoreBuilder {
-    /// Returns the addresses and the database that the URLs name. Adds a problem for each invalid URL.
+    /// Returns the addresses and the database that the URLs name. Adds a problem for each invalid
+    /// URL.
     pub(super) fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
         let mut problem = |problem| problems.push(ConfigProblem::new(URL, problem));
         let (mut addresses, mut databases) = (Vec::new(), Vec::new());

@@ -67,15 +67,15 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Sets the ACL user at the Sentinels, which do not know the users of Redis. Defaults to the user
-    /// `default`. Requires a [`sentinel_password`](Self::sentinel_password).
+    /// Sets the ACL user at the Sentinels, which do not know the users of Redis. Defaults to the
+    /// user `default`. Requires a [`sentinel_password`](Self::sentinel_password).
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
         self.settings.sentinel_username = Some(name.into());
         self
     }
 
-    /// Sets the source of the password at the Sentinels, which is read for each connection. Defaults
-    /// to no password.
+    /// Sets the source of the password at the Sentinels, which is read for each connection.
+    /// Defaults to no password.
     pub fn sentinel_password(mut self, password: SecretSource) -> Self {
         self.settings.sentinel_password = Some(password);
         self
@@ -92,8 +92,8 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Sets the sources of a client certificate and its private key (PEM), for a Redis that requires
-    /// mutual TLS. They are read for each connection. Defaults to no client certificate.
+    /// Sets the sources of a client certificate and its private key (PEM), for a Redis that
+    /// requires mutual TLS. They are read for each connection. Defaults to no client certificate.
     pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
         self.settings.tls.identity = Some((certificate, key));
         self
@@ -143,8 +143,8 @@ impl RedisTokenStoreBuilder {
     }
 }
 
-/// Omits the URLs: before [`build`](RedisTokenStoreBuilder::build) has checked them, they may contain
-/// a password.
+/// Omits the URLs: before [`build`](RedisTokenStoreBuilder::build) has checked them, they may
+/// contain a password.
 impl fmt::Debug for RedisTokenStoreBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisTokenStoreBuilder")

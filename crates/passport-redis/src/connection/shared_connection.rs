@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use passport_core::{SharedTask, TaskLimits};
+use passport_core::{SharedTask, TaskFailure, TaskLimits};
 use passport_outbound::{Notifier, StoreError};
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
@@ -20,8 +20,7 @@ use crate::{
 /// waiting earlier, at the timeout of the store; the connection is then ready for the next call.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: Duration::from_secs(5) };
 
-const TIMED_OUT: &str =
-    "connecting to Redis took longer than 5 s; check the network, and the vault of its password";
+const TIMED_OUT: &str = "connecting to Redis, with its password and certificates, took longer than 5 s; check the network and the vault";
 
 /// A connection that is established by the first call that needs it. A failed connection is
 /// discarded, and the next call establishes another. There is no backoff here: after a failure, the
@@ -72,9 +71,11 @@ impl SharedConnection {
             return Ok(current);
         }
         let connect = || Arc::clone(self).connect();
+        let shared = Arc::clone(self);
+        let timed_out = move |failure| shared.timed_out(failure);
         let waiter = self
             .connecting
-            .join_or_spawn(&Handle::current(), LIMITS, connect, |made| outcome_of(made, TIMED_OUT));
+            .join_or_spawn(&Handle::current(), LIMITS, connect, |made| outcome_of(made, timed_out));
         waiter.outcome().await.unwrap_or_else(interrupted)
     }
 
@@ -82,6 +83,11 @@ impl SharedConnection {
         let connection = Arc::new(self.endpoint.connect(&self.notifier).await?);
         *self.current() = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    fn timed_out(&self, source: TaskFailure) -> StoreError {
+        StoreError::new(TIMED_OUT)
+            .with_source(ConnectTimedOut { endpoint: self.endpoint.to_string(), source })
     }
 
     fn discard(&self, failed: &Arc<RedisConnection>) {
@@ -94,6 +100,14 @@ impl SharedConnection {
     fn current(&self) -> MutexGuard<'_, Option<Arc<RedisConnection>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The servers to which no connection was established in time.
+#[derive(Debug, thiserror::Error)]
+#[error("{endpoint}: no connection")]
+struct ConnectTimedOut {
+    endpoint: String,
+    source: TaskFailure,
 }
 
 /// A query in flight. When it is dropped without a reply, after an error or because the caller was

@@ -48,8 +48,8 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(vec![url.into()], Topology::Single, keys)
     }
 
-    /// Creates a builder for a store on a Redis Cluster. `nodes` are the URLs of some of its nodes; at
-    /// least one must be reachable to connect.
+    /// Creates a builder for a store on a Redis Cluster. `nodes` are the URLs of some of its nodes;
+    /// at least one must be reachable to connect.
     #[cfg(feature = "cluster")]
     pub fn cluster<I: IntoIterator<Item: Into<String>>>(
         nodes: I,
@@ -160,8 +160,8 @@ impl TokenStore for RedisTokenStore {
         self.0.connection.query(command).await
     }
 
-    /// Runs the scripts that write, on the probe keys. Reading would not be enough: it succeeds on a
-    /// full Redis and on a replica, and with a user that lacks the permission to write.
+    /// Runs the scripts that write, on the probe keys. Reading would not be enough: it succeeds on
+    /// a full Redis and on a replica, and with a user that lacks the permission to write.
     async fn ping(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.keyring.get().await?;
         let [token, lease] = &self.keys(key).probes;
@@ -188,8 +188,8 @@ impl RedisTokenStore {
         TokenKeys::new(&self.0.namespace, key)
     }
 
-    /// Returns the token in the value `found`, or `None` if the value is missing, expired or invalid. An
-    /// invalid value is logged, and removed if no instance can use it.
+    /// Returns the token in the value `found`, or `None` if the value is missing, expired or
+    /// invalid. An invalid value is logged, and removed if no instance can use it.
     async fn usable_token(
         &self,
         key: &TokenKey,

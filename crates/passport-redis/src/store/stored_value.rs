@@ -21,8 +21,8 @@ pub(super) struct StoredValue {
 /// The reply of `PTTL` for a key that does not exist.
 const NO_SUCH_KEY: i64 = -2;
 
-/// By how much the time to live of a value may exceed the lifetime of its token. No instance stores a
-/// token for longer, but after a failover the clock of the new master may be behind.
+/// By how much the time to live of a value may exceed the lifetime of its token. No instance stores
+/// a token for longer, but after a failover the clock of the new master may be behind.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// The longest time for which a value with an unknown key is kept.
@@ -49,8 +49,9 @@ impl StoredValue {
         Ok(stored.with_time_left(ttl))
     }
 
-    /// Returns whether an invalid value must be removed, so that a valid one can replace it. A value
-    /// with an unknown key is kept for a day at most, because other instances may have the key.
+    /// Returns whether an invalid value must be removed, so that a valid one can replace it. A
+    /// value with an unknown key is kept for a day at most, because other instances may have the
+    /// key.
     pub(super) fn must_be_removed(&self, reason: InvalidValue) -> bool {
         reason != InvalidValue::UnknownKey || duration(self.ttl_ms) > MAX_UNKNOWN_KEY_TTL
     }
