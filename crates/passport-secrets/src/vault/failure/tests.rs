@@ -9,7 +9,7 @@ fn errors() -> VaultErrorResponse {
 }
 
 #[test]
-fn only_vault_itself_ends_a_secret() {
+fn only_vault_itself_is_definitive() {
     for (status, by_vault) in [
         (400, SecretErrorKind::Unreadable),
         (403, SecretErrorKind::Forbidden),
@@ -33,10 +33,10 @@ fn only_vault_itself_ends_a_secret() {
 }
 
 #[test]
-fn what_is_said_of_a_login_is_not_said_of_the_secret() {
-    let refused = VaultError::response(StatusCode::FORBIDDEN, &errors(), None).of_login();
-    assert_eq!(refused.kind, SecretErrorKind::Unauthenticated);
-    let sealed = VaultError::response(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).of_login();
+fn login_error_is_not_definitive() {
+    let rejected = VaultError::response(StatusCode::FORBIDDEN, &errors(), None).into_login_error();
+    assert_eq!(rejected.kind, SecretErrorKind::Unauthenticated);
+    let sealed = VaultError::response(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).into_login_error();
     assert_eq!(sealed.kind, SecretErrorKind::Unavailable);
 }
 
@@ -49,7 +49,8 @@ fn login_without_a_response_keeps_its_kind() {
         (Kind::Connect, SecretErrorKind::Unavailable),
         (Kind::Tls(TlsFailure::UnknownIssuer), SecretErrorKind::Tls(TlsFailure::UnknownIssuer)),
     ] {
-        let failure = VaultError::not_reached(TransportError::new(transport)).of_login();
+        let failure =
+            VaultError::unreachable("https://vault", TransportError::new(transport)).into_login_error();
         assert_eq!(failure.kind, kind, "{failure}");
     }
 }
