@@ -16,16 +16,20 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 /// `sentinel`.
 ///
 /// ```
-/// use passport_config::{ManagedIdentityConfig, ConfigRegistry};
+/// use passport_config::{ConfigRegistry, ManagedIdentityConfig};
 /// use passport_outbound::ConfigError;
 /// use passport_redis::RedisStoreFactory;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(r#"{
 ///     "client_id": "mi-payroll-clientid",
 ///     "client_secret_ref": "env:PAYROLL_SECRET",
-///     "cache": { "redis": { "url": "rediss://cache.internal:6379", "encryption_keys": "env:TOKEN_CACHE_KEY" } }
+///     "cache": { "redis": {
+///         "url": "rediss://cache.internal:6379",
+///         "encryption_keys": "env:TOKEN_CACHE_KEY"
+///     } }
 /// }"#)?;
-/// let identity = config.build_with(ConfigRegistry::default().with_store("redis", RedisStoreFactory))?;
+/// let registry = ConfigRegistry::default().with_store("redis", RedisStoreFactory);
+/// let identity = config.build_with(registry)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,16 +9,17 @@ use zeroize::Zeroizing;
 
 use crate::sealing_key::{Keyring, SealingKey};
 
-/// The keys that encrypt tokens before they are sent to Redis, with AES-256-GCM-SIV ([RFC
-/// 8452](https://www.rfc-editor.org/rfc/rfc8452)). All instances of a service have the same keys,
-/// and Redis does not have them. A key is 32 random bytes in base64: `openssl rand -base64 32`.
+/// The keys that encrypt tokens before they are sent to Redis, with AES-256-GCM-SIV
+/// ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). All instances of a service have the same
+/// keys, and Redis does not have them. A key is 32 random bytes in base64, for example from
+/// `openssl rand -base64 32`.
 ///
 /// # Rotation
 ///
 /// The keys are read when the store is first used. They are reloaded in the background when the
-/// store is used and they are older than 5 minutes, or older than 1 minute if a value in Redis has
-/// an unknown key. So a key can be replaced in its source without a restart. The process keeps the
-/// replaced key to decrypt existing values, until it ends or a key is replaced again.
+/// store is used and they are older than 5 minutes, or older than 1 minute if a value in Redis
+/// has an unknown key. So a key can be replaced in its source without a restart. The process
+/// keeps the replaced key to decrypt existing values, until it ends or a key is replaced again.
 ///
 /// Between the reloads of different instances, values with an unknown key are ignored. To avoid
 /// that, rotate in two steps: first add the new key to all instances by
@@ -47,7 +48,7 @@ impl EncryptionKeys {
 
     /// Creates keys that do not encrypt: tokens are stored in clear text.
     ///
-    /// **Danger:** whoever can read this Redis can act as every service that stores tokens there.
+    /// **Danger:** a reader of this Redis can act as every service that stores tokens there.
     /// Only for a Redis that no other program can reach, if the instances cannot have a key.
     pub fn danger_unencrypted() -> Self {
         Self { sources: None }

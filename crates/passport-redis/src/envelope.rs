@@ -11,9 +11,10 @@
 //! | rest | token | encrypted |
 //! | 16 | authentication tag | |
 //!
-//! The cipher is AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). The head and
-//! the Redis key are its additional authenticated data, so that a value cannot be moved to another
-//! key. Scripts identify a token by its hash. An unencrypted value has neither nonce nor tag.
+//! The cipher is AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). The head
+//! and the Redis key are its additional authenticated data, so that a value cannot be moved to
+//! another key. Scripts identify a token by its hash. An unencrypted value has neither nonce nor
+//! tag.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -97,8 +98,8 @@ pub(crate) fn open(keyring: &Keyring, redis_key: &str, value: &[u8]) -> Result<S
     }
 }
 
-/// Returns the hash by which the [scripts](crate::scripts) identify a token: the first 16 bytes of
-/// its SHA-256.
+/// Returns the hash by which the [scripts](crate::scripts) identify a token: the first 16 bytes
+/// of its SHA-256.
 pub(crate) fn token_hash(token: &AccessToken) -> [u8; HASH_LENGTH] {
     let mut hash = [0; HASH_LENGTH];
     hash.copy_from_slice(&digest::digest(&SHA256, token.expose().as_bytes()).as_ref()[..HASH_LENGTH]);

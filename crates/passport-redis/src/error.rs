@@ -1,5 +1,5 @@
-//! Converts errors of Redis. Texts of the server are dropped, because they may quote a password or
-//! a token that was sent.
+//! Converts errors of Redis. Texts of the server are dropped, because they may quote a password
+//! or a token that was sent.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ struct RedactedError {
     io: Option<RedisError>,
 }
 
-/// A TLS failure. Its source has no text from the server: only errors of the operating system and
-/// of TLS have causes.
+/// A TLS failure. Its source has no text from the server: only errors of the operating system
+/// and of TLS have causes.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{endpoint}: {failure}")]
 struct TlsError {
@@ -85,7 +85,7 @@ fn advice(error: &RedisError) -> &'static str {
             "cannot reach Redis, or it closed the connection; check that it runs, its URL and the network"
         }
         (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
-            "Redis rejected the user name or password; check the secret that its reference names, and `ACL LIST`"
+            "Redis rejected the user name or password; check `ACL LIST`, and the secret at the reference of the password"
         }
         (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
             "the Redis user lacks a permission; grant the ACL in docs/caching.md"
@@ -104,7 +104,7 @@ fn advice(error: &RedisError) -> &'static str {
             "the Redis Cluster does not serve the slot of this key; check `CLUSTER INFO`"
         }
         (ErrorKind::MasterNameNotFoundBySentinel, _) => {
-            "the Sentinels know no master of this name; check sentinel_service and `SENTINEL MASTERS`"
+            "the Sentinels do not monitor a master of this name; check sentinel_service and `SENTINEL MASTERS`"
         }
         (ErrorKind::InvalidClientConfig, _) => {
             "the settings of the Redis connection are invalid; check the URL, the certificates and the CA file"

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use passport_outbound::TokenKey;
 
-/// The Redis keys of one token. They share a hash tag (the text in braces), so that a Cluster keeps
-/// them in one slot.
+/// The Redis keys of one token. They share a hash tag (the text in braces), so that a Cluster
+/// keeps them in one slot.
 pub(crate) struct TokenKeys {
     /// The key of the encrypted token.
     pub(crate) token: String,

@@ -26,8 +26,8 @@ const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
 /// The time limit for reading all keys, usually from a vault.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The limits of the task that reads the keys. They only apply if [`READ_TIMEOUT`] has no effect,
-/// for example because a vault client blocks its thread.
+/// The limits of the task that reads the keys. They only apply if [`READ_TIMEOUT`] has no
+/// effect, for example because a vault client blocks its thread.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
 
 const TIMED_OUT: &str =

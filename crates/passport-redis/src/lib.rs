@@ -22,12 +22,15 @@
 //! use passport_outbound::{ManagedIdentity, SecretSource, TokenCache};
 //! use passport_redis::{EncryptionKeys, RedisTokenStore};
 //!
-//! let keys = EncryptionKeys::new(SecretSource::env("TOKEN_CACHE_KEY")); // openssl rand -base64 32
+//! // A key of `openssl rand -base64 32`, the same for all instances.
+//! let keys = EncryptionKeys::new(SecretSource::env("TOKEN_CACHE_KEY"));
 //! let store = RedisTokenStore::builder("rediss://cache.internal:6379", keys)
 //!     .username("payroll")
 //!     .password(SecretSource::file("/run/secrets/redis"))
 //!     .build()?;
-//! let identity = ManagedIdentity::builder("mi-payroll-clientid", SecretSource::env("PAYROLL_SECRET"))
+//!
+//! let secret = SecretSource::env("PAYROLL_SECRET");
+//! let identity = ManagedIdentity::builder("mi-payroll-clientid", secret)
 //!     .token_cache(TokenCache::shared(store))
 //!     .build()?;
 //! # Ok::<(), passport_outbound::ConfigError>(())
@@ -36,17 +39,18 @@
 //! # Concepts
 //!
 //! - **Store**: [`RedisTokenStore`] implements [`TokenStore`](passport_outbound::TokenStore) on
-//!   Redis 6.2 or later, or Valkey, over TCP, TLS, mutual TLS or a Unix socket. Its settings are in
-//!   [`RedisTokenStoreBuilder`].
+//!   Redis 6.2 or later, or Valkey, over TCP, TLS, mutual TLS or a Unix socket. Its settings are
+//!   in [`RedisTokenStoreBuilder`].
 //! - **Encryption**: [`EncryptionKeys`] are the keys that all instances have and Redis does not.
 //!   They can be rotated while the instances run.
-//! - **Outages**: no request needs Redis. While Redis is down, each instance fetches tokens itself,
-//!   once for all its callers, and probes Redis in the background.
+//! - **Outages**: no request needs Redis. While Redis is down, each instance fetches tokens
+//!   itself, once for all its callers, and probes Redis in the background.
 //!
 //! # Guide
 //!
 //! In the repository: `docs/caching.md` (protocol, outages, key rotation, the ACL of the Redis
-//! user), `docs/errors.md` (error messages and remedies), `docs/telemetry.md` (metrics and logs).
+//! user), `docs/errors.md` (error messages and remedies), `docs/telemetry.md` (metrics and
+//! logs).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,5 +1,6 @@
-//! Lua scripts that run in Redis, each of them atomic and idempotent. A script is sent in full with
-//! each call: it is shorter than a token, and needs no script cache, which a restart would clear.
+//! Lua scripts that run in Redis, each of them atomic and idempotent. A script is sent in full
+//! with each call: it is shorter than a token, and needs no script cache, which a restart would
+//! clear.
 //!
 //! `KEYS[1]` is the key of the token, `KEYS[2]` the key of its lease. Other programs may have
 //! written to them, so a value of another type is replaced and does not cause an error.
@@ -41,9 +42,10 @@ pub(crate) const LEASE: &str = concat!(
      return {granted, redis.call('PTTL', KEYS[2]), value, redis.call('PTTL', KEYS[1])}"
 );
 
-/// Ends the lease of the holder `ARGV[1]`; stores the value `ARGV[2]` for `ARGV[3]` milliseconds,
-/// unless the current value has a longer time to live; publishes `ARGV[5]` on the channel
-/// `ARGV[4]`. If the value cannot be stored, the notification is still sent, and vice versa.
+/// Ends the lease of the holder `ARGV[1]`; stores the value `ARGV[2]` for `ARGV[3]`
+/// milliseconds, unless the current value has a longer time to live; publishes `ARGV[5]` on the
+/// channel `ARGV[4]`. If the value cannot be stored, the notification is still sent, and vice
+/// versa.
 pub(crate) const PUBLISH: &str = concat!(
     holder!(),
     "if holder == ARGV[1] then redis.call('UNLINK', KEYS[2]) end

@@ -3,9 +3,9 @@
 use passport_core::{Interrupted, TaskFailure};
 use passport_outbound::StoreError;
 
-/// Returns the outcome for all callers of a shared task. `timed_out` creates the error for a task that
-/// exceeded its deadline. Returns `None` if the task panicked or was dropped, so that a caller starts
-/// another.
+/// Returns the outcome for all callers of a shared task. `timed_out` creates the error for a
+/// task that exceeded its deadline. Returns `None` if the task panicked or was dropped, so that
+/// a caller starts another.
 pub(crate) fn outcome_of<T>(
     result: Result<Result<T, StoreError>, TaskFailure>,
     timed_out: impl FnOnce(TaskFailure) -> StoreError,
@@ -17,7 +17,7 @@ pub(crate) fn outcome_of<T>(
     }
 }
 
-/// Returns the error for a caller whose shared task ended without an outcome.
+/// Returns the error for a caller of a shared task that ended without an outcome.
 pub(crate) fn interrupted<T>(interrupted: Interrupted) -> Result<T, StoreError> {
     Err(StoreError::new("the background task ended without a result; the next call starts another")
         .with_source(interrupted))

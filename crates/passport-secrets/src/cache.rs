@@ -1,5 +1,5 @@
-//! A cache around a secret provider: one shared read for all callers, and the last secret during an
-//! outage of the provider.
+//! A cache around a secret provider: one shared read for all callers, and the last secret during
+//! an outage of the provider.
 
 mod events;
 
@@ -27,8 +27,8 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 /// The time limits of a read.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(30), grace: Duration::from_secs(1) };
 
-/// The maximum number of reads that a caller waits for: one may be canceled with its runtime, and
-/// one may have begun before a rejection.
+/// The maximum number of reads that a caller waits for: one may be canceled with its runtime,
+/// and one may have begun before a rejection.
 const MAX_READS: usize = 3;
 
 /// A cache for the secrets of a provider. It shares reads between callers, and returns the last
@@ -37,17 +37,18 @@ const MAX_READS: usize = 3;
 /// 1. **Freshness.** A secret is fresh for 5 minutes ([`time_to_live`](Self::time_to_live)). The
 ///    next caller after that starts a read, which concurrent callers share. A secret with an
 ///    [expiry](ResolvedSecret::expires_at) is also read again when it expires.
-/// 2. **Outages.** If a read fails, or takes longer than 500 ms, callers get the cached secret, for
-///    as long as the outage lasts. A read has 30 s; its result is cached even if no caller waits
-///    for it.
-/// 3. **Backoff.** After a failed read the provider is not called for about 1 s, 2 s, ... up to 60
-///    s, or for its `Retry-After` (10 minutes at most). During the backoff, a caller without a
-///    cached secret gets the last error immediately.
+/// 2. **Outages.** If a read fails, or takes longer than 500 ms, callers get the cached secret,
+///    for as long as the outage lasts. A read has 30 s; its result is cached even if no caller
+///    waits for it.
+/// 3. **Backoff.** After a failed read the provider is not called for about 1 s, 2 s, ... up to
+///    60 s, or for its `Retry-After` (10 minutes at most). During the backoff, a caller without
+///    a cached secret gets the last error immediately.
 /// 4. **Definitive errors.** If the secret does not exist, is disabled or is forbidden
 ///    ([`SecretError::is_definitive`]), the cached secret is removed.
-/// 5. **Rejected secrets.** If Passport rejects a secret, it is read again immediately, unless the
-///    provider is backed off. If the provider has no newer secret, the previous one is returned for
-///    up to 10 minutes after a rotation, because a node of Passport may not accept the new one yet.
+/// 5. **Rejected secrets.** If Passport rejects a secret, it is read again immediately, unless
+///    the provider is backed off. If the provider has no newer secret, the previous one is
+///    returned for up to 10 minutes after a rotation, because a node of Passport may not accept
+///    the new one yet.
 ///
 /// Clones share the cache, which has one entry for each reference. Reads run in tasks on the
 /// caller's tokio runtime.
@@ -61,8 +62,8 @@ pub struct CachedSecrets<P> {
 
 type ReadResult = Result<ResolvedSecret, SecretError>;
 
-/// One secret. The state is locked when a read begins and when its outcome is recorded, so that the
-/// outcome of an abandoned read is discarded.
+/// One secret. The state is locked when a read begins and when its outcome is recorded, so that
+/// the outcome of an abandoned read is discarded.
 #[derive(Default)]
 struct SecretEntry {
     state: Mutex<SecretState>,
@@ -76,7 +77,7 @@ enum ReadPlan {
     /// Wait for a read.
     Wait {
         read: Waiter<ReadResult>,
-        /// The cached secret, to be used if the read takes long. `None` after a rejection.
+        /// The cached secret, to be used if the read is slow. `None` after a rejection.
         cached: Option<ResolvedSecret>,
         /// Whether the read was already running.
         joined: bool,

@@ -27,7 +27,8 @@
 //! use passport_secrets::{AzureKeyVault, CachedSecrets};
 //!
 //! let vault = AzureKeyVault::builder().vault("https://contoso.vault.azure.net").build()?;
-//! let providers = SecretProviders::default().with("azure_key_vault", CachedSecrets::new(vault));
+//! let secrets = CachedSecrets::new(vault);
+//! let providers = SecretProviders::default().with("azure_key_vault", secrets);
 //! // A configuration can now refer to `azure_key_vault:payroll`.
 //! # let _ = providers;
 //! # Ok(())

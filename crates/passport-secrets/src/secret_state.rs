@@ -1,5 +1,5 @@
-//! The state of one cached secret, and the decisions that follow from it. Pure: functions take the
-//! time as an argument.
+//! The state of one cached secret, and the decisions that follow from it. Pure: functions take
+//! the time as an argument.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use passport_core::{ResolvedSecret, SecretError};
 
 use crate::read_backoff::ReadBackoff;
 
-/// How long the previous secret is kept after a rotation: a node of Passport may take five minutes
-/// to accept the new one. Not much longer, because each try of the previous secret follows a
-/// rejection of the new one, which Passport audits.
+/// How long the previous secret is kept after a rotation: a node of Passport may take five
+/// minutes to accept the new one. Not much longer, because each try of the previous secret
+/// follows a rejection of the new one, which Passport audits.
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
 
 /// The state of one secret. Times are those of a monotonic clock.
@@ -34,7 +34,7 @@ struct CachedSecret {
 pub(crate) enum SecretLookup {
     /// A secret that can be used without a read.
     Fresh(ResolvedSecret),
-    /// A read is due. Contains the cached secret, to be used if the read fails or takes long.
+    /// A read is due. Contains the cached secret, to be used if the read fails or is slow.
     Due(Option<ResolvedSecret>),
     /// There is no secret, and the provider is backed off after this error.
     Failed(SecretError),
@@ -59,7 +59,7 @@ impl SecretState {
         }
     }
 
-    /// Returns the result at `now` for a caller whose secret was rejected: the cached secret if it
+    /// Returns the result at `now` after Passport rejected a secret: the cached secret if it
     /// is another one or if the provider is backed off. Returns `None` if a read is due.
     pub(crate) fn after_rejection(
         &self,

@@ -19,8 +19,8 @@ use crate::{AwsSecretsManager, AzureKeyVault, HashiCorpVault, VaultAuth, azure};
 const ENTRA: &str = "login.microsoftonline.com";
 const TENANT: &str = "00000000-0000-0000-0000-000000000001";
 
-/// Fails requests to `host`, or all requests, and responds to others like a vault that requires a
-/// token.
+/// Fails requests to `host`, or all requests, and responds to others like a vault that requires
+/// a token.
 #[derive(Clone, Debug)]
 struct Failing {
     kind: TransportErrorKind,

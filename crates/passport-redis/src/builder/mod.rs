@@ -67,7 +67,7 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Sets the ACL user at the Sentinels, which do not know the users of Redis. Defaults to the
+    /// Sets the ACL user at the Sentinels, which have their own users. Defaults to the
     /// user `default`. Requires a [`sentinel_password`](Self::sentinel_password).
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
         self.settings.sentinel_username = Some(name.into());

@@ -24,12 +24,12 @@ fn valid_urls_are_accepted() {
 #[test]
 fn every_problem_is_reported_together() {
     let source = || SecretSource::from_value("x");
-    let wrong = builder("redis://host")
+    let invalid = builder("redis://host")
         .namespace("a{b")
         .timeout(Duration::ZERO)
         .username("me")
         .ca_file("/no/such/ca.pem");
-    assert_eq!(options(wrong), ["namespace", "timeout", "password", "tls", CA_FILE]);
+    assert_eq!(options(invalid), ["namespace", "timeout", "password", "tls", CA_FILE]);
     assert_eq!(options(builder("redis://host").sentinel_password(source())), ["sentinel_password"]);
     for url in ["", "host", "http://host", "redis://user@host", "rediss://host/#insecure"] {
         assert_eq!(options(builder(url)), [URL], "{url}");

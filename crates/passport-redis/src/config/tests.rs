@@ -29,11 +29,11 @@ fn valid_configurations_are_accepted() {
 
 #[test]
 fn every_problem_is_reported_with_its_key() {
-    let wrong = json!({
+    let settings = json!({
         "url": "http://host", "namespace": "a b", "timeout": "1h", "username": "me", "tls_key_ref": "file:/k.pem",
         "encryption_key": "x", "ca_file": "/no/such/ca.pem",
     });
-    let reported = problems(&wrong);
+    let reported = problems(&settings);
     for key in [
         "encryption_key",
         "encryption_keys",
@@ -77,8 +77,8 @@ fn contradicting_keys_are_rejected() {
 
 #[test]
 fn each_problem_is_reported_once() {
-    for wrong in [json!({ "cluster": 7 }), json!({ "url": "rediss://a", "ca_file": true })] {
-        let mut reported = problems(&wrong);
+    for settings in [json!({ "cluster": 7 }), json!({ "url": "rediss://a", "ca_file": true })] {
+        let mut reported = problems(&settings);
         let all = reported.len();
         reported.sort();
         reported.dedup();
@@ -88,8 +88,8 @@ fn each_problem_is_reported_once() {
 
 #[test]
 fn clusters_and_sentinels_need_features() {
-    let wrong = problems(&json!({ "cluster": "http://a", "encryption_keys": "env:A" }));
-    assert!(wrong.iter().all(|problem| problem.starts_with("cache.redis.cluster: ")), "{wrong:?}");
+    let reported = problems(&json!({ "cluster": "http://a", "encryption_keys": "env:A" }));
+    assert!(reported.iter().all(|problem| problem.starts_with("cache.redis.cluster: ")), "{reported:?}");
     let nodes = json!({ "cluster": "redis://a redis://b", "encryption_keys": "env:A" });
     assert_eq!(problems(&nodes).is_empty(), cfg!(feature = "cluster"));
     let sentinels =

@@ -23,8 +23,8 @@ const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace:
 const TIMED_OUT: &str = "connecting to Redis, with its password and certificates, took longer than 5 s; check the network and the vault";
 
 /// A connection that is established by the first call that needs it. A failed connection is
-/// discarded, and the next call establishes another. There is no backoff here: after a failure, the
-/// circuit breaker of the caller lets only probes through.
+/// discarded, and the next call establishes another. There is no backoff here: after a failure,
+/// the circuit breaker of the caller lets only probes through.
 pub(crate) struct SharedConnection {
     endpoint: RedisEndpoint,
     notifier: Notifier,
@@ -110,8 +110,8 @@ struct ConnectTimedOut {
     source: TaskFailure,
 }
 
-/// A query in flight. When it is dropped without a reply, after an error or because the caller was
-/// canceled, its connection is discarded.
+/// A query in flight. When it is dropped without a reply, after an error or because the caller
+/// was canceled, its connection is discarded.
 struct PendingQuery<'a> {
     shared: &'a SharedConnection,
     connection: &'a Arc<RedisConnection>,

@@ -1,5 +1,5 @@
-//! Certificates of TLS connections to Redis. They are read for each connection, so that they can be
-//! renewed without a restart.
+//! Certificates of TLS connections to Redis. They are read for each connection, so that they can
+//! be renewed without a restart.
 
 use std::path::PathBuf;
 
@@ -8,8 +8,8 @@ use passport_outbound::{SecretSource, StoreError};
 use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-/// The sources of the certificates and the private key. By default, the root certificates are those
-/// of the operating system, and there is no client certificate.
+/// The sources of the certificates and the private key. By default, the root certificates are
+/// those of the operating system, and there is no client certificate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSettings {
     pub(crate) ca_file: Option<PathBuf>,

@@ -14,12 +14,12 @@ async fn unencrypted_store_ignores_keys() {
 
 #[tokio::test]
 async fn malformed_key_is_rejected_and_not_shown() {
-    for wrong in ["hidden", "aGlkZGVu", &STANDARD.encode([1; 31]), &STANDARD.encode([1; 33]), &"a".repeat(44)]
+    for text in ["hidden", "aGlkZGVu", &STANDARD.encode([1; 31]), &STANDARD.encode([1; 33]), &"a".repeat(44)]
     {
-        let keys = EncryptionKeys::new(SecretSource::from_value(wrong));
+        let keys = EncryptionKeys::new(SecretSource::from_value(text));
         let error = keys.read().await.err().unwrap();
         let message = format!("{error} {error:?}");
-        assert!(message.contains("openssl rand -base64 32") && !message.contains(wrong), "{message}");
+        assert!(message.contains("openssl rand -base64 32") && !message.contains(text), "{message}");
     }
 }
 

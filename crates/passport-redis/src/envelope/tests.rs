@@ -140,8 +140,8 @@ proptest! {
 
     #[test]
     fn junk_after_a_valid_head_is_rejected(value in prop::collection::vec(any::<u8>(), 0..200), kept in 0_usize..60) {
-        let good = sealed();
-        let value = [&good[..kept.min(good.len())], &value].concat();
+        let valid = sealed();
+        let value = [&valid[..kept.min(valid.len())], &value].concat();
         prop_assert!(open(&keyring(&[1]), REDIS_KEY, &value).is_err());
     }
 }

@@ -24,9 +24,9 @@ use crate::{
 /// A token store on Redis, for [`TokenCache::shared`](passport_outbound::TokenCache::shared).
 /// Instances that configure the same Redis, namespace and encryption keys share their tokens.
 ///
-/// Cheap to clone; clones share one connection. Building a store does no I/O: the first call that
-/// needs a token connects, so a service can start while Redis is down. The store runs on the tokio
-/// runtime of its caller, with I/O and time enabled.
+/// Cheap to clone; clones share one connection. Building a store does no I/O: the first call
+/// that needs a token connects, so a service can start while Redis is down. The store runs on
+/// the tokio runtime of its caller, with I/O and time enabled.
 #[derive(Clone)]
 pub struct RedisTokenStore(Arc<SharedStore>);
 
@@ -70,10 +70,11 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
     }
 
-    /// Reads the encryption keys and connects, for a service that wants to do so before it serves
-    /// requests. Otherwise the first call that needs a token does, within the
-    /// [timeout](RedisTokenStoreBuilder::timeout); if the keys or the connection take longer, that
-    /// call continues without the store.
+    /// Reads the encryption keys and connects. Call this before a service accepts requests, to save
+    /// the first caller that time. Without it, the first call that needs a token does both, within
+    /// the [timeout](RedisTokenStoreBuilder::timeout). If they take longer, for example because the
+    /// keys are in a vault, that call continues without the store, and a later call uses the
+    /// result.
     ///
     /// # Errors
     /// Returns a [`StoreError`] if Redis or a secret is unavailable. The service can start anyway.
@@ -224,7 +225,7 @@ impl RedisTokenStore {
 /// The time to live of the values of a probe, in milliseconds.
 const PROBE_TTL_MS: u64 = 1000;
 
-/// Returns the command that runs a script. Its arguments are yet to be added.
+/// Returns the command that runs a script. The caller adds the arguments.
 fn script(source: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(source).arg(keys.len()).arg(keys);

@@ -12,7 +12,8 @@ use crate::{
     sealing_key::Keyring,
 };
 
-/// The reply to a read: a value, and its time to live in milliseconds, or a negative `PTTL` reply.
+/// The reply to a read: a value, and its time to live in milliseconds, or a negative `PTTL`
+/// reply.
 pub(super) struct StoredValue {
     pub(super) value: Vec<u8>,
     pub(super) ttl_ms: i64,
@@ -21,8 +22,8 @@ pub(super) struct StoredValue {
 /// The reply of `PTTL` for a key that does not exist.
 const NO_SUCH_KEY: i64 = -2;
 
-/// By how much the time to live of a value may exceed the lifetime of its token. No instance stores
-/// a token for longer, but after a failover the clock of the new master may be behind.
+/// By how much the time to live of a value may exceed the lifetime of its token. No instance
+/// stores a token for longer, but after a failover the clock of the new master may be behind.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// The longest time for which a value with an unknown key is kept.

@@ -1,3 +1,5 @@
+//! The settings of an [`AwsSecretsManager`].
+
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use aws_config::SdkConfig;

@@ -12,12 +12,12 @@ use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, cha
 
 use crate::{last_failure::FailedRequest, sanitize};
 
-const SET_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and \
-                              AWS_SECRET_ACCESS_KEY, or attach a role to the \
-                              machine";
+const SET_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+     or attach a role to the machine";
 
-/// Converts an error of reading `reference` in `region`. The SDK's error is not its source, because
-/// it contains whole responses. `identity_failure` is the last failed request for credentials.
+/// Converts an error of reading `reference` in `region`. The SDK's error is not its source,
+/// because it contains whole responses. `identity_failure` is the last failed request for
+/// credentials.
 pub(super) fn secret_error(
     reference: &SecretRef,
     region: &Region,
@@ -65,8 +65,8 @@ pub(super) fn secret_error(
     }
 }
 
-/// Returns the kind of a failed request for credentials: whether it may succeed later. If the time
-/// limit of the SDK ends it, there is no error of a credential provider.
+/// Returns the kind of a failed request for credentials: whether it may succeed later. If the
+/// time limit of the SDK ends it, there is no error of a credential provider.
 fn kind_of_credentials(
     error: &(dyn Error + 'static),
     identity_failure: Option<&FailedRequest>,

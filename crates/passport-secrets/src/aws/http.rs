@@ -23,8 +23,8 @@ pub(super) fn client(transport: &Transport) -> SharedHttpClient {
     http_client(transport.clone(), LIMITS, LastFailure::default())
 }
 
-/// Returns the HTTP client for the services that issue credentials. It records their last failure,
-/// because the SDK's limit of 5 s for credentials ends without a cause.
+/// Returns the HTTP client for the services that issue credentials. It records their last
+/// failure, because the SDK's limit of 5 s for credentials ends without a cause.
 pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
     http_client(
         transport.clone(),

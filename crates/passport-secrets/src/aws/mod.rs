@@ -26,28 +26,29 @@ use crate::{deadline::within_deadline, last_failure::LastFailure};
 /// A secret provider for AWS Secrets Manager, based on Amazon's SDK.
 ///
 /// # References
-/// The path of a reference is the name or the ARN of a secret; an ARN also selects the region. For
-/// a secret that is a JSON object, append `#` and a key: `team/payroll#client_secret`. The provider
-/// reads the version with the staging label `AWSCURRENT`.
+/// The path of a reference is the name or the ARN of a secret; an ARN also selects the region.
+/// For a secret that is a JSON object, append `#` and a key: `team/payroll#client_secret`. The
+/// provider reads the version with the staging label `AWSCURRENT`.
 ///
 /// # Credentials
-/// By default, region and credentials come from the default chain of the SDK: environment, profile,
-/// web identity (EKS), container (ECS, EKS Pod Identity), instance metadata. Sources that need a
-/// browser or another program (SSO, `aws login`, `credential_process`) are not included; for those,
-/// set an [`SdkConfig`](AwsSecretsManagerBuilder::sdk_config). The IAM permission is
-/// `secretsmanager:GetSecretValue`, and `kms:Decrypt` for a key of your own.
+/// By default, region and credentials come from the default chain of the SDK: environment,
+/// profile, web identity (EKS), container (ECS, EKS Pod Identity), instance metadata. Sources
+/// that need a browser or another program (SSO, `aws login`, `credential_process`) are not
+/// included; for those, set an [`SdkConfig`](AwsSecretsManagerBuilder::sdk_config). The IAM
+/// permission is `secretsmanager:GetSecretValue`, and `kms:Decrypt` for a key of your own.
 ///
 /// # Retries
-/// A call makes one attempt of at most 9 s. Wrap the provider in
+/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
 /// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
 ///
 /// # Example
 /// ```
+/// use passport_core::SecretProviders;
 /// use passport_secrets::{AwsSecretsManager, CachedSecrets};
 ///
 /// let secrets = AwsSecretsManager::builder().build()?;
-/// let providers =
-///     passport_core::SecretProviders::default().with("aws_secrets_manager", CachedSecrets::new(secrets));
+/// let secrets = CachedSecrets::new(secrets);
+/// let providers = SecretProviders::default().with("aws_secrets_manager", secrets);
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
@@ -143,8 +144,8 @@ impl AwsSecretsManager {
     }
 }
 
-/// Loads region and credentials from the environment. If `region` is given, the metadata service is
-/// not requested for it.
+/// Loads region and credentials from the environment. If `region` is given, the metadata service
+/// is not requested for it.
 async fn load_config(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
     region.into_iter().fold(loader, ConfigLoader::region).load().await

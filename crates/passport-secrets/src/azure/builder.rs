@@ -1,3 +1,5 @@
+//! The settings of an [`AzureKeyVault`].
+
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use azure_core::credentials::TokenCredential;
@@ -6,8 +8,8 @@ use url::Url;
 
 use super::{AzureKeyVault, KeyVault, credential::UserCredential, identifier::vault_at};
 
-/// The default version of the API. All Azure clouds support it, and newer versions return the same
-/// for a secret.
+/// The default version of the API. All Azure clouds support it, and newer versions return the
+/// same for a secret.
 const API_VERSION: &str = "7.4";
 
 /// The settings of an [`AzureKeyVault`]. All settings have defaults.

@@ -50,7 +50,7 @@ impl CredentialKind {
     }
 }
 
-/// Returns the first kind whose variable is set, otherwise a managed identity. No variable
+/// Returns the first kind with a variable that is set, otherwise a managed identity. No variable
 /// announces a managed identity: its endpoint has the same address on all machines, and only a
 /// request shows whether it exists.
 ///
@@ -114,8 +114,8 @@ fn credential_error(problem: String) -> Error {
     Error::with_message(ErrorKind::Credential, problem)
 }
 
-/// Returns the problem of the URL of Entra, if there is one. The URL is not quoted, because it may
-/// be a secret that was put into the wrong variable.
+/// Returns the problem of the URL of Entra, if there is one. The URL is not quoted, because it
+/// may be a secret that was assigned to it by mistake.
 fn authority_problem(host: &str) -> Option<&'static str> {
     match host.split_once("://") {
         None => Some(

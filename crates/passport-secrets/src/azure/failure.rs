@@ -52,7 +52,9 @@ pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> 
         }
         (ErrorKind::Credential, None) => {
             let kind = kind_of_credential(error);
-            new(kind, format!("no token for the vault: {}{}", sanitize::causes(error), remedy(kind)))
+            // An error without a source is from `credential.rs`, and names its remedy.
+            let remedy = StdError::source(error).map_or("", |_| remedy(kind));
+            new(kind, format!("no token for the vault: {}{remedy}", sanitize::causes(error)))
         }
         (ErrorKind::Other, None) => new(
             SecretErrorKind::Unauthenticated,

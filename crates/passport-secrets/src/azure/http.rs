@@ -15,8 +15,8 @@ use passport_core::{Idempotent, ResponseLimits, TransportError, TransportErrorKi
 
 use crate::{deadline::send, last_failure::LastFailure, sanitize::LIMITS};
 
-/// Returns options for a client of the SDK without retries: the read has a deadline, and the cache
-/// around the provider retries.
+/// Returns options for a client of the SDK without retries: the read has a deadline, and the
+/// cache around the provider retries.
 pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptions {
     let client = AzureHttpClient {
         transport: transport.clone(),
@@ -26,8 +26,8 @@ pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptio
     ClientOptions { retry: RetryOptions::none(), ..client.options() }
 }
 
-/// Returns options for a client of the SDK with the SDK's retries, which its service requires. The
-/// last failure is recorded in `last_failure`.
+/// Returns options for a client of the SDK with the SDK's retries, which its service requires.
+/// The last failure is recorded in `last_failure`.
 pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
     let limits = ResponseLimits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
     AzureHttpClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()

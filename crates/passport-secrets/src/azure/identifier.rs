@@ -2,8 +2,8 @@
 
 use url::Url;
 
-/// The reason and the remedy for an invalid reference. The reference is not quoted, because it may
-/// be the secret itself, pasted by mistake.
+/// The reason and the remedy for an invalid reference. The reference is not quoted, because it
+/// may be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
 /// The vault, name and version of a secret.

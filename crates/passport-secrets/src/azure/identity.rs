@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use crate::last_failure::LastFailure;
 
-/// The time limit of a token request, including the retries of the SDK. The SDK alone would retry
-/// for 72 s, but a token request at Passport has 10 s in all.
+/// The time limit of a token request, including the retries of the SDK. The SDK alone would
+/// retry for 72 s, but a token request at Passport has 10 s in all.
 const MAX_TIME: Duration = Duration::from_secs(7);
 
 /// A credential of the environment with a time limit.

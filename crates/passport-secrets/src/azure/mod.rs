@@ -31,8 +31,8 @@ use crate::deadline::within_deadline;
 /// # References
 /// The path of a reference is the identifier of a secret
 /// (`https://contoso.vault.azure.net/secrets/payroll`), or its name if a default
-/// [vault](AzureKeyVaultBuilder::vault) is set. Either can end with a version (`payroll/0a1b...`).
-/// Omit the version, because the provider would not see a rotation.
+/// [vault](AzureKeyVaultBuilder::vault) is set. Either can end with a version
+/// (`payroll/0a1b...`). Omit it: with a version, the provider does not see a rotation.
 ///
 /// # Credentials
 /// By default, the environment determines the credential:
@@ -43,19 +43,23 @@ use crate::deadline::within_deadline;
 ///    selects one of several.
 ///
 /// The first two also need `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`. If the selected credential
-/// fails, no other one is tried: it would have other permissions. Any other `TokenCredential` can
-/// be set by [`credential`](AzureKeyVaultBuilder::credential). The role is Key Vault Secrets User.
+/// fails, no other one is tried: it would have other permissions. Any other `TokenCredential`
+/// can be set by [`credential`](AzureKeyVaultBuilder::credential). The identity needs the role
+/// Key Vault Secrets User on the secret, or the secret permission Get in a vault with access
+/// policies.
 ///
 /// # Retries
-/// A call makes one attempt of at most 9 s. Wrap the provider in
+/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
 /// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
 ///
 /// # Example
 /// ```
+/// use passport_core::SecretProviders;
 /// use passport_secrets::{AzureKeyVault, CachedSecrets};
 ///
 /// let vault = AzureKeyVault::builder().vault("https://contoso.vault.azure.net").build()?;
-/// let providers = passport_core::SecretProviders::default().with("azure_key_vault", CachedSecrets::new(vault));
+/// let secrets = CachedSecrets::new(vault);
+/// let providers = SecretProviders::default().with("azure_key_vault", secrets);
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]

@@ -22,8 +22,8 @@ pub(super) fn rotated(reference: &SecretRef, secret: &ResolvedSecret) {
     tracing::info!(target: TARGET, %reference, secret_version = secret.version(), "secret rotated");
 }
 
-/// Records the expiry of a secret, which is in `expires_in` if that is known and in the future. The
-/// gauge of a secret without an expiry is infinity.
+/// Records the expiry of a secret, which is in `expires_in` if that is known and in the future.
+/// The gauge of a secret without an expiry is infinity.
 pub(super) fn expires(reference: &SecretRef, secret: &ResolvedSecret, expires_in: Option<Duration>) {
     let seconds = secret.expires_at().map_or(f64::INFINITY, |time| {
         time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())

@@ -154,7 +154,7 @@ impl Api {
         let response =
             send(&self.transport, request, LIMITS).await.map_err(|error| self.unreachable(error))?;
         if !response.status().is_success() {
-            return Err(error_of(&response));
+            return Err(self.error_of(&response));
         }
         // The text of the parser's error would quote the response.
         serde_json::from_slice(response.body()).map_err(|_| {
@@ -209,19 +209,25 @@ impl Api {
 }
 
 impl Api {
+    /// Returns the address as errors name it.
+    fn origin(&self) -> String {
+        self.address.origin().ascii_serialization()
+    }
+
+    /// Returns the error of a request without a response.
     fn unreachable(&self, error: TransportError) -> VaultError {
-        VaultError::unreachable(&self.address.origin().ascii_serialization(), error)
+        VaultError::unreachable(&self.origin(), error)
+    }
+
+    /// Returns the error of a response that is not a success.
+    fn error_of(&self, response: &Response<Bytes>) -> VaultError {
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(sanitize::retry_after);
+        VaultError::response(&self.origin(), response.status(), &error_response(response.body()), wait)
     }
 }
 
-/// Returns the error of a response that is no success.
-fn error_of(response: &Response<Bytes>) -> VaultError {
-    let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let wait = wait.and_then(sanitize::retry_after);
-    VaultError::response(response.status(), &error_response(response.body()), wait)
-}
-
-/// Classifies the body of a response that is no success.
+/// Classifies the body of a response that is not a success.
 fn error_response(body: &[u8]) -> VaultErrorResponse {
     match serde_json::from_slice(body) {
         Ok(ErrorBody { errors: Some(errors), .. }) if errors.is_empty() => VaultErrorResponse::NoSecret,

@@ -18,8 +18,8 @@ pub enum KvVersion {
     V2,
 }
 
-/// The settings of a [`HashiCorpVault`]. All settings have defaults. [`build`](Self::build) reports
-/// every problem together.
+/// The settings of a [`HashiCorpVault`]. All settings have defaults. [`build`](Self::build)
+/// reports every problem together.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct HashiCorpVaultBuilder {

@@ -43,8 +43,9 @@ impl VaultError {
         Self { remedy: sanitize::remedy(&error), source: Some(error), ..failure }
     }
 
-    /// Creates the error of a response without a secret.
+    /// Creates the error of a response of `address` without a secret.
     pub(super) fn response(
+        address: &str,
         status: StatusCode,
         content: &VaultErrorResponse,
         retry_after: Option<Duration>,
@@ -62,15 +63,22 @@ impl VaultError {
         let status = status.as_u16();
         let (reason, remedy) = match content {
             VaultErrorResponse::NotVault => (
-                format!("the response ({status}) is not from Vault, or is a redirect, which is not followed"),
+                format!(
+                    "the response of {address} ({status}) is not from Vault, or is a redirect, which is not followed"
+                ),
                 "; check the address, and the proxy",
             ),
             VaultErrorResponse::NoSecret => (
-                format!("Vault responded with {status}: there is no secret at the path, or it was deleted"),
+                format!(
+                    "Vault at {address} responded with {status}: there is no secret at the path, or it was deleted"
+                ),
                 "; check the path, and the mount and version of the key-value engine",
             ),
             VaultErrorResponse::Errors(errors) => (
-                format!("Vault responded with {status}: {}", sanitize::one_line(&errors.join("; "))),
+                format!(
+                    "Vault at {address} responded with {status}: {}",
+                    sanitize::one_line(&errors.join("; "))
+                ),
                 remedy(kind),
             ),
         };

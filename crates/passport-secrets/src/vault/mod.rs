@@ -23,8 +23,8 @@ pub use self::{
 };
 use crate::deadline::within_deadline;
 
-/// A secret provider for the key-value engine of HashiCorp Vault, or of OpenBao, which has the same
-/// API.
+/// A secret provider for the key-value engine of HashiCorp Vault, or of OpenBao, which has the
+/// same API.
 ///
 /// # References
 /// The path of a reference is the path of a secret in the engine, followed by `#` and a field:
@@ -37,7 +37,7 @@ use crate::deadline::within_deadline;
 /// `secret/data/team/payroll`, or `secret/team/payroll` in an engine of version 1.
 ///
 /// # Retries
-/// A call makes one attempt of at most 9 s. Wrap the provider in
+/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
 /// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
 ///
 /// # Example
@@ -45,9 +45,11 @@ use crate::deadline::within_deadline;
 /// use passport_core::{SecretProviders, SecretSource};
 /// use passport_secrets::{CachedSecrets, HashiCorpVault, VaultAuth};
 ///
-/// let auth = VaultAuth::app_role("payroll", SecretSource::file("/run/secrets/vault-secret-id"));
+/// let secret_id = SecretSource::file("/run/secrets/vault-secret-id");
+/// let auth = VaultAuth::app_role("payroll", secret_id);
 /// let vault = HashiCorpVault::builder("https://vault.example.com:8200", auth).build()?;
-/// let providers = SecretProviders::default().with("hashicorp_vault", CachedSecrets::new(vault));
+/// let secrets = CachedSecrets::new(vault);
+/// let providers = SecretProviders::default().with("hashicorp_vault", secrets);
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! Parses references to secrets. Pure.
 
-/// The reason and the remedy for an invalid reference. The reference is not quoted, because it may
-/// be the secret itself, pasted by mistake.
+/// The reason and the remedy for an invalid reference. The reference is not quoted, because it
+/// may be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
 /// The path of a secret below the mount of the key-value engine, and a field of the secret.

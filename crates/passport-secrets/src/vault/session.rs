@@ -151,8 +151,8 @@ impl Drop for Session {
 
 /// Renews the token after two thirds of each lease, until Vault no longer renews it.
 ///
-/// Renewing at the next read would be too late: it may come hours later, and another login may not
-/// be possible with a secret id that is valid for one login only.
+/// Renewing at the next read would be too late: it may come hours later, and another login may
+/// not be possible with a secret id that is valid for one login only.
 async fn keep_renewed(api: Api, token: Secret, mut lease: TokenLease, expiry: Arc<SessionExpiry>) {
     while lease.is_renewable && lease.time > MIN_REMAINING {
         sleep(lease.time * 2 / 3).await;

@@ -238,7 +238,7 @@ async fn longest_possible_lease_does_not_overflow() {
     vault.secrets(app_role()).resolve().await.unwrap();
 }
 
-/// A provider whose secret has been rotated: only `refresh` returns the new one.
+/// A provider with a rotated secret: only `refresh` returns the new one.
 #[derive(Debug)]
 struct Rotated;
 
@@ -347,7 +347,7 @@ fn field_is_optional_if_the_secret_has_only_one() {
     assert_eq!(kind("{}", None), Err(SecretErrorKind::Unreadable));
 }
 
-/// A Vault whose login takes 5 s, and which does not respond to reads.
+/// A Vault with a login that takes 5 s. It does not respond to reads.
 #[derive(Debug)]
 struct SlowLogin;
 

@@ -118,8 +118,8 @@ impl RedisEndpoint {
     }
 }
 
-/// Returns TCP settings with keepalives: a connection may be idle for the lifetime of a token, and
-/// a firewall may drop an idle connection without closing it.
+/// Returns TCP settings with keepalives: a connection may be idle for the lifetime of a token,
+/// and a firewall may drop an idle connection without closing it.
 fn tcp() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);

@@ -19,8 +19,8 @@ use crate::{
     metrics::{CONNECTIONS, TARGET},
 };
 
-/// The servers of a store, and the settings of a connection to them. `Display` names the servers in
-/// errors.
+/// The servers of a store, and the settings of a connection to them. `Display` names the servers
+/// in errors.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisEndpoint {
     pub(crate) topology: Topology,

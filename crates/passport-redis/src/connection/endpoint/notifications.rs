@@ -6,8 +6,8 @@ use redis::{PushInfo, PushKind, Value, aio::SendError};
 /// The maximum length of a token key: a client id of 256 bytes, and a digest.
 const MAX_KEY: usize = 512;
 
-/// Returns a handler for push messages of Redis that forwards notifications to `notifier`. It runs
-/// in the task that reads the connection, so it must not block.
+/// Returns a handler for push messages of Redis that forwards notifications to `notifier`. It
+/// runs in the task that reads the connection, so it must not block.
 pub(super) fn push_sender(notifier: Notifier) -> impl Fn(PushInfo) -> Result<(), SendError> {
     move |push| {
         if let (PushKind::Message, [_channel, Value::BulkString(key)]) = (&push.kind, &*push.data)

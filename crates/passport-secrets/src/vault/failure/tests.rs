@@ -1,7 +1,9 @@
 use super::*;
 
+const ADDRESS: &str = "https://vault.example.com";
+
 fn kind(status: u16, content: &VaultErrorResponse) -> SecretErrorKind {
-    VaultError::response(StatusCode::from_u16(status).unwrap(), content, None).kind
+    VaultError::response(ADDRESS, StatusCode::from_u16(status).unwrap(), content, None).kind
 }
 
 fn errors() -> VaultErrorResponse {
@@ -34,9 +36,10 @@ fn only_vault_itself_is_definitive() {
 
 #[test]
 fn login_error_is_not_definitive() {
-    let rejected = VaultError::response(StatusCode::FORBIDDEN, &errors(), None).into_login_error();
+    let rejected = VaultError::response(ADDRESS, StatusCode::FORBIDDEN, &errors(), None).into_login_error();
     assert_eq!(rejected.kind, SecretErrorKind::Unauthenticated);
-    let sealed = VaultError::response(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).into_login_error();
+    let sealed =
+        VaultError::response(ADDRESS, StatusCode::SERVICE_UNAVAILABLE, &errors(), None).into_login_error();
     assert_eq!(sealed.kind, SecretErrorKind::Unavailable);
 }
 
@@ -49,8 +52,7 @@ fn login_without_a_response_keeps_its_kind() {
         (Kind::Connect, SecretErrorKind::Unavailable),
         (Kind::Tls(TlsFailure::UnknownIssuer), SecretErrorKind::Tls(TlsFailure::UnknownIssuer)),
     ] {
-        let failure =
-            VaultError::unreachable("https://vault", TransportError::new(transport)).into_login_error();
+        let failure = VaultError::unreachable(ADDRESS, TransportError::new(transport)).into_login_error();
         assert_eq!(failure.kind, kind, "{failure}");
     }
 }
