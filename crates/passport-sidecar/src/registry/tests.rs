@@ -31,8 +31,8 @@ mod hashicorp {
             (&[][..], "set VAULT_ADDR"),
             (&[("VAULT_TOKEN", "t")], "set VAULT_ADDR"),
             (&[address, ("VAULT_ROLE_ID", "r")], "set VAULT_SECRET_ID_FILE"),
-            (&[("VAULT_ADDR", "vault.example.com:8200")], "VAULT_ADDR: it is not the address"),
-            (&[address, ("VAULT_MOUNT", "/kv/")], "VAULT_MOUNT: it is not a path"),
+            (&[("VAULT_ADDR", "vault.example.com:8200")], "VAULT_ADDR: not the address"),
+            (&[address, ("VAULT_MOUNT", "/kv/")], "VAULT_MOUNT: not a path"),
         ] {
             assert!(problem(variables).starts_with(expected), "{}", problem(variables));
         }
