@@ -2,8 +2,8 @@ use std::{ops::RangeInclusive, time::Duration};
 
 /// An exponential backoff with jitter: a pause that doubles with each consecutive failure.
 ///
-/// Pure: it has no state, no clock and no random numbers. The caller counts the failures, passes a
-/// random number, and adds the pause to the current time.
+/// Pure: it has no state, no clock and no random numbers. The caller counts the failures, passes
+/// a random number, and adds the pause to the current time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Creates a backoff whose ceiling grows from `first`, after the first failure, to `max`.
+    /// Creates a backoff that grows from `first`, after the first failure, to `max`.
     ///
     /// A pause is between half of the ceiling and the ceiling; see
     /// [`with_jitter`](Self::with_jitter).

@@ -20,8 +20,8 @@ const DER_SEQUENCE: u8 = 0x30;
 /// The size limit of a file, in bytes. The bundles of operating systems have a quarter of it.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// Certificates of a private certificate authority (CA), trusted in addition to the system's root
-/// certificates.
+/// Certificates of a private certificate authority (CA), trusted in addition to the system's
+/// root certificates.
 ///
 /// Cheap to clone.
 #[derive(Clone)]
@@ -90,8 +90,8 @@ impl fmt::Debug for CaCertificates {
     }
 }
 
-/// Returns the path for an error message. Hides PEM content that was passed instead of a path, as
-/// it may be a private key.
+/// Returns the path for an error message. Hides PEM content that was passed instead of a path,
+/// as it may be a private key.
 fn displayed(path: &Path) -> String {
     let path = path.display().to_string();
     if path.contains("-----") { "PEM content instead of a path".to_owned() } else { path }

@@ -8,8 +8,8 @@ tokio::task_local! {
     static CALLER: CallerToken;
 }
 
-/// The verified token of the caller of this service, to be sent on requests that the service makes
-/// on behalf of the caller.
+/// The verified token of the caller of this service, to be sent on requests that the service
+/// makes on behalf of the caller.
 ///
 /// The inbound side puts it into the extensions of a request after it has verified the token, if
 /// that is configured. The outbound side's `CallerIdentity` takes it from the extensions of the

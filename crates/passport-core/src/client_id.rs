@@ -3,8 +3,8 @@ use std::{fmt, str::FromStr};
 /// The OAuth2 client id of a managed identity, for example `mi-payroll-scheduler-clientid`.
 ///
 /// Passport documents several formats, so any text is accepted that
-/// [RFC 6749, appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1) allows: printable
-/// ASCII, here 1 to 256 bytes without spaces at either end.
+/// [RFC 6749, appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1) allows:
+/// printable ASCII, here 1 to 256 bytes without spaces at either end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(String);
 

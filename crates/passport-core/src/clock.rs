@@ -9,8 +9,8 @@ use nix::time::{ClockId, clock_gettime};
 
 /// A source of the current time.
 ///
-/// Every decision about expiry takes the time from a clock, so that tests control it. The default
-/// is [`SystemClock`]; tests use [`ManualClock`].
+/// Every decision about expiry takes the time from a clock, so that tests control it. The
+/// default is [`SystemClock`]; tests use [`ManualClock`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
     label = "expected `SystemClock`, `ManualClock` or a type that implements `Clock`"
@@ -38,11 +38,11 @@ fn monotonic() -> Duration {
 
 /// The clock of the operating system, which is the default everywhere.
 ///
-/// On Linux it reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its timer tick. It is
-/// usually a few milliseconds behind, and a reading costs a seventh of that of `CLOCK_REALTIME`.
-/// The delay does not matter, as verification tolerates a clock skew of one minute by default. With
-/// a tolerance of zero, a token may be rejected as issued in the future during the first
-/// milliseconds of its lifetime.
+/// On Linux it reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its timer tick. It
+/// is usually a few milliseconds behind, and a reading costs a seventh of that of
+/// `CLOCK_REALTIME`. The delay does not matter, as verification tolerates a clock skew of one
+/// minute by default. With a tolerance of zero, a token may be rejected as issued in the future
+/// during the first milliseconds of its lifetime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

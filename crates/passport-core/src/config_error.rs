@@ -4,9 +4,9 @@ use crate::with_causes;
 
 /// All problems of a configuration, in one error.
 ///
-/// Builders collect every problem instead of stopping at the first, so that one run reports all of
-/// them. The message names each option and the remedy, and never contains a secret. `Debug` prints
-/// the same message.
+/// Builders collect every problem instead of stopping at the first, so that one run reports all
+/// of them. The message names each option and the remedy, and never contains a secret. `Debug`
+/// prints the same message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,

@@ -22,9 +22,9 @@ pub struct ProviderMetadata {
 
 /// Fetches and validates the discovery document of `issuer`.
 ///
-/// The first request is to the location below `/passport/`. If the response is anything other than
-/// a valid document, the location at the root is tried. If there is no response at all, it is not.
-/// Each of the two requests is limited to `timeout`.
+/// The first request is to the location below `/passport/`. If the response is anything other
+/// than a valid document, the location at the root is tried. If there is no response at all, it
+/// is not. Each of the two requests is limited to `timeout`.
 ///
 /// The `issuer` in the document must be equal to the configured one
 /// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and the

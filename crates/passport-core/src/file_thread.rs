@@ -17,27 +17,28 @@ const MAX_THREADS: usize = 16;
 
 static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
 
-/// How long a call waits for a permit. After that it starts a thread without one, as all the others
-/// may hang.
+/// How long a call waits for a permit. After that it starts a thread without one, as all the
+/// others may hang.
 const MAX_WAIT: Duration = Duration::from_millis(50);
 
 /// The lock of each path in use. Adding an entry removes those that are no longer in use.
 static PATH_LOCKS: LazyLock<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>> = LazyLock::new(Mutex::default);
 
-/// Runs `work`, which does blocking I/O on the file at `path`, on a separate thread, and waits at
-/// most `limit` for the result.
+/// Runs `work`, which does blocking I/O on the file at `path`, on a separate thread, and waits
+/// at most `limit` for the result.
 ///
 /// A file on a mount that does not respond can block forever. The thread does not belong to the
-/// runtime, because a runtime waits for its blocking threads when it shuts down. There is at most
-/// one thread per path: while a file hangs, later calls for the same path wait for that thread and
-/// start no other. They succeed again as soon as the file system responds.
+/// runtime, because a runtime waits for its blocking threads when it shuts down. There is at
+/// most one thread per path: while a file hangs, later calls for the same path wait for that
+/// thread and start no other. They succeed again as soon as the file system responds.
 ///
-/// At most 16 files are accessed concurrently. A further call waits up to 50 ms for one of them to
-/// finish, and then starts its thread anyway. So a file that hangs delays others by at most 50 ms.
+/// At most 16 files are accessed concurrently. A further call waits up to 50 ms for one of them
+/// to finish, and then starts its thread anyway. So a file that hangs delays others by at most
+/// 50 ms.
 ///
 /// # Errors
-/// [`TimedOut`](io::ErrorKind::TimedOut) when `work` has not finished within `limit`, or could not
-/// start. Another kind when no thread could be started, or `work` has panicked.
+/// [`TimedOut`](io::ErrorKind::TimedOut) when `work` has not finished within `limit`, or could
+/// not start. Another kind when no thread could be started, or `work` has panicked.
 ///
 /// # Panics
 /// When it is called without a tokio runtime with time enabled.

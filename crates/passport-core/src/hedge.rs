@@ -5,9 +5,9 @@ use tokio::time::timeout;
 /// Runs `first`, and `second` concurrently with it if `first` is not ready after `head_start`
 /// (a hedged request).
 ///
-/// Returns the output of `first`, acceptable or not, if it is ready within `head_start`. Otherwise
-/// returns the first acceptable output of the two. `second` is not polled before `head_start` has
-/// elapsed.
+/// Returns the output of `first`, acceptable or not, if it is ready within `head_start`.
+/// Otherwise returns the first acceptable output of the two. `second` is not polled before
+/// `head_start` has elapsed.
 ///
 /// # Errors
 /// The outputs of both, if both have run and neither is acceptable.

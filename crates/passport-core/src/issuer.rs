@@ -7,13 +7,13 @@ use crate::{Origin, origin::parse_error};
 
 /// The issuer of tokens, which is a Passport, and the URLs of its endpoints.
 ///
-/// The text of the issuer is kept byte for byte, because the `iss` claim of tokens is compared with
-/// it byte for byte. The endpoints are those that Passport documents: `/passport/token`, and
-/// discovery below `/passport/` and at the root. Each can be overridden, for other servers with the
-/// same protocol.
+/// The text of the issuer is kept byte for byte, because the `iss` claim of tokens is compared
+/// with it byte for byte. The endpoints are those that Passport documents: `/passport/token`,
+/// and discovery below `/passport/` and at the root. Each can be overridden, for other servers
+/// with the same protocol.
 ///
-/// All URLs must be `https`. Plain `http` is accepted only for loopback hosts, and for issuers that
-/// were created by [`Issuer::danger_plain_http`].
+/// All URLs must be `https`. Plain `http` is accepted only for loopback hosts, and for issuers
+/// that were created by [`Issuer::danger_plain_http`].
 #[derive(Clone)]
 pub struct Issuer {
     id: String,
@@ -29,8 +29,8 @@ impl Issuer {
     /// The URL of BizFirst's Passport.
     pub const PASSPORT: &str = "https://passport.bizfirst.ai";
 
-    /// Creates an issuer whose tokens have `id` as their `iss` claim. Its endpoints are below the
-    /// same URL.
+    /// Creates the issuer of tokens with `id` as their `iss` claim. Its endpoints are below the same
+    /// URL.
     ///
     /// # Errors
     /// When `id` is not an absolute `https` URL (or `http` with a loopback host), or has user

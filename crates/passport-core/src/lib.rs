@@ -1,8 +1,9 @@
-//! Types that both sides of tower-passport share: issuers, secrets, tokens, HTTP transport, clocks.
+//! Types that both sides of tower-passport share: issuers, secrets, tokens, HTTP transport,
+//! clocks.
 //!
 //! Applications rarely depend on this crate directly: `passport-outbound` and `passport-inbound`
-//! re-export what their users need. Depend on it to write a [`SecretProvider`], an [`HttpClient`]
-//! or a [`Clock`]:
+//! re-export what their users need. Depend on it to write a [`SecretProvider`], an
+//! [`HttpClient`] or a [`Clock`]:
 //!
 //! ```toml
 //! [dependencies]
@@ -51,10 +52,10 @@
 //!
 //! - An [`Issuer`] is a Passport and the URLs of its endpoints. [`discover`] reads its discovery
 //!   document.
-//! - A [`ClientId`] and a [`SecretSource`] authenticate a service. [`Scopes`] are requested with a
-//!   token, and an [`AccessToken`] is the result.
-//! - A [`SecretRef`] such as `env:NAME` says where a secret is stored. A [`SecretProvider`] reads
-//!   it, and [`SecretProviders`] is a registry of them.
+//! - A [`ClientId`] and a [`SecretSource`] authenticate a service. [`Scopes`] are requested with
+//!   a token, and an [`AccessToken`] is the result.
+//! - A [`SecretRef`] such as `env:NAME` says where a secret is stored. A [`SecretProvider`]
+//!   reads it, and [`SecretProviders`] is a registry of them.
 //! - A [`CallerToken`] is the verified token of the caller that a service forwards.
 //! - A [`Transport`] sends requests to Passport through an [`HttpClient`], within
 //!   [`ResponseLimits`].

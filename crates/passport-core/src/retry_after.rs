@@ -1,8 +1,8 @@
 use std::time::{Duration, SystemTime};
 
 /// Parses the value of a `Retry-After` header, which is a number of seconds or a date
-/// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), and returns
-/// the time from `now`.
+/// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), and
+/// returns the time from `now`.
 ///
 /// Returns zero for a date in the past, and `None` for any other value.
 #[must_use]

@@ -73,8 +73,8 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// The error of a text that is not a bearer token. `Display` and `Debug` are the same message. It
-/// does not contain the text, which may be a secret.
+/// The error of a text that is not a bearer token. `Display` and `Debug` are the same message.
+/// It does not contain the text, which may be a secret.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid bearer token: it is empty or contains a character that RFC 6750, section 2.1 does not allow"

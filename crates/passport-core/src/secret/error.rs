@@ -5,8 +5,8 @@ use crate::{TlsFailure, with_causes};
 
 /// The error of a secret that could not be read.
 ///
-/// The message names the reference and the remedy, never the value. `Debug` prints the message and
-/// its causes.
+/// The message names the reference and the remedy, never the value. `Debug` prints the message
+/// and its causes.
 #[derive(Clone, thiserror::Error)]
 #[error("the secret behind `{reference}` could not be read: {reason}")]
 pub struct SecretError {

@@ -23,9 +23,9 @@ const MAX_SIZE: u64 = 1024 * 1024;
 /// The provider of `file:/path` (or `file:///path`), for secrets that Kubernetes or a container
 /// platform mounts as files.
 ///
-/// The file is read at each use, so a rotated secret takes effect without a restart. A file system
-/// that does not respond within 5 s is an error ([`SecretErrorKind::Unavailable`]). It occupies one
-/// thread until it responds, regardless of the number of attempts.
+/// The file is read at each use, so a rotated secret takes effect without a restart. A file
+/// system that does not respond within 5 s is an error ([`SecretErrorKind::Unavailable`]). It
+/// occupies one thread until it responds, regardless of the number of attempts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSecrets;
 

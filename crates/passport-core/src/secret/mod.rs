@@ -1,8 +1,9 @@
 //! Secrets, references to them, and the providers that read them.
 //!
-//! A [`SecretRef`] such as `env:PAYROLL_SECRET` or `file:/run/secrets/payroll` says where a secret
-//! is stored. A [`SecretProvider`] reads the secrets of one kind of reference. A [`SecretSource`]
-//! combines the two, and is read repeatedly, because secrets are rotated while a service runs.
+//! A [`SecretRef`] such as `env:PAYROLL_SECRET` or `file:/run/secrets/payroll` says where a
+//! secret is stored. A [`SecretProvider`] reads the secrets of one kind of reference. A
+//! [`SecretSource`] combines the two, and is read repeatedly, because secrets are rotated while
+//! a service runs.
 
 mod env;
 mod error;

@@ -8,8 +8,8 @@ use super::{
 /// A registry of secret providers by name, for references in a configuration.
 ///
 /// The default registry contains `env` (alias `environment`), `file` and `systemd`. Names are
-/// compared without case and separators: `azure_key_vault`, `azure-key-vault` and `AzureKeyVault`
-/// are the same name.
+/// compared without case and separators: `azure_key_vault`, `azure-key-vault` and
+/// `AzureKeyVault` are the same name.
 #[derive(Clone, Debug)]
 pub struct SecretProviders {
     by_name: BTreeMap<String, Arc<dyn DynSecretProvider>>,
@@ -65,8 +65,8 @@ impl SecretProviders {
     }
 }
 
-/// Returns the reference with the scheme `name`. The text may already contain it: `env:NAME` with
-/// the provider `env`.
+/// Returns the reference with the scheme `name`. The text may already contain it: `env:NAME`
+/// with the provider `env`.
 fn with_scheme(name: &str, reference: &str) -> SecretRef {
     let named = reference.parse::<SecretRef>().ok().filter(|named| canonical(named.scheme()) == name);
     SecretRef::of(

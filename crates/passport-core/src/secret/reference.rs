@@ -55,8 +55,8 @@ impl fmt::Display for SecretRef {
 
 /// The error of a text that is not a [`SecretRef`].
 ///
-/// `Display` and `Debug` are the same message. It does not contain the text, because a secret may
-/// have been pasted instead of its reference.
+/// `Display` and `Debug` are the same message. It does not contain the text, because a secret
+/// may have been pasted instead of its reference.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a secret reference: expected env:NAME or file:/path (the text is not shown, in case it is \

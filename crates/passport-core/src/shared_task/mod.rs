@@ -15,8 +15,8 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// Runs one attempt at a time and returns its outcome to all concurrent callers (single flight).
 ///
-/// A caller joins the running attempt, or starts one. Each attempt runs in a separate task, so it
-/// continues when the caller that started it, or any waiter, is dropped.
+/// A caller joins the running attempt, or starts one. Each attempt runs in a separate task, so
+/// it continues when the caller that started it, or any waiter, is dropped.
 ///
 /// This type spawns only on a runtime that it is given: [`join_or_spawn`](Self::join_or_spawn)
 /// takes a handle. To wrap the task, for example in a span or a task tracker, call
@@ -28,21 +28,23 @@ use crate::sync::{Mutex, MutexGuard};
 /// - [Generations](Attempt::generation) start at 1, and each attempt has a different one.
 /// - The effects of `complete` (see [`Attempt::run`]) are visible before any waiter receives the
 ///   outcome, and before a caller can find the attempt ended and start another. While `complete`
-///   runs, the attempt counts as running: a caller that already sees the new state must not treat
-///   the attempt as stalled.
-/// - A waiter receives the outcome; or [`Interrupted::Dropped`] as soon as the attempt is dropped
-///   without one, by a panic or with its runtime; or [`Interrupted::Stalled`] if the attempt has
-///   not ended within its [deadline and grace](TaskLimits). No waiter waits longer than that.
+///   runs, the attempt counts as running: a caller that already sees the new state must not
+///   treat the attempt as stalled.
+/// - A waiter receives the outcome; or [`Interrupted::Dropped`] as soon as the attempt is
+///   dropped without one, by a panic or with its runtime; or [`Interrupted::Stalled`] if the
+///   attempt has not ended within its [deadline and grace](TaskLimits). No waiter waits longer
+///   than that.
 /// - An attempt stalls if its runtime is not driven. The next caller abandons it and starts
-///   another. If the abandoned attempt continues later, its remaining waiters receive its outcome,
-///   but [`is_current`](Self::is_current) returns false for its generation from then on.
+///   another. If the abandoned attempt continues later, its remaining waiters receive its
+///   outcome, but [`is_current`](Self::is_current) returns false for its generation from then
+///   on.
 ///
 /// # Combining it with a lock
 /// To protect additional state, such as a cache, lock the state before calling
 /// [`join_or_start`](Self::join_or_start), and lock it in `complete` before calling
 /// [`is_current`](Self::is_current). Then the outcome of an abandoned attempt cannot replace a
-/// later one. Spawn the attempt after the lock is released: a runtime that is shutting down drops
-/// the task immediately, which calls `complete`.
+/// later one. Spawn the attempt after the lock is released: a runtime that is shutting down
+/// drops the task immediately, which calls `complete`.
 #[derive(Debug)]
 pub struct SharedTask<T> {
     state: Mutex<TaskState<T>>,

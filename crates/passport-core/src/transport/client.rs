@@ -18,16 +18,16 @@ pub struct ResponseLimits {
 /// A request extension that marks a request as idempotent although its method is not safe, for
 /// example a `POST` that only reads.
 ///
-/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends such a request a second time, on another
-/// connection, if the response takes long.
+/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends such a request a second time, on
+/// another connection, if the response takes long.
 #[derive(Clone, Copy, Debug)]
 pub struct Idempotent;
 
 /// An HTTP client that sends one request and reads the whole response.
 ///
 /// The default is [`ReqwestHttpClient`](super::ReqwestHttpClient). Implement the trait to use
-/// another HTTP library. An implementation must not follow redirects, and must return an error if
-/// the body is larger than [`ResponseLimits::max_body`].
+/// another HTTP library. An implementation must not follow redirects, and must return an error
+/// if the body is larger than [`ResponseLimits::max_body`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used as the HTTP client of a `Transport`",
     label = "expected `ReqwestHttpClient` or a type that implements `HttpClient`",

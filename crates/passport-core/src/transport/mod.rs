@@ -1,5 +1,5 @@
-//! The HTTP client for requests to issuers and vaults. Responses are limited in time and size, and
-//! redirects are not followed.
+//! The HTTP client for requests to issuers and vaults. Responses are limited in time and size,
+//! and redirects are not followed.
 
 mod client;
 mod dns;

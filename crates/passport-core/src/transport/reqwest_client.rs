@@ -22,7 +22,8 @@ use crate::{CaCertificates, hedged};
 /// The time limit of a connection with its TLS handshake, shared by all addresses of a host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The fraction of the time limit after which a safe request is sent again on another connection.
+/// The fraction of the time limit after which a safe request is sent again on another
+/// connection.
 const HEAD_START: f64 = 0.4;
 
 /// The default `User-Agent` header.
@@ -33,18 +34,18 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 /// The default [`HttpClient`], based on reqwest.
 ///
 /// **Connections.** Each request uses a new HTTP/1.1 connection, which is closed after the
-/// response. Requests to an issuer are rare, and detecting a dead pooled connection would cost more
-/// than a handshake. Connecting is limited to 5 s for all addresses of a host together.
+/// response. Requests to an issuer are rare, and detecting a dead pooled connection would cost
+/// more than a handshake. Connecting is limited to 5 s for all addresses of a host together.
 ///
-/// **Hedging.** A safe request (such as `GET`) or an [`Idempotent`] one is sent a second time, on
-/// another connection, if there is no response after 40 % of its time limit.
+/// **Hedging.** A safe request (such as `GET`) or an [`Idempotent`] one is sent a second time,
+/// on another connection, if there is no response after 40 % of its time limit.
 ///
-/// **Protocol.** Redirects are not followed, and responses are not decompressed. Requests have the
-/// headers `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`.
+/// **Protocol.** Redirects are not followed, and responses are not decompressed. Requests have
+/// the headers `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`.
 ///
-/// **Proxy.** The system's proxy is used for `https`, except for loopback hosts and the addresses
-/// of cloud metadata services (link-local, and `fd00:ec2::/32` of AWS), because credentials of the
-/// machine must not be sent to a proxy.
+/// **Proxy.** The system's proxy is used for `https`, except for loopback hosts and the
+/// addresses of cloud metadata services (link-local, and `fd00:ec2::/32` of AWS), because
+/// credentials of the machine must not be sent to a proxy.
 ///
 /// **TLS.** The underlying clients are built at the first request that needs them. A Passport on
 /// plain `http` with a loopback host needs no root certificates on the machine.
@@ -132,8 +133,8 @@ impl ReqwestHttpClient {
     }
 }
 
-/// Returns the client of `cell`, or builds it. A failure is not stored, because root certificates
-/// may be mounted later.
+/// Returns the client of `cell`, or builds it. A failure is not stored, because root
+/// certificates may be mounted later.
 fn built(
     cell: &OnceLock<reqwest::Client>,
     configured: impl Fn() -> reqwest::ClientBuilder,

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::error_chain::chain;
 
-/// The end of the message for a tunnel that a proxy rejects. The type of the error is not public.
+/// The end of the message for a tunnel that a proxy rejects. The type of the error is not
+/// public.
 const PROXY_AUTHENTICATION: &str = "proxy authorization required";
 
 /// Part of hyper's message for too many or too large headers. The method that detects it is not

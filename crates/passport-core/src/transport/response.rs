@@ -7,8 +7,8 @@ use super::{
     reqwest_error::classified,
 };
 
-/// Returns the content encoding of a response, if it is not `identity`, as a name that is safe to
-/// display.
+/// Returns the content encoding of a response, if it is not `identity`, as a name that is safe
+/// to display.
 pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
     let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();

@@ -77,11 +77,11 @@ impl TransportSettings {
     }
 }
 
-/// A pool of transports by their settings. Builders with equal settings share one transport, and so
-/// one TLS client with its root certificates.
+/// A pool of transports by their settings. Builders with equal settings share one transport, and
+/// so one TLS client with its root certificates.
 ///
-/// Cheap to clone; clones share the pool. A CA file is read when the first builder that uses it is
-/// built.
+/// Cheap to clone; clones share the pool. A CA file is read when the first builder that uses it
+/// is built.
 #[derive(Clone, Debug, Default)]
 pub struct Transports(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
 
