@@ -49,7 +49,7 @@ pub(crate) fn serialized(key: &str, value: Option<&Value>) -> Value {
     json!([MARK, key, value])
 }
 
-/// Accepts only the output of [`serialized`]. The deserializer of a file or of the environment
+/// Accepts only the output of `serialized`. The deserializer of a file or of the environment
 /// is rejected, because it cannot provide the key. The error contains no value, unlike those of
 /// serde.
 impl<'de, T> Deserialize<'de> for Setting<T> {

@@ -38,7 +38,7 @@ pub type InvalidValue = Cow<'static, str>;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a type for the value of a setting",
-    label = "expected `String`, `bool`, `Duration`, `Vec<String>`, `SecretReference` or a type that implements `ConfigValue`"
+    label = "expected `String`, `Duration` or another type that implements `ConfigValue`"
 )]
 pub trait ConfigValue: Sized {
     /// Whether the value may be or contain a secret, so that messages omit it. Defaults to
@@ -187,21 +187,24 @@ impl fmt::Debug for SecretReferences {
 }
 
 /// A value that is one of a fixed set of words, in upper or lower case.
+///
+/// It has no blanket implementation of [`ConfigValue`], with which rustc would name this trait
+/// instead of `ConfigValue` in its errors.
 pub(crate) trait Choice: Clone + 'static {
     const WORDS: &'static [(&'static str, Self)];
-}
 
-impl<T: Choice> ConfigValue for T {
-    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+    /// Implements [`ConfigValue::parse`].
+    fn parse_choice(value: &Value) -> Result<Self, InvalidValue> {
         let text = String::parse(value)?;
-        let found = T::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));
+        let found = Self::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));
         found
             .map(|(_, choice)| choice.clone())
-            .ok_or_else(|| format!("expected one of {}", words::<T>().join(", ")).into())
+            .ok_or_else(|| format!("expected one of {}", words::<Self>().join(", ")).into())
     }
 
-    fn schema() -> Schema {
-        json_schema!({ "enum": words::<T>() })
+    /// Implements [`ConfigValue::schema`].
+    fn choice_schema() -> Schema {
+        json_schema!({ "enum": words::<Self>() })
     }
 }
 

@@ -81,6 +81,26 @@ impl Choice for SigningAlgorithm {
         &[("RS256", Self::Rs256), ("PS256", Self::Ps256), ("ES256", Self::Es256)];
 }
 
+impl ConfigValue for ClientAuthentication {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        Self::parse_choice(value)
+    }
+
+    fn schema() -> Schema {
+        Self::choice_schema()
+    }
+}
+
+impl ConfigValue for SigningAlgorithm {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        Self::parse_choice(value)
+    }
+
+    fn schema() -> Schema {
+        Self::choice_schema()
+    }
+}
+
 /// The references of the client secret. A string is one reference, which may contain spaces.
 pub(super) struct ClientSecretReferences(pub(super) Vec<String>);
 

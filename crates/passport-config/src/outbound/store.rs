@@ -45,7 +45,7 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a factory for a token store",
-    label = "expected a type that implements `StoreFactory`, such as `RedisStoreFactory` of `passport-redis`"
+    label = "expected a type that implements `StoreFactory`, such as `RedisStoreFactory`"
 )]
 pub trait StoreFactory: fmt::Debug + Send + Sync + 'static {
     /// The settings of the store: a struct in which each field is a [`Setting`](crate::Setting).

@@ -31,7 +31,7 @@ pub struct Idempotent;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used as the HTTP client of a `Transport`",
     label = "expected `ReqwestHttpClient` or a type that implements `HttpClient`",
-    note = "a `reqwest::ClientBuilder` is configured with `ReqwestHttpClient::configured`"
+    note = "to configure reqwest, use `ReqwestHttpClient::configured`"
 )]
 pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
     /// Sends `request` and reads its response within `limits`. A response with any status is `Ok`.
