@@ -93,8 +93,8 @@ fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMet
 pub enum DiscoveryError {
     /// The `issuer` in the document is not the configured one.
     #[error(
-        "the issuer in the discovery document is not `{expected}`; both must be equal byte for byte, \
-         including a trailing slash"
+        "the discovery document has another issuer than `{expected}`; both must be equal byte for \
+         byte, including a trailing slash"
     )]
     IssuerMismatch {
         /// The configured issuer.
