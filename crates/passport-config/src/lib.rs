@@ -1,8 +1,8 @@
 //! Configuration of managed identities and HTTP clients from files or environment variables.
 //!
 //! serde deserializes a [`ManagedIdentityConfig`] with the names of the .NET options, from any
-//! format and with any configuration crate. Building it reports all mistakes in one error, each with
-//! its key, its value (never a secret) and the remedy.
+//! format and with any configuration crate. Building it reports all mistakes in one error, each
+//! with its key, its value (never a secret) and the remedy.
 //!
 //! ```toml
 //! [dependencies]

@@ -22,8 +22,8 @@ use crate::{problems::within, suggestions::suggestion};
 /// use passport_config::ManagedIdentitiesConfig;
 ///
 /// let config: ManagedIdentitiesConfig = serde_json::from_str(r#"{ "identities": {
-///     "erp": { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET" },
-///     "payroll": { "client_id": "mi-payroll-clientid", "client_secret_ref": "env:PAYROLL_SECRET" }
+///     "erp": { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SECRET" },
+///     "payroll": { "client_id": "mi-payroll-clientid", "client_secret_ref": "env:PAY_SECRET" }
 /// } }"#)?;
 /// let identities = config.build()?;
 /// assert_eq!(identities.get("erp")?.client_id().as_str(), "mi-erp-sync-clientid");

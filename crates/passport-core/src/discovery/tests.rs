@@ -40,8 +40,8 @@ fn keys_of_another_origin_are_rejected() {
     }
 }
 
-/// A server that fails with an error of this kind at the first location, and has no document at the
-/// second.
+/// A server that fails with an error of this kind at the first location, and has no document at
+/// the second.
 #[derive(Clone, Debug)]
 struct Failing(TransportErrorKind, Arc<AtomicUsize>);
 
