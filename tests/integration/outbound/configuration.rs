@@ -405,7 +405,9 @@ fn the_files_in_the_docs_are_right() {
     };
     assert_eq!(with("ERP_SYNC_CLIENT_ID").build().unwrap().client_id().as_str(), "mi-other");
     assert!(with("PASSPORT_CLIENT_SECRET").build().is_ok());
-    assert!(with("ERP_SYNC_SECRET").build().unwrap_err().to_string().contains("call it something else"));
+    assert!(
+        with("ERP_SYNC_SECRET").build().unwrap_err().to_string().contains("rename the environment variable")
+    );
     let config: ManagedIdentitiesConfig = config_of(read(several));
     config.build().unwrap().http_client("payroll").unwrap();
     let config: ManagedIdentityConfig = config_of(read(private_ca));
@@ -424,7 +426,7 @@ fn all_there_is() -> ConfigRegistry {
     ConfigRegistry::default().with_store("redis", RedisStoreFactory)
 }
 
-/// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test the_schema`.
+/// Writes `docs/config.schema.json` with `UPDATE_SCHEMA=1 cargo test the_schema`.
 #[test]
 fn the_schema_in_the_docs_is_that_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.schema.json");

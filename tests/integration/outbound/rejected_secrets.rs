@@ -78,7 +78,7 @@ async fn refusal_names_blanks_and_quotes_around_the_secret() {
     let registered = passport.managed_identity("payroll").create();
     let secret = registered.secret();
     for (content, told) in [
-        (format!("{secret} \n"), "ends with a blank or tab"),
+        (format!("{secret} \n"), "ends with a space or tab"),
         (format!("\"{secret}\"\n"), "has quotes around it"),
         (format!("PAYROLL_SECRET={secret}\n"), "begins with `NAME=`"),
         (format!("\u{feff}{secret}\n"), "begins with a byte order mark (BOM)"),

@@ -49,7 +49,7 @@ fn every_mistake_is_reported_at_once() {
     "#;
     let problems = problems_of(text).join("\n");
     for part in [
-        "identities.erp.client_secret_ref: it is missing",
+        "identities.erp.client_secret_ref: missing",
         "listen.tcp: not a loopback address",
         "listen.admin: not a loopback address",
         "listen.unix_mode: ",

@@ -43,7 +43,7 @@ async fn check_names_each_secret_that_cannot_be_read() {
     );
     for line in [
         "identities.payroll.client_secret_ref: the secret behind `env:NOWHERE` could not be read",
-        "identities.blank.client_secret_ref: the secret behind `env:BLANK` could not be read: it exists, but",
+        "identities.blank.client_secret_ref: the secret behind `env:BLANK` could not be read: the value",
         "callers.web.token_ref: the secret behind `file:/no/such/token` could not be read",
         "identities.quoted.client_secret_ref: warning: the secret has quotes around it",
     ] {

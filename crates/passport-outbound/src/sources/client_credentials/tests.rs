@@ -245,8 +245,8 @@ async fn error_of_an_unreadable_secret_names_reference_and_cause() {
 async fn rejection_names_what_is_unusual_about_the_secret() {
     for (secret, hint) in [
         ("\"hidden\"", "the secret behind `fixed:value` has quotes around it"),
-        (" hidden", "begins with a blank or tab"),
-        ("\u{feff}hidden\u{a0}", "begins with a byte order mark (BOM) and holds a blank that is not ASCII"),
+        (" hidden", "begins with a space or tab"),
+        ("\u{feff}hidden\u{a0}", "begins with a byte order mark (BOM) and contains a non-ASCII space"),
     ] {
         let passport = InMemoryPassport::knowing("right");
         let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value(secret));

@@ -38,7 +38,7 @@ fn message_names_the_transport_failure() {
         (TransportErrorKind::Connect, Unavailable, true, "(connection refused)"),
         (TransportErrorKind::Dns, Unavailable, true, "the host name could not be resolved"),
         (TransportErrorKind::Timeout, Unavailable, true, "no complete response within the time limit"),
-        (TransportErrorKind::ConnectionClosed, Unavailable, true, "the connection broke off"),
+        (TransportErrorKind::ConnectionClosed, Unavailable, true, "the connection was closed"),
     ] {
         let error = error(kind);
         assert_eq!((error.kind(), error.is_transient()), (expected, is_transient), "{error}");
