@@ -110,7 +110,8 @@ async fn expired_value_is_not_used_however_long_redis_keeps_it() {
     let first = token(&instance()).await;
     let token_key = name(&mut attacker, "token");
     let value: Vec<u8> = attacker.get(&token_key).unwrap();
-    // Well after its end, so that what this clock shows of a token minted by Passport's does not depend on the second.
+    // Well after its end, so that what this clock shows of a token minted by Passport's does not
+    // depend on the second.
     clock.advance(2 * HOUR);
     for keep in [None, Some(3_599_000_u64)] {
         match keep {
@@ -322,7 +323,8 @@ async fn forged_notifications_and_leases_are_no_outage() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
-/// With a wrong clock no token lives longer, and no instance makes more than one request per lifetime.
+/// With a wrong clock no token lives longer, and no instance makes more than one request per
+/// lifetime.
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_share_within_the_limits_of_both_clocks() {
     let (setup, redis, _) = setup().await;

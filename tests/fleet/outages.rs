@@ -1,5 +1,6 @@
-//! What becomes of calls while something happens to Redis. Tokens live for 4 s, so that a fleet which has lost its store needs
-//! many; without a store an instance asks for one each 1.2 s at most.
+//! What becomes of calls while something happens to Redis. Tokens live for 4 s, so that a fleet
+//! which has lost its store needs many; without a store an instance asks for one each 1.2 s at
+//! most.
 
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const LIFETIME: Duration = Duration::from_secs(4);
 const INSTANCES: usize = 8;
 
-/// Eight instances under load for `whole`, to which `happening` happens after a second. No call fails, there are `at_most` token
-/// requests, and in the end, when all is well again, there is one for each lifetime again.
+/// Eight instances under load for `whole`, to which `happening` happens after a second. No call
+/// fails, there are `at_most` token requests, and in the end, when all is well again, there is one
+/// for each lifetime again.
 async fn under_load(
     setup: &Setup,
     fleet: &mut Fleet,
@@ -45,7 +47,8 @@ async fn under_load(
 /// For so long it is seen whether the fleet shares again.
 const IN_THE_END: Duration = Duration::from_secs(4);
 
-/// How many requests there are at most in `seconds` if each instance is on its own, as far as it is (`alone` of them).
+/// How many requests there are at most in `seconds` if each instance is on its own, as far as it is
+/// (`alone` of them).
 fn requests_in(seconds: u64, alone: Duration) -> u64 {
     let each = |time: Duration| u64::try_from(time.as_millis() / 1200 + 2).unwrap();
     each(Duration::from_secs(seconds)) + INSTANCES as u64 * each(alone)

@@ -41,8 +41,8 @@ async fn one_token_request_per_process_without_a_store() {
     assert_eq!((report.failed, setup.token_requests()), (0, 8), "{report:?}");
 }
 
-/// A token lives for 4 s (3 s at least, as `exp` has whole seconds), so it is due after 1.2 to 2 s. Two
-/// requests for one lifetime would be made by instances whose jitter differs by 0.4 s at most.
+/// A token lives for 4 s (3 s at least, as `exp` has whole seconds), so it is due after 1.2 to 2 s.
+/// Two requests for one lifetime would be made by instances whose jitter differs by 0.4 s at most.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_token_request_per_lifetime_for_20_lifetimes() {
     let (setup, redis) = (Setup::with_tokens_for(4 * SECOND).await, RedisServer::start(&[]).await);

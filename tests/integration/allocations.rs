@@ -1,4 +1,5 @@
-//! What the warm paths allocate, counted. The figures are those of docs/architecture.md; they may only go down.
+//! What the warm paths allocate, counted. The figures are those of docs/architecture.md; they may
+//! only go down.
 
 use std::{
     convert::Infallible,

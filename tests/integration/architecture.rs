@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Which members of the workspace each library may use. Inbound and outbound know nothing of each other.
+/// Which members of the workspace each library may use. Inbound and outbound know nothing of each
+/// other.
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("passport-core", &[][..]),

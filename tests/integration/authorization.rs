@@ -1,5 +1,5 @@
-//! Each requirement with each kind of caller, over HTTP and gRPC, as a separate layer and combined with
-//! authentication.
+//! Each requirement with each kind of caller, over HTTP and gRPC, as a separate layer and combined
+//! with authentication.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use tower::{Layer, ServiceExt};
 
 use crate::harness::{EmptyResponse, http, serve, status_with, verifier};
 
-/// An anonymous caller, a clerk of tenant-1, a service account, a clerk of another tenant, and a caller
-/// with an expired token.
+/// An anonymous caller, a clerk of tenant-1, a service account, a clerk of another tenant, and a
+/// caller with an expired token.
 const CALLERS: [&str; 5] = ["anonymous", "user", "service", "other tenant", "expired"];
 
 /// Whether user, service and other tenant of [`CALLERS`] meet the requirement.

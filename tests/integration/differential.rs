@@ -84,7 +84,8 @@ async fn nothing_that_jsonwebtoken_rejects_is_accepted() {
     let mut stricter = 0;
     for (name, token) in variations(&good) {
         let (reference, ours) = (reference.accepts(&token), ours_accepts(&verifier, &token).await);
-        // RFC 7515, section 4: what is not understood is ignored, whatever its type. jsonwebtoken refuses odd types.
+        // RFC 7515, section 4: what is not understood is ignored, whatever its type. jsonwebtoken
+        // refuses odd types.
         let ignored = ["jwk", "x5c"].contains(&name);
         assert!(reference || !ours || ignored, "{name}: {token}");
         stricter += usize::from(reference && !ours);

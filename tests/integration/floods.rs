@@ -1,4 +1,5 @@
-//! Herds, floods, rotations and outages on the inbound side: how often the issuer is asked, and what good callers see.
+//! Herds, floods, rotations and outages on the inbound side: how often the issuer is asked, and
+//! what good callers see.
 
 use std::{
     sync::Arc,
@@ -98,8 +99,9 @@ async fn a_hundred_thousand_unknown_keys_make_one_fetch_in_a_cooldown() {
     println!("a good caller's p50 and p99, alone: {alone:?}; beside the flood: {beside:?}");
 }
 
-/// What it takes to verify a known token, which is decided in the call whatever goes on beside it: the median and the 99th
-/// percentile, over some thousand rounds and for as long as `go_on` says. They are printed, not asserted.
+/// What it takes to verify a known token, which is decided in the call whatever goes on beside it:
+/// the median and the 99th percentile, over some thousand rounds and for as long as `go_on` says.
+/// They are printed, not asserted.
 #[expect(clippy::disallowed_methods, reason = "a measurement")]
 async fn latencies(verifier: &TokenVerifier, token: &str, go_on: impl Fn() -> bool) -> (Duration, Duration) {
     let mut taken = Vec::new();

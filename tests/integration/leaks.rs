@@ -78,7 +78,8 @@ async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevId
     format!("{with_query:?} {status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
 }
 
-/// Tokens that are good, denied, and those that carry others; and all that can be printed of the inbound side.
+/// Tokens that are good, denied, and those that carry others; and all that can be printed of the
+/// inbound side.
 async fn verify_and_show_everything(passport: &DevPassport) -> String {
     let with_query = TokenVerifier::builder("api").jwks_url("https://host/keys?code=passw0rd");
     let mut printed = vec![format!("{with_query:?}"), format!("{:?}", with_query.build().unwrap())];
@@ -163,7 +164,8 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
     printed.join("\n")
 }
 
-/// The life of a token: warmed up, refused by a receiver, sent again, forgotten, shut down; and all that can be printed.
+/// The life of a token: warmed up, refused by a receiver, sent again, forgotten, shut down; and all
+/// that can be printed.
 async fn live_through_everything(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
     let identity = identity_builder(passport, registered).clock(clock.clone()).build().unwrap();
@@ -284,7 +286,8 @@ async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev
     printed.join("\n")
 }
 
-/// What people write: a client with requests in several names, an identity that signs, and configurations that are wrong.
+/// What people write: a client with requests in several names, an identity that signs, and
+/// configurations that are wrong.
 async fn use_clients_and_configurations(
     passport: &DevPassport,
     registered: &passport_dev::DevIdentity,

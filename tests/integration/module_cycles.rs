@@ -131,8 +131,8 @@ impl Modules {
         imports
     }
 
-    /// Returns the module that `path` leads to from `module`: through modules, and through what they
-    /// re-export. It is the module itself if the path leads out of the crate.
+    /// Returns the module that `path` leads to from `module`: through modules, and through what
+    /// they re-export. It is the module itself if the path leads out of the crate.
     fn resolved(&self, module: &[String], path: &[String], most: usize) -> ModulePath {
         let mut target = module.to_vec();
         for (position, name) in path.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The examples that the standards print, with their own keys. Their claims are nobody's here, so what a good signature leads
-//! to is the next refusal; a bad one is refused before.
+//! The examples that the standards print, with their own keys. Their claims are nobody's here, so
+//! what a good signature leads to is the next refusal; a bad one is refused before.
 
 use passport_inbound::{Algorithm, RejectionReason as R, TokenVerifier, VerifyError};
 use serde_json::{Value, json};
@@ -69,7 +69,8 @@ fn eddsa_example_is_valid_if_eddsa_is_configured() {
     assert_eq!(says(&key, Algorithm::EdDsa, &with_signature(token, [0; 64])), R::SignatureInvalid);
 }
 
-/// RFC 7515, appendix A.5, and RFC 7519, section 6.1; RFC 7519, section 3.1; RFC 7516, appendix A.1.
+/// RFC 7515, appendix A.5, and RFC 7519, section 6.1; RFC 7519, section 3.1; RFC 7516, appendix
+/// A.1.
 #[test]
 fn unsecured_hs256_and_encrypted_examples_are_rejected() {
     let unsecured = format!("eyJhbGciOiJub25lIn0.{JOE}.");

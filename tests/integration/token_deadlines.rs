@@ -1,4 +1,5 @@
-//! Streams that end when the token of their caller does, and tokens that come from where browsers can put them.
+//! Streams that end when the token of their caller does, and tokens that come from where browsers
+//! can put them.
 
 use std::{convert::Infallible, ops::Range, time::Duration};
 

@@ -108,7 +108,8 @@ impl TokenFactory {
         format!("{message}.{}", base64(self.signature(encoding, &message)))
     }
 
-    /// HS256 (or a longer sibling) with the public key, in every spelling in which a confused library may take it for a secret.
+    /// HS256 (or a longer sibling) with the public key, in every spelling in which a confused
+    /// library may take it for a secret.
     pub(crate) fn with_public_key_as_secret(&self) -> Vec<String> {
         let public = self.pair.public_key();
         let spki: aws_lc_rs::encoding::PublicKeyX509Der<'_> = public.as_der().unwrap();
@@ -171,7 +172,8 @@ pub(crate) enum Scheme {
     Ps256,
 }
 
-/// The fourth number of an RSA private key (RFC 8017, appendix A.1.2) in its wrapping (RFC 5208, section 5).
+/// The fourth number of an RSA private key (RFC 8017, appendix A.1.2) in its wrapping (RFC 5208,
+/// section 5).
 fn private_exponent(pkcs8: &[u8]) -> BigUint {
     let wrapping = parts(parts(pkcs8)[0]);
     let numbers = parts(parts(wrapping[2])[0]);

@@ -28,7 +28,8 @@ pub(crate) fn program(name: &str) -> Option<Command> {
     None
 }
 
-/// Runs a script of `third_party_clients` and returns its output, or `None` if Python is not installed.
+/// Runs a script of `third_party_clients` and returns its output, or `None` if Python is not
+/// installed.
 pub(crate) async fn run(script: &str, arguments: &[&str], ca: &Path) -> Option<String> {
     let mut command = program("python")?;
     command.arg(self::script(script)).args(arguments).env("REQUESTS_CA_BUNDLE", ca);

@@ -127,8 +127,8 @@ async fn rotation_and_revocation_of_a_secret_fail_no_call() {
         };
         let (tally, ()) = tokio::join!(load(&call, calls), rotation);
         assert_eq!((tally.succeeded, &*tally.failed), (calls, &[][..]));
-        // One for the token that was revoked, and one that Passport refused, if the old secret was still believed: it still was
-        // in the first minutes, or the vault took half a second.
+        // One for the token that was revoked, and one that Passport refused, if the old secret was
+        // still believed: it still was in the first minutes, or the vault took half a second.
         let requests = passport.counters().token() - before;
         assert!((1..=2).contains(&requests), "{requests} after {minutes} min");
     }

@@ -1,6 +1,6 @@
 //! A stand-in for HashiCorp Vault, which Debian does not package: the part of its HTTP API that a
-//! service and its operator need (<https://developer.hashicorp.com/vault/api-docs>). The client hvac
-//! checks it (`hashicorp.rs`).
+//! service and its operator need (<https://developer.hashicorp.com/vault/api-docs>). The client
+//! hvac checks it (`hashicorp.rs`).
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
-//! How often the contenders ask for memory. Counting slows an allocator down, so another program does it: `allocations`.
+//! How often the contenders ask for memory. Counting slows an allocator down, so another program
+//! does it: `allocations`.
 
 use std::{collections::HashMap, path::Path, process::Command};
 

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-/// The claims of a Passport token that a handler has a use for, for contenders that want a type from their user.
+/// The claims of a Passport token that a handler has a use for, for contenders that want a type
+/// from their user.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PassportClaims {
     pub iss: String,

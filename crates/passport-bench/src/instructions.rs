@@ -1,5 +1,5 @@
-//! How many instructions a call takes: callgrind counts them in a program of its own, `paths`, in which one contender is called
-//! many times. The count repeats, however busy the machine is.
+//! How many instructions a call takes: callgrind counts them in a program of its own, `paths`, in
+//! which one contender is called many times. The count repeats, however busy the machine is.
 
 use std::{env, fs, process::Command};
 
@@ -14,7 +14,8 @@ const WATCHED: [(&str, &str, &str, &str); 4] = [
     ("outbound warm", "outbound", "passport-outbound", "bare client"),
 ];
 
-/// The instructions of the paths that must not grow unnoticed, above what the same takes without us.
+/// The instructions of the paths that must not grow unnoticed, above what the same takes without
+/// us.
 pub fn watched() -> impl Iterator<Item = (&'static str, f64)> {
     WATCHED.iter().map(|(name, side, ours, bare)| (*name, of(side, ours) - of(side, bare)))
 }

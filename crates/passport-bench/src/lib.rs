@@ -1,4 +1,5 @@
-//! Measures tower-passport against its peers and against the floor. `cargo xtask bench` runs all of it.
+//! Measures tower-passport against its peers and against the floor. `cargo xtask bench` runs all of
+//! it.
 
 pub mod claims;
 pub mod fleet;
@@ -19,8 +20,8 @@ pub mod proxies;
 #[cfg(feature = "peers")]
 pub mod serve;
 
-/// jsonwebtoken's signatures are made by whatever the process chose first, and its version 10 panics when two were linked and
-/// none was chosen. All get the faster one.
+/// jsonwebtoken's signatures are made by whatever the process chose first, and its version 10
+/// panics when two were linked and none was chosen. All get the faster one.
 ///
 /// # Panics
 /// When somebody has chosen before.

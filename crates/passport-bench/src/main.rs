@@ -68,7 +68,8 @@ struct Arguments {
     fleet: Option<String>,
     #[arg(long, hide = true)]
     endpoint: Option<SocketAddr>,
-    /// Only this, and write no file: inbound, outbound, behaviour, fleet, stress, end-to-end, sidecar or growth.
+    /// Only this, and write no file: inbound, outbound, behaviour, fleet, stress, end-to-end,
+    /// sidecar or growth.
     #[arg(long)]
     only: Option<String>,
     /// Where the figures go, a line of JSON each.

@@ -16,7 +16,8 @@ const SIDECAR: &str = "BENCH_SIDECAR";
 /// What the load shows the sidecar.
 pub const CALLER_TOKEN: &str = "caller-token-of-the-load";
 
-/// The sidecar as it is deployed, its metrics taken in, but for the access log. Its Passport is on another port of this machine.
+/// The sidecar as it is deployed, its metrics taken in, but for the access log. Its Passport is on
+/// another port of this machine.
 ///
 /// # Panics
 /// When it does not come up.

@@ -1,5 +1,6 @@
-//! How time is taken. The machines are shared and their clocks wander, so no contender is timed on its own: all of them take
-//! turns, many times, and what counts is the median of what one round says of two of them.
+//! How time is taken. The machines are shared and their clocks wander, so no contender is timed on
+//! its own: all of them take turns, many times, and what counts is the median of what one round
+//! says of two of them.
 
 use std::{
     fmt,
@@ -100,7 +101,8 @@ impl Case<'_> {
         }
     }
 
-    /// The processor time of this thread, in nanoseconds, so that what other processes take is not in it.
+    /// The processor time of this thread, in nanoseconds, so that what other processes take is not
+    /// in it.
     fn measure_once(&mut self, calls: usize) -> f64 {
         if let Some(prepare) = &mut self.prepare {
             prepare();
@@ -127,13 +129,14 @@ pub fn percentile(sorted: &[Duration], part: f64) -> Duration {
     sorted.get((last as f64 * part).round() as usize).copied().unwrap_or_default()
 }
 
-/// A runtime for the thread that measures, so that nothing is handed from one thread to another on the way.
+/// A runtime for the thread that measures, so that nothing is handed from one thread to another on
+/// the way.
 pub fn runtime_here() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be had")
 }
 
-/// How many times as many calls two threads make as one does, one figure for each round, in which all take their turns: two
-/// processors of a virtual machine may be one for a while.
+/// How many times as many calls two threads make as one does, one figure for each round, in which
+/// all take their turns: two processors of a virtual machine may be one for a while.
 pub fn scaling(all: &[(String, &Subject, Batch)], effort: Effort) -> Vec<Samples> {
     let mut samples: Vec<_> =
         all.iter().map(|(name, _, _)| Samples { name: name.clone(), rounds: Vec::new() }).collect();

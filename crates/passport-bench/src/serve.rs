@@ -1,4 +1,5 @@
-//! A server in a process of its own, so that it can be given a core of its own and its time and memory be read.
+//! A server in a process of its own, so that it can be given a core of its own and its time and
+//! memory be read.
 
 use std::{
     error::Error,
@@ -28,7 +29,8 @@ pub const TOKEN_ENDPOINT: &str = "token endpoint";
 pub const BARE_TONIC: &str = "bare tonic";
 pub const TONIC: &str = "passport-inbound on tonic";
 
-/// Serves `name` on one thread until it is killed. Says first at which port, and with which `Authorization`.
+/// Serves `name` on one thread until it is killed. Says first at which port, and with which
+/// `Authorization`.
 ///
 /// # Errors
 /// When it cannot serve.

@@ -23,10 +23,12 @@ const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/i
 /// By how much a path may grow unnoticed.
 const TOLERATED: f64 = 1.05;
 
-/// A path that shrinks by more is to be accepted too, or it could grow back; and perhaps it is not counted any more.
+/// A path that shrinks by more is to be accepted too, or it could grow back; and perhaps it is not
+/// counted any more.
 const GAINED: f64 = 0.8;
 
-/// Measures everything, and writes `docs/benchmarks.md`, or beside the figures if it does not look for long.
+/// Measures everything, and writes `docs/benchmarks.md`, or beside the figures if it does not look
+/// for long.
 pub(crate) fn run_all(arguments: &[String]) -> Outcome {
     for need in [&C_COMPILER, &VALGRIND, &WRK, &H2LOAD, &TASKSET, &OPENSSL, &REDIS, &NGINX] {
         prerequisites::bring(need)?;
@@ -39,8 +41,8 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
         .env("BENCH_SIDECAR", format!("{TARGET}/release/passport-sidecar")))
 }
 
-/// Checks that the code for the peers still compiles, which only a run of the benchmarks builds, and
-/// runs the tests of the benchmarks themselves. Those are in the profile of the counts of
+/// Checks that the code for the peers still compiles, which only a run of the benchmarks builds,
+/// and runs the tests of the benchmarks themselves. Those are in the profile of the counts of
 /// instructions: a second profile would build all dependencies again.
 pub(crate) fn lint() -> Outcome {
     prerequisites::bring(&OPENSSL)?;
@@ -54,7 +56,8 @@ fn in_benchmarks(command: &[&str], last: &[&str]) -> Outcome {
     cargo(&[command, &workspace, last].concat())
 }
 
-/// Counts the instructions of the paths that are watched and holds them against what was accepted; or accepts them.
+/// Counts the instructions of the paths that are watched and holds them against what was accepted;
+/// or accepts them.
 pub(crate) fn instructions(accept: bool) -> Outcome {
     prerequisites::bring(&C_COMPILER)?;
     prerequisites::bring(&VALGRIND)?;
@@ -105,7 +108,8 @@ fn table(text: &str) -> Result<Counts, String> {
     counts.map(|text| line(text).ok_or_else(|| format!("no count of instructions: {text}"))).collect()
 }
 
-/// A line for each path, and those that have changed by too much. A path that is new is one that has.
+/// A line for each path, and those that have changed by too much. A path that is new is one that
+/// has.
 fn compared(accepted: &Counts, counted: &Counts) -> (String, Vec<String>) {
     let (mut lines, mut changed) = (String::new(), Vec::new());
     for (name, count) in counted {

@@ -108,8 +108,8 @@ fn vaults(manifest: &str) -> impl Iterator<Item = &str> {
     features.filter(|(_, enabled)| enabled.contains("\"_client\"")).map(|(name, _)| name)
 }
 
-/// Runs the tests with the command of the README. They leave half of the processor time, in which the
-/// fuzz targets are built.
+/// Runs the tests with the command of the README. They leave half of the processor time, in which
+/// the fuzz targets are built.
 fn tests() -> Outcome {
     prerequisites::bring(&CPP_COMPILER)?;
     both(fuzz::build_in_background, || {

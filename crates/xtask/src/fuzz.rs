@@ -19,8 +19,8 @@ const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
 const OPTIONS: [&str; 6] = ["--fuzz-dir", FOLDER, "--target-dir", TARGET, "--sanitizer", "none"];
 
-/// Fuzzes each target for that long, as many at a time as there are processors. Findings are kept in
-/// `artifacts`, and new inputs in `corpus`; the seeds stay.
+/// Fuzzes each target for that long, as many at a time as there are processors. Findings are kept
+/// in `artifacts`, and new inputs in `corpus`; the seeds stay.
 pub(crate) fn run(seconds: u32) -> Outcome {
     prerequisites::bring(&CPP_COMPILER)?;
     build(cargo)?;

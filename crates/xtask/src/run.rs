@@ -26,8 +26,8 @@ fn cargo_program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
 }
 
-/// Runs cargo at the lowest priority, in the time that other commands leave. Its output is shown only
-/// when it fails, because it would be mixed with theirs.
+/// Runs cargo at the lowest priority, in the time that other commands leave. Its output is shown
+/// only when it fails, because it would be mixed with theirs.
 pub(crate) fn cargo_in_background(arguments: &[&str]) -> Outcome {
     let mut command = Command::new("nice");
     command.args(["-n", "19"]).arg(cargo_program()).args(arguments);

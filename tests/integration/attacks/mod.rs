@@ -1,4 +1,5 @@
-//! The ways in which verifiers of tokens were broken: each is refused, for its own reason, in the verifier, on HTTP and on gRPC.
+//! The ways in which verifiers of tokens were broken: each is refused, for its own reason, in the
+//! verifier, on HTTP and on gRPC.
 
 mod encodings;
 mod padding;
@@ -47,7 +48,8 @@ async fn on_grpc_every_attack_is_unauthenticated() {
     }
 }
 
-/// What strictness must not cost: RFC 7515 section 4, RFC 7519 section 4.1.3, and the header of Passport's own sample.
+/// What strictness must not cost: RFC 7515 section 4, RFC 7519 section 4.1.3, and the header of
+/// Passport's own sample.
 #[tokio::test]
 async fn what_the_standards_allow_is_accepted() {
     let factory = TokenFactory::new();

@@ -9,7 +9,8 @@ use crate::token_factory::{TokenFactory, base64, with_signature};
 
 const SIZE: usize = 256;
 
-/// `DigestInfo` for SHA-256 up to the digest: a sequence of an algorithm with its NULL, and 32 bytes.
+/// `DigestInfo` for SHA-256 up to the digest: a sequence of an algorithm with its NULL, and 32
+/// bytes.
 const SHA256_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
     0x04, 0x20,
@@ -82,7 +83,8 @@ fn malformed_padding_by_the_issuers_key_is_rejected() {
     }
 }
 
-/// With an exponent of 3, a cube root makes a block that begins as it should, without any private key.
+/// With an exponent of 3, a cube root makes a block that begins as it should, without any private
+/// key.
 #[test]
 fn a_cube_root_is_no_signature() {
     let factory = TokenFactory::new();

@@ -1,4 +1,5 @@
-//! The tokens, and the reason for which each is refused. All are signed with the issuer's own key unless it says otherwise.
+//! The tokens, and the reason for which each is refused. All are signed with the issuer's own key
+//! unless it says otherwise.
 
 use passport_inbound::RejectionReason as R;
 use serde_json::{Value, json};
@@ -81,7 +82,8 @@ fn algorithms(factory: &TokenFactory) -> Vec<Attack> {
     attacks
 }
 
-/// RFC 7515 section 4.1.11, RFC 7797, RFC 8725 sections 3.11 and 3.12, CVE-2025-59420, CVE-2023-51774.
+/// RFC 7515 section 4.1.11, RFC 7797, RFC 8725 sections 3.11 and 3.12, CVE-2025-59420,
+/// CVE-2023-51774.
 fn headers(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for crit in [json!(["exp"]), json!(["b64"]), json!(["x"]), json!([]), json!("exp"), json!(1), json!({})] {
@@ -258,7 +260,8 @@ fn times(factory: &TokenFactory) -> Vec<Attack> {
     attacks
 }
 
-/// CVE-2024-53861, CVE-2025-30144, CVE-2020-26160, RFC 7519 section 4.1.3, RFC 8725 sections 3.8 and 3.9.
+/// CVE-2024-53861, CVE-2025-30144, CVE-2020-26160, RFC 7519 section 4.1.3, RFC 8725 sections 3.8
+/// and 3.9.
 fn parties(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = vec![
         attack("no iss", factory.without_claim("iss"), R::IssuerMismatch),

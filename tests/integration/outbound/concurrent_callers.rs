@@ -53,7 +53,8 @@ async fn canceled_first_caller_affects_no_other_caller() {
     assert_eq!(passport.counters().token(), 1);
 }
 
-/// Ten services, ten refreshes each, while a load runs on each of them without a pause. Each refresh takes half a second.
+/// Ten services, ten refreshes each, while a load runs on each of them without a pause. Each
+/// refresh takes half a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn across_a_hundred_refreshes_no_call_fails_and_none_waits() {
     let passport = DevPassport::start().await.unwrap();

@@ -424,7 +424,8 @@ fn all_there_is() -> ConfigRegistry {
     ConfigRegistry::default().with_store("redis", RedisStoreFactory)
 }
 
-/// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test the_schema`.
+/// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test
+/// the_schema`.
 #[test]
 fn the_schema_in_the_docs_is_that_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.schema.json");

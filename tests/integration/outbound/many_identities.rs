@@ -1,5 +1,5 @@
-//! A hundred identities and their callers in one process, under load, while tokens are refused, secrets are rotated and keys
-//! change: the API counts whose token each request carries.
+//! A hundred identities and their callers in one process, under load, while tokens are refused,
+//! secrets are rotated and keys change: the API counts whose token each request carries.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -138,7 +138,8 @@ impl Setup {
         assert!(status == StatusCode::OK || status == StatusCode::UNAUTHORIZED, "{status}");
     }
 
-    /// Between two rounds: time passes, secrets change and their tokens go with them, sometimes the keys change.
+    /// Between two rounds: time passes, secrets change and their tokens go with them, sometimes the
+    /// keys change.
     async fn rotate_secrets(&self, round: usize) {
         self.clock.advance(Duration::from_secs(120));
         for (registered, identity) in self.identities.iter().skip(round % 10).step_by(10) {

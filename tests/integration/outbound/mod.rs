@@ -1,4 +1,5 @@
-//! The outbound engine against a Passport over real sockets: herds, outages, refused secrets, refused tokens.
+//! The outbound engine against a Passport over real sockets: herds, outages, refused secrets,
+//! refused tokens.
 
 mod cache_strategies;
 mod client_authentication;
@@ -32,8 +33,8 @@ use crate::harness::{EmptyResponse, identity_builder as builder};
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Tokens of the dev Passport live for an hour. From here on they are refreshed, from five seconds before the end on no
-/// longer sent.
+/// Tokens of the dev Passport live for an hour. From here on they are refreshed, from five seconds
+/// before the end on no longer sent.
 const SOFT: Duration = Duration::from_secs(3545);
 
 fn clock() -> ManualClock {

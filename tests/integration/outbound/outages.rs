@@ -11,7 +11,8 @@ struct Setup {
     clock: ManualClock,
 }
 
-/// Returns the timeout of an attempt: short if it hangs, and otherwise long enough for a loaded machine.
+/// Returns the timeout of an attempt: short if it hangs, and otherwise long enough for a loaded
+/// machine.
 fn patience(fault: &Fault) -> Duration {
     if matches!(fault, Fault::Slow(_)) { SECOND / 5 } else { 10 * SECOND }
 }
@@ -51,8 +52,8 @@ async fn an_outage_within_the_tokens_life_is_not_seen() {
     }
 }
 
-/// One step of the backoff after Passport is back, all is well. (Where attempts are given little time, that may be too
-/// little on a busy machine, and is not asserted.)
+/// One step of the backoff after Passport is back, all is well. (Where attempts are given little
+/// time, that may be too little on a busy machine, and is not asserted.)
 async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &ManualClock, fault: &Fault) {
     passport.clear_fault(Endpoint::Token);
     for _ in 0..20 {

@@ -59,7 +59,8 @@ async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     serve(Router::new().route("/", whoami).layer(AuthenticateLayer::new(verifier(passport)))).await
 }
 
-/// A service that hands on what it is asked, as whoever asks, on `/`; and in its own name on `/own`.
+/// A service that hands on what it is asked, as whoever asks, on `/`; and in its own name on
+/// `/own`.
 async fn between(passport: &DevPassport, next: Client) -> String {
     async fn as_caller(
         State(next): State<Client>,

@@ -179,7 +179,8 @@ async fn a_wrong_audience_does_not_cause_a_mint_loop() {
     assert!((5..=8).contains(&setup.passport.counters().token()), "{}", setup.passport.counters().token());
 }
 
-/// The client takes the token off for another host. Whether that one is allowed, too, makes no difference.
+/// The client takes the token off for another host. Whether that one is allowed, too, makes no
+/// difference.
 #[tokio::test]
 async fn a_refusal_from_where_a_redirect_led_is_not_about_the_token() {
     let setup = Setup::new().await;
@@ -197,7 +198,8 @@ async fn a_refusal_from_where_a_redirect_led_is_not_about_the_token() {
     }
 }
 
-/// Refuses before it has read the body, as a server does that looks at the token first; and lets `refused` know.
+/// Refuses before it has read the body, as a server does that looks at the token first; and lets
+/// `refused` know.
 async fn hasty_api(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String {
     let (receiver, refused) = (receiver.clone(), Arc::clone(refused));
     let echo = any(move |request: axum::extract::Request| {

@@ -234,7 +234,8 @@ fn cold(world: &World, stage: &Stage) -> Section {
     }
 }
 
-/// The two fastest of the others that can be served by axum 0.8, by what a token takes that they do not remember.
+/// The two fastest of the others that can be served by axum 0.8, by what a token takes that they do
+/// not remember.
 pub fn fastest_peers(world: &World) -> [&'static str; 2] {
     let stage = Stage::set(world);
     let served = |ready: &&Ready| is_peer(ready.entry.name) && ready.subject.router().is_some();
@@ -392,7 +393,8 @@ fn mixes(world: &World, stage: &Stage) -> Section {
     }
 }
 
-/// So much of a hundred is the first token, and each of the others another one, as far as they reach.
+/// So much of a hundred is the first token, and each of the others another one, as far as they
+/// reach.
 fn mix(tokens: &Arc<[HeaderValue]>, share: usize) -> Arc<[HeaderValue]> {
     let mut new = tokens[1..].iter();
     let mut mixed = Vec::new();

@@ -1,4 +1,5 @@
-//! What callers notice of a token's life: when there is none yet, when it is renewed, when it cannot be.
+//! What callers notice of a token's life: when there is none yet, when it is renewed, when it
+//! cannot be.
 
 use std::time::{Duration, Instant};
 
@@ -150,7 +151,8 @@ async fn outage(entry: &Entry) -> Fate {
     tokio::time::sleep(Duration::from_millis(500)).await;
     endpoint.takes(Duration::ZERO);
     endpoint.goes_down();
-    // In the last two seconds of its life nobody has to send a token that may be dead when it arrives.
+    // In the last two seconds of its life nobody has to send a token that may be dead when it
+    // arrives.
     let alive = entry.lifetime.saturating_sub(Duration::from_secs(2)).min(Duration::from_secs(6));
     stream_for(&subject, alive.saturating_sub(began.elapsed())).await
 }

@@ -1,5 +1,5 @@
-//! Counts how often a call asks for memory, with an allocator that counts: a line for each contender, its side, its name and the
-//! count, parted by tabs.
+//! Counts how often a call asks for memory, with an allocator that counts: a line for each
+//! contender, its side, its name and the count, parted by tabs.
 
 use std::{sync::Arc, time::Duration};
 

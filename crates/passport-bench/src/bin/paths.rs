@@ -1,5 +1,6 @@
-//! One contender, called so many times, for callgrind, which counts what happens in [`counted`]: `paths <side> <name> <calls>`.
-//! Without arguments it has itself counted for the paths that are watched, and prints a line for each.
+//! One contender, called so many times, for callgrind, which counts what happens in [`counted`]:
+//! `paths <side> <name> <calls>`. Without arguments it has itself counted for the paths that are
+//! watched, and prints a line for each.
 
 use std::{env, hint::black_box, process::ExitCode, sync::Arc, time::Duration};
 

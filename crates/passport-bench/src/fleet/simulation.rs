@@ -1,5 +1,5 @@
-//! Ten thousand instances in virtual time: the policy that ships, over a store and an issuer that only take their time. What
-//! happens by chance follows from a seed.
+//! Ten thousand instances in virtual time: the policy that ships, over a store and an issuer that
+//! only take their time. What happens by chance follows from a seed.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,7 +1,8 @@
-//! The floor: the least that a layer can do for a token that was verified before, if it is to be safe. A table of verified
-//! tokens, indexed by bytes of the signature; the whole token compared in constant time; the expiry and the keys looked at
-//! again; the claims handed over. One key that never changes, no checks but of signature and expiry, no metrics, no second place
-//! for what the table forgets. Nobody could run it; it says what physics asks for.
+//! The floor: the least that a layer can do for a token that was verified before, if it is to be
+//! safe. A table of verified tokens, indexed by bytes of the signature; the whole token compared in
+//! constant time; the expiry and the keys looked at again; the claims handed over. One key that
+//! never changes, no checks but of signature and expiry, no metrics, no second place for what the
+//! table forgets. Nobody could run it; it says what physics asks for.
 
 use std::{
     sync::{
@@ -66,7 +67,8 @@ impl<S> tower::Layer<S> for FloorLayer {
     }
 }
 
-/// Eight letters of the signature, which is as good as chance; the last one is not, as it may hold but two bits.
+/// Eight letters of the signature, which is as good as chance; the last one is not, as it may hold
+/// but two bits.
 fn slot(token: &[u8]) -> usize {
     let letters =
         token.len().checked_sub(9).and_then(|start| token[start..].first_chunk()).unwrap_or(&[0; 8]);

@@ -32,13 +32,14 @@ use crate::{
 
 /// One way to let only callers with a good token through to a handler.
 ///
-/// The handler takes what the contender hands over, looks at the subject (so that nobody wins by handing over nothing) and
-/// answers 200 without a body.
+/// The handler takes what the contender hands over, looks at the subject (so that nobody wins by
+/// handing over nothing) and answers 200 without a body.
 pub trait Contender: 'static {
     /// As the tables have it.
     const NAME: &'static str;
 
-    /// Changes a token of Passport's before it is signed, for a contender that cannot take one as it is.
+    /// Changes a token of Passport's before it is signed, for a contender that cannot take one as
+    /// it is.
     fn adapt(draft: TestJwtBuilder, _: &Site) -> TestJwtBuilder {
         draft
     }
@@ -59,7 +60,8 @@ impl Entry {
         Self { name: C::NAME, adapt: C::adapt, protect: |site| Box::pin(C::protect(site)) }
     }
 
-    /// Ready to be measured: its keys are there, and a token like those that it will be shown passes.
+    /// Ready to be measured: its keys are there, and a token like those that it will be shown
+    /// passes.
     pub async fn warmed(&self, site: &Site) -> Subject {
         let subject = (self.protect)(site).await;
         let one = Batch::of(self.authorizations(site, 1), 1);

@@ -1,5 +1,5 @@
-//! The floor of a token that was not seen before: nothing but its signature, with a key that was parsed once, and one reading
-//! of its claims. Not even base64 is decoded.
+//! The floor of a token that was not seen before: nothing but its signature, with a key that was
+//! parsed once, and one reading of its claims. Not even base64 is decoded.
 
 use std::hint::black_box;
 

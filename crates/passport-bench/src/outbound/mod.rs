@@ -36,7 +36,8 @@ pub trait Contender: 'static {
     /// As the tables have it.
     const NAME: &'static str;
 
-    /// How long tokens have to live for this contender to find a new one due about three seconds after it got one.
+    /// How long tokens have to live for this contender to find a new one due about three seconds
+    /// after it got one.
     const LIFETIME: Duration;
 
     fn attach(endpoint: &TokenEndpoint) -> impl Future<Output = Subject> + Send;

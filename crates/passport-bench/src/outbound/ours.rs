@@ -49,7 +49,8 @@ impl Contender for OursOnRedis {
     }
 }
 
-/// So many services in one process, each with a token of its own, which it has already. They share one HTTP client.
+/// So many services in one process, each with a token of its own, which it has already. They share
+/// one HTTP client.
 pub async fn many_identities(endpoint: &TokenEndpoint, count: usize) -> Vec<Subject> {
     let transport = Transport::new(ReqwestHttpClient::new());
     let one = |number| client(endpoint, &format!("service-{number}"), transport.clone());

@@ -1,4 +1,5 @@
-//! The floor: a token that never changes, put there by tower-http. Nothing is fetched and nothing expires.
+//! The floor: a token that never changes, put there by tower-http. Nothing is fetched and nothing
+//! expires.
 
 use std::time::Duration;
 

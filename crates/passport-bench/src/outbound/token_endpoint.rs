@@ -1,4 +1,5 @@
-//! A token endpoint over a loopback socket. It takes any path and any form, so that each contender can ask in its own way.
+//! A token endpoint over a loopback socket. It takes any path and any form, so that each contender
+//! can ask in its own way.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

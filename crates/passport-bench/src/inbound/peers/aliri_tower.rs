@@ -1,5 +1,5 @@
-//! aliri_tower: a layer of tower-http 0.5 over keys that are refreshed in the background; ring verifies. Its README's layer for
-//! scopes is left out, as our tokens have roles instead.
+//! aliri_tower: a layer of tower-http 0.5 over keys that are refreshed in the background; ring
+//! verifies. Its README's layer for scopes is left out, as our tokens have roles instead.
 
 use std::time::Duration;
 

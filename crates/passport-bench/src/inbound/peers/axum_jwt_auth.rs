@@ -1,5 +1,5 @@
-//! axum-jwt-auth: an extractor over a key cache that is refreshed in the background. Alone it verifies with the slower `rsa`
-//! crate; here it gets the provider that the process has installed.
+//! axum-jwt-auth: an extractor over a key cache that is refreshed in the background. Alone it
+//! verifies with the slower `rsa` crate; here it gets the provider that the process has installed.
 
 use std::sync::Arc;
 

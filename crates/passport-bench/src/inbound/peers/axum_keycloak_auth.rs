@@ -1,5 +1,6 @@
-//! axum-keycloak-auth, in front of what looks like a realm of Keycloak. It does not check the issuer, tries its keys one after
-//! another (there is one), and wants `typ` and `azp` among the claims, so it is shown tokens that have them.
+//! axum-keycloak-auth, in front of what looks like a realm of Keycloak. It does not check the
+//! issuer, tries its keys one after another (there is one), and wants `typ` and `azp` among the
+//! claims, so it is shown tokens that have them.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 

@@ -1,5 +1,6 @@
-//! cf-gears-toolkit-auth: it verifies but has no layer for what comes in, so one of axum's functions is put around it, which is
-//! ours. Any algorithm of RSA is let through, and the claims are a JSON value.
+//! cf-gears-toolkit-auth: it verifies but has no layer for what comes in, so one of axum's
+//! functions is put around it, which is ours. Any algorithm of RSA is let through, and the claims
+//! are a JSON value.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! huskarl-axum, with its validator for tokens that are not of RFC 9068 (ours have the type `JWT`). It also looks for bound
-//! tokens, `iat`, `jti` and `sub`, and verifies with the `rsa` crate in plain Rust, for which it offers no other.
+//! huskarl-axum, with its validator for tokens that are not of RFC 9068 (ours have the type `JWT`).
+//! It also looks for bound tokens, `iat`, `jti` and `sub`, and verifies with the `rsa` crate in
+//! plain Rust, for which it offers no other.
 
 use axum::{Router, routing::get};
 use http::StatusCode;

@@ -1,5 +1,6 @@
-//! tower-oauth2-resource-server: a layer over keys that are fetched in the background, once a minute. It copies all headers of
-//! a request to look at one, and makes its rules anew for each call.
+//! tower-oauth2-resource-server: a layer over keys that are fetched in the background, once a
+//! minute. It copies all headers of a request to look at one, and makes its rules anew for each
+//! call.
 
 use axum::{Extension, Router, body::Body, routing::get};
 use http::StatusCode;

@@ -1,7 +1,7 @@
 //! `aliri_reqwest`: a middleware of `reqwest-middleware`, with the watcher of `aliri_tokens`.
 //!
-//! A middleware of ours stands at the end of the chain in place of the network. The same chain without the hook is there
-//! to be taken away from it.
+//! A middleware of ours stands at the end of the chain in place of the network. The same chain
+//! without the hook is there to be taken away from it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,8 +75,8 @@ pub struct AliriReqwest;
 
 impl Contender for AliriReqwest {
     const NAME: &'static str = "aliri_reqwest";
-    /// It lets three quarters of a token's life go by, and 30 s at least by default, which is 3 s below; the jitter that
-    /// would bring it forward is off.
+    /// It lets three quarters of a token's life go by, and 30 s at least by default, which is 3 s
+    /// below; the jitter that would bring it forward is off.
     const LIFETIME: Duration = Duration::from_secs(4);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {

@@ -20,8 +20,8 @@ pub struct CfGearsToolkitAuth;
 
 impl Contender for CfGearsToolkitAuth {
     const NAME: &'static str = "cf-gears-toolkit-auth";
-    /// Its offset is 30 min; of a life shorter than that it lets half go by. Its jitter, at most 5 min, can be all of what
-    /// is left: this is due at any time within 3 s.
+    /// Its offset is 30 min; of a life shorter than that it lets half go by. Its jitter, at most 5
+    /// min, can be all of what is left: this is due at any time within 3 s.
     const LIFETIME: Duration = Duration::from_secs(30 * 60 + 3);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {

@@ -1,6 +1,7 @@
 //! `google-cloud-auth`: the headers of its credentials, as Google's own clients take them.
 //!
-//! Its user account is the one credential that asks nothing but a token endpoint of our choice, over plain HTTP.
+//! Its user account is the one credential that asks nothing but a token endpoint of our choice,
+//! over plain HTTP.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use crate::{
     subject::Subject,
 };
 
-/// The token of a user account; all its kinds of credentials share their cache and the making of headers.
+/// The token of a user account; all its kinds of credentials share their cache and the making of
+/// headers.
 #[derive(Debug)]
 pub struct GoogleCloudAuth;
 

@@ -1,4 +1,5 @@
-//! What one writes without a crate for it: a token in a mutex, fetched under the lock when it is about to expire.
+//! What one writes without a crate for it: a token in a mutex, fetched under the lock when it is
+//! about to expire.
 
 use std::{
     sync::Arc,

@@ -27,8 +27,8 @@ pub struct Huskarl;
 
 impl Contender for Huskarl {
     const NAME: &'static str = "huskarl";
-    /// Its margin is 30 s, but half of a token's life at most; and up to a tenth of the life earlier by chance, so that
-    /// this is due after 2.4 to 3 s.
+    /// Its margin is 30 s, but half of a token's life at most; and up to a tenth of the life
+    /// earlier by chance, so that this is due after 2.4 to 3 s.
     const LIFETIME: Duration = Duration::from_secs(6);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
