@@ -100,7 +100,7 @@ async fn value_moved_from_another_key_is_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn expired_value_is_not_used_however_long_redis_keeps_it() {
+async fn expired_value_that_redis_still_has_is_not_used() {
     let (setup, redis, mut attacker) = setup().await;
     let clock = clock_at(SystemClock.now().duration_since(UNIX_EPOCH).unwrap());
     let instance = || {
@@ -126,7 +126,7 @@ async fn expired_value_is_not_used_however_long_redis_keeps_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn older_value_that_is_put_back_is_not_used_again() {
+async fn older_value_that_is_restored_is_not_used() {
     let clock = clock_at(SystemClock.now().duration_since(UNIX_EPOCH).unwrap());
     let (setup, redis, mut attacker) = setup_with(DevPassport::builder().clock(clock.clone())).await;
     let identity = setup.identity(store(&redis.url()));
@@ -228,7 +228,7 @@ async fn every_redis_key_has_the_namespace_and_an_expiry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_namespaces_do_not_share() {
+async fn instances_in_different_namespaces_do_not_share() {
     let (setup, redis, _) = setup().await;
     let in_namespace = |name: &str| {
         let store = RedisTokenStore::builder(redis.url(), keys()).namespace(name).build().unwrap();

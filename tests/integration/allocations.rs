@@ -37,7 +37,7 @@ fn outbound_request() -> Request<()> {
 }
 
 #[tokio::test]
-async fn a_warm_outbound_call_allocates_nothing() {
+async fn outbound_call_with_a_cached_token_allocates_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let identity = identity(&passport, &registered);
@@ -67,7 +67,7 @@ impl Service<reqwest::Request> for EmptyReqwestResponse {
 }
 
 #[tokio::test]
-async fn outbound_call_of_reqwest_allocates_no_more_than_reqwest() {
+async fn reqwest_call_with_the_layer_allocates_no_more_than_without() {
     let passport = DevPassport::start().await.unwrap();
     let identity = identity(&passport, &passport.managed_identity("payroll").create());
     identity.token().await.unwrap();
@@ -85,7 +85,7 @@ async fn outbound_call_of_reqwest_allocates_no_more_than_reqwest() {
 }
 
 #[tokio::test]
-async fn an_outbound_call_during_a_refresh_allocates_nothing() {
+async fn outbound_call_during_a_refresh_allocates_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
@@ -125,7 +125,7 @@ async fn inbound_call_allocates_only_the_box_of_the_identity() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_kept_costs_what_its_claims_take() {
+async fn verification_without_a_cache_allocates_eight_times() {
     let passport = DevPassport::start().await.unwrap();
     let builder = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
     let verifier = builder.cache_tokens(false).build().unwrap();
@@ -186,7 +186,7 @@ fn allocations_of_verify(verifier: &TokenVerifier, token: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_request_without_a_token_is_refused_almost_for_free() {
+async fn rejection_of_a_missing_token_allocates_five_times() {
     let passport = DevPassport::start().await.unwrap();
     let mut service = AuthenticateLayer::new(verifier(&passport)).layer(EmptyResponse);
     allocations_of(&mut service, Request::new(()));

@@ -59,7 +59,7 @@ fn each_crate_depends_only_on_crates_below_it() {
 }
 
 #[test]
-fn no_library_turns_a_crypto_backend_of_jsonwebtoken_on() {
+fn no_library_enables_a_crypto_backend_of_jsonwebtoken() {
     let metadata = MetadataCommand::new().no_deps().exec().unwrap();
     for package in metadata.packages.iter().filter(|package| !TOP.contains(&package.name.as_str())) {
         for dependency in package.dependencies.iter().filter(|dependency| dependency.name == "jsonwebtoken") {

@@ -39,7 +39,7 @@ async fn api(passport: &DevPassport, audit: AuditLayer) -> String {
 }
 
 #[tokio::test]
-async fn a_sink_sees_who_called_and_who_was_refused_and_no_query() {
+async fn sink_gets_callers_and_rejections_without_the_query() {
     let passport = DevPassport::start().await.unwrap();
     let sink = RecordingSink::default();
     let api = api(&passport, AuditLayer::with_sink(sink.clone())).await;
@@ -87,7 +87,7 @@ async fn trace_has_managed_identities_and_rejections_but_no_users() {
 }
 
 #[tokio::test]
-async fn whoever_hangs_up_has_called_all_the_same() {
+async fn call_canceled_by_the_client_is_recorded() {
     let passport = DevPassport::start().await.unwrap();
     let (sink, outer) = (RecordingSink::default(), RecordingSink::default());
     let never = service_fn(|_: Request<()>| std::future::pending::<Result<Response<String>, Infallible>>());
@@ -110,7 +110,7 @@ async fn whoever_hangs_up_has_called_all_the_same() {
 }
 
 #[tokio::test]
-async fn audit_knows_the_grpc_web_status_of_a_refusal() {
+async fn audit_event_has_the_grpc_web_status_of_a_rejection() {
     #[derive(Clone, Debug, Default)]
     struct Statuses(Arc<Mutex<Vec<Option<u8>>>>);
 

@@ -137,7 +137,7 @@ async fn each_requirement_decides_each_caller_on_http_and_grpc() {
 }
 
 #[tokio::test]
-async fn guards_in_the_wrong_order_fail_closed() {
+async fn layers_in_the_wrong_order_fail_closed() {
     let passport = DevPassport::start().await.unwrap();
     let (layer, tokens) = (AuthenticateLayer::new(verifier(&passport)), tokens(&passport));
     for requirement in [Requirement::user(), !Requirement::user()] {
@@ -150,7 +150,7 @@ async fn guards_in_the_wrong_order_fail_closed() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_told_what_was_required() {
+async fn rejection_names_the_requirement() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();
     let told = async |requirement: Requirement, hides_details: bool| {
@@ -194,7 +194,7 @@ struct Strong {
 }
 
 #[tokio::test]
-async fn an_argument_of_a_handler_guards_as_a_layer_does() {
+async fn extractor_enforces_a_policy_as_the_layer_does() {
     let passport = DevPassport::start().await.unwrap();
     let router = Router::new()
         .route("/service", get(|_: ServiceAccount| async {}))
@@ -228,7 +228,7 @@ async fn an_argument_of_a_handler_guards_as_a_layer_does() {
 }
 
 #[tokio::test]
-async fn settings_of_the_layer_hold_for_handler_arguments() {
+async fn layer_settings_apply_to_extractors() {
     let passport = DevPassport::start().await.unwrap();
     let router = || {
         Router::new()
@@ -270,7 +270,7 @@ async fn refusal(router: &Router, method: Method, content_type: &str) -> (u16, O
 }
 
 #[tokio::test]
-async fn extractors_refuse_in_the_form_of_the_layer() {
+async fn extractors_reject_in_the_format_of_the_layer() {
     let passport = DevPassport::start().await.unwrap();
     let layer = || AuthenticateLayer::new(verifier(&passport)).optional();
     let handlers: [fn() -> MethodRouter; 4] = [
@@ -316,7 +316,7 @@ impl IntoResponse for OwnError {
 }
 
 #[tokio::test]
-async fn settings_of_the_layer_survive_conversions() {
+async fn layer_settings_survive_conversions() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();
     let router = Router::new()

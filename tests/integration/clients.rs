@@ -20,7 +20,7 @@ fn layer(passport: &DevPassport, origin: &str) -> AttachTokenLayer {
 }
 
 #[tokio::test]
-async fn hyper_and_reqwest_take_the_same_layer() {
+async fn same_layer_works_with_hyper_and_reqwest() {
     let passport = DevPassport::start().await.unwrap();
     let api = api(&passport).await;
     let layer = layer(&passport, &api);
@@ -40,7 +40,7 @@ async fn hyper_and_reqwest_take_the_same_layer() {
 }
 
 #[tokio::test]
-async fn the_layer_composes_with_limits_timeouts_and_buffers() {
+async fn layer_composes_with_limits_timeouts_and_buffers() {
     let passport = DevPassport::start().await.unwrap();
     let api = api(&passport).await;
     let client = ServiceBuilder::new()
@@ -115,7 +115,7 @@ fn plain_http_origin_outside_loopback_is_rejected_at_build() {
 }
 
 #[tokio::test]
-async fn a_host_header_of_another_host_is_not_sent() {
+async fn foreign_host_header_is_not_sent() {
     let passport = DevPassport::start().await.unwrap();
     let api = api(&passport).await;
     let layer = layer(&passport, &api);

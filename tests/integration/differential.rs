@@ -71,7 +71,7 @@ fn variations(good: &TestJwtBuilder) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn nothing_that_jsonwebtoken_rejects_is_accepted() {
+async fn no_variation_that_jsonwebtoken_rejects_is_accepted() {
     let passport = DevPassport::start().await.unwrap();
     let (reference, verifier) = (Reference::of(&passport).await, verifier(&passport));
     let good = passport.user_token("u");
@@ -157,7 +157,7 @@ fn applied(mut token: TestJwtBuilder, changes: Vec<(String, Option<Value>)>) -> 
 }
 
 #[test]
-fn no_token_that_jsonwebtoken_rejects_is_accepted() {
+fn no_random_token_that_jsonwebtoken_rejects_is_accepted() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (passport, reference, verifier) = runtime.block_on(async {
         let passport = DevPassport::start().await.unwrap();
@@ -189,7 +189,7 @@ fn no_token_that_jsonwebtoken_rejects_is_accepted() {
 }
 
 #[tokio::test]
-async fn any_changed_byte_of_a_good_token_is_refused() {
+async fn valid_token_with_any_byte_changed_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
     let good = passport.user_token("u").build();
@@ -216,7 +216,7 @@ async fn any_changed_byte_of_a_good_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_forged_signature_of_any_length_is_refused() {
+async fn forged_signature_of_any_length_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
     let good = passport.user_token("u").build();

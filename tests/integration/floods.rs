@@ -41,7 +41,7 @@ async fn status(client: &reqwest::Client, url: &str, token: &str) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_first_requests_make_one_fetch_and_all_are_served() {
+async fn one_jwks_fetch_serves_1000_first_requests() {
     let setup = setup().await;
     let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
     let (client, token) = (http(), setup.token());
@@ -51,7 +51,7 @@ async fn a_thousand_first_requests_make_one_fetch_and_all_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_fetch_for_all_requests_with_a_new_key() {
+async fn one_jwks_fetch_for_all_requests_with_a_new_key() {
     let setup = setup().await;
     let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
     let client = http();
@@ -64,7 +64,7 @@ async fn one_fetch_for_all_requests_with_a_new_key() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_thousand_unknown_keys_make_one_fetch_in_a_cooldown() {
+async fn one_jwks_fetch_per_cooldown_for_100000_unknown_keys() {
     let setup = Arc::new(setup().await);
     let good = setup.token();
     setup.verifier.verify(&good).await.unwrap();
@@ -156,7 +156,7 @@ async fn forged_signatures_delay_no_cached_and_reject_no_new_token() {
 }
 
 #[tokio::test]
-async fn good_callers_notice_an_outage_only_when_it_outlasts_the_keys() {
+async fn outage_rejects_valid_tokens_only_after_the_keys_expire() {
     let setup = setup().await;
     let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
     let (client, token) = (http(), setup.token());
@@ -215,7 +215,7 @@ async fn new_key_is_503_while_jwks_is_down_and_then_200() {
 
 /// The key of another issuer, published under the name of the first one's key.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rekeying_under_an_old_kid_refuses_no_request() {
+async fn new_key_under_an_old_kid_rejects_no_request() {
     let (setup, other) = (setup().await, on_one_clock().await.0);
     let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
     let (client, old) = (http(), setup.token());
@@ -235,7 +235,7 @@ async fn rekeying_under_an_old_kid_refuses_no_request() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_hangs_holds_nobody_whose_key_is_known() {
+async fn hanging_issuer_delays_no_token_with_a_known_key() {
     let setup = setup().await;
     let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
     let (client, token) = (http(), setup.token());

@@ -22,7 +22,7 @@ async fn status(identity: Option<TestIdentity>) -> u16 {
 }
 
 #[tokio::test]
-async fn a_handler_is_called_by_whom_the_test_says() {
+async fn handler_sees_the_test_identity() {
     assert_eq!(status(None).await, 401);
     assert_eq!(status(Some(TestIdentity::service("payroll").role("payroll.run"))).await, 200);
     assert_eq!(status(Some(TestIdentity::user("ada").role("payroll.run"))).await, 200);

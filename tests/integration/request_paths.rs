@@ -36,7 +36,7 @@ fn own_tenant(pattern: &str) -> RequireLayer {
 }
 
 #[tokio::test]
-async fn ambiguous_path_is_of_no_tenant() {
+async fn ambiguous_path_belongs_to_no_tenant() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("u").claim("tenant_id", "mine").build();
     let records = get(|Path(path): Path<(String, String)>| async move { path.1 });
@@ -161,7 +161,7 @@ async fn rewritten_path_is_not_made_public_by_its_prefix() {
 
 /// Between two routers, a middleware exchanges a segment that the nest captures.
 #[tokio::test]
-async fn path_with_an_exchanged_segment_is_not_public() {
+async fn path_with_a_replaced_segment_is_not_public() {
     let passport = DevPassport::start().await.unwrap();
     let exchange = async |mut request: extract::Request| {
         let exchanged = request.uri().path().replace("/public/", "/private/");
@@ -195,7 +195,7 @@ async fn public_grpc_service_needs_no_token() {
 
 /// What a handler sees of a request whose query has a token, wherever the layer is.
 #[tokio::test]
-async fn handler_sees_no_token_of_the_query() {
+async fn handler_does_not_see_the_query_token() {
     type Parameters = std::collections::BTreeMap<String, String>;
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();

@@ -32,7 +32,7 @@ fn rsa() -> Value {
 
 /// RFC 7515, appendix A.2.
 #[test]
-fn the_rs256_example_has_a_good_signature_and_another_issuer() {
+fn rs256_example_is_valid_but_of_another_issuer() {
     let signature = concat!(
         "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CU",
         "Ar7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_d",

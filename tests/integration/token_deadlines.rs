@@ -75,7 +75,7 @@ async fn api(passport: &DevPassport) -> String {
 }
 
 #[tokio::test]
-async fn a_stream_of_events_ends_when_the_token_does() {
+async fn event_stream_ends_when_the_token_expires() {
     let passport = DevPassport::start().await.unwrap();
     let events = format!("{}/events", api(&passport).await);
     let request = http().get(&events).header("accept", "text/event-stream");
@@ -89,7 +89,7 @@ async fn a_stream_of_events_ends_when_the_token_does() {
 }
 
 #[tokio::test]
-async fn a_web_socket_is_told_when_the_token_ends() {
+async fn web_socket_is_notified_when_the_token_expires() {
     let passport = DevPassport::start().await.unwrap();
     let chat = format!("{}/chat", api(&passport).await.replacen("http", "ws", 1));
     let refused = tokio_tungstenite::connect_async(&chat).await.unwrap_err();
@@ -106,7 +106,7 @@ async fn a_web_socket_is_told_when_the_token_ends() {
 }
 
 #[tokio::test]
-async fn a_grpc_stream_ends_with_unauthenticated_when_the_token_does() {
+async fn grpc_stream_ends_unauthenticated_when_the_token_expires() {
     let passport = DevPassport::start().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr().unwrap())).unwrap();

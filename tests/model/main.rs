@@ -46,6 +46,6 @@ fn main() {
         println!("model {name} ... ok");
     }
     if filter.is_empty() {
-        models::assert_that_a_token_was_forgotten_on_its_way();
+        models::assert_that_a_fetch_was_invalidated_in_flight();
     }
 }

@@ -28,11 +28,11 @@ use crate::{
 pub(crate) const ALL: [(&str, fn()); 7] = [
     ("callers_of_an_empty_entry_share_one_attempt", callers_of_an_empty_entry_share_one_attempt),
     ("callers_of_a_failed_attempt_share_its_error", callers_of_a_failed_attempt_share_its_error),
-    ("a_dropped_attempt_is_replaced_by_one", a_dropped_attempt_is_replaced_by_one),
-    ("a_rejected_token_is_replaced_once", a_rejected_token_is_replaced_once),
+    ("dropped_attempt_is_replaced_by_one", dropped_attempt_is_replaced_by_one),
+    ("rejected_token_is_replaced_once", rejected_token_is_replaced_once),
     ("rejecting_an_old_token_leaves_the_new_one", rejecting_an_old_token_leaves_the_new_one),
-    ("an_invalidated_token_does_not_come_back", an_invalidated_token_does_not_come_back),
-    ("an_abandoned_attempt_does_not_undo_the_next", an_abandoned_attempt_does_not_undo_the_next),
+    ("invalidated_token_does_not_come_back", invalidated_token_does_not_come_back),
+    ("abandoned_attempt_does_not_undo_the_next", abandoned_attempt_does_not_undo_the_next),
 ];
 
 type FetchResult = Result<Arc<CachedToken>, TokenError>;
@@ -148,7 +148,7 @@ fn callers_of_a_failed_attempt_share_its_error() {
     assert_eq!(entry.snapshot().action(at(0)), TokenAction::ReturnError);
 }
 
-fn a_dropped_attempt_is_replaced_by_one() {
+fn dropped_attempt_is_replaced_by_one() {
     let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let run = {
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
@@ -179,7 +179,7 @@ fn a_dropped_attempt_is_replaced_by_one() {
     assert_eq!(attempts.load(Ordering::SeqCst), 2);
 }
 
-fn a_rejected_token_is_replaced_once() {
+fn rejected_token_is_replaced_once() {
     let (entry, attempts) = (with_a_token(), Arc::new(AtomicUsize::new(0)));
     let held = three({
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
@@ -218,9 +218,9 @@ fn rejecting_an_old_token_leaves_the_new_one() {
 
 /// In how many orders the attempt was on its way; it counts across them, so it is not one of
 /// loom's.
-static FORGOTTEN_ON_THE_WAY: AtomicUsize = AtomicUsize::new(0);
+static INVALIDATED_IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
-fn an_invalidated_token_does_not_come_back() {
+fn invalidated_token_does_not_come_back() {
     let (entry, begun) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let caller = thread::spawn({
         let (entry, begun) = (Arc::clone(&entry), Arc::clone(&begun));
@@ -238,7 +238,7 @@ fn an_invalidated_token_does_not_come_back() {
     let outcome = caller.join().unwrap().outcome();
     let snapshot = entry.snapshot();
     if began_before {
-        FORGOTTEN_ON_THE_WAY.fetch_add(1, Ordering::SeqCst);
+        INVALIDATED_IN_FLIGHT.fetch_add(1, Ordering::SeqCst);
         assert!(snapshot.cached.is_none());
         assert_eq!(snapshot.action(at(0)), TokenAction::Fetch);
     }
@@ -247,11 +247,11 @@ fn an_invalidated_token_does_not_come_back() {
 }
 
 /// In some of the orders; else the model above shows nothing.
-pub(crate) fn assert_that_a_token_was_forgotten_on_its_way() {
-    assert!(FORGOTTEN_ON_THE_WAY.load(Ordering::SeqCst) > 0);
+pub(crate) fn assert_that_a_fetch_was_invalidated_in_flight() {
+    assert!(INVALIDATED_IN_FLIGHT.load(Ordering::SeqCst) > 0);
 }
 
-fn an_abandoned_attempt_does_not_undo_the_next() {
+fn abandoned_attempt_does_not_undo_the_next() {
     let entry = Arc::new(TokenEntry::default());
     let FetchStart::Leading(attempt, silent, waiter) = entry.begin(at(0), PATIENCE) else {
         panic!("the entry is empty")

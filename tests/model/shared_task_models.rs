@@ -20,10 +20,10 @@ use crate::{
 
 pub(crate) const ALL: [(&str, fn()); 5] = [
     ("attempts_do_not_overlap_and_every_waiter_has_an_outcome", attempts_do_not_overlap),
-    ("a_lost_attempt_frees_its_waiters_and_the_next_caller", a_lost_attempt_frees_its_waiters),
-    ("a_stalled_attempt_is_replaced_by_one", a_stalled_attempt_is_replaced_by_one),
-    ("what_an_abandoned_attempt_brings_does_not_count", what_an_abandoned_attempt_brings_does_not_count),
-    ("an_outcome_is_there_before_the_attempt_has_ended", an_outcome_is_there_before_the_attempt_has_ended),
+    ("a_lost_attempt_frees_its_waiters_and_the_next_caller", dropped_attempt_releases_its_waiters),
+    ("stalled_attempt_is_replaced_by_one", stalled_attempt_is_replaced_by_one),
+    ("result_of_an_abandoned_attempt_is_ignored", result_of_an_abandoned_attempt_is_ignored),
+    ("outcome_is_available_before_the_attempt_ends", outcome_is_available_before_the_attempt_ends),
 ];
 
 const PATIENT: TaskLimits = TaskLimits::UNLIMITED;
@@ -63,7 +63,7 @@ fn attempts_do_not_overlap() {
     }
 }
 
-fn a_lost_attempt_frees_its_waiters() {
+fn dropped_attempt_releases_its_waiters() {
     let task = Arc::new(SharedTask::new());
     let waiters = three({
         let task = Arc::clone(&task);
@@ -83,7 +83,7 @@ fn a_lost_attempt_frees_its_waiters() {
     }
 }
 
-fn a_stalled_attempt_is_replaced_by_one() {
+fn stalled_attempt_is_replaced_by_one() {
     let task = Arc::new(SharedTask::<u8>::new());
     let (stalled, _) = task.begin(IMPATIENT);
     let begun = three({
@@ -121,7 +121,7 @@ impl Cache {
     }
 }
 
-fn what_an_abandoned_attempt_brings_does_not_count() {
+fn result_of_an_abandoned_attempt_is_ignored() {
     let cache = Arc::new(Cache::default());
     let (stalled, waiter) = cache.task.begin(IMPATIENT);
     let late = thread::spawn({
@@ -144,7 +144,7 @@ fn what_an_abandoned_attempt_brings_does_not_count() {
     assert_eq!(outcome(waiter), Ok(1), "its waiters have it all the same");
 }
 
-fn an_outcome_is_there_before_the_attempt_has_ended() {
+fn outcome_is_available_before_the_attempt_ends() {
     let cache = Arc::new(Cache::default());
     let (attempt, _) = cache.task.begin(PATIENT);
     let running = thread::spawn({

@@ -129,21 +129,21 @@ const ALONE: [(&str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn a_secrets_manager_that_cannot_be_reached_is_unavailable() {
+async fn unreachable_secrets_manager_is_unavailable() {
     let environment = [&[("AWS_REGION", "eu-central-1")][..], &ALONE].concat();
     let (kind, text) = ReaderProcess::start("aws", &environment).error("payroll").await;
     assert!(kind == "Unavailable" && text.contains("no connection"), "{kind} {text}");
 }
 
 #[tokio::test]
-async fn without_a_region_it_is_told_what_to_set() {
+async fn missing_region_names_what_to_set() {
     let (kind, text) = ReaderProcess::start("aws", &ALONE).error("payroll").await;
     assert!(kind == "Unreadable" && text.contains("AWS_REGION"), "{kind} {text}");
 }
 
 /// It is found anew when nobody knew it.
 #[tokio::test]
-async fn credentials_that_are_mounted_late_are_seen() {
+async fn credentials_mounted_later_are_used() {
     let Some(aws) = Moto::start().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("credentials");

@@ -59,7 +59,7 @@ impl Setup {
 }
 
 #[tokio::test]
-async fn the_current_version_is_read_or_the_one_that_is_named() {
+async fn current_or_named_version_is_read() {
     let setup = Setup::new().await;
     let (first, second) = (setup.vault.put("payroll", "one"), setup.vault.put("payroll", "two"));
     setup.vault.expire_at("payroll", 1_900_000_000);
@@ -293,7 +293,7 @@ async fn authority_without_a_scheme_is_named() {
 }
 
 #[tokio::test]
-async fn line_breaks_behind_secret_and_credential_are_ignored() {
+async fn trailing_line_breaks_are_ignored() {
     let setup = Setup::new().await;
     setup.vault.put("payroll", "one\r\n");
     let credential = format!("{APPLICATION_SECRET}\n");
@@ -306,7 +306,7 @@ async fn line_breaks_behind_secret_and_credential_are_ignored() {
 }
 
 #[tokio::test]
-async fn an_untrusted_vault_is_told_from_an_unreachable_one() {
+async fn untrusted_and_unreachable_vaults_are_distinguished() {
     let setup = Setup::new().await;
     let mut reader = setup.application();
     let elsewhere = format!("https://{VAULT_HOST}:9/secrets/payroll");
@@ -317,7 +317,7 @@ async fn an_untrusted_vault_is_told_from_an_unreachable_one() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_logged_shows_a_secret_or_a_token() {
+async fn logs_contain_no_secret_and_no_token() {
     let setup = Setup::new().await;
     setup.vault.put("payroll", "a-secret-of-payroll");
     let mut reader = setup.application();
@@ -334,7 +334,7 @@ async fn nothing_that_is_logged_shows_a_secret_or_a_token() {
 }
 
 #[tokio::test]
-async fn stand_in_satisfies_the_python_client_of_microsoft() {
+async fn stand_in_satisfies_microsofts_python_client() {
     let setup = Setup::new().await;
     let (file, base) = (assertion(), setup.vault.serve_managed_identities().await);
     let port = setup.vault.address.port().to_string();

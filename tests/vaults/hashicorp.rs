@@ -37,7 +37,7 @@ async fn secret(vault: &HashiCorpVault, place: &str) -> String {
 }
 
 #[tokio::test]
-async fn secrets_of_both_engines_are_read() {
+async fn secrets_of_both_kv_versions_are_read() {
     let server = VaultServer::start().await;
     server.put("team/payroll", &json!({ "client_id": "mi-1", "client_secret": "one" }));
     server.put("team/payroll", &json!({ "client_id": "mi-1", "client_secret": "two" }));
@@ -52,7 +52,7 @@ async fn secrets_of_both_engines_are_read() {
 
 /// What `vault kv put f=@file` stores of a file that an editor has written.
 #[tokio::test]
-async fn line_break_behind_a_secret_is_ignored() {
+async fn trailing_line_break_of_a_secret_is_ignored() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one\n" }));
     let vault = builder(&server, app_role()).build().unwrap();
@@ -60,7 +60,7 @@ async fn line_break_behind_a_secret_is_ignored() {
 }
 
 #[tokio::test]
-async fn private_ca_of_vault_is_a_file() {
+async fn private_ca_is_read_from_a_file() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let ca_file = NamedTempFile::new().unwrap();
@@ -72,7 +72,7 @@ async fn private_ca_of_vault_is_a_file() {
 }
 
 #[tokio::test]
-async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
+async fn app_role_kubernetes_and_token_logins_work() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let (pod, sink) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
@@ -118,7 +118,7 @@ async fn revoked_token_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_vault_says_is_told_as_it_is() {
+async fn errors_of_vault_are_reported_with_kind_and_message() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let vault = builder(&server, app_role()).build().unwrap();
@@ -190,7 +190,7 @@ async fn wrong_kv_version_is_named_and_is_not_definitive() {
 }
 
 #[tokio::test]
-async fn the_stand_in_is_what_hvac_expects() {
+async fn stand_in_satisfies_hvac() {
     let server = VaultServer::start().await;
     server.put_plain("judged", &json!({ "client_secret": "plain" }));
     let ca = NamedTempFile::new().unwrap();

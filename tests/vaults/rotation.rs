@@ -152,7 +152,7 @@ async fn unknown_new_secret_fails_no_call_while_the_old_is_valid() {
 
 /// For as long as it lasts.
 #[tokio::test]
-async fn a_vault_that_is_down_stops_no_call_once_it_was_read() {
+async fn vault_outage_fails_no_call_after_the_first_read() {
     let Setup { passport, vault, clock, identity, .. } = Setup::new().await;
     identity.token().await.unwrap();
     for status in [503, 500, 429] {

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_callgrind_collected_is_read() {
+    fn callgrind_totals_are_parsed() {
         assert_eq!(collected("==1== \n==1== Collected : 39911830\n==1==\n"), Some(39_911_830.0));
         assert_eq!(collected("valgrind: command not found"), None);
     }

@@ -86,7 +86,7 @@ fn malformed_padding_by_the_issuers_key_is_rejected() {
 /// With an exponent of 3, a cube root makes a block that begins as it should, without any private
 /// key.
 #[test]
-fn a_cube_root_is_no_signature() {
+fn cube_root_signature_is_rejected() {
     let factory = TokenFactory::new();
     let key = json!({ "kty": "RSA", "kid": "factory-1", "n": base64(factory.modulus()), "e": base64([3]) });
     let verifier = TokenVerifier::builder("bizfirstgo-api")

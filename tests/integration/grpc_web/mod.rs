@@ -55,7 +55,7 @@ async fn code(client: &mut HealthClient<Web>, token: Option<&str>) -> Code {
 }
 
 #[tokio::test]
-async fn tonics_grpc_web_client_reads_each_status() {
+async fn tonic_web_client_reads_each_status() {
     for position in [GrpcWebLayerPosition::Outside, GrpcWebLayerPosition::Inside] {
         for is_http2 in [false, true] {
             let passport = DevPassport::start().await.unwrap();
@@ -89,7 +89,7 @@ async fn refused(client: &reqwest::Client, url: &str, content_type: &str) -> (St
 }
 
 #[tokio::test]
-async fn grpc_web_refusal_is_a_frame_of_trailers() {
+async fn grpc_web_rejection_is_a_trailers_frame() {
     let passport = DevPassport::start().await.unwrap();
     let url =
         format!("{}/grpc.health.v1.Health/Check", server(&passport, GrpcWebLayerPosition::Outside).await);
@@ -110,7 +110,7 @@ async fn grpc_web_refusal_is_a_frame_of_trailers() {
 
 /// What only speaks HTTP is not made to say 200 by a content type.
 #[tokio::test]
-async fn layer_fixed_to_http_refuses_in_http() {
+async fn layer_set_to_http_rejects_in_http() {
     let passport = DevPassport::start().await.unwrap();
     let whoami = axum::routing::post(|_: IdInfo| async {});
     let users = axum::routing::post(|| async {}).layer(RequireServiceAccountLayer::new());
@@ -126,7 +126,7 @@ async fn layer_fixed_to_http_refuses_in_http() {
 }
 
 #[tokio::test]
-async fn layer_fixed_to_grpc_refuses_in_grpc() {
+async fn layer_set_to_grpc_rejects_in_grpc() {
     let passport = DevPassport::start().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

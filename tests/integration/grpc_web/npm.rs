@@ -28,7 +28,7 @@ async fn read_by_clients(server: &str, token: &str) -> Option<Vec<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn npm_clients_of_grpc_web_read_each_status() {
+async fn npm_grpc_web_clients_read_each_status() {
     for position in [GrpcWebLayerPosition::Outside, GrpcWebLayerPosition::Inside] {
         let passport = DevPassport::start().await.unwrap();
         let service = passport.managed_identity("payroll").create().token().build();

@@ -103,7 +103,7 @@ fn assert_told(setups: Vec<(&str, ReportedFailure, Persistence, &[&str])>) {
 use Persistence::{Permanent, Transient};
 
 #[tokio::test]
-async fn answers_of_something_else_are_named_with_their_remedy() {
+async fn responses_of_other_servers_are_named_with_a_remedy() {
     assert_told(vec![
         (
             "a firewall",
@@ -181,7 +181,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
 }
 
 #[tokio::test]
-async fn passports_that_cannot_be_reached_are_named_with_their_remedy() {
+async fn unreachable_passports_are_named_with_a_remedy() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
     let secret = || SecretSource::from_value(SECRET);
@@ -214,7 +214,7 @@ async fn passports_that_cannot_be_reached_are_named_with_their_remedy() {
 }
 
 #[tokio::test]
-async fn secrets_as_people_write_them_are_named_with_their_remedy() {
+async fn mistyped_secrets_are_named_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let blank = folder.path().join("blank");
     fs::write(&blank, " \n\t\n").unwrap();
@@ -270,7 +270,7 @@ async fn secrets_as_people_write_them_are_named_with_their_remedy() {
 }
 
 #[tokio::test]
-async fn wrong_schemes_and_files_are_named_with_their_remedy() {
+async fn wrong_schemes_and_files_are_named_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let secret = || SecretSource::from_value(SECRET);
     let plain_http = "danger_plain_http";

@@ -28,7 +28,7 @@ async fn call(identity: &ManagedIdentity) -> String {
 
 /// A blocking service: each call has a runtime, which ends with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_runtime_per_call_fails_no_call_over_three_token_lives() {
+async fn one_runtime_per_call_fails_no_call_in_three_lifetimes() {
     let passport = DevPassport::builder().token_lifetime(3 * SECOND).start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let identity = identity_builder(&passport, &registered).build().unwrap();

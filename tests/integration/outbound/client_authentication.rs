@@ -72,7 +72,7 @@ async fn post(passport: &DevPassport, form: impl Into<reqwest::Body>) -> u16 {
 }
 
 #[tokio::test]
-async fn a_secret_is_shown_in_each_of_three_ways() {
+async fn client_secret_is_accepted_by_each_of_three_methods() {
     let passport = DevPassport::start().await.unwrap();
     let odd = passport.managed_identity("odd").secret("a+b:c %&=\u{e9}").create();
     for method in [
@@ -90,7 +90,7 @@ async fn a_secret_is_shown_in_each_of_three_ways() {
 }
 
 #[tokio::test]
-async fn an_assertion_is_signed_in_each_of_three_ways() {
+async fn assertion_is_signed_with_each_of_three_algorithms() {
     let passport = DevPassport::start().await.unwrap();
     for (name, kind, algorithm) in [
         ("rs", ClientKeyKind::Rsa, SigningAlgorithm::Rs256),
@@ -116,7 +116,7 @@ async fn secret_is_in_a_basic_header_by_default() {
 }
 
 #[tokio::test]
-async fn an_assertion_that_was_overheard_is_worth_nothing() {
+async fn replayed_assertion_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     let ear = RecordingTransport::default();
@@ -129,7 +129,7 @@ async fn an_assertion_that_was_overheard_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn an_assertion_for_somebody_else_is_refused() {
+async fn assertion_for_another_audience_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
@@ -141,7 +141,7 @@ async fn an_assertion_for_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn an_assertion_of_yesterday_is_refused() {
+async fn expired_assertion_is_rejected() {
     let clock = ManualClock::at_unix_seconds(START);
     let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
@@ -154,7 +154,7 @@ async fn an_assertion_of_yesterday_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_told_and_not_shown() {
+async fn invalid_private_key_is_reported_and_not_shown() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     for (key, algorithm, told) in [

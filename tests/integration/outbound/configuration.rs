@@ -165,7 +165,7 @@ async fn asked_with_keys(settings: Value, vault: &Vault, look: impl Fn(&Recorder
 }
 
 #[tokio::test]
-async fn who_the_service_is_and_where_its_secret_is() {
+async fn client_id_and_client_secret_ref_are_used() {
     asked_with(
         json!({ "client_id": "mi-erp-sync", "client_secret_ref": "vault:erp/v2" }),
         |passport, place| {
@@ -176,7 +176,7 @@ async fn who_the_service_is_and_where_its_secret_is() {
 }
 
 #[tokio::test]
-async fn the_provider_of_the_secret_by_the_name_that_dotnet_has_for_it() {
+async fn dotnet_name_selects_the_secret_provider() {
     let reference = "https://kv.vault.azure.net/secrets/erp";
     let settings = json!({ "secret_provider": "AzureKeyVault", "client_secret_ref": reference });
     asked_with(settings, |passport, place| {
@@ -188,7 +188,7 @@ async fn the_provider_of_the_secret_by_the_name_that_dotnet_has_for_it() {
 
 /// In files: the environment has no lists whose parts may hold blanks.
 #[tokio::test]
-async fn several_places_of_the_secret_of_which_the_first_that_answers_counts() {
+async fn first_resolvable_secret_ref_of_a_list_is_used() {
     let places =
         json!({ "client_secret_ref": ["env:PASSPORT_NO_SUCH_VARIABLE", "vault:erp", "vault:other"] });
     for (place, config) in &from_everywhere(&with_the_least(&places))[..3] {
@@ -199,7 +199,7 @@ async fn several_places_of_the_secret_of_which_the_first_that_answers_counts() {
 }
 
 #[tokio::test]
-async fn which_passport() {
+async fn passport_base_url_sets_the_token_url() {
     asked_with(json!({ "passport_base_url": "https://passport.example" }), |passport, place| {
         assert_eq!(passport.last().uri(), "https://passport.example/passport/token", "{place}");
     })
@@ -211,7 +211,7 @@ async fn which_passport() {
 }
 
 #[tokio::test]
-async fn where_tokens_are_requested() {
+async fn token_url_overrides_the_default() {
     asked_with(json!({ "token_url": "https://login.example/oauth/token" }), |passport, place| {
         assert_eq!(passport.last().uri(), "https://login.example/oauth/token", "{place}");
     })
@@ -219,7 +219,7 @@ async fn where_tokens_are_requested() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_as_a_list_or_as_one_text() {
+async fn scopes_are_a_list_or_one_string() {
     for scopes in [json!(["openid", "tenant"]), json!("openid tenant")] {
         asked_with(json!({ "scopes": scopes }), |passport, place| {
             assert_eq!(passport.field("scope"), "openid tenant", "{place}");
@@ -229,7 +229,7 @@ async fn what_is_asked_for_as_a_list_or_as_one_text() {
 }
 
 #[tokio::test]
-async fn whether_tokens_are_kept() {
+async fn cache_tokens_enables_the_cache() {
     for (cache_tokens, requests) in [(json!(true), 1), (json!(false), 2)] {
         for (place, config) in from_everywhere(&with_the_least(&json!({ "cache_tokens": cache_tokens }))) {
             let passport = Recorder::default();
@@ -242,7 +242,7 @@ async fn whether_tokens_are_kept() {
 }
 
 #[tokio::test]
-async fn how_long_before_its_expiry_a_token_is_refreshed() {
+async fn refresh_threshold_sets_the_start_of_a_refresh() {
     for threshold in [json!(600), json!("10m"), json!("00:10:00")] {
         let settings = with_the_least(&json!({ "refresh_threshold": threshold }));
         for (place, config) in from_everywhere(&settings) {
@@ -273,7 +273,7 @@ impl HttpClient for Silent {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_long_an_attempt_may_take() {
+async fn request_timeout_limits_one_attempt() {
     for (place, config) in from_everywhere(&with_the_least(&json!({ "request_timeout": "3s" }))) {
         let (identity, _) = built_on(&config, &Vault::default(), Silent);
         let began = Instant::now();
@@ -283,7 +283,7 @@ async fn how_long_an_attempt_may_take() {
 }
 
 #[tokio::test]
-async fn how_the_identity_proves_who_it_is() {
+async fn client_authentication_selects_the_method() {
     let settings =
         |method: &str| json!({ "client_authentication": method, "client_secret_ref": "vault:a b" });
     asked_with(settings("client_secret_basic"), |passport, place| {
@@ -301,7 +301,7 @@ async fn how_the_identity_proves_who_it_is() {
 }
 
 #[tokio::test]
-async fn what_it_signs_with_and_for_whom() {
+async fn assertion_settings_are_used_for_signing() {
     let passport = DevPassport::start().await.unwrap();
     let key = |name: &str, kind| {
         passport.managed_identity(name).signs_with(kind).create().private_key().unwrap().to_owned()
@@ -330,7 +330,7 @@ async fn what_it_signs_with_and_for_whom() {
 }
 
 #[tokio::test]
-async fn which_service_is_called_and_which_others_may_be() {
+async fn base_url_and_also_allow_set_the_allowed_origins() {
     let settings = with_the_least(&json!({
         "base_url": "http://127.0.0.1:9",
         "also_allow": ["http://127.0.0.1:8", "https://localhost:7"],
@@ -355,7 +355,7 @@ async fn which_service_is_called_and_which_others_may_be() {
 }
 
 #[tokio::test]
-async fn many_identities_have_names_in_one_file() {
+async fn one_file_configures_several_named_identities() {
     let settings = json!({
         "erp": { "client_id": "mi-erp", "client_secret_ref": "env:ERP" },
         "payroll": { "client_id": "mi-payroll", "client_secret_ref": "env:PAYROLL" },
@@ -380,7 +380,7 @@ async fn many_identities_have_names_in_one_file() {
 }
 
 #[test]
-fn what_the_environment_says_counts_before_the_file() {
+fn environment_overrides_the_file() {
     let file = toml_of(&json!({ "client_id": "mi-file", "client_secret_ref": "env:ERP" }));
     let config: ManagedIdentityConfig = config_of(
         Config::builder()
@@ -391,7 +391,7 @@ fn what_the_environment_says_counts_before_the_file() {
 }
 
 #[test]
-fn the_files_in_the_docs_are_right() {
+fn documented_files_are_valid() {
     let page = include_str!("../../../docs/configuration.md");
     let files: Vec<_> =
         page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
@@ -427,7 +427,7 @@ fn all_there_is() -> ConfigRegistry {
 /// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test
 /// the_schema`.
 #[test]
-fn the_schema_in_the_docs_is_that_of_the_code() {
+fn documented_schema_is_that_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.schema.json");
     let schema =
         serde_json::to_string_pretty(&ManagedIdentitiesConfig::json_schema(&all_there_is())).unwrap() + "\n";
@@ -460,7 +460,7 @@ fn tables_in_the_docs_have_the_keys_of_the_schema() {
 }
 
 #[test]
-fn the_schema_lets_pass_what_is_right_and_no_key_that_nobody_knows() {
+fn schema_accepts_valid_settings_and_rejects_unknown_keys() {
     let one = jsonschema::validator_for(&ManagedIdentityConfig::json_schema(&all_there_is())).unwrap();
     let several = jsonschema::validator_for(&ManagedIdentitiesConfig::json_schema(&all_there_is())).unwrap();
     for (settings, is_right) in [

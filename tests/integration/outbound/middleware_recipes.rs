@@ -50,7 +50,7 @@ impl<B: Clone, T> Policy<Request<B>, Response<T>, BoxError> for RetryAfterAnHour
 }
 
 #[tokio::test]
-async fn a_retry_has_a_token_that_is_alive_and_a_trace_has_none() {
+async fn retry_has_a_live_token_and_trace_has_no_token() {
     let clock = clock();
     let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();

@@ -37,7 +37,7 @@ async fn settle(identity: &ManagedIdentity) {
 }
 
 #[tokio::test]
-async fn an_outage_within_the_tokens_life_is_not_seen() {
+async fn outage_within_the_token_lifetime_fails_no_call() {
     for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR)] {
         let Setup { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
         passport.inject(Endpoint::Token, fault.clone());
@@ -96,7 +96,7 @@ async fn outage_after_expiry_is_one_typed_error_per_attempt() {
 }
 
 #[tokio::test]
-async fn retry_after_is_obeyed_as_seconds_and_as_a_date() {
+async fn retry_after_is_honored_in_seconds_and_as_a_date() {
     for retry_after in ["120", "Sun, 15 Jun 2025 16:08:40 GMT"] {
         let Setup { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
         passport.inject(Endpoint::Token, Fault::Throttled(retry_after.to_owned()));

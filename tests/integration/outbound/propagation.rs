@@ -180,7 +180,7 @@ async fn next_service_sees_a_scheduler_only_if_it_is_propagated() {
 }
 
 #[tokio::test]
-async fn a_caller_that_the_next_service_refuses_stays_refused() {
+async fn rejected_caller_token_is_not_replaced_by_the_services_own() {
     let passport = DevPassport::start().await.unwrap();
     let refusing = serve(Router::new().route("/", get(|| async { StatusCode::UNAUTHORIZED }))).await;
     let identity = builder(&passport, &passport.managed_identity("a").create()).build().unwrap();
@@ -191,7 +191,7 @@ async fn a_caller_that_the_next_service_refuses_stays_refused() {
 
 /// For code between handler and client that does not hand the caller on: the task knows.
 #[tokio::test]
-async fn a_handler_may_leave_the_caller_to_its_task() {
+async fn task_local_provides_the_caller_to_the_client() {
     let passport = DevPassport::start().await.unwrap();
     let b = last(&passport, SeenAuthorizations::default()).await;
     let next = client_of(CallerIdentity::from_task_local(), &b);
@@ -255,7 +255,7 @@ async fn grpc(hop: ForwardingService, layer: AuthenticateLayer) -> Channel {
 }
 
 #[tokio::test]
-async fn grpc_services_hand_a_caller_on_in_the_extensions() {
+async fn grpc_services_forward_a_caller_from_the_extensions() {
     let passport = DevPassport::start().await.unwrap();
     let b = grpc(ForwardingService(None), AuthenticateLayer::new(verifier(&passport))).await;
     let a =

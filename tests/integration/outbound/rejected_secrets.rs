@@ -46,7 +46,7 @@ async fn revoked_secret_is_one_request_in_10_s_until_rotation() {
 
 /// Whatever form the refusal has, it stands.
 #[tokio::test]
-async fn a_refusal_without_a_body_stands_as_well() {
+async fn rejection_without_a_body_starts_the_backoff() {
     for status in [400, 401, 403] {
         let passport = DevPassport::start().await.unwrap();
         let registered = passport.managed_identity("payroll").create();
@@ -61,7 +61,7 @@ async fn a_refusal_without_a_body_stands_as_well() {
 }
 
 #[tokio::test]
-async fn scopes_that_the_identity_may_not_have_are_named_as_the_cause() {
+async fn disallowed_scopes_are_named_as_the_cause() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let identity = builder(&passport, &registered).scopes("openid everything").build().unwrap();
@@ -73,7 +73,7 @@ async fn scopes_that_the_identity_may_not_have_are_named_as_the_cause() {
 
 /// Secrets as editors, shells and consoles write them into a file.
 #[tokio::test]
-async fn refusal_names_blanks_and_quotes_around_the_secret() {
+async fn rejection_names_blanks_and_quotes_around_the_secret() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let secret = registered.secret();

@@ -115,7 +115,7 @@ fn stream() -> StreamBody<impl futures_util::Stream<Item = std::io::Result<Frame
 }
 
 #[tokio::test]
-async fn a_reqwest_call_with_a_revoked_token_succeeds_with_a_new_one() {
+async fn reqwest_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let setup = Setup::new().await;
     let client = setup.layer().retry_unauthorized().layer(http());
     let response = client.oneshot(setup.post("payload")).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_reqwest_call_with_a_revoked_token_succeeds_with_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_reqwest_stream_is_sent_again_if_it_was_buffered() {
+async fn buffered_reqwest_stream_is_retried() {
     let setup = Setup::new().await;
     let streamed = || setup.post(reqwest::Body::wrap(stream()));
 
@@ -141,7 +141,7 @@ async fn a_reqwest_stream_is_sent_again_if_it_was_buffered() {
 }
 
 #[tokio::test]
-async fn a_hyper_call_with_a_revoked_token_succeeds_with_a_new_one() {
+async fn hyper_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let setup = Setup::new().await;
     let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let client = setup.layer().retry_unauthorized().layer(hyper);
@@ -164,7 +164,7 @@ async fn one_new_token_for_1000_calls_with_a_revoked_token() {
 
 /// The API wants another audience than the tokens have, so that each of them is refused.
 #[tokio::test]
-async fn a_wrong_audience_does_not_cause_a_mint_loop() {
+async fn wrong_audience_causes_no_loop_of_token_requests() {
     let setup = Setup::new().await;
     let verifier = TokenVerifier::builder("another-api").issuer(setup.passport.issuer()).build().unwrap();
     let api = serve(Router::new().route("/", any(|| async {})).layer(AuthenticateLayer::new(verifier))).await;
@@ -182,7 +182,7 @@ async fn a_wrong_audience_does_not_cause_a_mint_loop() {
 /// The client takes the token off for another host. Whether that one is allowed, too, makes no
 /// difference.
 #[tokio::test]
-async fn a_refusal_from_where_a_redirect_led_is_not_about_the_token() {
+async fn rejection_after_a_redirect_does_not_replace_the_token() {
     let setup = Setup::new().await;
     let elsewhere = serve(Router::new().route("/", any(|| async { StatusCode::UNAUTHORIZED }))).await;
     let target = elsewhere.clone();
@@ -242,19 +242,19 @@ where
 }
 
 #[tokio::test]
-async fn an_upload_over_http_1_that_is_refused_half_way_arrives_whole() {
+async fn upload_rejected_half_way_is_resent_whole_over_http_1() {
     upload_that_is_refused_half_way(Client::builder(TokioExecutor::new()).build_http()).await;
 }
 
 #[tokio::test]
-async fn an_upload_over_http_2_that_is_refused_half_way_arrives_whole() {
+async fn upload_rejected_half_way_is_resent_whole_over_http_2() {
     upload_that_is_refused_half_way(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
         .await;
 }
 
 /// A stream of messages that ends with `UNAUTHENTICATED` in its trailers.
 #[tokio::test]
-async fn a_stream_that_ends_unauthenticated_has_the_token_replaced() {
+async fn stream_that_ends_unauthenticated_replaces_the_token() {
     let setup = Setup::new().await;
     let ending = any(|| async {
         let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), "16".parse().unwrap())]);
@@ -290,7 +290,7 @@ async fn grpc_server(receiver: &IntrospectingApi) -> Endpoint {
 }
 
 #[tokio::test]
-async fn a_grpc_call_with_a_revoked_token_succeeds_with_a_new_one() {
+async fn grpc_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let setup = Setup::new().await;
     let endpoint = grpc_server(&setup.receiver).await;
     let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();

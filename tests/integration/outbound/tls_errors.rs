@@ -70,7 +70,7 @@ async fn assert_not_ready(issuer: &str, transport: Transport, failure: TlsFailur
 }
 
 #[tokio::test]
-async fn an_unacceptable_certificate_ends_the_wait() {
+async fn invalid_certificate_ends_the_wait() {
     let [ours, other, renewed] = ["ours", "other", "ours"].map(Authority::named);
     let expired: fn(&mut CertificateParams) = |params| params.not_after = date_time_ymd(2020, 1, 1);
     let early: fn(&mut CertificateParams) = |params| params.not_before = date_time_ymd(2999, 1, 1);
@@ -92,7 +92,7 @@ async fn an_unacceptable_certificate_ends_the_wait() {
 }
 
 #[test]
-fn a_machine_without_roots_names_the_remedy() {
+fn machine_without_root_certificates_names_the_remedy() {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "outbound::tls_errors::in_a_process_without_roots", "--ignored"])
         .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
@@ -103,7 +103,7 @@ fn a_machine_without_roots_names_the_remedy() {
 }
 
 #[tokio::test]
-#[ignore = "it is run by a_machine_without_roots_names_the_remedy"]
+#[ignore = "it is run by machine_without_root_certificates_names_the_remedy"]
 async fn in_a_process_without_roots() {
     assert_not_ready("https://localhost:9", Transport::default(), TlsFailure::NoRootCertificates).await;
 

@@ -276,7 +276,7 @@ mod tests {
         Setting { instances: 300, spread: Duration::ZERO, latency: Duration::from_millis(2), seed: 1 };
 
     #[test]
-    fn a_fleet_asks_once_at_the_start_and_once_in_each_lifetime() {
+    fn fleet_makes_one_request_at_start_and_one_per_lifetime() {
         let outcome = run(SETTING);
         assert_eq!(outcome.failed, 0);
         assert_eq!(outcome.phases[0].token_requests, 1);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_is_the_same_fleet() {
+    fn same_seed_gives_the_same_results() {
         assert_eq!(run(SETTING), run(SETTING));
     }
 }

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_shown_with_the_digits_that_mean_something() {
+    fn values_are_formatted_with_significant_digits() {
         for (value, text) in [
             (0.0, "0"),
             (7.0, "7"),
