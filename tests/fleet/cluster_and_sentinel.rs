@@ -1,4 +1,4 @@
-//! A Cluster that loses a primary, and a master that Sentinels replace.
+//! Failover of a Cluster that loses a primary, and of a primary under Sentinel.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 const INSTANCES: usize = 8;
 
-/// Three primaries, each with a replica.
+/// Starts three primaries with one replica each.
 async fn cluster() -> Vec<RedisServer> {
     let options =
         ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"];
-    // The port of the cluster's bus is its own plus 10,000.
+    // The port of the cluster bus is the port of the server plus 10,000.
     let mut servers = Vec::new();
     while servers.len() < 6 {
         servers.push(
@@ -42,7 +42,7 @@ async fn cluster() -> Vec<RedisServer> {
     servers
 }
 
-/// The primary that has the token.
+/// Returns the primary that stores the token.
 fn owner(servers: &[RedisServer]) -> usize {
     let has_it = |server: &RedisServer| {
         server.cli(&["INFO", "replication"]).contains("role:master") && server.cli(&["DBSIZE"]) != "0"

@@ -1,6 +1,5 @@
-//! What becomes of calls while something happens to Redis. Tokens live for 4 s, so that a fleet
-//! which has lost its store needs many; without a store an instance asks for one each 1.2 s at
-//! most.
+//! Calls while Redis is disturbed. Tokens live for 4 s, so that a fleet without its store needs
+//! many. Without a store an instance requests one every 1.2 s at most.
 
 use std::time::Duration;
 
@@ -17,9 +16,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const LIFETIME: Duration = Duration::from_secs(4);
 const INSTANCES: usize = 8;
 
-/// Eight instances under load for `whole`, to which `happening` happens after a second. No call
-/// fails, there are `at_most` token requests, and in the end, when all is well again, there is one
-/// for each lifetime again.
+/// Runs eight instances under load for `whole`, and `happening` after one second. Asserts that no
+/// call fails, that there are at most `at_most` token requests, and that the fleet returns to one
+/// request per lifetime afterwards.
 async fn under_load(
     setup: &Setup,
     fleet: &mut Fleet,
@@ -38,17 +37,17 @@ async fn under_load(
     figure(what, whole, &report, requests);
     assert_eq!(report.failed, 0, "{report:?}");
     assert!(requests <= at_most, "{requests} token requests");
-    // Eight that do not share make 16 or more.
+    // Eight instances that do not share make 16 or more.
     let in_the_end = setup.token_requests() - before - requests;
     assert!(in_the_end <= 4, "{in_the_end} token requests in the end");
     report
 }
 
-/// For so long it is seen whether the fleet shares again.
+/// The duration of the final check that the fleet shares again.
 const IN_THE_END: Duration = Duration::from_secs(4);
 
-/// How many requests there are at most in `seconds` if each instance is on its own, as far as it is
-/// (`alone` of them).
+/// Returns the maximum number of requests in `seconds` if each instance fetches its own tokens for
+/// `alone` of that time.
 fn requests_in(seconds: u64, alone: Duration) -> u64 {
     let each = |time: Duration| u64::try_from(time.as_millis() / 1200 + 2).unwrap();
     each(Duration::from_secs(seconds)) + INSTANCES as u64 * each(alone)
@@ -78,11 +77,11 @@ async fn restart_of_redis_fails_no_call() {
 async fn fleet_shares_again_after_an_outage_of_redis() {
     let (setup, mut redis, mut fleet) = setup().await;
     redis.kill();
-    // Each sees it, and is on its own.
+    // Each instance notices the outage and fetches its own token.
     fleet.begin_load(4 * SECOND, Duration::from_millis(25)).await;
     assert_eq!(fleet.report().await.failed, 0);
     redis.restart().await;
-    // A probe comes after 6 s at the latest.
+    // The store is probed after 6 s at the latest.
     sleep(6 * SECOND).await;
     assert_eq!(fleet.calls(1).await.failed, 0);
     sleep(LIFETIME).await;
@@ -113,7 +112,7 @@ async fn redis_stopped_for_10_s_fails_no_call() {
     };
     let most = requests_in(18, 16 * SECOND);
     let report = under_load(&setup, &mut fleet, "Redis frozen for 10 s", 18 * SECOND, most, happening).await;
-    // The limit is 0.5 s; the rest is the machine's.
+    // The limit is 0.5 s; the rest allows for a loaded machine.
     assert!(report.longest_ms < 3000.0, "{report:?}");
 }
 
@@ -179,7 +178,7 @@ async fn full_redis_fails_no_call() {
     under_load(&setup, &mut fleet, "Redis is full for 4 s", 12 * SECOND, most, happening).await;
 }
 
-/// While there is neither Redis nor Passport, what is in memory serves.
+/// Without Redis and without Passport, the tokens in memory are used.
 #[tokio::test(flavor = "multi_thread")]
 async fn cached_token_needs_neither_redis_nor_passport() {
     let setup = Setup::with_tokens_for(60 * SECOND).await;

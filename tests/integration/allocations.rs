@@ -1,5 +1,5 @@
-//! What the warm paths allocate, counted. The figures are those of docs/architecture.md; they may
-//! only go down.
+//! Counts the allocations of calls with a cached or rejected token. The figures are those of
+//! docs/architecture.md; they may only go down.
 
 use std::{
     convert::Infallible,
@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 
 use crate::harness::{EmptyResponse, identity, identity_builder, verifier};
 
-/// Calls a service whose future is ready at the first poll, and counts.
+/// Calls a service that is ready at the first poll, and returns the number of allocations.
 fn allocations_of<R, S: Service<R>>(service: &mut S, request: R) -> u64 {
     let mut cx = Context::from_waker(Waker::noop());
     let mut request = Some(request);
@@ -31,7 +31,7 @@ fn allocations_of<R, S: Service<R>>(service: &mut S, request: R) -> u64 {
     counted.count_total
 }
 
-/// With a header map that has room already, as that of a real request has.
+/// Returns a request with spare capacity in its header map, like a real request.
 fn outbound_request() -> Request<()> {
     Request::get("https://api.bizfirst.ai/x").header("accept", "*/*").body(()).unwrap()
 }
@@ -48,7 +48,8 @@ async fn outbound_call_with_a_cached_token_allocates_nothing() {
     assert_eq!(allocations_of(&mut client, outbound_request()), 0);
 }
 
-/// The same for reqwest's requests and responses, which cannot be made without allocations.
+/// A service for reqwest's requests. Its responses are built beforehand, because building one
+/// allocates.
 #[derive(Clone)]
 struct EmptyReqwestResponse;
 
@@ -112,7 +113,7 @@ async fn inbound_call_allocates_only_the_box_of_the_identity() {
     let mut service = AuthenticateLayer::new(verifier).layer(EmptyResponse);
     let authorization = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
     let request = || Request::get("/").header(AUTHORIZATION, &authorization).body(()).unwrap();
-    // As axum and tonic hand it on: something is among the extensions already.
+    // axum and tonic insert extensions before the layer runs.
     let from_a_framework = || {
         let mut request = request();
         request.extensions_mut().insert(());
@@ -120,7 +121,8 @@ async fn inbound_call_allocates_only_the_box_of_the_identity() {
     };
     allocations_of(&mut service, from_a_framework());
     assert_eq!(allocations_of(&mut service, from_a_framework()), 1);
-    // Extensions that are empty, as they are on bare hyper, need their map and its table, too.
+    // The extensions of a request on bare hyper are empty: their map and its table are allocated as
+    // well.
     assert_eq!(allocations_of(&mut service, request()), 3);
 }
 
@@ -161,10 +163,10 @@ async fn token_rejected_before_its_signature_allocates_nothing() {
     refused.extend(["", "a", "..", "a.b", "a.b.c.d", "eyJhbGciOiJSUzI1NiJ9.e30.?"].map(str::to_owned));
     refused.push(".".repeat(9_000));
     refused.push(good.clone().header("kid", "junk").build());
-    // The first junk kid waits for keys; from then on the cooldown answers.
+    // The first unknown kid waits for keys. From then on the cooldown applies.
     verifier.verify(refused.last().unwrap()).await.unwrap_err();
     for token in refused {
-        // moka makes room for each part of its map when that is looked into for the first time.
+        // moka allocates each segment of its map at the first lookup.
         verifier.try_verify(&token).unwrap().unwrap_err();
         let mut outcome = None;
         let counted = measure(|| outcome = verifier.try_verify(&token));
@@ -173,7 +175,8 @@ async fn token_rejected_before_its_signature_allocates_nothing() {
     }
 }
 
-/// `verify` is an `async fn`; with known keys it is ready at the first poll, on the stack.
+/// Returns the allocations of `verify`, an `async fn` that is ready at the first poll if the keys
+/// are known.
 fn allocations_of_verify(verifier: &TokenVerifier, token: &str) -> u64 {
     let mut cx = Context::from_waker(Waker::noop());
     let mut accepted = false;

@@ -1,4 +1,4 @@
-//! What is written down of calls and refusals.
+//! Audit events and traces of accepted and rejected requests.
 
 use std::{
     convert::Infallible,
@@ -98,7 +98,7 @@ async fn call_canceled_by_the_client_is_recorded() {
         .service(never);
     let token = format!("Bearer {}", passport.managed_identity("payroll").create().token().build());
     let long = format!("/tenants/{}/records", "7".repeat(200));
-    // The keys have to be there first.
+    // 500 ms leave enough time for the JWKS fetch before the handler is called.
     let request = |path: &str| Request::post(path).header("authorization", &token).body(()).unwrap();
     let calling =
         tokio::time::timeout(std::time::Duration::from_millis(500), service.oneshot(request(&long)));

@@ -88,7 +88,7 @@ fn request(token: Option<&str>, is_grpc: bool) -> Request<()> {
     request
 }
 
-/// The HTTP status and the gRPC status, if there is one.
+/// Returns the HTTP status and the gRPC status, if there is one.
 async fn answer(
     layer: &AuthenticateLayer,
     guard: Option<&RequireLayer>,
@@ -259,7 +259,7 @@ async fn layer_settings_apply_to_extractors() {
     assert_eq!(body(format!("{own}/caller"), None).await, "own 401");
 }
 
-/// The HTTP status, the gRPC status and the body of a refused request to `router`.
+/// Returns the HTTP status, the gRPC status and the body of a rejected request to `router`.
 async fn refusal(router: &Router, method: Method, content_type: &str) -> (u16, Option<String>, String) {
     let request = Request::builder().method(method).uri("/").header("content-type", content_type);
     let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -300,7 +300,7 @@ async fn extractors_reject_in_the_format_of_the_layer() {
     }
 }
 
-/// An error type of a service that answers with what the extractor says.
+/// The error type of a service, with the text of the extractor's rejection.
 struct OwnError(CallerRejection);
 
 impl From<CallerRejection> for OwnError {

@@ -1,4 +1,4 @@
-//! axum: `.layer`, `.route_layer`, `ServiceBuilder`, extractors, and stacks that are wired wrong.
+//! axum: `.layer`, `.route_layer`, `ServiceBuilder`, extractors, and layers in the wrong order.
 
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ async fn caller_is_recorded_on_the_span_of_the_request() {
             .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(spans));
         let output = crate::harness::traced(async {
             let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
-            // Once while the keys are fetched, and once when they are known.
+            // Once while the keys are fetched, and once when they are cached.
             for request in
                 [request, http::Request::get("/").header("authorization", format!("Bearer {token}"))]
             {

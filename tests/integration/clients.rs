@@ -1,4 +1,4 @@
-//! The outbound layer over each client, in the stacks that people build.
+//! The outbound layer over each HTTP client, in common stacks of layers.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn layer_composes_with_limits_timeouts_and_buffers() {
     assert_eq!(passport.counters().token(), 1);
 }
 
-/// Answers with the `Authorization` header that it was sent, if any.
+/// Starts a server that returns the `Authorization` header that it received, if any.
 async fn foreign_host() -> String {
     let echo =
         get(|headers: http::HeaderMap| async move { format!("{:?}", headers.get(AUTHORIZATION).is_some()) });

@@ -1,4 +1,4 @@
-//! The dev Passport speaks the documented protocol, seen from outside.
+//! The dev Passport implements the documented protocol, as clients see it.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Against jsonwebtoken with all required claims set: what it rejects, we reject.
+//! A comparison with jsonwebtoken with all required claims set: each token that it rejects is
+//! rejected.
 
 use std::cell::Cell;
 
@@ -40,7 +41,7 @@ async fn ours_accepts(verifier: &TokenVerifier, token: &str) -> bool {
     verifier.verify(token).await.is_ok()
 }
 
-/// Tokens with one claim or header member set to each of many values.
+/// Returns tokens with one claim or header parameter set to each of many values.
 fn variations(good: &TestJwtBuilder) -> Vec<(&'static str, String)> {
     let values = [
         json!(null),
@@ -84,8 +85,8 @@ async fn no_variation_that_jsonwebtoken_rejects_is_accepted() {
     let mut stricter = 0;
     for (name, token) in variations(&good) {
         let (reference, ours) = (reference.accepts(&token), ours_accepts(&verifier, &token).await);
-        // RFC 7515, section 4: what is not understood is ignored, whatever its type. jsonwebtoken
-        // refuses odd types.
+        // RFC 7515, section 4: a parameter that is not understood is ignored, whatever its type.
+        // jsonwebtoken rejects parameters of an unexpected type.
         let ignored = ["jwk", "x5c"].contains(&name);
         assert!(reference || !ours || ignored, "{name}: {token}");
         stricter += usize::from(reference && !ours);
@@ -93,14 +94,15 @@ async fn no_variation_that_jsonwebtoken_rejects_is_accepted() {
     assert!(stricter > 0, "the comparison should find tokens that only we refuse");
 }
 
-/// A value that a member may have, sensible or not.
+/// Generates a valid or an invalid value of a claim or parameter.
 fn value(now: u64, kid: String) -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(json!(null)),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         (now - 200..now + 200).prop_map(Value::from),
-        // Far from the skew: jsonwebtoken rounds fractions, which is no difference worth finding.
+        // Not close to the clock skew: jsonwebtoken rounds fractions, which is not a difference to
+        // test.
         (now + 200..now + 9_000).prop_map(|time| json!(time as f64 + 0.5)),
         any::<f64>().prop_map(Value::from),
         prop::sample::select(vec!["bizfirstgo-api", "RS256", "JWT", "at+jwt", "u", "", "none"])
@@ -117,7 +119,7 @@ fn value(now: u64, kid: String) -> impl Strategy<Value = Value> {
     })
 }
 
-/// Up to three members of a token, set to something or taken away.
+/// Generates up to three changes of a token, each of which sets or removes a member.
 fn changes(now: u64, kid: String) -> impl Strategy<Value = Vec<(String, Option<Value>)>> {
     let names = [
         "iss",

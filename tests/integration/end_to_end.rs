@@ -77,7 +77,7 @@ async fn token_refresh_and_key_rotation_fail_no_call() {
     assert_eq!(passport.counters().jwks(), 2);
 }
 
-/// The running refresh never ends, so a call that waited for it would not end.
+/// The refresh never ends, so a call that waited for it would not end either.
 #[tokio::test]
 async fn no_call_waits_for_a_refresh_while_the_token_is_live() {
     let passport = DevPassport::builder().token_lifetime(Duration::from_secs(8)).start().await.unwrap();
@@ -205,7 +205,7 @@ async fn identities_that_share_a_cache_share_one_token() {
     assert_eq!(passport.counters().token(), 1);
 }
 
-/// As a test suite with a runtime for each test has it.
+/// A test suite with one runtime per test does the same.
 #[test]
 fn fetch_dropped_with_its_runtime_is_retried_on_another() {
     let runtime =

@@ -1,5 +1,5 @@
-//! Herds, floods, rotations and outages on the inbound side: how often the issuer is asked, and
-//! what good callers see.
+//! Concurrent first requests, floods, key rotations and outages on the inbound side: the number of
+//! JWKS fetches, and the effect on valid tokens.
 
 use std::{
     sync::Arc,
@@ -30,7 +30,7 @@ async fn setup() -> Setup {
 }
 
 impl Setup {
-    /// Good for a week.
+    /// Returns a token that is valid for a week.
     fn token(&self) -> String {
         self.passport.user_token("u").expires_in(Duration::from_secs(7 * 24 * 60 * 60)).build()
     }
@@ -99,9 +99,9 @@ async fn one_jwks_fetch_per_cooldown_for_100000_unknown_keys() {
     println!("a good caller's p50 and p99, alone: {alone:?}; beside the flood: {beside:?}");
 }
 
-/// What it takes to verify a known token, which is decided in the call whatever goes on beside it:
-/// the median and the 99th percentile, over some thousand rounds and for as long as `go_on` says.
-/// They are printed, not asserted.
+/// Measures the verification of a cached token, which involves no I/O: returns median and 99th
+/// percentile over some thousand rounds, until `go_on` returns false. They are printed, not
+/// asserted.
 #[expect(clippy::disallowed_methods, reason = "a measurement")]
 async fn latencies(verifier: &TokenVerifier, token: &str, go_on: impl Fn() -> bool) -> (Duration, Duration) {
     let mut taken = Vec::new();
@@ -213,7 +213,7 @@ async fn new_key_is_503_while_jwks_is_down_and_then_200() {
     assert_eq!(status(&client, &url, &new).await, 200);
 }
 
-/// The key of another issuer, published under the name of the first one's key.
+/// The new key has the `kid` of the old one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_key_under_an_old_kid_rejects_no_request() {
     let (setup, other) = (setup().await, on_one_clock().await.0);

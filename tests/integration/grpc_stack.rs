@@ -1,4 +1,4 @@
-//! tonic on both ends.
+//! tonic clients and servers, both with the layers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tower::ServiceBuilder;
 
 use crate::harness::{grpc_server, http, identity, serve, verifier};
 
-/// What a call with `token` ends with.
+/// Returns the status code of a call with `token`.
 async fn code_with(client: &mut HealthClient<Channel>, token: &str) -> Code {
     let mut request = Request::new(HealthCheckRequest::default());
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());

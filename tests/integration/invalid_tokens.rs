@@ -1,4 +1,4 @@
-//! Invalid tokens over HTTP and gRPC: rejected for the right reason, never with a 5xx.
+//! Invalid tokens over HTTP and gRPC: each is rejected for the right reason, never with a 5xx.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use passport_dev::{DevPassport, InvalidToken};

@@ -1,4 +1,4 @@
-//! Known vulnerabilities of other implementations: 28 tests that this one does not have them. The
+//! Known vulnerabilities of other implementations: 28 tests that show their absence here. The
 //! modules `attacks` and `invalid_tokens` cover more variants of tokens.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -135,10 +135,10 @@ fn cached_token_is_matched_by_all_its_bytes() {
     let [header, payload, signature] = known.split('.').collect::<Vec<_>>()[..] else { unreachable!() };
     let raised = base64(json!({ "sub": "admin" }).to_string());
     for token in [
-        format!("{header}.{raised}.{signature}"),           // the same end
-        format!("{header}.{payload}.{}", base64([1; 256])), // the same beginning
-        known[..known.len() - 1].to_owned(),                // a part
-        format!("{known}A"),                                // more
+        format!("{header}.{raised}.{signature}"),           // same signature
+        format!("{header}.{payload}.{}", base64([1; 256])), // same header and payload
+        known[..known.len() - 1].to_owned(),                // truncated
+        format!("{known}A"),                                // extended
         format!("{}.{payload}.{signature}", base64(r#"{"alg":"RS256"}"#)), // another header
     ] {
         assert!(matches!(verifier.try_verify(&token), Some(Err(_))), "{token}");
@@ -391,7 +391,7 @@ proptest! {
             prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..200),
                 "(Bearer|bearer|Basic|) ?[ -~]{0,80}".prop_map(String::into_bytes),
-                // As close to a token as it gets: a header of which a part may be missing.
+                // Close to a valid token: the header or the claims are random fragments of JSON.
                 ("[{\"algRS256kid:,}\\\\u0]{0,40}", "[{\"expnul:,1}]{0,40}", "[A-Za-z0-9_-]{0,40}").prop_map(
                     |(header, claims, signature)| {
                         let header = if header.len() % 2 == 0 { header } else { r#"{"alg":"RS256"}"#.to_owned() };
@@ -458,7 +458,8 @@ async fn must_not_run() -> &'static str {
     panic!("the handler must not run")
 }
 
-/// 27. `OnTokenValidationFailed` of the .NET SDK can make a success of a failure.
+/// 27. A hook such as `OnTokenValidationFailed` of the .NET SDK must not turn a failure into a
+/// success.
 #[tokio::test]
 async fn no_hook_turns_a_rejection_into_a_success() {
     let factory = TokenFactory::new();
@@ -476,7 +477,7 @@ async fn no_hook_turns_a_rejection_into_a_success() {
     assert_eq!(response.text().await.unwrap(), "welcome");
 }
 
-/// 28. (The tests of `verify/diagnostics` in the inbound crate read the log for it.)
+/// 28. (The unit tests of `verify/diagnostics` check the log for the same.)
 #[tokio::test]
 async fn unverified_claims_appear_in_no_rejection() {
     let passport = DevPassport::start().await.unwrap();

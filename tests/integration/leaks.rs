@@ -1,4 +1,4 @@
-//! No secret and no token in any log, error or `Debug`, whatever goes wrong.
+//! Checks that no log, error or `Debug` output contains a secret or a token, in any failure.
 
 use std::{
     panic,
@@ -78,8 +78,7 @@ async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevId
     format!("{with_query:?} {status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
 }
 
-/// Tokens that are good, denied, and those that carry others; and all that can be printed of the
-/// inbound side.
+/// Verifies valid, revoked and nested tokens, and returns everything that the inbound side prints.
 async fn verify_and_show_everything(passport: &DevPassport) -> String {
     let with_query = TokenVerifier::builder("api").jwks_url("https://host/keys?code=passw0rd");
     let mut printed = vec![format!("{with_query:?}"), format!("{:?}", with_query.build().unwrap())];
@@ -115,7 +114,7 @@ async fn verify_and_show_everything(passport: &DevPassport) -> String {
     printed.join("\n")
 }
 
-/// Every way to fail, and how the identity stands after it.
+/// Fails to fetch a token in every way, and prints the status of the identity after each.
 async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let mut printed = Vec::new();
     let mut fail = async |build: &dyn Fn() -> ManagedIdentity| {
@@ -164,8 +163,8 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
     printed.join("\n")
 }
 
-/// The life of a token: warmed up, refused by a receiver, sent again, forgotten, shut down; and all
-/// that can be printed.
+/// Runs through the life of a token: prefetched, rejected by a receiver, retried, invalidated, shut
+/// down. Returns everything that can be printed.
 async fn live_through_everything(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
     let identity = identity_builder(passport, registered).clock(clock.clone()).build().unwrap();
@@ -205,7 +204,7 @@ async fn live_through_everything(passport: &DevPassport, registered: &passport_d
     printed.join("\n")
 }
 
-/// A store that fails when it gets a token, and says all that it knows.
+/// A store that fails when it gets a token, and includes the token in its error.
 #[derive(Debug)]
 struct BrokenStore(Arc<Mutex<Vec<String>>>);
 
@@ -239,7 +238,7 @@ impl TokenStore for BrokenStore {
     }
 }
 
-/// Gives a wrong secret first and the right one then, as one that is rotated at the wrong moment.
+/// Returns a wrong secret first and the right one afterwards, as during a rotation.
 #[derive(Debug)]
 struct Rotating {
     right: ResolvedSecret,
@@ -253,7 +252,7 @@ impl SecretProvider for Rotating {
     }
 }
 
-/// A provider that panics, in words of its own.
+/// A provider that panics with a secret in its message.
 #[derive(Debug)]
 struct Panicking;
 
@@ -263,7 +262,7 @@ impl SecretProvider for Panicking {
     }
 }
 
-/// Users' own parts: a store that fails, a secret that changes, a provider that panics.
+/// Uses extensions of the user: a store that fails, a secret that changes, a provider that panics.
 async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let cache = TokenCache::shared(BrokenStore(Arc::clone(&seen)));
@@ -286,8 +285,7 @@ async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev
     printed.join("\n")
 }
 
-/// What people write: a client with requests in several names, an identity that signs, and
-/// configurations that are wrong.
+/// Uses a client for several callers, an identity that signs, and invalid configurations.
 async fn use_clients_and_configurations(
     passport: &DevPassport,
     registered: &passport_dev::DevIdentity,
@@ -330,7 +328,7 @@ async fn use_clients_and_configurations(
     printed.join("\n")
 }
 
-/// The only panic of ours that a caller can cause.
+/// The only panic of the libraries that a caller can cause.
 async fn panic_of_a_future_that_is_polled_again(
     client: &passport_outbound::AttachToken<reqwest::Client, passport_outbound::CloneRequest>,
     url: &str,

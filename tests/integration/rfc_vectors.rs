@@ -1,5 +1,6 @@
-//! The examples that the standards print, with their own keys. Their claims are nobody's here, so
-//! what a good signature leads to is the next refusal; a bad one is refused before.
+//! The examples of the RFCs, with their keys. Their claims are not valid for this verifier, so a
+//! token with a valid signature is rejected by a later check, and one with an invalid signature
+//! before that.
 
 use passport_inbound::{Algorithm, RejectionReason as R, TokenVerifier, VerifyError};
 use serde_json::{Value, json};
@@ -57,7 +58,7 @@ fn es256_example_is_valid_if_es256_is_configured() {
     assert_eq!(says(&rsa(), Algorithm::Rs256, &token), R::AlgorithmNotAllowed);
 }
 
-/// RFC 8037, appendix A.4. What is signed there is a sentence, not claims.
+/// RFC 8037, appendix A.4. The signed payload is a sentence, not claims.
 #[test]
 fn eddsa_example_is_valid_if_eddsa_is_configured() {
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });

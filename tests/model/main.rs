@@ -1,13 +1,14 @@
-//! The threads that meet at a token entry, in every order that takes at most three preemptions,
-//! tried by loom. (Without the bound a model does not end; races rarely need more than two.)
+//! Models of the threads that meet at a token entry. loom runs them in every order with at most
+//! three preemptions. (Without this bound a model does not end, and races rarely need more than
+//! two.)
 //!
-//! Compiled here once more from their own files: the token entry and the shared task, with loom's
-//! locks instead of the standard library's (`sync.rs`). Taken on trust: tokio's `watch` channel,
-//! and that a load and a store of `ArcSwap` are one step each. The models are in `models.rs` and
-//! `shared_task_models.rs`.
+//! The token entry and the shared task are compiled here from their own files, with loom's locks in
+//! place of those of the standard library (`sync.rs`). Two things are assumed: tokio's `watch`
+//! channel is correct, and a load or a store of `ArcSwap` is one atomic step. The models are in
+//! `models.rs` and `shared_task_models.rs`.
 //!
-//! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit
-//! tests in those files are not for loom.
+//! Run one with `cargo test -p passport-tests --test model [name]`. There is no test harness,
+//! because the unit tests in those files do not run under loom.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]

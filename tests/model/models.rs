@@ -1,6 +1,6 @@
-//! In each model, two or three threads do what a token manager does with an entry (`call`). In
-//! every order, the assertions after the joins hold. Nothing is awaited: when all have ended, an
-//! outcome is there or never comes.
+//! In each model, two or three threads use an entry as a token manager does (`call`). In every
+//! order, the assertions after the joins hold. Nothing is awaited: once all threads have ended, an
+//! outcome is either available or never arrives.
 
 use std::{
     sync::{
@@ -60,14 +60,14 @@ fn error(kind: TokenErrorKind) -> TokenError {
     TokenError::new(&"mi-1".parse().unwrap(), FetchFailure::of(kind))
 }
 
-/// The state of a caller: a result, or a running attempt whose result it would wait for.
+/// The state of a caller: a result, or a waiter for the result of a running attempt.
 enum Held {
     FetchResult(FetchResult),
     Waiting(Waiter<FetchResult>),
 }
 
 impl Held {
-    /// Returns the result. When all threads have ended, no caller is waiting.
+    /// Returns the result. No caller is waiting once all threads have ended.
     fn outcome(self) -> Option<FetchResult> {
         match self {
             Self::FetchResult(outcome) => Some(outcome),
@@ -88,7 +88,7 @@ fn call(entry: &TokenEntry, now: u64, run: impl FnOnce(FetchTicket) -> Option<Fe
     }
 }
 
-/// Ends the attempt as its task does: after the entry has the result.
+/// Ends the attempt as its task does: after the entry has stored the result.
 fn complete(attempt: Attempt<FetchResult>, result: Option<FetchResult>) {
     if let Some(result) = result {
         attempt.finish(result);
@@ -106,7 +106,7 @@ fn with_a_token() -> Arc<TokenEntry> {
     entry
 }
 
-/// Runs `role` on two more threads than this one, and gathers what they hold.
+/// Runs `role` on this thread and on two more, and collects the results.
 pub(crate) fn three<T: 'static>(role: impl Fn() -> T + Clone + 'static) -> Vec<T> {
     let others = [thread::spawn(role.clone()), thread::spawn(role.clone())];
     let mine = role();
@@ -163,14 +163,15 @@ fn dropped_attempt_is_replaced_by_one() {
     let held = three({
         let entry = Arc::clone(&entry);
         move || {
-            // The caller that ran the lost one knows at once. It asks again, as those that waited.
+            // The caller that ran the dropped attempt notices immediately, and calls again like the
+            // waiters.
             let held = call(&entry, 0, run.clone());
             let lost = matches!(&held, Held::Waiting(waiter) if matches!(waiter.clone().outcome().now_or_never(), Some(Err(_))));
             if lost { call(&entry, 0, run.clone()) } else { held }
         }
     });
     for held in held {
-        // A caller may still wait for the lost one; its next call has the token.
+        // A caller may still wait for the dropped attempt; its next call returns the token.
         let outcome = held
             .outcome()
             .unwrap_or_else(|| call(&entry, 0, |_| panic!("there is a token")).outcome().unwrap());
@@ -216,8 +217,8 @@ fn rejecting_an_old_token_leaves_the_new_one() {
     assert_eq!((cached.generation, cached.schedule.phase(at(3550))), (2, Phase::Fresh));
 }
 
-/// In how many orders the attempt was on its way; it counts across them, so it is not one of
-/// loom's.
+/// Counts the orders in which the fetch was in flight. It counts across all orders, so it is not an
+/// atomic of loom's.
 static INVALIDATED_IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
 fn invalidated_token_does_not_come_back() {
@@ -242,11 +243,11 @@ fn invalidated_token_does_not_come_back() {
         assert!(snapshot.cached.is_none());
         assert_eq!(snapshot.action(at(0)), TokenAction::Fetch);
     }
-    // Whoever waited for an attempt that is not wanted any more asks again.
+    // Callers that waited for the discarded attempt call again.
     assert!(outcome.is_none_or(|outcome| outcome.is_ok()));
 }
 
-/// In some of the orders; else the model above shows nothing.
+/// Asserts that some orders had a fetch in flight. Otherwise the model above would prove nothing.
 pub(crate) fn assert_that_a_fetch_was_invalidated_in_flight() {
     assert!(INVALIDATED_IN_FLIGHT.load(Ordering::SeqCst) > 0);
 }

@@ -1,5 +1,5 @@
 //! Threads that meet at a shared task. No task is spawned: each thread runs the attempt that it
-//! begins, as the task that it would spawn does.
+//! begins, in place of the task.
 
 use std::{
     sync::{
@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) const ALL: [(&str, fn()); 5] = [
     ("attempts_do_not_overlap_and_every_waiter_has_an_outcome", attempts_do_not_overlap),
-    ("a_lost_attempt_frees_its_waiters_and_the_next_caller", dropped_attempt_releases_its_waiters),
+    ("dropped_attempt_releases_its_waiters_and_the_next_caller", dropped_attempt_releases_its_waiters),
     ("stalled_attempt_is_replaced_by_one", stalled_attempt_is_replaced_by_one),
     ("result_of_an_abandoned_attempt_is_ignored", result_of_an_abandoned_attempt_is_ignored),
     ("outcome_is_available_before_the_attempt_ends", outcome_is_available_before_the_attempt_ends),
@@ -28,7 +28,7 @@ pub(crate) const ALL: [(&str, fn()); 5] = [
 
 const PATIENT: TaskLimits = TaskLimits::UNLIMITED;
 
-/// An attempt has stalled as soon as it has begun.
+/// An attempt counts as stalled as soon as it has begun.
 const IMPATIENT: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };
 
 fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
@@ -41,7 +41,7 @@ fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
     }
 }
 
-/// Returns what a waiter has when all threads have ended.
+/// Returns the outcome of a waiter once all threads have ended.
 fn outcome<T: Clone>(waiter: Waiter<T>) -> Result<T, Interrupted> {
     waiter.outcome().now_or_never().expect("no waiter is left waiting")
 }
@@ -102,7 +102,7 @@ fn stalled_attempt_is_replaced_by_one() {
     assert!(!task.is_current(stalled.generation()) && task.is_current(2));
 }
 
-/// A cache whose lock is held while an attempt begins, and while its outcome is stored.
+/// A cache with a lock that is held while an attempt begins and while its outcome is stored.
 #[derive(Default)]
 struct Cache {
     stored: Mutex<u64>,

@@ -1,4 +1,4 @@
-//! What `crates/*/src/sync.rs` has, made of loom's primitives.
+//! The items of `crates/*/src/sync.rs`, built on loom's primitives.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -6,7 +6,7 @@ pub(crate) use loom::sync::{Mutex, MutexGuard};
 
 pub(crate) use crate::shared_task::{Attempt, SharedTask, TaskLimits, Waiter};
 
-/// As the one of the crate of this name: each load and store is one step.
+/// Like the type of the crate `arc-swap`: each load and each store is one atomic step.
 #[derive(Debug, Default)]
 pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
 

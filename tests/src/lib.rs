@@ -1,4 +1,4 @@
-//! Compiles the code in the README and in `docs/`, so that it cannot drift. The tests are in
+//! Compiles the code in the README and in `docs/`, so that it stays correct. The tests are in
 //! `integration/`.
 
 #[doc = include_str!("../../README.md")]

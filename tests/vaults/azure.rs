@@ -1,5 +1,5 @@
-//! Azure Key Vault: Microsoft's Rust client, in a process of its own, against the stand-in;
-//! Microsoft's Python client checks the stand-in.
+//! Azure Key Vault: Microsoft's Rust client in a child process, against the stand-in. Microsoft's
+//! Python client checks the stand-in.
 
 use std::sync::Arc;
 
@@ -30,7 +30,8 @@ impl Setup {
         Self { vault, folder }
     }
 
-    /// A service that trusts the stand-in, and whose environment says besides who it is.
+    /// Starts a service that trusts the stand-in. `who` has the environment variables of its
+    /// credentials.
     fn reader(&self, who: &[(&str, &str)]) -> ReaderProcess {
         let ca = self.folder.path().join("ca.pem").display().to_string();
         let (hosts, authority) = (format!("{VAULT_HOST} {ENTRA_HOST}"), self.vault.authority());
@@ -38,7 +39,7 @@ impl Setup {
             ("SSL_CERT_FILE", &*ca),
             ("ON_THIS_MACHINE", &*hosts),
             ("AZURE_AUTHORITY_HOST", &*authority),
-            // Nobody on this machine is asked through it.
+            // Unused: requests to this machine bypass the proxy.
             ("HTTP_PROXY", "http://127.0.0.1:9"),
         ];
         environment.extend(who);
@@ -71,7 +72,7 @@ async fn current_or_named_version_is_read() {
     assert_eq!(setup.vault.counts(), (1, 2), "one token for both");
 }
 
-/// A file with the token of a pod.
+/// Returns a file with the token of a pod.
 fn assertion() -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), WORKLOAD_ASSERTION).unwrap();
@@ -214,7 +215,7 @@ async fn tenant_in_the_challenge_of_a_vault_is_not_trusted() {
     assert_eq!(setup.application().secret(&setup.payroll()).await, "one");
 }
 
-/// A vault that is none would ask for tokens that are good elsewhere.
+/// A malicious server could request tokens for other resources.
 #[tokio::test]
 async fn no_token_for_another_resource_is_sent_to_a_vault() {
     let setup = Setup::new().await;

@@ -1,4 +1,4 @@
-//! HashiCorp Vault: the client of this workspace against the stand-in, over TLS; hvac checks the
+//! HashiCorp Vault: the client of this workspace against the stand-in, over TLS. hvac checks the
 //! stand-in.
 
 use std::net::SocketAddr;
@@ -50,7 +50,7 @@ async fn secrets_of_both_kv_versions_are_read() {
     assert_eq!(server.logins(), 2);
 }
 
-/// What `vault kv put f=@file` stores of a file that an editor has written.
+/// `vault kv put f=@file` stores the final line break of a file that an editor has written.
 #[tokio::test]
 async fn trailing_line_break_of_a_secret_is_ignored() {
     let server = VaultServer::start().await;
@@ -87,7 +87,7 @@ async fn app_role_kubernetes_and_token_logins_work() {
     assert!(server.seen("x-vault-request").iter().all(|marked| marked == "true"));
 }
 
-/// An Agent writes another token into its sink when the one before has ended.
+/// Vault Agent writes a new token into its sink when the last one expires.
 #[tokio::test]
 async fn replaced_token_file_is_read_after_a_rejection() {
     let server = VaultServer::start().await;

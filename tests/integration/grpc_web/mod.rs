@@ -1,4 +1,5 @@
-//! grpc-web, with the client of tonic-web, outside and inside of tonic-web's layer.
+//! grpc-web with the client of tonic-web. The authentication layer is outside or inside tonic-web's
+//! layer.
 
 mod npm;
 
@@ -24,7 +25,7 @@ enum GrpcWebLayerPosition {
     Inside,
 }
 
-/// The standard health service, for service accounts, as grpc-web.
+/// Starts the standard health service over grpc-web, for service accounts.
 async fn server(passport: &DevPassport, position: GrpcWebLayerPosition) -> String {
     let (_, health) = tonic_health::server::health_reporter();
     let routes = Routes::new(health).into_axum_router();
@@ -79,7 +80,7 @@ async fn tonic_web_client_reads_each_status() {
     }
 }
 
-/// The content type and the body of a refusal.
+/// Returns the content type and the body of a rejection.
 async fn refused(client: &reqwest::Client, url: &str, content_type: &str) -> (String, Vec<u8>) {
     let response =
         client.post(url).header("content-type", content_type).body("\0\0\0\0\0").send().await.unwrap();
@@ -108,7 +109,7 @@ async fn grpc_web_rejection_is_a_trailers_frame() {
     }
 }
 
-/// What only speaks HTTP is not made to say 200 by a content type.
+/// A layer that is set to HTTP does not answer 200 because of a content type of gRPC.
 #[tokio::test]
 async fn layer_set_to_http_rejects_in_http() {
     let passport = DevPassport::start().await.unwrap();

@@ -1,5 +1,5 @@
-//! Setups that are wrong in the ways that people get them wrong. The first line of each error names
-//! the cause and the remedy, and is right about whether it passes by itself.
+//! Common misconfigurations. The first line of each error names the cause and the remedy, and
+//! states correctly whether the failure is transient.
 
 use std::{fs, time::Duration};
 
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::*;
 
-/// Whether a failure may end without a change of the configuration.
+/// Whether a failure can end without a change of the configuration.
 #[derive(Debug, PartialEq, Eq)]
 enum Persistence {
     Transient,
@@ -46,7 +46,7 @@ async fn asked(builder: ManagedIdentityBuilder) -> ReportedFailure {
     of_token(&builder.build().unwrap().token().await.unwrap_err())
 }
 
-/// Returns the failure of an identity whose Passport sends `response` to each request.
+/// Returns the failure of an identity if Passport sends `response` to each request.
 async fn answered(response: &'static [u8]) -> ReportedFailure {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -59,7 +59,7 @@ async fn answered(response: &'static [u8]) -> ReportedFailure {
     asked(plain_builder(SecretSource::from_value(SECRET), &issuer)).await
 }
 
-/// What an identity says that shows `secret` to a Passport that knows [`SECRET`].
+/// Returns the failure of an identity that sends `secret` to a Passport that expects [`SECRET`].
 async fn with_secret(secret: impl Into<String>) -> ReportedFailure {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").secret(SECRET).create();
@@ -71,7 +71,7 @@ async fn with_source(secret: SecretSource) -> ReportedFailure {
     asked(plain_builder(secret, "http://127.0.0.1:9")).await
 }
 
-/// What a configuration says that differs in `key` from one that is right.
+/// Returns the failure of a valid configuration in which `key` is replaced by `value`.
 fn configured(key: &str, value: &Value) -> ReportedFailure {
     let mut config = json!({ "client_id": "mi-payroll", "client_secret_ref": "env:PAYROLL_SECRET" });
     config[key] = value.clone();

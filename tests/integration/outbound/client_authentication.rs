@@ -1,4 +1,4 @@
-//! How an identity proves who it is, to a Passport that really looks.
+//! Methods of client authentication, against a dev Passport that checks them.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +23,7 @@ fn signing(passport: &DevPassport, name: &str, kind: ClientKeyKind) -> DevIdenti
     passport.managed_identity(name).signs_with(kind).create()
 }
 
-/// An identity that signs with what it was registered with.
+/// Returns a builder of an identity that signs with its registered key.
 fn signed(
     passport: &DevPassport,
     registered: &DevIdentity,
@@ -176,7 +176,7 @@ async fn invalid_private_key_is_reported_and_not_shown() {
     assert_eq!(passport.counters().token(), 0);
 }
 
-/// An assertion that another implementation makes, with `changes` to what is right.
+/// Returns an assertion of another implementation, with `changes` to a valid one.
 fn forged(passport: &DevPassport, signer: &DevIdentity, client_id: &str, changes: &Value) -> String {
     let now = u64::from(START);
     let mut claims = json!({

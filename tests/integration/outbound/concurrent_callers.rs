@@ -53,8 +53,7 @@ async fn canceled_first_caller_affects_no_other_caller() {
     assert_eq!(passport.counters().token(), 1);
 }
 
-/// Ten services, ten refreshes each, while a load runs on each of them without a pause. Each
-/// refresh takes half a second.
+/// Ten services and ten refreshes each, under continuous load. Each refresh takes half a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_call_fails_or_waits_in_100_refreshes() {
     let passport = DevPassport::start().await.unwrap();

@@ -25,10 +25,10 @@ use tokio::time::Instant;
 
 use crate::harness::{START, http};
 
-/// The same settings from each of the places that they may be in.
+/// Returns the configuration with `settings` from each format and from the environment.
 fn from_everywhere(settings: &Value) -> Vec<(&'static str, ManagedIdentityConfig)> {
     let toml = toml_of(settings);
-    // JSON is YAML, but nobody writes it so.
+    // Written as YAML, because JSON, a subset of it, is tested separately.
     let yaml: String = fields(settings).map(|(key, value)| format!("{key}: {value}\n")).collect();
     let read = |text: &str, format| config_of(Config::builder().add_source(File::from_str(text, format)));
     vec![
@@ -53,7 +53,7 @@ fn toml_of(settings: &Value) -> String {
     fields(settings).map(|(key, value)| format!("{key} = {value}\n")).collect()
 }
 
-/// `PASSPORT_CLIENT_ID=...`; a list is one text there.
+/// Returns `PASSPORT_CLIENT_ID=...` and the others. A list is one string in the environment.
 fn environment(settings: &Value) -> Environment {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
@@ -66,7 +66,7 @@ fn environment(settings: &Value) -> Environment {
     Environment::with_prefix("PASSPORT").source(Some(variables))
 }
 
-/// Grants every request a token, and remembers it.
+/// Responds to every request with a token, and records the request.
 #[derive(Clone, Debug, Default)]
 struct Recorder(Arc<Mutex<Vec<Request<Bytes>>>>);
 
@@ -88,7 +88,7 @@ impl HttpClient for Recorder {
 }
 
 impl Recorder {
-    /// The token requests so far.
+    /// Returns the token requests so far.
     fn token_requests(&self) -> Vec<Request<Bytes>> {
         let seen = self.0.lock().unwrap();
         seen.iter().filter(|request| request.method() == http::Method::POST).cloned().collect()
@@ -98,7 +98,7 @@ impl Recorder {
         self.token_requests().pop().unwrap()
     }
 
-    /// A field of the last form.
+    /// Returns a field of the last form.
     fn field(&self, name: &str) -> String {
         let request = self.last();
         let found = form_urlencoded::parse(request.body()).find(|(key, _)| key == name);
@@ -111,7 +111,7 @@ impl Recorder {
         String::from_utf8(BASE64_STANDARD.decode(shown).unwrap()).unwrap()
     }
 
-    /// A part of the last signed assertion.
+    /// Returns a part of the last signed assertion.
     fn assertion(&self, part: usize) -> Value {
         let assertion = self.field("client_assertion");
         let part = assertion.split('.').nth(part).unwrap();
@@ -119,7 +119,7 @@ impl Recorder {
     }
 }
 
-/// A vault that knows two private keys; any other secret is named after its place.
+/// A vault with two private keys. Any other secret is derived from its path.
 #[derive(Clone, Debug, Default)]
 struct Vault(HashMap<&'static str, String>);
 
@@ -132,7 +132,7 @@ impl SecretProvider for Vault {
     }
 }
 
-/// A client id and a reference, and `settings`.
+/// Returns `settings` with a client id and a secret reference.
 fn with_the_least(settings: &Value) -> Value {
     let mut all = json!({ "client_id": "mi-1", "client_secret_ref": "vault:erp" });
     all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
@@ -151,7 +151,7 @@ fn built_on(
     (builder.build().unwrap(), clock)
 }
 
-/// Gets a token with `settings` from each place, and looks at how it was asked for.
+/// Fetches a token with `settings` from each source, and checks the token request.
 async fn asked_with(settings: Value, look: impl Fn(&Recorder, &str)) {
     asked_with_keys(settings, &Vault::default(), look).await;
 }
@@ -186,7 +186,7 @@ async fn dotnet_name_selects_the_secret_provider() {
     .await;
 }
 
-/// In files: the environment has no lists whose parts may hold blanks.
+/// In files only: the list is separated by blanks in the environment, and a part may contain some.
 #[tokio::test]
 async fn first_resolvable_secret_ref_of_a_list_is_used() {
     let places =
@@ -249,7 +249,7 @@ async fn refresh_threshold_sets_the_start_of_a_refresh() {
             let passport = Recorder::default();
             let (identity, clock) = built_on(&config, &Vault::default(), passport.clone());
             identity.token().await.unwrap();
-            // Of an hour's token, up to 30 s before that.
+            // Refreshes of a token for one hour begin up to 30 s before the threshold.
             for (seconds, requests) in [(2_960, 1), (41, 2)] {
                 clock.advance(Duration::from_secs(seconds));
                 identity.token().await.unwrap();
@@ -262,7 +262,7 @@ async fn refresh_threshold_sets_the_start_of_a_refresh() {
     }
 }
 
-/// Takes longer than anybody waits.
+/// Never responds.
 #[derive(Debug)]
 struct Silent;
 
@@ -424,8 +424,8 @@ fn all_there_is() -> ConfigRegistry {
     ConfigRegistry::default().with_store("redis", RedisStoreFactory)
 }
 
-/// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test
-/// the_schema`.
+/// Updates `docs/config.schema.json` if the variable is set: `UPDATE_SCHEMA=1 cargo test
+/// documented_schema`.
 #[test]
 fn documented_schema_is_that_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.schema.json");

@@ -1,4 +1,4 @@
-//! `ManagedIdentityHttpClient`: paths, methods, bodies, and what it says when something is wrong.
+//! `ManagedIdentityHttpClient`: paths, methods, bodies and errors.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +33,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{HOUR, builder, clock};
 use crate::harness::{http, serve, verifier};
 
-/// Tells what it was asked.
+/// Returns what the server received.
 async fn echo(method: Method, uri: Uri, headers: HeaderMap, body: String) -> Json<Value> {
     let headers: BTreeMap<_, _> = headers
         .iter()
@@ -216,7 +216,7 @@ async fn redirect_that_is_not_followed_is_an_error() {
     assert!(matches!(error, HttpClientError::Status(StatusCode::TEMPORARY_REDIRECT)), "{error:?}");
 }
 
-/// Where the default client goes, and where it does not.
+/// The default client follows redirects only within the origin.
 #[tokio::test]
 async fn redirect_to_another_origin_is_returned_and_not_followed() {
     let passport = DevPassport::start().await.unwrap();
@@ -285,7 +285,7 @@ async fn scopes_of_a_request_have_a_separate_cached_token() {
     assert_eq!(passport.counters().token(), 2);
 }
 
-/// Refuses the first request, whatever its token.
+/// Starts a server that rejects the first request, whatever its token.
 async fn refusing_once() -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);

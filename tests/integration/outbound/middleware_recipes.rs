@@ -1,4 +1,4 @@
-//! The order of layers that `docs/recipes.md` recommends, and why.
+//! The order of layers that `docs/recipes.md` recommends, and its reasons.
 
 use std::{
     future::{Ready, ready},
@@ -81,7 +81,7 @@ async fn retry_has_a_live_token_and_trace_has_no_token() {
     assert_ne!(seen[0], seen[1], "the first token was too old by then");
 }
 
-/// Notes the token of each request, and fails the first.
+/// Starts a server that records the token of each request, and fails the first.
 async fn failing_once(seen: Arc<Mutex<Vec<String>>>) -> String {
     let answer = move |headers: HeaderMap| async move {
         let mut seen = seen.lock().unwrap();

@@ -11,13 +11,13 @@ struct Setup {
     clock: ManualClock,
 }
 
-/// Returns the timeout of an attempt: short if it hangs, and otherwise long enough for a loaded
-/// machine.
+/// Returns the timeout of an attempt: short if the fault hangs, and otherwise long enough for a
+/// loaded machine.
 fn patience(fault: &Fault) -> Duration {
     if matches!(fault, Fault::Slow(_)) { SECOND / 5 } else { 10 * SECOND }
 }
 
-/// A service with a token whose refresh is due.
+/// Returns a service with a token that is due for a refresh.
 async fn service_in_its_soft_window(patience: Duration) -> Setup {
     let passport = DevPassport::start().await.unwrap();
     let clock = clock();
@@ -52,8 +52,8 @@ async fn outage_within_the_token_lifetime_fails_no_call() {
     }
 }
 
-/// One step of the backoff after Passport is back, all is well. (Where attempts are given little
-/// time, that may be too little on a busy machine, and is not asserted.)
+/// Asserts that the identity recovers one backoff step after the outage. (The assertion is skipped
+/// where the timeout of an attempt is too short for a busy machine.)
 async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &ManualClock, fault: &Fault) {
     passport.clear_fault(Endpoint::Token);
     for _ in 0..20 {
@@ -82,12 +82,13 @@ async fn outage_after_expiry_is_one_typed_error_per_attempt() {
             let errors = join_all((0..100).map(|_| identity.token())).await;
             assert!(errors.into_iter().all(|error| error.unwrap_err().kind() == TokenErrorKind::Unavailable));
             let asked = passport.counters().token() - asked_before;
-            // One that was abandoned may arrive late, and count in the next round.
+            // An abandoned request may arrive late, and count in the next round.
             assert!(asked <= 1 || matches!(fault, Fault::Slow(_)), "{fault:?}: {asked}");
             attempts += asked;
             clock.advance(SECOND);
         }
-        // A pause is 0.8 s to 8 s while no token is live. One that hangs is asked twice each time.
+        // The backoff is 0.8 s to 8 s while no token is live. A request that hangs is sent twice
+        // each time.
         let requests = if matches!(fault, Fault::Slow(_)) { 2 } else { 1 };
         assert!((30..=120 * requests).contains(&attempts), "{fault:?}: {attempts}");
 
@@ -100,7 +101,7 @@ async fn retry_after_is_honored_in_seconds_and_as_a_date() {
     for retry_after in ["120", "Sun, 15 Jun 2025 16:08:40 GMT"] {
         let Setup { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
         passport.inject(Endpoint::Token, Fault::Throttled(retry_after.to_owned()));
-        clock.advance(55 * SECOND); // 2025-06-15 16:06:40 GMT: the token is dead
+        clock.advance(55 * SECOND); // 2025-06-15 16:06:40 GMT: the token has expired
         let error = identity.token().await.unwrap_err();
         assert_eq!(
             (error.kind(), error.status().unwrap()),

@@ -1,4 +1,4 @@
-//! A caller's token on its way from one service to the next, and nowhere else.
+//! A caller's token is forwarded from one service to the next, and to no other destination.
 
 use std::{
     sync::{Arc, Mutex},
@@ -42,7 +42,7 @@ fn client_of(identity: impl Into<Identity>, base: &str) -> Client {
     ManagedIdentityHttpClient::builder(identity, base).client(http()).build().unwrap()
 }
 
-/// What the `Authorization` headers were that a service has seen.
+/// The `Authorization` headers that a service received.
 type SeenAuthorizations = Arc<Mutex<Vec<String>>>;
 
 fn note(seen: &SeenAuthorizations, headers: &HeaderMap) {
@@ -50,7 +50,7 @@ fn note(seen: &SeenAuthorizations, headers: &HeaderMap) {
     seen.lock().unwrap().push(shown.unwrap_or_default());
 }
 
-/// The last service: says who calls.
+/// Starts the last service, which returns its caller.
 async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     let whoami = get(|caller: IdInfo, headers: HeaderMap| async move {
         note(&seen, &headers);
@@ -59,8 +59,8 @@ async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     serve(Router::new().route("/", whoami).layer(AuthenticateLayer::new(verifier(passport)))).await
 }
 
-/// A service that hands on what it is asked, as whoever asks, on `/`; and in its own name on
-/// `/own`.
+/// Starts a service that forwards requests to `next`: with the caller's token on `/`, and with its
+/// own token on `/own`.
 async fn between(passport: &DevPassport, next: Client) -> String {
     async fn as_caller(
         State(next): State<Client>,
@@ -92,7 +92,7 @@ async fn ask(url: &str, token: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-/// A store of tokens that writes down everything that it is given.
+/// A token store that records everything that it receives.
 #[derive(Clone, Debug, Default)]
 struct RecordingStore(Arc<Mutex<Vec<String>>>);
 
@@ -189,7 +189,7 @@ async fn rejected_caller_token_is_not_replaced_by_the_services_own() {
     assert_eq!(passport.counters().token(), 0, "the service's own identity is not asked to help out");
 }
 
-/// For code between handler and client that does not hand the caller on: the task knows.
+/// For code between handler and client that does not forward the caller: the task-local value does.
 #[tokio::test]
 async fn task_local_provides_the_caller_to_the_client() {
     let passport = DevPassport::start().await.unwrap();
@@ -211,7 +211,8 @@ async fn task_local_provides_the_caller_to_the_client() {
     }
 }
 
-/// A gRPC service that asks the next one as whoever asks it; the last one lets only `ada` in.
+/// A gRPC service that calls the next one with the caller's token. The last one authorizes only
+/// `ada`.
 struct ForwardingService(Option<Channel>);
 
 #[tonic::async_trait]

@@ -28,7 +28,7 @@ use tower::{ServiceBuilder, ServiceExt};
 use super::*;
 use crate::harness::{http, serve};
 
-/// An API that knows revoked tokens, as one that introspects each token.
+/// An API that introspects each token, and so knows which are revoked.
 #[derive(Clone, Debug, Default)]
 struct IntrospectingApi {
     revoked: Arc<Mutex<HashSet<String>>>,
@@ -36,7 +36,7 @@ struct IntrospectingApi {
 }
 
 impl IntrospectingApi {
-    /// Revokes every token that it has seen.
+    /// Revokes every token that the API has received.
     fn revoke_all(&self) {
         let seen = self.seen.lock().unwrap().clone();
         self.revoked.lock().unwrap().extend(seen);
@@ -69,7 +69,7 @@ async fn api(receiver: &IntrospectingApi) -> String {
     serve(Router::new().route("/", any(echo)).with_state(receiver.clone())).await
 }
 
-/// A service whose token is old enough to be replaced, and which the API has seen and rejects.
+/// A service with a token that is old enough to be replaced, and that the API rejects.
 struct Setup {
     passport: DevPassport,
     receiver: IntrospectingApi,
@@ -97,7 +97,7 @@ impl Setup {
         AttachTokenLayer::new(self.identity.clone(), AllowedOrigins::new([&self.api]).unwrap())
     }
 
-    /// The refresh that a refusal has started is over.
+    /// Waits until the refresh that a rejection started has ended.
     async fn settled(&self) {
         while self.identity.status().is_fetching() {
             tokio::task::yield_now().await;
@@ -162,7 +162,7 @@ async fn one_new_token_for_1000_calls_with_a_revoked_token() {
     assert_eq!(setup.passport.counters().token(), 2);
 }
 
-/// The API wants another audience than the tokens have, so that each of them is refused.
+/// The API requires an audience that the tokens do not have, so it rejects each of them.
 #[tokio::test]
 async fn wrong_audience_causes_no_loop_of_token_requests() {
     let setup = Setup::new().await;
@@ -175,12 +175,12 @@ async fn wrong_audience_causes_no_loop_of_token_requests() {
         assert_eq!(client.clone().oneshot(request).await.unwrap().status(), 401);
         setup.clock.advance(SECOND);
     }
-    // Each token is left alone for longer than the one before it: 5, 10, 20, ... 300 s.
+    // Each replacement is allowed later after the last one: after 5, 10, 20, ... 300 s.
     assert!((5..=8).contains(&setup.passport.counters().token()), "{}", setup.passport.counters().token());
 }
 
-/// The client takes the token off for another host. Whether that one is allowed, too, makes no
-/// difference.
+/// The client removes the token before it follows a redirect to another host, even to an allowed
+/// one.
 #[tokio::test]
 async fn rejection_after_a_redirect_does_not_replace_the_token() {
     let setup = Setup::new().await;
@@ -198,8 +198,8 @@ async fn rejection_after_a_redirect_does_not_replace_the_token() {
     }
 }
 
-/// Refuses before it has read the body, as a server does that looks at the token first; and lets
-/// `refused` know.
+/// Starts an API that rejects a request before it reads the body, as a server does that checks the
+/// token first. It notifies `refused`.
 async fn hasty_api(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String {
     let (receiver, refused) = (receiver.clone(), Arc::clone(refused));
     let echo = any(move |request: axum::extract::Request| {
@@ -217,7 +217,7 @@ async fn hasty_api(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String
 
 type BoxBody = http_body_util::combinators::UnsyncBoxBody<Bytes, crate::harness::BoxError>;
 
-/// An upload that is in the middle of its body when it is refused.
+/// Sends an upload that is rejected while its body is being sent.
 async fn upload_that_is_refused_half_way<C>(http: C)
 where
     C: Service<Request<BoxBody>, Response = http::Response<hyper::body::Incoming>> + Clone,
@@ -252,7 +252,7 @@ async fn upload_rejected_half_way_is_resent_whole_over_http_2() {
         .await;
 }
 
-/// A stream of messages that ends with `UNAUTHENTICATED` in its trailers.
+/// A stream of messages with `UNAUTHENTICATED` in its trailers.
 #[tokio::test]
 async fn stream_that_ends_unauthenticated_replaces_the_token() {
     let setup = Setup::new().await;

@@ -1,4 +1,4 @@
-//! The layer in a chain of the crate `reqwest-middleware`.
+//! The layer as a middleware of the crate `reqwest-middleware`.
 
 use std::{
     sync::{Arc, Mutex},

@@ -1,5 +1,5 @@
-//! Servers whose certificate is not acceptable, and machines without root certificates: each error
-//! names cause and remedy, and waiting ends.
+//! Servers with invalid certificates, and machines without root certificates: each error names
+//! cause and remedy, and waiting for readiness ends.
 
 use std::{process::Command, time::Duration};
 
@@ -25,8 +25,8 @@ fn trusting(authority: &Authority) -> Transport {
     Transport::new(ReqwestHttpClient::new().with_ca(ca))
 }
 
-/// Returns the URL of a server whose certificate `change` was applied to. It accepts TLS handshakes
-/// and sends nothing.
+/// Returns the URL of a server with a certificate that `change` made invalid. It accepts TLS
+/// handshakes and sends nothing.
 async fn server(authority: &Authority, name: &str, change: fn(&mut CertificateParams)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
