@@ -260,7 +260,7 @@ async fn layer_settings_apply_to_extractors() {
 }
 
 /// Returns the HTTP status, the gRPC status and the body of a rejected request to `router`.
-async fn refusal(router: &Router, method: Method, content_type: &str) -> (u16, Option<String>, String) {
+async fn rejection(router: &Router, method: Method, content_type: &str) -> (u16, Option<String>, String) {
     let request = Request::builder().method(method).uri("/").header("content-type", content_type);
     let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let grpc = response.headers().get("grpc-status").map(|status| status.to_str().unwrap().to_owned());
@@ -287,16 +287,16 @@ async fn extractors_reject_in_the_format_of_the_layer() {
         let below = |layer: AuthenticateLayer| router.clone().layer(layer);
         let grpc_only = below(layer().grpc_only());
         for content_type in ["application/json", "application/grpc"] {
-            assert_eq!(refusal(&grpc_only, Method::GET, content_type).await, grpc());
-            assert_eq!(refusal(&grpc_only, Method::POST, content_type).await, grpc());
+            assert_eq!(rejection(&grpc_only, Method::GET, content_type).await, grpc());
+            assert_eq!(rejection(&grpc_only, Method::POST, content_type).await, grpc());
         }
         let any_form = below(layer());
-        assert_eq!(refusal(&any_form, Method::POST, "application/grpc").await, grpc());
-        assert_eq!(refusal(&any_form, Method::GET, "application/grpc").await, http(standard));
-        let web = refusal(&any_form, Method::POST, "application/grpc-web").await;
+        assert_eq!(rejection(&any_form, Method::POST, "application/grpc").await, grpc());
+        assert_eq!(rejection(&any_form, Method::GET, "application/grpc").await, http(standard));
+        let web = rejection(&any_form, Method::POST, "application/grpc-web").await;
         assert!(web.0 == 200 && web.2.contains("grpc-status: 16"), "{web:?}");
         let http_only = below(layer().http_only());
-        assert_eq!(refusal(&http_only, Method::POST, "application/grpc").await, http(standard));
+        assert_eq!(rejection(&http_only, Method::POST, "application/grpc").await, http(standard));
     }
 }
 

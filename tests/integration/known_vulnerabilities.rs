@@ -16,7 +16,7 @@ use crate::{
     token_factory::{KID, Scheme, TokenFactory, base64},
 };
 
-fn refused(factory: &TokenFactory, token: &str) -> R {
+fn reason_for(factory: &TokenFactory, token: &str) -> R {
     match factory.verifier().try_verify(token) {
         Some(Err(VerifyError::Rejected(reason))) => reason,
         other => panic!("{other:?}"),
@@ -28,8 +28,8 @@ fn refused(factory: &TokenFactory, token: &str) -> R {
 fn expiry_of_a_wrong_type_is_malformed() {
     let factory = TokenFactory::new();
     for value in [json!("4102444800"), json!(null), json!(true), json!([4_102_444_800_u64])] {
-        assert_eq!(refused(&factory, &factory.with_claim("exp", &value)), R::Malformed, "{value}");
-        assert_eq!(refused(&factory, &factory.with_claim("nbf", &value)), R::Malformed, "{value}");
+        assert_eq!(reason_for(&factory, &factory.with_claim("exp", &value)), R::Malformed, "{value}");
+        assert_eq!(reason_for(&factory, &factory.with_claim("nbf", &value)), R::Malformed, "{value}");
     }
 }
 
@@ -55,7 +55,7 @@ fn algorithm_is_never_taken_from_the_token() {
 fn public_key_is_not_accepted_as_an_hmac_secret() {
     let factory = TokenFactory::new();
     for token in factory.with_public_key_as_secret() {
-        assert_eq!(refused(&factory, &token), R::AlgorithmNotAllowed);
+        assert_eq!(reason_for(&factory, &token), R::AlgorithmNotAllowed);
     }
 }
 
@@ -65,9 +65,9 @@ fn alg_none_is_rejected_in_any_letter_case() {
     let factory = TokenFactory::new();
     for alg in ["none", "None", "nOnE", "NONE", "none "] {
         let token = factory.with_header("alg", &json!(alg));
-        assert_eq!(refused(&factory, &token), R::AlgorithmNotAllowed, "{alg}");
+        assert_eq!(reason_for(&factory, &token), R::AlgorithmNotAllowed, "{alg}");
         let (message, _) = token.rsplit_once('.').unwrap();
-        assert_eq!(refused(&factory, &format!("{message}.")), R::AlgorithmNotAllowed, "{alg}");
+        assert_eq!(reason_for(&factory, &format!("{message}.")), R::AlgorithmNotAllowed, "{alg}");
     }
 }
 
@@ -76,11 +76,15 @@ fn alg_none_is_rejected_in_any_letter_case() {
 fn critical_extension_is_rejected_even_if_well_known() {
     let factory = TokenFactory::new();
     for crit in [json!(["b64"]), json!(["exp"]), json!([])] {
-        assert_eq!(refused(&factory, &factory.with_header("crit", &crit)), R::UnsupportedCritical, "{crit}");
+        assert_eq!(
+            reason_for(&factory, &factory.with_header("crit", &crit)),
+            R::UnsupportedCritical,
+            "{crit}"
+        );
     }
     let header = base64(json!({ "alg": "RS256", "kid": KID, "b64": false, "crit": ["b64"] }).to_string());
     let raw_payload = factory.sign_message(&format!("{header}.not-encoded"));
-    assert_eq!(refused(&factory, &raw_payload), R::UnsupportedCritical);
+    assert_eq!(reason_for(&factory, &raw_payload), R::UnsupportedCritical);
 }
 
 /// 6. CVE-2026-27962, CVE-2018-0114.
@@ -89,16 +93,16 @@ async fn key_in_or_linked_from_a_token_is_never_used() {
     let (passport, verifier, _) = on_one_clock().await;
     verifier.verify(&passport.user_token("u").build()).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let lure = format!("http://{}/keys", listener.local_addr().unwrap());
+    let link = format!("http://{}/keys", listener.local_addr().unwrap());
     let stranger = TokenFactory::new();
     let claims: Value = json!({ "iss": passport.issuer(), "aud": passport.audience(), "sub": "u", "tenant_id": "t",
         "iat": START, "exp": START + 60 });
     for (name, value) in [
         ("jwk", stranger.jwk()),
-        ("jku", json!(lure)),
-        ("x5u", json!(lure)),
+        ("jku", json!(link)),
+        ("x5u", json!(link)),
         ("x5c", json!(["MIIB"])),
-        ("kid", json!(lure)),
+        ("kid", json!(link)),
     ] {
         let mut header = json!({ "alg": "RS256" });
         header[name] = value;
@@ -108,8 +112,8 @@ async fn key_in_or_linked_from_a_token_is_never_used() {
             "{name}"
         );
     }
-    let nobody_came = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await.is_err();
-    assert!(nobody_came, "the verifier followed a link in a token");
+    let no_connection = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await.is_err();
+    assert!(no_connection, "the verifier followed a link in a token");
 }
 
 /// 7. CVE-2025-30144, GHSA-75c5-xw7c-p5pm.
@@ -118,10 +122,10 @@ fn issuer_must_be_one_string_and_match_exactly() {
     let factory = TokenFactory::new();
     let issuer = "https://passport.bizfirst.ai";
     for value in [json!([issuer]), json!([issuer, "https://evil.example"]), json!({ "0": issuer })] {
-        assert_eq!(refused(&factory, &factory.with_claim("iss", &value)), R::Malformed, "{value}");
+        assert_eq!(reason_for(&factory, &factory.with_claim("iss", &value)), R::Malformed, "{value}");
     }
     for value in [json!("https://passport.bizfirst"), json!(format!("{issuer}.evil.example")), json!("h")] {
-        assert_eq!(refused(&factory, &factory.with_claim("iss", &value)), R::IssuerMismatch, "{value}");
+        assert_eq!(reason_for(&factory, &factory.with_claim("iss", &value)), R::IssuerMismatch, "{value}");
     }
 }
 
@@ -239,8 +243,8 @@ async fn keys_come_over_https_or_loopback_from_the_configured_url() {
 async fn issuer_named_by_a_token_is_never_contacted() {
     let (passport, verifier, _) = on_one_clock().await;
     let attacker = DevPassport::start().await.unwrap();
-    let lure = attacker.user_token("u").audience(passport.audience()).build();
-    verifier.verify(&lure).await.unwrap_err();
+    let forged = attacker.user_token("u").audience(passport.audience()).build();
+    verifier.verify(&forged).await.unwrap_err();
     let genuine = passport.user_token("u").claim("iss", attacker.issuer()).build();
     assert_eq!(verifier.verify(&genuine).await.unwrap_err(), VerifyError::Rejected(R::IssuerMismatch));
     assert_eq!((attacker.counters().discovery(), attacker.counters().jwks()), (0, 0));
@@ -250,14 +254,14 @@ async fn issuer_named_by_a_token_is_never_contacted() {
 #[test]
 fn size_and_depth_are_limited_before_parsing() {
     let factory = TokenFactory::new();
-    assert_eq!(refused(&factory, &factory.with_claim("x", &json!("x".repeat(9_000)))), R::TooLarge);
-    assert_eq!(refused(&factory, &".".repeat(1_000_000)), R::TooLarge);
+    assert_eq!(reason_for(&factory, &factory.with_claim("x", &json!("x".repeat(9_000)))), R::TooLarge);
+    assert_eq!(reason_for(&factory, &".".repeat(1_000_000)), R::TooLarge);
     let deep = format!("{}{}", "[".repeat(2_000), "]".repeat(2_000));
     let header = format!(r#"{{"alg":"RS256","x":{deep}}}"#);
-    assert_eq!(refused(&factory, &factory.sign(header, "{}")), R::Malformed);
+    assert_eq!(reason_for(&factory, &factory.sign(header, "{}")), R::Malformed);
     let claims = factory.claims().to_string();
     let claims = format!(r#"{{"x":{deep},{}"#, &claims[1..]);
-    assert_eq!(refused(&factory, &factory.sign(TokenFactory::header().to_string(), claims)), R::Malformed);
+    assert_eq!(reason_for(&factory, &factory.sign(TokenFactory::header().to_string(), claims)), R::Malformed);
 }
 
 /// 16. GHSA-hxm8-2xgr-2p9m.
@@ -272,7 +276,7 @@ fn token_has_one_valid_encoding() {
         format!("{good}\n"),
         good.replacen('.', "..", 1),
     ] {
-        assert_eq!(refused(&factory, &token), R::Malformed, "{token}");
+        assert_eq!(reason_for(&factory, &token), R::Malformed, "{token}");
     }
 }
 
@@ -283,8 +287,8 @@ fn json_serialization_of_a_token_is_rejected() {
     let good = factory.good();
     let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { unreachable!() };
     let json = json!({ "protected": header, "payload": payload, "signature": signature });
-    assert_eq!(refused(&factory, &json.to_string()), R::Malformed);
-    assert_eq!(refused(&factory, &json!({ "x": good }).to_string()), R::Malformed);
+    assert_eq!(reason_for(&factory, &json.to_string()), R::Malformed);
+    assert_eq!(reason_for(&factory, &json!({ "x": good }).to_string()), R::Malformed);
 }
 
 /// 18. CVE-2022-21449; RFC 7518, section 3.3.
@@ -293,7 +297,7 @@ fn zero_signatures_and_weak_keys_are_rejected() {
     let factory = TokenFactory::new();
     for signature in [vec![0; 256], vec![0xff; 256], factory.modulus()] {
         let token = crate::token_factory::with_signature(&factory.good(), signature);
-        assert_eq!(refused(&factory, &token), R::SignatureInvalid);
+        assert_eq!(reason_for(&factory, &token), R::SignatureInvalid);
     }
     for (modulus, exponent) in
         [(base64([0xc5; 128]), "AQAB"), (base64(factory.modulus()), "AQ"), (base64(factory.modulus()), "Ag")]
@@ -324,7 +328,7 @@ fn rsa_implementation_has_no_known_timing_leak() {
 fn sender_constrained_token_is_rejected() {
     let factory = TokenFactory::new();
     for cnf in [json!({ "jkt": "x" }), json!({ "x5t#S256": "x" }), json!(null)] {
-        assert_eq!(refused(&factory, &factory.with_claim("cnf", &cnf)), R::SenderConstrained, "{cnf}");
+        assert_eq!(reason_for(&factory, &factory.with_claim("cnf", &cnf)), R::SenderConstrained, "{cnf}");
     }
 }
 
@@ -333,9 +337,9 @@ fn sender_constrained_token_is_rejected() {
 fn id_tokens_and_logout_tokens_are_rejected() {
     let factory = TokenFactory::new();
     for name in ["nonce", "at_hash", "c_hash", "events"] {
-        assert_eq!(refused(&factory, &factory.with_claim(name, &json!("x"))), R::WrongTokenType, "{name}");
+        assert_eq!(reason_for(&factory, &factory.with_claim(name, &json!("x"))), R::WrongTokenType, "{name}");
     }
-    assert_eq!(refused(&factory, &factory.with_header("typ", &json!("logout+jwt"))), R::WrongTokenType);
+    assert_eq!(reason_for(&factory, &factory.with_header("typ", &json!("logout+jwt"))), R::WrongTokenType);
 }
 
 /// 22. joshrotenberg/tower-mcp#1122.

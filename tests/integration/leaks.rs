@@ -37,10 +37,10 @@ async fn no_trace_error_or_debug_output_has_a_secret_or_a_token() {
     let output = traced(async {
         let mut printed = vec![use_both_sides(&passport, &registered).await];
         printed.push(fail_to_get_tokens(&passport, &registered).await);
-        printed.push(live_through_everything(&passport, &registered).await);
-        printed.push(use_parts_of_ones_own(&passport, &registered).await);
+        printed.push(run_through_the_life_of_a_token(&passport, &registered).await);
+        printed.push(use_custom_extensions(&passport, &registered).await);
         printed.push(use_clients_and_configurations(&passport, &registered).await);
-        printed.push(refuse(&verifier(&passport), &hostile).await);
+        printed.push(reject(&verifier(&passport), &hostile).await);
         printed.push(verify_and_show_everything(&passport).await);
         printed.join("\n")
     })
@@ -165,7 +165,10 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
 
 /// Runs through the life of a token: prefetched, rejected by a receiver, retried, invalidated, shut
 /// down. Returns everything that can be printed.
-async fn live_through_everything(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
+async fn run_through_the_life_of_a_token(
+    passport: &DevPassport,
+    registered: &passport_dev::DevIdentity,
+) -> String {
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
     let identity = identity_builder(passport, registered).clock(clock.clone()).build().unwrap();
     identity.ready().await.unwrap();
@@ -263,7 +266,7 @@ impl SecretProvider for Panicking {
 }
 
 /// Uses extensions of the user: a store that fails, a secret that changes, a provider that panics.
-async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
+async fn use_custom_extensions(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let cache = TokenCache::shared(BrokenStore(Arc::clone(&seen)));
     let shared = identity_builder(passport, registered).token_cache(cache.clone()).build().unwrap();
@@ -341,7 +344,7 @@ async fn panic_of_a_future_that_is_polled_again(
     payload.downcast::<String>().map_or_else(|_| "?".to_owned(), |message| *message)
 }
 
-async fn refuse(verifier: &TokenVerifier, tokens: &[String]) -> String {
+async fn reject(verifier: &TokenVerifier, tokens: &[String]) -> String {
     let mut printed = vec![format!("{verifier:?}")];
     for token in tokens {
         let outcome = verifier.verify(token).await;

@@ -10,7 +10,7 @@ use crate::token_factory::{base64, with_signature};
 const JOE: &str =
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
-fn says(key: &Value, algorithm: Algorithm, token: &str) -> R {
+fn reason_for(key: &Value, algorithm: Algorithm, token: &str) -> R {
     let verifier = TokenVerifier::builder("api")
         .static_jwks(json!({ "keys": [key] }).to_string())
         .algorithms([algorithm])
@@ -41,8 +41,8 @@ fn rs256_example_is_valid_but_of_another_issuer() {
         "cN_IoypGlUPQGe77Rw"
     );
     let token = format!("eyJhbGciOiJSUzI1NiJ9.{JOE}.{signature}");
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &token), R::IssuerMismatch);
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &with_signature(&token, [7; 256])), R::SignatureInvalid);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &token), R::IssuerMismatch);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &with_signature(&token, [7; 256])), R::SignatureInvalid);
 }
 
 /// RFC 7515, appendix A.3.
@@ -53,9 +53,9 @@ fn es256_example_is_valid_if_es256_is_configured() {
     let token = format!(
         "eyJhbGciOiJFUzI1NiJ9.{JOE}.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
     );
-    assert_eq!(says(&key, Algorithm::Es256, &token), R::IssuerMismatch);
-    assert_eq!(says(&key, Algorithm::Es256, &with_signature(&token, [0; 64])), R::SignatureInvalid);
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &token), R::AlgorithmNotAllowed);
+    assert_eq!(reason_for(&key, Algorithm::Es256, &token), R::IssuerMismatch);
+    assert_eq!(reason_for(&key, Algorithm::Es256, &with_signature(&token, [0; 64])), R::SignatureInvalid);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &token), R::AlgorithmNotAllowed);
 }
 
 /// RFC 8037, appendix A.4. The signed payload is a sentence, not claims.
@@ -66,8 +66,8 @@ fn eddsa_example_is_valid_if_eddsa_is_configured() {
         "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.",
         "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
     );
-    assert_eq!(says(&key, Algorithm::EdDsa, token), R::Malformed);
-    assert_eq!(says(&key, Algorithm::EdDsa, &with_signature(token, [0; 64])), R::SignatureInvalid);
+    assert_eq!(reason_for(&key, Algorithm::EdDsa, token), R::Malformed);
+    assert_eq!(reason_for(&key, Algorithm::EdDsa, &with_signature(token, [0; 64])), R::SignatureInvalid);
 }
 
 /// RFC 7515, appendix A.5, and RFC 7519, section 6.1; RFC 7519, section 3.1; RFC 7516, appendix
@@ -75,11 +75,11 @@ fn eddsa_example_is_valid_if_eddsa_is_configured() {
 #[test]
 fn unsecured_hs256_and_encrypted_examples_are_rejected() {
     let unsecured = format!("eyJhbGciOiJub25lIn0.{JOE}.");
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &unsecured), R::AlgorithmNotAllowed);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &unsecured), R::AlgorithmNotAllowed);
     let hs256 =
         format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{JOE}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &hs256), R::AlgorithmNotAllowed);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &hs256), R::AlgorithmNotAllowed);
     let header = base64(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#);
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &format!("{header}.AA.AA.AA.AA")), R::Malformed);
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &format!("{header}.{JOE}.AA")), R::AlgorithmNotAllowed);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &format!("{header}.AA.AA.AA.AA")), R::Malformed);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &format!("{header}.{JOE}.AA")), R::AlgorithmNotAllowed);
 }

@@ -41,7 +41,7 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_750_000_000 + seconds)
 }
 
-const PATIENCE: TaskLimits = TaskLimits { deadline: Duration::from_secs(11), grace: Duration::ZERO };
+const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(11), grace: Duration::ZERO };
 
 /// Returns the token of this generation, issued at `now`.
 fn cached(generation: u64, now: u64) -> CachedToken {
@@ -78,7 +78,7 @@ impl Held {
 
 /// Runs a caller: joins an attempt, or runs one.
 fn call(entry: &TokenEntry, now: u64, run: impl FnOnce(FetchTicket) -> Option<FetchResult>) -> Held {
-    match entry.begin(at(now), PATIENCE) {
+    match entry.begin(at(now), LIMITS) {
         FetchStart::Settled(outcome) => Held::FetchResult(outcome),
         FetchStart::Following(waiter, _) => Held::Waiting(waiter),
         FetchStart::Leading(attempt, ticket, waiter) => {
@@ -254,7 +254,7 @@ pub(crate) fn assert_that_a_fetch_was_invalidated_in_flight() {
 
 fn abandoned_attempt_does_not_undo_the_next() {
     let entry = Arc::new(TokenEntry::default());
-    let FetchStart::Leading(attempt, silent, waiter) = entry.begin(at(0), PATIENCE) else {
+    let FetchStart::Leading(attempt, silent, waiter) = entry.begin(at(0), LIMITS) else {
         panic!("the entry is empty")
     };
     let late = thread::spawn({

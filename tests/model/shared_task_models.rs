@@ -29,7 +29,7 @@ pub(crate) const ALL: [(&str, fn()); 5] = [
 const PATIENT: TaskLimits = TaskLimits::UNLIMITED;
 
 /// An attempt counts as stalled as soon as it has begun.
-const IMPATIENT: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };
+const STALLED: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };
 
 fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
     match task.join_or_start(PATIENT) {
@@ -85,7 +85,7 @@ fn dropped_attempt_releases_its_waiters() {
 
 fn stalled_attempt_is_replaced_by_one() {
     let task = Arc::new(SharedTask::<u8>::new());
-    let (stalled, _) = task.begin(IMPATIENT);
+    let (stalled, _) = task.begin(STALLED);
     let begun = three({
         let task = Arc::clone(&task);
         move || match task.join_or_start(PATIENT) {
@@ -123,7 +123,7 @@ impl Cache {
 
 fn result_of_an_abandoned_attempt_is_ignored() {
     let cache = Arc::new(Cache::default());
-    let (stalled, waiter) = cache.task.begin(IMPATIENT);
+    let (stalled, waiter) = cache.task.begin(STALLED);
     let late = thread::spawn({
         let cache = Arc::clone(&cache);
         move || cache.complete(stalled)

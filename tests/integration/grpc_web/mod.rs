@@ -81,7 +81,7 @@ async fn tonic_web_client_reads_each_status() {
 }
 
 /// Returns the content type and the body of a rejection.
-async fn refused(client: &reqwest::Client, url: &str, content_type: &str) -> (String, Vec<u8>) {
+async fn rejection(client: &reqwest::Client, url: &str, content_type: &str) -> (String, Vec<u8>) {
     let response =
         client.post(url).header("content-type", content_type).body("\0\0\0\0\0").send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -98,11 +98,11 @@ async fn grpc_web_rejection_is_a_trailers_frame() {
     let http1 = reqwest::Client::builder().no_proxy().tls_certs_only([]).http1_only().build().unwrap();
     for client in [http1, http()] {
         for content_type in ["application/grpc-web", "application/grpc-web+proto"] {
-            let (answered, body) = refused(&client, &url, content_type).await;
+            let (answered, body) = rejection(&client, &url, content_type).await;
             assert_eq!((answered.as_str(), &body[..]), (content_type, &frame[..]));
         }
         for content_type in ["application/grpc-web-text", "application/grpc-web-text+proto"] {
-            let (answered, body) = refused(&client, &url, content_type).await;
+            let (answered, body) = rejection(&client, &url, content_type).await;
             assert_eq!(answered, content_type);
             assert_eq!(BASE64_STANDARD.decode(body).unwrap(), frame);
         }

@@ -42,7 +42,7 @@ fn plain_builder(secret: SecretSource, issuer: &str) -> ManagedIdentityBuilder {
     builder.client_authentication(ClientAuthentication::ClientSecretBasic)
 }
 
-async fn asked(builder: ManagedIdentityBuilder) -> ReportedFailure {
+async fn failure_of(builder: ManagedIdentityBuilder) -> ReportedFailure {
     of_token(&builder.build().unwrap().token().await.unwrap_err())
 }
 
@@ -56,7 +56,7 @@ async fn answered(response: &'static [u8]) -> ReportedFailure {
             let _ = stream.write_all(response).await;
         }
     });
-    asked(plain_builder(SecretSource::from_value(SECRET), &issuer)).await
+    failure_of(plain_builder(SecretSource::from_value(SECRET), &issuer)).await
 }
 
 /// Returns the failure of an identity that sends `secret` to a Passport that expects [`SECRET`].
@@ -64,11 +64,11 @@ async fn with_secret(secret: impl Into<String>) -> ReportedFailure {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").secret(SECRET).create();
     let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(secret.into()));
-    asked(builder.issuer(passport.issuer())).await
+    failure_of(builder.issuer(passport.issuer())).await
 }
 
 async fn with_source(secret: SecretSource) -> ReportedFailure {
-    asked(plain_builder(secret, "http://127.0.0.1:9")).await
+    failure_of(plain_builder(secret, "http://127.0.0.1:9")).await
 }
 
 /// Returns the failure of a valid configuration in which `key` is replaced by `value`.
@@ -90,7 +90,7 @@ fn ca_file(folder: &TempDir, name: &str, content: &[u8]) -> ReportedFailure {
     of_config(plain_builder(SecretSource::from_value(SECRET), "https://passport.test").ca_file(path).build())
 }
 
-fn assert_told(setups: Vec<(&str, ReportedFailure, Persistence, &[&str])>) {
+fn assert_reported(setups: Vec<(&str, ReportedFailure, Persistence, &[&str])>) {
     for (setup, (text, lasts), expected, parts) in setups {
         assert_eq!(lasts, expected, "{setup}: {text}");
         for part in parts {
@@ -104,7 +104,7 @@ use Persistence::{Permanent, Transient};
 
 #[tokio::test]
 async fn responses_of_other_servers_are_named_with_a_remedy() {
-    assert_told(vec![
+    assert_reported(vec![
         (
             "a firewall",
             answered(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\n\r\n<html>").await,
@@ -185,22 +185,22 @@ async fn unreachable_passports_are_named_with_a_remedy() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
     let secret = || SecretSource::from_value(SECRET);
-    assert_told(vec![
+    assert_reported(vec![
         (
             "nothing at the port",
-            asked(plain_builder(secret(), "http://127.0.0.1:9")).await,
+            failure_of(plain_builder(secret(), "http://127.0.0.1:9")).await,
             Transient,
             &["connection refused", "check that Passport is up and reachable"],
         ),
         (
             "an unknown host",
-            asked(plain_builder(secret(), "https://no-such-host.invalid")).await,
+            failure_of(plain_builder(secret(), "https://no-such-host.invalid")).await,
             Transient,
             &["host name could not be resolved", "check that Passport is up and reachable"],
         ),
         (
             "a Passport that hangs",
-            asked(plain_builder(secret(), &silent).request_timeout(Duration::from_millis(200))).await,
+            failure_of(plain_builder(secret(), &silent).request_timeout(Duration::from_millis(200))).await,
             Transient,
             &["Passport is unavailable", "time limit"],
         ),
@@ -219,7 +219,7 @@ async fn mistyped_secrets_are_named_with_a_remedy() {
     let blank = folder.path().join("blank");
     fs::write(&blank, " \n\t\n").unwrap();
     let invalid = "invalid_client";
-    assert_told(vec![
+    assert_reported(vec![
         (
             "a blank in balancer",
             with_secret(format!(" {SECRET}")).await,
@@ -274,7 +274,7 @@ async fn wrong_schemes_and_files_are_named_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let secret = || SecretSource::from_value(SECRET);
     let plain_http = "danger_plain_http";
-    assert_told(vec![
+    assert_reported(vec![
         (
             "an issuer over http",
             of_config(plain_builder(secret(), "http://passport:8090").build()),

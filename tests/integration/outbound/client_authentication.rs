@@ -107,10 +107,10 @@ async fn assertion_is_signed_with_each_of_three_algorithms() {
 async fn secret_is_in_a_basic_header_by_default() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
-    let ear = RecordingTransport::default();
-    let identity = builder(&passport, &registered).transport(ear.transport()).build().unwrap();
+    let recorder = RecordingTransport::default();
+    let identity = builder(&passport, &registered).transport(recorder.transport()).build().unwrap();
     identity.token().await.unwrap();
-    let form = ear.last_form();
+    let form = recorder.last_form();
     assert!(!form_urlencoded::parse(&form).any(|(name, _)| name == "client_secret"));
     assert_eq!(passport.counters().discovery(), 0, "discovery does not choose");
 }
@@ -119,11 +119,11 @@ async fn secret_is_in_a_basic_header_by_default() {
 async fn replayed_assertion_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
-    let ear = RecordingTransport::default();
+    let recorder = RecordingTransport::default();
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
-    let identity = signed(&passport, &registered, method).transport(ear.transport()).build().unwrap();
+    let identity = signed(&passport, &registered, method).transport(recorder.transport()).build().unwrap();
     identity.token().await.unwrap();
-    assert_eq!(post(&passport, ear.last_form()).await, 401);
+    assert_eq!(post(&passport, recorder.last_form()).await, 401);
     identity.invalidate();
     assert!(identity.token().await.is_ok(), "the next has an id of its own");
 }

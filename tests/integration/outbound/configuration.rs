@@ -133,7 +133,7 @@ impl SecretProvider for Vault {
 }
 
 /// Returns `settings` with a client id and a secret reference.
-fn with_the_least(settings: &Value) -> Value {
+fn with_required_settings(settings: &Value) -> Value {
     let mut all = json!({ "client_id": "mi-1", "client_secret_ref": "vault:erp" });
     all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     all
@@ -152,21 +152,21 @@ fn built_on(
 }
 
 /// Fetches a token with `settings` from each source, and checks the token request.
-async fn asked_with(settings: Value, look: impl Fn(&Recorder, &str)) {
-    asked_with_keys(settings, &Vault::default(), look).await;
+async fn check_request(settings: Value, check: impl Fn(&Recorder, &str)) {
+    check_request_with_keys(settings, &Vault::default(), check).await;
 }
 
-async fn asked_with_keys(settings: Value, vault: &Vault, look: impl Fn(&Recorder, &str)) {
-    for (place, config) in from_everywhere(&with_the_least(&settings)) {
+async fn check_request_with_keys(settings: Value, vault: &Vault, check: impl Fn(&Recorder, &str)) {
+    for (place, config) in from_everywhere(&with_required_settings(&settings)) {
         let passport = Recorder::default();
         built_on(&config, vault, passport.clone()).0.token().await.unwrap();
-        look(&passport, place);
+        check(&passport, place);
     }
 }
 
 #[tokio::test]
 async fn client_id_and_client_secret_ref_are_used() {
-    asked_with(
+    check_request(
         json!({ "client_id": "mi-erp-sync", "client_secret_ref": "vault:erp/v2" }),
         |passport, place| {
             assert_eq!(passport.basic(), "mi-erp-sync:what-is-at-erp%2Fv2", "{place}");
@@ -179,7 +179,7 @@ async fn client_id_and_client_secret_ref_are_used() {
 async fn dotnet_name_selects_the_secret_provider() {
     let reference = "https://kv.vault.azure.net/secrets/erp";
     let settings = json!({ "secret_provider": "AzureKeyVault", "client_secret_ref": reference });
-    asked_with(settings, |passport, place| {
+    check_request(settings, |passport, place| {
         let secret = "what-is-at-https%3A%2F%2Fkv.vault.azure.net%2Fsecrets%2Ferp";
         assert_eq!(passport.basic(), format!("mi-1:{secret}"), "{place}");
     })
@@ -191,7 +191,7 @@ async fn dotnet_name_selects_the_secret_provider() {
 async fn first_resolvable_secret_ref_of_a_list_is_used() {
     let places =
         json!({ "client_secret_ref": ["env:PASSPORT_NO_SUCH_VARIABLE", "vault:erp", "vault:other"] });
-    for (place, config) in &from_everywhere(&with_the_least(&places))[..3] {
+    for (place, config) in &from_everywhere(&with_required_settings(&places))[..3] {
         let passport = Recorder::default();
         built_on(config, &Vault::default(), passport.clone()).0.token().await.unwrap();
         assert_eq!(passport.basic(), "mi-1:what-is-at-erp", "{place}");
@@ -200,11 +200,11 @@ async fn first_resolvable_secret_ref_of_a_list_is_used() {
 
 #[tokio::test]
 async fn passport_base_url_sets_the_token_url() {
-    asked_with(json!({ "passport_base_url": "https://passport.example" }), |passport, place| {
+    check_request(json!({ "passport_base_url": "https://passport.example" }), |passport, place| {
         assert_eq!(passport.last().uri(), "https://passport.example/passport/token", "{place}");
     })
     .await;
-    asked_with(json!({}), |passport, place| {
+    check_request(json!({}), |passport, place| {
         assert_eq!(passport.last().uri(), "https://passport.bizfirst.ai/passport/token", "{place}");
     })
     .await;
@@ -212,7 +212,7 @@ async fn passport_base_url_sets_the_token_url() {
 
 #[tokio::test]
 async fn token_url_overrides_the_default() {
-    asked_with(json!({ "token_url": "https://login.example/oauth/token" }), |passport, place| {
+    check_request(json!({ "token_url": "https://login.example/oauth/token" }), |passport, place| {
         assert_eq!(passport.last().uri(), "https://login.example/oauth/token", "{place}");
     })
     .await;
@@ -221,7 +221,7 @@ async fn token_url_overrides_the_default() {
 #[tokio::test]
 async fn scopes_are_a_list_or_one_string() {
     for scopes in [json!(["openid", "tenant"]), json!("openid tenant")] {
-        asked_with(json!({ "scopes": scopes }), |passport, place| {
+        check_request(json!({ "scopes": scopes }), |passport, place| {
             assert_eq!(passport.field("scope"), "openid tenant", "{place}");
         })
         .await;
@@ -231,7 +231,9 @@ async fn scopes_are_a_list_or_one_string() {
 #[tokio::test]
 async fn cache_tokens_enables_the_cache() {
     for (cache_tokens, requests) in [(json!(true), 1), (json!(false), 2)] {
-        for (place, config) in from_everywhere(&with_the_least(&json!({ "cache_tokens": cache_tokens }))) {
+        for (place, config) in
+            from_everywhere(&with_required_settings(&json!({ "cache_tokens": cache_tokens })))
+        {
             let passport = Recorder::default();
             let (identity, _) = built_on(&config, &Vault::default(), passport.clone());
             identity.token().await.unwrap();
@@ -244,7 +246,7 @@ async fn cache_tokens_enables_the_cache() {
 #[tokio::test]
 async fn refresh_threshold_sets_the_start_of_a_refresh() {
     for threshold in [json!(600), json!("10m"), json!("00:10:00")] {
-        let settings = with_the_least(&json!({ "refresh_threshold": threshold }));
+        let settings = with_required_settings(&json!({ "refresh_threshold": threshold }));
         for (place, config) in from_everywhere(&settings) {
             let passport = Recorder::default();
             let (identity, clock) = built_on(&config, &Vault::default(), passport.clone());
@@ -274,7 +276,7 @@ impl HttpClient for Silent {
 
 #[tokio::test(start_paused = true)]
 async fn request_timeout_limits_one_attempt() {
-    for (place, config) in from_everywhere(&with_the_least(&json!({ "request_timeout": "3s" }))) {
+    for (place, config) in from_everywhere(&with_required_settings(&json!({ "request_timeout": "3s" }))) {
         let (identity, _) = built_on(&config, &Vault::default(), Silent);
         let began = Instant::now();
         identity.token().await.unwrap_err();
@@ -286,15 +288,15 @@ async fn request_timeout_limits_one_attempt() {
 async fn client_authentication_selects_the_method() {
     let settings =
         |method: &str| json!({ "client_authentication": method, "client_secret_ref": "vault:a b" });
-    asked_with(settings("client_secret_basic"), |passport, place| {
+    check_request(settings("client_secret_basic"), |passport, place| {
         assert_eq!(passport.basic(), "mi-1:what-is-at-a+b", "{place}");
     })
     .await;
-    asked_with(settings("client_secret_basic_raw"), |passport, place| {
+    check_request(settings("client_secret_basic_raw"), |passport, place| {
         assert_eq!(passport.basic(), "mi-1:what-is-at-a b", "{place}");
     })
     .await;
-    asked_with(settings("client_secret_post"), |passport, place| {
+    check_request(settings("client_secret_post"), |passport, place| {
         assert_eq!(passport.field("client_secret"), "what-is-at-a b", "{place}");
     })
     .await;
@@ -320,7 +322,7 @@ async fn assertion_settings_are_used_for_signing() {
         })
     };
     for (key, algorithm) in [("rsa", "RS256"), ("rsa", "PS256"), ("p256", "ES256")] {
-        asked_with_keys(settings(key, algorithm), &vault, |passport, place| {
+        check_request_with_keys(settings(key, algorithm), &vault, |passport, place| {
             assert_eq!(passport.assertion(0)["alg"], algorithm, "{place}");
             assert_eq!(passport.assertion(0)["kid"], "key-7", "{place}");
             assert_eq!(passport.assertion(1)["aud"], "https://passport.example", "{place}");
@@ -331,7 +333,7 @@ async fn assertion_settings_are_used_for_signing() {
 
 #[tokio::test]
 async fn base_url_and_also_allow_set_the_allowed_origins() {
-    let settings = with_the_least(&json!({
+    let settings = with_required_settings(&json!({
         "base_url": "http://127.0.0.1:9",
         "also_allow": ["http://127.0.0.1:8", "https://localhost:7"],
     }));
@@ -347,9 +349,8 @@ async fn base_url_and_also_allow_set_the_allowed_origins() {
             ("//localhost:9/", false),
         ] {
             let sent = client.get(url).send().await;
-            let was_let_out =
-                !matches!(sent, Err(HttpClientError::Attach(_) | HttpClientError::InvalidPath(_)));
-            assert_eq!(was_let_out, is_allowed, "{place} {url}");
+            let was_sent = !matches!(sent, Err(HttpClientError::Attach(_) | HttpClientError::InvalidPath(_)));
+            assert_eq!(was_sent, is_allowed, "{place} {url}");
         }
     }
 }
@@ -420,7 +421,7 @@ fn documented_files_are_valid() {
     config.http_client_with(SecretProviders::default().with("AzureKeyVault", Vault::default())).unwrap();
 }
 
-fn all_there_is() -> ConfigRegistry {
+fn full_registry() -> ConfigRegistry {
     ConfigRegistry::default().with_store("redis", RedisStoreFactory)
 }
 
@@ -430,7 +431,7 @@ fn all_there_is() -> ConfigRegistry {
 fn documented_schema_is_that_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.schema.json");
     let schema =
-        serde_json::to_string_pretty(&ManagedIdentitiesConfig::json_schema(&all_there_is())).unwrap() + "\n";
+        serde_json::to_string_pretty(&ManagedIdentitiesConfig::json_schema(&full_registry())).unwrap() + "\n";
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(file, &schema).unwrap();
     }
@@ -439,7 +440,7 @@ fn documented_schema_is_that_of_the_code() {
 
 #[test]
 fn tables_in_the_docs_have_the_keys_of_the_schema() {
-    let schema = ManagedIdentityConfig::json_schema(&all_there_is());
+    let schema = ManagedIdentityConfig::json_schema(&full_registry());
     let (identity, caching) = (&schema["properties"], include_str!("../../../docs/caching.md"));
     let rustdoc = include_str!("../../../crates/passport-config/src/outbound/identity.rs");
     for (page, header, schema) in [
@@ -461,8 +462,8 @@ fn tables_in_the_docs_have_the_keys_of_the_schema() {
 
 #[test]
 fn schema_accepts_valid_settings_and_rejects_unknown_keys() {
-    let one = jsonschema::validator_for(&ManagedIdentityConfig::json_schema(&all_there_is())).unwrap();
-    let several = jsonschema::validator_for(&ManagedIdentitiesConfig::json_schema(&all_there_is())).unwrap();
+    let one = jsonschema::validator_for(&ManagedIdentityConfig::json_schema(&full_registry())).unwrap();
+    let several = jsonschema::validator_for(&ManagedIdentitiesConfig::json_schema(&full_registry())).unwrap();
     for (settings, is_right) in [
         (json!({}), true),
         (json!({ "scopes": "openid roles", "cache_tokens": "false", "refresh_threshold": "00:01:00" }), true),
@@ -484,7 +485,7 @@ fn schema_accepts_valid_settings_and_rejects_unknown_keys() {
         (json!({ "client_authentication": "mtls" }), false),
         (json!({ "refresh_threshold": -1 }), false),
     ] {
-        let settings = with_the_least(&settings);
+        let settings = with_required_settings(&settings);
         assert_eq!(one.is_valid(&settings), is_right, "{settings}");
         assert_eq!(several.is_valid(&json!({ "identities": { "erp": settings } })), is_right);
     }

@@ -286,7 +286,7 @@ async fn scopes_of_a_request_have_a_separate_cached_token() {
 }
 
 /// Starts a server that rejects the first request, whatever its token.
-async fn refusing_once() -> (String, Arc<AtomicUsize>) {
+async fn rejecting_first_request() -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let answer = move |body: String| async move {
@@ -307,7 +307,7 @@ async fn rejected_request_is_retried_if_configured() {
         let identity = builder(&passport, &registered).clock(clock.clone()).build().unwrap();
         identity.token().await.unwrap();
         clock.advance(Duration::from_secs(60));
-        let (api, asked) = refusing_once().await;
+        let (api, asked) = rejecting_first_request().await;
         let client = ManagedIdentityHttpClient::builder(identity, &api).client(http());
         let client = if replays { client.retry_unauthorized() } else { client }.build().unwrap();
         let answer = client.post("/").body("once").send().await.unwrap();

@@ -35,7 +35,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Tokens of the dev Passport live for an hour. From this age on they are refreshed; in their last
 /// five seconds they are no longer sent.
-const SOFT: Duration = Duration::from_secs(3545);
+const REFRESH_AGE: Duration = Duration::from_secs(3545);
 
 fn clock() -> ManualClock {
     ManualClock::at_unix_seconds(1_750_000_000)
@@ -48,7 +48,7 @@ fn instant_client(identity: &ManagedIdentity) -> AttachToken<EmptyResponse> {
 }
 
 /// Returns whether a call through `client` succeeds at the first poll.
-fn is_served_at_once(client: &mut AttachToken<EmptyResponse>) -> bool {
+fn is_ready_at_first_poll(client: &mut AttachToken<EmptyResponse>) -> bool {
     let request = Request::get("https://api.bizfirst.ai/x").body(()).unwrap();
     matches!(client.call(request).now_or_never(), Some(Ok(_)))
 }

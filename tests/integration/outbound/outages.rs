@@ -13,19 +13,19 @@ struct Setup {
 
 /// Returns the timeout of an attempt: short if the fault hangs, and otherwise long enough for a
 /// loaded machine.
-fn patience(fault: &Fault) -> Duration {
+fn attempt_timeout(fault: &Fault) -> Duration {
     if matches!(fault, Fault::Slow(_)) { SECOND / 5 } else { 10 * SECOND }
 }
 
 /// Returns a service with a token that is due for a refresh.
-async fn service_in_its_soft_window(patience: Duration) -> Setup {
+async fn service_due_for_a_refresh(attempt_timeout: Duration) -> Setup {
     let passport = DevPassport::start().await.unwrap();
     let clock = clock();
     let registered = passport.managed_identity("payroll").create();
-    let builder = builder(&passport, &registered).clock(clock.clone()).request_timeout(patience);
+    let builder = builder(&passport, &registered).clock(clock.clone()).request_timeout(attempt_timeout);
     let identity = builder.build().unwrap();
     while identity.ready().await.is_err() {}
-    clock.advance(SOFT);
+    clock.advance(REFRESH_AGE);
     Setup { passport, identity, clock }
 }
 
@@ -39,11 +39,11 @@ async fn settle(identity: &ManagedIdentity) {
 #[tokio::test]
 async fn outage_within_the_token_lifetime_fails_no_call() {
     for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR)] {
-        let Setup { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
+        let Setup { passport, identity, clock } = service_due_for_a_refresh(attempt_timeout(&fault)).await;
         passport.inject(Endpoint::Token, fault.clone());
         let mut client = instant_client(&identity);
         for _ in 0..490 {
-            assert!(is_served_at_once(&mut client), "{fault:?}");
+            assert!(is_ready_at_first_poll(&mut client), "{fault:?}");
             settle(&identity).await;
             clock.advance(SECOND / 10);
         }
@@ -73,7 +73,7 @@ async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &Ma
 #[tokio::test]
 async fn outage_after_expiry_is_one_typed_error_per_attempt() {
     for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR), Fault::Down] {
-        let Setup { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
+        let Setup { passport, identity, clock } = service_due_for_a_refresh(attempt_timeout(&fault)).await;
         passport.inject(Endpoint::Token, fault.clone());
         clock.advance(60 * SECOND);
         let mut attempts = 0;
@@ -99,7 +99,7 @@ async fn outage_after_expiry_is_one_typed_error_per_attempt() {
 #[tokio::test]
 async fn retry_after_is_honored_in_seconds_and_as_a_date() {
     for retry_after in ["120", "Sun, 15 Jun 2025 16:08:40 GMT"] {
-        let Setup { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
+        let Setup { passport, identity, clock } = service_due_for_a_refresh(10 * SECOND).await;
         passport.inject(Endpoint::Token, Fault::Throttled(retry_after.to_owned()));
         clock.advance(55 * SECOND); // 2025-06-15 16:06:40 GMT: the token has expired
         let error = identity.token().await.unwrap_err();
@@ -118,7 +118,7 @@ async fn retry_after_is_honored_in_seconds_and_as_a_date() {
 
 #[tokio::test]
 async fn request_without_a_token_fails_with_the_typed_error() {
-    let Setup { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
+    let Setup { passport, identity, clock } = service_due_for_a_refresh(10 * SECOND).await;
     passport.inject(Endpoint::Token, Fault::Down);
     clock.advance(60 * SECOND);
     let mut client = instant_client(&identity);

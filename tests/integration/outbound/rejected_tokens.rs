@@ -200,7 +200,7 @@ async fn rejection_after_a_redirect_does_not_replace_the_token() {
 
 /// Starts an API that rejects a request before it reads the body, as a server does that checks the
 /// token first. It notifies `refused`.
-async fn hasty_api(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String {
+async fn api_that_rejects_before_the_body(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String {
     let (receiver, refused) = (receiver.clone(), Arc::clone(refused));
     let echo = any(move |request: axum::extract::Request| {
         let (receiver, refused) = (receiver.clone(), Arc::clone(&refused));
@@ -218,14 +218,14 @@ async fn hasty_api(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String
 type BoxBody = http_body_util::combinators::UnsyncBoxBody<Bytes, crate::harness::BoxError>;
 
 /// Sends an upload that is rejected while its body is being sent.
-async fn upload_that_is_refused_half_way<C>(http: C)
+async fn upload_that_is_rejected_half_way<C>(http: C)
 where
     C: Service<Request<BoxBody>, Response = http::Response<hyper::body::Incoming>> + Clone,
     C::Error: Into<crate::harness::BoxError>,
 {
     let setup = Setup::new().await;
     let refused = Arc::new(Notify::new());
-    let api = hasty_api(&setup.receiver, &refused).await;
+    let api = api_that_rejects_before_the_body(&setup.receiver, &refused).await;
     let second = async move {
         refused.notified().await;
         Ok(Frame::data(Bytes::from_static(b"two")))
@@ -243,12 +243,12 @@ where
 
 #[tokio::test]
 async fn upload_rejected_half_way_is_resent_whole_over_http_1() {
-    upload_that_is_refused_half_way(Client::builder(TokioExecutor::new()).build_http()).await;
+    upload_that_is_rejected_half_way(Client::builder(TokioExecutor::new()).build_http()).await;
 }
 
 #[tokio::test]
 async fn upload_rejected_half_way_is_resent_whole_over_http_2() {
-    upload_that_is_refused_half_way(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
+    upload_that_is_rejected_half_way(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
         .await;
 }
 
