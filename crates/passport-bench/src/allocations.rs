@@ -1,14 +1,14 @@
-//! How often the contenders ask for memory. Counting slows an allocator down, so another program
-//! does it: `allocations`.
+//! Allocations per call of all contenders. A counting allocator slows a program down, so a separate
+//! program counts: `allocations`.
 
 use std::{collections::HashMap, path::Path, process::Command};
 
-/// What that program found: allocations of one call, by side and name.
+/// The allocations of one call, by side and name.
 #[derive(Clone, Debug, Default)]
 pub struct Allocations(HashMap<(String, String), f64>);
 
 impl Allocations {
-    /// Runs the program that stands beside this one.
+    /// Runs the program, which is in the same folder as this one.
     pub fn counted(beside: &Path) -> Self {
         let output =
             Command::new(beside.with_file_name("allocations")).output().expect("it was built with this one");

@@ -1,4 +1,4 @@
-//! The programs that pass requests on, each on the first core, in a process of its own.
+//! The proxies, each in a child process on the first core.
 
 use std::{
     ffi::OsStr,
@@ -10,17 +10,19 @@ use std::{
 
 use crate::serve::Server;
 
-/// Where the program is that is deployed. `cargo xtask bench` builds it, and says so.
+/// The environment variable with the path of the released sidecar. `cargo xtask bench` builds it
+/// and sets the variable.
 const SIDECAR: &str = "BENCH_SIDECAR";
 
-/// What the load shows the sidecar.
+/// The token that the load generator sends to the sidecar.
 pub const CALLER_TOKEN: &str = "caller-token-of-the-load";
 
-/// The sidecar as it is deployed, its metrics taken in, but for the access log. Its Passport is on
+/// Starts the sidecar as released, with its metrics and without its access log. Its Passport is on
 /// another port of this machine.
 ///
 /// # Panics
-/// When it does not come up.
+///
+/// If the sidecar does not start.
 pub fn sidecar(upstream: u16, token_endpoint: u16) -> Server {
     let folder = folder("sidecar");
     let [port, admin] = free_ports();
@@ -58,10 +60,11 @@ pub fn sidecar(upstream: u16, token_endpoint: u16) -> Server {
     Server::started(command.stderr(log), port)
 }
 
-/// nginx as a plain reverse proxy, in one process.
+/// Starts nginx as a plain reverse proxy, in one process.
 ///
 /// # Panics
-/// When it does not come up.
+///
+/// If nginx does not start.
 pub fn nginx(upstream: u16) -> Server {
     let folder = folder("nginx");
     let [port] = free_ports();
@@ -93,7 +96,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// All bound before one is given up, so that no two are the same.
+/// Returns free ports. All are bound before one is released, so that they differ.
 fn free_ports<const N: usize>() -> [u16; N] {
     let listeners =
         [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port"));

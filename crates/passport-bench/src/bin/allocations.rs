@@ -1,5 +1,5 @@
-//! Counts how often a call asks for memory, with an allocator that counts: a line for each
-//! contender, its side, its name and the count, parted by tabs.
+//! Counts the allocations of a call with a counting allocator. Prints a line for each contender:
+//! its side, its name and the count, separated by tabs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,6 +38,6 @@ fn of_a_call(subject: &Subject, batch: &Batch) -> f64 {
     let counted = allocation_counter::measure(|| {
         here.block_on(subject.run(batch.clone()));
     });
-    // What the batch itself asks for is lost in the rounding.
+    // Rounding removes the allocations of the batch.
     (counted.count_total as f64 / CALLS as f64 * 10.0).round() / 10.0
 }

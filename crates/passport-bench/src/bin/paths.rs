@@ -1,6 +1,6 @@
-//! One contender, called so many times, for callgrind, which counts what happens in [`counted`]:
-//! `paths <side> <name> <calls>`. Without arguments it has itself counted for the paths that are
-//! watched, and prints a line for each.
+//! Calls one contender many times under callgrind, which counts the instructions in [`counted`]:
+//! `paths <side> <name> <calls>`. Without arguments it runs itself under callgrind for the watched
+//! paths, and prints a line for each.
 
 use std::{env, hint::black_box, process::ExitCode, sync::Arc, time::Duration};
 
@@ -38,7 +38,7 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// `<contender>, refused` is shown a token that is none.
+/// `<contender>, refused` sends a malformed token.
 fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
     let site = background.block_on(Site::start()).expect("an issuer can be had");
     let (contender, is_good) = name.strip_suffix(", refused").map_or((name, true), |name| (name, false));

@@ -1,5 +1,5 @@
-//! Ten thousand instances in virtual time: the policy that ships, over a store and an issuer that
-//! only take their time. What happens by chance follows from a seed.
+//! A simulation of up to ten thousand instances in virtual time: the released code, over a store
+//! and an issuer that only add latency. Random values come from a fixed seed.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,50 +17,51 @@ use passport_outbound::{
 };
 use tokio::time::{Instant, sleep};
 
-/// How long a token lives. An hour would show the same, for more calls.
+/// The lifetime of a token. An hour would give the same results, with more calls.
 const LIFETIME: Duration = Duration::from_secs(300);
 
-/// What the issuer takes for a token.
+/// The duration of a token request.
 const ISSUER_TAKES: Duration = Duration::from_millis(300);
 
-/// Each instance calls so often.
+/// The interval between the calls of an instance.
 const CALLS_EACH: Duration = Duration::from_secs(1);
 
-/// What is tried.
+/// The parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     pub instances: usize,
-    /// How far apart they start.
+    /// The time in which all instances start.
     pub spread: Duration,
-    /// How long a command takes to Redis and back, on average.
+    /// The average round trip of a Redis command.
     pub latency: Duration,
     pub seed: u64,
 }
 
-/// What came of it.
+/// The results of a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcome {
     pub phases: [Phase; 2],
     pub failed: usize,
 }
 
-/// At the start, and in the lifetimes after it.
+/// The results of the start, or of the lifetimes after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Phase {
     pub token_requests: u64,
     pub commands: u64,
-    /// In the second with the most of them.
+    /// The commands in the busiest second.
     pub commands_per_second: u64,
     pub longest_wait: Duration,
 }
 
-/// How many lifetimes are looked at after the start.
+/// The number of simulated lifetimes after the start.
 pub const LIFETIMES: u32 = 3;
 
-/// Runs `setting` to its end.
+/// Runs a simulation to its end.
 ///
 /// # Panics
-/// When there is no runtime to be had.
+///
+/// If the runtime cannot be created.
 pub fn run(setting: Setting) -> Outcome {
     fastrand::seed(setting.seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -97,13 +98,13 @@ async fn simulated(setting: Setting) -> Outcome {
     Outcome { phases: [at_the_start, simulation.phase(&warm)], failed }
 }
 
-/// How long a call waited for its token. None if there was none.
+/// Returns how long a call waited for its token, or `None` if it failed.
 async fn called(instance: &ManagedIdentity) -> Option<Duration> {
     let began = Instant::now();
     instance.token().await.ok().map(|_| began.elapsed())
 }
 
-/// What all instances share: a store, an issuer, and the time.
+/// The store and the issuer that all instances share.
 #[derive(Clone, Debug)]
 struct Simulation(Arc<SimulationState>);
 
@@ -118,7 +119,7 @@ struct SimulationState {
 #[derive(Debug, Default)]
 struct Seen {
     token_requests: u64,
-    /// By second.
+    /// The number of commands in each second.
     commands: BTreeMap<u64, u64>,
     tokens: HashMap<TokenKey, (StoredToken, Instant)>,
     leases: HashMap<TokenKey, (String, Instant)>,
@@ -135,7 +136,7 @@ impl Simulation {
             .expect("it is complete")
     }
 
-    /// What there was since the last phase.
+    /// Returns what was counted since the last phase.
     fn phase(&self, waits: &[Option<Duration>]) -> Phase {
         let mut seen = self.seen();
         let phase = Phase {
@@ -149,7 +150,7 @@ impl Simulation {
         phase
     }
 
-    /// There and back; what is asked takes effect between.
+    /// Runs a command, which takes effect in the middle of the round trip.
     async fn command<T>(&self, effect: impl FnOnce(&mut Seen, Instant) -> T) -> Result<T, StoreError> {
         let takes = self.0.latency.mul_f64(0.5 + fastrand::f64());
         sleep(takes / 2).await;

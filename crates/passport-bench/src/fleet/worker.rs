@@ -1,4 +1,4 @@
-//! An instance of a service in a process of its own.
+//! An instance of a service, as a child process.
 
 use std::{
     error::Error,
@@ -17,20 +17,21 @@ use crate::{
     subject::Batch,
 };
 
-/// Callers of each process, all at once.
+/// The number of concurrent callers of each process.
 pub const CALLERS: usize = 100;
 
-/// How it went for the callers of one process.
+/// The results of the callers of one process.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Report {
     pub failed: usize,
     pub longest: Duration,
 }
 
-/// Waits for a word, lets its callers call `name`, and says how it went.
+/// Waits for a line on standard input, makes the calls through `name`, and prints a report.
 ///
 /// # Errors
-/// When there is no such contender, or nobody to talk to.
+///
+/// If there is no such contender, or a pipe fails.
 pub fn work(name: &str, endpoint: SocketAddr) -> Result<(), Box<dyn Error>> {
     runtime_here().block_on(async {
         let endpoint = TokenEndpoint::elsewhere(endpoint);
@@ -53,7 +54,7 @@ pub fn work(name: &str, endpoint: SocketAddr) -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// Such a process, seen from outside. It ends with the value.
+/// The parent's handle of such a process. The process is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Worker {
     process: Child,
@@ -61,10 +62,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Started, and ready.
+    /// Starts a process and waits until it is ready.
     ///
     /// # Panics
-    /// When it cannot be started.
+    ///
+    /// If the process does not start.
     pub fn start(name: &str, endpoint: SocketAddr, redis: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().expect("it is running"))
             .args(["--fleet", name, "--endpoint", &endpoint.to_string()])
@@ -79,19 +81,21 @@ impl Worker {
         worker
     }
 
-    /// Lets its callers call.
+    /// Starts the calls.
     ///
     /// # Panics
-    /// When it has gone.
+    ///
+    /// If the process has ended.
     pub fn go(&mut self) {
         let orders = self.process.stdin.as_mut().expect("it is piped");
         orders.write_all(b"go\n").expect("it listens");
     }
 
-    /// How it went.
+    /// Returns the report.
     ///
     /// # Panics
-    /// When it has gone.
+    ///
+    /// If the process has ended.
     pub fn report(&mut self) -> Report {
         serde_json::from_str(&self.line()).expect("it says how it went")
     }

@@ -1,5 +1,5 @@
-//! The floor of a token that was not seen before: nothing but its signature, with a key that was
-//! parsed once, and one reading of its claims. Not even base64 is decoded.
+//! The floor for a new token: verification of its signature with a key that was parsed once, and
+//! one deserialization of its claims. Even base64 is decoded beforehand.
 
 use std::hint::black_box;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{claims::PassportClaims, site::Site};
 
-/// Tokens, taken apart beforehand, which take turns.
+/// Tokens that were split and decoded beforehand, and that take turns.
 #[derive(Debug)]
 pub struct RawVerification {
     key: ParsedPublicKey,

@@ -1,6 +1,6 @@
-//! axum-jose: a layer over a cached key set, from which it makes the key anew for each call. Its
-//! issuer is a `Url`, which always ends an address in a slash, so it is shown tokens whose issuer
-//! does too. A token without `iss` or `aud` passes.
+//! axum-jose: a layer over a cached key set, from which it builds the key again for each call. Its
+//! issuer is a `Url`, which always ends a host in a slash, so its tokens have an issuer with a
+//! slash as well. A token without `iss` or `aud` passes.
 
 use std::{num::NonZero, time::Duration};
 

@@ -1,6 +1,6 @@
-//! axum-keycloak-auth, in front of what looks like a realm of Keycloak. It does not check the
-//! issuer, tries its keys one after another (there is one), and wants `typ` and `azp` among the
-//! claims, so it is shown tokens that have them.
+//! axum-keycloak-auth, with an issuer that looks like a realm of Keycloak. It does not check the
+//! issuer, tries its keys one after another (there is one), and requires the claims `typ` and
+//! `azp`, which its tokens therefore have.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use crate::{
 
 const REALM: &str = "passport";
 
-/// Serves the discovery document where Keycloak has it.
+/// Serves the discovery document at Keycloak's path.
 async fn keycloak(site: &Site) -> Url {
     let issuer = site.issuer();
     let discovery = json!({
@@ -60,7 +60,7 @@ impl Contender for AxumKeycloakAuth {
     async fn protect(site: &Site) -> Subject {
         let config = KeycloakConfig::builder().server(keycloak(site).await).realm(REALM.to_owned()).build();
         let instance = Arc::new(KeycloakAuthInstance::new(config));
-        // Its service panics when it is called before its discovery has begun.
+        // Its service panics if it is called before discovery has begun.
         while !instance.is_operational().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -1,6 +1,5 @@
-//! cf-gears-toolkit-auth: it verifies but has no layer for what comes in, so one of axum's
-//! functions is put around it, which is ours. Any algorithm of RSA is let through, and the claims
-//! are a JSON value.
+//! cf-gears-toolkit-auth: it verifies tokens but has no inbound layer, so a `from_fn` of axum wraps
+//! it. It accepts every RSA algorithm, and returns the claims as a JSON value.
 
 use std::sync::Arc;
 

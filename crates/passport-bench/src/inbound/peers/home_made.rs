@@ -1,5 +1,5 @@
-//! What is written where no crate is used: keys fetched once, jsonwebtoken 11, a function as the
-//! layer. New keys are never noticed, and nothing is remembered of a token.
+//! The usual code without a crate: keys fetched once, jsonwebtoken 11, a function as the layer. It
+//! never notices new keys, and caches no token.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! jwt-authorizer, on axum 0.7 as it has no newer one (its figures include that router). ring
-//! verifies; one mutex guards its keys. A token without `iss` or `aud` passes.
+//! jwt-authorizer, on axum 0.7, the newest version that it supports (its figures include that
+//! router). ring verifies, and a mutex guards its keys. A token without `iss` or `aud` passes.
 
 use axum07::{Router, body::Body, routing::get};
 use http::StatusCode;

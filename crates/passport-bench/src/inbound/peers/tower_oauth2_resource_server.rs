@@ -1,5 +1,5 @@
-//! tower-oauth2-resource-server: a layer over keys that are fetched in the background, once a
-//! minute. It copies all headers of a request to look at one, and makes its rules anew for each
+//! tower-oauth2-resource-server: a layer over keys that are fetched in the background once a
+//! minute. It copies all headers of a request to read one, and builds its rules again for each
 //! call.
 
 use axum::{Extension, Router, body::Body, routing::get};

@@ -17,10 +17,10 @@ use crate::{
     subject::Subject,
 };
 
-/// Both the credential and the policy keep a token, each up to 300 s before its end.
+/// Both the credential and the policy refresh a token 300 s before its expiry.
 const LIFETIME: Duration = Duration::from_secs(300 + 3);
 
-/// To our endpoint instead of Entra's: its own client, and another URL.
+/// An HTTP client that sends requests to the benchmark's endpoint instead of Entra's.
 #[derive(Debug)]
 struct Detour {
     http: Arc<dyn HttpClient>,
@@ -51,7 +51,7 @@ fn credential(endpoint: &TokenEndpoint) -> Arc<ClientSecretCredential> {
         .expect("it is complete")
 }
 
-/// The credential alone, asked for each request.
+/// The credential without its policy, called for each request.
 #[derive(Debug)]
 pub struct AzureIdentity;
 

@@ -1,4 +1,4 @@
-//! `middle`: its authorizer hands over a header that a task keeps fresh.
+//! `middle`: its authorizer returns a header that a background task refreshes.
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -12,13 +12,13 @@ use crate::{
     subject::Subject,
 };
 
-/// As its `HttpClient` does it, for which it has reqwest alone.
+/// The code of its `HttpClient`, which exists for reqwest only.
 #[derive(Debug)]
 pub struct Middle;
 
 impl Contender for Middle {
     const NAME: &'static str = "middle";
-    /// Its tolerance is 30 s by default; of a life shorter than that it lets half go by.
+    /// Its tolerance is 30 s by default, or half of a shorter lifetime.
     const LIFETIME: Duration = Duration::from_secs(30 + 3);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
