@@ -1,5 +1,6 @@
-//! An attacker with write access to Redis can make instances fetch their own tokens, after a delay.
-//! No call fails. An instance uses only its own live tokens, and none older than its last one.
+//! An attacker with write access to Redis can make instances fetch their own tokens, after a
+//! delay. No call fails. An instance uses only its own live tokens, and none older than its last
+//! one.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,5 +1,5 @@
-//! A fleet that shares tokens: real Redis servers, and instances as child processes. Two tests run
-//! concurrently, because they mostly wait. More would disturb the measured times.
+//! A fleet that shares tokens: real Redis servers, and instances as child processes. Two tests
+//! run concurrently, because they mostly wait. More would disturb the measured times.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 

@@ -16,9 +16,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const LIFETIME: Duration = Duration::from_secs(4);
 const INSTANCES: usize = 8;
 
-/// Runs eight instances under load for `duration`, and `disturbance` after one second. Asserts that
-/// no call fails, that there are at most `at_most` token requests, and that the fleet returns to one
-/// request per lifetime afterwards.
+/// Runs eight instances under load for `duration`, and `disturbance` after one second. Asserts
+/// that no call fails, that there are at most `at_most` token requests, and that the fleet
+/// returns to one request per lifetime afterwards.
 async fn under_load(
     setup: &Setup,
     fleet: &mut Fleet,
@@ -46,8 +46,8 @@ async fn under_load(
 /// The duration of the final check that the fleet shares again.
 const FINAL_CHECK: Duration = Duration::from_secs(4);
 
-/// Returns the maximum number of requests in `seconds` if each instance fetches its own tokens for
-/// `alone` of that time.
+/// Returns the maximum number of requests in `seconds` if each instance fetches its own tokens
+/// for `alone` of that time.
 fn requests_in(seconds: u64, alone: Duration) -> u64 {
     let each = |time: Duration| u64::try_from(time.as_millis() / 1200 + 2).unwrap();
     each(Duration::from_secs(seconds)) + INSTANCES as u64 * each(alone)

@@ -175,8 +175,8 @@ async fn token_rejected_before_its_signature_allocates_nothing() {
     }
 }
 
-/// Returns the allocations of `verify`, an `async fn` that is ready at the first poll if the keys
-/// are known.
+/// Returns the allocations of `verify`, an `async fn` that is ready at the first poll if the
+/// keys are known.
 fn allocations_of_verify(verifier: &TokenVerifier, token: &str) -> u64 {
     let mut cx = Context::from_waker(Waker::noop());
     let mut accepted = false;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Returns the workspace members that each library may use. Inbound and outbound do not depend on
-/// each other.
+/// Returns the workspace members that each library may use. Inbound and outbound do not depend
+/// on each other.
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("passport-core", &[][..]),

@@ -1,5 +1,5 @@
-//! Each requirement with each kind of caller, over HTTP and gRPC, as a separate layer and combined
-//! with authentication.
+//! Each requirement with each kind of caller, over HTTP and gRPC, as a separate layer and
+//! combined with authentication.
 
 use std::time::Duration;
 

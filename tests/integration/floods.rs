@@ -1,5 +1,5 @@
-//! Concurrent first requests, floods, key rotations and outages on the inbound side: the number of
-//! JWKS fetches, and the effect on valid tokens.
+//! Concurrent first requests, floods, key rotations and outages on the inbound side: the number
+//! of JWKS fetches, and the effect on valid tokens.
 
 use std::{
     sync::Arc,

@@ -78,7 +78,8 @@ async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevId
     format!("{with_query:?} {status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
 }
 
-/// Verifies valid, revoked and nested tokens, and returns everything that the inbound side prints.
+/// Verifies valid, revoked and nested tokens, and returns everything that the inbound side
+/// prints.
 async fn verify_and_show_everything(passport: &DevPassport) -> String {
     let with_query = TokenVerifier::builder("api").jwks_url("https://host/keys?code=passw0rd");
     let mut printed = vec![format!("{with_query:?}"), format!("{:?}", with_query.build().unwrap())];
@@ -163,8 +164,8 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
     printed.join("\n")
 }
 
-/// Runs through the life of a token: prefetched, rejected by a receiver, retried, invalidated, shut
-/// down. Returns everything that can be printed.
+/// Runs through the life of a token: prefetched, rejected by a receiver, retried, invalidated,
+/// shut down. Returns everything that can be printed.
 async fn run_through_the_life_of_a_token(
     passport: &DevPassport,
     registered: &passport_dev::DevIdentity,
@@ -265,7 +266,8 @@ impl SecretProvider for Panicking {
     }
 }
 
-/// Uses extensions of the user: a store that fails, a secret that changes, a provider that panics.
+/// Uses extensions of the user: a store that fails, a secret that changes, a provider that
+/// panics.
 async fn use_custom_extensions(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let cache = TokenCache::shared(BrokenStore(Arc::clone(&seen)));

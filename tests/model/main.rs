@@ -2,10 +2,10 @@
 //! three preemptions. (Without this bound a model does not end, and races rarely need more than
 //! two.)
 //!
-//! The token entry and the shared task are compiled here from their own files, with loom's locks in
-//! place of those of the standard library (`sync.rs`). Two things are assumed: tokio's `watch`
-//! channel is correct, and a load or a store of `ArcSwap` is one atomic step. The models are in
-//! `models.rs` and `shared_task_models.rs`.
+//! The token entry and the shared task are compiled here from their own files, with loom's locks
+//! in place of those of the standard library (`sync.rs`). Two things are assumed: tokio's
+//! `watch` channel is correct, and a load or a store of `ArcSwap` is one atomic step. The models
+//! are in `models.rs` and `shared_task_models.rs`.
 //!
 //! Run one with `cargo test -p passport-tests --test model [name]`. There is no test harness,
 //! because the unit tests in those files do not run under loom.

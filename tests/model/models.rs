@@ -1,6 +1,6 @@
 //! In each model, two or three threads use an entry as a token manager does (`call`). In every
-//! order, the assertions after the joins hold. Nothing is awaited: once all threads have ended, an
-//! outcome is either available or never arrives.
+//! order, the assertions after the joins hold. Nothing is awaited: once all threads have ended,
+//! an outcome is either available or never arrives.
 
 use std::{
     sync::{
@@ -217,8 +217,8 @@ fn rejecting_an_old_token_leaves_the_new_one() {
     assert_eq!((cached.generation, cached.schedule.phase(at(3550))), (2, Phase::Fresh));
 }
 
-/// Counts the orders in which the fetch was in flight. It counts across all orders, so it is not an
-/// atomic of loom's.
+/// Counts the orders in which the fetch was in flight. It counts across all orders, so it is not
+/// an atomic of loom's.
 static INVALIDATED_IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
 fn invalidated_token_does_not_come_back() {
@@ -247,7 +247,8 @@ fn invalidated_token_does_not_come_back() {
     assert!(outcome.is_none_or(|outcome| outcome.is_ok()));
 }
 
-/// Asserts that some orders had a fetch in flight. Otherwise the model above would prove nothing.
+/// Asserts that some orders had a fetch in flight. Otherwise the model above would prove
+/// nothing.
 pub(crate) fn assert_that_a_fetch_was_invalidated_in_flight() {
     assert!(INVALIDATED_IN_FLIGHT.load(Ordering::SeqCst) > 0);
 }

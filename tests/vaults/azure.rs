@@ -1,5 +1,5 @@
-//! Azure Key Vault: Microsoft's Rust client in a child process, against the stand-in. Microsoft's
-//! Python client checks the stand-in.
+//! Azure Key Vault: Microsoft's Rust client in a child process, against the stand-in.
+//! Microsoft's Python client checks the stand-in.
 
 use std::sync::Arc;
 

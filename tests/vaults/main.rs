@@ -1,4 +1,5 @@
-//! Secrets from vaults, and every failure of a vault. The vendors' own clients check the stand-ins.
+//! Secrets from vaults, and every failure of a vault. The vendors' own clients check the
+//! stand-ins.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 

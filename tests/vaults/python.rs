@@ -9,8 +9,8 @@ use std::{
 use passport_test_support::skip::skip_without;
 use tokio::process::Command;
 
-/// Returns a command for an installed program, without a proxy. If the program is missing, reports
-/// that the test is skipped and returns `None`.
+/// Returns a command for an installed program, without a proxy. If the program is missing,
+/// reports that the test is skipped and returns `None`.
 pub(crate) fn program(name: &str) -> Option<Command> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/third-party-clients");
     // This file is written after all of them are installed.

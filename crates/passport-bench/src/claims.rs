@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-/// The claims of a Passport token that a handler uses, for contenders that deserialize into a type
-/// of the user.
+/// The claims of a Passport token that a handler uses, for contenders that deserialize into a
+/// type of the user.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PassportClaims {
     pub iss: String,

@@ -1,5 +1,5 @@
-//! Counts the instructions of a call: callgrind runs the program `paths`, which calls one contender
-//! many times. The count is the same on an idle and on a busy machine.
+//! Counts the instructions of a call: callgrind runs the program `paths`, which calls one
+//! contender many times. The count is the same on an idle and on a busy machine.
 
 use std::{env, fs, process::Command};
 
@@ -37,7 +37,8 @@ pub fn of(side: &str, name: &str) -> f64 {
     let stderr =
         output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
     let count = collected(&stderr).filter(|count| *count > 0.0);
-    count.unwrap_or_else(|| panic!("callgrind counted nothing of {name}: {stderr}")) / f64::from(CALLS)
+    count.unwrap_or_else(|| panic!("callgrind counted no instructions of {name}: {stderr}"))
+        / f64::from(CALLS)
 }
 
 /// Parses the last line of callgrind: `==1== Collected : 39911830`.

@@ -1,5 +1,5 @@
-//! Benchmarks of tower-passport, compared with peers and with a floor. `cargo xtask bench` runs all
-//! of them.
+//! Benchmarks of tower-passport, compared with peers and with a floor. `cargo xtask bench` runs
+//! all of them.
 
 pub mod claims;
 pub mod fleet;
@@ -20,15 +20,15 @@ pub mod proxies;
 #[cfg(feature = "peers")]
 pub mod serve;
 
-/// Installs the faster crypto backend of jsonwebtoken for all contenders. Version 10 panics if two
-/// backends are linked and none is installed.
+/// Installs the faster crypto backend of jsonwebtoken for all contenders. Version 10 panics if
+/// two backends are linked and none is installed.
 ///
 /// # Panics
 ///
 /// If a backend was installed before.
 #[cfg(feature = "peers")]
-pub fn choose_signatures() {
+pub fn install_crypto_provider() {
     let chosen = jsonwebtoken10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let chosen = chosen.is_ok() && jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().is_ok();
-    assert!(chosen, "somebody has chosen before");
+    assert!(chosen, "a crypto backend was already installed");
 }

@@ -16,8 +16,8 @@ use passport_bench::{
         World, end_to_end, fleet, growth, inbound_cost, inbound_stress, outbound_behaviour, outbound_cost,
         sidecar,
     },
-    choose_signatures,
     fleet::worker,
+    install_crypto_provider,
     report::{Section, charts, environment, markdown},
     serve,
 };
@@ -52,7 +52,7 @@ const MEASURED: [&str; 22] = [
 const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The folder of the page of a quick run.
-const BESIDE_THE_FIGURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
+const QUICK_RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
 
 /// Measures tower-passport, and compares it with other crates and with a floor.
 #[derive(Debug, Parser)]
@@ -81,7 +81,7 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    choose_signatures();
+    install_crypto_provider();
     if let Some(name) = &arguments.serve {
         return serve::serve(name);
     }
@@ -118,12 +118,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => {
             write_figures(&arguments.figures, &sections)?;
             write_page(
-                Path::new(if arguments.quick { BESIDE_THE_FIGURES } else { PROJECT }),
+                Path::new(if arguments.quick { QUICK_RUN } else { PROJECT }),
                 &sections,
                 arguments.quick,
             )
         }
-        Some(only) if sections.is_empty() => Err(format!("there is no part {only}").into()),
+        Some(only) if sections.is_empty() => Err(format!("unknown area `{only}`").into()),
         Some(_) => Ok(()),
     }
 }

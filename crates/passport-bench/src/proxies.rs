@@ -17,8 +17,8 @@ const SIDECAR: &str = "BENCH_SIDECAR";
 /// The token that the load generator sends to the sidecar.
 pub const CALLER_TOKEN: &str = "caller-token-of-the-load";
 
-/// Starts the sidecar as released, with its metrics and without its access log. Its Passport is on
-/// another port of this machine.
+/// Starts the sidecar as released, with its metrics and without its access log. Its Passport is
+/// on another port of this machine.
 ///
 /// # Panics
 ///
@@ -28,7 +28,7 @@ pub fn sidecar(upstream: u16, token_endpoint: u16) -> Server {
     let [port, admin] = free_ports();
     let file = |name: &str, text: &str| {
         let file = folder.join(name);
-        fs::write(&file, text).expect("there is room for a file");
+        fs::write(&file, text).expect("the file is writable");
         file
     };
     let (secret, token) = (file("secret", "secret"), file("token", CALLER_TOKEN));
@@ -53,9 +53,9 @@ pub fn sidecar(upstream: u16, token_endpoint: u16) -> Server {
         token.display(),
     );
     let config = file("sidecar.toml", &text);
-    let log = File::create(folder.join("log")).expect("there is room for a file");
+    let log = File::create(folder.join("log")).expect("the file is writable");
     let mut command =
-        on_the_first_core(std::env::var_os(SIDECAR).expect("cargo xtask bench says where it is"));
+        on_the_first_core(std::env::var_os(SIDECAR).expect("`cargo xtask bench` sets BENCH_SIDECAR"));
     command.arg("--config").arg(config).env("RUST_LOG", "info,passport_sidecar::access=off");
     Server::started(command.stderr(log), port)
 }
@@ -79,7 +79,7 @@ pub fn nginx(upstream: u16) -> Server {
          proxy_set_header Connection \"\"; proxy_set_header Authorization \"Bearer of-a-fixed-text\"; }} }} }}"
     );
     let config = folder.join("nginx.conf");
-    fs::write(&config, text).expect("there is room for a file");
+    fs::write(&config, text).expect("the file is writable");
     let mut command = on_the_first_core("nginx");
     Server::started(command.arg("-c").arg(&config).args(["-e", &format!("{here}/error")]), port)
 }
@@ -92,13 +92,12 @@ fn on_the_first_core(program: impl AsRef<OsStr>) -> Command {
 
 fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("bench-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("there is room for a folder");
+    fs::create_dir_all(&folder).expect("the folder is writable");
     folder
 }
 
 /// Returns free ports. All are bound before one is released, so that they differ.
 fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners =
-        [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port"));
-    listeners.each_ref().map(|listener| listener.local_addr().expect("it is bound").port())
+    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free"));
+    listeners.each_ref().map(|listener| listener.local_addr().expect("the listener is bound").port())
 }

@@ -67,7 +67,7 @@ impl Samples {
 
     /// Returns the samples of that name.
     pub fn named<'a>(all: &'a [Self], name: &str) -> &'a Self {
-        all.iter().find(|samples| samples.name == name).expect("there is such a case")
+        all.iter().find(|samples| samples.name == name).expect("the case exists")
     }
 }
 
@@ -130,7 +130,7 @@ pub fn percentile(sorted: &[Duration], part: f64) -> Duration {
 
 /// Returns a runtime on the measuring thread, so that no work moves between threads.
 pub fn runtime_here() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be had")
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime is built")
 }
 
 /// Returns the calls of two threads relative to one, one value per round. All take turns in a
@@ -167,7 +167,7 @@ fn calls_by(threads: usize, subject: &Subject, batch: &Batch, time: Duration) ->
     };
     let worked: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("it does not panic")).collect()
+        workers.into_iter().map(|worker| worker.join().expect("the thread does not panic")).collect()
     });
     let calls: usize = worked.iter().map(|(calls, _, _)| calls).sum();
     let began = worked.iter().map(|(_, began, _)| *began).min();

@@ -1,4 +1,4 @@
-//! A server as a child process with a core of its own, whose processor time and memory are read.
+//! A server as a child process on a separate core. Its processor time and memory are read.
 
 use std::{
     error::Error,
@@ -28,8 +28,8 @@ pub const TOKEN_ENDPOINT: &str = "token endpoint";
 pub const BARE_TONIC: &str = "bare tonic";
 pub const TONIC: &str = "passport-inbound on tonic";
 
-/// Serves `name` on one thread until it is killed. First it prints its port and the `Authorization`
-/// value for it.
+/// Serves `name` on one thread until it is killed. First it prints its port and the
+/// `Authorization` value for it.
 ///
 /// # Errors
 ///
@@ -125,12 +125,12 @@ impl Server {
             .args(["--serve", name])
             .stdout(Stdio::piped())
             .spawn()
-            .expect("taskset is there");
+            .expect("taskset is installed");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("it is piped"))
             .read_line(&mut line)
-            .expect("it says where it is");
-        let (port, authorization) = line.trim().split_once('\t').expect("it says where it is");
+            .expect("the server prints its port");
+        let (port, authorization) = line.trim().split_once('\t').expect("the server prints its port");
         Self {
             child,
             port: port.parse().expect("a port is a number"),
@@ -144,7 +144,7 @@ impl Server {
     ///
     /// If the program does not start or does not listen.
     pub(crate) fn started(command: &mut Command, port: u16) -> Self {
-        let mut child = command.spawn().expect("it can be started");
+        let mut child = command.spawn().expect("the program is installed");
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(matches!(child.try_wait(), Ok(None)), "it has ended: {command:?}");
             std::thread::sleep(Duration::from_millis(10));

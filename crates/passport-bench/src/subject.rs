@@ -36,9 +36,9 @@ impl Batch {
     #[must_use]
     pub fn apart(&self) -> Self {
         let copied =
-            |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).expect("it was one before");
+            |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).expect("the copy is valid");
         Self {
-            uri: self.uri.to_string().parse().expect("it was one before"),
+            uri: self.uri.to_string().parse().expect("the copy is valid"),
             authorizations: self.authorizations.iter().map(copied).collect(),
             ..self.clone()
         }
@@ -52,8 +52,8 @@ impl Batch {
 
 type Running = Pin<Box<dyn Future<Output = Tally> + Send>>;
 
-/// A boxed service. The box is called once per batch, not once per call, so that it does not add to
-/// the cost of a call.
+/// A boxed service. The box is called once per batch, not once per call, so that it does not add
+/// to the cost of a call.
 #[derive(Clone)]
 pub struct Subject {
     run: Arc<dyn Fn(Batch) -> Running + Send + Sync>,

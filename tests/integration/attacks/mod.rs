@@ -1,5 +1,5 @@
-//! Published attacks on token verifiers. Each is rejected for its own reason, by the verifier, over
-//! HTTP and over gRPC.
+//! Published attacks on token verifiers. Each is rejected for its own reason, by the verifier,
+//! over HTTP and over gRPC.
 
 mod encodings;
 mod padding;
@@ -48,8 +48,8 @@ async fn each_attack_on_grpc_is_unauthenticated() {
     }
 }
 
-/// Strict checks must still accept these forms: RFC 7515 section 4, RFC 7519 section 4.1.3, and the
-/// header of Passport's own sample.
+/// Strict checks must still accept these forms: RFC 7515 section 4, RFC 7519 section 4.1.3, and
+/// the header of Passport's own sample.
 #[tokio::test]
 async fn token_forms_that_standards_allow_are_accepted() {
     let factory = TokenFactory::new();

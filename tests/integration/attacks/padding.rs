@@ -9,8 +9,8 @@ use crate::token_factory::{TokenFactory, base64, with_signature};
 
 const SIZE: usize = 256;
 
-/// `DigestInfo` for SHA-256 without the digest: a sequence of the algorithm with NULL parameters,
-/// and the header of 32 bytes.
+/// `DigestInfo` for SHA-256 without the digest: a sequence of the algorithm with NULL
+/// parameters, and the header of 32 bytes.
 const SHA256_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
     0x04, 0x20,

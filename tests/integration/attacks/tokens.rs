@@ -1,5 +1,5 @@
-//! Attack tokens, and the reason for which each is rejected. All are signed with the issuer's own
-//! key unless stated otherwise.
+//! Attack tokens, and the reason for which each is rejected. All are signed with the issuer's
+//! own key unless stated otherwise.
 
 use passport_inbound::RejectionReason as R;
 use serde_json::{Value, json};
@@ -35,8 +35,8 @@ pub(super) fn attacks(factory: &TokenFactory) -> Vec<Attack> {
     .collect()
 }
 
-/// Attacks on the algorithm: CVE-2015-2951, CVE-2016-10555, CVE-2022-21449, RFC 8725 sections 2.1,
-/// 3.1 and 3.2.
+/// Attacks on the algorithm: CVE-2015-2951, CVE-2016-10555, CVE-2022-21449, RFC 8725 sections
+/// 2.1, 3.1 and 3.2.
 fn algorithms(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for alg in [

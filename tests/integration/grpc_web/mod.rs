@@ -1,5 +1,5 @@
-//! grpc-web with the client of tonic-web. The authentication layer is outside or inside tonic-web's
-//! layer.
+//! grpc-web with the client of tonic-web. The authentication layer is outside or inside
+//! tonic-web's layer.
 
 mod npm;
 

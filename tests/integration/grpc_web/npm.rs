@@ -9,8 +9,8 @@ use tokio::process::Command;
 
 use super::{GrpcWebLayerPosition, server};
 
-/// Returns the output of each client for `server`, one line each, or `None` if the clients are not
-/// installed.
+/// Returns the output of each client for `server`, one line each, or `None` if the clients are
+/// not installed.
 async fn read_by_clients(server: &str, token: &str) -> Option<Vec<String>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm");
     // This file is written after all clients are installed.

@@ -1,4 +1,5 @@
-//! Tokens on real networks: connections that break, hang or are refused, and short-lived runtimes.
+//! Tokens on real networks: connections that break, hang or are refused, and short-lived
+//! runtimes.
 
 mod connections;
 mod load_balancer;

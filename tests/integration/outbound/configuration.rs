@@ -186,7 +186,8 @@ async fn dotnet_name_selects_the_secret_provider() {
     .await;
 }
 
-/// In files only: the list is separated by blanks in the environment, and a part may contain some.
+/// In files only: the list is separated by blanks in the environment, and a part may contain
+/// some.
 #[tokio::test]
 async fn first_resolvable_secret_ref_of_a_list_is_used() {
     let places =

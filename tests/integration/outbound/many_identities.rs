@@ -1,5 +1,6 @@
-//! A hundred identities with concurrent callers in one process, while tokens are rejected, secrets
-//! are rotated and keys change. The API checks that each request carries the token of its identity.
+//! A hundred identities with concurrent callers in one process, while tokens are rejected,
+//! secrets are rotated and keys change. The API checks that each request carries the token of
+//! its identity.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

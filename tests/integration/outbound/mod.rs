@@ -33,8 +33,8 @@ use crate::harness::{EmptyResponse, identity_builder as builder};
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Tokens of the dev Passport live for an hour. From this age on they are refreshed; in their last
-/// five seconds they are no longer sent.
+/// Tokens of the dev Passport live for an hour. From this age on they are refreshed; in their
+/// last five seconds they are no longer sent.
 const REFRESH_AGE: Duration = Duration::from_secs(3545);
 
 fn clock() -> ManualClock {

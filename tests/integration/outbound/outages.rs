@@ -52,8 +52,8 @@ async fn outage_within_the_token_lifetime_fails_no_call() {
     }
 }
 
-/// Asserts that the identity recovers one backoff step after the outage. (The assertion is skipped
-/// where the timeout of an attempt is too short for a busy machine.)
+/// Asserts that the identity recovers one backoff step after the outage. (The assertion is
+/// skipped where the timeout of an attempt is too short for a busy machine.)
 async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &ManualClock, fault: &Fault) {
     passport.clear_fault(Endpoint::Token);
     for _ in 0..20 {

@@ -59,8 +59,8 @@ async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     serve(Router::new().route("/", whoami).layer(AuthenticateLayer::new(verifier(passport)))).await
 }
 
-/// Starts a service that forwards requests to `next`: with the caller's token on `/`, and with its
-/// own token on `/own`.
+/// Starts a service that forwards requests to `next`: with the caller's token on `/`, and with
+/// its own token on `/own`.
 async fn between(passport: &DevPassport, next: Client) -> String {
     async fn as_caller(
         State(next): State<Client>,
@@ -189,7 +189,8 @@ async fn rejected_caller_token_is_not_replaced_by_the_services_own() {
     assert_eq!(passport.counters().token(), 0, "the service's own identity is not asked to help out");
 }
 
-/// For code between handler and client that does not forward the caller: the task-local value does.
+/// For code between handler and client that does not forward the caller: the task-local value
+/// does.
 #[tokio::test]
 async fn task_local_provides_the_caller_to_the_client() {
     let passport = DevPassport::start().await.unwrap();

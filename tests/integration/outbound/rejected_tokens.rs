@@ -198,8 +198,8 @@ async fn rejection_after_a_redirect_does_not_replace_the_token() {
     }
 }
 
-/// Starts an API that rejects a request before it reads the body, as a server does that checks the
-/// token first. It notifies `refused`.
+/// Starts an API that rejects a request before it reads the body, as a server does that checks
+/// the token first. It notifies `refused`.
 async fn api_that_rejects_before_the_body(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String {
     let (receiver, refused) = (receiver.clone(), Arc::clone(refused));
     let echo = any(move |request: axum::extract::Request| {

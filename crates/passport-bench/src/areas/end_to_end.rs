@@ -192,7 +192,7 @@ fn scratch(name: &str) -> PathBuf {
 
 /// Runs a command on the second core and returns its output.
 fn output_of(command: &mut Command) -> String {
-    let output = command.output().expect("the load can be had");
+    let output = command.output().expect("the load generator is installed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -205,7 +205,7 @@ fn on_the_other_core(program: &str) -> Command {
 
 pub(super) fn wrk(server: &Server, path: &str, time: Duration) -> Run {
     let script = scratch("wrk.lua");
-    fs::write(&script, SCRIPT).expect("there is room for a script");
+    fs::write(&script, SCRIPT).expect("the script is writable");
     let output = output_of(
         on_the_other_core("wrk")
             .args([
@@ -223,7 +223,8 @@ pub(super) fn wrk(server: &Server, path: &str, time: Duration) -> Run {
             .env("CALLER_TOKEN", CALLER_TOKEN),
     );
     let _ = fs::remove_file(script);
-    let line = output.lines().find_map(|line| line.strip_prefix("RESULT ")).expect("the script says it");
+    let line =
+        output.lines().find_map(|line| line.strip_prefix("RESULT ")).expect("the script prints a result");
     let values: Vec<f64> = line.split_whitespace().filter_map(|value| value.parse().ok()).collect();
     let [requests, micros, p50, p99, p999, errors] = values[..] else { panic!("{line}") };
     assert!(errors == 0.0, "{errors} of {requests} requests failed");
@@ -236,7 +237,7 @@ const EMPTY_MESSAGE: [u8; 5] = [0; 5];
 fn h2load(server: &Server, time: Duration) -> Run {
     let (body, log) = (scratch("message"), scratch("h2load.log"));
     let _ = fs::remove_file(&log);
-    fs::write(&body, EMPTY_MESSAGE).expect("there is room for a message");
+    fs::write(&body, EMPTY_MESSAGE).expect("the file is writable");
     let output = output_of(
         on_the_other_core("h2load")
             .args(["--clients=8", "--max-concurrent-streams=8", "--requests"])
@@ -256,7 +257,7 @@ fn h2load(server: &Server, time: Duration) -> Run {
     let at = |part| percentile(&times, part).as_secs_f64() * 1e6;
     Run {
         requests: times.len() as f64,
-        requests_per_second: rate.expect("h2load says it"),
+        requests_per_second: rate.expect("h2load prints the rate"),
         p50: at(0.5),
         p99: at(0.99),
         p999: at(0.999),

@@ -121,7 +121,7 @@ fn simulations(world: &World) -> Section {
         for (spread, latency) in [(0, 1), (0, 20), (60, 1), (60, 20)] {
             let (spread, latency) = (Duration::from_secs(spread), Duration::from_millis(latency));
             let outcome = simulation::run(Setting { instances, spread, latency, seed: 42 });
-            let start = if spread.is_zero() { "at once" } else { "within a minute" };
+            let start = if spread.is_zero() { "together" } else { "within a minute" };
             let name = format!("{} {start}, {latency:?}", shown(instances as f64));
             let cells = outcome.phases.iter().flat_map(cells);
             table.row([name.clone()].into_iter().chain(cells).chain([outcome.failed.to_string()]));

@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::World;
 use crate::{
-    inbound::OURS_WITH_ROOM,
+    inbound::OURS_WITH_LARGE_CACHE,
     outbound::{DESTINATION, TokenEndpoint, many_identities},
     report::{Chart, Figure, Line, Section, Table, shown},
     rig::{Case, Samples, measure_interleaved, runtime_here},
@@ -14,8 +14,8 @@ use crate::{
     subject::{Batch, Subject},
 };
 
-/// The smallest number for which memory is shown. Below it, the reserve of the allocator hides the
-/// growth.
+/// The smallest number for which memory is shown. Below it, the reserve of the allocator hides
+/// the growth.
 const MANY: usize = 5_000;
 
 pub fn sections(world: &World) -> Vec<Section> {
@@ -76,11 +76,11 @@ fn keys(world: &World) -> Section {
 
 fn with_keys(world: &World, size: usize) -> (usize, Site, Subject, Subject) {
     world.background.block_on(async {
-        let site = Site::start().await.expect("an issuer can be had");
+        let site = Site::start().await.expect("the dev Passport starts");
         for _ in 1..size {
             site.passport.rotate_keys().await;
         }
-        let [caching, not_caching] = crate::inbound::OURS_BOTH_WAYS;
+        let [caching, not_caching] = crate::inbound::OURS_WITH_AND_WITHOUT_CACHE;
         let (caching, not_caching) = (caching.warmed(&site).await, not_caching.warmed(&site).await);
         (size, site, caching, not_caching)
     })
@@ -89,12 +89,12 @@ fn with_keys(world: &World, size: usize) -> (usize, Site, Subject, Subject) {
 fn tokens(world: &World) -> Section {
     let sizes: &[usize] =
         if world.is_quick { &[1, 100, 1_000, 5_000] } else { &[1, 10, 100, 1_000, 10_000, 100_000] };
-    let site = world.background.block_on(Site::start()).expect("an issuer can be had");
+    let site = world.background.block_on(Site::start()).expect("the dev Passport starts");
     let all = signed(&site, sizes[sizes.len() - 1]);
     let here = runtime_here();
     let mut stages = Vec::new();
     for size in sizes {
-        let subject = world.background.block_on(OURS_WITH_ROOM.warmed(&site));
+        let subject = world.background.block_on(OURS_WITH_LARGE_CACHE.warmed(&site));
         let some: Arc<[HeaderValue]> = shuffled(&all[..*size]);
         let before = memory_in_use();
         let tally = here.block_on(subject.run(Batch::of(Arc::clone(&some), *size)));
@@ -167,7 +167,7 @@ fn signed(site: &Site, count: usize) -> Vec<HeaderValue> {
                 (0..part).map(|_| crate::site::bearer(&site.draft().build())).collect::<Vec<_>>()
             })
         });
-        halves.into_iter().flat_map(|half| half.join().expect("it does not panic")).collect()
+        halves.into_iter().flat_map(|half| half.join().expect("the thread does not panic")).collect()
     })
 }
 

@@ -42,7 +42,7 @@ struct Stage {
 
 impl Stage {
     fn set(world: &World) -> Self {
-        let site = world.background.block_on(Site::start()).expect("an issuer can be had");
+        let site = world.background.block_on(Site::start()).expect("the dev Passport starts");
         let ready = |entry: Entry| {
             let subject = world.background.block_on(entry.warmed(&site));
             Ready { entry, subject, good: entry.authorizations(&site, NEW_TOKENS) }
@@ -75,12 +75,12 @@ fn calls<'a>(
     here: &'a Runtime,
     subject: &Subject,
     tokens: Arc<[HeaderValue]>,
-    fate: fn(&Tally) -> usize,
+    outcome: fn(&Tally) -> usize,
 ) -> impl FnMut(usize) + use<'a> {
     let subject = subject.clone();
     move |calls| {
         let tally = here.block_on(subject.run(Batch::of(Arc::clone(&tokens), calls)));
-        assert_eq!(fate(&tally), calls, "{tally:?}");
+        assert_eq!(outcome(&tally), calls, "{tally:?}");
     }
 }
 
@@ -188,7 +188,7 @@ fn on_axum(world: &World, stage: &Stage, allocations: &Allocations) -> Section {
 }
 
 /// Returns a case that begins each turn with an empty cache.
-fn forgetful<'a>(world: &'a World, stage: &'a Stage, name: &str, ready: &'a Ready) -> Case<'a> {
+fn with_empty_cache<'a>(world: &'a World, stage: &'a Stage, name: &str, ready: &'a Ready) -> Case<'a> {
     let subject = std::rc::Rc::new(std::cell::RefCell::new(ready.subject.clone()));
     let fresh = std::rc::Rc::clone(&subject);
     Case {
@@ -211,8 +211,8 @@ fn cold(world: &World, stage: &Stage) -> Section {
     const NEW_ON_AXUM: &str = "passport-inbound on axum, each token new";
     let mut cases = vec![
         Case::new(RAW, |calls| raw.verify(calls)),
-        forgetful(world, stage, NEW_ON_A_SERVICE, ours_on_a_service),
-        forgetful(world, stage, NEW_ON_AXUM, ours_on_axum),
+        with_empty_cache(world, stage, NEW_ON_A_SERVICE, ours_on_a_service),
+        with_empty_cache(world, stage, NEW_ON_AXUM, ours_on_axum),
     ];
     let forgetting = stage.on_a_service.iter().filter(|ready| ready.entry.name.contains("cache off"));
     let bare = [named(&stage.on_a_service, BARE), named(&stage.on_axum, BARE_AXUM)];
@@ -279,7 +279,7 @@ fn is_peer(name: &str) -> bool {
 }
 
 fn named<'a>(all: &'a [Ready], name: &str) -> &'a Ready {
-    all.iter().find(|ready| ready.entry.name == name).expect("there is such a contender")
+    all.iter().find(|ready| ready.entry.name == name).expect("the contender exists")
 }
 
 fn rejections(world: &World, stage: &Stage) -> Section {
@@ -330,8 +330,8 @@ fn measured_rejections(world: &World, stage: &Stage, ready: &[Ready], bare: &str
     let not_accepted = |tally: &Tally| tally.rejected + tally.failed;
     let cases = |Ready { entry, subject, good }: &Ready| {
         let forged = Arc::new([forged(&good[0])]);
-        let case = |what: &str, tokens, fate| {
-            Case::new(format!("{}{what}", entry.name), calls(&stage.here, subject, tokens, fate))
+        let case = |what: &str, tokens, outcome| {
+            Case::new(format!("{}{what}", entry.name), calls(&stage.here, subject, tokens, outcome))
         };
         [
             case("", Arc::clone(&malformed), not_accepted),
@@ -348,7 +348,7 @@ fn forged(authorization: &HeaderValue) -> HeaderValue {
     let mut bytes = authorization.as_bytes().to_vec();
     let letter = bytes.len() - 100;
     bytes[letter] = if bytes[letter] == b'A' { b'B' } else { b'A' };
-    HeaderValue::from_bytes(&bytes).expect("it is as visible as before")
+    HeaderValue::from_bytes(&bytes).expect("the value is visible ASCII")
 }
 
 fn threads(world: &World, stage: &Stage) -> Section {
@@ -403,7 +403,7 @@ fn mixes(world: &World, stage: &Stage) -> Section {
         .collect();
     let names = shares.map(|share| format!("{share} %"));
     let mut cases: Vec<_> =
-        mixed.iter().zip(&names).map(|(ready, name)| forgetful(world, stage, name, ready)).collect();
+        mixed.iter().zip(&names).map(|(ready, name)| with_empty_cache(world, stage, name, ready)).collect();
     cases.extend(warm_cases(stage, &stage.on_axum).into_iter().filter(|case| is_peer(&case.name)));
     let samples = measure_interleaved(&mut cases, world.effort);
     let (own, others) = samples.split_at(shares.len());

@@ -22,11 +22,11 @@ const CROWD: usize = 1_000;
 const RANDOM_KIDS: usize = 10_000;
 
 /// The time limit of a request.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIME_LIMIT: Duration = Duration::from_secs(3);
 
 /// The results of valid requests.
 #[derive(Clone, Debug, Default)]
-struct Fate {
+struct CallResults {
     p99: Duration,
     failed: usize,
     calls: usize,
@@ -46,8 +46,9 @@ pub fn sections(world: &World) -> Vec<Section> {
     for entry in std::iter::once(OURS_ON_AXUM).chain(PEERS_ON_AXUM) {
         let stress = world.background.block_on(Stress::of(entry, watch));
         let us = |time: Duration| time.as_secs_f64() * 1e6;
-        let with_failed =
-            |fate: &Fate| format!("{} ({} of {})", shown(us(fate.p99)), fate.failed, fate.calls);
+        let with_failed = |results: &CallResults| {
+            format!("{} ({} of {})", shown(us(results.p99)), results.failed, results.calls)
+        };
         table.row([
             entry.name.to_owned(),
             format!("{}{}", stress.cold.0, not_all(stress.cold.1, CROWD)),
@@ -61,10 +62,11 @@ pub fn sections(world: &World) -> Vec<Section> {
         };
         figure("JWKS fetches for 1,000 cold callers", stress.cold.0 as f64, "fetches");
         figure("JWKS fetches for 10,000 random kids", stress.random_kids.0 as f64, "fetches");
-        for (what, fate) in [("flood", &stress.flood), ("rotation", &stress.rotation), ("hang", &stress.hang)]
+        for (what, results) in
+            [("flood", &stress.flood), ("rotation", &stress.rotation), ("hang", &stress.hang)]
         {
-            figure(&format!("p99 in a {what}"), us(fate.p99), "µs");
-            figure(&format!("rejected in a {what}"), fate.failed as f64, "calls");
+            figure(&format!("p99 in a {what}"), us(results.p99), "µs");
+            figure(&format!("rejected in a {what}"), results.failed as f64, "calls");
         }
     }
     vec![Section {
@@ -95,9 +97,9 @@ struct Stress {
     /// The JWKS fetches, and the number of answered calls.
     cold: (u64, usize),
     random_kids: (u64, usize),
-    flood: Fate,
-    rotation: Fate,
-    hang: Fate,
+    flood: CallResults,
+    rotation: CallResults,
+    hang: CallResults,
 }
 
 impl Stress {
@@ -113,7 +115,7 @@ impl Stress {
 }
 
 async fn site() -> Site {
-    Site::start().await.expect("an issuer can be had")
+    Site::start().await.expect("the dev Passport starts")
 }
 
 async fn cold(entry: &Entry) -> (u64, usize) {
@@ -134,8 +136,8 @@ async fn random_kids(entry: &Entry) -> (u64, usize) {
 
 /// Returns a token of the usual form, with an unknown kid and an invalid signature.
 fn junk(site: &Site, number: usize) -> HeaderValue {
-    let (_, signature) = site.token.rsplit_once('.').expect("it is signed");
-    let (_, payload) = site.token.split_once('.').expect("it has a payload");
+    let (_, signature) = site.token.rsplit_once('.').expect("the token has a signature");
+    let (_, payload) = site.token.split_once('.').expect("the token has a payload");
     let payload = payload.split('.').next().unwrap_or_default();
     let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"random-{number}"}}"#);
     let header = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, header);
@@ -155,11 +157,11 @@ async fn crowd(subject: &Subject, tokens: impl Iterator<Item = HeaderValue>) -> 
             completed += usize::from(outcome.is_ok());
         }
     };
-    let _ = tokio::time::timeout(PATIENCE, all).await;
+    let _ = tokio::time::timeout(TIME_LIMIT, all).await;
     completed
 }
 
-async fn flood(entry: &Entry, watch: Duration) -> Fate {
+async fn flood(entry: &Entry, watch: Duration) -> CallResults {
     let site = site().await;
     let subject = entry.warmed(&site).await;
     let good = entry.authorizations(&site, 1);
@@ -176,39 +178,39 @@ async fn flood(entry: &Entry, watch: Duration) -> Fate {
             }
         });
     }
-    good_callers(&subject, watch, || good[0].clone()).await
+    valid_requests(&subject, watch, || good[0].clone()).await
 }
 
-async fn rotation(entry: &Entry, watch: Duration) -> Fate {
+async fn rotation(entry: &Entry, watch: Duration) -> CallResults {
     let site = site().await;
     let subject = entry.warmed(&site).await;
     site.passport.rotate_keys().await;
     let new = entry.authorizations(&site, 1);
-    good_callers(&subject, watch, || new[0].clone()).await
+    valid_requests(&subject, watch, || new[0].clone()).await
 }
 
-async fn hang(entry: &Entry, watch: Duration) -> Fate {
+async fn hang(entry: &Entry, watch: Duration) -> CallResults {
     let site = site().await;
     let subject = entry.warmed(&site).await;
     let good = entry.authorizations(&site, 1);
     site.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(30)));
     let (other, unknown) = (subject.clone(), junk(&site, 0));
     let other = tokio::spawn(async move { other.run(Batch::of(Arc::new([unknown]), 1)).await });
-    let fate = good_callers(&subject, watch, || good[0].clone()).await;
+    let results = valid_requests(&subject, watch, || good[0].clone()).await;
     other.abort();
-    fate
+    results
 }
 
-/// Makes a valid request every millisecond, each in a separate task, on threads of their own.
-async fn good_callers(subject: &Subject, watch: Duration, token: impl Fn() -> HeaderValue) -> Fate {
+/// Makes a valid request every millisecond, each in a separate task, on other threads.
+async fn valid_requests(subject: &Subject, watch: Duration, token: impl Fn() -> HeaderValue) -> CallResults {
     let (subject, token) = (subject.clone(), token());
     let callers = tokio::task::spawn_blocking(move || {
         crate::rig::runtime_here().block_on(callers(&subject, &token, watch))
     });
-    callers.await.expect("it does not panic")
+    callers.await.expect("the thread does not panic")
 }
 
-async fn callers(subject: &Subject, token: &HeaderValue, watch: Duration) -> Fate {
+async fn callers(subject: &Subject, token: &HeaderValue, watch: Duration) -> CallResults {
     let mut calls = JoinSet::new();
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
     let began = Instant::now();
@@ -218,14 +220,15 @@ async fn callers(subject: &Subject, token: &HeaderValue, watch: Duration) -> Fat
         calls.spawn(async move {
             let began = Instant::now();
             let call = subject.run(Batch::of(Arc::new([token]), 1));
-            let accepted = tokio::time::timeout(PATIENCE, call).await.is_ok_and(|tally| tally.accepted == 1);
+            let accepted =
+                tokio::time::timeout(TIME_LIMIT, call).await.is_ok_and(|tally| tally.accepted == 1);
             (accepted, began.elapsed())
         });
     }
     let outcomes: Vec<(bool, Duration)> = calls.join_all().await;
     let mut times: Vec<Duration> = outcomes.iter().map(|(_, took)| *took).collect();
     times.sort_unstable();
-    Fate {
+    CallResults {
         p99: percentile(&times, 0.99),
         failed: outcomes.iter().filter(|(accepted, _)| !accepted).count(),
         calls: outcomes.len(),

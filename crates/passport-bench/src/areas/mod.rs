@@ -26,7 +26,7 @@ impl World {
     pub fn new(is_quick: bool) -> Self {
         let background = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Self {
-            background: background.expect("a runtime can be had"),
+            background: background.expect("the runtime is built"),
             effort: if is_quick { Effort::QUICK } else { Effort::FULL },
             is_quick,
         }

@@ -1,5 +1,5 @@
-//! Waiting and failing calls in the life of a token: before the first fetch, during a refresh, and
-//! in an outage.
+//! Waiting and failing calls in the life of a token: before the first fetch, during a refresh,
+//! and in an outage.
 
 use std::time::{Duration, Instant};
 
@@ -19,11 +19,11 @@ const SLOW: Duration = Duration::from_millis(500);
 const CROWD: usize = 1_000;
 
 /// The time limit of a call.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// The results of some calls.
 #[derive(Clone, Copy, Debug, Default)]
-struct Fate {
+struct CallResults {
     calls: usize,
     failed: usize,
     longest: Duration,
@@ -34,10 +34,10 @@ struct Behaviour {
     entry: Entry,
     cold: u64,
     /// The token requests of concurrent callers when a refresh is due, and their results.
-    due: (u64, Fate),
+    due: (u64, CallResults),
     /// The same under steady load.
-    steady: (u64, Fate),
-    outage: Fate,
+    steady: (u64, CallResults),
+    outage: CallResults,
 }
 
 pub fn sections(world: &World) -> Vec<Section> {
@@ -127,38 +127,38 @@ async fn fresh(entry: &Entry) -> (TokenEndpoint, Subject) {
     (endpoint, subject)
 }
 
-async fn crowds(entry: &Entry) -> (u64, (u64, Fate)) {
+async fn crowds(entry: &Entry) -> (u64, (u64, CallResults)) {
     let (endpoint, subject) = fresh(entry).await;
     crowd(&subject, CROWD).await;
     let cold = endpoint.requests();
     // The three seconds, and a margin, so that a refresh is due for all contenders.
     tokio::time::sleep(Duration::from_millis(3_100)).await;
-    let fate = crowd(&subject, CROWD).await;
+    let results = crowd(&subject, CROWD).await;
     tokio::time::sleep(SLOW * 2).await;
-    (cold, (endpoint.requests() - cold, fate))
+    (cold, (endpoint.requests() - cold, results))
 }
 
-async fn stream(entry: &Entry) -> (u64, Fate) {
+async fn stream(entry: &Entry) -> (u64, CallResults) {
     let (endpoint, subject) = fresh(entry).await;
     crowd(&subject, 1).await;
     let before = endpoint.requests();
-    let fate = stream_for(&subject, Duration::from_secs(5)).await;
-    (endpoint.requests() - before, fate)
+    let results = stream_for(&subject, Duration::from_secs(5)).await;
+    (endpoint.requests() - before, results)
 }
 
-async fn outage(entry: &Entry) -> Fate {
+async fn outage(entry: &Entry) -> CallResults {
     let (endpoint, subject) = fresh(entry).await;
     crowd(&subject, 1).await;
     let began = Instant::now();
     tokio::time::sleep(Duration::from_millis(500)).await;
     endpoint.takes(Duration::ZERO);
-    endpoint.goes_down();
+    endpoint.start_outage();
     // In its last two seconds a token may expire on its way, so a contender need not send it.
     let alive = entry.lifetime.saturating_sub(Duration::from_secs(2)).min(Duration::from_secs(6));
     stream_for(&subject, alive.saturating_sub(began.elapsed())).await
 }
 
-async fn stream_for(subject: &Subject, time: Duration) -> Fate {
+async fn stream_for(subject: &Subject, time: Duration) -> CallResults {
     let began = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut crowds = Vec::new();
@@ -167,33 +167,33 @@ async fn stream_for(subject: &Subject, time: Duration) -> Fate {
         let subject = subject.clone();
         crowds.push(tokio::spawn(async move { crowd(&subject, 100).await }));
     }
-    let mut total = Fate::default();
+    let mut total = CallResults::default();
     for crowd in crowds {
-        let fate = crowd.await.unwrap_or(Fate { calls: 100, failed: 100, longest: Duration::ZERO });
-        total.calls += fate.calls;
-        total.failed += fate.failed;
-        total.longest = total.longest.max(fate.longest);
+        let results = crowd.await.unwrap_or(CallResults { calls: 100, failed: 100, longest: Duration::ZERO });
+        total.calls += results.calls;
+        total.failed += results.failed;
+        total.longest = total.longest.max(results.longest);
     }
     total
 }
 
 /// Makes concurrent calls, each in a task, so that a panic counts as one failed call.
-async fn crowd(subject: &Subject, size: usize) -> Fate {
+async fn crowd(subject: &Subject, size: usize) -> CallResults {
     let one = || {
         let subject = subject.clone();
         tokio::spawn(async move {
             let began = Instant::now();
             let call = subject.run(Batch::to(DESTINATION, 1));
-            let tally = tokio::time::timeout(PATIENCE, call).await.unwrap_or_default();
+            let tally = tokio::time::timeout(TIME_LIMIT, call).await.unwrap_or_default();
             (tally, began.elapsed())
         })
     };
     let calls: Vec<_> = (0..size).map(|_| one()).collect();
-    let mut fate = Fate { calls: size, ..Fate::default() };
+    let mut results = CallResults { calls: size, ..CallResults::default() };
     for call in calls {
         let (tally, took) = call.await.unwrap_or((Tally::default(), Duration::ZERO));
-        fate.failed += 1 - tally.accepted;
-        fate.longest = fate.longest.max(took);
+        results.failed += 1 - tally.accepted;
+        results.longest = results.longest.max(took);
     }
-    fate
+    results
 }

@@ -26,7 +26,7 @@ struct Row {
 
 pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
     let rows = rows(world, allocations);
-    let named = |name: &str| rows.iter().find(|row| row.name == name).expect("there is such a contender");
+    let named = |name: &str| rows.iter().find(|row| row.name == name).expect("the contender exists");
     let (floor, ours) = (named(FLOOR), named(NAME));
     let mut table = Table::new(COLUMNS);
     let (mut figures, mut bars) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use crate::{
     proxies,
     report::{
         Section,
-        targets::{PASSED_ON, SIDECAR_AREA},
+        targets::{PROXIED, SIDECAR_AREA},
     },
     serve::{Server, TOKEN_ENDPOINT, UPSTREAM},
 };
@@ -21,10 +21,10 @@ pub fn sections(world: &World) -> Vec<Section> {
     let [behind, passport] = [UPSTREAM, TOKEN_ENDPOINT].map(|name| Server::start_on("1", name));
     let proxies = [
         ("nginx as a plain reverse proxy", proxies::nginx(behind.port)),
-        (PASSED_ON, proxies::sidecar(behind.port, passport.port)),
+        (PROXIED, proxies::sidecar(behind.port, passport.port)),
         ("no proxy: the service itself", Server::start(UPSTREAM)),
     ];
-    let passed_on = section(
+    let proxied = section(
         "Sidecar: proxied requests",
         "HTTP/1.1 over loopback, wrk with 32 connections, and an upstream service that \
         responds with \"ok\". Each proxy has one core and one serving thread; the upstream \
@@ -49,5 +49,5 @@ pub fn sections(world: &World) -> Vec<Section> {
         rounds,
         |server| wrk(server, "/v1/token?identity=erp", time),
     );
-    vec![passed_on, tokens]
+    vec![proxied, tokens]
 }

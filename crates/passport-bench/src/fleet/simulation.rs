@@ -65,14 +65,14 @@ pub const LIFETIMES: u32 = 3;
 pub fn run(setting: Setting) -> Outcome {
     fastrand::seed(setting.seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime can be had").block_on(simulated(setting))
+    runtime.expect("the runtime is built").block_on(simulated(setting))
 }
 
 async fn simulated(setting: Setting) -> Outcome {
     let simulation = Simulation(Arc::new(SimulationState {
         latency: setting.latency,
         began: Instant::now(),
-        seen: Mutex::default(),
+        state: Mutex::default(),
         notifier: Notifier::new(),
     }));
     let instances: Vec<_> = (0..setting.instances).map(|_| simulation.instance()).collect();
@@ -112,12 +112,12 @@ struct Simulation(Arc<SimulationState>);
 struct SimulationState {
     latency: Duration,
     began: Instant,
-    seen: Mutex<Seen>,
+    state: Mutex<SharedState>,
     notifier: Notifier,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct SharedState {
     token_requests: u64,
     /// The number of commands in each second.
     commands: BTreeMap<u64, u64>,
@@ -133,42 +133,42 @@ impl Simulation {
             .clock(self.clone())
             .token_cache(TokenCache::shared(self.clone()))
             .build()
-            .expect("it is complete")
+            .expect("the configuration is valid")
     }
 
     /// Returns what was counted since the last phase.
     fn phase(&self, waits: &[Option<Duration>]) -> Phase {
-        let mut seen = self.seen();
+        let mut state = self.state();
         let phase = Phase {
-            token_requests: seen.token_requests,
-            commands: seen.commands.values().sum(),
-            commands_per_second: seen.commands.values().copied().max().unwrap_or_default(),
+            token_requests: state.token_requests,
+            commands: state.commands.values().sum(),
+            commands_per_second: state.commands.values().copied().max().unwrap_or_default(),
             longest_wait: waits.iter().flatten().copied().max().unwrap_or_default(),
         };
-        seen.token_requests = 0;
-        seen.commands.clear();
+        state.token_requests = 0;
+        state.commands.clear();
         phase
     }
 
     /// Runs a command, which takes effect in the middle of the round trip.
-    async fn command<T>(&self, effect: impl FnOnce(&mut Seen, Instant) -> T) -> Result<T, StoreError> {
+    async fn command<T>(&self, effect: impl FnOnce(&mut SharedState, Instant) -> T) -> Result<T, StoreError> {
         let takes = self.0.latency.mul_f64(0.5 + fastrand::f64());
         sleep(takes / 2).await;
         let result = {
-            let (mut seen, now) = (self.seen(), Instant::now());
-            *seen.commands.entry((now - self.0.began).as_secs()).or_default() += 1;
-            effect(&mut seen, now)
+            let (mut state, now) = (self.state(), Instant::now());
+            *state.commands.entry((now - self.0.began).as_secs()).or_default() += 1;
+            effect(&mut state, now)
         };
         sleep(takes / 2).await;
         Ok(result)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, SharedState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seen {
+impl SharedState {
     fn token(&self, key: &TokenKey, now: Instant) -> Option<StoredToken> {
         let (token, until) = self.tokens.get(key)?;
         (now < *until).then(|| token.clone().with_time_left(*until - now))
@@ -185,7 +185,7 @@ impl Seen {
 
 impl TokenStore for Simulation {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.command(|seen, now| seen.token(key, now)).await
+        self.command(|state, now| state.token(key, now)).await
     }
 
     async fn try_lease(
@@ -194,33 +194,33 @@ impl TokenStore for Simulation {
         holder: &str,
         time: Duration,
     ) -> Result<LeaseOutcome, StoreError> {
-        self.command(|seen, now| {
-            let lease = seen.leases.entry(key.clone()).or_insert_with(|| (holder.to_owned(), now + time));
+        self.command(|state, now| {
+            let lease = state.leases.entry(key.clone()).or_insert_with(|| (holder.to_owned(), now + time));
             let is_free = lease.1 <= now || lease.0 == holder;
             if is_free {
                 *lease = (holder.to_owned(), now + time);
             }
             let lease = if is_free { Lease::Granted } else { Lease::Held { left: lease.1 - now } };
-            LeaseOutcome { lease, token: seen.token(key, now) }
+            LeaseOutcome { lease, token: state.token(key, now) }
         })
         .await
     }
 
     async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         let left = token.token().expires_at().duration_since(self.now()).unwrap_or_default();
-        self.command(|seen, now| {
-            if seen.tokens.get(key).is_none_or(|(_, until)| *until < now + left) {
-                seen.tokens.insert(key.clone(), (token.clone(), now + left));
+        self.command(|state, now| {
+            if state.tokens.get(key).is_none_or(|(_, until)| *until < now + left) {
+                state.tokens.insert(key.clone(), (token.clone(), now + left));
             }
-            seen.end_lease(key, holder);
+            state.end_lease(key, holder);
             self.0.notifier.notify(&key.to_string());
         })
         .await
     }
 
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
-        self.command(|seen, _| {
-            if seen.end_lease(key, holder) {
+        self.command(|state, _| {
+            if state.end_lease(key, holder) {
                 self.0.notifier.notify(&key.to_string());
             }
         })
@@ -228,9 +228,9 @@ impl TokenStore for Simulation {
     }
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
-        self.command(|seen, _| {
-            if seen.tokens.get(key).is_some_and(|(stored, _)| stored.token().expose() == token.expose()) {
-                seen.tokens.remove(key);
+        self.command(|state, _| {
+            if state.tokens.get(key).is_some_and(|(stored, _)| stored.token().expose() == token.expose()) {
+                state.tokens.remove(key);
             }
         })
         .await
@@ -244,9 +244,9 @@ impl TokenStore for Simulation {
 impl HttpClient for Simulation {
     async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let number = {
-            let mut seen = self.seen();
-            seen.token_requests += 1;
-            seen.token_requests
+            let mut state = self.state();
+            state.token_requests += 1;
+            state.token_requests
         };
         sleep(ISSUER_TAKES).await;
         let now = (Instant::now() - self.0.began).as_micros();

@@ -34,7 +34,7 @@ pub struct Report {
 /// If there is no such contender, or a pipe fails.
 pub fn work(name: &str, endpoint: SocketAddr) -> Result<(), Box<dyn Error>> {
     runtime_here().block_on(async {
-        let endpoint = TokenEndpoint::elsewhere(endpoint);
+        let endpoint = TokenEndpoint::in_another_process(endpoint);
         let entry =
             in_a_fleet().into_iter().find(|entry| entry.name == name).ok_or("there is no such contender")?;
         let subject = (entry.attach)(&endpoint).await;
@@ -58,7 +58,7 @@ pub fn work(name: &str, endpoint: SocketAddr) -> Result<(), Box<dyn Error>> {
 #[derive(Debug)]
 pub struct Worker {
     process: Child,
-    says: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Worker {
@@ -68,15 +68,15 @@ impl Worker {
     ///
     /// If the process does not start.
     pub fn start(name: &str, endpoint: SocketAddr, redis: &str) -> Self {
-        let mut process = Command::new(std::env::current_exe().expect("it is running"))
+        let mut process = Command::new(std::env::current_exe().expect("the path of this program is known"))
             .args(["--fleet", name, "--endpoint", &endpoint.to_string()])
             .env(REDIS, redis)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("it can be started once more");
-        let says = BufReader::new(process.stdout.take().expect("it is piped"));
-        let mut worker = Self { process, says };
+            .expect("the process starts");
+        let stdout = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut worker = Self { process, stdout };
         assert_eq!(worker.line(), "ready");
         worker
     }
@@ -87,8 +87,8 @@ impl Worker {
     ///
     /// If the process has ended.
     pub fn go(&mut self) {
-        let orders = self.process.stdin.as_mut().expect("it is piped");
-        orders.write_all(b"go\n").expect("it listens");
+        let stdin = self.process.stdin.as_mut().expect("it is piped");
+        stdin.write_all(b"go\n").expect("the process reads its input");
     }
 
     /// Returns the report.
@@ -97,12 +97,12 @@ impl Worker {
     ///
     /// If the process has ended.
     pub fn report(&mut self) -> Report {
-        serde_json::from_str(&self.line()).expect("it says how it went")
+        serde_json::from_str(&self.line()).expect("the process prints a report")
     }
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.says.read_line(&mut line).expect("it is there");
+        self.stdout.read_line(&mut line).expect("the process runs");
         line.trim().to_owned()
     }
 }

@@ -1,9 +1,8 @@
-//! The floor: the least that a safe layer can do for a token that it has verified before. It has a
-//! table of verified tokens, indexed by bytes of the signature; compares the whole token in
-//! constant time; checks the expiry and the generation of the keys; and returns the claims. It has
-//! one key that never changes, checks only signature and expiry, and has no metrics and no second
-//! level for evicted tokens. It is not fit for production; it shows the lower bound.
-//! table forgets. Nobody could run it; it says what physics asks for.
+//! The floor: the least that a safe layer can do for a token that it has verified before. It has
+//! a table of verified tokens, indexed by bytes of the signature; compares the whole token in
+//! constant time; checks the expiry and the generation of the keys; and returns the claims. It
+//! has one key that never changes, checks only signature and expiry, and has no metrics and no
+//! second level for evicted tokens. It is not fit for production; it shows the lower bound.
 
 use std::{
     sync::{

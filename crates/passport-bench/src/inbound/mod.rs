@@ -71,7 +71,7 @@ impl Entry {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("{} lets nobody through", self.name)
+        panic!("{} accepted no token within 5 s", self.name)
     }
 
     /// Returns `count` valid tokens for this contender.
@@ -93,11 +93,11 @@ pub const ON_A_SERVICE: [Entry; 5] = [
 pub const OURS_ON_AXUM: Entry = Entry::of::<ours::Ours>();
 
 /// passport-inbound with and without its token cache.
-pub const OURS_BOTH_WAYS: [Entry; 2] =
+pub const OURS_WITH_AND_WITHOUT_CACHE: [Entry; 2] =
     [Entry::of::<ours::OursOnAService>(), Entry::of::<ours::OursWithoutCacheOnAService>()];
 
 /// passport-inbound with a larger token cache than by default.
-pub const OURS_WITH_ROOM: Entry = Entry::of::<ours::OursWithRoom>();
+pub const OURS_WITH_LARGE_CACHE: Entry = Entry::of::<ours::OursWithLargeCache>();
 
 /// Contenders around an axum router, which all peers support.
 pub const ON_AXUM: [Entry; 5] = [

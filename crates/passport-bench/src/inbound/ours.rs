@@ -13,7 +13,7 @@ use crate::{
 
 fn layer(site: &Site, with: fn(TokenVerifierBuilder) -> TokenVerifierBuilder) -> AuthenticateLayer {
     let builder = TokenVerifier::builder(AUDIENCE).issuer(site.issuer());
-    AuthenticateLayer::new(with(builder).build().expect("it is complete"))
+    AuthenticateLayer::new(with(builder).build().expect("the configuration is valid"))
 }
 
 async fn handler(caller: IdInfo) -> StatusCode {
@@ -77,9 +77,9 @@ impl Contender for OursWithoutCacheOnAService {
 
 /// Around a bare service, with a larger token cache than by default.
 #[derive(Debug)]
-pub struct OursWithRoom;
+pub struct OursWithLargeCache;
 
-impl Contender for OursWithRoom {
+impl Contender for OursWithLargeCache {
     const NAME: &'static str = "passport-inbound, with room";
 
     async fn protect(site: &Site) -> Subject {

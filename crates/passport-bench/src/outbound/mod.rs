@@ -93,8 +93,8 @@ mod with_peers {
     ];
 }
 
-/// Returns passport-outbound with and without Redis, and the peers, which share no tokens between
-/// processes.
+/// Returns passport-outbound with and without Redis, and the peers, which share no tokens
+/// between processes.
 pub fn in_a_fleet() -> Vec<Entry> {
     let ours = [Entry::of::<ours::OursOnRedis>(), Entry::of::<ours::Ours>()];
     let others = all().into_iter().filter(|entry| OURS.iter().all(|ours| ours.name != entry.name));

@@ -43,13 +43,14 @@ impl Contender for OursOnRedis {
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
         let keys =
             EncryptionKeys::new(SecretSource::from_value("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
-        let redis = std::env::var(REDIS).expect("a fleet has a Redis");
-        let store = RedisTokenStore::builder(redis, keys).build().expect("it is complete");
+        let redis = std::env::var(REDIS).expect("BENCH_REDIS is set");
+        let store = RedisTokenStore::builder(redis, keys).build().expect("the configuration is valid");
         layered(builder(endpoint, CLIENT_ID, Transport::default()).token_cache(TokenCache::shared(store)))
     }
 }
 
-/// Returns `count` identities in one process, each with a cached token. They share one HTTP client.
+/// Returns `count` identities in one process, each with a cached token. They share one HTTP
+/// client.
 pub async fn many_identities(endpoint: &TokenEndpoint, count: usize) -> Vec<Subject> {
     let transport = Transport::new(ReqwestHttpClient::new());
     let one = |number| client(endpoint, &format!("service-{number}"), transport.clone());
@@ -72,8 +73,8 @@ fn builder(endpoint: &TokenEndpoint, client_id: &str, transport: Transport) -> M
 }
 
 fn layered(builder: ManagedIdentityBuilder) -> Subject {
-    let identity = builder.build().expect("it is complete");
-    let origins = AllowedOrigins::new(["https://api.example.com"]).expect("it is an origin");
+    let identity = builder.build().expect("the configuration is valid");
+    let origins = AllowedOrigins::new(["https://api.example.com"]).expect("the origin is valid");
     let layer = AttachTokenLayer::new(identity, origins);
     Subject::new(layer.layer(service_fn(|request: Request<Bytes>| Receiver.call(request))))
 }

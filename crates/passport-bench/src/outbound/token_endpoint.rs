@@ -40,8 +40,8 @@ struct Conduct {
 impl TokenEndpoint {
     /// Starts an endpoint that issues tokens with this lifetime.
     pub async fn start(lifetime: Duration) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("there is a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+        let address = listener.local_addr().expect("the listener is bound");
         let state = Arc::new(Conduct { lifetime, ..Conduct::default() });
         let router = Router::new().fallback(respond).with_state(Arc::clone(&state));
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
@@ -49,7 +49,7 @@ impl TokenEndpoint {
     }
 
     /// Returns a handle of the endpoint at `address` in another process.
-    pub fn elsewhere(address: SocketAddr) -> Self {
+    pub fn in_another_process(address: SocketAddr) -> Self {
         Self { address, state: Arc::default(), server: None }
     }
 
@@ -71,7 +71,7 @@ impl TokenEndpoint {
     }
 
     /// Responds with 503 from now on.
-    pub fn goes_down(&self) {
+    pub fn start_outage(&self) {
         self.state.is_down.store(true, Ordering::Relaxed);
     }
 

@@ -60,10 +60,10 @@ The targets were set before the code was written. Reasons for those that are not
   nginx. The target therefore compares processor time.
 
 The p99 end to end is measured on a shared machine, and varies around the target from run to run.
-The result for two threads is inconclusive on a machine whose two processors share one core: compare
-it with the speedup of the bare service. Some peers are better in a column below because they do
-less: a few ns less in a wait of zero, a better speedup of two threads that both verify a signature,
-or a malformed token that is rejected without a challenge.";
+The result for two threads is inconclusive where the two processors share one core: compare it with
+the speedup of the bare service. Some peers are better in a column below because they do less: a few
+ns less in a wait of zero, a better speedup of two threads that both verify a signature, or a
+malformed token that is rejected without a challenge.";
 
 /// Returns the page with all sections.
 pub fn page(sections: &[Section], peers: &[&str], is_quick: bool) -> String {

@@ -87,7 +87,7 @@ impl Contender for AliriTower {
             .add_allowed_audience(Audience::from(AUDIENCE))
             .require_issuer(Issuer::from(site.issuer()));
         let authority =
-            Authority::new_from_url(site.jwks_url(), validator).await.expect("the issuer is there");
+            Authority::new_from_url(site.jwks_url(), validator).await.expect("the issuer responds");
         authority.spawn_refresh(Duration::from_secs(300));
         let authorizer = Oauth2Authorizer::new().with_claims::<Claims>().with_terse_error_handler::<Body>();
         let router: Router =

@@ -38,10 +38,10 @@ async fn keycloak(site: &Site) -> Url {
     });
     let path = format!("/realms/{REALM}/.well-known/openid-configuration");
     let router: Router = Router::new().route(&path, get(move || async move { Json(discovery) }));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("there is a free port");
-    let address = listener.local_addr().expect("it is bound");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+    let address = listener.local_addr().expect("the listener is bound");
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Url::parse(&format!("http://{address}/")).expect("it is an address")
+    Url::parse(&format!("http://{address}/")).expect("the URL is valid")
 }
 
 async fn handler(Extension(token): Extension<KeycloakToken<String, PrivateClaims>>) -> StatusCode {

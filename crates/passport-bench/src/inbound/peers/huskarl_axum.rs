@@ -1,6 +1,6 @@
 //! huskarl-axum, with its validator for tokens outside RFC 9068 (Passport tokens have the type
-//! `JWT`). It also checks for sender-constrained tokens, `iat`, `jti` and `sub`, and verifies with
-//! the pure Rust `rsa` crate, its only backend.
+//! `JWT`). It also checks for sender-constrained tokens, `iat`, `jti` and `sub`, and verifies
+//! with the pure Rust `rsa` crate, its only backend.
 
 use axum::{Router, routing::get};
 use http::StatusCode;
@@ -29,7 +29,7 @@ impl Contender for HuskarlAxum {
         // The builder of the crate is not `Send`.
         let client = ReqwestClient::from(reqwest::Client::new());
         let discovery = AuthorizationServerMetadata::oidc_fetch().http_client(&client).issuer(site.issuer());
-        let metadata = discovery.call().await.expect("the issuer is there");
+        let metadata = discovery.call().await.expect("the issuer responds");
         let validator = CustomValidator::builder_from_metadata(&metadata)
             .with_claims::<PrivateClaims>()
             .iss(site.issuer())
@@ -37,7 +37,7 @@ impl Contender for HuskarlAxum {
             .jwks_source(client)
             .build()
             .await
-            .expect("it has its keys");
+            .expect("the keys were fetched");
         let layer = ValidatorLayer::builder().validator(validator).build();
         let router: Router = Router::new().route("/", get(handler)).layer(layer.authenticated());
         Subject::axum(router)

@@ -24,7 +24,7 @@ impl Contender for JwtAuthorizerOnAxum07 {
     async fn protect(site: &Site) -> Subject {
         let validation = Validation::new().iss(&[site.issuer()]).aud(&[AUDIENCE]);
         let authorizer = JwtAuthorizer::<PassportClaims>::from_oidc(site.issuer()).validation(validation);
-        let authorizer = authorizer.build().await.expect("the issuer is there");
+        let authorizer = authorizer.build().await.expect("the issuer responds");
         let router: Router = Router::new().route("/", get(handler)).layer(authorizer.into_layer());
         Subject::new::<_, Body, _>(router)
     }

@@ -24,9 +24,9 @@ impl Contender for TowerOauth2ResourceServer {
 
     async fn protect(site: &Site) -> Subject {
         let tenant = TenantConfiguration::builder(site.issuer()).audiences(&[AUDIENCE]).build().await;
-        let tenant = tenant.expect("the issuer is there");
+        let tenant = tenant.expect("the issuer responds");
         let server = OAuth2ResourceServer::<PassportClaims>::builder().add_tenant(tenant).build().await;
-        let server = server.expect("it has its tenant");
+        let server = server.expect("the tenant is configured");
         let router: Router = Router::new().route("/", get(handler)).layer(server.into_layer::<Body>());
         Subject::axum(router)
     }

@@ -28,8 +28,8 @@ use crate::{
     subject::Subject,
 };
 
-/// The end of the chain, which replaces the network. It returns 200 if the receiver responds with
-/// the expected status.
+/// The end of the chain, which replaces the network. It returns 200 if the receiver responds
+/// with the expected status.
 struct Network {
     expected: StatusCode,
 }
@@ -58,7 +58,7 @@ impl Middleware for Network {
 
 fn caller(chain: ClientBuilder, expected: StatusCode) -> Subject {
     let client = Arc::new(chain.with(Network { expected }).build());
-    let url: Url = "https://api.example.com/payroll".parse().expect("it is a URL");
+    let url: Url = "https://api.example.com/payroll".parse().expect("the URL is valid");
     Subject::new(service_fn(move |_: Request<Bytes>| {
         let (client, url) = (client.clone(), url.clone());
         async move {
@@ -90,14 +90,14 @@ impl Contender for AliriReqwest {
         };
         let source = ClientCredentialsTokenSource::new(
             Client::new(),
-            endpoint.url().parse().expect("it is a URL"),
+            endpoint.url().parse().expect("the URL is valid"),
             credentials,
             TokenLifetimeConfig::new(0.75, DurationSecs(3)),
         );
         let watcher =
             TokenWatcher::spawn_from_token_source(source, NullJitter, ErrorBackoffConfig::default())
                 .await
-                .expect("the endpoint is there");
+                .expect("the endpoint responds");
         let chain = ClientBuilder::new(Client::new()).with(AccessTokenMiddleware::new(watcher));
         caller(chain, StatusCode::OK)
     }

@@ -40,7 +40,8 @@ impl HttpClient for Detour {
 }
 
 fn credential(endpoint: &TokenEndpoint) -> Arc<ClientSecretCredential> {
-    let detour = Detour { http: new_http_client(None), url: endpoint.url().parse().expect("it is a URL") };
+    let detour =
+        Detour { http: new_http_client(None), url: endpoint.url().parse().expect("the URL is valid") };
     let options = ClientSecretCredentialOptions {
         client_options: ClientOptions {
             transport: Some(Transport::new(Arc::new(detour))),
@@ -48,7 +49,7 @@ fn credential(endpoint: &TokenEndpoint) -> Arc<ClientSecretCredential> {
         },
     };
     ClientSecretCredential::new("tenant", CLIENT_ID.to_owned(), CLIENT_SECRET.into(), Some(options))
-        .expect("it is complete")
+        .expect("the configuration is valid")
 }
 
 /// The credential without its policy, called for each request.

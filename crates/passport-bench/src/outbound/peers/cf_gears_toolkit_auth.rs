@@ -26,13 +26,13 @@ impl Contender for CfGearsToolkitAuth {
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
         let tokens = TokenProvider::new(OAuthClientConfig {
-            token_endpoint: Some(endpoint.url().parse().expect("it is a URL")),
+            token_endpoint: Some(endpoint.url().parse().expect("the URL is valid")),
             client_id: CLIENT_ID.to_owned(),
             client_secret: SecretString::new(CLIENT_SECRET),
             scopes: SCOPES.map(str::to_owned).to_vec(),
             ..OAuthClientConfig::default()
         })
-        .expect("it is complete");
+        .expect("the configuration is valid");
         // The layer requires the error type of the crate's client.
         let receiver = service_fn(|request: Request<Bytes>| {
             Receiver.call(request).map_err(|never: Infallible| -> HttpError { match never {} })

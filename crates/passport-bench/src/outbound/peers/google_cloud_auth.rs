@@ -1,7 +1,7 @@
 //! `google-cloud-auth`: the headers of its credentials, as Google's clients use them.
 //!
-//! The user account is the only credential that needs no more than a token endpoint, which may be
-//! any URL over plain HTTP.
+//! The user account is the only credential that needs only a token endpoint, which may
+//! be any URL over plain HTTP.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Contender for GoogleCloudAuth {
             .with_token_uri(endpoint.url())
             .with_scopes(SCOPES)
             .build()
-            .expect("it is complete");
+            .expect("the configuration is valid");
         Subject::new(service_fn(move |mut request: Request<Bytes>| {
             let credentials = credentials.clone();
             async move {

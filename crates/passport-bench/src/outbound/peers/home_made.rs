@@ -1,5 +1,5 @@
-//! The usual code without a crate: a token in a mutex, fetched under the lock when it is about to
-//! expire.
+//! The usual code without a crate: a token in a mutex, fetched under the lock when it is about
+//! to expire.
 
 use std::{
     sync::Arc,

@@ -34,7 +34,7 @@ impl Contender for Huskarl {
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
         let secret = ProvidedSecret::new(SecretString::new(CLIENT_SECRET));
         let grant = ClientCredentialsGrant::builder()
-            .token_endpoint(endpoint.url().parse().expect("it is a URL"))
+            .token_endpoint(endpoint.url().parse().expect("the URL is valid"))
             .client_id(CLIENT_ID)
             // The future of the crate's builder is not `Send`.
             .http_client(ReqwestClient::from(reqwest::Client::new()))

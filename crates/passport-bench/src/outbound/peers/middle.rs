@@ -22,12 +22,12 @@ impl Contender for Middle {
     const LIFETIME: Duration = Duration::from_secs(30 + 3);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
-        let url = endpoint.url().parse().expect("it is a URL");
+        let url = endpoint.url().parse().expect("the URL is valid");
         let authorizer = BasicClientCredentialAuthorizer::basic_builder(CLIENT_ID, CLIENT_SECRET, url)
             .add_scopes(&SCOPES)
             .build()
             .await
-            .expect("the endpoint is there");
+            .expect("the endpoint responds");
         Subject::new(service_fn(move |mut request: Request<Bytes>| {
             let header = authorizer.authorization_header().map(Arc::unwrap_or_clone);
             ready(header.map(|header| {
