@@ -38,7 +38,7 @@ async fn call_with_a_token_from_redis_allocates_nothing() {
     token(&setup.identity(store(&redis.url()))).await;
     let identity = setup.identity(store(&redis.url()));
     token(&identity).await;
-    assert_eq!(setup.token_requests(), 1, "it came from Redis");
+    assert_eq!(setup.token_requests(), 1, "the token came from Redis");
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
     let mut client = AttachTokenLayer::new(identity, origins).layer(EmptyResponse);
     let mut cached_call = || {

@@ -57,14 +57,14 @@ async fn cluster_failover_fails_no_call_and_tokens_are_shared_again() {
     let urls: Vec<_> = servers.iter().map(RedisServer::url).collect();
     let mut fleet = Fleet::start(INSTANCES, &setup.worker_config("cluster", &urls)).await;
     assert_eq!(fleet.calls(100).await.failed, 0);
-    assert_eq!(setup.token_requests(), 1, "a cluster is a store as good as one server");
+    assert_eq!(setup.token_requests(), 1, "the instances share through the cluster");
     let began = Instant::now();
     fleet.begin_load(16 * SECOND, Duration::from_millis(25)).await;
     sleep(SECOND).await;
     let owner = owner(&servers);
     servers[owner].kill();
     let report = fleet.report().await;
-    figure("a cluster's primary is killed", began.elapsed(), &report, setup.token_requests());
+    figure("a primary of the cluster is killed", began.elapsed(), &report, setup.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
     sleep(4 * SECOND).await;
     let before = setup.token_requests();
@@ -108,7 +108,7 @@ async fn sentinel_failover_fails_no_call() {
     sleep(SECOND).await;
     master.kill();
     let report = fleet.report().await;
-    figure("a master is killed that sentinels watch", began.elapsed(), &report, setup.token_requests());
+    figure("the primary under Sentinel is killed", began.elapsed(), &report, setup.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
     sleep(4 * SECOND).await;
     let before = setup.token_requests();

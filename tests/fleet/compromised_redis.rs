@@ -122,7 +122,7 @@ async fn expired_value_that_redis_still_has_is_not_used() {
         // Passport's clock differs; the lifetime of its tokens counts.
         let fresh = token(&instance()).await;
         assert_ne!(fresh, first);
-        assert_eq!(token(&instance()).await, fresh, "and the expired one is not in the way");
+        assert_eq!(token(&instance()).await, fresh, "the new token replaces the expired one");
     }
 }
 
@@ -299,7 +299,7 @@ async fn value_with_an_extended_ttl_is_not_used_and_is_replaced() {
     let _: bool = attacker.pexpire(&token_key, 31_536_000_000).unwrap();
     let second = token(&setup.identity(store.clone())).await;
     assert_ne!(second, first);
-    assert_eq!(token(&setup.identity(store)).await, second, "it was published");
+    assert_eq!(token(&setup.identity(store)).await, second, "the new token is stored");
 }
 
 /// A forged notification only makes waiting instances read the store.
@@ -349,5 +349,5 @@ async fn instances_share_within_the_limits_of_both_clocks() {
         clock.advance(2 * MINUTE);
         assert_ne!(token(instance).await, first, "it has expired");
     }
-    assert_eq!(setup.token_requests(), 2, "the one found what the other had fetched by then");
+    assert_eq!(setup.token_requests(), 2, "one instance uses the token that the other fetched");
 }

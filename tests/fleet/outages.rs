@@ -39,7 +39,7 @@ async fn under_load(
     assert!(requests <= at_most, "{requests} token requests");
     // Eight instances that do not share make 16 or more.
     let final_requests = setup.token_requests() - before - requests;
-    assert!(final_requests <= 4, "{final_requests} token requests in the end");
+    assert!(final_requests <= 4, "{final_requests} token requests in the final check");
     report
 }
 
@@ -70,7 +70,7 @@ async fn restart_of_redis_fails_no_call() {
         redis.restart().await;
     };
     let most = requests_in(12, 10 * SECOND);
-    under_load(&setup, &mut fleet, "Redis killed, 4 s away", 12 * SECOND, most, disturbance).await;
+    under_load(&setup, &mut fleet, "Redis killed, missing for 4 s", 12 * SECOND, most, disturbance).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +98,7 @@ async fn missing_redis_at_the_start_fails_no_call() {
     let mut fleet = Fleet::start(INSTANCES, &setup.worker_config("one", &[redis.url()])).await;
     let began = Instant::now();
     let report = fleet.calls(100).await;
-    figure("Redis is not there at the start", began.elapsed(), &report, setup.token_requests());
+    figure("Redis is missing at the start", began.elapsed(), &report, setup.token_requests());
     assert_eq!((report.failed, setup.token_requests()), (0, INSTANCES as u64), "{report:?}");
 }
 
@@ -138,7 +138,7 @@ async fn closed_connections_cause_no_additional_token_request() {
         }
     };
     let most = requests_in(8, Duration::ZERO);
-    under_load(&setup, &mut fleet, "connections ended 10 times", 8 * SECOND, most, disturbance).await;
+    under_load(&setup, &mut fleet, "connections closed 10 times", 8 * SECOND, most, disturbance).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

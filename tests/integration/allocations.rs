@@ -127,14 +127,14 @@ async fn inbound_call_allocates_only_the_box_of_the_identity() {
 }
 
 #[tokio::test]
-async fn verification_without_a_cache_allocates_eight_times() {
+async fn verification_without_a_cache_allocates_only_claims() {
     let passport = DevPassport::start().await.unwrap();
     let builder = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
     let verifier = builder.cache_tokens(false).build().unwrap();
     let token = passport.managed_identity("payroll").role("a").create().token().build();
     verifier.verify(&token).await.unwrap();
     let counted = allocations_of_verify(&verifier, &token);
-    println!("cold inbound: {counted} allocations to verify");
+    println!("verification without a cache: {counted} allocations");
     assert_eq!(counted, 8, "fewer is better: lower the figure here and in docs/architecture.md");
 }
 
@@ -189,11 +189,11 @@ fn allocations_of_verify(verifier: &TokenVerifier, token: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn rejection_of_a_missing_token_allocates_five_times() {
+async fn rejection_of_a_missing_token_allocates_little() {
     let passport = DevPassport::start().await.unwrap();
     let mut service = AuthenticateLayer::new(verifier(&passport)).layer(EmptyResponse);
     allocations_of(&mut service, Request::new(()));
     let counted = allocations_of(&mut service, Request::new(()));
-    println!("a refusal without credentials: {counted} allocations");
+    println!("rejection of a missing token: {counted} allocations");
     assert_eq!(counted, 5, "fewer is better: lower the figure here and in docs/architecture.md");
 }

@@ -43,13 +43,13 @@ fn each_crate_depends_only_on_crates_below_it() {
         }
         let allowed = allowed();
         let allowed = allowed.get(package.name.as_str());
-        let allowed = allowed.unwrap_or_else(|| panic!("{} has no place in the house yet", package.name));
+        let allowed = allowed.unwrap_or_else(|| panic!("{} is missing in `allowed`", package.name));
         for dependency in &package.dependencies {
             // Tests may also use the dev Passport.
-            let of_the_house =
+            let is_workspace_dependency =
                 members.contains(&dependency.name) && dependency.kind != DependencyKind::Development;
             assert!(
-                !of_the_house || allowed.contains(&dependency.name.as_str()),
+                !is_workspace_dependency || allowed.contains(&dependency.name.as_str()),
                 "{} must not depend on {}",
                 package.name,
                 dependency.name

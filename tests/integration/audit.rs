@@ -105,7 +105,7 @@ async fn call_canceled_by_the_client_is_recorded() {
     assert!(calling.await.is_err());
     for sink in [sink, outer] {
         let expected = (Some("mi-payroll-clientid".to_owned()), None, format!("POST {long}"), None);
-        assert_eq!(*sink.0.lock().unwrap(), [expected], "each layer has seen it");
+        assert_eq!(*sink.0.lock().unwrap(), [expected], "each layer records the call");
     }
 }
 

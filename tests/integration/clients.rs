@@ -91,7 +91,7 @@ async fn redirect_followed_inside_the_layer_has_no_token() {
     let mut client = ServiceBuilder::new().layer(layer(&passport, &api)).service(http());
     let request = reqwest::Request::new(reqwest::Method::GET, api.parse().unwrap());
     let response = client.ready().await.unwrap().call(request).await.unwrap();
-    assert_eq!(response.text().await.unwrap(), "false", "reqwest takes the header off for another host");
+    assert_eq!(response.text().await.unwrap(), "false", "reqwest removes the header for another host");
 }
 
 #[tokio::test]

@@ -161,7 +161,11 @@ async fn keys_are_added_rotated_and_retired() {
     let prefix = published[0].strip_suffix("-1").unwrap();
     assert_eq!(published[1], format!("{prefix}-2"));
     let header = |token: &str| token.split('.').next().unwrap().to_owned();
-    assert_eq!(header(&first), header(&passport.user_token("u").build()), "published is not yet signing");
+    assert_eq!(
+        header(&first),
+        header(&passport.user_token("u").build()),
+        "a published key does not sign yet"
+    );
     passport.rotate_keys().await;
     assert_ne!(header(&first), header(&passport.user_token("u").build()));
     passport.retire_old_keys();
@@ -181,8 +185,8 @@ async fn active_secrets_work_and_revoked_ones_do_not() {
     identity.revoke_secret(identity.secret_id());
     let refused = token(&passport, &identity, identity.secret()).await.unwrap_err();
     assert_eq!(refused, (401, "invalid_client".to_owned()));
-    assert!(!is_active(&passport, &asks, &old_token).await, "its tokens go with it");
-    assert!(is_active(&passport, &asks, &new_token).await, "those of the other secret stay");
+    assert!(!is_active(&passport, &asks, &old_token).await, "tokens of the revoked secret are revoked");
+    assert!(is_active(&passport, &asks, &new_token).await, "tokens of the other secret stay active");
 }
 
 #[tokio::test]

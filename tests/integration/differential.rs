@@ -91,7 +91,7 @@ async fn no_variation_that_jsonwebtoken_rejects_is_accepted() {
         assert!(reference || !ours || ignored, "{name}: {token}");
         stricter += usize::from(reference && !ours);
     }
-    assert!(stricter > 0, "the comparison should find tokens that only we refuse");
+    assert!(stricter > 0, "no token is rejected by passport-inbound alone");
 }
 
 /// Generates a valid or an invalid value of a claim or parameter.
@@ -186,8 +186,8 @@ fn no_random_token_that_jsonwebtoken_rejects_is_accepted() {
     });
     outcome.unwrap();
     let (both, stricter) = (both.get(), stricter.get());
-    println!("of 2,000 tokens both accept {both}, jsonwebtoken alone {stricter}");
-    assert!(both > 100 && stricter > 100, "the comparison is of no use: {both}, {stricter}");
+    println!("of 2,000 tokens both accept {both}, jsonwebtoken alone accepts {stricter}");
+    assert!(both > 100 && stricter > 100, "too few tokens to compare: {both}, {stricter}");
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ async fn one_jwks_fetch_per_cooldown_for_100000_unknown_keys() {
     let header = base64(r#"{"alg":"RS256","kid":"one-more"}"#);
     setup.verifier.verify(&format!("{header}.{rest}")).await.unwrap_err();
     assert_eq!(setup.passport.counters().jwks(), 3, "and one for the next cooldown");
-    println!("a good caller's p50 and p99, alone: {alone:?}; beside the flood: {beside:?}");
+    println!("p50 and p99 of a cached token, alone: {alone:?}; during the flood: {beside:?}");
 }
 
 /// Measures the verification of a cached token, which involves no I/O: returns median and 99th
@@ -150,9 +150,7 @@ async fn forged_signatures_delay_no_cached_and_reject_no_new_token() {
         flood.await.unwrap();
     }
     assert_eq!(setup.passport.counters().jwks(), 2, "one for the good key, one for the flood");
-    println!(
-        "a good caller's p50 and p99 beside forged signatures: {beside:?}; {new} new tokens were served"
-    );
+    println!("p50 and p99 of a cached token during forged signatures: {beside:?}; {new} new tokens accepted");
 }
 
 #[tokio::test]
@@ -250,7 +248,7 @@ async fn hanging_issuer_delays_no_token_with_a_known_key() {
     setup.passport.counters().reached(Endpoint::Jwks, 2).await;
     for number in 0..50 {
         let new = setup.passport.user_token("u").claim("n", number).build();
-        assert!(matches!(setup.verifier.try_verify(&new), Some(Ok(_))), "it is decided in the call");
+        assert!(matches!(setup.verifier.try_verify(&new), Some(Ok(_))), "the cached token needs no fetch");
         assert_eq!(status(&client, &url, &token).await, 200);
     }
     assert_eq!(waiting.await.unwrap(), 503, "an unknown key while the fetch is running");

@@ -272,6 +272,10 @@ fn abandoned_attempt_does_not_undo_the_next() {
     late.join().unwrap();
     let outcome = next.join().unwrap().unwrap().unwrap();
     let snapshot = entry.snapshot();
-    assert_eq!(snapshot.cached.as_ref().unwrap().generation, outcome.generation, "the last one stays");
+    assert_eq!(
+        snapshot.cached.as_ref().unwrap().generation,
+        outcome.generation,
+        "the cached token is the last one"
+    );
     assert_eq!(snapshot.action(at(60)), TokenAction::Send);
 }

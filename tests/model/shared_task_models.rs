@@ -141,7 +141,7 @@ fn result_of_an_abandoned_attempt_is_ignored() {
     late.join().unwrap();
     next.join().unwrap();
     assert_eq!(*cache.stored.lock().unwrap(), 2);
-    assert_eq!(outcome(waiter), Ok(1), "its waiters have it all the same");
+    assert_eq!(outcome(waiter), Ok(1), "its waiters get the outcome");
 }
 
 fn outcome_is_available_before_the_attempt_ends() {

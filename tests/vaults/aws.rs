@@ -103,7 +103,7 @@ async fn secrets_are_read_whole_by_json_key_and_by_arn() {
         assert!(seen == kind && text.contains(told), "{place}: {seen} {text}");
     }
     let log = reader.log().await;
-    assert!(log.contains("aws_smithy_runtime"), "it is the log of everything");
+    assert!(log.contains("aws_smithy_runtime"), "the log includes the client libraries");
     for hidden in ["a-secret-of-payroll", "another-secret-of-payroll", "of-erp", aws.key("reader")[1]] {
         assert!(!log.contains(hidden), "{hidden}");
     }

@@ -154,7 +154,7 @@ async fn throttled_read_is_not_repeated_and_reports_retry_after() {
     setup.vault.inject(Some(throttled));
     let read = setup.application().read(&setup.payroll()).await;
     assert_eq!((&read["kind"], &read["retry_after"]), (&"Throttled".into(), &17.into()));
-    assert_eq!(setup.vault.counts().1, 1, "the client does not try again by itself");
+    assert_eq!(setup.vault.counts().1, 1, "the client does not retry");
 }
 
 #[tokio::test]
@@ -328,7 +328,7 @@ async fn logs_contain_no_secret_and_no_token() {
     setup.vault.disable("payroll");
     let failed = reader.read(&setup.payroll()).await.to_string();
     let log = reader.log().await;
-    assert!(log.contains("sending request 'https://contoso"), "it is the log of everything");
+    assert!(log.contains("sending request 'https://contoso"), "the log includes the client libraries");
     for hidden in ["a-secret-of-payroll", APPLICATION_SECRET, "token-of-entra"] {
         assert!(!log.contains(hidden) && !failed.contains(hidden), "{hidden}");
     }

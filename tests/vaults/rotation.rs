@@ -142,7 +142,7 @@ async fn unknown_new_secret_fails_no_call_while_the_old_is_valid() {
     put(&vault, "mics_sk_mistyped");
     clock.advance(60 * MINUTE);
     identity.token().await.unwrap();
-    assert_eq!(passport.counters().token(), 3, "one was refused, the one before was not");
+    assert_eq!(passport.counters().token(), 3, "one rejected request, and one with the old secret");
     put(&vault, registered.generate_secret().value());
     registered.revoke_secret(registered.secret_id());
     clock.advance(60 * MINUTE);

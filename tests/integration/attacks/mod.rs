@@ -20,7 +20,7 @@ async fn each_attack_is_rejected_for_its_own_reason() {
     let factory = TokenFactory::new();
     let verifier = factory.verifier();
     let attacks = attacks(&factory);
-    assert_eq!(attacks.len(), 283, "the figure stands in the changelog");
+    assert_eq!(attacks.len(), 283, "update the figure in the changelog as well");
     verifier.verify(&factory.good()).await.expect("a good token passes before");
     for Attack { name, token, reason } in attacks {
         let outcome = verifier.verify(&token).await;

@@ -75,7 +75,7 @@ fn malformed_padding_by_the_issuers_key_is_rejected() {
     let digest = digest(&SHA256, message.as_bytes());
     let control = block(1, 0xff, &[&SHA256_INFO[..], digest.as_ref()].concat());
     let control = with_signature(&token, factory.raw_signature(&control));
-    assert_eq!(control, token, "it is made as the others are");
+    assert_eq!(control, token, "the control has valid padding");
     for (name, block) in malformed(digest.as_ref()) {
         let token = with_signature(&token, factory.raw_signature(&block));
         let outcome = verifier.try_verify(&token).unwrap();
@@ -98,7 +98,7 @@ fn cube_root_signature_is_rejected() {
     let wanted = short(8, &[&SHA256_INFO[..], digest.as_ref()].concat());
     let root = BigUint::from_bytes_be(&wanted).cbrt() + 1_u8;
     let cube = root.pow(3).to_bytes_be();
-    assert_eq!(cube[..60], wanted[1..61], "the forgery begins as a signature does");
+    assert_eq!(cube[..60], wanted[1..61], "the forged block begins like a valid one");
     let signature = root.to_bytes_be();
     let forged = with_signature(&token, [vec![0; SIZE - signature.len()], signature].concat());
     let outcome = verifier.try_verify(&forged).unwrap();

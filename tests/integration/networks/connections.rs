@@ -71,7 +71,7 @@ async fn silent_address() -> (SocketAddr, Vec<TcpStream>) {
     let mut queue = Vec::new();
     while let Ok(connected) = timeout(SECOND / 2, TcpStream::connect(address)).await {
         queue.push(connected.unwrap());
-        assert!(queue.len() < 100, "the queue does not fill");
+        assert!(queue.len() < 100, "the accept queue does not fill up");
     }
     std::mem::forget(listener.into_std().unwrap());
     (address, queue)

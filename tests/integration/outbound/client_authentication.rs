@@ -112,7 +112,7 @@ async fn secret_is_in_a_basic_header_by_default() {
     identity.token().await.unwrap();
     let form = recorder.last_form();
     assert!(!form_urlencoded::parse(&form).any(|(name, _)| name == "client_secret"));
-    assert_eq!(passport.counters().discovery(), 0, "discovery does not choose");
+    assert_eq!(passport.counters().discovery(), 0, "the method does not come from discovery");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn replayed_assertion_is_rejected() {
     identity.token().await.unwrap();
     assert_eq!(post(&passport, recorder.last_form()).await, 401);
     identity.invalidate();
-    assert!(identity.token().await.is_ok(), "the next has an id of its own");
+    assert!(identity.token().await.is_ok(), "the next assertion has a new id");
 }
 
 #[tokio::test]

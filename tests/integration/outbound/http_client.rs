@@ -126,7 +126,7 @@ async fn bodies_are_streamed_in_both_directions() {
     for chunk in ["one", "two", "three"] {
         send.send(Ok(Frame::data(Bytes::from(chunk)))).await.unwrap();
         let came_back = answer.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert_eq!(came_back, chunk, "it came back before the next was sent");
+        assert_eq!(came_back, chunk, "each chunk is returned before the next is sent");
     }
     drop(send);
     assert!(answer.frame().await.is_none_or(|frame| frame.unwrap().data_ref().is_none_or(Bytes::is_empty)));
@@ -151,7 +151,7 @@ async fn failures_are_distinguished_by_error_type() {
     let error =
         client.get("/").identity(CallerIdentity::from_task_local()).scopes("roles").send().await.unwrap_err();
     assert!(error.to_string().contains("a caller's token has the scopes it has"), "{error}");
-    assert_eq!(passport.counters().token(), 0, "none of these got as far as a token");
+    assert_eq!(passport.counters().token(), 0, "no token was requested");
 
     assert_eq!(client.get("/status/404").send().await.unwrap().status(), 404);
     let error = client.get_json::<Value>("/status/404").await.unwrap_err();

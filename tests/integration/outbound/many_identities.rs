@@ -165,7 +165,7 @@ async fn each_request_carries_the_token_of_its_own_identity() {
         tokio::join!(calls, setup.rotate_secrets(round));
     }
     let counts = &setup.counts;
-    assert_eq!(*counts.wrong.lock().unwrap(), BTreeSet::new(), "(came with the token of, expected)");
+    assert_eq!(*counts.wrong.lock().unwrap(), BTreeSet::new(), "(token of, expected)");
     assert!(counts.right.load(Ordering::SeqCst) >= IDENTITIES * ROUNDS, "{counts:?}");
     assert!(counts.refused.load(Ordering::SeqCst) > 500, "{counts:?}");
     assert_eq!(counts.callers.lock().unwrap().len(), IDENTITIES + 10, "every identity, and ten users");

@@ -154,8 +154,8 @@ async fn user_token_passes_two_services_unchanged_and_leaks_nowhere() {
 
     let at_the_last = at_the_last.lock().unwrap();
     assert_eq!(at_the_last[0], format!("Bearer {token}"), "byte for byte");
-    assert_ne!(at_the_last[1], at_the_last[0], "the service's own is another");
-    assert!(elsewhere.lock().unwrap().is_empty(), "nothing went elsewhere");
+    assert_ne!(at_the_last[1], at_the_last[0], "the service's own token differs");
+    assert!(elsewhere.lock().unwrap().is_empty(), "no request had a token for another destination");
 
     let signature = token.rsplit('.').next().unwrap();
     let kept = store.0.lock().unwrap().join("\n");
@@ -186,7 +186,7 @@ async fn rejected_caller_token_is_not_replaced_by_the_services_own() {
     let identity = builder(&passport, &passport.managed_identity("a").create()).build().unwrap();
     let a = between(&passport, client_of(identity, &refusing)).await;
     assert_eq!(ask(&a, &passport.user_token("ada").build()).await.0, 401);
-    assert_eq!(passport.counters().token(), 0, "the service's own identity is not asked to help out");
+    assert_eq!(passport.counters().token(), 0, "the identity of the service requests no token");
 }
 
 /// For code between handler and client that does not forward the caller: the task-local value

@@ -194,7 +194,7 @@ async fn rejection_after_a_redirect_does_not_replace_the_token() {
         let response = layer.layer(http()).oneshot(http().get(&api).build().unwrap()).await.unwrap();
         assert_eq!(response.status(), 401);
         setup.settled().await;
-        assert_eq!(setup.passport.counters().token(), 1, "whoever answered has not seen it");
+        assert_eq!(setup.passport.counters().token(), 1, "the host that responded did not receive the token");
     }
 }
 

@@ -56,7 +56,7 @@ async fn only_middleware_after_the_layer_sees_the_token() {
         .build();
     assert_eq!(client.get(format!("{api}/internal/sync")).send().await.unwrap().status(), 200);
     assert_eq!(*before.0.lock().unwrap(), [(false, 0)]);
-    assert_eq!(*behind.0.lock().unwrap(), [(true, 1)], "and the extensions went along");
+    assert_eq!(*behind.0.lock().unwrap(), [(true, 1)], "the extensions are kept");
 }
 
 #[tokio::test]
