@@ -42,8 +42,8 @@ async fn one_token_request_per_process_without_a_store() {
 }
 
 /// A token lives for 4 s (3 s at least, because `exp` has whole seconds), so a refresh is due
-/// after 1.2 to 2 s. The jitter of two instances differs by 0.4 s at most, so a second request
-/// for the same lifetime would come from another instance within that time.
+/// after 1.2 to 2 s. Two requests for one lifetime would come from instances with different
+/// jitter, and so be at most 0.4 s apart.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_token_request_per_lifetime_for_20_lifetimes() {
     let (setup, redis) = (Setup::with_tokens_for(4 * SECOND).await, RedisServer::start(&[]).await);

@@ -10,7 +10,7 @@ pub const CALLS: u32 = 2_000;
 const WATCHED: [(&str, &str, &str, &str); 4] = [
     ("inbound warm", "inbound", "passport-inbound", "bare service"),
     ("inbound cold", "inbound", "passport-inbound, token cache off", "bare service"),
-    ("inbound refusal", "inbound", "passport-inbound, refused", "bare service"),
+    ("inbound rejection", "inbound", "passport-inbound, rejected", "bare service"),
     ("outbound warm", "outbound", "passport-outbound", "bare client"),
 ];
 

@@ -38,10 +38,10 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// `<contender>, refused` sends a malformed token.
+/// `<contender>, rejected` sends a malformed token.
 fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
     let site = background.block_on(Site::start()).expect("the dev Passport starts");
-    let (contender, is_good) = name.strip_suffix(", refused").map_or((name, true), |name| (name, false));
+    let (contender, is_good) = name.strip_suffix(", rejected").map_or((name, true), |name| (name, false));
     let entry =
         inbound::ON_A_SERVICE.iter().find(|entry| entry.name == contender).expect("the contender exists");
     let subject = background.block_on(entry.warmed(&site));

@@ -52,7 +52,7 @@ const TARGETS: [Target; 13] = [
     },
     Target {
         text: "Inbound, malformed token: below 1,000 ns",
-        result: |all| value(all, "inbound refusal", "passport-inbound, malformed"),
+        result: |all| value(all, "inbound rejection", "passport-inbound, malformed"),
         is_met: |ns| ns < 1_000.0,
     },
     Target {
