@@ -94,7 +94,11 @@ async fn invalid_certificate_ends_the_wait() {
 #[test]
 fn machine_without_root_certificates_names_the_remedy() {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "outbound::tls_errors::in_a_process_without_roots", "--ignored"])
+        .args([
+            "--exact",
+            "outbound::tls_errors::process_without_root_certificates_is_not_ready",
+            "--ignored",
+        ])
         .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
         .output()
         .unwrap();
@@ -104,7 +108,7 @@ fn machine_without_root_certificates_names_the_remedy() {
 
 #[tokio::test]
 #[ignore = "it is run by machine_without_root_certificates_names_the_remedy"]
-async fn in_a_process_without_roots() {
+async fn process_without_root_certificates_is_not_ready() {
     assert_not_ready("https://localhost:9", Transport::default(), TlsFailure::NoRootCertificates).await;
 
     let passport = DevPassport::start().await.unwrap();
