@@ -57,8 +57,8 @@ async fn sink_gets_callers_and_rejections_without_the_query() {
         [
             line(Some("mi-payroll-clientid"), None, "GET /ok", 200),
             line(Some("ada"), None, "GET /gone", 410),
-            line(Some("eve"), Some("the caller is or has not: the tenant tenant-1"), "GET /ok", 403),
-            line(None, Some("no credentials"), "GET /ok", 401),
+            line(Some("eve"), Some("requirement not met: tenant tenant-1"), "GET /ok", 403),
+            line(None, Some("missing credentials"), "GET /ok", 401),
         ]
     );
 }
@@ -82,7 +82,11 @@ async fn trace_has_managed_identities_and_rejections_but_no_users() {
     {
         assert!(audit[0].contains(part), "{part}: {}", audit[0]);
     }
-    assert!(audit[1].contains("event_type=\"api.refused\" rejection_reason=no credentials"), "{}", audit[1]);
+    assert!(
+        audit[1].contains("event_type=\"api.rejected\" rejection_reason=missing credentials"),
+        "{}",
+        audit[1]
+    );
     assert!(audit.iter().all(|line| !line.contains("eyJ") && !line.contains("passw0rd")), "{audit:#?}");
 }
 

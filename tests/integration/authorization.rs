@@ -166,13 +166,10 @@ async fn rejection_names_the_requirement() {
     let both = Requirement::role("a \"b\"").and(Requirement::multi_factor());
     assert_eq!(
         told(both, false).await.0,
-        r#"{"error":"forbidden","reason":"RequirementNotMet","required":"(the role a \"b\" and a second factor)"}"#
+        r#"{"error":"forbidden","reason":"RequirementNotMet","required":"(role a \"b\" and multi-factor authentication)"}"#
     );
     let (body, challenge) = told(Requirement::scopes("payroll:read").unwrap(), false).await;
-    assert_eq!(
-        body,
-        r#"{"error":"forbidden","reason":"ScopeRequired","required":"the scopes payroll:read"}"#
-    );
+    assert_eq!(body, r#"{"error":"forbidden","reason":"ScopeRequired","required":"scopes payroll:read"}"#);
     assert_eq!(
         challenge.unwrap(),
         r#"Bearer realm="passport", error="insufficient_scope", scope="payroll:read""#

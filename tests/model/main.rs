@@ -1,16 +1,17 @@
-//! Models of the threads that meet at a token entry. loom runs them in every order with at most
-//! three preemptions. (Without this bound a model does not end, and races rarely need more than
-//! two.)
+//! Model checks of concurrent access to a token entry and to a shared task, with loom.
 //!
-//! The token entry and the shared task are compiled here from their own files, with loom's locks
-//! in place of those of the standard library (`sync.rs`). Two things are assumed: tokio's
-//! `watch` channel is correct, and a load or a store of `ArcSwap` is one atomic step. The models
-//! are in `models.rs` and `shared_task_models.rs`.
+//! Loom explores every interleaving of threads with at most three preemptions. (Without the
+//! bound a model does not terminate; races rarely need more than two.)
 //!
-//! Run one with `cargo test -p passport-tests --test model [name]`. There is no test harness,
-//! because the unit tests in those files do not run under loom.
+//! This binary compiles the production files of the token entry and the shared task by
+//! `#[path]`, with loom's locks instead of those of the standard library (`sync.rs`). The models
+//! assume that tokio's `watch` channel is correct, and that a load and a store of `ArcSwap` are
+//! one step each. The models are in `models.rs` and `shared_task_models.rs`.
+//!
+//! Run it with `cargo test -p passport-tests --test model [name]`. It has no test harness,
+//! because the unit tests of the compiled files do not run under loom.
 
-#![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "the files contain more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 #[path = "../../crates/passport-outbound/src/token/action.rs"]
@@ -47,6 +48,6 @@ fn main() {
         println!("model {name} ... ok");
     }
     if filter.is_empty() {
-        models::assert_that_a_fetch_was_invalidated_in_flight();
+        models::assert_that_a_running_attempt_was_invalidated();
     }
 }

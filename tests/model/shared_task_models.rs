@@ -1,5 +1,5 @@
-//! Threads that meet at a shared task. No task is spawned: each thread runs the attempt that it
-//! begins, in place of the task.
+//! Models of concurrent access to a shared task. No task is spawned: each thread itself runs the
+//! attempt that it begins.
 
 use std::{
     sync::{
@@ -19,20 +19,21 @@ use crate::{
 };
 
 pub(crate) const ALL: [(&str, fn()); 5] = [
-    ("attempts_do_not_overlap_and_every_waiter_has_an_outcome", attempts_do_not_overlap),
-    ("dropped_attempt_releases_its_waiters_and_the_next_caller", dropped_attempt_releases_its_waiters),
+    ("attempts_do_not_overlap_and_every_waiter_gets_a_result", attempts_do_not_overlap),
+    ("dropped_attempt_frees_its_waiters_and_the_next_caller", dropped_attempt_frees_its_waiters),
     ("stalled_attempt_is_replaced_by_one", stalled_attempt_is_replaced_by_one),
-    ("result_of_an_abandoned_attempt_is_ignored", result_of_an_abandoned_attempt_is_ignored),
-    ("outcome_is_available_before_the_attempt_ends", outcome_is_available_before_the_attempt_ends),
+    ("result_of_an_abandoned_attempt_is_not_stored", result_of_an_abandoned_attempt_is_not_stored),
+    ("result_is_stored_before_the_attempt_ends", result_is_stored_before_the_attempt_ends),
 ];
 
-const PATIENT: TaskLimits = TaskLimits::UNLIMITED;
+/// An attempt never counts as stalled.
+const UNLIMITED: TaskLimits = TaskLimits::UNLIMITED;
 
-/// An attempt counts as stalled as soon as it has begun.
+/// An attempt counts as stalled immediately.
 const STALLED: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };
 
 fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
-    match task.join_or_start(PATIENT) {
+    match task.join_or_start(UNLIMITED) {
         Joined::Running(waiter) => waiter,
         Joined::Started(attempt, waiter) => {
             run(attempt);
@@ -41,7 +42,7 @@ fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
     }
 }
 
-/// Returns the outcome of a waiter once all threads have ended.
+/// Returns the result of a waiter after all threads have ended.
 fn outcome<T: Clone>(waiter: Waiter<T>) -> Result<T, Interrupted> {
     waiter.outcome().now_or_never().expect("no waiter is left waiting")
 }
@@ -63,7 +64,7 @@ fn attempts_do_not_overlap() {
     }
 }
 
-fn dropped_attempt_releases_its_waiters() {
+fn dropped_attempt_frees_its_waiters() {
     let task = Arc::new(SharedTask::new());
     let waiters = three({
         let task = Arc::clone(&task);
@@ -86,9 +87,9 @@ fn dropped_attempt_releases_its_waiters() {
 fn stalled_attempt_is_replaced_by_one() {
     let task = Arc::new(SharedTask::<u8>::new());
     let (stalled, _) = task.begin(STALLED);
-    let begun = three({
+    let started = three({
         let task = Arc::clone(&task);
-        move || match task.join_or_start(PATIENT) {
+        move || match task.join_or_start(UNLIMITED) {
             Joined::Started(attempt, _) => Some(attempt),
             Joined::Running(waiter) => {
                 assert_eq!(waiter.generation(), 2);
@@ -96,13 +97,13 @@ fn stalled_attempt_is_replaced_by_one() {
             }
         }
     });
-    let begun: Vec<_> = begun.into_iter().flatten().collect();
-    assert_eq!(begun.len(), 1);
-    assert_eq!(begun[0].generation(), 2);
+    let started: Vec<_> = started.into_iter().flatten().collect();
+    assert_eq!(started.len(), 1);
+    assert_eq!(started[0].generation(), 2);
     assert!(!task.is_current(stalled.generation()) && task.is_current(2));
 }
 
-/// A cache with a lock that is held while an attempt begins and while its outcome is stored.
+/// A cache with a lock that is held while an attempt begins and while its result is stored.
 #[derive(Default)]
 struct Cache {
     stored: Mutex<u64>,
@@ -121,7 +122,7 @@ impl Cache {
     }
 }
 
-fn result_of_an_abandoned_attempt_is_ignored() {
+fn result_of_an_abandoned_attempt_is_not_stored() {
     let cache = Arc::new(Cache::default());
     let (stalled, waiter) = cache.task.begin(STALLED);
     let late = thread::spawn({
@@ -132,21 +133,21 @@ fn result_of_an_abandoned_attempt_is_ignored() {
         let cache = Arc::clone(&cache);
         move || {
             let stored = cache.stored.lock().unwrap();
-            let joined = cache.task.join_or_start(PATIENT);
+            let joined = cache.task.join_or_start(UNLIMITED);
             drop(stored);
-            let Joined::Started(attempt, _) = joined else { panic!("the first one has stalled") };
+            let Joined::Started(attempt, _) = joined else { panic!("the first attempt has stalled") };
             cache.complete(attempt);
         }
     });
     late.join().unwrap();
     next.join().unwrap();
     assert_eq!(*cache.stored.lock().unwrap(), 2);
-    assert_eq!(outcome(waiter), Ok(1), "its waiters get the outcome");
+    assert_eq!(outcome(waiter), Ok(1), "its waiters still get the result");
 }
 
-fn outcome_is_available_before_the_attempt_ends() {
+fn result_is_stored_before_the_attempt_ends() {
     let cache = Arc::new(Cache::default());
-    let (attempt, _) = cache.task.begin(PATIENT);
+    let (attempt, _) = cache.task.begin(UNLIMITED);
     let running = thread::spawn({
         let cache = Arc::clone(&cache);
         move || cache.complete(attempt)

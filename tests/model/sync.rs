@@ -1,4 +1,4 @@
-//! The items of `crates/*/src/sync.rs`, built on loom's primitives.
+//! The primitives of `crates/*/src/sync.rs`, implemented with loom.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -6,7 +6,7 @@ pub(crate) use loom::sync::{Mutex, MutexGuard};
 
 pub(crate) use crate::shared_task::{Attempt, SharedTask, TaskLimits, Waiter};
 
-/// Like the type of the crate `arc-swap`: each load and each store is one atomic step.
+/// A stand-in for `arc_swap::ArcSwap`. Each load and store is one step.
 #[derive(Debug, Default)]
 pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
 

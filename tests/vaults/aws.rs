@@ -94,9 +94,9 @@ async fn secrets_are_read_whole_by_json_key_and_by_arn() {
         ("missing", "NotFound", "ResourceNotFoundException"),
         ("gone", "Disabled", "InvalidRequestException"),
         ("binary", "Unreadable", "binary"),
-        ("payroll#client_secret", "Unreadable", "no JSON object"),
+        ("payroll#client_secret", "Unreadable", "not a JSON object"),
         ("team/erp#missing", "Unreadable", "no such key"),
-        ("team/erp#number", "Unreadable", "not a text"),
+        ("team/erp#number", "Unreadable", "not a string"),
         ("arn:aws:iam::123456789012:role/x", "Unreadable", "not of a secret"),
     ] {
         let (seen, text) = reader.error(place).await;

@@ -10,7 +10,7 @@ use azure_core::{
 use passport_core::{ReqwestHttpClient, SecretSource, Transport};
 use passport_secrets::AzureKeyVault;
 use passport_test_support::key_vault::{
-    APPLICATION, APPLICATION_SECRET, ENTRA_HOST, Fault, IDENTITY_HEADER, KeyVault, TENANT, VAULT_HOST,
+    APPLICATION, APPLICATION_SECRET, ENTRA_HOST, IDENTITY_HEADER, KeyVault, TENANT, VAULT_HOST, VaultFault,
     WORKLOAD_ASSERTION,
 };
 use tempfile::{NamedTempFile, TempDir};
@@ -134,7 +134,7 @@ async fn errors_of_the_vault_are_reported_with_kind_and_message() {
         (500, "InternalServerError", None, "Unavailable", "500 InternalServerError: on purpose"),
         (503, "ServiceUnavailable", None, "Unavailable", "503 ServiceUnavailable: on purpose"),
     ] {
-        setup.vault.inject(Some(Fault { status, code, inner_code, retry_after: None }));
+        setup.vault.inject(Some(VaultFault { status, code, inner_code, retry_after: None }));
         let (seen, text) = reader.error(&setup.payroll()).await;
         assert_eq!(seen, kind, "{text}");
         assert!(text.contains(told) && text.contains(&setup.payroll()), "{text}");
@@ -150,7 +150,7 @@ async fn errors_of_the_vault_are_reported_with_kind_and_message() {
 #[tokio::test]
 async fn throttled_read_is_not_repeated_and_reports_retry_after() {
     let setup = Setup::new().await;
-    let throttled = Fault { status: 429, code: "Throttled", inner_code: None, retry_after: Some(17) };
+    let throttled = VaultFault { status: 429, code: "Throttled", inner_code: None, retry_after: Some(17) };
     setup.vault.inject(Some(throttled));
     let read = setup.application().read(&setup.payroll()).await;
     assert_eq!((&read["kind"], &read["retry_after"]), (&"Throttled".into(), &17.into()));
@@ -180,7 +180,7 @@ impl TokenCredential for OwnCredential {
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         assert_eq!(scopes, ["https://vault.azure.net/.default"]);
-        Ok(AccessToken::new(self.0.grant_token(), OffsetDateTime::now_utc() + Duration::hours(1)))
+        Ok(AccessToken::new(self.0.issue_token(), OffsetDateTime::now_utc() + Duration::hours(1)))
     }
 }
 

@@ -1,7 +1,9 @@
-//! The variables that Kubernetes sets for the services of a namespace. Pure.
+//! Recognition of the environment variables that Kubernetes sets for the services of a
+//! namespace. Pure.
 //!
-//! A Service `erp-sync` is `ERP_SYNC_SERVICE_HOST`, `ERP_SYNC_PORT_8080_TCP_ADDR` and so on, in
-//! each pod of its namespace. With the prefix `ERP_SYNC` they look like keys of the configuration.
+//! For a Service `erp-sync`, each pod of its namespace has `ERP_SYNC_SERVICE_HOST`,
+//! `ERP_SYNC_PORT_8080_TCP_ADDR` and so on. With the prefix `ERP_SYNC` they look like keys of
+//! the configuration.
 
 use std::net::IpAddr;
 
@@ -12,11 +14,11 @@ use crate::value::ConfigValue;
 
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Returns whether Kubernetes has set the variable that brought `key` and `value`.
+/// Returns whether `key` and `value` come from a service variable of Kubernetes.
 ///
-/// Both have to be of the form that Kubernetes writes, so that no misspelled key is taken for one.
-/// In front there may be more of a service's name: `ERP_SYNC_DB_SERVICE_HOST` with the prefix
-/// `ERP_SYNC`.
+/// Both must have the form that Kubernetes writes, so that a misspelled key is still reported.
+/// The key may begin with a part of the service's name: `ERP_SYNC_DB_SERVICE_HOST` with the
+/// prefix `ERP_SYNC` is `db_service_host`.
 pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     let key = key.to_ascii_lowercase();
     let words: Vec<&str> = key.split('_').collect();

@@ -1,11 +1,11 @@
-//! The paths of problems.
+//! The key paths of problems.
 
 use passport_core::{ConfigError, ConfigProblem};
 
-/// The option of a problem with the configuration as a whole.
+/// The option of a problem that concerns the whole configuration.
 pub(crate) const WHOLE: &str = "configuration";
 
-/// Returns the problems of a part, each with the path of the part.
+/// Returns the problems of a part of the configuration, with `path` added to the option of each.
 pub(crate) fn within<'a>(
     path: &str,
     error: &'a ConfigError,

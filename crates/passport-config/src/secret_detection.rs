@@ -1,8 +1,8 @@
-//! Detects values that may be secrets in the wrong place. Pure.
+//! Detection of values that may contain a secret. Pure.
 
 const MIN_SECRET_LENGTH: usize = 16;
 
-/// Returns whether a value must not be shown, as it may contain a secret.
+/// Returns whether `text` may contain a secret, and so must not be part of a message.
 pub(crate) fn may_contain_secret(text: &str) -> bool {
     has_credentials(text) || has_generated_secret(text)
 }
@@ -12,9 +12,9 @@ fn has_credentials(text: &str) -> bool {
     text.contains("://") && text.contains(['@', '?'])
 }
 
-/// Returns whether the text may contain a generated secret: a long run of characters that mixes
-/// letters with digits, or lower with upper case. Names, words and hosts are shorter, or do not
-/// mix.
+/// Returns whether the text may contain a generated secret: a long sequence of characters that
+/// mixes letters with digits, or lower with upper case. Names, words and hosts are shorter or
+/// not mixed.
 fn has_generated_secret(text: &str) -> bool {
     let runs = text.split(|letter: char| !(letter.is_alphanumeric() || "+/=~_-".contains(letter)));
     let is_mixed = |run: &str| {

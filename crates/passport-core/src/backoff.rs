@@ -1,9 +1,9 @@
 use std::{ops::RangeInclusive, time::Duration};
 
-/// A pause that doubles with each failure in a row, with jitter.
+/// An exponential backoff with jitter: a pause that doubles with each consecutive failure.
 ///
-/// Pure: the caller counts the failures, draws the chance, and adds the pause to the time of its
-/// own clock.
+/// Pure: it has no state, no clock and no random numbers. The caller counts the failures, passes
+/// a random number, and adds the pause to the current time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,39 +19,43 @@ use std::{ops::RangeInclusive, time::Duration};
 pub struct Backoff {
     first: Duration,
     max: Duration,
-    least_part: f64,
-    most_part: f64,
+    min_factor: f64,
+    max_factor: f64,
 }
 
 impl Backoff {
-    /// Creates a backoff from `first`, after the first failure, to `max`. A pause is at least half
-    /// of that, and at most all of it; see [`with_jitter`](Self::with_jitter).
+    /// Creates a backoff that grows from `first`, after the first failure, to `max`.
+    ///
+    /// A pause is between half of the ceiling and the ceiling; see
+    /// [`with_jitter`](Self::with_jitter).
     #[must_use]
     pub const fn new(first: Duration, max: Duration) -> Self {
-        Self { first, max, least_part: 0.5, most_part: 1.0 }
+        Self { first, max, min_factor: 0.5, max_factor: 1.0 }
     }
 
-    /// Sets the parts of the [ceiling](Self::ceiling) between which a pause is: `0.5..=1.5` spreads
-    /// it around the ceiling. Defaults to `0.5..=1.0`.
+    /// Sets the shortest and the longest pause as factors of the [ceiling](Self::ceiling).
+    /// `0.5..=1.5` spreads pauses around the ceiling. Defaults to `0.5..=1.0`.
     #[must_use]
-    pub const fn with_jitter(self, parts: RangeInclusive<f64>) -> Self {
-        Self { least_part: *parts.start(), most_part: *parts.end(), ..self }
+    pub const fn with_jitter(self, factors: RangeInclusive<f64>) -> Self {
+        Self { min_factor: *factors.start(), max_factor: *factors.end(), ..self }
     }
 
-    /// Returns the pause without jitter after a failure that follows `failures` others: `first` for
-    /// none, twice as long for each one, `max` at most.
+    /// Returns the pause without jitter after a failure that follows `failures` consecutive
+    /// failures: `first` for 0, doubled for each further one, at most `max`.
     #[must_use]
     pub fn ceiling(&self, failures: u32) -> Duration {
         let factor = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
         self.first.saturating_mul(factor).min(self.max)
     }
 
-    /// Returns the pause after a failure that follows `failures` others. `chance` is in 0..1: the
-    /// pause is the shortest for 0, and the longest for 1.
+    /// Returns the pause with jitter after a failure that follows `failures` consecutive failures.
+    ///
+    /// `chance` is a random number from 0 to 1: 0 is the shortest pause, 1 the longest. Other
+    /// values are clamped.
     #[must_use]
     pub fn pause(&self, failures: u32, chance: f64) -> Duration {
-        let part = self.least_part + (self.most_part - self.least_part) * chance.clamp(0.0, 1.0);
-        self.ceiling(failures).mul_f64(part)
+        let factor = self.min_factor + (self.max_factor - self.min_factor) * chance.clamp(0.0, 1.0);
+        self.ceiling(failures).mul_f64(factor)
     }
 }
 

@@ -8,36 +8,41 @@ tokio::task_local! {
     static CALLER: CallerToken;
 }
 
-/// The token of whoever calls this service, to be shown to the next one in the caller's name.
+/// The verified token of the caller of this service, to be sent on requests that the service
+/// makes on behalf of the caller.
 ///
-/// The inbound side makes it of a token that it has verified, when it is asked to, and puts it into the extensions of the
-/// request; the outbound side's `CallerIdentity` looks for it. In between it goes by hand, or along the task
-/// ([`CallerToken::scope`]). Nothing keeps it: it ends with the request that brought it. `Debug` shows no token.
+/// The inbound side puts it into the extensions of a request after it has verified the token, if
+/// that is configured. The outbound side's `CallerIdentity` takes it from the extensions of the
+/// outgoing request, to which the handler copies it, or from the task ([`CallerToken::scope`]).
+/// No cache stores it. `Debug` shows a fingerprint, never the token.
 #[derive(Clone, Debug)]
 pub struct CallerToken(AccessToken);
 
 impl CallerToken {
-    /// The caller's token, which somebody has verified. It is not sent any more once it has expired.
+    /// Creates it from a token that was verified. The outbound side does not send it after it has
+    /// expired.
     #[must_use]
     pub fn new(token: AccessToken) -> Self {
         Self(token)
     }
 
-    /// The token itself.
+    /// Returns the token.
     #[must_use]
     pub fn token(&self) -> &AccessToken {
         &self.0
     }
 
-    /// Runs `future` with this as the current caller of its task. What it spawns is another task, and has no caller.
+    /// Runs `future` with this token as the [current](Self::current) caller of its task. Tasks that
+    /// it spawns have no caller.
     ///
     /// # Cancel safety
-    /// As `future`.
+    /// That of `future`.
     pub fn scope<F: Future>(self, future: F) -> TaskLocalFuture<Self, F> {
         CALLER.scope(self, future)
     }
 
-    /// The caller in whose [`scope`](Self::scope) this is called, if it is called in one.
+    /// Returns the caller of the innermost [`scope`](Self::scope) around the calling code, if there
+    /// is one.
     #[must_use]
     pub fn current() -> Option<Self> {
         CALLER.try_with(Self::clone).ok()

@@ -1,39 +1,42 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header::ACCEPT};
 use serde::Deserialize;
 use url::Url;
 
-use crate::{Issuer, Origin, ResponseLimits, Transport, TransportError, request_to};
+use crate::{Issuer, Origin, ResponseLimits, Transport, TransportError, request_to, with_causes};
 
-/// The largest document that is read, in bytes.
+/// The size limit of a discovery document, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The checked members of an issuer's discovery document that are used.
+/// The validated contents of an issuer's discovery document: the members that this project uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderMetadata {
     /// The URL of the document.
     pub discovery_url: Url,
-    /// Where the signing keys are; of the issuer's own origin.
+    /// The URL of the signing keys (JWKS), on the issuer's origin.
     pub jwks_uri: Url,
 }
 
-/// Reads the discovery document of `issuer`: below `/passport/` first, and at the root when the
-/// answer there is anything but the document. Each of the two requests may take `timeout`. A
-/// request without an answer is not repeated at the root.
+/// Fetches and validates the discovery document of `issuer`.
 ///
-/// The document must name the very issuer it was asked for
-/// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and its `jwks_uri` must be of the
-/// issuer's origin, so that whoever can edit the document cannot bring in keys from elsewhere.
+/// The first request is to the location below `/passport/`. If the response is anything other
+/// than a valid document, the location at the root is tried. If there is no response at all, it
+/// is not. Each of the two requests is limited to `timeout`.
+///
+/// The `issuer` in the document must be equal to the configured one
+/// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and the
+/// `jwks_uri` must be on the issuer's origin, so that an attacker who can change the document
+/// cannot add keys from another server.
 ///
 /// # Errors
-/// When no document can be had, or it says something that is not accepted. When both locations
-/// answer with something else, the error is that of the first one, unless it is a 404.
+/// When there is no document, or it is not valid. If both locations respond without a valid
+/// document, the error is that of the first, unless that is a 404.
 ///
 /// # Cancel safety
-/// Dropping the future ends the exchange; nothing is kept.
+/// Dropping the future cancels the request. No state is kept.
 pub async fn discover(
     transport: &Transport,
     issuer: &Issuer,
@@ -84,47 +87,56 @@ fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMet
     Ok(ProviderMetadata { discovery_url, jwks_uri })
 }
 
-/// Why [`discover`] gave nothing.
-#[derive(Clone, Debug, thiserror::Error)]
+/// The error of [`discover`]. `Debug` prints the message and its causes.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoveryError {
-    /// The document names another issuer than the one it was asked for.
+    /// The `issuer` in the document is not the configured one.
     #[error(
-        "the discovery document names another issuer than `{expected}`; compare them byte for byte, a slash at the end included"
+        "the discovery document has another issuer than `{expected}`; both must be equal byte for \
+         byte, including a trailing slash"
     )]
     IssuerMismatch {
         /// The configured issuer.
         expected: String,
     },
-    /// `jwks_uri` is missing, malformed or of another origin than the issuer.
+    /// The `jwks_uri` is malformed, or not on the issuer's origin.
     #[error(
-        "the discovery document's jwks_uri is not of the issuer's own origin; set jwks_url if that is \
-         intended, and danger_plain_http if it is plain http"
+        "the jwks_uri in the discovery document is not on the issuer's origin; if that is intended, \
+         set jwks_url, and danger_plain_http if the URL is plain http"
     )]
     JwksUriNotAllowed,
-    /// The answer is not a discovery document.
+    /// The response is not a discovery document.
     #[error(
-        "the response is not a discovery document; check the issuer's URL, and whether a proxy answers instead"
+        "the response is not a discovery document; check the issuer's URL, and whether a proxy \
+         responded instead"
     )]
     InvalidDocument,
-    /// No document at either place.
-    #[error("there is no discovery document below the issuer; check the issuer's URL or set jwks_url")]
+    /// Neither location has a document.
+    #[error("no discovery document found below the issuer's URL; check the URL or set jwks_url")]
     NotFound,
-    /// An answer that is neither 200 nor 404.
-    #[error("discovery was answered with status {0}")]
+    /// The status of the response is neither 200 nor 404.
+    #[error("the response to the discovery request has status {0}")]
     Status(StatusCode),
-    /// No complete answer.
-    #[error("discovery failed: {0}")]
+    /// No complete response was received.
+    #[error("the discovery request failed: {0}")]
     Transport(#[from] TransportError),
 }
 
 impl DiscoveryError {
-    /// Whether the location answered, with something else than the document.
+    /// Returns whether there was a response, but not a valid document.
     fn is_response(&self) -> bool {
         match self {
             Self::Transport(error) => error.kind().is_response(),
             _ => true,
         }
+    }
+}
+
+/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+impl fmt::Debug for DiscoveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
     }
 }
 

@@ -2,16 +2,18 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use tokio::time::timeout;
 
-/// Runs `first`; when it has no outcome after `head_start`, runs `second` beside it.
+/// Runs `first`, and `second` concurrently with it if `first` is not ready after `head_start`
+/// (a hedged request).
 ///
-/// Returns the outcome of `first` if it comes within `head_start`, else the first acceptable
-/// outcome of the two. `second` is not polled before it is needed.
+/// Returns the output of `first`, acceptable or not, if it is ready within `head_start`.
+/// Otherwise returns the first acceptable output of the two. `second` is not polled before
+/// `head_start` has elapsed.
 ///
 /// # Errors
-/// When both have run and neither outcome is acceptable: the outcomes of `first` and `second`.
+/// The outputs of both, if both have run and neither is acceptable.
 ///
 /// # Cancel safety
-/// Dropping this future drops both.
+/// Dropping this future drops both futures.
 pub async fn hedged<T>(
     head_start: Duration,
     first: impl Future<Output = T>,

@@ -1,3 +1,5 @@
+//! Tokens that a resource server must reject.
+
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -8,71 +10,74 @@ use crate::{
     keys::RsaSigningKey,
 };
 
-/// A token that a resource server must refuse.
+/// A token that a resource server must reject.
 ///
-/// Each is a complete, genuine token but for one thing. Run your service against [`InvalidToken::ALL`]:
-/// every one of them must get 401 (UNAUTHENTICATED on gRPC), and none a 5xx.
+/// Each token differs from a valid token in one property. Test a service with
+/// [`InvalidToken::ALL`]: it must reject every one with 401 (gRPC: `UNAUTHENTICATED`), and none
+/// with a 5xx status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidToken {
-    /// `alg: none` and no signature.
+    /// `alg` is `none`, and there is no signature.
     AlgorithmNone,
-    /// Signed with RS512, which is not allowed.
+    /// The token is signed with RS512 instead of RS256.
     AlgorithmNotAllowed,
-    /// The audience claim is missing.
+    /// `aud` is missing.
     AudienceMissing,
-    /// For another service.
+    /// `aud` names another service.
     AudienceWrong,
-    /// Bound to a client key (`cnf`), which is not checked.
+    /// The token is bound to a key of the client (`cnf`), and the request does not prove that the
+    /// client has it.
     SenderConstrained,
-    /// Demands an unknown extension (`crit`).
+    /// The header has `crit`, which requires an extension that verifiers do not support.
     UnsupportedCritical,
-    /// Has `exp` twice.
+    /// The claims have `exp` twice.
     DuplicateClaim,
-    /// Brings its own key along in the header and is signed with it.
+    /// The header contains the public key (`jwk`) of the attacker, who signed the token.
     EmbeddedKey,
-    /// Ended an hour ago.
+    /// `exp` is an hour ago.
     Expired,
     /// `exp` is a string.
     ExpiryAsText,
     /// `exp` is missing.
     ExpiryMissing,
-    /// HS256, with the public RSA key as the secret.
+    /// The token is signed with HS256, with the public RSA key as the secret.
     HmacWithPublicKey,
-    /// An ID token of OIDC: same issuer, key and audience as an access token.
+    /// The token is an OIDC ID token: issuer, key and audience are those of an access token.
     IdToken,
-    /// `iat` is an hour ahead.
+    /// `iat` is an hour in the future.
     IssuedInFuture,
-    /// The right issuer with a slash at its end.
+    /// `iss` is the issuer with a trailing slash.
     IssuerWithSlash,
-    /// Of another issuer.
+    /// `iss` is another issuer.
     IssuerWrong,
-    /// A back-channel logout token.
+    /// The token is a back-channel logout token.
     LogoutToken,
-    /// `nbf` is an hour ahead.
+    /// `nbf` is an hour in the future.
     NotYetValid,
-    /// 12 KiB: more than any access token has, less than HTTP servers refuse by themselves.
+    /// The token has 12 KiB: more than an access token needs, and less than the header limits of
+    /// HTTP servers.
     Oversized,
-    /// The signature is cut off.
+    /// The signature is empty.
     SignatureMissing,
-    /// Genuine, but one bit that base64 does not need is set: a second spelling of the same token.
+    /// The signature is valid, but its base64 encoding is not canonical: an unused bit is set.
     SignatureRespelled,
-    /// Signed with another key under the right `kid`.
+    /// The token is signed with another key than that of its `kid`.
     SignatureWrong,
     /// `sub` is missing.
     SubjectMissing,
-    /// The claims were changed after signing.
+    /// A role was added after signing.
     Tampered,
     /// `tenant_id` is missing.
     TenantMissing,
-    /// Only two segments.
+    /// The token has only two segments.
     TwoSegments,
-    /// Has a `kid` that is not published.
+    /// `kid` is not in the JWKS.
     UnknownKey,
 }
 
 impl InvalidToken {
-    /// All of them.
+    /// All invalid tokens.
     pub const ALL: [Self; 27] = [
         Self::AlgorithmNone,
         Self::AlgorithmNotAllowed,
@@ -103,42 +108,42 @@ impl InvalidToken {
         Self::UnknownKey,
     ];
 
-    /// Turns a good token into this one.
-    pub(crate) fn mint(self, good: TestJwtBuilder, issuer: &str) -> String {
+    /// Derives this token from a valid one.
+    pub(crate) fn derive_from(self, valid: TestJwtBuilder, issuer: &str) -> String {
         let hour = Duration::from_secs(3600);
-        let in_an_hour = good.now_unix() + hour.as_secs();
+        let in_an_hour = valid.now_unix() + hour.as_secs();
         match self {
-            Self::AlgorithmNone => unsigned(&good.header("alg", "none")),
-            Self::AlgorithmNotAllowed => signed_rs512(&good.header("alg", "RS512")),
-            Self::AudienceMissing => good.without_claim("aud").build(),
-            Self::AudienceWrong => good.audience("another-api").build(),
+            Self::AlgorithmNone => unsigned(&valid.header("alg", "none")),
+            Self::AlgorithmNotAllowed => signed_rs512(&valid.header("alg", "RS512")),
+            Self::AudienceMissing => valid.without_claim("aud").build(),
+            Self::AudienceWrong => valid.audience("another-api").build(),
             Self::SenderConstrained => {
-                good.claim("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })).build()
+                valid.claim("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })).build()
             }
-            Self::UnsupportedCritical => good.header("crit", json!(["exp"])).build(),
-            Self::DuplicateClaim => duplicate_expiry(&good),
-            Self::EmbeddedKey => embedded_key(good),
-            Self::Expired => good.expired_for(hour).build(),
-            Self::ExpiryAsText => good.claim("exp", in_an_hour.to_string()).build(),
-            Self::ExpiryMissing => good.without_claim("exp").build(),
-            Self::HmacWithPublicKey => hmac_with_public_key(&good.header("alg", "HS256")),
+            Self::UnsupportedCritical => valid.header("crit", json!(["exp"])).build(),
+            Self::DuplicateClaim => duplicate_expiry(&valid),
+            Self::EmbeddedKey => embedded_key(valid),
+            Self::Expired => valid.expired_for(hour).build(),
+            Self::ExpiryAsText => valid.claim("exp", in_an_hour.to_string()).build(),
+            Self::ExpiryMissing => valid.without_claim("exp").build(),
+            Self::HmacWithPublicKey => hmac_with_public_key(&valid.header("alg", "HS256")),
             Self::IdToken => {
-                good.claim("nonce", "n-0S6_WzA2Mj").claim("at_hash", "MTIzNDU2Nzg5MDEyMzQ1Ng").build()
+                valid.claim("nonce", "n-0S6_WzA2Mj").claim("at_hash", "MTIzNDU2Nzg5MDEyMzQ1Ng").build()
             }
-            Self::IssuedInFuture => good.claim("iat", in_an_hour).expires_in(hour * 2).build(),
-            Self::IssuerWithSlash => good.claim("iss", format!("{issuer}/")).build(),
-            Self::IssuerWrong => good.claim("iss", "https://evil.example").build(),
-            Self::LogoutToken => good.header("typ", "logout+jwt").build(),
-            Self::NotYetValid => good.claim("nbf", in_an_hour).expires_in(hour * 2).build(),
-            Self::Oversized => good.claim("padding", "x".repeat(9 * 1024)).build(),
-            Self::SignatureMissing => without_signature(&good),
-            Self::SignatureRespelled => respelled(&good.build()),
-            Self::SignatureWrong => signed_by_another(&good),
-            Self::SubjectMissing => good.without_claim("sub").build(),
-            Self::Tampered => tampered(&good),
-            Self::TenantMissing => good.without_claim("tenant_id").build(),
-            Self::TwoSegments => without_signature(&good).trim_end_matches('.').to_owned(),
-            Self::UnknownKey => good.header("kid", "nobody-published-this").build(),
+            Self::IssuedInFuture => valid.claim("iat", in_an_hour).expires_in(hour * 2).build(),
+            Self::IssuerWithSlash => valid.claim("iss", format!("{issuer}/")).build(),
+            Self::IssuerWrong => valid.claim("iss", "https://evil.example").build(),
+            Self::LogoutToken => valid.header("typ", "logout+jwt").build(),
+            Self::NotYetValid => valid.claim("nbf", in_an_hour).expires_in(hour * 2).build(),
+            Self::Oversized => valid.claim("padding", "x".repeat(9 * 1024)).build(),
+            Self::SignatureMissing => without_signature(&valid),
+            Self::SignatureRespelled => respelled(&valid.build()),
+            Self::SignatureWrong => signed_with_another_key(&valid),
+            Self::SubjectMissing => valid.without_claim("sub").build(),
+            Self::Tampered => tampered(&valid),
+            Self::TenantMissing => valid.without_claim("tenant_id").build(),
+            Self::TwoSegments => without_signature(&valid).trim_end_matches('.').to_owned(),
+            Self::UnknownKey => valid.header("kid", "unpublished-key").build(),
         }
     }
 }
@@ -151,7 +156,7 @@ fn signed_rs512(token: &TestJwtBuilder) -> String {
     signed(&token.header_json(), &token.claims_json(), |message| token.key().sign_rs512(message))
 }
 
-fn signed_by_another(token: &TestJwtBuilder) -> String {
+fn signed_with_another_key(token: &TestJwtBuilder) -> String {
     let other = RsaSigningKey::generate_now("another".to_owned());
     signed(&token.header_json(), &token.claims_json(), |message| other.sign_rs256(message))
 }
@@ -180,16 +185,16 @@ fn without_signature(token: &TestJwtBuilder) -> String {
 }
 
 fn tampered(token: &TestJwtBuilder) -> String {
-    let genuine = token.build();
-    let (_, signature) = genuine.rsplit_once('.').unwrap_or_default();
-    let raised = token.clone().role("admin").claims_json();
-    format!("{}.{}.{signature}", base64(token.header_json().as_bytes()), base64(raised.as_bytes()))
+    let valid = token.build();
+    let (_, signature) = valid.rsplit_once('.').unwrap_or_default();
+    let changed = token.clone().role("admin").claims_json();
+    format!("{}.{}.{signature}", base64(token.header_json().as_bytes()), base64(changed.as_bytes()))
 }
 
-/// A 256-byte signature ends in a character of which only two of six bits count.
-fn respelled(genuine: &str) -> String {
+/// Sets an unused bit: the last character of a 256-byte signature encodes only two bits.
+fn respelled(valid: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let (head, last) = genuine.split_at(genuine.len() - 1);
+    let (head, last) = valid.split_at(valid.len() - 1);
     let position = ALPHABET.iter().position(|letter| last.as_bytes() == [*letter]).unwrap_or_default();
     let respelled = char::from(ALPHABET[position | 1]);
     format!("{head}{respelled}")

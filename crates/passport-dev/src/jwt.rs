@@ -1,3 +1,5 @@
+//! JSON Web Tokens: the builder, encoding, and verification for introspection.
+
 use std::{
     fmt,
     sync::Arc,
@@ -14,12 +16,12 @@ use crate::{
     server_state::ServerState,
 };
 
-/// Builds tokens for tests, signed by the dev Passport. Any claim and any header can be set or
-/// removed.
+/// A builder of access tokens that the dev Passport signs. Any claim and any member of the JOSE
+/// header can be set or removed.
 ///
-/// Start from [`DevPassport::user_token`](crate::DevPassport::user_token) or
-/// [`DevIdentity::token`](crate::DevIdentity::token); both are complete and valid until you change
-/// them.
+/// [`DevPassport::user_token`](crate::DevPassport::user_token) and
+/// [`DevIdentity::token`](crate::DevIdentity::token) return one. Its token is valid until you
+/// change it.
 #[derive(Clone)]
 #[must_use]
 pub struct TestJwtBuilder {
@@ -51,6 +53,7 @@ impl TestJwtBuilder {
             .expires_in(token_lifetime)
     }
 
+    /// Creates the token of a user.
     pub(crate) fn for_user(state: &ServerState, user_id: &str) -> Self {
         Self::new(state, user_id, "tenant-1")
             .claim("email", format!("{user_id}@example.com"))
@@ -58,7 +61,7 @@ impl TestJwtBuilder {
             .claim("roles", json!([]))
     }
 
-    /// Returns a token of a managed identity that is not registered.
+    /// Creates the token of a managed identity that is not registered.
     pub(crate) fn for_service(state: &ServerState, name: &str) -> Self {
         Self::new(state, &format!("mi-{name}-clientid"), "tenant-1")
             .claim("managed_identity_id", format!("mi-guid-{name}"))
@@ -67,6 +70,7 @@ impl TestJwtBuilder {
             .claim("roles", json!([]))
     }
 
+    /// Creates the token of a registered managed identity.
     pub(crate) fn for_managed_identity(state: &ServerState, identity: &StoredIdentity) -> Self {
         Self::new(state, &identity.client_id, &identity.tenant_id)
             .claim("managed_identity_id", identity.managed_identity_id.as_str())
@@ -75,42 +79,44 @@ impl TestJwtBuilder {
             .claim("roles", identity.roles.as_slice())
     }
 
-    /// Adds a role.
+    /// Adds a role to the claim `roles`.
     pub fn role(mut self, role: impl Into<String>) -> Self {
         push(&mut self.claims, "roles", role.into());
         self
     }
 
-    /// Adds a permission.
+    /// Adds a permission to the claim `permissions`.
     pub fn permission(mut self, permission: impl Into<String>) -> Self {
         push(&mut self.claims, "permissions", permission.into());
         self
     }
 
-    /// Sets the tenant. Defaults to `tenant-1`.
+    /// Sets the tenant (`tenant_id`). Defaults to `tenant-1`, or to the tenant of the registered
+    /// identity.
     pub fn tenant(self, tenant_id: &str) -> Self {
         self.claim("tenant_id", tenant_id)
     }
 
-    /// Sets the audience. Defaults to that of the dev Passport.
+    /// Sets the audience (`aud`). Defaults to the audience of the dev Passport.
     pub fn audience(self, audience: &str) -> Self {
         self.claim("aud", audience)
     }
 
-    /// Sets the lifetime from now on.
+    /// Sets `exp` to this time from now, in whole seconds. Defaults to the token lifetime of the
+    /// dev Passport.
     pub fn expires_in(self, lifetime: Duration) -> Self {
         let exp = self.now_unix().saturating_add(lifetime.as_secs());
         self.claim("exp", exp)
     }
 
-    /// Lets the token have expired that long ago.
+    /// Sets `exp` to this time ago, in whole seconds, and `iat` to an hour before.
     pub fn expired_for(self, ago: Duration) -> Self {
         let exp = self.now_unix().saturating_sub(ago.as_secs());
         let iat = exp.saturating_sub(3600);
         self.claim("exp", exp).claim("iat", iat)
     }
 
-    /// Sets any claim.
+    /// Sets a claim to any JSON value.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
@@ -122,7 +128,7 @@ impl TestJwtBuilder {
         self
     }
 
-    /// Sets any member of the JOSE header.
+    /// Sets a member of the JOSE header to any JSON value.
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.to_owned(), value.into());
         self
@@ -134,14 +140,15 @@ impl TestJwtBuilder {
         self
     }
 
-    /// Returns the token, signed with RS256 by the dev Passport's key, whatever the header says.
+    /// Returns the token. It is signed with RS256 and the dev Passport's key, whatever `alg` and
+    /// `kid` are.
     #[must_use]
     pub fn build(&self) -> String {
         self.build_raw(&self.header_json(), &self.claims_json())
     }
 
-    /// Signs the header and the claims as given: for duplicate members, odd numbers and trailing
-    /// text.
+    /// Returns a token with this text as header and claims, signed like [`build`](Self::build): for
+    /// duplicate members, unusual numbers and trailing text.
     #[must_use]
     pub fn build_raw(&self, header: &str, claims: &str) -> String {
         signed(header, claims, |message| self.key.sign_rs256(message))
@@ -177,7 +184,7 @@ impl fmt::Debug for TestJwtBuilder {
     }
 }
 
-/// Returns a token with this header and these claims, and the signature that `sign` returns.
+/// Returns a token with this header, these claims and the signature that `sign` returns.
 pub(crate) fn signed(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let message = [base64(header.as_bytes()), base64(claims.as_bytes())].join(".");
     let signature = base64(&sign(message.as_bytes()));
@@ -199,7 +206,7 @@ fn push(claims: &mut Map<String, Value>, name: &str, value: String) {
     }
 }
 
-/// Returns the claims of a token that this Passport has signed, for introspection.
+/// Returns the claims of `token` if a published key of this Passport has signed it.
 pub(crate) fn own_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
     let (message, signature) = token.rsplit_once('.')?;
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;

@@ -1,4 +1,4 @@
-//! The identities of this Passport, their secrets, and the tokens that are revoked. No I/O.
+//! Registered identities, their secrets, and revoked tokens. Does no I/O.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,7 +10,7 @@ use passport_core::Hex;
 
 use crate::client_key::ClientKey;
 
-/// A managed identity as the registry keeps it.
+/// A registered managed identity.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredIdentity {
     pub(crate) managed_identity_id: String,
@@ -20,7 +20,7 @@ pub(crate) struct StoredIdentity {
     pub(crate) roles: Vec<String>,
     pub(crate) enabled: bool,
     pub(crate) secrets: Vec<StoredSecret>,
-    /// The key that it may sign assertions with, instead of a secret.
+    /// The key of its assertions, which it may use instead of a secret.
     pub(crate) key: Option<ClientKey>,
 }
 
@@ -32,13 +32,13 @@ impl StoredIdentity {
     }
 }
 
-/// An authenticated client, and the secret that it has sent.
+/// An authenticated client, and the id of the secret that it sent.
 pub(crate) struct AuthenticatedClient {
     pub(crate) client_id: String,
     pub(crate) secret_id: String,
 }
 
-/// A client secret, with the id under which it is revoked. `Debug` does not show the secret.
+/// A client secret and its id. `Debug` omits the secret.
 #[derive(Clone)]
 pub struct DevSecret {
     id: String,
@@ -46,7 +46,7 @@ pub struct DevSecret {
 }
 
 impl DevSecret {
-    /// Returns the id to revoke it by.
+    /// Returns the id, for [`DevIdentity::revoke_secret`](crate::DevIdentity::revoke_secret).
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -68,21 +68,21 @@ impl fmt::Debug for DevSecret {
 #[derive(Clone, Debug)]
 pub(crate) struct StoredSecret {
     secret: DevSecret,
-    /// The `jti` of each token that was issued for it. They are revoked with the secret.
+    /// The `jti` of each token that was issued for this secret. They are revoked with it.
     issued: Vec<String>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    /// By client id.
+    /// The identities by client id.
     identities: HashMap<String, StoredIdentity>,
     revoked_tokens: HashSet<String>,
-    /// Client id and `jti` of each assertion that was accepted.
+    /// The client id and `jti` of each accepted assertion.
     used_assertions: HashSet<(String, String)>,
 }
 
 impl Registry {
-    /// Adds an identity with one secret, which it returns.
+    /// Adds an identity with one secret. Returns the secret.
     pub(crate) fn add(&mut self, mut identity: StoredIdentity, secret: String) -> DevSecret {
         let secret = identity.add_secret(secret);
         self.identities.insert(identity.client_id.clone(), identity);
@@ -93,7 +93,7 @@ impl Registry {
         self.identities.get(client_id)
     }
 
-    /// Returns the client of the enabled identity that `secret` belongs to.
+    /// Returns the client if it is enabled and `secret` is one of its active secrets.
     pub(crate) fn authenticate(&self, client_id: &str, secret: &str) -> Option<AuthenticatedClient> {
         let identity = self.identities.get(client_id).filter(|identity| identity.enabled)?;
         let stored = identity.secrets.iter().find(|stored| {
@@ -105,12 +105,13 @@ impl Registry {
         })
     }
 
-    /// Notes the use of an assertion, and returns whether it is the first.
-    pub(crate) fn is_first_use(&mut self, client_id: &str, jti: &str) -> bool {
+    /// Records the use of an assertion. Returns whether it is the first use.
+    pub(crate) fn record_assertion(&mut self, client_id: &str, jti: &str) -> bool {
         self.used_assertions.insert((client_id.to_owned(), jti.to_owned()))
     }
 
-    pub(crate) fn note_issued(&mut self, client_id: &str, secret_id: &str, jti: &str) {
+    /// Records a token that was issued for a secret, so that it is revoked with the secret.
+    pub(crate) fn record_issued(&mut self, client_id: &str, secret_id: &str, jti: &str) {
         let secrets = self.identities.get_mut(client_id).map(|identity| &mut identity.secrets);
         if let Some(secret) = secrets.into_iter().flatten().find(|stored| stored.secret.id == secret_id) {
             secret.issued.push(jti.to_owned());
@@ -131,7 +132,8 @@ impl Registry {
         self.revoked_tokens.extend(revoked.flat_map(|secret| secret.issued));
     }
 
-    /// Enables or disables an identity. Disabling it revokes its tokens for good.
+    /// Enables or disables an identity. Disabling revokes the tokens of its secrets, which enabling
+    /// does not undo.
     pub(crate) fn set_enabled(&mut self, client_id: &str, enabled: bool) {
         let Some(identity) = self.identities.get_mut(client_id) else {
             return;
@@ -158,9 +160,9 @@ pub(crate) fn random_secret() -> String {
     random_id("mics_sk_")
 }
 
-/// Returns `prefix` and 24 random hexadecimal digits, as many as in Passport's own samples.
+/// Returns `prefix` and 24 random hexadecimal digits, the length in Passport's own samples.
 pub(crate) fn random_id(prefix: &str) -> String {
     let mut random = [0; 12];
-    rand::fill(&mut random).expect("the operating system gives randomness");
+    rand::fill(&mut random).expect("the operating system provides randomness");
     format!("{prefix}{}", Hex(&random))
 }

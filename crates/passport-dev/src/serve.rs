@@ -17,15 +17,16 @@ use tower::ServiceExt;
 
 use crate::{
     Endpoint,
-    faults::{ResponseBody, intact},
+    faults::{ResponseBody, boxed},
     routes,
     server_state::ServerState,
 };
 
-/// How long running requests have to end.
+/// How long a shutdown waits for running requests.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves until `stopped` changes or its sender is dropped, and then waits for running requests.
+/// Serves until `stopped` changes or its sender is dropped, and then waits for running requests,
+/// at most for [`GRACE`].
 pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut stopped: watch::Receiver<()>) {
     let router = routes::router(Arc::clone(&state));
     let graceful = GracefulShutdown::new();
@@ -36,7 +37,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut st
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, &graceful, &state, &router));
                 }
-                // Most likely there are no file descriptors.
+                // The usual cause is a lack of file descriptors, which may end soon.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -64,7 +65,7 @@ fn connection(
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
     let watched = graceful.watch(connection);
     async move {
-        // A connection that was cut off on purpose ends in an error, which is expected.
+        // A connection that a fault closes ends with an error, which is expected.
         let _ = watched.await;
     }
 }
@@ -74,14 +75,14 @@ async fn respond(
     router: axum::Router,
     request: http::Request<hyper::body::Incoming>,
 ) -> Result<http::Response<ResponseBody>, io::Error> {
-    let endpoint = Endpoint::of_path(request.uri().path());
+    let endpoint = Endpoint::from_path(request.uri().path());
     let fault = endpoint.and_then(|endpoint| {
         state.counters.count(endpoint);
         state.faults().get(&endpoint).cloned()
     });
     let response = router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {});
     match fault {
-        Some(fault) => fault.distort(response).await,
-        None => Ok(intact(response)),
+        Some(fault) => fault.apply(response).await,
+        None => Ok(boxed(response)),
     }
 }

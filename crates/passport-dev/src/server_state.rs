@@ -1,4 +1,4 @@
-//! The state that the server and all handles share.
+//! The state that the server and its handles share.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ pub(crate) struct ServerState {
     pub(crate) counters: Counters,
 }
 
-/// Settings that can be changed while the server runs.
+/// Settings that can change while the server runs.
 #[derive(Debug)]
 pub(crate) struct ServerSettings {
     pub(crate) token_lifetime: Duration,
@@ -59,7 +59,7 @@ impl ServerState {
         &self.issuer
     }
 
-    /// Returns the URL that endpoints are below, without a slash at its end.
+    /// Returns the base URL of the endpoints, without a trailing slash.
     pub(crate) fn base(&self) -> &str {
         self.issuer.trim_end_matches('/')
     }

@@ -1,3 +1,5 @@
+//! Callers for tests of handlers.
+
 use std::{
     sync::{Arc, LazyLock},
     time::Duration,
@@ -11,9 +13,9 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 
 /// A caller for tests of handlers, without an issuer and without a network.
 ///
-/// A test uses the verifier of production, with the keys of this process's test identities instead
-/// of Passport's. So the program needs no switch that turns verification off: the keys are
-/// generated in each process, and are trusted only by a verifier that has them.
+/// A test uses the same verifier as production, with the keys of [`TestIdentity::jwks`] instead
+/// of Passport's. The service needs no switch that turns verification off: each process
+/// generates its own keys, and only a verifier that has them accepts the tokens.
 ///
 /// ```
 /// use http::Request;
@@ -27,8 +29,8 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 #[must_use]
 pub struct TestIdentity(TestJwtBuilder);
 
-/// The issuer of all test identities of a process. Its key is generated on first use, in about a
-/// tenth of a second.
+/// The issuer of all test identities of a process. The first use generates its key, which takes
+/// about 0.1 s.
 static ISSUER: LazyLock<ServerState> = LazyLock::new(|| {
     let keys = SigningKeys::generate_now();
     let (issuer, audience) = (TestIdentity::ISSUER.to_owned(), TestIdentity::AUDIENCE.to_owned());
@@ -36,24 +38,24 @@ static ISSUER: LazyLock<ServerState> = LazyLock::new(|| {
 });
 
 impl TestIdentity {
-    /// The issuer of their tokens: Passport, the default of verifiers.
+    /// The issuer of the tokens: `https://passport.bizfirst.ai`, the default of a verifier.
     pub const ISSUER: &str = "https://passport.bizfirst.ai";
 
-    /// The audience of their tokens.
+    /// The audience of the tokens.
     pub const AUDIENCE: &str = "bizfirstgo-api";
 
-    /// Returns the keys that verify them, for `TokenVerifierBuilder::static_jwks`.
+    /// Returns the JWKS that verifies the tokens, for `TokenVerifierBuilder::static_jwks`.
     #[must_use]
     pub fn jwks() -> String {
         ISSUER.keys().jwks().to_string()
     }
 
-    /// Creates a user of `tenant-1` without a role.
+    /// Creates a user of `tenant-1` without roles. Its email is `<user_id>@example.com`.
     pub fn user(user_id: &str) -> Self {
         Self(TestJwtBuilder::for_user(&ISSUER, user_id))
     }
 
-    /// Creates a managed identity of `tenant-1` called `name`, without a role. Its client id is
+    /// Creates a managed identity of `tenant-1` without roles. Its client id is
     /// `mi-<name>-clientid`.
     pub fn service(name: &str) -> Self {
         Self(TestJwtBuilder::for_service(&ISSUER, name))
@@ -69,37 +71,37 @@ impl TestIdentity {
         Self(self.0.permission(permission))
     }
 
-    /// Sets the tenant.
+    /// Sets the tenant. Defaults to `tenant-1`.
     pub fn tenant(self, tenant_id: &str) -> Self {
         Self(self.0.tenant(tenant_id))
     }
 
-    /// Sets any claim.
+    /// Sets a claim to any JSON value.
     pub fn claim(self, name: &str, value: impl Into<Value>) -> Self {
         Self(self.0.claim(name, value))
     }
 
-    /// Lets its token have expired.
+    /// Sets the expiry of the token to an hour ago.
     pub fn expired(self) -> Self {
         Self(self.0.expired_for(Duration::from_secs(3600)))
     }
 
-    /// Returns its token.
+    /// Returns the access token. It is valid for 3600 s.
     #[must_use]
     pub fn token(&self) -> String {
         self.0.build()
     }
 
-    /// Returns the value of an `Authorization` header.
+    /// Returns the value of an `Authorization` header with the token.
     ///
     /// # Panics
-    /// Never: a token is text.
+    /// Never: a token is ASCII.
     #[must_use]
     pub fn bearer(&self) -> HeaderValue {
-        HeaderValue::from_str(&format!("Bearer {}", self.token())).expect("a token is text")
+        HeaderValue::from_str(&format!("Bearer {}", self.token())).expect("a token is ASCII")
     }
 
-    /// Adds its token to `request`.
+    /// Sets the `Authorization` header of `request`.
     pub fn sign<B>(&self, mut request: Request<B>) -> Request<B> {
         request.headers_mut().insert(AUTHORIZATION, self.bearer());
         request

@@ -1,9 +1,9 @@
-//! The names of all metrics and log targets of this crate. `docs/telemetry.md` describes them.
+//! Names of the metrics and log targets of this crate. `docs/telemetry.md` describes them.
 //!
-//! Each module records its own events. No field and no label ever holds a token, and no label holds
-//! a value that a caller can choose.
+//! Each module records its own events. No field and no label has a token, and no label has a
+//! value that a caller can choose.
 
-/// The target of all log events but those of the audit.
+/// The target of all log events except audit events.
 pub(crate) const TARGET: &str = "passport_inbound";
 
 /// The target of audit events, so that they can be shipped separately.
@@ -18,10 +18,11 @@ pub(crate) const KEYS_FETCHED_AT: &str = "passport_inbound_keys_fetched_timestam
 pub(crate) const KEY_FETCHES: &str = "passport_inbound_key_fetches_total";
 pub(crate) const CLOCK_DIFFERENCE: &str = "passport_inbound_clock_difference_seconds";
 
-/// The label of metrics that exist once for each issuer.
+/// The label of the metrics that are recorded for each issuer.
 pub(crate) const ISSUER: &str = "issuer";
 
-/// Increments a counter under a label that is known at compile time, which allocates nothing.
+/// Increments a counter with a label value that is known at compile time, so that nothing is
+/// allocated.
 macro_rules! count {
     ($metric:expr, $label:literal, $($pattern:pat => $value:literal,)+ ; $subject:expr) => {
         match $subject {

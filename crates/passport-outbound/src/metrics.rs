@@ -1,5 +1,5 @@
-//! The names of all metrics, labels and log targets of this crate. No field and no label ever holds
-//! a token or a secret. `docs/telemetry.md` describes them.
+//! The names of all metrics, labels and log targets of this crate. No field and no label ever
+//! holds a token or a secret. `docs/telemetry.md` describes them.
 
 pub(crate) const TARGET: &str = "passport_outbound";
 

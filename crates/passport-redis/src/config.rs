@@ -1,4 +1,4 @@
-//! A store as a configuration describes it.
+//! A store that a configuration describes: `cache = { redis = { .. } }`.
 
 use std::time::Duration;
 
@@ -9,22 +9,27 @@ use serde::Deserialize;
 
 use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 
-/// Lets a configuration say `cache = { redis = { .. } }`.
+/// A [`StoreFactory`] that builds a [`RedisTokenStore`] from `cache = { redis = { .. } }`.
 ///
-/// [`RedisSettings`] has the keys. `url` may name a database: `/2` behind it, of a socket `?db=2`.
-/// `cluster` and `sentinels` need the features of these names.
+/// The keys are the fields of [`RedisSettings`]. A URL may end with a database: `/2`, or `?db=2`
+/// for a Unix socket. The key `cluster` needs the feature `cluster`, and `sentinels` the feature
+/// `sentinel`.
 ///
 /// ```
-/// use passport_config::{ManagedIdentityConfig, ConfigRegistry};
+/// use passport_config::{ConfigRegistry, ManagedIdentityConfig};
 /// use passport_outbound::ConfigError;
 /// use passport_redis::RedisStoreFactory;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(r#"{
 ///     "client_id": "mi-payroll-clientid",
 ///     "client_secret_ref": "env:PAYROLL_SECRET",
-///     "cache": { "redis": { "url": "rediss://cache.internal:6379", "encryption_keys": "env:TOKEN_CACHE_KEY" } }
+///     "cache": { "redis": {
+///         "url": "rediss://cache.internal:6379",
+///         "encryption_keys": "env:TOKEN_CACHE_KEY"
+///     } }
 /// }"#)?;
-/// let identity = config.build_with(ConfigRegistry::default().with_store("redis", RedisStoreFactory))?;
+/// let registry = ConfigRegistry::default().with_store("redis", RedisStoreFactory);
+/// let identity = config.build_with(registry)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,7 +81,7 @@ impl StoreFactory for RedisStoreFactory {
 
     fn cache(&self, settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
         let keys = keys(settings, reader);
-        // With a placeholder, so that other mistakes are reported as well.
+        // A placeholder, so that the problems of the other settings are reported as well.
         let (url, servers) = servers(settings, reader, keys.clone());
         let is_missing = servers.is_none();
         let builder = servers.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
@@ -107,16 +112,18 @@ impl StoreFactory for RedisStoreFactory {
     }
 }
 
+/// Returns the encryption keys. If their settings are invalid, reports that and returns a
+/// placeholder.
 fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
     let unencrypted = reader.read(&settings.danger_unencrypted) == Some(true);
     let mut sources = reader.secrets(&settings.encryption_keys).into_iter();
     let first = sources.next();
     if unencrypted && first.is_some() {
-        let wrong = "it contradicts encryption_keys; leave one of them out";
+        let wrong = "contradicts encryption_keys; remove one of them";
         reader.wrong(&settings.danger_unencrypted, wrong);
     }
     if !unencrypted && first.is_none() {
-        let wrong = "say where the key is: env:NAME or file:/path, made with `openssl rand -base64 32`";
+        let wrong = "missing; set it to the reference of a key, env:NAME or file:/path; create the key with `openssl rand -base64 32`";
         reader.wrong(&settings.encryption_keys, wrong);
     }
     let keys = first.map_or_else(EncryptionKeys::danger_unencrypted, EncryptionKeys::new);
@@ -132,7 +139,7 @@ fn servers<'a>(
     let (url, cluster) = (reader.read(&settings.url), reader.read(&settings.cluster));
     let (sentinels, service) = (reader.read(&settings.sentinels), reader.read(&settings.sentinel_service));
     if service.is_some() != sentinels.is_some() {
-        reader.wrong(&settings.sentinel_service, "sentinels and sentinel_service go together");
+        reader.wrong(&settings.sentinel_service, "set sentinels and sentinel_service together");
     }
     match (url, cluster, sentinels) {
         (Some(url), None, None) => (&settings.url, Some(RedisTokenStore::builder(url, keys))),
@@ -151,18 +158,21 @@ fn servers<'a>(
             (&settings.sentinels, servers)
         }
         (None, None, None) => {
-            let wrong = "it is missing; write redis://host:6379, rediss://host:6379 or unix:///path";
+            let wrong = "missing; write redis://host:6379, rediss://host:6379 or unix:///path";
             reader.wrong(&settings.url, wrong);
             (&settings.url, None)
         }
         _ => {
-            reader.wrong(&settings.url, "of url, cluster and sentinels there may be one");
+            reader.wrong(
+                &settings.url,
+                "contradicts cluster or sentinels; set only one of url, cluster and sentinels",
+            );
             (&settings.url, None)
         }
     }
 }
 
-/// Reports that `setting` needs a feature.
+/// Reports that `setting` needs a disabled feature.
 #[cfg(not(all(feature = "cluster", feature = "sentinel")))]
 fn without_feature(
     reader: &mut Reader<'_>,
@@ -170,18 +180,19 @@ fn without_feature(
     feature: &str,
     _: Vec<String>,
 ) -> Option<RedisTokenStoreBuilder> {
-    reader.wrong(setting, format_args!("passport-redis was built without its feature `{feature}`"));
+    reader
+        .wrong(setting, format_args!("passport-redis was built without the feature `{feature}`; enable it"));
     None
 }
 
-/// Returns the setting that asks for TLS, and the builder with it.
+/// Returns the setting to name in problems with TLS, and the builder with its TLS settings.
 fn with_tls<'a>(
     settings: &'a RedisSettings,
     reader: &mut Reader<'_>,
     builder: RedisTokenStoreBuilder,
 ) -> (&'a dyn AnySetting, RedisTokenStoreBuilder) {
     let ca_file = reader.read(&settings.ca_file);
-    let asking: &dyn AnySetting =
+    let tls_setting: &dyn AnySetting =
         if ca_file.is_some() { &settings.ca_file } else { &settings.tls_certificate_ref };
     let builder = ca_file.into_iter().fold(builder, RedisTokenStoreBuilder::ca_file);
     let identity = (reader.secret(&settings.tls_certificate_ref), reader.secret(&settings.tls_key_ref));
@@ -189,11 +200,11 @@ fn with_tls<'a>(
         (Some(certificate), Some(key)) => builder.tls_identity(certificate, key),
         (None, None) => builder,
         _ => {
-            reader.wrong(&settings.tls_key_ref, "tls_certificate_ref and tls_key_ref go together");
+            reader.wrong(&settings.tls_key_ref, "set tls_certificate_ref and tls_key_ref together");
             builder
         }
     };
-    (asking, builder)
+    (tls_setting, builder)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where the encryption keys are, and how they are read.
+//! The sources of the encryption keys, and how they are read.
 
 use std::sync::Arc;
 
@@ -7,32 +7,38 @@ use passport_core::SecretRef;
 use passport_outbound::{SecretSource, StoreError};
 use zeroize::Zeroizing;
 
-use crate::sealing_key::{Ring, SealingKey};
+use crate::sealing_key::{Keyring, SealingKey};
 
-/// Keys that encrypt tokens before they go to Redis: AES-256-GCM-SIV
-/// ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)), with a key that all instances of the fleet
-/// have and Redis has not. A key is 32 random bytes in base64: `openssl rand -base64 32`.
+/// The keys that encrypt tokens before they are sent to Redis, with AES-256-GCM-SIV
+/// ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). All instances of a service have the same
+/// keys, and Redis does not have them. A key is 32 random bytes in base64, for example from
+/// `openssl rand -base64 32`.
 ///
-/// Keys are read when the first token is shared. They are read again in the background when a token
-/// is shared and they are older than 5 minutes, or than one minute if a value has an unknown key.
-/// So a key may be replaced in its source: values of the previous key are opened until the process
-/// ends, or until the next replacement. To have no value rejected, rotate in two steps: first give
-/// every instance the new key as one it [also accepts](Self::with_previous_keys), then swap the two.
+/// # Rotation
+///
+/// The keys are read when the store is first used. They are reloaded in the background when the
+/// store is used and they are older than 5 minutes, or older than 1 minute if a value in Redis
+/// has an unknown key. So a key can be replaced in its source without a restart. The process
+/// keeps the replaced key to decrypt existing values, until it ends or a key is replaced again.
+///
+/// Between the reloads of different instances, values with an unknown key are ignored. To avoid
+/// that, rotate in two steps: first add the new key to all instances by
+/// [`with_previous_keys`](Self::with_previous_keys), then swap the two keys.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EncryptionKeys {
-    /// `None` for no encryption.
+    /// The key that encrypts comes first. `None` for no encryption.
     sources: Option<Vec<SecretSource>>,
 }
 
 impl EncryptionKeys {
-    /// Creates keys that seal with the key at `current`.
+    /// Creates keys that encrypt and decrypt with the key that `current` refers to.
     pub fn new(current: SecretSource) -> Self {
         Self { sources: Some(vec![current]) }
     }
 
-    /// Also opens values that were sealed with the key at `other`: the next one, or the previous
-    /// one. Has no effect without encryption.
+    /// Adds a key that only decrypts: the previous one, or the next one of a rotation in two steps.
+    /// May be called several times. Has no effect without encryption.
     pub fn with_previous_keys(mut self, other: SecretSource) -> Self {
         if let Some(sources) = &mut self.sources {
             sources.push(other);
@@ -40,41 +46,52 @@ impl EncryptionKeys {
         self
     }
 
-    /// Stores tokens in clear text: a reader of the Redis can act as every service that shares
-    /// tokens there. For a Redis that only the fleet can reach, if it can have no keys.
+    /// Creates keys that do not encrypt: tokens are stored in clear text.
+    ///
+    /// **Danger:** a reader of this Redis can act as every service that stores tokens there.
+    /// Only for a Redis that no other program can reach, if the instances cannot have a key.
     pub fn danger_unencrypted() -> Self {
         Self { sources: None }
     }
 
+    /// Returns the references of the keys, for errors.
+    pub(crate) fn references(&self) -> String {
+        let sources = self.sources.iter().flatten();
+        sources.map(|source| format!("`{}`", source.reference())).collect::<Vec<_>>().join(", ")
+    }
+
     /// Reads the keys from their sources.
-    pub(crate) async fn read(&self) -> Result<Ring, StoreError> {
-        let Some(sources) = &self.sources else { return Ok(Ring::Plain) };
+    pub(crate) async fn read(&self) -> Result<Keyring, StoreError> {
+        let Some(sources) = &self.sources else { return Ok(Keyring::Unencrypted) };
         let mut keys = Vec::new();
         for source in sources {
             let secret = source.resolve().await.map_err(|error| {
-                StoreError::new("an encryption key could not be read; see where it lies").with_source(error)
+                StoreError::new("cannot read an encryption key; the cause names its reference")
+                    .with_source(error)
             })?;
-            let key = decoded(secret.secret().expose()).and_then(|bytes| SealingKey::new(&bytes));
+            let key = decode(secret.secret().expose()).and_then(|bytes| SealingKey::new(&bytes));
             keys.push(Arc::new(key.ok_or_else(|| {
                 StoreError::new(
-                    "an encryption key is not 32 bytes in base64; make one with `openssl rand -base64 32`",
+                    "an encryption key is not 32 bytes in base64; create one with `openssl rand -base64 32`",
                 )
-                .with_source(NotAKey(source.reference().clone()))
+                .with_source(InvalidKey(source.reference().clone()))
             })?));
         }
-        Ok(Ring::Keys(keys))
+        Ok(Keyring::Keys(keys))
     }
 }
 
-fn decoded(text: &str) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
+/// Returns the 32 bytes of a key in base64. Blanks and line breaks around it are ignored.
+fn decode(text: &str) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
     let mut bytes = Zeroizing::new([0; SealingKey::LENGTH]);
     let length = STANDARD.decode_slice(text.trim(), &mut *bytes).ok()?;
     (length == SealingKey::LENGTH).then_some(bytes)
 }
 
+/// The reference of a text that is not a key.
 #[derive(Debug, thiserror::Error)]
-#[error("the key at {0}")]
-struct NotAKey(SecretRef);
+#[error("its reference is `{0}`")]
+struct InvalidKey(SecretRef);
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,4 +1,4 @@
-//! The names of what this crate records.
+//! The names of metrics, and the target of log events.
 
 /// The target of log events.
 pub(crate) const TARGET: &str = "passport_redis";

@@ -1,24 +1,26 @@
-//! Outcomes of shared tasks: a read of the keys, or a connection.
+//! Outcomes of shared tasks, which read the encryption keys or connect.
 
 use passport_core::{Interrupted, TaskFailure};
 use passport_outbound::StoreError;
 
-/// Returns what all callers of a shared task get, if its work has ended; `late` is the error of
-/// work that took too long.
+/// Returns the outcome for all callers of a shared task. `timed_out` creates the error for a
+/// task that exceeded its deadline. Returns `None` if the task panicked or was dropped, so that
+/// a caller starts another.
 pub(crate) fn outcome_of<T>(
     result: Result<Result<T, StoreError>, TaskFailure>,
-    late: &'static str,
+    timed_out: impl FnOnce(TaskFailure) -> StoreError,
 ) -> Option<Result<T, StoreError>> {
     match result {
         Ok(result) => Some(result),
-        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(StoreError::new(late).with_source(failure))),
+        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(timed_out(failure))),
         Err(TaskFailure::Panicked | TaskFailure::Dropped) => None,
     }
 }
 
-/// Returns the error of a caller whose shared task had no outcome.
+/// Returns the error for a caller of a shared task that ended without an outcome.
 pub(crate) fn interrupted<T>(interrupted: Interrupted) -> Result<T, StoreError> {
-    Err(StoreError::new("the task that reads or connects has no outcome").with_source(interrupted))
+    Err(StoreError::new("the background task ended without a result; the next call starts another")
+        .with_source(interrupted))
 }
 
 #[cfg(test)]

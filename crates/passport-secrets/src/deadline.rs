@@ -1,4 +1,4 @@
-//! The time that reading one secret may take: all requests share it.
+//! The deadline for reading one secret, which all its requests share.
 
 use std::{future::Future, time::Duration};
 
@@ -9,29 +9,33 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::last_failure::LastFailure;
 
-/// Less than the 10 s of a token request of Passport, so that its error names the provider.
+/// Shorter than the 10 s of a token request at Passport, so that the error names the vault.
 const MAX_TIME: Duration = Duration::from_secs(9);
 
-/// Requests end this long before the read does, so that a provider's client can report its error.
+/// Requests end this long before the deadline, so that a vault's client can report its error.
 const RESERVE: Duration = Duration::from_millis(500);
 
 tokio::task_local! {
     static READ: ReadScope;
 }
 
-/// The read that the current task is doing.
+/// The read of the current task.
 struct ReadScope {
     requests_end: Instant,
     last_failure: LastFailure,
 }
 
 impl ReadScope {
+    /// Returns the time until requests end.
     fn remaining(&self) -> Duration {
         self.requests_end.saturating_duration_since(Instant::now())
     }
 }
 
-/// Runs `read`, and all its requests, for at most [`MAX_TIME`].
+/// Runs `read` with the deadline [`MAX_TIME`], which also applies to its requests.
+///
+/// # Errors
+/// Returns the error of `read`, or an error that names the last failed request.
 pub(crate) async fn within_deadline<T>(
     reference: &SecretRef,
     read: impl Future<Output = Result<T, SecretError>>,
@@ -39,10 +43,10 @@ pub(crate) async fn within_deadline<T>(
     let (end, last_failure) = (Instant::now() + MAX_TIME, LastFailure::default());
     let scope = ReadScope { requests_end: end - RESERVE, last_failure: last_failure.clone() };
     let read = timeout_at(end, READ.scope(scope, read)).await;
-    read.unwrap_or_else(|_| Err(late(reference, &last_failure)))
+    read.unwrap_or_else(|_| Err(timed_out(reference, &last_failure)))
 }
 
-/// Sends `request`. Within a read it ends with the read, and a failure is noted.
+/// Sends `request`. Within a read, its deadline applies, and a failed request is recorded.
 pub(crate) async fn send(
     transport: &Transport,
     request: Request<Bytes>,
@@ -55,16 +59,17 @@ pub(crate) async fn send(
     let host = request.uri().host().unwrap_or_default().to_owned();
     let limits = ResponseLimits { timeout: limits.timeout.min(remaining), ..limits };
     let outcome = transport.send(request, limits).await;
-    last_failure.note(&host, &outcome);
+    last_failure.record(&host, &outcome);
     outcome
 }
 
-fn late(reference: &SecretRef, last_failure: &LastFailure) -> SecretError {
+fn timed_out(reference: &SecretRef, last_failure: &LastFailure) -> SecretError {
     let new = |reason| SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason);
-    let text = format!("it was not read within {} s", MAX_TIME.as_secs());
+    let text = format!("the vault did not return it within {} s", MAX_TIME.as_secs());
     match last_failure.get() {
-        Some(failed) => new(format!("{text}; last failure: {failed}")).with_source(failed),
-        None => new(text),
+        Some(failed) => new(format!("{text}; last failure: {failed}; check the vault and the network"))
+            .with_source(failed),
+        None => new(format!("{text}; check the vault and the network")),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is known of one secret, and what follows from it. Pure: everything takes the time as an
-//! argument.
+//! The state of one cached secret, and the decisions that follow from it. Pure: functions take
+//! the time as an argument.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use passport_core::{ResolvedSecret, SecretError};
 
 use crate::read_backoff::ReadBackoff;
 
-/// How long the previous secret is kept after a rotation: each of Passport's nodes may take five
-/// minutes to know the new one. Not for much longer, as it is tried only after the new one was
-/// rejected, which is an entry in Passport's audit.
+/// How long the previous secret is kept after a rotation: a node of Passport may take five
+/// minutes to accept the new one. Not much longer, because each try of the previous secret
+/// follows a rejection of the new one, which Passport audits.
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
 
-/// One secret. Times are those of a monotonic clock.
+/// The state of one secret. Times are those of a monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct SecretState {
     cached: Option<CachedSecret>,
@@ -25,29 +25,29 @@ pub(crate) struct SecretState {
 struct CachedSecret {
     secret: ResolvedSecret,
     read_at: Duration,
-    /// When it ends, if that was in the future when it was read.
-    ends_at: Option<Duration>,
+    /// When the secret expires. `None` if it does not, or had expired when it was read.
+    expires_at: Option<Duration>,
 }
 
-/// What a caller may do.
+/// The result of a cache lookup.
 #[derive(Debug)]
 pub(crate) enum SecretLookup {
-    /// Use this secret; there is no need to ask the provider.
+    /// A secret that can be used without a read.
     Fresh(ResolvedSecret),
-    /// Ask the provider; use this secret if it does not answer.
+    /// A read is due. Contains the cached secret, to be used if the read fails or is slow.
     Due(Option<ResolvedSecret>),
-    /// Fail: there is no secret, and it is too soon to ask again.
+    /// There is no secret, and the provider is backed off after this error.
     Failed(SecretError),
 }
 
 impl CachedSecret {
     fn is_due(&self, now: Duration, time_to_live: Duration) -> bool {
-        now.saturating_sub(self.read_at) >= time_to_live || self.ends_at.is_some_and(|end| now >= end)
+        now.saturating_sub(self.read_at) >= time_to_live || self.expires_at.is_some_and(|end| now >= end)
     }
 }
 
 impl SecretState {
-    /// Returns what a caller may do at `now`, if secrets are fresh for `time_to_live`.
+    /// Looks up the secret at `now`. A secret is fresh for `time_to_live`.
     pub(crate) fn lookup(&self, now: Duration, time_to_live: Duration) -> SecretLookup {
         match (&self.cached, self.backoff.error(now)) {
             (Some(cached), None) if cached.is_due(now, time_to_live) => {
@@ -59,8 +59,8 @@ impl SecretState {
         }
     }
 
-    /// Returns the outcome at `now` for a caller whose secret was rejected: another secret, or the
-    /// one there is while the provider is backed off. `None` if the provider is to be asked.
+    /// Returns the result at `now` after Passport rejected a secret: the cached secret if it
+    /// is another one or if the provider is backed off. Returns `None` if a read is due.
     pub(crate) fn after_rejection(
         &self,
         rejected: &ResolvedSecret,
@@ -74,27 +74,27 @@ impl SecretState {
         }
     }
 
-    /// Returns the secret to try at `now` if `rejected` is the one that the provider has: the
-    /// previous one, which Passport may still know when it does not know the new one yet.
+    /// Returns the previous secret if `rejected` is the current one and was read less than 10
+    /// minutes ago: a node of Passport may still accept only the previous one.
     pub(crate) fn previous(&self, rejected: &ResolvedSecret, now: Duration) -> Option<ResolvedSecret> {
         let is_rejected = self.cached.as_ref().is_some_and(|cached| cached.secret.has_same_secret(rejected));
         let (previous, replaced_at) = self.previous.as_ref().filter(|_| is_rejected)?;
         (now.saturating_sub(*replaced_at) < OVERLAP).then(|| previous.clone())
     }
 
-    /// Records that the provider gave `secret`, which ends in `ends_in`, if that is known. Returns
-    /// whether it is another one than before.
+    /// Records that `secret` was read at `now` and expires in `expires_in`, if that is known.
+    /// Returns whether it replaces another secret.
     pub(crate) fn record_success(
         &mut self,
         secret: ResolvedSecret,
         now: Duration,
-        ends_in: Option<Duration>,
+        expires_in: Option<Duration>,
     ) -> bool {
         self.backoff = ReadBackoff::default();
-        let ends_at = ends_in.map(|time| now + time);
+        let expires_at = expires_in.map(|time| now + time);
         let is_other = |old: &mut CachedSecret| !old.secret.has_same_secret(&secret);
         let replaced = self.cached.take_if(is_other);
-        self.cached = Some(CachedSecret { secret, read_at: now, ends_at });
+        self.cached = Some(CachedSecret { secret, read_at: now, expires_at });
         if let Some(old) = replaced {
             self.previous = Some((old.secret, now));
             return true;
@@ -103,8 +103,8 @@ impl SecretState {
         false
     }
 
-    /// Records that the provider failed. Returns the secret that was read before, unless the error
-    /// says that it has ended. `chance` is in 0..1.
+    /// Records a failed read at `now`. Returns the cached secret, unless the error is definitive,
+    /// which removes it. `chance` in 0..1 determines the jitter of the backoff.
     pub(crate) fn record_failure(
         &mut self,
         error: SecretError,

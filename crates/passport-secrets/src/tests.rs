@@ -1,5 +1,5 @@
-//! A provider whose certificate is not trusted, for each provider: the kind, the message, the
-//! number of requests.
+//! Transport errors of all providers: the kind of the error, its message, and the number of
+//! requests.
 
 use std::sync::{
     Arc,
@@ -19,7 +19,8 @@ use crate::{AwsSecretsManager, AzureKeyVault, HashiCorpVault, VaultAuth, azure};
 const ENTRA: &str = "login.microsoftonline.com";
 const TENANT: &str = "00000000-0000-0000-0000-000000000001";
 
-/// Fails requests to `host`, or all of them, and answers others as a vault that wants a token.
+/// Fails requests to `host`, or all requests, and responds to others like a vault that requires
+/// a token.
 #[derive(Clone, Debug)]
 struct Failing {
     kind: TransportErrorKind,
@@ -90,7 +91,7 @@ async fn error(source: &SecretSource) -> SecretError {
 }
 
 #[tokio::test]
-async fn an_untrusted_provider_is_a_lasting_failure() {
+async fn untrusted_certificate_is_not_transient() {
     let failure = TlsFailure::UnknownIssuer;
     for (provider, host) in
         [(vault as fn(&Failing) -> SecretSource, None), (aws, None), (azure, None), (azure, Some(ENTRA))]
@@ -102,21 +103,22 @@ async fn an_untrusted_provider_is_a_lasting_failure() {
         assert!(error.to_string().contains(&failure.to_string()), "{error}");
         let cause = TransportError::find(&error).map(TransportError::kind);
         assert_eq!(cause, Some(TransportErrorKind::Tls(failure)), "{error}");
-        assert_eq!(failing.failed.load(Ordering::SeqCst), 1, "it is not asked again: {error}");
+        assert_eq!(failing.failed.load(Ordering::SeqCst), 1, "no retry: {error}");
     }
 }
 
 #[tokio::test]
-async fn an_unreachable_provider_is_a_passing_failure() {
+async fn unresolved_host_is_transient_and_has_a_remedy() {
     for provider in [vault as fn(&Failing) -> SecretSource, aws, azure] {
         let error = error(&provider(&Failing::new(TransportErrorKind::Dns, None))).await;
         assert_eq!(error.kind(), SecretErrorKind::Unavailable, "{error}");
         assert!(error.to_string().contains("the host name could not be resolved"), "{error}");
+        assert!(error.to_string().contains("check DNS, firewalls and the proxy"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn another_protocol_at_a_provider_is_a_lasting_failure() {
+async fn response_of_another_protocol_is_not_transient() {
     for provider in [vault as fn(&Failing) -> SecretSource, aws, azure] {
         let error = error(&provider(&Failing::new(TransportErrorKind::NotHttp, None))).await;
         assert!(!error.is_transient() && !error.is_definitive(), "{error}");
@@ -125,7 +127,7 @@ async fn another_protocol_at_a_provider_is_a_lasting_failure() {
 }
 
 #[tokio::test]
-async fn an_untrusted_first_source_outweighs_a_missing_second() {
+async fn tls_error_of_one_source_outweighs_a_missing_other() {
     let missing = || SecretSource::env("PASSPORT_NO_SUCH_VARIABLE");
     let kind = TransportErrorKind::Tls(TlsFailure::Expired);
     let untrusted = || vault(&Failing::new(kind, None));

@@ -1,5 +1,5 @@
-//! Health and metrics, on a listener of its own, so that a flood at another listener does not keep it
-//! from responding.
+//! Health and metrics. They have a separate listener, so that they respond during a flood at the
+//! other listeners.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::state::AppState;
 
 type AdminState = (Arc<AppState>, Option<PrometheusHandle>, CancellationToken);
 
-/// Returns the routes of the admin listener. The sidecar is not ready once `shutdown` is canceled.
+/// Returns the routes of the admin listener. `/readyz` fails once `shutdown` is canceled.
 pub(crate) fn router(
     state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
@@ -33,7 +33,8 @@ pub(crate) fn router(
         .with_state((state, metrics, shutdown))
 }
 
-/// Rejects requests by names that only resolve to this machine: a browser could be made to send one.
+/// Rejects requests with a foreign `Host`: a web page could make a browser send them, by a name
+/// that resolves to this machine (DNS rebinding).
 async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await
@@ -42,8 +43,8 @@ async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: 
     }
 }
 
-/// Responds 200 until the shutdown if each identity has a live token or no failure, and there are
-/// keys to verify tokens with.
+/// Responds 200 if the sidecar is not shutting down, each identity has a valid token or no
+/// error, and there are usable keys to verify tokens with.
 async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
     let identities: BTreeMap<&String, Value> = state
         .tokens
@@ -57,11 +58,14 @@ async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
         })
         .collect();
     let keys = state.verifier.as_ref().map(|verifier| verifier.health().is_usable());
-    let works = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
-    let (ends, ready) = (shutdown.is_cancelled(), works && !shutdown.is_cancelled());
+    let is_healthy = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
+    let shutting_down = shutdown.is_cancelled();
+    let ready = is_healthy && !shutting_down;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "ends": ends, "identities": identities, "keys": keys })))
-        .into_response()
+    let body = json!({
+        "ready": ready, "shutting_down": shutting_down, "identities": identities, "keys": keys,
+    });
+    (status, Json(body)).into_response()
 }
 
 async fn render_metrics(State((_, metrics, _)): State<AdminState>) -> Response {

@@ -1,4 +1,4 @@
-//! Bodies of requests and responses with an observer, which is dropped with the body.
+//! Wraps bodies of requests and responses with an observer, which is dropped with the body.
 
 use std::{
     pin::Pin,
@@ -12,9 +12,9 @@ use http_body::{Frame, SizeHint};
 /// The outcome of polling a body.
 pub(crate) type PolledFrame = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
-/// Follows the progress of a body.
+/// Observes the frames of a body.
 pub(crate) trait BodyObserver: Unpin {
-    /// Returns what the reader gets, after a poll of `body` had the outcome `polled`.
+    /// Called after each poll of `body` with its result. Returns the result for the reader.
     fn observe(&mut self, _body: &Body, polled: PolledFrame) -> PolledFrame {
         polled
     }

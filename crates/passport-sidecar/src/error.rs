@@ -9,7 +9,7 @@ use passport_core::{Clock, SystemClock, retry_after_seconds};
 use passport_outbound::{ManagedIdentity, TokenError, TokenErrorKind};
 use serde_json::{Value, json};
 
-/// An error response of the sidecar. It contains nothing of a secret or a token.
+/// An error response of the sidecar. It contains no secret and no token.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorResponse {
     pub(crate) status: StatusCode,
@@ -19,21 +19,22 @@ pub(crate) struct ErrorResponse {
     challenge: Option<&'static str>,
 }
 
-/// The header that tells an error response of the sidecar from an upstream's. Its value is the
-/// code.
+/// The header of error responses of the sidecar, which responses of upstreams never have. Its
+/// value is the error code.
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-error");
 
 impl ErrorResponse {
+    /// Creates a response with an error code and a description for developers.
     pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
         Self { status, code, description: description.into(), retry_after: None, challenge: None }
     }
 
-    /// Creates a 400: the request is malformed, and a retry would fail as well.
+    /// Creates a 400 for a malformed request. A retry would fail as well.
     pub(crate) fn invalid(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
-    /// Creates a 401 with a challenge, which names the expected credentials
+    /// Creates a 401 with a challenge that names the expected credentials
     /// ([RFC 9110, section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)).
     pub(crate) fn unauthorized(challenge: &'static str, code: &'static str, description: &str) -> Self {
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, description) }
@@ -44,18 +45,18 @@ impl ErrorResponse {
         Self { challenge: self.challenge.map(|_| challenge), ..self }
     }
 
-    /// Creates a 404: no such endpoint, or no such upstream for this caller.
+    /// Creates a 404 for an unknown endpoint, or an upstream that this caller cannot use.
     pub(crate) fn not_found() -> Self {
-        let description = "there is no such endpoint, or no such upstream; see docs/sidecar.md";
+        let description = "no such endpoint, or no such upstream for this caller; see docs/sidecar.md";
         Self::new(StatusCode::NOT_FOUND, "not_found", description)
     }
 
-    /// Creates a 403.
+    /// Creates a 403 with the code `access_denied`.
     pub(crate) fn forbidden(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
-    /// Creates a 503. The client should retry after `wait`, or a second if that is less.
+    /// Creates a 503 with a `Retry-After` of `wait`, but at least one second.
     pub(crate) fn unavailable(description: impl Into<String>, wait: Duration) -> Self {
         let wait = wait.max(Duration::from_secs(1));
         Self {
@@ -64,12 +65,13 @@ impl ErrorResponse {
         }
     }
 
-    /// Creates a 429: the caller has reached one of its limits.
+    /// Creates a 429 for a caller that has reached one of its limits.
     pub(crate) fn too_many_requests(description: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::unavailable(description, Duration::ZERO) }
     }
 
-    /// Creates the response to a failed token request of `identity`.
+    /// Creates the response to a request that needs a token of `identity`, which failed with
+    /// `error`: 503 if a retry may succeed, else 502.
     pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
         let wait = status
@@ -84,19 +86,20 @@ impl ErrorResponse {
     }
 }
 
-/// Describes a failure without the reference of a secret and hints for operators, which are logged.
+/// Describes a failure without the reference of the secret and without the hint for operators,
+/// which are in the log.
 fn description(error: &TokenError) -> String {
     match (error.hint(), error.kind()) {
         (None, _) => error.to_string(),
         (Some(_), TokenErrorKind::SecretUnavailable) => {
-            "the client secret of this identity cannot be read; the sidecar's log says why".to_owned()
+            "the client secret of this identity cannot be read; see the sidecar's log".to_owned()
         }
-        (Some(_), _) => "Passport refused this identity; the sidecar's log says what to check".to_owned(),
+        (Some(_), _) => "Passport rejected this identity; see the sidecar's log".to_owned(),
     }
 }
 
 impl ErrorResponse {
-    /// Returns a whole HTTP/1.1 response, for a connection that is not served.
+    /// Returns the response as HTTP/1.1 bytes, for a connection that is closed after it.
     pub(crate) fn to_http1(&self) -> Vec<u8> {
         let (status, body) = (self.status, self.body().to_string());
         let (code, length) = (self.code, body.len());

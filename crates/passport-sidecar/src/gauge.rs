@@ -1,10 +1,13 @@
+//! A guard that counts in a gauge.
+
 use metrics::Gauge;
 
-/// Counts one in a gauge until it is dropped.
+/// Increments a gauge, and decrements it when dropped.
 #[derive(Debug)]
 pub(crate) struct GaugeGuard(Gauge);
 
 impl GaugeGuard {
+    /// Increments `gauge`.
     pub(crate) fn new(gauge: Gauge) -> Self {
         gauge.increment(1);
         Self(gauge)

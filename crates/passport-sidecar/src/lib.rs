@@ -1,18 +1,68 @@
-//! A token proxy: one process on a machine holds the credentials of managed identities, and the
-//! services there get tokens from it, in any language.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+//! A sidecar that holds the credentials of managed identities and gives their tokens to the
+//! services on its machine, in any language.
 //!
-//! `passport-sidecar` is a binary; `docs/sidecar.md` in the repository says how it is configured,
-//! started and called. This library embeds it in a program of your own:
+//! It caches and refreshes the tokens, forwards requests to upstreams with a token attached, and
+//! verifies tokens for services that cannot do it themselves.
+//!
+//! # Binary
+//!
+//! ```console
+//! passport-sidecar --config sidecar.toml --check # validates the configuration, and exits
+//! passport-sidecar --config sidecar.toml
+//! ```
+//!
+//! # Library
+//!
+//! The library runs the same server in another program:
+//!
+//! ```toml
+//! [dependencies]
+//! passport-sidecar = { version = "0.1", features = ["azure-key-vault"] }
+//! tokio            = { version = "1", features = ["macros", "rt-multi-thread", "signal"] }
+//! ```
 //!
 //! ```no_run
-//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
-//! use passport_sidecar::{SidecarServer, SidecarConfig};
+//! use passport_sidecar::{SidecarConfig, SidecarServer, registry};
 //!
-//! let config = SidecarConfig::read(Some("sidecar.toml".as_ref()))?;
-//! let sidecar = SidecarServer::new(config, passport_config::ConfigRegistry::default())?;
-//! sidecar.serve(std::future::pending()).await?;
-//! # Ok(()) }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let config = SidecarConfig::read(Some("sidecar.toml".as_ref()))?;
+//!     let sidecar = SidecarServer::new(config, registry())?;
+//!     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+//!     sidecar.serve(stop).await?;
+//!     Ok(())
+//! }
 //! ```
+//!
+//! The binary also calls [`harden`] before it reads a secret, and serves the metrics of
+//! [`recorder`] ([`SidecarServer::metrics`]).
+//!
+//! # Features
+//!
+//! | Feature | Default | A configuration may name |
+//! |---|---|---|
+//! | `redis` | yes | a token cache in Redis |
+//! | `hashicorp-vault` | yes | secrets in HashiCorp Vault |
+//! | `azure-key-vault` | no | secrets in Azure Key Vault |
+//! | `aws-secrets-manager` | no | secrets in AWS Secrets Manager |
+//!
+//! # Concepts
+//!
+//! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
+//! - A **caller** is a service that may use the sidecar. On the Unix socket it is authenticated
+//!   by its user or group, and on TCP by a token. It gets only tokens of the identities that are
+//!   listed for it.
+//! - An **upstream** is a service that requests are forwarded to, with a token attached.
+//! - A [`SidecarConfig`] describes them. [`SidecarServer::new`] reports all mistakes in it, and
+//!   [`SidecarConfig::check_secrets`] reads its local secrets.
+//!
+//! # Guide
+//!
+//! In the repository: `docs/sidecar.md` (configuration, endpoints, deployment),
+//! `docs/configuration.md` (identities), `docs/secrets.md` (references to secrets) and
+//! `docs/telemetry.md` (metrics and logs).
 
 mod access_log;
 mod admin;

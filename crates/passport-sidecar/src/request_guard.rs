@@ -1,8 +1,9 @@
-//! Rejects requests that no service on this machine sends, whoever their caller is.
+//! Rejects requests that a browser or another service was tricked into sending, before their
+//! caller is authenticated.
 //!
-//! A browser can be made to send requests to a loopback address by a page, by a name that resolves
-//! to it, or by a redirect; so can a service that fetches URLs of others. None of them can be made
-//! to send a header of its own to another origin.
+//! A web page, a name that resolves to loopback (DNS rebinding), or a redirect can make a
+//! browser, or a service that fetches URLs of its clients (SSRF), send a request to the sidecar.
+//! None of them can make it send a custom header to another origin.
 
 use std::net::IpAddr;
 
@@ -15,7 +16,7 @@ use crate::{
     route::Route,
 };
 
-/// The header that each request needs, except for those of stock OAuth2 clients.
+/// The header that each request must have, except for those of stock OAuth2 clients.
 pub(crate) const SIDECAR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar");
 
 /// Checks requests by the settings of the listeners.
@@ -25,9 +26,11 @@ pub(crate) struct RequestGuard {
 }
 
 impl RequestGuard {
+    /// Checks the host and the headers of a request.
+    ///
     /// # Errors
-    /// 400 or 403 when the request could come from a browser, from another machine, or from a
-    /// service that was made to send it.
+    /// Returns a 400 or 403 if the request could come from a browser, from another machine, or from
+    /// a service that was tricked into sending it.
     pub(crate) fn check(
         &self,
         route: Route,
@@ -35,12 +38,13 @@ impl RequestGuard {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<(), ErrorResponse> {
-        let host = host(uri, headers).ok_or_else(|| ErrorResponse::invalid("there has to be one Host"))?;
+        let host =
+            host(uri, headers).ok_or_else(|| ErrorResponse::invalid("expected exactly one Host header"))?;
         if !self.is_own_host(host) {
-            let description = "the Host is not this machine: call it localhost, or list it in listen.hosts";
+            let description = "Host is not this machine: use localhost, or add the name to listen.hosts";
             return Err(ErrorResponse::forbidden(description));
         }
-        // A token is for the service itself; a forwarded request may come through a gateway.
+        // Tokens are for the service itself. A forwarded request may come through a gateway.
         let allows_proxies = route.is_forwarded() && self.proxy_headers(peer) != ProxyHeaders::Reject;
         let is_rejected =
             |name: &&HeaderName| is_browser_header(name) || (!allows_proxies && is_proxy_header(name));
@@ -48,17 +52,16 @@ impl RequestGuard {
             && let Some(header) = headers.keys().find(is_rejected)
         {
             return Err(ErrorResponse::forbidden(format!(
-                "`{header}` says that the request comes from a browser or through a proxy; it has to be \
-                 sent by the service itself"
+                "header `{header}` is set by browsers or proxies: send the request directly, without it"
             )));
         }
         if route != Route::DropIn && headers.get(&SIDECAR_HEADER).is_none_or(|value| value != "true") {
-            return Err(ErrorResponse::invalid("the header `Passport-Sidecar: true` is missing"));
+            return Err(ErrorResponse::invalid("missing header `Passport-Sidecar: true`"));
         }
         Ok(())
     }
 
-    /// Returns what is done with proxy headers of forwarded requests from `peer`.
+    /// Returns the treatment of proxy headers in forwarded requests from `peer`.
     pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
         match peer {
             Peer::Unix { .. } => self.listen.unix_proxy_headers,
@@ -66,7 +69,7 @@ impl RequestGuard {
         }
     }
 
-    /// Whether a request to the admin listener names this machine.
+    /// Returns whether the host of a request to the admin listener is this machine.
     pub(crate) fn is_to_this_machine(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         host(uri, headers).is_some_and(|host| self.is_own_host(host))
     }
@@ -102,8 +105,8 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     }
 }
 
-/// Whether only browsers set a header. Node sends `sec-fetch-mode` as well; a browser never sends it
-/// alone.
+/// Returns whether only browsers set a header. `sec-fetch-mode` does not count: Node sets it as
+/// well, and a browser never sets it alone.
 fn is_browser_header(name: &HeaderName) -> bool {
     let name = name.as_str();
     name == "origin"
@@ -111,8 +114,8 @@ fn is_browser_header(name: &HeaderName) -> bool {
         || (name.starts_with("sec-fetch-") && name != "sec-fetch-mode")
 }
 
-/// Whether proxies set a header or forward it from a browser. Some servers read `_`, or each
-/// character that is neither a letter nor a digit, as `-`.
+/// Returns whether proxies set a header, or forward it from a browser. Some servers read `_`, or
+/// each character that is neither a letter nor a digit, as `-`.
 pub(crate) fn is_proxy_header(name: &HeaderName) -> bool {
     let name = name.as_str().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")

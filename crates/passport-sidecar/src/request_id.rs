@@ -1,11 +1,13 @@
+//! Ids of requests, for logs.
+
 use axum::extract::Request;
 use http::HeaderValue;
 use tower_http::request_id::{MakeRequestId, RequestId};
 
-/// The longest id of a request that is kept.
+/// The maximum length of a request id that a client sends.
 const MAX_LENGTH: usize = 64;
 
-/// Creates ids of sixteen hexadecimal digits.
+/// Creates random request ids of 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RandomRequestId;
 
@@ -15,7 +17,7 @@ impl MakeRequestId for RandomRequestId {
     }
 }
 
-/// Removes the id of a request if it could be harmful in a log, so that it gets a new one.
+/// Removes a request id that could forge log entries, so that a new one is created.
 pub(crate) fn remove_unsafe_id(mut request: Request) -> Request {
     if request.headers().get("x-request-id").is_some_and(is_unsafe) {
         request.headers_mut().remove("x-request-id");

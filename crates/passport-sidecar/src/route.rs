@@ -1,24 +1,30 @@
-//! Routes: which paths are own endpoints of the sidecar, and which are forwarded. Pure.
+//! Maps paths to the sidecar's own endpoints and to upstreams. Pure.
 
+/// The endpoint of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// A replacement of Passport's token endpoint. Stock OAuth2 clients send no header of the sidecar,
-    /// but the caller's token as their secret.
+    /// A drop-in replacement of Passport's token endpoint. Stock OAuth2 clients send the caller's
+    /// token as their client secret, and no header of the sidecar.
     DropIn,
+    /// Returns a token.
     Token,
+    /// Replaces a rejected token.
     Refresh,
+    /// Verifies a token, and returns its claims.
     Validate,
-    /// Verifies the token of a request to another service, for the proxy in front of it.
+    /// Verifies the token of a request to another service, for the proxy in front of that service.
     Auth,
-    /// Forwarded to the upstream that the path names.
+    /// Forwards to the upstream that the path names.
     ProxyByPath,
-    /// Forwarded to the upstream that a header names.
+    /// Forwards to the upstream that a header names.
     ProxyByHeader,
-    /// A path of the sidecar without an endpoint. It is never forwarded, whatever the headers say.
+    /// A reserved path without an endpoint. It is never forwarded, even if a header names an
+    /// upstream.
     Unknown,
 }
 
 impl Route {
+    /// Returns the route of `path`.
     pub(crate) fn of(path: &str) -> Self {
         match path {
             "/passport/token" => Self::DropIn,
@@ -34,12 +40,12 @@ impl Route {
         }
     }
 
-    /// Whether its requests go to an upstream.
+    /// Returns whether requests are forwarded to an upstream.
     pub(crate) fn is_forwarded(self) -> bool {
         matches!(self, Self::ProxyByPath | Self::ProxyByHeader)
     }
 
-    /// Returns its value of a label in metrics.
+    /// Returns the value of the label `route` in metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::DropIn => "drop_in",
@@ -47,13 +53,13 @@ impl Route {
             Self::Refresh => "refresh",
             Self::Validate => "validate",
             Self::Auth => "auth",
-            Self::ProxyByPath | Self::ProxyByHeader => "passed_on",
-            Self::Unknown => "none",
+            Self::ProxyByPath | Self::ProxyByHeader => "forwarded",
+            Self::Unknown => "unknown",
         }
     }
 }
 
-/// Whether an upstream may have that name, which is part of paths and of the log.
+/// Returns whether an upstream may have this name, which is part of paths and of the log.
 pub(crate) fn is_valid_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=60).contains(&name.len()) && name.bytes().all(is_plain)

@@ -1,3 +1,5 @@
+//! The router of the sidecar's own endpoints.
+
 use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit};
@@ -11,7 +13,7 @@ pub(crate) fn own_endpoints(state: &AppState) -> Router {
     tokens::routes()
         .merge(validate::routes(state.verifier.clone(), state.max_form))
         .layer(DefaultBodyLimit::max(MAX_FORM))
-        // It limits the time of a request's body. A token request has a limit of its own.
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * state.tokens.response_time))
+        // Limits the time to read a form. The wait for a token has a separate limit.
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * state.tokens.timeout))
         .with_state(Arc::clone(&state.tokens))
 }

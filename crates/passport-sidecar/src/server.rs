@@ -1,3 +1,5 @@
+//! Runs a sidecar: binds the listeners, serves them, and shuts down gracefully.
+
 use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
@@ -6,7 +8,6 @@ use passport_config::ConfigRegistry;
 use passport_core::ConfigError;
 use sd_notify::NotifyState;
 use tokio::{
-    net::TcpListener,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -21,53 +22,69 @@ use crate::{
     state::AppState,
 };
 
-/// How often the recorded values of histograms are summed up.
+/// The interval for merging recorded values into histograms.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long identities have to shut down.
-const IDENTITIES_SHUTDOWN_TIME: Duration = Duration::from_secs(2);
+/// Limits the time to shut down identities.
+const IDENTITIES_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A sidecar, ready to serve.
+/// A sidecar that is configured and ready to serve.
 pub struct SidecarServer {
     config: SidecarConfig,
     state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
 }
 
-/// A sidecar cannot listen.
-#[derive(Debug, thiserror::Error)]
-#[error("the sidecar cannot listen: {0}")]
+/// The error of [`SidecarServer::serve`]: a listener cannot be opened.
+///
+/// `Debug` prints the message, so that a `main` that returns the error shows it.
+#[derive(thiserror::Error)]
+#[error("cannot listen: {0}")]
 pub struct ServeError(#[from] io::Error);
 
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl SidecarServer {
-    /// Creates a sidecar from a configuration, with the secret registry and stores that it may
-    /// name. Sends no request.
+    /// Creates a sidecar from a configuration, and the vaults and stores that it may name
+    /// ([`registry`](crate::registry())).
+    ///
+    /// Sends no request, reads no secret and opens no listener.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake.
+    /// Returns a [`ConfigError`] with every mistake of the configuration.
     pub fn new(config: SidecarConfig, registry: impl Into<ConfigRegistry>) -> Result<Self, ConfigError> {
         let state = Arc::new(build::build(&config, &registry.into())?);
         Ok(Self { config, state, metrics: None })
     }
 
-    /// Shows these metrics on the admin listener.
+    /// Serves `metrics` at `/metrics` of the admin listener. Without this, the path responds 404.
     #[must_use]
     pub fn metrics(mut self, metrics: PrometheusHandle) -> Self {
         self.metrics = Some(metrics);
         self
     }
 
-    /// Returns the service of its listeners, for a server of your own. Each request has to come
-    /// from this machine, and to show a caller's token. Limits on connections are those of your
-    /// server.
+    /// Returns the routes of the listeners, for another HTTP server.
+    ///
+    /// Serve them on loopback only. Each request is authenticated like one on TCP, by a caller's
+    /// token. The limits on connections do not apply.
     pub fn router(&self) -> Router {
         Router::new().fallback_service(dispatcher::service(&self.state))
     }
 
-    /// Serves until `stop` completes, and then waits for the requests in flight.
+    /// Serves until `stop` completes, and then shuts down: waits for the requests in flight for at
+    /// most `limits.shutdown_timeout_seconds` (25 s by default), and aborts the others.
     ///
     /// # Errors
-    /// When it cannot listen at a configured address.
+    /// Returns an error if a configured listener cannot be opened.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the listeners close, and the requests in flight end in background
+    /// tasks.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (listeners, socket) = listener::bind(&self.config.listen).await?;
         let admin = self.bind_admin().await?;
@@ -80,19 +97,21 @@ impl SidecarServer {
             let server = HttpServer::new("admin", admin, Limits::ADMIN, None, operators.shutdown.clone());
             operators.tasks.spawn(server.serve(listener));
         }
+        let admin_name = addresses.1.map(|_| "admin");
+        let names: Vec<_> = listeners.iter().map(Listener::name).chain(admin_name).collect();
         self.warn_of_few_files(listeners.len());
         self.spawn_servers(listeners, &callers);
         let background = self.spawn_background_tasks();
         notify_systemd(&[NotifyState::Ready]);
-        self.log_start(socket.as_ref().map(|socket| socket.path()), addresses);
+        self.log_start(&names.join(", "), socket.as_ref().map(|socket| socket.path()), addresses);
         stop.await;
         notify_systemd(&[NotifyState::Stopping]);
-        tracing::info!(target: TARGET, "the sidecar ends");
-        // Its file is removed, so that new clients find no sidecar, or its successor.
+        tracing::info!(target: TARGET, "shutting down");
+        // Removes the socket file, so that new clients find no sidecar, or the next one.
         drop(socket);
         drop(background);
         callers.shut_down().await;
-        // Operators see the shutdown until its end.
+        // The admin listener is last, so that operators can observe the shutdown.
         operators.shut_down().await;
         self.shut_down_identities().await;
         Ok(())
@@ -100,7 +119,7 @@ impl SidecarServer {
 
     async fn bind_admin(&self) -> io::Result<Option<Listener>> {
         let Some(address) = self.config.listen.admin else { return Ok(None) };
-        Ok(Some(Listener::Tcp(TcpListener::bind(address).await?)))
+        Ok(Some(Listener::Tcp(listener::bind_tcp("listen.admin", address).await?)))
     }
 
     fn spawn_servers(&self, listeners: Vec<Listener>, servers: &Servers) {
@@ -115,43 +134,45 @@ impl SidecarServer {
 
     fn log_start(
         &self,
+        names: &str,
         unix: Option<std::path::Display<'_>>,
         (tcp, admin): (Option<SocketAddr>, Option<SocketAddr>),
     ) {
         let (unix, tcp, admin) = (unix.map(display), tcp.map(display), admin.map(display));
         let identities = self.state.tokens.identities.len();
-        tracing::info!(target: TARGET, unix, tcp, admin, identities, "the sidecar serves");
+        tracing::info!(target: TARGET, unix, tcp, admin, identities, "listening on {names}");
     }
 
     fn warn_of_few_files(&self, listeners: usize) {
-        let (limits, usable) = (&self.config.limits, self.state.admission.files.number());
-        let wanted = listeners * limits.max_connections + limits.max_forwarded_requests;
-        if usable < wanted {
+        let (limits, available) = (&self.config.limits, self.state.admission.files.number());
+        let required = listeners * limits.max_connections + limits.max_forwarded_requests;
+        if available < required {
             tracing::warn!(
                 target: TARGET,
-                usable,
-                wanted,
-                "open file limit is lower than limits.max_connections and limits.max_forwarded_requests need: raise \
-                 LimitNOFILE (ulimit -n), or lower them; connections beyond it are answered 429 or closed"
+                available,
+                required,
+                "open file limit is lower than limits.max_connections and limits.max_forwarded_requests \
+                 need: raise LimitNOFILE (ulimit -n), or lower them; connections beyond it get 429 or are \
+                 closed"
             );
         }
     }
 
-    /// Fetches tokens and keys before a request needs them, and sums up recorded values, which take
-    /// memory until then.
+    /// Spawns tasks that fetch tokens and keys before a request needs them, and one that merges
+    /// recorded metrics, which take memory until then.
     fn spawn_background_tasks(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for (name, identity) in self.state.tokens.identities.clone() {
             tasks.spawn(async move {
                 if let Err(error) = identity.ready().await {
-                    tracing::warn!(target: TARGET, identity = name, %error, "there is no token yet");
+                    tracing::warn!(target: TARGET, identity = name, %error, "initial token fetch failed");
                 }
             });
         }
         if let Some(verifier) = self.state.verifier.clone() {
             tasks.spawn(async move {
                 if let Err(error) = verifier.ready().await {
-                    tracing::warn!(target: TARGET, %error, "there are no keys yet");
+                    tracing::warn!(target: TARGET, %error, "initial JWKS fetch failed");
                 }
             });
         }
@@ -172,8 +193,8 @@ impl SidecarServer {
                 identity.shutdown().await;
             }
         };
-        // What takes longer ends with the process.
-        let _ = timeout(IDENTITIES_SHUTDOWN_TIME, shut_down).await;
+        // Tasks that take longer end with the process.
+        let _ = timeout(IDENTITIES_SHUTDOWN_TIMEOUT, shut_down).await;
     }
 }
 
@@ -201,7 +222,7 @@ impl Drop for Servers {
 /// Reports the state to systemd, if it is the service manager.
 fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(target: TARGET, %error, "systemd was not told");
+        tracing::debug!(target: TARGET, %error, "systemd notification failed");
     }
 }
 
@@ -211,3 +232,6 @@ impl fmt::Debug for SidecarServer {
         f.debug_struct("SidecarServer").field("identities", &identities).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+//! The state of a running sidecar.
+
 use std::sync::Arc;
 
 use passport_inbound::TokenVerifier;
@@ -11,6 +13,6 @@ pub(crate) struct AppState {
     pub(crate) tokens: Arc<TokenEndpoints>,
     pub(crate) proxy: Proxy,
     pub(crate) verifier: Option<TokenVerifier>,
-    /// Bytes of the largest form of an own endpoint.
+    /// The size limit of forms in bytes.
     pub(crate) max_form: usize,
 }

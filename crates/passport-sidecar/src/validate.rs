@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::error::ErrorResponse;
 
-/// Characters that have a meaning in a header, or in a list of values there.
+/// The characters that are percent-encoded in header values, because they separate values or are
+/// not allowed there.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%').add(b'"');
 
 #[derive(Deserialize)]
@@ -23,7 +24,7 @@ struct ValidateForm {
     token: String,
 }
 
-/// Returns the routes of `/v1/validate` and `/v1/auth`. They have a state of their own.
+/// Returns the routes of `/v1/validate` and `/v1/auth`. Without a verifier they respond 404.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     verifier: Option<TokenVerifier>,
     max_form: usize,
@@ -40,7 +41,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         .merge(auth_routes(&any(caller_headers)).layer(authenticate))
 }
 
-/// Envoy sends the method and the path of the request that it authorizes.
+/// Returns the routes of `/v1/auth`. Envoy appends the path of the request that it authorizes,
+/// and uses its method.
 fn auth_routes<S: Clone + Send + Sync + 'static>(respond: &MethodRouter<S>) -> Router<S> {
     ["/v1/auth", "/v1/auth/", "/v1/auth/{*path}"]
         .into_iter()
@@ -48,21 +50,22 @@ fn auth_routes<S: Clone + Send + Sync + 'static>(respond: &MethodRouter<S>) -> R
 }
 
 async fn not_configured() -> ErrorResponse {
-    let description = "no tokens are judged here; set validate.audience in the configuration";
+    let description = "token verification is not configured: set validate.audience";
     ErrorResponse::new(StatusCode::NOT_FOUND, "not_found", description)
 }
 
-/// `POST /v1/validate` with `token=`: returns its claims, in the form of an introspection
-/// ([RFC 7662, section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+/// `POST /v1/validate` with a form: verifies `token`, and returns its claims like an
+/// introspection endpoint ([RFC 7662, section
+/// 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
 async fn validate(
     Extension(verifier): Extension<TokenVerifier>,
-    shown: Result<Form<ValidateForm>, FormRejection>,
+    form: Result<Form<ValidateForm>, FormRejection>,
 ) -> Result<impl IntoResponse, ErrorResponse> {
-    let Form(form) = shown.map_err(|_| ErrorResponse::invalid("send a form with token="))?;
+    let Form(form) = form.map_err(|_| ErrorResponse::invalid("expected a form with token"))?;
     let body = match verifier.verify(&form.token).await {
         Ok(caller) => claims(&caller),
         Err(VerifyError::KeysUnavailable { retry_after } | VerifyError::Overloaded { retry_after }) => {
-            let description = "the issuer's keys are not there yet, or too much is asked";
+            let description = "the issuer's keys are unavailable, or too many tokens are being verified";
             return Err(ErrorResponse::unavailable(description, retry_after));
         }
         Err(_) => json!({ "active": false }),
@@ -89,8 +92,8 @@ fn claims(caller: &IdInfo) -> Value {
     })
 }
 
-/// `/v1/auth` with a token in `Authorization`: responds 200 with the caller in headers. The inbound
-/// layer rejects other requests.
+/// `/v1/auth`: returns the caller of the token in `Authorization` as headers. The inbound layer
+/// rejects requests without a valid token.
 async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str, String); 9] {
     let encoded = |value: &str| utf8_percent_encode(value, ENCODED).to_string();
     let list = |values: &[String]| values.iter().map(|value| encoded(value)).collect::<Vec<_>>().join(",");
@@ -99,7 +102,7 @@ async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str,
         ("x-passport-name", encoded(caller.display_name())),
         ("x-passport-tenant", encoded(caller.tenant_id())),
         ("x-passport-service-account", caller.is_service_account().to_string()),
-        // Also without a value, as it overwrites a header that the client has sent.
+        // Sent without a value as well, so that it overwrites a header that the client has sent.
         ("x-passport-email", encoded(caller.email().unwrap_or_default())),
         ("x-passport-managed-identity", encoded(caller.managed_identity_id().unwrap_or_default())),
         ("x-passport-roles", list(caller.roles())),

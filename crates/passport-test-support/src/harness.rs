@@ -12,18 +12,18 @@ use passport_inbound::TokenVerifier;
 use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder, SecretSource};
 use tower::Service;
 
-/// Returns a verifier of tokens for the audience of `passport`.
+/// Returns a verifier with the issuer and the audience of `passport`.
 pub fn verifier(passport: &DevPassport) -> TokenVerifier {
     TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap()
 }
 
-/// Returns a builder of the identity that is registered at `passport`.
+/// Returns a builder of a client for the identity `registered` at `passport`.
 pub fn identity_builder(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentityBuilder {
     ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
         .issuer(passport.issuer())
 }
 
-/// A service that returns an empty response at once and allocates nothing.
+/// A service that returns an empty response without waiting and without allocating.
 #[derive(Clone, Debug)]
 pub struct EmptyResponse;
 

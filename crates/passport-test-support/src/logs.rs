@@ -1,4 +1,4 @@
-//! Captures what is logged.
+//! Captured log lines.
 
 use std::{
     cell::RefCell,
@@ -14,11 +14,11 @@ use tracing_subscriber::{
     layer::SubscriberExt,
 };
 
-/// What is logged on a thread, as text.
+/// The captured log lines of a thread.
 ///
-/// All tests of a process share one subscriber, which writes each line to the log that is captured
-/// on its thread. Subscribers of single tests would change what concurrent tests log, because
-/// `tracing` caches whether an event is wanted.
+/// All tests of a process share one subscriber, which writes each line to the log of the current
+/// thread. A subscriber per test would affect concurrent tests, because `tracing` caches for the
+/// whole process whether an event is enabled.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -27,7 +27,7 @@ thread_local! {
 }
 
 impl Log {
-    /// Captures what is logged on this thread from now on, up to `level`.
+    /// Starts to capture the events of this thread, up to `level`.
     pub fn listen(level: Level) -> Self {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
@@ -51,8 +51,8 @@ impl Log {
     }
 }
 
-/// Runs `work` and returns all that was logged on this thread, at every level and by every crate,
-/// and the output of `work`. The tasks that `work` spawns are covered if its runtime has one thread.
+/// Runs `work`. Returns the events of this thread, of every level and every crate, followed by
+/// the output of `work`. Tasks that `work` spawns are included if its runtime has one thread.
 pub async fn traced(work: impl Future<Output = String>) -> String {
     let log = Log::listen(Level::TRACE);
     let output = work.await;
@@ -75,7 +75,7 @@ impl io::Write for Log {
     }
 }
 
-/// Writes to the log that is captured on the thread.
+/// A writer factory that returns the log of the current thread.
 struct CurrentLog;
 
 impl MakeWriter<'_> for CurrentLog {

@@ -1,4 +1,4 @@
-//! Servers on free loopback ports, and clients for them.
+//! Servers and clients on loopback.
 
 use std::{
     io,
@@ -18,17 +18,17 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// Returns a builder of clients that use no proxy and no certificates of the machine.
+/// Returns a builder of clients without a proxy and without the system's root certificates.
 pub fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
 
-/// Returns a client for HTTP/1.1 on loopback.
+/// Returns an HTTP/1.1 client.
 pub fn client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
 
-/// Returns a client for HTTP/2 on loopback, whose requests share a connection.
+/// Returns an HTTP/2 client without TLS. Its requests share a connection.
 pub fn http2_client() -> reqwest::Client {
     client_builder().http2_prior_knowledge().build().unwrap()
 }
@@ -56,7 +56,8 @@ pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     address
 }
 
-/// Shakes hands with each client in a task of its own, so that a slow client delays no other.
+/// Accepts connections. Each TLS handshake runs in a separate task, so that a slow client does
+/// not delay the others.
 async fn accept(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
@@ -66,7 +67,7 @@ async fn accept(
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
         tokio::spawn(async move {
             if let Ok(stream) = acceptor.accept(stream).await {
-                // The receiver is gone if the server has ended.
+                // Sending fails if the server has ended.
                 let _ = sender.send((stream, address)).await;
             }
         });
@@ -94,7 +95,8 @@ impl Listener for TlsListener {
     }
 }
 
-/// Terminates TLS on `tcp` for the server at `target`, and returns the number of full handshakes.
+/// Terminates TLS on `tcp` for the server at `target`. Returns the counter of full handshakes,
+/// which excludes resumed sessions.
 pub fn terminate_tls(tcp: TcpListener, acceptor: TlsAcceptor, target: SocketAddr) -> Arc<AtomicUsize> {
     let full_handshakes = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&full_handshakes);
@@ -117,8 +119,7 @@ pub fn terminate_tls(tcp: TcpListener, acceptor: TlsAcceptor, target: SocketAddr
     full_handshakes
 }
 
-/// Returns an address of this machine that is not a loopback address, or 127.0.0.2 on a machine
-/// without a network.
+/// Returns a non-loopback address of this machine, or 127.0.0.2 if there is no network.
 pub fn outer_address() -> IpAddr {
     let address = || {
         // Connecting a UDP socket sends nothing; it only chooses the local address.

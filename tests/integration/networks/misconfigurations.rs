@@ -115,7 +115,7 @@ async fn responses_of_other_servers_are_named_with_a_remedy() {
             "a proxy that wants a password",
             answered(b"HTTP/1.1 407 X\r\ncontent-length: 0\r\n\r\n").await,
             Permanent,
-            &["407", "proxy on the way requires authentication", "credentials"],
+            &["407", "the proxy requires authentication", "credentials"],
         ),
         (
             "a sign-in page",
@@ -127,7 +127,7 @@ async fn responses_of_other_servers_are_named_with_a_remedy() {
             "a redirect to https",
             answered(b"HTTP/1.1 301 X\r\nlocation: https://a/\r\ncontent-length: 0\r\n\r\n").await,
             Permanent,
-            &["redirect", "configure the URL"],
+            &["redirect", "configure the target"],
         ),
         (
             "a proxy that compresses",
@@ -139,7 +139,7 @@ async fn responses_of_other_servers_are_named_with_a_remedy() {
             "a proxy in maintenance that compresses",
             answered(b"HTTP/1.1 503 X\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx").await,
             Transient,
-            &["503", "it will be asked again"],
+            &["503", "the fetch will be retried"],
         ),
         (
             "a wrong secret with status 200",
@@ -208,7 +208,7 @@ async fn unreachable_passports_are_named_with_a_remedy() {
             "a Passport in maintenance",
             answered(b"HTTP/1.1 503 X\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n").await,
             Transient,
-            &["503", "it will be asked again"],
+            &["503", "the fetch will be retried"],
         ),
     ]);
 }
@@ -224,17 +224,17 @@ async fn mistyped_secrets_are_named_with_a_remedy() {
             "a blank in balancer",
             with_secret(format!(" {SECRET}")).await,
             Permanent,
-            &[invalid, "begins with a blank"],
+            &[invalid, "begins with a space"],
         ),
         (
             "a blank behind",
             with_secret(format!("{SECRET} ")).await,
             Permanent,
-            &[invalid, "ends with a blank"],
+            &[invalid, "ends with a space"],
         ),
         ("quotes", with_secret(format!("\"{SECRET}\"")).await, Permanent, &[invalid, "has quotes around it"]),
         ("a BOM", with_secret(format!("\u{feff}{SECRET}")).await, Permanent, &[invalid, "byte order mark"]),
-        ("a NUL", with_secret(format!("{SECRET}\0")).await, Permanent, &[invalid, "holds a NUL"]),
+        ("a NUL", with_secret(format!("{SECRET}\0")).await, Permanent, &[invalid, "contains a NUL"]),
         (
             "a line of an env file",
             with_secret(format!("PAYROLL_SECRET={SECRET}")).await,
@@ -252,7 +252,7 @@ async fn mistyped_secrets_are_named_with_a_remedy() {
             "a file of blanks",
             with_source(SecretSource::file(blank.display().to_string())).await,
             Permanent,
-            &["holds only blanks", "store the secret there"],
+            &["contains only whitespace", "store the secret there"],
         ),
         (
             "a file that is not mounted",

@@ -162,7 +162,7 @@ async fn invalid_private_key_is_reported_and_not_shown() {
         (
             registered.private_key().unwrap().to_owned(),
             SigningAlgorithm::Rs256,
-            "not an RSA key of 2048 bits",
+            "not an RSA key of at least 2048 bits",
         ),
     ] {
         let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(key.clone()));

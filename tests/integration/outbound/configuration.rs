@@ -407,7 +407,9 @@ fn documented_files_are_valid() {
     };
     assert_eq!(with("ERP_SYNC_CLIENT_ID").build().unwrap().client_id().as_str(), "mi-other");
     assert!(with("PASSPORT_CLIENT_SECRET").build().is_ok());
-    assert!(with("ERP_SYNC_SECRET").build().unwrap_err().to_string().contains("call it something else"));
+    assert!(
+        with("ERP_SYNC_SECRET").build().unwrap_err().to_string().contains("rename the environment variable")
+    );
     let config: ManagedIdentitiesConfig = config_of(read(several));
     config.build().unwrap().http_client("payroll").unwrap();
     let config: ManagedIdentityConfig = config_of(read(private_ca));
@@ -426,8 +428,7 @@ fn full_registry() -> ConfigRegistry {
     ConfigRegistry::default().with_store("redis", RedisStoreFactory)
 }
 
-/// Updates `docs/config.schema.json` if the variable is set: `UPDATE_SCHEMA=1 cargo test
-/// documented_schema`.
+/// Writes `docs/config.schema.json` with `UPDATE_SCHEMA=1 cargo test documented_schema`.
 #[test]
 fn documented_schema_is_that_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.schema.json");

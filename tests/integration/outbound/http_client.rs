@@ -150,7 +150,7 @@ async fn failures_are_distinguished_by_error_type() {
     assert!(matches!(error, Attach(AttachError::MissingCallerToken)), "{error:?}");
     let error =
         client.get("/").identity(CallerIdentity::from_task_local()).scopes("roles").send().await.unwrap_err();
-    assert!(error.to_string().contains("a caller's token has the scopes it has"), "{error}");
+    assert!(error.to_string().contains("the scopes of a caller's token cannot be changed"), "{error}");
     assert_eq!(passport.counters().token(), 0, "no token was requested");
 
     assert_eq!(client.get("/status/404").send().await.unwrap().status(), 404);

@@ -68,7 +68,7 @@ async fn disallowed_scopes_are_named_as_the_cause() {
     let error = identity.token().await.unwrap_err();
     assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Rejected, Some("invalid_scope")));
     assert!(!error.is_transient());
-    assert!(error.to_string().contains("check the scopes"), "{error}");
+    assert!(error.to_string().contains("check the requested scopes"), "{error}");
 }
 
 /// Secrets with the blanks and quotes that editors, shells and consoles add.
@@ -78,7 +78,7 @@ async fn rejection_names_blanks_and_quotes_around_the_secret() {
     let registered = passport.managed_identity("payroll").create();
     let secret = registered.secret();
     for (content, told) in [
-        (format!("{secret} \n"), "ends with a blank or tab"),
+        (format!("{secret} \n"), "ends with a space or tab"),
         (format!("\"{secret}\"\n"), "has quotes around it"),
         (format!("PAYROLL_SECRET={secret}\n"), "begins with `NAME=`"),
         (format!("\u{feff}{secret}\n"), "begins with a byte order mark (BOM)"),

@@ -16,14 +16,14 @@ use serde_json::Value;
 use super::{ConfigRegistry, ManagedIdentityConfig, schema};
 use crate::{problems::within, suggestions::suggestion};
 
-/// Several managed identities by name: one for each service that calls under its own identity.
+/// The configuration of several managed identities by name.
 ///
 /// ```
 /// use passport_config::ManagedIdentitiesConfig;
 ///
 /// let config: ManagedIdentitiesConfig = serde_json::from_str(r#"{ "identities": {
-///     "erp":     { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET" },
-///     "payroll": { "client_id": "mi-payroll-clientid", "client_secret_ref": "file:/run/secrets/payroll" }
+///     "erp": { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SECRET" },
+///     "payroll": { "client_id": "mi-payroll-clientid", "client_secret_ref": "env:PAY_SECRET" }
 /// } }"#)?;
 /// let identities = config.build()?;
 /// assert_eq!(identities.get("erp")?.client_id().as_str(), "mi-erp-sync-clientid");
@@ -35,7 +35,7 @@ pub struct ManagedIdentitiesConfig {
     /// The identities by name.
     #[serde(default, deserialize_with = "by_name")]
     pub identities: BTreeMap<String, ManagedIdentityConfig>,
-    /// The keys beside it. They may be the application's own, or `identities` misspelled.
+    /// The other keys, which belong to the application or are a misspelled `identities`.
     #[serde(flatten)]
     others: BTreeMap<String, IgnoredAny>,
 }
@@ -47,12 +47,12 @@ impl From<BTreeMap<String, ManagedIdentityConfig>> for ManagedIdentitiesConfig {
 }
 
 impl ManagedIdentitiesConfig {
-    /// Builds the identities, with secrets from the environment or from files.
+    /// Builds the identities, with secrets from environment variables or files.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same
-    /// `client_id` at one Passport: neither could be revoked without the other, and an audit could
-    /// not tell who did what.
+    /// A [`ConfigError`] with every mistake of all identities. Two identities with the same
+    /// `client_id` at the same Passport are a mistake: one could not be revoked without the other,
+    /// and an audit could not distinguish them.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
         self.build_with(ConfigRegistry::default())
     }
@@ -60,16 +60,16 @@ impl ManagedIdentitiesConfig {
     /// Builds the identities with the secret providers and stores of `registry`.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// Those of [`build`](Self::build).
     pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentities, ConfigError> {
         self.build_each(registry, |_, builder| builder)
     }
 
-    /// Builds the identities, and applies `settings` to the builder of each name: a transport for
-    /// all, a cache for some.
+    /// Builds the identities, and applies `settings` to the name and builder of each, for example
+    /// to set a transport.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// Those of [`build`](Self::build).
     pub fn build_each(
         &self,
         registry: impl Into<ConfigRegistry>,
@@ -78,7 +78,7 @@ impl ManagedIdentitiesConfig {
         let (registry, mut problems) = (registry.into(), Vec::new());
         problems.extend(self.misspelled());
         if self.identities.is_empty() && problems.is_empty() {
-            problems.push(ConfigProblem::new("identities", "there are none; name at least one"));
+            problems.push(ConfigProblem::new(IDENTITIES, "no identity configured; add at least one"));
         }
         let (mut by_name, mut names) = (BTreeMap::new(), HashMap::new());
         for (name, config) in &self.identities {
@@ -87,7 +87,7 @@ impl ManagedIdentitiesConfig {
                     if let Some(other) =
                         names.insert((identity.client_id().clone(), identity.token_url().clone()), name)
                     {
-                        problems.push(shared(name, other));
+                        problems.push(duplicate(name, other));
                     }
                     by_name.insert(name.clone(), identity);
                 }
@@ -106,15 +106,15 @@ impl ManagedIdentitiesConfig {
         })
     }
 
-    /// The keys that were meant to be `identities`. A key of another word may be the application's
-    /// own, as long as there are identities.
+    /// Returns a problem for each key that is probably a misspelled `identities`. If there are
+    /// identities, only keys of another case are: other words may belong to the application.
     fn misspelled(&self) -> impl Iterator<Item = ConfigProblem> {
-        let is_meant = |key: &&String| {
+        let is_misspelled = |key: &&String| {
             let is_likely = self.identities.is_empty() || key.eq_ignore_ascii_case(IDENTITIES);
             is_likely && suggestion(&[IDENTITIES], key).is_some()
         };
-        let problem = format!("there is no such key; did you mean `{IDENTITIES}`?");
-        self.others.keys().filter(is_meant).map(move |key| ConfigProblem::new(key.clone(), &problem))
+        let problem = format!("unknown key; did you mean `{IDENTITIES}`?");
+        self.others.keys().filter(is_misspelled).map(move |key| ConfigProblem::new(key.clone(), &problem))
     }
 
     /// Returns the [JSON Schema](https://json-schema.org) of the configuration, with the stores of
@@ -127,30 +127,29 @@ impl ManagedIdentitiesConfig {
 
 const IDENTITIES: &str = "identities";
 
-/// An error of serde would show the value.
+/// Deserializes the table without serde's own errors, which would contain the value.
 fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {
     match Value::deserialize(from)? {
         Value::Object(table) => Ok(table.into_iter().map(|(name, value)| (name, value.into())).collect()),
-        _ => Err(de::Error::custom(
-            "identities: it is not a table; write the identities in it, by their names",
-        )),
+        _ => Err(de::Error::custom("identities: expected a table of identities by name")),
     }
 }
 
-fn shared(name: &str, other: &str) -> ConfigProblem {
+fn duplicate(name: &str, other: &str) -> ConfigProblem {
     ConfigProblem::new(
         format!("identities.{name}.client_id"),
         format_args!(
-            "`{other}` has the same one; make an identity for each, or revoking the one revokes the other"
+            "already used by the identity `{other}`; give each service its own identity, so that one \
+             can be revoked without the other"
         ),
     )
 }
 
-/// Managed identities by name. Each is cheap to clone.
+/// Managed identities by name, built from a [`ManagedIdentitiesConfig`]. Each is cheap to clone.
 #[derive(Clone)]
 pub struct ManagedIdentities {
     by_name: BTreeMap<String, ManagedIdentity>,
-    /// The configurations of the same names, for clients.
+    /// The configurations by name, from which clients are built.
     #[cfg(feature = "reqwest")]
     configs: BTreeMap<String, ManagedIdentityConfig>,
     #[cfg(feature = "reqwest")]
@@ -161,19 +160,19 @@ impl ManagedIdentities {
     /// Returns the identity `name`.
     ///
     /// # Errors
-    /// A [`ConfigError`] with the names there are, if none is called so.
+    /// A [`ConfigError`] with the known names, when there is no identity `name`.
     pub fn get(&self, name: &str) -> Result<&ManagedIdentity, ConfigError> {
         self.by_name.get(name).ok_or_else(|| {
             let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
-            let problem = format_args!("there is none of that name; there are {}", known.join(", "));
+            let problem = format_args!("unknown identity; known identities are {}", known.join(", "));
             ConfigError::new(vec![ConfigProblem::new(format!("identities.{name}"), problem)])
         })
     }
 
-    /// Builds a client with the identity `name`, of the service at its `base_url`.
+    /// Builds a client for the service at the `base_url` of the identity `name`.
     ///
     /// # Errors
-    /// A [`ConfigError`] if none is called so, or it has no `base_url`.
+    /// A [`ConfigError`] when there is no identity `name`, or it has no `base_url`.
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self, name: &str) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let identity = self.get(name)?.clone();
@@ -182,7 +181,7 @@ impl ManagedIdentities {
         client.map_err(|error| ConfigError::new(within(&format!("identities.{name}"), &error).collect()))
     }
 
-    /// Returns all identities, ordered by name.
+    /// Returns an iterator over the identities, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ManagedIdentity)> {
         self.by_name.iter().map(|(name, identity)| (name.as_str(), identity))
     }

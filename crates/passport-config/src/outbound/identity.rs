@@ -17,23 +17,22 @@ use crate::{
     table::{self, Values},
 };
 
-/// The configuration of a managed identity in a file or the environment, with the names of the .NET
-/// options.
+/// The configuration of one managed identity, with the names of the .NET options.
 ///
-/// serde reads it from TOML, YAML, JSON or environment variables. Numbers and switches may be
-/// texts, as the environment has no other type. Every mistake is reported at once, when the
-/// identity is [built](Self::build).
+/// serde deserializes it from TOML, YAML, JSON or environment variables. Numbers and booleans
+/// may be strings, because environment variables have no other type. All mistakes are reported
+/// in one error, when the identity is [built](Self::build).
 ///
 /// | key | |
 /// |---|---|
 /// | `client_id` | the client id of the service; required |
-/// | `client_secret_ref` | the reference of its secret (`env:NAME`, `file:/path`), never the secret itself; required |
+/// | `client_secret_ref` | the reference of its secret (`env:NAME`, `file:/path`), never the secret itself; required unless the tokens come from a sidecar |
 /// | `secret_provider` | the provider of the secret, if the reference does not name one |
 /// | `passport_base_url` | the URL of Passport, the issuer of the tokens |
-/// | `token_url` | the URL of token requests, if not below the base URL |
-/// | `scopes` | the requested scopes: a list, or a text with spaces |
+/// | `token_url` | the URL of token requests, if it is not below `passport_base_url` |
+/// | `scopes` | the requested scopes: a list, or a string with spaces |
 /// | `cache_tokens` | whether tokens are cached |
-/// | `cache` | the store in which a fleet shares them: `{ redis = { .. } }`, if the program registers it |
+/// | `cache` | the store that a fleet shares, if the program registers it (`{ redis = { .. } }`), or a sidecar (`{ sidecar = { .. } }`) |
 /// | `refresh_threshold` | the time before its expiry at which a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
 /// | `request_timeout` | the time limit of one attempt to get a token |
 /// | `client_authentication` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, `private_key_jwt` |
@@ -44,20 +43,25 @@ use crate::{
 /// | `danger_plain_http` | whether their URLs may be plain `http` |
 /// | `user_agent` | the `User-Agent` of requests to both |
 ///
-/// Defaults are those of the [`ManagedIdentityBuilder`]; `docs/config.schema.json` in the
-/// repository is for editors.
+/// The defaults are those of [`ManagedIdentityBuilder`]. For editors, the repository has a JSON
+/// Schema in `docs/config.schema.json`.
 ///
 /// ```
 /// use passport_config::ManagedIdentityConfig;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(
-///     r#"{ "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET", "refresh_threshold": "60s" }"#,
+///     r#"{
+///         "client_id": "mi-erp-sync-clientid",
+///         "client_secret_ref": "env:ERP_SYNC_SECRET",
+///         "refresh_threshold": "60s"
+///     }"#,
 /// )?;
 /// let identity = config.build()?;
 /// assert_eq!(identity.client_id().as_str(), "mi-erp-sync-clientid");
 ///
-/// let wrong: ManagedIdentityConfig = serde_json::from_str(r#"{ "clientid": "mi-1", "refresh_threshold": "soon" }"#)?;
-/// println!("{}", wrong.build().unwrap_err()); // all four mistakes
+/// let invalid: ManagedIdentityConfig =
+///     serde_json::from_str(r#"{ "clientid": "mi-1", "refresh_threshold": "soon" }"#)?;
+/// println!("{}", invalid.build().unwrap_err()); // prints all four mistakes
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Deserialize)]
@@ -67,7 +71,7 @@ pub struct ManagedIdentityConfig {
     pub(super) values: Option<Values>,
 }
 
-/// Never fails: an error of serde would show the value.
+/// Infallible, because an error of serde would contain the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
         let values = if let Value::Object(values) = value { Some(values) } else { None };
@@ -76,11 +80,11 @@ impl From<Value> for ManagedIdentityConfig {
 }
 
 impl ManagedIdentityConfig {
-    /// Builds the identity, with a secret from the environment or from a file.
+    /// Builds the identity, with a secret from an environment variable or a file.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read:
-    /// at the first token, or by [`ManagedIdentity::ready`].
+    /// A [`ConfigError`] with every mistake. A missing secret is not detected here but when it is
+    /// read: by the first token request, or by [`ManagedIdentity::ready`].
     pub fn build(&self) -> Result<ManagedIdentity, ConfigError> {
         self.build_with(ConfigRegistry::default())
     }
@@ -89,17 +93,17 @@ impl ManagedIdentityConfig {
     /// `secret_provider`, the scheme of `client_secret_ref` and `cache` may name.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// Those of [`build`](Self::build).
     pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentity, ConfigError> {
         self.builder(registry)?.build()
     }
 
-    /// Returns the settings of the identity, to add what a file cannot contain: a transport, a
-    /// cache, a clock.
+    /// Returns a builder with the configured settings, to add what a file cannot contain, such as a
+    /// transport, a cache or a clock.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
-    /// checks.
+    /// A [`ConfigError`] with every mistake. The builder's `build` checks the settings that are
+    /// added.
     pub fn builder(
         &self,
         registry: impl Into<ConfigRegistry>,
@@ -110,11 +114,11 @@ impl ManagedIdentityConfig {
         })
     }
 
-    /// Builds a client of the service at `base_url` with this identity, and with a secret from the
-    /// environment or from a file.
+    /// Builds a client for the service at `base_url` with this identity, and with a secret from an
+    /// environment variable or a file.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake; that there is no `base_url` is one here.
+    /// A [`ConfigError`] with every mistake, including a missing `base_url`.
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         self.http_client_with(ConfigRegistry::default())
@@ -124,7 +128,7 @@ impl ManagedIdentityConfig {
     /// stores of `registry`.
     ///
     /// # Errors
-    /// As [`http_client`](Self::http_client).
+    /// Those of [`http_client`](Self::http_client).
     #[cfg(feature = "reqwest")]
     pub fn http_client_with(
         &self,
@@ -139,11 +143,12 @@ impl ManagedIdentityConfig {
         self.http_client_builder(identity.build()?)?.sharing(registry.clients.clone()).build()
     }
 
-    /// Returns the settings of a client of the service at `base_url` with another `identity`: this
-    /// one, built with settings of its own, or a [`CallerIdentity`](passport_outbound::CallerIdentity).
+    /// Returns a client builder for the service at `base_url` with `identity`, for example a
+    /// [`CallerIdentity`](passport_outbound::CallerIdentity), or this identity with additional
+    /// settings.
     ///
     /// # Errors
-    /// A [`ConfigError`] when `base_url` or `also_allow` is missing or wrong.
+    /// A [`ConfigError`] when `base_url` is missing, or a setting of the client is not valid.
     #[cfg(feature = "reqwest")]
     pub fn http_client_builder(
         &self,
@@ -156,8 +161,7 @@ impl ManagedIdentityConfig {
     }
 
     fn values(&self) -> Result<&Values, ConfigError> {
-        let problem =
-            || ConfigProblem::new(WHOLE, "it is not a table; write client_id, client_secret_ref, ... in it");
+        let problem = || ConfigProblem::new(WHOLE, "expected a table with client_id, client_secret_ref, ...");
         self.values.as_ref().ok_or_else(|| ConfigError::new(vec![problem()]))
     }
 
@@ -169,7 +173,7 @@ impl ManagedIdentityConfig {
     }
 }
 
-/// Without values: one may be a secret in the wrong place.
+/// Omits the values, as one may be a secret that was set by mistake.
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityConfig")

@@ -1,4 +1,4 @@
-//! Builds an identity, and a client, from the settings of a configuration.
+//! Construction of identities and clients from the settings of a configuration.
 
 use passport_core::{InvalidSecretSource, SecretProviders, SecretSource};
 use passport_outbound::{
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
-/// Returns the builder of the identity. Mistakes are reported to `reader`.
+/// Returns the builder of the identity. Reports mistakes to `reader`.
 pub(super) fn builder(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -24,14 +24,15 @@ pub(super) fn builder(
     let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
     let base_url = reader.read(&settings.base_url);
     origins(settings, reader, plain_http, base_url.as_deref());
-    let client_id = reader.require(&settings.client_id, "name the managed identity of this service");
-    let via_sidecar = is_at_sidecar(settings, registry);
+    let client_id =
+        reader.require(&settings.client_id, "set the client id of this service's managed identity");
+    let via_sidecar = uses_sidecar(settings, registry);
     let secret = sources(settings, reader, &registry.secrets, via_sidecar);
     let secret = secret.and_then(|sources| sources.into_iter().reduce(SecretSource::or));
     let cache = cache(settings, reader, registry);
     let sidecar = cache.as_ref().filter(|_| via_sidecar).and_then(TokenCache::sidecar_endpoint);
-    let is_whole = secret.is_some() || sidecar.is_some();
-    // Missing values are replaced, so that all other mistakes are found as well.
+    let is_complete = secret.is_some() || sidecar.is_some();
+    // Placeholders for missing values, so that the builder finds all other mistakes.
     let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
     let builder = match sidecar {
         Some(sidecar) => ManagedIdentity::via_sidecar(id, sidecar.clone()),
@@ -42,7 +43,7 @@ pub(super) fn builder(
     let builder = cache.into_iter().fold(builder, ManagedIdentityBuilder::token_cache);
     let builder = with_options(settings, reader, builder);
     report_builder_problems(settings, reader, &builder);
-    client_id.filter(|_| is_whole).map(|_| builder)
+    client_id.filter(|_| is_complete).map(|_| builder)
 }
 
 fn with_options(
@@ -61,7 +62,7 @@ fn with_options(
     authentication.into_iter().fold(builder, ManagedIdentityBuilder::client_authentication)
 }
 
-/// Reports the mistakes that the builder finds. Its `issuer` is `passport_base_url` here.
+/// Reports the mistakes that the builder finds, with the names of the configuration keys.
 pub(super) fn report_builder_problems(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -77,7 +78,7 @@ pub(super) fn report_builder_problems(
             "client_authentication" => &settings.client_authentication,
             "request_timeout" => &settings.request_timeout,
             _ => {
-                // It belongs to no key of this table, so its own name is shown.
+                // The problem belongs to no key of this table, so it keeps its own name.
                 reader.extend([problem]);
                 continue;
             }
@@ -86,8 +87,8 @@ pub(super) fn report_builder_problems(
     }
 }
 
-/// Returns whether the sidecar has the client secret.
-pub(super) fn is_at_sidecar(settings: &IdentitySettings, registry: &ConfigRegistry) -> bool {
+/// Returns whether the tokens come from a sidecar, which has the client secret.
+pub(super) fn uses_sidecar(settings: &IdentitySettings, registry: &ConfigRegistry) -> bool {
     let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
     stores.any(|(name, _)| registry.factory(name).is_some_and(DynStoreFactory::is_sidecar))
 }
@@ -101,21 +102,24 @@ pub(super) fn sources(
 ) -> Option<Vec<SecretSource>> {
     let (reference, provider) = (&settings.client_secret_ref, &settings.secret_provider);
     if via_sidecar {
-        let wrong = "the sidecar has the secret; leave it out here";
+        let problem = "not allowed with a sidecar, which holds the secret; remove the key";
         if reader.read(reference).is_some() {
-            reader.wrong(reference, wrong);
+            reader.wrong(reference, problem);
         }
         if reader.read(provider).is_some() {
-            reader.wrong(provider, wrong);
+            reader.wrong(provider, problem);
         }
         return None;
     }
-    let references = reader.require(reference, "say where the secret is: env:NAME or file:/path");
+    let references = reader.require(reference, "set the reference of the secret: env:NAME or file:/path");
     let name = reader.read(provider);
     let ClientSecretReferences(references) = references?;
     let several = references.len() > 1;
     if several && name.is_some() {
-        reader.wrong(provider, "of several references each names its provider (env:NAME); leave this out");
+        reader.wrong(
+            provider,
+            "not allowed with several references, which name their providers (env:NAME); remove the key",
+        );
     }
     let name = name.as_deref().filter(|_| !several);
     let source = |text: &String| {
@@ -137,35 +141,35 @@ fn cache(
     reader: &mut Reader<'_>,
     registry: &ConfigRegistry,
 ) -> Option<TokenCache> {
-    let keeps_nothing = reader.read(&settings.cache_tokens) == Some(false);
+    let is_disabled = reader.read(&settings.cache_tokens) == Some(false);
     let Some(Store(stores)) = reader.read(&settings.cache) else {
-        return keeps_nothing.then(TokenCache::disabled);
+        return is_disabled.then(TokenCache::disabled);
     };
-    if keeps_nothing {
-        reader.wrong(&settings.cache_tokens, "it contradicts `cache`; leave one of them out");
+    if is_disabled {
+        reader.wrong(&settings.cache_tokens, "conflicts with `cache`; remove one of them");
     }
     let mut stores = stores.into_iter();
     let (Some((name, values)), None) = (stores.next(), stores.next()) else {
-        reader.wrong(&settings.cache, "it names no store, or several; name one: { redis = { ... } }");
+        reader.wrong(&settings.cache, "expected exactly one store, for example { redis = { ... } }");
         return None;
     };
-    let made = registry.store(&name, &values);
-    made.map_err(|error| reader.extend(within(&format!("{}.{name}", settings.cache.key()), &error))).ok()
+    let cache = registry.store(&name, &values);
+    cache.map_err(|error| reader.extend(within(&format!("{}.{name}", settings.cache.key()), &error))).ok()
 }
 
 fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Option<ClientAuthentication> {
     let method = reader.read(&settings.client_authentication);
     let algorithm = reader.read(&settings.signing_algorithm);
     let (key_id, audience) = (reader.read(&settings.key_id), reader.read(&settings.assertion_audience));
-    let signs: [(&dyn AnySetting, bool); 3] = [
+    let only_signed: [(&dyn AnySetting, bool); 3] = [
         (&settings.signing_algorithm, algorithm.is_some()),
         (&settings.key_id, key_id.is_some()),
         (&settings.assertion_audience, audience.is_some()),
     ];
     let is_signed = matches!(method, Some(ClientAuthentication::PrivateKeyJwt(_)));
-    for (setting, _) in signs.into_iter().filter(|(_, is_there)| *is_there && !is_signed) {
-        let wrong = "it is for client_authentication = \"private_key_jwt\" only; set that, or leave this out";
-        reader.wrong(setting, wrong);
+    for (setting, _) in only_signed.into_iter().filter(|(_, is_set)| *is_set && !is_signed) {
+        let problem = "only for client_authentication = \"private_key_jwt\"; set that or remove the key";
+        reader.wrong(setting, problem);
     }
     Some(match method? {
         ClientAuthentication::PrivateKeyJwt(signed) => {
@@ -177,7 +181,7 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
     })
 }
 
-/// Returns the other origins that may receive the token, and checks the base URL.
+/// Returns the origins in `also_allow`, and checks the base URL.
 fn origins(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -193,12 +197,12 @@ fn origins(
     others
 }
 
-/// What to do about a client without a `base_url`.
+/// The remedy for a client without a `base_url`.
 #[cfg(feature = "reqwest")]
-const BASE_URL_REMEDY: &str = "name the service that is called: https://host";
+const BASE_URL_REMEDY: &str = "set the URL of the called service: https://host";
 
-/// Reports that there is no `base_url`, which a client needs. If there is one, [`builder`] has
-/// checked it.
+/// Reports a missing `base_url`, which a client requires. If it is set, [`builder`] has checked
+/// it.
 #[cfg(feature = "reqwest")]
 pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<'_>) {
     if settings.base_url.raw().is_none() {
@@ -206,7 +210,7 @@ pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<
     }
 }
 
-/// Returns the builder of a client of the service at `base_url`, with this `identity`.
+/// Returns the builder of a client for the service at `base_url` with `identity`.
 #[cfg(feature = "reqwest")]
 pub(super) fn client_builder(
     settings: &IdentitySettings,

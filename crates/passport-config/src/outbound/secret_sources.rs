@@ -1,4 +1,4 @@
-//! The secrets that a configuration refers to, without building anything.
+//! The secrets that a configuration refers to, for programs that check them before they start.
 
 use passport_core::SecretSource;
 use serde_json::Value;
@@ -14,11 +14,12 @@ use crate::{
 };
 
 impl ManagedIdentityConfig {
-    /// Returns the secrets that the configuration refers to, those of its store included, each with
-    /// the path of its key. A key with a list of references has one source for each of them. What
-    /// is not valid is left out: [`build`](Self::build) reports it.
+    /// Returns the sources of all secrets that the configuration refers to, including those of its
+    /// store, each with the path of its key.
     ///
-    /// For a program that checks before it starts whether its secrets can be read.
+    /// A program can use it to check that its secrets can be read before it starts. A key with a
+    /// list of references has one source per reference. Invalid references are omitted, because
+    /// [`build`](Self::build) reports them.
     #[must_use]
     pub fn secret_sources(&self, registry: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
         let registry = registry.into();
@@ -28,7 +29,8 @@ impl ManagedIdentityConfig {
 }
 
 impl ManagedIdentitiesConfig {
-    /// Returns the secrets that the identities refer to, each with the path of its key.
+    /// Returns the sources of all secrets that the identities refer to, each with the path of its
+    /// key.
     ///
     /// See [`ManagedIdentityConfig::secret_sources`].
     #[must_use]
@@ -44,9 +46,9 @@ impl ManagedIdentitiesConfig {
 }
 
 fn of_identity(settings: &IdentitySettings, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
-    let reported_by_build = &mut Reader::new(&registry.secrets);
-    let via_sidecar = options::is_at_sidecar(settings, registry);
-    let own = options::sources(settings, reported_by_build, &registry.secrets, via_sidecar);
+    let discarded = &mut Reader::new(&registry.secrets);
+    let via_sidecar = options::uses_sidecar(settings, registry);
+    let own = options::sources(settings, discarded, &registry.secrets, via_sidecar);
     let own = own.into_iter().flatten();
     let own = own.map(|source| (settings.client_secret_ref.key().to_owned(), source));
     let stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
@@ -57,7 +59,7 @@ fn of_identity(settings: &IdentitySettings, registry: &ConfigRegistry) -> Vec<(S
     own.chain(stores).collect()
 }
 
-/// Returns the secrets of a store, each with its key.
+/// Returns the sources of the secrets of a store, each with its key.
 fn of_store(store: &str, values: &Value, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
     let keys = registry.factory(store).map(DynStoreFactory::secret_keys).unwrap_or_default();
     let references = keys.into_iter().filter_map(|key| {

@@ -1,4 +1,5 @@
-//! The keys of one identity, from which advice and the JSON Schema are made.
+//! The configuration keys of one identity. Suggestions for unknown keys and the JSON Schema are
+//! derived from them.
 
 use std::time::Duration;
 
@@ -17,29 +18,28 @@ use crate::{
 pub(super) struct IdentitySettings {
     /// The client id of the managed identity. Each service has its own identity.
     pub(super) client_id: Setting<String>,
-    /// The reference of the client secret: `env:NAME`, `file:/path`, or a name that
-    /// `secret_provider` knows. Of a list, the first reference that resolves is used. Never the
-    /// secret itself.
+    /// The reference of the client secret, never the secret itself: `env:NAME`, `file:/path`, or a
+    /// name at the `secret_provider`. In a list, the first reference that can be read is used.
     pub(super) client_secret_ref: Setting<ClientSecretReferences>,
-    /// The provider of the secret, if `client_secret_ref` does not name one: env, file, or one that
-    /// the program registers.
+    /// The provider of the secret, if `client_secret_ref` does not name one: env, file, systemd, or
+    /// a provider that the program registers.
     pub(super) secret_provider: Setting<String>,
-    /// The URL of Passport, which is the issuer of the tokens. Defaults to
+    /// The URL of Passport, the issuer of the tokens. Defaults to
     /// `https://passport.bizfirst.ai`.
     #[schemars(extend("format" = "uri"))]
     pub(super) passport_base_url: Setting<String>,
     /// The URL of token requests. Defaults to `/passport/token` below `passport_base_url`.
     #[schemars(extend("format" = "uri"))]
     pub(super) token_url: Setting<String>,
-    /// The requested scopes: a list, or one text with spaces. Defaults to openid and roles.
+    /// The requested scopes: a list, or one string with spaces. Defaults to openid and roles.
     pub(super) scopes: Setting<Vec<String>>,
-    /// Whether tokens are cached. Defaults to true; false is for functions that end with their
-    /// invocation.
+    /// Whether tokens are cached. Defaults to true. Set it to false for serverless
+    /// functions that start a process for each invocation.
     pub(super) cache_tokens: Setting<bool>,
-    /// The store in which a fleet shares its tokens, or the sidecar that issues them: a table with
-    /// the name of the store and its settings. Defaults to a cache in memory.
+    /// The store in which a fleet shares its tokens, or the sidecar that provides them: a table
+    /// with the name of the store and its settings. Defaults to a cache in memory.
     pub(super) cache: Setting<Store>,
-    /// The time before its expiry at which a token is refreshed. Defaults to 60 s.
+    /// The time before expiry at which a token is refreshed. Defaults to 60 s.
     pub(super) refresh_threshold: Setting<Duration>,
     /// The time limit of one attempt to get a token. Defaults to 10 s.
     pub(super) request_timeout: Setting<Duration>,
@@ -56,13 +56,13 @@ pub(super) struct IdentitySettings {
     pub(super) base_url: Setting<String>,
     /// Other origins that may receive the token. Defaults to none.
     pub(super) also_allow: Setting<Vec<String>>,
-    /// A PEM file with the certificates of a private CA, trusted beside the system's, for Passport
-    /// and for the called service. Defaults to none.
+    /// A PEM file with the certificates of a private CA, trusted in addition to the system's, for
+    /// Passport and the called service. Defaults to none.
     pub(super) ca_file: Setting<String>,
-    /// Whether the URLs of Passport and of the called services may be plain http, for a private
+    /// Whether the URLs of Passport and the called service may be plain http. Only for a private
     /// network that is trusted or encrypted. Defaults to false.
     pub(super) danger_plain_http: Setting<bool>,
-    /// The User-Agent of requests to Passport and to the called service. Defaults to
+    /// The User-Agent header of requests to Passport and the called service. Defaults to
     /// `tower-passport/<version>`.
     pub(super) user_agent: Setting<HeaderValue>,
 }
@@ -81,7 +81,27 @@ impl Choice for SigningAlgorithm {
         &[("RS256", Self::Rs256), ("PS256", Self::Ps256), ("ES256", Self::Es256)];
 }
 
-/// References of the client secret. One text is one reference, which may contain spaces.
+impl ConfigValue for ClientAuthentication {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        Self::parse_choice(value)
+    }
+
+    fn schema() -> Schema {
+        Self::choice_schema()
+    }
+}
+
+impl ConfigValue for SigningAlgorithm {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        Self::parse_choice(value)
+    }
+
+    fn schema() -> Schema {
+        Self::choice_schema()
+    }
+}
+
+/// The references of the client secret. A string is one reference, which may contain spaces.
 pub(super) struct ClientSecretReferences(pub(super) Vec<String>);
 
 impl ConfigValue for ClientSecretReferences {
@@ -89,7 +109,7 @@ impl ConfigValue for ClientSecretReferences {
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let references = match value {
-            Value::Array(values) if values.is_empty() => Err("it is empty; name at least one".into()),
+            Value::Array(values) if values.is_empty() => Err("empty; list at least one reference".into()),
             Value::Array(values) => values.iter().map(String::parse).collect(),
             _ => String::parse(value).map(|text| vec![text]),
         };
@@ -101,7 +121,7 @@ impl ConfigValue for ClientSecretReferences {
     }
 }
 
-/// A table with one store, whose keys its kind knows.
+/// A table with the name and the settings of one store. The store checks its settings.
 pub(super) struct Store(pub(super) Map<String, Value>);
 
 impl ConfigValue for Store {
@@ -109,7 +129,7 @@ impl ConfigValue for Store {
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let table = value.as_object().cloned().map(Self);
-        table.ok_or("it is not a table; name a store in it: { redis = { ... } }".into())
+        table.ok_or("expected a table with a store, for example { redis = { ... } }".into())
     }
 
     fn schema() -> Schema {

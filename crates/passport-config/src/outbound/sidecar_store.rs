@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::store::StoreFactory;
 use crate::{reader::Reader, setting::Setting, value::SecretReference};
 
-/// Lets a configuration say `cache = { sidecar = { endpoint = ".." } }`.
+/// The store `sidecar`, which is configured with `cache = { sidecar = { endpoint = ".." } }`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SidecarStoreFactory;
 
@@ -13,7 +13,7 @@ pub(super) struct SidecarStoreFactory;
 pub(super) struct SidecarSettings {
     /// The URL of the sidecar: `unix:///run/passport/sidecar.sock`, or `http://127.0.0.1:port`.
     endpoint: Setting<String>,
-    /// The reference of the token by which the sidecar authenticates this service on TCP.
+    /// The reference of the token that authenticates this service to the sidecar over TCP.
     caller_token_ref: Setting<SecretReference>,
 }
 
@@ -22,7 +22,7 @@ impl StoreFactory for SidecarStoreFactory {
 
     fn cache(&self, settings: &SidecarSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
         let token = reader.secret(&settings.caller_token_ref);
-        let remedy = "say where the sidecar is: unix:///run/passport/sidecar.sock";
+        let remedy = "set the address of the sidecar: unix:///run/passport/sidecar.sock";
         let endpoint = reader.require(&settings.endpoint, remedy)?;
         let sidecar = reader.collect(&settings.endpoint, SidecarEndpoint::new(&endpoint))?;
         Some(TokenCache::sidecar(token.into_iter().fold(sidecar, SidecarEndpoint::caller_token)))

@@ -1,4 +1,4 @@
-//! Kinds of stores that a configuration may name.
+//! Types of token stores that a configuration may name.
 
 use std::{any::TypeId, fmt};
 
@@ -14,10 +14,11 @@ use crate::{
     table::{self, Values},
 };
 
-/// A kind of store that a configuration may name under `cache`, with its settings:
-/// `cache = { redis = { ... } }`.
+/// A factory for a type of token store, which a configuration names under `cache` with its
+/// settings: `cache = { redis = { ... } }`.
 ///
-/// `passport-redis` implements it with `RedisStoreFactory`.
+/// `passport-redis` implements it as `RedisStoreFactory`. Register it with
+/// [`ConfigRegistry::with_store`](crate::ConfigRegistry::with_store).
 ///
 /// ```
 /// use passport_config::{Reader, Setting, StoreFactory};
@@ -30,7 +31,7 @@ use crate::{
 ///
 /// #[derive(Debug, Deserialize, JsonSchema)]
 /// struct Settings {
-///     /// Its name, for people.
+///     /// The name of the cache, for logs.
 ///     name: Setting<String>,
 /// }
 ///
@@ -38,27 +39,32 @@ use crate::{
 ///     type Settings = Settings;
 ///
 ///     fn cache(&self, settings: &Settings, reader: &mut Reader<'_>) -> Option<TokenCache> {
-///         reader.require(&settings.name, "call it something").map(|_| TokenCache::memory())
+///         reader.require(&settings.name, "set a name").map(|_| TokenCache::memory())
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a factory for a token store",
+    label = "expected a type that implements `StoreFactory`, such as `RedisStoreFactory`"
+)]
 pub trait StoreFactory: fmt::Debug + Send + Sync + 'static {
-    /// The keys of its settings: a struct whose fields are all [`Setting`](crate::Setting)s.
+    /// The settings of the store: a struct in which each field is a [`Setting`](crate::Setting).
     ///
-    /// `#[serde(flatten)]`, `#[serde(alias)]` and nested tables are not supported: building fails
-    /// with each configuration that names the store, so a test that builds one finds them.
+    /// `#[serde(flatten)]`, `#[serde(alias)]` and nested tables are not supported. Building fails
+    /// for each configuration that names the store, so a test that builds one detects them.
     type Settings: DeserializeOwned + JsonSchema;
 
-    /// Builds the cache with `settings`. `None` if they are invalid, after the mistakes were
-    /// reported to `reader`.
+    /// Builds the cache with `settings`. Returns `None` if they are invalid, after reporting the
+    /// mistakes to `reader`.
     fn cache(&self, settings: &Self::Settings, reader: &mut Reader<'_>) -> Option<TokenCache>;
 }
 
-/// A [`StoreFactory`] without the type of its settings.
+/// The object-safe form of [`StoreFactory`], without the type of its settings.
 pub(super) trait DynStoreFactory: fmt::Debug + Send + Sync {
+    /// Returns whether this is the built-in store `sidecar`.
     fn is_sidecar(&self) -> bool;
 
-    /// Returns the schema of the settings.
+    /// Returns the JSON Schema of the settings.
     fn schema(&self) -> Value;
 
     /// Returns the keys of the settings that are secret references.

@@ -1,4 +1,4 @@
-//! Durations.
+//! Values that are durations.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{ConfigValue, InvalidValue};
 
-/// Seconds (`60`), `"60s"` and `"1m 30s"`, or a `TimeSpan` of .NET: `"00:01:30"`, `"1.00:00:00"`.
+/// Seconds (`60`), a string such as `"60s"` or `"1m 30s"`, or a `TimeSpan` of .NET such as
+/// `"00:01:30"` or `"1.00:00:00"`.
 impl ConfigValue for Duration {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let parsed = match value {
@@ -18,7 +19,7 @@ impl ConfigValue for Duration {
             },
             _ => None,
         };
-        parsed.ok_or("it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"".into())
+        parsed.ok_or("not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"".into())
     }
 
     fn schema() -> Schema {
@@ -26,29 +27,29 @@ impl ConfigValue for Duration {
     }
 
     fn warning(value: &Value) -> Option<String> {
-        suspicion(value).map(|advice| format!("a configured time is suspiciously long: {advice}"))
+        suspicion(value).map(|reason| format!("configured duration is suspiciously long: {reason}"))
     }
 }
 
-/// Suspects a number without a unit of being in milliseconds, which some options of .NET count: it
-/// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a day.
+/// Returns a warning for a number without a unit that is probably in milliseconds, as in some
+/// .NET options: it is at least 1,000, and a multiple of 500 (3600 is not) or more than a day.
 fn suspicion(value: &Value) -> Option<String> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    let is_suspected = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
-    let time = seconds(number).filter(|_| is_suspected)?;
-    let meant = seconds(number / 1000.0)?;
-    Some(format!("{number} s is {}; if milliseconds were meant, write {meant:?}", rounded(time)))
+    let is_suspicious = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
+    let time = seconds(number).filter(|_| is_suspicious)?;
+    let intended = seconds(number / 1000.0)?;
+    Some(format!("{number} s is {}; if milliseconds were meant, write {intended:?}", rounded(time)))
 }
 
 fn seconds(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Formats a time in the largest unit that is not zero.
+/// Formats a duration in the largest unit that is not zero.
 fn rounded(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {

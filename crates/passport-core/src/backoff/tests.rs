@@ -10,27 +10,27 @@ fn pause_doubles_up_to_its_maximum() {
 }
 
 #[test]
-fn maximum_below_the_first_pause_holds() {
+fn pause_never_exceeds_the_maximum() {
     let backoff = Backoff::new(Duration::from_secs(1), Duration::from_millis(300));
     assert_eq!(backoff.pause(0, 1.0), Duration::from_millis(300));
 }
 
 #[test]
-fn jitter_spreads_a_pause_between_its_parts() {
+fn jitter_spreads_pauses_between_its_factors() {
     let pauses = |backoff: Backoff| [0.0, 0.5, 1.0].map(|chance| backoff.pause(1, chance).as_millis());
     assert_eq!(pauses(BACKOFF), [500, 750, 1000]);
     assert_eq!(pauses(BACKOFF.with_jitter(0.5..=1.5)), [500, 1000, 1500]);
 }
 
 #[test]
-fn chance_out_of_range_is_no_storm_and_no_panic() {
+fn chance_out_of_range_is_clamped() {
     for (chance, millis) in [(-1.0, 250), (7.0, 500), (f64::INFINITY, 500), (f64::NEG_INFINITY, 250)] {
         assert_eq!(BACKOFF.pause(0, chance).as_millis(), millis, "{chance}");
     }
 }
 
 #[test]
-fn jitter_may_begin_below_half_of_the_pause() {
+fn jitter_may_start_below_half_of_the_ceiling() {
     let backoff = BACKOFF.with_jitter(0.1..=0.2);
     assert_eq!([0.0, 1.0].map(|chance| backoff.pause(1, chance).as_millis()), [100, 200]);
 }

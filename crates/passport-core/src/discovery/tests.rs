@@ -22,7 +22,7 @@ fn checked(issuer: &str, jwks_uri: &str) -> Result<ProviderMetadata, DiscoveryEr
 }
 
 #[test]
-fn a_document_of_the_issuer_is_accepted() {
+fn document_of_the_issuer_is_accepted() {
     assert!(checked("https://passport.bizfirst.ai", "https://passport.bizfirst.ai/keys").is_ok());
 }
 
@@ -40,8 +40,8 @@ fn keys_of_another_origin_are_rejected() {
     }
 }
 
-/// A server whose first location fails with an error of this kind, and whose second has no
-/// document.
+/// A server that fails with an error of this kind at the first location, and has no document at
+/// the second.
 #[derive(Clone, Debug)]
 struct Failing(TransportErrorKind, Arc<AtomicUsize>);
 
@@ -80,7 +80,7 @@ impl HttpClient for Serving {
 }
 
 #[tokio::test]
-async fn document_of_64_kib_is_read_and_a_longer_one_is_not() {
+async fn document_of_at_most_64_kib_is_read() {
     let issuer = issuer();
     let document =
         serde_json::json!({ "issuer": issuer.id(), "jwks_uri": "https://passport.bizfirst.ai/keys" });
@@ -91,4 +91,10 @@ async fn document_of_64_kib_is_read_and_a_longer_one_is_not() {
         let metadata = discover(&transport, &issuer, Duration::from_secs(1)).await;
         assert_eq!(metadata.is_ok(), is_read, "{length}");
     }
+}
+
+#[test]
+fn debug_of_the_error_is_its_message() {
+    let error = DiscoveryError::from(TransportError::new(TransportErrorKind::Dns));
+    assert_eq!(format!("{error:?}"), "the discovery request failed: the host name could not be resolved");
 }

@@ -4,7 +4,7 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "env";
 
-/// Reads `env:NAME` from the environment of this process.
+/// The provider of `env:NAME`, which reads environment variables of this process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EnvSecrets;
 

@@ -13,18 +13,19 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "file";
 
-/// How long a file may take. Less than the 10 s of a token request, so that its error names the
-/// file.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit for reading a file. It is less than the 10 s of a token request, so that the
+/// error names the file.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The largest file that is read.
+/// The size limit of a file, in bytes.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// Reads `file:/path` (or `file:///path`), as Kubernetes, systemd and container platforms mount secrets.
+/// The provider of `file:/path` (or `file:///path`), for secrets that Kubernetes or a container
+/// platform mounts as files.
 ///
-/// The file is read at each use, so a rotated mount is seen. A file that does not answer within 5 s
-/// is an error ([`SecretErrorKind::Unavailable`]), and costs one thread until it answers, whatever
-/// the number of attempts.
+/// The file is read at each use, so a rotated secret takes effect without a restart. A file
+/// system that does not respond within 5 s is an error ([`SecretErrorKind::Unavailable`]). It
+/// occupies one thread until it responds, regardless of the number of attempts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSecrets;
 
@@ -35,7 +36,7 @@ impl SecretProvider for FileSecrets {
                 return Err(SecretError::new(
                     SecretErrorKind::Unreadable,
                     reference.clone(),
-                    "it names a host; write file:/path or file:///path",
+                    "the reference names a host; write file:/path or file:///path",
                 ));
             }
             Some(path) => path,
@@ -48,35 +49,36 @@ impl SecretProvider for FileSecrets {
 /// Reads the file at `path`.
 pub(super) async fn read(path: &Path, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
     let own = path.to_owned();
-    let read = on_file_thread(path, PATIENCE, move || content(&own)).await;
+    let read = on_file_thread(path, READ_TIMEOUT, move || content(&own)).await;
     match read.and_then(|content| content) {
         Ok(secret) => Ok(ResolvedSecret::new(secret)),
-        Err(error) => Err(unread(reference, error)),
+        Err(error) => Err(read_error(reference, error)),
     }
 }
 
 fn content(path: &Path) -> io::Result<Secret> {
     let file = File::open(path)?;
-    // One buffer of the right size: a buffer that grows leaves copies of the secret behind.
+    // One buffer of sufficient size: a buffer that grows leaves copies of the secret in memory.
     let size = file.metadata()?.len().min(MAX_SIZE) as usize;
     let mut content = Zeroizing::new(Vec::with_capacity(size + 1));
     file.take(MAX_SIZE + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_SIZE {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "the file is larger than 1 MiB"));
     }
     let text = str::from_utf8(&content);
-    let text = text.map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8; save it as UTF-8"));
+    let not_utf8 = "the file is not UTF-8; save it as UTF-8";
+    let text = text.map_err(|_| io::Error::new(ErrorKind::InvalidData, not_utf8));
     text.map(Secret::from)
 }
 
-fn unread(reference: &SecretRef, error: io::Error) -> SecretError {
+fn read_error(reference: &SecretRef, error: io::Error) -> SecretError {
     let kind = match error.kind() {
         ErrorKind::NotFound => SecretErrorKind::NotFound,
         ErrorKind::PermissionDenied => SecretErrorKind::Forbidden,
         ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unreadable,
     };
-    // The operating system's errors say what happened in the source.
+    // An error of the operating system is attached as the source, with its full text.
     let reason = match error.raw_os_error() {
         Some(_) => error.kind().to_string(),
         None => error.to_string(),

@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr};
 
-/// Where a secret lives: `scheme:path`, where the scheme names the provider.
+/// A reference to a secret: `scheme:path`, where the scheme is the name of the provider.
 ///
 /// ```
 /// use passport_core::SecretRef;
@@ -16,13 +16,13 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// The part before the colon, in lower case.
+    /// Returns the part before the colon, in lower case.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// The part behind the colon.
+    /// Returns the part after the colon.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -53,12 +53,23 @@ impl fmt::Display for SecretRef {
     }
 }
 
-/// A text that is no [`SecretRef`]. It is not quoted: people paste the secret itself where its reference belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// The error of a text that is not a [`SecretRef`].
+///
+/// `Display` and `Debug` are the same message. It does not contain the text, because a secret
+/// may have been pasted instead of its reference.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a secret reference: expected env:NAME or file:/path (the text is not shown, in case it is the secret itself)"
+    "not a secret reference: expected env:NAME or file:/path (the text is not shown, in case it is \
+     the secret itself)"
 )]
 pub struct InvalidSecretRef;
+
+/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+impl fmt::Debug for InvalidSecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 #[cfg(test)]
 mod tests;

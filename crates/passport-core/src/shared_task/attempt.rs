@@ -10,7 +10,9 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{AttemptProgress, TaskLimits};
 
-/// The duty to bring an outcome. Dropping it ends the attempt without one.
+/// The running attempt of a [`SharedTask`](super::SharedTask), owned by the task that runs it.
+///
+/// Dropping it ends the attempt without an outcome.
 #[derive(Debug)]
 pub struct Attempt<T> {
     generation: u64,
@@ -18,17 +20,17 @@ pub struct Attempt<T> {
     progress: watch::Sender<AttemptProgress<T>>,
 }
 
-/// Why the work of an attempt has no result.
+/// The reason why the work of an attempt has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TaskFailure {
-    /// It took longer than [`TaskLimits::deadline`].
-    #[error("deadline has elapsed")]
+    /// The work took longer than [`TaskLimits::deadline`].
+    #[error("the task exceeded its deadline")]
     DeadlineExceeded,
-    /// It panicked. The panic's message is not repeated: it may hold anything.
+    /// The work panicked. The panic message is not included, as it may contain secrets.
     #[error("the task panicked")]
     Panicked,
-    /// It was dropped, because its runtime has ended.
-    #[error("the task was lost with its runtime")]
+    /// The work was dropped, because its runtime has shut down.
+    #[error("the task was dropped with its runtime")]
     Dropped,
 }
 
@@ -41,23 +43,24 @@ impl<T> Attempt<T> {
         Self { generation, limits, progress }
     }
 
-    /// Returns the number of the attempt: 1 for the first, and higher for each later one.
+    /// Returns the number of the attempt. It is 1 for the first attempt, and higher for each later
+    /// one.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Ends the attempt with `outcome`, which all waiters get.
+    /// Ends the attempt with `outcome`, which all waiters receive.
     pub fn finish(self, outcome: T) {
         self.progress.send_replace(AttemptProgress::Finished(outcome));
     }
 
-    /// Returns a future that runs `work` within the deadline and ends the attempt with what
-    /// `complete` makes of its result.
+    /// Returns a future that runs `work` within the deadline, passes its result to `complete`, and
+    /// ends the attempt with the outcome that `complete` returns.
     ///
-    /// `complete` is called once, whatever happens: also if the work panics, and if the future is
-    /// dropped, even before its first poll. Without an outcome from it, waiters get
-    /// [`Interrupted::Dropped`](super::Interrupted::Dropped), and may try again.
+    /// `complete` is called exactly once, also if the work panics or the future is dropped, even
+    /// before its first poll. If it returns `None`, waiters receive
+    /// [`Interrupted::Dropped`](super::Interrupted::Dropped) and may try again.
     pub fn run<W, C>(self, work: W, complete: C) -> impl Future<Output = ()> + use<T, W, C>
     where
         W: Future,
@@ -66,7 +69,7 @@ impl<T> Attempt<T> {
         let deadline = self.limits.deadline;
         let mut completion = Completion { parts: Some((self, complete)), result: PhantomData };
         async move {
-            // The work is dropped before it is completed.
+            // This block drops the work before `complete` is called.
             let result = {
                 let mut work = pin!(work);
                 let caught =
@@ -81,7 +84,7 @@ impl<T> Attempt<T> {
     }
 }
 
-/// Calls `complete` when the work has ended, or is dropped.
+/// Calls `complete` when the work has ended or is dropped.
 struct Completion<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> {
     parts: Option<(Attempt<T>, C)>,
     result: PhantomData<fn(R)>,

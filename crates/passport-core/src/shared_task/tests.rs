@@ -51,12 +51,12 @@ async fn callers_share_one_attempt_and_its_outcome() {
     assert_eq!((one.generation(), other.generation()), (1, 1));
     assert_eq!((one.outcome().await, other.outcome().await), (Ok(Ok(7)), Ok(Ok(7))));
     assert!(task.running().is_none() && task.is_current(1));
-    assert_eq!(call().generation(), 2, "the next caller begins another");
+    assert_eq!(call().generation(), 2, "the next caller starts another");
     assert!(!task.is_current(1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_past_its_deadline_is_dropped_and_its_failure_shared() {
+async fn work_past_its_deadline_is_dropped() {
     let task = SharedTask::new();
     let kept = Arc::new(());
     let work = {
@@ -75,7 +75,7 @@ async fn work_past_its_deadline_is_dropped_and_its_failure_shared() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempt_outlives_the_callers_that_wait_for_it() {
+async fn attempt_continues_when_its_caller_is_dropped() {
     let task = SharedTask::new();
     let work = || async {
         sleep(SECOND).await;
@@ -86,7 +86,7 @@ async fn attempt_outlives_the_callers_that_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn completion_is_done_before_a_waiter_has_the_outcome() {
+async fn complete_runs_before_a_waiter_has_the_outcome() {
     let (task, done) = (SharedTask::new(), Arc::new(AtomicUsize::new(0)));
     let complete = {
         let done = Arc::clone(&done);
@@ -100,7 +100,7 @@ async fn completion_is_done_before_a_waiter_has_the_outcome() {
 }
 
 #[tokio::test]
-async fn dropped_attempt_frees_its_waiters() {
+async fn dropped_attempt_wakes_its_waiters() {
     let task = SharedTask::<Outcome>::new();
     let (attempt, first) = begun(&task);
     let second = task.running().unwrap();
@@ -115,7 +115,7 @@ async fn dropped_attempt_frees_its_waiters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn panic_of_the_work_is_a_failure() {
+async fn panic_is_a_failure() {
     let task = SharedTask::new();
     let work = || async {
         sleep(SECOND).await;
@@ -124,9 +124,9 @@ async fn panic_of_the_work_is_a_failure() {
     assert_eq!(spawned(&task, work).outcome().await, Ok(Err(TaskFailure::Panicked)));
 }
 
-/// The deadline needs a timer: without one, the attempt panics outside of its work.
+/// The deadline needs a timer. Without one, the attempt panics outside its work.
 #[test]
-fn attempt_on_a_runtime_without_a_timer_frees_its_waiters() {
+fn attempt_without_a_timer_wakes_its_waiters() {
     let task = SharedTask::new();
     let without_timer = Builder::new_current_thread().build().unwrap();
     let waiter = task.join_or_spawn(without_timer.handle(), LIMITS, || async { 7 }, Some);
@@ -136,17 +136,21 @@ fn attempt_on_a_runtime_without_a_timer_frees_its_waiters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn completion_without_an_outcome_loses_the_attempt() {
+async fn complete_without_an_outcome_drops_the_attempt() {
     let task = SharedTask::<u8>::new();
     let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, |_| None);
     assert_eq!(waiter.outcome().await, Err(Interrupted::Dropped));
     let complete = |_: Result<(), _>| panic!("on purpose");
     let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, complete);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Dropped), "so does a panic of it");
+    assert_eq!(
+        waiter.outcome().await,
+        Err(Interrupted::Dropped),
+        "a panic of `complete` has the same effect"
+    );
 }
 
 #[test]
-fn attempt_is_completed_when_its_runtime_ends() {
+fn complete_runs_when_the_runtime_shuts_down() {
     let task = SharedTask::new();
     let ended = runtime();
     let begun = ended.block_on(async { spawned(&task, pending::<u8>) });
@@ -172,7 +176,7 @@ fn attempt_on_a_stalled_runtime_is_abandoned() {
     runtime().block_on(async {
         let waiting = first.clone().outcome();
         advance(LIMITS.deadline).await;
-        assert_eq!(spawned(&task, || async { 2 }).generation(), 1, "within its grace");
+        assert_eq!(spawned(&task, || async { 2 }).generation(), 1, "within the grace period");
         assert_eq!(waiting.await, Err(Interrupted::Stalled));
         assert!(task.running().is_none() && task.is_current(1));
         let (second, waiter) = begun(&task);
@@ -181,12 +185,12 @@ fn attempt_on_a_stalled_runtime_is_abandoned() {
         assert_eq!(waiter.outcome().await, Ok(Ok(2)));
     });
     let late = stalled.block_on(first.outcome());
-    assert_eq!(late, Ok(Ok(1)), "its waiters get what it brings later");
+    assert_eq!(late, Ok(Ok(1)), "its waiters receive the late outcome");
     assert!(!task.is_current(1) && task.is_current(2));
 }
 
 #[tokio::test]
-async fn abandoned_attempt_makes_room_once() {
+async fn abandoned_attempt_is_replaced_once() {
     let task = SharedTask::new();
     let (first, waiter) = begun(&task);
     task.abandon(first.generation());
@@ -199,7 +203,7 @@ async fn abandoned_attempt_makes_room_once() {
 }
 
 #[tokio::test]
-async fn attempt_may_begin_beside_a_running_one() {
+async fn attempt_may_start_while_another_runs() {
     let task = SharedTask::new();
     let (first, one) = task.begin(LIMITS);
     let (second, other) = task.begin(LIMITS);

@@ -6,34 +6,38 @@ use url::Url;
 
 use super::error::{TransportError, TransportErrorKind};
 
-/// How long an exchange may take and how much it may bring.
+/// The limits of one request: its duration, and the size of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseLimits {
-    /// From the first byte sent to the last byte read.
+    /// The time from sending the request to the end of the response body.
     pub timeout: Duration,
-    /// The largest response body, in bytes.
+    /// The maximum size of the response body, in bytes.
     pub max_body: usize,
 }
 
-/// Marks a request, in its extensions, that may be sent twice although its method is not safe: a
-/// `POST` that reads, for example.
+/// A request extension that marks a request as idempotent although its method is not safe, for
+/// example a `POST` that only reads.
 ///
-/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends it a second time, on another connection, when it has
-/// no response for long.
+/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends such a request a second time, on
+/// another connection, if the response takes long.
 #[derive(Clone, Copy, Debug)]
 pub struct Idempotent;
 
-/// Sends one request and reads its whole response.
+/// An HTTP client that sends one request and reads the whole response.
 ///
-/// Implement it to bring an HTTP stack of your own; [`ReqwestHttpClient`](super::ReqwestHttpClient) is the
-/// default. An implementation must not follow redirects, and must fail rather than return more than
-/// [`ResponseLimits::max_body`] bytes.
+/// The default is [`ReqwestHttpClient`](super::ReqwestHttpClient). Implement the trait to use
+/// another HTTP library. An implementation must not follow redirects, and must return an error
+/// if the body is larger than [`ResponseLimits::max_body`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be used as the HTTP client of a `Transport`",
+    label = "expected `ReqwestHttpClient` or a type that implements `HttpClient`",
+    note = "to configure reqwest, use `ReqwestHttpClient::configured`"
+)]
 pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
-    /// Sends `request` and reads its response within `limits`. A status of any kind is a success
-    /// here.
+    /// Sends `request` and reads its response within `limits`. A response with any status is `Ok`.
     ///
     /// # Errors
-    /// When there is no complete response.
+    /// When no complete response was received within `limits`.
     fn send(
         &self,
         request: Request<Bytes>,
@@ -46,25 +50,25 @@ pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
 pub struct Transport(pub(super) Arc<dyn DynHttpClient>);
 
 impl Transport {
-    /// A transport that goes through `client`.
+    /// Creates a transport that sends requests through `client`.
     #[must_use]
     pub fn new(client: impl HttpClient) -> Self {
         Self(Arc::new(client))
     }
 
-    /// A `GET` of `url`. See [`Transport::send`].
+    /// Sends a `GET` request to `url`. See [`Transport::send`].
     ///
     /// # Errors
-    /// When there is no complete response within `limits`.
+    /// When no complete response was received within `limits`, or the URL cannot be used in HTTP.
     pub async fn get(&self, url: &Url, limits: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         self.send(request_to(url, Bytes::new())?, limits).await
     }
 
-    /// See [`HttpClient::send`]. The limits are kept here too, whatever the implementation
-    /// does.
+    /// Sends `request` and reads its response within `limits`, which are enforced here in addition
+    /// to the implementation. See [`HttpClient::send`].
     ///
     /// # Errors
-    /// When there is no complete response within `limits`.
+    /// When no complete response was received within `limits`.
     pub async fn send(
         &self,
         request: Request<Bytes>,
@@ -80,10 +84,10 @@ impl Transport {
     }
 }
 
-/// A request to `url` with `body`, of method `GET` until it is changed.
+/// Creates a `GET` request to `url` with `body`.
 ///
 /// # Errors
-/// When the URL is none that HTTP can carry.
+/// When the URL cannot be used in an HTTP request.
 pub fn request_to(url: &Url, body: Bytes) -> Result<Request<Bytes>, TransportError> {
     let uri = url
         .as_str()
@@ -94,7 +98,7 @@ pub fn request_to(url: &Url, body: Bytes) -> Result<Request<Bytes>, TransportErr
     Ok(request)
 }
 
-/// The object-safe twin of [`HttpClient`].
+/// The object-safe form of [`HttpClient`].
 pub(super) trait DynHttpClient: fmt::Debug + Send + Sync {
     fn send_dyn(&self, request: Request<Bytes>, limits: ResponseLimits) -> SendFuture<'_>;
 }

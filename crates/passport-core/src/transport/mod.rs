@@ -1,4 +1,5 @@
-//! The few HTTP exchanges this project makes of its own: small, bounded, never redirected.
+//! The HTTP client for requests to issuers and vaults. Responses are limited in time and size,
+//! and redirects are not followed.
 
 mod client;
 mod dns;

@@ -19,33 +19,36 @@ use super::{
 };
 use crate::{CaCertificates, hedged};
 
-/// The time for a connection, TLS included; the addresses of a host share it.
+/// The time limit of a connection with its TLS handshake, shared by all addresses of a host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The part of a safe request's time after which it is sent again on another connection.
+/// The fraction of the time limit after which a safe request is sent again on another
+/// connection.
 const HEAD_START: f64 = 0.4;
 
-/// The default `User-Agent`.
+/// The default `User-Agent` header.
 pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
 
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
 
-/// The default [`HttpClient`], on reqwest.
+/// The default [`HttpClient`], based on reqwest.
 ///
-/// Each request has a new HTTP/1.1 connection, which is closed after the response: requests to an
-/// issuer are rare, and a pooled connection that has died would cost more than a handshake. A
-/// connection may take 5 s, which the addresses of the host share. A safe request (`GET`, for
-/// example), or one that is [`Idempotent`], that has no response after two fifths of its time limit
-/// is sent a second time, on another connection.
+/// **Connections.** Each request uses a new HTTP/1.1 connection, which is closed after the
+/// response. Requests to an issuer are rare, and detecting a dead pooled connection would cost
+/// more than a handshake. Connecting is limited to 5 s for all addresses of a host together.
 ///
-/// Redirects are not followed and nothing is decompressed. Requests say
-/// `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`. The system's proxy is
-/// used for `https`, but never for loopback hosts, nor for the link-local addresses (and AWS's
-/// `fd00:ec2::/32`) at which clouds tell a machine who it is: a machine's secrets must not leave
-/// it.
+/// **Hedging.** A safe request (such as `GET`) or an [`Idempotent`] one is sent a second time,
+/// on another connection, if there is no response after 40 % of its time limit.
 ///
-/// A client is built when a host of its kind is first met, so that a Passport on plain loopback
-/// needs no root certificates on the machine.
+/// **Protocol.** Redirects are not followed, and responses are not decompressed. Requests have
+/// the headers `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`.
+///
+/// **Proxy.** The system's proxy is used for `https`, except for loopback hosts and the
+/// addresses of cloud metadata services (link-local, and `fd00:ec2::/32` of AWS), because
+/// credentials of the machine must not be sent to a proxy.
+///
+/// **TLS.** The underlying clients are built at the first request that needs them. A Passport on
+/// plain `http` with a loopback host needs no root certificates on the machine.
 pub struct ReqwestHttpClient {
     settings: Settings,
     ca: Option<CaCertificates>,
@@ -55,15 +58,15 @@ pub struct ReqwestHttpClient {
 }
 
 impl ReqwestHttpClient {
-    /// Creates a transport with reqwest's defaults for TLS.
+    /// Creates a client with reqwest's defaults for TLS.
     #[must_use]
     pub fn new() -> Self {
         Self::configured(|builder| builder)
     }
 
-    /// Creates a transport with settings of your own, such as a proxy, another `User-Agent`, or a
-    /// client certificate. The rules of [`ReqwestHttpClient`] on connections, redirects and compression
-    /// are applied after them and cannot be undone.
+    /// Creates a client with additional `settings`, such as a proxy, another `User-Agent`, or a
+    /// client certificate. The rules of [`ReqwestHttpClient`] for connections, redirects and
+    /// compression are applied after them and cannot be overridden.
     #[must_use]
     pub fn configured(
         settings: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
@@ -77,7 +80,7 @@ impl ReqwestHttpClient {
         }
     }
 
-    /// Trusts `ca` beside the system's root certificates.
+    /// Adds `ca` to the trusted root certificates of the system.
     #[must_use]
     pub fn with_ca(self, ca: CaCertificates) -> Self {
         Self { ca: Some(ca), ..self }
@@ -91,7 +94,7 @@ impl ReqwestHttpClient {
         }
     }
 
-    /// Applies first the defaults, then the user's settings, then the rules.
+    /// Applies the defaults, then the user's settings, then the rules that cannot be overridden.
     fn configure(&self) -> reqwest::ClientBuilder {
         let defaults = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -113,15 +116,16 @@ impl ReqwestHttpClient {
         mut request: Request<Bytes>,
         limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
-        let decodes_itself = request.headers().contains_key(ACCEPT_ENCODING);
-        if !decodes_itself {
+        let caller_decodes = request.headers().contains_key(ACCEPT_ENCODING);
+        if !caller_decodes {
             request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let request = reqwest::Request::try_from(request)
             .map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
         let response = self.client_for(request.url())?.execute(request).await.map_err(classified)?;
-        match encoding(response.headers()).filter(|_| !decodes_itself) {
-            // The status says enough: a page of a proxy in maintenance, most likely.
+        match encoding(response.headers()).filter(|_| !caller_decodes) {
+            // Most likely the error page of a proxy. Its status is sufficient, so its body is
+            // dropped.
             Some(_) if response.status().is_server_error() => Ok(without_body(response)),
             Some(encoding) => Err(TransportError::new(TransportErrorKind::UnexpectedEncoding(encoding))),
             None => read(response, limits).await,
@@ -129,7 +133,8 @@ impl ReqwestHttpClient {
     }
 }
 
-/// Returns the client of `cell`. A failed build is not kept: root certificates may be mounted late.
+/// Returns the client of `cell`, or builds it. A failure is not stored, because root
+/// certificates may be mounted later.
 fn built(
     cell: &OnceLock<reqwest::Client>,
     configured: impl Fn() -> reqwest::ClientBuilder,
@@ -150,12 +155,12 @@ impl HttpClient for ReqwestHttpClient {
         if !request.method().is_safe() && request.extensions().get::<Idempotent>().is_none() {
             return self.send(request, limits).await;
         }
-        let again = self.send(request.clone(), limits);
+        let second = self.send(request.clone(), limits);
         let is_settled = |outcome: &Result<_, TransportError>| {
-            !outcome.as_ref().is_err_and(TransportError::may_pass_on_another_connection)
+            !outcome.as_ref().is_err_and(TransportError::is_retryable_on_a_new_connection)
         };
         let head_start = limits.timeout.mul_f64(HEAD_START);
-        match hedged(head_start, self.send(request, limits), again, is_settled).await {
+        match hedged(head_start, self.send(request, limits), second, is_settled).await {
             Ok(outcome) | Err((_, outcome)) => outcome,
         }
     }
@@ -174,8 +179,8 @@ impl Default for ReqwestHttpClient {
 }
 
 impl Default for Transport {
-    /// Creates an [`ReqwestHttpClient`]. Clone it to share its client, which holds the root
-    /// certificates.
+    /// Creates a transport with a new [`ReqwestHttpClient`]. Clone the transport to share the
+    /// client with its root certificates.
     fn default() -> Self {
         Self::new(ReqwestHttpClient::new())
     }

@@ -1,4 +1,4 @@
-//! What an error of reqwest means.
+//! Conversion of reqwest errors to [`TransportError`]s.
 
 use std::error::Error;
 
@@ -9,13 +9,15 @@ use super::{
 };
 use crate::error_chain::chain;
 
-/// How the text of a refused tunnel ends. The error's type is not public.
+/// The end of the message for a tunnel that a proxy rejects. The type of the error is not
+/// public.
 const PROXY_AUTHENTICATION: &str = "proxy authorization required";
 
-/// What hyper says of too many or too long headers. The method that tells is a server's.
+/// Part of hyper's message for too many or too large headers. The method that detects it is not
+/// available for clients.
 const HEAD_TOO_LARGE: &str = "head is too large";
 
-/// Returns the error of a request that was sent, or was to be sent.
+/// Returns the error of a failed request.
 pub(super) fn classified(error: reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() && !error.is_connect() {
         TransportErrorKind::Timeout
@@ -27,9 +29,9 @@ pub(super) fn classified(error: reqwest::Error) -> TransportError {
     from_reqwest(kind, error)
 }
 
-/// Returns an error of `kind`, or of a more precise one that is found among the causes.
+/// Returns an error of `kind`, or of a more precise kind that the causes indicate.
 ///
-/// The URL is removed: the caller knows it, and its query may be confidential.
+/// The URL is removed, because its query may be confidential.
 pub(super) fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
     let unparsed = chain(&error).find(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse));
     let kind = if let Some(failure) = TlsFailure::find(&error) {

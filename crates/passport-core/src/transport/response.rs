@@ -7,8 +7,8 @@ use super::{
     reqwest_error::classified,
 };
 
-/// Returns the encoding of a response that is not to be read as it is, by a name that is safe to
-/// show.
+/// Returns the content encoding of a response, if it is not `identity`, as a name that is safe
+/// to display.
 pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
     let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();
@@ -38,7 +38,7 @@ pub(super) async fn read(
     Ok(without_body(response).map(|_| body.freeze()))
 }
 
-/// Returns the head of a response.
+/// Returns the head of a response, with an empty body.
 pub(super) fn without_body(mut response: reqwest::Response) -> Response<Bytes> {
     let mut head = Response::new(Bytes::new());
     *head.status_mut() = response.status();

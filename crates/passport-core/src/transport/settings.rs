@@ -12,11 +12,11 @@ use crate::{CaCertificates, ConfigProblem};
 const CA_FILE: &str = "ca_file";
 const USER_AGENT: &str = "user_agent";
 
-/// The part of a builder that says how its requests are sent: through a given transport, or through
-/// an [`ReqwestHttpClient`] with a few settings.
+/// The transport settings of a builder: a [`Transport`] from the user, or the options of a
+/// [`ReqwestHttpClient`].
 #[derive(Clone, Debug, Default)]
 pub struct TransportSettings {
-    given: Option<Transport>,
+    custom: Option<Transport>,
     http: HttpSettings,
     transports: Transports,
 }
@@ -28,27 +28,28 @@ struct HttpSettings {
 }
 
 impl TransportSettings {
-    /// Takes the [`ReqwestHttpClient`] from `transports`. No effect with
+    /// Shares transports with other builders through `transports`. Has no effect together with
     /// [`transport`](Self::transport).
     #[must_use]
     pub fn sharing(self, transports: Transports) -> Self {
         Self { transports, ..self }
     }
 
-    /// Sets the transport. The other settings contradict it.
+    /// Sets the transport. [`build`](Self::build) reports other settings as conflicts.
     #[must_use]
     pub fn transport(self, transport: Transport) -> Self {
-        Self { given: Some(transport), ..self }
+        Self { custom: Some(transport), ..self }
     }
 
-    /// Sets the PEM file of a private certificate authority, trusted beside the system's.
+    /// Sets a PEM file with the certificates of a private certificate authority, which are trusted
+    /// in addition to the system's. Defaults to none.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.http.ca_file = Some(path.into());
         self
     }
 
-    /// Sets the `User-Agent` header.
+    /// Sets the `User-Agent` header. Defaults to `tower-passport/<version>`.
     #[must_use]
     pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
         self.http.user_agent = Some(user_agent);
@@ -61,25 +62,26 @@ impl TransportSettings {
         self.http.ca_file.is_some()
     }
 
-    /// Returns the transport, or adds every mistake to `problems`.
+    /// Builds the transport. Returns `None` after adding every problem to `problems`.
     pub fn build(&self, problems: &mut Vec<ConfigProblem>) -> Option<Transport> {
-        let Some(given) = &self.given else {
+        let Some(custom) = &self.custom else {
             return self.transports.get(&self.http, problems);
         };
         let set = [(CA_FILE, self.http.ca_file.is_some()), (USER_AGENT, self.http.user_agent.is_some())];
-        let contradictions: Vec<_> = set.into_iter().filter(|(_, is_set)| *is_set).collect();
-        problems.extend(contradictions.iter().map(|(option, _)| {
-            let remedy = "it contradicts `transport`; leave one of them out, or set it in the transport";
+        let conflicts: Vec<_> = set.into_iter().filter(|(_, is_set)| *is_set).collect();
+        problems.extend(conflicts.iter().map(|(option, _)| {
+            let remedy = "conflicts with `transport`; remove one of them, or set it in the transport";
             ConfigProblem::new(*option, remedy)
         }));
-        contradictions.is_empty().then(|| given.clone())
+        conflicts.is_empty().then(|| custom.clone())
     }
 }
 
-/// Transports by their settings. Builders with equal settings share one transport, and so one TLS
-/// client with its root certificates.
+/// A pool of transports by their settings. Builders with equal settings share one transport, and
+/// so one TLS client with its root certificates.
 ///
-/// Cheap to clone; clones share. A CA file is read when the first builder with it is built.
+/// Cheap to clone; clones share the pool. A CA file is read when the first builder that uses it
+/// is built.
 #[derive(Clone, Debug, Default)]
 pub struct Transports(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
 
@@ -89,21 +91,21 @@ impl Transports {
         if let Some(transport) = transports.get(settings) {
             return Some(transport.clone());
         }
-        let transport = Transport::new(settings.http_transport(problems)?);
+        let transport = Transport::new(settings.client(problems)?);
         transports.insert(settings.clone(), transport.clone());
         Some(transport)
     }
 }
 
 impl HttpSettings {
-    fn http_transport(&self, problems: &mut Vec<ConfigProblem>) -> Option<ReqwestHttpClient> {
+    fn client(&self, problems: &mut Vec<ConfigProblem>) -> Option<ReqwestHttpClient> {
         let ca = self.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
         let ca = ConfigProblem::collect(problems, CA_FILE, ca);
         let user_agent = self.user_agent.clone();
-        let transport = ReqwestHttpClient::configured(move |client| {
-            user_agent.iter().cloned().fold(client, reqwest::ClientBuilder::user_agent)
+        let client = ReqwestHttpClient::configured(move |builder| {
+            user_agent.iter().cloned().fold(builder, reqwest::ClientBuilder::user_agent)
         });
-        Some(ca?.into_iter().fold(transport, ReqwestHttpClient::with_ca))
+        Some(ca?.into_iter().fold(client, ReqwestHttpClient::with_ca))
     }
 }
 

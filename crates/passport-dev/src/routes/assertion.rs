@@ -1,5 +1,6 @@
-//! `private_key_jwt`: a client that signs an assertion about itself
-//! ([RFC 7523, section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). Verified as strictly as a real Passport has to.
+//! Client authentication with `private_key_jwt`: the client signs an assertion
+//! ([RFC 7523, section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). The checks are
+//! strict, so that tests of clients find mistakes that Passport rejects.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -11,20 +12,22 @@ use crate::{
     server_state::ServerState,
 };
 
+/// The required `client_assertion_type`.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The longest life of an assertion, in seconds.
-const LONGEST: u64 = 300;
+/// The longest lifetime of an assertion, in seconds.
+const MAX_LIFETIME: u64 = 300;
 
-/// The credential of a client that signs, instead of a secret's id.
-const KEY: &str = "private-key";
+/// Identifies the credential of a client that sent an assertion, instead of the id of a secret.
+const KEY_ID: &str = "private-key";
 
 #[derive(Deserialize)]
 struct AssertionHeader {
     alg: String,
 }
 
-/// One, or a list ([RFC 7519, section 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)).
+/// The claim `aud`: a text or a list ([RFC 7519, section
+/// 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)).
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audiences {
@@ -33,7 +36,7 @@ enum Audiences {
 }
 
 impl Audiences {
-    fn names(&self, audience: &str) -> bool {
+    fn contains(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,
             Self::Many(many) => many.iter().any(|one| one == audience),
@@ -50,7 +53,7 @@ struct AssertionClaims {
     exp: u64,
 }
 
-/// Returns the client that has signed `assertion`.
+/// Returns the client that signed `assertion`, if all rules are met.
 pub(super) fn authenticate(
     state: &ServerState,
     registry: &mut Registry,
@@ -58,23 +61,29 @@ pub(super) fn authenticate(
     assertion: &str,
 ) -> Result<AuthenticatedClient, OAuthError> {
     if form.get("client_assertion_type") != Some(TYPE) {
-        return Err(OAuthError::invalid_request("client_assertion_type is missing or another one"));
+        return Err(OAuthError::invalid_request(
+            "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        ));
     }
-    let (signed, claims) = signed_by(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
+    let (signed, claims) = verify_signature(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
     let (now, issuer) = (unix_seconds(state.clock.now()), state.issuer());
     let token_url = format!("{}/passport/token", state.base());
-    let is_for_us = claims.aud.names(issuer) || claims.aud.names(&token_url);
-    let is_of_now = claims.exp > now && claims.exp <= now + LONGEST;
-    let names_itself = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);
-    if !(signed && is_for_us && is_of_now && names_itself && registry.is_first_use(&claims.sub, &claims.jti))
+    let has_audience = claims.aud.contains(issuer) || claims.aud.contains(&token_url);
+    let has_lifetime = claims.exp > now && claims.exp <= now + MAX_LIFETIME;
+    let has_subject = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);
+    if !(signed
+        && has_audience
+        && has_lifetime
+        && has_subject
+        && registry.record_assertion(&claims.sub, &claims.jti))
     {
         return Err(OAuthError::INVALID_CLIENT);
     }
-    Ok(AuthenticatedClient { client_id: claims.sub, secret_id: KEY.to_owned() })
+    Ok(AuthenticatedClient { client_id: claims.sub, secret_id: KEY_ID.to_owned() })
 }
 
-/// Returns whether the client that an assertion names has signed it, and its claims.
-fn signed_by(registry: &Registry, assertion: &str) -> Option<(bool, AssertionClaims)> {
+/// Returns the claims of an assertion, and whether the client in `sub` signed it.
+fn verify_signature(registry: &Registry, assertion: &str) -> Option<(bool, AssertionClaims)> {
     let (message, signature) = assertion.rsplit_once('.')?;
     let (header, claims) = message.split_once('.')?;
     let decoded = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();

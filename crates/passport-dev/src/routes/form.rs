@@ -1,3 +1,5 @@
+//! Form bodies.
+
 use std::{collections::HashMap, convert::Infallible};
 
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
@@ -15,7 +17,7 @@ impl Form {
 impl<S: Send + Sync> OptionalFromRequest<S> for Form {
     type Rejection = Infallible;
 
-    /// `None` for anything that is not such a form; the endpoint answers with the error that its RFC wants.
+    /// Returns `None` for any other body. The endpoint returns the error that its RFC specifies.
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Self::Rejection> {
         let Ok(fields) = axum::Form::<Vec<(String, String)>>::from_request(request, state).await else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! The endpoints, as `passport-protocol` documents them.
+//! The HTTP endpoints, as Passport documents them.
 
 mod assertion;
 mod client_auth;
@@ -54,7 +54,7 @@ async fn discovery(State(state): State<Arc<ServerState>>) -> Json<Value> {
     }))
 }
 
-/// Returns the keys with an entity tag, and the time by the dev Passport's own clock.
+/// Returns the JWKS with an `ETag`, and with a `Date` by the dev Passport's own clock.
 async fn jwks(State(state): State<Arc<ServerState>>, headers: HeaderMap) -> Response {
     let body = state.keys().jwks().to_string();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());

@@ -1,3 +1,5 @@
+//! OAuth2 error responses.
+
 use axum::{
     Json,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -15,7 +17,7 @@ pub(super) struct OAuthError {
 impl OAuthError {
     pub(super) const INVALID_CLIENT: Self = Self {
         code: "invalid_client",
-        description: "the client is unknown, disabled, or its secret is not active",
+        description: "unknown or disabled client, or its secret or assertion is invalid",
     };
 
     pub(super) const fn invalid_request(description: &'static str) -> Self {
@@ -36,7 +38,7 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// The headers that keep a token out of caches.
+/// The headers that forbid caches to store a response.
 pub(super) const NO_STORE: [(HeaderName, HeaderValue); 2] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::PRAGMA, HeaderValue::from_static("no-cache")),

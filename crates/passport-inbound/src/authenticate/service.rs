@@ -1,3 +1,5 @@
+//! The service of an [`AuthenticateLayer`].
+
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -15,27 +17,27 @@ use crate::{
     verify::{VerifyProgress, counters},
 };
 
-/// The service that [`AuthenticateLayer`] makes.
+/// The service of an [`AuthenticateLayer`]. It rejects requests without a valid token.
 #[derive(Clone, Debug)]
 pub struct Authenticate<S> {
     pub(super) inner: S,
     pub(super) layer: AuthenticateLayer,
 }
 
-/// The result of authentication and authorization, or what they wait for.
+/// The result of authentication and authorization, or the future that they wait for.
 enum Authentication {
     Done(Decision),
     Pending(PendingCaller),
 }
 
 impl AuthenticateLayer {
-    /// Authenticates and authorizes a request, as far as that needs no wait.
-    #[inline(always)] // each call of it would copy the decision
+    /// Authenticates and authorizes a request, as far as possible without waiting.
+    #[inline(always)] // a call would copy the decision
     fn authenticate<B>(&self, request: &mut Request<B>) -> Authentication {
         let config = &self.config;
         if config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
             set_anonymous(request, config);
-            // No authorization either.
+            // A public path is not authorized either.
             return Authentication::Done(Decision::Allow);
         }
         let token = match config.token(request) {
@@ -94,6 +96,7 @@ where
 }
 
 impl<S: Clone> Authenticate<S> {
+    /// Returns a future that waits for `caller` before it calls the inner service.
     fn pending<B>(&mut self, mut caller: PendingCaller, request: Request<B>) -> AuthenticateFuture<S, B>
     where
         S: Service<Request<B>>,

@@ -1,17 +1,51 @@
+//! Permission checks by another service.
+
 use std::{error::Error, fmt, future::Future, pin::Pin};
 
 use crate::{IdInfo, metrics::TARGET};
 
-/// Checks remotely whether a caller has a permission: by Passport's permission check, a policy
-/// engine or a database.
+/// Checks permissions with another service: Passport's permission check, a policy engine or a
+/// database.
 ///
-/// It is only called where the result matters: not if another part of the requirement decides by
-/// itself. Put a time limit on it: the request waits for the result.
+/// [`Requirement::remote_permission`](crate::Requirement::remote_permission) uses it. The check
+/// is skipped if the rest of the requirement decides without it. The request waits for the
+/// result, so give the check a timeout.
+///
+/// ```
+/// use passport_inbound::{IdInfo, PermissionCheckError, PermissionChecker, Requirement};
+///
+/// #[derive(Debug)]
+/// struct PolicyEngine;
+///
+/// impl PermissionChecker for PolicyEngine {
+///     async fn check(
+///         &self,
+///         caller: &IdInfo,
+///         permission: &str,
+///     ) -> Result<bool, PermissionCheckError> {
+///         let is_allowed = query_policy(caller.user_id(), permission).await;
+///         is_allowed.map_err(PermissionCheckError::new)
+///     }
+/// }
+/// # async fn query_policy(_: &str, _: &str) -> Result<bool, std::io::Error> { Ok(true) }
+///
+/// let may_run = Requirement::remote_permission(PolicyEngine, "payroll.run");
+/// # let _ = may_run;
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `PermissionChecker`",
+    note = "implement `PermissionChecker` for a struct; closures do not implement it",
+    note = "for a check that needs no I/O, use `Requirement::check`, which takes a closure"
+)]
 pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `caller` has `permission`.
     ///
     /// # Errors
-    /// When there is no result. The request is rejected then, with 503 or `UNAVAILABLE` on gRPC.
+    /// If the check fails or times out. The request is then rejected with 503, or `UNAVAILABLE` on
+    /// gRPC.
+    ///
+    /// # Cancel safety
+    /// The future is dropped if the client disconnects.
     fn check(
         &self,
         caller: &IdInfo,
@@ -19,13 +53,14 @@ pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, PermissionCheckError>> + Send;
 }
 
-/// The error of a [`PermissionChecker`] that has no result.
+/// The error of a failed [`PermissionChecker::check`].
 #[derive(Debug, thiserror::Error)]
-#[error("it could not be found out whether the caller has the permission")]
+#[error("permission check failed")]
 pub struct PermissionCheckError(#[source] Box<dyn Error + Send + Sync>);
 
 impl PermissionCheckError {
-    /// Creates an error with this cause, which is logged. Callers do not see it.
+    /// Creates an error with a cause. The cause is logged at level warn; the response does not
+    /// contain it.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
     }

@@ -1,19 +1,21 @@
-//! Decides whether a request may pass, and prepares the permission checks that remain.
+//! The decision whether to forward a request, with the permission checks that it still depends
+//! on.
 
 use std::{future::Future, pin::Pin};
 
 use super::{evaluate::Evaluation, request_head::RequestHead, requirement::Requirement};
 use crate::{Rejection, metrics::TARGET, request_path::is_plain, response::rejection::required_identity};
 
-/// Whether a request may pass.
+/// The decision on a request.
 pub(crate) enum Decision {
+    /// The caller meets the requirement.
     Allow,
     Reject(Rejection),
-    /// It depends on a [`PermissionChecker`](super::PermissionChecker).
+    /// The decision depends on a [`PermissionChecker`](super::PermissionChecker).
     Pending(PermissionFuture),
 }
 
-/// Runs the permission checks of a requirement.
+/// A future that runs the permission checks of a requirement.
 pub(crate) type PermissionFuture = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 
 impl Requirement {
@@ -23,12 +25,12 @@ impl Requirement {
             Ok(caller) => caller,
             Err(rejection) => return Decision::Reject(rejection),
         };
-        // Before anything else: no part of a requirement may decide on a path that programs read
-        // differently.
+        // This check comes first: for an ambiguous path, the router may have chosen another route
+        // than the requirement assumes.
         if self.reads_path() && !is_plain(request.routed_path()) {
             tracing::debug!(
                 target: TARGET,
-                "path refused: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
+                "ambiguous path rejected: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
             );
             return Decision::Reject(Rejection::Forbidden(self.unmet()));
         }

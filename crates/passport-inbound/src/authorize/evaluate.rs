@@ -1,18 +1,20 @@
-//! What is left of a requirement when the token and the request are evaluated: a result, or a
-//! formula of permission checks.
+//! Partial evaluation of a requirement: the result for a token and a request, or a formula of
+//! the permission checks on which the result still depends.
 
 use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 
 use super::checker::{DynPermissionCheck, PermissionCheckError};
 use crate::IdInfo;
 
-/// A permission that a [`PermissionChecker`](super::PermissionChecker) knows of.
+/// A permission that a [`PermissionChecker`](super::PermissionChecker) has to confirm.
 pub(super) struct RemotePermission {
     pub(super) check: Box<dyn DynPermissionCheck>,
     pub(super) permission: String,
 }
 
+/// The result of a partial evaluation.
 pub(super) enum Evaluation {
+    /// The requirement is met, or not, whatever the permission checks return.
     Settled(bool),
     Remote(Arc<RemotePermission>),
     Not(Box<Self>),
@@ -47,9 +49,9 @@ impl Evaluation {
         }
     }
 
-    /// Runs the checks one after the other, but none whose result would change nothing. Returns
-    /// `None` if a check that matters fails: below a `not`, counting that as "no" would grant
-    /// access.
+    /// Runs the checks one after the other, but skips those that cannot change the result. Returns
+    /// `None` if the result depends on a check that has failed: counting that one as "no" would
+    /// grant access below a `not`.
     pub(super) fn resolve<'a>(&'a self, caller: &'a IdInfo) -> EvaluationFuture<'a> {
         Box::pin(async move {
             match self {
@@ -66,7 +68,8 @@ impl Evaluation {
     }
 }
 
-/// Returns `decisive` if one of the two is, and the other value if both are.
+/// Returns `decisive` if one of the evaluations has that result, and the other value if neither
+/// has.
 async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
     let first = one.resolve(caller).await;
     if first == Some(decisive) {

@@ -7,13 +7,13 @@ use tower_layer::Layer;
 use super::{Require, Requirement};
 use crate::{Rejection, response::rejection_config::RejectionConfig};
 
-/// A layer that rejects callers that do not meet a [`Requirement`].
+/// A layer that rejects callers that do not meet a [`Requirement`], with 403, or
+/// `PERMISSION_DENIED` on gRPC. The response names the requirement.
 ///
-/// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it to the
-/// handler, as below, so that it stays with its route: `.route_layer` does not guard routes that
-/// are added after it. Or give that one the requirement
-/// ([`AuthenticateLayer::require`](crate::AuthenticateLayer::require)), and the order cannot be
-/// wrong. Other callers get 403, or `PERMISSION_DENIED` on gRPC, with the requirement.
+/// Apply it inside an [`AuthenticateLayer`](crate::AuthenticateLayer); without one, every
+/// request is rejected with 500. In axum, apply it to the handler, as below: `.route_layer` does
+/// not apply to routes that are added after it. With
+/// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require), the order cannot be wrong.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -33,21 +33,21 @@ pub struct RequireLayer {
 }
 
 impl RequireLayer {
-    /// Creates a layer that checks `requirement`.
+    /// Creates a layer that requires `requirement` of each caller.
     pub fn new(requirement: Requirement) -> Self {
         Self { requirement, rejections: RejectionConfig::default() }
     }
 
-    /// Omits the requirement from responses. See
-    /// [`AuthenticateLayer::without_error_details`](crate::AuthenticateLayer::without_error_details), whose settings hold here
-    /// where this layer has none.
+    /// Omits the requirement from responses. Defaults to the
+    /// [setting](crate::AuthenticateLayer::without_error_details) of the `AuthenticateLayer`.
     pub fn without_error_details(mut self) -> Self {
         self.rejections.hides_details = true;
         self
     }
 
-    /// Answers in your own words. See
-    /// [`AuthenticateLayer::with_rejection_response`](crate::AuthenticateLayer::with_rejection_response).
+    /// Sets a function that changes or replaces the response to a rejected request. Defaults to the
+    /// [function](crate::AuthenticateLayer::with_rejection_response) of the `AuthenticateLayer`,
+    /// where its rules are described.
     pub fn with_rejection_response(
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
@@ -65,13 +65,13 @@ impl<S> Layer<S> for RequireLayer {
     }
 }
 
-/// Creates a [`RequireLayer`] with [`Requirement::service_account`]: Passport's
-/// `[RequireServiceAccount]`.
+/// A [`RequireLayer`] for [`Requirement::service_account`], like `[RequireServiceAccount]` of
+/// Passport's .NET SDK.
 #[derive(Debug)]
 pub enum RequireServiceAccountLayer {}
 
 impl RequireServiceAccountLayer {
-    /// Creates the layer.
+    /// Creates a [`RequireLayer`] that rejects all callers but managed identities.
     #[expect(clippy::new_ret_no_self, reason = "it is a name for one kind of RequireLayer")]
     pub fn new() -> RequireLayer {
         RequireLayer::new(Requirement::service_account())

@@ -1,18 +1,20 @@
+//! The parts of a request that a requirement may read.
+
 use http::{Extensions, HeaderMap, Method, Uri};
 
 use crate::request_path::routed_path;
 
-/// The head of a request, for a check of your own.
+/// The head of a request, for the closure of [`Requirement::check`](crate::Requirement::check).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RequestHead<'a> {
-    /// The method.
+    /// The method of the request.
     pub method: &'a Method,
-    /// The URI, as the layer sees it: in axum, below a `nest`, without its prefix.
+    /// The URI as the layer receives it: below an axum `nest`, without the prefix.
     pub uri: &'a Uri,
-    /// The headers. They do not identify the caller.
+    /// The headers. Any client can set them, so they do not identify the caller.
     pub headers: &'a HeaderMap,
-    /// The extensions.
+    /// The extensions of the request, with those of the layers outside.
     pub extensions: &'a Extensions,
 }
 
@@ -27,7 +29,8 @@ impl<'a> RequestHead<'a> {
         }
     }
 
-    /// Returns the whole path that was routed, with the prefix of an axum `nest`.
+    /// Returns the path by which the router has chosen the route, with the prefixes of axum's
+    /// `nest`.
     pub(crate) fn routed_path(&self) -> &'a str {
         routed_path(self.uri, self.extensions)
     }

@@ -1,4 +1,4 @@
-//! Extractors for axum: the caller as an argument of a handler.
+//! Extractors for axum: the caller as a handler argument.
 
 use std::{convert::Infallible, fmt, marker::PhantomData, sync::LazyLock};
 
@@ -19,10 +19,11 @@ use crate::{
     },
 };
 
-/// Extracts the caller.
+/// Extracts the caller. A request without one is rejected.
 ///
-/// Without an [`AuthenticateLayer`](crate::AuthenticateLayer) on the route, the request is rejected
-/// with 500 and an error event: an unprotected route must not look like a caller's mistake.
+/// The status is 401 behind an [`optional`](crate::AuthenticateLayer::optional) layer. Without
+/// an [`AuthenticateLayer`](crate::AuthenticateLayer) on the route, it is 500, with an error
+/// event, because that is a mistake of the service.
 impl<S: Sync> FromRequestParts<S> for IdInfo {
     type Rejection = CallerRejection;
 
@@ -31,7 +32,7 @@ impl<S: Sync> FromRequestParts<S> for IdInfo {
     }
 }
 
-/// Extracts the caller, if there is one: `None` on a route without an
+/// Extracts the caller, or `None` for an anonymous request. Also `None` on a route without an
 /// [`AuthenticateLayer`](crate::AuthenticateLayer).
 impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     type Rejection = Infallible;
@@ -41,17 +42,26 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     }
 }
 
-/// Extracts the caller if it is a managed identity, and rejects others with 403. Passport's
-/// `[RequireServiceAccount]`, as an argument.
+/// An extractor for callers that are managed identities. Others are rejected with 403, as by
+/// [`RequireServiceAccountLayer`](crate::RequireServiceAccountLayer).
+///
+/// ```
+/// use passport_inbound::ServiceAccount;
+///
+/// async fn handler(ServiceAccount(caller): ServiceAccount) -> String {
+///     caller.display_name().to_owned()
+/// }
+/// # let _ = handler;
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServiceAccount(pub IdInfo);
 
-/// Extracts the caller if it is a user, and rejects managed identities with 403.
+/// An extractor for callers that are users. Managed identities are rejected with 403.
 #[derive(Clone, Debug)]
 pub struct User(pub IdInfo);
 
-/// Extracts the caller, and all claims of the token as a type of your own. A token without these
-/// claims is rejected with 403.
+/// An extractor for the caller and the token's claims, deserialized into `T`. A token with
+/// claims that do not fit `T` is rejected with 403.
 ///
 /// ```
 /// use passport_inbound::Claims;
@@ -70,18 +80,23 @@ pub struct User(pub IdInfo);
 pub struct Claims<T> {
     /// The caller.
     pub caller: IdInfo,
-    /// The claims.
+    /// The claims of the token.
     pub claims: T,
 }
 
-/// A requirement of a handler, by its argument [`Authorized`].
+/// A named requirement for the extractor [`Authorized`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Policy`",
+    label = "the extractor `Authorized` needs a `Policy`",
+    note = "implement `passport_inbound::Policy` for `{Self}` and return the `Requirement` from it"
+)]
 pub trait Policy {
-    /// Returns the requirement. Called for each request; keep a large one in a `LazyLock`, and
-    /// clone it.
+    /// Returns the requirement. It is called for each request: keep an expensive requirement in a
+    /// `LazyLock` and clone it.
     fn requirement() -> Requirement;
 }
 
-/// Extracts the caller if it meets the requirement of `P`, and rejects others with 403.
+/// An extractor for callers that meet the requirement of `P`. Others are rejected with 403.
 ///
 /// ```
 /// use passport_inbound::{Policy, Authorized, Requirement};
@@ -99,33 +114,51 @@ pub trait Policy {
 /// }
 /// # let _ = handler;
 /// ```
-pub struct Authorized<P> {
+// The bound makes rustc report a missing `Policy` at the argument of the handler.
+pub struct Authorized<P: Policy> {
     caller: IdInfo,
     requirement: PhantomData<fn() -> P>,
 }
 
-impl<P> Authorized<P> {
+impl<P: Policy> Authorized<P> {
     /// Returns the caller.
     #[must_use]
     pub fn caller(&self) -> &IdInfo {
         &self.caller
     }
 
-    /// Returns the caller.
+    /// Converts the extractor into the caller.
     #[must_use]
     pub fn into_caller(self) -> IdInfo {
         self.caller
     }
 }
 
-impl<P> fmt::Debug for Authorized<P> {
+impl<P: Policy> fmt::Debug for Authorized<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Authorized").field(&self.caller).finish()
     }
 }
 
-/// The rejection of a request by an argument of a handler, with the settings of the layers around
-/// it.
+/// The rejection of a request by an extractor. It has the response settings of the layers
+/// outside.
+///
+/// Handlers can return it. [`Rejection`] itself does not implement [`IntoResponse`], because it
+/// has no settings.
+///
+/// ```
+/// use http::request::Parts;
+/// use passport_inbound::{CallerRejection, IdInfo, Rejection, Requirement};
+///
+/// async fn handler(caller: IdInfo, parts: Parts) -> Result<String, CallerRejection> {
+///     if caller.tenant_id() == "acme" {
+///         return Ok("hello".to_owned());
+///     }
+///     let unmet = Requirement::tenant("acme").into();
+///     Err(CallerRejection::new(Rejection::Forbidden(unmet), &parts))
+/// }
+/// # let _ = handler;
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{rejection}")]
 pub struct CallerRejection {
@@ -135,8 +168,8 @@ pub struct CallerRejection {
 }
 
 impl CallerRejection {
-    /// Creates a rejection of the request with these parts, for handlers and extractors of your
-    /// own. [`Parts`] can be an argument of a handler.
+    /// Creates a rejection of the request with these parts, for custom handlers and extractors.
+    /// [`Parts`] is an axum extractor.
     #[must_use]
     pub fn new(rejection: Rejection, parts: &Parts) -> Self {
         let config = RejectionConfig::default().within(&parts.extensions);
@@ -144,23 +177,23 @@ impl CallerRejection {
         Self { rejection, protocol, config }
     }
 
-    /// Returns the reason.
+    /// Returns the reason of the rejection.
     #[must_use]
     pub fn rejection(&self) -> &Rejection {
         &self.rejection
     }
 }
 
-/// Renders the response as the authenticating layer would, by its
+/// Renders the response with the settings of the `AuthenticateLayer` outside, such as
 /// [`without_error_details`](crate::AuthenticateLayer::without_error_details) and
-/// [`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response). [`Rejection`] by itself has no
-/// response, as it knows of neither.
+/// [`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response).
 impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
         rejection_response(self.rejection, self.protocol, &self.config).map(Body::from)
     }
 }
 
+/// Returns the caller, or the rejection of a request without one.
 fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
     required_identity(&parts.extensions).map_err(|rejection| CallerRejection::new(rejection, parts))
 }
@@ -208,7 +241,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Claims<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let caller = required(parts)?.clone();
-        let requirement = || Requirement::check("the claims that this route reads", |_, _| false);
+        let requirement = || Requirement::check("claims that this route reads", |_, _| false);
         let claims = caller
             .claims()
             .map_err(|_| CallerRejection::new(Rejection::Forbidden(requirement().unmet()), parts))?;

@@ -1,4 +1,4 @@
-//! The caller of a `tonic::Request`, and middleware around a single service of a tonic server.
+//! The caller of a `tonic::Request`, and middleware for a single service of a tonic server.
 
 use tonic::{Request, Status, server::NamedService};
 
@@ -6,7 +6,7 @@ use crate::{
     Audit, Authenticate, IdInfo, Rejection, Require, TokenDeadline, response::rejection::required_identity,
 };
 
-/// Reads the caller from a `tonic::Request`.
+/// An extension trait that returns the caller of a `tonic::Request`.
 ///
 /// ```
 /// use passport_inbound::IdInfoExt;
@@ -22,14 +22,15 @@ pub trait IdInfoExt: sealed::Sealed {
     /// Returns the caller.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` for a request without a token, which an
-    /// [`optional`](crate::AuthenticateLayer::optional) layer forwards; and `INTERNAL`, with an
-    /// error event, if no [`AuthenticateLayer`](crate::AuthenticateLayer) has run.
+    /// - `UNAUTHENTICATED` if an [`optional`](crate::AuthenticateLayer::optional) layer has
+    ///   forwarded the request without a token.
+    /// - `INTERNAL`, with an error event, if the service is not inside an
+    ///   [`AuthenticateLayer`](crate::AuthenticateLayer).
     fn id_info(&self) -> Result<&IdInfo, Status>;
 }
 
 mod sealed {
-    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    #[expect(unnameable_types, reason = "only this module may implement it, which seals `IdInfoExt`")]
     pub trait Sealed {}
 
     impl<T> Sealed for tonic::Request<T> {}
@@ -47,7 +48,8 @@ impl<T> IdInfoExt for Request<T> {
     }
 }
 
-// The middleware around a service of a tonic server has the name of that service.
+// A tonic server routes by `NAME`, so a middleware around a service has the name of that
+// service.
 
 impl<S: NamedService> NamedService for Audit<S> {
     const NAME: &'static str = S::NAME;

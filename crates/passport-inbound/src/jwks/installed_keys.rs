@@ -1,3 +1,5 @@
+//! An installed key set, with its lifetime and what a refresh needs to know about it.
+
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::Guard;
@@ -12,17 +14,17 @@ pub(crate) struct InstalledKeys {
     pub(crate) meters: Meters,
     pub(super) life: KeyLife,
     pub(super) version: Option<Version>,
-    /// How long the key set is fresh according to the issuer.
+    /// The freshness lifetime that the issuer has stated.
     pub(super) fresh_for: Option<Duration>,
-    /// The document as the issuer sent it, to be saved.
+    /// The document from the issuer, for the cache file.
     pub(super) document: Bytes,
 }
 
-/// The installed key set, without a reference count: for immediate use.
+/// A guard of the installed key set. It costs no reference count, so it is for short use.
 pub(crate) type CurrentKeys = Guard<Option<Arc<InstalledKeys>>>;
 
 impl InstalledKeys {
-    /// Creates installed keys without a version and without a lifetime that the issuer has stated.
+    /// Creates installed keys without a version and without a stated freshness lifetime.
     pub(super) fn new(keys: Arc<KeySet>, life: KeyLife, document: Bytes) -> Self {
         Self { keys, meters: Meters::new(), life, version: None, fresh_for: None, document }
     }

@@ -1,4 +1,4 @@
-//! One entry of a key set.
+//! Parses one entry of a key set.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::jwt::{
     signature::{Material, VerifyingKey},
 };
 
-/// A usable key, bound to one algorithm. Parsed when it is first published, and shared by all sets
-/// that contain it.
+/// A usable key for one algorithm. It is parsed when it is first published, and shared by all
+/// key sets that contain it.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(super) identity: KeyIdentity,
     verifying: VerifyingKey,
 }
 
-/// What makes a key the same key in the next set.
+/// The identity of a key across key sets. Two keys are the same if all of this is equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyIdentity {
     pub(super) kid: Option<String>,
@@ -26,47 +26,47 @@ pub(super) struct KeyIdentity {
     material: Material,
 }
 
-/// The reason why an entry of a key set is not used.
+/// The reason why an entry of a key set is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub(crate) enum UnusableKey {
-    #[error("no allowed algorithm fits its kty, crv and alg; see `algorithms`")]
+    #[error("kty, crv and alg match no allowed algorithm, see `algorithms`")]
     Algorithm,
-    #[error("there are more than four of this name")]
-    NameTaken,
-    #[error("it is not for verifying signatures (use, key_ops)")]
+    #[error("more than four keys have this kid")]
+    DuplicateKid,
+    #[error("use or key_ops does not allow verifying signatures")]
     Purpose,
-    #[error("it is not a well-formed key of an acceptable size and strength")]
-    Key,
-    #[error("it is not a JWK: an object with a text in kty, and in kid if there is one")]
-    Shape,
-    #[error("there are more than a hundred; neither it nor those behind it are looked at")]
+    #[error("malformed key, or unacceptable size or strength")]
+    Invalid,
+    #[error("not a JWK: expected an object with strings as kty and kid")]
+    NotAJwk,
+    #[error("more than 100 entries: this one and those after it are not read")]
     TooMany,
 }
 
 impl Key {
-    /// Parses an entry: returns a key for each allowed algorithm that it fits. `reuse` returns a
-    /// key that is parsed already.
-    pub(super) fn of(
+    /// Parses an entry. Returns one key for each allowed algorithm that the entry can be used for.
+    /// `reuse` returns the key of the previous key set with that identity, if there is one.
+    pub(super) fn parse(
         entry: &str,
         allowed: &AllowedAlgorithms,
         reuse: impl Fn(&KeyIdentity) -> Option<Arc<Self>>,
     ) -> Result<Vec<Arc<Self>>, UnusableKey> {
-        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| UnusableKey::Shape)?;
+        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| UnusableKey::NotAJwk)?;
         if !jwk.is_for_verifying() {
             return Err(UnusableKey::Purpose);
         }
-        let fitting: Vec<_> = jwk.fitting().filter(|algorithm| allowed.contains(*algorithm)).collect();
-        if fitting.is_empty() {
+        let algorithms: Vec<_> = jwk.algorithms().filter(|algorithm| allowed.contains(*algorithm)).collect();
+        if algorithms.is_empty() {
             return Err(UnusableKey::Algorithm);
         }
         let key = |algorithm| {
             let identity = KeyIdentity { kid: jwk.kid.clone(), algorithm, material: jwk.material()? };
-            reuse(&identity).or_else(|| Self::parsed(identity))
+            reuse(&identity).or_else(|| Self::new(identity))
         };
-        fitting.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Key)
+        algorithms.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Invalid)
     }
 
-    fn parsed(identity: KeyIdentity) -> Option<Arc<Self>> {
+    fn new(identity: KeyIdentity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
         Some(Arc::new(Self { identity, verifying }))
     }
@@ -77,8 +77,8 @@ impl Key {
 }
 
 /// The members of a JWK that are read ([RFC 7517, section
-/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Others, such as `x5c`, may be of any
-/// type: they do not make a good key a bad one.
+/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, may have
+/// any type, so that they do not make a valid key unusable.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -95,7 +95,7 @@ struct Jwk {
 }
 
 impl Jwk {
-    /// `use` and `key_ops` may be absent, but must not say something else
+    /// Returns whether the key may verify signatures: `use` and `key_ops` are absent or allow it
     /// ([RFC 7517, sections 4.2 and 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)).
     fn is_for_verifying(&self) -> bool {
         let verifies = |operations: &Value| {
@@ -104,9 +104,8 @@ impl Jwk {
         self.usage.as_ref().is_none_or(|usage| usage == "sig") && self.key_ops.as_ref().is_none_or(verifies)
     }
 
-    /// The algorithms that the entry's type and curve are for, and its `alg`, if there is one, does
-    /// not exclude.
-    fn fitting(&self) -> impl Iterator<Item = Algorithm> {
+    /// Returns the algorithms for the key's type and curve, limited to its `alg`, if it has one.
+    fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         let of_type: &[Algorithm] = match (self.kty.as_str(), text(&self.crv)) {
             ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
             ("EC", Some("P-256")) => &[Algorithm::Es256],

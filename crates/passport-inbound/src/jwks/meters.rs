@@ -1,3 +1,5 @@
+//! The metrics of the verification path.
+
 use std::fmt;
 
 use metrics::{Counter, Histogram, counter, histogram};
@@ -5,8 +7,9 @@ use tokio::time::Instant;
 
 use crate::metrics::{TOKENS, VERIFICATION_SECONDS};
 
-/// The metrics of the hot path. Registered with each set of keys, so that a request does not look
-/// them up, and a recorder that is installed late is found with the next set.
+/// The metrics of the verification path. They are registered with each key set, so that a
+/// request does not have to look them up. A metrics recorder that is installed later is used
+/// from the next key set on.
 pub(crate) struct Meters {
     accepted: Counter,
     cold: Histogram,

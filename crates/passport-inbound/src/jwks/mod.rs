@@ -1,6 +1,7 @@
-//! The issuer's signing keys: fetched, cached, refreshed.
+//! Fetches, caches and refreshes the issuer's signing keys (JWKS).
 //!
-//! `refresh_policy` decides when keys are fetched, `refresh` fetches them, and `cache` serves them.
+//! `refresh_policy` decides when keys are refreshed, `refresh` fetches them, and `cache` serves
+//! them. A `refresh` is one attempt, which installs a key set or fails.
 
 mod cache;
 mod client;
@@ -30,7 +31,7 @@ pub(crate) use self::{
     key::Key,
     key_set::KeySet,
     meters::Meters,
-    persistence::KeyFile,
+    persistence::JwksCacheFile,
     settings::KeySettings,
 };
 

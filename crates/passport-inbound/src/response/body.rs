@@ -1,3 +1,5 @@
+//! The response body that the middleware shares.
+
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -9,7 +11,7 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A response body: the inner service's own, untouched, or the few bytes of a rejection.
+    /// A response body: the unchanged body of the inner service, or that of a rejection.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]

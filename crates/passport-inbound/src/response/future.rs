@@ -1,4 +1,4 @@
-//! The response futures that the middleware shares.
+//! The response futures that the middlewares share.
 
 use std::{
     fmt,
@@ -15,7 +15,8 @@ use tower_service::Service;
 
 use super::{body::ResponseBody, drain::Drain};
 
-/// Checks a request, and prepares it for the inner service or returns the response that rejects it.
+/// Polls the check of a request. It prepares the request for the inner service, or returns the
+/// response that rejects it.
 pub(crate) type RequestCheck<B> =
     Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Response<Bytes>>> + Send>;
 
@@ -24,8 +25,8 @@ pin_project! {
     /// [`Require`](crate::Require).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request, and a [`PermissionChecker`](crate::PermissionChecker) that was
-    /// asked for it. A fetch of keys goes on, for other requests.
+    /// Dropping the future cancels the request and its permission check. A JWKS refresh that it
+    /// waits for continues, as other requests share it.
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
@@ -41,22 +42,22 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        /// The hot path starts here.
+        /// The initial stage on the hot path.
         Decided { #[pin] future: DecidedFuture<S::Future> },
-        /// Boxed, as a future is moved more than once before it is polled.
+        /// Boxed, because futures are moved several times before they are polled.
         Checking { pending: Option<Box<Pending<S, B>>> },
     }
 }
 
 struct Pending<S, B> {
     check: RequestCheck<B>,
-    /// The service that was polled ready. It holds whatever permit that reserved.
+    /// The service that was polled ready. It holds the permits that this has reserved.
     ready: S,
     request: Request<B>,
 }
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
-    #[inline(always)] // each call of it would move the response's future once more
+    #[inline(always)] // a call would move the response future once more
     pub(crate) fn forwarded(response: S::Future) -> Self {
         Self { stage: Stage::Decided { future: DecidedFuture::Forwarded { response } } }
     }
@@ -65,9 +66,10 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         Self { stage: Stage::Decided { future: DecidedFuture::rejected(response, drain) } }
     }
 
-    /// Moves the service that was polled ready into the future, and leaves a clone of it in its
-    /// place. See "Be careful when cloning inner services" in the documentation of
-    /// `tower::Service`.
+    /// Creates a future that waits for `check`.
+    ///
+    /// Moves the service that was polled ready into the future, and replaces it by a clone. See "Be
+    /// careful when cloning inner services" in the documentation of `tower::Service`.
     pub(crate) fn checking(check: RequestCheck<B>, service: &mut S, request: Request<B>) -> Self
     where
         S: Clone,
@@ -103,7 +105,7 @@ where
                 StageProjection::Checking { pending: checking } => {
                     let pending = checking.as_mut().expect("the stage changes when the check is done");
                     let result = ready!((pending.check)(&mut pending.request, cx));
-                    let pending = checking.take().expect("it was there a moment ago");
+                    let pending = checking.take().expect("the check has just been polled");
                     stage.set(Stage::Decided { future: pending.decided(result) });
                 }
             }
@@ -118,7 +120,7 @@ impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
 }
 
 pin_project! {
-    /// The future of a request that is forwarded or rejected.
+    /// The response future of a request that is forwarded or rejected.
     #[project = DecidedProjection]
     pub(crate) enum DecidedFuture<F> {
         Forwarded { #[pin] response: F },
@@ -128,7 +130,8 @@ pin_project! {
 }
 
 impl<F> DecidedFuture<F> {
-    /// `drain` is the rest of the request's body, which is read first.
+    /// Creates a future that drains the request body, if there is a `drain`, and then returns
+    /// `response`.
     pub(crate) fn rejected(response: Response<Bytes>, drain: Option<Box<Drain>>) -> Self {
         Self::Rejected { response: Some(response), drain }
     }
@@ -140,7 +143,7 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
-    #[inline(always)] // each call of it would move the response once more
+    #[inline(always)] // a call would move the response once more
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             DecidedProjection::Forwarded { response } => {

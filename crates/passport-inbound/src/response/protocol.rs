@@ -1,10 +1,10 @@
-//! Determines the protocol of a response to a rejected request. Pure.
+//! The protocol of the response to a rejected request: HTTP, gRPC or grpc-web. Pure.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
 
-/// A protocol that a caller can read.
+/// A protocol in which a rejection is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Grpc,
@@ -12,7 +12,7 @@ pub(crate) enum Protocol {
     Http,
 }
 
-/// A protocol that a layer always responds in, so that the caller cannot choose it by a content
+/// The protocol of all rejections of a layer, so that a client cannot choose it by a content
 /// type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForcedProtocol {
@@ -20,18 +20,19 @@ pub(crate) enum ForcedProtocol {
     Grpc,
 }
 
-/// A media type of
-/// [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md), as responses use it.
+/// The media type of a [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)
+/// response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WebFormat {
     pub(crate) content_type: &'static str,
+    /// Whether the body is in base64.
     is_text: bool,
 }
 
 const GRPC: &[u8] = b"application/grpc";
 
-/// The media types that clients send and responses repeat. For other message formats, the response
-/// has the first of their kind: nothing of a request comes back.
+/// The media types that a response repeats. For a message format that is not in the list, the
+/// response has the first one, so that it contains nothing from the request.
 const BINARY: [&str; 4] = [
     "application/grpc-web",
     "application/grpc-web+proto",
@@ -46,8 +47,9 @@ const TEXT: [&str; 4] = [
 ];
 
 impl Protocol {
-    /// Returns gRPC and grpc-web only for a `POST` of their media types, whatever the version of
-    /// HTTP (tonic-web forwards HTTP/1.1), unless the layer has a forced protocol.
+    /// Returns the protocol in which to reject a request: gRPC or grpc-web for a `POST` with their
+    /// media types, in every version of HTTP (tonic-web forwards HTTP/1.1); else HTTP. A forced
+    /// protocol takes precedence.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
         match forced {
             Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {
@@ -59,7 +61,7 @@ impl Protocol {
         }
     }
 
-    /// Returns the protocol of a content type, of a request or a response.
+    /// Returns the protocol of the content type in the headers of a request or a response.
     pub(crate) fn of_content(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let media = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
@@ -76,7 +78,7 @@ impl Protocol {
     }
 }
 
-/// Whether `media` is `base`, or `base+format`.
+/// Returns whether `media` is `base` or `base+format`.
 fn is_kind_of(media: &[u8], base: &[u8]) -> bool {
     media
         .split_at_checked(base.len())
@@ -84,11 +86,12 @@ fn is_kind_of(media: &[u8], base: &[u8]) -> bool {
 }
 
 impl WebFormat {
-    /// The frame with which a body of grpc-web ends: trailers, as HTTP/1.1 writes headers.
+    /// Renders the trailers frame that ends a grpc-web body. The trailers have the syntax of
+    /// HTTP/1.1 headers.
     pub(crate) fn trailers(self, status: u8, message: &str) -> Bytes {
         const TRAILERS: u8 = 0x80;
         let text = format!("grpc-status: {status}\r\ngrpc-message: {message}\r\n");
-        // Of a requirement's own words, which are short.
+        // The text of a requirement is short; the conversion never fails in practice.
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let mut frame = Vec::with_capacity(5 + text.len());
         frame.push(TRAILERS);

@@ -1,3 +1,5 @@
+//! The reasons for which the middleware rejects requests.
+
 use std::time::Duration;
 
 use http::{Extensions, StatusCode};
@@ -11,45 +13,46 @@ use crate::{
 
 /// The reason why a request was rejected.
 ///
-/// The response contains little of it; its extensions hold the whole value, for layers outside that
-/// log or count.
+/// It is in the extensions of the response, for layers outside that log or count. The response
+/// itself has fewer details.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// There is no token: no `Authorization` header of the Bearer scheme, and none in the other
-    /// places that the layer is configured for. 401.
-    #[error("no credentials")]
+    /// The request has no token: neither in an `Authorization` header of the Bearer scheme, nor in
+    /// a cookie or the query if the layer is configured to read those. Status 401.
+    #[error("missing credentials")]
     MissingCredentials,
-    /// The caller does not meet the requirement. 403.
-    #[error("the caller is or has not: {0}")]
+    /// The caller does not meet the requirement. Status 403.
+    #[error("requirement not met: {0}")]
     Forbidden(UnmetRequirement),
-    /// There are no signing keys. 503.
-    #[error("the signing keys are unavailable")]
+    /// The issuer's signing keys are unavailable, so the token cannot be verified. Status 503.
+    #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
-        /// When the caller should try again.
+        /// The time after which the caller should retry.
         retry_after: Duration,
     },
-    /// A `RequireLayer`, an extractor or an `TokenDeadlineLayer` ran without an
-    /// [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the caller cannot correct
+    /// A [`RequireLayer`](crate::RequireLayer), a
+    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer) or an extractor is not inside an
+    /// [`AuthenticateLayer`](crate::AuthenticateLayer). Status 500, as the caller cannot correct
     /// it.
-    #[error("no AuthenticateLayer ran before what needs to know the caller")]
+    #[error("missing AuthenticateLayer")]
     MissingAuthenticateLayer,
-    /// A [`PermissionChecker`](crate::PermissionChecker) has no answer. 503.
-    #[error("it could not be found out whether the caller has the permission")]
+    /// A [`PermissionChecker`](crate::PermissionChecker) has returned an error. Status 503.
+    #[error("permission check failed")]
     PermissionCheckFailed,
-    /// Too many tokens are being verified at once. 503.
-    #[error("too many tokens are being verified at once")]
+    /// The limit of concurrent verifications or of waiting requests is reached. Status 503.
+    #[error("too many concurrent signature verifications")]
     Overloaded {
-        /// When the caller should try again.
+        /// The time after which the caller should retry.
         retry_after: Duration,
     },
-    /// The token is not acceptable. 401.
+    /// The token is invalid. Status 401.
     #[error(transparent)]
     Token(#[from] RejectionReason),
 }
 
 impl Rejection {
-    /// The status of the HTTP response.
+    /// Returns the status of the HTTP response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -62,7 +65,7 @@ impl Rejection {
         }
     }
 
-    /// The [gRPC status code](https://grpc.io/docs/guides/status-codes/) of the gRPC response.
+    /// Returns the [status code](https://grpc.io/docs/guides/status-codes/) of the gRPC response.
     #[must_use]
     pub fn grpc_code(&self) -> u8 {
         match self {
@@ -73,7 +76,7 @@ impl Rejection {
         }
     }
 
-    /// Counts and logs the rejection of a request.
+    /// Counts and logs the rejection.
     pub(crate) fn record(&self) {
         count!(REJECTED_REQUESTS, "reason",
             Self::MissingCredentials => "missing_credentials",
@@ -87,16 +90,17 @@ impl Rejection {
         if matches!(self, Self::MissingAuthenticateLayer) {
             tracing::error!(
                 target: TARGET,
-                "a guard, an extractor or a layer that ends streams found no identity: no AuthenticateLayer ran before it; add one outside of it"
+                "missing AuthenticateLayer: a RequireLayer, a TokenDeadlineLayer or an extractor found no caller; add an AuthenticateLayer outside it"
             );
         } else {
-            // Anyone can cause these; their own causes are logged as warnings where they happen.
-            tracing::debug!(target: TARGET, reason = ?self, "request refused: {self}");
+            // Any client can cause these. Failures of our own are logged as warnings where they
+            // happen.
+            tracing::debug!(target: TARGET, reason = ?self, "request rejected: {self}");
         }
     }
 }
 
-/// Returns the identity that an `AuthenticateLayer` has left in the extensions of a request.
+/// Returns the caller that an `AuthenticateLayer` has stored in the extensions of a request.
 pub(crate) fn required_identity(extensions: &Extensions) -> Result<&IdInfo, Rejection> {
     let missing = || match extensions.get::<Anonymous>() {
         Some(Anonymous) => Rejection::MissingCredentials,

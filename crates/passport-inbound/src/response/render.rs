@@ -1,9 +1,9 @@
-//! Renders the response to a rejected request: RFC 6750 and Passport's error body on HTTP, a
-//! trailers-only response on gRPC.
+//! Renders the response to a rejected request: a challenge of RFC 6750 and Passport's error body
+//! on HTTP, a trailers-only response on gRPC.
 //!
-//! No response contains anything of the request, so nothing can be injected. Of a token it states
-//! no more than one of the seven names of Passport's own SDK; of an unmet requirement, the text
-//! that the service has chosen.
+//! No response contains anything from the request, so a client cannot inject text. The reason
+//! for rejecting a token is one of the seven names of Passport's own SDK. An unmet requirement
+//! is described by the text that the service has configured.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -27,8 +27,8 @@ use crate::{
     },
 };
 
-/// Renders the response to a rejected request, by the settings of a layer and of those outside of
-/// it.
+/// Renders the response to a rejected request, with the settings of a layer and of the layers
+/// outside it.
 pub(crate) fn reject<B>(
     rejection: Rejection,
     request: &Request<B>,
@@ -39,7 +39,7 @@ pub(crate) fn reject<B>(
     rejection_response(rejection, protocol, &config)
 }
 
-/// Renders the response to a rejected request, with the whole reason in its extensions.
+/// Renders the response to a rejected request. The [`Rejection`] is in its extensions.
 pub(crate) fn rejection_response(
     rejection: Rejection,
     protocol: Protocol,
@@ -74,7 +74,7 @@ fn http(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Returns the value of `Retry-After`, for a temporary rejection.
+/// Returns the value of `Retry-After` for a temporary rejection.
 fn retry_after(rejection: &Rejection) -> Option<Duration> {
     match rejection {
         Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } => {
@@ -85,7 +85,8 @@ fn retry_after(rejection: &Rejection) -> Option<Duration> {
     }
 }
 
-/// Omits a text that is not valid in a header. A static text is not copied.
+/// Converts a text to a header value. Returns `None` if it is not valid in a header. A static
+/// text is not copied.
 fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
     match text {
         Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),
@@ -108,18 +109,19 @@ fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Renders the status in the body, which scripts can read whatever CORS exposes of the headers
-/// ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
+/// Renders the status in the body, which scripts can read even if CORS does not expose the
+/// headers ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
 fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response<Bytes> {
     let mut response = Response::new(format.trailers(rejection.grpc_code(), &texts.message));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
     response
 }
 
-/// The characters that `grpc-message` encodes: all but printable ASCII, and the percent sign.
+/// The characters that are percent-encoded in `grpc-message`: the percent sign and all but
+/// printable ASCII.
 const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The texts of a response. All but an unmet requirement are static.
+/// The texts of a response. They are static, except for the description of an unmet requirement.
 struct Texts {
     challenge: Option<Cow<'static, str>>,
     body: Cow<'static, str>,
@@ -135,21 +137,20 @@ impl Texts {
         }
     }
 
-    /// Describes the requirement that is not met.
+    /// Returns the texts for an unmet requirement.
     fn forbidden(requirement: &UnmetRequirement) -> Self {
         let (reason, required) = (requirement.reason(), requirement.required());
         let challenge = requirement.scopes().map(|scopes| {
             Cow::Owned(format!("Bearer realm=\"passport\", error=\"insufficient_scope\", scope=\"{scopes}\""))
         });
         let body = json!({ "error": "forbidden", "reason": reason, "required": required }).to_string();
-        let message = format!("forbidden: required is {required}");
-        // Percent-encoded, as the protocol has it.
+        let message = format!("requirement not met: {required}");
         let message = utf8_percent_encode(&message, NOT_IN_MESSAGES).to_string();
         Self { challenge, body: body.into(), message: message.into() }
     }
 }
 
-/// The texts for a rejected token, by the name that Passport's SDK has for the reason.
+/// Returns the texts for an invalid token, with the name of the reason in Passport's SDK.
 macro_rules! token_texts {
     ($name:literal) => {
         Texts::fixed(
@@ -165,7 +166,7 @@ macro_rules! token_texts {
 }
 
 impl Texts {
-    /// The minimum that RFC 6750 demands.
+    /// Returns the texts without details: the minimum that RFC 6750 requires.
     fn opaque(rejection: &Rejection) -> Self {
         match rejection {
             Rejection::Token(_) => Self::fixed(
@@ -180,7 +181,8 @@ impl Texts {
 
     fn of(rejection: &Rejection) -> Self {
         match rejection {
-            // A request without credentials gets no error code (RFC 6750, section 3.1).
+            // The challenge has no error code if the request has no credentials (RFC 6750, section
+            // 3.1).
             Rejection::MissingCredentials => Self::fixed(
                 Some("Bearer realm=\"passport\""),
                 "{\"error\":\"authentication_required\"}",
@@ -189,12 +191,12 @@ impl Texts {
             Rejection::KeysUnavailable { .. } | Rejection::Overloaded { .. } => Self::fixed(
                 None,
                 "{\"error\":\"temporarily_unavailable\"}",
-                "tokens cannot be verified at the moment",
+                "token verification is temporarily unavailable",
             ),
             Rejection::PermissionCheckFailed => Self::fixed(
                 None,
                 "{\"error\":\"temporarily_unavailable\"}",
-                "permissions cannot be checked at the moment",
+                "permission check is temporarily unavailable",
             ),
             Rejection::MissingAuthenticateLayer => {
                 Self::fixed(None, "{\"error\":\"server_error\"}", "server error")

@@ -1,3 +1,5 @@
+//! The response body that ends at the deadline.
+
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
@@ -18,15 +20,15 @@ use crate::{
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project! {
-    /// A response body that ends when the caller's token has expired.
+    /// A response body that ends when the caller's token expires.
     ///
     /// # Panics
-    /// When it has to wait outside of a tokio runtime with a timer.
+    /// If it has to wait outside a tokio runtime with an enabled timer.
     #[derive(Debug)]
     pub struct DeadlineBody<B> {
         #[pin]
         inner: B,
-        // None for an anonymous request, and for a body of known length.
+        // `None` for an anonymous request and for a body of known length.
         deadline: Option<Deadline>,
         timer: DeadlineTimer,
         kind: StreamKind,
@@ -35,7 +37,7 @@ pin_project! {
     }
 }
 
-/// How a body ends.
+/// The kind of a response, which decides how its body ends at the deadline.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum StreamKind {
     Grpc,
@@ -46,6 +48,7 @@ pub(super) enum StreamKind {
 }
 
 impl StreamKind {
+    /// Returns the kind of a response with these headers.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         match (Protocol::of_content(headers), content_type.get(..EVENTS.len())) {
@@ -59,10 +62,11 @@ impl StreamKind {
 
 const EVENTS: &[u8] = b"text/event-stream";
 const EXPIRED: &str = "the token has expired";
-/// A status of gRPC.
+/// The gRPC status code.
 const UNAUTHENTICATED: u8 = 16;
 
 impl<B: Body> DeadlineBody<B> {
+    /// Wraps a body. Ignores `deadline` if the length of the body is known.
     pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: StreamKind) -> Self {
         let deadline = deadline.filter(|_| inner.size_hint().exact().is_none());
         Self { inner, deadline, timer: DeadlineTimer::default(), kind, has_begun: false, is_over: false }
@@ -86,7 +90,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
         let has_begun = std::mem::replace(this.has_begun, true);
         match &frame {
             Poll::Pending => ready!(this.timer.poll(deadline, cx)),
-            // Data after the deadline is dropped. The first frame, trailers and the end are
+            // After the deadline, data is dropped; the first frame, trailers and the end are
             // forwarded.
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && deadline.is_reached() => {}
             Poll::Ready(_) => return frame,
@@ -95,10 +99,10 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
         counter!(ENDED_STREAMS).increment(1);
         Poll::Ready(match this.kind {
             StreamKind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
-            // Between two messages: tonic-web forwards whole ones.
+            // The position is between two messages, as tonic-web forwards only complete ones.
             StreamKind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
             StreamKind::Events => None,
-            // So that a part does not pass for the whole.
+            // A client must not take the truncated body for a complete one.
             StreamKind::Other => Some(Err(EXPIRED.into())),
         })
     }
@@ -112,7 +116,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
     }
 }
 
-/// An empty body without a deadline; some layers of tower-http need one.
+/// Creates an empty body without a deadline. Some layers of tower-http need it.
 impl<B: Body + Default> Default for DeadlineBody<B> {
     fn default() -> Self {
         Self::new(B::default(), None, StreamKind::default())

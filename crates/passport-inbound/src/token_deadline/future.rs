@@ -1,3 +1,5 @@
+//! The response future that gives response bodies their deadline.
+
 use std::{
     fmt,
     future::Future,
@@ -17,7 +19,7 @@ pin_project! {
     /// The response future of [`TokenDeadline`](super::TokenDeadline).
     ///
     /// # Cancel safety
-    /// Dropping it ends the request.
+    /// Dropping the future cancels the request.
     pub struct TokenDeadlineFuture<F> {
         #[pin]
         decided: DecidedFuture<WithDeadline<F>>,
@@ -25,7 +27,7 @@ pin_project! {
 }
 
 pin_project! {
-    // The inner service's future; the body of its response gets the deadline.
+    // The future of the inner service. The body of its response gets the deadline.
     struct WithDeadline<F> {
         #[pin]
         response: F,

@@ -1,3 +1,5 @@
+//! The service of a [`TokenDeadlineLayer`].
+
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -13,7 +15,7 @@ use crate::{
     response::{rejection::required_identity, rejection_config::RejectionConfig, render::reject},
 };
 
-/// The service that [`TokenDeadlineLayer`] makes.
+/// The service of a [`TokenDeadlineLayer`]. It ends response bodies when the token expires.
 #[derive(Clone, Debug)]
 pub struct TokenDeadline<S> {
     pub(super) inner: S,
@@ -36,11 +38,11 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let deadline = match required_identity(request.extensions()) {
             Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.layer.clock))),
-            // An anonymous request has no token that could expire.
+            // An anonymous request has no token, so its response has no deadline.
             Err(Rejection::MissingCredentials) => None,
-            Err(miswired) => {
+            Err(rejection) => {
                 return TokenDeadlineFuture::rejected(reject(
-                    miswired,
+                    rejection,
                     &request,
                     &RejectionConfig::default(),
                 ));

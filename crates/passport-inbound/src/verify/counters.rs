@@ -32,12 +32,12 @@ pub(crate) fn rejected(reason: RejectionReason) {
         ; reason);
 }
 
-/// Counts a token that could not be verified for lack of keys.
+/// Counts a token that could not be verified because the keys are unavailable.
 pub(super) fn keys_unavailable() {
     counter!(TOKENS, "outcome" => "keys_unavailable").increment(1);
 }
 
-/// Counts a token that did not get a permit to be verified in time.
+/// Counts a token that got no verification permit in time.
 pub(super) fn overloaded() {
     counter!(TOKENS, "outcome" => "overloaded").increment(1);
 }

@@ -1,9 +1,10 @@
-//! Logs for operators why a token was rejected: what was expected, and what the token has instead.
-//! The texts go to the log at level debug, never into a response, and are only made if that level
-//! is enabled.
+//! Logs why a token was rejected: the expected value, and the value in the token. The events
+//! have the level debug and are formatted only if that level is enabled. They are never part of
+//! a response.
 //!
-//! Claims are logged only of tokens with a valid signature; anyone can write a header. Either is
-//! shortened, and omitted if it looks like a token.
+//! Claims are logged only if the token's signature is valid. The header members `alg`, `typ` and
+//! `kid` are logged for any token. All values are escaped, truncated, and omitted if they look
+//! like a token.
 
 use std::{
     fmt,
@@ -26,8 +27,8 @@ use crate::{
     untrusted_text::{MAX_QUOTED, Quoted},
 };
 
-/// Warns, once, that the issuer of tokens differs from the configured one only by a trailing slash:
-/// every token is rejected then, and the cause is hard to see.
+/// Logs a warning, once, if `iss` differs from the configured issuer only by a trailing slash.
+/// Every token is rejected then, and the cause is hard to see.
 #[derive(Debug, Default)]
 pub(crate) struct IssuerSlashWarning(AtomicBool);
 
@@ -35,14 +36,14 @@ impl IssuerSlashWarning {
     pub(crate) fn check(&self, reason: RejectionReason, claims: &Claims, policy: &Policy) {
         let issuer = claims.iss().unwrap_or_default();
         if reason == RejectionReason::IssuerMismatch
-            && policy.differs_by_a_slash(issuer)
+            && policy.differs_by_trailing_slash(issuer)
             && !self.0.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(
                 target: TARGET,
                 configured = policy.issuer,
                 token = ?Quoted(issuer),
-                "tokens name the configured issuer but for a slash at the end; issuers are compared byte for byte, so set it as the tokens have it"
+                "the issuer of the tokens differs from the configured one by a trailing slash: set `issuer` to the `iss` of the tokens"
             );
         }
     }
@@ -62,22 +63,20 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
             let audiences: Vec<_> = claims.aud.iter().take(8).map(|audience| Quoted(audience)).collect();
             log(reason, &policy.audiences, &audiences);
         }
-        RejectionReason::Expired => log(reason, &"exp ahead", &time(claims.exp)),
+        RejectionReason::Expired => log(reason, &"exp in the future", &time(claims.exp)),
         RejectionReason::ImplausibleTime(name) => {
             let claim = [("exp", claims.exp), ("iat", claims.iat), ("nbf", claims.nbf)];
             let got = claim.into_iter().find(|(own, _)| *own == name).and_then(|(_, date)| time(date));
             log(reason, &"seconds since 1970", &(name, got));
         }
-        RejectionReason::NotYetValid => log(reason, &"nbf behind", &time(claims.nbf)),
-        RejectionReason::IssuedInFuture => log(reason, &"iat behind", &time(claims.iat)),
-        RejectionReason::MissingClaim(name) => log(reason, &name, &"nothing, or blanks"),
-        RejectionReason::SenderConstrained => {
-            log(reason, &"no cnf, as no binding is checked", &"cnf");
-        }
+        RejectionReason::NotYetValid => log(reason, &"nbf in the past", &time(claims.nbf)),
+        RejectionReason::IssuedInFuture => log(reason, &"iat in the past", &time(claims.iat)),
+        RejectionReason::MissingClaim(name) => log(reason, &name, &"missing or blank"),
+        RejectionReason::SenderConstrained => log(reason, &"no cnf", &"cnf"),
         _ => log(
             reason,
             &"an access token",
-            &"nonce, at_hash, c_hash or events, as ID tokens and logout tokens have them",
+            &"nonce, at_hash, c_hash or events, which are claims of ID tokens and logout tokens",
         ),
     }
 }
@@ -86,21 +85,22 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
 pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
     let reason = RejectionReason::Malformed;
     if is_enabled() {
-        log(reason, &"claims in one JSON object", &Quoted(&error.to_string()));
+        log(reason, &"a JSON object of claims", &Quoted(&error.to_string()));
     }
     reason
 }
 
-/// Logs a token that is not in the compact form, or whose header is malformed.
+/// Logs a token that is not in the compact form, or has a malformed header.
 pub(crate) fn form(reason: RejectionReason, length: usize) {
     if reason == RejectionReason::Malformed {
-        let expected = "header.payload.signature in base64url, a header of one JSON object";
-        log(reason, &expected, &format_args!("{length} bytes of something else"));
+        let expected = "header.payload.signature in base64url, with a JSON object as header";
+        log(reason, &expected, &format_args!("{length} bytes in another form"));
     }
 }
 
-/// Warns, at most once a minute, of a token that is larger than `max_token_size`: anyone can send
-/// one. Holds the minute of the last warning, counted from 1970.
+/// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`.
+/// The rate is limited because anyone can send such a token. Holds the minute of the last
+/// warning, in minutes since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct TokenSizeWarning(AtomicU64);
 
@@ -112,31 +112,31 @@ impl TokenSizeWarning {
                 target: TARGET,
                 size,
                 max_token_size,
-                "token rejected: it is larger than max_token_size; raise max_token_size if the issuer's tokens are that large"
+                "token larger than max_token_size rejected: raise max_token_size if the issuer's tokens are that large"
             );
         }
     }
 }
 
-/// Logs a caller that is on the deny list.
-pub(crate) fn denied(caller: &IdInfo) {
+/// Logs a caller that `reject_if` rejects.
+pub(crate) fn revoked(caller: &IdInfo) {
     if is_enabled() {
         let id = caller.token_id().map(Quoted);
-        log(RejectionReason::Revoked, &"nobody on the deny list", &(Quoted(caller.user_id()), id));
+        log(RejectionReason::Revoked, &"reject_if returns false", &(Quoted(caller.user_id()), id));
     }
 }
 
-/// Logs a token whose key is not published, or does not verify its signature.
+/// Logs a token that no published key verifies.
 pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| log(reason, expected, got));
 }
 
-/// Logs a token that no key verifies while the keys could not be refreshed.
+/// Logs a token that no key verifies, while the keys cannot be refreshed.
 pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| {
         tracing::debug!(
             target: TARGET, ?expected, ?got,
-            "token not verified: {reason}, unless the issuer has newer keys, which could not be fetched"
+            "token not verified: {reason}, but the keys could not be refreshed, so the issuer may have a newer key"
         );
     });
 }
@@ -152,7 +152,7 @@ fn with_keys(
     }
 }
 
-/// Logs a header that is not acceptable.
+/// Logs a token with a rejected header.
 pub(crate) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, allowed: &AllowedAlgorithms) {
     if is_enabled() {
         let (alg, typ) = (start_of(members.alg), start_of(members.typ));
@@ -165,20 +165,21 @@ pub(crate) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, allow
     }
 }
 
-/// Returns the beginning of a text, long enough to show that the text is too long to be logged.
+/// Returns the beginning of a text, one character longer than the limit of [`Quoted`], so that a
+/// text over the limit is recognized.
 fn start_of(text: Option<Text<'_>>) -> Option<String> {
     text.map(|text| text.chars().take(MAX_QUOTED + 1).collect())
 }
 
-/// Shows how far a time is from now.
+/// Prints how far a time is from the current time.
 struct Distance(SystemTime, SystemTime);
 
 impl fmt::Debug for Distance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |time: Duration| time.as_secs();
         match self.0.duration_since(self.1) {
-            Ok(ahead) => write!(f, "{} s ahead of our clock", whole(ahead)),
-            Err(behind) => write!(f, "{} s behind our clock", whole(behind.duration())),
+            Ok(ahead) => write!(f, "{} s in the future", whole(ahead)),
+            Err(behind) => write!(f, "{} s in the past", whole(behind.duration())),
         }
     }
 }
@@ -188,7 +189,7 @@ fn is_enabled() -> bool {
 }
 
 fn log(reason: RejectionReason, expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
-    tracing::debug!(target: TARGET, ?expected, ?got, "token refused: {reason}");
+    tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified again
-//! when it has them.
+//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified
+//! again when they are available.
 //!
-//! 1. A token in the cache is accepted if it would be accepted again now.
+//! 1. A cached token is accepted if a new verification would accept it now.
 //! 2. The compact form, the header and the size of the signature are checked.
-//! 3. A key that the token may be signed with is looked up, and the signature is verified under a
-//!    permit.
+//! 3. The key that the token may be signed with is selected, and the signature is verified under
+//!    a permit.
 //! 4. The claims are read and checked, and the token is cached.
-//! 5. The deny list is checked, for cached tokens as well.
+//! 5. The `reject_if` predicate is called, for cached tokens as well.
 
 use std::{
     fmt,
@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-/// What a verification needs; shared by the clones of a verifier.
+/// The state of a verifier, shared by its clones.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) policy: Policy,
@@ -50,7 +50,7 @@ pub(crate) struct Pipeline {
     pub(crate) size_warning: TokenSizeWarning,
 }
 
-/// Rejects callers with valid tokens.
+/// A predicate that rejects callers with valid tokens.
 #[derive(Clone)]
 pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
@@ -61,16 +61,16 @@ pub(crate) enum VerifyProgress {
     Waiting(Wait),
 }
 
-/// What a verification waits for.
+/// The resource that a verification waits for.
 #[derive(Debug)]
 pub(crate) enum Wait {
-    /// No key verifies the token; newer keys are being fetched.
+    /// Newer keys, which are being fetched. No current key verifies the token.
     Keys(Waiter<()>),
-    /// All permits are in use.
+    /// A verification permit. All are in use.
     Permit,
 }
 
-/// A token whose form and header are acceptable.
+/// A token with a valid form and a valid header.
 struct ParsedToken<'a> {
     token: &'a [u8],
     jws: Jws<'a>,
@@ -78,7 +78,7 @@ struct ParsedToken<'a> {
     signature: &'a [u8],
 }
 
-/// The circumstances of a verification.
+/// The keys, the permit and the time of a verification.
 struct VerifyContext {
     installed: CurrentKeys,
     permit: Option<VerificationPermit>,
@@ -93,12 +93,12 @@ enum KeyVerification {
     NoKeys,
     /// No key verifies the token. If there are no newer keys, this is the reason.
     NoKey(RejectionReason),
-    /// There is no permit.
+    /// No permit is free.
     NoPermit,
 }
 
 impl Pipeline {
-    /// Verifies a token. `may_refresh` is whether newer keys may be fetched for it.
+    /// Verifies a token. `may_refresh` is whether it may cause a refresh of the keys.
     pub(super) fn verify(
         &self,
         token: &[u8],
@@ -110,7 +110,7 @@ impl Pipeline {
         if let (Some(cache), Some(current)) = (&self.cache, &*installed) {
             let started = started_if_timed();
             if let Some(caller) = cache.get(token, &current.keys, now) {
-                let outcome = self.check_deny_list(caller);
+                let outcome = self.apply_reject_if(caller);
                 if let Some(started) = started {
                     current.meters.hit(started);
                 }
@@ -131,13 +131,15 @@ impl Pipeline {
                 if reason == RejectionReason::TooLarge {
                     self.size_warning.log(token.len(), self.max_token_size, context.now);
                 }
-                rejected_for_its_form(reason, token)
+                reject_malformed(reason, token)
             }
         }
     }
 
-    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: clearing
-    /// the large ones costs more than all else about an invalid token.
+    /// Verifies a token with buffers of these sizes.
+    ///
+    /// Not inlined, so that the caller's stack frame does not hold both sizes of buffers: zeroing
+    /// the large ones costs more than the rest of the work for an invalid token.
     #[inline(never)]
     fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,
@@ -148,7 +150,7 @@ impl Pipeline {
         let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
         match self.parse(token, jws, &mut header, &mut signature) {
             Ok(parsed) => self.verify_or_refresh(&parsed, context),
-            Err(reason) => rejected_for_its_form(reason, token),
+            Err(reason) => reject_malformed(reason, token),
         }
     }
 
@@ -168,7 +170,8 @@ impl Pipeline {
         Ok(ParsedToken { token, jws, header, signature })
     }
 
-    /// Verifies a token with the installed keys, and requests newer ones if that decides nothing.
+    /// Verifies a token with the installed keys. Requests newer keys if no installed key verifies
+    /// it.
     fn verify_or_refresh(&self, parsed: &ParsedToken<'_>, context: VerifyContext) -> VerifyProgress {
         let VerifyContext { mut installed, mut permit, may_refresh, now } = context;
         let jwks = &self.jwks;
@@ -197,12 +200,13 @@ impl Pipeline {
                     diagnostics::key(reason, &parsed.header, &installed);
                     reason.into()
                 }
-                // The key may be new, also under an old `kid`.
+                // The issuer may have a new key, possibly with a known `kid`, so this is not the
+                // caller's fault.
                 Some(reason) => {
                     diagnostics::not_verified(reason, &parsed.header, &installed);
-                    keys_unavailable(pause.left)
+                    keys_unavailable(pause.remaining)
                 }
-                None => keys_unavailable(pause.left),
+                None => keys_unavailable(pause.remaining),
             }));
         }
     }
@@ -261,14 +265,14 @@ impl Pipeline {
             };
             cache.insert(verified, now);
         }
-        self.check_deny_list(caller)
+        self.apply_reject_if(caller)
     }
 
-    /// Calls the deny list, whose results are not cached.
-    fn check_deny_list(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
+    /// Calls the `reject_if` predicate. Its results are not cached.
+    fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
         match &self.reject_if {
-            Some(RejectPredicate(denies)) if denies(&caller) => {
-                diagnostics::denied(&caller);
+            Some(RejectPredicate(rejects)) if rejects(&caller) => {
+                diagnostics::revoked(&caller);
                 Err(RejectionReason::Revoked)
             }
             _ => Ok(caller),
@@ -276,7 +280,8 @@ impl Pipeline {
     }
 }
 
-/// Returns the time for one cache hit in so many: reading the clock twice takes longer than a hit.
+/// Returns the current time for one of 128 cache hits, which is then measured. Reading the clock
+/// twice takes longer than a cache hit.
 fn started_if_timed() -> Option<Instant> {
     const TIMED_HITS: u8 = 128;
     fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
@@ -289,7 +294,7 @@ fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     }
 }
 
-fn rejected_for_its_form(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
+fn reject_malformed(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
     counters::rejected(reason);
     diagnostics::form(reason, token.len());
     VerifyProgress::Done(Err(reason.into()))

@@ -10,7 +10,7 @@ use crate::{
     verify::limits::VerificationPermits,
 };
 
-/// An issuer that takes longer than the cooldown for each response, by the clock of the verifier.
+/// An issuer that takes longer than the cooldown for each response, by the verifier's clock.
 #[derive(Clone, Debug)]
 struct SlowIssuer {
     issuer: ScriptedIssuer,
@@ -29,7 +29,7 @@ impl HttpClient for SlowIssuer {
 }
 
 #[tokio::test]
-async fn request_waits_for_keys_three_times_at_most() {
+async fn request_waits_for_at_most_three_refreshes() {
     let setup = setup().await;
     let clock = ManualClock::at_unix_seconds(START);
     let issuer = ScriptedIssuer::new(ScriptedResponse::body(&setup.passport.jwks()));
@@ -46,7 +46,7 @@ async fn request_waits_for_keys_three_times_at_most() {
 }
 
 #[test]
-fn half_of_the_processors_verify_by_default() {
+fn default_permits_are_half_of_the_processors() {
     let processors = std::thread::available_parallelism().unwrap().get();
     assert_eq!(VerificationPermits::default_number().get(), (processors / 2).max(1));
 }

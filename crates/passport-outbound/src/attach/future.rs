@@ -32,7 +32,7 @@ pin_project! {
     /// The response future of [`AttachToken`](super::AttachToken).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request. A token that is being fetched is still fetched, for the next
+    /// Dropping the future cancels this request. A running token request continues, for the next
     /// request.
     pub struct AttachTokenFuture<S, R, P>
     where
@@ -45,30 +45,30 @@ pin_project! {
 }
 
 pin_project! {
-    /// The parts that few requests need are boxed: a future is moved more than once before it is
-    /// polled.
+    /// The states of a request. What few requests need is boxed, because a future is moved several
+    /// times before it is polled.
     #[project = AttachStateProjection]
     enum AttachState<S, R, P>
     where
         S: Service<R>,
         P: RetryMode<R>,
     {
-        /// Rejected before anything was sent.
+        /// The request failed before anything was sent.
         Failed { error: Option<BoxError> },
-        /// Sent. The hot path starts here.
+        /// The request was sent. With a cached token, this is the first state.
         Forwarding { #[pin] response: S::Future, watch: Option<ResponseWatch>, retry: Option<Retry<S, R, P>> },
-        /// The token is being fetched. Holds the ready service, and with it the capacity that was
-        /// reserved.
+        /// The token is being fetched. Holds the service that was polled ready, and with it the
+        /// capacity that `poll_ready` reserved.
         Waiting { credential: PendingCredential, held: Option<Box<AwaitingToken<S, R, P>>> },
-        /// The token was rejected, and another is being fetched. Without one, the rejection is the
-        /// response.
+        /// The token was rejected, and another one is being fetched. If that fails, the rejection
+        /// is the response.
         Replacing { credential: PendingCredential, rejected: Option<Box<Rejected<S, R, P>>> },
-        /// There is another token; the service has to be ready for the second request.
+        /// Another token was fetched. Waits until the service is ready for the second request.
         Readying { second: Option<Box<SecondRequest<S, R>>> },
     }
 }
 
-/// A request whose token is being fetched, and what it takes to send it.
+/// A request that waits for its token.
 pub(super) struct AwaitingToken<S, R, P> {
     pub(super) ready: S,
     pub(super) request: R,
@@ -82,7 +82,7 @@ impl<S: Service<R>, R, P: RetryMode<R>> AttachTokenFuture<S, R, P> {
         Self { state: AttachState::Failed { error: Some(error) } }
     }
 
-    #[inline(always)] // each call of it would move the response's future once more
+    #[inline(always)] // a call would move the response future again
     pub(super) fn forwarding(
         response: S::Future,
         watch: Option<ResponseWatch>,
@@ -156,10 +156,11 @@ where
     }
 }
 
-const POLLED_AGAIN: &str = "polled again after it was ready";
+const POLLED_AGAIN: &str = "`AttachTokenFuture` polled again after completion";
 
-/// Returns what follows from `response`. It is the result unless it rejects the token, another
-/// token is there or is being fetched, and the request can be sent again.
+/// Returns the next state after `response`, or `response` itself as the result. There is a next
+/// state only if the response rejects the token, the identity returns another token (now or
+/// later), and the request was saved.
 fn next_step<S, R, P>(
     response: S::Response,
     watch: Option<ResponseWatch>,

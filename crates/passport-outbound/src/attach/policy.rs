@@ -1,4 +1,5 @@
-//! Which requests may carry a token, and whose. Pure.
+//! Decides whether a request may carry a token, and selects its identity. Pure: no I/O, no
+//! clock.
 
 use std::sync::Arc;
 
@@ -10,21 +11,21 @@ use crate::identity::{Identity, RequestIdentity};
 /// What happens to a request that has an `Authorization` header already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExistingAuthorization {
-    /// The request fails with [`AttachError::AuthorizationPresent`]. The default: keeping the
-    /// header could turn the service's call into a user's, replacing it a user's call into the
-    /// service's. Either should be a decision.
+    /// The request fails with [`AttachError::AuthorizationPresent`]. The default, because both
+    /// alternatives can change the identity of a call by mistake.
     #[default]
     Reject,
-    /// The header is replaced by the identity's token: each call is the service's, whatever header
-    /// the caller set.
+    /// The header is replaced by the identity's token. A call with a user's token becomes a call of
+    /// the service.
     Overwrite,
-    /// The request is sent unchanged, to allowed origins. A rejection of its token does not affect
-    /// the identity.
+    /// The request is sent with its own header, to allowed origins only. A call of the service
+    /// becomes a call with the credentials in the header. If the receiver rejects them, the
+    /// identity's token is not replaced.
     Keep,
 }
 
-/// The identity, the allowed origins and the settings of a layer. Shared by all clones of a
-/// service and by its requests in flight.
+/// The settings of a layer: identity, allowed origins, existing headers. Clones of a service and
+/// requests in flight share it.
 #[derive(Clone, Debug)]
 pub(super) struct AttachPolicy {
     pub(super) identity: Identity,
@@ -32,17 +33,18 @@ pub(super) struct AttachPolicy {
     pub(super) existing: ExistingAuthorization,
 }
 
-/// How a request that passes is sent.
+/// How an allowed request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AttachDecision {
     /// With a token, to this origin.
     WithToken(MatchedOrigin),
-    /// As it is.
+    /// With its own `Authorization` header.
     Unchanged,
 }
 
 impl AttachPolicy {
-    /// Returns the policy for `request`, whose extensions may name another identity.
+    /// Returns the policy for `request`: with the [`RequestIdentity`] in its extensions, if there
+    /// is one.
     #[inline]
     pub(super) fn for_request(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
         let named = request.extensions().and_then(|extensions| extensions.get::<RequestIdentity>());
@@ -52,13 +54,13 @@ impl AttachPolicy {
         }
     }
 
-    /// Returns the same policy for another identity.
+    /// Returns the same policy with another identity.
     pub(super) fn with_identity(&self, identity: Identity) -> Self {
         Self { identity, origins: self.origins.clone(), existing: self.existing }
     }
 
-    /// Checks the origin and the headers of `request`.
-    #[inline(always)] // the compiler does not see that it has one caller
+    /// Checks the origin and the headers of `request`, and decides how to send it.
+    #[inline(always)] // has a single caller, which the compiler does not detect
     pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<AttachDecision, AttachError> {
         let exact = request
             .scheme_and_authority()

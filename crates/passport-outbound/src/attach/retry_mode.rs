@@ -1,26 +1,32 @@
-//! What is saved of a request, in case it has to be sent a second time.
+//! The retry modes of the layer: how a request is saved, in case it has to be sent a second
+//! time.
 
 use std::{convert::Infallible, fmt};
 
-/// How an [`AttachTokenLayer`](super::AttachTokenLayer) sends a request of type `R` once more after
-/// its token was refused.
+/// A way to retry a request of type `R` after its token was rejected: [`NoRetry`],
+/// [`CloneRequest`] or [`BufferBody`].
 ///
-/// Sealed: [`NoRetry`], [`CloneRequest`] and [`BufferBody`] are all there is.
+/// The methods of [`AttachTokenLayer`](super::AttachTokenLayer) select it. The trait is sealed.
 #[diagnostic::on_unimplemented(
-    message = "a request of type `{R}` cannot be sent again in this way",
-    note = "`retry_unauthorized` needs a body that is `Clone`; take `retry_unauthorized_buffered` for others"
+    message = "`AttachTokenLayer` cannot retry requests of type `{R}` with `{Self}`",
+    label = "the body cannot be sent twice",
+    note = "`retry_unauthorized` requires a body that is `Clone`",
+    note = "for other bodies, use `retry_unauthorized_buffered(max_bytes, wrap)`, with tonic: `.retry_unauthorized_buffered(65_536, tonic::body::Body::new)`"
 )]
 pub trait RetryMode<R>: sealed::SaveRequest<R> {}
 
-/// The default: a rejected request is not retried; the next one has another token.
+/// Does not retry (the default). A rejected token is replaced, and the next request uses the new
+/// one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRetry;
 
-/// See [`AttachTokenLayer::retry_unauthorized`](super::AttachTokenLayer::retry_unauthorized).
+/// Retries a clone of the request. See
+/// [`retry_unauthorized`](super::AttachTokenLayer::retry_unauthorized).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CloneRequest;
 
-/// See [`AttachTokenLayer::retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
+/// Retries the request with the recorded body. See
+/// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 #[derive(Clone, Copy)]
 pub struct BufferBody<F> {
     pub(super) max_bytes: usize,
@@ -37,17 +43,19 @@ impl<R> RetryMode<R> for NoRetry {}
 
 pub(crate) mod sealed {
     /// Saves what is needed to send a request of type `R` a second time.
-    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    #[expect(unnameable_types, reason = "seals `RetryMode`")]
     pub trait SaveRequest<R>: Clone {
         type Saved;
 
-        /// Whether anything is ever saved. If not, a request is not moved for it.
+        /// Whether `save` ever saves anything. If not, it is not called, which avoids a move of the
+        /// request.
         const SAVES: bool = true;
 
-        /// Returns the request to send, and what it can be restored from, if it can be restored.
+        /// Returns the request to send, and the saved request, or `None` if the request cannot be
+        /// retried.
         fn save(&self, request: R) -> (R, Option<Self::Saved>);
 
-        /// Returns the request for the second time, if it can still be restored.
+        /// Restores the saved request, or returns `None` if that is no longer possible.
         fn restore(&self, saved: Self::Saved) -> Option<R>;
     }
 }

@@ -1,4 +1,4 @@
-//! Sends a request with its token.
+//! Attaches the token to a request and sends it.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::token::SendableToken;
 
-/// Sends `request` with `token` through a service that is ready.
-#[inline(always)] // each call of it would move the request once more
+/// Sends `request` with `token` through `ready`, a service that was polled ready.
+#[inline(always)] // a call would move the request again
 pub(super) fn send<S, R, P>(
     ready: &mut S,
     mut request: R,
@@ -30,7 +30,7 @@ where
         attach(&mut request, token);
         return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);
     }
-    // The saved request has no token in it: it is sent again with another one.
+    // Saved before the token is attached: a retry uses another token.
     let (mut request, saved) = mode.save(request);
     let retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
     attach(&mut request, token);

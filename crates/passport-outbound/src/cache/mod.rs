@@ -1,4 +1,4 @@
-//! Where tokens are cached: in this process, and in a store that a fleet shares.
+//! Token caches: in memory, and in a store that the instances of a service share.
 
 mod key;
 mod shared;

@@ -1,4 +1,5 @@
-//! The default clients of reqwest: one for each route to a server, shared by equal settings.
+//! The default reqwest clients: one for each kind of route, shared by typed clients with equal
+//! settings.
 
 use std::{
     collections::HashMap,
@@ -31,21 +32,22 @@ pub(super) struct ClientSettings {
 }
 
 impl ClientSettings {
-    /// Returns the options that are set, by their names.
+    /// Returns the names of the options that are set.
     pub(super) fn options(&self) -> impl Iterator<Item = &'static str> + use<> {
         let set = [("ca_file", self.ca_file.is_some()), ("user_agent", self.user_agent.is_some())];
         set.into_iter().filter_map(|(option, is_set)| is_set.then_some(option))
     }
 }
 
-/// The route to a server. Requests to this machine, and plain `http`, bypass the system's proxy.
+/// The kind of route to a server. Requests to loopback hosts and plain `http` requests bypass
+/// the system's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ClientRoute {
     /// TLS, through the system's proxy if there is one.
     Proxied,
-    /// TLS to this machine.
+    /// TLS to a loopback host, without a proxy.
     Direct,
-    /// Without TLS, and so without root certificates, which the machine may not have.
+    /// Plain `http`, without a proxy. Loads no root certificates, which the machine may not have.
     Plain,
 }
 
@@ -59,19 +61,18 @@ impl ClientRoute {
     }
 }
 
-/// The client, or the clients, of one
-/// [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient).
+/// The reqwest clients of one [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient).
 #[derive(Clone, Debug)]
 pub(super) enum Clients {
-    /// A client of the user's own, for all requests.
+    /// The client that the user configured, for all requests.
     Own(Client),
-    /// The default clients for the routes that tokens may take.
+    /// The default clients, for the routes of the allowed origins.
     Default(Arc<[(ClientRoute, Arc<RuntimeClients>)]>),
 }
 
 impl Clients {
-    /// Returns a client to build a request to `url` with. `None` for a route that no allowed origin
-    /// has.
+    /// Returns a client for building a request to `url`, or `None` if no allowed origin has its
+    /// route.
     pub(super) fn to(&self, url: &Url) -> Option<&Client> {
         match self {
             Self::Own(client) => Some(client),
@@ -79,7 +80,8 @@ impl Clients {
         }
     }
 
-    /// Returns the client that sends a request to `url` on the current runtime.
+    /// Returns the client for sending a request to `url` on the current runtime, or `None` if no
+    /// allowed origin has its route.
     pub(super) fn sender_to(&self, url: &Url) -> Option<Client> {
         match self {
             Self::Own(client) => Some(client.clone()),
@@ -93,17 +95,17 @@ fn by_route<'a>(clients: &'a [(ClientRoute, Arc<RuntimeClients>)], url: &Url) ->
     clients.iter().find(|(other, _)| *other == route).map(|(_, client)| &**client)
 }
 
-/// Default clients by their settings, so that typed clients with equal settings share connections
-/// and root certificates. See [`sharing`](crate::ManagedIdentityHttpClientBuilder::sharing).
+/// A pool of default clients. Typed clients with equal settings share connections and root
+/// certificates through it. See [`sharing`](crate::ManagedIdentityHttpClientBuilder::sharing).
 ///
-/// Cheap to clone; clones share.
+/// Cheap to clone; clones share the clients.
 #[derive(Clone, Debug, Default)]
 pub struct ClientPool(Arc<Mutex<BySettings>>);
 
 type BySettings = HashMap<(ClientSettings, ClientRoute), Arc<RuntimeClients>>;
 
 impl ClientPool {
-    /// Returns the clients that requests to `origins` need, or adds every mistake to `problems`.
+    /// Returns the clients for requests to `origins`, or adds every problem to `problems`.
     pub(super) fn clients(
         &self,
         settings: &ClientSettings,
@@ -141,7 +143,7 @@ impl ClientPool {
     }
 }
 
-/// Returns the routes to `origins`, each once.
+/// Returns the routes to `origins`, without duplicates.
 fn routes(origins: &AllowedOrigins) -> Vec<ClientRoute> {
     let mut routes: Vec<_> = origins.listed_origins().iter().map(ClientRoute::to).collect();
     if origins.allows_any_https() {
@@ -170,8 +172,8 @@ fn default_client(
     }
 }
 
-/// Follows redirects within an origin. reqwest removes the token where a redirect leads to another
-/// origin, but not the body and the other headers.
+/// Follows redirects within an origin only. On a redirect to another origin, reqwest would
+/// remove the token, but send the body and the other headers.
 fn within_an_origin(attempt: Attempt<'_>) -> Action {
     let stays = attempt.previous().last().is_some_and(|url| url.origin() == attempt.url().origin());
     match attempt.previous().len() {

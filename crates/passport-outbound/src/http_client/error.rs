@@ -1,4 +1,9 @@
+//! The error of the typed HTTP client.
+
+use std::fmt;
+
 use http::StatusCode;
+use passport_core::with_causes;
 
 use super::InvalidPath;
 use crate::{
@@ -7,39 +12,52 @@ use crate::{
 };
 
 /// The error of a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` prints the message with its remedy and its causes: it is what a `main` that returns
+/// the error shows.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpClientError {
-    /// The request must not have a token. Nothing was sent.
+    /// The request must not carry a token. Nothing was sent.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// The path, or the URL, is not what a request would be sent to. Nothing was sent.
+    /// The request would be sent to another path than the given one. Nothing was sent.
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
     /// The request cannot be built: its URL, a header or its body is invalid. Nothing was sent.
-    #[error("this is not a request that can be sent: {0}")]
+    #[error("invalid request: {0}")]
     InvalidRequest(#[source] BoxError),
-    /// The scopes of the request are invalid, or it uses a caller's token, whose scopes cannot be
-    /// changed.
+    /// The scopes of the request are invalid, or the request uses a caller's token: the scopes of a
+    /// caller's token cannot be changed. Nothing was sent.
     #[error(transparent)]
     InvalidScopes(ConfigError),
     /// The response is neither a success nor an error, but usually a redirect that is not followed.
-    /// Only [`receive_json`](crate::ManagedIdentityRequest::receive_json) and its short forms
-    /// require a success.
+    /// Only [`receive_json`](crate::ManagedIdentityRequest::receive_json), `get_json` and
+    /// `post_json` require a success.
     #[error(
-        "the answer has the status {0}, which is no success; a redirect to another origin is not followed"
+        "the response has status {0}, which is not a success; redirects to another origin are not followed"
     )]
     Status(StatusCode),
-    /// There is no token. Nothing was sent.
+    /// No token could be fetched. Nothing was sent.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// There was no response, or not the expected one: see [`reqwest::Error`].
+    /// No response was received, or the response was not the expected one: see [`reqwest::Error`].
     #[error(transparent)]
     Http(#[from] reqwest::Error),
 }
 
+/// The message with its remedy and its causes, in one line.
+impl fmt::Debug for HttpClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(error) => fmt::Debug::fmt(error, f),
+            other => f.write_str(&with_causes(other)),
+        }
+    }
+}
+
 impl HttpClientError {
-    /// Returns the error of a call through the middleware.
+    /// Converts an error of the middleware.
     pub(super) fn of(error: BoxError) -> Self {
         match CallError::from(error) {
             CallError::Attach(error) => Self::Attach(error),
@@ -51,3 +69,6 @@ impl HttpClientError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
-//! One pool of connections for each tokio runtime.
+//! A connection pool for each tokio runtime.
 //!
-//! A pooled connection lives on the runtime of the request that opened it. Where each test, or each
-//! blocking call, has a runtime of its own, a request of one runtime would get a connection of
-//! another, and fail or hang when that one ends.
+//! The task of a pooled connection runs on the runtime of the request that opened it. If each
+//! test or each blocking call creates a runtime, a request could get a connection of another
+//! runtime, and fail or hang when that runtime ends.
 
 use std::{
     fmt,
@@ -13,15 +13,17 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use reqwest::{Client, ClientBuilder};
 use tokio::runtime::{Handle, Id};
 
-/// The number of runtimes, beside the first, for which connections are kept. The least recently
-/// used one is evicted.
+/// The number of runtimes with a pool, besides the first runtime. The pool of the least recently
+/// used runtime is evicted.
 const MAX_RUNTIMES: u64 = 64;
 
-/// A client with one connection pool for each runtime.
+/// One reqwest client for each runtime, with equal settings.
 pub(super) struct RuntimeClients {
     settings: Box<dyn Fn() -> ClientBuilder + Send + Sync>,
+    /// The client of the first runtime.
     first: Client,
     first_runtime: OnceLock<Id>,
+    /// The client for the first request of each further runtime.
     unpooled: OnceLock<Client>,
     others: Cache<Id, Arc<OnceLock<Client>>>,
 }
@@ -38,15 +40,16 @@ impl RuntimeClients {
         })
     }
 
-    /// Returns a client to build requests with.
+    /// Returns a client for building requests.
     pub(super) fn any(&self) -> &Client {
         &self.first
     }
 
-    /// Returns the client whose pooled connections are on the current runtime.
+    /// Returns the client for sending requests on the current runtime.
     ///
-    /// The first request of a further runtime has a connection that is not kept: most such runtimes
-    /// end with their first request, and a client costs as much as reading the root certificates.
+    /// The first request of a further runtime uses a connection that is not pooled. Most such
+    /// runtimes end with their first request, and creating a client with a pool is expensive: it
+    /// reads the root certificates.
     pub(super) fn of_this_runtime(&self) -> Client {
         let Ok(runtime) = Handle::try_current() else { return self.first.clone() };
         if *self.first_runtime.get_or_init(|| runtime.id()) == runtime.id() {
@@ -61,7 +64,7 @@ impl RuntimeClients {
         let idle = if is_fresh { 0 } else { usize::MAX };
         match (self.settings)().pool_max_idle_per_host(idle).build() {
             Ok(client) => cell.get_or_init(|| client).clone(),
-            // The root certificates were there before.
+            // Unlikely: the same settings built the first client.
             Err(_) => self.first.clone(),
         }
     }

@@ -1,3 +1,5 @@
+//! The identity of the caller, with the token to forward.
+
 use std::{fmt, sync::Arc};
 
 use http::{Extensions, HeaderValue};
@@ -7,78 +9,88 @@ use passport_core::{CallerToken, Clock, SystemClock};
 use super::{Identity, ManagedIdentity, SelectedIdentity};
 use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 
-/// The identity of the caller of this service. Its token is forwarded unchanged.
+/// The identity of the caller of this service. The caller's token is forwarded unchanged.
 ///
-/// The token is looked up in this order: the [given](Self::given) one, the [`CallerToken`] in the
-/// extensions of the outgoing request, and, with [`from_task_local`](Self::from_task_local), the task's
-/// [scope](CallerToken::scope).
+/// The token is looked up in this order:
 ///
-/// A caller's token is never cached, refreshed or replaced. A receiver's rejection is the response.
-/// Without a caller, or once the token has expired, nothing is sent and the request fails with an
-/// [`AttachError`](crate::AttachError).
+/// 1. the token of [`from_token`](Self::from_token);
+/// 2. the [`CallerToken`] in the extensions of the outgoing request;
+/// 3. the [scope](CallerToken::scope) of the task, only with
+///    [`from_task_local`](Self::from_task_local).
+///
+/// A caller's token is never cached, refreshed or replaced. If the receiver rejects it, the
+/// rejection is the response. Without a caller token, or with an expired one, the request fails
+/// with an [`AttachError`](crate::AttachError) and nothing is sent.
 ///
 /// ```
 /// # use passport_outbound::{AllowedOrigins, AttachTokenLayer, CallerIdentity};
-/// let layer = AttachTokenLayer::new(CallerIdentity::from_extensions(), AllowedOrigins::new(["https://api.bizfirst.ai"])?);
+/// let origins = AllowedOrigins::new(["https://api.bizfirst.ai"])?;
+/// let layer = AttachTokenLayer::new(CallerIdentity::from_extensions(), origins);
 /// # Ok::<(), passport_outbound::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct CallerIdentity {
     pub(super) given: Option<CallerToken>,
-    /// Whether the extensions of the request were checked already, by code that can see them.
+    /// Whether the extensions of the request were read already, by code that has access to them.
     pub(super) extensions_checked: bool,
     uses_task_local: bool,
     clock: Arc<dyn Clock>,
 }
 
 impl CallerIdentity {
-    /// Takes the caller from the [`CallerToken`] in the extensions of the outgoing request. reqwest
-    /// does not expose the extensions of a `reqwest::Request`, so with reqwest such a request fails
-    /// with [`AttachError::ExtensionsUnavailable`](crate::AttachError::ExtensionsUnavailable): use
-    /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller) or
+    /// Reads the [`CallerToken`] from the extensions of the outgoing request.
+    ///
+    /// Does not work with a `reqwest::Request`, because reqwest does not expose its extensions: the
+    /// request fails with
+    /// [`AttachError::ExtensionsUnavailable`](crate::AttachError::ExtensionsUnavailable). With
+    /// reqwest, use [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller) or
     /// [`from_task_local`](Self::from_task_local).
     #[must_use]
     pub fn from_extensions() -> Self {
         Self { given: None, extensions_checked: false, uses_task_local: false, clock: Arc::new(SystemClock) }
     }
 
-    /// Takes the caller from the extensions, or from the [`scope`](CallerToken::scope) of the task,
-    /// for code that cannot pass the token on. A task that is spawned within the scope is not in
-    /// it, nor is a call below a `tower::Buffer`, which calls the service in its own task.
+    /// Reads the [`CallerToken`] from the extensions of the outgoing request, or from the
+    /// [`scope`](CallerToken::scope) of the task. For code that cannot pass the token as an
+    /// argument.
+    ///
+    /// A task that is spawned within the scope is outside the scope. So is a service below a
+    /// `tower::Buffer`, which calls it in another task.
     #[must_use]
     pub fn from_task_local() -> Self {
         Self { uses_task_local: true, ..Self::from_extensions() }
     }
 
-    /// Uses this caller, for one request or for a client that lives no longer than that.
+    /// Uses the token of `caller`. For one request, or for a client that is created for one
+    /// request.
     #[must_use]
     pub fn from_token(caller: CallerToken) -> Self {
         Self { given: Some(caller), ..Self::from_extensions() }
     }
 
-    /// Uses `identity` if there is no caller: for code that serves requests and also runs on a
-    /// schedule.
+    /// Uses `identity` if there is no caller token. For code that serves requests and also runs on
+    /// a schedule.
     ///
-    /// It applies only if there is no caller. A caller whose token has expired, or is rejected by
-    /// the receiver, does not become the service: callers could use its rights that way.
+    /// If the caller's token has expired, or the receiver rejects it, `identity` is not used:
+    /// callers could gain the rights of the service that way.
     ///
-    /// **Caution:** a caller token that was lost looks like no caller: the inbound layer does not
-    /// [forward](CallerToken) it, an extension was not copied, a task was spawned. Where there is
-    /// always a caller, leave this out, and such a mistake is an error. Requests that go out as the
-    /// service are counted (`passport_outbound_without_caller_total`).
+    /// **Caution:** if the caller token is lost on the way, `identity` is used as well: the inbound
+    /// layer does not [forward](CallerToken) the token, an extension was not copied, or a task was
+    /// spawned. If every request has a caller, do not call `or`: such a mistake is then an error.
+    /// The metric `passport_outbound_without_caller_total` counts the requests that use `identity`.
     #[must_use]
     pub fn or(self, identity: ManagedIdentity) -> Identity {
         Identity::CallerOr(self, identity)
     }
 
-    /// Reads the time from `clock`. Defaults to the operating system's.
+    /// Reads the time from `clock`. Defaults to the operating system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Selects the caller, or `identity` if there is no caller.
+    /// Selects the caller, or `identity` if there is no caller token.
     pub(super) fn select_or<'a>(
         &self,
         request: Option<&Extensions>,
@@ -97,7 +109,8 @@ impl CallerIdentity {
         }
     }
 
-    /// Returns the `Authorization` header of the caller's token, if there is a caller.
+    /// Returns the `Authorization` header with the caller's token, or `None` without a caller
+    /// token.
     fn authorization(&self, request: Option<&Extensions>) -> Result<Option<HeaderValue>, CallerTokenError> {
         let from_extensions = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
         let from_task_local = || CallerToken::current().filter(|_| self.uses_task_local);
@@ -111,12 +124,12 @@ impl CallerIdentity {
     }
 }
 
-/// The reason why a request cannot go out in its caller's name.
+/// The reason why a request cannot use its caller's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallerTokenError {
     Missing,
     Expired,
-    /// The request does not expose its extensions, and the caller is looked up nowhere else.
+    /// The request does not expose its extensions, and no other source is configured.
     ExtensionsUnavailable,
 }
 

@@ -1,4 +1,4 @@
-//! Whose token a request gets: that of the service's own managed identity, or that of its caller.
+//! Identities: the service's own managed identity, and the caller of the service.
 
 mod builder;
 mod caller;

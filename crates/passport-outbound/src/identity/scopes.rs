@@ -10,15 +10,15 @@ use url::Url;
 use super::spec::IdentitySpec;
 use crate::token::TokenManager;
 
-/// The number of sets of scopes for which an identity keeps tokens. The least recently used set is
-/// evicted.
+/// The number of sets of scopes for which an identity caches tokens. The least recently used set
+/// is evicted.
 pub(super) const MAX_SCOPE_SETS: u64 = 1_000;
 
 /// The token managers of an identity. Dropping it shuts the identity down.
 pub(super) struct ScopedManagers {
     spec: IdentitySpec,
     default: (Scopes, Arc<TokenManager>),
-    /// Created with the first other set of scopes.
+    /// Created for the first set of scopes other than the default.
     pub(super) others: OnceLock<Cache<Scopes, Arc<TokenManager>>>,
     _life: DropGuard,
 }
@@ -43,7 +43,7 @@ impl ScopedManagers {
         if scopes == *default {
             return Arc::clone(manager);
         }
-        // By recency alone: a frequently used set must not keep a new one out.
+        // LRU, not the default policy of moka: a frequently used set must not keep a new one out.
         let others = self.others.get_or_init(|| {
             let cache = Cache::builder().max_capacity(MAX_SCOPE_SETS);
             cache.eviction_policy(EvictionPolicy::lru()).build()

@@ -1,17 +1,19 @@
+//! The status of an identity, for health probes.
+
 use std::time::SystemTime;
 
 use crate::token::{Activity, CachedToken, EntryState, MonotonicClock, Phase, TokenError};
 
-/// The status of an identity at one moment, for health probes.
+/// A snapshot of the status of an identity, for health probes.
 ///
-/// An identity that was not used yet has neither a token nor an error. That is healthy.
+/// An identity that has not been used yet has neither a token nor an error, which is healthy.
 ///
 /// ```
 /// # fn probe(identity: &passport_outbound::ManagedIdentity) -> u16 {
 /// let status = identity.status();
 /// match status.last_error() {
 ///     Some(_) if !status.has_valid_token() => 503, // calls fail
-///     _ => 200,                                   // calls work; an error means that the refresh does not, yet
+///     _ => 200, // calls succeed, although the last refresh may have failed
 /// }
 /// # }
 /// ```
@@ -27,7 +29,8 @@ pub struct IdentityStatus {
 }
 
 impl IdentityStatus {
-    /// `now` is a time of `clock`; the status has times of the wall clock.
+    /// Creates the status from `snapshot`. `now` is a time of the monotonic `clock`; the status has
+    /// times of the wall clock.
     pub(crate) fn new(
         snapshot: &EntryState,
         clock: &MonotonicClock,
@@ -47,39 +50,39 @@ impl IdentityStatus {
         }
     }
 
-    /// Returns whether there is a token that may be sent.
+    /// Returns whether a valid token is cached.
     #[must_use]
     pub fn has_valid_token(&self) -> bool {
         self.has_valid_token
     }
 
-    /// Returns when the token expires, by the local clock. It is not sent in its last seconds (5 s
-    /// at most).
+    /// Returns when the cached token expires, by the local clock. The token is not used in its last
+    /// seconds (5 s at most).
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 
-    /// Returns the requested scopes that Passport did not grant. Empty if another instance of the
-    /// fleet fetched the token.
+    /// Returns the requested scopes that Passport did not grant. Empty if the token was fetched by
+    /// another instance, through a shared cache.
     #[must_use]
     pub fn missing_scopes(&self) -> &[String] {
         &self.missing_scopes
     }
 
-    /// Returns whether a token is being fetched.
+    /// Returns whether an attempt to fetch a token is running.
     #[must_use]
     pub fn is_fetching(&self) -> bool {
         self.is_fetching
     }
 
-    /// Returns why the last attempt failed; `None` once an attempt succeeds.
+    /// Returns the error of the last attempt, or `None` if it succeeded.
     #[must_use]
     pub fn last_error(&self) -> Option<&TokenError> {
         self.last_error.as_ref()
     }
 
-    /// Returns the end of the pause after a failure, if there is one.
+    /// Returns the end of the backoff after a failure, or `None` if there is no backoff.
     #[must_use]
     pub fn next_attempt_at(&self) -> Option<SystemTime> {
         self.next_attempt_at

@@ -1,4 +1,4 @@
-//! The sources of tokens: the token endpoint of Passport, or a sidecar.
+//! The token sources: the token endpoint of Passport, or a sidecar.
 
 mod client_credentials;
 mod sidecar;

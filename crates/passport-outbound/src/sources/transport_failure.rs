@@ -1,8 +1,10 @@
+//! Maps transport errors to failures of a fetch.
+
 use passport_core::{TransportError, TransportErrorKind};
 
 use crate::token::{FetchFailure, TokenErrorKind};
 
-/// Returns the failure of a request without a response.
+/// Returns the failure of a request that got no response.
 pub(super) fn no_response(error: TransportError) -> FetchFailure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),

@@ -1,4 +1,4 @@
-//! Shared by the unit tests of this crate: sources of tokens, and managers and identities around
+//! Support for the unit tests of this crate: token sources, and managers and identities that use
 //! them.
 
 pub(crate) mod in_memory_passport;
@@ -34,7 +34,7 @@ pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
     identity_around(manager_value(source, Arc::default()))
 }
 
-/// An identity whose default scopes are those of `manager`.
+/// Returns an identity that gets the token of its default scopes from `manager`.
 pub(crate) fn identity_around(manager: TokenManager) -> ManagedIdentity {
     let builder = ManagedIdentity::builder("mi-test", SecretSource::from_value("unused"));
     let (spec, scopes) = builder.parsed().unwrap();

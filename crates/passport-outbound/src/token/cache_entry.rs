@@ -1,7 +1,7 @@
-//! One cached token and its fetches.
+//! The cache entry of one token, and the state of its fetch attempts.
 //!
-//! Readers load an immutable snapshot without a lock. Changes are decided and published under one
-//! lock. An attempt publishes its result before it completes.
+//! Readers load an immutable snapshot without a lock. Writers decide and publish each change
+//! under one lock. An attempt publishes its result before it wakes its waiters.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -18,28 +18,30 @@ use super::{
     cached_token::CachedToken,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
-    retry_backoff::{AttemptWindow, FailedAttempt, RetryBackoff, at_least, repeated},
+    retry_backoff::{AttemptWindow, FailedAttempt, RetryBackoff, at_least, unchanged_backoff},
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
-/// A younger token is not replaced when a receiver rejects it: the token is unlikely to be the
-/// cause. The time doubles with each replacement that is rejected as well.
-const LEAST_AGE: Duration = Duration::from_secs(5);
-const MAX_LEAST_AGE: Duration = Duration::from_secs(5 * 60);
+/// The minimum age of a rejected token to be replaced. A younger token is unlikely to be the
+/// cause of the rejection. The minimum doubles, up to the maximum, with each replacement that is
+/// rejected as well.
+const MIN_REJECTED_AGE: Duration = Duration::from_secs(5);
+const MAX_MIN_REJECTED_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// The result of an attempt, which all of its callers share.
 pub(crate) type FetchResult = Result<Arc<CachedToken>, TokenError>;
 
-/// What an entry retains of the results of its attempts.
+/// Whether an entry caches the tokens that its attempts fetch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Retention {
     /// The token, until it expires.
     #[default]
     Token,
-    /// Nothing, but callers share a running attempt.
+    /// Nothing. Concurrent callers still share a running attempt.
     Nothing,
 }
 
+/// A cached token, the single-flight task that fetches it, and the backoff after failures.
 #[derive(Debug, Default)]
 pub(crate) struct TokenEntry {
     retention: Retention,
@@ -54,26 +56,28 @@ pub(crate) struct TokenEntry {
 #[derive(Debug, Default)]
 struct WriterState {
     last_ticket: u64,
-    /// Cancels the attempt that was started last.
+    /// Cancels the latest attempt.
     stop: CancellationToken,
-    /// The span of the running attempt, which its ticket owns.
+    /// The span of the running attempt. Its ticket owns the span.
     span: Weak<OnceLock<Span>>,
-    /// The results of attempts before this one are discarded.
-    oldest_wanted: u64,
+    /// The number of the first attempt with a valid result. Results of earlier attempts are
+    /// discarded, because the token was invalidated after they began.
+    first_valid_ticket: u64,
     backoff: RetryBackoff,
-    /// Whether an attempt was dropped with its runtime, or was on a stalled one. Later attempts do
-    /// not depend on a caller's runtime.
+    /// Whether an attempt was dropped with its runtime, or its runtime has stalled. Later attempts
+    /// run on the process-wide runtime instead of the caller's.
     detached: bool,
     /// Whether a receiver rejected the cached token.
     rejected: bool,
-    /// The number of tokens in a row that were replaced because a receiver rejected them.
-    replaced: u32,
-    /// The token that was removed by [`TokenEntry::invalidate`], until there is another.
+    /// The number of consecutive tokens that were replaced because a receiver rejected them.
+    rejected_in_a_row: u32,
+    /// The token that [`TokenEntry::invalidate`] removed, until another one is cached.
     invalidated: Option<AccessToken>,
 }
 
 impl WriterState {
-    /// Returns whether the attempt changes the state of the entry: no other was started since.
+    /// Returns whether `ticket` is that of the latest attempt. An earlier attempt does not change
+    /// the backoff or the running attempt of the entry.
     fn is_current(&self, ticket: &FetchTicket) -> bool {
         ticket.number == self.last_ticket
     }
@@ -82,61 +86,62 @@ impl WriterState {
 /// The result of [`TokenEntry::begin`].
 #[derive(Debug)]
 pub(crate) enum FetchStart {
-    /// No attempt is needed, or the pause after a failure is not over.
+    /// A token or error that is returned without an attempt.
     Settled(FetchResult),
-    /// An attempt is running, in this span.
+    /// The running attempt to wait for, and its span.
     Following(Waiter<FetchResult>, Option<Span>),
-    /// The caller runs the attempt.
+    /// A new attempt, which the caller has to run.
     Leading(Attempt<FetchResult>, FetchTicket, Waiter<FetchResult>),
 }
 
-/// What an attempt has to know, and to report to the entry with its result.
+/// The parameters of an attempt. The attempt passes its ticket to the entry with its result.
 #[derive(Debug)]
 pub(crate) struct FetchTicket {
-    /// Also the generation of the fetched token.
+    /// The number of the attempt, which is also the generation of the fetched token.
     pub(crate) number: u64,
-    /// The cached token, which the attempt replaces.
+    /// The cached token, which the new one replaces.
     pub(crate) current: Option<AccessToken>,
-    /// A token that a receiver rejected, or that was invalidated.
+    /// A rejected or invalidated token, which the source must not return.
     pub(crate) excluded: Option<AccessToken>,
-    /// Canceled when the result of the attempt would be discarded.
+    /// Canceled when the token is invalidated, because the result would be discarded.
     pub(crate) stop: CancellationToken,
-    /// Whether the attempt must not depend on a caller's runtime.
+    /// Whether the attempt runs on the process-wide runtime instead of the caller's.
     pub(crate) detached: bool,
     started: SystemTime,
-    /// Set when the attempt starts. Calls that wait for the attempt are linked to it.
+    /// Set when the attempt starts. The spans of waiting calls are linked to it.
     pub(crate) span: Arc<OnceLock<Span>>,
 }
 
-/// What happens to a token that a receiver rejected.
+/// The effect of a rejection on the cached token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RejectionEffect {
-    /// It was replaced before.
+    /// The rejected token was already replaced.
     AlreadyReplaced,
-    /// It is replaced now.
+    /// The rejected token is cached, and due for a refresh.
     ReplacementDue,
-    /// It is retained: it is so young that another one would be rejected as well.
+    /// The rejected token stays: it is so young that another one would be rejected as well.
     TooYoung,
-    /// It was for one call only.
+    /// Tokens are not cached.
     NotCached,
 }
 
 impl TokenEntry {
+    /// Creates an empty entry.
     pub(crate) fn new(retention: Retention) -> Self {
         Self { retention, ..Self::default() }
     }
 
-    /// Returns whether a fetched token is cached.
+    /// Returns whether the entry caches fetched tokens.
     pub(crate) fn retains_token(&self) -> bool {
         self.retention == Retention::Token
     }
 
-    /// Returns the current snapshot, without a lock or a reference count.
+    /// Returns the current snapshot without taking a lock or counting a reference.
     pub(crate) fn snapshot(&self) -> Guard<Arc<EntryState>> {
         self.snapshot.load()
     }
 
-    /// Joins the running attempt or starts one, if one is needed. An attempt that does not report
+    /// Joins the running attempt, or starts one if it is needed. An attempt that reports no result
     /// within `limits` is abandoned.
     pub(crate) fn begin(&self, now: SystemTime, limits: TaskLimits) -> FetchStart {
         let mut state = self.writer_state();
@@ -149,7 +154,7 @@ impl TokenEntry {
                 );
             }
             self.task.abandon(waiter.generation());
-            // An attempt without a published limit has reported, and is about to end.
+            // An attempt without a published limit has reported its result, and is about to end.
             state.detached |= snapshot.running.is_some();
         }
         match (snapshot.action(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
@@ -160,11 +165,12 @@ impl TokenEntry {
             }
             _ => {}
         }
-        // The entry decides by its own clock whether an attempt has stalled.
+        // No grace here: the entry itself decides, by its own clock, whether an attempt has
+        // stalled.
         let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
         state.last_ticket = attempt.generation();
         let running = Some(AttemptWindow::starting(now, limits.deadline.saturating_add(limits.grace)));
-        self.publish(EntryState { running, pausing: None, ..EntryState::clone(&snapshot) });
+        self.publish(EntryState { running, backoff: None, ..EntryState::clone(&snapshot) });
         let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
         let excluded = if state.rejected { current.clone() } else { state.invalidated.clone() };
         let stop = CancellationToken::new();
@@ -176,30 +182,32 @@ impl TokenEntry {
         FetchStart::Leading(attempt, ticket, waiter)
     }
 
-    /// Caches the token of a successful attempt, and returns what its callers get. A token that was
-    /// invalidated is discarded, and its callers try again.
+    /// Caches the token of a successful attempt, and returns the result for its waiters. `None` if
+    /// the token was invalidated after the attempt began: the result is discarded, and the waiters
+    /// try again.
     pub(crate) fn succeed(&self, ticket: &FetchTicket, cached: CachedToken) -> Option<FetchResult> {
         let mut state = self.writer_state();
-        if ticket.number < state.oldest_wanted {
+        if ticket.number < state.first_valid_ticket {
             return None;
         }
         let cached = Arc::new(cached);
         let before = self.snapshot.load_full();
         let newest = before.cached.as_ref().is_none_or(|before| before.generation < cached.generation);
         if newest {
-            state.replaced = if state.rejected { state.replaced.saturating_add(1) } else { 0 };
+            state.rejected_in_a_row =
+                if state.rejected { state.rejected_in_a_row.saturating_add(1) } else { 0 };
             state.rejected = false;
             state.invalidated = None;
             state.backoff = RetryBackoff::default();
             let running = before.running.filter(|_| !state.is_current(ticket));
             let cached = self.retains_token().then(|| Arc::clone(&cached));
-            self.publish(EntryState { cached, running, pausing: None, last_error: None });
+            self.publish(EntryState { cached, running, backoff: None, last_error: None });
         }
         Some(Ok(cached))
     }
 
-    /// Starts the pause after a failed attempt, and returns what its callers get. `random` is in
-    /// 0..1.
+    /// Starts the backoff after a failed attempt, and returns the result for its waiters. `random`
+    /// is in 0..1.
     pub(crate) fn fail(
         &self,
         ticket: &FetchTicket,
@@ -211,56 +219,58 @@ impl TokenEntry {
         if !state.is_current(ticket) {
             return Err(error);
         }
-        let snapshot = self.copied();
+        let snapshot = self.snapshot_clone();
         let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
         let took = now.duration_since(ticket.started).unwrap_or_default();
         let retry_after = error.retry_after();
         let flat = |length| AttemptWindow::starting(now, at_least(length, retry_after));
-        let pause = match error.kind() {
+        let backoff = match error.kind() {
             TokenErrorKind::Rejected => flat(RetryBackoff::rejected(random)),
-            TokenErrorKind::Unchanged => flat(repeated(left)),
+            TokenErrorKind::Unchanged => flat(unchanged_backoff(left)),
             _ => state.backoff.failed(now, FailedAttempt { took, left, retry_after, random }),
         };
-        let waited_for = pause.waited_for && error.may_pass_soon();
-        let pausing = Some(AttemptWindow { waited_for, ..pause });
-        self.publish(EntryState { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
+        let callers_wait = backoff.callers_wait && error.is_worth_waiting();
+        let backoff = Some(AttemptWindow { callers_wait, ..backoff });
+        self.publish(EntryState { running: None, backoff, last_error: Some(error.clone()), ..snapshot });
         Err(error)
     }
 
-    /// Records that the attempt was dropped with its runtime. That says nothing of Passport, so
-    /// another attempt may start immediately; it does not depend on a caller's runtime.
+    /// Records that the attempt was dropped with its runtime. There is no backoff, because Passport
+    /// is not the cause. Later attempts run on the process-wide runtime.
     pub(crate) fn dropped(&self, ticket: &FetchTicket) {
         self.writer_state().detached = true;
         self.cancel(ticket);
     }
 
-    /// Records that the attempt was canceled: its identity was shut down, or its result would be
-    /// discarded.
+    /// Records that the attempt was canceled, because its identity was shut down or the token was
+    /// invalidated.
     pub(crate) fn cancel(&self, ticket: &FetchTicket) {
         let state = self.writer_state();
         if state.is_current(ticket) {
-            self.publish(EntryState { running: None, ..self.copied() });
+            self.publish(EntryState { running: None, ..self.snapshot_clone() });
         }
     }
 
-    /// Abandons an attempt that has not reported within its time limit, so that another may start.
-    /// Returns false if the limit, which its starter has set, is not over.
-    pub(crate) fn abandon(&self, silent: &Waiter<FetchResult>, now: SystemTime) -> bool {
+    /// Abandons the attempt of `waiter` if it is over its time limit, so that another may start.
+    /// Returns whether it has ended or was abandoned; false if its limit, which the caller that
+    /// started it has set, is not over.
+    pub(crate) fn abandon(&self, waiter: &Waiter<FetchResult>, now: SystemTime) -> bool {
         let mut state = self.writer_state();
-        if self.task.running().is_none_or(|running| running.generation() != silent.generation()) {
+        if self.task.running().is_none_or(|running| running.generation() != waiter.generation()) {
             return true;
         }
-        let snapshot = self.copied();
+        let snapshot = self.snapshot_clone();
         if snapshot.activity(now) == Activity::Running {
             return false;
         }
-        self.task.abandon(silent.generation());
+        self.task.abandon(waiter.generation());
         state.detached |= snapshot.running.is_some();
         self.publish(EntryState { running: None, ..snapshot });
         true
     }
 
-    /// Records that a receiver rejected the token of `generation`, which is then due for a refresh.
+    /// Records that a receiver rejected the token of `generation`. The token becomes due for a
+    /// refresh, unless it is too young.
     pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> RejectionEffect {
         let mut state = self.writer_state();
         if !self.retains_token() {
@@ -270,8 +280,9 @@ impl TokenEntry {
         let Some(cached) = snapshot.cached.as_ref().filter(|cached| cached.generation == generation) else {
             return RejectionEffect::AlreadyReplaced;
         };
-        let least_age = LEAST_AGE.saturating_mul(1 << state.replaced.min(6)).min(MAX_LEAST_AGE);
-        if cached.schedule.age(now) < least_age {
+        let min_age =
+            MIN_REJECTED_AGE.saturating_mul(1 << state.rejected_in_a_row.min(6)).min(MAX_MIN_REJECTED_AGE);
+        if cached.schedule.age(now) < min_age {
             return RejectionEffect::TooYoung;
         }
         state.rejected = true;
@@ -280,9 +291,9 @@ impl TokenEntry {
         RejectionEffect::ReplacementDue
     }
 
-    /// Makes the cached token due for a refresh if it has less than `min_ttl` left, and returns
-    /// whether it did. Not in the first half of its life: a `min_ttl` longer than the life would
-    /// cause a fetch for each call.
+    /// Makes the cached token due for a refresh if it has less than `min_ttl` left. Returns whether
+    /// it is due now. A token in the first half of its lifetime is never due: otherwise a `min_ttl`
+    /// longer than the lifetime would cause a fetch for each call.
     pub(crate) fn refresh_if_shorter(&self, min_ttl: Duration, now: SystemTime) -> bool {
         let _state = self.writer_state();
         let snapshot = self.snapshot.load_full();
@@ -298,14 +309,14 @@ impl TokenEntry {
         true
     }
 
-    /// Removes the token, and discards the result of the running attempt. A pause continues.
+    /// Removes the token, and discards the result of the running attempt. A backoff continues.
     pub(crate) fn invalidate(&self) {
         let mut state = self.writer_state();
-        state.oldest_wanted = state.last_ticket + 1;
+        state.first_valid_ticket = state.last_ticket + 1;
         state.stop.cancel();
         state.rejected = false;
         self.task.abandon(state.last_ticket);
-        let snapshot = self.copied();
+        let snapshot = self.snapshot_clone();
         if let Some(cached) = &snapshot.cached {
             state.invalidated = Some(cached.token.clone());
         }
@@ -324,11 +335,11 @@ impl TokenEntry {
         self.task.running()
     }
 
-    fn copied(&self) -> EntryState {
+    fn snapshot_clone(&self) -> EntryState {
         EntryState::clone(&self.snapshot.load_full())
     }
 
-    /// The caller holds the lock.
+    /// Publishes `snapshot`. The caller holds the lock.
     fn publish(&self, snapshot: EntryState) {
         self.snapshot.store(Arc::new(snapshot));
     }

@@ -1,3 +1,5 @@
+//! The snapshot of an entry, from which callers read the token and their action. Pure.
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -11,58 +13,58 @@ use super::{
     schedule::Phase,
 };
 
-/// The step of a coarse wall clock, by which a pause ends. A caller that slept for less would find
-/// more often than needed that the pause is not over.
+/// The resolution of a coarse wall clock, which decides when a backoff ends. A caller that
+/// sleeps for less may wake before the end and would have to sleep again.
 const CLOCK_TICK: Duration = Duration::from_millis(4);
 
 /// The state of an entry at one moment. Readers share it without a lock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EntryState {
     pub(crate) cached: Option<Arc<CachedToken>>,
-    /// The time within which the running attempt has to report.
+    /// The time limit of the running attempt.
     pub(super) running: Option<AttemptWindow>,
-    /// The time within which no attempt is made.
-    pub(super) pausing: Option<AttemptWindow>,
-    /// The error of the last attempt, until one succeeds.
+    /// The backoff after a failed attempt, in which none starts.
+    pub(super) backoff: Option<AttemptWindow>,
+    /// The error of the last attempt. `None` after a success.
     pub(crate) last_error: Option<TokenError>,
 }
 
 impl EntryState {
-    /// Returns what a caller does at `now`.
+    /// Returns the action of a caller at `now`.
     pub(crate) fn action(&self, now: SystemTime) -> TokenAction {
         match self.cached.as_ref().map(|cached| cached.schedule.phase(now)) {
-            // The usual case, in which the activity does not matter.
+            // The hot path: the activity does not matter.
             Some(Phase::Fresh) => TokenAction::Send,
             phase => action(phase, self.activity(now)),
         }
     }
 
-    /// Returns the activity at `now`.
+    /// Returns the state of the attempts at `now`.
     pub(crate) fn activity(&self, now: SystemTime) -> Activity {
-        let covers = |pause: Option<AttemptWindow>| pause.is_some_and(|pause| pause.covers(now));
-        match (covers(self.running), covers(self.pausing)) {
+        let covers = |window: Option<AttemptWindow>| window.is_some_and(|window| window.covers(now));
+        match (covers(self.running), covers(self.backoff)) {
             (true, _) => Activity::Running,
-            (false, true) if self.pausing.is_some_and(|pause| pause.waited_for) => Activity::Retrying,
-            (false, true) => Activity::Pausing,
+            (false, true) if self.backoff.is_some_and(|backoff| backoff.callers_wait) => Activity::Retrying,
+            (false, true) => Activity::BackingOff,
             (false, false) => Activity::Idle,
         }
     }
 
-    /// Returns how soon a caller whose attempt has failed may get another result, if it is to wait
-    /// for that.
+    /// Returns how long a caller waits for a retry after a failed attempt. `None` if it returns
+    /// the error instead.
     pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
-        // The caller may see the failure when another attempt has succeeded or is running already.
+        // The caller may be polled late, when another attempt has succeeded or is running.
         if self.last_error.is_none() || self.activity(now) == Activity::Running {
             return Some(Duration::ZERO);
         }
-        let pause = self.pausing.filter(|pause| pause.waited_for)?;
-        let left = pause.until.duration_since(now).unwrap_or_default();
+        let backoff = self.backoff.filter(|backoff| backoff.callers_wait)?;
+        let left = backoff.until.duration_since(now).unwrap_or_default();
         Some(if left.is_zero() { left } else { left.max(CLOCK_TICK) })
     }
 
-    /// Returns when the pause ends, if there is one.
+    /// Returns when the backoff ends, or `None` without one.
     pub(crate) fn paused_until(&self, now: SystemTime) -> Option<SystemTime> {
-        self.pausing.filter(|pause| pause.covers(now)).map(|pause| pause.until)
+        self.backoff.filter(|backoff| backoff.covers(now)).map(|backoff| backoff.until)
     }
 }
 

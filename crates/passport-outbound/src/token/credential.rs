@@ -1,10 +1,13 @@
+//! The token of a call: ready, pending or failed.
+
 use std::pin::Pin;
 
 use http::HeaderValue;
 
 use super::{CachedToken, TokenError};
 
-/// The `Authorization` header of a token, and the token's generation.
+/// The `Authorization` header of a token, and its generation, which identifies the token if a
+/// receiver rejects it.
 #[derive(Debug)]
 pub(crate) struct SendableToken {
     pub(crate) authorization: HeaderValue,
@@ -17,15 +20,15 @@ impl From<&CachedToken> for SendableToken {
     }
 }
 
-/// The token of an identity, at the moment of a call.
+/// The result of a token lookup for one call.
 pub(crate) enum Credential {
-    /// The cached token. The hot path: nothing was awaited, allocated or locked.
+    /// The cached token. The hot path: no await, no allocation, no lock.
     Ready(SendableToken),
     /// The token is being fetched.
     Pending(PendingCredential),
-    /// There is no token, and no attempt is made during the pause after a failure.
+    /// There is no valid token, and no attempt starts during the backoff after a failure.
     Failed(TokenError),
 }
 
-/// A token that is being fetched. Boxed: it exists only before a network round trip.
+/// A token that is being fetched. Boxed, which is cheap compared with the network round trip.
 pub(crate) type PendingCredential = Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>;

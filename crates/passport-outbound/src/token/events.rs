@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use metrics::{Counter, counter, gauge, histogram};
@@ -21,10 +21,10 @@ use crate::metrics::{
     TARGET, UNAUTHORIZED, WAITS,
 };
 
-/// Returns the span of a fetch.
+/// Creates the span of a fetch.
 ///
-/// A root span: many calls share the fetch, and the call that started it may end long before. The
-/// span is linked to that call.
+/// It is a root span, because many calls share the fetch and the call that started it may end
+/// much earlier. A `follows_from` link leads to that call.
 pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     let reason = match (&request.excluded, request.is_live()) {
         (Some(_), _) => "unwanted",
@@ -37,12 +37,12 @@ pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     span
 }
 
-/// Links the span of a waiting call to that of the fetch it waits for.
+/// Links the span of a waiting call to the span of its fetch.
 pub(super) fn link_to_fetch(fetch: Option<&Span>) {
     Span::current().follows_from(fetch.and_then(Span::id));
 }
 
-/// Returns the counter of calls that the cached token serves. It is registered with each token, so
+/// Returns the counter of calls that got the cached token. It is registered once per token, so
 /// that a call does not look it up.
 pub(super) fn hit_counter(client_id: &ClientId) -> Counter {
     counter!(HITS, CLIENT_ID => client_id.to_string())
@@ -53,22 +53,24 @@ pub(super) fn call_waits(client_id: &ClientId) {
     counter!(WAITS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
-/// Counts a call that got the last error, without a fetch.
+/// Counts a call that failed with the last error during the backoff, without a fetch.
 pub(super) fn cached_error(client_id: &ClientId) {
     counter!(CACHED_ERRORS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
-/// Measures a fetch.
+/// Measures the duration of a fetch.
 pub(super) struct FetchTimer {
     client_id: ClientId,
     started: Instant,
 }
 
 impl FetchTimer {
+    /// Starts the timer.
     pub(super) fn start(client_id: &ClientId) -> Self {
         Self { client_id: client_id.clone(), started: Instant::now() }
     }
 
+    /// Records the duration and the outcome: success, or the kind of the failure.
     pub(super) fn end(self, failed: Option<TokenErrorKind>) {
         let labels = fetch_labels(&self.client_id, failed);
         counter!(ATTEMPTS, &labels).increment(1);
@@ -82,7 +84,7 @@ pub(super) fn fetch_dropped(client_id: &ClientId) {
     tracing::info!(
         target: TARGET,
         %client_id,
-        "a token attempt was dropped with its tokio runtime; later attempts run on a thread of their own"
+        "token fetch dropped with its tokio runtime, later fetches run on a background thread"
     );
 }
 
@@ -105,14 +107,14 @@ fn outcome(kind: TokenErrorKind) -> &'static str {
     }
 }
 
-/// Records that a live token is being replaced.
+/// Records the start of a background refresh.
 pub(super) fn replacing(client_id: &ClientId, current: &AccessToken, now: SystemTime) {
     let left = current.expires_at().duration_since(now).unwrap_or_default();
     counter!(BACKGROUND_REFRESHES, CLIENT_ID => client_id.to_string()).increment(1);
     histogram!(LIFE_LEFT, CLIENT_ID => client_id.to_string()).record(left);
 }
 
-/// Records a new token.
+/// Records a fetched token.
 pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
     let expires_at = cached.token.expires_at();
     let unix = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -129,14 +131,18 @@ pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
         tracing::warn!(
             target: TARGET,
             %client_id,
-            missing = ?cached.missing_scopes,
-            "Passport granted fewer scopes than were asked for; grant them to the identity, or do not ask for them"
+            missing_scopes = ?cached.missing_scopes,
+            "Passport granted fewer scopes than requested: grant the missing scopes to the identity, or do not request them"
         );
     }
 }
 
-/// Records a fetch that failed.
-pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError) {
+/// Records a failed fetch. `token_left` is how long the cached token may still be sent.
+pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError, token_left: Option<Duration>) {
+    let effect = match token_left.map(|left| left.as_secs()) {
+        Some(seconds) => format!("using the cached token for another {seconds} s"),
+        None => "no valid token is cached".to_owned(),
+    };
     tracing::warn!(
         target: TARGET,
         %client_id,
@@ -144,22 +150,27 @@ pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError) {
         status = error.status().map(|status| status.as_u16()),
         oauth_error = error.oauth_error(),
         cause = error.source().map(with_causes).map(display),
-        "token not fetched: {error}"
+        token_left_s = token_left.map(|left| left.as_secs()),
+        "token fetch failed, {effect}: {}",
+        error.reason()
     );
 }
 
 /// Records that a receiver rejected a token.
 pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
-    let (action, advice) = match rejection {
-        RejectionEffect::ReplacementDue => ("replaced", "the token is being replaced"),
-        RejectionEffect::AlreadyReplaced => ("superseded", "it has been replaced meanwhile"),
+    let (action, effect) = match rejection {
+        RejectionEffect::ReplacementDue => ("replaced", "fetching another one"),
+        RejectionEffect::AlreadyReplaced => ("superseded", "a newer one is already cached"),
         RejectionEffect::TooYoung => (
             "too_young",
-            "it is too young to be the cause; check the receiver's audience and issuer, and the identity's rights",
+            "not fetching another one, because this one is new; check the audience and issuer that the receiver \
+             requires, and the identity's roles and scopes",
         ),
-        RejectionEffect::NotCached => ("not_kept", "it was for one call only"),
+        RejectionEffect::NotCached => {
+            ("not_cached", "not fetching another one, because token caching is disabled")
+        }
     };
     let labels = [(CLIENT_ID, client_id.to_string()), ("action", action.to_owned())];
     counter!(UNAUTHORIZED, &labels).increment(1);
-    tracing::info!(target: TARGET, %client_id, action, "a receiver refused the token: {advice}");
+    tracing::info!(target: TARGET, %client_id, action, "token rejected by the receiver: {effect}");
 }

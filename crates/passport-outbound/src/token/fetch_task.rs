@@ -1,36 +1,35 @@
-//! An attempt to fetch a token, in a task of its own, which the cancellation of a caller does not
-//! end.
+//! A fetch attempt, which runs in its own task so that a canceled caller does not cancel it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use passport_core::{AccessToken, Attempt, TaskFailure};
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
-    CachedToken, FetchFailure, FetchRequest, FetchedToken, LEAST_LIFE, Phase, SourceError, TokenErrorKind,
+    CachedToken, FetchFailure, FetchRequest, FetchedToken, MIN_LIFETIME, Phase, SourceError, TokenErrorKind,
     TokenManager,
     cache_entry::{FetchResult, FetchTicket},
     events::{self, FetchTimer},
 };
 
-/// A token without any lifetime left. It is not sent, and the pause after a failure prevents a
+/// A fetched token without lifetime left. It counts as a failure, so that the backoff prevents a
 /// storm of requests.
 #[derive(Debug, thiserror::Error)]
-#[error("the token had expired when it arrived, or was about to")]
+#[error("the fetched token has expired or is about to; check the identity's token lifetime and the clocks")]
 struct ExpiredOnArrival;
 
-/// A panic of a secret provider or a transport. Its message is left out: it may hold a secret, and
-/// the panic hook has reported it.
+/// A panic of a secret provider or a transport. The panic message is left out: it may contain a
+/// secret, and the panic hook has already reported it.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret provider or the transport panicked")]
+#[error("the secret provider or the HTTP transport panicked")]
 struct Panicked;
 
-/// What the work of an attempt has brought.
+/// The result of the fetch itself, before the entry has processed it.
 type Fetched = Result<CachedToken, SourceError>;
 
-/// Returns the attempt of `ticket`. If the future is dropped, even before its first poll, the entry
-/// records that.
+/// Returns the future of the attempt with `ticket`. If the future is dropped, even before its
+/// first poll, the entry records that.
 pub(super) fn run(
     manager: Arc<TokenManager>,
     attempt: Attempt<FetchResult>,
@@ -64,8 +63,9 @@ impl TokenManager {
         Ok(self.checked(fetched, &request, number)?)
     }
 
-    /// Reports the end of an attempt to the entry, and returns what its callers get. `result` is
-    /// `None` if it was canceled; without a return value, callers try again.
+    /// Reports the end of an attempt to the entry, and returns the result for its waiters. `result`
+    /// is `Ok(None)` if the attempt was canceled. If the return value is `None`, the waiters try
+    /// again.
     fn complete(
         &self,
         ticket: &FetchTicket,
@@ -99,14 +99,21 @@ impl TokenManager {
             Err(SourceError::Failed(failure)) => {
                 timer.end(Some(failure.kind));
                 let error = self.error(failure);
-                events::fetch_failed(&self.client_id, &error);
+                events::fetch_failed(&self.client_id, &error, self.token_left());
                 Some(self.entry.fail(ticket, error, self.now(), fastrand::f64()))
             }
         }
     }
 
-    /// Returns the end of the time in which the current token may be sent, and records its
-    /// replacement.
+    /// Returns how long the cached token may still be sent. `None` without a valid one.
+    fn token_left(&self) -> Option<Duration> {
+        let (snapshot, now) = (self.entry.snapshot(), self.now());
+        let left = snapshot.cached.as_deref().map(|cached| cached.schedule.left(now));
+        left.filter(|left| !left.is_zero())
+    }
+
+    /// Returns until when the current token may be sent, or `None` without a valid one. Records the
+    /// start of its background refresh.
     fn current_valid_until(&self) -> Option<Instant> {
         let (snapshot, now) = (self.entry.snapshot(), self.now());
         let live = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
@@ -116,7 +123,10 @@ impl TokenManager {
         live.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
     }
 
-    /// Returns the token to cache, unless it is the one to replace or has no lifetime left.
+    /// Returns the token to cache.
+    ///
+    /// # Errors
+    /// When it is the token that was to be replaced, or has no lifetime left.
     fn checked(
         &self,
         fetched: FetchedToken,
@@ -127,12 +137,12 @@ impl TokenManager {
         if request.current.as_ref().is_some_and(is_same) || request.excluded.as_ref().is_some_and(is_same) {
             return Err(FetchFailure::of(TokenErrorKind::Unchanged));
         }
-        // Sources use the wall clock, which may have been set back; but no token was issued in the
-        // future.
+        // Sources use the wall clock, which may have been set back. No token was issued in the
+        // future, so its time of issue is now at the latest.
         let now = self.now();
         let issued_at = self.entry.clock.at_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);
-        if fetched.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
+        if fetched.lifetime < MIN_LIFETIME || schedule.phase(now) == Phase::Hard {
             return Err(FetchFailure::of(TokenErrorKind::InvalidResponse).with_source(ExpiredOnArrival));
         }
         Ok(CachedToken {

@@ -1,4 +1,5 @@
-//! Returns the cached token of an entry, or fetches one; concurrent callers share a single fetch.
+//! Returns the cached token of an entry, or fetches one. Concurrent callers share a single
+//! fetch.
 
 use std::{
     sync::Arc,
@@ -22,17 +23,18 @@ use super::{
     events, fetch_task,
 };
 
-/// The time that callers wait for the result of an attempt beyond the attempt's own limit.
+/// How long callers wait for the result of an attempt beyond the attempt's own time limit.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The number of attempts that a caller waits for. An attempt may be dropped with its runtime,
-/// canceled with the identity that started it, or discarded because the token was invalidated.
+/// The maximum number of attempts that a caller waits for. An attempt may end without a result:
+/// it is dropped with its runtime, canceled with the identity that started it, or discarded
+/// because the token was invalidated.
 const MAX_ATTEMPTS: usize = 10;
 
-/// The time in all that a caller without a token waits for retries, beside the attempts themselves.
+/// The total time that a caller without a token waits between attempts.
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
-/// Returns the token of an identity for one set of scopes, and refreshes it.
+/// Provides the token of an identity for one set of scopes, and keeps it refreshed.
 pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
@@ -47,7 +49,7 @@ pub(crate) struct TokenManager {
 }
 
 impl TokenManager {
-    /// Returns the token, at once if there is one that may be sent.
+    /// Returns the cached token if it is valid, or a future of the token that is being fetched.
     pub(crate) fn credential(self: &Arc<Self>) -> Credential {
         let snapshot = self.entry.snapshot();
         match self.lookup(&snapshot) {
@@ -57,7 +59,7 @@ impl TokenManager {
         }
     }
 
-    /// Returns the token, and waits for it if there is none.
+    /// Returns the cached token if it is valid, or waits for the fetch.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
         match self.lookup(&self.entry.snapshot()) {
             CacheLookup::Token(cached) => return Ok(cached.token.clone()),
@@ -67,7 +69,7 @@ impl TokenManager {
         self.fetched().await.map(|cached| cached.token.clone())
     }
 
-    /// Returns a token with at least `min_ttl` left, if one can be fetched.
+    /// Returns a token with at least `min_ttl` left if one can be fetched, or the current one.
     pub(crate) async fn token_with_min_ttl(
         self: &Arc<Self>,
         min_ttl: Duration,
@@ -83,20 +85,20 @@ impl TokenManager {
         let Some(attempt) = self.attempt() else { return Ok(token) };
         match self.wait_for(attempt).await {
             Some(Ok(cached)) if !self.is_expired(&cached) => Ok(cached.token.clone()),
-            // The current token is still good.
+            // The current token is still valid.
             _ => Ok(token),
         }
     }
 
-    /// Returns the token, and replaces the cached one first if `is_refused` says that it was
-    /// rejected.
+    /// Returns the token. If `is_rejected` returns true for the cached token, replaces that one
+    /// first.
     pub(crate) async fn replace_rejected_token(
         self: &Arc<Self>,
-        is_refused: impl FnOnce(&AccessToken) -> bool,
+        is_rejected: impl FnOnce(&AccessToken) -> bool,
     ) -> Result<AccessToken, TokenError> {
         let snapshot = self.entry.snapshot().clone();
-        let refused = snapshot.cached.as_ref().filter(|cached| is_refused(&cached.token));
-        match refused.and_then(|cached| self.replace_rejected(cached.generation)) {
+        let rejected = snapshot.cached.as_ref().filter(|cached| is_rejected(&cached.token));
+        match rejected.and_then(|cached| self.replace_rejected(cached.generation)) {
             None | Some(Credential::Ready(_)) => self.token().await,
             Some(Credential::Failed(error)) => Err(error),
             Some(Credential::Pending(pending)) => {
@@ -106,7 +108,7 @@ impl TokenManager {
         }
     }
 
-    /// Looks up the cached token or error. Starts a refresh when it is due, without waiting for it.
+    /// Looks up the cached token or error. Starts a background refresh if one is due.
     fn lookup<'a>(self: &Arc<Self>, snapshot: &'a EntryState) -> CacheLookup<'a> {
         let action = snapshot.action(self.now());
         match (action, &snapshot.cached, &snapshot.last_error) {
@@ -125,8 +127,8 @@ impl TokenManager {
         }
     }
 
-    /// Records that a receiver rejected the token of `generation`. Returns a newer one to retry
-    /// with, if a retry is useful.
+    /// Records that a receiver rejected the token of `generation`. Returns a newer token to retry
+    /// the request with. `None` if a retry is not useful.
     pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
         let rejection = self.entry.reject(generation, self.now());
         events::token_rejected(&self.client_id, rejection);
@@ -157,11 +159,11 @@ impl TokenManager {
         self.result_of(None, |_| true).await
     }
 
-    /// Waits for a token that `is_wanted`: for the attempt `first`, and for retries.
+    /// Waits for a token that satisfies `is_acceptable`: the result of `first`, or of retries.
     async fn result_of(
         self: &Arc<Self>,
         mut first: Option<PendingFetch>,
-        is_wanted: impl Fn(&CachedToken) -> bool,
+        is_acceptable: impl Fn(&CachedToken) -> bool,
     ) -> FetchResult {
         let mut budget = RetryBudget::new(self.attempt_timeout);
         let (mut last_error, mut attempts) = (None, 0);
@@ -169,7 +171,7 @@ impl TokenManager {
             let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
             let is_attempt = matches!(attempt, PendingFetch::Running(..));
             attempts += usize::from(is_attempt);
-            // A retry that hangs does not delay the caller for longer than one attempt.
+            // A retry that hangs does not delay the caller beyond the time of one attempt.
             let waiting = self.wait_for(attempt);
             let result = match last_error {
                 None => Ok(waiting.await),
@@ -178,8 +180,10 @@ impl TokenManager {
             match result {
                 Err(_late) => break,
                 Ok(None) => continue,
-                // This task may be polled late, after the machine has slept.
-                Ok(Some(Ok(cached))) if !self.is_expired(&cached) && is_wanted(&cached) => return Ok(cached),
+                // This task may be polled late, after the machine was suspended.
+                Ok(Some(Ok(cached))) if !self.is_expired(&cached) && is_acceptable(&cached) => {
+                    return Ok(cached);
+                }
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(error))) => last_error = Some(error),
             }
@@ -188,7 +192,8 @@ impl TokenManager {
                 last_error = last_error.or_else(|| snapshot.last_error.clone());
                 break;
             };
-            // The budget limits the waits for pauses. Nothing else limits a round without one.
+            // The budget limits the pauses between attempts. A round without pause and without
+            // attempt counts as an attempt, or the loop would not end.
             attempts += usize::from(!is_attempt && pause.is_zero());
             tokio::select! {
                 () = sleep(pause) => {}
@@ -196,10 +201,11 @@ impl TokenManager {
             }
         }
         let error = last_error.filter(|_| !self.life.is_cancelled());
-        Err(error.unwrap_or_else(|| self.aborted()))
+        Err(error.unwrap_or_else(|| self.canceled()))
     }
 
-    /// Joins the running attempt, or starts one. `None` without a runtime or after a shutdown.
+    /// Joins the running attempt, or starts one. `None` without a tokio runtime, or after a
+    /// shutdown.
     fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
         match self.entry.begin(self.now(), self.limits()) {
@@ -220,8 +226,9 @@ impl TokenManager {
 
     /// Waits for the result of an attempt. `None` if it was canceled or dropped.
     ///
-    /// An attempt has a time limit. One that does not report within it is on a stalled runtime, and
-    /// is abandoned, unless the identity that started it allows it more time than this one.
+    /// An attempt that reports no result within its time limit is on a stalled runtime, and is
+    /// abandoned. If another identity with a longer limit started it, it continues, and this caller
+    /// gets an error.
     async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
         let waiter = match attempt {
             PendingFetch::Done(result) => return Some(result),
@@ -235,13 +242,14 @@ impl TokenManager {
             result = timeout(self.attempt_timeout + GRACE, waiter.clone().outcome()) => match result {
                 Ok(result) => result.ok(),
                 Err(_late) if self.entry.abandon(&waiter, self.now()) => None,
-                Err(_late) => Some(Err(self.aborted())),
+                Err(_late) => Some(Err(self.canceled())),
             },
             () = self.life.cancelled() => None,
         }
     }
 
-    /// A source has its own time limit and reports what took so long; the deadline is a fallback.
+    /// Returns the limits of an attempt. A source has its own, shorter limit and reports which step
+    /// was slow; the deadline here is a fallback.
     fn limits(&self) -> TaskLimits {
         TaskLimits { deadline: self.attempt_timeout + GRACE / 2, grace: GRACE / 2 }
     }
@@ -250,12 +258,12 @@ impl TokenManager {
         cached.schedule.phase(self.now()) == Phase::Hard
     }
 
-    /// Returns the time by the clock of the entry.
+    /// Returns the current time of the entry's clock.
     pub(crate) fn now(&self) -> SystemTime {
         self.entry.clock.now(&*self.clock)
     }
 
-    fn aborted(&self) -> TokenError {
+    fn canceled(&self) -> TokenError {
         let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Canceled };
         self.error(FetchFailure::of(kind))
     }
@@ -265,26 +273,26 @@ impl TokenManager {
     }
 }
 
-/// The result of a lookup.
+/// The result of a cache lookup.
 enum CacheLookup<'a> {
     Token(&'a Arc<CachedToken>),
     Error(&'a TokenError),
     Miss,
 }
 
-/// An attempt that a caller waits for, or a result without one.
+/// A running attempt that a caller waits for, or a result that needs no wait.
 enum PendingFetch {
     Done(FetchResult),
     Running(Waiter<FetchResult>, Option<Span>),
 }
 
-/// The time that a caller waits for retries.
+/// Limits how long a caller waits for retries.
 struct RetryBudget {
-    /// What is left for pauses.
+    /// The time left for pauses between attempts.
     pauses: Duration,
-    /// No retry begins later.
+    /// The latest start of a retry.
     last_start: Instant,
-    /// The wait for a retry ends.
+    /// The end of the wait.
     end: Instant,
 }
 
@@ -294,6 +302,7 @@ impl RetryBudget {
         Self { pauses: RETRY_PAUSES, last_start: now + attempt_timeout / 2, end: now + attempt_timeout }
     }
 
+    /// Deducts `pause` from the budget. Returns whether the caller may wait for it.
     fn allows(&mut self, pause: Duration) -> bool {
         let left = self.pauses.checked_sub(pause);
         self.pauses = left.unwrap_or_default();

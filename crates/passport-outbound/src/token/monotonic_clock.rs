@@ -1,4 +1,4 @@
-//! A wall clock that does not go back.
+//! A wall clock that never goes back.
 
 use std::{
     sync::{
@@ -10,36 +10,37 @@ use std::{
 
 use passport_core::Clock;
 
-/// A smaller step back is an adjustment of the clock, and ignored.
+/// The largest step back of the wall clock that counts as an ordinary adjustment. It is
+/// followed.
 const IGNORED_STEP: Duration = Duration::from_secs(5);
 
-/// A task that was interrupted for longer between reading the two clocks has not read them at one
-/// time.
+/// The longest interruption between readings of the two clocks. After a longer one, the readings
+/// are not comparable.
 const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 
-/// The clock of a token entry: a wall clock that does not go back. All identities that share the
+/// The clock of a token entry: a wall clock that never goes back. All identities that share the
 /// entry use it.
 ///
-/// It advances while the machine sleeps, unlike the system's monotonic clock on most systems. When
-/// the wall clock is set back, it continues as if that had not happened, so that no token is used
-/// for longer. Reading it costs two loads more than reading the wall clock; once a second, the wall
-/// clock is compared with the system's monotonic clock.
+/// It advances while the machine is suspended, unlike the monotonic clock of most systems. When
+/// the wall clock is set back, this clock continues unchanged, so that no token is used beyond
+/// its lifetime. Reading it costs two atomic loads more than reading the wall clock. Once a
+/// second, it compares the wall clock with the system's monotonic clock.
 ///
-/// Its times are valid in its entry only: elsewhere they are ahead by as much as the wall clock was
-/// set back.
+/// Its times are valid only within its entry. They are ahead of the wall clock by the total of
+/// all steps back.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicClock {
-    /// The milliseconds in all by which the wall clock was set back.
+    /// The total of all steps back of the wall clock, in milliseconds.
     offset_ms: AtomicU64,
-    /// The wall clock at the last comparison, in whole seconds since the Unix epoch.
+    /// The wall clock time of the last comparison, in whole seconds since the Unix epoch.
     compared_at: AtomicU64,
-    /// Both clocks at the last comparison. The lock is not waited for: one comparison at a time is
-    /// enough.
+    /// Both times of the last comparison. Callers never wait for the lock: one comparison at a time
+    /// is enough.
     compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 
 impl MonotonicClock {
-    /// Returns the time.
+    /// Returns the current time.
     pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
         let wall = clock.now();
         if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
@@ -48,7 +49,7 @@ impl MonotonicClock {
         self.at_wall(wall)
     }
 
-    /// Converts a time of the wall clock.
+    /// Converts a wall clock time to a time of this clock.
     pub(crate) fn at_wall(&self, wall: SystemTime) -> SystemTime {
         match self.offset() {
             Duration::ZERO => wall,
@@ -56,7 +57,7 @@ impl MonotonicClock {
         }
     }
 
-    /// Converts a time of this clock to the wall clock's.
+    /// Converts a time of this clock to a wall clock time.
     pub(crate) fn to_wall(&self, monotonic: SystemTime) -> SystemTime {
         monotonic.checked_sub(self.offset()).unwrap_or(monotonic)
     }
@@ -65,14 +66,15 @@ impl MonotonicClock {
         Duration::from_millis(self.offset_ms.load(Ordering::Relaxed))
     }
 
+    /// Adds a step back of the wall clock since the last comparison to the offset.
     fn compare(&self, clock: &dyn Clock) {
         let Ok(mut compared) = self.compared.try_lock() else { return };
         let (monotonic, wall) = (clock.monotonic(), clock.now());
         if clock.monotonic().saturating_sub(monotonic) > MAX_INTERRUPTION {
             return;
         }
-        if let Some((wall_before, uptime_before)) = *compared {
-            let expected = wall_before + monotonic.saturating_sub(uptime_before);
+        if let Some((wall_before, monotonic_before)) = *compared {
+            let expected = wall_before + monotonic.saturating_sub(monotonic_before);
             let step_back = expected.duration_since(wall).unwrap_or_default();
             if step_back > IGNORED_STEP {
                 self.offset_ms

@@ -1,3 +1,5 @@
+//! The trait of token sources, and the types of its call.
+
 use std::{
     pin::Pin,
     time::{Duration, SystemTime},
@@ -8,20 +10,25 @@ use tokio::time::Instant;
 
 use super::fetch_failure::FetchFailure;
 
-/// Fetches tokens. Called in a task of its own. An entry has one call running, unless the task of
-/// an earlier one has stalled or its result is no longer wanted.
+/// Fetches tokens: from Passport, from a shared store, or from a sidecar.
+///
+/// Each call runs in its own task. An entry has one call at a time, unless an earlier one has
+/// stalled or its result will be discarded.
 pub(crate) trait TokenSource: Send + Sync + 'static {
+    /// Fetches a token.
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;
 }
 
 pub(crate) type FetchFuture<'a> =
     Pin<Box<dyn Future<Output = Result<FetchedToken, SourceError>> + Send + 'a>>;
 
-/// The reason why a source returned no token.
+/// The reason for which a source returned no token.
 #[derive(Debug)]
 pub(crate) enum SourceError {
+    /// The fetch failed, which starts the backoff.
     Failed(FetchFailure),
-    /// Another instance fetches, and the current token is live. The next call may try again.
+    /// Another instance is fetching, and the current token is valid. Not a failure: the next call
+    /// may try again.
     Postponed,
 }
 
@@ -31,31 +38,31 @@ impl From<FetchFailure> for SourceError {
     }
 }
 
-/// What a source has to know of the token that it is to fetch.
+/// The parameters of a fetch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchRequest {
     /// The cached token, which the new one replaces.
     pub(crate) current: Option<AccessToken>,
-    /// The end of the time in which the current token may be sent, so that no caller waits.
+    /// Until when the current token may be sent. No caller waits for the fetch before that.
     pub(crate) current_valid_until: Option<Instant>,
-    /// A token that must not be returned: a receiver rejected it, or it was invalidated.
+    /// A rejected or invalidated token, which must not be returned.
     pub(crate) excluded: Option<AccessToken>,
 }
 
 impl FetchRequest {
-    /// Returns whether the current token may still be sent.
+    /// Returns whether the current token is valid, so that no caller waits.
     pub(crate) fn is_live(&self) -> bool {
         self.current_valid_until.is_some_and(|until| Instant::now() < until)
     }
 }
 
-/// A token as a source returned it.
+/// A token that a source returned.
 pub(crate) struct FetchedToken {
     pub(crate) token: AccessToken,
-    /// The begin of its lifetime by the wall clock: before the request, so that a slow response
-    /// does not prolong it.
+    /// The start of its lifetime, by the wall clock. It is the time before the request, so that a
+    /// slow response does not extend the lifetime.
     pub(crate) issued_at: SystemTime,
     pub(crate) lifetime: Duration,
-    /// The scopes that were requested and not granted.
+    /// The requested scopes that Passport did not grant.
     pub(crate) missing_scopes: Vec<String>,
 }

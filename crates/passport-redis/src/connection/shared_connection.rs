@@ -1,29 +1,30 @@
-//! The one connection of a process, shared by all calls.
+//! The one connection of a store, shared by all calls.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use passport_core::{SharedTask, TaskLimits};
+use passport_core::{SharedTask, TaskFailure, TaskLimits};
 use passport_outbound::{Notifier, StoreError};
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
 
 use super::{endpoint::RedisEndpoint, server_or_cluster::RedisConnection};
 use crate::{
-    error::{concerns_the_connection, is_server_error, store_error},
+    error::{is_connection_error, is_server_error, store_error},
     task_outcome::{interrupted, outcome_of},
 };
 
-/// For a connection, including the read of its password and certificates. No call waits for longer
-/// than the store may take; the connection is there for the next call.
+/// The time limits of connecting, including the read of password and certificates. A call stops
+/// waiting earlier, at the timeout of the store; the connection is then ready for the next call.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: Duration::from_secs(5) };
 
-const LATE: &str = "no connection to Redis could be made in time";
+const TIMED_OUT: &str = "connecting to Redis, with its password and certificates, took longer than 5 s; check the network and the vault";
 
-/// Connects when there is something to ask. A connection that has failed is discarded, and the next
-/// call makes another. There is no backoff here: while the store does not work, only probes ask it.
+/// A connection that is established by the first call that needs it. A failed connection is
+/// discarded, and the next call establishes another. There is no backoff here: after a failure,
+/// the circuit breaker of the caller lets only probes through.
 pub(crate) struct SharedConnection {
     endpoint: RedisEndpoint,
     notifier: Notifier,
@@ -36,20 +37,20 @@ impl SharedConnection {
         Self { endpoint, notifier, current: Mutex::default(), connecting: SharedTask::new() }
     }
 
-    /// Returns the reply of Redis. If the connection has died since its last use, the command is
-    /// sent again on another one: it must be fit to be run twice.
+    /// Sends `command` and returns the reply. If the connection has failed since its last use, the
+    /// command is sent again on a new connection, so it must be idempotent.
     ///
     /// # Cancel safety
-    /// A connection without a reply when the future is dropped is not used again.
+    /// If the future is dropped before the reply, the connection is discarded.
     pub(crate) async fn query<T: FromRedisValue>(self: &Arc<Self>, command: Cmd) -> Result<T, StoreError> {
         let error = match self.query_once(&command).await? {
             Ok(reply) => return Ok(reply),
             Err(error) => error,
         };
-        if !concerns_the_connection(&error) {
-            return Err(store_error(&error));
+        if !is_connection_error(&error) {
+            return Err(store_error(&error, &self.endpoint));
         }
-        self.query_once(&command).await?.map_err(|error| store_error(&error))
+        self.query_once(&command).await?.map_err(|error| store_error(&error, &self.endpoint))
     }
 
     async fn query_once<T: FromRedisValue>(
@@ -63,15 +64,18 @@ impl SharedConnection {
         Ok(reply)
     }
 
-    /// Returns the current connection, or makes one.
+    /// Returns the current connection, or connects. Concurrent callers share one attempt.
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
         let current = self.current().clone();
         if let Some(current) = current {
             return Ok(current);
         }
         let connect = || Arc::clone(self).connect();
-        let waiter =
-            self.connecting.join_or_spawn(&Handle::current(), LIMITS, connect, |made| outcome_of(made, LATE));
+        let shared = Arc::clone(self);
+        let timed_out = move |failure| shared.timed_out(failure);
+        let waiter = self
+            .connecting
+            .join_or_spawn(&Handle::current(), LIMITS, connect, |made| outcome_of(made, timed_out));
         waiter.outcome().await.unwrap_or_else(interrupted)
     }
 
@@ -79,6 +83,11 @@ impl SharedConnection {
         let connection = Arc::new(self.endpoint.connect(&self.notifier).await?);
         *self.current() = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    fn timed_out(&self, source: TaskFailure) -> StoreError {
+        StoreError::new(TIMED_OUT)
+            .with_source(ConnectTimedOut { endpoint: self.endpoint.to_string(), source })
     }
 
     fn discard(&self, failed: &Arc<RedisConnection>) {
@@ -93,8 +102,16 @@ impl SharedConnection {
     }
 }
 
-/// A query on its way. Its connection is discarded unless Redis has replied: after an error, or
-/// when the caller has stopped waiting.
+/// The servers to which no connection was established in time.
+#[derive(Debug, thiserror::Error)]
+#[error("{endpoint}: no connection")]
+struct ConnectTimedOut {
+    endpoint: String,
+    source: TaskFailure,
+}
+
+/// A query in flight. When it is dropped without a reply, after an error or because the caller
+/// was canceled, its connection is discarded.
 struct PendingQuery<'a> {
     shared: &'a SharedConnection,
     connection: &'a Arc<RedisConnection>,

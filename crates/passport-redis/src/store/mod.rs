@@ -1,4 +1,4 @@
-//! The store: which scripts each of its operations runs, and what their replies mean.
+//! The store: the scripts that its operations run, and the meaning of their replies.
 
 mod stored_value;
 
@@ -14,42 +14,42 @@ use self::stored_value::{StoredValue, duration, record_invalid};
 use crate::{
     EncryptionKeys, RedisTokenStoreBuilder,
     connection::{RedisEndpoint, SharedConnection, Topology},
-    envelope::{self, InvalidValue, MARK_IN_LUA},
+    envelope::{self, HASH_POSITIONS_IN_LUA, InvalidValue},
     key_names::{TokenKeys, channel},
-    keyring::Keyring,
+    keyring::KeyringCache,
     scripts::{self, MAX_VALUE},
-    sealing_key::Ring,
+    sealing_key::Keyring,
 };
 
-/// A token store on Redis, shared by all instances of a fleet that have the same Redis, namespace
-/// and keys. For [`TokenCache::shared`](passport_outbound::TokenCache::shared).
+/// A token store on Redis, for [`TokenCache::shared`](passport_outbound::TokenCache::shared).
+/// Instances that configure the same Redis, namespace and encryption keys share their tokens.
 ///
-/// Cheap to clone; clones share the connection. Building a store does no I/O: it connects for the
-/// first token, so that a service starts while Redis is down. It runs on the tokio runtime of its
-/// caller, which needs I/O and a timer.
+/// Cheap to clone; clones share one connection. Building a store does no I/O: the first call
+/// that needs a token connects, so a service can start while Redis is down. The store runs on
+/// the tokio runtime of its caller, with I/O and time enabled.
 #[derive(Clone)]
 pub struct RedisTokenStore(Arc<SharedStore>);
 
-/// What all clones of a store share.
+/// The state that all clones of a store share.
 struct SharedStore {
     namespace: String,
     connection: Arc<SharedConnection>,
-    keyring: Arc<Keyring>,
+    keyring: Arc<KeyringCache>,
     notifier: Notifier,
     clock: Arc<dyn Clock>,
     timeout: Duration,
 }
 
 impl RedisTokenStore {
-    /// Returns the builder of a store on the Redis at `url`: `redis://host:6379`,
-    /// `rediss://host:6379` with TLS, or `unix:///run/redis.sock`. A number at the end (`/2`, of a
-    /// socket `?db=2`) is the database.
+    /// Creates a builder for a store on the single server at `url`: `redis://host:6379`,
+    /// `rediss://host:6379` with TLS, or `unix:///run/redis.sock`. The URL may end with a database:
+    /// `/2`, or `?db=2` for a Unix socket. Defaults to database 0.
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
         RedisTokenStoreBuilder::new(vec![url.into()], Topology::Single, keys)
     }
 
-    /// Returns the builder of a store on a Redis Cluster. `nodes` are the URLs of some of its
-    /// nodes, one of which has to be reachable.
+    /// Creates a builder for a store on a Redis Cluster. `nodes` are the URLs of some of its nodes;
+    /// at least one must be reachable to connect.
     #[cfg(feature = "cluster")]
     pub fn cluster<I: IntoIterator<Item: Into<String>>>(
         nodes: I,
@@ -58,8 +58,8 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Topology::Cluster, keys)
     }
 
-    /// Returns the builder of a store on the Redis that Sentinels call the master of `service`.
-    /// `sentinels` are their URLs.
+    /// Creates a builder for a store on the master that Sentinels report for `service`. `sentinels`
+    /// are the URLs of the Sentinels.
     #[cfg(feature = "sentinel")]
     pub fn sentinel<I: IntoIterator<Item: Into<String>>>(
         sentinels: I,
@@ -70,17 +70,19 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
     }
 
-    /// Reads the keys and connects, for a service that does so before it takes traffic. Otherwise
-    /// the first call that needs a token does, within the [timeout](RedisTokenStoreBuilder::timeout); a
-    /// read that takes longer, of a vault for example, goes on for the next call.
+    /// Reads the encryption keys and connects. Call this before a service accepts requests, to save
+    /// the first caller that time. Without it, the first call that needs a token does both, within
+    /// the [timeout](RedisTokenStoreBuilder::timeout). If they take longer, for example because the
+    /// keys are in a vault, that call continues without the store, and a later call uses the
+    /// result.
     ///
     /// # Errors
-    /// When Redis or a secret is unavailable. The service may start all the same.
+    /// Returns a [`StoreError`] if Redis or a secret is unavailable. The service can start anyway.
     ///
     /// # Cancel safety
-    /// The attempt goes on when the future is dropped.
+    /// Dropping the future does not cancel the attempt.
     pub async fn connect(&self) -> Result<(), StoreError> {
-        self.0.keyring.ring().await?;
+        self.0.keyring.get().await?;
         self.0.connection.get().await.map(drop)
     }
 
@@ -90,7 +92,7 @@ impl RedisTokenStore {
             namespace: endpoint.settings.namespace.clone(),
             timeout: endpoint.settings.timeout,
             connection: Arc::new(SharedConnection::new(endpoint, notifier.clone())),
-            keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
+            keyring: Arc::new(KeyringCache::new(keys, Arc::clone(&clock))),
             notifier,
             clock,
         }))
@@ -99,9 +101,9 @@ impl RedisTokenStore {
 
 impl TokenStore for RedisTokenStore {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        let (keys, ring) = (self.keys(key), self.0.keyring.ring().await?);
-        let (value, left) = self.0.connection.query(script(scripts::READ, &[&keys.token])).await?;
-        Ok(self.opened(key, &keys, &ring, StoredValue { value, left }).await)
+        let (keys, keyring) = (self.keys(key), self.0.keyring.get().await?);
+        let (value, ttl_ms) = self.0.connection.query(script(scripts::READ, &[&keys.token])).await?;
+        Ok(self.usable_token(key, &keys, &keyring, StoredValue { value, ttl_ms }).await)
     }
 
     async fn try_lease(
@@ -110,24 +112,29 @@ impl TokenStore for RedisTokenStore {
         holder: &str,
         time: Duration,
     ) -> Result<LeaseOutcome, StoreError> {
-        // An instance without keys could not publish; it must fail before others wait for it.
-        let (keys, ring) = (self.keys(key), self.0.keyring.ring().await?);
+        // Without keys, this instance could not store the token. It must fail before it gets the
+        // lease, so that no other instance waits for it.
+        let (keys, keyring) = (self.keys(key), self.0.keyring.get().await?);
         let mut command = script(scripts::LEASE, &[&keys.token, &keys.lease]);
         command.arg(holder).arg(at_least_1_ms(time));
-        let (granted, lease_left, value, left): (bool, i64, _, _) = self.0.connection.query(command).await?;
-        let lease = if granted { Lease::Granted } else { Lease::Held { left: duration(lease_left) } };
-        Ok(LeaseOutcome { lease, token: self.opened(key, &keys, &ring, StoredValue { value, left }).await })
+        let (granted, lease_ttl_ms, value, ttl_ms): (bool, i64, _, _) =
+            self.0.connection.query(command).await?;
+        let lease = if granted { Lease::Granted } else { Lease::Held { left: duration(lease_ttl_ms) } };
+        Ok(LeaseOutcome {
+            lease,
+            token: self.usable_token(key, &keys, &keyring, StoredValue { value, ttl_ms }).await,
+        })
     }
 
     async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         let keys = self.keys(key);
-        // A wall clock may have been set back since.
+        // At most the lifetime: the wall clock may have been set back since the token was issued.
         let left = token.token().expires_at().duration_since(self.0.clock.now()).unwrap_or_default();
         let left = left.min(token.lifetime());
-        let ring = self.0.keyring.ring().await?;
-        let value = envelope::seal(&ring, &keys.token, token).filter(|value| value.len() <= MAX_VALUE);
+        let keyring = self.0.keyring.get().await?;
+        let value = envelope::seal(&keyring, &keys.token, token).filter(|value| value.len() <= MAX_VALUE);
         let Some(value) = value.filter(|_| !left.is_zero()) else {
-            // There is nothing to store; those that wait must go on all the same.
+            // The token cannot be stored. Ending the lease lets waiting instances continue.
             return self.release(key, holder).await;
         };
         let mut command = script(scripts::PUBLISH, &[&keys.token, &keys.lease]);
@@ -148,22 +155,22 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
-        let (first, last) = MARK_IN_LUA;
+        let (first, last) = HASH_POSITIONS_IN_LUA;
         let mut command = script(scripts::REMOVE, &[&self.keys(key).token]);
-        command.arg(&envelope::mark(token)).arg(first).arg(last);
+        command.arg(&envelope::token_hash(token)).arg(first).arg(last);
         self.0.connection.query(command).await
     }
 
-    /// Runs the scripts of a token with keys of its own: a full Redis or a replica can still be
-    /// read, and a user may lack a permission.
+    /// Runs the scripts that write, on the probe keys. Reading would not be enough: it succeeds on
+    /// a full Redis and on a replica, and with a user that lacks the permission to write.
     async fn ping(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.0.keyring.ring().await?;
+        self.0.keyring.get().await?;
         let [token, lease] = &self.keys(key).probes;
         let mut command = script(scripts::LEASE, &[token, lease]);
-        command.arg("probe").arg(PROBE_LASTS);
+        command.arg("probe").arg(PROBE_TTL_MS);
         let _: redis::Value = self.0.connection.query(command).await?;
         let mut command = script(scripts::PUBLISH, &[token, lease]);
-        command.arg("probe").arg("").arg(PROBE_LASTS).arg(channel(&self.0.namespace)).arg("");
+        command.arg("probe").arg("").arg(PROBE_TTL_MS).arg(channel(&self.0.namespace)).arg("");
         self.0.connection.query(command).await
     }
 
@@ -177,51 +184,55 @@ impl TokenStore for RedisTokenStore {
 }
 
 impl RedisTokenStore {
+    /// Returns the Redis keys of a token.
     fn keys(&self, key: &TokenKey) -> TokenKeys {
         TokenKeys::new(&self.0.namespace, key)
     }
 
-    /// Returns the token in a value, if it can be used.
-    async fn opened(
+    /// Returns the token in the value `found`, or `None` if the value is missing, expired or
+    /// invalid. An invalid value is logged, and removed if no instance can use it.
+    async fn usable_token(
         &self,
         key: &TokenKey,
         keys: &TokenKeys,
-        ring: &Ring,
+        keyring: &Keyring,
         found: StoredValue,
     ) -> Option<StoredToken> {
         if found.is_missing() {
             return None;
         }
-        let why = match found.open(ring, &keys.token) {
+        let reason = match found.open(keyring, &keys.token) {
             Ok(stored) if self.0.clock.now() < stored.token().expires_at() => return Some(stored),
-            // By our clock; the clock of another instance may differ.
+            // Expired by the clock of this instance; the clock of another one may differ.
             Ok(_expired) => return None,
-            Err(why) => why,
+            Err(reason) => reason,
         };
-        record_invalid(key.client_id(), why);
-        if why == InvalidValue::UnknownKey {
+        record_invalid(key.client_id(), reason);
+        if reason == InvalidValue::UnknownKey {
             self.0.keyring.reload_for_unknown_key();
         }
-        if found.is_removed(why) {
-            // The script leaves a value that has been replaced since.
+        if found.must_be_removed(reason) {
+            // The script keeps a value that has been replaced since it was read.
             let mut command = script(scripts::CLEAR, &[&keys.token]);
             command.arg(found.value);
-            // If this fails, the next command on the connection fails too.
+            // An error is ignored: the next command on this connection reports it.
             let _: Result<redis::Value, _> = self.0.connection.query(command).await;
         }
         None
     }
 }
 
-/// How long the values of a probe are kept, in milliseconds.
-const PROBE_LASTS: u64 = 1000;
+/// The time to live of the values of a probe, in milliseconds.
+const PROBE_TTL_MS: u64 = 1000;
 
+/// Returns the command that runs a script. The caller adds the arguments.
 fn script(source: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(source).arg(keys.len()).arg(keys);
     command
 }
 
+/// Returns milliseconds for Redis, which rejects a time to live of zero.
 fn at_least_1_ms(time: Duration) -> u64 {
     millis(time).max(1)
 }

@@ -1,3 +1,5 @@
+//! The settings of an [`AzureKeyVault`].
+
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use azure_core::credentials::TokenCredential;
@@ -6,10 +8,11 @@ use url::Url;
 
 use super::{AzureKeyVault, KeyVault, credential::UserCredential, identifier::vault_at};
 
-/// The API's version. All of Azure's clouds have it, and newer ones do not tell more of a secret.
+/// The default version of the API. All Azure clouds support it, and newer versions return the
+/// same for a secret.
 const API_VERSION: &str = "7.4";
 
-/// Builds an [`AzureKeyVault`]. Everything has a default.
+/// The settings of an [`AzureKeyVault`]. All settings have defaults.
 #[derive(Clone, Default)]
 pub struct AzureKeyVaultBuilder {
     vault: Option<String>,
@@ -19,43 +22,44 @@ pub struct AzureKeyVaultBuilder {
 }
 
 impl AzureKeyVaultBuilder {
-    /// The vault in which names are looked for: `https://contoso.vault.azure.net`. By default none: references are whole
-    /// identifiers.
+    /// Sets the default vault, such as `https://contoso.vault.azure.net`, for references that are
+    /// only names. Defaults to none: references must then be whole identifiers.
     #[must_use]
     pub fn vault(mut self, url: impl Into<String>) -> Self {
         self.vault = Some(url.into());
         self
     }
 
-    /// Sets the credential. Defaults to that of the environment, see [`AzureKeyVault`].
+    /// Sets the credential. Defaults to the credential of the environment, see [`AzureKeyVault`].
     ///
-    /// When the vault rejects a token, only the default credential is replaced; a credential of your
-    /// own caches its tokens itself.
+    /// If the vault rejects a token, the default credential is replaced, so that it fetches another
+    /// token. A credential that is set here is not replaced; it must renew its tokens itself.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(Arc::new(UserCredential(credential)));
         self
     }
 
-    /// The version of Key Vault's API. Defaults to 7.4, which all of Azure's clouds have.
+    /// Sets the version of the Key Vault API. Defaults to 7.4, which all Azure clouds support.
     #[must_use]
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = Some(version.into());
         self
     }
 
-    /// Sends requests to the vault, and those of the default credential, through `transport`, for
-    /// roots or a proxy of your own. Defaults to [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
+    /// Sets the transport of the requests to the vault and of the default credential, for example
+    /// to use a proxy or other root certificates. Defaults to
+    /// [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates, for a vault
-    /// behind a private endpoint or a proxy that inspects TLS. The file is read by
-    /// [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
-    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca).
+    /// Trusts the CA certificates in this PEM file in addition to those of the operating system,
+    /// for a private endpoint or a proxy that inspects TLS. [`build`](Self::build) reads the file.
+    /// Cannot be combined with [`transport`](Self::transport), which has
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca) for this.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
@@ -65,7 +69,8 @@ impl AzureKeyVaultBuilder {
     /// Builds the provider. Sends no request.
     ///
     /// # Errors
-    /// When the vault is not the https URL of one, or the CA file cannot be read.
+    /// Returns a [`ConfigError`] if the vault is not an https URL, or if the CA file cannot be read
+    /// or contradicts another setting.
     pub fn build(self) -> Result<AzureKeyVault, ConfigError> {
         let mut problems = Vec::new();
         let vault = self.vault.as_deref().map(vault).transpose();
@@ -88,7 +93,7 @@ impl AzureKeyVaultBuilder {
 fn vault(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if url.path() == "/" => vault_at(&url),
-        _ => Err("it is not the URL of a vault; write https://contoso.vault.azure.net"),
+        _ => Err("not the URL of a vault; write https://contoso.vault.azure.net"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The credential of the environment.
+//! The default credential, which the environment determines.
 
 use std::{env, sync::Arc};
 
@@ -28,14 +28,14 @@ const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
 const TENANT_ID: &str = "AZURE_TENANT_ID";
 const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
-/// The kind of credential that the environment has.
+/// The kind of credential in the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CredentialKind {
     /// A Kubernetes service account.
     Workload,
     /// The managed identity of the machine or the app.
     Managed,
-    /// A secret of an application in Entra.
+    /// An application in Entra with a client secret.
     Secret,
 }
 
@@ -50,12 +50,12 @@ impl CredentialKind {
     }
 }
 
-/// Returns the first kind for which the environment has something, else a managed identity: that of
-/// a machine is behind an address that is the same everywhere, so only a request shows whether there
-/// is one.
+/// Returns the first kind with a variable that is set, otherwise a managed identity. No variable
+/// announces a managed identity: its endpoint has the same address on all machines, and only a
+/// request shows whether it exists.
 ///
-/// The environment decides, not what works at the moment: a fallback to another identity would have
-/// other rights, and "forbidden" would end a secret that is still good.
+/// The choice does not depend on which credential works: a fallback would use an identity with
+/// other permissions, and its "forbidden" would remove a valid secret from the cache.
 fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     if is_set(FEDERATED_TOKEN_FILE) {
         CredentialKind::Workload
@@ -66,10 +66,14 @@ fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     }
 }
 
-pub(super) fn of_the_environment(transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
+/// Creates the credential that the environment determines.
+///
+/// # Errors
+/// Returns an error that names a missing or invalid variable.
+pub(super) fn from_environment(transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
     let set = |name: &str| {
         let value = env::var(name).ok()?;
-        // As all secrets and references, without the line break of an `echo`.
+        // As for all secrets, a line break at the end (from `echo`) is removed.
         Some(value.trim_end_matches(['\r', '\n']).to_owned()).filter(|value| !value.is_empty())
     };
     let last_failure = LastFailure::default();
@@ -89,42 +93,45 @@ fn credential(
         return Ok(ManagedIdentityCredential::new(Some(options))?);
     }
     if let Some(problem) = set(AUTHORITY_HOST).as_deref().and_then(authority_problem) {
-        return Err(wrong(problem.to_owned()));
+        return Err(credential_error(problem.to_owned()));
     }
-    let needed = |name: &str| {
-        let problem = || wrong(format!("{name} is not set, but {} is; set both", kind.variable()));
+    let required = |name: &str| {
+        let problem = || credential_error(format!("{name} is not set, but {} is; set both", kind.variable()));
         set(name).ok_or_else(problem)
     };
-    let (tenant, client) = (needed(TENANT_ID)?, needed(CLIENT_ID)?);
+    let (tenant, client) = (required(TENANT_ID)?, required(CLIENT_ID)?);
     if kind == CredentialKind::Workload {
-        let token = FederatedToken(SecretSource::file(needed(FEDERATED_TOKEN_FILE)?));
+        let token = FederatedToken(SecretSource::file(required(FEDERATED_TOKEN_FILE)?));
         let options = ClientAssertionCredentialOptions { client_options };
         return Ok(ClientAssertionCredential::new(tenant, client, token, Some(options))?);
     }
-    let secret = needed(CLIENT_SECRET)?;
+    let secret = required(CLIENT_SECRET)?;
     let options = ClientSecretCredentialOptions { client_options };
     Ok(ClientSecretCredential::new(&tenant, client, secret.into(), Some(options))?)
 }
 
-fn wrong(problem: String) -> Error {
+fn credential_error(problem: String) -> Error {
     Error::with_message(ErrorKind::Credential, problem)
 }
 
-/// Returns what is wrong with the URL of Entra. It is not shown, as people mix up variables.
+/// Returns the problem of the URL of Entra, if there is one. The URL is not quoted, because it
+/// may be a secret that was assigned to it by mistake.
 fn authority_problem(host: &str) -> Option<&'static str> {
     match host.split_once("://") {
         None => Some(
             "AZURE_AUTHORITY_HOST has no scheme; write it as a URL, such as https://login.microsoftonline.com",
         ),
         Some((scheme, _)) if !scheme.eq_ignore_ascii_case("https") => {
-            Some("AZURE_AUTHORITY_HOST is no https URL; write it as https://login.microsoftonline.com")
+            Some("AZURE_AUTHORITY_HOST is not an https URL; write it as https://login.microsoftonline.com")
         }
-        Some(_) if url::Url::parse(host).is_err() => Some("AZURE_AUTHORITY_HOST is no URL"),
+        Some(_) if url::Url::parse(host).is_err() => {
+            Some("AZURE_AUTHORITY_HOST is not a URL; write it as https://login.microsoftonline.com")
+        }
         Some(_) => None,
     }
 }
 
-/// A credential of the user's, whose errors are told apart from the vault's.
+/// A credential of the program. Marks its errors as those of a credential, not of the vault.
 #[derive(Debug)]
 pub(super) struct UserCredential(pub(super) Arc<dyn TokenCredential>);
 
@@ -136,7 +143,9 @@ impl TokenCredential for UserCredential {
         options: Option<TokenRequestOptions<'_>>,
     ) -> Result<AccessToken> {
         let token = self.0.get_token(scopes, options).await;
-        token.map_err(|error| Error::with_error(ErrorKind::Credential, error, "the credential gave none"))
+        token.map_err(|error| {
+            Error::with_error(ErrorKind::Credential, error, "the credential returned no token")
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Sends the SDK's requests by the project's own transport: one set of roots, proxies and limits.
+//! Sends the requests of the SDK through a [`Transport`](passport_core::Transport), so that they
+//! use the same root certificates, proxies and limits as all other requests.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use passport_core::{Idempotent, ResponseLimits, TransportError, TransportErrorKi
 
 use crate::{deadline::send, last_failure::LastFailure, sanitize::LIMITS};
 
-/// Returns options for a client of the SDK that does not retry: the caller has a deadline, and the
-/// cache around the provider decides when to retry.
+/// Returns options for a client of the SDK without retries: the read has a deadline, and the
+/// cache around the provider retries.
 pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptions {
     let client = AzureHttpClient {
         transport: transport.clone(),
@@ -25,14 +26,15 @@ pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptio
     ClientOptions { retry: RetryOptions::none(), ..client.options() }
 }
 
-/// Options for a client of the SDK that repeats failed requests, as its service wants it, and notes
-/// the last failure.
+/// Returns options for a client of the SDK with the SDK's retries, which its service requires.
+/// The last failure is recorded in `last_failure`.
 pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
     let limits = ResponseLimits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
     AzureHttpClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
 
-/// Less than a token may take in all, so that the failure is noted before that time ends.
+/// Shorter than the limit of a token request with its retries, so that a failure is recorded
+/// before.
 const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -53,12 +55,12 @@ impl AzureHttpClient {
 impl HttpClient for AzureHttpClient {
     async fn execute_request(&self, request: &Request) -> Result<AsyncRawResponse> {
         let Body::Bytes(body) = request.body() else {
-            return Err(Error::with_message(ErrorKind::Other, "streams are not sent"));
+            return Err(Error::with_message(ErrorKind::Other, "request bodies must not be streams"));
         };
         let host = request.url().host_str().unwrap_or_default();
-        let outcome = send(&self.transport, converted(request, body.clone())?, self.limits).await;
-        self.last_failure.note(host, &outcome);
-        let response = outcome.map_err(failed)?;
+        let outcome = send(&self.transport, convert_request(request, body.clone())?, self.limits).await;
+        self.last_failure.record(host, &outcome);
+        let response = outcome.map_err(sdk_error)?;
         let mut headers = Headers::new();
         for (name, value) in response.headers() {
             if let Ok(value) = value.to_str() {
@@ -70,8 +72,8 @@ impl HttpClient for AzureHttpClient {
     }
 }
 
-fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
-    let mut converted = request_to(request.url(), body).map_err(failed)?;
+fn convert_request(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
+    let mut converted = request_to(request.url(), body).map_err(sdk_error)?;
     let method = http::Method::from_bytes(request.method().as_ref().as_bytes());
     *converted.method_mut() = method.map_err(|error| Error::new(ErrorKind::DataConversion, error))?;
     for (name, value) in request.headers().iter() {
@@ -82,14 +84,13 @@ fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
         value.set_sensitive(name == http::header::AUTHORIZATION);
         converted.headers_mut().append(name, value);
     }
-    // All that the SDK asks for is read, a token included.
+    // All requests of the SDK only read, so they are safe to repeat.
     converted.extensions_mut().insert(Idempotent);
     Ok(converted)
 }
 
-/// The SDK sends a request again after an error of the kinds for connections and I/O, and after no
-/// other.
-fn failed(error: TransportError) -> Error {
+/// Converts an error. The SDK only retries after errors of the kinds `Connection` and `Io`.
+fn sdk_error(error: TransportError) -> Error {
     let kind = match error.kind() {
         _ if !error.is_transient() => ErrorKind::Other,
         TransportErrorKind::Connect => ErrorKind::Connection,

@@ -1,9 +1,10 @@
-//! Parses references to a field of a secret. Pure.
+//! Parses references to secrets. Pure.
 
-/// Why a text names no secret. The text is not quoted: some paste the secret instead of its path.
+/// The reason and the remedy for an invalid reference. The reference is not quoted, because it
+/// may be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
-/// The path of a secret within the engine's mount, and a field of it.
+/// The path of a secret below the mount of the key-value engine, and a field of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SecretPath<'a> {
     pub(super) path: Vec<&'a str>,
@@ -18,16 +19,16 @@ impl<'a> SecretPath<'a> {
         let path = path.split('/').collect::<Vec<_>>();
         if !is_path(&path) || field.is_some_and(str::is_empty) {
             return Err(
-                "it names no secret: write its path in the engine and its field (path/of/secret#field)",
+                "not the path of a secret; write the path below the mount, and a field: path/of/secret#field",
             );
         }
         Ok(Self { path, field })
     }
 }
 
-/// Whether these are segments of a path that stays within its mount.
+/// Returns whether `names` are the segments of a path that stays below its mount.
 pub(super) fn is_path(names: &[&str]) -> bool {
-    // A URL is built without control characters, and ".\t." would be "..".
+    // Building a URL removes control characters, so ".\t." would become "..".
     names.iter().all(|name| !matches!(*name, "" | "." | "..") && !name.contains(char::is_control))
 }
 

@@ -1,3 +1,5 @@
+//! Builds the verifier of the table `validate`.
+
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -7,7 +9,7 @@ use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 
 use crate::config::{SidecarConfig, ValidateConfig};
 
-/// Returns the verifier of `validate`, if that is configured.
+/// Returns the verifier, if `validate` is configured.
 pub(super) fn verifier(
     config: &SidecarConfig,
     registry: &ConfigRegistry,
@@ -31,7 +33,7 @@ pub(super) fn verifier(
     verifier.ok()
 }
 
-/// Returns the key of an option of the verifier.
+/// Returns the path of the key for an option of the verifier.
 fn key_of(option: &str) -> String {
     match option {
         "jwks_fetch_timeout" | "jwks_cooldown" => format!("validate.{option}_seconds"),
@@ -39,14 +41,14 @@ fn key_of(option: &str) -> String {
     }
 }
 
-/// Returns the transport of identities with the same settings.
+/// Returns a transport, which is shared with identities of the same settings.
 fn transport(
     validate: &ValidateConfig,
     registry: &ConfigRegistry,
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<Transport> {
     let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
-    let user_agent = user_agent.map_err(|_| "it is not the value of a header; write product/version");
+    let user_agent = user_agent.map_err(|_| "not the value of a header: use product/version");
     let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
     let settings = TransportSettings::default().sharing(registry.transports().clone());
     let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);

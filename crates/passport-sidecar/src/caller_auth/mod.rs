@@ -1,4 +1,4 @@
-//! Callers: how they are authenticated, and what each of them may request.
+//! Authenticates callers, and decides which identities and scopes each of them may use.
 
 mod token;
 
@@ -13,18 +13,21 @@ pub(crate) use self::token::CallerCredential;
 use self::token::sha256;
 use crate::{error::ErrorResponse, peer::Peer};
 
+/// The header of the caller's token.
 pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-token");
 
-/// A service that may send requests.
+/// A service that may use the sidecar.
 #[derive(Debug)]
 pub(crate) struct Caller {
+    /// The name of its table in `callers`.
     pub(crate) name: Arc<str>,
-    /// The identities it may use. `None` is all.
+    /// The names of the identities that it may use. `None` allows all.
     pub(crate) identities: Option<BTreeSet<String>>,
-    /// The scopes it may request. `None` is the scopes that an identity is configured with.
+    /// The scopes that it may request. `None` allows those that an identity is configured with.
     pub(crate) scopes: Option<BTreeSet<String>>,
 }
 
+/// A caller, and the credentials that identify it.
 #[derive(Debug)]
 pub(crate) struct CallerRule {
     pub(crate) caller: Arc<Caller>,
@@ -33,12 +36,16 @@ pub(crate) struct CallerRule {
     pub(crate) token: Option<CallerCredential>,
 }
 
+/// The callers of a sidecar.
 #[derive(Debug)]
 pub(crate) struct Callers(pub(crate) Vec<CallerRule>);
 
 impl Callers {
-    /// Returns the caller of a request: on a Unix socket by its user or group, and on TCP by its
-    /// token, of which `tokens` are the possible readings.
+    /// Returns the caller of a request: on the Unix socket by its user or group, and on TCP by its
+    /// token. `tokens` are the possible decodings of that token.
+    ///
+    /// # Errors
+    /// Returns a 403 on the Unix socket and a 401 on TCP if there is no such caller.
     pub(crate) async fn authenticate(
         &self,
         peer: Peer,
@@ -48,22 +55,22 @@ impl Callers {
             Peer::Unix { uid, gid } => self.find_by_user(uid, gid)?,
             Peer::Tcp if tokens.is_empty() => {
                 return Err(unauthorized(
-                    "this listener wants a caller's token: in `Passport-Sidecar-Token`, or at /passport/token in the place of \
-                     the client's secret",
+                    "missing caller token: send it in `Passport-Sidecar-Token`, or as the client secret at \
+                     /passport/token",
                 ));
             }
             Peer::Tcp => {
                 let rule = self.find_by_token(tokens).await;
-                rule.ok_or_else(|| unauthorized("the caller's token is not known"))?
+                rule.ok_or_else(|| unauthorized("unknown caller token"))?
             }
         };
         Ok(Arc::clone(&rule.caller))
     }
 
-    /// Returns the name of the caller with that user, or else with that group.
+    /// Returns the name of the caller with the user `uid`, or else with the group `gid`.
     ///
     /// # Errors
-    /// 403 when there is no such caller.
+    /// Returns a 403 if there is no such caller.
     pub(crate) fn name_of_user(&self, uid: u32, gid: u32) -> Result<&Arc<str>, ErrorResponse> {
         self.find_by_user(uid, gid).map(|rule| &rule.caller.name)
     }
@@ -72,15 +79,15 @@ impl Callers {
         let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
         let rule = user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)));
         rule.ok_or_else(|| {
-            ErrorResponse::forbidden(format!("user {uid} is none of the callers; list it under callers"))
+            ErrorResponse::forbidden(format!("uid {uid} matches no caller: add it to callers.*.uids"))
         })
     }
 
-    /// Compares with the token of each caller, in a time that does not depend on `tokens`. A token
-    /// of two callers identifies neither.
+    /// Returns the caller with one of `tokens`. The comparison takes constant time. A token of two
+    /// callers identifies neither.
     async fn find_by_token(&self, tokens: &[&str]) -> Option<&CallerRule> {
         let sent: Vec<_> = tokens.iter().map(|token| sha256(token)).collect();
-        // Concurrently: a token that cannot be read must not delay the callers after it.
+        // Concurrently, so that a token that cannot be read does not delay other callers.
         let tokens = self.0.iter().filter_map(|rule| Some((rule, rule.token.as_ref()?)));
         let hashes = join_all(tokens.map(|(rule, token)| async move { (rule, token.hash().await) })).await;
         let found = hashes.into_iter().filter(|(_, hash)| hash.is_some_and(|hash| is_one_of(hash, &sent)));
@@ -101,12 +108,13 @@ fn unauthorized(description: &str) -> ErrorResponse {
 }
 
 impl Caller {
-    /// Whether it may request tokens of the identity of that name.
+    /// Returns whether the caller may request tokens of the identity `identity`.
     pub(crate) fn may_use(&self, identity: &str) -> bool {
         self.identities.as_ref().is_none_or(|identities| identities.contains(identity))
     }
 
-    /// Whether it may request `scopes` of an identity that is configured with `defaults`.
+    /// Returns whether the caller may request `scopes` of an identity that is configured with
+    /// `defaults`.
     pub(crate) fn may_request(&self, scopes: &Scopes, defaults: &Scopes) -> bool {
         scopes.iter().all(|scope| match &self.scopes {
             Some(allowed) => allowed.contains(scope),

@@ -1,4 +1,4 @@
-//! The token of a caller, read again from its file or variable.
+//! The token of a caller, which is read again from its file or variable.
 
 use std::time::Duration;
 
@@ -11,30 +11,32 @@ use tokio::{
 
 use crate::metrics::TARGET;
 
-/// How long a token is trusted after it was read, as each request is compared with it.
+/// How long a token is used after it was read. It is short, so that a revoked token is soon
+/// rejected.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long a read may take. Requests on TCP wait for it.
-const READ_TIME: Duration = Duration::from_millis(500);
+/// Limits the time of a read, because requests on TCP wait for it.
+const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A token that authenticates a caller. It fails closed: while it cannot be read, is empty or
-/// malformed, no request is authenticated by it. A secret that authenticates the sidecar itself
-/// stays in use in such a case; with this one a revoked caller would be admitted.
+/// malformed, it authenticates no request. Otherwise the token of a revoked caller would stay
+/// valid. Secrets of the sidecar itself stay in use in such a case.
 #[derive(Debug)]
 pub(crate) struct CallerCredential {
     source: SecretSource,
-    /// Held during a read, so that all requests wait for one.
+    /// The last read. Locked during a read, so that concurrent requests share it.
     last: Mutex<Option<TokenRead>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct TokenRead {
     at: Instant,
-    /// Its hash, or `None` if it could not be read.
+    /// The hash of the token, or `None` if it is not usable.
     token: Option<Digest>,
 }
 
 impl CallerCredential {
+    /// Creates a credential that is read from `source` when it is first needed.
     pub(crate) fn new(source: SecretSource) -> Self {
         Self { source, last: Mutex::new(None) }
     }
@@ -42,7 +44,7 @@ impl CallerCredential {
     /// Returns the hash of the token, or `None` if it is not usable.
     ///
     /// # Cancel safety
-    /// A read that is dropped is begun again by the next request.
+    /// If the future is dropped, the next request starts another read.
     pub(crate) async fn hash(&self) -> Option<Digest> {
         let mut last = self.last.lock().await;
         if let Some(read) = last.filter(|read| read.at.elapsed() < FRESH) {
@@ -53,7 +55,7 @@ impl CallerCredential {
         let was_usable = last.is_none_or(|read| read.token.is_some());
         match &token {
             Err(reason) if was_usable => {
-                tracing::warn!(target: TARGET, %reference, reason, "caller token unusable: its requests are refused");
+                tracing::warn!(target: TARGET, %reference, reason, "caller token unusable, rejecting its requests");
             }
             Ok(_) if !was_usable => tracing::info!(target: TARGET, %reference, "caller token usable again"),
             _ => {}
@@ -64,19 +66,19 @@ impl CallerCredential {
     }
 
     async fn read(&self) -> Result<Digest, String> {
-        let read = timeout(READ_TIME, self.source.resolve()).await;
-        let read = read.map_err(|_| "it was not read in time".to_owned())?;
+        let read = timeout(READ_TIMEOUT, self.source.resolve()).await;
+        let read = read.map_err(|_| format!("timed out after {} ms", READ_TIMEOUT.as_millis()))?;
         let token = read.map_err(|error| with_causes(&error))?;
         let token = token.secret().expose();
         if token.chars().any(char::is_control) {
-            return Err("it has a line break or another control character inside".to_owned());
+            return Err("contains a line break or another control character".to_owned());
         }
         Ok(sha256(token))
     }
 }
 
-/// Returns the hash of a token. Hashes have one length, so that the time of a comparison does not
-/// reveal that of the token.
+/// Returns the hash of a token. All hashes have the same length, so that the time of a
+/// comparison does not reveal the length of the token.
 pub(crate) fn sha256(token: &str) -> Digest {
     digest(&SHA256, token.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! The secrets that a configuration refers to, and whether they can be read here.
+//! Checks whether the secrets that a configuration refers to can be read on this machine.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -11,46 +11,47 @@ use super::SidecarConfig;
 /// Schemes of providers that need no network.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
 
-/// How long reading one secret may take. A file that hangs fails before.
+/// Limits the time to read one secret. A file on a hung mount fails sooner.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A secret that a configuration refers to.
+/// The check of one reference to a secret, see [`SidecarConfig::check_secrets`].
 #[derive(Debug)]
 pub struct CheckedSecret {
-    /// The path of its key: `identities.erp.client_secret_ref`.
+    /// The path of the key, such as `identities.erp.client_secret_ref`.
     pub key: String,
-    /// The result of reading it.
+    /// The result of the check.
     pub outcome: SecretCheck,
 }
 
-/// The result of reading a secret.
+/// The result of checking one reference to a secret.
 #[derive(Debug)]
 pub enum SecretCheck {
-    /// It was read.
+    /// The secret was read.
     Read {
-        /// What is unusual about it, each as the end of a sentence. Empty for most secrets.
+        /// Unusual characters of the secret, such as "has quotes around it": each one continues a
+        /// sentence that begins with "the secret". Empty for most secrets.
         warnings: Vec<&'static str>,
     },
-    /// It is in a vault, to which no request is sent. The reference.
-    NotTried(String),
-    /// It cannot be read, and neither can another reference of its key.
+    /// The secret was not read, because it is in a vault. Contains the reference.
+    Skipped(String),
+    /// The secret cannot be read, and no other reference of the key is usable.
     Unreadable(SecretError),
-    /// It cannot be read, but another reference of its key can, or is in a vault.
-    Bypassed(SecretError),
+    /// The secret cannot be read, but another reference of the key can, or is in a vault.
+    FallbackAvailable(SecretError),
 }
 
 impl SidecarConfig {
-    /// Reads the secrets that the configuration refers to, as far as that needs no network: those
-    /// whose reference is `env:`, `file:` or `systemd:`. Each reference of a list is checked
-    /// separately.
+    /// Reads the secrets that need no network: those with a reference of `env:`, `file:` or
+    /// `systemd:`. Each reference of a list is checked separately. Reading one takes at most 10 s.
     ///
-    /// References that are not valid are left out: [`SidecarServer::new`](crate::SidecarServer::new) reports them.
+    /// Invalid references are not in the result.
+    /// [`SidecarServer::new`](crate::SidecarServer::new) reports them.
     pub async fn check_secrets(&self, registry: &ConfigRegistry) -> Vec<CheckedSecret> {
         let mut checked = Vec::new();
         for (key, source) in self.secret_sources(registry) {
             checked.push(CheckedSecret { key, outcome: check(&source).await });
         }
-        bypassed(checked)
+        mark_fallbacks(checked)
     }
 
     fn secret_sources(&self, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
@@ -62,14 +63,14 @@ impl SidecarConfig {
     }
 }
 
-/// Marks references that cannot be read where another one of the same key may have the secret.
-fn bypassed(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
+/// Marks unreadable references of keys that have another usable one.
+fn mark_fallbacks(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
     let is_usable = |outcome: &SecretCheck| !matches!(outcome, SecretCheck::Unreadable(_));
     let usable = checked.iter().filter(|secret| is_usable(&secret.outcome));
     let usable: HashSet<_> = usable.map(|secret| secret.key.clone()).collect();
     let marked = checked.into_iter().map(|CheckedSecret { key, outcome }| match outcome {
         SecretCheck::Unreadable(error) if usable.contains(&key) => {
-            CheckedSecret { key, outcome: SecretCheck::Bypassed(error) }
+            CheckedSecret { key, outcome: SecretCheck::FallbackAvailable(error) }
         }
         outcome => CheckedSecret { key, outcome },
     });
@@ -79,13 +80,13 @@ fn bypassed(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
 async fn check(source: &SecretSource) -> SecretCheck {
     let reference = source.reference();
     if !LOCAL.contains(&reference.scheme()) {
-        return SecretCheck::NotTried(reference.to_string());
+        return SecretCheck::Skipped(reference.to_string());
     }
-    let late = |_| {
-        let reason = format!("it did not answer within {} s", TIMEOUT.as_secs());
+    let timed_out = |_| {
+        let reason = format!("timed out after {} s", TIMEOUT.as_secs());
         Err(SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason))
     };
-    match timeout(TIMEOUT, source.resolve()).await.unwrap_or_else(late) {
+    match timeout(TIMEOUT, source.resolve()).await.unwrap_or_else(timed_out) {
         Ok(read) => SecretCheck::Read { warnings: read.secret().warnings() },
         Err(error) => SecretCheck::Unreadable(error),
     }

@@ -1,40 +1,42 @@
+//! The tables of the configuration file.
+
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-/// The table `listen`.
+/// The table `listen`: the sockets of the sidecar.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
-    /// The path of a Unix socket. Empty for none.
+    /// The path of the Unix socket. An empty path disables it.
     pub(crate) unix: PathBuf,
-    /// The mode of its file, as for `chmod`.
+    /// The octal mode of the socket file, as for `chmod`.
     pub(crate) unix_mode: String,
-    /// The owner of its file.
+    /// The owner of the socket file.
     pub(crate) unix_owner: Option<String>,
-    /// The group of its file.
+    /// The group of the socket file.
     pub(crate) unix_group: Option<String>,
-    /// A loopback address, for callers with a token.
+    /// The loopback address for callers with a token.
     pub(crate) tcp: Option<SocketAddr>,
-    /// A loopback address for health and metrics.
+    /// The loopback address for health and metrics.
     pub(crate) admin: Option<SocketAddr>,
-    /// Further names of the sidecar in the `Host` of requests.
+    /// Accepted names in the `Host` of requests, besides those of this machine.
     pub(crate) hosts: Vec<String>,
-    /// What is done with proxy headers of forwarded requests on the Unix socket.
+    /// The treatment of proxy headers in forwarded requests on the Unix socket.
     pub(crate) unix_proxy_headers: ProxyHeaders,
-    /// The same on TCP.
+    /// The treatment of proxy headers in forwarded requests on TCP.
     pub(crate) tcp_proxy_headers: ProxyHeaders,
 }
 
-/// What is done with headers that proxies set, in forwarded requests.
+/// The treatment of headers that proxies set, in forwarded requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ProxyHeaders {
-    /// They are removed.
+    /// Removes the headers.
     Drop,
-    /// They are forwarded, for a gateway that is trusted to set them.
+    /// Forwards the headers. For a trusted gateway, which overwrites those of its clients.
     Forward,
-    /// The request is rejected with 403.
+    /// Rejects the request with 403.
     Reject,
 }
 
@@ -54,55 +56,61 @@ impl Default for Listen {
     }
 }
 
-/// A table of `callers`.
+/// A table of `callers`: a service that may use the sidecar.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallerConfig {
+    /// The users that are this caller on the Unix socket.
     pub(crate) uids: BTreeSet<u32>,
+    /// The groups that are this caller on the Unix socket.
     pub(crate) gids: BTreeSet<u32>,
+    /// The reference of the token that is this caller on TCP.
     pub(crate) token_ref: Option<String>,
+    /// The names of the identities that the caller may use.
     pub(crate) identities: BTreeSet<String>,
+    /// The scopes that the caller may request. `None` allows those that the identity is configured
+    /// with.
     pub(crate) scopes: Option<BTreeSet<String>>,
 }
 
-/// A table of `upstreams`.
+/// A table of `upstreams`: a service that requests are forwarded to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamConfig {
     pub(crate) url: String,
-    /// The identity whose token its requests have.
+    /// The name of the identity. Its token is attached to requests.
     pub(crate) identity: Option<String>,
-    /// Whether a request keeps the token that it brings.
+    /// Whether the client's own token is forwarded.
     #[serde(default)]
     pub(crate) propagate: bool,
-    /// HTTP/2 without TLS.
+    /// Whether HTTP/2 is used without TLS (prior knowledge).
     #[serde(default)]
     pub(crate) http2: bool,
-    /// A PEM file with a private CA, trusted beside the system's.
+    /// A PEM file with a private CA, trusted in addition to the system's root certificates.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Lets the URL be plain `http` off this machine.
+    /// Allows plain `http` to another machine.
     #[serde(default)]
     pub(crate) danger_plain_http: bool,
 }
 
-/// The table `validate`: which tokens are accepted.
+/// The table `validate`: the tokens that `/v1/validate` and `/v1/auth` accept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ValidateConfig {
     pub(crate) audience: String,
     pub(crate) issuer: Option<String>,
     pub(crate) jwks_url: Option<String>,
-    /// A PEM file with a private CA, trusted beside the system's.
+    /// A PEM file with a private CA, trusted in addition to the system's root certificates.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Lets the issuer and the JWKS URL be plain `http` off this machine.
+    /// Allows plain `http` to an issuer or a JWKS URL on another machine.
     #[serde(default)]
     pub(crate) danger_plain_http: bool,
-    /// The `User-Agent` of requests for keys.
+    /// The `User-Agent` of requests for the discovery document and for keys.
     pub(crate) user_agent: Option<String>,
-    /// Bytes of the largest token that is accepted.
+    /// The largest accepted token, in bytes.
     pub(crate) max_token_size: Option<usize>,
-    /// Seconds for each request for the discovery document and for keys.
+    /// The timeout of each request for the discovery document or for keys, in seconds.
     pub(crate) jwks_fetch_timeout_seconds: Option<u64>,
-    /// Seconds between two requests for keys that tokens can cause.
+    /// The least time between two requests for keys that tokens cause, in seconds.
     pub(crate) jwks_cooldown_seconds: Option<u64>,
 }

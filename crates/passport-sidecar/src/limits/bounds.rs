@@ -1,4 +1,4 @@
-//! The bounds of each number of `limits`, and the memory that they allow together. Pure.
+//! Checks the numbers of `limits`, and computes the memory that they allow together. Pure.
 
 use passport_core::ConfigProblem;
 
@@ -9,11 +9,11 @@ use super::{
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Listeners with [`Limits::max_connections`]: the Unix socket and TCP.
+/// The number of listeners that have [`Limits::max_connections`]: the Unix socket and TCP.
 const LISTENERS: usize = 2;
 
-/// Notes each number that is out of bounds, and buffers that exceed `max_buffered_mib` together. `form`
-/// is the size of the largest form of an own endpoint.
+/// Reports each number that is out of bounds, and buffers that exceed `max_buffered_mib`
+/// together. `form` is the size limit of forms in bytes.
 pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
@@ -35,7 +35,7 @@ pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProbl
     let before = problems.len();
     for (key, value, least, most) in bounds.into_iter().chain(share) {
         if !(least..=most).contains(&value) {
-            let text = format!("it is {value}; write a number from {least} to {most}");
+            let text = format!("must be from {least} to {most}, but is {value}");
             problems.push(ConfigProblem::new(format!("limits.{key}"), text));
         }
     }
@@ -45,30 +45,33 @@ pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProbl
     let needed = needed_mib(limits, form);
     if needed > limits.max_buffered_mib {
         let text = format!(
-            "the other limits allow {needed} MiB of buffers; write that here, or lower max_connections, \
-             max_forwarded_requests, max_head_bytes, body_buffer_kib or http2_connection_window_kib"
+            "the other limits allow {needed} MiB of buffers: set this to at least {needed}, or lower \
+             max_connections, max_forwarded_requests, max_head_bytes, body_buffer_kib or \
+             http2_connection_window_kib"
         );
         problems.push(ConfigProblem::new("limits.max_buffered_mib", text));
     }
 }
 
-/// Returns how many requests of the sidecar's own endpoints there is memory for, in what
+/// Returns the number of concurrent requests to the sidecar's own endpoints. They use what
 /// connections and forwarded requests leave of `max_buffered_mib`.
 pub(crate) fn own_requests(limits: &Limits, form: usize) -> usize {
-    let left = limits.max_buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
-    left / own_request_kib(limits, form)
+    let available = limits.max_buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
+    available / own_request_kib(limits, form)
 }
 
-/// The least that `max_buffered_mib` may be: each connection can have a request of an own endpoint.
+/// Returns the minimum of `max_buffered_mib`, with which each connection can have a request to
+/// an own endpoint.
 fn needed_mib(limits: &Limits, form: usize) -> usize {
     let own = LISTENERS * limits.max_connections * own_request_kib(limits, form);
     (reserved_kib(limits) + own).div_ceil(1024)
 }
 
-/// The most that connections and forwarded requests can take. A connection has a window for bodies
-/// that are not read yet, and the head of a request and of a response; on TCP, it also has forms
-/// whose caller is not known yet. A forwarded request has a head, a buffer to and from the
-/// upstream, and one to the client.
+/// Returns the maximum memory of connections and forwarded requests.
+///
+/// A connection has a window for unread bodies, and the heads of a request and of a response. On
+/// TCP, it also has forms of unauthenticated clients. A forwarded request has a head, a buffer
+/// to and one from the upstream, and one to the client.
 fn reserved_kib(limits: &Limits) -> usize {
     let connections = LISTENERS * (limits.http2_connection_window_kib + 2 * head_kib(limits))
         + UNKNOWN_FORMS * MAX_FORM / 1024;
@@ -76,7 +79,8 @@ fn reserved_kib(limits: &Limits) -> usize {
         + limits.max_forwarded_requests * (3 * limits.body_buffer_kib + head_kib(limits))
 }
 
-/// A head, a form, and a response of that size: tokens and claims take less.
+/// Returns the maximum memory of a request to an own endpoint: a head, a form, and a response of
+/// the same size. Tokens and claims take less.
 fn own_request_kib(limits: &Limits, form: usize) -> usize {
     head_kib(limits) + 2 * form.div_ceil(1024)
 }

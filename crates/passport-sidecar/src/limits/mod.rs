@@ -1,4 +1,4 @@
-//! Limits on memory, connections, requests and open files, and what counts against them.
+//! Limits on memory, connections, requests and open files, with a permit for each use.
 
 pub(crate) mod bounds;
 mod forms;

@@ -1,36 +1,41 @@
+//! The table `limits` of the configuration, and its defaults.
+
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// The table `limits` of a configuration.
+/// The table `limits`. `docs/sidecar.md` describes the keys and their defaults.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    /// Connections at a time, at each listener.
+    /// The limit on concurrent connections of each listener.
     pub(crate) max_connections: usize,
-    /// Of these, connections of one caller. By default half of them; all, if there is no other
-    /// caller.
+    /// The limit on connections of one caller at each listener. `None` is half of
+    /// `max_connections`, or all of them if there is only one caller.
     pub(crate) max_connections_per_caller: Option<usize>,
-    /// Bytes of a request's head.
+    /// The size limit of a request's head in bytes.
     pub(crate) max_head_bytes: usize,
-    /// Seconds for a request's head, and for which a connection may wait for its next request.
+    /// The timeout for a request's head in seconds. Also limits the time between two requests of an
+    /// HTTP/1 connection.
     pub(crate) head_timeout_seconds: u64,
-    /// Seconds for which a connection may move no byte, have no request, or not read its responses;
-    /// and for which an upstream may take nothing of a request's body.
+    /// The timeout in seconds of a connection without progress: without a byte, without a request,
+    /// or with a response that the client does not read. Also of an upstream that reads nothing of
+    /// a request's body.
     pub(crate) idle_timeout_seconds: u64,
-    /// Seconds for a token, or for the head of an upstream's response.
+    /// The timeout for a token, and for the head of an upstream's response, in seconds.
     pub(crate) response_timeout_seconds: u64,
-    /// Seconds for requests in flight during the shutdown.
+    /// The time that requests in flight have during the shutdown, in seconds.
     pub(crate) shutdown_timeout_seconds: u64,
-    /// Forwarded requests at a time.
+    /// The limit on forwarded requests in flight.
     pub(crate) max_forwarded_requests: usize,
-    /// Of these, requests of one caller.
+    /// The limit on forwarded requests in flight of one caller.
     pub(crate) max_forwarded_requests_per_caller: usize,
-    /// KiB of each buffer for a body.
+    /// The size of each buffer for a body in KiB. With HTTP/2 it is the window of a stream.
     pub(crate) body_buffer_kib: usize,
-    /// KiB of request bodies that a connection of HTTP/2 may send before they are read.
+    /// The HTTP/2 window of a client's connection in KiB: the unread request bodies that it may
+    /// have.
     pub(crate) http2_connection_window_kib: usize,
-    /// MiB of all buffers together.
+    /// The limit on the memory of all buffers in MiB.
     pub(crate) max_buffered_mib: usize,
 }
 
@@ -41,6 +46,7 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The limits of a configuration without the table `limits`.
     pub(crate) const DEFAULT: Self = Self {
         max_connections: 1000,
         max_connections_per_caller: None,
@@ -56,7 +62,7 @@ impl Limits {
         max_buffered_mib: 1024,
     };
 
-    /// Limits of the admin listener: operators send few requests, and small ones.
+    /// The limits of the admin listener, which gets few and small requests.
     pub(crate) const ADMIN: Self = Self {
         max_connections: 64,
         head_timeout_seconds: 5,
@@ -67,41 +73,49 @@ impl Limits {
         ..Self::DEFAULT
     };
 
-    pub(crate) fn head_time(&self) -> Duration {
+    /// Returns `head_timeout_seconds`.
+    pub(crate) fn head_timeout(&self) -> Duration {
         Duration::from_secs(self.head_timeout_seconds)
     }
 
-    pub(crate) fn idle_time(&self) -> Duration {
+    /// Returns `idle_timeout_seconds`.
+    pub(crate) fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.idle_timeout_seconds)
     }
 
-    pub(crate) fn response_time(&self) -> Duration {
+    /// Returns `response_timeout_seconds`.
+    pub(crate) fn response_timeout(&self) -> Duration {
         Duration::from_secs(self.response_timeout_seconds)
     }
 
+    /// Returns `body_buffer_kib` in bytes.
     pub(crate) fn stream_bytes(&self) -> usize {
         self.body_buffer_kib.saturating_mul(1024)
     }
 
+    /// Returns the HTTP/2 window of one stream in bytes.
     pub(crate) fn stream_window(&self) -> u32 {
         window(self.stream_bytes())
     }
 
+    /// Returns the HTTP/2 window of a client's connection in bytes.
     pub(crate) fn connection_window(&self) -> u32 {
         window(self.http2_connection_window_kib.saturating_mul(1024))
     }
 
-    /// Returns the window of a caller's connection to an upstream, for all of its streams.
+    /// Returns the HTTP/2 window of a connection to an upstream in bytes. It has room for all
+    /// streams of a caller.
     pub(crate) fn upstream_window(&self) -> u32 {
         window(self.stream_bytes().saturating_mul(self.max_forwarded_requests_per_caller))
     }
 
-    pub(crate) fn drain_time(&self) -> Duration {
+    /// Returns `shutdown_timeout_seconds`.
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout_seconds)
     }
 }
 
-/// Returns a valid window of HTTP/2
+/// Returns the largest valid HTTP/2 window of at most `bytes`
 /// ([RFC 9113, section 6.9.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1)).
 fn window(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX).min(u32::MAX >> 1)

@@ -1,3 +1,5 @@
+//! Counts the TCP connections of each caller.
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -9,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::shares::Shares;
 use crate::error::ErrorResponse;
 
-/// A connection on TCP. Its caller is unknown when it is accepted, so it counts as one of each
-/// caller from when that caller's token is first sent on it.
+/// A connection on TCP. Its caller is unknown when it is accepted. It counts against the limit
+/// of a caller as soon as that caller's token is sent on it.
 #[derive(Clone, Debug)]
 pub(crate) struct TcpConnection {
     shares: Arc<Shares>,
@@ -19,14 +21,15 @@ pub(crate) struct TcpConnection {
 }
 
 impl TcpConnection {
+    /// Creates the state of a connection that no caller has used.
     pub(crate) fn new(shares: Arc<Shares>) -> Self {
         Self { shares, callers: Arc::default(), rejected: CancellationToken::new() }
     }
 
-    /// Counts the connection as one of `caller`.
+    /// Counts the connection against the limit of `caller`, once.
     ///
     /// # Errors
-    /// 429 when that caller has too many.
+    /// Returns a 429 if the caller has too many connections.
     pub(crate) fn count_for(&self, caller: &Arc<str>) -> Result<(), ErrorResponse> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if callers.contains_key(caller) {
@@ -35,14 +38,15 @@ impl TcpConnection {
         let Some(permit) = self.shares.of_caller(caller) else {
             self.rejected.cancel();
             return Err(ErrorResponse::too_many_requests(
-                "this caller has too many connections; see limits.max_connections_per_caller",
+                "too many connections of this caller; see limits.max_connections_per_caller",
             ));
         };
         callers.insert(Arc::clone(caller), permit);
         Ok(())
     }
 
-    /// Canceled when a caller has one too many, so that it is closed.
+    /// Returns a token that is canceled when the connection exceeds the limit of a caller and has
+    /// to be closed.
     pub(crate) fn rejected(&self) -> &CancellationToken {
         &self.rejected
     }

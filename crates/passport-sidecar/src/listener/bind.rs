@@ -1,3 +1,5 @@
+//! Opens the listeners: those of systemd, or those of the configuration.
+
 use std::{io, net::SocketAddr};
 
 use listenfd::ListenFd;
@@ -6,14 +8,14 @@ use tokio::net::{TcpListener, UnixListener};
 use super::unix_socket::SocketFile;
 use crate::config::Listen;
 
-/// A bound socket that accepts connections.
+/// A socket that accepts connections.
 pub(crate) enum Listener {
     Unix(UnixListener),
     Tcp(TcpListener),
 }
 
 impl Listener {
-    /// Returns the value of its label in metrics.
+    /// Returns the value of the label `listener` in metrics.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Unix(_) => "unix",
@@ -21,7 +23,7 @@ impl Listener {
         }
     }
 
-    /// Returns its address on TCP.
+    /// Returns the address of a TCP listener.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Unix(_) => None,
@@ -31,7 +33,11 @@ impl Listener {
 }
 
 /// Returns the listeners that systemd has opened, or else binds those of the configuration. The
-/// file of a Unix socket is removed when it is dropped.
+/// socket file is removed when the [`SocketFile`] is dropped.
+///
+/// # Errors
+/// Returns an error that names the key if a listener cannot be bound, and an error if none is
+/// configured.
 pub(crate) async fn bind(listen: &Listen) -> io::Result<(Vec<Listener>, Option<SocketFile>)> {
     let inherited = inherited()?;
     if !inherited.is_empty() {
@@ -44,14 +50,23 @@ pub(crate) async fn bind(listen: &Listen) -> io::Result<(Vec<Listener>, Option<S
         file = Some(bound);
     }
     if let Some(address) = listen.tcp {
-        listeners.push(Listener::Tcp(TcpListener::bind(address).await?));
+        listeners.push(Listener::Tcp(bind_tcp("listen.tcp", address).await?));
     }
     if listeners.is_empty() {
         return Err(io::Error::other(
-            "there is no listener: set listen.unix or listen.tcp, or have systemd open a socket",
+            "no listener is configured: set listen.unix or listen.tcp, or use a socket unit of systemd",
         ));
     }
     Ok((listeners, file))
+}
+
+/// Binds the address that `key` of the configuration has.
+///
+/// # Errors
+/// Returns an error that names key and address.
+pub(crate) async fn bind_tcp(key: &str, address: SocketAddr) -> io::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| io::Error::new(error.kind(), format!("{key} = {address}: {error}")))
 }
 
 /// Returns the sockets of systemd's socket activation
@@ -65,7 +80,7 @@ fn inherited() -> io::Result<Vec<Listener>> {
         } else if let Some(listener) = fds.take_tcp_listener(at)? {
             if !listener.local_addr()?.ip().is_loopback() {
                 return Err(io::Error::other(
-                    "systemd has opened a socket that is not on loopback; use ListenStream=127.0.0.1:port",
+                    "the socket of systemd is not on loopback: set ListenStream=127.0.0.1:<port>",
                 ));
             }
             listener.set_nonblocking(true)?;

@@ -1,3 +1,5 @@
+//! Serves one connection.
+
 use std::{convert::Infallible, pin::pin, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
@@ -27,27 +29,27 @@ use crate::{
     peer::Peer,
 };
 
-/// The most requests in flight on one HTTP/2 connection.
+/// The limit on requests in flight on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 
-/// How long a client has to take its last response, or to end a connection.
+/// How long a client has to read its last response, or to close a connection.
 pub(super) const GRACE: Duration = Duration::from_millis(200);
 
-/// An accepted connection, and when it ends.
+/// An accepted connection, with its limits and the signals that end it.
 pub(super) struct AcceptedConnection {
     pub(super) peer: Peer,
-    /// On TCP, the callers that use it.
+    /// The callers that use a TCP connection. `None` on the Unix socket.
     pub(super) tcp: Option<TcpConnection>,
     pub(super) limits: Limits,
-    /// Canceled when the client is to send its next request on another connection.
+    /// Canceled when the client should send its next request on another connection.
     pub(super) stop: CancellationToken,
-    /// Canceled when no further request is taken.
+    /// Canceled when no further request is accepted.
     pub(super) last_request: CancellationToken,
 }
 
 impl AcceptedConnection {
-    /// Serves HTTP/1 or HTTP/2 until the client closes the connection, it is unused, its caller has
-    /// too many, or the listener ends.
+    /// Serves HTTP/1 or HTTP/2 until the client closes the connection, it is idle, its caller has
+    /// too many connections, or the listener shuts down.
     pub(super) fn serve<S>(
         self,
         service: S,
@@ -58,8 +60,8 @@ impl AcceptedConnection {
     {
         let usage = ConnectionUsage::new();
         let rejected = self.tcp.as_ref().map(TcpConnection::rejected).cloned().unwrap_or_default();
-        let idle = self.limits.idle_time();
-        let io = TokioIo::new(TimeoutStream::new(stream, self.limits.head_time(), idle));
+        let idle = self.limits.idle_timeout();
+        let io = TokioIo::new(TimeoutStream::new(stream, self.limits.head_timeout(), idle));
         let service = http_service(service, self.peer, self.tcp, usage.clone(), self.stop);
         let connection = protocol(&self.limits).serve_connection(io, service).into_owned();
         let last_request = self.last_request;
@@ -68,7 +70,7 @@ impl AcceptedConnection {
             let ends = async {
                 tokio::select! {
                     _ = last_request.run_until_cancelled(usage.unused_for(idle)) => {}
-                    // Some clients ignore a response that comes after a GOAWAY.
+                    // Some clients ignore a response that arrives after a GOAWAY.
                     () = async { rejected.cancelled().await; sleep(GRACE).await } => {}
                 }
             };
@@ -78,14 +80,14 @@ impl AcceptedConnection {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         outcome = connection => outcome,
-                        // hyper waits without a limit for an HTTP/2 client that stops reading.
+                        // hyper has no timeout for an HTTP/2 client that stops reading.
                         () = async { sleep(GRACE).await; usage.unused_for(idle).await } => Ok(()),
                     }
                 }
             };
-            // Mostly a fault of the client, so it is no warning.
+            // Not a warning, because clients cause most of these errors.
             if let Err(error) = outcome {
-                tracing::debug!(target: TARGET, error, "a connection ended");
+                tracing::debug!(target: TARGET, error, "connection error");
             }
         }
     }
@@ -96,7 +98,7 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time())
+        .header_read_timeout(limits.head_timeout())
         .max_buf_size(limits.max_head_bytes);
     builder
         .http2()
@@ -106,12 +108,13 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .initial_stream_window_size(limits.stream_window())
         .initial_connection_window_size(limits.connection_window())
         .max_send_buf_size(limits.stream_bytes())
-        .keep_alive_interval(Some(limits.head_time()))
+        .keep_alive_interval(Some(limits.head_timeout()))
         .keep_alive_timeout(Duration::from_secs(10));
     builder
 }
 
-/// Adds to each request what is known of its connection, and tracks whether the connection is used.
+/// Adds the peer and the permits of the connection to each request, and tracks whether the
+/// connection is in use.
 fn http_service<S>(
     service: S,
     peer: Peer,
@@ -143,7 +146,7 @@ where
             let mut response = response.await?;
             let is_rejected = tcp.is_some_and(|tcp| tcp.rejected().is_cancelled());
             if is_http1 && (is_rejected || stop.is_cancelled()) {
-                // Otherwise the next request could be on its way when the connection is closed.
+                // Otherwise the client could send the next request while the connection is closed.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             drop(active);

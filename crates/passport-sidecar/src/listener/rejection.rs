@@ -1,3 +1,5 @@
+//! Sends responses to connections that are rejected.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
@@ -12,31 +14,31 @@ use crate::{error::ErrorResponse, limits::OpenFile};
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
     passport-sidecar-error: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Responses to connections beyond the limits that are sent at a time.
+/// The limit on concurrent responses to connections beyond the limits.
 const MAX_TOO_MANY: usize = 256;
 
-/// Responses to users that are no callers that are sent at a time.
+/// The limit on concurrent responses to users that are no callers.
 const MAX_UNKNOWN_USERS: usize = 32;
 
-/// How long it is waited for the first byte of a request that is rejected.
-const FIRST_BYTE_TIME: Duration = Duration::from_millis(200);
+/// How long to wait for the first byte of a request that is rejected.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long a response may take.
-const RESPONSE_TIME: Duration = Duration::from_secs(1);
+/// Limits the time to send a response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a rejected connection holds while it is open.
+/// The permits that a rejected connection holds while it is open.
 type RejectionPermits = (OwnedSemaphorePermit, OpenFile);
 
-/// Sends responses to connections that are not served. Connections beyond the limits of this type
-/// are closed without a response.
+/// Rejects connections with a response. Connections beyond the limits of this type are closed
+/// without a response.
 pub(super) struct Rejections {
     too_many: Arc<Semaphore>,
-    /// Apart from the others, so that users that are no callers do not use up the responses of
-    /// callers.
+    /// Separate, so that users that are no callers do not use up the responses for callers.
     unknown_users: Arc<Semaphore>,
 }
 
 impl Rejections {
+    /// Creates the rejections of one listener.
     pub(super) fn new() -> Self {
         Self {
             too_many: Arc::new(Semaphore::new(MAX_TOO_MANY)),
@@ -44,7 +46,7 @@ impl Rejections {
         }
     }
 
-    /// Rejects a connection beyond the limits of a listener or of a caller.
+    /// Rejects a connection beyond the limits of a listener or of a caller with 429.
     pub(super) fn too_many(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -55,8 +57,8 @@ impl Rejections {
         }
     }
 
-    /// Rejects a user that is no caller when its request begins: some clients ignore a response
-    /// that is sent before.
+    /// Rejects a user that is no caller with `error`, once its request begins. Some clients ignore
+    /// a response that is sent before.
     pub(super) fn unknown_user(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -66,7 +68,7 @@ impl Rejections {
         let response = error.to_http1();
         if let Ok(permit) = Arc::clone(&self.unknown_users).try_acquire_owned() {
             tokio::spawn(async move {
-                if let Ok(Ok(_first)) = timeout(FIRST_BYTE_TIME, stream.read_u8()).await {
+                if let Ok(Ok(_first)) = timeout(FIRST_BYTE_TIMEOUT, stream.read_u8()).await {
                     respond(stream, response, (permit, file)).await;
                 }
             });
@@ -83,8 +85,8 @@ async fn respond(
     let sent = async {
         stream.write_all(&response).await?;
         stream.shutdown().await?;
-        // A connection that is closed with unread bytes is reset, and the response is lost.
+        // Closing a connection with unread bytes resets it, and the response is lost.
         copy(&mut stream, &mut sink()).await
     };
-    let _ = timeout(RESPONSE_TIME, sent).await;
+    let _ = timeout(RESPONSE_TIMEOUT, sent).await;
 }

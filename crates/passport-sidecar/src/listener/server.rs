@@ -1,3 +1,5 @@
+//! An HTTP server on one listener.
+
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
@@ -25,21 +27,20 @@ use crate::{
     peer::Peer,
 };
 
-/// The pause after a connection could not be accepted, as there are no file descriptors or there is
-/// no memory.
+/// The delay after a failed accept, for lack of file descriptors or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// How long connections that a client has opened already are accepted at the end. It is limited, as
-/// other clients could connect again and again.
-const LAST_ACCEPTS: Duration = Duration::from_millis(200);
+/// How long the shutdown accepts connections that clients have already opened. It is limited,
+/// because other clients could keep connecting.
+const FINAL_ACCEPTS: Duration = Duration::from_millis(200);
 
-/// How long each of the last accepts waits.
-const LAST_ACCEPT: Duration = Duration::from_millis(20);
+/// How long each of these accepts waits.
+const FINAL_ACCEPT: Duration = Duration::from_millis(20);
 
-/// What an accepted connection holds: a permit of its listener, and a file.
+/// The permits of an accepted connection: one of its listener, and one of an open file.
 type ConnectionPermits = (Share, OpenFile);
 
-/// Accepts connections at one listener, and serves them. Each listener has limits of its own, so
+/// Accepts connections at one listener, and serves them. Each listener has separate limits, so
 /// that a flood at one does not affect another.
 pub(crate) struct HttpServer<S> {
     name: &'static str,
@@ -49,12 +50,11 @@ pub(crate) struct HttpServer<S> {
     shares: Arc<Shares>,
     rejections: Rejections,
     connections: TaskTracker,
-    /// Canceled when no connection is accepted any more, and each has its last request.
+    /// Canceled when the shutdown begins: each connection then serves its last request.
     stop: CancellationToken,
-    /// Canceled when no connection takes another request.
+    /// Canceled when no connection accepts another request.
     last_request: CancellationToken,
-    /// Canceled when connections are closed, whatever they do. It is at the latest when this value
-    /// is dropped.
+    /// Canceled when all connections are aborted, at the latest when this value is dropped.
     abort: CancellationToken,
     _abort_on_drop: DropGuard,
 }
@@ -63,8 +63,8 @@ impl<S> HttpServer<S>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    /// Creates a server that stops accepting when `stop` is canceled. Without `admission`,
-    /// connections take neither a caller's share nor the files of callers.
+    /// Creates a server that stops accepting connections when `stop` is canceled. Without
+    /// `admission`, connections count neither against the limit of a caller nor against open files.
     pub(crate) fn new(
         name: &'static str,
         service: S,
@@ -88,20 +88,20 @@ where
         }
     }
 
-    /// Serves until it is stopped. Then it accepts the connections that clients have opened
-    /// already, and waits for the requests in flight.
+    /// Serves until the shutdown. Then accepts the connections that clients have already opened,
+    /// and waits for the requests in flight.
     pub(crate) async fn serve(self, listener: Listener) {
         while let Some(outcome) = self.stop.run_until_cancelled(self.accept(&listener)).await {
             if let Err(error) = outcome {
-                tracing::warn!(target: TARGET, %error, "a connection could not be taken in");
+                tracing::warn!(target: TARGET, %error, "accepting a connection failed");
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
-        let end = Instant::now() + LAST_ACCEPTS;
-        while Instant::now() < end && matches!(timeout(LAST_ACCEPT, self.accept(&listener)).await, Ok(Ok(())))
-        {
-        }
-        // From now on clients cannot connect.
+        let end = Instant::now() + FINAL_ACCEPTS;
+        while Instant::now() < end
+            && matches!(timeout(FINAL_ACCEPT, self.accept(&listener)).await, Ok(Ok(())))
+        {}
+        // Clients cannot connect after this.
         drop(listener);
         self.drain().await;
     }
@@ -115,7 +115,7 @@ where
             }
             Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // No response leaves this machine, whatever its routes are.
+                // No response leaves this machine, regardless of its routes.
                 stream.set_ttl(1)?;
                 stream.set_nodelay(true)?;
                 self.admit(stream, Peer::Tcp);
@@ -130,7 +130,7 @@ where
                 Ok(caller) => Some(caller),
                 Err(error) => {
                     counter!(CONNECTIONS_FORBIDDEN).increment(1);
-                    // It takes none of the files that are reserved for the rejection of callers.
+                    // Takes none of the files that are reserved for rejecting callers.
                     if let Some(file) = admission.files.take(None) {
                         self.rejections.unknown_user(stream, &error, file);
                     }
@@ -154,7 +154,7 @@ where
         Some((self.shares.take(caller).ok()?, file))
     }
 
-    /// Takes a file of those for callers, if this listener is for them.
+    /// Takes an open file with `take`, if the files of this listener are counted.
     fn file(&self, take: impl FnOnce(&OpenFiles) -> Option<OpenFile>) -> Option<OpenFile> {
         self.admission
             .as_ref()
@@ -183,18 +183,19 @@ where
         });
     }
 
-    /// Waits for the requests in flight. Those that take too long are aborted.
+    /// Waits for the requests in flight, until the shutdown timeout. The others are aborted when
+    /// `self` is dropped.
     async fn drain(&self) {
         sleep(GRACE).await;
         self.last_request.cancel();
         self.connections.close();
-        if timeout(self.limits.drain_time(), self.connections.wait()).await.is_err() {
-            tracing::warn!(target: TARGET, "some requests took too long and are cut off");
+        if timeout(self.limits.shutdown_timeout(), self.connections.wait()).await.is_err() {
+            tracing::warn!(target: TARGET, "shutdown timeout reached, aborting the requests in flight");
         }
     }
 }
 
-/// Returns how many connections one caller may have.
+/// Returns the limit on connections of one caller.
 fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
     let callers = admission.map_or(1, |admission| admission.callers.0.len());
     limits.max_connections_per_caller.unwrap_or_else(|| default_share(limits.max_connections, callers))

@@ -1,7 +1,8 @@
-//! How long no request of a connection has waited for the sidecar. A client of HTTP/2, such as a
-//! channel of gRPC, keeps an idle connection for as long as its process lives, and answers pings.
-//! One that hangs does so as well, and does not read its response. Without a limit on that time,
-//! such clients would use up `limits.max_connections`.
+//! Tracks how long a connection has been idle: without a request that waits for the sidecar.
+//!
+//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection as long as its process
+//! lives, and answers pings. So does a hung client, which does not read its response. Without a
+//! limit on the idle time, such clients would use up `limits.max_connections`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,18 +14,20 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
-/// The requests of a connection that wait for the sidecar: for a response, or for more of its body.
+/// Counts the requests of a connection that wait for the sidecar: for a response, or for more of
+/// its body.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
 #[derive(Debug)]
 struct Usage {
     waiting: usize,
-    /// When that number last changed.
+    /// When `waiting` last changed.
     changed_at: Instant,
 }
 
 impl ConnectionUsage {
+    /// Creates the usage of a connection without requests.
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(Usage { waiting: 0, changed_at: Instant::now() })))
     }
@@ -35,7 +38,8 @@ impl ConnectionUsage {
         WaitingRequest(self.clone())
     }
 
-    /// Completes when no request has waited for `time`, and no part of a response was taken.
+    /// Completes when the connection was idle for `time`: no request waited, and the client read no
+    /// part of a response.
     pub(super) async fn unused_for(&self, time: Duration) {
         loop {
             let now = Instant::now();
@@ -62,7 +66,7 @@ impl ConnectionUsage {
     }
 }
 
-/// A request that waits for the sidecar, until it is dropped.
+/// A request that waits for the sidecar, counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct WaitingRequest(ConnectionUsage);
 
@@ -72,16 +76,18 @@ impl Drop for WaitingRequest {
     }
 }
 
-/// The body of a response. Its request waits while the body has no next part; a part that the
-/// client does not read does not count.
+/// The body of a response. Its request waits for the sidecar while the body has no next part. It
+/// does not while the client has to read a part.
 pub(super) type TrackedBody = ObservedBody<ResponseUsage>;
 
+/// The observer of a response's body.
 pub(super) struct ResponseUsage {
     usage: ConnectionUsage,
     waiting: Option<WaitingRequest>,
 }
 
 impl TrackedBody {
+    /// Wraps the body of a response on the connection of `usage`.
     pub(super) fn new(body: Body, usage: ConnectionUsage) -> Self {
         Self { body, observer: ResponseUsage { usage, waiting: None } }
     }
@@ -92,7 +98,7 @@ impl BodyObserver for ResponseUsage {
         match (polled.is_pending(), self.waiting.take()) {
             (true, waiting) => self.waiting = Some(waiting.unwrap_or_else(|| self.usage.begin())),
             (false, Some(waiting)) => drop(waiting),
-            // A poll means that the last part was taken, which restarts the idle time.
+            // A poll means that the client has read the last part, which restarts the idle time.
             (false, None) => self.usage.change(|waiting| waiting),
         }
         polled

@@ -6,7 +6,7 @@ use http::{Uri, uri::InvalidUri};
 use percent_encoding::percent_decode;
 use url::Url;
 
-/// The URL of an upstream. No path of a request leads out of it.
+/// The URL of an upstream. Requests cannot leave it by their path.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
     /// The scheme and authority, without a path.
@@ -16,12 +16,13 @@ pub(super) struct BaseUrl {
 }
 
 impl BaseUrl {
+    /// Creates the base URL from scheme, authority and path of `base`.
     pub(super) fn new(base: &Url) -> Result<Self, InvalidUri> {
         let root = format!("{}://{}/", base.scheme(), base.authority()).parse()?;
         Ok(Self { root, path: base.path().trim_end_matches('/').to_owned() })
     }
 
-    /// Returns the URL of `path` below this one, unless the path leads out of it.
+    /// Returns the URL of `path` below this one, or `None` if the path could leave it.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
         if !path.starts_with('/') || is_traversal(path) {
             return None;
@@ -36,14 +37,15 @@ impl BaseUrl {
     }
 }
 
-/// The most times that a path is decoded. No server decodes one more often.
+/// How many times a path is percent-decoded to check it. No server decodes a path more often.
 const MAX_DECODINGS: usize = 8;
 
-/// Whether a path leads up, however it is encoded: how often an upstream decodes it is unknown.
+/// Returns whether a path has a dot segment in any encoding. It is unknown how often an upstream
+/// decodes a path.
 fn is_traversal(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
     for _ in 0..MAX_DECODINGS {
-        // Overlong encodings are not UTF-8, and some servers decode them all the same.
+        // Overlong encodings are not valid UTF-8, but some servers decode them.
         let Ok(text) = str::from_utf8(&plain) else { return true };
         if is_ambiguous(text) {
             return true;
@@ -56,8 +58,9 @@ fn is_traversal(path: &str) -> bool {
     true
 }
 
-/// Whether a segment is a dot or two, with or without what some servers strip from names or take
-/// for a dot or a slash; or the path has characters that end it early.
+/// Returns whether a segment consists of one or two dots, or a server could read it so, because
+/// it strips blanks or reads other characters as a dot or a slash. Control characters count as
+/// well, because they could end the path early.
 fn is_ambiguous(path: &str) -> bool {
     let is_separator =
         |letter| matches!(letter, '/' | '\\' | ';' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
@@ -69,7 +72,7 @@ fn is_ambiguous(path: &str) -> bool {
     path.chars().any(char::is_control) || path.split(is_separator).any(is_dots) || has_utf16(path)
 }
 
-/// Whether there is a `%u002e`, which some servers decode.
+/// Returns whether a path has an escape like `%u002e`, which some servers decode.
 fn has_utf16(path: &str) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     path.as_bytes()

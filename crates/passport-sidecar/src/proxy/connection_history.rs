@@ -1,6 +1,7 @@
-//! Tells reused connections from fresh ones. It is for upstreams that close idle connections sooner
-//! than the pool does, as Node does after five seconds: a request that meets such an end is sent
-//! again, and one that fails on a fresh connection is not.
+//! Distinguishes reused connections from fresh ones.
+//!
+//! Some upstreams close idle connections sooner than the pool, such as Node after 5 s. A request
+//! that fails on such a connection is retried, and one that fails on a fresh connection is not.
 
 use std::{
     io,
@@ -16,8 +17,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::time::Instant;
 
-/// Whether a connection to an upstream was used before. It is an extension of each response and of
-/// the connection of each error.
+/// The history of a connection to an upstream. An extension of each response, and of the
+/// connection info of each error.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionHistory {
     established: Instant,
@@ -25,12 +26,13 @@ pub(super) struct ConnectionHistory {
 }
 
 impl ConnectionHistory {
+    /// Notes that the connection has carried a response.
     pub(super) fn note_response(&self) {
         self.had_response.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a request that began at `begin` reuses the connection: it was there before, or
-    /// became free after another request while this one waited for a connection of its own.
+    /// Returns whether a request that began at `begin` reused the connection: it was established
+    /// before, or became free after another request while this one waited for a new connection.
     pub(super) fn is_reused(&self, begin: Instant) -> bool {
         self.established < begin || self.had_response.load(Ordering::Relaxed)
     }
@@ -43,6 +45,7 @@ pub(super) struct TrackedConnection<S> {
 }
 
 impl<S> TrackedConnection<S> {
+    /// Wraps a connection that was just established.
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,

@@ -1,4 +1,4 @@
-//! Which requests are retried, and after which failures.
+//! Decides which requests are retried, and after which failures.
 
 use std::{error::Error, io};
 
@@ -15,29 +15,29 @@ use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 /// A request that can be retried.
 pub(super) struct RetryableRequest {
     request: Request<RequestBody>,
-    begin: Instant,
+    started: Instant,
 }
 
 impl RetryableRequest {
-    /// Copies `request`, unless it has a body, which could be sent in part.
+    /// Copies `request`. Returns `None` if it has a body, because a part of it may have been sent.
     pub(super) fn of(request: &Request<RequestBody>) -> Option<Self> {
         if !request.body().is_end_stream() {
             return None;
         }
-        let mut again = Request::new(RequestBody::watched(Body::empty()).0);
-        *again.method_mut() = request.method().clone();
-        *again.uri_mut() = request.uri().clone();
-        *again.version_mut() = request.version();
-        again.headers_mut().clone_from(request.headers());
-        Some(Self { request: again, begin: Instant::now() })
+        let mut copy = Request::new(RequestBody::watched(Body::empty()).0);
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.version_mut() = request.version();
+        copy.headers_mut().clone_from(request.headers());
+        Some(Self { request: copy, started: Instant::now() })
     }
 
-    /// Returns the request if it may be retried after `error`: a reused connection has ended, and
+    /// Returns the request if it may be retried after `error`: a reused connection was closed, and
     /// the request was not processed, or is idempotent
     /// ([RFC 9110, section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)). A failure
-    /// of a fresh connection is the upstream's, and could go on for ever.
+    /// on a fresh connection is a fault of the upstream, which a retry would meet again.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<RequestBody>> {
-        let was_reused = history(error).is_some_and(|history| history.is_reused(self.begin));
+        let was_reused = history(error).is_some_and(|history| history.is_reused(self.started));
         let may_be_retried =
             is_refused(error) || (self.request.method().is_idempotent() && was_closed(error));
         (was_reused && may_be_retried).then_some(self.request)
@@ -51,7 +51,7 @@ fn history(error: &legacy::Error) -> Option<ConnectionHistory> {
     extras.remove()
 }
 
-/// Whether the upstream says that it has not processed the request
+/// Returns whether the upstream reported that it has not processed the request
 /// ([RFC 9113, section 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)).
 fn is_refused(error: &legacy::Error) -> bool {
     chain(error)
@@ -59,8 +59,8 @@ fn is_refused(error: &legacy::Error) -> bool {
         .any(|error| error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM))
 }
 
-/// Whether a connection ended without a response: an upstream closes idle connections, and a
-/// request may be on its way at that moment.
+/// Returns whether the connection was closed without a response. An upstream may close an idle
+/// connection while a request is sent on it.
 fn was_closed(error: &legacy::Error) -> bool {
     !error.is_connect() && chain(error).any(is_of_a_closed_connection)
 }
@@ -76,8 +76,9 @@ fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
         || h2.is_some_and(is_graceful_end)
 }
 
-/// Whether the upstream has ended an HTTP/2 connection before it saw the request. A request that it
-/// has seen goes on ([RFC 9113, section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
+/// Returns whether the upstream has closed an HTTP/2 connection before it received the request.
+/// It still responds to a request that it has received ([RFC 9113, section
+/// 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
 fn is_graceful_end(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
 }

@@ -19,7 +19,8 @@ use self::permit::ForwardPermit;
 pub(crate) use self::{tls::TlsConfigs, upstream::Upstream};
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse, route::Route};
 
-/// Names the upstream, for clients that cannot have it in the path, as those of gRPC.
+/// The header that names the upstream, for clients that cannot have it in the path, such as
+/// those of gRPC.
 const UPSTREAM_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
 /// Forwards requests to the upstreams of the configuration.
@@ -29,8 +30,11 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Forwards `request` to the upstream that its path names (`/to/<upstream>/...`), or else its
-    /// header.
+    /// Forwards `request` to the upstream that its path (`/to/<upstream>/...`) or its header names.
+    ///
+    /// # Errors
+    /// Returns an error if the request is malformed, the caller may not use the upstream or has too
+    /// many requests in flight, there is no token, or the upstream does not respond.
     pub(crate) async fn forward(
         &self,
         caller: &Caller,
@@ -50,17 +54,17 @@ impl Proxy {
     }
 }
 
-/// Rejects what cannot be forwarded. An upgrade is an offer, which is ignored
-/// ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+/// Rejects requests that cannot be forwarded. An upgrade is optional for the server, and is
+/// ignored ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
 fn check(request: &Request) -> Result<(), ErrorResponse> {
     if request.method() == Method::CONNECT {
-        let description = "connections are not passed on, requests are: no CONNECT";
+        let description = "CONNECT is not supported: only requests are forwarded";
         return Err(ErrorResponse::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
     }
     headers::check(request.headers()).map_err(ErrorResponse::invalid)
 }
 
-/// Returns the name of the upstream of `request`, and the path there, as it was sent: not decoded.
+/// Returns the name of the upstream of `request`, and the path there, which is not decoded.
 fn target(route: Route, request: &Request) -> (&str, &str) {
     let path = request.uri().path();
     if route == Route::ProxyByPath {

@@ -1,3 +1,5 @@
+//! The permit of a forwarded request.
+
 use std::{sync::Arc, time::Duration};
 
 use metrics::{counter, gauge};
@@ -11,16 +13,19 @@ use crate::{
     metrics::{FORWARDED, FORWARDED_REJECTED},
 };
 
-/// The permit of a forwarded request, held until its body and the body of its response have ended.
+/// The permit of a forwarded request. It is held until the bodies of request and response have
+/// ended.
 #[derive(Clone, Debug)]
 pub(super) struct ForwardPermit {
     _held: Arc<(Share, OpenFile, GaugeGuard)>,
 }
 
 impl ForwardPermit {
+    /// Takes a permit. Does not wait.
+    ///
     /// # Errors
-    /// 429 when the caller has too many requests in flight, and 503 when all callers together have,
-    /// or too many files are open.
+    /// Returns a 429 if the caller has too many requests in flight, and a 503 if all callers
+    /// together have, or too many files are open.
     pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
         let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let limit = match exhausted {
@@ -32,7 +37,7 @@ impl ForwardPermit {
         })?;
         let file = admission.files.take(Some(&caller.name)).ok_or_else(|| {
             count_rejected("open_files");
-            ErrorResponse::unavailable("too many files are open; see LimitNOFILE", Duration::ZERO)
+            ErrorResponse::unavailable("too many open files; see LimitNOFILE", Duration::ZERO)
         })?;
         Ok(Self { _held: Arc::new((share, file, GaugeGuard::new(gauge!(FORWARDED)))) })
     }

@@ -1,6 +1,8 @@
-//! Tells a slow upstream from a slow client. It is for large uploads and for client streams of
-//! gRPC, which may take any time: a fixed limit from the beginning of a request would cut them off,
-//! and without a limit an upstream that hangs would keep the permits of its callers.
+//! Distinguishes a slow upstream from a slow client, to time out the upstream only.
+//!
+//! Large uploads and gRPC client streams may take any time, so a fixed timeout from the
+//! beginning of a request would abort them. Without a timeout a hung upstream would keep the
+//! permits of its callers.
 
 use std::{task::Poll, time::Duration};
 
@@ -17,15 +19,18 @@ use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 /// A request body that reports its progress, and holds the permit of its request.
 pub(super) type RequestBody = ObservedBody<UploadObserver>;
 
+/// The observer of a request's body.
 pub(super) struct UploadObserver {
+    /// Whether the upstream waits for the client, until the body has ended.
     awaited: Option<watch::Sender<bool>>,
     _permit: Option<ForwardPermit>,
 }
 
-/// The progress of a body: whether the upstream waits for more of it from the client.
+/// The progress of a request's body: whether the upstream waits for more of it from the client.
 pub(super) struct UploadProgress(Option<watch::Receiver<bool>>);
 
 impl RequestBody {
+    /// Wraps `body`, and returns its progress.
     pub(super) fn watched(body: Body) -> (Self, UploadProgress) {
         let (awaited, progress) = (!body.is_end_stream()).then(|| watch::channel(false)).unzip();
         let observer = UploadObserver { awaited, _permit: None };
@@ -39,12 +44,12 @@ impl RequestBody {
 }
 
 impl UploadProgress {
-    /// Completes when the upstream is too slow: it has taken nothing of what the client sent for
-    /// `idle`, or has not begun within `response`, or has taken all and not responded within
-    /// `response`.
+    /// Completes when the upstream is too slow: it has read nothing of what the client sent for
+    /// `idle`, has not begun to read within `response`, or has read all of it and not responded
+    /// within `response`.
     pub(super) async fn timed_out(self, idle: Duration, response: Duration) {
         if let Some(mut awaited) = self.0 {
-            // Until the upstream takes a part, the request waits for a token or a connection.
+            // Until the upstream reads a part, the request waits for a token or a connection.
             let mut time = response;
             loop {
                 match timeout(time, awaited.changed()).await {

@@ -1,3 +1,5 @@
+//! The TLS settings of upstreams.
+
 use std::{
     collections::{HashMap, hash_map::Entry},
     path::{Path, PathBuf},
@@ -21,10 +23,10 @@ impl TlsConfigs {
     /// Returns the settings for the upstream at `base`.
     ///
     /// # Errors
-    /// When the CA file cannot be read, or there are no root certificates at all.
+    /// Returns an error if the CA file cannot be read, or there are no root certificates at all.
     pub(crate) fn get(&mut self, base: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, BoxError> {
         if ca_file.is_none() && base.scheme() != "https" {
-            // No TLS, and so no root certificates, which the machine may not have.
+            // Without TLS, no root certificates are loaded: the machine may have none.
             return Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
         }
         match self.0.entry(ca_file.map(Path::to_owned)) {
@@ -34,7 +36,8 @@ impl TlsConfigs {
     }
 }
 
-/// Returns settings that trust the system's root certificates, and those in `ca_file`.
+/// Returns settings that trust the system's root certificates, and the certificates in
+/// `ca_file`.
 fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BoxError> {
     let ca = ca_file.map(CaCertificates::from_pem_file).transpose()?;
     let roots = ca.iter().flat_map(CaCertificates::iter).cloned();

@@ -1,3 +1,5 @@
+//! An upstream, and the requests to it.
+
 use std::sync::Arc;
 
 use axum::{body::Body, extract::Request, response::Response};
@@ -26,12 +28,13 @@ pub(crate) struct Upstream {
     name: String,
     base_url: BaseUrl,
     version: Version,
-    /// The identity whose token requests have, by its name.
+    /// The identity that requests get a token of, with its name.
     identity: Option<(String, ManagedIdentity)>,
-    /// Whether a request keeps the token that it brings.
+    /// Whether the client's own token is forwarded.
     propagate: bool,
+    /// Sends requests as they are.
     plain: CallerPools,
-    /// Attaches the identity's token.
+    /// Sends requests with the token of the identity.
     with_token: Option<AttachToken<CallerPools>>,
     limits: Limits,
 }
@@ -48,7 +51,7 @@ impl Upstream {
         idle_connections: usize,
     ) -> Result<Self, BoxError> {
         let plain = CallerPools::new(tls, config.http2, limits, idle_connections);
-        // The configuration has been checked for plain http.
+        // The configuration was checked for plain http before.
         let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
         let attach = |(_, identity): &(_, ManagedIdentity)| {
             AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone())
@@ -65,22 +68,27 @@ impl Upstream {
         })
     }
 
-    /// Whether `caller` may use the identity of this upstream, if it has one.
+    /// Returns whether `caller` may use the identity of this upstream, if there is one.
     pub(super) fn is_for(&self, caller: &Caller) -> bool {
         self.identity.as_ref().is_none_or(|(name, identity)| {
             caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())
         })
     }
 
-    /// Returns the URL of a request, which stays below the base URL.
+    /// Returns the URL of a request, below the base URL.
     ///
     /// # Errors
-    /// 400 when the path leads out of it.
+    /// Returns a 400 if the path could leave the base URL.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Result<Uri, ErrorResponse> {
-        let wrong = "the path cannot be passed on: it begins with a slash, and does not lead up";
-        self.base_url.uri(path, query).ok_or_else(|| ErrorResponse::invalid(wrong))
+        let invalid = "invalid path: expected one that begins with `/`, without dot segments";
+        self.base_url.uri(path, query).ok_or_else(|| ErrorResponse::invalid(invalid))
     }
 
+    /// Sends a request with its token, and returns the response.
+    ///
+    /// # Errors
+    /// Returns a 401 if the client's token is missing, a 502 or 503 if there is no token or no
+    /// valid response, and a 504 after a timeout.
     pub(super) async fn call(
         &self,
         caller: &Caller,
@@ -96,11 +104,11 @@ impl Upstream {
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
         let limits = &self.limits;
-        // The time for a response begins when the body is sent, so that a large body or a stream
-        // may take any time.
+        // The timeout for the response begins when the body is sent, so that a large body or a
+        // stream may take any time.
         tokio::select! {
             outcome = self.send(request) => outcome.map(|response| hold_until_end(permit, response)),
-            () = progress.timed_out(limits.idle_time(), limits.response_time()) => Err(self.timed_out()),
+            () = progress.timed_out(limits.idle_timeout(), limits.response_timeout()) => Err(self.timed_out()),
         }
     }
 
@@ -108,7 +116,7 @@ impl Upstream {
         let has_token = request.headers().contains_key(header::AUTHORIZATION);
         match self.with_token.as_ref().filter(|_| !(self.propagate && has_token)) {
             Some(with_token) => {
-                // Credentials of the client are for the sidecar, not for the upstream.
+                // The client's credentials are for the sidecar, not for the upstream.
                 request.headers_mut().remove(header::AUTHORIZATION);
                 let response = with_token.clone().oneshot(request).await;
                 self.accept(response.map_err(|error| self.token_error(&error))?)
@@ -119,7 +127,7 @@ impl Upstream {
             }
             None => {
                 let description =
-                    "this upstream is called in the caller's name; send its token in Authorization";
+                    "missing token: this upstream needs the caller's access token in Authorization";
                 Err(ErrorResponse::unauthorized("Bearer", "invalid_token", description))
             }
         }
@@ -132,7 +140,7 @@ impl Upstream {
         B::Error: Into<BoxError>,
     {
         if response.status().is_informational() {
-            return Err(self.bad_gateway("the upstream switched protocols, which no request asks for"));
+            return Err(self.bad_gateway("the upstream switched protocols without a request to do so"));
         }
         headers::check_length(response.headers()).map_err(|problem| self.bad_gateway(problem))?;
         let mut response = response.map(|body| Body::new(body.map_frame(headers::filter_trailers)));
@@ -153,18 +161,17 @@ impl Upstream {
             target: crate::metrics::TARGET,
             upstream = self.name,
             error,
-            "request could not be forwarded"
+            "forwarding a request failed"
         );
         ErrorResponse::new(
             StatusCode::BAD_GATEWAY,
             "server_error",
-            format!("the upstream `{}` did not answer", self.name),
+            format!("no valid response from upstream `{}`; see the sidecar's log", self.name),
         )
     }
 
     fn timed_out(&self) -> ErrorResponse {
-        let description =
-            format!("the upstream `{}` did not answer in time, or there was no token in time", self.name);
+        let description = format!("timed out waiting for upstream `{}`, or for its token", self.name);
         ErrorResponse::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
     }
 }

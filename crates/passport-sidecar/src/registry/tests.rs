@@ -25,14 +25,14 @@ mod hashicorp {
     }
 
     #[test]
-    fn variable_that_vault_lacks_is_named() {
+    fn missing_vault_variable_is_named() {
         let address = ("VAULT_ADDR", "https://vault.example.com:8200");
         for (variables, expected) in [
             (&[][..], "set VAULT_ADDR"),
             (&[("VAULT_TOKEN", "t")], "set VAULT_ADDR"),
             (&[address, ("VAULT_ROLE_ID", "r")], "set VAULT_SECRET_ID_FILE"),
-            (&[("VAULT_ADDR", "vault.example.com:8200")], "VAULT_ADDR: it is not the address"),
-            (&[address, ("VAULT_MOUNT", "/kv/")], "VAULT_MOUNT: it is not a path"),
+            (&[("VAULT_ADDR", "vault.example.com:8200")], "VAULT_ADDR: not the address"),
+            (&[address, ("VAULT_MOUNT", "/kv/")], "VAULT_MOUNT: not a path"),
         ] {
             assert!(problem(variables).starts_with(expected), "{}", problem(variables));
         }
@@ -41,7 +41,7 @@ mod hashicorp {
     }
 
     #[test]
-    fn mistakes_name_the_variables_of_vault() {
+    fn vault_errors_name_the_variables() {
         let variables =
             [("VAULT_ADDR", "http://vault:8200"), ("VAULT_CACERT", "/no/such.pem"), ("VAULT_MOUNT", "/")];
         let message = problem(&variables);

@@ -1,3 +1,5 @@
+//! Authorizes token requests, and waits for their tokens.
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::response::Response;
@@ -8,19 +10,19 @@ use tokio::time::timeout;
 use super::response;
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse};
 
-/// The longest time to live that a token is requested with.
+/// The maximum of `min_ttl`. Larger values are reduced to it.
 const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the token endpoints share.
+/// The state of the token endpoints.
 #[derive(Debug)]
 pub(crate) struct TokenEndpoints {
     pub(crate) admission: Arc<Admission>,
     pub(crate) identities: BTreeMap<String, ManagedIdentity>,
     /// How long a request waits for a token.
-    pub(crate) response_time: Duration,
+    pub(crate) timeout: Duration,
 }
 
-/// A request for a token that its caller may have.
+/// An authorized request for a token.
 pub(super) struct TokenRequest {
     pub(super) identity: ManagedIdentity,
     scopes: Scopes,
@@ -28,11 +30,11 @@ pub(super) struct TokenRequest {
 }
 
 impl TokenEndpoints {
-    /// Returns the request of `caller` for a token of an identity, by its name or client id.
+    /// Authorizes the request of `caller` for a token of `identity`, a name or a client id.
     ///
     /// # Errors
-    /// When the caller may not have that token. The error does not tell whether the identity
-    /// exists.
+    /// Returns an error if the caller may not have the token. It does not reveal whether the
+    /// identity exists.
     pub(super) fn request(
         &self,
         caller: &Caller,
@@ -40,25 +42,23 @@ impl TokenEndpoints {
         scopes: Option<&str>,
     ) -> Result<TokenRequest, ErrorResponse> {
         let identity = self.identity(identity, caller).ok_or_else(|| {
-            let description = "there is no such identity, or it is not for this caller";
+            let description = "unknown identity, or not allowed for this caller";
             ErrorResponse::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
         })?;
         let invalid =
             |description: &str| ErrorResponse::new(StatusCode::BAD_REQUEST, "invalid_scope", description);
         let scopes: Scopes = match scopes.filter(|scopes| !scopes.is_empty()) {
-            Some(scopes) => scopes.parse().map_err(|_| invalid("these are no scopes"))?,
+            Some(scopes) => scopes.parse().map_err(|_| invalid("malformed scope"))?,
             None => identity.scopes().clone(),
         };
         if !caller.may_request(&scopes, identity.scopes()) {
-            return Err(invalid("some of the scopes are not for this caller; ask for those that are"));
+            return Err(invalid("scope not allowed for this caller: request only allowed scopes"));
         }
-        let identity =
-            identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("these are no scopes"))?;
-        Ok(TokenRequest { identity, scopes, timeout: self.response_time })
+        let identity = identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("malformed scope"))?;
+        Ok(TokenRequest { identity, scopes, timeout: self.timeout })
     }
 
-    /// Responds with a token that lives for at least `min_ttl`, as far as Passport issues such
-    /// tokens.
+    /// Responds with a token that is valid for at least `min_ttl`, if Passport issues such tokens.
     pub(super) async fn token(
         &self,
         caller: &Caller,
@@ -70,26 +70,29 @@ impl TokenEndpoints {
         request.respond(request.identity.token_with_min_ttl(min_ttl.min(MAX_TTL))).await
     }
 
-    /// Returns the identity of that name or client id, if `caller` may use it.
+    /// Returns the identity with the name or client id `name`, if `caller` may use it.
     fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
         let mut allowed = self.identities.iter().filter(|(known, _)| caller.may_use(known));
-        let is_it =
+        let is_named =
             |known: &str, identity: &ManagedIdentity| known == name || identity.client_id().as_str() == name;
-        allowed.find(|(known, identity)| is_it(known, identity)).map(|(_, identity)| identity)
+        allowed.find(|(known, identity)| is_named(known, identity)).map(|(_, identity)| identity)
     }
 }
 
 impl TokenRequest {
-    /// Responds with `token`, and waits for it as long as the request may. The attempt goes on
-    /// after that.
+    /// Responds with `token`, or with a 503 after the timeout. The token request continues in the
+    /// background after that.
     pub(super) async fn respond(
         &self,
         token: impl Future<Output = Result<AccessToken, TokenError>>,
     ) -> Result<Response, ErrorResponse> {
-        let late = || {
-            ErrorResponse::unavailable("there was no token in time; it is still asked for", Duration::ZERO)
+        let timed_out = || {
+            ErrorResponse::unavailable(
+                "timed out waiting for a token; the request to Passport continues",
+                Duration::ZERO,
+            )
         };
-        let token = timeout(self.timeout, token).await.map_err(|_| late())?;
+        let token = timeout(self.timeout, token).await.map_err(|_| timed_out())?;
         let token = token.map_err(|error| ErrorResponse::token_unavailable(&self.identity, &error))?;
         Ok(response::token(&token, &self.granted()))
     }

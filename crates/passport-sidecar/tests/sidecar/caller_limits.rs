@@ -18,7 +18,7 @@ use crate::{
 
 const TOKEN: &str = "http://localhost/v1/token?identity=erp";
 
-/// A caller beside that of the setup, on TCP.
+/// Returns the configuration of a second caller, on TCP.
 pub(crate) fn web(setup: &Setup) -> String {
     std::fs::write(setup.path("web.token"), "token-of-web").unwrap();
     format!("[callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n", setup.path("web.token"))
@@ -35,20 +35,20 @@ async fn unknown_users_take_no_connections_of_callers() {
     let mut held = Vec::new();
     for _ in 0..20 {
         let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
-        let mut said = [0; 12];
+        let mut status = [0; 12];
         stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-        stream.read_exact(&mut said).await.unwrap();
-        assert_eq!(&said, b"HTTP/1.1 403");
+        stream.read_exact(&mut status).await.unwrap();
+        assert_eq!(&status, b"HTTP/1.1 403");
         held.push(stream);
     }
     sidecar.has("passport_sidecar_connections_forbidden_total 20").await;
     let (_, metrics) = sidecar.admin("/metrics").await.unwrap();
     assert!(!metrics.contains("connections{listener=\"unix\"}"), "{metrics}");
-    assert!(!metrics.contains("turned_away"), "{metrics}");
+    assert!(!metrics.contains("passport_sidecar_connections_rejected"), "{metrics}");
 }
 
 #[tokio::test]
-async fn one_caller_has_half_of_the_connections() {
+async fn one_caller_gets_half_of_the_connections() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar_with(&format!("{}[limits]\nmax_connections = 10", web(&setup))).await;
     let mut held = Vec::new();
@@ -56,14 +56,14 @@ async fn one_caller_has_half_of_the_connections() {
         held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
     }
     let mut sixth = UnixStream::connect(&sidecar.socket).await.unwrap();
-    let mut said = [0; 12];
-    timeout(Duration::from_secs(10), sixth.read_exact(&mut said)).await.unwrap().unwrap();
-    assert_eq!(&said, b"HTTP/1.1 429");
+    let mut status = [0; 12];
+    timeout(Duration::from_secs(10), sixth.read_exact(&mut status)).await.unwrap().unwrap();
+    assert_eq!(&status, b"HTTP/1.1 429");
 }
 
-/// The caller of a connection on TCP is known from its first request on.
+/// The caller of a connection on TCP is known from the first request on.
 #[tokio::test]
-async fn one_caller_has_half_of_the_connections_on_tcp() {
+async fn one_caller_gets_half_of_the_tcp_connections() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar_with(&format!("{}[limits]\nmax_connections = 4", web(&setup))).await;
     let drop_in = |client: &reqwest::Client, token: &'static str| {
@@ -86,10 +86,10 @@ async fn one_caller_has_half_of_the_connections_on_tcp() {
     }
     for _ in 0..5 {
         let third = plain();
-        for refused in [get(&third, CALLER_TOKEN).await, drop_in(&third, CALLER_TOKEN).await] {
-            let refused = refused.unwrap();
-            assert_eq!(refused.status(), 429);
-            assert_eq!(refused.headers()["connection"], "close");
+        for rejected in [get(&third, CALLER_TOKEN).await, drop_in(&third, CALLER_TOKEN).await] {
+            let rejected = rejected.unwrap();
+            assert_eq!(rejected.status(), 429);
+            assert_eq!(rejected.headers()["connection"], "close");
         }
     }
     let other = plain();
@@ -98,7 +98,7 @@ async fn one_caller_has_half_of_the_connections_on_tcp() {
     drop(held);
     eventually(async || match get(&plain(), CALLER_TOKEN).await.unwrap().status().as_u16() {
         200 => Ok(()),
-        status => Err(format!("it is {status}")),
+        status => Err(format!("the status is {status}")),
     })
     .await;
 }
@@ -111,7 +111,7 @@ async fn http2_connection_beyond_a_callers_share_is_closed() {
         let get = client.get(sidecar.url("/v1/token?identity=erp"));
         get.header("passport-sidecar-token", token).send()
     };
-    // Each client keeps its connection, as long as the sidecar does.
+    // Each client keeps its connection until the sidecar closes it.
     let clients: Vec<_> = (0..4).map(|_| marked().http2_prior_knowledge().build().unwrap()).collect();
     for (client, expected) in clients.iter().zip([200, 200, 429, 429]) {
         assert_eq!(get(client, CALLER_TOKEN).await.unwrap().status(), expected);
@@ -155,21 +155,21 @@ async fn http2_response_429_is_sent_before_the_goaway() {
     }
 }
 
-/// An upstream that accepts connections and does not respond, and its sidecar.
+/// Starts an upstream that accepts connections and does not respond, and its sidecar.
 pub(crate) async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, SidecarProcess) {
-    let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let more = format!(
         "{}[upstreams.hangs]\nurl = \"http://{}\"\nidentity = \"erp\"\n[limits]\n{limits}",
         web(setup),
-        hangs.local_addr().unwrap(),
+        upstream.local_addr().unwrap(),
     );
-    (hangs, setup.sidecar_with(&more).await)
+    (upstream, setup.sidecar_with(&more).await)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_to_a_hanging_upstream_leave_room_for_others() {
+async fn requests_to_a_hanging_upstream_do_not_block_others() {
     let setup = Setup::new().await;
-    let (_hangs, sidecar) =
+    let (_upstream, sidecar) =
         hanging(&setup, "max_forwarded_requests = 4\nmax_forwarded_requests_per_caller = 3").await;
     let get = |token: &'static str, path: &str| {
         let get = plain().get(sidecar.url(path)).header("passport-sidecar", "true");
@@ -177,18 +177,24 @@ async fn requests_to_a_hanging_upstream_leave_room_for_others() {
     };
     let mut held: Vec<_> = (0..3).map(|_| tokio::spawn(get(CALLER_TOKEN, "/to/hangs/a"))).collect();
     sidecar.has("passport_sidecar_forwarded_requests 3").await;
-    let refused = get(CALLER_TOKEN, "/to/api/orders").await.unwrap();
-    assert_eq!(refused.status(), 429);
-    assert_eq!(refused.headers()["retry-after"], "1");
+    let rejected = get(CALLER_TOKEN, "/to/api/orders").await.unwrap();
+    assert_eq!(rejected.status(), 429);
+    assert_eq!(rejected.headers()["retry-after"], "1");
     assert_eq!(get("token-of-web", "/to/api/orders").await.unwrap().status(), 200);
     held.push(tokio::spawn(get("token-of-web", "/to/hangs/a")));
     sidecar.has("passport_sidecar_forwarded_requests 4").await;
-    let refused = get("token-of-web", "/to/api/orders").await.unwrap();
-    assert_eq!(refused.status(), 503);
-    assert_eq!(refused.headers()["retry-after"], "1");
-    assert_eq!(get(CALLER_TOKEN, "/v1/token?identity=erp").await.unwrap().status(), 200, "a token");
+    let rejected = get("token-of-web", "/to/api/orders").await.unwrap();
+    assert_eq!(rejected.status(), 503);
+    assert_eq!(rejected.headers()["retry-after"], "1");
+    assert_eq!(
+        get(CALLER_TOKEN, "/v1/token?identity=erp").await.unwrap().status(),
+        200,
+        "a request for a token"
+    );
     assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
-    sidecar.has("passport_sidecar_forwarded_requests_rejected_total{limit=\"forwarded\"} 1").await;
+    sidecar
+        .has("passport_sidecar_forwarded_requests_rejected_total{limit=\"max_forwarded_requests\"} 1")
+        .await;
     for request in held {
         request.abort();
     }
@@ -196,7 +202,7 @@ async fn requests_to_a_hanging_upstream_leave_room_for_others() {
     assert_eq!(get(CALLER_TOKEN, "/to/api/orders").await.unwrap().status(), 200);
 }
 
-/// A response counts until its body has ended or its client is gone.
+/// A response counts until its body has ended or its client has disconnected.
 #[tokio::test]
 async fn response_that_is_not_read_counts_as_a_forwarded_request() {
     let setup = Setup::new().await;
@@ -221,7 +227,7 @@ async fn response_that_is_not_read_counts_as_a_forwarded_request() {
     drop(response);
     eventually(async || match get().await.unwrap().status().as_u16() {
         200 => Ok(()),
-        status => Err(format!("it is {status}")),
+        status => Err(format!("the status is {status}")),
     })
     .await;
 }
@@ -230,7 +236,7 @@ async fn response_that_is_not_read_counts_as_a_forwarded_request() {
 const LITTLE_MEMORY: &str = "[limits]\nmax_connections = 1\nmax_forwarded_requests = 1\nmax_head_bytes = 8192\nbody_buffer_kib = 16\n\
                              http2_connection_window_kib = 64\nmax_buffered_mib = 1";
 
-/// A client with one connection of HTTP/2.
+/// Returns a client with one HTTP/2 connection.
 async fn http2(sidecar: &SidecarProcess) -> reqwest::Client {
     let client = marked().http2_prior_knowledge().unix_socket(sidecar.socket.as_path()).build().unwrap();
     assert_eq!(client.get(TOKEN).send().await.unwrap().status(), 200);
@@ -239,21 +245,21 @@ async fn http2(sidecar: &SidecarProcess) -> reqwest::Client {
 
 type Form = JoinHandle<reqwest::Result<reqwest::Response>>;
 
-/// A form that does not end.
+/// Sends a form that does not end.
 fn unfinished(client: &reqwest::Client, path: &str) -> Form {
     let body = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, Infallible>>());
     let post = client.post(format!("http://localhost{path}")).body(body);
     tokio::spawn(post.header("content-type", "application/x-www-form-urlencoded").send())
 }
 
-/// Sends forms that do not end, until two are rejected.
+/// Sends unfinished forms until two are rejected, and returns the others.
 async fn held(client: &reqwest::Client, number: usize, path: &str) -> Vec<Form> {
     let mut forms: Vec<_> = (0..number + 2).map(|_| unfinished(client, path)).collect();
     for _ in 0..2 {
-        let (refused, _, others) = timeout(Duration::from_secs(30), select_all(forms)).await.unwrap();
-        let refused = refused.unwrap().unwrap();
-        assert_eq!(refused.status(), 429, "{path}");
-        assert_eq!(refused.headers()["retry-after"], "1", "{path}");
+        let (rejected, _, others) = timeout(Duration::from_secs(30), select_all(forms)).await.unwrap();
+        let rejected = rejected.unwrap().unwrap();
+        assert_eq!(rejected.status(), 429, "{path}");
+        assert_eq!(rejected.headers()["retry-after"], "1", "{path}");
         forms = others;
     }
     forms
@@ -272,14 +278,14 @@ async fn memory_of_own_endpoints_is_bounded() {
         held[0].abort();
         eventually(async || match get().await {
             200 => Ok(()),
-            status => Err(format!("it is {status}")),
+            status => Err(format!("the status is {status}")),
         })
         .await;
     }
 }
 
 #[tokio::test]
-async fn one_caller_has_half_of_the_memory_of_own_endpoints() {
+async fn one_caller_gets_half_of_the_memory_of_own_endpoints() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar_with(&format!("{}{LITTLE_MEMORY}", web(&setup))).await;
     let client = http2(&sidecar).await;

@@ -1,4 +1,4 @@
-//! The sidecar as a process of its own, as it is deployed.
+//! Tests of the sidecar as a child process, as it is deployed.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 

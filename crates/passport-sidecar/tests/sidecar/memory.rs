@@ -1,5 +1,5 @@
-//! The memory that clients can make the sidecar take. They write frames of HTTP/2 themselves, and
-//! read nothing.
+//! The memory that clients can make the sidecar use. They write raw HTTP/2 frames and read
+//! nothing.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -22,13 +22,13 @@ use crate::{
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// Each has a file here, and one in the sidecar.
+/// Each client has a file descriptor here, and one in the sidecar.
 const UNKNOWN_CLIENTS: usize = 200;
 
-/// As many as the sidecar takes on one connection.
+/// The limit of the sidecar on one connection.
 const STREAMS: u32 = 100;
 
-/// The preface of a client that takes as much as there is.
+/// The preface of a client with the largest windows.
 fn preface() -> Vec<u8> {
     let window = (u32::MAX >> 1).to_be_bytes();
     let settings = frame(SETTINGS, 0, 0, &[&[0, 4], &window[..]].concat());
@@ -40,31 +40,31 @@ fn streams() -> impl Iterator<Item = u32> {
     (0..STREAMS).map(|number| 2 * number + 1)
 }
 
-/// Writes what the peer takes; it may have closed the connection.
+/// Writes what the peer reads. The peer may have closed the connection.
 async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
     let _ = tokio::time::timeout(Duration::from_secs(2), stream.write_all(bytes)).await;
 }
 
-/// Reads until the server has widened the window of the connection.
-async fn widened(stream: &mut TcpStream) {
+/// Reads until the server has increased the window of the connection.
+async fn window_update(stream: &mut TcpStream) {
     while read_frame(stream).await != WINDOW_UPDATE {}
 }
 
 async fn resident(sidecar: &SidecarProcess) -> u64 {
-    // What is on its way has arrived when the memory changes no more.
+    // Once the memory is stable, the sidecar has received everything.
     let mut before = 0;
     eventually(async || {
         sleep(Duration::from_millis(300)).await;
         let now = sidecar.resident();
         let change = now.abs_diff(std::mem::replace(&mut before, now));
-        if change < MEBIBYTE { Ok(now) } else { Err(format!("{now} bytes, and it changes")) }
+        if change < MEBIBYTE { Ok(now) } else { Err(format!("{now} bytes, and still changing")) }
     })
     .await
 }
 
-/// Each connection has a hundred forms that do not end, with the largest heads.
+/// Each connection has a hundred unfinished forms with the largest heads.
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_tcp_clients_take_little_memory() {
+async fn unknown_tcp_clients_use_little_memory() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     let large = "x".repeat(15_000);
@@ -89,7 +89,7 @@ async fn unknown_tcp_clients_take_little_memory() {
         tokio::spawn(async move {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
             write(&mut stream, &preface()).await;
-            widened(&mut stream).await;
+            window_update(&mut stream).await;
             write(&mut stream, &attack).await;
             stream
         })
@@ -102,9 +102,9 @@ async fn unknown_tcp_clients_take_little_memory() {
     drop(held);
 }
 
-/// Their heads are missing or incomplete.
+/// The heads of their requests are missing or incomplete.
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_clients_without_a_request_take_little_memory() {
+async fn unknown_clients_without_a_request_use_little_memory() {
     let half = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8000));
     for begin in ["", &half] {
         let setup = Setup::new().await;
@@ -123,7 +123,7 @@ async fn unknown_clients_without_a_request_take_little_memory() {
     }
 }
 
-/// An upstream with a body that does not end.
+/// Starts an upstream with a response that does not end.
 async fn endless() -> String {
     let body = || {
         let chunk = Bytes::from_static(&[7; 16 * 1024]);
@@ -134,7 +134,7 @@ async fn endless() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_that_read_nothing_take_little_memory() {
+async fn callers_that_read_nothing_use_little_memory() {
     let setup = Setup::new().await;
     let url = endless().await;
     let sidecar =
@@ -158,7 +158,6 @@ async fn callers_that_read_nothing_take_little_memory() {
         held.push(stream);
     }
     sidecar.has("passport_sidecar_forwarded_requests 256").await;
-    let taken = resident(&sidecar).await - before;
-
-    assert!(taken < 64 * MEBIBYTE, "{taken} bytes for 10 connections");
+    let used = resident(&sidecar).await - before;
+    assert!(used < 64 * MEBIBYTE, "{used} bytes for 10 connections");
 }

@@ -1,4 +1,4 @@
-//! Streams and large bodies are forwarded as they come.
+//! Streams and large bodies, which are forwarded without being collected.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -19,7 +19,7 @@ use tonic_reflection::pb::v1::{
 
 use crate::harness::{CALLER_TOKEN, Setup};
 
-/// A gRPC server with a method that streams both ways, behind the inbound layer.
+/// Starts a gRPC server with a method that streams in both directions, behind the inbound layer.
 async fn grpc(setup: &Setup) -> String {
     let verifier =
         TokenVerifier::builder(setup.passport.audience()).issuer(setup.passport.issuer()).build().unwrap();
@@ -46,22 +46,22 @@ async fn grpc_streams_in_both_directions() {
         metadata.insert("passport-sidecar-upstream", "grpc".parse().unwrap());
         Ok(request)
     });
-    let ask = || ServerReflectionRequest {
+    let message = || ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
     let (send, receive) = tokio::sync::mpsc::channel(1);
-    send.send(ask()).await.unwrap();
-    let asked = tokio_stream::wrappers::ReceiverStream::new(receive);
-    let mut stream = client.server_reflection_info(asked).await.unwrap().into_inner();
+    send.send(message()).await.unwrap();
+    let requests = tokio_stream::wrappers::ReceiverStream::new(receive);
+    let mut stream = client.server_reflection_info(requests).await.unwrap().into_inner();
     assert!(stream.message().await.unwrap().is_some());
-    // One message at a time: the next is sent after the response to the one before.
+    // Each message is sent after the response to the one before.
     for _ in 0..5 {
-        send.send(ask()).await.unwrap();
+        send.send(message()).await.unwrap();
         assert!(stream.message().await.unwrap().is_some());
     }
     drop(send);
-    assert!(stream.message().await.unwrap().is_none(), "and it ends as it should, with its trailers");
+    assert!(stream.message().await.unwrap().is_none(), "the stream ends with its trailers");
 }
 
 const CHUNK: usize = 64 * 1024;
@@ -72,7 +72,7 @@ fn chunks() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter(0..GIBIBYTE / CHUNK as u64).map(move |_| Ok(chunk.clone()))
 }
 
-/// Starts an upstream that counts the bytes of a request, and responds with as many.
+/// Starts an upstream that counts the bytes of a request, and responds with the same number.
 async fn large() -> String {
     let router = Router::new().route(
         "/large",

@@ -1,4 +1,4 @@
-//! HTTP/2 clients that answer pings and do not read their responses.
+//! HTTP/2 clients that respond to pings and do not read their responses.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::{
     http2_frames::{END_HEADERS, END_STREAM, HEADERS, SETTINGS, answer_pings, block, frame, read_frame},
 };
 
-/// Pings are more frequent than the idle time, so that each connection moves bytes.
+/// Pings are more frequent than the idle timeout, so that each connection transfers bytes.
 const LIMITS: &str = "head_timeout_seconds = 1\nidle_timeout_seconds = 2";
 
-/// Requests a token with a window of so many bytes for the response, and reads its head.
+/// Requests a token with a window of `window` bytes for the response, and reads its head.
 async fn request(sidecar: &SidecarProcess, caller_token: Option<&str>, window: u32) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
     let mut headers = vec![
@@ -37,7 +37,7 @@ async fn is_closed(mut stream: TcpStream) {
     timeout(Duration::from_secs(20), answer_pings(&mut stream)).await.expect("the connection is closed");
 }
 
-/// The sidecar has the rest of the response in a buffer: its request has ended.
+/// The sidecar has buffered the rest of the response, and the request has ended.
 #[tokio::test]
 async fn client_that_stops_reading_is_disconnected() {
     let setup = Setup::new().await;
@@ -59,7 +59,7 @@ async fn caller_that_does_not_begin_to_read_is_disconnected() {
 #[tokio::test]
 async fn rejected_caller_that_does_not_read_is_disconnected() {
     let setup = Setup::new().await;
-    let (_hangs, sidecar) = hanging(&setup, &format!("{LIMITS}\nmax_connections_per_caller = 1")).await;
+    let (_upstream, sidecar) = hanging(&setup, &format!("{LIMITS}\nmax_connections_per_caller = 1")).await;
     let client = marked().http2_prior_knowledge().build().unwrap();
     let get = client.get(sidecar.url("/to/hangs/a")).header("passport-sidecar-token", CALLER_TOKEN);
     let held = tokio::spawn(get.send());
@@ -67,7 +67,7 @@ async fn rejected_caller_that_does_not_read_is_disconnected() {
     let stream = request(&sidecar, Some(CALLER_TOKEN), 0).await;
     is_closed(stream).await;
     assert!(sidecar.logged().contains("status=429"), "{}", sidecar.logged());
-    assert!(!held.is_finished(), "its other connection is open");
+    assert!(!held.is_finished(), "the other connection of the caller is open");
     held.abort();
 }
 

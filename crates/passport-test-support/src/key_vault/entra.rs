@@ -1,4 +1,4 @@
-//! The endpoints that issue access tokens.
+//! Endpoints of Entra ID and of managed identities, which issue access tokens.
 
 use std::sync::Mutex;
 
@@ -49,7 +49,7 @@ pub(super) async fn token(
         return (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response();
     }
     let body = json!({
-        "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": vault.grant(),
+        "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": vault.issue_token(),
     });
     Json(body).into_response()
 }
@@ -63,7 +63,7 @@ pub(super) async fn openid_configuration(Path(tenant): Path<String>, headers: He
     }))
 }
 
-/// The managed identities of App Service.
+/// The endpoint of managed identities in App Service.
 pub(super) async fn app_service_identity(
     state: SharedState,
     Query(query): Query<Fields>,
@@ -73,7 +73,8 @@ pub(super) async fn app_service_identity(
     managed_identity(&state.0, &query, is_known && has_version(&query, "2019-08-01"))
 }
 
-/// The managed identities of a machine. Browsers and proxies do not send the header `Metadata`.
+/// The endpoint of managed identities on a virtual machine. It requires the header `Metadata`,
+/// which browsers and proxies do not send.
 pub(super) async fn machine_identity(
     state: SharedState,
     Query(query): Query<Fields>,
@@ -93,9 +94,9 @@ fn managed_identity(state: &Mutex<VaultState>, query: &Fields, is_valid: bool) -
     }
     let mut vault = locked(state);
     vault.identities.push(query.get("client_id").cloned());
-    // The real one sends numbers as strings.
+    // Azure also sends numbers as strings.
     let body = json!({
-        "access_token": vault.grant(), "expires_on": "4102444800", "expires_in": "86399", "resource": RESOURCE,
+        "access_token": vault.issue_token(), "expires_on": "4102444800", "expires_in": "86399", "resource": RESOURCE,
         "token_type": "Bearer", "client_id": query.get("client_id"),
     });
     Json(body).into_response()

@@ -1,6 +1,6 @@
-//! A stand-in for Azure Key Vault, Entra ID and the managed identities of App Service, none of
-//! which can be installed: the protocol as Microsoft documents it and its clients speak it.
-//! Microsoft's own clients check it (`tests/vaults/azure.rs`).
+//! A local server with the protocols of Azure Key Vault, Entra ID and the managed identities of
+//! App Service, none of which can be installed. It follows Microsoft's documentation, and
+//! `tests/vaults/azure.rs` checks it with Microsoft's own clients.
 //!
 //! - <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
 //! - <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret>
@@ -39,18 +39,19 @@ pub const APPLICATION: &str = "1950a258-227b-4e31-a9cf-717495945fc2";
 pub const APPLICATION_SECRET: &str = "EntraSecretOfTheApplication";
 /// The assertion of the application's workload identity.
 pub const WORKLOAD_ASSERTION: &str = "eyJhbGciOiJSUzI1NiJ9.the-pod.signature";
-/// What App Service expects in the header `X-Identity-Header`.
+/// The value that App Service requires in the header `X-Identity-Header`.
 pub const IDENTITY_HEADER: &str = "of-the-app-service";
 
+/// The resource of tokens for Key Vault.
 const RESOURCE: &str = "https://vault.azure.net";
 
-/// A running stand-in. Clones share its state.
+/// A running server. Clones share its state.
 #[derive(Clone)]
 pub struct KeyVault {
     state: Arc<Mutex<VaultState>>,
     /// The address of the vault and of Entra ID.
     pub address: SocketAddr,
-    /// The certificate of the authority that issued theirs.
+    /// The certificate of the authority that issued their certificate, as PEM.
     pub ca_pem: String,
 }
 
@@ -59,15 +60,15 @@ struct VaultState {
     secrets: BTreeMap<String, Vec<Version>>,
     /// The valid access tokens.
     tokens: BTreeSet<String>,
-    granted: usize,
+    issued: usize,
     reads: usize,
-    /// What the vault responds to a request with a valid token, if not a secret.
-    fault: Option<Fault>,
-    /// The parameters of its challenge, if not those of Key Vault.
+    /// The response to requests with a valid token, instead of a secret.
+    fault: Option<VaultFault>,
+    /// The parameters of the challenge, instead of those of Key Vault.
     challenge: Option<&'static str>,
-    /// The versions of the API that were requested.
+    /// The API versions of the requests.
     api_versions: BTreeSet<String>,
-    /// The managed identities whose tokens were requested.
+    /// The client ids of the managed identities that requested a token.
     identities: Vec<Option<String>>,
 }
 
@@ -75,24 +76,24 @@ struct Version {
     id: String,
     value: String,
     is_enabled: bool,
-    ends_at: Option<i64>,
+    expires_at: Option<i64>,
 }
 
 /// An error response of the vault.
 #[derive(Clone, Copy, Debug)]
-pub struct Fault {
+pub struct VaultFault {
     /// The HTTP status.
     pub status: u16,
     /// The error code.
     pub code: &'static str,
     /// The code of the inner error.
     pub inner_code: Option<&'static str>,
-    /// The seconds in `Retry-After`.
+    /// The `Retry-After` of the response, in seconds.
     pub retry_after: Option<u32>,
 }
 
 impl KeyVault {
-    /// Starts vault and Entra ID behind TLS.
+    /// Starts Key Vault and Entra ID over TLS.
     pub async fn start() -> Self {
         let authority = Authority::default();
         let state = Arc::new(Mutex::new(VaultState::default()));
@@ -107,8 +108,8 @@ impl KeyVault {
         Self { state, address, ca_pem: authority.pem }
     }
 
-    /// Serves the managed identities of App Service (`/msi/token`) and of machines over plain HTTP,
-    /// and returns the base URL.
+    /// Serves the managed identities of App Service (`/msi/token`) and of virtual machines
+    /// (`/metadata/identity/oauth2/token`) over plain HTTP, and returns the base URL.
     pub async fn serve_managed_identities(&self) -> String {
         let router = Router::new()
             .route("/msi/token", get(entra::app_service_identity))
@@ -117,7 +118,7 @@ impl KeyVault {
         serve(router).await
     }
 
-    /// Returns the identifier of the current version of a secret.
+    /// Returns the URL of the current version of a secret.
     pub fn identifier(&self, name: &str) -> String {
         format!("https://{VAULT_HOST}:{}/secrets/{name}", self.address.port())
     }
@@ -127,7 +128,7 @@ impl KeyVault {
         format!("https://{ENTRA_HOST}:{}", self.address.port())
     }
 
-    /// Adds a version of a secret, which becomes the current one, and returns its id.
+    /// Adds a version of a secret and makes it the current one. Returns the id of the version.
     pub fn put(&self, name: &str, value: &str) -> String {
         self.state().put(name, value)
     }
@@ -135,7 +136,7 @@ impl KeyVault {
     /// Sets the expiry of the current version of a secret.
     pub fn expire_at(&self, name: &str, unix_seconds: i64) {
         if let Some(version) = self.state().current(name) {
-            version.ends_at = Some(unix_seconds);
+            version.expires_at = Some(unix_seconds);
         }
     }
 
@@ -146,22 +147,22 @@ impl KeyVault {
         }
     }
 
-    /// Sets the response to requests with a valid token, or with `None` serves secrets again.
-    pub fn inject(&self, fault: Option<Fault>) {
+    /// Sets the response to requests with a valid token. `None` serves secrets again.
+    pub fn inject(&self, fault: Option<VaultFault>) {
         self.state().fault = fault;
     }
 
-    /// Sets the parameters of the challenge.
+    /// Sets the parameters of the challenge in 401 responses.
     pub fn challenge_with(&self, parameters: &'static str) {
         self.state().challenge = Some(parameters);
     }
 
-    /// Returns the versions of the API that were requested.
+    /// Returns the API versions of the requests.
     pub fn api_versions(&self) -> Vec<String> {
         self.state().api_versions.iter().cloned().collect()
     }
 
-    /// Returns the client ids of the managed identities whose tokens were requested.
+    /// Returns the client ids of the managed identities that requested a token, in order.
     pub fn identities(&self) -> Vec<Option<String>> {
         self.state().identities.clone()
     }
@@ -172,14 +173,14 @@ impl KeyVault {
     }
 
     /// Issues an access token, as Entra ID does.
-    pub fn grant_token(&self) -> String {
-        self.state().grant()
+    pub fn issue_token(&self) -> String {
+        self.state().issue_token()
     }
 
-    /// Returns the number of tokens that were issued, and of secrets that were read.
+    /// Returns the number of issued tokens, and the number of requests with a valid token.
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state();
-        (state.granted, state.reads)
+        (state.issued, state.reads)
     }
 
     fn state(&self) -> MutexGuard<'_, VaultState> {
@@ -197,7 +198,12 @@ impl VaultState {
     fn put(&mut self, name: &str, value: &str) -> String {
         let versions = self.secrets.entry(name.to_owned()).or_default();
         let id = format!("{:032x}", versions.len() + 1);
-        versions.push(Version { id: id.clone(), value: value.to_owned(), is_enabled: true, ends_at: None });
+        versions.push(Version {
+            id: id.clone(),
+            value: value.to_owned(),
+            is_enabled: true,
+            expires_at: None,
+        });
         id
     }
 
@@ -205,9 +211,9 @@ impl VaultState {
         self.secrets.get_mut(name)?.last_mut()
     }
 
-    fn grant(&mut self) -> String {
-        self.granted += 1;
-        let token = format!("token-of-entra-{}", self.granted);
+    fn issue_token(&mut self) -> String {
+        self.issued += 1;
+        let token = format!("token-of-entra-{}", self.issued);
         self.tokens.insert(token.clone());
         token
     }

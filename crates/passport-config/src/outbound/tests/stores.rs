@@ -1,4 +1,4 @@
-//! Stores that a configuration names.
+//! Token stores in a configuration.
 
 use std::sync::{
     Arc,
@@ -16,15 +16,15 @@ use serde::Deserialize;
 use super::*;
 use crate::{ConfigValue, InvalidValue, Reader, SecretReference, Setting};
 
-/// A store that takes a name, and does nothing.
+/// A store with a name, which is a cache in memory.
 #[derive(Debug)]
 struct Named;
 
 #[derive(Deserialize, JsonSchema)]
 struct NamedSettings {
-    /// Its name.
+    /// The name.
     name: Setting<String>,
-    /// Its key.
+    /// The reference of the key.
     key_ref: Setting<SecretReference>,
 }
 
@@ -32,13 +32,13 @@ impl StoreFactory for Named {
     type Settings = NamedSettings;
 
     fn cache(&self, settings: &NamedSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
-        reader.require(&settings.name, "name it");
+        reader.require(&settings.name, "set the name");
         reader.secret(&settings.key_ref);
         Some(TokenCache::memory())
     }
 }
 
-fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
+fn with_named_store(settings: &Value) -> ManagedIdentityConfig {
     serde_json::from_value(json!({
         "client_id": "mi-1", "client_secret_ref": "env:SECRET", "cache": { "named": settings },
     }))
@@ -46,28 +46,28 @@ fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
 }
 
 #[test]
-fn unregistered_store_is_named_without_its_settings() {
-    let told = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
-    assert_eq!(told.len(), 1, "{told:?}");
+fn unknown_store_is_reported_without_its_settings() {
+    let messages = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
+    assert_eq!(messages.len(), 1, "{messages:?}");
     assert!(
-        told[0].starts_with("cache.redis: ") && told[0].contains("ConfigRegistry::with_store"),
-        "{told:?}"
+        messages[0].starts_with("cache.redis: ") && messages[0].contains("ConfigRegistry::with_store"),
+        "{messages:?}"
     );
-    assert!(!told[0].contains("hidden"));
+    assert!(!messages[0].contains("hidden"));
 }
 
 #[test]
 fn mistakes_of_a_store_are_reported_under_its_name() {
     let registry = ConfigRegistry::default().with_store("named", Named);
-    let built = of_a_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&registry);
-    let told: Vec<_> =
+    let built = with_named_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&registry);
+    let messages: Vec<_> =
         built.unwrap_err().problems().iter().map(|problem| problem.option.to_string()).collect();
-    assert_eq!(told, ["cache.named.nam", "cache.named.name", "cache.named.key_ref"]);
-    assert!(of_a_store(&json!("x")).build_with(&registry).is_err());
-    assert!(of_a_store(&json!({ "name": "x" })).build_with(&registry).is_ok());
+    assert_eq!(messages, ["cache.named.nam", "cache.named.name", "cache.named.key_ref"]);
+    assert!(with_named_store(&json!("x")).build_with(&registry).is_err());
+    assert!(with_named_store(&json!({ "name": "x" })).build_with(&registry).is_ok());
 }
 
-/// Grants every request a token, and counts the requests.
+/// Issues a token for every request, and counts the requests.
 #[derive(Clone, Debug, Default)]
 struct CountingPassport(Arc<AtomicUsize>);
 
@@ -80,12 +80,12 @@ impl HttpClient for CountingPassport {
 }
 
 #[tokio::test]
-async fn identities_that_say_the_same_of_their_cache_share_it() {
+async fn identities_with_equal_cache_settings_share_a_cache() {
     let registry = ConfigRegistry::default().with_store("named", Named);
     let (passport, secret) = (CountingPassport::default(), tempfile::NamedTempFile::new().unwrap());
     std::fs::write(secret.path(), "s3cret").unwrap();
     let fetches = async |name: &str, registry: &ConfigRegistry| {
-        let mut config = of_a_store(&json!({ "name": name }));
+        let mut config = with_named_store(&json!({ "name": name }));
         let reference = format!("file:{}", secret.path().display());
         config.values.as_mut().unwrap().insert("client_secret_ref".to_owned(), reference.into());
         let builder = config.builder(registry).unwrap();
@@ -101,26 +101,26 @@ async fn identities_that_say_the_same_of_their_cache_share_it() {
         registry.clone().with_secrets(SecretProviders::default()),
         registry.clone().with_store("named", Named),
     ] {
-        assert!(fetches("x", &others).await, "other keys, other passwords");
+        assert!(fetches("x", &others).await, "other registries do not share caches");
     }
 }
 
 #[test]
-fn a_cache_and_none_contradict_each_other() {
-    let mut config = of_a_store(&json!({ "name": "x" }));
+fn cache_conflicts_with_disabled_caching() {
+    let mut config = with_named_store(&json!({ "name": "x" }));
     config.values.as_mut().unwrap().insert("cache_tokens".to_owned(), json!(false));
     let built = config.build_with(ConfigRegistry::default().with_store("named", Named));
     assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
 }
 
-/// A value of a third party.
+/// A third-party type of value.
 struct Vault;
 
 impl ConfigValue for Vault {
     const IS_SECRET_REFERENCE: bool = true;
 
     fn parse(_: &Value) -> Result<Self, InvalidValue> {
-        Err("it is wrong".into())
+        Err("not valid".into())
     }
 
     fn schema() -> Schema {
@@ -149,12 +149,12 @@ impl StoreFactory for ThirdParty {
 #[test]
 fn secret_references_of_third_party_types_are_listed() {
     let registry = ConfigRegistry::default().with_store("named", ThirdParty);
-    let config = of_a_store(&json!({ "vault": "env:hidden", "url": "env:URL" }));
+    let config = with_named_store(&json!({ "vault": "env:hidden", "url": "env:URL" }));
     let sources = config.secret_sources(&registry);
     let keys: Vec<_> = sources.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["client_secret_ref", "cache.named.vault"]);
     let error = config.build_with(&registry).unwrap_err().to_string();
-    assert!(error.contains("cache.named.vault: it is wrong") && !error.contains("hidden"), "{error}");
+    assert!(error.contains("cache.named.vault: not valid") && !error.contains("hidden"), "{error}");
     let schema = ManagedIdentityConfig::json_schema(&registry).to_string();
     assert!(!schema.contains("secret-reference"), "{schema}");
 }
@@ -168,7 +168,7 @@ fn store_that_replaces_the_sidecar_needs_the_secret() {
         serde_json::from_value(config).unwrap()
     };
     let error = config(json!(null)).build_with(&registry).unwrap_err();
-    assert!(error.to_string().contains("client_secret_ref: it is missing"), "{error}");
+    assert!(error.to_string().contains("client_secret_ref: missing"), "{error}");
     config(json!("env:SECRET")).build_with(&registry).unwrap();
     assert_eq!(config(json!("env:SECRET")).secret_sources(&registry).len(), 1);
 }

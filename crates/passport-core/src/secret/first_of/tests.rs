@@ -15,7 +15,7 @@ async fn first_readable_source_is_used() {
 }
 
 #[tokio::test]
-async fn rejected_secret_of_the_first_source_reads_the_second() {
+async fn second_source_replaces_a_rejected_secret() {
     let source = SecretSource::from_value("old").or(SecretSource::from_value("new"));
     let old = source.resolve().await.unwrap();
     assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "new");
@@ -23,7 +23,7 @@ async fn rejected_secret_of_the_first_source_reads_the_second() {
     assert_eq!(both.refresh(&old).await.unwrap().secret().expose(), "old");
 }
 
-/// A source that answers after so many seconds, if ever.
+/// A source that returns after this number of seconds, or never.
 #[derive(Debug)]
 struct Slow(Option<u64>);
 
@@ -58,9 +58,12 @@ async fn hanging_source_does_not_delay_a_working_one() {
 }
 
 #[tokio::test]
-async fn failure_of_all_sources_names_every_reason() {
+async fn failure_of_all_sources_lists_every_reason() {
     let none = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE").or(SecretSource::file("/no/such/secret"));
     let error = none.resolve().await.unwrap_err();
-    let told = error.to_string();
-    assert!(told.contains("PASSPORT_NO_SUCH_VARIABLE") && told.contains("/no/such/secret"), "{told}");
+    let message = error.to_string();
+    assert!(
+        message.contains("PASSPORT_NO_SUCH_VARIABLE") && message.contains("/no/such/secret"),
+        "{message}"
+    );
 }

@@ -2,18 +2,18 @@ use super::*;
 use crate::SecretErrorKind;
 
 #[tokio::test]
-async fn an_empty_secret_is_an_error() {
+async fn empty_secret_is_an_error() {
     for empty in ["", " \t", "\n"] {
         let source = SecretSource::from_value(empty);
         let error = source.resolve().await.unwrap_err();
         assert_eq!(error.kind(), SecretErrorKind::Empty);
-        let refused = ResolvedSecret::new("other".into());
-        let error = source.refresh(&refused).await.unwrap_err();
+        let rejected = ResolvedSecret::new("other".into());
+        let error = source.refresh(&rejected).await.unwrap_err();
         assert_eq!(error.kind(), SecretErrorKind::Empty);
     }
 }
 
-/// A provider as users write it, which knows nothing of line breaks.
+/// A provider as users write it, without code for line breaks.
 #[derive(Debug)]
 struct Custom;
 

@@ -9,10 +9,10 @@ fn problems(settings: &TransportSettings) -> Vec<String> {
 }
 
 #[test]
-fn a_given_transport_contradicts_the_other_settings() {
-    let given = TransportSettings::default().transport(Transport::default());
-    assert!(problems(&given).is_empty());
-    assert_eq!(problems(&given.ca_file("ca.pem").user_agent(AGENT)), [CA_FILE, USER_AGENT]);
+fn custom_transport_conflicts_with_other_settings() {
+    let custom = TransportSettings::default().transport(Transport::default());
+    assert!(problems(&custom).is_empty());
+    assert_eq!(problems(&custom.ca_file("ca.pem").user_agent(AGENT)), [CA_FILE, USER_AGENT]);
 }
 
 #[test]

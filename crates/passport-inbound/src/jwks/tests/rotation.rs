@@ -1,4 +1,4 @@
-//! New keys, under new names and old ones, while forged and foreign tokens come in.
+//! Tests of key rotation, with new and with reused `kid`s, and with forged tokens.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 const COOLDOWN: Duration = Duration::from_secs(30);
 
-/// The same issuer after it has made new keys under the old names.
+/// An issuer with new keys under the `kid`s of the old keys.
 struct Rekeyed(DevPassport);
 
 impl Rekeyed {
@@ -52,11 +52,11 @@ async fn reason(verifier: &TokenVerifier, token: &str) -> RejectionReason {
 }
 
 #[tokio::test]
-async fn new_key_under_an_old_kid_costs_one_fetch_and_no_401() {
+async fn new_key_with_an_old_kid_causes_one_fetch_and_no_401() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
-    setup.issuer.with_rejection_response(rekeyed.jwks(&setup));
+    setup.issuer.respond_with(rekeyed.jwks(&setup));
     let tokens: Vec<_> = (0..200).map(|n| rekeyed.token(&setup).claim("n", n).build()).collect();
     for outcome in join_all(tokens.iter().map(|token| verifier.verify(token))).await {
         outcome.unwrap();
@@ -66,21 +66,21 @@ async fn new_key_under_an_old_kid_costs_one_fetch_and_no_401() {
 }
 
 #[tokio::test]
-async fn forged_signatures_cost_one_fetch_per_cooldown() {
+async fn forged_signatures_cause_one_fetch_per_cooldown() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     let forged: Vec<_> = (0..50).map(|n| rekeyed.token(&setup).claim("n", n).build()).collect();
-    let asked = setup.issuer.requests();
+    let requests = setup.issuer.requests();
     for second in 0..120 {
         for outcome in join_all(forged.iter().map(|token| verifier.verify(token))).await {
             assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::SignatureInvalid));
         }
-        assert_eq!(setup.issuer.requests() - asked, second / 30 + 1, "{second}");
+        assert_eq!(setup.issuer.requests() - requests, second / 30 + 1, "{second}");
         sleep(SECOND).await;
     }
-    // A key that comes amid the flood waits for the end of one cooldown.
-    setup.issuer.with_rejection_response(rekeyed.jwks(&setup));
+    // A key that is published during the flood is used after at most one cooldown.
+    setup.issuer.respond_with(rekeyed.jwks(&setup));
     let published = Instant::now();
     while verifier.verify(&forged[0]).await.is_err() {
         sleep(SECOND).await;
@@ -94,15 +94,15 @@ async fn forged_signature_is_401_only_after_a_refresh() {
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     let forged = rekeyed.token(&setup).build();
-    for answer in [ScriptedResponse::Status(StatusCode::BAD_GATEWAY), ScriptedResponse::Never] {
-        setup.issuer.with_rejection_response(answer);
+    for response in [ScriptedResponse::Status(StatusCode::BAD_GATEWAY), ScriptedResponse::Never] {
+        setup.issuer.respond_with(response);
         sleep(2 * COOLDOWN).await;
         for _ in 0..3 {
             let outcome = verifier.verify(&forged).await;
-            assert!(is_unavailable(&outcome), "a refresh that failed or runs: {outcome:?}");
+            assert!(is_unavailable(&outcome), "the refresh has failed or is running: {outcome:?}");
         }
     }
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(2 * COOLDOWN).await;
     for _ in 0..3 {
         assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
@@ -110,12 +110,12 @@ async fn forged_signature_is_401_only_after_a_refresh() {
 }
 
 #[tokio::test]
-async fn new_key_under_an_old_kid_is_503_until_jwks_is_back() {
+async fn new_key_with_an_old_kid_is_503_until_the_outage_ends() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.verifier();
     let old = setup.token().build();
     verifier.verify(&old).await.unwrap();
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     let new = rekeyed.token(&setup).build();
     for _ in 0..100 {
         match verifier.verify(&new).await {
@@ -127,7 +127,7 @@ async fn new_key_under_an_old_kid_is_503_until_jwks_is_back() {
         verifier.verify(&old).await.unwrap();
         sleep(SECOND).await;
     }
-    setup.issuer.with_rejection_response(rekeyed.jwks(&setup));
+    setup.issuer.respond_with(rekeyed.jwks(&setup));
     let back = Instant::now();
     while is_unavailable(&verifier.verify(&new).await) {
         sleep(SECOND).await;
@@ -137,9 +137,9 @@ async fn new_key_under_an_old_kid_is_503_until_jwks_is_back() {
     assert_eq!(reason(&verifier, &old).await, RejectionReason::SignatureInvalid);
 }
 
-/// The refresh says nothing of the issuer then.
+/// After a dropped refresh it is unknown whether the issuer has a new key.
 #[test]
-fn token_is_503_when_its_refresh_was_lost() {
+fn token_is_503_if_its_refresh_was_dropped() {
     let driven = tokio::runtime::Runtime::new().unwrap();
     let clock = ManualClock::at_unix_seconds(START);
     let passport = driven.block_on(DevPassport::builder().clock(clock.clone()).start()).unwrap();
@@ -158,7 +158,7 @@ fn token_is_503_when_its_refresh_was_lost() {
     for token in [format!("{message}.{signature}"), junk] {
         {
             let _entered = handle.enter();
-            // What is spawned there is dropped immediately.
+            // A task on this runtime is dropped immediately.
             let _ = verifier.try_verify(&token);
         }
         let outcome = driven.block_on(async { verifier.try_verify(&token) }).unwrap();
@@ -167,7 +167,7 @@ fn token_is_503_when_its_refresh_was_lost() {
 }
 
 #[tokio::test]
-async fn new_kid_is_503_until_jwks_is_back() {
+async fn new_kid_is_503_until_the_outage_ends() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let old = setup.token().build();
@@ -175,7 +175,7 @@ async fn new_kid_is_503_until_jwks_is_back() {
     setup.passport.rotate_keys().await;
     let named = setup.token().build();
     let unnamed = setup.token().without_header("kid").build();
-    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     for _ in 0..100 {
         for token in [&named, &unnamed] {
             match verifier.verify(token).await {
@@ -188,7 +188,7 @@ async fn new_kid_is_503_until_jwks_is_back() {
         verifier.verify(&old).await.unwrap();
         sleep(SECOND).await;
     }
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     let back = Instant::now();
     while is_unavailable(&verifier.verify(&named).await) {
         sleep(SECOND).await;
@@ -199,12 +199,12 @@ async fn new_kid_is_503_until_jwks_is_back() {
 }
 
 #[tokio::test]
-async fn unknown_kid_is_503_while_the_fetch_is_running() {
+async fn unknown_kid_is_503_while_the_refresh_is_running() {
     let setup = setup().await;
     let log = Log::listen(Level::DEBUG);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
-    setup.issuer.with_rejection_response(ScriptedResponse::Never);
+    setup.issuer.respond_with(ScriptedResponse::Never);
     let (junk, before) = (setup.token().header("kid", "junk").build(), Instant::now());
     assert!(is_unavailable(&verifier.verify(&junk).await));
     assert_eq!(before.elapsed().as_secs(), 2);
@@ -212,43 +212,43 @@ async fn unknown_kid_is_503_while_the_fetch_is_running() {
 }
 
 #[tokio::test]
-async fn unknown_kid_is_401_during_the_cooldown_of_a_success() {
+async fn unknown_kid_is_401_during_the_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let junk = |n| setup.token().header("kid", format!("junk-{n}")).build();
     for n in 0..20 {
         assert_eq!(reason(&verifier, &junk(n)).await, RejectionReason::KeyNotFound);
     }
-    assert_eq!(setup.issuer.requests(), 2, "the first keys, and one refresh for all");
+    assert_eq!(setup.issuer.requests(), 2, "the first fetch, and one refresh for all tokens");
 }
 
 #[tokio::test]
-async fn key_used_before_it_is_published_waits_one_cooldown() {
+async fn key_used_before_publication_is_accepted_in_a_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     setup.passport.rotate_keys().await;
     let early = setup.token().build();
     assert_eq!(reason(&verifier, &early).await, RejectionReason::KeyNotFound);
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(COOLDOWN).await;
     verifier.verify(&early).await.unwrap();
     assert_eq!(setup.issuer.requests(), 3);
 }
 
 #[tokio::test]
-async fn scheduled_fetch_counts_for_the_cooldown() {
+async fn scheduled_refresh_starts_the_cooldown() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.builder().without_jitter().build().unwrap();
     let forged = rekeyed.token(&setup).build();
     verifier.verify(&setup.token().build()).await.unwrap();
-    // Two refreshes by schedule.
-    for asked in 2..=3 {
-        setup.issuer.wait_for_requests(asked).await;
+    // Two scheduled refreshes.
+    for requests in 2..=3 {
+        setup.issuer.wait_for_requests(requests).await;
         sleep(SECOND).await;
         for _ in 0..29 {
             assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
-            assert_eq!(setup.issuer.requests(), asked, "the keys were fetched less than 30 s ago");
+            assert_eq!(setup.issuer.requests(), requests, "the keys were fetched less than 30 s ago");
             sleep(SECOND).await;
         }
     }
@@ -257,14 +257,14 @@ async fn scheduled_fetch_counts_for_the_cooldown() {
 }
 
 #[tokio::test]
-async fn key_published_after_a_scheduled_fetch_waits_a_cooldown() {
+async fn key_published_after_a_refresh_waits_one_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     setup.issuer.wait_for_requests(2).await;
     sleep(SECOND).await;
     setup.passport.rotate_keys().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     let (token, published) = (setup.token().build(), Instant::now());
     while verifier.verify(&token).await.is_err() {
         sleep(SECOND).await;
@@ -273,20 +273,20 @@ async fn key_published_after_a_scheduled_fetch_waits_a_cooldown() {
     assert!(published.elapsed() <= COOLDOWN, "{:?}", published.elapsed());
 }
 
-/// Else an instance that starts just before a rotation would refuse good tokens.
+/// Otherwise an instance that starts just before a rotation would reject valid tokens.
 #[tokio::test]
-async fn first_fetch_does_not_count_for_the_cooldown() {
+async fn first_fetch_does_not_start_the_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     setup.passport.rotate_keys().await;
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     verifier.verify(&setup.token().build()).await.unwrap();
     assert_eq!(setup.issuer.requests(), 2);
 }
 
 #[tokio::test]
-async fn second_rotation_waits_one_cooldown_at_most() {
+async fn second_rotation_waits_at_most_one_cooldown() {
     for (settings, cooldown) in [(None, COOLDOWN), (Some(SECOND), SECOND)] {
         let setup = setup().await;
         let builder = setup.builder();
@@ -297,7 +297,7 @@ async fn second_rotation_waits_one_cooldown_at_most() {
         verifier.verify(&setup.token().build()).await.unwrap();
         for rotation in 0..2 {
             setup.passport.rotate_keys().await;
-            setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
+            setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
             let (token, before) = (setup.token().build(), Instant::now());
             while verifier.verify(&token).await.is_err() {
                 sleep(SECOND / 10).await;
@@ -309,21 +309,21 @@ async fn second_rotation_waits_one_cooldown_at_most() {
 }
 
 #[tokio::test]
-async fn new_algorithm_under_an_old_kid_is_accepted() {
+async fn new_algorithm_with_an_old_kid_is_accepted() {
     let setup = setup().await;
     let good = setup.jwks();
     let mut other = good.clone();
-    // The kid belongs to a key of another type first.
+    // At first the `kid` belongs to a key of another type.
     other["keys"][0] = json!({
         "kty": "OKP", "crv": "Ed25519", "kid": good["keys"][0]["kid"],
         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     });
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&other.to_string()));
+    setup.issuer.respond_with(ScriptedResponse::body(&other.to_string()));
     let algorithms = [Algorithm::Rs256, Algorithm::EdDsa];
     let verifier = setup.builder().algorithms(algorithms).build().unwrap();
     let token = setup.token().build();
     assert_eq!(reason(&verifier, &token).await, RejectionReason::AlgorithmMismatch);
-    setup.issuer.with_rejection_response(ScriptedResponse::body(&good.to_string()));
+    setup.issuer.respond_with(ScriptedResponse::body(&good.to_string()));
     sleep(COOLDOWN).await;
     verifier.verify(&token).await.unwrap();
 }

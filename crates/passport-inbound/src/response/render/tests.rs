@@ -12,14 +12,14 @@ fn rejection_response(rejection: Rejection, protocol: Protocol) -> Response<Byte
 }
 
 #[test]
-fn opaque_rejection_has_no_reason() {
+fn rejection_without_details_has_no_reason() {
     let opaque = RejectionConfig { hides_details: true, ..RejectionConfig::default() };
     let token = super::rejection_response(RejectionReason::Expired.into(), Protocol::Http, &opaque);
     assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
     assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
     assert_eq!(token.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
     let forbidden = Rejection::Forbidden(UnmetRequirement::new(
-        "a service account".to_owned(),
+        "service account".to_owned(),
         "ServiceAccountRequired",
         None,
     ));
@@ -51,7 +51,7 @@ fn custom_response_keeps_status_and_challenge() {
 }
 
 #[test]
-fn a_rejected_token_gets_a_challenge_and_passports_body() {
+fn invalid_token_gets_challenge_and_passport_body() {
     let response = rejection_response(RejectionReason::Expired.into(), Protocol::Http);
     assert_eq!(response.status(), 401);
     assert_eq!(
@@ -80,13 +80,13 @@ fn missing_keys_are_503_with_retry_after() {
 }
 
 #[test]
-fn unknown_permission_is_503_with_retry_after() {
+fn failed_permission_check_is_503_with_retry_after() {
     let response = rejection_response(Rejection::PermissionCheckFailed, Protocol::Http);
     assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"1".parse().unwrap()));
 }
 
 #[tokio::test]
-async fn rejections_are_counted_and_a_missing_layer_is_an_error() {
+async fn rejections_are_counted_and_missing_layer_is_logged() {
     let log = Log::listen(tracing::Level::ERROR);
     let measured = measured(async {
         for rejection in [
@@ -102,11 +102,11 @@ async fn rejections_are_counted_and_a_missing_layer_is_an_error() {
         let name = format!("passport_inbound_rejected_requests_total {reason}");
         assert_eq!(measured.get(&name), Some(&count), "{measured:#?}");
     }
-    assert_eq!(log.lines_with("no AuthenticateLayer ran").len(), 1);
+    assert_eq!(log.lines_with("missing AuthenticateLayer").len(), 1);
 }
 
 #[test]
-fn each_passport_name_has_its_own_body() {
+fn each_passport_name_has_a_body() {
     for reason in [
         RejectionReason::AlgorithmNotAllowed,
         RejectionReason::AudienceMismatch,
@@ -123,13 +123,13 @@ fn each_passport_name_has_its_own_body() {
 }
 
 #[test]
-fn grpc_gets_its_status_in_the_headers_and_no_body() {
+fn grpc_rejection_has_status_in_headers_and_no_body() {
     for (rejection, status) in [
         (Rejection::MissingCredentials, "16"),
         (RejectionReason::Expired.into(), "16"),
         (
             Rejection::Forbidden(UnmetRequirement::new(
-                "a service account".to_owned(),
+                "service account".to_owned(),
                 "ServiceAccountRequired",
                 None,
             )),
@@ -146,7 +146,7 @@ fn grpc_gets_its_status_in_the_headers_and_no_body() {
 }
 
 #[test]
-fn grpc_web_gets_its_status_in_the_body() {
+fn grpc_web_rejection_has_status_in_body() {
     for (content_type, body) in [
         ("application/grpc-web+proto", &b"\x80\0\0\0\x38grpc-status: 16\r\n"[..]),
         ("application/grpc-web-text", b"gAAAADhncnBjLXN0YXR1czogMTYNCmdycGMtbWVzc2FnZTog"),
@@ -161,7 +161,7 @@ fn grpc_web_gets_its_status_in_the_body() {
 }
 
 #[test]
-fn fixed_form_of_a_layer_holds_for_those_inside() {
+fn forced_protocol_is_inherited_by_inner_layers() {
     let forced = |protocol| RejectionConfig { forced: Some(protocol), ..RejectionConfig::default() };
     let http_only = forced(ForcedProtocol::Http);
     let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();

@@ -50,7 +50,7 @@ fn exact_match_equals_the_checked_match() {
 }
 
 #[test]
-fn above_a_channel_a_path_is_enough() {
+fn path_only_uri_is_allowed_above_a_channel() {
     let origins = AllowedOrigins::channel(&Uri::from_static("https://grpc.bizfirst.ai/base")).unwrap();
     assert!(origins.check(&Destination::PathOnly).is_ok());
     assert!(origins.check(&Destination::Unclear).is_err());
@@ -58,7 +58,7 @@ fn above_a_channel_a_path_is_enough() {
 }
 
 #[test]
-fn the_danger_is_in_the_name_and_nowhere_else() {
+fn danger_functions_permit_only_what_they_name() {
     let plain = AllowedOrigins::danger_plain_http(["http://payroll.mesh"]).unwrap();
     assert!(plain.check(&absolute("http", "payroll.mesh", None)).is_ok());
     assert!(plain.check(&absolute("https", "payroll.mesh", None)).is_err());
@@ -109,7 +109,7 @@ fn every_wrong_origin_is_reported_at_once() {
 }
 
 #[test]
-fn an_empty_list_is_a_mistake() {
+fn empty_list_is_rejected() {
     assert!(AllowedOrigins::new([""; 0]).is_err());
 }
 

@@ -1,4 +1,4 @@
-//! Requests and responses of the crate `http`: hyper, tonic, tower-http.
+//! Support for clients that use the crate `http`: hyper, tonic, tower-http.
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode, request};
@@ -72,8 +72,11 @@ impl<B> ResponseHead for Response<B> {
     }
 }
 
+// `do_not_recommend` makes rustc show the diagnostic of `RetryMode` instead of `B: Clone`.
+#[diagnostic::do_not_recommend]
 impl<B: Clone> RetryMode<Request<B>> for CloneRequest {}
 
+#[diagnostic::do_not_recommend]
 impl<B: Clone> SaveRequest<Request<B>> for CloneRequest {
     type Saved = Request<B>;
 
@@ -87,6 +90,7 @@ impl<B: Clone> SaveRequest<Request<B>> for CloneRequest {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B, F> RetryMode<Request<B>> for BufferBody<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -94,6 +98,7 @@ where
 {
 }
 
+#[diagnostic::do_not_recommend]
 impl<B, F> SaveRequest<Request<B>> for BufferBody<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -109,6 +114,6 @@ where
     }
 
     fn restore(&self, (parts, recording): Self::Saved) -> Option<Request<B>> {
-        Some(Request::from_parts(parts, (self.wrap)(recording.replay()?)))
+        Some(Request::from_parts(parts, (self.wrap)(recording.into_body()?)))
     }
 }

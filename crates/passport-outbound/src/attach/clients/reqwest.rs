@@ -1,4 +1,4 @@
-//! Requests and responses of `reqwest::Client`.
+//! Support for `reqwest::Client`.
 
 use http::{Extensions, HeaderMap, StatusCode};
 
@@ -31,7 +31,7 @@ impl RequestParts for reqwest::Request {
         self.headers_mut()
     }
 
-    /// reqwest does not expose them.
+    /// Returns `None`: reqwest does not expose the extensions.
     fn extensions(&self) -> Option<&Extensions> {
         None
     }
@@ -86,8 +86,8 @@ where
     type Saved = (reqwest::Request, Option<Recording<reqwest::Body>>);
 
     fn save(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Saved>) {
-        // A body that reqwest can clone is not wrapped: it could not follow redirects with 307
-        // and 308 any more.
+        // A body that reqwest can clone is not wrapped: with a wrapped body, reqwest could not
+        // follow redirects with 307 and 308.
         if let Some(copy) = request.try_clone() {
             return (request, Some((copy, None)));
         }
@@ -99,7 +99,7 @@ where
 
     fn restore(&self, (request, recording): Self::Saved) -> Option<reqwest::Request> {
         let Some(recording) = recording else { return Some(request) };
-        Some(with_body(request, Some((self.wrap)(recording.replay()?))))
+        Some(with_body(request, Some((self.wrap)(recording.into_body()?))))
     }
 }
 

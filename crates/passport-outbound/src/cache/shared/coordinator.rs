@@ -1,9 +1,13 @@
-//! Fetches one token for all instances of a fleet: the policy of [`TokenCache::shared`].
+//! Coordinates the instances of a service so that one of them fetches a token for all: the
+//! protocol of [`TokenCache::shared`].
 //!
-//! An instance that needs a token reads the store, and requests a lease if there is no usable
-//! token. The lease holder fetches and publishes; the others wait for its notification. A holder
-//! renews its lease while it is alive, so that a dead one is waited for no longer than [`LEASE`].
-//! If the store fails, an instance fetches for itself.
+//! 1. An instance that needs a token reads the store.
+//! 2. If the store has no usable token, the instance requests the lease of the token.
+//! 3. The lease holder fetches the token and publishes it. It renews the lease until then, so
+//!    that a crashed holder delays the others by [`LEASE`] at most.
+//! 4. The other instances wait for a notification, poll the store, and use the published token.
+//! 5. If the store fails, or others hold the lease for too long, an instance fetches its own
+//!    token.
 //!
 //! [`TokenCache::shared`]: crate::TokenCache::shared
 
@@ -24,30 +28,31 @@ use crate::{
     token::{FetchFuture, FetchRequest, FetchedToken, Phase, RefreshSettings, SourceError, TokenSource},
 };
 
-/// The average poll interval of an instance that waits. It doubles up to a second. With
-/// notifications, which come sooner, it is longer at first.
+/// The average initial poll interval of a waiting instance. It doubles up to the maximum. With
+/// notifications, which usually arrive sooner, it begins longer.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A notification wakes all instances at once; their reads are spread over this time.
+/// The maximum delay after a notification. It spreads the reads of all notified instances.
 const SPREAD: Duration = Duration::from_millis(10);
 
-/// Returns the longest time that a store adds to an attempt with a limit of `request_timeout`: the
-/// attempt of another instance, which may end within a poll interval, and the limits of the store
-/// itself before the wait, after it, for the renewal of the lease, and after the fetch.
+/// Returns the maximum time that a store adds to an attempt with the time limit
+/// `request_timeout`: the attempt of another instance, up to two poll intervals until its end is
+/// noticed, and four times the store's own limit (before the wait, after it, for the renewal of
+/// the lease, and after the fetch).
 pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -> Duration {
     request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.timeout()
 }
 
-/// A source of tokens that reads a shared store first. Of the instances that find no token there,
+/// A token source that reads a shared store first. Of the instances that find no token there,
 /// one at a time fetches from `source`.
 pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
     pub(crate) key: TokenKey,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) policy: RefreshSettings,
-    /// The longest wait for other instances: the time limit of the source.
+    /// The maximum wait for other instances: the time limit of the source.
     pub(crate) wait_limit: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -63,12 +68,13 @@ impl TokenSource for Coordinator {
     }
 }
 
-/// A result and the path by which it was obtained.
+/// A result, and the path that led to it.
 type SharedFetch = (FetchPath, Result<FetchedToken, SourceError>);
 
 impl Coordinator {
+    /// Returns a token of the store, or fetches one with the lease or without it.
     async fn stored_or_fetched(&self, request: FetchRequest) -> SharedFetch {
-        // Subscribed before the first read, so that no notification is missed.
+        // Subscribe before the first read, so that no notification is missed.
         let mut poll = PollTimer::new(self.store.listen(&self.key));
         let mut session = self.store.session(&self.key);
         if let Some(excluded) = &request.excluded {
@@ -102,11 +108,12 @@ impl Coordinator {
                 (None, Lease::Held { .. }) => break,
             }
         }
-        // The store does not work, or other instances hold the lease for too long.
+        // The store fails, or other instances have held the lease for too long.
         (FetchPath::Alone, self.fetch_and_publish(request, holder).await)
     }
 
-    /// Fetches while holding the lease, renews the lease until then, and publishes the token.
+    /// Fetches a token with the lease, which it renews until the fetch ends, and publishes the
+    /// token.
     async fn fetch_for_all(
         &self,
         request: FetchRequest,
@@ -119,8 +126,9 @@ impl Coordinator {
                 fetched = &mut fetch => break fetched,
                 () = sleep(LEASE / 3) => holder.restart_limit(),
             }
-            // The result does not matter: a holder that has lost the lease may get it back, or two
-            // fetch at a time. The renewal is awaited, so that it does not arrive after the token.
+            // The result is ignored: a holder that has lost the lease may get it back, or two
+            // instances fetch at the same time, which is harmless. A renewal that is in flight when
+            // the fetch ends is awaited, so that it does not reach the store after the token.
             let mut renewal = pin!(holder.try_lease());
             tokio::select! {
                 biased;
@@ -139,7 +147,7 @@ impl Coordinator {
         fetched
     }
 
-    /// Fetches without the lease, and publishes the token.
+    /// Fetches a token without the lease, and publishes it.
     async fn fetch_and_publish(
         &self,
         request: FetchRequest,
@@ -151,8 +159,9 @@ impl Coordinator {
         Ok(fetched)
     }
 
-    /// Returns the stored token if it is usable: newer than the current and the excluded one, and
-    /// not due for a refresh itself, unless no current token is live.
+    /// Returns the stored token if it is usable: it is newer than the current and the excluded
+    /// token, and not due for a refresh. A token that is due is usable if there is no valid current
+    /// token.
     fn usable(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
         let (stored, now) = (stored?, self.clock.now());
         let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
@@ -174,11 +183,12 @@ impl Coordinator {
     }
 }
 
+/// Converts a fetched token for the store.
 fn stored(fetched: &FetchedToken) -> StoredToken {
     StoredToken::new(fetched.token.clone(), fetched.issued_at)
 }
 
-/// Waits between two reads of the store.
+/// Waits between reads of the store.
 struct PollTimer {
     notifications: Option<Notifications>,
     interval: Duration,
@@ -190,8 +200,8 @@ impl PollTimer {
         Self { notifications, interval }
     }
 
-    /// Waits for a notification or the poll interval, or for the end of the lease of a dead holder,
-    /// which has `left` to run.
+    /// Waits for a notification or for the poll interval, but not beyond the end of the lease,
+    /// which expires after `left` if its holder has crashed.
     async fn next(&mut self, left: Duration) {
         let jitter = 0.5 + fastrand::f64();
         let pause = self.interval.mul_f64(jitter).min(left + POLL_INTERVAL.mul_f64(jitter));

@@ -1,4 +1,4 @@
-//! Logs and metrics of fetches that a fleet shares.
+//! Logs and metrics of fetches through a shared store.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,24 +7,25 @@ use passport_core::ClientId;
 
 use crate::metrics::{CLIENT_ID, SHARED, SHARED_SECONDS, TARGET};
 
-/// How an instance of a fleet got a token, or why it got none.
+/// The path by which an instance got a token from the shared store or a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchPath {
     /// The token was in the store.
     Found,
-    /// The instance had the lease at once, and requested the token.
+    /// The instance got the lease immediately, and fetched the token.
     Leased,
-    /// It waited for another lease holder, which published nothing, and then had the lease.
+    /// The instance waited for another lease holder, which published nothing. Then it got the lease
+    /// and fetched the token.
     LeasedLater,
-    /// It waited for the token of another lease holder.
+    /// The instance waited for the token of another lease holder.
     Waited,
-    /// It requested the token without a lease.
+    /// The instance fetched the token without a lease.
     Alone,
-    /// It has a live token, and leaves the refresh to another lease holder.
+    /// The instance has a valid token, and leaves the refresh to another lease holder.
     Postponed,
 }
 
-/// Records a fetch through the store.
+/// Records a fetch through the shared store.
 pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
     let name = match path {
         FetchPath::Found => "found",
@@ -37,14 +38,14 @@ pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
     let labels = [(CLIENT_ID, client_id.to_string()), ("path", name.to_owned())];
     counter!(SHARED, &labels).increment(1);
     histogram!(SHARED_SECONDS, &labels).record(took);
-    tracing::debug!(target: TARGET, %client_id, path = name, "fetched a token through the shared store");
+    tracing::debug!(target: TARGET, %client_id, path = name, "token fetch through the shared store ended");
 }
 
-/// The greatest difference of two clocks that is not logged.
+/// The maximum clock skew that is not logged.
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// Warns that the clock of the instance that stored a token differs from ours. `assumed` is the
-/// time of issue by our clock.
+/// Warns that the clock of the instance that stored a token differs from the local one.
+/// `assumed` is the time of issue by the local clock.
 pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed: SystemTime) {
     let skew = issued_at.duration_since(assumed).unwrap_or_else(|earlier| earlier.duration());
     if skew > MAX_SKEW {
@@ -52,7 +53,7 @@ pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed
             target: TARGET,
             %client_id,
             ?skew,
-            "the clocks of two instances differ; a token is used for as long as both allow. Synchronise them"
+            "clocks of two instances differ: synchronize them (NTP); until then, a shared token is used only while it is valid by both clocks"
         );
     }
 }

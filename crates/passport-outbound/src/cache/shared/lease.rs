@@ -1,4 +1,4 @@
-//! The lease of an attempt on its token.
+//! The lease by which one instance at a time fetches a token.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -9,17 +9,17 @@ use tokio::runtime::Handle;
 
 use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 
-/// The time after which a lease ends unless its holder renews it.
+/// The duration of a lease. Its holder renews it before that.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
-/// An attempt that has the lease, or requests it. A lease that it may have is released when it is
-/// dropped.
+/// An attempt that requests or holds the lease. When it is dropped, it releases a lease that it
+/// may hold.
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,
-    /// Unique in the fleet.
+    /// The name of the holder, unique among all instances.
     name: String,
-    /// Whether the lease was granted, or may have been granted by a call that failed.
+    /// Whether the lease was granted, or may have been granted by a failed call.
     may_have_lease: bool,
 }
 
@@ -28,6 +28,7 @@ impl LeaseHolder {
         Self { session, name: unique_name(), may_have_lease: false }
     }
 
+    /// Requests or renews the lease. `None` if the store fails.
     pub(super) async fn try_lease(&mut self) -> Option<LeaseOutcome> {
         self.may_have_lease = true;
         let leased = self.session.try_lease(&self.name, LEASE).await?;
@@ -35,16 +36,18 @@ impl LeaseHolder {
         Some(leased)
     }
 
-    /// Gives the store its full time again, after a wait for another instance or for Passport.
+    /// Restarts the time limit of the store, after a wait for another instance or for Passport.
     pub(super) fn restart_limit(&mut self) {
         self.session.restart_limit();
     }
 
+    /// Publishes `token`, which ends the lease.
     pub(super) async fn publish(mut self, token: &StoredToken) {
         self.session.publish(&self.name, token).await;
         self.may_have_lease = false;
     }
 
+    /// Ends the lease.
     pub(super) async fn release(mut self) {
         self.session.release(&self.name).await;
         self.may_have_lease = false;
@@ -56,7 +59,7 @@ impl Drop for LeaseHolder {
         if !self.may_have_lease {
             return;
         }
-        // The attempt was canceled. Others do not have to wait for the end of the lease.
+        // The attempt was canceled. Without a release, other instances would wait for the expiry.
         if let Ok(runtime) = Handle::try_current() {
             let (mut session, name) = (self.session.clone(), std::mem::take(&mut self.name));
             session.restart_limit();
@@ -65,9 +68,9 @@ impl Drop for LeaseHolder {
     }
 }
 
-/// Returns a unique name. The random keys of the standard library's hashers are enough: an attacker
-/// who can use a guessed name can read the store as well. The first random bytes of aws-lc would
-/// take 35 ms of processor time when an instance starts.
+/// Returns a unique holder name. The random keys of the standard library's hashers suffice: an
+/// attacker who can use a guessed name can also read the store. The first random bytes of aws-lc
+/// would cost 35 ms of CPU time at the start of an instance.
 fn unique_name() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))

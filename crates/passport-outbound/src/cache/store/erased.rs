@@ -1,4 +1,4 @@
-//! The object-safe twin of the trait that stores implement.
+//! The dyn-compatible version of [`TokenStore`].
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::cache::TokenKey;
 
 pub(super) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// The calls of a [`TokenStore`] for trait objects.
+/// The methods of a [`TokenStore`] with boxed futures, for trait objects.
 pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
     fn get_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, Option<StoredToken>>;
     fn try_lease_dyn<'a>(

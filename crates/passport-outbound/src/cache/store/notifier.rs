@@ -1,16 +1,20 @@
+//! Notifications about stored tokens and leases.
+
 use std::{fmt, sync::Arc};
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::super::TokenKey;
 
-/// The number of notifications that a subscriber may be behind. One that misses some reads the
+/// The number of unread notifications per subscriber. A subscriber that misses some reads the
 /// store.
 const CAPACITY: usize = 64;
 
-/// Notifications of a [`TokenStore`](super::TokenStore): a token was published, or its lease was
-/// released. They are hints: a subscriber reads the store, and polls it without them as well. Cheap
-/// to clone; clones share.
+/// Sends the notifications of a [`TokenStore`](super::TokenStore): a token was published, or a
+/// lease was released.
+///
+/// Notifications are hints. A subscriber reads the store after each, and polls it as well, so a
+/// lost notification costs only time. Cheap to clone; clones share their subscribers.
 #[derive(Clone)]
 pub struct Notifier(broadcast::Sender<Arc<str>>);
 
@@ -21,9 +25,9 @@ impl Notifier {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// Notifies the subscribers of the token whose [`TokenKey`] has the text `key`.
+    /// Notifies the subscribers of the token for `key`, the text of a [`TokenKey`].
     pub fn notify(&self, key: &str) {
-        // There may be no subscribers.
+        // The result is ignored: it is an error to have no subscribers.
         let _ = self.0.send(key.into());
     }
 
@@ -45,14 +49,14 @@ impl fmt::Debug for Notifier {
     }
 }
 
-/// The notifications for one token, from the subscription on.
+/// A subscription to the notifications for one token.
 pub(in crate::cache) struct Notifications {
     key: String,
     from: broadcast::Receiver<Arc<str>>,
 }
 
 impl Notifications {
-    /// Waits for a notification. Pending for ever once the sender is dropped.
+    /// Waits for the next notification. Never returns if the notifier is dropped.
     pub(in crate::cache) async fn received(&mut self) {
         loop {
             match self.from.recv().await {

@@ -1,4 +1,4 @@
-//! Calls to a store within its time limit.
+//! A sequence of calls to a store that share its time limit.
 
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use super::{
 };
 use crate::cache::TokenKey;
 
-/// The calls to a store for one token. All of them together take no longer than the store's limit.
+/// The calls to a store for one token. All calls together take no longer than the limit of the
+/// store. Each returns `None`, or does nothing, if the store fails.
 #[derive(Clone, Debug)]
 pub(in crate::cache) struct StoreSession {
     store: StoreHandle,
     key: TokenKey,
-    /// The time that is left for further calls.
+    /// The time left for further calls.
     left: Duration,
 }
 
@@ -27,7 +28,7 @@ impl StoreSession {
         Self { store, key, left }
     }
 
-    /// Gives the store its full time again, after a wait for something else.
+    /// Restarts the time limit, after a wait for something other than the store.
     pub(in crate::cache) fn restart_limit(&mut self) {
         self.left = self.store.timeout();
     }
@@ -52,7 +53,7 @@ impl StoreSession {
         self.call(|store, key| store.remove_dyn(key, token)).await;
     }
 
-    /// Calls the store in the time that is left.
+    /// Calls the store within the time left.
     async fn call<'a, T>(
         &'a mut self,
         operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,

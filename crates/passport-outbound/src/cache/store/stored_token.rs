@@ -1,3 +1,5 @@
+//! A token as it is stored.
+
 use std::time::{Duration, SystemTime};
 
 use passport_core::AccessToken;
@@ -11,14 +13,16 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
-    /// Creates a token that was issued at `issued_at`. Its expiry is [`AccessToken::expires_at`].
+    /// Creates a stored token with the time of its issue. Its expiry is
+    /// [`AccessToken::expires_at`].
     #[must_use]
     pub fn new(token: AccessToken, issued_at: SystemTime) -> Self {
         Self { token, issued_at, left: None }
     }
 
-    /// Sets the time for which the store keeps the token from now on. It is not used for longer,
-    /// whatever the clock of the instance that stored it.
+    /// Sets the remaining time for which the store keeps the token. The token is not used for
+    /// longer, so that a wrong clock of the instance that stored it does no harm. Defaults to no
+    /// such limit.
     #[must_use]
     pub fn with_time_left(self, left: Duration) -> Self {
         Self { left: Some(left), ..self }
@@ -30,24 +34,24 @@ impl StoredToken {
         &self.token
     }
 
-    /// Returns when it was issued, by the clock of the instance that fetched it.
+    /// Returns the time of issue, by the clock of the instance that fetched the token.
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
         self.issued_at
     }
 
-    /// Returns its whole lifetime.
+    /// Returns the total lifetime, from issue to expiry.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.token.expires_at().duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// Returns the expiry by the clock of this instance. Of the two clocks, the one with the
-    /// earlier expiry is trusted, and no token was issued in the future.
+    /// Returns the expiry by the local clock. If the clocks of the two instances differ, the
+    /// earlier expiry counts. A token that seems to be issued in the future counts as issued now.
     pub(in crate::cache) fn ends_at(&self, now: SystemTime) -> SystemTime {
         let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
-        let said = self.token.expires_at();
-        now.checked_add(longest).map_or(said, |at| at.min(said))
+        let stated = self.token.expires_at();
+        now.checked_add(longest).map_or(stated, |at| at.min(stated))
     }
 }
 

@@ -5,7 +5,7 @@ use passport_core::ClientId;
 
 use crate::metrics::{CLIENT_ID, REQUESTS, TARGET};
 
-/// Counts a token request. Summed over the instances of a fleet, this is the load on Passport.
+/// Counts a token request. The sum over the instances of a fleet is the load on Passport.
 pub(super) fn token_request(client_id: &ClientId) {
     counter!(REQUESTS, CLIENT_ID => client_id.to_string()).increment(1);
 }
@@ -15,12 +15,12 @@ pub(super) fn secret_read(client_id: &ClientId, version: &str) {
     tracing::debug!(target: TARGET, %client_id, secret_version = version, "client secret read");
 }
 
-/// Records that Passport rejected the secret, and that its provider has another one by now.
+/// Records that Passport rejected the secret, and that the provider now has a newer one.
 pub(super) fn secret_changed(client_id: &ClientId, version: &str) {
     tracing::info!(
         target: TARGET,
         %client_id,
         secret_version = version,
-        "the client secret was refused and has changed since; asking with the new one"
+        "client secret rejected, retrying with the newer one that the provider has now"
     );
 }

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// The part of the time left after which a request without a response is sent a second time.
+/// The fraction of the time left after which a second request is sent if there is no response.
 const HEAD_START: f64 = 0.4;
 
 /// Fetches tokens with the client credentials grant
@@ -45,15 +45,16 @@ pub(crate) struct ClientCredentials {
 
 impl TokenSource for ClientCredentials {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
-        // While a token is live, a slow issuer does not get a second request.
+        // While the current token is valid, no caller waits: a slow issuer gets no second request.
         let head_start = if request.is_live() { 1.0 } else { HEAD_START };
         Box::pin(async move { Ok(self.fetch_token(head_start).await?) })
     }
 }
 
 impl ClientCredentials {
-    /// Reads the secret and requests the token, and again if the secret is rejected and has changed
-    /// since. All within one time limit: a secret provider may hang as well as Passport.
+    /// Reads the secret and requests the token. If the secret is rejected and has changed since it
+    /// was read, retries with the new secret. All steps share one time limit, because a secret
+    /// provider may hang as well as Passport.
     async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, FetchFailure> {
         let deadline = Instant::now() + self.timeout;
         let secret = self.read(self.secret.resolve(), deadline).await?;
@@ -61,8 +62,8 @@ impl ClientCredentials {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
-        // The secret may have been rotated since it was read. The same secret would be rejected
-        // again, and each rejection is an entry in Passport's audit.
+        // The secret may have been rotated since it was read. The same secret is not sent twice:
+        // each rejection is an entry in Passport's audit.
         match self.read(self.secret.refresh(&secret), deadline).await {
             Ok(current) if !current.has_same_secret(&secret) => {
                 events::secret_changed(&self.client_id, current.version());
@@ -72,6 +73,7 @@ impl ClientCredentials {
         }
     }
 
+    /// Waits for a secret until `deadline`.
     async fn read(
         &self,
         secret: impl Future<Output = Result<ResolvedSecret, SecretError>>,
@@ -83,15 +85,16 @@ impl ClientCredentials {
         Ok(resolved)
     }
 
+    /// Returns the error of a secret provider that did not respond in time.
     fn late(&self) -> SecretError {
         let seconds = self.timeout.as_secs_f32();
-        let reason = format!("its provider did not answer within {seconds} s (request_timeout)");
+        let reason = format!("no response from its provider within {seconds} s (request_timeout)");
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request, and a second one on another connection if there is no response
-    /// after the part `head_start` of the time left. Each has an assertion of its own, as an
-    /// assertion is valid for one request.
+    /// Sends the token request. If there is no response within the fraction `head_start` of the
+    /// time left, sends a second one on another connection and takes the first result. Each request
+    /// has a separate assertion, because an assertion is valid for one request.
     async fn hedged_request(
         &self,
         secret: &Secret,
@@ -102,7 +105,8 @@ impl ClientCredentials {
         let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
         let first = self.request_and_retry_from(now + head_start, secret);
         let second = self.request_and_retry_from(now, secret);
-        // A gateway's 504 is not final while the other request is running.
+        // An `Unavailable`, such as a gateway's 504, is not final while the other request is
+        // running.
         let is_settled = |result: &Result<_, FetchFailure>| {
             !result.as_ref().is_err_and(|failure| failure.kind == TokenErrorKind::Unavailable)
         };
@@ -112,8 +116,8 @@ impl ClientCredentials {
         }
     }
 
-    /// Sends the token request, and again if its connection breaks after `from`. Before that, the
-    /// hedged request takes its place.
+    /// Sends the token request. If its connection breaks at `from` or later, sends it again. Before
+    /// that time, the hedged request serves as the retry.
     async fn request_and_retry_from(
         &self,
         from: Instant,
@@ -127,6 +131,7 @@ impl ClientCredentials {
         }
     }
 
+    /// Sends one token request.
     async fn request_once(&self, secret: &Secret) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
         let proof = ClientProof {
@@ -146,7 +151,7 @@ impl ClientCredentials {
         })
     }
 
-    /// Returns what is unusual about a rejected secret, such as a space or a quote.
+    /// Returns what is unusual about a rejected secret, such as a trailing space or quotes.
     fn secret_hint(&self, secret: &Secret) -> Option<String> {
         let warnings = secret.warnings();
         let text = format!("the secret behind `{}` {}", self.secret.reference(), warnings.join(" and "));
@@ -154,12 +159,12 @@ impl ClientCredentials {
     }
 }
 
-/// Returns whether the connection failed, so that Passport has not answered.
+/// Returns whether the connection failed before a response.
 fn has_no_response(failure: &FetchFailure) -> bool {
     failure.kind == TokenErrorKind::Unavailable && failure.status.is_none()
 }
 
-/// Returns whether Passport rejected the client, and not the scopes or the grant.
+/// Returns whether Passport rejected the client, rather than the scopes or the grant.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
     failure.kind == TokenErrorKind::Rejected
         && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")

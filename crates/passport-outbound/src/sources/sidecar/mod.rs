@@ -1,4 +1,5 @@
-//! The sidecar as a source of tokens: a process on the same machine that has the credentials.
+//! A token source that fetches tokens from a sidecar: a process on the same machine that has the
+//! credentials.
 
 mod endpoint;
 mod source;

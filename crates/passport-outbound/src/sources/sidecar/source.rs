@@ -1,3 +1,5 @@
+//! Requests tokens from a sidecar.
+
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,7 +18,7 @@ use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenE
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// Fetches the tokens of an identity from the sidecar.
+/// Fetches the tokens of an identity from a sidecar.
 pub(crate) struct SidecarSource {
     pub(crate) sidecar: SidecarEndpoint,
     pub(crate) client_id: ClientId,
@@ -32,13 +34,14 @@ impl TokenSource for SidecarSource {
 }
 
 impl SidecarSource {
+    /// Requests a token, or the replacement of a rejected one.
     async fn fetch_token(&self, fetch: FetchRequest) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
         let request = match &fetch.excluded {
             Some(excluded) => self.refresh_request(excluded),
             None => self.token_request(fetch.current.as_ref().map(|current| {
-                // Longer than the current token, so that another one is returned. Both sides round
-                // to seconds.
+                // Longer than the current token has left, so that the sidecar returns another one.
+                // The 3 s cover that both sides round to seconds.
                 current.expires_at().duration_since(requested_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };

@@ -1,4 +1,5 @@
-//! What a request without a response becomes: the kind, whether it may pass, and the first line.
+//! Tests of failures without a response: their kind, whether they are transient, and the
+//! message.
 
 use std::{io, time::Duration};
 
@@ -15,9 +16,9 @@ fn error(kind: TransportErrorKind) -> TokenError {
 }
 
 #[test]
-fn a_transport_failure_is_named_in_the_first_line() {
+fn message_names_the_transport_failure() {
     use TokenErrorKind::{InvalidResponse, Misconfigured, Tls, Unavailable};
-    for (kind, expected, is_transient, named) in [
+    for (kind, expected, is_transient, problem) in [
         (
             TransportErrorKind::Tls(TlsFailure::UnknownIssuer),
             Tls(TlsFailure::UnknownIssuer),
@@ -37,17 +38,17 @@ fn a_transport_failure_is_named_in_the_first_line() {
         (TransportErrorKind::Connect, Unavailable, true, "(connection refused)"),
         (TransportErrorKind::Dns, Unavailable, true, "the host name could not be resolved"),
         (TransportErrorKind::Timeout, Unavailable, true, "no complete response within the time limit"),
-        (TransportErrorKind::ConnectionClosed, Unavailable, true, "the connection broke off"),
+        (TransportErrorKind::ConnectionClosed, Unavailable, true, "the connection was closed"),
     ] {
         let error = error(kind);
         assert_eq!((error.kind(), error.is_transient()), (expected, is_transient), "{error}");
-        assert!(error.to_string().contains(named), "{error}");
+        assert!(error.to_string().contains(problem), "{error}");
         assert!(std::error::Error::source(&error).is_some(), "{error}");
     }
 }
 
 #[tokio::test]
-async fn an_attempt_out_of_time_is_named_in_the_first_line() {
+async fn message_names_the_time_limit_of_the_attempt() {
     let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
     let failure = FetchFailure::of(TokenErrorKind::Unavailable).with_source(late);
     let text = TokenError::new(&"mi".parse().unwrap(), failure).to_string();
@@ -64,7 +65,7 @@ impl HttpClient for Failing {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ready_returns_a_failure_that_does_not_pass() {
+async fn ready_returns_a_permanent_transport_failure() {
     for kind in [
         TransportErrorKind::Tls(TlsFailure::NoRootCertificates),
         TransportErrorKind::NotHttp,

@@ -1,4 +1,4 @@
-//! The clients of the crate `redis` that make a connection.
+//! Configures the clients of the `redis` crate for a server, a Cluster or Sentinels.
 
 use std::time::Duration;
 
@@ -13,18 +13,20 @@ use redis::{ConnectionAddr, TlsMode};
 
 use super::{Credentials, RedisEndpoint, notifications::push_sender};
 
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
-const KEEPALIVE_EACH: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Returns the settings of a connection to a single server.
 pub(super) fn config(notifier: &Notifier) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        // Callers have limits of their own.
+        // No timeouts here: each caller applies the timeout of the store.
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_push_sender(push_sender(notifier.clone()))
 }
 
 impl RedisEndpoint {
+    /// Returns a client for the single server at the address.
     pub(super) fn client(&self, credentials: &Credentials) -> RedisResult<Client> {
         let info = self.address.clone().into_connection_info()?;
         let mut settings = info
@@ -46,6 +48,7 @@ impl RedisEndpoint {
         }
     }
 
+    /// Returns a client for the Cluster of the nodes at the addresses.
     #[cfg(feature = "cluster")]
     pub(super) fn cluster(
         &self,
@@ -58,7 +61,7 @@ impl RedisEndpoint {
             .connection_timeout(self.settings.timeout)
             .response_timeout(self.settings.timeout)
             .overall_response_timeout(Some(self.settings.timeout))
-            // Slots move. What takes longer opens the circuit. Every script may run twice.
+            // A slot may move between nodes. Retries are safe, as every script is idempotent.
             .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(50)
@@ -75,6 +78,7 @@ impl RedisEndpoint {
         builder.build()
     }
 
+    /// Returns a client for the master that the Sentinels at the addresses report for `service`.
     #[cfg(feature = "sentinel")]
     pub(super) fn sentinels(
         &self,
@@ -114,12 +118,12 @@ impl RedisEndpoint {
     }
 }
 
-/// With keepalives: a connection is used once in a token's life, and a firewall may forget it
-/// without closing it.
+/// Returns TCP settings with keepalives: a connection may be idle for the lifetime of a token,
+/// and a firewall may drop an idle connection without closing it.
 fn tcp() -> TcpSettings {
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EACH);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
     #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(KEEPALIVE_AFTER);
+    let settings = settings.set_user_timeout(KEEPALIVE_TIME);
     settings
 }

@@ -8,7 +8,7 @@ use tokio::time::advance;
 
 use super::*;
 
-/// What a provider does next. None hangs.
+/// A provider with the result of the next reads. With `None` they do not end.
 #[derive(Clone, Debug, Default)]
 struct File(Arc<Mutex<Option<Result<&'static str, SecretErrorKind>>>>);
 
@@ -29,7 +29,7 @@ impl SecretProvider for File {
     }
 }
 
-async fn is(token: &CallerCredential, text: &str) -> bool {
+async fn has_text(token: &CallerCredential, text: &str) -> bool {
     token.hash().await.is_some_and(|hash| hash.as_ref() == sha256(text).as_ref())
 }
 
@@ -49,15 +49,15 @@ async fn revoked_caller_token_fails_closed_within_seconds() {
         let file = File::default();
         file.set(Some(Ok("first")));
         let token = CallerCredential::new(SecretSource::new(file.clone(), "file:/token".parse().unwrap()));
-        assert!(is(&token, "first").await);
+        assert!(has_text(&token, "first").await);
         file.set(revoked);
-        assert!(is(&token, "first").await, "read once a second");
+        assert!(has_text(&token, "first").await, "read once a second");
         advance(FRESH).await;
         let begin = Instant::now();
-        assert!(!is(&token, "first").await, "{revoked:?}");
-        assert!(begin.elapsed() <= READ_TIME, "{revoked:?}");
+        assert!(!has_text(&token, "first").await, "{revoked:?}");
+        assert!(begin.elapsed() <= READ_TIMEOUT, "{revoked:?}");
         file.set(Some(Ok("first")));
         advance(FRESH).await;
-        assert!(is(&token, "first").await, "{revoked:?}");
+        assert!(has_text(&token, "first").await, "{revoked:?}");
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-fn mistakes(limits: &Limits) -> Vec<String> {
+fn problems_of(limits: &Limits) -> Vec<String> {
     let mut problems = Vec::new();
     check(limits, MAX_FORM, &mut problems);
     problems.iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
@@ -13,14 +13,20 @@ fn number_out_of_bounds_is_named_with_its_bounds() {
         (defaults, ""),
         (
             Limits { max_connections: usize::MAX >> 1, ..defaults },
-            "limits.max_connections: it is 9223372036854775807; write a number from 1 to 100000",
+            "limits.max_connections: must be from 1 to 100000, but is 9223372036854775807",
         ),
-        (Limits { max_connections: 0, ..defaults }, "limits.max_connections: it is 0"),
+        (
+            Limits { max_connections: 0, ..defaults },
+            "limits.max_connections: must be from 1 to 100000, but is 0",
+        ),
         (
             Limits { max_connections_per_caller: Some(0), ..defaults },
-            "limits.max_connections_per_caller: it is 0",
+            "limits.max_connections_per_caller: must be from 1 to 100000, but is 0",
         ),
-        (Limits { max_head_bytes: 8191, ..defaults }, "limits.max_head_bytes: it is 8191"),
+        (
+            Limits { max_head_bytes: 8191, ..defaults },
+            "limits.max_head_bytes: must be from 8192 to 1048576, but is 8191",
+        ),
         (Limits { head_timeout_seconds: u64::MAX, ..defaults }, "limits.head_timeout_seconds: "),
         (Limits { idle_timeout_seconds: u64::MAX >> 1, ..defaults }, "limits.idle_timeout_seconds: "),
         (Limits { response_timeout_seconds: 0, ..defaults }, "limits.response_timeout_seconds: "),
@@ -38,11 +44,11 @@ fn number_out_of_bounds_is_named_with_its_bounds() {
         (Limits { max_buffered_mib: 0, ..defaults }, "limits.max_buffered_mib: "),
         (Limits { max_connections: 100_000, ..defaults }, "limits.max_buffered_mib: the other limits allow "),
     ] {
-        let mistakes = mistakes(&limits);
-        assert!(mistakes.len() <= 1, "{mistakes:?}");
+        let problems = problems_of(&limits);
+        assert!(problems.len() <= 1, "{problems:?}");
         assert!(
-            mistakes.join("").starts_with(message) && mistakes.is_empty() == message.is_empty(),
-            "{mistakes:?}"
+            problems.join("").starts_with(message) && problems.is_empty() == message.is_empty(),
+            "{problems:?}"
         );
     }
 }
@@ -58,8 +64,8 @@ fn largest_numbers_do_not_overflow() {
         ..Limits::DEFAULT
     };
     assert!(
-        mistakes(&largest)[0].contains("the other limits allow 18312500 MiB"),
+        problems_of(&largest)[0].contains("the other limits allow 18312500 MiB"),
         "{:?}",
-        mistakes(&largest)
+        problems_of(&largest)
     );
 }

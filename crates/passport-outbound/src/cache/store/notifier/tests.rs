@@ -8,21 +8,21 @@ fn key(scope: &str) -> TokenKey {
 }
 
 #[test]
-fn one_hears_of_the_token_that_one_waits_for_and_of_no_other() {
+fn subscriber_is_notified_of_its_key_only() {
     let notifier = Notifier::new();
-    let mut notifications = notifier.listen(&key("mine"));
+    let mut notifications = notifier.listen(&key("subscribed"));
     let mut received = spawn(notifications.received());
     assert_pending!(received.poll());
     notifier.notify(&key("other").to_string());
     assert_pending!(received.poll());
-    notifier.clone().notify(&key("mine").to_string());
+    notifier.clone().notify(&key("subscribed").to_string());
     assert_ready!(received.poll());
 }
 
 #[test]
 fn lagging_subscriber_is_notified() {
     let notifier = Notifier::new();
-    let mut notifications = notifier.listen(&key("mine"));
+    let mut notifications = notifier.listen(&key("subscribed"));
     for _ in 0..=CAPACITY {
         notifier.notify("other");
     }

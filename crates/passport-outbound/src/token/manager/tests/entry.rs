@@ -1,4 +1,4 @@
-//! The entry by itself: attempts that report late or never, and tokens that become due.
+//! The entry without a manager: attempts that report late or never, and tokens that become due.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +20,7 @@ use crate::{
 
 const START: SystemTime = UNIX_EPOCH;
 
-/// Returns the attempt that a caller starts `after` the start.
+/// Returns the attempt that a caller starts at `START + after`.
 fn started(entry: &TokenEntry, after: Duration) -> (Attempt<FetchResult>, FetchTicket) {
     match entry.begin(START + after, within(10 * SECOND)) {
         FetchStart::Leading(attempt, ticket, _) => (attempt, ticket),
@@ -43,7 +43,7 @@ fn cached(entry: &TokenEntry) -> String {
 }
 
 #[test]
-fn attempts_after_a_stalled_one_stay_detached() {
+fn attempts_after_a_stalled_one_are_detached() {
     let entry = TokenEntry::default();
     let (_stalled, first) = started(&entry, Duration::ZERO);
     let (attempt, second) = started(&entry, 20 * SECOND);
@@ -54,7 +54,7 @@ fn attempts_after_a_stalled_one_stay_detached() {
 }
 
 #[test]
-fn late_success_leaves_the_running_attempt_alone() {
+fn late_success_does_not_affect_the_running_attempt() {
     let entry = TokenEntry::default();
     let (_stalled, late) = started(&entry, Duration::ZERO);
     let (_running, ticket) = started(&entry, 20 * SECOND);
@@ -118,7 +118,7 @@ fn attempt_after_an_abandoned_one_is_not_abandoned() {
 }
 
 #[test]
-fn canceled_retry_is_not_waited_for() {
+fn callers_do_not_wait_for_a_canceled_retry() {
     let entry = TokenEntry::default();
     let (failed, ticket) = started(&entry, Duration::ZERO);
     let error = TokenError::new(&"mi-1".parse().unwrap(), FetchFailure::of(TokenErrorKind::Unavailable));
@@ -131,12 +131,12 @@ fn canceled_retry_is_not_waited_for() {
 }
 
 #[test]
-fn token_is_refreshed_for_a_longer_life_from_its_half() {
+fn min_ttl_refreshes_a_token_in_its_second_half_only() {
     let entry = TokenEntry::default();
     let (attempt, ticket) = started(&entry, Duration::ZERO);
     assert!(entry.succeed(&ticket, issued("token-1", 1)).is_some());
     drop(attempt);
-    // It is sent until 5 s before its expiry.
+    // The token is sent until 5 s before its expiry.
     let half = (HOUR - 5 * SECOND) / 2;
     assert!(!entry.refresh_if_shorter(HOUR, START + half - SECOND));
     assert!(entry.refresh_if_shorter(HOUR, START + half));
