@@ -31,7 +31,7 @@ fn verifier() -> Result<TokenVerifier, ConfigError> {
 
 async fn status_for(caller: Option<TestIdentity>) -> Result<StatusCode, BoxError> {
     let request = Request::post("/payroll/run").body(Body::empty())?;
-    let request = caller.into_iter().fold(request, |request, caller| caller.sign(request));
+    let request = caller.into_iter().fold(request, |request, caller| caller.attach_token(request));
     Ok(app(verifier()?).oneshot(request).await?.status())
 }
 
@@ -62,7 +62,7 @@ mod tests {
         let verifier =
             TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build().unwrap();
         let request = Request::post("/payroll/run").body(Body::empty()).unwrap();
-        let request = TestIdentity::service("scheduler").role("payroll.run").sign(request);
+        let request = TestIdentity::service("scheduler").role("payroll.run").attach_token(request);
         assert_eq!(app(verifier).oneshot(request).await.unwrap().status(), StatusCode::OK);
     }
 }

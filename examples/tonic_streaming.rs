@@ -7,7 +7,7 @@
 use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
-    AllowedOrigins, AttachToken, AttachTokenLayer, BufferBody, BufferedBody, ManagedIdentity, SecretSource,
+    AllowedOrigins, AttachToken, AttachTokenLayer, BufferedBody, ManagedIdentity, RetryBuffered, SecretSource,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -65,7 +65,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-type WithToken = AttachToken<Channel, BufferBody<fn(BufferedBody<Body>) -> Body>>;
+type WithToken = AttachToken<Channel, RetryBuffered<fn(BufferedBody<Body>) -> Body>>;
 
 async fn server_stream(channel: WithToken, health: &HealthReporter) -> Result<(), BoxError> {
     let mut changes = HealthClient::new(channel).watch(HealthCheckRequest::default()).await?.into_inner();

@@ -54,7 +54,7 @@ fn guards() -> Vec<(Requirement, Passes)> {
         (own_tenant, [true, true, false]),
         (Requirement::multi_factor(), [true, false, false]),
         (Requirement::acr("urn:passport:authn:password"), [false, false, true]),
-        (Requirement::check("of tenant-1", is_own), [true, true, false]),
+        (Requirement::from_fn("of tenant-1", is_own), [true, true, false]),
         (Requirement::remote_permission(PermissionDirectory, "payroll.read"), [true, true, false]),
         (Requirement::remote_permission(PermissionDirectory, "payroll.write"), [false, false, false]),
         (Requirement::role("clerk").and(Requirement::tenant("tenant-1")), [true, false, false]),
@@ -282,18 +282,18 @@ async fn extractors_reject_in_the_format_of_the_layer() {
     for handler in handlers {
         let router = Router::new().route("/", handler());
         let below = |layer: AuthenticateLayer| router.clone().layer(layer);
-        let grpc_only = below(layer().grpc_only());
+        let grpc_rejections = below(layer().grpc_rejections());
         for content_type in ["application/json", "application/grpc"] {
-            assert_eq!(rejection(&grpc_only, Method::GET, content_type).await, grpc());
-            assert_eq!(rejection(&grpc_only, Method::POST, content_type).await, grpc());
+            assert_eq!(rejection(&grpc_rejections, Method::GET, content_type).await, grpc());
+            assert_eq!(rejection(&grpc_rejections, Method::POST, content_type).await, grpc());
         }
         let any_form = below(layer());
         assert_eq!(rejection(&any_form, Method::POST, "application/grpc").await, grpc());
         assert_eq!(rejection(&any_form, Method::GET, "application/grpc").await, http(standard));
         let web = rejection(&any_form, Method::POST, "application/grpc-web").await;
         assert!(web.0 == 200 && web.2.contains("grpc-status: 16"), "{web:?}");
-        let http_only = below(layer().http_only());
-        assert_eq!(rejection(&http_only, Method::POST, "application/grpc").await, http(standard));
+        let http_rejections = below(layer().http_rejections());
+        assert_eq!(rejection(&http_rejections, Method::POST, "application/grpc").await, http(standard));
     }
 }
 

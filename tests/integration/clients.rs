@@ -81,7 +81,7 @@ async fn redirect_followed_outside_the_layer_has_no_token() {
         .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
     let request = Request::get(&api).body(Full::default()).unwrap();
     let error = client.ready().await.unwrap().call(request).await.unwrap_err();
-    assert!(matches!(*error.downcast::<AttachError>().unwrap(), AttachError::DestinationNotAllowed { .. }));
+    assert!(matches!(*error.downcast::<AttachError>().unwrap(), AttachError::OriginNotAllowed { .. }));
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ async fn authority_other_than_the_channels_gets_no_token() {
     let elsewhere = http::Uri::from_static("http://somebody-else.example");
     let mut client = HealthClient::with_origin(channel.clone(), elsewhere);
     let status = client.check(HealthCheckRequest::default()).await.unwrap_err();
-    assert!(matches!(refusal(status), AttachError::DestinationNotAllowed { .. }));
+    assert!(matches!(refusal(status), AttachError::OriginNotAllowed { .. }));
 
     let mut client = HealthClient::with_origin(channel, endpoint.uri().clone());
     client.check(HealthCheckRequest::default()).await.unwrap();

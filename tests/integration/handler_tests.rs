@@ -17,7 +17,7 @@ async fn status(identity: Option<TestIdentity>) -> u16 {
     let verifier =
         TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build().unwrap();
     let request = Request::post("/run").body(Body::empty()).unwrap();
-    let request = identity.into_iter().fold(request, |request, identity| identity.sign(request));
+    let request = identity.into_iter().fold(request, |request, identity| identity.attach_token(request));
     app(verifier).oneshot(request).await.unwrap().status().as_u16()
 }
 
@@ -37,6 +37,6 @@ async fn verifier_without_the_test_keys_rejects_a_test_identity() {
         TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(passport.jwks()).build().unwrap();
     let request = TestIdentity::service("payroll")
         .role("payroll.run")
-        .sign(Request::post("/run").body(Body::empty()).unwrap());
+        .attach_token(Request::post("/run").body(Body::empty()).unwrap());
     assert_eq!(app(verifier).oneshot(request).await.unwrap().status(), 401);
 }

@@ -335,7 +335,7 @@ async fn use_clients_and_configurations(
 
 /// The only panic of the libraries that a caller can cause.
 async fn panic_of_a_future_that_is_polled_again(
-    client: &passport_outbound::AttachToken<reqwest::Client, passport_outbound::CloneRequest>,
+    client: &passport_outbound::AttachToken<reqwest::Client, passport_outbound::RetryCloned>,
     url: &str,
 ) -> String {
     let foreign = reqwest::Request::new(reqwest::Method::GET, url.replace("http", "https").parse().unwrap());

@@ -14,7 +14,7 @@ use loom::thread;
 
 use crate::{
     models::three,
-    shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskLimits, Waiter},
+    shared_task::{Attempt, JoinOutcome, SharedTask, TaskLimits, WaitError, Waiter},
     sync::Mutex,
 };
 
@@ -34,8 +34,8 @@ const STALLED: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Durati
 
 fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
     match task.join_or_start(UNLIMITED) {
-        Joined::Running(waiter) => waiter,
-        Joined::Started(attempt, waiter) => {
+        JoinOutcome::Running(waiter) => waiter,
+        JoinOutcome::Started(attempt, waiter) => {
             run(attempt);
             waiter
         }
@@ -43,7 +43,7 @@ fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
 }
 
 /// Returns the result of a waiter after all threads have ended.
-fn outcome<T: Clone>(waiter: Waiter<T>) -> Result<T, Interrupted> {
+fn outcome<T: Clone>(waiter: Waiter<T>) -> Result<T, WaitError> {
     waiter.outcome().now_or_never().expect("no waiter is left waiting")
 }
 
@@ -78,7 +78,7 @@ fn dropped_attempt_frees_its_waiters() {
     assert!(task.running().is_none());
     for waiter in waiters {
         match waiter.generation() {
-            1 => assert_eq!(outcome(waiter), Err(Interrupted::Dropped)),
+            1 => assert_eq!(outcome(waiter), Err(WaitError::Dropped)),
             generation => assert_eq!(outcome(waiter), Ok(generation)),
         }
     }
@@ -90,8 +90,8 @@ fn stalled_attempt_is_replaced_by_one() {
     let started = three({
         let task = Arc::clone(&task);
         move || match task.join_or_start(UNLIMITED) {
-            Joined::Started(attempt, _) => Some(attempt),
-            Joined::Running(waiter) => {
+            JoinOutcome::Started(attempt, _) => Some(attempt),
+            JoinOutcome::Running(waiter) => {
                 assert_eq!(waiter.generation(), 2);
                 None
             }
@@ -135,7 +135,7 @@ fn result_of_an_abandoned_attempt_is_not_stored() {
             let stored = cache.stored.lock().unwrap();
             let joined = cache.task.join_or_start(UNLIMITED);
             drop(stored);
-            let Joined::Started(attempt, _) = joined else { panic!("the first attempt has stalled") };
+            let JoinOutcome::Started(attempt, _) = joined else { panic!("the first attempt has stalled") };
             cache.complete(attempt);
         }
     });

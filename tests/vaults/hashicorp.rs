@@ -79,7 +79,7 @@ async fn app_role_kubernetes_and_token_logins_work() {
     let source = |file: &NamedTempFile| SecretSource::file(file.path().to_str().unwrap());
     std::fs::write(pod.path(), POD).unwrap();
     std::fs::write(sink.path(), server.grant()).unwrap();
-    let kubernetes = VaultAuth::kubernetes("payroll").service_account(source(&pod));
+    let kubernetes = VaultAuth::kubernetes("payroll").service_account_token(source(&pod));
     for auth in [app_role(), kubernetes, VaultAuth::token(source(&sink))] {
         let vault = builder(&server, auth).build().unwrap();
         assert_eq!(secret(&vault, "payroll").await, "one");
@@ -152,7 +152,7 @@ async fn invalid_credentials_are_unauthenticated() {
     let wrong = || SecretSource::from_value("wrong-and-hidden");
     for auth in [
         VaultAuth::app_role(ROLE_ID, wrong()),
-        VaultAuth::kubernetes("payroll").service_account(wrong()),
+        VaultAuth::kubernetes("payroll").service_account_token(wrong()),
         VaultAuth::token(wrong()),
         VaultAuth::agent(),
     ] {
@@ -168,12 +168,11 @@ async fn mounts_of_auth_methods_and_namespaces_are_used() {
     server.put("payroll", &json!({ "client_secret": "one" }));
     server.mount("approle-eu", "approle");
     server.is_in("team");
-    let vault = builder(&server, app_role().mounted_at("approle-eu")).namespace("team").build().unwrap();
+    let vault = builder(&server, app_role().mount("approle-eu")).namespace("team").build().unwrap();
     assert_eq!(secret(&vault, "payroll").await, "one");
-    for elsewhere in [
-        builder(&server, app_role().mounted_at("approle-us")).namespace("team"),
-        builder(&server, app_role()),
-    ] {
+    for elsewhere in
+        [builder(&server, app_role().mount("approle-us")).namespace("team"), builder(&server, app_role())]
+    {
         let error = read(&elsewhere.build().unwrap(), "payroll").await.unwrap_err();
         assert_eq!(error.kind(), SecretErrorKind::Unauthenticated, "{error}");
     }

@@ -68,5 +68,5 @@ pub use crate::{
     reader::Reader,
     setting::{AnySetting, Setting},
     suggestions::suggestion,
-    value::{ConfigValue, InvalidValue, SecretReference, SecretReferences},
+    value::{ConfigValue, InvalidValue, SecretRefValue, SecretRefValues},
 };

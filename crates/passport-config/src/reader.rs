@@ -5,7 +5,7 @@ use passport_core::{ConfigError, ConfigProblem, SecretProviders, SecretSource};
 use crate::{
     problems::WHOLE,
     setting::{AnySetting, Setting},
-    value::{ConfigValue, SecretReference, SecretReferences},
+    value::{ConfigValue, SecretRefValue, SecretRefValues},
 };
 
 /// The target of log events, which is the crate path.
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
     /// `remedy`.
     pub fn require<T: ConfigValue>(&mut self, setting: &Setting<T>, remedy: &str) -> Option<T> {
         if setting.raw().is_none() {
-            self.wrong(setting, format_args!("missing; {remedy}"));
+            self.report(setting, format_args!("missing; {remedy}"));
         }
         self.read(setting)
     }
@@ -60,22 +60,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the source of the secret that `setting` refers to. Reports an invalid reference.
-    pub fn secret(&mut self, setting: &Setting<SecretReference>) -> Option<SecretSource> {
-        let SecretReference(reference) = self.read(setting)?;
+    pub fn secret(&mut self, setting: &Setting<SecretRefValue>) -> Option<SecretSource> {
+        let SecretRefValue(reference) = self.read(setting)?;
         let source = self.secrets.source(None, &reference);
         self.collect(setting, source)
     }
 
     /// Returns the sources of the secrets that `setting` refers to. Reports invalid references.
-    pub fn secrets(&mut self, setting: &Setting<SecretReferences>) -> Vec<SecretSource> {
+    pub fn secrets(&mut self, setting: &Setting<SecretRefValues>) -> Vec<SecretSource> {
         let (references, secrets) = (self.read(setting), self.secrets);
-        let references = references.map_or_else(Vec::new, |SecretReferences(references)| references);
+        let references = references.map_or_else(Vec::new, |SecretRefValues(references)| references);
         let source = |reference: String| self.collect(setting, secrets.source(None, &reference));
         references.into_iter().filter_map(source).collect()
     }
 
     /// Reports a mistake of `setting`. The text of `problem` names the mistake and the remedy.
-    pub fn wrong(&mut self, setting: &dyn AnySetting, problem: impl fmt::Display) {
+    pub fn report(&mut self, setting: &dyn AnySetting, problem: impl fmt::Display) {
         self.problems.push(setting.problem(&problem));
     }
 
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         setting: &dyn AnySetting,
         result: Result<T, E>,
     ) -> Option<T> {
-        result.map_err(|problem| self.wrong(setting, problem)).ok()
+        result.map_err(|problem| self.report(setting, problem)).ok()
     }
 
     /// Returns the value of `result`, or reports each of its problems for `setting`.
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         result: Result<T, ConfigError>,
     ) -> Option<T> {
         for problem in result.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
-            self.wrong(setting, &problem.problem);
+            self.report(setting, &problem.problem);
         }
         result.ok()
     }

@@ -143,9 +143,9 @@ impl ConfigValue for Vec<String> {
 }
 
 /// A secret reference such as `env:NAME` or `file:/path`. Messages omit it.
-pub struct SecretReference(pub(crate) String);
+pub struct SecretRefValue(pub(crate) String);
 
-impl ConfigValue for SecretReference {
+impl ConfigValue for SecretRefValue {
     const IS_SECRET_REFERENCE: bool = true;
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
@@ -158,9 +158,9 @@ impl ConfigValue for SecretReference {
 }
 
 /// Secret references: a list, or one string that is separated by spaces. Messages omit them.
-pub struct SecretReferences(pub(crate) Vec<String>);
+pub struct SecretRefValues(pub(crate) Vec<String>);
 
-impl ConfigValue for SecretReferences {
+impl ConfigValue for SecretRefValues {
     const IS_SECRET_REFERENCE: bool = true;
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
@@ -173,16 +173,16 @@ impl ConfigValue for SecretReferences {
 }
 
 /// Omits the reference, which may be a secret that was set by mistake.
-impl fmt::Debug for SecretReference {
+impl fmt::Debug for SecretRefValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretReference").finish_non_exhaustive()
+        f.debug_struct("SecretRefValue").finish_non_exhaustive()
     }
 }
 
 /// Omits the references, which may be secrets that were set by mistake.
-impl fmt::Debug for SecretReferences {
+impl fmt::Debug for SecretRefValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretReferences").finish_non_exhaustive()
+        f.debug_struct("SecretRefValues").finish_non_exhaustive()
     }
 }
 

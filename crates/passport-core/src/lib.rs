@@ -116,10 +116,10 @@ pub use crate::{
         EnvSecrets, FileSecrets, InvalidSecretRef, InvalidSecretSource, ResolvedSecret, Secret, SecretError,
         SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemdCredentials,
     },
-    shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskFailure, TaskLimits, Waiter},
+    shared_task::{Attempt, JoinOutcome, SharedTask, TaskError, TaskLimits, WaitError, Waiter},
     token::{AccessToken, InvalidAccessToken},
     transport::{
         HttpClient, Idempotent, ReqwestHttpClient, ResponseLimits, TlsFailure, Transport, TransportError,
-        TransportErrorKind, TransportSettings, Transports, USER_AGENT, request_to,
+        TransportErrorKind, TransportPool, TransportSettings, USER_AGENT, request_to,
     },
 };

@@ -22,7 +22,7 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 /// use passport_dev::TestIdentity;
 ///
 /// // TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build()?
-/// let request = TestIdentity::service("payroll").role("payroll.run").sign(Request::new(()));
+/// let request = TestIdentity::service("payroll").role("payroll.run").attach_token(Request::new(()));
 /// assert!(request.headers().contains_key("authorization"));
 /// ```
 #[derive(Clone, Debug)]
@@ -97,13 +97,13 @@ impl TestIdentity {
     /// # Panics
     /// Never: a token is ASCII.
     #[must_use]
-    pub fn bearer(&self) -> HeaderValue {
+    pub fn authorization(&self) -> HeaderValue {
         HeaderValue::from_str(&format!("Bearer {}", self.token())).expect("a token is ASCII")
     }
 
     /// Sets the `Authorization` header of `request`.
-    pub fn sign<B>(&self, mut request: Request<B>) -> Request<B> {
-        request.headers_mut().insert(AUTHORIZATION, self.bearer());
+    pub fn attach_token<B>(&self, mut request: Request<B>) -> Request<B> {
+        request.headers_mut().insert(AUTHORIZATION, self.authorization());
         request
     }
 }

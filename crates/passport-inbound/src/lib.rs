@@ -84,7 +84,7 @@
 //! | streams that end when the token expires | [`TokenDeadlineLayer`], [`IdInfo::expired`] |
 //! | audit events of calls and rejections | [`AuditLayer`], [`AuditSink`] |
 //! | calls to other services in the caller's name | [`AuthenticateLayer::forward_token`], [`CallerToken`] |
-//! | rejections only in HTTP, or only in gRPC | [`AuthenticateLayer::http_only`], [`AuthenticateLayer::grpc_only`] |
+//! | rejections only in HTTP, or only in gRPC | [`AuthenticateLayer::http_rejections`], [`AuthenticateLayer::grpc_rejections`] |
 //! | the caller on the request's span | [`AuthenticateLayer::record_caller`] |
 //! | custom responses | [`AuthenticateLayer::with_rejection_response`], [`AuthenticateLayer::without_error_details`] |
 //!
@@ -146,7 +146,7 @@
 //!     .static_jwks(TestIdentity::jwks())
 //!     .build()?;
 //! let request = http::Request::get("/whoami").body(Body::empty())?;
-//! let request = TestIdentity::service("payroll").role("payroll.run").sign(request);
+//! let request = TestIdentity::service("payroll").role("payroll.run").attach_token(request);
 //! assert_eq!(app(verifier).oneshot(request).await?.status(), 200);
 //! # Ok(()) } main().unwrap(); }
 //! ```

@@ -164,7 +164,7 @@ pub use passport_core::{
     HttpClient, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef, InvalidSecretSource,
     ManualClock, ReqwestHttpClient, ResolvedSecret, ResponseLimits, Scopes, Secret, SecretError,
     SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure,
-    Transport, TransportError, TransportErrorKind, Transports,
+    Transport, TransportError, TransportErrorKind, TransportPool,
 };
 
 #[cfg(feature = "reqwest")]
@@ -174,8 +174,8 @@ pub use crate::http_client::{
 };
 pub use crate::{
     attach::{
-        AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody,
-        BufferedBody, CloneRequest, ExistingAuthorization, NoRetry, OutboundRequest, OutboundResponse,
+        AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferedBody,
+        ExistingAuthorization, NoRetry, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned,
         RetryMode, WatchedBody,
     },
     cache::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenCache, TokenKey, TokenStore},

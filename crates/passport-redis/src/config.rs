@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreFactory};
+use passport_config::{AnySetting, Reader, SecretRefValue, SecretRefValues, Setting, StoreFactory};
 use passport_outbound::TokenCache;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -51,7 +51,7 @@ pub struct RedisSettings {
     pub sentinel_service: Setting<String>,
     /// The references of the keys that encrypt tokens: 32 bytes in base64 each. The first key
     /// encrypts, all decrypt. Required without `danger_unencrypted`.
-    pub encryption_keys: Setting<SecretReferences>,
+    pub encryption_keys: Setting<SecretRefValues>,
     /// True for no encryption, instead of `encryption_keys`.
     pub danger_unencrypted: Setting<bool>,
     /// The prefix of every name in Redis. Defaults to passport.
@@ -59,18 +59,18 @@ pub struct RedisSettings {
     /// The ACL user. Defaults to the user `default` of Redis.
     pub username: Setting<String>,
     /// The reference of the password. Defaults to none.
-    pub password_ref: Setting<SecretReference>,
+    pub password_ref: Setting<SecretRefValue>,
     /// The ACL user at the Sentinels.
     pub sentinel_username: Setting<String>,
     /// The reference of the password at the Sentinels.
-    pub sentinel_password_ref: Setting<SecretReference>,
+    pub sentinel_password_ref: Setting<SecretRefValue>,
     /// A PEM file with the certificates of a private CA, trusted for Redis instead of the operating
     /// system's.
     pub ca_file: Setting<String>,
     /// The reference of the client certificate, for a Redis that requires one.
-    pub tls_certificate_ref: Setting<SecretReference>,
+    pub tls_certificate_ref: Setting<SecretRefValue>,
     /// The reference of the private key of the client certificate.
-    pub tls_key_ref: Setting<SecretReference>,
+    pub tls_key_ref: Setting<SecretRefValue>,
     /// The time limit of the Redis commands before a token is fetched, and of those after it.
     /// Defaults to 500 ms.
     pub timeout: Setting<Duration>,
@@ -106,7 +106,7 @@ impl StoreFactory for RedisStoreFactory {
                 "tls" => tls,
                 _ => url,
             };
-            reader.wrong(setting, &problem.problem);
+            reader.report(setting, &problem.problem);
         }
         built.ok().filter(|_| !is_missing).map(TokenCache::shared)
     }
@@ -120,11 +120,11 @@ fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
     let first = sources.next();
     if unencrypted && first.is_some() {
         let wrong = "contradicts encryption_keys; remove one of them";
-        reader.wrong(&settings.danger_unencrypted, wrong);
+        reader.report(&settings.danger_unencrypted, wrong);
     }
     if !unencrypted && first.is_none() {
         let wrong = "missing; set it to the reference of a key, env:NAME or file:/path; create the key with `openssl rand -base64 32`";
-        reader.wrong(&settings.encryption_keys, wrong);
+        reader.report(&settings.encryption_keys, wrong);
     }
     let keys = first.map_or_else(EncryptionKeys::danger_unencrypted, EncryptionKeys::new);
     sources.fold(keys, EncryptionKeys::with_previous_keys)
@@ -139,7 +139,7 @@ fn servers<'a>(
     let (url, cluster) = (reader.read(&settings.url), reader.read(&settings.cluster));
     let (sentinels, service) = (reader.read(&settings.sentinels), reader.read(&settings.sentinel_service));
     if service.is_some() != sentinels.is_some() {
-        reader.wrong(&settings.sentinel_service, "set sentinels and sentinel_service together");
+        reader.report(&settings.sentinel_service, "set sentinels and sentinel_service together");
     }
     match (url, cluster, sentinels) {
         (Some(url), None, None) => (&settings.url, Some(RedisTokenStore::builder(url, keys))),
@@ -159,11 +159,11 @@ fn servers<'a>(
         }
         (None, None, None) => {
             let wrong = "missing; write redis://host:6379, rediss://host:6379 or unix:///path";
-            reader.wrong(&settings.url, wrong);
+            reader.report(&settings.url, wrong);
             (&settings.url, None)
         }
         _ => {
-            reader.wrong(
+            reader.report(
                 &settings.url,
                 "contradicts cluster or sentinels; set only one of url, cluster and sentinels",
             );
@@ -181,7 +181,7 @@ fn without_feature(
     _: Vec<String>,
 ) -> Option<RedisTokenStoreBuilder> {
     reader
-        .wrong(setting, format_args!("passport-redis was built without the feature `{feature}`; enable it"));
+        .report(setting, format_args!("passport-redis was built without the feature `{feature}`; enable it"));
     None
 }
 
@@ -200,7 +200,7 @@ fn with_tls<'a>(
         (Some(certificate), Some(key)) => builder.tls_identity(certificate, key),
         (None, None) => builder,
         _ => {
-            reader.wrong(&settings.tls_key_ref, "set tls_certificate_ref and tls_key_ref together");
+            reader.report(&settings.tls_key_ref, "set tls_certificate_ref and tls_key_ref together");
             builder
         }
     };

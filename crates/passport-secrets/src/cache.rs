@@ -11,15 +11,15 @@ use std::{
 };
 
 use passport_core::{
-    Clock, Joined, ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, SecretRef, SharedTask,
-    SystemClock, TaskFailure, TaskLimits, Waiter,
+    Clock, JoinOutcome, ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, SecretRef, SharedTask,
+    SystemClock, TaskError, TaskLimits, Waiter,
 };
 use tokio::time::timeout;
 
 use crate::secret_state::{SecretLookup, SecretState};
 
 /// How long a secret is fresh. Short, so that a rotation is detected within minutes.
-const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// How long a caller waits for a read before it uses the cached secret.
 const MAX_WAIT: Duration = Duration::from_millis(500);
@@ -34,7 +34,7 @@ const MAX_READS: usize = 3;
 /// A cache for the secrets of a provider. It shares reads between callers, and returns the last
 /// secret during an outage of the provider.
 ///
-/// 1. **Freshness.** A secret is fresh for 5 minutes ([`time_to_live`](Self::time_to_live)). The
+/// 1. **Freshness.** A secret is fresh for 5 minutes ([`refresh_interval`](Self::refresh_interval)). The
 ///    next caller after that starts a read, which concurrent callers share. A secret with an
 ///    [expiry](ResolvedSecret::expires_at) is also read again when it expires.
 /// 2. **Outages.** If a read fails, or takes longer than 500 ms, callers get the cached secret,
@@ -55,7 +55,7 @@ const MAX_READS: usize = 3;
 #[derive(Clone)]
 pub struct CachedSecrets<P> {
     provider: Arc<P>,
-    time_to_live: Duration,
+    refresh_interval: Duration,
     clock: Arc<dyn Clock>,
     entries: Arc<Mutex<HashMap<SecretRef, Arc<SecretEntry>>>>,
 }
@@ -90,7 +90,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
     pub fn new(provider: P) -> Self {
         Self {
             provider: Arc::new(provider),
-            time_to_live: TIME_TO_LIVE,
+            refresh_interval: REFRESH_INTERVAL,
             clock: Arc::new(SystemClock),
             entries: Arc::default(),
         }
@@ -100,8 +100,8 @@ impl<P: SecretProvider> CachedSecrets<P> {
     /// secret valid for that long. With zero each call reads the secret; during an outage the
     /// cached secret is still used.
     #[must_use]
-    pub fn time_to_live(mut self, time: Duration) -> Self {
-        self.time_to_live = time;
+    pub fn refresh_interval(mut self, time: Duration) -> Self {
+        self.refresh_interval = time;
         self
     }
 
@@ -161,7 +161,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
     ) -> ReadPlan {
         let state = entry.state();
         let requested_at = self.clock.monotonic();
-        let cached = match (rejected, state.lookup(requested_at, self.time_to_live)) {
+        let cached = match (rejected, state.lookup(requested_at, self.refresh_interval)) {
             (Some(rejected), _) => match state.after_rejection(rejected, requested_at) {
                 Some(result) => return ReadPlan::Done(result),
                 None => None,
@@ -171,8 +171,8 @@ impl<P: SecretProvider> CachedSecrets<P> {
             (None, SecretLookup::Due(cached)) => cached,
         };
         let (attempt, read) = match entry.reads.join_or_start(LIMITS) {
-            Joined::Running(read) => return ReadPlan::Wait { read, cached, joined: true },
-            Joined::Started(attempt, read) => (attempt, read),
+            JoinOutcome::Running(read) => return ReadPlan::Wait { read, cached, joined: true },
+            JoinOutcome::Started(attempt, read) => (attempt, read),
         };
         drop(state);
         let number = attempt.generation();
@@ -209,15 +209,15 @@ async fn read_secret(
 }
 
 /// Returns the outcome of a read. `None` if it was canceled, which is no error of the provider.
-fn outcome_of(read: Result<ReadResult, TaskFailure>, reference: &SecretRef) -> Option<ReadResult> {
+fn outcome_of(read: Result<ReadResult, TaskError>, reference: &SecretRef) -> Option<ReadResult> {
     match read {
         Ok(outcome) => Some(outcome),
-        Err(failure @ TaskFailure::DeadlineExceeded) => {
+        Err(failure @ TaskError::DeadlineExceeded) => {
             let reason = "the provider did not respond within 30 s; check the vault and the network";
             let error = SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason);
             Some(Err(error.with_source(failure)))
         }
-        Err(TaskFailure::Panicked | TaskFailure::Dropped) => None,
+        Err(TaskError::Panicked | TaskError::Dropped) => None,
     }
 }
 

@@ -24,7 +24,7 @@ impl ReadBackoff {
     /// Records a failure at `now` and starts a backoff. `chance` in 0..1 determines its jitter.
     pub(crate) fn record_failure(&mut self, error: SecretError, now: Duration, chance: f64) {
         let retry_after = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
-        self.until = now + BACKOFF.pause(self.failures, chance).max(retry_after);
+        self.until = now + BACKOFF.delay(self.failures, chance).max(retry_after);
         self.failures = self.failures.saturating_add(1);
         self.last_error = Some(error);
     }

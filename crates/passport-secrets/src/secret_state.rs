@@ -41,16 +41,16 @@ pub(crate) enum SecretLookup {
 }
 
 impl CachedSecret {
-    fn is_due(&self, now: Duration, time_to_live: Duration) -> bool {
-        now.saturating_sub(self.read_at) >= time_to_live || self.expires_at.is_some_and(|end| now >= end)
+    fn is_due(&self, now: Duration, refresh_interval: Duration) -> bool {
+        now.saturating_sub(self.read_at) >= refresh_interval || self.expires_at.is_some_and(|end| now >= end)
     }
 }
 
 impl SecretState {
-    /// Looks up the secret at `now`. A secret is fresh for `time_to_live`.
-    pub(crate) fn lookup(&self, now: Duration, time_to_live: Duration) -> SecretLookup {
+    /// Looks up the secret at `now`. A secret is fresh for `refresh_interval`.
+    pub(crate) fn lookup(&self, now: Duration, refresh_interval: Duration) -> SecretLookup {
         match (&self.cached, self.backoff.error(now)) {
-            (Some(cached), None) if cached.is_due(now, time_to_live) => {
+            (Some(cached), None) if cached.is_due(now, refresh_interval) => {
                 SecretLookup::Due(Some(cached.secret.clone()))
             }
             (Some(cached), _) => SecretLookup::Fresh(cached.secret.clone()),

@@ -74,10 +74,8 @@ impl ErrorResponse {
     /// `error`: 503 if a retry may succeed, else 502.
     pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
-        let wait = status
-            .next_attempt_at()
-            .and_then(|at| at.duration_since(SystemClock.now()).ok())
-            .unwrap_or_default();
+        let wait =
+            status.retry_at().and_then(|at| at.duration_since(SystemClock.now()).ok()).unwrap_or_default();
         if error.is_transient() {
             return Self::unavailable(description(error), wait);
         }

@@ -32,15 +32,16 @@ pub fn registry() -> ConfigRegistry {
     #[cfg(feature = "azure-key-vault")]
     let secrets = with_vault(secrets, AZURE, azure_vault(set));
     #[cfg(not(feature = "azure-key-vault"))]
-    let secrets = secrets.without(AZURE, "build the sidecar with the feature `azure-key-vault`");
+    let secrets = secrets.with_missing_hint(AZURE, "build the sidecar with the feature `azure-key-vault`");
     #[cfg(feature = "aws-secrets-manager")]
     let secrets = with_vault(secrets, AWS, aws_vault(set));
     #[cfg(not(feature = "aws-secrets-manager"))]
-    let secrets = secrets.without(AWS, "build the sidecar with the feature `aws-secrets-manager`");
+    let secrets = secrets.with_missing_hint(AWS, "build the sidecar with the feature `aws-secrets-manager`");
     #[cfg(feature = "hashicorp-vault")]
     let secrets = with_vault(secrets, HASHICORP, vault(set));
     #[cfg(not(feature = "hashicorp-vault"))]
-    let secrets = secrets.without(HASHICORP, "build the sidecar with the feature `hashicorp-vault`");
+    let secrets =
+        secrets.with_missing_hint(HASHICORP, "build the sidecar with the feature `hashicorp-vault`");
     let registry = ConfigRegistry::default().with_secrets(secrets);
     #[cfg(feature = "redis")]
     let registry = registry.with_store("redis", passport_redis::RedisStoreFactory);
@@ -60,7 +61,7 @@ fn with_vault(
 ) -> SecretProviders {
     match vault {
         Ok(vault) => secrets.with(name, passport_secrets::CachedSecrets::new(vault)),
-        Err(reason) => secrets.without(name, reason),
+        Err(reason) => secrets.with_missing_hint(name, reason),
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         return auth_routes(&any(not_configured)).route("/v1/validate", any(not_configured));
     };
     // A rejection in gRPC has the status 200, which a proxy would read as success.
-    let authenticate = AuthenticateLayer::new(verifier.clone()).http_only();
+    let authenticate = AuthenticateLayer::new(verifier.clone()).http_rejections();
     let validate = post(validate).layer(DefaultBodyLimit::max(max_form));
     Router::new()
         .route("/v1/validate", validate)

@@ -116,7 +116,7 @@ async fn layer_set_to_http_rejects_in_http() {
     let whoami = axum::routing::post(|_: IdInfo| async {});
     let users = axum::routing::post(|| async {}).layer(RequireServiceAccountLayer::new());
     let router = Router::new().route("/", whoami).route("/services", users);
-    let url = serve(router.layer(AuthenticateLayer::new(verifier(&passport)).http_only())).await;
+    let url = serve(router.layer(AuthenticateLayer::new(verifier(&passport)).http_rejections())).await;
     let user = passport.user_token("ada").build();
     for content_type in ["application/grpc", "application/grpc+proto", "application/grpc-web-text"] {
         let request = |path: &str| http().post(format!("{url}{path}")).header("content-type", content_type);
@@ -131,7 +131,7 @@ async fn layer_set_to_grpc_rejects_in_grpc() {
     let passport = DevPassport::start().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let layer = AuthenticateLayer::new(verifier(&passport)).grpc_only();
+    let layer = AuthenticateLayer::new(verifier(&passport)).grpc_rejections();
     let router = Router::new().fallback_service(layer.layer(Router::new()));
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     let response = http().get(url).send().await.unwrap();

@@ -143,7 +143,7 @@ async fn failures_are_distinguished_by_error_type() {
     let error = client.get("/").header("authorization", "Bearer x").send().await.unwrap_err();
     assert!(matches!(error, Attach(AttachError::AuthorizationPresent)), "{error:?}");
     let error = client.get("https://elsewhere.example/").send().await.unwrap_err();
-    assert!(matches!(error, Attach(AttachError::DestinationNotAllowed { .. })), "{error:?}");
+    assert!(matches!(error, Attach(AttachError::OriginNotAllowed { .. })), "{error:?}");
     let error = client.get("/").scopes("\u{e9}").send().await.unwrap_err();
     assert!(matches!(error, InvalidScopes(_)), "{error:?}");
     let error = client.get("/").identity(CallerIdentity::from_task_local()).send().await.unwrap_err();

@@ -57,7 +57,7 @@ async fn outage_within_the_token_lifetime_fails_no_call() {
 async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &ManualClock, fault: &Fault) {
     passport.clear_fault(Endpoint::Token);
     for _ in 0..20 {
-        let pause = identity.status().next_attempt_at().map(|at| at.duration_since(clock.now()).unwrap());
+        let pause = identity.status().retry_at().map(|at| at.duration_since(clock.now()).unwrap());
         assert!(pause.unwrap_or_default() <= 30 * SECOND, "{pause:?}");
         clock.advance(pause.unwrap_or_default() + Duration::from_millis(1));
         let outcome = identity.token().await;

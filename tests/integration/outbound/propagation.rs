@@ -144,10 +144,7 @@ async fn user_token_passes_two_services_unchanged_and_leaks_nowhere() {
         let request = client.get(&foreign).caller(caller.clone());
         let printed = format!("{request:?} {client:?} {caller:?}");
         let error = request.send().await.unwrap_err();
-        assert!(
-            matches!(error, HttpClientError::Attach(AttachError::DestinationNotAllowed { .. })),
-            "{error}"
-        );
+        assert!(matches!(error, HttpClientError::Attach(AttachError::OriginNotAllowed { .. })), "{error}");
         format!("{printed} {error:?}")
     });
     let (printed, measured) = recorded(work).await;

@@ -300,7 +300,8 @@ fn rejections(world: &World, stage: &Stage) -> Section {
             let good = (!name.starts_with(OURS) || name.contains("cache off")).then(|| good.median());
             let ratio = good.map_or_else(|| "–".to_owned(), |good| times(forged.median() / good));
             table.row([name.clone(), shown(malformed.median()), shown(forged.median()), ratio]);
-            let figure = |what: &str, ns| Figure::new("inbound rejection", format!("{name}, {what}"), ns, "ns");
+            let figure =
+                |what: &str, ns| Figure::new("inbound rejection", format!("{name}, {what}"), ns, "ns");
             figures.push(figure("malformed", malformed.median()));
             let forged = figure("invalid signature", forged.median());
             figures.push(match good {

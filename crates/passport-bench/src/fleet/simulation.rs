@@ -171,7 +171,7 @@ impl Simulation {
 impl SharedState {
     fn token(&self, key: &TokenKey, now: Instant) -> Option<StoredToken> {
         let (token, until) = self.tokens.get(key)?;
-        (now < *until).then(|| token.clone().with_time_left(*until - now))
+        (now < *until).then(|| token.clone().with_ttl(*until - now))
     }
 
     fn end_lease(&mut self, key: &TokenKey, holder: &str) -> bool {

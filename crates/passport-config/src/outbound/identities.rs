@@ -177,7 +177,7 @@ impl ManagedIdentities {
     pub fn http_client(&self, name: &str) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let identity = self.get(name)?.clone();
         let builder = self.configs[name].http_client_builder(identity);
-        let client = builder.and_then(|builder| builder.sharing(self.clients.clone()).build());
+        let client = builder.and_then(|builder| builder.client_pool(self.clients.clone()).build());
         client.map_err(|error| ConfigError::new(within(&format!("identities.{name}"), &error).collect()))
     }
 

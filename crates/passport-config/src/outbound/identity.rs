@@ -140,7 +140,7 @@ impl ManagedIdentityConfig {
             options::require_base_url(settings, reader);
             builder
         })?;
-        self.http_client_builder(identity.build()?)?.sharing(registry.clients.clone()).build()
+        self.http_client_builder(identity.build()?)?.client_pool(registry.clients.clone()).build()
     }
 
     /// Returns a client builder for the service at `base_url` with `identity`, for example a

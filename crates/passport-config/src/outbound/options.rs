@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     registry::ConfigRegistry,
-    settings::{ClientSecretReferences, IdentitySettings, Store},
+    settings::{ClientSecretRefs, IdentitySettings, Store},
     store::DynStoreFactory,
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
@@ -38,7 +38,7 @@ pub(super) fn builder(
         Some(sidecar) => ManagedIdentity::via_sidecar(id, sidecar.clone()),
         None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::from_value("unused"))),
     };
-    let builder = builder.sharing(registry.transports.clone());
+    let builder = builder.transport_pool(registry.transports.clone());
     let builder = if plain_http { builder.danger_plain_http() } else { builder };
     let builder = cache.into_iter().fold(builder, ManagedIdentityBuilder::token_cache);
     let builder = with_options(settings, reader, builder);
@@ -83,7 +83,7 @@ pub(super) fn report_builder_problems(
                 continue;
             }
         };
-        reader.wrong(setting, &problem.problem);
+        reader.report(setting, &problem.problem);
     }
 }
 
@@ -104,19 +104,19 @@ pub(super) fn sources(
     if via_sidecar {
         let problem = "not allowed with a sidecar, which holds the secret; remove the key";
         if reader.read(reference).is_some() {
-            reader.wrong(reference, problem);
+            reader.report(reference, problem);
         }
         if reader.read(provider).is_some() {
-            reader.wrong(provider, problem);
+            reader.report(provider, problem);
         }
         return None;
     }
     let references = reader.require(reference, "set the reference of the secret: env:NAME or file:/path");
     let name = reader.read(provider);
-    let ClientSecretReferences(references) = references?;
+    let ClientSecretRefs(references) = references?;
     let several = references.len() > 1;
     if several && name.is_some() {
-        reader.wrong(
+        reader.report(
             provider,
             "not allowed with several references, which name their providers (env:NAME); remove the key",
         );
@@ -146,11 +146,11 @@ fn cache(
         return is_disabled.then(TokenCache::disabled);
     };
     if is_disabled {
-        reader.wrong(&settings.cache_tokens, "conflicts with `cache`; remove one of them");
+        reader.report(&settings.cache_tokens, "conflicts with `cache`; remove one of them");
     }
     let mut stores = stores.into_iter();
     let (Some((name, values)), None) = (stores.next(), stores.next()) else {
-        reader.wrong(&settings.cache, "expected exactly one store, for example { redis = { ... } }");
+        reader.report(&settings.cache, "expected exactly one store, for example { redis = { ... } }");
         return None;
     };
     let cache = registry.store(&name, &values);
@@ -169,7 +169,7 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
     let is_signed = matches!(method, Some(ClientAuthentication::PrivateKeyJwt(_)));
     for (setting, _) in only_signed.into_iter().filter(|(_, is_set)| *is_set && !is_signed) {
         let problem = "only for client_authentication = \"private_key_jwt\"; set that or remove the key";
-        reader.wrong(setting, problem);
+        reader.report(setting, problem);
     }
     Some(match method? {
         ClientAuthentication::PrivateKeyJwt(signed) => {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use passport_core::{ConfigError, ConfigProblem, SecretProviders, Transports};
+use passport_core::{ConfigError, ConfigProblem, SecretProviders, TransportPool};
 #[cfg(feature = "reqwest")]
 use passport_outbound::ClientPool;
 use passport_outbound::TokenCache;
@@ -31,7 +31,7 @@ pub struct ConfigRegistry {
     stores: BTreeMap<String, Arc<dyn DynStoreFactory>>,
     /// The caches by the name and settings of their store.
     caches: Arc<Mutex<BTreeMap<String, TokenCache>>>,
-    pub(super) transports: Transports,
+    pub(super) transports: TransportPool,
     #[cfg(feature = "reqwest")]
     pub(super) clients: ClientPool,
 }
@@ -42,7 +42,7 @@ impl Default for ConfigRegistry {
             secrets: SecretProviders::default(),
             stores: BTreeMap::new(),
             caches: Arc::default(),
-            transports: Transports::default(),
+            transports: TransportPool::default(),
             #[cfg(feature = "reqwest")]
             clients: ClientPool::default(),
         };
@@ -68,7 +68,7 @@ impl ConfigRegistry {
     /// Returns the pool of transports of the identities that are built with this registry, so that
     /// other code can share them.
     #[must_use]
-    pub fn transports(&self) -> &Transports {
+    pub fn transports(&self) -> &TransportPool {
         &self.transports
     }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     reader::Reader,
     table,
-    value::{ConfigValue, SecretReferences},
+    value::{ConfigValue, SecretRefValues},
 };
 
 impl ManagedIdentityConfig {
@@ -63,7 +63,7 @@ fn of_identity(settings: &IdentitySettings, registry: &ConfigRegistry) -> Vec<(S
 fn of_store(store: &str, values: &Value, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
     let keys = registry.factory(store).map(DynStoreFactory::secret_keys).unwrap_or_default();
     let references = keys.into_iter().filter_map(|key| {
-        let SecretReferences(references) = SecretReferences::parse(values.get(&key)?).ok()?;
+        let SecretRefValues(references) = SecretRefValues::parse(values.get(&key)?).ok()?;
         Some(references.into_iter().map(move |text| (key.clone(), text)))
     });
     let source = |(key, text): (String, String)| Some((key, registry.secrets.source(None, &text).ok()?));

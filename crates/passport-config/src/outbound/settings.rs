@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     setting::Setting,
-    value::{Choice, ConfigValue, InvalidValue, SecretReferences},
+    value::{Choice, ConfigValue, InvalidValue, SecretRefValues},
 };
 
 #[derive(Deserialize, JsonSchema)]
@@ -20,7 +20,7 @@ pub(super) struct IdentitySettings {
     pub(super) client_id: Setting<String>,
     /// The reference of the client secret, never the secret itself: `env:NAME`, `file:/path`, or a
     /// name at the `secret_provider`. In a list, the first reference that can be read is used.
-    pub(super) client_secret_ref: Setting<ClientSecretReferences>,
+    pub(super) client_secret_ref: Setting<ClientSecretRefs>,
     /// The provider of the secret, if `client_secret_ref` does not name one: env, file, systemd, or
     /// a provider that the program registers.
     pub(super) secret_provider: Setting<String>,
@@ -102,9 +102,9 @@ impl ConfigValue for SigningAlgorithm {
 }
 
 /// The references of the client secret. A string is one reference, which may contain spaces.
-pub(super) struct ClientSecretReferences(pub(super) Vec<String>);
+pub(super) struct ClientSecretRefs(pub(super) Vec<String>);
 
-impl ConfigValue for ClientSecretReferences {
+impl ConfigValue for ClientSecretRefs {
     const IS_SECRET_REFERENCE: bool = true;
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
@@ -117,7 +117,7 @@ impl ConfigValue for ClientSecretReferences {
     }
 
     fn schema() -> Schema {
-        SecretReferences::schema()
+        SecretRefValues::schema()
     }
 }
 

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::store::StoreFactory;
-use crate::{reader::Reader, setting::Setting, value::SecretReference};
+use crate::{reader::Reader, setting::Setting, value::SecretRefValue};
 
 /// The store `sidecar`, which is configured with `cache = { sidecar = { endpoint = ".." } }`.
 #[derive(Clone, Copy, Debug)]
@@ -14,17 +14,17 @@ pub(super) struct SidecarSettings {
     /// The URL of the sidecar: `unix:///run/passport/sidecar.sock`, or `http://127.0.0.1:port`.
     endpoint: Setting<String>,
     /// The reference of the token that authenticates this service to the sidecar over TCP.
-    caller_token_ref: Setting<SecretReference>,
+    auth_token_ref: Setting<SecretRefValue>,
 }
 
 impl StoreFactory for SidecarStoreFactory {
     type Settings = SidecarSettings;
 
     fn cache(&self, settings: &SidecarSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
-        let token = reader.secret(&settings.caller_token_ref);
+        let token = reader.secret(&settings.auth_token_ref);
         let remedy = "set the address of the sidecar: unix:///run/passport/sidecar.sock";
         let endpoint = reader.require(&settings.endpoint, remedy)?;
         let sidecar = reader.collect(&settings.endpoint, SidecarEndpoint::new(&endpoint))?;
-        Some(TokenCache::sidecar(token.into_iter().fold(sidecar, SidecarEndpoint::caller_token)))
+        Some(TokenCache::sidecar(token.into_iter().fold(sidecar, SidecarEndpoint::auth_token)))
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::{Reader, SecretReference, Setting};
+use crate::{Reader, SecretRefValue, Setting};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Settings {
@@ -12,7 +12,7 @@ struct Settings {
     /// in `words`.
     name: Setting<String>,
     limit: Setting<Duration>,
-    key_ref: Setting<SecretReference>,
+    key_ref: Setting<SecretRefValue>,
 }
 
 fn read_settings(values: &Value) -> Table<Settings> {

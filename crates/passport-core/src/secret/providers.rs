@@ -28,7 +28,7 @@ impl SecretProviders {
     /// Sets the remedy in the error of references that name a provider that is not configured, for
     /// example "set `VAULT_ADDR`". It has no effect after a provider is added under `name`.
     #[must_use]
-    pub fn without(mut self, name: &str, reason: impl Into<String>) -> Self {
+    pub fn with_missing_hint(mut self, name: &str, reason: impl Into<String>) -> Self {
         self.missing.insert(canonical(name), reason.into());
         self
     }

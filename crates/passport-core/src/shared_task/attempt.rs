@@ -22,7 +22,7 @@ pub struct Attempt<T> {
 
 /// The reason why the work of an attempt has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TaskFailure {
+pub enum TaskError {
     /// The work took longer than [`TaskLimits::deadline`].
     #[error("the task exceeded its deadline")]
     DeadlineExceeded,
@@ -60,11 +60,11 @@ impl<T> Attempt<T> {
     ///
     /// `complete` is called exactly once, also if the work panics or the future is dropped, even
     /// before its first poll. If it returns `None`, waiters receive
-    /// [`Interrupted::Dropped`](super::Interrupted::Dropped) and may try again.
+    /// [`WaitError::Dropped`](super::WaitError::Dropped) and may try again.
     pub fn run<W, C>(self, work: W, complete: C) -> impl Future<Output = ()> + use<T, W, C>
     where
         W: Future,
-        C: FnOnce(Result<W::Output, TaskFailure>) -> Option<T>,
+        C: FnOnce(Result<W::Output, TaskError>) -> Option<T>,
     {
         let deadline = self.limits.deadline;
         let mut completion = Completion { parts: Some((self, complete)), result: PhantomData };
@@ -75,9 +75,9 @@ impl<T> Attempt<T> {
                 let caught =
                     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
                         Ok(poll) => poll.map(Ok),
-                        Err(_message) => Poll::Ready(Err(TaskFailure::Panicked)),
+                        Err(_message) => Poll::Ready(Err(TaskError::Panicked)),
                     });
-                timeout(deadline, caught).await.unwrap_or(Err(TaskFailure::DeadlineExceeded))
+                timeout(deadline, caught).await.unwrap_or(Err(TaskError::DeadlineExceeded))
             };
             completion.end(result);
         }
@@ -85,13 +85,13 @@ impl<T> Attempt<T> {
 }
 
 /// Calls `complete` when the work has ended or is dropped.
-struct Completion<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> {
+struct Completion<T, R, C: FnOnce(Result<R, TaskError>) -> Option<T>> {
     parts: Option<(Attempt<T>, C)>,
     result: PhantomData<fn(R)>,
 }
 
-impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Completion<T, R, C> {
-    fn end(&mut self, result: Result<R, TaskFailure>) {
+impl<T, R, C: FnOnce(Result<R, TaskError>) -> Option<T>> Completion<T, R, C> {
+    fn end(&mut self, result: Result<R, TaskError>) {
         let Some((attempt, complete)) = self.parts.take() else { return };
         if let Some(outcome) = complete(result) {
             attempt.finish(outcome);
@@ -99,8 +99,8 @@ impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Completion<T, R, C> {
     }
 }
 
-impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Drop for Completion<T, R, C> {
+impl<T, R, C: FnOnce(Result<R, TaskError>) -> Option<T>> Drop for Completion<T, R, C> {
     fn drop(&mut self) {
-        self.end(Err(TaskFailure::Dropped));
+        self.end(Err(TaskError::Dropped));
     }
 }

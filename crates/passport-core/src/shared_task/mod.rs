@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-pub use self::attempt::{Attempt, TaskFailure};
+pub use self::attempt::{Attempt, TaskError};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Runs one attempt at a time and returns its outcome to all concurrent callers (single flight).
@@ -30,8 +30,8 @@ use crate::sync::{Mutex, MutexGuard};
 ///   outcome, and before a caller can find the attempt ended and start another. While `complete`
 ///   runs, the attempt counts as running: a caller that already sees the new state must not
 ///   treat the attempt as stalled.
-/// - A waiter receives the outcome; or [`Interrupted::Dropped`] as soon as the attempt is
-///   dropped without one, by a panic or with its runtime; or [`Interrupted::Stalled`] if the
+/// - A waiter receives the outcome; or [`WaitError::Dropped`] as soon as the attempt is
+///   dropped without one, by a panic or with its runtime; or [`WaitError::Stalled`] if the
 ///   attempt has not ended within its [deadline and grace](TaskLimits). No waiter waits longer
 ///   than that.
 /// - An attempt stalls if its runtime is not driven. The next caller abandons it and starts
@@ -53,7 +53,7 @@ pub struct SharedTask<T> {
 /// The time limits of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskLimits {
-    /// The maximum duration of the work. Then it is dropped with [`TaskFailure::DeadlineExceeded`].
+    /// The maximum duration of the work. Then it is dropped with [`TaskError::DeadlineExceeded`].
     pub deadline: Duration,
     /// The time after the deadline at which an attempt that has not ended counts as stalled.
     pub grace: Duration,
@@ -61,7 +61,7 @@ pub struct TaskLimits {
 
 /// The attempt that a caller has joined or started.
 #[derive(Debug)]
-pub enum Joined<T> {
+pub enum JoinOutcome<T> {
     /// The attempt of another caller, which is running.
     Running(Waiter<T>),
     /// A new attempt, which the caller has to run.
@@ -78,7 +78,7 @@ pub struct Waiter<T> {
 /// The reason why a waiter has no outcome. It does not mean that the work failed; the caller may
 /// try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Interrupted {
+pub enum WaitError {
     /// The attempt was dropped: it panicked, or its runtime has shut down.
     #[error("the task was dropped")]
     Dropped,
@@ -125,13 +125,13 @@ impl<T> SharedTask<T> {
 
     /// Joins the running attempt, or starts one. An attempt that has stalled is abandoned.
     #[must_use]
-    pub fn join_or_start(&self, limits: TaskLimits) -> Joined<T> {
+    pub fn join_or_start(&self, limits: TaskLimits) -> JoinOutcome<T> {
         let mut state = self.lock();
         if let Some(waiter) = state.running() {
-            return Joined::Running(waiter);
+            return JoinOutcome::Running(waiter);
         }
         let (attempt, waiter) = state.begin(limits);
-        Joined::Started(attempt, waiter)
+        JoinOutcome::Started(attempt, waiter)
     }
 
     /// Starts an attempt, and abandons the one that is running, if any.
@@ -147,15 +147,15 @@ impl<T> SharedTask<T> {
         runtime: &Handle,
         limits: TaskLimits,
         work: impl FnOnce() -> W,
-        complete: impl FnOnce(Result<W::Output, TaskFailure>) -> Option<T> + Send + 'static,
+        complete: impl FnOnce(Result<W::Output, TaskError>) -> Option<T> + Send + 'static,
     ) -> Waiter<T>
     where
         T: Send + Sync + 'static,
         W: Future<Output: Send> + Send + 'static,
     {
         match self.join_or_start(limits) {
-            Joined::Running(waiter) => waiter,
-            Joined::Started(attempt, waiter) => {
+            JoinOutcome::Running(waiter) => waiter,
+            JoinOutcome::Started(attempt, waiter) => {
                 drop(runtime.spawn(attempt.run(work(), complete)));
                 waiter
             }
@@ -242,13 +242,13 @@ impl<T: Clone> Waiter<T> {
     ///
     /// # Cancel safety
     /// Dropping this future affects neither the attempt nor other waiters.
-    pub async fn outcome(mut self) -> Result<T, Interrupted> {
+    pub async fn outcome(mut self) -> Result<T, WaitError> {
         loop {
             // Read before the progress, which does not change after the sender was dropped.
             let is_dropped = self.progress.has_changed().is_err();
             let stalled_at = match &*self.progress.borrow_and_update() {
                 AttemptProgress::Finished(outcome) => return Ok(outcome.clone()),
-                AttemptProgress::Running { .. } if is_dropped => return Err(Interrupted::Dropped),
+                AttemptProgress::Running { .. } if is_dropped => return Err(WaitError::Dropped),
                 AttemptProgress::Running { stalled_at } => *stalled_at,
             };
             let changed = self.progress.changed();
@@ -256,7 +256,7 @@ impl<T: Clone> Waiter<T> {
                 None => drop(changed.await),
                 Some(stalled_at) => match timeout_at(stalled_at, changed).await {
                     Ok(_finished_or_dropped) => {}
-                    Err(_elapsed) => return Err(Interrupted::Stalled),
+                    Err(_elapsed) => return Err(WaitError::Stalled),
                 },
             }
         }

@@ -16,7 +16,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: SECOND };
 
-type Outcome = Result<u8, TaskFailure>;
+type Outcome = Result<u8, TaskError>;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
@@ -31,8 +31,8 @@ where
 
 fn begun(task: &SharedTask<Outcome>) -> (Attempt<Outcome>, Waiter<Outcome>) {
     match task.join_or_start(LIMITS) {
-        Joined::Started(attempt, waiter) => (attempt, waiter),
-        Joined::Running(waiter) => panic!("{} is running", waiter.generation()),
+        JoinOutcome::Started(attempt, waiter) => (attempt, waiter),
+        JoinOutcome::Running(waiter) => panic!("{} is running", waiter.generation()),
     }
 }
 
@@ -69,7 +69,7 @@ async fn work_past_its_deadline_is_dropped() {
     };
     let (one, other) = (spawned(&task, work), task.running().unwrap());
     let started = Instant::now();
-    let late = Ok(Err(TaskFailure::DeadlineExceeded));
+    let late = Ok(Err(TaskError::DeadlineExceeded));
     assert_eq!((one.outcome().await, other.outcome().await), (late, late));
     assert_eq!((started.elapsed(), Arc::strong_count(&kept)), (LIMITS.deadline, 1));
 }
@@ -108,7 +108,7 @@ async fn dropped_attempt_wakes_its_waiters() {
     assert!(task.running().is_none());
     assert_eq!(
         (first.outcome().await, second.outcome().await),
-        (Err(Interrupted::Dropped), Err(Interrupted::Dropped))
+        (Err(WaitError::Dropped), Err(WaitError::Dropped))
     );
     let (next, _) = begun(&task);
     assert_eq!(next.generation(), 2);
@@ -121,7 +121,7 @@ async fn panic_is_a_failure() {
         sleep(SECOND).await;
         panic!("on purpose")
     };
-    assert_eq!(spawned(&task, work).outcome().await, Ok(Err(TaskFailure::Panicked)));
+    assert_eq!(spawned(&task, work).outcome().await, Ok(Err(TaskError::Panicked)));
 }
 
 /// The deadline needs a timer. Without one, the attempt panics outside its work.
@@ -132,21 +132,17 @@ fn attempt_without_a_timer_wakes_its_waiters() {
     let waiter = task.join_or_spawn(without_timer.handle(), LIMITS, || async { 7 }, Some);
     without_timer.block_on(tokio::task::yield_now());
     assert!(task.running().is_none());
-    assert_eq!(runtime().block_on(waiter.outcome()), Ok(Err(TaskFailure::Dropped)));
+    assert_eq!(runtime().block_on(waiter.outcome()), Ok(Err(TaskError::Dropped)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn complete_without_an_outcome_drops_the_attempt() {
     let task = SharedTask::<u8>::new();
     let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, |_| None);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Dropped));
+    assert_eq!(waiter.outcome().await, Err(WaitError::Dropped));
     let complete = |_: Result<(), _>| panic!("on purpose");
     let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, complete);
-    assert_eq!(
-        waiter.outcome().await,
-        Err(Interrupted::Dropped),
-        "a panic of `complete` has the same effect"
-    );
+    assert_eq!(waiter.outcome().await, Err(WaitError::Dropped), "a panic of `complete` has the same effect");
 }
 
 #[test]
@@ -160,7 +156,7 @@ fn complete_runs_when_the_runtime_shuts_down() {
     let after = task.join_or_spawn(&handle, LIMITS, pending::<u8>, Some);
     runtime().block_on(async {
         for waiter in [begun, after] {
-            assert_eq!(waiter.outcome().await, Ok(Err(TaskFailure::Dropped)));
+            assert_eq!(waiter.outcome().await, Ok(Err(TaskError::Dropped)));
         }
     });
 }
@@ -177,7 +173,7 @@ fn attempt_on_a_stalled_runtime_is_abandoned() {
         let waiting = first.clone().outcome();
         advance(LIMITS.deadline).await;
         assert_eq!(spawned(&task, || async { 2 }).generation(), 1, "within the grace period");
-        assert_eq!(waiting.await, Err(Interrupted::Stalled));
+        assert_eq!(waiting.await, Err(WaitError::Stalled));
         assert!(task.running().is_none() && task.is_current(1));
         let (second, waiter) = begun(&task);
         assert!(second.generation() == 2 && !task.is_current(1));
@@ -220,5 +216,5 @@ async fn attempt_without_limits_never_stalls() {
     advance(Duration::from_secs(24 * 60 * 60)).await;
     assert!(task.running().is_some());
     drop(attempt);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Dropped));
+    assert_eq!(waiter.outcome().await, Err(WaitError::Dropped));
 }

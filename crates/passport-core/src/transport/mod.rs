@@ -16,7 +16,7 @@ pub use self::{
     client::{HttpClient, Idempotent, ResponseLimits, Transport, request_to},
     error::{TransportError, TransportErrorKind},
     reqwest_client::{ReqwestHttpClient, USER_AGENT},
-    settings::{TransportSettings, Transports},
+    settings::{TransportPool, TransportSettings},
     tls_failure::TlsFailure,
 };
 

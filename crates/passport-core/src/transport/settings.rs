@@ -18,7 +18,7 @@ const USER_AGENT: &str = "user_agent";
 pub struct TransportSettings {
     custom: Option<Transport>,
     http: HttpSettings,
-    transports: Transports,
+    transports: TransportPool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,7 +31,7 @@ impl TransportSettings {
     /// Shares transports with other builders through `transports`. Has no effect together with
     /// [`transport`](Self::transport).
     #[must_use]
-    pub fn sharing(self, transports: Transports) -> Self {
+    pub fn transport_pool(self, transports: TransportPool) -> Self {
         Self { transports, ..self }
     }
 
@@ -83,9 +83,9 @@ impl TransportSettings {
 /// Cheap to clone; clones share the pool. A CA file is read when the first builder that uses it
 /// is built.
 #[derive(Clone, Debug, Default)]
-pub struct Transports(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
+pub struct TransportPool(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
 
-impl Transports {
+impl TransportPool {
     fn get(&self, settings: &HttpSettings, problems: &mut Vec<ConfigProblem>) -> Option<Transport> {
         let mut transports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(transport) = transports.get(settings) {

@@ -196,14 +196,14 @@ impl AuthenticateLayer {
     /// Use it for services that serve only HTTP, above all for one to which a proxy delegates
     /// authentication: the proxy takes 200 for success. The setting also applies to layers and
     /// extractors inside this layer.
-    pub fn http_only(mut self) -> Self {
+    pub fn http_rejections(mut self) -> Self {
         self.config.rejections.forced = Some(ForcedProtocol::Http);
         self
     }
 
     /// Rejects requests in gRPC, regardless of their method and content type; those of grpc-web in
     /// grpc-web. The setting also applies to layers and extractors inside this layer.
-    pub fn grpc_only(mut self) -> Self {
+    pub fn grpc_rejections(mut self) -> Self {
         self.config.rejections.forced = Some(ForcedProtocol::Grpc);
         self
     }

@@ -35,7 +35,7 @@ use crate::{IdInfo, metrics::TARGET};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `PermissionChecker`",
     note = "implement `PermissionChecker` for a struct; closures do not implement it",
-    note = "for a check that needs no I/O, use `Requirement::check`, which takes a closure"
+    note = "for a check that needs no I/O, use `Requirement::from_fn`, which takes a closure"
 )]
 pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `caller` has `permission`.

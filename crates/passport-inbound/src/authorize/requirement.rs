@@ -168,10 +168,10 @@ impl Requirement {
     /// ```
     /// use passport_inbound::Requirement;
     ///
-    /// let reads_only = Requirement::check("a GET request", |_, request| request.method == "GET");
+    /// let reads_only = Requirement::from_fn("a GET request", |_, request| request.method == "GET");
     /// # let _ = reads_only;
     /// ```
-    pub fn check(
+    pub fn from_fn(
         name: impl Into<String>,
         check: impl Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {

@@ -98,7 +98,7 @@ fn requirement_is_met_only_by_matching_callers() {
         ),
         (Requirement::acr("gold"), json!({ "acr": "gold" }), json!({ "acr": ["gold"] })),
         (
-            Requirement::check("is ada", |caller, _| caller.user_id() == "ada"),
+            Requirement::from_fn("is ada", |caller, _| caller.user_id() == "ada"),
             json!({ "sub": "ada" }),
             json!({ "sub": "eve" }),
         ),
@@ -176,7 +176,7 @@ fn path_without_a_tenant_never_grants_access() {
 #[test]
 fn check_sees_the_request() {
     let get =
-        Requirement::check("GET of /x", |_, request| request.method == "GET" && request.uri.path() == "/x");
+        Requirement::from_fn("GET of /x", |_, request| request.method == "GET" && request.uri.path() == "/x");
     assert!(is_met_at(&get, &json!({}), "/x"));
     assert!(!is_met_at(&get, &json!({}), "/y"));
 }

@@ -241,7 +241,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Claims<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let caller = required(parts)?.clone();
-        let requirement = || Requirement::check("claims that this route reads", |_, _| false);
+        let requirement = || Requirement::from_fn("claims that this route reads", |_, _| false);
         let claims = caller
             .claims()
             .map_err(|_| CallerRejection::new(Rejection::Forbidden(requirement().unmet()), parts))?;

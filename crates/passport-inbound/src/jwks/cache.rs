@@ -50,7 +50,7 @@ pub(crate) struct JwksCache {
     state: Mutex<RefreshState>,
     /// The time of the next refresh, in milliseconds since 1970. An atomic, so that callers with
     /// stale keys need no lock to see that a refresh may not begin yet.
-    next_attempt: AtomicU64,
+    next_refresh: AtomicU64,
 }
 
 /// The state behind the lock.
@@ -122,7 +122,7 @@ impl JwksCache {
             installed: ArcSwapOption::empty(),
             refreshes: SharedTask::new(),
             state: Mutex::new(RefreshState { policy, refresh_task: None, last_error: None }),
-            next_attempt: AtomicU64::new(0),
+            next_refresh: AtomicU64::new(0),
         }
     }
 
@@ -133,7 +133,7 @@ impl JwksCache {
         match keys.life.freshness(now) {
             Freshness::Fresh => installed,
             Freshness::Stale => {
-                let wait = self.next_attempt.load(Ordering::Relaxed).saturating_sub(unix_millis(now));
+                let wait = self.next_refresh.load(Ordering::Relaxed).saturating_sub(unix_millis(now));
                 // No pause is that long, so the clock was set back. The policy handles that case.
                 let is_too_long = Duration::from_millis(wait) > self.settings.longest_pause();
                 if wait == 0 || is_too_long {
@@ -163,7 +163,7 @@ impl JwksCache {
         if is_due {
             drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
         }
-        let next = self.state().policy.next_attempt(now);
+        let next = self.state().policy.next_refresh(now);
         next.duration_since(now).unwrap_or_default()
     }
 
@@ -217,13 +217,13 @@ impl JwksCache {
         }
         let Ok(runtime) = Handle::try_current() else {
             // Without a runtime nothing can be fetched, so the next caller need not take the lock.
-            self.next_attempt.store(unix_millis(now).saturating_add(1000), Ordering::Relaxed);
+            self.next_refresh.store(unix_millis(now).saturating_add(1000), Ordering::Relaxed);
             return RefreshStatus::NotYet(RefreshPause::without_attempt(false));
         };
         // No limits: the policy's pause decides when a refresh has stalled.
         let (attempt, waiter) = self.refreshes.begin(TaskLimits::UNLIMITED);
         state.policy.begin(now);
-        self.publish_next_attempt(&state, now);
+        self.publish_next_refresh(&state, now);
         drop(state);
         // Spawned outside the lock: a runtime that is shutting down drops a new task immediately,
         // and dropping a refresh takes the lock.
@@ -276,7 +276,7 @@ impl JwksCache {
         }
         state.last_error = None;
         self.installed.store(Some(Arc::new(keys)));
-        self.publish_next_attempt(&state, now);
+        self.publish_next_refresh(&state, now);
         true
     }
 
@@ -286,7 +286,7 @@ impl JwksCache {
         let mut state = self.state();
         if self.refreshes.is_current(attempt) {
             state.policy.dropped(now);
-            self.publish_next_attempt(&state, now);
+            self.publish_next_refresh(&state, now);
         }
     }
 
@@ -300,7 +300,7 @@ impl JwksCache {
         state.policy.failed(now, (self.settings.random)());
         state.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
         let failures = state.policy.failures();
-        self.publish_next_attempt(&state, now);
+        self.publish_next_refresh(&state, now);
         drop(state);
         let age = self.installed.load().as_ref().map(|keys| keys.life.age(now));
         events::refresh_failed(self.issuer(), error, failures, age);
@@ -323,8 +323,8 @@ impl JwksCache {
         self.client.as_ref().map_or("", JwksClient::issuer)
     }
 
-    fn publish_next_attempt(&self, state: &RefreshState, now: SystemTime) {
-        self.next_attempt.store(unix_millis(state.policy.next_attempt(now)), Ordering::Relaxed);
+    fn publish_next_refresh(&self, state: &RefreshState, now: SystemTime) {
+        self.next_refresh.store(unix_millis(state.policy.next_refresh(now)), Ordering::Relaxed);
         self.changed.send_replace(());
     }
 
@@ -350,7 +350,7 @@ impl JwksCache {
             keys: installed.map_or(0, |installed| installed.keys.len()),
             fetched_at: fetched.map(|keys| keys.life.fetched_at),
             age: fetched.map(|keys| keys.life.age(now)),
-            next_attempt: self.client.is_some().then(|| state.policy.next_attempt(now)),
+            next_refresh: self.client.is_some().then(|| state.policy.next_refresh(now)),
             failures: state.policy.failures(),
             last_error: state.last_error.as_ref().map(|error| error.text.clone()),
         }

@@ -15,7 +15,7 @@ pub struct JwksHealth {
     pub(super) keys: usize,
     pub(super) fetched_at: Option<SystemTime>,
     pub(super) age: Option<Duration>,
-    pub(super) next_attempt: Option<SystemTime>,
+    pub(super) next_refresh: Option<SystemTime>,
     pub(super) failures: u32,
     pub(super) last_error: Option<String>,
 }
@@ -71,8 +71,8 @@ impl JwksHealth {
     /// Returns the time of the next scheduled refresh. A token with an unknown key may cause an
     /// earlier one. `None` for static keys.
     #[must_use]
-    pub fn next_attempt(&self) -> Option<SystemTime> {
-        self.next_attempt
+    pub fn next_refresh_at(&self) -> Option<SystemTime> {
+        self.next_refresh
     }
 
     /// Returns the number of consecutive failed refreshes. Alert on a value above zero: if the

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::{Attempt, TaskFailure};
+use passport_core::{Attempt, TaskError};
 
 use super::{
     cache::JwksCache,
@@ -60,7 +60,7 @@ async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
 impl Refresh {
     /// Records the result of the refresh. Returns `None`, so that waiters get an error, if the
     /// refresh was interrupted.
-    fn complete(&self, result: Result<Result<NewKeys, KeyFetchError>, TaskFailure>) -> Option<()> {
+    fn complete(&self, result: Result<Result<NewKeys, KeyFetchError>, TaskError>) -> Option<()> {
         match result {
             Ok(Ok(new_keys)) => {
                 if let Some(keys) = self.install(new_keys).filter(|_| self.cache.file.is_some()) {
@@ -72,11 +72,11 @@ impl Refresh {
                 self.cache.record_failure(&error, self.number);
                 Some(())
             }
-            Err(TaskFailure::Dropped) => {
+            Err(TaskError::Dropped) => {
                 self.cache.record_dropped(self.number);
                 None
             }
-            Err(TaskFailure::Panicked | TaskFailure::DeadlineExceeded) => {
+            Err(TaskError::Panicked | TaskError::DeadlineExceeded) => {
                 self.cache.record_failure(&KeyFetchError::Canceled, self.number);
                 None
             }

@@ -136,7 +136,7 @@ impl KeyRefreshPolicy {
         let pause = if self.has_trusted_keys(now) {
             cooldown.mul_f64(1.0 + JITTER * random)
         } else {
-            Backoff::new(FIRST_BACKOFF, cooldown).pause(self.failures, 1.0 - random)
+            Backoff::new(FIRST_BACKOFF, cooldown).delay(self.failures, 1.0 - random)
         };
         self.failures = self.failures.saturating_add(1);
         self.is_current = false;
@@ -153,7 +153,7 @@ impl KeyRefreshPolicy {
     }
 
     /// Returns the time of the next scheduled refresh.
-    pub(super) fn next_attempt(&self, now: SystemTime) -> SystemTime {
+    pub(super) fn next_refresh(&self, now: SystemTime) -> SystemTime {
         let due = match self.life {
             Some(life) if life.freshness(now) == Freshness::Fresh => life.refresh_at,
             _ => now,

@@ -141,7 +141,7 @@ impl TokenVerifierBuilder {
     /// Sets the timeout of each HTTP request for the discovery document and for the JWKS. Defaults
     /// to 5 s; must be 1 s to 60 s. It does not change how long a token waits for its key, which is
     /// at most 2 s.
-    pub fn jwks_fetch_timeout(mut self, timeout: Duration) -> Self {
+    pub fn jwks_request_timeout(mut self, timeout: Duration) -> Self {
         self.keys.fetch_timeout = timeout;
         self
     }

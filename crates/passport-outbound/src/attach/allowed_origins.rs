@@ -89,7 +89,7 @@ impl AllowedOrigins {
 
     /// Adds the origins of `others` to the list.
     #[must_use]
-    pub fn and(self, others: &Self) -> Self {
+    pub fn union(self, others: &Self) -> Self {
         Self {
             origins: self.origins.iter().chain(others.origins.iter()).cloned().collect(),
             channels: self.channels.iter().chain(others.channels.iter()).cloned().collect(),

@@ -47,7 +47,7 @@ pub enum AttachError {
         "origin not allowed: {origin}; add it to AllowedOrigins (also_allow of an HTTP client) if it may \
          receive the token"
     )]
-    DestinationNotAllowed {
+    OriginNotAllowed {
         /// Scheme, host and port of the request.
         origin: String,
     },
@@ -86,7 +86,7 @@ impl AttachError {
         match *destination {
             Destination::Absolute { scheme, host, port } => {
                 let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-                Self::DestinationNotAllowed { origin: format!("{scheme}://{host}{port}") }
+                Self::OriginNotAllowed { origin: format!("{scheme}://{host}{port}") }
             }
             Destination::WithUserInfo => Self::UserInfoPresent,
             Destination::PathOnly | Destination::Unclear => Self::NoOrigin,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::{
-    AllowedOrigins, AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoRetry,
+    AllowedOrigins, AttachToken, BufferedBody, ExistingAuthorization, NoRetry, RetryBuffered, RetryCloned,
     error::BoxError, policy::AttachPolicy,
 };
 use crate::identity::Identity;
@@ -71,8 +71,8 @@ impl<P> AttachTokenLayer<P> {
     /// The timeouts of the inner client (reqwest's `timeout`, `grpc-timeout`) cover neither the
     /// wait for the new token nor both requests together. To limit the total time, place a
     /// `tower::timeout::TimeoutLayer` above this layer.
-    pub fn retry_unauthorized(self) -> AttachTokenLayer<CloneRequest> {
-        self.with_mode(CloneRequest)
+    pub fn retry_unauthorized(self) -> AttachTokenLayer<RetryCloned> {
+        self.with_mode(RetryCloned)
     }
 
     /// Retries like [`retry_unauthorized`](Self::retry_unauthorized), for bodies that cannot be
@@ -89,12 +89,12 @@ impl<P> AttachTokenLayer<P> {
         self,
         max_bytes: usize,
         wrap: F,
-    ) -> AttachTokenLayer<BufferBody<F>>
+    ) -> AttachTokenLayer<RetryBuffered<F>>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
         F: Fn(BufferedBody<B>) -> B + Clone,
     {
-        self.with_mode(BufferBody { max_bytes, wrap })
+        self.with_mode(RetryBuffered { max_bytes, wrap })
     }
 
     /// Returns the same layer with another identity.

@@ -49,7 +49,7 @@ pub use self::{
     response::OutboundResponse,
     response_watch::WatchedBody,
     retry_body::BufferedBody,
-    retry_mode::{BufferBody, CloneRequest, NoRetry, RetryMode},
+    retry_mode::{NoRetry, RetryBuffered, RetryCloned, RetryMode},
     service::AttachToken,
 };
 #[cfg(feature = "reqwest")]

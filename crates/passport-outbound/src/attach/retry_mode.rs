@@ -4,7 +4,7 @@
 use std::{convert::Infallible, fmt};
 
 /// A way to retry a request of type `R` after its token was rejected: [`NoRetry`],
-/// [`CloneRequest`] or [`BufferBody`].
+/// [`RetryCloned`] or [`RetryBuffered`].
 ///
 /// The methods of [`AttachTokenLayer`](super::AttachTokenLayer) select it. The trait is sealed.
 #[diagnostic::on_unimplemented(
@@ -23,19 +23,19 @@ pub struct NoRetry;
 /// Retries a clone of the request. See
 /// [`retry_unauthorized`](super::AttachTokenLayer::retry_unauthorized).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CloneRequest;
+pub struct RetryCloned;
 
 /// Retries the request with the recorded body. See
 /// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 #[derive(Clone, Copy)]
-pub struct BufferBody<F> {
+pub struct RetryBuffered<F> {
     pub(super) max_bytes: usize,
     pub(super) wrap: F,
 }
 
-impl<F> fmt::Debug for BufferBody<F> {
+impl<F> fmt::Debug for RetryBuffered<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufferBody").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
+        f.debug_struct("RetryBuffered").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
     }
 }
 

@@ -102,7 +102,7 @@ impl ManagedIdentityHttpClientBuilder {
     /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) share connections and root
     /// certificates, but no tokens. By default each typed client has its own connections. No effect
     /// with [`client`](Self::client).
-    pub fn sharing(mut self, pool: ClientPool) -> Self {
+    pub fn client_pool(mut self, pool: ClientPool) -> Self {
         self.pool = pool;
         self
     }
@@ -118,7 +118,7 @@ impl ManagedIdentityHttpClientBuilder {
         let base = base_url(&self.base_url, self.plain_http, PLAIN_HTTP);
         let (base, origins) = ConfigProblem::collect(&mut problems, "base_url", base).unzip();
         // The client is built even if the base URL is invalid, so that all problems are reported.
-        let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.and(&other));
+        let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.union(&other));
         let clients = self.clients(allowed.as_ref(), &mut problems);
         let (Some(base), Some(origins), Some(clients), []) = (base, allowed, clients, &*problems) else {
             return Err(ConfigError::new(problems));

@@ -96,7 +96,7 @@ fn by_route<'a>(clients: &'a [(ClientRoute, Arc<RuntimeClients>)], url: &Url) ->
 }
 
 /// A pool of default clients. Typed clients with equal settings share connections and root
-/// certificates through it. See [`sharing`](crate::ManagedIdentityHttpClientBuilder::sharing).
+/// certificates through it. See [`transport_pool`](crate::ManagedIdentityHttpClientBuilder::transport_pool).
 ///
 /// Cheap to clone; clones share the clients.
 #[derive(Clone, Debug, Default)]

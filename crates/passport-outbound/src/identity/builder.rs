@@ -4,8 +4,8 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use passport_core::{
-    Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
-    TransportSettings, Transports,
+    Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport, TransportPool,
+    TransportSettings,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -111,8 +111,8 @@ impl ManagedIdentityBuilder {
     /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) use one TLS client and load
     /// the root certificates once. They share neither connections nor tokens. By default each
     /// identity has its own TLS client. No effect with [`transport`](Self::transport).
-    pub fn sharing(mut self, transports: Transports) -> Self {
-        self.transport = self.transport.sharing(transports);
+    pub fn transport_pool(mut self, transports: TransportPool) -> Self {
+        self.transport = self.transport.transport_pool(transports);
         self
     }
 

@@ -87,7 +87,7 @@ impl ManagedIdentity {
     /// # Errors
     /// Returns a [`TokenError`] if no valid token is cached and none can be fetched, for example
     /// outside a tokio runtime. Concurrent callers share one attempt and its error. During the
-    /// backoff after a failure (see [`IdentityStatus::next_attempt_at`]), callers get that error
+    /// backoff after a failure (see [`IdentityStatus::retry_at`]), callers get that error
     /// without waiting.
     ///
     /// # Cancel safety

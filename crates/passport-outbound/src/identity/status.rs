@@ -24,7 +24,7 @@ pub struct IdentityStatus {
     missing_scopes: Vec<String>,
     is_fetching: bool,
     last_error: Option<TokenError>,
-    next_attempt_at: Option<SystemTime>,
+    retry_at: Option<SystemTime>,
     is_shut_down: bool,
 }
 
@@ -45,7 +45,7 @@ impl IdentityStatus {
             missing_scopes: live.map(|cached| cached.missing_scopes.to_vec()).unwrap_or_default(),
             is_fetching: snapshot.activity(now) == Activity::Running,
             last_error: snapshot.last_error.clone(),
-            next_attempt_at: snapshot.paused_until(now).map(|until| clock.to_wall(until)),
+            retry_at: snapshot.paused_until(now).map(|until| clock.to_wall(until)),
             is_shut_down,
         }
     }
@@ -84,8 +84,8 @@ impl IdentityStatus {
 
     /// Returns the end of the backoff after a failure, or `None` if there is no backoff.
     #[must_use]
-    pub fn next_attempt_at(&self) -> Option<SystemTime> {
-        self.next_attempt_at
+    pub fn retry_at(&self) -> Option<SystemTime> {
+        self.retry_at
     }
 
     /// Returns whether [`ManagedIdentity::shutdown`](crate::ManagedIdentity::shutdown) was called.

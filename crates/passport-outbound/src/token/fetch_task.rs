@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::{AccessToken, Attempt, TaskFailure};
+use passport_core::{AccessToken, Attempt, TaskError};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -70,19 +70,19 @@ impl TokenManager {
         &self,
         ticket: &FetchTicket,
         timer: FetchTimer,
-        result: Result<Option<Fetched>, TaskFailure>,
+        result: Result<Option<Fetched>, TaskError>,
     ) -> Option<FetchResult> {
         let fetched = match result {
             Ok(fetched) => fetched.unwrap_or(Err(SourceError::Postponed)),
-            Err(TaskFailure::Dropped) => {
+            Err(TaskError::Dropped) => {
                 events::fetch_dropped(&self.client_id);
                 self.entry.dropped(ticket);
                 return None;
             }
-            Err(TaskFailure::Panicked) => {
+            Err(TaskError::Panicked) => {
                 Err(FetchFailure::of(TokenErrorKind::Canceled).with_source(Panicked).into())
             }
-            Err(late @ TaskFailure::DeadlineExceeded) => {
+            Err(late @ TaskError::DeadlineExceeded) => {
                 Err(FetchFailure::of(TokenErrorKind::Unavailable).with_source(late).into())
             }
         };

@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use passport_core::Backoff;
 
-/// The ceiling of the first backoff.
+/// The max_delay of the first backoff.
 const FIRST_CEILING: Duration = Duration::from_millis(500);
 
-/// The ceiling of the backoff while a token is valid: 0.5 s, doubling up to 30 s.
+/// The max_delay of the backoff while a token is valid: 0.5 s, doubling up to 30 s.
 const WITH_TOKEN: Backoff = Backoff::new(FIRST_CEILING, Duration::from_secs(30));
 
-/// The ceiling of the backoff without a valid token: 0.5 s, doubling up to 8 s. It is shorter
+/// The max_delay of the backoff without a valid token: 0.5 s, doubling up to 8 s. It is shorter
 /// because calls fail until the next attempt.
 const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_CEILING, Duration::from_secs(8));
 
@@ -24,7 +24,7 @@ const MAX_AWAITED_BACKOFF: Duration = Duration::from_secs(1);
 /// earlier outage may have ended unnoticed.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// The minimum backoff as a fraction of the ceiling, so that small random numbers cause no
+/// The minimum backoff as a fraction of the max_delay, so that small random numbers cause no
 /// storm.
 const MIN_FRACTION: f64 = 0.1;
 
@@ -86,9 +86,9 @@ pub(crate) struct FailedAttempt {
 impl RetryBackoff {
     /// Returns the backoff after a transient failure.
     ///
-    /// Full jitter: a random fraction, at least a tenth, of a ceiling that doubles from 0.5 s to
+    /// Full jitter: a random fraction, at least a tenth, of a max_delay that doubles from 0.5 s to
     /// 30 s, or to 8 s without a valid token. The duration of the attempt is deducted from the
-    /// ceiling, up to two thirds of it: an attempt that hung has already delayed the next one. The
+    /// max_delay, up to two thirds of it: an attempt that hung has already delayed the next one. The
     /// last third remains, so that the instances of a fleet do not retry in step. Callers without a
     /// token wait for the first two backoffs, if they are at most 1 s.
     pub(crate) fn failed(&mut self, now: SystemTime, attempt: FailedAttempt) -> AttemptWindow {
@@ -103,9 +103,9 @@ impl RetryBackoff {
         let earlier = self.failures;
         self.failures = earlier.saturating_add(1);
         let jittered = |backoff: Backoff| {
-            let ceiling = backoff.ceiling(earlier);
-            let ceiling = ceiling.saturating_sub(took).max(ceiling / 3);
-            ceiling.mul_f64(random.clamp(MIN_FRACTION, 1.0))
+            let max_delay = backoff.max_delay(earlier);
+            let max_delay = max_delay.saturating_sub(took).max(max_delay / 3);
+            max_delay.mul_f64(random.clamp(MIN_FRACTION, 1.0))
         };
         let without_token = jittered(WITHOUT_TOKEN);
         let length =

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use passport_core::{SharedTask, TaskFailure, TaskLimits};
+use passport_core::{SharedTask, TaskError, TaskLimits};
 use passport_outbound::{Notifier, StoreError};
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
@@ -85,7 +85,7 @@ impl SharedConnection {
         Ok(connection)
     }
 
-    fn timed_out(&self, source: TaskFailure) -> StoreError {
+    fn timed_out(&self, source: TaskError) -> StoreError {
         StoreError::new(TIMED_OUT)
             .with_source(ConnectTimedOut { endpoint: self.endpoint.to_string(), source })
     }
@@ -107,7 +107,7 @@ impl SharedConnection {
 #[error("{endpoint}: no connection")]
 struct ConnectTimedOut {
     endpoint: String,
-    source: TaskFailure,
+    source: TaskError,
 }
 
 /// A query in flight. When it is dropped without a reply, after an error or because the caller

@@ -47,7 +47,7 @@ impl StoredValue {
         if ttl > stored.lifetime() + MAX_CLOCK_SKEW {
             return Err(InvalidValue::Tampered);
         }
-        Ok(stored.with_time_left(ttl))
+        Ok(stored.with_ttl(ttl))
     }
 
     /// Returns whether an invalid value must be removed, so that a valid one can replace it. A

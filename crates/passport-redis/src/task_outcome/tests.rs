@@ -4,7 +4,7 @@ use super::*;
 
 const TIMED_OUT: &str = "the keys were not read in time";
 
-fn timed_out(failure: TaskFailure) -> StoreError {
+fn timed_out(failure: TaskError) -> StoreError {
     StoreError::new(TIMED_OUT).with_source(failure)
 }
 
@@ -17,21 +17,21 @@ fn outcome_of_a_task_is_returned() {
 
 #[test]
 fn timed_out_task_is_an_error_for_all_callers() {
-    let error = outcome_of::<()>(Err(TaskFailure::DeadlineExceeded), timed_out).unwrap().unwrap_err();
+    let error = outcome_of::<()>(Err(TaskError::DeadlineExceeded), timed_out).unwrap().unwrap_err();
     assert!(with_causes(&error).contains(TIMED_OUT), "{error}");
-    assert!(chain(&error).any(<dyn std::error::Error>::is::<TaskFailure>), "{error:?}");
+    assert!(chain(&error).any(<dyn std::error::Error>::is::<TaskError>), "{error:?}");
 }
 
 #[test]
 fn dropped_or_panicked_task_has_no_outcome() {
-    for failure in [TaskFailure::Dropped, TaskFailure::Panicked] {
+    for failure in [TaskError::Dropped, TaskError::Panicked] {
         assert!(outcome_of::<()>(Err(failure), timed_out).is_none(), "{failure:?}");
     }
 }
 
 #[test]
 fn caller_of_a_task_without_outcome_gets_an_error() {
-    let error = interrupted::<()>(Interrupted::Dropped).unwrap_err();
+    let error = interrupted::<()>(WaitError::Dropped).unwrap_err();
     assert!(with_causes(&error).contains("ended without a result"), "{error}");
-    assert!(chain(&error).any(<dyn std::error::Error>::is::<Interrupted>), "{error:?}");
+    assert!(chain(&error).any(<dyn std::error::Error>::is::<WaitError>), "{error:?}");
 }

@@ -84,7 +84,7 @@ async fn rotated_secret_is_read_after_the_time_to_live() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.rotate();
-    clock.advance(TIME_TO_LIVE - Duration::from_secs(1));
+    clock.advance(REFRESH_INTERVAL - Duration::from_secs(1));
     assert_eq!(secret(&source).await.unwrap(), "secret-0");
     clock.advance(Duration::from_secs(1));
     assert_eq!(secret(&source).await.unwrap(), "secret-1");
@@ -110,7 +110,7 @@ async fn read_begun_before_the_rejection_is_ignored() {
     let (vault, clock, source) = cached();
     let old = source.resolve().await.unwrap();
     *vault.0.delay.lock().unwrap() = Duration::from_secs(1);
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     secret(&source).await.unwrap(); // uses the cached secret, because the vault is slow
     vault.rotate();
     assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-1");
@@ -122,7 +122,7 @@ async fn cached_secret_is_used_while_the_vault_is_down() {
     let old = source.resolve().await.unwrap();
     vault.fails(Some(SecretErrorKind::Unavailable));
     for _ in 0..100 {
-        clock.advance(TIME_TO_LIVE);
+        clock.advance(REFRESH_INTERVAL);
         assert_eq!(secret(&source).await.unwrap(), "secret-0");
     }
     let reads = vault.reads();
@@ -132,7 +132,7 @@ async fn cached_secret_is_used_while_the_vault_is_down() {
     assert_eq!(vault.reads(), reads, "the backoff also applies after a rejection");
     vault.fails(None);
     vault.rotate();
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     assert_eq!(secret(&source).await.unwrap(), "secret-1");
 }
 
@@ -141,7 +141,7 @@ async fn hanging_vault_does_not_delay_a_cached_secret() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.0.hangs.store(true, Ordering::SeqCst);
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     let start = Instant::now();
     for result in join_all((0..10).map(|_| secret(&source))).await {
         assert_eq!(result.unwrap(), "secret-0");
@@ -156,7 +156,7 @@ async fn late_result_of_a_slow_vault_is_cached() {
     *vault.0.delay.lock().unwrap() = Duration::from_secs(3);
     secret(&source).await.unwrap();
     vault.rotate();
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     assert_eq!(secret(&source).await.unwrap(), "secret-0");
     sleep(Duration::from_secs(3)).await;
     assert_eq!(secret(&source).await.unwrap(), "secret-1");
@@ -168,7 +168,7 @@ async fn one_read_of_a_rotated_secret_for_10_callers() {
     secret(&source).await.unwrap();
     vault.rotate();
     *vault.0.delay.lock().unwrap() = MAX_WAIT / 2;
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     for result in join_all((0..10).map(|_| secret(&source))).await {
         assert_eq!(result.unwrap(), "secret-1");
     }
@@ -180,11 +180,11 @@ async fn empty_result_keeps_the_secret_but_disabled_removes_it() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.0.returns_empty.store(true, Ordering::SeqCst);
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     assert_eq!(secret(&source).await.unwrap(), "secret-0", "an empty secret is an error");
     vault.0.returns_empty.store(false, Ordering::SeqCst);
     vault.fails(Some(SecretErrorKind::Disabled));
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     assert_eq!(secret(&source).await, Err(SecretErrorKind::Disabled));
 }
 
@@ -208,7 +208,7 @@ async fn rejected_new_secret_falls_back_to_the_previous_one() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.rotate();
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     let new = source.resolve().await.unwrap();
     let previous = source.refresh(&new).await.unwrap();
     assert_eq!((new.secret().expose(), previous.secret().expose()), ("secret-1", "secret-0"));
@@ -226,10 +226,10 @@ async fn reads_rotations_and_stale_secrets_are_counted() {
         secret(&source).await.unwrap();
         vault.rotate();
         *vault.0.expires_at.lock().unwrap() = Some(UNIX_EPOCH + Duration::from_secs(1_750_086_400));
-        clock.advance(TIME_TO_LIVE);
+        clock.advance(REFRESH_INTERVAL);
         secret(&source).await.unwrap();
         vault.fails(Some(SecretErrorKind::Unavailable));
-        clock.advance(TIME_TO_LIVE);
+        clock.advance(REFRESH_INTERVAL);
         secret(&source).await.unwrap();
     })
     .await;
@@ -249,7 +249,7 @@ async fn rejection_during_backoff_does_not_read_the_vault() {
     let old = source.resolve().await.unwrap();
     *vault.0.delay.lock().unwrap() = Duration::from_secs(1);
     vault.fails(Some(SecretErrorKind::Throttled));
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     secret(&source).await.unwrap();
     assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-0");
     assert_eq!(vault.reads(), 2, "the running read failed, and no other began");
@@ -268,7 +268,7 @@ fn read_that_ends_with_its_runtime_is_repeated() {
     runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
     // With a cached secret, no caller waits for another read.
     vault.0.hangs.store(true, Ordering::SeqCst);
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     let stopped = runtime();
     stopped.block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
     drop(stopped);

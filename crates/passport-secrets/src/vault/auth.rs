@@ -58,7 +58,7 @@ impl VaultAuth {
     /// Sets the mount path of the auth method below `auth/`. Defaults to `approle` or `kubernetes`.
     /// Has no effect on [`token`](Self::token) and [`agent`](Self::agent).
     #[must_use]
-    pub fn mounted_at(mut self, path: impl Into<String>) -> Self {
+    pub fn mount(mut self, path: impl Into<String>) -> Self {
         if let AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } = &mut self.0 {
             *mount = path.into();
         }
@@ -69,7 +69,7 @@ impl VaultAuth {
     /// Defaults to `/var/run/secrets/kubernetes.io/serviceaccount/token`. Only affects
     /// [`kubernetes`](Self::kubernetes).
     #[must_use]
-    pub fn service_account(mut self, token: SecretSource) -> Self {
+    pub fn service_account_token(mut self, token: SecretSource) -> Self {
         if let AuthKind::Kubernetes { jwt, .. } = &mut self.0 {
             *jwt = token;
         }
@@ -77,7 +77,7 @@ impl VaultAuth {
     }
 
     /// Returns the mount path of the auth method. `None` if there is no login.
-    pub(super) fn mount(&self) -> Option<&str> {
+    pub(super) fn login_mount(&self) -> Option<&str> {
         match &self.0 {
             AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } => Some(mount),
             AuthKind::Agent | AuthKind::Token(_) => None,

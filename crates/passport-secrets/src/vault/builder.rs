@@ -109,7 +109,7 @@ impl HashiCorpVaultBuilder {
         let address = ConfigProblem::collect(&mut problems, "address", address(&self.address, opt_in));
         let namespace = self.namespace.as_deref().map(HeaderValue::from_str).transpose();
         let namespace = ConfigProblem::collect(&mut problems, "namespace", namespace);
-        for (name, path) in [("mount", Some(&*self.mount)), ("auth", self.auth.mount())] {
+        for (name, path) in [("mount", Some(&*self.mount)), ("auth", self.auth.login_mount())] {
             if path.is_some_and(|path| !is_path(&path.split('/').collect::<Vec<_>>())) {
                 let problem = "not a path; write it without slashes at the ends: team/secret";
                 problems.push(ConfigProblem::new(name, problem));

@@ -90,7 +90,7 @@ impl Sessions {
             Err(error) if error.kind == SecretErrorKind::Forbidden => {}
             Err(error) => return Err(error.into_login_error()),
         }
-        if self.auth.mount().is_some()
+        if self.auth.login_mount().is_some()
             && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACE_INTERVAL)
         {
             let reason = "Vault rejects the token of a login less than 60 s ago";

@@ -121,7 +121,7 @@ fn unknown_identity_hides_no_other_mistake_of_an_upstream() {
 fn validate_limit_out_of_bounds_is_named() {
     for (key, bounds, valid, invalid) in [
         ("max_token_size", "1 KiB and 64 KiB", [1024, 65_536], [1023, 65_537]),
-        ("jwks_fetch_timeout_seconds", "1 s and 60 s", [1, 60], [0, 61]),
+        ("jwks_request_timeout_seconds", "1 s and 60 s", [1, 60], [0, 61]),
         ("jwks_cooldown_seconds", "1 s and 10 min", [1, 600], [0, 601]),
     ] {
         let with = |number: u64| {

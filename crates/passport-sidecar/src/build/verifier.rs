@@ -24,8 +24,8 @@ pub(super) fn verifier(
     let builder = if validate.danger_plain_http { builder.danger_plain_http() } else { builder };
     let builder = validate.max_token_size.into_iter().fold(builder, TokenVerifierBuilder::max_token_size);
     let seconds = |seconds: Option<u64>| seconds.into_iter().map(Duration::from_secs);
-    let builder =
-        seconds(validate.jwks_fetch_timeout_seconds).fold(builder, TokenVerifierBuilder::jwks_fetch_timeout);
+    let builder = seconds(validate.jwks_request_timeout_seconds)
+        .fold(builder, TokenVerifierBuilder::jwks_request_timeout);
     let builder = seconds(validate.jwks_cooldown_seconds).fold(builder, TokenVerifierBuilder::jwks_cooldown);
     let verifier = transport.into_iter().fold(builder, TokenVerifierBuilder::transport).build();
     found.extend(verifier.as_ref().err().into_iter().flat_map(ConfigError::problems).cloned());
@@ -36,7 +36,7 @@ pub(super) fn verifier(
 /// Returns the path of the key for an option of the verifier.
 fn key_of(option: &str) -> String {
     match option {
-        "jwks_fetch_timeout" | "jwks_cooldown" => format!("validate.{option}_seconds"),
+        "jwks_request_timeout" | "jwks_cooldown" => format!("validate.{option}_seconds"),
         _ => format!("validate.{option}"),
     }
 }
@@ -50,7 +50,7 @@ fn transport(
     let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
     let user_agent = user_agent.map_err(|_| "not the value of a header: use product/version");
     let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
-    let settings = TransportSettings::default().sharing(registry.transports().clone());
+    let settings = TransportSettings::default().transport_pool(registry.transports().clone());
     let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);
     user_agent.into_iter().fold(settings, TransportSettings::user_agent).build(problems)
 }

@@ -110,7 +110,7 @@ pub(crate) struct ValidateConfig {
     /// The largest accepted token, in bytes.
     pub(crate) max_token_size: Option<usize>,
     /// The timeout of each request for the discovery document or for keys, in seconds.
-    pub(crate) jwks_fetch_timeout_seconds: Option<u64>,
+    pub(crate) jwks_request_timeout_seconds: Option<u64>,
     /// The least time between two requests for keys that tokens cause, in seconds.
     pub(crate) jwks_cooldown_seconds: Option<u64>,
 }

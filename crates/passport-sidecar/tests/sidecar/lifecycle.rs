@@ -139,7 +139,7 @@ async fn clients_use_a_restarted_sidecar_within_a_second() {
     let mut sidecar = setup.sidecar().await;
     let at =
         passport_outbound::SidecarEndpoint::new(&format!("unix://{}", sidecar.socket.display())).unwrap();
-    let at = at.caller_token(SecretSource::file(setup.path("caller.token")));
+    let at = at.auth_token(SecretSource::file(setup.path("caller.token")));
     let identity = ManagedIdentity::via_sidecar(setup.registered.client_id(), at).build().unwrap();
     identity.token().await.unwrap();
     sidecar.process.kill().await.unwrap();

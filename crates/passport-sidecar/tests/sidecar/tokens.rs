@@ -109,7 +109,7 @@ async fn sidecar_client_needs_no_secret_and_caches_its_token() {
     let sidecar = setup.sidecar().await;
     for endpoint in [format!("unix://{}", sidecar.socket.display()), sidecar.url("")] {
         let at = passport_outbound::SidecarEndpoint::new(&endpoint).unwrap();
-        let at = at.caller_token(SecretSource::file(setup.path("caller.token")));
+        let at = at.auth_token(SecretSource::file(setup.path("caller.token")));
         let identity = ManagedIdentity::via_sidecar(setup.registered.client_id(), at).build().unwrap();
         let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&setup.api]).unwrap());
         let client = layer.layer(plain());

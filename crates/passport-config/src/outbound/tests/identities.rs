@@ -89,7 +89,7 @@ fn other_keys_of_the_application_are_ignored() {
 fn secrets_of_a_configuration_are_listed_with_their_keys() {
     let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
         "erp": { "client_id": "mi-1", "client_secret_ref": ["env:ERP", "file:/erp"] },
-        "local": { "cache": { "sidecar": { "endpoint": "http://127.0.0.1:7", "caller_token_ref": "file:/token" } } },
+        "local": { "cache": { "sidecar": { "endpoint": "http://127.0.0.1:7", "auth_token_ref": "file:/token" } } },
         "wrong": { "client_secret_ref": "mics_sk_hidden" },
     } }))
     .unwrap();
@@ -101,7 +101,7 @@ fn secrets_of_a_configuration_are_listed_with_their_keys() {
         [
             "identities.erp.client_secret_ref: env:ERP",
             "identities.erp.client_secret_ref: file:/erp",
-            "identities.local.cache.sidecar.caller_token_ref: file:/token",
+            "identities.local.cache.sidecar.auth_token_ref: file:/token",
         ]
     );
 }

@@ -184,7 +184,7 @@ fn conflicts_are_reported() {
 
 #[test]
 fn sidecar_cache_needs_no_secret_and_a_local_address() {
-    let at = |endpoint: &str| json!({ "client_id": "mi-1", "cache": { "sidecar": { "endpoint": endpoint, "caller_token_ref": "env:TOKEN" } } });
+    let at = |endpoint: &str| json!({ "client_id": "mi-1", "cache": { "sidecar": { "endpoint": endpoint, "auth_token_ref": "env:TOKEN" } } });
     assert_eq!(mistakes(at("unix:///run/passport/sidecar.sock")), [""; 0]);
     assert_eq!(
         mistakes(at("http://sidecar:7070")),

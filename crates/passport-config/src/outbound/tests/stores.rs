@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::*;
-use crate::{ConfigValue, InvalidValue, Reader, SecretReference, Setting};
+use crate::{ConfigValue, InvalidValue, Reader, SecretRefValue, Setting};
 
 /// A store with a name, which is a cache in memory.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ struct NamedSettings {
     /// The name.
     name: Setting<String>,
     /// The reference of the key.
-    key_ref: Setting<SecretReference>,
+    key_ref: Setting<SecretRefValue>,
 }
 
 impl StoreFactory for Named {

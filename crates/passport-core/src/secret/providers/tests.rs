@@ -33,7 +33,7 @@ fn error_does_not_contain_the_reference() {
 
 #[test]
 fn error_of_a_missing_provider_has_its_remedy() {
-    let providers = SecretProviders::default().without("hashicorp_vault", "set VAULT_ADDR");
+    let providers = SecretProviders::default().with_missing_hint("hashicorp_vault", "set VAULT_ADDR");
     for (provider, reference) in [(None, "hashicorp-vault:kv/hidden"), (Some("HashiCorpVault"), "hidden")] {
         let error = providers.source(provider, reference).unwrap_err();
         let expected = "the secret provider `hashicorpvault` is not set up: set VAULT_ADDR";

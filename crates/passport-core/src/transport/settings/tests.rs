@@ -22,9 +22,9 @@ fn unreadable_ca_file_is_reported() {
 
 #[test]
 fn equal_settings_share_one_transport() {
-    let transports = Transports::default();
+    let transports = TransportPool::default();
     let built = |user_agent: Option<HeaderValue>| {
-        let settings = TransportSettings::default().sharing(transports.clone());
+        let settings = TransportSettings::default().transport_pool(transports.clone());
         let settings = user_agent.into_iter().fold(settings, TransportSettings::user_agent);
         settings.build(&mut Vec::new()).unwrap()
     };

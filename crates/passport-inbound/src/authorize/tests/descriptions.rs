@@ -15,7 +15,7 @@ fn requirements_are_equal_if_their_texts_are() {
     let clerk = || Requirement::role("clerk").and(Requirement::multi_factor());
     assert_eq!(clerk(), clerk());
     assert_ne!(clerk(), Requirement::role("clerk"));
-    let check = |result: bool| Requirement::check("is ada", move |_, _| result);
+    let check = |result: bool| Requirement::from_fn("is ada", move |_, _| result);
     assert_eq!(check(true), check(false), "checks are not compared");
 }
 
@@ -48,7 +48,7 @@ fn each_requirement_has_a_text_and_a_reason() {
         (in_header, "tenant in the header x-tenant-id", "TenantMismatch"),
         (Requirement::multi_factor(), "multi-factor authentication", "StrongerAuthenticationRequired"),
         (Requirement::acr("gold"), "authentication context gold", "StrongerAuthenticationRequired"),
-        (Requirement::check("is ada", |_, _| true), "is ada", "CheckFailed"),
+        (Requirement::from_fn("is ada", |_, _| true), "is ada", "CheckFailed"),
         (!Requirement::user(), "not user", "RequirementNotMet"),
     ] {
         let unmet = requirement.unmet();

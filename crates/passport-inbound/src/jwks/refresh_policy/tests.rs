@@ -83,7 +83,7 @@ fn successful_refresh_of_any_cause_starts_the_cooldown() {
         policy.fetched(life(began), at(began + 1));
         assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(began + 1)), secs(29));
         assert_eq!(policy.remaining_pause(RefreshCause::Schedule, at(began + 1)), secs(0));
-        assert_eq!(policy.next_attempt(at(began + 1)), at(began + 480));
+        assert_eq!(policy.next_refresh(at(began + 1)), at(began + 480));
     }
 }
 
@@ -122,7 +122,7 @@ fn failure_with_keys_pauses_for_the_cooldown_with_jitter() {
         policy.begin(at(480));
         policy.failed(at(485), random);
         assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(485)), secs(pause));
-        assert_eq!(policy.next_attempt(at(485)), at(485 + pause));
+        assert_eq!(policy.next_refresh(at(485)), at(485 + pause));
     }
 }
 
@@ -191,15 +191,15 @@ fn keys_of_the_cache_file_reset_pause_and_failures() {
     policy.failed(at(0), 0.0);
     assert_eq!(policy.failures(), 1);
     policy.loaded(life(0));
-    assert_eq!((policy.failures(), policy.next_attempt(at(1))), (0, at(480)));
+    assert_eq!((policy.failures(), policy.next_refresh(at(1))), (0, at(480)));
 }
 
 #[test]
 fn refresh_is_due_after_the_clock_was_set_back() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.loaded(life(500));
-    assert_eq!(policy.next_attempt(at(500)), at(980));
-    assert_eq!(policy.next_attempt(at(0)), at(0));
+    assert_eq!(policy.next_refresh(at(500)), at(980));
+    assert_eq!(policy.next_refresh(at(0)), at(0));
 }
 
 #[test]

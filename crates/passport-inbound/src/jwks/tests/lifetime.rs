@@ -302,7 +302,7 @@ async fn static_keys_cause_no_request() {
     assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::KeyNotFound));
     sleep(HOUR).await;
     verifier.ready().await.unwrap();
-    assert_eq!((setup.issuer.requests(), verifier.health().next_attempt()), (0, None));
+    assert_eq!((setup.issuer.requests(), verifier.health().next_refresh_at()), (0, None));
 }
 
 #[tokio::test]

@@ -163,14 +163,14 @@ fn grpc_web_rejection_has_status_in_body() {
 #[test]
 fn forced_protocol_is_inherited_by_inner_layers() {
     let forced = |protocol| RejectionConfig { forced: Some(protocol), ..RejectionConfig::default() };
-    let http_only = forced(ForcedProtocol::Http);
+    let http_rejections = forced(ForcedProtocol::Http);
     let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
     let status = |request: &Request<()>, responder: &RejectionConfig| {
         reject(Rejection::MissingCredentials, request, responder).status().as_u16()
     };
     assert_eq!(status(&request, &RejectionConfig::default()), 200);
-    assert_eq!(status(&request, &http_only), 401);
-    request.extensions_mut().insert(http_only);
+    assert_eq!(status(&request, &http_rejections), 401);
+    request.extensions_mut().insert(http_rejections);
     assert_eq!(status(&request, &RejectionConfig::default()), 401);
     assert_eq!(status(&request, &forced(ForcedProtocol::Grpc)), 200);
 }

@@ -43,7 +43,7 @@ pub(super) fn check_ranges(
         &max_stale,
     );
     check(
-        "jwks_fetch_timeout",
+        "jwks_request_timeout",
         (SECOND..=MINUTE).contains(&fetch_timeout),
         "between 1 s and 60 s",
         &fetch_timeout,

@@ -48,7 +48,7 @@ fn options_out_of_range_are_reported() {
     let error = TokenVerifier::builder("api")
         .jwks_refresh_interval(minute - Duration::from_nanos(1))
         .jwks_max_stale(Duration::ZERO)
-        .jwks_fetch_timeout(Duration::ZERO)
+        .jwks_request_timeout(Duration::ZERO)
         .jwks_cooldown(Duration::from_millis(999))
         .max_token_size(64 * 1024 + 1)
         .max_cached_tokens(0)
@@ -62,7 +62,7 @@ fn options_out_of_range_are_reported() {
         [
             "jwks_refresh_interval: must be between 1 min and 24 h, is 59.999999999s",
             "jwks_max_stale: must be between 1 min and 30 days, is 0ns",
-            "jwks_fetch_timeout: must be between 1 s and 60 s, is 0ns",
+            "jwks_request_timeout: must be between 1 s and 60 s, is 0ns",
             "jwks_cooldown: must be between 1 s and 10 min, is 999ms",
             "max_token_size: must be between 1 KiB and 64 KiB, is 65537 bytes",
             "max_cached_tokens: must be at least 2, is 0; cache_tokens(false) disables the cache",

@@ -214,7 +214,7 @@ async fn cached_tokens_need_no_permit_after_a_rotation() {
 async fn request_waiting_for_keys_takes_no_permit_slot() {
     let setup = setup().await;
     let builder = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN);
-    let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
+    let verifier = builder.jwks_request_timeout(Duration::from_secs(1)).build().unwrap();
     verifier.ready().await.unwrap();
     sleep(Duration::from_secs(60)).await;
     setup.issuer.respond_with(ScriptedResponse::Never);

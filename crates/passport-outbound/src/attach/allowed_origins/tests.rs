@@ -96,7 +96,7 @@ fn allowed_origins_are_distinguished() {
 #[test]
 fn two_lists_are_joined() {
     let https = AllowedOrigins::new(["https://a"]).unwrap();
-    let both = https.and(&AllowedOrigins::danger_plain_http(["http://b"]).unwrap());
+    let both = https.union(&AllowedOrigins::danger_plain_http(["http://b"]).unwrap());
     assert!(both.check(&absolute("https", "a", None)).is_ok());
     assert!(both.check(&absolute("http", "b", None)).is_ok());
     assert!(both.check(&absolute("http", "a", None)).is_err());
@@ -117,7 +117,7 @@ fn empty_list_is_rejected() {
 fn any_https_origin_is_allowed_by_either_of_two_lists() {
     let listed = AllowedOrigins::new(["https://a"]).unwrap();
     let any = AllowedOrigins::danger_any_https();
-    for both in [listed.clone().and(&any), any.and(&listed)] {
+    for both in [listed.clone().union(&any), any.union(&listed)] {
         assert!(both.check(&absolute("https", "anywhere.example", None)).is_ok());
     }
 }

@@ -5,7 +5,7 @@ use http::{Extensions, HeaderMap, Request, Response, StatusCode, request};
 use http_body::Body;
 
 use crate::attach::{
-    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, RetryMode, WatchedBody,
+    BufferedBody, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned, RetryMode, WatchedBody,
     destination::{Destination, host_and_port},
     error::BoxError,
     request::sealed::RequestParts,
@@ -74,10 +74,10 @@ impl<B> ResponseHead for Response<B> {
 
 // `do_not_recommend` makes rustc show the diagnostic of `RetryMode` instead of `B: Clone`.
 #[diagnostic::do_not_recommend]
-impl<B: Clone> RetryMode<Request<B>> for CloneRequest {}
+impl<B: Clone> RetryMode<Request<B>> for RetryCloned {}
 
 #[diagnostic::do_not_recommend]
-impl<B: Clone> SaveRequest<Request<B>> for CloneRequest {
+impl<B: Clone> SaveRequest<Request<B>> for RetryCloned {
     type Saved = Request<B>;
 
     fn save(&self, request: Request<B>) -> (Request<B>, Option<Request<B>>) {
@@ -91,7 +91,7 @@ impl<B: Clone> SaveRequest<Request<B>> for CloneRequest {
 }
 
 #[diagnostic::do_not_recommend]
-impl<B, F> RetryMode<Request<B>> for BufferBody<F>
+impl<B, F> RetryMode<Request<B>> for RetryBuffered<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     F: Fn(BufferedBody<B>) -> B + Clone,
@@ -99,7 +99,7 @@ where
 }
 
 #[diagnostic::do_not_recommend]
-impl<B, F> SaveRequest<Request<B>> for BufferBody<F>
+impl<B, F> SaveRequest<Request<B>> for RetryBuffered<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     F: Fn(BufferedBody<B>) -> B + Clone,

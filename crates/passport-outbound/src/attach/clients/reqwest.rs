@@ -3,7 +3,7 @@
 use http::{Extensions, HeaderMap, StatusCode};
 
 use crate::attach::{
-    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, RetryMode,
+    BufferedBody, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned, RetryMode,
     destination::{Destination, destination_of},
     request::sealed::RequestParts,
     response::sealed::ResponseHead,
@@ -59,9 +59,9 @@ impl ResponseHead for reqwest::Response {
     }
 }
 
-impl RetryMode<reqwest::Request> for CloneRequest {}
+impl RetryMode<reqwest::Request> for RetryCloned {}
 
-impl SaveRequest<reqwest::Request> for CloneRequest {
+impl SaveRequest<reqwest::Request> for RetryCloned {
     type Saved = reqwest::Request;
 
     fn save(&self, request: reqwest::Request) -> (reqwest::Request, Option<reqwest::Request>) {
@@ -74,12 +74,12 @@ impl SaveRequest<reqwest::Request> for CloneRequest {
     }
 }
 
-impl<F> RetryMode<reqwest::Request> for BufferBody<F> where
+impl<F> RetryMode<reqwest::Request> for RetryBuffered<F> where
     F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone
 {
 }
 
-impl<F> SaveRequest<reqwest::Request> for BufferBody<F>
+impl<F> SaveRequest<reqwest::Request> for RetryBuffered<F>
 where
     F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone,
 {

@@ -73,7 +73,7 @@ async fn a_foreign_origin_gets_no_request_and_no_token() {
     for uri in ["https://evil.example/x", "http://api.bizfirst.ai/x", "https://api.bizfirst.ai:8443/x"] {
         let mut response = task::spawn(client.ready().await.unwrap().call(request(uri)));
         let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
-        assert!(matches!(*error, AttachError::DestinationNotAllowed { .. }), "{uri}");
+        assert!(matches!(*error, AttachError::OriginNotAllowed { .. }), "{uri}");
     }
     // Only a path, invalid ports, and URIs that do not name a resource.
     for uri in [

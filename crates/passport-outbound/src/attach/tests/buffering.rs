@@ -21,8 +21,8 @@ fn boxed(body: impl http_body::Body<Data = Bytes, Error = Infallible> + Send + '
     body.map_err(|never| match never {}).boxed_unsync()
 }
 
-fn buffering(max_bytes: usize) -> BufferBody<impl Fn(BufferedBody<BoxBody>) -> BoxBody + Clone> {
-    BufferBody { max_bytes, wrap: |body: BufferedBody<BoxBody>| body.boxed_unsync() }
+fn buffering(max_bytes: usize) -> RetryBuffered<impl Fn(BufferedBody<BoxBody>) -> BoxBody + Clone> {
+    RetryBuffered { max_bytes, wrap: |body: BufferedBody<BoxBody>| body.boxed_unsync() }
 }
 
 async fn text(body: BoxBody) -> String {
@@ -194,7 +194,7 @@ async fn first_body_continues_if_the_request_is_not_retried() {
 #[tokio::test]
 async fn reqwest_stream_is_sent_again() {
     let mode =
-        BufferBody { max_bytes: 100, wrap: |body: BufferedBody<reqwest::Body>| reqwest::Body::wrap(body) };
+        RetryBuffered { max_bytes: 100, wrap: |body: BufferedBody<reqwest::Body>| reqwest::Body::wrap(body) };
     let mut request = reqwest::Request::new(reqwest::Method::POST, API.parse().unwrap());
     let stream =
         StreamBody::new(stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"one")))]));

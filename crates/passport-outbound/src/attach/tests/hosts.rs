@@ -93,7 +93,7 @@ async fn any_https_origin_still_binds_the_host_header() {
 #[tokio::test]
 async fn host_header_above_a_channel_must_name_its_host() {
     let channel = AllowedOrigins::channel(&Uri::from_static("https://grpc.bizfirst.ai")).unwrap();
-    for origins in [channel.clone(), channel.and(&listed())] {
+    for origins in [channel.clone(), channel.union(&listed())] {
         let origins = || origins.clone();
         assert_eq!(send(origins(), "/payroll.Payroll/Run", &[]).await, Ok(()));
         assert_eq!(send(origins(), "/payroll.Payroll/Run", &["grpc.bizfirst.ai:443"]).await, Ok(()));

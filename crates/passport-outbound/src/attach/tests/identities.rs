@@ -124,7 +124,7 @@ async fn rejection_of_the_callers_token_is_the_response() {
 async fn callers_token_is_not_sent_to_another_origin() {
     let mut client = client_of(with_manual_clock(CallerIdentity::from_token(caller("user"))));
     let error = attach_error(&mut client, request("https://evil.example/")).await;
-    assert!(matches!(error, AttachError::DestinationNotAllowed { .. }), "{error}");
+    assert!(matches!(error, AttachError::OriginNotAllowed { .. }), "{error}");
 }
 
 /// reqwest does not expose the extensions of its requests.

@@ -125,7 +125,7 @@ struct World<'a> {
     clock: ManualClock,
     passport: SlowPassport,
     identities: Vec<ManagedIdentity>,
-    client: AttachToken<Mock, CloneRequest>,
+    client: AttachToken<Mock, RetryCloned>,
     receiver: Handle,
     waiting: Vec<mock::SendResponse<MockResponse>>,
     calls: Vec<tokio::task::JoinHandle<Result<(), BoxError>>>,

@@ -10,7 +10,7 @@ const OLD_ENOUGH: Duration = Duration::from_secs(5);
 
 /// Returns a client with `retry_unauthorized`, and with a token that is old enough to be
 /// replaced.
-async fn retrying_client(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, CloneRequest>, Handle) {
+async fn retrying_client(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, RetryCloned>, Handle) {
     let layer = layer(source).retry_unauthorized();
     let (mock, mut handle) = mock::pair();
     let mut client = layer.layer(mock);

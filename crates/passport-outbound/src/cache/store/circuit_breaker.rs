@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use passport_core::{Attempt, Backoff, Joined, SharedTask, TaskLimits};
+use passport_core::{Attempt, Backoff, JoinOutcome, SharedTask, TaskLimits};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -25,7 +25,7 @@ use crate::cache::TokenKey;
 /// the maximum.
 const PROBE_AFTER: Duration = Duration::from_millis(250);
 const MAX_PROBE_AFTER: Duration = Duration::from_secs(4);
-const PROBE_PAUSES: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
+const PROBE_BACKOFF: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
 
 /// The maximum time limit of a store.
 const MAX_LIMIT: Duration = Duration::from_secs(5);
@@ -127,7 +127,7 @@ impl StoreHandle {
             let _transition = self.0.transition();
             self.0.probes.join_or_start(PROBE_LIMITS)
         };
-        let Joined::Started(attempt, _) = joined else { return };
+        let JoinOutcome::Started(attempt, _) = joined else { return };
         let probes = probe_until_success(Arc::downgrade(&self.0), attempt, key.clone());
         drop(tokio::spawn(self.0.life.clone().run_until_cancelled_owned(probes)));
     }
@@ -166,7 +166,7 @@ impl CircuitBreaker {
 /// Probes the store until a probe succeeds. If the future is dropped, another task may start.
 async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt<()>, key: TokenKey) {
     for failures in 0.. {
-        sleep(PROBE_PAUSES.pause(failures, fastrand::f64())).await;
+        sleep(PROBE_BACKOFF.delay(failures, fastrand::f64())).await;
         let Some(breaker) = breaker.upgrade() else { return };
         match within(breaker.limit, breaker.store.ping_dyn(&key)).await {
             Ok(()) => return breaker.close(attempt),

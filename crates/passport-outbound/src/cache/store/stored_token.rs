@@ -24,7 +24,7 @@ impl StoredToken {
     /// longer, so that a wrong clock of the instance that stored it does no harm. Defaults to no
     /// such limit.
     #[must_use]
-    pub fn with_time_left(self, left: Duration) -> Self {
+    pub fn with_ttl(self, left: Duration) -> Self {
         Self { left: Some(left), ..self }
     }
 

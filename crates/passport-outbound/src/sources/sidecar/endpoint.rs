@@ -22,7 +22,7 @@ use url::{Host, Url};
 pub struct SidecarEndpoint {
     pub(super) base: Url,
     pub(super) transport: Transport,
-    pub(super) caller_token: Option<SecretSource>,
+    pub(super) auth_token: Option<SecretSource>,
 }
 
 impl SidecarEndpoint {
@@ -48,7 +48,7 @@ impl SidecarEndpoint {
         let path = path.to_owned();
         let transport = ReqwestHttpClient::configured(move |settings| settings.unix_socket(path.as_str()));
         let base = Url::parse("http://localhost/").map_err(|_| InvalidSidecarEndpoint("invalid URL"))?;
-        Ok(Self { base, transport: Transport::new(transport), caller_token: None })
+        Ok(Self { base, transport: Transport::new(transport), auth_token: None })
     }
 
     #[cfg(not(unix))]
@@ -78,22 +78,22 @@ impl SidecarEndpoint {
                 [SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))];
             settings.resolve_to_addrs("localhost", &loopback)
         });
-        Ok(Self { base, transport: Transport::new(transport), caller_token: None })
+        Ok(Self { base, transport: Transport::new(transport), auth_token: None })
     }
 
     /// Sets the token by which the sidecar authenticates this service on TCP. It is read for each
     /// request, because it may be rotated. Defaults to none: on a Unix socket, the kernel
     /// identifies the caller.
     #[must_use]
-    pub fn caller_token(mut self, token: SecretSource) -> Self {
-        self.caller_token = Some(token);
+    pub fn auth_token(mut self, token: SecretSource) -> Self {
+        self.auth_token = Some(token);
         self
     }
 }
 
 impl fmt::Debug for SidecarEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SidecarEndpoint").field("caller_token", &self.caller_token).finish_non_exhaustive()
+        f.debug_struct("SidecarEndpoint").field("auth_token", &self.auth_token).finish_non_exhaustive()
     }
 }
 

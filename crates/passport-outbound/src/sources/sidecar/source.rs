@@ -48,7 +48,7 @@ impl SidecarSource {
         let mut request = request.map_err(no_response)?;
         let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_RESPONSE };
         request.headers_mut().insert("passport-sidecar", HeaderValue::from_static("true"));
-        if let Some(token) = &self.sidecar.caller_token {
+        if let Some(token) = &self.sidecar.auth_token {
             let token = token.resolve().await.map_err(FetchFailure::secret)?;
             let value = HeaderValue::from_str(token.secret().expose());
             let mut value = value

@@ -87,12 +87,12 @@ fn step_back_before_the_first_reading_is_ignored() {
 /// A clock with interrupted readers: each reading of the monotonic clock takes a minute, each of
 /// the wall clock two seconds.
 #[derive(Debug, Default)]
-struct Interrupted {
+struct WaitError {
     wall: AtomicU64,
     monotonic: AtomicU64,
 }
 
-impl Clock for Interrupted {
+impl Clock for WaitError {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + 1000 * MINUTE + Duration::from_secs(self.wall.fetch_add(2, Ordering::Relaxed))
     }
@@ -104,7 +104,7 @@ impl Clock for Interrupted {
 
 #[test]
 fn interruption_between_the_readings_is_no_step_back() {
-    let (clock, monotonic) = (Interrupted::default(), MonotonicClock::default());
+    let (clock, monotonic) = (WaitError::default(), MonotonicClock::default());
     for _ in 0..10 {
         monotonic.now(&clock);
     }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn every_problem_is_reported_together() {
-    let auth = VaultAuth::app_role("payroll", SecretSource::from_value("hidden")).mounted_at("/approle");
+    let auth = VaultAuth::app_role("payroll", SecretSource::from_value("hidden")).mount("/approle");
     let error = HashiCorpVault::builder("http://vault.example.com:8200", auth)
         .mount("../sys")
         .namespace("a\nb")

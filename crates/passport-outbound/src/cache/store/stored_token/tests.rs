@@ -23,7 +23,7 @@ fn clock_with_the_earlier_expiry_is_trusted() {
         let token = AccessToken::new("t", issued_at + 60 * MINUTE).unwrap();
         let stored = StoredToken::new(token, issued_at);
         let stored = match left {
-            Some(minutes) => stored.with_time_left(minutes * MINUTE),
+            Some(minutes) => stored.with_ttl(minutes * MINUTE),
             None => stored,
         };
         let end = stored.ends_at(now);

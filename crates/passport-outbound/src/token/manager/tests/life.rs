@@ -48,7 +48,7 @@ async fn status_has_wall_clock_times_after_a_step_back() {
     source.fail_next(TokenErrorKind::Unavailable);
     identity.token().await.unwrap();
     tokio::task::yield_now().await;
-    let next = identity.status().next_attempt_at().unwrap();
+    let next = identity.status().retry_at().unwrap();
     let wait = next.duration_since(source.clock.now()).unwrap();
     assert!(wait <= SECOND, "{wait:?}");
 }
@@ -198,13 +198,13 @@ async fn status_reports_token_error_and_next_attempt() {
     let identity = identity(&source);
     let status = identity.status();
     assert!(!status.has_valid_token() && !status.is_fetching() && status.last_error().is_none());
-    assert_eq!((status.expires_at(), status.next_attempt_at()), (None, None));
+    assert_eq!((status.expires_at(), status.retry_at()), (None, None));
 
     source.fail_next(TokenErrorKind::Unavailable);
     identity.token().await.unwrap_err();
     let status = identity.status();
     assert_eq!(status.last_error().unwrap().kind(), TokenErrorKind::Unavailable);
-    assert!(status.next_attempt_at().unwrap() > source.clock.now());
+    assert!(status.retry_at().unwrap() > source.clock.now());
 
     source.clock.advance(SECOND);
     let token = identity.token().await.unwrap();
