@@ -1,5 +1,5 @@
-//! One instance of a service, as a process of its own. It reads commands from standard input, calls
-//! an API, and writes reports to standard output. `workers.rs` is the other end.
+//! One instance of a service, as a child process. It reads commands from standard input, calls
+//! an API, and writes reports to standard output. `workers.rs` is the parent.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a test reads its output and sees its panics")]
 

@@ -1,17 +1,18 @@
-//! Dependencies between the crates, and what documentation must contain.
+//! Checks the dependencies between the crates, and what the documentation must contain.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Which members of the workspace each library may use. Inbound and outbound know nothing of each other.
+/// Returns the workspace members that each library may use. Inbound and outbound do not depend
+/// on each other.
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("passport-core", &[][..]),
         ("passport-outbound", &["passport-core"]),
         ("passport-inbound", &["passport-core"]),
         ("passport-config", &["passport-core", "passport-outbound"]),
-        // It is a store for the outbound side, which a configuration may name.
+        // A configuration may name the store that it implements for the outbound side.
         ("passport-redis", &["passport-config", "passport-core", "passport-outbound"]),
         ("passport-secrets", &["passport-core"]),
         ("passport-dev", &["passport-core"]),
@@ -29,7 +30,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     ])
 }
 
-/// Not published: they may use every crate. A library may use them only in its tests.
+/// Unpublished packages, which may use every crate. Libraries may use them only in tests.
 const TOP: [&str; 4] = ["passport-examples", "passport-test-support", "passport-tests", "xtask"];
 
 #[test]
@@ -42,13 +43,13 @@ fn each_crate_depends_only_on_crates_below_it() {
         }
         let allowed = allowed();
         let allowed = allowed.get(package.name.as_str());
-        let allowed = allowed.unwrap_or_else(|| panic!("{} has no place in the house yet", package.name));
+        let allowed = allowed.unwrap_or_else(|| panic!("{} is missing in `allowed`", package.name));
         for dependency in &package.dependencies {
-            // Tests may use the dev Passport and whatever else they need.
-            let of_the_house =
+            // Tests may also use the dev Passport.
+            let is_workspace_dependency =
                 members.contains(&dependency.name) && dependency.kind != DependencyKind::Development;
             assert!(
-                !of_the_house || allowed.contains(&dependency.name.as_str()),
+                !is_workspace_dependency || allowed.contains(&dependency.name.as_str()),
                 "{} must not depend on {}",
                 package.name,
                 dependency.name
@@ -58,7 +59,7 @@ fn each_crate_depends_only_on_crates_below_it() {
 }
 
 #[test]
-fn no_library_turns_a_crypto_backend_of_jsonwebtoken_on() {
+fn no_library_enables_a_crypto_backend_of_jsonwebtoken() {
     let metadata = MetadataCommand::new().no_deps().exec().unwrap();
     for package in metadata.packages.iter().filter(|package| !TOP.contains(&package.name.as_str())) {
         for dependency in package.dependencies.iter().filter(|dependency| dependency.name == "jsonwebtoken") {
@@ -67,7 +68,7 @@ fn no_library_turns_a_crypto_backend_of_jsonwebtoken_on() {
     }
 }
 
-/// The names of the files in a folder of the project that end in `ending`, without it.
+/// Returns the names, without `ending`, of the files in a folder of the project that end in it.
 fn names(folder: &str, ending: &str) -> BTreeSet<String> {
     let folder = format!("{}/../{folder}", env!("CARGO_MANIFEST_DIR"));
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
@@ -101,7 +102,7 @@ fn every_page_of_the_docs_is_compiled() {
     }
 }
 
-/// The file of a crate that has the names of its metrics.
+/// Returns the source file of a crate that defines the names of its metrics.
 fn names_of_metrics(side: &str) -> String {
     let path = format!("{}/../crates/passport-{side}/src/metrics.rs", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))

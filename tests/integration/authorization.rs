@@ -1,5 +1,5 @@
-//! Each requirement with each kind of caller, over HTTP and gRPC, as a separate layer and combined with
-//! authentication.
+//! Each requirement with each kind of caller, over HTTP and gRPC, as a separate layer and
+//! combined with authentication.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use tower::{Layer, ServiceExt};
 
 use crate::harness::{EmptyResponse, http, serve, status_with, verifier};
 
-/// An anonymous caller, a clerk of tenant-1, a service account, a clerk of another tenant, and a caller
-/// with an expired token.
+/// An anonymous caller, a clerk of tenant-1, a service account, a clerk of another tenant, and a
+/// caller with an expired token.
 const CALLERS: [&str; 5] = ["anonymous", "user", "service", "other tenant", "expired"];
 
 /// Whether user, service and other tenant of [`CALLERS`] meet the requirement.
@@ -88,7 +88,7 @@ fn request(token: Option<&str>, is_grpc: bool) -> Request<()> {
     request
 }
 
-/// The HTTP status and the gRPC status, if there is one.
+/// Returns the HTTP status and the gRPC status, if there is one.
 async fn answer(
     layer: &AuthenticateLayer,
     guard: Option<&RequireLayer>,
@@ -137,7 +137,7 @@ async fn each_requirement_decides_each_caller_on_http_and_grpc() {
 }
 
 #[tokio::test]
-async fn guards_in_the_wrong_order_fail_closed() {
+async fn layers_in_the_wrong_order_fail_closed() {
     let passport = DevPassport::start().await.unwrap();
     let (layer, tokens) = (AuthenticateLayer::new(verifier(&passport)), tokens(&passport));
     for requirement in [Requirement::user(), !Requirement::user()] {
@@ -150,7 +150,7 @@ async fn guards_in_the_wrong_order_fail_closed() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_told_what_was_required() {
+async fn rejection_names_the_requirement() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();
     let told = async |requirement: Requirement, hides_details: bool| {
@@ -191,7 +191,7 @@ struct Strong {
 }
 
 #[tokio::test]
-async fn an_argument_of_a_handler_guards_as_a_layer_does() {
+async fn extractor_enforces_a_policy_as_the_layer_does() {
     let passport = DevPassport::start().await.unwrap();
     let router = Router::new()
         .route("/service", get(|_: ServiceAccount| async {}))
@@ -225,7 +225,7 @@ async fn an_argument_of_a_handler_guards_as_a_layer_does() {
 }
 
 #[tokio::test]
-async fn settings_of_the_layer_hold_for_handler_arguments() {
+async fn layer_settings_apply_to_extractors() {
     let passport = DevPassport::start().await.unwrap();
     let router = || {
         Router::new()
@@ -256,8 +256,8 @@ async fn settings_of_the_layer_hold_for_handler_arguments() {
     assert_eq!(body(format!("{own}/caller"), None).await, "own 401");
 }
 
-/// The HTTP status, the gRPC status and the body of a refused request to `router`.
-async fn refusal(router: &Router, method: Method, content_type: &str) -> (u16, Option<String>, String) {
+/// Returns the HTTP status, the gRPC status and the body of a rejected request to `router`.
+async fn rejection(router: &Router, method: Method, content_type: &str) -> (u16, Option<String>, String) {
     let request = Request::builder().method(method).uri("/").header("content-type", content_type);
     let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let grpc = response.headers().get("grpc-status").map(|status| status.to_str().unwrap().to_owned());
@@ -267,7 +267,7 @@ async fn refusal(router: &Router, method: Method, content_type: &str) -> (u16, O
 }
 
 #[tokio::test]
-async fn extractors_refuse_in_the_form_of_the_layer() {
+async fn extractors_reject_in_the_format_of_the_layer() {
     let passport = DevPassport::start().await.unwrap();
     let layer = || AuthenticateLayer::new(verifier(&passport)).optional();
     let handlers: [fn() -> MethodRouter; 4] = [
@@ -284,20 +284,20 @@ async fn extractors_refuse_in_the_form_of_the_layer() {
         let below = |layer: AuthenticateLayer| router.clone().layer(layer);
         let grpc_rejections = below(layer().grpc_rejections());
         for content_type in ["application/json", "application/grpc"] {
-            assert_eq!(refusal(&grpc_rejections, Method::GET, content_type).await, grpc());
-            assert_eq!(refusal(&grpc_rejections, Method::POST, content_type).await, grpc());
+            assert_eq!(rejection(&grpc_rejections, Method::GET, content_type).await, grpc());
+            assert_eq!(rejection(&grpc_rejections, Method::POST, content_type).await, grpc());
         }
         let any_form = below(layer());
-        assert_eq!(refusal(&any_form, Method::POST, "application/grpc").await, grpc());
-        assert_eq!(refusal(&any_form, Method::GET, "application/grpc").await, http(standard));
-        let web = refusal(&any_form, Method::POST, "application/grpc-web").await;
+        assert_eq!(rejection(&any_form, Method::POST, "application/grpc").await, grpc());
+        assert_eq!(rejection(&any_form, Method::GET, "application/grpc").await, http(standard));
+        let web = rejection(&any_form, Method::POST, "application/grpc-web").await;
         assert!(web.0 == 200 && web.2.contains("grpc-status: 16"), "{web:?}");
         let http_rejections = below(layer().http_rejections());
-        assert_eq!(refusal(&http_rejections, Method::POST, "application/grpc").await, http(standard));
+        assert_eq!(rejection(&http_rejections, Method::POST, "application/grpc").await, http(standard));
     }
 }
 
-/// An error type of a service that answers with what the extractor says.
+/// The error type of a service, with the text of the extractor's rejection.
 struct OwnError(CallerRejection);
 
 impl From<CallerRejection> for OwnError {
@@ -313,7 +313,7 @@ impl IntoResponse for OwnError {
 }
 
 #[tokio::test]
-async fn settings_of_the_layer_survive_conversions() {
+async fn layer_settings_survive_conversions() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();
     let router = Router::new()

@@ -77,9 +77,9 @@ async fn token_refresh_and_key_rotation_fail_no_call() {
     assert_eq!(passport.counters().jwks(), 2);
 }
 
-/// The running refresh never ends, so a call that waited for it would not end.
+/// The refresh never ends, so a call that waited for it would not end either.
 #[tokio::test]
-async fn no_call_waits_for_a_refresh_while_the_token_lives() {
+async fn no_call_waits_for_a_refresh_while_the_token_is_live() {
     let passport = DevPassport::builder().token_lifetime(Duration::from_secs(8)).start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let api = api(&passport).await;
@@ -205,9 +205,9 @@ async fn identities_that_share_a_cache_share_one_token() {
     assert_eq!(passport.counters().token(), 1);
 }
 
-/// As a test suite with a runtime for each test has it.
+/// A test suite with one runtime per test does the same.
 #[test]
-fn fetch_lost_with_its_runtime_is_repeated_on_another() {
+fn fetch_dropped_with_its_runtime_is_retried_on_another() {
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (lasting, short_lived) = (runtime(), runtime());

@@ -1,4 +1,4 @@
-//! Tests of handlers as users write them: no issuer, no socket.
+//! Tests of handlers as users write them, without an issuer and without a socket.
 
 use axum::{Router, body::Body, routing::post};
 use http::Request;
@@ -6,7 +6,7 @@ use passport_dev::TestIdentity;
 use passport_inbound::{AuthenticateLayer, IdInfo, Requirement, TokenVerifier};
 use tower::ServiceExt;
 
-/// As in production, but for where the keys come from.
+/// The router of production, with another verifier.
 fn app(verifier: TokenVerifier) -> Router {
     Router::new()
         .route("/run", post(|caller: IdInfo| async move { caller.user_id().to_owned() }))
@@ -22,7 +22,7 @@ async fn status(identity: Option<TestIdentity>) -> u16 {
 }
 
 #[tokio::test]
-async fn a_handler_is_called_by_whom_the_test_says() {
+async fn handler_sees_the_test_identity() {
     assert_eq!(status(None).await, 401);
     assert_eq!(status(Some(TestIdentity::service("payroll").role("payroll.run"))).await, 200);
     assert_eq!(status(Some(TestIdentity::user("ada").role("payroll.run"))).await, 200);

@@ -1,4 +1,4 @@
-//! Invalid tokens over HTTP and gRPC: rejected for the right reason, never with a 5xx.
+//! Invalid tokens over HTTP and gRPC: each is rejected for the right reason, never with a 5xx.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use passport_dev::{DevPassport, InvalidToken};
@@ -37,7 +37,7 @@ fn expected(hostile: InvalidToken) -> RejectionReason {
 }
 
 #[tokio::test]
-async fn every_hostile_token_is_refused_for_the_right_reason() {
+async fn each_invalid_token_is_rejected_for_the_right_reason() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
     for hostile in InvalidToken::ALL {
@@ -58,7 +58,7 @@ async fn each_invalid_token_is_401_with_a_challenge_on_http() {
 }
 
 #[tokio::test]
-async fn on_grpc_every_hostile_token_is_unauthenticated() {
+async fn each_invalid_token_is_unauthenticated_on_grpc() {
     let passport = DevPassport::start().await.unwrap();
     let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
     for hostile in InvalidToken::ALL {
@@ -68,7 +68,7 @@ async fn on_grpc_every_hostile_token_is_unauthenticated() {
 }
 
 #[tokio::test]
-async fn odd_authorization_headers_are_refused_or_count_as_none() {
+async fn malformed_authorization_headers_are_rejected_or_ignored() {
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/whoami", api(&passport).await);
     let good = passport.user_token("u").build();
@@ -96,7 +96,7 @@ async fn odd_authorization_headers_are_refused_or_count_as_none() {
 }
 
 #[tokio::test]
-async fn a_header_that_is_not_text_is_refused_without_a_panic() {
+async fn binary_authorization_header_is_rejected_without_a_panic() {
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/whoami", api(&passport).await);
     let header = HeaderValue::from_bytes(b"Bearer \xff\xfe.\x80.\x81").unwrap();
@@ -105,7 +105,7 @@ async fn a_header_that_is_not_text_is_refused_without_a_panic() {
 }
 
 #[tokio::test]
-async fn a_token_anywhere_but_in_the_header_counts_for_nothing() {
+async fn token_outside_the_header_is_ignored() {
     let passport = DevPassport::start().await.unwrap();
     let good = passport.user_token("u").build();
     let url = format!("{}/whoami?access_token={good}", api(&passport).await);

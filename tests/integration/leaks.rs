@@ -1,4 +1,4 @@
-//! No secret and no token in any log, error or `Debug`, whatever goes wrong.
+//! Checks that no log, error or `Debug` output contains a secret or a token, in any failure.
 
 use std::{
     panic,
@@ -37,10 +37,10 @@ async fn no_trace_error_or_debug_output_has_a_secret_or_a_token() {
     let output = traced(async {
         let mut printed = vec![use_both_sides(&passport, &registered).await];
         printed.push(fail_to_get_tokens(&passport, &registered).await);
-        printed.push(live_through_everything(&passport, &registered).await);
-        printed.push(use_parts_of_ones_own(&passport, &registered).await);
+        printed.push(run_through_the_life_of_a_token(&passport, &registered).await);
+        printed.push(use_custom_extensions(&passport, &registered).await);
         printed.push(use_clients_and_configurations(&passport, &registered).await);
-        printed.push(refuse(&verifier(&passport), &hostile).await);
+        printed.push(reject(&verifier(&passport), &hostile).await);
         printed.push(verify_and_show_everything(&passport).await);
         printed.join("\n")
     })
@@ -51,11 +51,11 @@ async fn no_trace_error_or_debug_output_has_a_secret_or_a_token() {
     {
         assert!(output.contains(seen), "the capture works: {seen}");
     }
-    assert!(output.contains("signing keys installed"), "the capture works");
+    assert!(output.contains("signing keys installed"), "logs are captured");
     assert!(!output.contains(registered.secret()), "a client secret");
     for token in &hostile {
         let signature = token.rsplit('.').next().unwrap();
-        assert!(signature.len() < 20 || !output.contains(signature), "a hostile token");
+        assert!(signature.len() < 20 || !output.contains(signature), "an invalid token");
     }
     assert!(!output.contains("passw0rd"), "credentials in a URL");
     assert!(!output.contains("eyJ"), "something that looks like a token");
@@ -78,7 +78,8 @@ async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevId
     format!("{with_query:?} {status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
 }
 
-/// Tokens that are good, denied, and those that carry others; and all that can be printed of the inbound side.
+/// Verifies valid, revoked and nested tokens, and returns everything that the inbound side
+/// prints.
 async fn verify_and_show_everything(passport: &DevPassport) -> String {
     let with_query = TokenVerifier::builder("api").jwks_url("https://host/keys?code=passw0rd");
     let mut printed = vec![format!("{with_query:?}"), format!("{:?}", with_query.build().unwrap())];
@@ -114,7 +115,7 @@ async fn verify_and_show_everything(passport: &DevPassport) -> String {
     printed.join("\n")
 }
 
-/// Every way to fail, and how the identity stands after it.
+/// Fails to fetch a token in every way, and prints the status of the identity after each.
 async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let mut printed = Vec::new();
     let mut fail = async |build: &dyn Fn() -> ManagedIdentity| {
@@ -163,8 +164,12 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
     printed.join("\n")
 }
 
-/// The life of a token: warmed up, refused by a receiver, sent again, forgotten, shut down; and all that can be printed.
-async fn live_through_everything(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
+/// Runs through the life of a token: prefetched, rejected by a receiver, retried, invalidated,
+/// shut down. Returns everything that can be printed.
+async fn run_through_the_life_of_a_token(
+    passport: &DevPassport,
+    registered: &passport_dev::DevIdentity,
+) -> String {
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
     let identity = identity_builder(passport, registered).clock(clock.clone()).build().unwrap();
     identity.ready().await.unwrap();
@@ -203,7 +208,7 @@ async fn live_through_everything(passport: &DevPassport, registered: &passport_d
     printed.join("\n")
 }
 
-/// A store that fails when it gets a token, and says all that it knows.
+/// A store that fails when it gets a token, and includes the token in its error.
 #[derive(Debug)]
 struct BrokenStore(Arc<Mutex<Vec<String>>>);
 
@@ -237,7 +242,7 @@ impl TokenStore for BrokenStore {
     }
 }
 
-/// Gives a wrong secret first and the right one then, as one that is rotated at the wrong moment.
+/// Returns a wrong secret first and the right one afterwards, as during a rotation.
 #[derive(Debug)]
 struct Rotating {
     right: ResolvedSecret,
@@ -251,7 +256,7 @@ impl SecretProvider for Rotating {
     }
 }
 
-/// A provider that panics, in words of its own.
+/// A provider that panics with a secret in its message.
 #[derive(Debug)]
 struct Panicking;
 
@@ -261,8 +266,9 @@ impl SecretProvider for Panicking {
     }
 }
 
-/// Users' own parts: a store that fails, a secret that changes, a provider that panics.
-async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
+/// Uses extensions of the user: a store that fails, a secret that changes, a provider that
+/// panics.
+async fn use_custom_extensions(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let cache = TokenCache::shared(BrokenStore(Arc::clone(&seen)));
     let shared = identity_builder(passport, registered).token_cache(cache.clone()).build().unwrap();
@@ -284,7 +290,7 @@ async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev
     printed.join("\n")
 }
 
-/// What people write: a client with requests in several names, an identity that signs, and configurations that are wrong.
+/// Uses a client for several callers, an identity that signs, and invalid configurations.
 async fn use_clients_and_configurations(
     passport: &DevPassport,
     registered: &passport_dev::DevIdentity,
@@ -327,7 +333,7 @@ async fn use_clients_and_configurations(
     printed.join("\n")
 }
 
-/// The only panic of ours that a caller can cause.
+/// The only panic of the libraries that a caller can cause.
 async fn panic_of_a_future_that_is_polled_again(
     client: &passport_outbound::AttachToken<reqwest::Client, passport_outbound::RetryCloned>,
     url: &str,
@@ -340,7 +346,7 @@ async fn panic_of_a_future_that_is_polled_again(
     payload.downcast::<String>().map_or_else(|_| "?".to_owned(), |message| *message)
 }
 
-async fn refuse(verifier: &TokenVerifier, tokens: &[String]) -> String {
+async fn reject(verifier: &TokenVerifier, tokens: &[String]) -> String {
     let mut printed = vec![format!("{verifier:?}")];
     for token in tokens {
         let outcome = verifier.verify(token).await;

@@ -1,4 +1,4 @@
-//! End to end, over real sockets on loopback: one module for each concern.
+//! End-to-end tests over loopback sockets: one module for each subject.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
 

@@ -1,4 +1,5 @@
-//! Compiles the code in the README and in `docs/`, so that it cannot drift. The tests are in `integration/`.
+//! Compiles the code in the README and in `docs/`, so that it stays correct. The tests are in
+//! `integration/`.
 
 #[doc = include_str!("../../README.md")]
 mod readme {}

@@ -1,4 +1,4 @@
-//! HashiCorp Vault: the client of this workspace against the stand-in, over TLS; hvac checks the
+//! HashiCorp Vault: the client of this workspace against the stand-in, over TLS. hvac checks the
 //! stand-in.
 
 use std::net::SocketAddr;
@@ -37,7 +37,7 @@ async fn secret(vault: &HashiCorpVault, place: &str) -> String {
 }
 
 #[tokio::test]
-async fn secrets_of_both_engines_are_read() {
+async fn secrets_of_both_kv_versions_are_read() {
     let server = VaultServer::start().await;
     server.put("team/payroll", &json!({ "client_id": "mi-1", "client_secret": "one" }));
     server.put("team/payroll", &json!({ "client_id": "mi-1", "client_secret": "two" }));
@@ -50,9 +50,9 @@ async fn secrets_of_both_engines_are_read() {
     assert_eq!(server.logins(), 2);
 }
 
-/// What `vault kv put f=@file` stores of a file that an editor has written.
+/// `vault kv put f=@file` stores the final line break of a file that an editor has written.
 #[tokio::test]
-async fn line_break_behind_a_secret_is_ignored() {
+async fn trailing_line_break_of_a_secret_is_ignored() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one\n" }));
     let vault = builder(&server, app_role()).build().unwrap();
@@ -60,7 +60,7 @@ async fn line_break_behind_a_secret_is_ignored() {
 }
 
 #[tokio::test]
-async fn private_ca_of_vault_is_a_file() {
+async fn private_ca_is_read_from_a_file() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let ca_file = NamedTempFile::new().unwrap();
@@ -72,7 +72,7 @@ async fn private_ca_of_vault_is_a_file() {
 }
 
 #[tokio::test]
-async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
+async fn app_role_kubernetes_and_token_logins_work() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let (pod, sink) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
@@ -87,7 +87,7 @@ async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
     assert!(server.seen("x-vault-request").iter().all(|marked| marked == "true"));
 }
 
-/// An Agent writes another token into its sink when the one before has ended.
+/// Vault Agent writes a new token into its sink when the last one expires.
 #[tokio::test]
 async fn replaced_token_file_is_read_after_a_rejection() {
     let server = VaultServer::start().await;
@@ -118,7 +118,7 @@ async fn revoked_token_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_vault_says_is_told_as_it_is() {
+async fn errors_of_vault_are_reported_with_kind_and_message() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let vault = builder(&server, app_role()).build().unwrap();
@@ -189,7 +189,7 @@ async fn wrong_kv_version_is_named_and_is_not_definitive() {
 }
 
 #[tokio::test]
-async fn the_stand_in_is_what_hvac_expects() {
+async fn stand_in_satisfies_hvac() {
     let server = VaultServer::start().await;
     server.put_plain("judged", &json!({ "client_secret": "plain" }));
     let ca = NamedTempFile::new().unwrap();

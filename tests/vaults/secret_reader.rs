@@ -1,6 +1,6 @@
-//! A service that reads secrets, as it is deployed: its credentials, vault and trusted certificates
-//! come from its environment. It reads a reference from each line of standard input, and writes a
-//! report for each. It logs to standard error, at every level.
+//! A service that reads secrets, as deployed: its credentials, vault and trusted certificates
+//! come from its environment. It reads references from standard input, one per line, and writes
+//! a report for each. It logs to standard error, at every level.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "only tests run it")]
 

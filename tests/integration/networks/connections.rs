@@ -25,7 +25,7 @@ async fn first_connection_that_hangs_costs_less_than_6_s() {
     token_within_6_s(&through(&balancer, &passport).build().unwrap()).await;
 }
 
-/// What speaks TLS as `localhost` and `passport.test`, and its CA.
+/// Returns a TLS acceptor for `localhost` and `passport.test`, and its CA.
 fn authority(alpn: &[&str]) -> (TlsAcceptor, CaCertificates) {
     let authority = Authority::default();
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -62,7 +62,7 @@ async fn first_address_that_is_silent_costs_less_than_6_s() {
     token_within_6_s(&builder.build().unwrap()).await;
 }
 
-/// An address whose queue of connections is full, so that it drops what asks for another.
+/// Returns an address with a full accept queue, which drops further connections.
 async fn silent_address() -> (SocketAddr, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -71,13 +71,13 @@ async fn silent_address() -> (SocketAddr, Vec<TcpStream>) {
     let mut queue = Vec::new();
     while let Ok(connected) = timeout(SECOND / 2, TcpStream::connect(address)).await {
         queue.push(connected.unwrap());
-        assert!(queue.len() < 100, "the queue does not fill");
+        assert!(queue.len() < 100, "the accept queue does not fill up");
     }
     std::mem::forget(listener.into_std().unwrap());
     (address, queue)
 }
 
-/// Each connection is closed or reset when it is used a second time.
+/// Each connection is closed or reset at its second request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
     let passport = DevPassport::start().await.unwrap();
@@ -94,7 +94,7 @@ async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
     }
 }
 
-/// One failure of each kind before the first token; then all is well.
+/// One failure of each kind before the first token. Later attempts succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_broken_connection_before_the_first_token_fails_no_caller() {
     let passport = DevPassport::start().await.unwrap();

@@ -1,4 +1,4 @@
-//! How an identity proves who it is, to a Passport that really looks.
+//! Methods of client authentication, against a dev Passport that checks them.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +23,7 @@ fn signing(passport: &DevPassport, name: &str, kind: ClientKeyKind) -> DevIdenti
     passport.managed_identity(name).signs_with(kind).create()
 }
 
-/// An identity that signs with what it was registered with.
+/// Returns a builder of an identity that signs with its registered key.
 fn signed(
     passport: &DevPassport,
     registered: &DevIdentity,
@@ -72,7 +72,7 @@ async fn post(passport: &DevPassport, form: impl Into<reqwest::Body>) -> u16 {
 }
 
 #[tokio::test]
-async fn a_secret_is_shown_in_each_of_three_ways() {
+async fn client_secret_is_accepted_by_each_of_three_methods() {
     let passport = DevPassport::start().await.unwrap();
     let odd = passport.managed_identity("odd").secret("a+b:c %&=\u{e9}").create();
     for method in [
@@ -90,7 +90,7 @@ async fn a_secret_is_shown_in_each_of_three_ways() {
 }
 
 #[tokio::test]
-async fn an_assertion_is_signed_in_each_of_three_ways() {
+async fn assertion_is_signed_with_each_of_three_algorithms() {
     let passport = DevPassport::start().await.unwrap();
     for (name, kind, algorithm) in [
         ("rs", ClientKeyKind::Rsa, SigningAlgorithm::Rs256),
@@ -107,29 +107,29 @@ async fn an_assertion_is_signed_in_each_of_three_ways() {
 async fn secret_is_in_a_basic_header_by_default() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
-    let ear = RecordingTransport::default();
-    let identity = builder(&passport, &registered).transport(ear.transport()).build().unwrap();
+    let recorder = RecordingTransport::default();
+    let identity = builder(&passport, &registered).transport(recorder.transport()).build().unwrap();
     identity.token().await.unwrap();
-    let form = ear.last_form();
+    let form = recorder.last_form();
     assert!(!form_urlencoded::parse(&form).any(|(name, _)| name == "client_secret"));
-    assert_eq!(passport.counters().discovery(), 0, "discovery does not choose");
+    assert_eq!(passport.counters().discovery(), 0, "the method does not come from discovery");
 }
 
 #[tokio::test]
-async fn an_assertion_that_was_overheard_is_worth_nothing() {
+async fn replayed_assertion_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
-    let ear = RecordingTransport::default();
+    let recorder = RecordingTransport::default();
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
-    let identity = signed(&passport, &registered, method).transport(ear.transport()).build().unwrap();
+    let identity = signed(&passport, &registered, method).transport(recorder.transport()).build().unwrap();
     identity.token().await.unwrap();
-    assert_eq!(post(&passport, ear.last_form()).await, 401);
+    assert_eq!(post(&passport, recorder.last_form()).await, 401);
     identity.invalidate();
-    assert!(identity.token().await.is_ok(), "the next has an id of its own");
+    assert!(identity.token().await.is_ok(), "the next assertion has a new id");
 }
 
 #[tokio::test]
-async fn an_assertion_for_somebody_else_is_refused() {
+async fn assertion_for_another_audience_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
@@ -141,7 +141,7 @@ async fn an_assertion_for_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn an_assertion_of_yesterday_is_refused() {
+async fn expired_assertion_is_rejected() {
     let clock = ManualClock::at_unix_seconds(START);
     let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
@@ -154,7 +154,7 @@ async fn an_assertion_of_yesterday_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_told_and_not_shown() {
+async fn invalid_private_key_is_reported_and_not_shown() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     for (key, algorithm, told) in [
@@ -176,7 +176,7 @@ async fn a_key_that_is_none_is_told_and_not_shown() {
     assert_eq!(passport.counters().token(), 0);
 }
 
-/// An assertion that another implementation makes, with `changes` to what is right.
+/// Returns an assertion of another implementation, with `changes` to a valid one.
 fn forged(passport: &DevPassport, signer: &DevIdentity, client_id: &str, changes: &Value) -> String {
     let now = u64::from(START);
     let mut claims = json!({

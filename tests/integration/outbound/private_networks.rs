@@ -20,7 +20,8 @@ use tokio::net::TcpListener;
 
 use crate::harness::serve;
 
-/// A Passport behind TLS of a private authority, and how many full TLS handshakes it has seen.
+/// A Passport behind TLS with a certificate of a private authority, which counts full TLS
+/// handshakes.
 struct PrivatePassport {
     passport: DevPassport,
     authority: Authority,
@@ -71,7 +72,8 @@ async fn identities_of_a_configuration_share_one_tls_client() {
         identity.token().await.unwrap();
     }
     assert_eq!(private.passport.counters().token(), 200);
-    // Each TLS client has a full handshake first; its later connections resume that session.
+    // The first connection of each TLS client makes a full handshake; later ones resume the
+    // session.
     assert_eq!(private.full_handshakes.load(Ordering::SeqCst), 1);
 }
 

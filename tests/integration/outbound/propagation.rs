@@ -1,4 +1,4 @@
-//! A caller's token on its way from one service to the next, and nowhere else.
+//! A caller's token is forwarded from one service to the next, and to no other destination.
 
 use std::{
     sync::{Arc, Mutex},
@@ -42,7 +42,7 @@ fn client_of(identity: impl Into<Identity>, base: &str) -> Client {
     ManagedIdentityHttpClient::builder(identity, base).client(http()).build().unwrap()
 }
 
-/// What the `Authorization` headers were that a service has seen.
+/// The `Authorization` headers that a service received.
 type SeenAuthorizations = Arc<Mutex<Vec<String>>>;
 
 fn note(seen: &SeenAuthorizations, headers: &HeaderMap) {
@@ -50,7 +50,7 @@ fn note(seen: &SeenAuthorizations, headers: &HeaderMap) {
     seen.lock().unwrap().push(shown.unwrap_or_default());
 }
 
-/// The last service: says who calls.
+/// Starts the last service, which returns its caller.
 async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     let whoami = get(|caller: IdInfo, headers: HeaderMap| async move {
         note(&seen, &headers);
@@ -59,7 +59,8 @@ async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     serve(Router::new().route("/", whoami).layer(AuthenticateLayer::new(verifier(passport)))).await
 }
 
-/// A service that hands on what it is asked, as whoever asks, on `/`; and in its own name on `/own`.
+/// Starts a service that forwards requests to `next`: with the caller's token on `/`, and with
+/// its own token on `/own`.
 async fn between(passport: &DevPassport, next: Client) -> String {
     async fn as_caller(
         State(next): State<Client>,
@@ -91,7 +92,7 @@ async fn ask(url: &str, token: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-/// A store of tokens that writes down everything that it is given.
+/// A token store that records everything that it receives.
 #[derive(Clone, Debug, Default)]
 struct RecordingStore(Arc<Mutex<Vec<String>>>);
 
@@ -150,8 +151,8 @@ async fn user_token_passes_two_services_unchanged_and_leaks_nowhere() {
 
     let at_the_last = at_the_last.lock().unwrap();
     assert_eq!(at_the_last[0], format!("Bearer {token}"), "byte for byte");
-    assert_ne!(at_the_last[1], at_the_last[0], "the service's own is another");
-    assert!(elsewhere.lock().unwrap().is_empty(), "nothing went elsewhere");
+    assert_ne!(at_the_last[1], at_the_last[0], "the service's own token differs");
+    assert!(elsewhere.lock().unwrap().is_empty(), "no request had a token for another destination");
 
     let signature = token.rsplit('.').next().unwrap();
     let kept = store.0.lock().unwrap().join("\n");
@@ -176,18 +177,19 @@ async fn next_service_sees_a_scheduler_only_if_it_is_propagated() {
 }
 
 #[tokio::test]
-async fn a_caller_that_the_next_service_refuses_stays_refused() {
+async fn rejected_caller_token_is_not_replaced_by_the_services_own() {
     let passport = DevPassport::start().await.unwrap();
     let refusing = serve(Router::new().route("/", get(|| async { StatusCode::UNAUTHORIZED }))).await;
     let identity = builder(&passport, &passport.managed_identity("a").create()).build().unwrap();
     let a = between(&passport, client_of(identity, &refusing)).await;
     assert_eq!(ask(&a, &passport.user_token("ada").build()).await.0, 401);
-    assert_eq!(passport.counters().token(), 0, "the service's own identity is not asked to help out");
+    assert_eq!(passport.counters().token(), 0, "the identity of the service requests no token");
 }
 
-/// For code between handler and client that does not hand the caller on: the task knows.
+/// For code between handler and client that does not forward the caller: the task-local value
+/// does.
 #[tokio::test]
-async fn a_handler_may_leave_the_caller_to_its_task() {
+async fn task_local_provides_the_caller_to_the_client() {
     let passport = DevPassport::start().await.unwrap();
     let b = last(&passport, SeenAuthorizations::default()).await;
     let next = client_of(CallerIdentity::from_task_local(), &b);
@@ -207,7 +209,8 @@ async fn a_handler_may_leave_the_caller_to_its_task() {
     }
 }
 
-/// A gRPC service that asks the next one as whoever asks it; the last one lets only `ada` in.
+/// A gRPC service that calls the next one with the caller's token. The last one authorizes only
+/// `ada`.
 struct ForwardingService(Option<Channel>);
 
 #[tonic::async_trait]
@@ -251,7 +254,7 @@ async fn grpc(hop: ForwardingService, layer: AuthenticateLayer) -> Channel {
 }
 
 #[tokio::test]
-async fn grpc_services_hand_a_caller_on_in_the_extensions() {
+async fn grpc_services_forward_a_caller_from_the_extensions() {
     let passport = DevPassport::start().await.unwrap();
     let b = grpc(ForwardingService(None), AuthenticateLayer::new(verifier(&passport))).await;
     let a =

@@ -1,4 +1,4 @@
-//! The layer in a chain of the crate `reqwest-middleware`.
+//! The layer as a middleware of the crate `reqwest-middleware`.
 
 use std::{
     sync::{Arc, Mutex},
@@ -56,11 +56,11 @@ async fn only_middleware_after_the_layer_sees_the_token() {
         .build();
     assert_eq!(client.get(format!("{api}/internal/sync")).send().await.unwrap().status(), 200);
     assert_eq!(*before.0.lock().unwrap(), [(false, 0)]);
-    assert_eq!(*behind.0.lock().unwrap(), [(true, 1)], "and the extensions went along");
+    assert_eq!(*behind.0.lock().unwrap(), [(true, 1)], "the extensions are kept");
 }
 
 #[tokio::test]
-async fn a_refused_request_goes_down_the_chain_once_more() {
+async fn rejected_request_is_retried_through_the_chain() {
     let clock = clock();
     let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
@@ -113,7 +113,7 @@ async fn request_extensions_choose_caller_or_identity() {
 }
 
 #[tokio::test]
-async fn errors_come_as_what_they_are() {
+async fn errors_keep_their_type_in_the_chain() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     registered.disable();
@@ -137,7 +137,7 @@ async fn errors_come_as_what_they_are() {
 }
 
 #[tokio::test]
-async fn a_host_header_of_another_host_is_not_sent() {
+async fn foreign_host_header_is_not_sent() {
     let passport = DevPassport::start().await.unwrap();
     let api = api(&passport).await;
     let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();

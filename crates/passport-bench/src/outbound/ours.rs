@@ -1,4 +1,4 @@
-//! Ours, as its README has it.
+//! passport-outbound, as its README recommends.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use tower::{Layer, Service, service_fn};
 use super::{CLIENT_ID, CLIENT_SECRET, Contender, DESTINATION, Receiver, SCOPES, TokenEndpoint};
 use crate::subject::{Batch, Subject};
 
-/// The layer, with everything as it is by default.
+/// The layer with all defaults.
 #[derive(Debug)]
 pub struct Ours;
 
 impl Contender for Ours {
     const NAME: &'static str = "passport-outbound";
-    /// Its threshold is 60 s, but half of a token's life at most.
+    /// The refresh threshold is 60 s, but at most half of the lifetime.
     const LIFETIME: Duration = Duration::from_secs(6);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
@@ -29,10 +29,10 @@ impl Contender for Ours {
     }
 }
 
-/// Where the Redis of a fleet is, in the environment of its processes.
+/// The environment variable with the URL of the fleet's Redis.
 pub const REDIS: &str = "BENCH_REDIS";
 
-/// The same, with a fleet's Redis.
+/// The layer with a shared store on Redis.
 #[derive(Debug)]
 pub struct OursOnRedis;
 
@@ -43,13 +43,14 @@ impl Contender for OursOnRedis {
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
         let keys =
             EncryptionKeys::new(SecretSource::from_value("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
-        let redis = std::env::var(REDIS).expect("a fleet has a Redis");
-        let store = RedisTokenStore::builder(redis, keys).build().expect("it is complete");
+        let redis = std::env::var(REDIS).expect("BENCH_REDIS is set");
+        let store = RedisTokenStore::builder(redis, keys).build().expect("the configuration is valid");
         layered(builder(endpoint, CLIENT_ID, Transport::default()).token_cache(TokenCache::shared(store)))
     }
 }
 
-/// So many services in one process, each with a token of its own, which it has already. They share one HTTP client.
+/// Returns `count` identities in one process, each with a cached token. They share one HTTP
+/// client.
 pub async fn many_identities(endpoint: &TokenEndpoint, count: usize) -> Vec<Subject> {
     let transport = Transport::new(ReqwestHttpClient::new());
     let one = |number| client(endpoint, &format!("service-{number}"), transport.clone());
@@ -72,8 +73,8 @@ fn builder(endpoint: &TokenEndpoint, client_id: &str, transport: Transport) -> M
 }
 
 fn layered(builder: ManagedIdentityBuilder) -> Subject {
-    let identity = builder.build().expect("it is complete");
-    let origins = AllowedOrigins::new(["https://api.example.com"]).expect("it is an origin");
+    let identity = builder.build().expect("the configuration is valid");
+    let origins = AllowedOrigins::new(["https://api.example.com"]).expect("the origin is valid");
     let layer = AttachTokenLayer::new(identity, origins);
     Subject::new(layer.layer(service_fn(|request: Request<Bytes>| Receiver.call(request))))
 }
