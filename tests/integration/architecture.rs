@@ -102,39 +102,64 @@ fn every_page_of_the_docs_is_compiled() {
     }
 }
 
-/// Returns the source file of a crate that defines the names of its metrics.
-fn names_of_metrics(side: &str) -> String {
-    let path = format!("{}/../crates/passport-{side}/src/metrics.rs", env!("CARGO_MANIFEST_DIR"));
+/// Returns the text of a file, whose path is relative to the root of the project.
+fn read(path: &str) -> String {
+    let path = format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Returns what git prints in the root of the project.
+fn git(arguments: &[&str]) -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let printed = std::process::Command::new("git").args(["-C", root]).args(arguments).output().unwrap();
+    String::from_utf8(printed.stdout).unwrap()
+}
+
+/// Returns the names of metrics of a crate in a text.
+fn metrics(side: &str, text: &str) -> BTreeSet<String> {
+    let prefix = format!("passport_{side}_");
+    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    words.filter(|word| word.starts_with(&prefix)).map(str::to_owned).collect()
 }
 
 #[test]
 fn documented_metrics_are_the_metrics_that_exist() {
-    let docs = include_str!("../../docs/telemetry.md");
+    let pages: Vec<_> =
+        names("docs", ".md").into_iter().map(|page| read(&format!("docs/{page}.md"))).collect();
+    let telemetry = read("docs/telemetry.md");
     for (side, at_least) in [("outbound", 12), ("redis", 2), ("sidecar", 4), ("secrets", 3), ("inbound", 8)] {
-        let prefix = format!("passport_{side}_");
-        let metrics = |text: &str| -> BTreeSet<String> {
-            let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-            words.filter(|word| word.starts_with(&prefix)).map(str::to_owned).collect()
-        };
-        let emitted = metrics(&names_of_metrics(side));
+        let emitted = metrics(side, &read(&format!("crates/passport-{side}/src/metrics.rs")));
         assert!(emitted.len() >= at_least, "{emitted:?}");
-        assert_eq!(metrics(docs), emitted);
+        assert_eq!(metrics(side, &telemetry), emitted);
+        for page in &pages {
+            let unknown: Vec<_> =
+                metrics(side, page).into_iter().filter(|name| !emitted.contains(name)).collect();
+            assert_eq!(unknown, [""; 0]);
+        }
     }
 }
 
-/// Returns the lines of the project's Rust files that define functions.
-fn functions() -> String {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let mut grep = std::process::Command::new("git");
-    let found = grep.args(["-C", root, "grep", "--untracked", "-h", "fn ", "--", "*.rs"]).output().unwrap();
-    String::from_utf8(found.stdout).unwrap()
+/// The first column of the tables of log events is the beginning of a message.
+#[test]
+fn documented_log_messages_exist() {
+    let files = git(&["ls-files", "--cached", "--others", "crates/*/src/*.rs"]);
+    let sources: String = files.lines().filter(|path| !path.contains("/tests")).map(read).collect();
+    // A literal in several lines is one text.
+    let sources: String = sources.split("\\\n").map(str::trim_start).collect();
+    let page = read("docs/telemetry.md");
+    let tables = page.split("| Message | Level | Fields |\n|---|---|---|\n").skip(1);
+    let rows = tables.flat_map(|table| table.lines().take_while(|line| line.starts_with('|')));
+    let messages: Vec<_> = rows.filter_map(|row| Some(row.split('|').nth(1)?.trim())).collect();
+    assert!(messages.len() > 50, "{messages:?}");
+    for message in messages {
+        assert!(sources.contains(&format!("\"{message}")), "docs/telemetry.md has the message {message}");
+    }
 }
 
 /// Rows of its tables are `| number | binary | test |`.
 #[test]
 fn tests_named_in_the_threat_model_exist() {
-    let functions = functions();
+    let functions = git(&["grep", "--untracked", "-h", "fn ", "--", "*.rs"]);
     let rows = include_str!("../../docs/security.md").lines().filter(|line| line.starts_with("| "));
     let test = |row: &str| {
         let [_, _, _, test, _] = row.split('|').collect::<Vec<_>>()[..] else { return None };
