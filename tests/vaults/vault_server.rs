@@ -1,6 +1,7 @@
 //! A stand-in for HashiCorp Vault, which Debian does not package. It implements the part of the
 //! HTTP API that a service and its operator need
-//! (<https://developer.hashicorp.com/vault/api-docs>). The client hvac checks it (`hashicorp.rs`).
+//! (<https://developer.hashicorp.com/vault/api-docs>). The client hvac checks it
+//! (`hashicorp.rs`).
 
 use std::{
     collections::BTreeMap,

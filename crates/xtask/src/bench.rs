@@ -1,4 +1,4 @@
-//! Benchmarks and instruction counts, by `crates/passport-bench`, which is a workspace of its own.
+//! Benchmarks and instruction counts, by `crates/passport-bench`, a separate workspace.
 
 use std::{collections::BTreeMap, fs, process::Command};
 
@@ -14,7 +14,8 @@ const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 /// Leaves out the peers.
 const WITHOUT_PEERS: &str = "--no-default-features";
 
-/// The profile in which instructions are counted. It optimizes the crates that a counted call runs.
+/// The profile in which instructions are counted. It optimizes the crates that a counted call
+/// runs.
 const COUNTS: &str = "counts";
 
 /// The accepted counts.
@@ -23,8 +24,8 @@ const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/i
 /// The largest ratio of a count to the accepted one.
 const TOLERATED: f64 = 1.05;
 
-/// The smallest ratio. A path below it has to be accepted, because it could grow back unnoticed, or
-/// because it may no longer be counted.
+/// The smallest ratio. A path below it has to be accepted, because it could grow back unnoticed,
+/// or because it may no longer be counted.
 const GAINED: f64 = 0.8;
 
 /// Runs all benchmarks, and writes `docs/benchmarks.md`. A quick run writes the page beside its
@@ -55,8 +56,8 @@ fn in_benchmarks(command: &[&str], last: &[&str]) -> Outcome {
     cargo(&[command, &workspace, last].concat())
 }
 
-/// Counts the instructions of the hot paths, and compares them with the accepted counts or accepts
-/// them.
+/// Counts the instructions of the hot paths, and compares them with the accepted counts or
+/// accepts them.
 pub(crate) fn instructions(accept: bool) -> Outcome {
     prerequisites::bring(&C_COMPILER)?;
     prerequisites::bring(&VALGRIND)?;

@@ -25,11 +25,11 @@ const LIBRARIES: [&str; 8] = [
     "passport-sidecar",
 ];
 
-/// The manifest whose features name the clients of vaults.
+/// The manifest with the features of the vault clients.
 const SECRETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-secrets/Cargo.toml");
 
-/// A proxy that does not answer, and no root certificates: the examples must not depend on either,
-/// because they use loopback only.
+/// A proxy that does not answer, and no root certificates: the examples must not depend on
+/// either, because they use loopback only.
 const UNFRIENDLY: [(&str, &str); 4] = [
     ("HTTP_PROXY", "http://127.0.0.1:9"),
     ("http_proxy", "http://127.0.0.1:9"),
@@ -90,7 +90,8 @@ fn lints() -> Outcome {
     cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
 }
 
-/// Lints each library and each vault client alone, and checks the examples with default features.
+/// Lints each library and each vault client alone, and checks the examples with default
+/// features.
 fn libraries_alone() -> Outcome {
     for library in LIBRARIES {
         cargo(&["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"])?;
@@ -108,8 +109,8 @@ fn vaults(manifest: &str) -> impl Iterator<Item = &str> {
     features.filter(|(_, enabled)| enabled.contains("\"_client\"")).map(|(name, _)| name)
 }
 
-/// Runs the tests with the command of the README. They leave half of the processor time, in which
-/// the fuzz targets are built.
+/// Runs the tests with the command of the README. They leave half of the processor time, in
+/// which the fuzz targets are built.
 fn tests() -> Outcome {
     prerequisites::bring(&CPP_COMPILER)?;
     both(fuzz::build_in_background, || {
@@ -121,7 +122,8 @@ fn documentation() -> Outcome {
     cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--all-features", "--no-deps"])
 }
 
-/// Builds and runs the examples. All programs of a profile are in one folder, as this program is.
+/// Builds and runs the examples. All programs of a profile are in one folder, as this program
+/// is.
 fn examples() -> Outcome {
     cargo(&["build", "--workspace", "--all-features", "--all-targets"])?;
     let this = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
@@ -163,7 +165,8 @@ fn fuzzing() -> Outcome {
     fuzz::run(FUZZ_SECONDS)
 }
 
-/// Checks licences, sources and versions. cargo-deny takes minutes to build, so it is not installed here.
+/// Checks licences, sources and versions. cargo-deny takes minutes to build, so it is not
+/// installed here.
 fn dependencies() -> Outcome {
     if answers("cargo", &["deny", "--version"]) {
         cargo(&["deny", "--config", ".deny.toml", "check", "bans", "licenses", "sources"])

@@ -1,5 +1,6 @@
 //! Builds and runs the fuzz targets of the inbound side with cargo-fuzz on the stable toolchain.
-//! A sanitizer would need a nightly toolchain, and the project has no unsafe code for it to check.
+//! A sanitizer would need a nightly toolchain, and the project has no unsafe code for it to
+//! check.
 
 use std::{fs, thread};
 
@@ -11,7 +12,8 @@ use crate::{
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-inbound/fuzz");
 pub(crate) const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-inbound/fuzz/Cargo.toml");
 
-/// The target directory of the workspace, so that common build scripts and macros are built once.
+/// The target directory of the workspace, so that common build scripts and macros are built
+/// once.
 const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 
 /// The version that was tried.

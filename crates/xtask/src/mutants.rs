@@ -1,5 +1,5 @@
-//! Mutation tests of the code that makes decisions, by cargo-mutants. A mutant that survives is a
-//! change of the code that no unit test notices: write the test, or add the mutant to
+//! Mutation tests of the code that makes decisions, by cargo-mutants. A mutant that survives is
+//! a change of the code that no unit test notices: write the test, or add the mutant to
 //! [`EQUIVALENT`].
 
 use std::{fs, path::Path};
@@ -122,12 +122,12 @@ const EQUIVALENT: [&str; 12] = [
     "replace / with % in VerificationPermits::default_number",
 ];
 
-/// The time after which a mutant that hangs is ended. On a busy machine of two cores the tests of
-/// passport-inbound take a minute.
+/// The time after which a mutant that hangs is ended. On a busy machine of two cores the tests
+/// of passport-inbound take a minute.
 const TIMEOUT_SECONDS: &str = "300";
 
-/// Runs the unit tests of each crate with its mutants: all, or those of one shard (`0/8` is the first
-/// of eight). After `--`, only files are mutated whose path contains one of the texts.
+/// Runs the unit tests of each crate with its mutants: all, or those of one shard (`0/8` is the
+/// first of eight). After `--`, only files with one of these texts in their path are mutated.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let (shard, filters) = match arguments {
         ["--shard", shard, rest @ ..] => (Some(*shard), rest),
@@ -152,7 +152,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     cargo_with(&[("CARGO_TARGET_DIR", BUILD)], &command)
 }
 
-/// Returns the files to mutate whose path contains one of `parts`.
+/// Returns the files to mutate with one of `parts` in their path.
 fn files(parts: &[&str]) -> Result<Vec<String>, String> {
     let mut files = Vec::new();
     for decisions in DECISIONS {

@@ -1,4 +1,5 @@
-//! Programs that are needed beside Rust. They are installed on Debian, and named on other systems.
+//! Programs that are needed beside Rust. They are installed on Debian, and named on other
+//! systems.
 
 use std::{env, path::Path, process::Command};
 

@@ -1,6 +1,6 @@
-//! Third-party programs that tests need: gRPC-Web clients from npm, and Python packages: clients of
-//! vaults and a server for AWS. They are installed below `target`, and again when their list changes
-//! or they do not work.
+//! Third-party programs that tests need: gRPC-Web clients from npm, and Python packages: clients
+//! of vaults and a server for AWS. They are installed below `target`, and again when their list
+//! changes or they do not work.
 
 use std::{fs, path::Path, process::Command};
 
@@ -42,7 +42,8 @@ fn or_skip(source: &str, outcome: Outcome) -> Outcome {
     }
 }
 
-/// Copies the lock file as `installed.json` when all packages are installed; the tests look for it.
+/// Copies the lock file as `installed.json` when all packages are installed; the tests look for
+/// it.
 fn install_npm_packages() -> Outcome {
     let (source, folder) = (Path::new(GRPC_WEB_CLIENTS), Path::new(NPM_FOLDER));
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());

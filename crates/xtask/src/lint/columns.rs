@@ -4,7 +4,7 @@ use super::{Problem, markdown};
 
 const MAX: usize = 100;
 
-/// Checks the lines of a page outside of code blocks, and those of tables if `tables`.
+/// Checks the lines of a page except code blocks; tables only if `tables` is true.
 pub(super) fn of_markdown(text: &str, tables: bool) -> Vec<Problem> {
     too_long(markdown::prose(text).filter(|(_, line)| tables || !line.starts_with('|')))
 }

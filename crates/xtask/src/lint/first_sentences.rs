@@ -5,7 +5,7 @@ use super::Problem;
 
 const ARTICLES: [&str; 3] = ["A", "An", "The"];
 
-/// Returns the documented public functions whose first sentence begins in another way.
+/// Returns the documented public functions with another beginning.
 pub(super) fn check(text: &str) -> Vec<Problem> {
     let lines: Vec<_> = text.lines().map(str::trim_start).collect();
     let functions = (0..lines.len()).filter(|index| is_public_function(lines[*index]));

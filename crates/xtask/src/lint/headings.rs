@@ -1,10 +1,10 @@
-//! Headings that are unique in their page, so that each has an anchor of its own.
+//! Headings that are unique in their page, so that each has a unique anchor.
 
 use std::collections::HashSet;
 
 use super::{Problem, markdown};
 
-/// Returns the headings whose anchor is that of an earlier one.
+/// Returns the headings with the anchor of an earlier one.
 pub(super) fn repeated(text: &str) -> Vec<Problem> {
     let mut seen = HashSet::new();
     let repeated = markdown::anchors(text).filter(|(_, anchor)| !seen.insert(anchor.clone()));

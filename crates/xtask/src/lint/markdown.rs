@@ -1,6 +1,6 @@
-//! The structure of a Markdown page: its lines outside of code blocks, and its headings.
+//! The structure of a Markdown page: its prose (all lines except code blocks) and its headings.
 
-/// Returns the lines outside of code blocks, with their indexes.
+/// Returns all lines except code blocks, with their indexes.
 pub(super) fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut is_code = false;
     text.lines().enumerate().filter(move |(_, line)| {
@@ -10,8 +10,8 @@ pub(super) fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Returns the anchors of the headings, as the usual renderers make them, with the indexes of their
-/// lines.
+/// Returns the anchors of the headings, as the usual renderers make them, with the indexes of
+/// their lines.
 pub(super) fn anchors(text: &str) -> impl Iterator<Item = (usize, String)> {
     prose(text).filter_map(|(index, line)| Some((index, anchor(heading(line)?))))
 }

@@ -1,5 +1,5 @@
-//! Checks the text of the project: the width of lines, first sentences of public functions, links
-//! and headings. Each check is a pure function from a file's text to its problems.
+//! Checks the text of the project: the width of lines, first sentences of public functions,
+//! links and headings. Each check is a pure function from a file's text to its problems.
 
 mod columns;
 mod first_sentences;
