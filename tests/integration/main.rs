@@ -11,6 +11,7 @@ mod axum_stack;
 mod clients;
 mod dev_passport;
 mod differential;
+mod documentation;
 mod end_to_end;
 mod floods;
 mod grpc_stack;
