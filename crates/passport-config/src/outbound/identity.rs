@@ -20,7 +20,7 @@ use crate::{
 /// The configuration of one managed identity, with the names of the .NET options.
 ///
 /// serde deserializes it from TOML, YAML, JSON or environment variables. Numbers and booleans
-/// may be strings, because environment variables have no other type. All mistakes are reported
+/// can be strings, because environment variables have no other type. All mistakes are reported
 /// in one error, when the identity is [built](Self::build).
 ///
 /// | key | |
@@ -34,14 +34,14 @@ use crate::{
 /// | `cache_tokens` | whether tokens are cached |
 /// | `cache` | the store that a fleet shares, if the program registers it (`{ redis = { .. } }`), or a sidecar (`{ sidecar = { .. } }`) |
 /// | `refresh_threshold` | the time before its expiry at which a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
-/// | `request_timeout` | the time limit of one attempt to get a token |
+/// | `request_timeout` | the time limit of one token fetch |
 /// | `client_authentication` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, `private_key_jwt` |
 /// | `signing_algorithm`, `key_id`, `assertion_audience` | for `private_key_jwt` |
 /// | `base_url` | the URL of the called service, for a `ManagedIdentityHttpClient` |
-/// | `also_allow` | other origins that may receive the token |
+/// | `also_allow` | other origins that are allowed to receive the token |
 /// | `ca_file` | a PEM file with a private CA, for Passport and the called service |
-/// | `danger_plain_http` | whether their URLs may be plain `http` |
-/// | `user_agent` | the `User-Agent` of requests to both |
+/// | `danger_plain_http` | whether the URLs of Passport and the called service are allowed to be plain `http` |
+/// | `user_agent` | the `User-Agent` header of requests to Passport and the called service |
 ///
 /// The defaults are those of [`ManagedIdentityBuilder`]. For editors, the repository has a JSON
 /// Schema in `docs/config.schema.json`.
@@ -67,11 +67,12 @@ use crate::{
 #[derive(Clone, Deserialize)]
 #[serde(from = "Value")]
 pub struct ManagedIdentityConfig {
-    /// `None` if the configuration is not a table.
+    /// The unparsed values by key, or `None` if the configuration is not a table.
     pub(super) values: Option<Values>,
 }
 
-/// Infallible, because an error of serde would contain the value.
+/// Converts any value. One that is not a table is reported when the identity is built, because an
+/// error of serde would contain the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
         let values = if let Value::Object(values) = value { Some(values) } else { None };
@@ -80,7 +81,7 @@ impl From<Value> for ManagedIdentityConfig {
 }
 
 impl ManagedIdentityConfig {
-    /// Builds the identity, with a secret from an environment variable or a file.
+    /// Builds the identity, with a secret from an environment variable, a file or systemd.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake. A missing secret is not detected here but when it is
@@ -89,8 +90,8 @@ impl ManagedIdentityConfig {
         self.build_with(ConfigRegistry::default())
     }
 
-    /// Builds the identity with the secret providers and stores of `registry`, which
-    /// `secret_provider`, the scheme of `client_secret_ref` and `cache` may name.
+    /// Builds the identity with the secret providers and stores of `registry`. The keys
+    /// `secret_provider`, `client_secret_ref` (by its scheme) and `cache` can name them.
     ///
     /// # Errors
     /// Those of [`build`](Self::build).
@@ -102,8 +103,8 @@ impl ManagedIdentityConfig {
     /// transport, a cache or a clock.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. The builder's `build` checks the settings that are
-    /// added.
+    /// A [`ConfigError`] with every mistake in the configuration. The builder's `build` checks the
+    /// settings that are added to it.
     pub fn builder(
         &self,
         registry: impl Into<ConfigRegistry>,
@@ -114,8 +115,8 @@ impl ManagedIdentityConfig {
         })
     }
 
-    /// Builds a client for the service at `base_url` with this identity, and with a secret from an
-    /// environment variable or a file.
+    /// Builds an HTTP client for the service at `base_url`, which attaches tokens of this identity.
+    /// The secret is read from an environment variable, a file or systemd.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake, including a missing `base_url`.
@@ -173,7 +174,7 @@ impl ManagedIdentityConfig {
     }
 }
 
-/// Omits the values, as one may be a secret that was set by mistake.
+/// Omits the values, because one of them can be a secret that was set by mistake.
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityConfig")
