@@ -14,7 +14,7 @@ const MAX_SHOWN: usize = 80;
 /// it before the schema is returned.
 pub(crate) const SECRET_MARK: &str = "secret-reference";
 
-/// A key of a table with its unparsed value, which must be a `T`.
+/// A key of a table with its unparsed value, which is parsed to a `T`.
 ///
 /// A table is a struct of settings. The name of a field is the key, its type defines the valid
 /// values, and its documentation becomes the description in the JSON Schema. A
@@ -45,12 +45,12 @@ mod sealed {
 /// The first element of a serialized setting, which distinguishes it from other lists.
 const MARK: &str = "a setting of passport-config";
 
-/// Returns the value from which a [`Setting`] is deserialized.
+/// Returns `key` and `value` in the form from which a [`Setting`] is deserialized.
 pub(crate) fn serialized(key: &str, value: Option<&Value>) -> Value {
     json!([MARK, key, value])
 }
 
-/// Accepts only the output of [`serialized`]. Values from a file or the environment are rejected,
+/// Accepts only the output of `serialized`. Values from a file or the environment are rejected,
 /// because a deserializer does not provide their key. The error contains no value, unlike those of
 /// serde.
 impl<'de, T> Deserialize<'de> for Setting<T> {

@@ -107,7 +107,7 @@ fn generated_schema<T: JsonSchema>() -> Schema {
 /// value, or null if the key is missing.
 struct Fields<'a> {
     values: &'a Values,
-    /// The field names of the struct that was read.
+    /// The field names of the struct, which are known after it was deserialized.
     keys: &'static [&'static str],
 }
 

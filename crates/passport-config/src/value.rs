@@ -49,7 +49,7 @@ pub trait ConfigValue: Sized {
     /// true, the `secret_sources` methods of a configuration return its sources. Defaults to false.
     const IS_SECRET_REFERENCE: bool = false;
 
-    /// Parses a value, which is not null.
+    /// Parses `value`, which is never null.
     ///
     /// # Errors
     /// The problem and the remedy, when the value is not valid.
@@ -104,7 +104,7 @@ impl ConfigValue for bool {
     }
 }
 
-/// The value of an HTTP header.
+/// The value of an HTTP header, such as `erp-sync/1.4`.
 impl ConfigValue for HeaderValue {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let problem = "not a valid header value; write product/version, such as erp-sync/1.4";
@@ -192,7 +192,7 @@ impl fmt::Debug for SecretRefValues {
 /// A blanket implementation of [`ConfigValue`] for all choices does not exist, because with it
 /// rustc's errors would name this trait instead of `ConfigValue`.
 pub(crate) trait Choice: Clone + 'static {
-    /// The words with their values.
+    /// The words that a configuration can contain, each with its value.
     const WORDS: &'static [(&'static str, Self)];
 
     /// Implements [`ConfigValue::parse`].

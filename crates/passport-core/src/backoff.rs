@@ -34,7 +34,8 @@ impl Backoff {
     }
 
     /// Sets the range of the random factor by which the delay [without jitter](Self::max_delay) is
-    /// multiplied. `0.5..=1.5` makes it up to half shorter or longer. Defaults to `0.5..=1.0`.
+    /// multiplied. `0.5..=1.5` makes the delay up to half shorter or longer. Defaults to
+    /// `0.5..=1.0`.
     #[must_use]
     pub const fn with_jitter(self, factors: RangeInclusive<f64>) -> Self {
         Self { min_factor: *factors.start(), max_factor: *factors.end(), ..self }

@@ -101,7 +101,7 @@ fn displayed(path: &Path) -> String {
 
 /// The error of a file that cannot be used as CA certificates.
 ///
-/// `Display` and `Debug` name the path and the remedy, never content of the file.
+/// `Display` and `Debug` name the path and the remedy, never the content of the file.
 #[derive(Clone, thiserror::Error)]
 #[error("cannot use the CA certificates in `{path}`: {problem}")]
 pub struct InvalidCaFile {
@@ -136,8 +136,8 @@ impl fmt::Debug for InvalidCaFile {
 }
 
 impl CaFileProblem {
-    /// Converts a parser error. It becomes the source, unless it quotes a line of the file, which
-    /// can belong to a private key.
+    /// Converts a parser error to a problem. The parser error is dropped if it quotes a line of the
+    /// file, which can belong to a private key.
     fn from_pem(error: pem::Error) -> Self {
         let is_safe = matches!(error, pem::Error::Base64Decode(_) | pem::Error::SectionTooLarge);
         Self::BrokenPem(is_safe.then(|| Arc::new(error)))

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(String);
 
-/// The maximum length of a client id, in bytes.
+/// The maximum length of a client id, in bytes. A longer one is not valid.
 const MAX_LEN: usize = 256;
 
 impl ClientId {

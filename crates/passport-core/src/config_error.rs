@@ -113,7 +113,7 @@ impl fmt::Debug for ConfigError {
     }
 }
 
-/// The source is that of the first problem with a source.
+/// Returns the source of the first problem that has one.
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.problems.iter().find_map(Error::source)

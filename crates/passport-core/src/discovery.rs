@@ -108,7 +108,7 @@ pub enum DiscoveryError {
          set jwks_url, and danger_plain_http if the URL is plain http"
     )]
     JwksUriNotAllowed,
-    /// The response is not a discovery document.
+    /// The response is not JSON with the members `issuer` and `jwks_uri`.
     #[error(
         "the response is not a discovery document; check the issuer's URL, and whether a proxy \
          responded instead"
@@ -129,7 +129,8 @@ pub enum DiscoveryError {
 }
 
 impl DiscoveryError {
-    /// Returns whether the issuer responded, although not with a valid document.
+    /// Returns whether the issuer responded, although not with a valid document. Then the other
+    /// location is tried.
     fn is_response(&self) -> bool {
         match self {
             Self::Transport(error) => error.kind().is_response(),

@@ -51,8 +51,9 @@ impl Origin {
         Ok(Self { https, loopback: is_loopback(&host), host: host.to_string(), port, authority })
     }
 
-    /// Returns whether bearer tokens are safe on the way to the origin: it uses TLS, or is a
-    /// loopback host ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)).
+    /// Returns whether bearer tokens cannot be read on their way to the origin: it uses TLS, or is
+    /// a loopback host ([RFC 6750, section
+    /// 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)).
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.https || self.loopback

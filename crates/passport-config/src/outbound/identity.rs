@@ -26,22 +26,30 @@ use crate::{
 /// | key | |
 /// |---|---|
 /// | `client_id` | the client id of the service; required |
-/// | `client_secret_ref` | the reference of its secret (`env:NAME`, `file:/path`), never the secret itself; required unless the tokens come from a sidecar |
+/// | `client_secret_ref` | a reference to its secret: `env:NAME` or `file:/path` |
 /// | `secret_provider` | the provider of the secret, if the reference does not name one |
 /// | `passport_base_url` | the URL of Passport, the issuer of the tokens |
 /// | `token_url` | the URL of token requests, if it is not below `passport_base_url` |
 /// | `scopes` | the requested scopes: a list, or a string with spaces |
 /// | `cache_tokens` | whether tokens are cached |
-/// | `cache` | the store that a fleet shares, if the program registers it (`{ redis = { .. } }`), or a sidecar (`{ sidecar = { .. } }`) |
-/// | `refresh_threshold` | the time before its expiry at which a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
+/// | `cache` | the store in which a fleet shares its tokens, or a sidecar |
+/// | `refresh_threshold` | how long before its expiry a token is refreshed |
 /// | `request_timeout` | the time limit of one token fetch |
-/// | `client_authentication` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, `private_key_jwt` |
+/// | `client_authentication` | how the service authenticates token requests |
 /// | `signing_algorithm`, `key_id`, `assertion_audience` | for `private_key_jwt` |
 /// | `base_url` | the URL of the called service, for a `ManagedIdentityHttpClient` |
 /// | `also_allow` | other origins that are allowed to receive the token |
 /// | `ca_file` | a PEM file with a private CA, for Passport and the called service |
-/// | `danger_plain_http` | whether the URLs of Passport and the called service are allowed to be plain `http` |
+/// | `danger_plain_http` | whether Passport and the called service can be on plain `http` |
 /// | `user_agent` | the `User-Agent` header of requests to Passport and the called service |
+///
+/// - `client_secret_ref` is never the secret itself. It is required, unless the tokens come from a
+///   sidecar.
+/// - `cache` is `{ redis = { .. } }`, if the program registers this store, or
+///   `{ sidecar = { .. } }`.
+/// - Durations are `60` (seconds), `"60s"` or `"00:01:00"`.
+/// - `client_authentication` is `client_secret_basic`, `client_secret_basic_raw`,
+///   `client_secret_post` or `private_key_jwt`.
 ///
 /// The defaults are those of [`ManagedIdentityBuilder`]. For editors, the repository has a JSON
 /// Schema in `docs/config.schema.json`.
@@ -144,9 +152,9 @@ impl ManagedIdentityConfig {
         self.http_client_builder(identity.build()?)?.client_pool(registry.clients.clone()).build()
     }
 
-    /// Returns a client builder for the service at `base_url` with `identity`, for example a
-    /// [`CallerIdentity`](passport_outbound::CallerIdentity), or this identity with additional
-    /// settings.
+    /// Returns a builder of an HTTP client for the service at `base_url`, which attaches tokens of
+    /// `identity`: for example, a [`CallerIdentity`](passport_outbound::CallerIdentity), or this
+    /// identity with additional settings.
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` is missing, or a setting of the client is not valid.

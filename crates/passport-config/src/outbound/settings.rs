@@ -43,7 +43,7 @@ pub(super) struct IdentitySettings {
     pub(super) refresh_threshold: Setting<Duration>,
     /// The time limit of one token fetch, which includes reading the secret. Defaults to 10 s.
     pub(super) request_timeout: Setting<Duration>,
-    /// The method of client authentication. Defaults to `client_secret_basic`.
+    /// How the service authenticates token requests. Defaults to `client_secret_basic`.
     pub(super) client_authentication: Setting<ClientAuthentication>,
     /// For `private_key_jwt`: the signature algorithm. Defaults to RS256.
     pub(super) signing_algorithm: Setting<SigningAlgorithm>,

@@ -26,7 +26,7 @@ pub enum SecretErrorKind {
     Disabled,
     /// The secret exists but is empty, or contains only whitespace.
     Empty,
-    /// The provider denies access to the secret.
+    /// The provider denies this program access to the secret.
     Forbidden,
     /// The secret does not exist.
     NotFound,

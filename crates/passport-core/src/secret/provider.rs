@@ -76,7 +76,7 @@ impl ResolvedSecret {
         Self { expires_at: Some(time), ..self }
     }
 
-    /// Returns the secret, unless it is empty or contains only whitespace.
+    /// Returns `self`, unless the secret is empty or contains only whitespace.
     ///
     /// # Errors
     /// [`SecretErrorKind::Empty`] with `reference` in the message.

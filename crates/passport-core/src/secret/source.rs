@@ -16,7 +16,7 @@ pub struct SecretSource {
 }
 
 impl SecretSource {
-    /// Creates a source for the secret at `reference`, which `provider` reads.
+    /// Creates a source that reads the secret at `reference` with `provider`.
     #[must_use]
     pub fn new(provider: impl SecretProvider, reference: SecretRef) -> Self {
         Self::of(Arc::new(provider), reference)

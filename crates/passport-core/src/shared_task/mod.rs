@@ -249,7 +249,8 @@ impl<T: Clone> Waiter<T> {
     /// Dropping this future affects neither the attempt nor other waiters.
     pub async fn outcome(mut self) -> Result<T, WaitError> {
         loop {
-            // Read before the progress, which does not change after the sender was dropped.
+            // Read before the progress: after the sender is dropped, the progress no longer
+            // changes.
             let is_dropped = self.progress.has_changed().is_err();
             let stalled_at = match &*self.progress.borrow_and_update() {
                 AttemptProgress::Finished(outcome) => return Ok(outcome.clone()),

@@ -122,7 +122,8 @@ impl TransportError {
             .or_else(|| is_timeout().then_some(io::ErrorKind::TimedOut))
     }
 
-    /// Returns whether the same request can succeed on a new connection.
+    /// Returns whether the same request can succeed on a new connection. Then a hedged request
+    /// waits for its second connection.
     pub(super) fn is_retryable_on_a_new_connection(&self) -> bool {
         matches!(
             self.kind,

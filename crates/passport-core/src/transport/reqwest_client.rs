@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// second time, on another connection.
 const HEAD_START: f64 = 0.4;
 
-/// The default `User-Agent` header.
+/// The default value of the `User-Agent` header of requests: `tower-passport/<version>`.
 pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
 
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;

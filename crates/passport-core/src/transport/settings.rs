@@ -57,7 +57,7 @@ impl TransportSettings {
         self
     }
 
-    /// Returns whether a `ca_file` is set.
+    /// Returns whether [`ca_file`](Self::ca_file) was called.
     #[must_use]
     pub fn has_ca_file(&self) -> bool {
         self.http.ca_file.is_some()

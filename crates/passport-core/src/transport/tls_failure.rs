@@ -78,7 +78,7 @@ impl TlsFailure {
             rustls::Error::General(text) if text.starts_with("No CA certificates") => {
                 Some(Self::NoRootCertificates)
             }
-            // Alerts about the client certificate, or about a missing one.
+            // The server sends these alerts if it rejects the client certificate, or requires one.
             rustls::Error::AlertReceived(
                 AlertDescription::AccessDenied
                 | AlertDescription::BadCertificate
