@@ -17,8 +17,8 @@ const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 /// Returns whether `key` and `value` come from a service variable of Kubernetes.
 ///
 /// Both must have the form that Kubernetes writes, so that a misspelled key is still reported.
-/// The key may begin with a part of the service's name: `ERP_SYNC_DB_SERVICE_HOST` with the
-/// prefix `ERP_SYNC` is `db_service_host`.
+/// The key can begin with the end of the service's name: for a service `erp-sync-db` and the
+/// prefix `ERP_SYNC`, the variable `ERP_SYNC_DB_SERVICE_HOST` is the key `db_service_host`.
 pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     let key = key.to_ascii_lowercase();
     let words: Vec<&str> = key.split('_').collect();
@@ -26,6 +26,8 @@ pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     (0..words.len()).any(|start| is_of_a_service(&words[start..], &value))
 }
 
+/// Returns whether `words` is a key of a service variable, without the service's name, and `value`
+/// has the form that belongs to the key.
 fn is_of_a_service(words: &[&str], value: &str) -> bool {
     match words {
         ["service", "host"] => is_address(value),
@@ -50,7 +52,7 @@ fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok()
 }
 
-/// `tcp://10.0.0.1:80`, `udp://[fd00::1]:53`
+/// Returns whether `text` is a URL of a service, such as `tcp://10.0.0.1:80`.
 fn is_url(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);

@@ -39,10 +39,10 @@
 //! - [`ManagedIdentitiesConfig`] configures several identities by name, and builds
 //!   [`ManagedIdentities`].
 //! - [`ConfigRegistry`] contains the secret providers and the token stores that a configuration
-//!   may name.
-//! - [`StoreFactory`] adds a type of store. Its settings are a struct of [`Setting`]s, which a
-//!   [`Reader`] parses.
-//! - [`ConfigValue`] adds a type of value.
+//!   can name.
+//! - [`StoreFactory`] adds a type of token store. Its settings are a struct of [`Setting`]s, which
+//!   a [`Reader`] parses.
+//! - [`ConfigValue`] adds a type of setting values.
 //!
 //! # Guide
 //!

@@ -13,8 +13,8 @@ const TARGET: &str = "passport_config";
 
 /// A parser for settings that collects all mistakes, so that one error reports them all.
 ///
-/// Invalid values are returned as `None`, like missing ones. Read each setting only once,
-/// because each call reports the mistakes again.
+/// For an invalid value, methods return `None`, as for a missing one. Read each setting only once,
+/// because each call reports its mistakes again.
 pub struct Reader<'a> {
     secrets: &'a SecretProviders,
     problems: Vec<ConfigProblem>,
@@ -46,7 +46,8 @@ impl<'a> Reader<'a> {
         self.read(setting)
     }
 
-    /// Returns `builder` after `set` has applied the value of `setting`, if there is one.
+    /// Passes the value of `setting` to `set`, and returns the builder that `set` returns. Returns
+    /// `builder` unchanged if the value is missing or invalid. Reports an invalid value.
     pub fn set<B, T: ConfigValue>(
         &mut self,
         builder: B,
@@ -59,14 +60,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the source of the secret that `setting` refers to. Reports an invalid reference.
+    /// Returns the source of the secret that `setting` refers to, or `None` if the reference is
+    /// missing or invalid. Reports an invalid reference.
     pub fn secret(&mut self, setting: &Setting<SecretRefValue>) -> Option<SecretSource> {
         let SecretRefValue(reference) = self.read(setting)?;
         let source = self.secrets.source(None, &reference);
         self.collect(setting, source)
     }
 
-    /// Returns the sources of the secrets that `setting` refers to. Reports invalid references.
+    /// Returns the sources of the secrets that `setting` refers to. Reports and omits invalid
+    /// references.
     pub fn secrets(&mut self, setting: &Setting<SecretRefValues>) -> Vec<SecretSource> {
         let (references, secrets) = (self.read(setting), self.secrets);
         let references = references.map_or_else(Vec::new, |SecretRefValues(references)| references);
@@ -79,7 +82,7 @@ impl<'a> Reader<'a> {
         self.problems.push(setting.problem(&problem));
     }
 
-    /// Returns the value of `result`, or reports its error for `setting`.
+    /// Returns the value of `result`. If it is an error, reports it for `setting`.
     pub fn collect<T, E: fmt::Display>(
         &mut self,
         setting: &dyn AnySetting,
@@ -88,7 +91,7 @@ impl<'a> Reader<'a> {
         result.map_err(|problem| self.report(setting, problem)).ok()
     }
 
-    /// Returns the value of `result`, or reports each of its problems for `setting`.
+    /// Returns the value of `result`. If it is an error, reports each problem for `setting`.
     pub(crate) fn collect_all<T>(
         &mut self,
         setting: &dyn AnySetting,
@@ -100,18 +103,18 @@ impl<'a> Reader<'a> {
         result.ok()
     }
 
-    /// Adds problems that other code has found.
+    /// Reports problems that other code has found, with their own options.
     pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = ConfigProblem>) {
         self.problems.extend(problems);
     }
 
-    /// Returns `built`, or an error if a mistake was reported.
+    /// Returns `built`, or an error with all mistakes if any was reported.
     pub(crate) fn finish<T>(mut self, built: Option<T>) -> Result<T, ConfigError> {
         match (built, self.problems.is_empty()) {
             (Some(built), true) => return Ok(built),
             (None, true) => self.problems.push(ConfigProblem::new(
                 WHOLE,
-                "building failed without a reported reason; report a problem when returning None",
+                "building failed without a reported reason; call Reader::report before returning None",
             )),
             (_, false) => {}
         }

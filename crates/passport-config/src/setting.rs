@@ -7,20 +7,21 @@ use serde_json::{Value, json};
 
 use crate::{secret_detection::may_contain_secret, value::ConfigValue};
 
-/// The maximum length of a value in a message, in characters.
+/// The maximum length of a value in a message, in characters. Messages omit longer values.
 const MAX_SHOWN: usize = 80;
 
-/// The schema keyword that marks a secret reference. [`table`](crate::table) removes it.
+/// The keyword that marks a secret reference in a generated schema. [`table`](crate::table) removes
+/// it before the schema is returned.
 pub(crate) const SECRET_MARK: &str = "secret-reference";
 
-/// A key of a table with its unparsed value, which must be a `T`.
+/// A key of a table with its unparsed value, which is parsed to a `T`.
 ///
 /// A table is a struct of settings. The name of a field is the key, its type defines the valid
 /// values, and its documentation becomes the description in the JSON Schema. A
 /// [`Reader`](crate::Reader) parses the value.
 pub struct Setting<T> {
     key: String,
-    /// Null if the key is missing.
+    /// The unparsed value, or null if the key is missing.
     value: Value,
     kind: PhantomData<fn() -> T>,
 }
@@ -35,29 +36,29 @@ mod sealed {
 
     #[expect(unnameable_types, reason = "this seals the trait above")]
     pub trait Sealed {
-        /// Returns a problem of the setting with its key, its value if that is no secret, and the
-        /// message.
+        /// Returns a problem with the key of the setting, the value unless it can be a secret, and
+        /// `message`.
         fn problem(&self, message: &dyn fmt::Display) -> ConfigProblem;
     }
 }
 
-/// The first element of a serialized setting, so that other lists are rejected.
+/// The first element of a serialized setting, which distinguishes it from other lists.
 const MARK: &str = "a setting of passport-config";
 
-/// Returns the value from which a [`Setting`] is deserialized.
+/// Returns `key` and `value` in the form from which a [`Setting`] is deserialized.
 pub(crate) fn serialized(key: &str, value: Option<&Value>) -> Value {
     json!([MARK, key, value])
 }
 
-/// Accepts only the output of `serialized`. The deserializer of a file or of the environment
-/// is rejected, because it cannot provide the key. The error contains no value, unlike those of
+/// Accepts only the output of `serialized`. Values from a file or the environment are rejected,
+/// because a deserializer does not provide their key. The error contains no value, unlike those of
 /// serde.
 impl<'de, T> Deserialize<'de> for Setting<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match <(String, String, Value)>::deserialize(deserializer) {
             Ok((mark, key, value)) if mark == MARK => Ok(Self { key, value, kind: PhantomData }),
             _ => Err(D::Error::custom(
-                "settings can be read only by passport-config, when it builds the configuration",
+                "settings can be read only by passport-config; deserialize ManagedIdentityConfig, and build it",
             )),
         }
     }
@@ -106,7 +107,7 @@ impl<T: ConfigValue> JsonSchema for Setting<T> {
     }
 }
 
-/// Omits the value, which may be a secret that was set by mistake.
+/// Omits the value, which can be a secret that was set by mistake.
 impl<T> fmt::Debug for Setting<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Setting").field("key", &self.key).finish_non_exhaustive()

@@ -1,6 +1,7 @@
 //! Messages for unknown keys. Pure.
 
-/// The minimum similarity of a key that is suggested.
+/// The minimum similarity of a known key to the unknown key for which it is suggested: 0 if they
+/// have nothing in common, 1 if they are equal (Jaro-Winkler).
 const MIN_SIMILARITY: f64 = 0.85;
 
 /// Returns the message for an unknown key, with the remedy.
@@ -17,8 +18,8 @@ pub(crate) fn unknown_key(known: &[&str], key: &str) -> String {
     }
 }
 
-/// Returns the known key that is most similar to `key`, if it is similar enough. Case, `_` and
-/// `-` are ignored.
+/// Returns the known key that is most similar to `key`, for the message "did you mean ..?". Returns
+/// `None` if no known key is similar. Case, `_` and `-` are ignored.
 #[must_use]
 pub fn suggestion<'a>(known: &[&'a str], key: &str) -> Option<&'a str> {
     let similarity = |known: &str| strsim::jaro_winkler(&plain(key), &plain(known));

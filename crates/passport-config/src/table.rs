@@ -18,21 +18,21 @@ use crate::{
     suggestions::unknown_key,
 };
 
-/// The key of the schema URL in a JSON file.
+/// The key of the schema URL in a JSON file. It is ignored.
 const SCHEMA_KEY: &str = "$schema";
 
-/// The message for a `Settings` type of a store that cannot be read.
+/// The message for a [`StoreFactory::Settings`](crate::StoreFactory::Settings) that is not valid.
 const NOT_SETTINGS: &str = "the settings type of this store is not a struct of only `Setting` fields; remove flatten, \
                             alias and nested tables from its code";
 
 /// The values of a table by key.
 pub(crate) type Values = Map<String, Value>;
 
-/// A struct of settings, with the problems of unknown keys in its table.
+/// The settings that were read from a table, and a problem for each unknown key in the table.
 pub(crate) struct Table<T> {
     pub(crate) settings: T,
-    /// A problem for each unknown key, with the most similar known key. The value is omitted, as it
-    /// may be a secret.
+    /// A problem for each unknown key, with the most similar known key. The value is omitted,
+    /// because it can be a secret.
     pub(crate) unknown: Vec<ConfigProblem>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Table<T> {
 /// When `T` is not a struct of only settings.
 pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, ConfigError> {
     let mut fields = Fields { values, keys: &[] };
-    // The error of serde is dropped, as it may contain a value.
+    // The error of serde is dropped, because it can contain a value.
     let settings = T::deserialize(&mut fields)
         .map_err(|_| ConfigError::new(vec![ConfigProblem::new(WHOLE, NOT_SETTINGS)]))?;
     let keys = fields.keys;
@@ -53,7 +53,8 @@ pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, Con
     Ok(Table { settings, unknown })
 }
 
-/// Reads the settings of a table, and calls `build` with them. Unknown keys are mistakes.
+/// Reads the settings of a table, calls `build` with them, and returns its result. Unknown keys are
+/// mistakes.
 ///
 /// # Errors
 /// A [`ConfigError`] with every mistake.
@@ -75,7 +76,7 @@ pub(crate) fn secret_keys<T: JsonSchema>() -> Vec<String> {
     properties.filter(|(_, key)| key.get(SECRET_MARK).is_some()).map(|(name, _)| name.clone()).collect()
 }
 
-/// Returns the JSON Schema of a struct of settings. It requires no key.
+/// Returns the JSON Schema of a struct of settings. No key is required in it.
 pub(crate) fn schema<T: JsonSchema>() -> Value {
     let mut schema = generated_schema::<T>();
     for generated in ["title", "description", "required"] {
@@ -102,10 +103,11 @@ fn generated_schema<T: JsonSchema>() -> Schema {
     settings.into_generator().into_root_schema_for::<T>()
 }
 
-/// A deserializer that provides each field of a struct with its key and value, or null.
+/// A deserializer that provides each [`Setting`](crate::Setting) of a struct with its key and its
+/// value, or null if the key is missing.
 struct Fields<'a> {
     values: &'a Values,
-    /// The field names of the struct that was read.
+    /// The field names of the struct, which are known after it was deserialized.
     keys: &'static [&'static str],
 }
 

@@ -8,10 +8,10 @@ use http::HeaderValue;
 use schemars::{Schema, json_schema};
 use serde_json::Value;
 
-/// The error of an invalid value: the problem and the remedy, without the value.
+/// The error message for an invalid value: what is wrong and the remedy, without the value.
 pub type InvalidValue = Cow<'static, str>;
 
-/// A type of values of a [`Setting`](crate::Setting).
+/// A type for the value of a [`Setting`](crate::Setting).
 ///
 /// Implementations must accept each value as a string, because environment variables have no
 /// other type.
@@ -41,15 +41,15 @@ pub type InvalidValue = Cow<'static, str>;
     label = "expected `String`, `Duration` or another type that implements `ConfigValue`"
 )]
 pub trait ConfigValue: Sized {
-    /// Whether the value may be or contain a secret, so that messages omit it. Defaults to
+    /// Whether error messages omit the value, because it can be or contain a secret. Defaults to
     /// [`IS_SECRET_REFERENCE`](Self::IS_SECRET_REFERENCE).
     const IS_SECRET: bool = Self::IS_SECRET_REFERENCE;
 
-    /// Whether the value is a secret reference such as `env:NAME`, or a list of references. The
-    /// `secret_sources` methods of a configuration return such values. Defaults to false.
+    /// Whether the value is a secret reference such as `env:NAME`, or a list of references. If
+    /// true, the `secret_sources` methods of a configuration return its sources. Defaults to false.
     const IS_SECRET_REFERENCE: bool = false;
 
-    /// Parses a value, which is not null.
+    /// Parses `value`, which is never null.
     ///
     /// # Errors
     /// The problem and the remedy, when the value is not valid.
@@ -68,7 +68,8 @@ pub trait ConfigValue: Sized {
     }
 }
 
-/// A non-empty string, or a number, because a client id may consist of digits.
+/// A non-empty string. A number is accepted as its digits, because a client id can consist of
+/// digits only.
 impl ConfigValue for String {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let text = match value {
@@ -103,7 +104,7 @@ impl ConfigValue for bool {
     }
 }
 
-/// The value of an HTTP header.
+/// The value of an HTTP header, such as `erp-sync/1.4`.
 impl ConfigValue for HeaderValue {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let problem = "not a valid header value; write product/version, such as erp-sync/1.4";
@@ -172,14 +173,14 @@ impl ConfigValue for SecretRefValues {
     }
 }
 
-/// Omits the reference, which may be a secret that was set by mistake.
+/// Omits the reference, which can be a secret that was set by mistake.
 impl fmt::Debug for SecretRefValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecretRefValue").finish_non_exhaustive()
     }
 }
 
-/// Omits the references, which may be secrets that were set by mistake.
+/// Omits the references, which can be secrets that were set by mistake.
 impl fmt::Debug for SecretRefValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecretRefValues").finish_non_exhaustive()
@@ -188,9 +189,10 @@ impl fmt::Debug for SecretRefValues {
 
 /// A value that is one of a fixed set of words, in upper or lower case.
 ///
-/// It has no blanket implementation of [`ConfigValue`], with which rustc would name this trait
-/// instead of `ConfigValue` in its errors.
+/// A blanket implementation of [`ConfigValue`] for all choices does not exist, because with it
+/// rustc's errors would name this trait instead of `ConfigValue`.
 pub(crate) trait Choice: Clone + 'static {
+    /// The words that a configuration can contain, each with its value.
     const WORDS: &'static [(&'static str, Self)];
 
     /// Implements [`ConfigValue::parse`].

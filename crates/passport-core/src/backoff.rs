@@ -1,9 +1,10 @@
 use std::{ops::RangeInclusive, time::Duration};
 
-/// An exponential backoff with jitter: a pause that doubles with each consecutive failure.
+/// An exponential backoff with jitter: the delay after a failure, which doubles with each
+/// consecutive failure.
 ///
 /// Pure: it has no state, no clock and no random numbers. The caller counts the failures, passes
-/// a random number, and adds the pause to the current time.
+/// a random number, and adds the delay to the current time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,34 +25,34 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Creates a backoff that grows from `first`, after the first failure, to `max`.
+    /// Creates a backoff whose delay grows from `first`, after the first failure, to `max`.
     ///
-    /// A pause is between half of the ceiling and the ceiling; see
-    /// [`with_jitter`](Self::with_jitter).
+    /// Jitter shortens each delay by up to half; [`with_jitter`](Self::with_jitter) changes that.
     #[must_use]
     pub const fn new(first: Duration, max: Duration) -> Self {
         Self { first, max, min_factor: 0.5, max_factor: 1.0 }
     }
 
-    /// Sets the shortest and the longest pause as factors of the [ceiling](Self::max_delay).
-    /// `0.5..=1.5` spreads pauses around the ceiling. Defaults to `0.5..=1.0`.
+    /// Sets the range of the random factor by which the delay [without jitter](Self::max_delay) is
+    /// multiplied. `0.5..=1.5` makes the delay up to half shorter or longer. Defaults to
+    /// `0.5..=1.0`.
     #[must_use]
     pub const fn with_jitter(self, factors: RangeInclusive<f64>) -> Self {
         Self { min_factor: *factors.start(), max_factor: *factors.end(), ..self }
     }
 
-    /// Returns the pause without jitter after a failure that follows `failures` consecutive
-    /// failures: `first` for 0, doubled for each further one, at most `max`.
+    /// Returns the delay without jitter after a failure that follows `failures` consecutive
+    /// failures: `first` if `failures` is 0, doubled for each further failure, at most `max`.
     #[must_use]
     pub fn max_delay(&self, failures: u32) -> Duration {
         let factor = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
         self.first.saturating_mul(factor).min(self.max)
     }
 
-    /// Returns the pause with jitter after a failure that follows `failures` consecutive failures.
+    /// Returns the delay with jitter after a failure that follows `failures` consecutive failures.
     ///
-    /// `chance` is a random number from 0 to 1: 0 is the shortest pause, 1 the longest. Other
-    /// values are clamped.
+    /// `chance` is a random number from 0 (shortest delay) to 1 (longest delay). Numbers outside
+    /// this range are clamped to it.
     #[must_use]
     pub fn delay(&self, failures: u32, chance: f64) -> Duration {
         let factor = self.min_factor + (self.max_factor - self.min_factor) * chance.clamp(0.0, 1.0);

@@ -14,10 +14,12 @@ use rustls_pki_types::{
 
 use crate::with_causes;
 
-/// The first byte of a certificate in DER.
+/// The first byte of a DER-encoded certificate. A file that begins with it is reported as DER
+/// instead of PEM.
 const DER_SEQUENCE: u8 = 0x30;
 
-/// The size limit of a file, in bytes. The bundles of operating systems have a quarter of it.
+/// The maximum size of a CA file, in bytes. The root certificate bundles of operating systems have
+/// a quarter of this size.
 const MAX_SIZE: u64 = 1024 * 1024;
 
 /// Certificates of a private certificate authority (CA), trusted in addition to the system's
@@ -67,14 +69,14 @@ impl CaCertificates {
         self.der.iter()
     }
 
-    /// Returns an iterator over the certificates, for `reqwest::ClientBuilder`.
+    /// Returns an iterator over the certificates as reqwest's type, for `reqwest::ClientBuilder`.
     pub fn for_reqwest(&self) -> impl Iterator<Item = reqwest::Certificate> {
         self.for_reqwest.iter().cloned()
     }
 }
 
-/// Reads a regular file. Other types are rejected before they are opened: opening a FIFO would
-/// block until it has a writer.
+/// Reads the regular file at `path`. Files of other types are rejected before they are opened,
+/// because opening a FIFO would block until it has a writer.
 fn content(path: &Path) -> Result<Vec<u8>, CaFileProblem> {
     if !fs::metadata(path)?.is_file() {
         return Err(CaFileProblem::NotAFile);
@@ -90,8 +92,8 @@ impl fmt::Debug for CaCertificates {
     }
 }
 
-/// Returns the path for an error message. Hides PEM content that was passed instead of a path,
-/// as it may be a private key.
+/// Returns `path` for an error message. PEM content that was passed instead of a path is hidden,
+/// because it can be a private key.
 fn displayed(path: &Path) -> String {
     let path = path.display().to_string();
     if path.contains("-----") { "PEM content instead of a path".to_owned() } else { path }
@@ -99,7 +101,7 @@ fn displayed(path: &Path) -> String {
 
 /// The error of a file that cannot be used as CA certificates.
 ///
-/// `Display` and `Debug` name the path and the remedy, never content of the file.
+/// `Display` and `Debug` name the path and the remedy, never the content of the file.
 #[derive(Clone, thiserror::Error)]
 #[error("cannot use the CA certificates in `{path}`: {problem}")]
 pub struct InvalidCaFile {
@@ -112,11 +114,11 @@ pub struct InvalidCaFile {
 enum CaFileProblem {
     #[error("{0}")]
     Io(#[source] Arc<io::Error>),
-    #[error("a section is not base64; copy the file again")]
+    #[error("a PEM section is not base64; copy the file again")]
     BrokenPem(#[source] Option<Arc<pem::Error>>),
     #[error("the file is DER, not PEM; convert it with: openssl x509 -inform der -in FILE -out FILE.pem")]
     Der,
-    #[error("no section BEGIN CERTIFICATE; use the PEM file of the CA's certificate")]
+    #[error("the file has no section BEGIN CERTIFICATE; use the PEM file of the CA's certificate")]
     NoCertificate,
     #[error("a section is not an X.509 certificate; use the PEM file of the CA's certificate")]
     NotACertificate(#[source] Arc<dyn Error + Send + Sync>),
@@ -126,7 +128,7 @@ enum CaFileProblem {
     TooLarge,
 }
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for InvalidCaFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(self))
@@ -134,7 +136,8 @@ impl fmt::Debug for InvalidCaFile {
 }
 
 impl CaFileProblem {
-    /// Drops a parser error that quotes a line of the file, as the line may be a private key.
+    /// Converts a parser error to a problem. The parser error is dropped if it quotes a line of the
+    /// file, which can belong to a private key.
     fn from_pem(error: pem::Error) -> Self {
         let is_safe = matches!(error, pem::Error::Base64Decode(_) | pem::Error::SectionTooLarge);
         Self::BrokenPem(is_safe.then(|| Arc::new(error)))

@@ -2,13 +2,13 @@ use std::{fmt, str::FromStr};
 
 /// The OAuth2 client id of a managed identity, for example `mi-payroll-scheduler-clientid`.
 ///
-/// Passport documents several formats, so any text is accepted that
-/// [RFC 6749, appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1) allows:
-/// printable ASCII, here 1 to 256 bytes without spaces at either end.
+/// Passport documents several formats. Therefore any printable ASCII is accepted, as in
+/// [RFC 6749, appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1), if it has 1 to
+/// 256 bytes and neither begins nor ends with a space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(String);
 
-/// The maximum length of a client id, in bytes.
+/// The maximum length of a client id, in bytes. A longer one is not valid.
 const MAX_LEN: usize = 256;
 
 impl ClientId {
@@ -50,7 +50,7 @@ impl fmt::Display for ClientId {
 #[error("invalid client id: {0}")]
 pub struct InvalidClientId(&'static str);
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for InvalidClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

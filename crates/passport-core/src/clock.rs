@@ -16,15 +16,16 @@ use nix::time::{ClockId, clock_gettime};
     label = "expected `SystemClock`, `ManualClock` or a type that implements `Clock`"
 )]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// Returns the current wall-clock time, which may be set forward and back.
+    /// Returns the current wall-clock time, which an operator or a time server can set forward and
+    /// back.
     fn now(&self) -> SystemTime;
 
-    /// Returns the time since a fixed moment, which never goes back and is independent of changes
-    /// to the wall clock. It may pause while the machine sleeps.
+    /// Returns the time that has elapsed since a fixed moment. It never goes back, does not depend
+    /// on changes to the wall clock, and can pause while the machine sleeps.
     ///
     /// Defaults to the operating system's monotonic clock. A clock with a simulated
-    /// [`now`](Self::now) must advance both; otherwise the difference between the two looks like a
-    /// change of the wall clock.
+    /// [`now`](Self::now) must implement this method and advance both times; otherwise the
+    /// difference between them looks like a change of the wall clock.
     fn monotonic(&self) -> Duration {
         monotonic()
     }
@@ -38,11 +39,11 @@ fn monotonic() -> Duration {
 
 /// The clock of the operating system, which is the default everywhere.
 ///
-/// On Linux it reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its timer tick. It
-/// is usually a few milliseconds behind, and a reading costs a seventh of that of
-/// `CLOCK_REALTIME`. The delay does not matter, as verification tolerates a clock skew of one
-/// minute by default. With a tolerance of zero, a token may be rejected as issued in the future
-/// during the first milliseconds of its lifetime.
+/// On Linux it reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its timer tick. This
+/// costs a seventh of reading `CLOCK_REALTIME`, and the time is usually a few milliseconds behind.
+/// The delay does not matter, because token verification tolerates a clock skew of one minute by
+/// default. With a tolerance of zero, a token can be rejected as issued in the future during the
+/// first milliseconds of its lifetime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -12,12 +12,13 @@ pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
 
-/// A problem of one option. Two problems are equal if their option and text are.
+/// What is wrong with one option, and the remedy. Two problems are equal if their options and
+/// messages are equal.
 #[derive(Clone, Debug)]
 pub struct ConfigProblem {
     /// The option: the name of the builder's method or argument, or the path of the key in a file.
     pub option: Cow<'static, str>,
-    /// The problem with its causes, and the remedy.
+    /// The message: what is wrong, its causes, and the remedy.
     pub problem: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -37,14 +38,15 @@ impl ConfigError {
 }
 
 impl ConfigProblem {
-    /// Creates a problem of `option`.
+    /// Creates a problem of `option`. The text of `problem` names what is wrong and the remedy,
+    /// never a secret.
     #[must_use]
     pub fn new(option: impl Into<Cow<'static, str>>, problem: impl fmt::Display) -> Self {
         Self { option: option.into(), problem: problem.to_string(), source: None }
     }
 
-    /// Creates a problem of `option` from `error`. The text contains the messages of the error and
-    /// of its causes, so none of them may contain a secret.
+    /// Creates a problem of `option` from `error`. The message consists of the messages of the
+    /// error and its causes, none of which is allowed to contain a secret.
     #[must_use]
     pub fn with_source(
         option: impl Into<Cow<'static, str>>,
@@ -54,13 +56,15 @@ impl ConfigProblem {
         Self { option: option.into(), problem: with_causes(&*source), source: Some(source.into()) }
     }
 
-    /// Returns the same problem with another name of the option.
+    /// Replaces the name of the option, for example that of a builder's method by the path of the
+    /// key in a file.
     #[must_use]
     pub fn renamed(self, option: impl Into<Cow<'static, str>>) -> Self {
         Self { option: option.into(), ..self }
     }
 
-    /// Returns the value of `result`. An error is added to `problems` as a problem of `option`.
+    /// Returns the value of `result`. If it is an error, adds it to `problems` as a problem of
+    /// `option` and returns `None`.
     pub fn collect<T, E: Into<Box<dyn Error + Send + Sync>>>(
         problems: &mut Vec<Self>,
         option: &'static str,
@@ -90,7 +94,8 @@ impl Error for ConfigProblem {
     }
 }
 
-/// Prints one problem in a single line, or several in one line each.
+/// Prints a single problem in the first line. Several problems follow the first line, one in each
+/// line.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [problem] = &self.problems[..] {
@@ -101,14 +106,14 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// The source is that of the first problem with a source.
+/// Returns the source of the first problem that has one.
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.problems.iter().find_map(Error::source)

@@ -7,24 +7,26 @@ use url::Url;
 
 use crate::{Issuer, Origin, ResponseLimits, Transport, TransportError, request_to, with_causes};
 
-/// The size limit of a discovery document, in bytes.
+/// The maximum size of a discovery document, in bytes. A larger response is rejected.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The validated contents of an issuer's discovery document: the members that this project uses.
+/// The members of an issuer's discovery document that this project uses, after validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderMetadata {
-    /// The URL of the document.
+    /// The URL from which the discovery document was fetched.
     pub discovery_url: Url,
-    /// The URL of the signing keys (JWKS), on the issuer's origin.
+    /// The URL of the issuer's signing keys (JWKS), on the issuer's origin.
     pub jwks_uri: Url,
 }
 
 /// Fetches and validates the discovery document of `issuer`.
 ///
-/// The first request is to the location below `/passport/`. If the response is anything other
-/// than a valid document, the location at the root is tried. If there is no response at all, it
-/// is not. Each of the two requests is limited to `timeout`.
+/// - The first request is to `/passport/.well-known/openid-configuration`, below the issuer's URL.
+/// - If the issuer responds, but not with a valid document, there is a second request, to
+///   `/.well-known/openid-configuration`. If it does not respond, there is none.
+///
+/// `timeout` is the time limit of each request.
 ///
 /// The `issuer` in the document must be equal to the configured one
 /// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and the
@@ -32,8 +34,8 @@ pub struct ProviderMetadata {
 /// cannot add keys from another server.
 ///
 /// # Errors
-/// When there is no document, or it is not valid. If both locations respond without a valid
-/// document, the error is that of the first, unless that is a 404.
+/// When no valid document was fetched. After two requests, the error is that of the first, or that
+/// of the second if the first response had status 404.
 ///
 /// # Cancel safety
 /// Dropping the future cancels the request. No state is kept.
@@ -93,8 +95,8 @@ fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMet
 pub enum DiscoveryError {
     /// The `issuer` in the document is not the configured one.
     #[error(
-        "the discovery document has another issuer than `{expected}`; both must be equal byte for \
-         byte, including a trailing slash"
+        "the discovery document has another issuer than the configured `{expected}`; both must be equal \
+         byte for byte, including a trailing slash"
     )]
     IssuerMismatch {
         /// The configured issuer.
@@ -106,25 +108,29 @@ pub enum DiscoveryError {
          set jwks_url, and danger_plain_http if the URL is plain http"
     )]
     JwksUriNotAllowed,
-    /// The response is not a discovery document.
+    /// The response is not JSON with the members `issuer` and `jwks_uri`.
     #[error(
         "the response is not a discovery document; check the issuer's URL, and whether a proxy \
          responded instead"
     )]
     InvalidDocument,
-    /// Neither location has a document.
+    /// The issuer responded with status 404 to the requests for the discovery document, at both
+    /// locations.
     #[error("no discovery document found below the issuer's URL; check the URL or set jwks_url")]
     NotFound,
-    /// The status of the response is neither 200 nor 404.
-    #[error("the response to the discovery request has status {0}")]
+    /// The issuer responded with a status other than 200 and 404.
+    #[error(
+        "the issuer responded with status {0} to the discovery request: expected 200 or 404, check the issuer"
+    )]
     Status(StatusCode),
-    /// No complete response was received.
+    /// No response was received, or none that can be used.
     #[error("the discovery request failed: {0}")]
     Transport(#[from] TransportError),
 }
 
 impl DiscoveryError {
-    /// Returns whether there was a response, but not a valid document.
+    /// Returns whether the issuer responded, although not with a valid document. Then the other
+    /// location is tried.
     fn is_response(&self) -> bool {
         match self {
             Self::Transport(error) => error.kind().is_response(),
@@ -133,7 +139,7 @@ impl DiscoveryError {
     }
 }
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for DiscoveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(self))

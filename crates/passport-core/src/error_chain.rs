@@ -8,9 +8,9 @@ pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (
     iter::successors(Some(unshared(error)), |error| cause(*error).map(unshared))
 }
 
-/// Returns the messages of `error` and its causes in one line, without repetitions.
+/// Returns the messages of `error` and its causes in one line, separated by colons.
 ///
-/// Many errors contain the message of their cause. Such a message is not added again.
+/// A message that an outer error already contains is not repeated.
 #[must_use]
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     chain(error).fold(String::new(), |line, error| {

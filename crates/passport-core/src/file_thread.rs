@@ -12,16 +12,18 @@ use tokio::{
     time::timeout,
 };
 
-/// The number of files that this process accesses concurrently, unless file systems hang.
+/// The maximum number of files that this process accesses concurrently. It is exceeded only if a
+/// call has waited [`MAX_WAIT`] for a permit.
 const MAX_THREADS: usize = 16;
 
 static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
 
-/// How long a call waits for a permit. After that it starts a thread without one, as all the
-/// others may hang.
+/// How long a call waits for one of the [`MAX_THREADS`] permits. After that it starts its thread
+/// without a permit, because the files of all running threads can hang.
 const MAX_WAIT: Duration = Duration::from_millis(50);
 
-/// The lock of each path in use. Adding an entry removes those that are no longer in use.
+/// A lock for each path in use, so that one thread at a time accesses it. Adding a lock removes
+/// those of paths that are no longer in use.
 static PATH_LOCKS: LazyLock<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>> = LazyLock::new(Mutex::default);
 
 /// Runs `work`, which does blocking I/O on the file at `path`, on a separate thread, and waits
@@ -38,7 +40,8 @@ static PATH_LOCKS: LazyLock<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>> = Laz
 ///
 /// # Errors
 /// [`TimedOut`](io::ErrorKind::TimedOut) when `work` has not finished within `limit`, or could
-/// not start. Another kind when no thread could be started, or `work` has panicked.
+/// not start because an earlier call for `path` still runs. Another kind when no thread could be
+/// started, or `work` has panicked.
 ///
 /// # Panics
 /// When it is called without a tokio runtime with time enabled.

@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 
 /// The first 32 bits of a SHA-256 hash, printed as eight hexadecimal digits.
 ///
-/// Logs use it to distinguish secrets or tokens without containing them.
+/// Logs contain fingerprints instead of secrets or tokens, which remain distinguishable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 4]);
 

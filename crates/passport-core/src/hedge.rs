@@ -5,12 +5,12 @@ use tokio::time::timeout;
 /// Runs `first`, and `second` concurrently with it if `first` is not ready after `head_start`
 /// (a hedged request).
 ///
-/// Returns the output of `first`, acceptable or not, if it is ready within `head_start`.
-/// Otherwise returns the first acceptable output of the two. `second` is not polled before
-/// `head_start` has elapsed.
+/// - If `first` is ready within `head_start`, returns its output, without calling `is_acceptable`
+///   and without polling `second`.
+/// - Otherwise returns the first output of the two for which `is_acceptable` returns true.
 ///
 /// # Errors
-/// The outputs of both, if both have run and neither is acceptable.
+/// Both outputs, if both futures have run and neither output is acceptable.
 ///
 /// # Cancel safety
 /// Dropping this future drops both futures.

@@ -7,10 +7,10 @@ use crate::{Origin, origin::parse_error};
 
 /// The issuer of tokens, which is a Passport, and the URLs of its endpoints.
 ///
-/// The text of the issuer is kept byte for byte, because the `iss` claim of tokens is compared
-/// with it byte for byte. The endpoints are those that Passport documents: `/passport/token`,
-/// and discovery below `/passport/` and at the root. Each can be overridden, for other servers
-/// with the same protocol.
+/// The issuer's URL is kept byte for byte, because the `iss` claim of tokens is compared with it
+/// byte for byte. The endpoints are those that Passport documents: `/passport/token` for token
+/// requests, and discovery documents below `/passport/` and at the root. The URLs for token
+/// requests and signing keys can be overridden, for other servers with the same protocol.
 ///
 /// All URLs must be `https`. Plain `http` is accepted only for loopback hosts, and for issuers
 /// that were created by [`Issuer::danger_plain_http`].
@@ -29,8 +29,8 @@ impl Issuer {
     /// The URL of BizFirst's Passport.
     pub const PASSPORT: &str = "https://passport.bizfirst.ai";
 
-    /// Creates the issuer of tokens with `id` as their `iss` claim. Its endpoints are below the same
-    /// URL.
+    /// Creates an issuer whose tokens have `id` as their `iss` claim. Its endpoints are below the
+    /// URL `id`.
     ///
     /// # Errors
     /// When `id` is not an absolute `https` URL (or `http` with a loopback host), or has user
@@ -40,7 +40,7 @@ impl Issuer {
     }
 
     /// Creates an issuer like [`Issuer::new`], but accepts plain `http` for the issuer and for its
-    /// endpoints. Each URL may still be `https`, for example a public issuer with an internal token
+    /// endpoints. Each URL can still be `https`, for example a public issuer with an internal token
     /// URL.
     ///
     /// **Danger:** with plain `http`, anyone on the network path can read client secrets and
@@ -61,7 +61,8 @@ impl Issuer {
         Ok(Self { id: id.to_owned(), base, plain_http, token_url: None, jwks_url: None })
     }
 
-    /// Sets the URL of token requests. Defaults to `/passport/token` below the issuer.
+    /// Sets the URL to which token requests are sent. Defaults to `/passport/token` below the
+    /// issuer's URL.
     ///
     /// # Errors
     /// Those of [`Issuer::new`], except that a query is allowed.
@@ -70,8 +71,8 @@ impl Issuer {
         Ok(self)
     }
 
-    /// Sets the URL of the signing keys (JWKS), and so turns discovery off. Defaults to the
-    /// `jwks_uri` of the discovery document.
+    /// Sets the URL of the signing keys (JWKS). The discovery document is then not fetched.
+    /// Defaults to the `jwks_uri` of the discovery document.
     ///
     /// # Errors
     /// Those of [`Issuer::new`], except that a query is allowed.
@@ -80,7 +81,8 @@ impl Issuer {
         Ok(self)
     }
 
-    /// Returns the issuer as text, as in the `iss` claim.
+    /// Returns the issuer's URL exactly as it was configured. The `iss` claim of a token must be
+    /// equal to it.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -95,13 +97,14 @@ impl Issuer {
         Origin::of(&self.base).expect("the constructors check that the URL has an origin")
     }
 
-    /// Returns the URL of token requests.
+    /// Returns the URL to which token requests are sent.
     #[must_use]
     pub fn token_url(&self) -> Url {
         self.token_url.clone().unwrap_or_else(|| self.below("/passport/token"))
     }
 
-    /// Returns the configured URL of the signing keys, or `None` if discovery provides it.
+    /// Returns the configured URL of the signing keys, or `None` if the discovery document contains
+    /// it.
     #[must_use]
     pub fn jwks_url(&self) -> Option<&Url> {
         self.jwks_url.as_ref()
@@ -116,8 +119,9 @@ impl Issuer {
             .map(|path| self.below(path))
     }
 
-    /// Returns the alternative URL of the signing keys. Passport's documentation names two; if
-    /// `url` is one of them, this is the other. Returns `None` for any other URL.
+    /// Returns the alternative to `url`, the URL of the signing keys. Passport's documentation
+    /// names two URLs; for either, the other is returned. Returns `None` if `url` is neither of
+    /// them.
     #[must_use]
     pub fn other_jwks_url(&self, url: &Url) -> Option<Url> {
         let [documented, specified] = JWKS_PATHS.map(|path| self.below(path));
@@ -137,7 +141,7 @@ impl Issuer {
     }
 }
 
-/// Omits overridden endpoints, as their query may contain credentials.
+/// Omits overridden endpoints, because their query can contain credentials.
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer").field("id", &self.id).finish_non_exhaustive()
@@ -172,13 +176,13 @@ impl fmt::Display for Issuer {
 
 /// The error of a URL that cannot be an [`Issuer`] or one of its endpoints.
 ///
-/// `Display` and `Debug` are the same message. It does not contain the URL, which may contain
+/// `Display` and `Debug` are the same message. It does not contain the URL, which can contain
 /// credentials.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid URL of Passport (expected https://host): {0}")]
 pub struct InvalidIssuer(&'static str);
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for InvalidIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -50,19 +50,21 @@
 //!
 //! # Concepts
 //!
-//! - An [`Issuer`] is a Passport and the URLs of its endpoints. [`discover`] reads its discovery
-//!   document.
+//! - An [`Issuer`] is a Passport and the URLs of its endpoints. [`discover`] fetches and validates
+//!   its discovery document.
 //! - A [`ClientId`] and a [`SecretSource`] authenticate a service. [`Scopes`] are requested with
 //!   a token, and an [`AccessToken`] is the result.
 //! - A [`SecretRef`] such as `env:NAME` says where a secret is stored. A [`SecretProvider`]
-//!   reads it, and [`SecretProviders`] is a registry of them.
-//! - A [`CallerToken`] is the verified token of the caller that a service forwards.
+//!   reads it, and [`SecretProviders`] is a registry of providers by name.
+//! - A [`CallerToken`] is the verified token of a service's caller. The service forwards it on
+//!   requests that it makes on behalf of the caller.
 //! - A [`Transport`] sends requests to Passport through an [`HttpClient`], within
 //!   [`ResponseLimits`].
-//! - A [`Clock`] provides the time. [`ManualClock`] is for tests.
-//! - A [`SharedTask`] runs one attempt for all concurrent callers. It spawns only on the runtime
-//!   that it is given. The only global state of this crate is the table of files that are being
-//!   read, see [`on_file_thread`].
+//! - A [`Clock`] provides the current time. [`ManualClock`] is for tests.
+//! - A [`SharedTask`] deduplicates concurrent calls (single flight): they share one run of the
+//!   task. It spawns only on the `Handle` that the caller passes.
+//! - The only global state of this crate is the table of files that are being read, see
+//!   [`on_file_thread`].
 //!
 //! # Guide
 //!

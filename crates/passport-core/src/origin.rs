@@ -9,7 +9,7 @@ use url::{Host, ParseError, Url};
 /// The origin of a URL: its scheme, host and port
 /// ([RFC 6454, section 4](https://www.rfc-editor.org/rfc/rfc6454#section-4)).
 ///
-/// It is the unit of trust: tokens are attached to requests by their origin.
+/// The servers that are allowed to receive a token are configured as origins.
 ///
 /// ```
 /// use passport_core::Origin;
@@ -22,7 +22,7 @@ use url::{Host, ParseError, Url};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     https: bool,
-    /// In lower case; an IPv6 address is in brackets.
+    /// The host in lower case. An IPv6 address is in brackets.
     host: String,
     port: u16,
     /// Host and port in canonical form: the default port of the scheme is omitted.
@@ -51,8 +51,9 @@ impl Origin {
         Ok(Self { https, loopback: is_loopback(&host), host: host.to_string(), port, authority })
     }
 
-    /// Returns whether bearer tokens may be sent to the origin: it uses TLS, or is a loopback host
-    /// ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)).
+    /// Returns whether bearer tokens cannot be read on their way to the origin: it uses TLS, or is
+    /// a loopback host ([RFC 6750, section
+    /// 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)).
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.https || self.loopback
@@ -70,8 +71,8 @@ impl Origin {
         self.loopback
     }
 
-    /// Returns whether `scheme` and `authority` are the canonical form of this origin, by comparing
-    /// text.
+    /// Returns whether `scheme` and `authority` are equal to the canonical form of this origin,
+    /// byte for byte: in lower case, and without the default port.
     ///
     /// This is the fast path of [`matches`](Self::matches), which also accepts other forms of the
     /// same origin.
@@ -132,7 +133,7 @@ impl FromStr for Origin {
     }
 }
 
-/// Returns the message of a URL that cannot be parsed. It does not contain the URL.
+/// Returns an error message for a URL that cannot be parsed. It does not contain the URL.
 pub(crate) fn parse_error(error: ParseError) -> &'static str {
     match error {
         ParseError::EmptyHost => "the host is missing",
@@ -154,7 +155,7 @@ impl fmt::Display for Origin {
 #[error("invalid origin (expected https://host[:port]): {0}")]
 pub struct InvalidOrigin(&'static str);
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,10 +1,11 @@
 use std::time::{Duration, SystemTime};
 
 /// Parses the value of a `Retry-After` header, which is a number of seconds or a date
-/// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), and
-/// returns the time from `now`.
+/// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). Returns
+/// the time to wait from `now`.
 ///
-/// Returns zero for a date in the past, and `None` for any other value.
+/// The time is zero for a date in the past. Returns `None` if the value is neither a number nor a
+/// date.
 #[must_use]
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -16,7 +17,7 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// Returns `wait` in whole seconds for a `Retry-After` header, rounded up, so that a client that
-/// honors it does not retry too early.
+/// honors the header does not retry too early.
 #[must_use]
 pub fn retry_after_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))

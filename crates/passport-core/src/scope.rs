@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-/// The scopes that are requested with a token. They are sorted and unique, so their order has no
-/// effect.
+/// The scopes of a token request. They are sorted and unique, so the order in which they are
+/// configured has no effect.
 ///
 /// Defaults to `openid roles`, the scopes of Passport's own managed identities.
 ///
@@ -64,7 +64,7 @@ impl fmt::Display for Scopes {
 #[error("invalid scopes: {0}")]
 pub struct InvalidScope(&'static str);
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for InvalidScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

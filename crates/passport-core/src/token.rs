@@ -4,9 +4,9 @@ use http::HeaderValue;
 
 use crate::Fingerprint;
 
-/// A bearer token as a ready `Authorization` header value.
+/// An OAuth2 access token, stored as the value of an `Authorization: Bearer` header.
 ///
-/// The header value is built once and is marked sensitive. A request clones it, which only
+/// The header value is built once and is marked sensitive. Cloning it for a request only
 /// increments a reference count. `Debug` shows a fingerprint, never the token.
 #[derive(Clone)]
 pub struct AccessToken {
@@ -39,15 +39,15 @@ impl AccessToken {
         &self.authorization
     }
 
-    /// Returns the token itself. Do not log it: until it expires, anyone who has it can act as its
-    /// subject.
+    /// Returns the token without the scheme `Bearer`. Do not log it: until it expires, anyone who
+    /// has it can act as its subject.
     #[must_use]
     pub fn expose(&self) -> &str {
         // `new` accepts only ASCII, so neither step can fail.
         self.authorization.to_str().unwrap_or_default().strip_prefix(SCHEME).unwrap_or_default()
     }
 
-    /// Returns the time at which the token expires, by this machine's clock.
+    /// Returns the time at which the token expires, according to this machine's clock.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
@@ -74,14 +74,14 @@ impl fmt::Debug for AccessToken {
 }
 
 /// The error of a text that is not a bearer token. `Display` and `Debug` are the same message.
-/// It does not contain the text, which may be a secret.
+/// It does not contain the text, which can be a secret.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid bearer token: it is empty or contains a character that RFC 6750, section 2.1 does not allow"
 )]
 pub struct InvalidAccessToken;
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for InvalidAccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

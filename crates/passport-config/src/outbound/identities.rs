@@ -35,7 +35,7 @@ pub struct ManagedIdentitiesConfig {
     /// The identities by name.
     #[serde(default, deserialize_with = "by_name")]
     pub identities: BTreeMap<String, ManagedIdentityConfig>,
-    /// The other keys, which belong to the application or are a misspelled `identities`.
+    /// The keys other than `identities`, which belong to the application or are misspelled.
     #[serde(flatten)]
     others: BTreeMap<String, IgnoredAny>,
 }
@@ -47,7 +47,7 @@ impl From<BTreeMap<String, ManagedIdentityConfig>> for ManagedIdentitiesConfig {
 }
 
 impl ManagedIdentitiesConfig {
-    /// Builds the identities, with secrets from environment variables or files.
+    /// Builds the identities, with secrets from environment variables, files or systemd.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake of all identities. Two identities with the same
@@ -65,8 +65,9 @@ impl ManagedIdentitiesConfig {
         self.build_each(registry, |_, builder| builder)
     }
 
-    /// Builds the identities, and applies `settings` to the name and builder of each, for example
-    /// to set a transport.
+    /// Builds the identities with the secret providers and stores of `registry`. Before each is
+    /// built, `settings` receives its name and its builder, and returns the builder, for example
+    /// with a transport.
     ///
     /// # Errors
     /// Those of [`build`](Self::build).
@@ -106,8 +107,11 @@ impl ManagedIdentitiesConfig {
         })
     }
 
-    /// Returns a problem for each key that is probably a misspelled `identities`. If there are
-    /// identities, only keys of another case are: other words may belong to the application.
+    /// Returns a problem for each key that is probably a misspelled `identities`.
+    ///
+    /// - Without identities, these are all keys that are similar to `identities`.
+    /// - With identities, these are only keys that differ in upper and lower case, because other
+    ///   words can belong to the application.
     fn misspelled(&self) -> impl Iterator<Item = ConfigProblem> {
         let is_misspelled = |key: &&String| {
             let is_likely = self.identities.is_empty() || key.eq_ignore_ascii_case(IDENTITIES);
@@ -127,7 +131,7 @@ impl ManagedIdentitiesConfig {
 
 const IDENTITIES: &str = "identities";
 
-/// Deserializes the table without serde's own errors, which would contain the value.
+/// Deserializes the table of identities. Errors of serde are replaced, because they contain values.
 fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {
     match Value::deserialize(from)? {
         Value::Object(table) => Ok(table.into_iter().map(|(name, value)| (name, value.into())).collect()),
@@ -149,7 +153,7 @@ fn duplicate(name: &str, other: &str) -> ConfigProblem {
 #[derive(Clone)]
 pub struct ManagedIdentities {
     by_name: BTreeMap<String, ManagedIdentity>,
-    /// The configurations by name, from which clients are built.
+    /// The configurations of the identities by name, from which HTTP clients are built.
     #[cfg(feature = "reqwest")]
     configs: BTreeMap<String, ManagedIdentityConfig>,
     #[cfg(feature = "reqwest")]
@@ -157,7 +161,7 @@ pub struct ManagedIdentities {
 }
 
 impl ManagedIdentities {
-    /// Returns the identity `name`.
+    /// Returns the identity that is configured as `name`.
     ///
     /// # Errors
     /// A [`ConfigError`] with the known names, when there is no identity `name`.
@@ -169,7 +173,7 @@ impl ManagedIdentities {
         })
     }
 
-    /// Builds a client for the service at the `base_url` of the identity `name`.
+    /// Builds an HTTP client for the service at the `base_url` of the identity `name`.
     ///
     /// # Errors
     /// A [`ConfigError`] when there is no identity `name`, or it has no `base_url`.

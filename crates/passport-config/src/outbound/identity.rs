@@ -20,28 +20,36 @@ use crate::{
 /// The configuration of one managed identity, with the names of the .NET options.
 ///
 /// serde deserializes it from TOML, YAML, JSON or environment variables. Numbers and booleans
-/// may be strings, because environment variables have no other type. All mistakes are reported
+/// can be strings, because environment variables have no other type. All mistakes are reported
 /// in one error, when the identity is [built](Self::build).
 ///
 /// | key | |
 /// |---|---|
 /// | `client_id` | the client id of the service; required |
-/// | `client_secret_ref` | the reference of its secret (`env:NAME`, `file:/path`), never the secret itself; required unless the tokens come from a sidecar |
+/// | `client_secret_ref` | a reference to its secret: `env:NAME` or `file:/path` |
 /// | `secret_provider` | the provider of the secret, if the reference does not name one |
 /// | `passport_base_url` | the URL of Passport, the issuer of the tokens |
 /// | `token_url` | the URL of token requests, if it is not below `passport_base_url` |
 /// | `scopes` | the requested scopes: a list, or a string with spaces |
 /// | `cache_tokens` | whether tokens are cached |
-/// | `cache` | the store that a fleet shares, if the program registers it (`{ redis = { .. } }`), or a sidecar (`{ sidecar = { .. } }`) |
-/// | `refresh_threshold` | the time before its expiry at which a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
-/// | `request_timeout` | the time limit of one attempt to get a token |
-/// | `client_authentication` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, `private_key_jwt` |
+/// | `cache` | the store in which a fleet shares its tokens, or a sidecar |
+/// | `refresh_threshold` | how long before its expiry a token is refreshed |
+/// | `request_timeout` | the time limit of one token fetch |
+/// | `client_authentication` | how the service authenticates token requests |
 /// | `signing_algorithm`, `key_id`, `assertion_audience` | for `private_key_jwt` |
 /// | `base_url` | the URL of the called service, for a `ManagedIdentityHttpClient` |
-/// | `also_allow` | other origins that may receive the token |
+/// | `also_allow` | other origins that are allowed to receive the token |
 /// | `ca_file` | a PEM file with a private CA, for Passport and the called service |
-/// | `danger_plain_http` | whether their URLs may be plain `http` |
-/// | `user_agent` | the `User-Agent` of requests to both |
+/// | `danger_plain_http` | whether Passport and the called service can be on plain `http` |
+/// | `user_agent` | the `User-Agent` header of requests to Passport and the called service |
+///
+/// - `client_secret_ref` is never the secret itself. It is required, unless the tokens come from a
+///   sidecar.
+/// - `cache` is `{ redis = { .. } }`, if the program registers this store, or
+///   `{ sidecar = { .. } }`.
+/// - Durations are `60` (seconds), `"60s"` or `"00:01:00"`.
+/// - `client_authentication` is `client_secret_basic`, `client_secret_basic_raw`,
+///   `client_secret_post` or `private_key_jwt`.
 ///
 /// The defaults are those of [`ManagedIdentityBuilder`]. For editors, the repository has a JSON
 /// Schema in `docs/config.schema.json`.
@@ -67,11 +75,12 @@ use crate::{
 #[derive(Clone, Deserialize)]
 #[serde(from = "Value")]
 pub struct ManagedIdentityConfig {
-    /// `None` if the configuration is not a table.
+    /// The unparsed values by key, or `None` if the configuration is not a table.
     pub(super) values: Option<Values>,
 }
 
-/// Infallible, because an error of serde would contain the value.
+/// Converts any value. One that is not a table is reported when the identity is built, because an
+/// error of serde would contain the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
         let values = if let Value::Object(values) = value { Some(values) } else { None };
@@ -80,7 +89,7 @@ impl From<Value> for ManagedIdentityConfig {
 }
 
 impl ManagedIdentityConfig {
-    /// Builds the identity, with a secret from an environment variable or a file.
+    /// Builds the identity, with a secret from an environment variable, a file or systemd.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake. A missing secret is not detected here but when it is
@@ -89,8 +98,8 @@ impl ManagedIdentityConfig {
         self.build_with(ConfigRegistry::default())
     }
 
-    /// Builds the identity with the secret providers and stores of `registry`, which
-    /// `secret_provider`, the scheme of `client_secret_ref` and `cache` may name.
+    /// Builds the identity with the secret providers and stores of `registry`. The keys
+    /// `secret_provider`, `client_secret_ref` (by its scheme) and `cache` can name them.
     ///
     /// # Errors
     /// Those of [`build`](Self::build).
@@ -102,8 +111,8 @@ impl ManagedIdentityConfig {
     /// transport, a cache or a clock.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. The builder's `build` checks the settings that are
-    /// added.
+    /// A [`ConfigError`] with every mistake in the configuration. The builder's `build` checks the
+    /// settings that are added to it.
     pub fn builder(
         &self,
         registry: impl Into<ConfigRegistry>,
@@ -114,8 +123,8 @@ impl ManagedIdentityConfig {
         })
     }
 
-    /// Builds a client for the service at `base_url` with this identity, and with a secret from an
-    /// environment variable or a file.
+    /// Builds an HTTP client for the service at `base_url`, which attaches tokens of this identity.
+    /// The secret is read from an environment variable, a file or systemd.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake, including a missing `base_url`.
@@ -143,9 +152,9 @@ impl ManagedIdentityConfig {
         self.http_client_builder(identity.build()?)?.client_pool(registry.clients.clone()).build()
     }
 
-    /// Returns a client builder for the service at `base_url` with `identity`, for example a
-    /// [`CallerIdentity`](passport_outbound::CallerIdentity), or this identity with additional
-    /// settings.
+    /// Returns a builder of an HTTP client for the service at `base_url`, which attaches tokens of
+    /// `identity`: for example, a [`CallerIdentity`](passport_outbound::CallerIdentity), or this
+    /// identity with additional settings.
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` is missing, or a setting of the client is not valid.
@@ -173,7 +182,7 @@ impl ManagedIdentityConfig {
     }
 }
 
-/// Omits the values, as one may be a secret that was set by mistake.
+/// Omits the values, because one of them can be a secret that was set by mistake.
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityConfig")

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
-/// Returns the builder of the identity. Reports mistakes to `reader`.
+/// Returns a builder with the settings of the identity. Reports mistakes to `reader`, and returns
+/// `None` if the client id, or the secret or sidecar, is missing or invalid.
 pub(super) fn builder(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -78,7 +79,7 @@ pub(super) fn report_builder_problems(
             "client_authentication" => &settings.client_authentication,
             "request_timeout" => &settings.request_timeout,
             _ => {
-                // The problem belongs to no key of this table, so it keeps its own name.
+                // No key of the configuration sets this option, so it keeps the builder's name.
                 reader.extend([problem]);
                 continue;
             }
@@ -87,13 +88,15 @@ pub(super) fn report_builder_problems(
     }
 }
 
-/// Returns whether the tokens come from a sidecar, which has the client secret.
+/// Returns whether the tokens come from a sidecar. Then a client secret is not allowed, because the
+/// sidecar has it.
 pub(super) fn uses_sidecar(settings: &IdentitySettings, registry: &ConfigRegistry) -> bool {
     let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
     stores.any(|(name, _)| registry.factory(name).is_some_and(DynStoreFactory::is_sidecar))
 }
 
-/// Returns one source for each reference of the client secret.
+/// Returns a source for each reference to the client secret, or `None` if one is missing or
+/// invalid, or if the tokens come from a sidecar. Reports mistakes to `reader`.
 pub(super) fn sources(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -181,7 +184,7 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
     })
 }
 
-/// Returns the origins in `also_allow`, and checks the base URL.
+/// Returns the origins in `also_allow`. Reports mistakes in them and in `base_url`.
 fn origins(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -197,12 +200,12 @@ fn origins(
     others
 }
 
-/// The remedy for a client without a `base_url`.
+/// The remedy in the message about a missing `base_url`, which an HTTP client requires.
 #[cfg(feature = "reqwest")]
 const BASE_URL_REMEDY: &str = "set the URL of the called service: https://host";
 
-/// Reports a missing `base_url`, which a client requires. If it is set, [`builder`] has checked
-/// it.
+/// Reports a missing `base_url`, which an HTTP client requires. An invalid one is not reported
+/// again, because [`builder`] has reported it.
 #[cfg(feature = "reqwest")]
 pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<'_>) {
     if settings.base_url.raw().is_none() {
@@ -210,7 +213,8 @@ pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<
     }
 }
 
-/// Returns the builder of a client for the service at `base_url` with `identity`.
+/// Returns a builder of an HTTP client for the service at `base_url`, which attaches tokens of
+/// `identity`. Reports mistakes to `reader`.
 #[cfg(feature = "reqwest")]
 pub(super) fn client_builder(
     settings: &IdentitySettings,

@@ -1,4 +1,4 @@
-//! The registry of secret providers and token stores that a configuration may name.
+//! The registry of secret providers and token stores that a configuration can name.
 
 use std::{
     collections::BTreeMap,
@@ -18,9 +18,9 @@ use super::{
 };
 use crate::problems::WHOLE;
 
-/// A registry of the secret providers and token stores that a configuration may name.
+/// A registry of the secret providers and token stores that a configuration can name.
 ///
-/// `SecretProviders` converts into it. The store `sidecar` is always registered.
+/// [`SecretProviders`] convert into a registry. The store `sidecar` is always registered.
 ///
 /// Identities that are built with the same registry or its clones share a cache if their `cache`
 /// settings are equal. Identities and clients share a TLS client if their `ca_file` and
@@ -29,7 +29,7 @@ use crate::problems::WHOLE;
 pub struct ConfigRegistry {
     pub(super) secrets: SecretProviders,
     stores: BTreeMap<String, Arc<dyn DynStoreFactory>>,
-    /// The caches by the name and settings of their store.
+    /// The caches that were built, by the name and settings of their store.
     caches: Arc<Mutex<BTreeMap<String, TokenCache>>>,
     pub(super) transports: TransportPool,
     #[cfg(feature = "reqwest")]
@@ -54,11 +54,12 @@ impl ConfigRegistry {
     /// Sets the secret providers. Defaults to `env`, `file` and `systemd`.
     #[must_use]
     pub fn with_secrets(self, secrets: SecretProviders) -> Self {
-        // Existing caches use the previous providers.
+        // Caches that were built are dropped, because they use the previous providers.
         Self { secrets, caches: Arc::default(), ..self }
     }
 
-    /// Registers a type of store under `name`.
+    /// Registers `factory` under `name`, so that the key `cache` can contain `{ name = { .. } }`.
+    /// Replaces a store that has this name.
     #[must_use]
     pub fn with_store(mut self, name: impl Into<String>, factory: impl StoreFactory) -> Self {
         self.stores.insert(name.into(), Arc::new(factory));
@@ -72,6 +73,8 @@ impl ConfigRegistry {
         &self.transports
     }
 
+    /// Returns the cache of the store `name` with `settings`, which is built at the first call with
+    /// equal arguments.
     pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {
         let problem = |problem: String| ConfigError::new(vec![ConfigProblem::new(WHOLE, problem)]);
         let factory = self.factory(name).ok_or_else(|| problem(self.unknown()))?;
@@ -83,7 +86,7 @@ impl ConfigRegistry {
             return Ok(cache.clone());
         }
         let cache = factory.build(values, &self.secrets)?;
-        // Another thread may have built the same cache first.
+        // Another thread can have built the same cache first.
         Ok(self.caches().entry(cache_key).or_insert(cache).clone())
     }
 
@@ -92,7 +95,7 @@ impl ConfigRegistry {
         self.stores.get(name).map(|factory| &**factory)
     }
 
-    /// Returns the JSON Schema of the settings of each store.
+    /// Returns the JSON Schema of the settings of each store, by the name of the store.
     pub(super) fn schemas(&self) -> Map<String, Value> {
         self.stores.iter().map(|(name, factory)| (name.clone(), factory.schema())).collect()
     }
@@ -111,7 +114,7 @@ impl ConfigRegistry {
     }
 }
 
-/// Omits settings, as they may contain secrets.
+/// Omits the settings of caches, because they can contain secrets.
 impl fmt::Debug for ConfigRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConfigRegistry")

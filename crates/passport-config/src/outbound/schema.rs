@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{registry::ConfigRegistry, settings::IdentitySettings};
 use crate::table;
 
+/// Returns the schema of one identity, with the settings of the stores of `registry`.
 pub(super) fn of_identity(registry: &ConfigRegistry) -> Value {
     let mut schema = table::schema::<IdentitySettings>();
     schema["properties"]["cache"]["properties"] = registry.schemas().into();
@@ -16,6 +17,7 @@ pub(super) fn of_identity(registry: &ConfigRegistry) -> Value {
     schema
 }
 
+/// Returns the schema of a table of identities by name.
 pub(super) fn of_identities(registry: &ConfigRegistry) -> Value {
     let mut identity = of_identity(registry);
     let draft = identity.as_object_mut().and_then(|schema| schema.remove("$schema"));

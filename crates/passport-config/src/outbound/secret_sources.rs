@@ -17,9 +17,9 @@ impl ManagedIdentityConfig {
     /// Returns the sources of all secrets that the configuration refers to, including those of its
     /// store, each with the path of its key.
     ///
-    /// A program can use it to check that its secrets can be read before it starts. A key with a
-    /// list of references has one source per reference. Invalid references are omitted, because
-    /// [`build`](Self::build) reports them.
+    /// A program can use the sources to check, before it starts, that its secrets can be read. A
+    /// key with a list of references has one source per reference. Invalid references are omitted,
+    /// because [`build`](Self::build) reports them.
     #[must_use]
     pub fn secret_sources(&self, registry: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
         let registry = registry.into();
@@ -59,7 +59,7 @@ fn of_identity(settings: &IdentitySettings, registry: &ConfigRegistry) -> Vec<(S
     own.chain(stores).collect()
 }
 
-/// Returns the sources of the secrets of a store, each with its key.
+/// Returns the sources of the secrets in the settings `values` of a store, each with its key.
 fn of_store(store: &str, values: &Value, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
     let keys = registry.factory(store).map(DynStoreFactory::secret_keys).unwrap_or_default();
     let references = keys.into_iter().filter_map(|key| {

@@ -39,28 +39,28 @@ pub(super) struct IdentitySettings {
     /// The store in which a fleet shares its tokens, or the sidecar that provides them: a table
     /// with the name of the store and its settings. Defaults to a cache in memory.
     pub(super) cache: Setting<Store>,
-    /// The time before expiry at which a token is refreshed. Defaults to 60 s.
+    /// How long before its expiry a token is refreshed. Defaults to 60 s.
     pub(super) refresh_threshold: Setting<Duration>,
-    /// The time limit of one attempt to get a token. Defaults to 10 s.
+    /// The time limit of one token fetch, which includes reading the secret. Defaults to 10 s.
     pub(super) request_timeout: Setting<Duration>,
-    /// The method of client authentication. Defaults to `client_secret_basic`.
+    /// How the service authenticates token requests. Defaults to `client_secret_basic`.
     pub(super) client_authentication: Setting<ClientAuthentication>,
     /// For `private_key_jwt`: the signature algorithm. Defaults to RS256.
     pub(super) signing_algorithm: Setting<SigningAlgorithm>,
-    /// For `private_key_jwt`: the id of the key (kid). Defaults to none.
+    /// For `private_key_jwt`: the id of the signing key (kid). Defaults to none.
     pub(super) key_id: Setting<String>,
     /// For `private_key_jwt`: the audience of the assertion. Defaults to the token URL.
     pub(super) assertion_audience: Setting<String>,
     /// The URL of the called service, for a `ManagedIdentityHttpClient`.
     #[schemars(extend("format" = "uri"))]
     pub(super) base_url: Setting<String>,
-    /// Other origins that may receive the token. Defaults to none.
+    /// Other origins that are allowed to receive the token. Defaults to none.
     pub(super) also_allow: Setting<Vec<String>>,
     /// A PEM file with the certificates of a private CA, trusted in addition to the system's, for
     /// Passport and the called service. Defaults to none.
     pub(super) ca_file: Setting<String>,
-    /// Whether the URLs of Passport and the called service may be plain http. Only for a private
-    /// network that is trusted or encrypted. Defaults to false.
+    /// Whether the URLs of Passport and the called service are allowed to be plain http. Only for a
+    /// private network that is trusted or encrypted. Defaults to false.
     pub(super) danger_plain_http: Setting<bool>,
     /// The User-Agent header of requests to Passport and the called service. Defaults to
     /// `tower-passport/<version>`.
@@ -101,7 +101,8 @@ impl ConfigValue for SigningAlgorithm {
     }
 }
 
-/// The references of the client secret. A string is one reference, which may contain spaces.
+/// The references to the client secret: a list, or a string, which is one reference and can contain
+/// spaces.
 pub(super) struct ClientSecretRefs(pub(super) Vec<String>);
 
 impl ConfigValue for ClientSecretRefs {
@@ -121,7 +122,10 @@ impl ConfigValue for ClientSecretRefs {
     }
 }
 
-/// A table with the name and the settings of one store. The store checks its settings.
+/// A table with the name of a token store and its settings. The [`StoreFactory`] of the store
+/// checks the settings.
+///
+/// [`StoreFactory`]: super::StoreFactory
 pub(super) struct Store(pub(super) Map<String, Value>);
 
 impl ConfigValue for Store {

@@ -1,4 +1,4 @@
-//! Types of token stores that a configuration may name.
+//! Types of token stores that a configuration can name.
 
 use std::{any::TypeId, fmt};
 
@@ -54,14 +54,15 @@ pub trait StoreFactory: fmt::Debug + Send + Sync + 'static {
     /// for each configuration that names the store, so a test that builds one detects them.
     type Settings: DeserializeOwned + JsonSchema;
 
-    /// Builds the cache with `settings`. Returns `None` if they are invalid, after reporting the
-    /// mistakes to `reader`.
+    /// Builds the cache with `settings`. If they are not valid, reports the mistakes to `reader`
+    /// and returns `None`.
     fn cache(&self, settings: &Self::Settings, reader: &mut Reader<'_>) -> Option<TokenCache>;
 }
 
 /// The object-safe form of [`StoreFactory`], without the type of its settings.
 pub(super) trait DynStoreFactory: fmt::Debug + Send + Sync {
-    /// Returns whether this is the built-in store `sidecar`.
+    /// Returns whether this is the built-in store `sidecar`, with which an identity needs no client
+    /// secret.
     fn is_sidecar(&self) -> bool;
 
     /// Returns the JSON Schema of the settings.

@@ -27,29 +27,34 @@ impl ConfigValue for Duration {
     }
 
     fn warning(value: &Value) -> Option<String> {
-        suspicion(value).map(|reason| format!("configured duration is suspiciously long: {reason}"))
+        milliseconds_warning(value)
     }
 }
 
 /// Returns a warning for a number without a unit that is probably in milliseconds, as in some
-/// .NET options: it is at least 1,000, and a multiple of 500 (3600 is not) or more than a day.
-fn suspicion(value: &Value) -> Option<String> {
+/// .NET options. This is a number of at least 1,000 that is
+/// - a multiple of 500 (which 3600 is not), or
+/// - more than 86,400, the seconds of a day.
+fn milliseconds_warning(value: &Value) -> Option<String> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    let is_suspicious = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
-    let time = seconds(number).filter(|_| is_suspicious)?;
+    let is_likely_millis = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
+    let time = seconds(number).filter(|_| is_likely_millis)?;
     let intended = seconds(number / 1000.0)?;
-    Some(format!("{number} s is {}; if milliseconds were meant, write {intended:?}", rounded(time)))
+    Some(format!(
+        "number without a unit is in seconds: {number} s is {}; if milliseconds were meant, write {intended:?}",
+        rounded(time)
+    ))
 }
 
 fn seconds(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Formats a duration in the largest unit that is not zero.
+/// Formats a duration in minutes, hours or days, rounded down.
 fn rounded(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -59,7 +64,7 @@ fn rounded(time: Duration) -> String {
     }
 }
 
-/// Parses `[d.]hh:mm:ss[.fffffff]`.
+/// Parses a `TimeSpan` of .NET: `[d.]hh:mm:ss[.fffffff]`.
 fn time_span(text: &str) -> Option<Duration> {
     let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
     let (days, hours) = hours.split_once('.').map_or(("0", hours), |(days, hours)| (days, hours));

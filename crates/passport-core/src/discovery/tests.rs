@@ -40,8 +40,8 @@ fn keys_of_another_origin_are_rejected() {
     }
 }
 
-/// A server that fails with an error of this kind at the first location, and has no document at
-/// the second.
+/// A server for which the first request fails with an error of the given kind, and which responds
+/// to the second without a document. Counts the requests.
 #[derive(Clone, Debug)]
 struct Failing(TransportErrorKind, Arc<AtomicUsize>);
 
@@ -69,7 +69,7 @@ async fn second_location_is_tried_only_after_a_response() {
     }
 }
 
-/// A server that returns this document.
+/// A server that responds with the given document.
 #[derive(Debug)]
 struct Serving(String);
 

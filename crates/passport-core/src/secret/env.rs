@@ -20,7 +20,7 @@ impl SecretProvider for EnvSecrets {
             Err(env::VarError::NotUnicode(_)) => Err(SecretError::new(
                 SecretErrorKind::Unreadable,
                 reference.clone(),
-                "the environment variable is not UTF-8",
+                "the environment variable is not UTF-8; set it to UTF-8 text",
             )),
         }
     }

@@ -26,26 +26,27 @@ pub enum SecretErrorKind {
     Disabled,
     /// The secret exists but is empty, or contains only whitespace.
     Empty,
-    /// The provider denies access to the secret.
+    /// The provider denies this program access to the secret.
     Forbidden,
     /// The secret does not exist.
     NotFound,
-    /// The provider limits the rate of requests.
+    /// The provider rejected the request because of its rate limit.
     Throttled,
-    /// No TLS session with the provider, for example because its certificate is not trusted or this
-    /// machine has no root certificates. The failure is permanent, and independent of the secret.
+    /// No TLS session with the provider was established, for example because its certificate is not
+    /// trusted or this machine has no root certificates. The failure is permanent, and independent
+    /// of the secret.
     Tls(TlsFailure),
-    /// The provider rejects the credential of this program, or there is none. Whether the secret
+    /// The provider rejects this program's credential, or the program has none. Whether the secret
     /// exists is unknown.
     Unauthenticated,
     /// The provider is unreachable or has failed.
     Unavailable,
-    /// The secret exists, or may exist, but cannot be read or decoded.
+    /// The reference is not valid for its provider, or the secret cannot be read or decoded, for
+    /// example because it is not UTF-8.
     Unreadable,
 }
 
-/// Prints the message with its causes: `main` prints the `Debug` output of an error that it
-/// returns.
+/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(self))
@@ -59,7 +60,7 @@ impl SecretError {
         Self { kind, reference, reason: reason.into(), retry_after: None, source: None }
     }
 
-    /// Sets the time after which the provider accepts the next request (`Retry-After`).
+    /// Sets the time to wait before the next request, which the provider returned (`Retry-After`).
     #[must_use]
     pub fn with_retry_after(self, time: Duration) -> Self {
         Self { retry_after: Some(time), ..self }
@@ -71,24 +72,24 @@ impl SecretError {
         Self { source: Some(Arc::new(source)), ..self }
     }
 
-    /// Returns the reason.
+    /// Returns the kind of failure, which decides about retries and cached values.
     #[must_use]
     pub fn kind(&self) -> SecretErrorKind {
         self.kind
     }
 
-    /// Combines the error with that of a fallback source.
+    /// Combines this error with `other`, the error of the fallback. The message names both reasons.
     pub(super) fn and(self, other: &Self) -> Self {
-        // Definitive only if both are, transient if one is.
+        // The combined error is definitive only if both are, and transient if one of them is.
         let other_decides = other.is_transient() || (self.is_definitive() && !other.is_definitive());
         let kind = if other_decides { other.kind } else { self.kind };
         let retry_after = self.retry_after.or(other.retry_after);
         Self { kind, reason: format!("{}; {other}", self.reason), retry_after, ..self }
     }
 
-    /// Returns whether the provider has confirmed that the secret does not exist, is disabled or
-    /// must not be read by this program. A cached value must not be used then. Other failures do
-    /// not affect a cached value.
+    /// Returns whether the provider has confirmed that the secret does not exist, is disabled, or
+    /// is not accessible to this program. Then a cached value of the secret must not be used. Other
+    /// failures do not affect a cached value.
     #[must_use]
     pub fn is_definitive(&self) -> bool {
         matches!(
@@ -97,19 +98,19 @@ impl SecretError {
         )
     }
 
-    /// Returns whether the failure may resolve itself, so that a retry makes sense.
+    /// Returns whether the failure can resolve itself, so that a retry makes sense.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, SecretErrorKind::Throttled | SecretErrorKind::Unavailable)
     }
 
-    /// Returns the time after which the provider accepts the next request, if it named one.
+    /// Returns the time to wait before the next request, if the provider returned one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Returns the reference of the secret.
+    /// Returns the reference of the secret that could not be read.
     #[must_use]
     pub fn reference(&self) -> &SecretRef {
         &self.reference

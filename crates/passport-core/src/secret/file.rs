@@ -13,19 +13,19 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "file";
 
-/// The time limit for reading a file. It is less than the 10 s of a token request, so that the
-/// error names the file.
+/// The time limit for reading a secret file. It is shorter than the 10 s of a token fetch, so that
+/// the error of a file system that does not respond names the file.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The size limit of a file, in bytes.
+/// The maximum size of a secret file, in bytes. A larger file is an error.
 const MAX_SIZE: u64 = 1024 * 1024;
 
 /// The provider of `file:/path` (or `file:///path`), for secrets that Kubernetes or a container
 /// platform mounts as files.
 ///
 /// The file is read at each use, so a rotated secret takes effect without a restart. A file
-/// system that does not respond within 5 s is an error ([`SecretErrorKind::Unavailable`]). It
-/// occupies one thread until it responds, regardless of the number of attempts.
+/// system that does not respond within 5 s is an error ([`SecretErrorKind::Unavailable`]). Its
+/// file occupies one thread until the file system responds, however often the file is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSecrets;
 
@@ -46,7 +46,7 @@ impl SecretProvider for FileSecrets {
     }
 }
 
-/// Reads the file at `path`.
+/// Reads the secret from the file at `path`. Errors name `reference`.
 pub(super) async fn read(path: &Path, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
     let own = path.to_owned();
     let read = on_file_thread(path, READ_TIMEOUT, move || content(&own)).await;
@@ -63,7 +63,7 @@ fn content(path: &Path) -> io::Result<Secret> {
     let mut content = Zeroizing::new(Vec::with_capacity(size + 1));
     file.take(MAX_SIZE + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_SIZE {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, "the file is larger than 1 MiB"));
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "the file is larger than 1 MiB; check the path"));
     }
     let text = str::from_utf8(&content);
     let not_utf8 = "the file is not UTF-8; save it as UTF-8";

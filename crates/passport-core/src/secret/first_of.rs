@@ -4,15 +4,16 @@ use crate::hedged;
 
 use super::{ResolvedSecret, SecretError, SecretProvider, SecretRef, SecretSource};
 
-/// A source with a fallback, which is read if the first source fails or is slow.
+/// A secret source with a fallback: `second` is read if `first` fails or is slow.
 #[derive(Debug)]
 pub(super) struct FirstOf {
     pub(super) first: SecretSource,
     pub(super) second: SecretSource,
 }
 
-/// The time after which the second source is read concurrently. A deadline instead would abort a
-/// vault that is slow but works, or leave no time for the second source.
+/// How long the first source is read alone. After that, the second is read concurrently. A deadline
+/// for the first source would abort a vault that is slow but works, or leave no time for the
+/// second.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 type Resolved = Result<ResolvedSecret, SecretError>;
@@ -22,7 +23,7 @@ impl SecretProvider for FirstOf {
         first_acceptable(self.first.resolve(), || self.second.resolve(), Result::is_ok).await
     }
 
-    /// A source that still returns the rejected secret counts as failed.
+    /// Treats a source that still returns the rejected secret as failed.
     async fn refresh(&self, _: &SecretRef, rejected: &ResolvedSecret) -> Resolved {
         let is_new = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.has_same_secret(rejected));
         let second = || self.second.refresh(rejected);
@@ -30,8 +31,10 @@ impl SecretProvider for FirstOf {
     }
 }
 
-/// Returns the first acceptable result, otherwise the first secret, otherwise an error with the
-/// reasons of both.
+/// Reads `first`, and `second` if `first` is slow or its result is not acceptable.
+///
+/// Returns the first result for which `is_acceptable` is true. If there is none, returns a secret
+/// that was read, preferably that of `first`, or an error with the reasons of both.
 async fn first_acceptable<F: Future<Output = Resolved>>(
     first: impl Future<Output = Resolved>,
     second: impl Fn() -> F,

@@ -2,8 +2,8 @@
 //!
 //! A [`SecretRef`] such as `env:PAYROLL_SECRET` or `file:/run/secrets/payroll` says where a
 //! secret is stored. A [`SecretProvider`] reads the secrets of one kind of reference. A
-//! [`SecretSource`] combines the two, and is read repeatedly, because secrets are rotated while
-//! a service runs.
+//! [`SecretSource`] combines a reference with its provider. It reads the secret repeatedly,
+//! because secrets are rotated while a service runs.
 
 mod env;
 mod error;
@@ -52,7 +52,7 @@ impl Secret {
         self.0.expose_secret()
     }
 
-    /// Returns a short hash of the secret, which shows in a log whether the secret has changed.
+    /// Returns a short hash of the secret, by which logs show whether the secret has changed.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.expose().as_bytes())
@@ -60,8 +60,9 @@ impl Secret {
 
     /// Returns warnings about unusual characters, such as spaces or quotes around the secret.
     ///
-    /// Each item completes a sentence about the secret ("ends with a space or tab") and contains no
-    /// part of it. The list is empty for most secrets, and always for private keys in PEM.
+    /// Each item completes the sentence "the secret ..", for example "ends with a space or tab",
+    /// and contains no part of the secret. The list is empty for most secrets, and always for
+    /// private keys in PEM.
     #[must_use]
     pub fn warnings(&self) -> Vec<&'static str> {
         warnings::of(self.expose())

@@ -15,19 +15,19 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     /// Reads the current value of the secret at `reference`.
     ///
     /// # Errors
-    /// A [`SecretError`] that names the reference and the remedy, never the value. Its kind decides
-    /// whether a cache of secrets may still use the value that it read before: not if the error
-    /// [is definitive](SecretError::is_definitive).
+    /// A [`SecretError`] that names the reference and the remedy, never the value. A cache of
+    /// secrets continues to use the value that it read before, unless the error [is
+    /// definitive](SecretError::is_definitive).
     fn resolve(
         &self,
         reference: &SecretRef,
     ) -> impl Future<Output = Result<ResolvedSecret, SecretError>> + Send;
 
-    /// Reads the secret without using a cache, after `rejected`, the value that was read last, has
-    /// been rejected.
+    /// Reads the secret again without using a cache, because a server has rejected `rejected`, the
+    /// value that was read last.
     ///
     /// Defaults to [`resolve`](Self::resolve). A provider that caches must bypass its cache, and a
-    /// provider that wraps another one must forward the call.
+    /// provider that wraps another one must call its `refresh`.
     ///
     /// # Errors
     /// Those of [`resolve`](Self::resolve).
@@ -70,13 +70,13 @@ impl ResolvedSecret {
         Self { version: version.into(), ..self }
     }
 
-    /// Sets the expiry that the provider returned. Defaults to none.
+    /// Sets the time at which the secret expires, as returned by the provider. Defaults to none.
     #[must_use]
     pub fn with_expiry(self, time: SystemTime) -> Self {
         Self { expires_at: Some(time), ..self }
     }
 
-    /// Returns the secret, unless it is empty or contains only whitespace.
+    /// Returns `self`, unless the secret is empty or contains only whitespace.
     ///
     /// # Errors
     /// [`SecretErrorKind::Empty`] with `reference` in the message.
@@ -108,8 +108,9 @@ impl ResolvedSecret {
         &self.version
     }
 
-    /// Returns the expiry that the provider returned, if any. It is informative: an expired secret
-    /// is still used, and Passport decides whether it is valid.
+    /// Returns the time at which the secret expires, if the provider returned it. It is
+    /// informative: an expired secret is still used, and Passport decides whether the secret is
+    /// valid.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at

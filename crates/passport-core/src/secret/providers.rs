@@ -13,7 +13,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct SecretProviders {
     by_name: BTreeMap<String, Arc<dyn DynSecretProvider>>,
-    /// The remedies for names without a provider.
+    /// The remedies for providers that the program supports but that are not configured, by name.
     missing: BTreeMap<String, String>,
 }
 
@@ -25,8 +25,9 @@ impl SecretProviders {
         self
     }
 
-    /// Sets the remedy in the error of references that name a provider that is not configured, for
-    /// example "set `VAULT_ADDR`". It has no effect after a provider is added under `name`.
+    /// Sets the remedy for the provider `name`, which the program supports but which is not
+    /// configured. The error of a reference that names the provider contains the remedy, for
+    /// example "set `VAULT_ADDR`". Has no effect if a provider is added under `name`.
     #[must_use]
     pub fn with_missing_hint(mut self, name: &str, reason: impl Into<String>) -> Self {
         self.missing.insert(canonical(name), reason.into());
@@ -35,8 +36,8 @@ impl SecretProviders {
 
     /// Returns the source of the secret at `reference`.
     ///
-    /// `provider` is the name of the provider. Without it, `reference` must be a [`SecretRef`],
-    /// whose scheme is that name.
+    /// `provider` is the name of the provider that reads the secret. If it is `None`, the scheme of
+    /// `reference` names the provider, as in a [`SecretRef`].
     ///
     /// # Errors
     /// When `reference` is not valid, or the provider is not registered.
@@ -65,8 +66,8 @@ impl SecretProviders {
     }
 }
 
-/// Returns the reference with the scheme `name`. The text may already contain it: `env:NAME`
-/// with the provider `env`.
+/// Returns `reference` with the scheme `name`. The scheme is not added if `reference` already has
+/// it: `env:NAME` with the provider `env`.
 fn with_scheme(name: &str, reference: &str) -> SecretRef {
     let named = reference.parse::<SecretRef>().ok().filter(|named| canonical(named.scheme()) == name);
     SecretRef::of(
@@ -93,11 +94,11 @@ fn canonical(name: &str) -> String {
 /// The error of [`SecretProviders::source`].
 ///
 /// `Display` and `Debug` are the same message. It contains neither the reference nor its scheme,
-/// because a secret may have been pasted instead of its reference.
+/// because a secret can have been pasted instead of its reference.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSecretSource {
-    /// No provider is registered under the name.
+    /// No provider is registered under the name that `reference` or the configuration contains.
     #[error(
         "unknown secret provider; known providers are {known}; add others with SecretProviders::with \
          and pass them to build_with"
@@ -109,9 +110,9 @@ pub enum InvalidSecretSource {
     /// The program supports the provider, but it is not configured.
     #[error("the secret provider `{name}` is not set up: {reason}")]
     MissingProvider {
-        /// The name of the provider.
+        /// The name of the provider, in lower case and without separators.
         name: String,
-        /// The remedy.
+        /// The remedy, from [`SecretProviders::with_missing_hint`].
         reason: String,
     },
     /// The reference is not valid.
@@ -119,7 +120,7 @@ pub enum InvalidSecretSource {
     Reference(InvalidSecretRef),
 }
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for InvalidSecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

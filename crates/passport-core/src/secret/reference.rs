@@ -16,13 +16,14 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Returns the part before the colon, in lower case.
+    /// Returns the scheme: everything before the first colon, in lower case. It is the name of the
+    /// provider.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// Returns the part after the colon.
+    /// Returns the path: everything after the first colon. Its format depends on the provider.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -56,7 +57,7 @@ impl fmt::Display for SecretRef {
 /// The error of a text that is not a [`SecretRef`].
 ///
 /// `Display` and `Debug` are the same message. It does not contain the text, because a secret
-/// may have been pasted instead of its reference.
+/// can have been pasted instead of its reference.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a secret reference: expected env:NAME or file:/path (the text is not shown, in case it is \
@@ -64,7 +65,7 @@ impl fmt::Display for SecretRef {
 )]
 pub struct InvalidSecretRef;
 
-/// Prints the message: `main` prints the `Debug` output of an error that it returns.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for InvalidSecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

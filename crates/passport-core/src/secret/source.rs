@@ -16,7 +16,7 @@ pub struct SecretSource {
 }
 
 impl SecretSource {
-    /// Creates a source for the secret at `reference`, which `provider` reads.
+    /// Creates a source that reads the secret at `reference` with `provider`.
     #[must_use]
     pub fn new(provider: impl SecretProvider, reference: SecretRef) -> Self {
         Self::of(Arc::new(provider), reference)
@@ -44,8 +44,8 @@ impl SecretSource {
         Self::new(FileSecrets, SecretRef::of(file::SCHEME, path.into()))
     }
 
-    /// Creates a source for a fixed value, for tests and tools. Deployed services should use a
-    /// reference, so that the secret can be rotated.
+    /// Creates a source that always returns `secret`, for tests and tools. Deployed services should
+    /// use a reference, so that the secret can be rotated.
     #[must_use]
     pub fn from_value(secret: impl Into<Secret>) -> Self {
         Self::new(FixedSecret(secret.into()), SecretRef::of("fixed", "value".to_owned()))
@@ -54,8 +54,8 @@ impl SecretSource {
     /// Adds `other` as a fallback, which is read if this source fails for any reason. For example,
     /// a vault with a file as its fallback.
     ///
-    /// If this source takes longer than 2 s, `other` is read concurrently, and the first secret is
-    /// used.
+    /// If reading this source takes longer than 2 s, `other` is read concurrently, and the secret
+    /// that is read first is used.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let reference = self.reference.clone();
@@ -71,8 +71,8 @@ impl SecretSource {
         self.provider.resolve_dyn(&self.reference).await?.non_blank(&self.reference)
     }
 
-    /// Reads the secret without using a cache of the provider, after `rejected`, the value that was
-    /// read last, has been rejected.
+    /// Reads the secret again without using a cache of the provider, because a server has rejected
+    /// `rejected`, the value that was read last.
     ///
     /// # Errors
     /// Those of [`resolve`](Self::resolve).

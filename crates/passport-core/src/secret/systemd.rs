@@ -4,7 +4,7 @@ use super::{ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, Secret
 
 pub(super) const SCHEME: &str = "systemd";
 
-/// The variable in which systemd passes the directory of the credentials to a service.
+/// The environment variable with the directory of the credentials, which systemd sets.
 const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// The provider of `systemd:NAME`, for credentials that systemd passes to a service
@@ -26,7 +26,7 @@ async fn read_in(directory: Option<PathBuf>, reference: &SecretRef) -> Result<Re
     if name.contains('/') || name.starts_with('.') {
         return Err(error(
             SecretErrorKind::Unreadable,
-            "not a name of a credential; write systemd:NAME with the name from LoadCredential=",
+            "not the name of a credential; write systemd:NAME with the name from LoadCredential=",
         ));
     }
     let directory = directory.ok_or_else(|| {

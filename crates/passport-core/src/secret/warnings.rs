@@ -24,8 +24,8 @@ fn is_blank_character(character: char) -> bool {
     character.is_whitespace() || INVISIBLE.contains(&character)
 }
 
-/// Returns a warning for each unusual property of `text`. Each completes a sentence about the
-/// secret.
+/// Returns a warning for each unusual property of the secret `text`. Each completes the sentence
+/// "the secret ..".
 pub(super) fn of(text: &str) -> Vec<&'static str> {
     // A private key in PEM has line breaks and spaces, which its parser accepts.
     if text.contains("-----BEGIN ") {
@@ -68,7 +68,8 @@ fn has_auth_scheme(text: &str) -> bool {
     ["bearer", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// Requires a value after `=`, because base64 may end with `=`.
+/// Returns whether `text` has the form `NAME=value`. The value is required, because base64 can end
+/// with `=`.
 fn has_name(text: &str) -> bool {
     let Some((name, value)) = text.split_once('=') else { return false };
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

@@ -20,16 +20,16 @@ pub struct Attempt<T> {
     progress: watch::Sender<AttemptProgress<T>>,
 }
 
-/// The reason why the work of an attempt has no result.
+/// The reason why the work of an attempt has no output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {
     /// The work took longer than [`TaskLimits::deadline`].
     #[error("the task exceeded its deadline")]
     DeadlineExceeded,
-    /// The work panicked. The panic message is not included, as it may contain secrets.
+    /// The work panicked. The panic message is not included, because it can contain secrets.
     #[error("the task panicked")]
     Panicked,
-    /// The work was dropped, because its runtime has shut down.
+    /// The work was dropped before it finished, because its runtime has shut down.
     #[error("the task was dropped with its runtime")]
     Dropped,
 }
@@ -60,7 +60,7 @@ impl<T> Attempt<T> {
     ///
     /// `complete` is called exactly once, also if the work panics or the future is dropped, even
     /// before its first poll. If it returns `None`, waiters receive
-    /// [`WaitError::Dropped`](super::WaitError::Dropped) and may try again.
+    /// [`WaitError::Dropped`](super::WaitError::Dropped) and can start another attempt.
     pub fn run<W, C>(self, work: W, complete: C) -> impl Future<Output = ()> + use<T, W, C>
     where
         W: Future,

@@ -13,14 +13,15 @@ use tokio::{
 pub use self::attempt::{Attempt, TaskError};
 use crate::sync::{Mutex, MutexGuard};
 
-/// Runs one attempt at a time and returns its outcome to all concurrent callers (single flight).
+/// Deduplicates concurrent calls (single flight): they share one run of the task, an attempt, and
+/// all receive its outcome.
 ///
-/// A caller joins the running attempt, or starts one. Each attempt runs in a separate task, so
-/// it continues when the caller that started it, or any waiter, is dropped.
+/// A caller joins the running attempt, or starts one. Each attempt runs in a separate tokio task,
+/// so it continues when the caller that started it, or any waiter, is dropped.
 ///
-/// This type spawns only on a runtime that it is given: [`join_or_spawn`](Self::join_or_spawn)
-/// takes a handle. To wrap the task, for example in a span or a task tracker, call
-/// [`join_or_start`](Self::join_or_start) and spawn [`Attempt::run`].
+/// This type spawns only on the `Handle` that a caller passes to
+/// [`join_or_spawn`](Self::join_or_spawn). To wrap the tokio task, for example in a span or a task
+/// tracker, call [`join_or_start`](Self::join_or_start) and spawn [`Attempt::run`].
 ///
 /// # Guarantees
 /// For every interleaving of threads:
@@ -53,18 +54,20 @@ pub struct SharedTask<T> {
 /// The time limits of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskLimits {
-    /// The maximum duration of the work. Then it is dropped with [`TaskError::DeadlineExceeded`].
+    /// The maximum duration of the attempt's work. After that, the work is dropped and its result
+    /// is [`TaskError::DeadlineExceeded`].
     pub deadline: Duration,
-    /// The time after the deadline at which an attempt that has not ended counts as stalled.
+    /// The time after `deadline` within which the attempt must have ended. After that, it counts as
+    /// stalled: its waiters receive [`WaitError::Stalled`], and the next caller starts another.
     pub grace: Duration,
 }
 
-/// The attempt that a caller has joined or started.
+/// The result of [`SharedTask::join_or_start`]: the attempt that the caller has joined or started.
 #[derive(Debug)]
 pub enum JoinOutcome<T> {
-    /// The attempt of another caller, which is running.
+    /// A waiter for the attempt of another caller, which is running.
     Running(Waiter<T>),
-    /// A new attempt, which the caller has to run.
+    /// A new attempt, which the caller must run, with a waiter for its outcome.
     Started(Attempt<T>, Waiter<T>),
 }
 
@@ -75,39 +78,40 @@ pub struct Waiter<T> {
     progress: watch::Receiver<AttemptProgress<T>>,
 }
 
-/// The reason why a waiter has no outcome. It does not mean that the work failed; the caller may
-/// try again.
+/// The reason why a waiter received no outcome. It does not mean that the work failed; the caller
+/// can join or start another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WaitError {
     /// The attempt was dropped: it panicked, or its runtime has shut down.
-    #[error("the task was dropped")]
+    #[error("the task was dropped before it finished")]
     Dropped,
-    /// The attempt has not ended within its limits, because its runtime is not driven.
-    #[error("the task has stalled")]
+    /// The attempt has not ended within its [limits](TaskLimits), because its runtime is not
+    /// driven.
+    #[error("the task did not finish within its limits, because its runtime is not driven")]
     Stalled,
 }
 
 #[derive(Debug)]
 struct TaskState<T> {
-    /// The generation of the last attempt.
+    /// The generation of the last attempt, or 0 before the first.
     generation: u64,
-    /// The last attempt, unless it was abandoned.
+    /// The progress of the last attempt, or `None` if it was abandoned.
     current: Option<watch::Receiver<AttemptProgress<T>>>,
 }
 
 #[derive(Debug)]
 enum AttemptProgress<T> {
-    /// `None` if the attempt never counts as stalled.
     Running {
+        /// The time from which the attempt counts as stalled, or `None` if it never does.
         stalled_at: Option<Instant>,
     },
     Finished(T),
 }
 
 impl TaskLimits {
-    /// No limits.
+    /// No limits: the work is not dropped after a time, and the attempt never counts as stalled.
     ///
-    /// For work with its own time limit, if the caller detects stalled attempts by another clock,
+    /// For work with its own time limit, if the caller detects stalled attempts with another clock,
     /// and then calls [`begin`](SharedTask::begin) or [`abandon`](SharedTask::abandon).
     pub const UNLIMITED: Self = Self { deadline: Duration::MAX, grace: Duration::ZERO };
 
@@ -117,13 +121,13 @@ impl TaskLimits {
 }
 
 impl<T> SharedTask<T> {
-    /// Creates a shared task without an attempt.
+    /// Creates a shared task. No attempt runs until a caller starts one.
     #[must_use]
     pub fn new() -> Self {
         Self { state: Mutex::new(TaskState { generation: 0, current: None }) }
     }
 
-    /// Joins the running attempt, or starts one. An attempt that has stalled is abandoned.
+    /// Joins the running attempt, or starts one if none runs. A stalled attempt is abandoned.
     #[must_use]
     pub fn join_or_start(&self, limits: TaskLimits) -> JoinOutcome<T> {
         let mut state = self.lock();
@@ -134,7 +138,7 @@ impl<T> SharedTask<T> {
         JoinOutcome::Started(attempt, waiter)
     }
 
-    /// Starts an attempt, and abandons the one that is running, if any.
+    /// Starts an attempt. If another one is running, it is abandoned.
     #[must_use]
     pub fn begin(&self, limits: TaskLimits) -> (Attempt<T>, Waiter<T>) {
         self.lock().begin(limits)
@@ -168,16 +172,16 @@ impl<T> SharedTask<T> {
         self.lock().running()
     }
 
-    /// Returns whether `generation` is the latest attempt and was not abandoned. An attempt that
-    /// stalled is current until another one starts.
+    /// Returns whether the attempt `generation` is the latest one and was not abandoned. A stalled
+    /// attempt is current until another one starts.
     #[must_use]
     pub fn is_current(&self, generation: u64) -> bool {
         let state = self.lock();
         state.generation == generation && state.current.is_some()
     }
 
-    /// Abandons the attempt of `generation`, unless a later one has started. The next caller starts
-    /// another. Waiters of the abandoned attempt still receive its outcome.
+    /// Abandons the attempt `generation`, unless a later one has started. The next caller starts
+    /// another attempt. Waiters of the abandoned attempt still receive its outcome.
     pub fn abandon(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
@@ -224,7 +228,7 @@ impl<T> Default for SharedTask<T> {
 }
 
 impl<T> Waiter<T> {
-    /// Returns the number of the attempt.
+    /// Returns the [generation](Attempt::generation) of the attempt.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
@@ -232,19 +236,21 @@ impl<T> Waiter<T> {
 }
 
 impl<T: Clone> Waiter<T> {
-    /// Waits for the outcome and returns it.
+    /// Waits until the attempt ends, and returns its outcome.
     ///
     /// # Errors
     /// When the attempt ends without an outcome, or stalls.
     ///
     /// # Panics
-    /// When it has to wait for an attempt with limits outside a tokio runtime with time enabled.
+    /// Outside of a tokio runtime with time enabled, when it has to wait for an attempt with
+    /// limits.
     ///
     /// # Cancel safety
     /// Dropping this future affects neither the attempt nor other waiters.
     pub async fn outcome(mut self) -> Result<T, WaitError> {
         loop {
-            // Read before the progress, which does not change after the sender was dropped.
+            // Read before the progress: after the sender is dropped, the progress no longer
+            // changes.
             let is_dropped = self.progress.has_changed().is_err();
             let stalled_at = match &*self.progress.borrow_and_update() {
                 AttemptProgress::Finished(outcome) => return Ok(outcome.clone()),

@@ -9,7 +9,7 @@ use super::error::{TransportError, TransportErrorKind};
 /// The limits of one request: its duration, and the size of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseLimits {
-    /// The time from sending the request to the end of the response body.
+    /// The maximum time from sending the request to the end of the response body.
     pub timeout: Duration,
     /// The maximum size of the response body, in bytes.
     pub max_body: usize,
@@ -18,8 +18,8 @@ pub struct ResponseLimits {
 /// A request extension that marks a request as idempotent although its method is not safe, for
 /// example a `POST` that only reads.
 ///
-/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends such a request a second time, on
-/// another connection, if the response takes long.
+/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends such a request a second time, on another
+/// connection, if there is no response after 40 % of its time limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Idempotent;
 
@@ -45,7 +45,8 @@ pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send;
 }
 
-/// A handle to an [`HttpClient`]. Cheap to clone.
+/// A handle to a shared [`HttpClient`], which enforces the [`ResponseLimits`] of each request.
+/// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Transport(pub(super) Arc<dyn DynHttpClient>);
 
@@ -64,8 +65,8 @@ impl Transport {
         self.send(request_to(url, Bytes::new())?, limits).await
     }
 
-    /// Sends `request` and reads its response within `limits`, which are enforced here in addition
-    /// to the implementation. See [`HttpClient::send`].
+    /// Sends `request` and reads its response within `limits`, even if the [`HttpClient`] does not
+    /// enforce them. See [`HttpClient::send`].
     ///
     /// # Errors
     /// When no complete response was received within `limits`.
@@ -84,7 +85,7 @@ impl Transport {
     }
 }
 
-/// Creates a `GET` request to `url` with `body`.
+/// Creates a request to `url` with `body`. Its method is `GET`, unless the caller changes it.
 ///
 /// # Errors
 /// When the URL cannot be used in an HTTP request.

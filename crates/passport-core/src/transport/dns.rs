@@ -8,10 +8,10 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The system's resolver, with the addresses of a host rotated at each lookup.
+/// A DNS resolver that uses the system's, and rotates the addresses of a host at each lookup.
 ///
-/// Otherwise each request would try the same server first, also one that accepts connections but
-/// never responds, while the other addresses of the host work.
+/// Without the rotation, each request would connect to the same server first, even to one that
+/// accepts connections but never responds, while the other addresses of the host work.
 #[derive(Debug, Default)]
 pub(super) struct RotatingResolver {
     lookups: Arc<AtomicUsize>,
@@ -33,7 +33,8 @@ impl Resolve for RotatingResolver {
     }
 }
 
-/// Rotates the addresses of the preferred family, which is the family of the first address.
+/// Sorts the addresses of the preferred family (IPv4 or IPv6, that of the first address) to the
+/// front, and rotates them by `by` positions.
 fn rotated(mut addresses: Vec<SocketAddr>, by: usize) -> Vec<SocketAddr> {
     let Some(first) = addresses.first() else { return addresses };
     let is_ipv4 = first.is_ipv4();

@@ -3,7 +3,7 @@ use std::{error::Error, fmt, io, sync::Arc};
 use super::TlsFailure;
 use crate::error_chain::{chain, with_causes};
 
-/// The error of a request without a complete response.
+/// The error of an HTTP request without a complete and usable response.
 ///
 /// `Display` shows the kind and, for a connection that failed, the operating system's reason.
 /// `Debug` adds the causes.
@@ -20,7 +20,8 @@ pub enum TransportErrorKind {
     /// The connection was closed or reset before the response was complete.
     #[error("the connection was closed before the response was complete")]
     ConnectionClosed,
-    /// No TCP connection: refused, unreachable, or not established within the time limit.
+    /// No TCP connection was established: it was refused, the host is unreachable, or the time
+    /// limit for connecting has elapsed.
     #[error("no connection could be made")]
     Connect,
     /// The host name does not resolve.
@@ -90,7 +91,7 @@ impl TransportError {
         chain(error).find_map(|error| error.downcast_ref())
     }
 
-    /// Returns whether the failure may resolve itself, so that a retry makes sense.
+    /// Returns whether the failure can resolve itself, so that a retry makes sense.
     ///
     /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be built are
     /// permanent: a certificate, a URL or this machine has to be changed.
@@ -107,8 +108,8 @@ impl TransportError {
         )
     }
 
-    /// Returns the operating system's reason for a connection that failed. It contains no
-    /// addresses.
+    /// Returns the operating system's reason for a failed connection, for example "connection
+    /// refused". It contains no IP addresses.
     fn reason(&self) -> Option<io::ErrorKind> {
         if !matches!(self.kind, TransportErrorKind::ConnectionClosed | TransportErrorKind::Connect) {
             return None;
@@ -121,7 +122,8 @@ impl TransportError {
             .or_else(|| is_timeout().then_some(io::ErrorKind::TimedOut))
     }
 
-    /// Returns whether another attempt on a new connection may succeed.
+    /// Returns whether the same request can succeed on a new connection. Then a hedged request
+    /// waits for its second connection.
     pub(super) fn is_retryable_on_a_new_connection(&self) -> bool {
         matches!(
             self.kind,
@@ -140,8 +142,7 @@ impl fmt::Display for TransportError {
     }
 }
 
-/// Prints the message with its causes: `main` prints the `Debug` output of an error that it
-/// returns.
+/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(self))

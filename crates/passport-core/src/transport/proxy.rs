@@ -2,14 +2,14 @@ use url::{Host, Url};
 
 use crate::Origin;
 
-/// Returns whether requests to `url` bypass the proxy, because a proxy cannot reach the host: it
-/// is this machine, or a metadata service that a cloud provides on each machine.
+/// Returns whether requests to `url` bypass the proxy, because a proxy cannot reach the host: the
+/// host is this machine, or the metadata service that a cloud provides on each machine.
 pub(super) fn is_never_proxied(url: &Url) -> bool {
     let is_metadata_service = match url.host() {
         Some(Host::Ipv4(address)) => address.is_link_local(),
         Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
             Some(address) => address.is_link_local() || address.is_loopback(),
-            // `fd00:ec2::/32` is used by AWS.
+            // The metadata service of AWS is in `fd00:ec2::/32`.
             None => address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0x0ec2],
         },
         _ => false,

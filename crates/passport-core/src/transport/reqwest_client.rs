@@ -19,14 +19,14 @@ use super::{
 };
 use crate::{CaCertificates, hedged};
 
-/// The time limit of a connection with its TLS handshake, shared by all addresses of a host.
+/// The time limit for connecting and the TLS handshake. All addresses of a host share it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The fraction of the time limit after which a safe request is sent again on another
-/// connection.
+/// The fraction of a request's time limit after which a safe request without a response is sent a
+/// second time, on another connection.
 const HEAD_START: f64 = 0.4;
 
-/// The default `User-Agent` header.
+/// The default value of the `User-Agent` header of requests: `tower-passport/<version>`.
 pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
 
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
@@ -52,8 +52,11 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 pub struct ReqwestHttpClient {
     settings: Settings,
     ca: Option<CaCertificates>,
+    /// The client for `https` URLs, with the system's proxy.
     remote: OnceLock<reqwest::Client>,
+    /// The client for `https` URLs that bypass the proxy.
     local: OnceLock<reqwest::Client>,
+    /// The client for `http` URLs, without a proxy and root certificates.
     plain: OnceLock<reqwest::Client>,
 }
 
@@ -80,7 +83,7 @@ impl ReqwestHttpClient {
         }
     }
 
-    /// Adds `ca` to the trusted root certificates of the system.
+    /// Trusts `ca` in addition to the system's root certificates.
     #[must_use]
     pub fn with_ca(self, ca: CaCertificates) -> Self {
         Self { ca: Some(ca), ..self }
@@ -100,7 +103,7 @@ impl ReqwestHttpClient {
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .dns_resolver(Arc::new(RotatingResolver::default()));
-        tls::trusting(self.ca.as_ref(), (self.settings)(defaults))
+        tls::with_ca(self.ca.as_ref(), (self.settings)(defaults))
             .http1_only()
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
@@ -133,8 +136,8 @@ impl ReqwestHttpClient {
     }
 }
 
-/// Returns the client of `cell`, or builds it. A failure is not stored, because root
-/// certificates may be mounted later.
+/// Returns the client in `cell`, which is built at its first use. A failure to build it is not
+/// stored, because missing root certificates can be mounted later.
 fn built(
     cell: &OnceLock<reqwest::Client>,
     configured: impl Fn() -> reqwest::ClientBuilder,

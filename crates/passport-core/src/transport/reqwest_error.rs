@@ -9,15 +9,15 @@ use super::{
 };
 use crate::error_chain::chain;
 
-/// The end of the message for a tunnel that a proxy rejects. The type of the error is not
-/// public.
+/// The end of the error message for a proxy that rejects a tunnel with status 407. The text is
+/// compared because the type of the error is not public.
 const PROXY_AUTHENTICATION: &str = "proxy authorization required";
 
-/// Part of hyper's message for too many or too large headers. The method that detects it is not
-/// available for clients.
+/// Part of hyper's error message for too many or too large headers. The text is compared because
+/// hyper's method that detects this error is not available for clients.
 const HEAD_TOO_LARGE: &str = "head is too large";
 
-/// Returns the error of a failed request.
+/// Converts reqwest's error of a request that was sent, and determines its kind.
 pub(super) fn classified(error: reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() && !error.is_connect() {
         TransportErrorKind::Timeout
@@ -29,9 +29,10 @@ pub(super) fn classified(error: reqwest::Error) -> TransportError {
     from_reqwest(kind, error)
 }
 
-/// Returns an error of `kind`, or of a more precise kind that the causes indicate.
+/// Converts reqwest's error to an error of `kind`, or of a more precise kind that the causes of
+/// `error` indicate.
 ///
-/// The URL is removed, because its query may be confidential.
+/// The URL is removed, because its query can be confidential.
 pub(super) fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
     let unparsed = chain(&error).find(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse));
     let kind = if let Some(failure) = TlsFailure::find(&error) {

@@ -7,8 +7,8 @@ use super::{
     reqwest_error::classified,
 };
 
-/// Returns the content encoding of a response, if it is not `identity`, as a name that is safe
-/// to display.
+/// Returns the `Content-Encoding` of a response, unless it is `identity`. An unknown encoding is
+/// replaced by a fixed text, so that the result is safe to display.
 pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
     let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();
@@ -19,7 +19,7 @@ pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     Some(known.unwrap_or("an unknown Content-Encoding"))
 }
 
-/// Reads the body, up to [`ResponseLimits::max_body`].
+/// Reads the body of `response`. A body larger than [`ResponseLimits::max_body`] is an error.
 pub(super) async fn read(
     mut response: reqwest::Response,
     limits: ResponseLimits,
@@ -38,7 +38,7 @@ pub(super) async fn read(
     Ok(without_body(response).map(|_| body.freeze()))
 }
 
-/// Returns the head of a response, with an empty body.
+/// Returns the status and the headers of `response`, with an empty body.
 pub(super) fn without_body(mut response: reqwest::Response) -> Response<Bytes> {
     let mut head = Response::new(Bytes::new());
     *head.status_mut() = response.status();

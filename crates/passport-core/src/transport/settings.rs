@@ -28,14 +28,15 @@ struct HttpSettings {
 }
 
 impl TransportSettings {
-    /// Shares transports with other builders through `transports`. Has no effect together with
-    /// [`transport`](Self::transport).
+    /// Takes the transport from `transports`, which builders with equal settings share. Has no
+    /// effect together with [`transport`](Self::transport).
     #[must_use]
     pub fn transport_pool(self, transports: TransportPool) -> Self {
         Self { transports, ..self }
     }
 
-    /// Sets the transport. [`build`](Self::build) reports other settings as conflicts.
+    /// Sets the transport that [`build`](Self::build) returns. It conflicts with
+    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent), which `build` reports.
     #[must_use]
     pub fn transport(self, transport: Transport) -> Self {
         Self { custom: Some(transport), ..self }
@@ -49,20 +50,21 @@ impl TransportSettings {
         self
     }
 
-    /// Sets the `User-Agent` header. Defaults to `tower-passport/<version>`.
+    /// Sets the `User-Agent` header of requests. Defaults to `tower-passport/<version>`.
     #[must_use]
     pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
         self.http.user_agent = Some(user_agent);
         self
     }
 
-    /// Returns whether a `ca_file` is set.
+    /// Returns whether [`ca_file`](Self::ca_file) was called.
     #[must_use]
     pub fn has_ca_file(&self) -> bool {
         self.http.ca_file.is_some()
     }
 
-    /// Builds the transport. Returns `None` after adding every problem to `problems`.
+    /// Builds the transport. If the settings are not valid, adds every problem to `problems` and
+    /// returns `None`.
     pub fn build(&self, problems: &mut Vec<ConfigProblem>) -> Option<Transport> {
         let Some(custom) = &self.custom else {
             return self.transports.get(&self.http, problems);

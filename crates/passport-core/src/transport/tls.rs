@@ -4,12 +4,13 @@ use reqwest::ClientBuilder;
 
 use crate::CaCertificates;
 
-/// Adds `ca` to the trusted root certificates of the system.
-pub(super) fn trusting(ca: Option<&CaCertificates>, client: ClientBuilder) -> ClientBuilder {
+/// Makes `client` trust `ca` in addition to the system's root certificates.
+pub(super) fn with_ca(ca: Option<&CaCertificates>, client: ClientBuilder) -> ClientBuilder {
     ca.into_iter().fold(client, |client, ca| client.tls_certs_merge(ca.for_reqwest()))
 }
 
-/// Configures a client for plain `http` without root certificates, as the machine may have none.
+/// Makes `client` trust no root certificates, so that it can be built on a machine without any. For
+/// plain `http`.
 pub(super) fn without_roots(client: ClientBuilder) -> ClientBuilder {
     client.tls_certs_only([])
 }

@@ -13,7 +13,8 @@ use crate::error_chain::chain;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsFailure {
-    /// The certificate is rejected for another reason, which the cause of the error names.
+    /// The server's certificate is rejected for a reason without a variant of its own. The cause of
+    /// the error names the reason.
     #[error("the server's certificate is not valid; replace it")]
     BadCertificate,
     /// The server uses the certificate of a certificate authority (CA) as its own.
@@ -28,7 +29,7 @@ pub enum TlsFailure {
          ReqwestHttpClient::configured"
     )]
     ClientCertificateRequired,
-    /// The certificate has expired by this machine's clock.
+    /// The server's certificate has expired, according to this machine's clock.
     #[error("the server's certificate has expired; renew it, or correct this machine's clock")]
     Expired,
     /// Client and server have no version or cipher suite in common.
@@ -46,16 +47,16 @@ pub enum TlsFailure {
     /// The server does not speak TLS.
     #[error("the server does not speak TLS on this port; check the scheme and the port of the URL")]
     NotTls,
-    /// The certificate is not valid yet by this machine's clock.
+    /// The server's certificate is not valid yet, according to this machine's clock.
     #[error("the server's certificate is not valid yet; correct this machine's clock")]
     NotYetValid,
-    /// The certificate was not issued by a trusted CA.
+    /// The server's certificate was not issued by a trusted CA.
     #[error(
         "the server's certificate is not trusted: its issuer is unknown; if the issuer is a private CA, \
          or a proxy that inspects TLS, name its certificate in ca_file"
     )]
     UnknownIssuer,
-    /// The certificate is for another host name.
+    /// The server's certificate is for another host name than that of the URL.
     #[error(
         "the server's certificate is for another host name; use a name that is in the certificate, or \
          correct DNS"
@@ -77,7 +78,7 @@ impl TlsFailure {
             rustls::Error::General(text) if text.starts_with("No CA certificates") => {
                 Some(Self::NoRootCertificates)
             }
-            // Alerts about the client certificate, or about a missing one.
+            // The server sends these alerts if it rejects the client certificate, or requires one.
             rustls::Error::AlertReceived(
                 AlertDescription::AccessDenied
                 | AlertDescription::BadCertificate

@@ -9,7 +9,7 @@ use crate::{
     table::{self, Values},
 };
 
-/// A key, its value, whether the message may contain the value, and the remedy in the message.
+/// A key, its value, whether the message contains the value, and the remedy in the message.
 type Mistake = (&'static str, Value, Shown, &'static str);
 
 #[derive(Clone, Copy, PartialEq)]

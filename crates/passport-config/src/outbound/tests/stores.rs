@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::*;
 use crate::{ConfigValue, InvalidValue, Reader, SecretRefValue, Setting};
 
-/// A store with a name, which is a cache in memory.
+/// A store that requires the setting `name`, and is a cache in memory.
 #[derive(Debug)]
 struct Named;
 
@@ -113,7 +113,7 @@ fn cache_conflicts_with_disabled_caching() {
     assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
 }
 
-/// A third-party type of value.
+/// A type of values of another crate, which are secret references.
 struct Vault;
 
 impl ConfigValue for Vault {

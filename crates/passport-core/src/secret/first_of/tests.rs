@@ -23,7 +23,7 @@ async fn second_source_replaces_a_rejected_secret() {
     assert_eq!(both.refresh(&old).await.unwrap().secret().expose(), "old");
 }
 
-/// A source that returns after this number of seconds, or never.
+/// A provider that returns its secret after the given number of seconds, or never.
 #[derive(Debug)]
 struct Slow(Option<u64>);
 
