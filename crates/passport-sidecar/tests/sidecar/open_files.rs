@@ -45,7 +45,7 @@ async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> 
 #[tokio::test]
 async fn connection_beyond_the_open_files_gets_429() {
     let (_setup, sidecar) = sidecar().await;
-    assert!(sidecar.logged().contains("open file limit is lower than"), "{}", sidecar.logged());
+    assert!(sidecar.logged().contains("open file limit is too low for"), "{}", sidecar.logged());
     let _held = take_all(async || UnixStream::connect(&sidecar.socket).await.unwrap()).await;
     assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
 }
