@@ -10,7 +10,8 @@ use crate::{
     harness::{Setup, SidecarProcess, eventually, plain},
 };
 
-/// Fewer files than its connections need, but more than it reserves.
+/// A limit on open files that is lower than the connections of the sidecar need, but higher than
+/// the number of files that it reserves.
 const OPEN_FILES: u32 = 300;
 
 async fn sidecar() -> (Setup, SidecarProcess) {
@@ -23,14 +24,14 @@ async fn sidecar_with(more: impl Fn(&Setup) -> String) -> (Setup, SidecarProcess
     (setup, sidecar)
 }
 
-/// Takes all files of a listener, and checks that one more connection is rejected with a
-/// response.
+/// Opens connections with `connect` until the listener has no file left, and checks that one more
+/// connection is rejected with a response. Returns the open connections.
 async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> {
     let mut held = Vec::new();
     for _ in 0..OPEN_FILES / 2 {
         held.push(connect().await);
     }
-    // The sidecar may still be rejecting some of these connections.
+    // The sidecar can still be rejecting some of these connections.
     eventually(async || {
         let mut status = [0; 12];
         let read = connect().await.read_exact(&mut status).await;
