@@ -1,4 +1,5 @@
-//! Logs and counts each request, without its query and without any token.
+//! Writes an access log entry for each request, and counts it in metrics. The entry contains
+//! neither the query nor a token.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,12 +15,12 @@ use crate::{
     route::{Route, is_valid_name},
 };
 
-/// The caller of a request, as an extension of its response.
+/// The caller of a request. It is an extension of the response, from which the access log reads it.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestCaller(pub(crate) Arc<Caller>);
 
-/// The log entry of a request in flight. It is written when the response begins, or when the
-/// entry is dropped.
+/// The access log entry of a request in flight. It is written when the response begins. If the
+/// entry is dropped before, it is written with the status [`CANCELED`].
 pub(crate) struct AccessLogEntry {
     route: Route,
     method: Method,
@@ -29,12 +30,12 @@ pub(crate) struct AccessLogEntry {
     is_finished: bool,
 }
 
-/// The status of a request that was canceled before the response, because the client
+/// The logged status of a request that was canceled before the response began, because the client
 /// disconnected or the shutdown aborted the connection. nginx logs the same status.
 const CANCELED: u16 = 499;
 
 impl AccessLogEntry {
-    /// Creates the entry of a request that was received.
+    /// Creates the entry of `request`, and starts to measure its duration.
     pub(crate) fn of(request: &Request) -> Self {
         let path = request.uri().path();
         let route = Route::of(path);
@@ -48,7 +49,7 @@ impl AccessLogEntry {
         }
     }
 
-    /// Writes the entry with the status and the caller of `response`.
+    /// Writes the entry with the status, the error code and the caller of `response`.
     pub(crate) fn finish(mut self, response: &Response) {
         self.is_finished = true;
         let code = response.extensions().get::<ErrorCode>().map_or("", |code| code.0);
@@ -87,8 +88,9 @@ impl Drop for AccessLogEntry {
     }
 }
 
-/// Returns the part of a path that may be logged. The path after an upstream's name and the path
-/// of an unknown endpoint are left out, because they could contain the secret of a reset link.
+/// Returns the part of `path` that is safe to log. The path after the name of an upstream and the
+/// path of an unknown endpoint are left out, because they could contain a secret, such as that of a
+/// password reset link.
 fn logged_path(route: Route, path: &str) -> &str {
     match route {
         Route::Auth => "/v1/auth",

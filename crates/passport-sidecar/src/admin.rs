@@ -1,5 +1,5 @@
-//! Health and metrics. They have a separate listener, so that they respond during a flood at the
-//! other listeners.
+//! The endpoints of the admin listener: health and metrics. The listener is separate, so that it
+//! responds during a flood at the other listeners.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,7 +19,8 @@ use crate::state::AppState;
 
 type AdminState = (Arc<AppState>, Option<PrometheusHandle>, CancellationToken);
 
-/// Returns the routes of the admin listener. `/readyz` fails once `shutdown` is canceled.
+/// Creates the routes of the admin listener. `/readyz` responds with status 503 once `shutdown` is
+/// canceled.
 pub(crate) fn router(
     state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
@@ -33,8 +34,8 @@ pub(crate) fn router(
         .with_state((state, metrics, shutdown))
 }
 
-/// Rejects requests with a foreign `Host`: a web page could make a browser send them, by a name
-/// that resolves to this machine (DNS rebinding).
+/// Rejects requests whose `Host` does not name this machine. A web page could make a browser send
+/// such a request, by a name that resolves to this machine (DNS rebinding).
 async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await
@@ -43,8 +44,10 @@ async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: 
     }
 }
 
-/// Responds 200 if the sidecar is not shutting down, each identity has a valid token or no
-/// error, and there are usable keys to verify tokens with.
+/// Responds with status 200 if all of these conditions hold, and otherwise with 503:
+/// - the sidecar is not shutting down;
+/// - each identity has a valid token, or its last token fetch has not failed;
+/// - if `validate` is configured, there are usable keys to verify tokens with.
 async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
     let identities: BTreeMap<&String, Value> = state
         .tokens

@@ -1,4 +1,4 @@
-//! Authentication of callers, and the permits of their requests.
+//! Authenticates callers, and gives their requests permits that limit the share of each caller.
 
 use std::sync::Arc;
 
@@ -9,20 +9,21 @@ use crate::{
     peer::Peer,
 };
 
-/// Authenticates the callers of requests, and gives permits that limit the share of each caller.
+/// The callers and the permits that they share. Each caller can take only a part of the permits.
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) callers: Callers,
-    /// Permits of requests to the sidecar's own endpoints.
+    /// Permits for requests to the sidecar's own endpoints.
     pub(crate) own_requests: Shares,
-    /// Permits of forwarded requests.
+    /// Permits for forwarded requests.
     pub(crate) forwarded: Shares,
-    /// Permits of open files.
+    /// Permits for open files.
     pub(crate) files: OpenFiles,
 }
 
 impl Admission {
-    /// Returns the caller of a request, and counts the connection against the caller's limit.
+    /// Returns the caller of a request, and counts `connection` against the caller's limit on
+    /// connections. `tokens` are the possible decodings of the token that was sent.
     ///
     /// # Errors
     /// Returns a 401 or 403 if `peer` and `tokens` identify no caller, and a 429 if the caller has
@@ -38,8 +39,8 @@ impl Admission {
         Ok(caller)
     }
 
-    /// Takes a permit for a request to an own endpoint. These permits bound the memory of such
-    /// requests.
+    /// Takes a permit for a request to one of the sidecar's own endpoints, or fails at once. These
+    /// permits bound the memory of such requests.
     ///
     /// # Errors
     /// Returns a 429 if the caller has too many requests in flight, and a 503 if all callers

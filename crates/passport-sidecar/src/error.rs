@@ -19,8 +19,8 @@ pub(crate) struct ErrorResponse {
     challenge: Option<&'static str>,
 }
 
-/// The header of error responses of the sidecar, which responses of upstreams never have. Its
-/// value is the error code.
+/// The header with the error code, in error responses of the sidecar only. The proxy removes it
+/// from responses of upstreams.
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-error");
 
 impl ErrorResponse {
@@ -29,7 +29,8 @@ impl ErrorResponse {
         Self { status, code, description: description.into(), retry_after: None, challenge: None }
     }
 
-    /// Creates a 400 for a malformed request. A retry would fail as well.
+    /// Creates a 400 with the code `invalid_request`, for a malformed request. A retry would fail
+    /// as well.
     pub(crate) fn invalid(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
@@ -40,14 +41,16 @@ impl ErrorResponse {
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, description) }
     }
 
-    /// Replaces the challenge, if there is one.
+    /// Replaces the challenge (`WWW-Authenticate`) of a 401. Has no effect on other responses.
     pub(crate) fn challenge(self, challenge: &'static str) -> Self {
         Self { challenge: self.challenge.map(|_| challenge), ..self }
     }
 
-    /// Creates a 404 for an unknown endpoint, or an upstream that this caller cannot use.
+    /// Creates a 404 for an unknown endpoint or upstream, or for an upstream that the caller is not
+    /// allowed to use.
     pub(crate) fn not_found() -> Self {
-        let description = "no such endpoint, or no such upstream for this caller; see docs/sidecar.md";
+        let description =
+            "no such endpoint, or no such upstream for this caller: check the path and callers.*.identities";
         Self::new(StatusCode::NOT_FOUND, "not_found", description)
     }
 
@@ -56,7 +59,8 @@ impl ErrorResponse {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
-    /// Creates a 503 with a `Retry-After` of `wait`, but at least one second.
+    /// Creates a 503 with the code `temporarily_unavailable`, and a `Retry-After` of `wait`, but at
+    /// least one second.
     pub(crate) fn unavailable(description: impl Into<String>, wait: Duration) -> Self {
         let wait = wait.max(Duration::from_secs(1));
         Self {
@@ -70,8 +74,8 @@ impl ErrorResponse {
         Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::unavailable(description, Duration::ZERO) }
     }
 
-    /// Creates the response to a request that needs a token of `identity`, which failed with
-    /// `error`: 503 if a retry may succeed, else 502.
+    /// Creates the response to a request for which no token of `identity` was available because of
+    /// `error`: 503 with `Retry-After` if the error is transient, else 502.
     pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
         let wait =
@@ -84,8 +88,8 @@ impl ErrorResponse {
     }
 }
 
-/// Describes a failure without the reference of the secret and without the hint for operators,
-/// which are in the log.
+/// Returns the text of a token error for callers. It leaves out the reference of the client secret
+/// and the hint for operators, which are only in the log.
 fn description(error: &TokenError) -> String {
     match (error.hint(), error.kind()) {
         (None, _) => error.to_string(),
@@ -130,6 +134,7 @@ impl IntoResponse for ErrorResponse {
     }
 }
 
-/// The code of an error response, as an extension for the access log.
+/// The code of an error response. It is an extension of the response, from which the access log
+/// reads it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ErrorCode(pub(crate) &'static str);

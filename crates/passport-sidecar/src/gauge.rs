@@ -1,13 +1,13 @@
-//! A guard that counts in a gauge.
+//! A guard that increments a gauge while it exists.
 
 use metrics::Gauge;
 
-/// Increments a gauge, and decrements it when dropped.
+/// Has incremented a gauge, and decrements it when dropped.
 #[derive(Debug)]
 pub(crate) struct GaugeGuard(Gauge);
 
 impl GaugeGuard {
-    /// Increments `gauge`.
+    /// Increments `gauge` by 1.
     pub(crate) fn new(gauge: Gauge) -> Self {
         gauge.increment(1);
         Self(gauge)

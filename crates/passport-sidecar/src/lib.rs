@@ -51,12 +51,13 @@
 //! # Concepts
 //!
 //! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
-//! - A **caller** is a service that may use the sidecar. On the Unix socket it is authenticated
-//!   by its user or group, and on TCP by a token. It gets only tokens of the identities that are
-//!   listed for it.
+//! - A **caller** is a service that is allowed to use the sidecar. On the Unix socket it is
+//!   authenticated by the user or group of its process, and on TCP by a token. A caller gets only
+//!   tokens of the identities that its configuration lists.
 //! - An **upstream** is a service that requests are forwarded to, with a token attached.
-//! - A [`SidecarConfig`] describes them. [`SidecarServer::new`] reports all mistakes in it, and
-//!   [`SidecarConfig::check_secrets`] reads its local secrets.
+//! - A [`SidecarConfig`] describes the identities, callers and upstreams. [`SidecarServer::new`]
+//!   reports all its mistakes at once, and [`SidecarConfig::check_secrets`] checks whether its
+//!   local secrets can be read.
 //!
 //! # Guide
 //!

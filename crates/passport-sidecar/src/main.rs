@@ -21,18 +21,19 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Configuration file (TOML). Environment variables such as `PASSPORT_SIDECAR__LISTEN__UNIX`
-    /// override its keys.
+    /// Configuration file (TOML). Environment variables override its keys:
+    /// `PASSPORT_SIDECAR__LISTEN__UNIX` overrides `unix` of the table `listen`.
     #[arg(long, env = "PASSPORT_SIDECAR_CONFIG")]
     config: Option<PathBuf>,
-    /// Validates the configuration, reads its secrets with a reference of env:, file: or systemd:,
-    /// and exits: with 1 if the configuration is invalid, and with 3 if a secret cannot be read.
+    /// Validates the configuration, reads the secrets that are references to env:, file: or
+    /// systemd:, and exits. The exit code is 0 if all is well, 1 if the configuration is invalid,
+    /// and 3 if a secret cannot be read.
     #[arg(long)]
     check: bool,
 }
 
-/// The exit code of `--check` if the configuration is valid, but a secret cannot be read, as in
-/// a pipeline without secrets.
+/// The exit code of `--check` if the configuration is valid, but a secret cannot be read. A
+/// pipeline without secrets can accept this code.
 const UNREADABLE_SECRET: u8 = 3;
 
 fn main() -> ExitCode {
@@ -53,7 +54,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         .with_env_filter(filter)
         .with_ansi(is_terminal)
         .with_writer(std::io::stderr)
-        // The error would be printed to stderr, which panics if stderr is closed.
+        // Otherwise an error while logging is printed to stderr, which panics if stderr is closed.
         .log_internal_errors(false)
         .init();
     harden();
@@ -86,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         sidecar.serve(stop).await?;
         Ok(())
     });
-    // Does not wait for blocking tasks, such as a DNS lookup.
+    // Does not wait for blocking tasks, such as a DNS lookup, which would delay the exit.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -120,8 +121,9 @@ fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
     Ok(code)
 }
 
-/// Returns a runtime with one thread for each processor. With a single processor, as in many
-/// containers, it runs on the current thread, because more threads only cost time.
+/// Creates a runtime with one thread for each available processor. With a single processor, as in
+/// many containers, the runtime uses the current thread, because switching between threads would
+/// only cost time.
 fn runtime() -> std::io::Result<Runtime> {
     let has_one_processor = available_parallelism().is_ok_and(|processors| processors.get() == 1);
     if has_one_processor {

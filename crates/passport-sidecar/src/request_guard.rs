@@ -1,9 +1,10 @@
-//! Rejects requests that a browser or another service was tricked into sending, before their
-//! caller is authenticated.
+//! Rejects requests that a browser or another service was tricked into sending. The checks run
+//! before the caller is authenticated.
 //!
-//! A web page, a name that resolves to loopback (DNS rebinding), or a redirect can make a
-//! browser, or a service that fetches URLs of its clients (SSRF), send a request to the sidecar.
-//! None of them can make it send a custom header to another origin.
+//! An attacker can make two kinds of programs send a request to the sidecar: a browser, and a
+//! service that fetches URLs which its clients supply (SSRF). The means are a web page, a name that
+//! resolves to loopback (DNS rebinding), or a redirect. None of them can add a custom header to a
+//! request to another origin.
 
 use std::net::IpAddr;
 
@@ -16,10 +17,11 @@ use crate::{
     route::Route,
 };
 
-/// The header that each request must have, except for those of stock OAuth2 clients.
+/// The header that each request must have, with the value `true`. Only requests to
+/// `/passport/token` do not need it, because stock OAuth2 clients do not send it.
 pub(crate) const SIDECAR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar");
 
-/// Checks requests by the settings of the listeners.
+/// Checks the host and the headers of requests by the table `listen` of the configuration.
 #[derive(Debug)]
 pub(crate) struct RequestGuard {
     pub(crate) listen: Listen,
@@ -44,7 +46,8 @@ impl RequestGuard {
             let description = "Host is not this machine: use localhost, or add the name to listen.hosts";
             return Err(ErrorResponse::forbidden(description));
         }
-        // Tokens are for the service itself. A forwarded request may come through a gateway.
+        // Only a forwarded request is allowed to come through a gateway. A token request is not,
+        // because a token is for the service itself.
         let allows_proxies = route.is_forwarded() && self.proxy_headers(peer) != ProxyHeaders::Reject;
         let is_rejected =
             |name: &&HeaderName| is_browser_header(name) || (!allows_proxies && is_proxy_header(name));
@@ -61,7 +64,8 @@ impl RequestGuard {
         Ok(())
     }
 
-    /// Returns the treatment of proxy headers in forwarded requests from `peer`.
+    /// Returns whether proxy headers (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`, `Referer`)
+    /// of forwarded requests from `peer` are removed, forwarded or rejected.
     pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
         match peer {
             Peer::Unix { .. } => self.listen.unix_proxy_headers,
@@ -69,7 +73,8 @@ impl RequestGuard {
         }
     }
 
-    /// Returns whether the host of a request to the admin listener is this machine.
+    /// Returns whether `Host` of a request to the admin listener names this machine. Otherwise the
+    /// request could come from a web page, by DNS rebinding.
     pub(crate) fn is_to_this_machine(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         host(uri, headers).is_some_and(|host| self.is_own_host(host))
     }
@@ -82,7 +87,8 @@ impl RequestGuard {
     }
 }
 
-/// Returns the host of a request without its port, if there is exactly one.
+/// Returns the host of a request without its port. Returns `None` if there is no host, more than
+/// one, or user information before it.
 fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     let mut named = headers.get_all(header::HOST).iter();
     let header = named.next().map(|host| host.to_str());
@@ -90,7 +96,7 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
         return None;
     }
     let text = match (uri.authority(), header) {
-        // HTTP/2, or a request in absolute form.
+        // HTTP/2, or an HTTP/1 request whose target is a whole URL.
         (Some(authority), None) => authority.as_str(),
         (Some(authority), Some(Ok(host))) if authority.as_str() == host => host,
         (None, Some(Ok(host))) => host,
@@ -105,8 +111,8 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     }
 }
 
-/// Returns whether only browsers set a header. `sec-fetch-mode` does not count: Node sets it as
-/// well, and a browser never sets it alone.
+/// Returns whether `name` is a header that only browsers send. `sec-fetch-mode` does not count:
+/// Node sends it as well, and a browser always sends other `sec-fetch-*` headers with it.
 fn is_browser_header(name: &HeaderName) -> bool {
     let name = name.as_str();
     name == "origin"
@@ -114,8 +120,8 @@ fn is_browser_header(name: &HeaderName) -> bool {
         || (name.starts_with("sec-fetch-") && name != "sec-fetch-mode")
 }
 
-/// Returns whether proxies set a header, or forward it from a browser. Some servers read `_`, or
-/// each character that is neither a letter nor a digit, as `-`.
+/// Returns whether `name` is a header that proxies set, or forward from a browser. Any character
+/// that is neither a letter nor a digit counts as `-`, because some servers read it so.
 pub(crate) fn is_proxy_header(name: &HeaderName) -> bool {
     let name = name.as_str().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")

@@ -1,10 +1,10 @@
-//! Ids of requests, for logs.
+//! The request id (`X-Request-Id`), which identifies a request in logs.
 
 use axum::extract::Request;
 use http::HeaderValue;
 use tower_http::request_id::{MakeRequestId, RequestId};
 
-/// The maximum length of a request id that a client sends.
+/// The maximum length of a request id that is accepted from a client, in bytes.
 const MAX_LENGTH: usize = 64;
 
 /// Creates random request ids of 16 hexadecimal digits.
@@ -17,7 +17,8 @@ impl MakeRequestId for RandomRequestId {
     }
 }
 
-/// Removes a request id that could forge log entries, so that a new one is created.
+/// Removes the request id of a client if it is too long or could forge log entries. The next layer
+/// then creates a random one.
 pub(crate) fn remove_unsafe_id(mut request: Request) -> Request {
     if request.headers().get("x-request-id").is_some_and(is_unsafe) {
         request.headers_mut().remove("x-request-id");

@@ -1,30 +1,32 @@
-//! Maps paths to the sidecar's own endpoints and to upstreams. Pure.
+//! Decides by the path of a request whether one of the sidecar's own endpoints responds to it, or
+//! an upstream. Pure.
 
-/// The endpoint of a request.
+/// The endpoint that responds to a request, selected by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// A drop-in replacement of Passport's token endpoint. Stock OAuth2 clients send the caller's
-    /// token as their client secret, and no header of the sidecar.
+    /// `/passport/token`, a drop-in replacement of Passport's token endpoint. Stock OAuth2 clients
+    /// send the caller's token as their client secret, and no header of the sidecar.
     DropIn,
-    /// Returns a token.
+    /// `/v1/token`: returns a token of an identity.
     Token,
-    /// Replaces a rejected token.
+    /// `/v1/token/refresh`: replaces a token that a receiver has rejected.
     Refresh,
-    /// Verifies a token, and returns its claims.
+    /// `/v1/validate`: verifies a token, and returns its claims.
     Validate,
-    /// Verifies the token of a request to another service, for the proxy in front of that service.
+    /// `/v1/auth` and all paths below it: verifies the token of a request to another service, for
+    /// the proxy in front of that service.
     Auth,
-    /// Forwards to the upstream that the path names.
+    /// `/to/<upstream>/...`: forwards to the upstream that the path names.
     ProxyByPath,
-    /// Forwards to the upstream that a header names.
+    /// Any other path: forwards to the upstream that the header `Passport-Sidecar-Upstream` names.
     ProxyByHeader,
-    /// A reserved path without an endpoint. It is never forwarded, even if a header names an
-    /// upstream.
+    /// A path below `/v1` or `/passport` without an endpoint. It is never forwarded, even if a
+    /// header names an upstream.
     Unknown,
 }
 
 impl Route {
-    /// Returns the route of `path`.
+    /// Returns the endpoint that responds to requests with this path.
     pub(crate) fn of(path: &str) -> Self {
         match path {
             "/passport/token" => Self::DropIn,
@@ -40,7 +42,7 @@ impl Route {
         }
     }
 
-    /// Returns whether requests are forwarded to an upstream.
+    /// Returns whether requests of this route are forwarded to an upstream.
     pub(crate) fn is_forwarded(self) -> bool {
         matches!(self, Self::ProxyByPath | Self::ProxyByHeader)
     }
@@ -59,7 +61,8 @@ impl Route {
     }
 }
 
-/// Returns whether an upstream may have this name, which is part of paths and of the log.
+/// Returns whether `name` is a valid name of an upstream: 1 to 60 letters, digits, `-`, `_` and
+/// `.`, so that it can be part of a path and of a log entry.
 pub(crate) fn is_valid_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=60).contains(&name.len()) && name.bytes().all(is_plain)

@@ -22,13 +22,15 @@ use crate::{
     state::AppState,
 };
 
-/// The interval for merging recorded values into histograms.
+/// The interval at which recorded values are merged into histograms. Until then each value takes
+/// memory.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Limits the time to shut down identities.
+/// How long the shutdown waits for the background tasks of all identities. Then the process exits
+/// without waiting for them.
 const IDENTITIES_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A sidecar that is configured and ready to serve.
+/// A sidecar with a valid configuration. [`serve`](Self::serve) opens its listeners.
 pub struct SidecarServer {
     config: SidecarConfig,
     state: Arc<AppState>,
@@ -61,30 +63,32 @@ impl SidecarServer {
         Ok(Self { config, state, metrics: None })
     }
 
-    /// Serves `metrics` at `/metrics` of the admin listener. Without this, the path responds 404.
+    /// Serves `metrics` at `/metrics` of the admin listener. Without this call, requests to
+    /// `/metrics` get a 404.
     #[must_use]
     pub fn metrics(mut self, metrics: PrometheusHandle) -> Self {
         self.metrics = Some(metrics);
         self
     }
 
-    /// Returns the routes of the listeners, for another HTTP server.
+    /// Returns the endpoints of the sidecar as a router, to serve them by another HTTP server.
     ///
-    /// Serve them on loopback only. Each request is authenticated like one on TCP, by a caller's
-    /// token. The limits on connections do not apply.
+    /// Serve the router on loopback only. Each request is authenticated like one on TCP, by a
+    /// caller's token. The limits on connections do not apply.
     pub fn router(&self) -> Router {
         Router::new().fallback_service(dispatcher::service(&self.state))
     }
 
-    /// Serves until `stop` completes, and then shuts down: waits for the requests in flight for at
-    /// most `limits.shutdown_timeout_seconds` (25 s by default), and aborts the others.
+    /// Serves until `stop` completes, and then shuts down: waits for at most
+    /// `limits.shutdown_timeout_seconds` (25 s by default) until the requests in flight have ended,
+    /// and aborts those that have not.
     ///
     /// # Errors
     /// Returns an error if a configured listener cannot be opened.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the listeners close, and the requests in flight end in background
-    /// tasks.
+    /// If the future is dropped, the listeners close, and background tasks finish the requests in
+    /// flight.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (listeners, socket) = listener::bind(&self.config.listen).await?;
         let admin = self.bind_admin().await?;
@@ -107,7 +111,8 @@ impl SidecarServer {
         stop.await;
         notify_systemd(&[NotifyState::Stopping]);
         tracing::info!(target: TARGET, "shutting down");
-        // Removes the socket file, so that new clients find no sidecar, or the next one.
+        // Removes the socket file, so that new clients cannot connect, or connect to the next
+        // sidecar.
         drop(socket);
         drop(background);
         callers.shut_down().await;
@@ -151,28 +156,28 @@ impl SidecarServer {
                 target: TARGET,
                 available,
                 required,
-                "open file limit is lower than limits.max_connections and limits.max_forwarded_requests \
-                 need: raise LimitNOFILE (ulimit -n), or lower them; connections beyond it get 429 or are \
-                 closed"
+                "open file limit is too low for limits.max_connections and limits.max_forwarded_requests: \
+                 raise LimitNOFILE (ulimit -n), or lower these limits; connections beyond the open file \
+                 limit get status 429 or are closed"
             );
         }
     }
 
-    /// Spawns tasks that fetch tokens and keys before a request needs them, and one that merges
-    /// recorded metrics, which take memory until then.
+    /// Spawns the background tasks: some fetch tokens and keys before a request needs them, and one
+    /// merges recorded metrics into histograms. They end when the returned set is dropped.
     fn spawn_background_tasks(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for (name, identity) in self.state.tokens.identities.clone() {
             tasks.spawn(async move {
                 if let Err(error) = identity.ready().await {
-                    tracing::warn!(target: TARGET, identity = name, %error, "initial token fetch failed");
+                    tracing::warn!(target: TARGET, identity = name, %error, "initial token fetch failed, continuing without a token");
                 }
             });
         }
         if let Some(verifier) = self.state.verifier.clone() {
             tasks.spawn(async move {
                 if let Err(error) = verifier.ready().await {
-                    tracing::warn!(target: TARGET, %error, "initial JWKS fetch failed");
+                    tracing::warn!(target: TARGET, %error, "initial JWKS fetch failed, continuing without signing keys");
                 }
             });
         }
@@ -193,12 +198,13 @@ impl SidecarServer {
                 identity.shutdown().await;
             }
         };
-        // Tasks that take longer end with the process.
+        // Tasks that take longer are aborted when the process exits.
         let _ = timeout(IDENTITIES_SHUTDOWN_TIMEOUT, shut_down).await;
     }
 }
 
-/// Servers that run until they are shut down, or until this value is dropped.
+/// The tasks of HTTP servers. They run until [`shut_down`](Self::shut_down), or until this value is
+/// dropped.
 #[derive(Default)]
 struct Servers {
     shutdown: CancellationToken,
@@ -219,7 +225,8 @@ impl Drop for Servers {
     }
 }
 
-/// Reports the state to systemd, if it is the service manager.
+/// Reports `state` to systemd, if systemd has started the process. A failure has no effect on the
+/// sidecar.
 fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(target: TARGET, %error, "systemd notification failed");

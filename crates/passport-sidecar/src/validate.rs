@@ -1,4 +1,5 @@
-//! Verifies tokens for services that cannot do it themselves, and for proxies in front of them.
+//! The endpoints `/v1/validate` and `/v1/auth`: verify tokens for services that cannot do it
+//! themselves, and for proxies in front of them.
 
 use axum::{
     Extension, Form, Json, Router,
@@ -15,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::error::ErrorResponse;
 
-/// The characters that are percent-encoded in header values, because they separate values or are
-/// not allowed there.
+/// The ASCII characters that are percent-encoded in the values of `X-Passport-*` headers, because
+/// they separate values or are not allowed in a header.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%').add(b'"');
 
 #[derive(Deserialize)]
@@ -24,7 +25,8 @@ struct ValidateForm {
     token: String,
 }
 
-/// Returns the routes of `/v1/validate` and `/v1/auth`. Without a verifier they respond 404.
+/// Creates the routes of `/v1/validate` and `/v1/auth`. Without a verifier, requests to them get a
+/// 404. `max_form` is the size limit of the form of `/v1/validate` in bytes.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     verifier: Option<TokenVerifier>,
     max_form: usize,
@@ -32,7 +34,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     let Some(verifier) = verifier else {
         return auth_routes(&any(not_configured)).route("/v1/validate", any(not_configured));
     };
-    // A rejection in gRPC has the status 200, which a proxy would read as success.
+    // Always plain HTTP rejections: a gRPC rejection has the HTTP status 200, which a proxy would
+    // read as success.
     let authenticate = AuthenticateLayer::new(verifier.clone()).http_rejections();
     let validate = post(validate).layer(DefaultBodyLimit::max(max_form));
     Router::new()
@@ -41,8 +44,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         .merge(auth_routes(&any(caller_headers)).layer(authenticate))
 }
 
-/// Returns the routes of `/v1/auth`. Envoy appends the path of the request that it authorizes,
-/// and uses its method.
+/// Creates the routes of `/v1/auth` and all paths below it, for any method: Envoy appends the path
+/// of the request that it authorizes, and uses the method of that request.
 fn auth_routes<S: Clone + Send + Sync + 'static>(respond: &MethodRouter<S>) -> Router<S> {
     ["/v1/auth", "/v1/auth/", "/v1/auth/{*path}"]
         .into_iter()
@@ -61,7 +64,7 @@ async fn validate(
     Extension(verifier): Extension<TokenVerifier>,
     form: Result<Form<ValidateForm>, FormRejection>,
 ) -> Result<impl IntoResponse, ErrorResponse> {
-    let Form(form) = form.map_err(|_| ErrorResponse::invalid("expected a form with token"))?;
+    let Form(form) = form.map_err(|_| ErrorResponse::invalid("expected a form with the parameter token"))?;
     let body = match verifier.verify(&form.token).await {
         Ok(caller) => claims(&caller),
         Err(VerifyError::KeysUnavailable { retry_after } | VerifyError::Overloaded { retry_after }) => {
@@ -92,8 +95,8 @@ fn claims(caller: &IdInfo) -> Value {
     })
 }
 
-/// `/v1/auth`: returns the caller of the token in `Authorization` as headers. The inbound layer
-/// rejects requests without a valid token.
+/// `/v1/auth`: returns the caller that the token in `Authorization` identifies, as headers.
+/// [`AuthenticateLayer`] rejects requests without a valid token before.
 async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str, String); 9] {
     let encoded = |value: &str| utf8_percent_encode(value, ENCODED).to_string();
     let list = |values: &[String]| values.iter().map(|value| encoded(value)).collect::<Vec<_>>().join(",");
@@ -102,7 +105,8 @@ async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str,
         ("x-passport-name", encoded(caller.display_name())),
         ("x-passport-tenant", encoded(caller.tenant_id())),
         ("x-passport-service-account", caller.is_service_account().to_string()),
-        // Sent without a value as well, so that it overwrites a header that the client has sent.
+        // Also sent with an empty value, so that the proxy overwrites a header that its client has
+        // sent.
         ("x-passport-email", encoded(caller.email().unwrap_or_default())),
         ("x-passport-managed-identity", encoded(caller.managed_identity_id().unwrap_or_default())),
         ("x-passport-roles", list(caller.roles())),

@@ -22,7 +22,7 @@ pub(super) fn callers(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>)
     Callers(rules.collect())
 }
 
-/// Reports each user, group and token that two callers have.
+/// Reports each user id, group id and token reference that is configured for more than one caller.
 fn check_distinct(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
     let mut seen = BTreeMap::<String, &String>::new();
     for (name, caller) in &config.callers {
@@ -42,8 +42,8 @@ fn check_distinct(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
     }
 }
 
-/// Returns the user of this process as a caller that may use all identities: it can read the
-/// secrets of the process anyway.
+/// Creates the caller of a configuration without `callers`: the user of this process. It can use
+/// all identities, because it can read the secrets of the process anyway.
 fn own_user() -> CallerRule {
     let caller = Caller { name: "own user".into(), identities: None, scopes: None };
     let uid = nix::unistd::getuid().as_raw();

@@ -23,7 +23,7 @@ use crate::{
     tokens::TokenEndpoints,
 };
 
-/// Builds the state of a sidecar. Sends no request and reads no secret.
+/// Builds the state of a sidecar from its configuration. Sends no request and reads no secret.
 ///
 /// # Errors
 /// Returns a [`ConfigError`] with every mistake of the configuration.
@@ -58,8 +58,8 @@ fn by_name(config: &SidecarConfig, identities: &ManagedIdentities) -> BTreeMap<S
     config.identities.keys().filter_map(named).collect()
 }
 
-/// Returns the limits of callers. A single caller may use all the memory for requests of own
-/// endpoints, and each of several callers half of it.
+/// Creates the callers and their limits. If there are several callers, each of them can use at most
+/// half of the memory for requests to own endpoints.
 fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     let (limits, number) = (&config.limits, callers.0.len());
     let own_requests = bounds::own_requests(limits, config.max_form());
@@ -71,8 +71,8 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     }
 }
 
-/// Reports names of identities that are also the client id of another one: requests select an
-/// identity by its name or its client id.
+/// Reports each identity whose name is the client id of another identity. It would be ambiguous,
+/// because a request selects an identity by its name or its client id.
 fn check_names(identities: &BTreeMap<String, ManagedIdentity>, problems: &mut Vec<ConfigProblem>) {
     for (other, identity) in identities {
         let name = identity.client_id().as_str();

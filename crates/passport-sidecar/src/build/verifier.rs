@@ -9,7 +9,7 @@ use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 
 use crate::config::{SidecarConfig, ValidateConfig};
 
-/// Returns the verifier, if `validate` is configured.
+/// Builds the token verifier. Returns `None` if `validate` is not configured or has a mistake.
 pub(super) fn verifier(
     config: &SidecarConfig,
     registry: &ConfigRegistry,
@@ -33,7 +33,7 @@ pub(super) fn verifier(
     verifier.ok()
 }
 
-/// Returns the path of the key for an option of the verifier.
+/// Returns the path of the configuration key that sets `option` of the verifier.
 fn key_of(option: &str) -> String {
     match option {
         "jwks_request_timeout" | "jwks_cooldown" => format!("validate.{option}_seconds"),
@@ -41,14 +41,15 @@ fn key_of(option: &str) -> String {
     }
 }
 
-/// Returns a transport, which is shared with identities of the same settings.
+/// Builds the transport for discovery and JWKS requests. It is shared with identities that have the
+/// same settings.
 fn transport(
     validate: &ValidateConfig,
     registry: &ConfigRegistry,
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<Transport> {
     let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
-    let user_agent = user_agent.map_err(|_| "not the value of a header: use product/version");
+    let user_agent = user_agent.map_err(|_| "not a valid header value: expected product/version");
     let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
     let settings = TransportSettings::default().transport_pool(registry.transports().clone());
     let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);

@@ -1,4 +1,4 @@
-//! Authenticates callers, and decides which identities and scopes each of them may use.
+//! Authenticates callers, and decides which identities and scopes each of them is allowed to use.
 
 mod token;
 
@@ -13,17 +13,18 @@ pub(crate) use self::token::CallerCredential;
 use self::token::sha256;
 use crate::{error::ErrorResponse, peer::Peer};
 
-/// The header of the caller's token.
+/// The header in which a caller on TCP sends its token.
 pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-token");
 
-/// A service that may use the sidecar.
+/// A service that is allowed to use the sidecar.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    /// The name of its table in `callers`.
+    /// The name of the table in `callers` that configures the caller.
     pub(crate) name: Arc<str>,
-    /// The names of the identities that it may use. `None` allows all.
+    /// The names of the identities whose tokens the caller is allowed to get. `None` allows all.
     pub(crate) identities: Option<BTreeSet<String>>,
-    /// The scopes that it may request. `None` allows those that an identity is configured with.
+    /// The scopes that the caller is allowed to request. `None` allows the scopes that are
+    /// configured for the requested identity.
     pub(crate) scopes: Option<BTreeSet<String>>,
 }
 
@@ -36,13 +37,14 @@ pub(crate) struct CallerRule {
     pub(crate) token: Option<CallerCredential>,
 }
 
-/// The callers of a sidecar.
+/// All configured callers, with the credentials that identify them.
 #[derive(Debug)]
 pub(crate) struct Callers(pub(crate) Vec<CallerRule>);
 
 impl Callers {
-    /// Returns the caller of a request: on the Unix socket by its user or group, and on TCP by its
-    /// token. `tokens` are the possible decodings of that token.
+    /// Returns the caller of a request. On the Unix socket the user or group of the process
+    /// identifies the caller, and on TCP a token. `tokens` are the possible decodings of the token
+    /// that was sent.
     ///
     /// # Errors
     /// Returns a 403 on the Unix socket and a 401 on TCP if there is no such caller.
@@ -61,13 +63,16 @@ impl Callers {
             }
             Peer::Tcp => {
                 let rule = self.find_by_token(tokens).await;
-                rule.ok_or_else(|| unauthorized("unknown caller token"))?
+                rule.ok_or_else(|| {
+                    unauthorized("unknown caller token: expected the token at callers.*.token_ref")
+                })?
             }
         };
         Ok(Arc::clone(&rule.caller))
     }
 
-    /// Returns the name of the caller with the user `uid`, or else with the group `gid`.
+    /// Returns the name of the caller that has the user id `uid`. If no caller has it, returns the
+    /// name of the caller that has the group id `gid`.
     ///
     /// # Errors
     /// Returns a 403 if there is no such caller.
@@ -83,11 +88,12 @@ impl Callers {
         })
     }
 
-    /// Returns the caller with one of `tokens`. The comparison takes constant time. A token of two
-    /// callers identifies neither.
+    /// Returns the caller whose token is one of `tokens`. The comparison takes constant time. A
+    /// token that two callers have identifies neither of them.
     async fn find_by_token(&self, tokens: &[&str]) -> Option<&CallerRule> {
         let sent: Vec<_> = tokens.iter().map(|token| sha256(token)).collect();
-        // Concurrently, so that a token that cannot be read does not delay other callers.
+        // All tokens are read concurrently, so that a token whose file hangs does not delay other
+        // callers.
         let tokens = self.0.iter().filter_map(|rule| Some((rule, rule.token.as_ref()?)));
         let hashes = join_all(tokens.map(|(rule, token)| async move { (rule, token.hash().await) })).await;
         let found = hashes.into_iter().filter(|(_, hash)| hash.is_some_and(|hash| is_one_of(hash, &sent)));
@@ -108,13 +114,13 @@ fn unauthorized(description: &str) -> ErrorResponse {
 }
 
 impl Caller {
-    /// Returns whether the caller may request tokens of the identity `identity`.
+    /// Returns whether the caller is allowed to get tokens of the identity `identity`.
     pub(crate) fn may_use(&self, identity: &str) -> bool {
         self.identities.as_ref().is_none_or(|identities| identities.contains(identity))
     }
 
-    /// Returns whether the caller may request `scopes` of an identity that is configured with
-    /// `defaults`.
+    /// Returns whether the caller is allowed to request `scopes` of an identity. `defaults` are the
+    /// scopes that are configured for the identity.
     pub(crate) fn may_request(&self, scopes: &Scopes, defaults: &Scopes) -> bool {
         scopes.iter().all(|scope| match &self.scopes {
             Some(allowed) => allowed.contains(scope),

@@ -1,4 +1,5 @@
-//! The token of a caller, which is read again from its file or variable.
+//! The token that authenticates a caller on TCP. It is read from its file or variable again and
+//! again, so that a changed token takes effect without a restart.
 
 use std::time::Duration;
 
@@ -11,43 +12,47 @@ use tokio::{
 
 use crate::metrics::TARGET;
 
-/// How long a token is used after it was read. It is short, so that a revoked token is soon
-/// rejected.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long a caller token is used before it is read again. It is short, so that a revoked token is
+/// soon rejected.
+const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// Limits the time of a read, because requests on TCP wait for it.
+/// The time limit of reading a caller token. It is short, because requests on TCP wait until the
+/// token is read.
 const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A token that authenticates a caller. It fails closed: while it cannot be read, is empty or
-/// malformed, it authenticates no request. Otherwise the token of a revoked caller would stay
-/// valid. Secrets of the sidecar itself stay in use in such a case.
+/// A token that authenticates a caller. It fails closed: while the token cannot be read, is empty
+/// or contains a control character, it authenticates no request. Otherwise the token of a revoked
+/// caller would stay valid. In contrast, a secret of the sidecar itself stays in use while it
+/// cannot be read.
 #[derive(Debug)]
 pub(crate) struct CallerCredential {
     source: SecretSource,
-    /// The last read. Locked during a read, so that concurrent requests share it.
+    /// The result of the last read. It is locked during a read, so that concurrent requests share
+    /// one read.
     last: Mutex<Option<TokenRead>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct TokenRead {
     at: Instant,
-    /// The hash of the token, or `None` if it is not usable.
+    /// The hash of the token, or `None` if the token could not be read or is malformed.
     token: Option<Digest>,
 }
 
 impl CallerCredential {
-    /// Creates a credential that is read from `source` when it is first needed.
+    /// Creates a credential whose token is read from `source` when a request first needs it.
     pub(crate) fn new(source: SecretSource) -> Self {
         Self { source, last: Mutex::new(None) }
     }
 
-    /// Returns the hash of the token, or `None` if it is not usable.
+    /// Returns the hash of the token, or `None` if the token cannot be read or is malformed. Reads
+    /// the token if the last read is too old.
     ///
     /// # Cancel safety
     /// If the future is dropped, the next request starts another read.
     pub(crate) async fn hash(&self) -> Option<Digest> {
         let mut last = self.last.lock().await;
-        if let Some(read) = last.filter(|read| read.at.elapsed() < FRESH) {
+        if let Some(read) = last.filter(|read| read.at.elapsed() < MAX_AGE) {
             return read.token;
         }
         let token = self.read().await;
@@ -77,7 +82,7 @@ impl CallerCredential {
     }
 }
 
-/// Returns the hash of a token. All hashes have the same length, so that the time of a
+/// Returns the SHA-256 of a caller token. All hashes have the same length, so that the time of a
 /// comparison does not reveal the length of the token.
 pub(crate) fn sha256(token: &str) -> Digest {
     digest(&SHA256, token.as_bytes())

@@ -15,13 +15,14 @@ pub use self::secret_check::{CheckedSecret, SecretCheck};
 pub(crate) use self::tables::{CallerConfig, Listen, ProxyHeaders, UpstreamConfig, ValidateConfig};
 use crate::limits::{Limits, MAX_FORM};
 
-/// The largest value of `validate.max_token_size`.
-const MAX_TOKEN: usize = 64 * 1024;
+/// The largest allowed value of `validate.max_token_size`, in bytes.
+const MAX_TOKEN_SIZE: usize = 64 * 1024;
 
-/// The configuration of a sidecar, as it was read.
+/// The configuration of a sidecar: the contents of its TOML file, and of the environment variables
+/// that override keys. It is not validated yet.
 ///
-/// [`SidecarServer::new`](crate::SidecarServer::new) validates it and reports every mistake at
-/// once. `docs/sidecar.md` in the repository describes the keys.
+/// [`SidecarServer::new`](crate::SidecarServer::new) validates the configuration, and reports every
+/// mistake at once. `docs/sidecar.md` in the repository describes the keys.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SidecarConfig {
@@ -33,8 +34,8 @@ pub struct SidecarConfig {
     pub(crate) limits: Limits,
 }
 
-/// The error of [`SidecarConfig::read`]. It contains no value of the configuration, because a
-/// value may be a secret under a wrong key.
+/// The error of [`SidecarConfig::read`]. Its message contains no value of the configuration,
+/// because a value could be a secret under a wrong key.
 ///
 /// `Debug` prints the message, so that a `main` that returns the error shows it.
 #[derive(thiserror::Error)]
@@ -54,10 +55,10 @@ impl From<config::ConfigError> for ReadError {
 }
 
 impl SidecarConfig {
-    /// Reads the file at `path`, if any, and the environment variables that override it.
+    /// Reads the TOML file at `path`, if any, and the environment variables that override its keys.
     ///
-    /// The variable of a key is its path with `__`: `PASSPORT_SIDECAR__LISTEN__UNIX` sets `unix` of
-    /// the table `listen`.
+    /// The name of a variable is `PASSPORT_SIDECAR` and the path of the key, joined by `__`:
+    /// `PASSPORT_SIDECAR__LISTEN__UNIX` sets `unix` of the table `listen`.
     ///
     /// # Errors
     /// Returns an error if the file cannot be read, a key is unknown, or a value has the wrong
@@ -85,26 +86,28 @@ impl SidecarConfig {
         Ok(config.try_deserialize()?)
     }
 
-    /// Returns whether `listen.admin` is set, the listener for health and metrics.
+    /// Returns whether `listen.admin` is set, so that the sidecar opens the listener for health and
+    /// metrics.
     #[must_use]
     pub fn has_admin(&self) -> bool {
         self.listen.admin.is_some()
     }
 
-    /// Returns the size limit of forms in bytes. The form of `/v1/validate` contains a token, so it
-    /// grows with `validate.max_token_size`.
+    /// Returns the size limit of the form of `/v1/validate` in bytes. It grows with
+    /// `validate.max_token_size`, because the form contains a token.
     pub(crate) fn max_form(&self) -> usize {
         let token = self.validate.as_ref().and_then(|validate| validate.max_token_size);
-        MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN) + 1024)
+        MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN_SIZE) + 1024)
     }
 
-    /// Returns the table `identities`, as `passport-config` builds it.
+    /// Returns the table `identities` as a type of `passport-config`, which builds the identities
+    /// from it.
     pub(crate) fn identities(&self) -> ManagedIdentitiesConfig {
         ManagedIdentitiesConfig::from(self.identities.clone())
     }
 }
 
-/// Returns the source of environment variables.
+/// Returns the configuration source that reads the environment variables.
 ///
 /// The prefix ends with `__`, so that the variables that Kubernetes sets for a Service
 /// `passport-sidecar`, such as `PASSPORT_SIDECAR_PORT`, are not read.

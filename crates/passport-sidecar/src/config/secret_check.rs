@@ -8,43 +8,49 @@ use tokio::time::timeout;
 
 use super::SidecarConfig;
 
-/// Schemes of providers that need no network.
+/// Schemes of the secret providers that need no network. Only their references are read by
+/// `--check`.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
 
-/// Limits the time to read one secret. A file on a hung mount fails sooner.
+/// The time limit of reading one secret. Reading a file on a hung mount fails sooner, by the limit
+/// of the file provider.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The check of one reference to a secret, see [`SidecarConfig::check_secrets`].
+/// A reference to a secret, and whether the secret could be read. See
+/// [`SidecarConfig::check_secrets`].
 #[derive(Debug)]
 pub struct CheckedSecret {
-    /// The path of the key, such as `identities.erp.client_secret_ref`.
+    /// The path of the configuration key that contains the reference, such as
+    /// `identities.erp.client_secret_ref`.
     pub key: String,
-    /// The result of the check.
+    /// Whether the secret could be read.
     pub outcome: SecretCheck,
 }
 
-/// The result of checking one reference to a secret.
+/// Whether a secret could be read, or why it was not.
 #[derive(Debug)]
 pub enum SecretCheck {
     /// The secret was read.
     Read {
-        /// Unusual characters of the secret, such as "has quotes around it": each one continues a
-        /// sentence that begins with "the secret". Empty for most secrets.
+        /// Unusual characters that the secret contains, such as "has quotes around it". Each text
+        /// continues a sentence that begins with "the secret". Empty for most secrets.
         warnings: Vec<&'static str>,
     },
-    /// The secret was not read, because it is in a vault. Contains the reference.
+    /// The secret was not read, because it is in a vault. The text is the reference.
     Skipped(String),
-    /// The secret cannot be read, and no other reference of the key is usable.
+    /// The secret cannot be read, and the key has no other reference that can replace it.
     Unreadable(SecretError),
-    /// The secret cannot be read, but another reference of the key can, or is in a vault.
+    /// The secret cannot be read, but the key has another reference, whose secret can be read or is
+    /// in a vault.
     FallbackAvailable(SecretError),
 }
 
 impl SidecarConfig {
-    /// Reads the secrets that need no network: those with a reference of `env:`, `file:` or
-    /// `systemd:`. Each reference of a list is checked separately. Reading one takes at most 10 s.
+    /// Reads the secrets that need no network: those whose reference begins with `env:`, `file:` or
+    /// `systemd:`. If a key has a list of references, each reference has its own result. Reading
+    /// one secret takes at most 10 s.
     ///
-    /// Invalid references are not in the result.
+    /// References that cannot be parsed are not in the result.
     /// [`SidecarServer::new`](crate::SidecarServer::new) reports them.
     pub async fn check_secrets(&self, registry: &ConfigRegistry) -> Vec<CheckedSecret> {
         let mut checked = Vec::new();
@@ -63,7 +69,8 @@ impl SidecarConfig {
     }
 }
 
-/// Marks unreadable references of keys that have another usable one.
+/// Replaces [`SecretCheck::Unreadable`] by [`SecretCheck::FallbackAvailable`] where the same key
+/// has another reference that is usable.
 fn mark_fallbacks(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
     let is_usable = |outcome: &SecretCheck| !matches!(outcome, SecretCheck::Unreadable(_));
     let usable = checked.iter().filter(|secret| is_usable(&secret.outcome));

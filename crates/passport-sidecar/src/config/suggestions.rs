@@ -4,7 +4,8 @@ use passport_config::suggestion;
 
 const KEYS: [&str; 6] = ["listen", "identities", "callers", "upstreams", "validate", "limits"];
 
-/// Returns a message with suggestions if some of `keys` are unknown, but similar to a known key.
+/// Returns a message that suggests a known key for each of `keys` that is unknown but similar to
+/// one. Returns `None` if there is no such key.
 pub(super) fn misspelled<'a>(keys: impl Iterator<Item = &'a str>) -> Option<String> {
     let unknown = keys.filter(|key| !KEYS.contains(key));
     let advice: Vec<_> = unknown

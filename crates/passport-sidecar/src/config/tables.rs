@@ -8,33 +8,38 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
-    /// The path of the Unix socket. An empty path disables it.
+    /// The path of the Unix socket. An empty path disables the Unix socket.
     pub(crate) unix: PathBuf,
     /// The octal mode of the socket file, as for `chmod`.
     pub(crate) unix_mode: String,
-    /// The owner of the socket file.
+    /// The name of the user that owns the socket file. Defaults to the user of the process.
     pub(crate) unix_owner: Option<String>,
-    /// The group of the socket file.
+    /// The name of the group of the socket file. Defaults to the group of the process.
     pub(crate) unix_group: Option<String>,
-    /// The loopback address for callers with a token.
+    /// The loopback address of the listener for callers that send a token. `None` disables it.
     pub(crate) tcp: Option<SocketAddr>,
-    /// The loopback address for health and metrics.
+    /// The loopback address of the listener for health and metrics. `None` disables it.
     pub(crate) admin: Option<SocketAddr>,
-    /// Accepted names in the `Host` of requests, besides those of this machine.
+    /// Names that requests are allowed to have in `Host`, in addition to `localhost` and loopback
+    /// addresses.
     pub(crate) hosts: Vec<String>,
-    /// The treatment of proxy headers in forwarded requests on the Unix socket.
+    /// What happens to proxy headers of requests that arrive on the Unix socket and are forwarded
+    /// to an upstream.
     pub(crate) unix_proxy_headers: ProxyHeaders,
-    /// The treatment of proxy headers in forwarded requests on TCP.
+    /// What happens to proxy headers of requests that arrive on TCP and are forwarded to an
+    /// upstream.
     pub(crate) tcp_proxy_headers: ProxyHeaders,
 }
 
-/// The treatment of headers that proxies set, in forwarded requests.
+/// Whether proxy headers (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`, `Referer`) of forwarded
+/// requests are removed, forwarded or rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ProxyHeaders {
-    /// Removes the headers.
+    /// Removes the headers, and forwards the request.
     Drop,
-    /// Forwards the headers. For a trusted gateway, which overwrites those of its clients.
+    /// Forwards the request with the headers. For a trusted gateway, which overwrites the proxy
+    /// headers that its own clients send.
     Forward,
     /// Rejects the request with 403.
     Reject,
@@ -56,20 +61,20 @@ impl Default for Listen {
     }
 }
 
-/// A table of `callers`: a service that may use the sidecar.
+/// A table of `callers`: a service that is allowed to use the sidecar.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallerConfig {
-    /// The users that are this caller on the Unix socket.
+    /// The user ids whose processes are this caller on the Unix socket.
     pub(crate) uids: BTreeSet<u32>,
-    /// The groups that are this caller on the Unix socket.
+    /// The group ids whose processes are this caller on the Unix socket.
     pub(crate) gids: BTreeSet<u32>,
-    /// The reference of the token that is this caller on TCP.
+    /// The reference of the token that identifies this caller on TCP.
     pub(crate) token_ref: Option<String>,
-    /// The names of the identities that the caller may use.
+    /// The names of the identities whose tokens the caller is allowed to get.
     pub(crate) identities: BTreeSet<String>,
-    /// The scopes that the caller may request. `None` allows those that the identity is configured
-    /// with.
+    /// The scopes that the caller is allowed to request. `None` allows the scopes that are
+    /// configured for the requested identity.
     pub(crate) scopes: Option<BTreeSet<String>>,
 }
 
@@ -78,22 +83,24 @@ pub(crate) struct CallerConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamConfig {
     pub(crate) url: String,
-    /// The name of the identity. Its token is attached to requests.
+    /// The name of the identity whose token is attached to forwarded requests.
     pub(crate) identity: Option<String>,
-    /// Whether the client's own token is forwarded.
+    /// Whether the token that a client sends in `Authorization` is forwarded instead of the
+    /// identity's token.
     #[serde(default)]
     pub(crate) propagate: bool,
-    /// Whether HTTP/2 is used without TLS (prior knowledge).
+    /// Whether requests to the upstream use HTTP/2 without negotiation (prior knowledge), as for
+    /// gRPC over plain `http`.
     #[serde(default)]
     pub(crate) http2: bool,
     /// A PEM file with a private CA, trusted in addition to the system's root certificates.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Allows plain `http` to another machine.
+    /// Allows a `url` with plain `http` to another machine.
     #[serde(default)]
     pub(crate) danger_plain_http: bool,
 }
 
-/// The table `validate`: the tokens that `/v1/validate` and `/v1/auth` accept.
+/// The table `validate`: the rules by which `/v1/validate` and `/v1/auth` accept a token.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ValidateConfig {
@@ -105,12 +112,13 @@ pub(crate) struct ValidateConfig {
     /// Allows plain `http` to an issuer or a JWKS URL on another machine.
     #[serde(default)]
     pub(crate) danger_plain_http: bool,
-    /// The `User-Agent` of requests for the discovery document and for keys.
+    /// The `User-Agent` of discovery and JWKS requests.
     pub(crate) user_agent: Option<String>,
-    /// The largest accepted token, in bytes.
+    /// The maximum size of an accepted token, in bytes.
     pub(crate) max_token_size: Option<usize>,
-    /// The timeout of each request for the discovery document or for keys, in seconds.
+    /// The timeout of each discovery or JWKS request, in seconds.
     pub(crate) jwks_request_timeout_seconds: Option<u64>,
-    /// The least time between two requests for keys that tokens cause, in seconds.
+    /// The minimum interval between two JWKS refreshes that tokens with an unknown key cause, in
+    /// seconds.
     pub(crate) jwks_cooldown_seconds: Option<u64>,
 }

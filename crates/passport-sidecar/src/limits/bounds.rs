@@ -1,4 +1,5 @@
-//! Checks the numbers of `limits`, and computes the memory that they allow together. Pure.
+//! Checks the numbers of the table `limits`, and computes the memory that connections and requests
+//! use at most with them. Pure.
 
 use passport_core::ConfigProblem;
 
@@ -9,11 +10,11 @@ use super::{
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// The number of listeners that have [`Limits::max_connections`]: the Unix socket and TCP.
+/// The number of listeners to which [`Limits::max_connections`] applies: the Unix socket and TCP.
 const LISTENERS: usize = 2;
 
-/// Reports each number that is out of bounds, and buffers that exceed `max_buffered_mib`
-/// together. `form` is the size limit of forms in bytes.
+/// Reports each number that is out of bounds. If there is none, reports whether the buffers that
+/// the other limits allow exceed `max_buffered_mib`. `form` is the size limit of a form in bytes.
 pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
@@ -53,25 +54,30 @@ pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProbl
     }
 }
 
-/// Returns the number of concurrent requests to the sidecar's own endpoints. They use what
-/// connections and forwarded requests leave of `max_buffered_mib`.
+/// Returns the limit on concurrent requests to the sidecar's own endpoints. Their memory is the
+/// part of `max_buffered_mib` that connections and forwarded requests cannot use. `form` is the
+/// size limit of a form in bytes.
 pub(crate) fn own_requests(limits: &Limits, form: usize) -> usize {
     let available = limits.max_buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
     available / own_request_kib(limits, form)
 }
 
-/// Returns the minimum of `max_buffered_mib`, with which each connection can have a request to
-/// an own endpoint.
+/// Returns the smallest valid value of `max_buffered_mib`: each connection can then have one
+/// request to an own endpoint.
 fn needed_mib(limits: &Limits, form: usize) -> usize {
     let own = LISTENERS * limits.max_connections * own_request_kib(limits, form);
     (reserved_kib(limits) + own).div_ceil(1024)
 }
 
-/// Returns the maximum memory of connections and forwarded requests.
+/// Returns the maximum memory of all connections and forwarded requests, in KiB.
 ///
-/// A connection has a window for unread bodies, and the heads of a request and of a response. On
-/// TCP, it also has forms of unauthenticated clients. A forwarded request has a head, a buffer
-/// to and one from the upstream, and one to the client.
+/// A connection needs memory for:
+/// - the HTTP/2 window of unread bodies;
+/// - the head of a request and the head of a response;
+/// - on TCP, forms that are read before their caller is authenticated.
+///
+/// A forwarded request needs memory for a head and three buffers: to the upstream, from the
+/// upstream, and to the client.
 fn reserved_kib(limits: &Limits) -> usize {
     let connections = LISTENERS * (limits.http2_connection_window_kib + 2 * head_kib(limits))
         + UNKNOWN_FORMS * MAX_FORM / 1024;
@@ -79,8 +85,8 @@ fn reserved_kib(limits: &Limits) -> usize {
         + limits.max_forwarded_requests * (3 * limits.body_buffer_kib + head_kib(limits))
 }
 
-/// Returns the maximum memory of a request to an own endpoint: a head, a form, and a response of
-/// the same size. Tokens and claims take less.
+/// Returns the maximum memory of one request to an own endpoint, in KiB: a head, a form, and a
+/// response that is at most as large as the form, because it contains a token or its claims.
 fn own_request_kib(limits: &Limits, form: usize) -> usize {
     head_kib(limits) + 2 * form.div_ceil(1024)
 }

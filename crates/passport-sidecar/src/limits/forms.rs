@@ -10,12 +10,12 @@ use crate::error::ErrorResponse;
 /// the caller's token is read before the caller is authenticated.
 pub(crate) const MAX_FORM: usize = 16 * 1024;
 
-/// The number of forms that one connection may have before their callers are authenticated. A
-/// client that requests tokens needs one.
+/// How many forms one connection can send at a time before their callers are authenticated. A
+/// client needs one form for each token request.
 pub(crate) const UNKNOWN_FORMS: usize = 4;
 
-/// Limits the forms of one connection that are read before their caller is authenticated. This
-/// bounds the memory of a connection of an unknown client.
+/// Limits how many forms of one connection are read at a time before their caller is authenticated.
+/// This bounds the memory of a connection from an unknown client.
 #[derive(Clone, Debug)]
 pub(crate) struct UnknownForms(Arc<Semaphore>);
 
@@ -26,7 +26,7 @@ impl Default for UnknownForms {
 }
 
 impl UnknownForms {
-    /// Takes the permit of one form. Does not wait.
+    /// Takes the permit to read one form, or fails at once if none is left.
     ///
     /// # Errors
     /// Returns a 429 if the connection has reached its limit.

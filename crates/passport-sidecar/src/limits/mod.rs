@@ -1,4 +1,4 @@
-//! Limits on memory, connections, requests and open files, with a permit for each use.
+//! Limits on memory, connections, requests and open files. Each use holds a permit until it ends.
 
 pub(crate) mod bounds;
 mod forms;

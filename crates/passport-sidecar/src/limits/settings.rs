@@ -8,34 +8,39 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    /// The limit on concurrent connections of each listener.
+    /// The limit on concurrent connections at each listener.
     pub(crate) max_connections: usize,
-    /// The limit on connections of one caller at each listener. `None` is half of
-    /// `max_connections`, or all of them if there is only one caller.
+    /// The limit on concurrent connections of one caller at each listener. `None` means half of
+    /// `max_connections`, or all if there is only one caller.
     pub(crate) max_connections_per_caller: Option<usize>,
-    /// The size limit of a request's head in bytes.
+    /// The size limit of a request's head (request line and headers), in bytes.
     pub(crate) max_head_bytes: usize,
-    /// The timeout for a request's head in seconds. Also limits the time between two requests of an
-    /// HTTP/1 connection.
+    /// The time limit for receiving a request's head, and for the next request on an HTTP/1
+    /// connection, in seconds.
     pub(crate) head_timeout_seconds: u64,
-    /// The timeout in seconds of a connection without progress: without a byte, without a request,
-    /// or with a response that the client does not read. Also of an upstream that reads nothing of
-    /// a request's body.
+    /// The time in seconds after which a connection, or a forwarded request, without progress is
+    /// ended. No progress means:
+    /// - no byte is transferred;
+    /// - no request is in flight on the connection;
+    /// - the client does not read its response;
+    /// - an upstream does not read the body of a request.
     pub(crate) idle_timeout_seconds: u64,
-    /// The timeout for a token, and for the head of an upstream's response, in seconds.
+    /// How long a request waits for a token, and for the head of an upstream's response, in
+    /// seconds.
     pub(crate) response_timeout_seconds: u64,
-    /// The time that requests in flight have during the shutdown, in seconds.
+    /// How long the shutdown waits for requests in flight before it aborts them, in seconds.
     pub(crate) shutdown_timeout_seconds: u64,
     /// The limit on forwarded requests in flight.
     pub(crate) max_forwarded_requests: usize,
     /// The limit on forwarded requests in flight of one caller.
     pub(crate) max_forwarded_requests_per_caller: usize,
-    /// The size of each buffer for a body in KiB. With HTTP/2 it is the window of a stream.
+    /// The size of each buffer for a part of a body in KiB. It is also the flow-control window of
+    /// an HTTP/2 stream.
     pub(crate) body_buffer_kib: usize,
-    /// The HTTP/2 window of a client's connection in KiB: the unread request bodies that it may
-    /// have.
+    /// The flow-control window of a client's HTTP/2 connection in KiB: how much of all its request
+    /// bodies the client can send before the sidecar reads them.
     pub(crate) http2_connection_window_kib: usize,
-    /// The limit on the memory of all buffers in MiB.
+    /// The limit on the memory of all buffers together in MiB.
     pub(crate) max_buffered_mib: usize,
 }
 
@@ -73,17 +78,17 @@ impl Limits {
         ..Self::DEFAULT
     };
 
-    /// Returns `head_timeout_seconds`.
+    /// Returns `head_timeout_seconds` as a duration.
     pub(crate) fn head_timeout(&self) -> Duration {
         Duration::from_secs(self.head_timeout_seconds)
     }
 
-    /// Returns `idle_timeout_seconds`.
+    /// Returns `idle_timeout_seconds` as a duration.
     pub(crate) fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.idle_timeout_seconds)
     }
 
-    /// Returns `response_timeout_seconds`.
+    /// Returns `response_timeout_seconds` as a duration.
     pub(crate) fn response_timeout(&self) -> Duration {
         Duration::from_secs(self.response_timeout_seconds)
     }
@@ -104,12 +109,12 @@ impl Limits {
     }
 
     /// Returns the HTTP/2 window of a connection to an upstream in bytes. It has room for all
-    /// streams of a caller.
+    /// streams of a caller, so that a stream that is not read does not delay the others.
     pub(crate) fn upstream_window(&self) -> u32 {
         window(self.stream_bytes().saturating_mul(self.max_forwarded_requests_per_caller))
     }
 
-    /// Returns `shutdown_timeout_seconds`.
+    /// Returns `shutdown_timeout_seconds` as a duration.
     pub(crate) fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout_seconds)
     }

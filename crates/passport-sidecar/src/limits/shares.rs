@@ -1,4 +1,4 @@
-//! Permits of which all callers together, and one caller, may have a limited number.
+//! Permits that are limited in total and for each caller.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ErrorResponse;
 
-/// A number of permits, of which one caller may have a part.
+/// A pool of permits, of which one caller can take only a part, so that it cannot block other
+/// callers.
 #[derive(Debug)]
 pub(crate) struct Shares {
     all: Arc<Semaphore>,
@@ -18,7 +19,7 @@ pub(crate) struct Shares {
     by_caller: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
-/// A permit, until it is dropped.
+/// A permit of [`Shares`]. Dropping it releases the permit.
 #[derive(Debug)]
 pub(crate) struct Share {
     _of_all: OwnedSemaphorePermit,
@@ -35,34 +36,35 @@ pub(crate) enum Exhausted {
 }
 
 impl Exhausted {
-    /// Returns the response to a request that gets no permit: 503 or 429. `limit` is the key in the
-    /// table `limits`.
+    /// Returns the response to a request that gets no permit: 503 if all callers together reached
+    /// the limit, 429 if one caller did. `limit` is the key of the limit in the table `limits`.
     pub(crate) fn response(self, limit: &str) -> ErrorResponse {
         match self {
             Self::All => ErrorResponse::unavailable(
-                format!("too many requests in flight; see limits.{limit}"),
+                format!("too many requests in flight: retry later, or raise limits.{limit}"),
                 Duration::ZERO,
             ),
             Self::Caller => ErrorResponse::too_many_requests(format!(
-                "too many requests of this caller in flight; see limits.{limit}"
+                "too many requests of this caller in flight: retry later, or raise limits.{limit}"
             )),
         }
     }
 }
 
-/// Returns how many of `all` permits each of `callers` may have by default: half of them, or all
-/// if there is only one caller.
+/// Returns how many of `all` permits one caller can take by default: half of them if there are
+/// several `callers`, or all if there is only one.
 pub(crate) fn default_share(all: usize, callers: usize) -> usize {
     if callers == 1 { all } else { all.div_ceil(2) }
 }
 
 impl Shares {
-    /// Creates `all` permits, of which a caller may have `each`.
+    /// Creates `all` permits, of which each caller can take `each`.
     pub(crate) fn new(all: usize, each: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), each, by_caller: Mutex::default() }
     }
 
-    /// Takes a permit for `caller`, or for a client that is not authenticated. Does not wait.
+    /// Takes a permit for `caller`, or for a client that is not authenticated. Fails at once if
+    /// none is left.
     ///
     /// # Errors
     /// Returns the limit that was reached.
@@ -75,8 +77,8 @@ impl Shares {
         Ok(Share { _of_all: of_all, _of_the_caller: of_the_caller })
     }
 
-    /// Takes a permit of the part of `caller` only, for a client that already has one of all
-    /// permits.
+    /// Takes a permit that counts against the limit of `caller` only, for a client whose permit
+    /// counts against the total already. Returns `None` at once if none is left.
     pub(crate) fn of_caller(&self, caller: &Arc<str>) -> Option<OwnedSemaphorePermit> {
         let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
         let permits =

@@ -1,4 +1,4 @@
-//! Counts the TCP connections of each caller.
+//! Counts TCP connections against the limit of each caller that uses them.
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::shares::Shares;
 use crate::error::ErrorResponse;
 
-/// A connection on TCP. Its caller is unknown when it is accepted. It counts against the limit
-/// of a caller as soon as that caller's token is sent on it.
+/// The callers of one TCP connection. None is known when the connection is accepted. The connection
+/// counts against the limit of a caller as soon as a request on it has that caller's token.
 #[derive(Clone, Debug)]
 pub(crate) struct TcpConnection {
     shares: Arc<Shares>,
@@ -21,12 +21,12 @@ pub(crate) struct TcpConnection {
 }
 
 impl TcpConnection {
-    /// Creates the state of a connection that no caller has used.
+    /// Creates the state of a connection on which no request was authenticated yet.
     pub(crate) fn new(shares: Arc<Shares>) -> Self {
         Self { shares, callers: Arc::default(), rejected: CancellationToken::new() }
     }
 
-    /// Counts the connection against the limit of `caller`, once.
+    /// Counts the connection against the limit of `caller`, unless it is counted already.
     ///
     /// # Errors
     /// Returns a 429 if the caller has too many connections.
@@ -38,15 +38,15 @@ impl TcpConnection {
         let Some(permit) = self.shares.of_caller(caller) else {
             self.rejected.cancel();
             return Err(ErrorResponse::too_many_requests(
-                "too many connections of this caller; see limits.max_connections_per_caller",
+                "too many connections of this caller: close some, or raise limits.max_connections_per_caller",
             ));
         };
         callers.insert(Arc::clone(caller), permit);
         Ok(())
     }
 
-    /// Returns a token that is canceled when the connection exceeds the limit of a caller and has
-    /// to be closed.
+    /// Returns a cancellation token. It is canceled when the connection exceeds the limit of a
+    /// caller, and the connection is closed then.
     pub(crate) fn rejected(&self) -> &CancellationToken {
         &self.rejected
     }

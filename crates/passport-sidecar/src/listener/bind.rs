@@ -1,4 +1,5 @@
-//! Opens the listeners: those of systemd, or those of the configuration.
+//! Opens the listeners: the sockets that systemd passes (socket activation), or else those of the
+//! configuration.
 
 use std::{io, net::SocketAddr};
 
@@ -23,7 +24,7 @@ impl Listener {
         }
     }
 
-    /// Returns the address of a TCP listener.
+    /// Returns the address of a TCP listener, or `None` for a Unix socket.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Unix(_) => None,
@@ -32,12 +33,12 @@ impl Listener {
     }
 }
 
-/// Returns the listeners that systemd has opened, or else binds those of the configuration. The
-/// socket file is removed when the [`SocketFile`] is dropped.
+/// Returns the listeners that systemd has opened. If there are none, binds those of the
+/// configuration. The file of the Unix socket is removed when the [`SocketFile`] is dropped.
 ///
 /// # Errors
-/// Returns an error that names the key if a listener cannot be bound, and an error if none is
-/// configured.
+/// Returns an error that names the configuration key if a listener cannot be bound. Returns an
+/// error if no listener is configured.
 pub(crate) async fn bind(listen: &Listen) -> io::Result<(Vec<Listener>, Option<SocketFile>)> {
     let inherited = inherited()?;
     if !inherited.is_empty() {
@@ -60,16 +61,16 @@ pub(crate) async fn bind(listen: &Listen) -> io::Result<(Vec<Listener>, Option<S
     Ok((listeners, file))
 }
 
-/// Binds the address that `key` of the configuration has.
+/// Binds `address`, which is the value of the configuration key `key`.
 ///
 /// # Errors
-/// Returns an error that names key and address.
+/// Returns an error that names `key` and `address` if the address cannot be bound.
 pub(crate) async fn bind_tcp(key: &str, address: SocketAddr) -> io::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| io::Error::new(error.kind(), format!("{key} = {address}: {error}")))
 }
 
-/// Returns the sockets of systemd's socket activation
+/// Returns the sockets that systemd has opened and passed to this process (socket activation)
 /// ([sd_listen_fds](https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html)).
 fn inherited() -> io::Result<Vec<Listener>> {
     let (mut fds, mut listeners) = (ListenFd::from_env(), Vec::new());

@@ -1,4 +1,4 @@
-//! Serves one connection.
+//! Serves the HTTP requests of one connection, and decides when the connection is closed.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
@@ -32,24 +32,31 @@ use crate::{
 /// The limit on requests in flight on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 
-/// How long a client has to read its last response, or to close a connection.
-pub(super) const GRACE: Duration = Duration::from_millis(200);
+/// The delay before each step of closing a connection, so that the client can read its last
+/// response, or close the connection first.
+pub(super) const CLOSE_DELAY: Duration = Duration::from_millis(200);
 
-/// An accepted connection, with its limits and the signals that end it.
+/// An accepted connection, with its limits and the cancellation tokens that end it.
 pub(super) struct AcceptedConnection {
     pub(super) peer: Peer,
-    /// The callers that use a TCP connection. `None` on the Unix socket.
+    /// The callers that the connection counts for. `None` on the Unix socket, where the caller is
+    /// known before.
     pub(super) tcp: Option<TcpConnection>,
     pub(super) limits: Limits,
-    /// Canceled when the client should send its next request on another connection.
+    /// Canceled when the shutdown begins. HTTP/1 responses then have `Connection: close`, so that
+    /// the client sends its next request on another connection.
     pub(super) stop: CancellationToken,
-    /// Canceled when no further request is accepted.
+    /// Canceled when the shutdown has given clients time to close the connection. No further
+    /// request is accepted then.
     pub(super) last_request: CancellationToken,
 }
 
 impl AcceptedConnection {
-    /// Serves HTTP/1 or HTTP/2 until the client closes the connection, it is idle, its caller has
-    /// too many connections, or the listener shuts down.
+    /// Serves HTTP/1 or HTTP/2 requests until one of these events:
+    /// - the client closes the connection;
+    /// - the connection is idle for too long;
+    /// - its caller has too many connections;
+    /// - the listener shuts down.
     pub(super) fn serve<S>(
         self,
         service: S,
@@ -69,9 +76,9 @@ impl AcceptedConnection {
             let mut connection = pin!(connection);
             let ends = async {
                 tokio::select! {
-                    _ = last_request.run_until_cancelled(usage.unused_for(idle)) => {}
+                    _ = last_request.run_until_cancelled(usage.idle_for(idle)) => {}
                     // Some clients ignore a response that arrives after a GOAWAY.
-                    () = async { rejected.cancelled().await; sleep(GRACE).await } => {}
+                    () = async { rejected.cancelled().await; sleep(CLOSE_DELAY).await } => {}
                 }
             };
             let outcome = tokio::select! {
@@ -81,7 +88,7 @@ impl AcceptedConnection {
                     tokio::select! {
                         outcome = connection => outcome,
                         // hyper has no timeout for an HTTP/2 client that stops reading.
-                        () = async { sleep(GRACE).await; usage.unused_for(idle).await } => Ok(()),
+                        () = async { sleep(CLOSE_DELAY).await; usage.idle_for(idle).await } => Ok(()),
                     }
                 }
             };
@@ -113,8 +120,8 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Adds the peer and the permits of the connection to each request, and tracks whether the
-/// connection is in use.
+/// Creates the service of one connection. It adds the peer and the limits of the connection to each
+/// request, and tracks in `usage` whether a request is in flight.
 fn http_service<S>(
     service: S,
     peer: Peer,

@@ -1,8 +1,9 @@
-//! Limits the time until a client's first bytes, and then the time without a byte.
+//! Limits the time until a client has sent its first bytes, and after that the time in which no
+//! byte is transferred.
 //!
-//! Otherwise a hung HTTP/1 client, such as a deadlocked worker of a service, would keep its
-//! permits until it is restarted. A hung HTTP/2 client may answer pings, which are bytes: see
-//! [`super::usage`].
+//! Without this limit a hung HTTP/1 client, such as a deadlocked worker of a service, would hold
+//! its permits until it is restarted. A hung HTTP/2 client can still respond to pings, which
+//! transfers bytes. [`super::usage`] closes its connection.
 
 use std::{
     io::{self, ErrorKind},
@@ -16,14 +17,15 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// The number of bytes that distinguish HTTP/1 from HTTP/2. No request is shorter.
-const PREFACE: usize = 24;
+/// The number of bytes that distinguish HTTP/1 from HTTP/2 (the length of the HTTP/2 connection
+/// preface). A request of a client is not shorter.
+const PREFACE_LEN: usize = 24;
 
 /// A stream that fails if its first bytes arrive too late, or if nothing is read or written for
 /// too long.
 ///
-/// hyper limits the time for a head. It has no limit for the bytes that identify the version of
-/// HTTP, nor for a client that sends or reads a body slowly.
+/// hyper limits the time for receiving the head of a request. It has no limit for the bytes before,
+/// which identify the version of HTTP, nor for a client that sends or reads a body slowly.
 pub(super) struct TimeoutStream<S> {
     stream: S,
     read: usize,
@@ -33,25 +35,25 @@ pub(super) struct TimeoutStream<S> {
 }
 
 impl<S> TimeoutStream<S> {
-    /// Creates a stream that fails after `first` without the first bytes, and later after `idle`
-    /// without a byte.
+    /// Creates a stream that fails if its first bytes do not arrive within `first`, or if after
+    /// that no byte is transferred for `idle`.
     pub(super) fn new(stream: S, first: Duration, idle: Duration) -> Self {
         Self { stream, read: 0, idle, last_progress: Instant::now(), timer: Box::pin(sleep(first)) }
     }
 
     fn note_progress(&mut self) {
-        if self.read >= PREFACE {
+        if self.read >= PREFACE_LEN {
             self.last_progress = Instant::now();
         }
     }
 
-    /// Returns ready with an error when a limit is reached.
+    /// Polls the timer. Returns ready with an error when the current time limit is reached.
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
             // The timer is reset only when it fires, which is cheaper than for each byte.
             let end = self.last_progress + self.idle;
-            if self.read < PREFACE || end <= Instant::now() {
+            if self.read < PREFACE_LEN || end <= Instant::now() {
                 return Poll::Ready(ErrorKind::TimedOut.into());
             }
             self.timer.as_mut().reset(end);

@@ -1,4 +1,4 @@
-//! The listeners of a sidecar, and the HTTP servers on them.
+//! Opens the listeners of a sidecar, and serves HTTP on them within limits.
 
 mod bind;
 mod connection;

@@ -1,4 +1,4 @@
-//! An HTTP server on one listener.
+//! An HTTP server on one listener: accepts connections within limits, and shuts down gracefully.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use tower::Service;
 
 use super::{
     bind::Listener,
-    connection::{AcceptedConnection, GRACE},
+    connection::{AcceptedConnection, CLOSE_DELAY},
     rejection::Rejections,
 };
 use crate::{
@@ -27,15 +27,16 @@ use crate::{
     peer::Peer,
 };
 
-/// The delay after a failed accept, for lack of file descriptors or memory.
+/// The delay before the next accept after a failed one. Accepting fails if file descriptors or
+/// memory are used up, and an immediate retry would fail as well.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// How long the shutdown accepts connections that clients have already opened. It is limited,
-/// because other clients could keep connecting.
-const FINAL_ACCEPTS: Duration = Duration::from_millis(200);
+/// How long the shutdown keeps accepting the connections that clients have already opened. It is
+/// limited, because clients can keep opening connections.
+const FINAL_ACCEPT_PERIOD: Duration = Duration::from_millis(200);
 
-/// How long each of these accepts waits.
-const FINAL_ACCEPT: Duration = Duration::from_millis(20);
+/// How long the shutdown waits for a further connection. If none arrives, it closes the listener.
+const FINAL_ACCEPT_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// The permits of an accepted connection: one of its listener, and one of an open file.
 type ConnectionPermits = (Share, OpenFile);
@@ -50,11 +51,12 @@ pub(crate) struct HttpServer<S> {
     shares: Arc<Shares>,
     rejections: Rejections,
     connections: TaskTracker,
-    /// Canceled when the shutdown begins: each connection then serves its last request.
+    /// Canceled when the shutdown begins. HTTP/1 connections are then closed after their next
+    /// response.
     stop: CancellationToken,
-    /// Canceled when no connection accepts another request.
+    /// Canceled when connections no longer accept requests, 200 ms after the listener was closed.
     last_request: CancellationToken,
-    /// Canceled when all connections are aborted, at the latest when this value is dropped.
+    /// Aborts all connections when it is canceled, which happens when this value is dropped.
     abort: CancellationToken,
     _abort_on_drop: DropGuard,
 }
@@ -88,18 +90,18 @@ where
         }
     }
 
-    /// Serves until the shutdown. Then accepts the connections that clients have already opened,
-    /// and waits for the requests in flight.
+    /// Serves `listener` until the shutdown begins. Then accepts the connections that clients have
+    /// already opened, closes the listener, and waits for the requests in flight.
     pub(crate) async fn serve(self, listener: Listener) {
         while let Some(outcome) = self.stop.run_until_cancelled(self.accept(&listener)).await {
             if let Err(error) = outcome {
-                tracing::warn!(target: TARGET, %error, "accepting a connection failed");
+                tracing::warn!(target: TARGET, %error, "accepting a connection failed, retrying in 100 ms");
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
-        let end = Instant::now() + FINAL_ACCEPTS;
+        let end = Instant::now() + FINAL_ACCEPT_PERIOD;
         while Instant::now() < end
-            && matches!(timeout(FINAL_ACCEPT, self.accept(&listener)).await, Ok(Ok(())))
+            && matches!(timeout(FINAL_ACCEPT_TIMEOUT, self.accept(&listener)).await, Ok(Ok(())))
         {}
         // Clients cannot connect after this.
         drop(listener);
@@ -115,7 +117,7 @@ where
             }
             Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // No response leaves this machine, regardless of its routes.
+                // With a TTL of 1 no response leaves this machine, regardless of its routes.
                 stream.set_ttl(1)?;
                 stream.set_nodelay(true)?;
                 self.admit(stream, Peer::Tcp);
@@ -130,7 +132,7 @@ where
                 Ok(caller) => Some(caller),
                 Err(error) => {
                     counter!(CONNECTIONS_FORBIDDEN).increment(1);
-                    // Takes none of the files that are reserved for rejecting callers.
+                    // Does not use the files that are reserved for rejecting callers.
                     if let Some(file) = admission.files.take(None) {
                         self.rejections.unknown_user(stream, &error, file);
                     }
@@ -154,7 +156,8 @@ where
         Some((self.shares.take(caller).ok()?, file))
     }
 
-    /// Takes an open file with `take`, if the files of this listener are counted.
+    /// Takes a file permit with `take`. Returns an uncounted permit if the files of this listener
+    /// do not count against the limit.
     fn file(&self, take: impl FnOnce(&OpenFiles) -> Option<OpenFile>) -> Option<OpenFile> {
         self.admission
             .as_ref()
@@ -183,10 +186,10 @@ where
         });
     }
 
-    /// Waits for the requests in flight, until the shutdown timeout. The others are aborted when
-    /// `self` is dropped.
+    /// Waits until the requests in flight have ended, for at most the shutdown timeout. Requests
+    /// that are still in flight are aborted when `self` is dropped.
     async fn drain(&self) {
-        sleep(GRACE).await;
+        sleep(CLOSE_DELAY).await;
         self.last_request.cancel();
         self.connections.close();
         if timeout(self.limits.shutdown_timeout(), self.connections.wait()).await.is_err() {
@@ -195,7 +198,7 @@ where
     }
 }
 
-/// Returns the limit on connections of one caller.
+/// Returns the limit on concurrent connections of one caller at a listener.
 fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
     let callers = admission.map_or(1, |admission| admission.callers.0.len());
     limits.max_connections_per_caller.unwrap_or_else(|| default_share(limits.max_connections, callers))

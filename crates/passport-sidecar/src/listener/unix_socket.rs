@@ -1,4 +1,4 @@
-//! The Unix socket and its file.
+//! Binds the Unix socket, and removes its file at the end.
 
 use std::{
     fs::{self, Permissions},
@@ -20,19 +20,20 @@ use crate::config::Listen;
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and inode.
+    /// The device and the inode of the file, which tell it from a file that has replaced it.
     file: (u64, u64),
 }
 
 impl SocketFile {
-    /// Binds the socket and creates its file. A file that no process listens on is replaced.
+    /// Binds the socket and creates its file. Replaces the file of a socket that no process listens
+    /// on.
     ///
     /// The file is created under another name and then renamed, so that clients never see it with
     /// another mode, owner or group.
     ///
     /// # Errors
-    /// Returns an error that names the key: if the file cannot be created, another process listens
-    /// on it, or the owner or the group is unknown.
+    /// Returns an error that names the configuration key if the file cannot be created, another
+    /// process listens on the path, or the owner or the group is unknown.
     pub(super) fn bind(listen: &Listen) -> io::Result<(UnixListener, Self)> {
         let path = &listen.unix;
         let with_key = |error: io::Error| {
@@ -76,15 +77,20 @@ fn group(listen: &Listen) -> io::Result<Option<u32>> {
     Ok(Some(group.gid.as_raw()))
 }
 
-/// Checks that there is no file at `path`, or a socket that no process listens on.
+/// Checks that a socket can be created at `path`: no file exists there, or the file is a socket
+/// that no process listens on.
 fn check_free(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused && is_a_socket(path) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(io::Error::new(
+            ErrorKind::AlreadyExists,
+            "the file is not a socket: remove it, or choose another path",
+        )),
         Err(error) => Err(error),
         Ok(_) => Err(io::Error::new(
             ErrorKind::AddrInUse,
-            "another process is listening on it: stop it, or choose another path",
+            "another process is listening on this path: stop the process, or choose another path",
         )),
     }
 }

@@ -1,8 +1,8 @@
-//! Tracks how long a connection has been idle: without a request that waits for the sidecar.
+//! Tracks how long a connection has been idle. It is idle while no request waits for the sidecar.
 //!
-//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection as long as its process
-//! lives, and answers pings. So does a hung client, which does not read its response. Without a
-//! limit on the idle time, such clients would use up `limits.max_connections`.
+//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection open as long as its process
+//! runs, and responds to pings. A hung client that does not read its response does the same.
+//! Without a limit on the idle time, such clients would use up `limits.max_connections`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,15 +14,15 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
-/// Counts the requests of a connection that wait for the sidecar: for a response, or for more of
-/// its body.
+/// Counts the requests of one connection that wait for the sidecar: for the head of a response, or
+/// for more of its body.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
 #[derive(Debug)]
 struct Usage {
     waiting: usize,
-    /// When `waiting` last changed.
+    /// When `waiting` last changed, or the client last read a part of a response.
     changed_at: Instant,
 }
 
@@ -32,18 +32,18 @@ impl ConnectionUsage {
         Self(Arc::new(Mutex::new(Usage { waiting: 0, changed_at: Instant::now() })))
     }
 
-    /// Counts a request until the returned value is dropped.
+    /// Counts a request as waiting until the returned value is dropped.
     pub(super) fn begin(&self) -> WaitingRequest {
         self.change(|waiting| waiting + 1);
         WaitingRequest(self.clone())
     }
 
-    /// Completes when the connection was idle for `time`: no request waited, and the client read no
-    /// part of a response.
-    pub(super) async fn unused_for(&self, time: Duration) {
+    /// Completes when the connection has been idle for `duration`: no request waited for the
+    /// sidecar, and the client read no part of a response.
+    pub(super) async fn idle_for(&self, duration: Duration) {
         loop {
             let now = Instant::now();
-            let end = self.unused_since().unwrap_or(now) + time;
+            let end = self.idle_since().unwrap_or(now) + duration;
             if end <= now {
                 return;
             }
@@ -51,7 +51,7 @@ impl ConnectionUsage {
         }
     }
 
-    fn unused_since(&self) -> Option<Instant> {
+    fn idle_since(&self) -> Option<Instant> {
         let usage = self.usage();
         (usage.waiting == 0).then_some(usage.changed_at)
     }
@@ -66,7 +66,7 @@ impl ConnectionUsage {
     }
 }
 
-/// A request that waits for the sidecar, counted until it is dropped.
+/// A request that waits for the sidecar. Dropping it ends the wait.
 #[derive(Debug)]
 pub(super) struct WaitingRequest(ConnectionUsage);
 
@@ -76,18 +76,18 @@ impl Drop for WaitingRequest {
     }
 }
 
-/// The body of a response. Its request waits for the sidecar while the body has no next part. It
-/// does not while the client has to read a part.
+/// The body of a response. Its request counts as waiting for the sidecar while the body is pending,
+/// and does not count while the client has data to read.
 pub(super) type TrackedBody = ObservedBody<ResponseUsage>;
 
-/// The observer of a response's body.
+/// Observes the body of a response, and counts its request as waiting while the body is pending.
 pub(super) struct ResponseUsage {
     usage: ConnectionUsage,
     waiting: Option<WaitingRequest>,
 }
 
 impl TrackedBody {
-    /// Wraps the body of a response on the connection of `usage`.
+    /// Wraps a response body. `usage` counts the request as waiting while the body is pending.
     pub(super) fn new(body: Body, usage: ConnectionUsage) -> Self {
         Self { body, observer: ResponseUsage { usage, waiting: None } }
     }
@@ -98,7 +98,8 @@ impl BodyObserver for ResponseUsage {
         match (polled.is_pending(), self.waiting.take()) {
             (true, waiting) => self.waiting = Some(waiting.unwrap_or_else(|| self.usage.begin())),
             (false, Some(waiting)) => drop(waiting),
-            // A poll means that the client has read the last part, which restarts the idle time.
+            // The body is polled because the client has read the last part, which restarts the idle
+            // time.
             (false, None) => self.usage.change(|waiting| waiting),
         }
         polled

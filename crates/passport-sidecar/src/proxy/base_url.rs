@@ -1,4 +1,4 @@
-//! The base URL of an upstream, and the URLs of requests below it. Pure.
+//! The base URL of an upstream, and the URLs of requests, which must be below it. Pure.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use http::{Uri, uri::InvalidUri};
 use percent_encoding::percent_decode;
 use url::Url;
 
-/// The URL of an upstream. Requests cannot leave it by their path.
+/// The base URL of an upstream. Each request URL is below it, whatever path the client sends.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
-    /// The scheme and authority, without a path.
+    /// The scheme and the authority of the base URL, with the path `/`.
     root: Uri,
-    /// The path, without a slash at its end.
+    /// The path of the base URL, without a slash at its end.
     path: String,
 }
 
@@ -22,7 +22,8 @@ impl BaseUrl {
         Ok(Self { root, path: base.path().trim_end_matches('/').to_owned() })
     }
 
-    /// Returns the URL of `path` below this one, or `None` if the path could leave it.
+    /// Returns the URL of a request: this base URL with `path` and `query` appended. Returns `None`
+    /// if a server could read the path as one outside the base URL.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
         if !path.starts_with('/') || is_traversal(path) {
             return None;
@@ -37,15 +38,16 @@ impl BaseUrl {
     }
 }
 
-/// How many times a path is percent-decoded to check it. No server decodes a path more often.
+/// How many times a path is percent-decoded to check it. A path that is still encoded after that is
+/// rejected.
 const MAX_DECODINGS: usize = 8;
 
-/// Returns whether a path has a dot segment in any encoding. It is unknown how often an upstream
-/// decodes a path.
+/// Returns whether a path has a dot segment in any encoding, single or repeated, because it is
+/// unknown how often an upstream decodes a path.
 fn is_traversal(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
     for _ in 0..MAX_DECODINGS {
-        // Overlong encodings are not valid UTF-8, but some servers decode them.
+        // Overlong encodings of a dot are not valid UTF-8, but some servers decode them.
         let Ok(text) = str::from_utf8(&plain) else { return true };
         if is_ambiguous(text) {
             return true;
@@ -58,9 +60,9 @@ fn is_traversal(path: &str) -> bool {
     true
 }
 
-/// Returns whether a segment consists of one or two dots, or a server could read it so, because
-/// it strips blanks or reads other characters as a dot or a slash. Control characters count as
-/// well, because they could end the path early.
+/// Returns whether a server could read a segment of `path` as `.` or `..`. Servers could strip
+/// blanks, and could read similar characters as a dot or a slash. Also returns true for a control
+/// character, because it could end the path early.
 fn is_ambiguous(path: &str) -> bool {
     let is_separator =
         |letter| matches!(letter, '/' | '\\' | ';' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
@@ -69,11 +71,11 @@ fn is_ambiguous(path: &str) -> bool {
         let count = dots.chars().count();
         (1..=2).contains(&count) && dots.chars().all(|letter| matches!(letter, '.' | '\u{2024}' | '\u{ff0e}'))
     };
-    path.chars().any(char::is_control) || path.split(is_separator).any(is_dots) || has_utf16(path)
+    path.chars().any(char::is_control) || path.split(is_separator).any(is_dots) || has_utf16_escape(path)
 }
 
-/// Returns whether a path has an escape like `%u002e`, which some servers decode.
-fn has_utf16(path: &str) -> bool {
+/// Returns whether a path has an escape of the form `%u002e` (UTF-16), which some servers decode.
+fn has_utf16_escape(path: &str) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     path.as_bytes()
         .windows(6)

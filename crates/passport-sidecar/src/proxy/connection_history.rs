@@ -1,7 +1,8 @@
-//! Distinguishes reused connections from fresh ones.
+//! Tells whether a connection to an upstream was reused or new when a request failed on it.
 //!
-//! Some upstreams close idle connections sooner than the pool, such as Node after 5 s. A request
-//! that fails on such a connection is retried, and one that fails on a fresh connection is not.
+//! Some upstreams close idle connections sooner than the pool does, such as Node after 5 s. A
+//! request that fails on a reused connection is therefore retried. A request that fails on a new
+//! connection is not.
 
 use std::{
     io,
@@ -17,8 +18,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::time::Instant;
 
-/// The history of a connection to an upstream. An extension of each response, and of the
-/// connection info of each error.
+/// When a connection to an upstream was established, and whether it has carried a response. It is
+/// an extension of each response, and of the connection info of each error.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionHistory {
     established: Instant,
@@ -26,19 +27,21 @@ pub(super) struct ConnectionHistory {
 }
 
 impl ConnectionHistory {
-    /// Notes that the connection has carried a response.
+    /// Records that the connection has carried a response, so that it counts as reused.
     pub(super) fn note_response(&self) {
         self.had_response.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether a request that began at `begin` reused the connection: it was established
-    /// before, or became free after another request while this one waited for a new connection.
+    /// Returns whether a request that began at `begin` reused the connection. It did in two cases:
+    /// - the connection was established before the request began;
+    /// - the connection became free after another request, while this one waited for a new
+    ///   connection.
     pub(super) fn is_reused(&self, begin: Instant) -> bool {
         self.established < begin || self.had_response.load(Ordering::Relaxed)
     }
 }
 
-/// A connection with its history.
+/// A connection to an upstream, with its history.
 pub(super) struct TrackedConnection<S> {
     stream: S,
     history: ConnectionHistory,

@@ -1,4 +1,4 @@
-//! Decides which requests are retried, and after which failures.
+//! Decides which requests are retried after a connection to an upstream failed.
 
 use std::{error::Error, io};
 
@@ -12,14 +12,15 @@ use tokio::time::Instant;
 
 use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 
-/// A request that can be retried.
+/// The copy of a request, to retry it.
 pub(super) struct RetryableRequest {
     request: Request<RequestBody>,
     started: Instant,
 }
 
 impl RetryableRequest {
-    /// Copies `request`. Returns `None` if it has a body, because a part of it may have been sent.
+    /// Copies `request`. Returns `None` if it has a body, because a part of the body could have
+    /// been sent already.
     pub(super) fn of(request: &Request<RequestBody>) -> Option<Self> {
         if !request.body().is_end_stream() {
             return None;
@@ -32,10 +33,14 @@ impl RetryableRequest {
         Some(Self { request: copy, started: Instant::now() })
     }
 
-    /// Returns the request if it may be retried after `error`: a reused connection was closed, and
-    /// the request was not processed, or is idempotent
-    /// ([RFC 9110, section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)). A failure
-    /// on a fresh connection is a fault of the upstream, which a retry would meet again.
+    /// Returns the request if a retry after `error` is allowed. It is if the request failed on a
+    /// reused connection, and one of these conditions holds:
+    /// - the upstream reported that it has not processed the request;
+    /// - the connection was closed, and the method is idempotent ([RFC 9110, section
+    ///   9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)).
+    ///
+    /// A failure on a new connection is a fault of the upstream, so that a retry would fail as
+    /// well.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<RequestBody>> {
         let was_reused = history(error).is_some_and(|history| history.is_reused(self.started));
         let may_be_retried =
@@ -59,8 +64,8 @@ fn is_refused(error: &legacy::Error) -> bool {
         .any(|error| error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM))
 }
 
-/// Returns whether the connection was closed without a response. An upstream may close an idle
-/// connection while a request is sent on it.
+/// Returns whether the connection was closed without a response. An upstream can close an idle
+/// connection at the moment when a request is sent on it.
 fn was_closed(error: &legacy::Error) -> bool {
     !error.is_connect() && chain(error).any(is_of_a_closed_connection)
 }
@@ -73,12 +78,12 @@ fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
     let h2 = error.downcast_ref::<h2::Error>();
     hyper.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
         || io.is_some_and(|kind| kinds.contains(&kind))
-        || h2.is_some_and(is_graceful_end)
+        || h2.is_some_and(is_graceful_goaway)
 }
 
-/// Returns whether the upstream has closed an HTTP/2 connection before it received the request.
-/// It still responds to a request that it has received ([RFC 9113, section
+/// Returns whether the upstream has closed an HTTP/2 connection (GOAWAY with `NO_ERROR`) before it
+/// received the request. It would respond to a request that it has received ([RFC 9113, section
 /// 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
-fn is_graceful_end(error: &h2::Error) -> bool {
+fn is_graceful_goaway(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
 }

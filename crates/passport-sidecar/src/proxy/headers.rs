@@ -1,5 +1,5 @@
-//! Checks the headers of forwarded messages, and removes those of a connection and of the
-//! sidecar. Pure.
+//! Checks the headers of forwarded requests and responses, and removes those that are not for the
+//! recipient: hop-by-hop headers, and headers of the sidecar. Pure.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -37,10 +37,12 @@ const END_TO_END: [HeaderName; 6] = [
 /// Checks the headers of a request, before any of them is removed.
 ///
 /// # Errors
-/// Returns an error if another recipient could read them in another way: a connection option
-/// that would remove the caller's token, two tokens, or two lengths.
+/// Returns an error if the upstream could read the headers in another way than the sidecar:
+/// - `Connection` names a header such as `Authorization`, which would be removed;
+/// - there is more than one `Authorization`;
+/// - the length of the body is ambiguous.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
-    if options(headers).any(|name| END_TO_END.contains(&name)) {
+    if connection_options(headers).any(|name| END_TO_END.contains(&name)) {
         return Err(
             "Connection names an end-to-end field such as Authorization: name hop-by-hop fields only",
         );
@@ -51,7 +53,8 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
     check_length(headers)
 }
 
-/// Checks that a message has at most one length.
+/// Checks that the length of the body is given at most once: by `Content-Length`, or by
+/// `Transfer-Encoding: chunked`.
 ///
 /// # Errors
 /// Returns an error if the length is ambiguous
@@ -67,15 +70,15 @@ pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// Returns whether the body needs the header `Transfer-Encoding: chunked`. Without it, hyper
-/// does not send a body of unknown length with these methods.
+/// Returns whether a request needs the header `Transfer-Encoding: chunked`. Without it, hyper does
+/// not send a body of unknown length in a `GET` or `HEAD` request.
 pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
     let is_unusual = [Method::GET, Method::HEAD].contains(method);
     is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none()
 }
 
-/// Removes from trailers the fields that are not forwarded as headers, and those that must not
-/// be trailers.
+/// Removes fields from a frame with trailers: those that are also removed from headers, and those
+/// that must not be trailers. Returns other frames unchanged.
 pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
@@ -92,17 +95,19 @@ pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     }
 }
 
-/// Turns the headers of a client's request into those of the request to the upstream.
-/// `X-Passport-*` is removed, because a client must not set the identity of a caller.
+/// Turns the headers of a client's request into those of the request to the upstream: joins
+/// cookies, and removes hop-by-hop headers and headers of the sidecar. Removes `X-Passport-*`,
+/// because a client must not set the identity of a caller. Removes proxy headers if
+/// `drops_proxy_headers` is true.
 pub(super) fn prepare_request(headers: &mut HeaderMap, drops_proxy_headers: bool) {
-    let takes_trailers = listed(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
+    let takes_trailers = list_members(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
     join_cookies(headers);
     remove(headers, |name| {
         let is_proxy_header = drops_proxy_headers && is_proxy_header(name);
         name == header::TE || name == header::HOST || is_sidecar_header(name) || is_proxy_header
     });
     if takes_trailers {
-        // gRPC servers require it.
+        // gRPC servers require `TE: trailers`.
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
 }
@@ -117,8 +122,8 @@ fn is_sidecar_header(name: &HeaderName) -> bool {
         .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(matches))
 }
 
-/// Joins cookies in one field: HTTP/2 allows several, and HTTP/1 one
-/// ([RFC 9113, section 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
+/// Joins several `Cookie` fields into one, because HTTP/2 allows several, and HTTP/1 only one ([RFC
+/// 9113, section 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
 fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if cookies.len() > 1
@@ -129,15 +134,16 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Turns the headers of an upstream's response into those of the response to the client. Only
-/// error responses of the sidecar have its error header.
+/// Turns the headers of an upstream's response into those of the response to the client. Removes
+/// hop-by-hop headers, and the error header, which only the sidecar is allowed to send.
 pub(super) fn prepare_response(headers: &mut HeaderMap) {
     remove(headers, |name| *name == ERROR_HEADER);
 }
 
-/// Removes hop-by-hop fields, and those for which `also` is true.
+/// Removes hop-by-hop fields, the fields that `Connection` names, and those for which `also`
+/// returns true.
 fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
-    let named: Vec<HeaderName> = options(headers).collect();
+    let named: Vec<HeaderName> = connection_options(headers).collect();
     let is_removed = |name: &&HeaderName| HOP_BY_HOP.contains(name) || named.contains(name) || also(name);
     let names: Vec<HeaderName> = headers.keys().filter(is_removed).cloned().collect();
     for name in names {
@@ -145,13 +151,14 @@ fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-/// Returns the fields that `Connection` names.
-fn options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
-    listed(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
+/// Returns the names of the fields that `Connection` lists.
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    list_members(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
 }
 
-/// Returns the members of a list, as bytes: a member that is not ASCII must not hide the others.
-fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+/// Returns the members of the comma-separated list in the header `name`. They are bytes, so that a
+/// member that is not ASCII does not hide the others.
+fn list_members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }

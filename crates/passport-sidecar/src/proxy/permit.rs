@@ -13,19 +13,19 @@ use crate::{
     metrics::{FORWARDED, FORWARDED_REJECTED},
 };
 
-/// The permit of a forwarded request. It is held until the bodies of request and response have
-/// ended.
+/// The permit of a forwarded request: its share of the requests in flight, and one open file. Its
+/// clones are held until the bodies of the request and of the response have ended.
 #[derive(Clone, Debug)]
 pub(super) struct ForwardPermit {
     _held: Arc<(Share, OpenFile, GaugeGuard)>,
 }
 
 impl ForwardPermit {
-    /// Takes a permit. Does not wait.
+    /// Takes a permit for a request of `caller`, or fails at once if none is left.
     ///
     /// # Errors
-    /// Returns a 429 if the caller has too many requests in flight, and a 503 if all callers
-    /// together have, or too many files are open.
+    /// Returns a 429 if the caller has too many requests in flight. Returns a 503 if all callers
+    /// together have, or if too many files are open.
     pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
         let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let limit = match exhausted {
@@ -37,13 +37,16 @@ impl ForwardPermit {
         })?;
         let file = admission.files.take(Some(&caller.name)).ok_or_else(|| {
             count_rejected("open_files");
-            ErrorResponse::unavailable("too many open files; see LimitNOFILE", Duration::ZERO)
+            ErrorResponse::unavailable(
+                "too many open files: retry later, or raise LimitNOFILE (ulimit -n)",
+                Duration::ZERO,
+            )
         })?;
         Ok(Self { _held: Arc::new((share, file, GaugeGuard::new(gauge!(FORWARDED)))) })
     }
 }
 
-/// Counts a request that is not forwarded because `limit` is reached.
+/// Increments the counter of requests that were not forwarded because `limit` was reached.
 fn count_rejected(limit: &'static str) {
     counter!(FORWARDED_REJECTED, "limit" => limit).increment(1);
 }

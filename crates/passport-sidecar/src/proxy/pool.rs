@@ -1,4 +1,4 @@
-//! Pools of connections to upstreams.
+//! Pools of connections to an upstream, one pool for each caller.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,8 @@ use super::{
 };
 use crate::limits::Limits;
 
-/// The timeout for a connection, and for the answer to an HTTP/2 ping.
+/// The time limit of connecting to an upstream, and of its response to an HTTP/2 ping. After it the
+/// request fails, or the connection is closed.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 type UpstreamStream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -34,13 +35,14 @@ type Connector =
     MapResponse<HttpsConnector<HttpConnector>, fn(UpstreamStream) -> TrackedConnection<UpstreamStream>>;
 type Http = Client<Connector, RequestBody>;
 
-/// The caller of a request, in its extensions.
+/// The name of the caller of a request, as an extension of the request. It selects the connection
+/// pool.
 #[derive(Clone, Debug)]
 pub(super) struct CallerName(pub(super) Arc<str>);
 
-/// Pools of connections to one upstream, one for each caller. The streams of an HTTP/2
-/// connection share one window, so with shared connections a caller that stops reading would
-/// delay the others.
+/// Sends requests to one upstream, on connections from a separate pool for each caller. With shared
+/// connections, a caller that stops reading would delay the others, because the streams of an
+/// HTTP/2 connection share one flow-control window.
 #[derive(Clone)]
 pub(super) struct CallerPools {
     pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,
@@ -55,13 +57,13 @@ struct PoolSettings {
 }
 
 impl CallerPools {
-    /// Creates pools that keep at most `idle_connections` for each caller.
+    /// Creates the pools. Each of them keeps at most `idle_connections` idle connections.
     pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits, idle_connections: usize) -> Self {
         let settings = PoolSettings { tls, http2, limits, idle_connections };
         Self { pools: Arc::default(), settings: Arc::new(settings) }
     }
 
-    /// Returns the pool of a caller.
+    /// Returns the pool of `caller`. Creates it for the first request of the caller.
     fn pool(&self, caller: Arc<str>) -> Http {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.entry(caller).or_insert_with(|| self.settings.client(self.settings.idle_connections)).clone()
@@ -83,7 +85,7 @@ impl PoolSettings {
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(idle_connections)
             .http2_only(self.http2)
-            // Detects a dead connection before the next request needs it.
+            // Detects a dead connection by pings, before the next request needs it.
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(CONNECT_TIMEOUT)
             .http1_max_buf_size(self.limits.stream_bytes())
@@ -121,7 +123,8 @@ impl Service<Request<RequestBody>> for CallerPools {
                 Err(error) => error,
             };
             match retry.and_then(|retry| retry.after(&error)) {
-                // The pool could have another connection that was closed at the same time.
+                // The retry uses a new connection without the pool, because other connections of
+                // the pool could have been closed at the same time.
                 Some(request) => settings.client(0).request(request).await,
                 None => Err(error),
             }

@@ -1,4 +1,4 @@
-//! An upstream, and the requests to it.
+//! Sends forwarded requests to an upstream, with the token that they need.
 
 use std::sync::Arc;
 
@@ -23,24 +23,27 @@ use crate::{
     body::hold_until_end, caller_auth::Caller, config::UpstreamConfig, error::ErrorResponse, limits::Limits,
 };
 
-/// A service that requests are forwarded to.
+/// A service that requests are forwarded to, with the settings of its table in `upstreams`.
 pub(crate) struct Upstream {
     name: String,
     base_url: BaseUrl,
     version: Version,
-    /// The identity that requests get a token of, with its name.
+    /// The name of an identity, and the identity whose token is attached to requests.
     identity: Option<(String, ManagedIdentity)>,
-    /// Whether the client's own token is forwarded.
+    /// Whether the token that a client sends in `Authorization` is forwarded instead of the
+    /// identity's token.
     propagate: bool,
-    /// Sends requests as they are.
+    /// Sends requests without attaching a token.
     plain: CallerPools,
-    /// Sends requests with the token of the identity.
+    /// Attaches the token of the identity to requests, and sends them. `None` if the upstream has
+    /// no identity.
     with_token: Option<AttachToken<CallerPools>>,
     limits: Limits,
 }
 
 impl Upstream {
-    /// Creates the upstream at `base`.
+    /// Creates the upstream `name` at the base URL `base`. It keeps at most `idle_connections` idle
+    /// connections for each caller.
     pub(crate) fn new(
         name: &str,
         config: &UpstreamConfig,
@@ -51,7 +54,8 @@ impl Upstream {
         idle_connections: usize,
     ) -> Result<Self, BoxError> {
         let plain = CallerPools::new(tls, config.http2, limits, idle_connections);
-        // The configuration was checked for plain http before.
+        // Allows plain `http` here, because the configuration was checked for `danger_plain_http`
+        // before.
         let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
         let attach = |(_, identity): &(_, ManagedIdentity)| {
             AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone())
@@ -68,14 +72,16 @@ impl Upstream {
         })
     }
 
-    /// Returns whether `caller` may use the identity of this upstream, if there is one.
-    pub(super) fn is_for(&self, caller: &Caller) -> bool {
+    /// Returns whether `caller` is allowed to use this upstream: the upstream has no identity, or
+    /// the caller is allowed to use the identity with all its scopes.
+    pub(super) fn is_allowed_for(&self, caller: &Caller) -> bool {
         self.identity.as_ref().is_none_or(|(name, identity)| {
             caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())
         })
     }
 
-    /// Returns the URL of a request, below the base URL.
+    /// Returns the URL of a request to this upstream: the base URL with `path` and `query`
+    /// appended.
     ///
     /// # Errors
     /// Returns a 400 if the path could leave the base URL.
@@ -84,7 +90,8 @@ impl Upstream {
         self.base_url.uri(path, query).ok_or_else(|| ErrorResponse::invalid(invalid))
     }
 
-    /// Sends a request with its token, and returns the response.
+    /// Sends `request` with the identity's token or the client's token, and returns the response of
+    /// the upstream. The bodies of request and response hold `permit` until they have ended.
     ///
     /// # Errors
     /// Returns a 401 if the client's token is missing, a 502 or 503 if there is no token or no
@@ -104,8 +111,8 @@ impl Upstream {
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
         let limits = &self.limits;
-        // The timeout for the response begins when the body is sent, so that a large body or a
-        // stream may take any time.
+        // The timeout for the response begins when the body has been sent, so that a large body or
+        // a stream can take any time.
         tokio::select! {
             outcome = self.send(request) => outcome.map(|response| hold_until_end(permit, response)),
             () = progress.timed_out(limits.idle_timeout(), limits.response_timeout()) => Err(self.timed_out()),
@@ -133,7 +140,8 @@ impl Upstream {
         }
     }
 
-    /// Turns an upstream's response into a response of the sidecar.
+    /// Turns an upstream's response into the response to the client. Rejects a response of
+    /// ambiguous length, or one that switches protocols, with a 502.
     fn accept<B>(&self, response: http::Response<B>) -> Result<Response, ErrorResponse>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -161,7 +169,7 @@ impl Upstream {
             target: crate::metrics::TARGET,
             upstream = self.name,
             error,
-            "forwarding a request failed"
+            "request to upstream failed, responding with status 502"
         );
         ErrorResponse::new(
             StatusCode::BAD_GATEWAY,

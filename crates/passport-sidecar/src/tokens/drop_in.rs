@@ -25,7 +25,8 @@ use crate::{
 /// `POST /passport/token`: the client credentials grant, as at Passport
 /// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
 ///
-/// An OAuth2 client only needs another token URL.
+/// To use it, an OAuth2 client needs only another token URL, and on TCP the caller's token as its
+/// client secret.
 pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request: Request) -> Response {
     match admit(&endpoints, request).await {
         Ok((form, caller, share)) => {
@@ -39,7 +40,8 @@ pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request:
     }
 }
 
-/// Authenticates the caller before the form is read, unless its token is in the form.
+/// Authenticates the caller, reads the form, and takes a permit for the request. The caller is
+/// authenticated before the form is read, unless its token is in the form.
 ///
 /// Returns the form, the caller, and the permit of the request.
 async fn admit(
@@ -56,7 +58,7 @@ async fn admit(
     let tokens: Vec<&str> = tokens.map(String::as_str).filter(|token| !token.is_empty()).collect();
     let connection: Option<TcpConnection> = parts.extensions.get().cloned();
     let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
-    // Frees the head before the form is read, because the head may be larger.
+    // Frees the head before the form is read, because the head can be larger than the form.
     drop(parts);
     let admit = async |tokens: &[&str]| {
         let caller = endpoints.admission.authenticate(peer, connection.clone(), tokens).await?;

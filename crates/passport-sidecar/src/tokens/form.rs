@@ -1,4 +1,4 @@
-//! Parses token requests of OAuth2 clients.
+//! Parses the form and the `Authorization` header of token requests at `/passport/token`.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -8,16 +8,17 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::ErrorResponse;
 
-/// A token request of an OAuth2 client.
+/// The parameters of a token request of an OAuth2 client.
 pub(super) struct TokenForm {
     pub(super) client_id: String,
-    /// The possible values of the caller's token, which a client sends as its secret. In a Basic
-    /// header some clients percent-encode it, and others do not.
+    /// The possible values of the caller's token, which a client sends as its client secret. A
+    /// Basic header results in two values, because some clients percent-encode the secret there,
+    /// and others do not.
     pub(super) caller_tokens: Vec<String>,
     pub(super) scope: Option<String>,
 }
 
-/// Checks that a request has a form.
+/// Checks that `Content-Type` says that the body is a form.
 ///
 /// # Errors
 /// Returns a 400 if it has another content type.
@@ -33,15 +34,17 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorRespons
     }
 }
 
-/// Parses a form. Client id and secret are in a Basic header or in the form
-/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+/// Parses a form. `basic` contains the client id and secret of a Basic header. Without such a
+/// header, they are in the form ([RFC 6749, section
+/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 ///
 /// # Errors
-/// Returns a 400 if a parameter is repeated, missing or contradicts the header.
+/// Returns a 400 if a parameter is repeated or missing, or if `client_id` differs from the client
+/// id of the Basic header.
 pub(super) fn parse(basic: Option<BasicCredentials>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {
-        // Another recipient could read the other value.
+        // Rejected, because another server could use the other value.
         if form.insert(key.into_owned(), value.into_owned()).is_some() {
             return Err(ErrorResponse::invalid("repeated parameter: send each one once"));
         }
@@ -57,7 +60,7 @@ pub(super) fn parse(basic: Option<BasicCredentials>, body: &[u8]) -> Result<Toke
     let (client_id, mut caller_tokens) = match (basic, form_id) {
         (Some((id, _)), Some(other)) if id != other => {
             return Err(ErrorResponse::invalid(
-                "client_id of the form differs from that of the Authorization header",
+                "client_id of the form differs from that of the Authorization header: send the same, or one",
             ));
         }
         (Some((id, tokens)), _) => (id, tokens.to_vec()),
@@ -72,7 +75,8 @@ pub(super) fn parse(basic: Option<BasicCredentials>, body: &[u8]) -> Result<Toke
     Ok(TokenForm { client_id, caller_tokens, scope: form.remove("scope") })
 }
 
-/// The client id, and its secret with and without percent-decoding.
+/// The client id, and the two possible values of the client secret: with and without
+/// percent-decoding.
 pub(super) type BasicCredentials = (String, [String; 2]);
 
 /// Parses the value of an `Authorization` header.

@@ -1,5 +1,5 @@
-//! The endpoints that return tokens: a drop-in replacement of Passport's, and two with more
-//! options.
+//! The endpoints that return tokens: a drop-in replacement of Passport's token endpoint, and two
+//! endpoints of the sidecar with more options.
 
 mod drop_in;
 mod form;
@@ -16,7 +16,7 @@ use axum::{
 
 pub(crate) use self::request::TokenEndpoints;
 
-/// Returns the routes of the token endpoints.
+/// Creates the routes of the token endpoints.
 pub(crate) fn routes() -> Router<Arc<TokenEndpoints>> {
     Router::new()
         .route("/passport/token", post(drop_in::token))

@@ -1,4 +1,4 @@
-//! Authorizes token requests, and waits for their tokens.
+//! Authorizes token requests, and waits until their tokens are available.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -10,15 +10,17 @@ use tokio::time::timeout;
 use super::response;
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse};
 
-/// The maximum of `min_ttl`. Larger values are reduced to it.
+/// The maximum of the parameter `min_ttl`. A larger value is reduced to it without an error.
 const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+const MALFORMED_SCOPE: &str = "malformed scope: expected names that are separated by spaces";
 
 /// The state of the token endpoints.
 #[derive(Debug)]
 pub(crate) struct TokenEndpoints {
     pub(crate) admission: Arc<Admission>,
     pub(crate) identities: BTreeMap<String, ManagedIdentity>,
-    /// How long a request waits for a token.
+    /// How long a request waits for a token before it gets a 503.
     pub(crate) timeout: Duration,
 }
 
@@ -30,11 +32,13 @@ pub(super) struct TokenRequest {
 }
 
 impl TokenEndpoints {
-    /// Authorizes the request of `caller` for a token of `identity`, a name or a client id.
+    /// Authorizes a request of `caller` for a token of `identity`, which is the name or the client
+    /// id of an identity. `scopes` are separated by spaces and default to those of the identity.
     ///
     /// # Errors
-    /// Returns an error if the caller may not have the token. It does not reveal whether the
-    /// identity exists.
+    /// Returns an error if the caller is not allowed to have a token of the identity or with these
+    /// scopes, or if the scopes are malformed. The error does not reveal whether the identity
+    /// exists.
     pub(super) fn request(
         &self,
         caller: &Caller,
@@ -48,17 +52,18 @@ impl TokenEndpoints {
         let invalid =
             |description: &str| ErrorResponse::new(StatusCode::BAD_REQUEST, "invalid_scope", description);
         let scopes: Scopes = match scopes.filter(|scopes| !scopes.is_empty()) {
-            Some(scopes) => scopes.parse().map_err(|_| invalid("malformed scope"))?,
+            Some(scopes) => scopes.parse().map_err(|_| invalid(MALFORMED_SCOPE))?,
             None => identity.scopes().clone(),
         };
         if !caller.may_request(&scopes, identity.scopes()) {
             return Err(invalid("scope not allowed for this caller: request only allowed scopes"));
         }
-        let identity = identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("malformed scope"))?;
+        let identity = identity.with_scopes(&scopes.to_string()).map_err(|_| invalid(MALFORMED_SCOPE))?;
         Ok(TokenRequest { identity, scopes, timeout: self.timeout })
     }
 
-    /// Responds with a token that is valid for at least `min_ttl`, if Passport issues such tokens.
+    /// Returns a response with a token that is valid for at least `min_ttl`. If Passport does not
+    /// issue such tokens, the token has a shorter remaining lifetime.
     pub(super) async fn token(
         &self,
         caller: &Caller,
@@ -70,7 +75,7 @@ impl TokenEndpoints {
         request.respond(request.identity.token_with_min_ttl(min_ttl.min(MAX_TTL))).await
     }
 
-    /// Returns the identity with the name or client id `name`, if `caller` may use it.
+    /// Returns the identity with the name or client id `name`, if `caller` is allowed to use it.
     fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
         let mut allowed = self.identities.iter().filter(|(known, _)| caller.may_use(known));
         let is_named =
@@ -80,15 +85,15 @@ impl TokenEndpoints {
 }
 
 impl TokenRequest {
-    /// Responds with `token`, or with a 503 after the timeout. The token request continues in the
-    /// background after that.
+    /// Waits for `token`, and returns a response with it, or a 503 after the timeout. The token
+    /// fetch continues in the background after the timeout.
     pub(super) async fn respond(
         &self,
         token: impl Future<Output = Result<AccessToken, TokenError>>,
     ) -> Result<Response, ErrorResponse> {
         let timed_out = || {
             ErrorResponse::unavailable(
-                "timed out waiting for a token; the request to Passport continues",
+                "timed out waiting for a token: retry later, the token fetch continues",
                 Duration::ZERO,
             )
         };
@@ -97,7 +102,7 @@ impl TokenRequest {
         Ok(response::token(&token, &self.granted()))
     }
 
-    /// Returns the requested scopes that were granted.
+    /// Returns the requested scopes without those that Passport did not grant, separated by spaces.
     fn granted(&self) -> String {
         let missing = self.identity.status().missing_scopes().to_vec();
         let scopes = self.scopes.to_string();

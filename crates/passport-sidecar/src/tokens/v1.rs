@@ -37,11 +37,12 @@ pub(super) struct TokenQuery {
 pub(super) struct RefreshForm {
     identity: String,
     scope: Option<String>,
-    /// The SHA-256 of the rejected token in hexadecimal digits.
+    /// The SHA-256 of the rejected token in 64 hexadecimal digits.
     rejected: String,
 }
 
-/// `GET /v1/token?identity=&scope=&min_ttl=`: returns a token.
+/// `GET /v1/token?identity=&scope=&min_ttl=`: returns a token of an identity that the caller is
+/// allowed to use.
 pub(super) async fn token(
     State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,
@@ -56,8 +57,8 @@ pub(super) async fn token(
     endpoints.token(&caller, &parameters.identity, parameters.scope.as_deref(), min_ttl).await
 }
 
-/// `POST /v1/token/refresh` with a form: returns another token than the rejected one. All
-/// callers that report the same token share one request to Passport.
+/// `POST /v1/token/refresh` with a form: replaces a token that a receiver has rejected, and returns
+/// the new token. All callers that report the same token share one token fetch.
 pub(super) async fn refresh(
     State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,

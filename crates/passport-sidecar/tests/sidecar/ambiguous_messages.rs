@@ -9,15 +9,14 @@ use tokio::{
 
 use crate::harness::{Setup, SidecarProcess, json};
 
-/// An upstream that sends the same response to the first request of each connection, and records
-/// the requests.
+/// An upstream that records the first request of each connection, and sends a fixed response to it.
 pub(crate) struct ScriptedUpstream {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl ScriptedUpstream {
-    /// Starts the upstream. It reads each request until it contains `end`.
+    /// Starts the upstream. A request is complete when it contains `end`.
     pub(crate) async fn start(end: &'static str, response: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -36,13 +35,13 @@ impl ScriptedUpstream {
         Self { url, requests }
     }
 
-    /// Returns the requests that were received.
+    /// Returns the recorded requests.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
 
-/// Reads until `end`, or until the stream ends.
+/// Reads until the received text contains `end`, or the stream ends.
 async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut read = Vec::new();
     while !read.windows(end.len()).any(|part| part == end.as_bytes()) {
@@ -53,7 +52,8 @@ async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String 
     String::from_utf8_lossy(&read).into_owned()
 }
 
-/// Sends `head`, the required headers and `body`, and returns the whole response.
+/// Sends a raw request: `head`, the headers that the sidecar requires, and `body`. Returns the
+/// whole response.
 async fn send(sidecar: &SidecarProcess, head: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
     let request =

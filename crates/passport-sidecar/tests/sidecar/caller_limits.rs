@@ -1,4 +1,4 @@
-//! Limits on what one caller, or an unknown client, takes from the others.
+//! Limits that keep one caller, or an unknown client, from using up what other callers need.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 
 const TOKEN: &str = "http://localhost/v1/token?identity=erp";
 
-/// Returns the configuration of a second caller, on TCP.
+/// Returns the configuration of a second caller, `web`, which is authenticated on TCP.
 pub(crate) fn web(setup: &Setup) -> String {
     std::fs::write(setup.path("web.token"), "token-of-web").unwrap();
     format!("[callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n", setup.path("web.token"))
@@ -61,7 +61,7 @@ async fn one_caller_gets_half_of_the_connections() {
     assert_eq!(&status, b"HTTP/1.1 429");
 }
 
-/// The caller of a connection on TCP is known from the first request on.
+/// The caller of a TCP connection is unknown until its first request.
 #[tokio::test]
 async fn one_caller_gets_half_of_the_tcp_connections() {
     let setup = Setup::new().await;
@@ -121,7 +121,7 @@ async fn http2_connection_beyond_a_callers_share_is_closed() {
     assert_eq!(get(&clients[0], CALLER_TOKEN).await.unwrap().status(), 200);
 }
 
-/// Some clients ignore a response after a GOAWAY.
+/// Some clients ignore a response that arrives after a GOAWAY.
 #[tokio::test]
 async fn http2_response_429_is_sent_before_the_goaway() {
     let setup = Setup::new().await;
@@ -155,7 +155,8 @@ async fn http2_response_429_is_sent_before_the_goaway() {
     }
 }
 
-/// Starts an upstream that accepts connections and does not respond, and its sidecar.
+/// Starts an upstream that accepts connections but does not respond, and a sidecar that forwards to
+/// it.
 pub(crate) async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, SidecarProcess) {
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let more = format!(
@@ -232,11 +233,11 @@ async fn response_that_is_not_read_counts_as_a_forwarded_request() {
     .await;
 }
 
-/// With these limits there is memory for 18 requests of the sidecar's own endpoints.
+/// Limits with which there is memory for 18 concurrent requests to the sidecar's own endpoints.
 const LITTLE_MEMORY: &str = "[limits]\nmax_connections = 1\nmax_forwarded_requests = 1\nmax_head_bytes = 8192\nbody_buffer_kib = 16\n\
                              http2_connection_window_kib = 64\nmax_buffered_mib = 1";
 
-/// Returns a client with one HTTP/2 connection.
+/// Returns a client that sends all its requests on one HTTP/2 connection.
 async fn http2(sidecar: &SidecarProcess) -> reqwest::Client {
     let client = marked().http2_prior_knowledge().unix_socket(sidecar.socket.as_path()).build().unwrap();
     assert_eq!(client.get(TOKEN).send().await.unwrap().status(), 200);
@@ -245,7 +246,7 @@ async fn http2(sidecar: &SidecarProcess) -> reqwest::Client {
 
 type Form = JoinHandle<reqwest::Result<reqwest::Response>>;
 
-/// Sends a form that does not end.
+/// Sends a form whose body does not end, so that the request stays in flight.
 fn unfinished(client: &reqwest::Client, path: &str) -> Form {
     let body = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, Infallible>>());
     let post = client.post(format!("http://localhost{path}")).body(body);

@@ -27,7 +27,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// The token of the caller `erp` on TCP.
+/// The token that the caller `erp` sends on TCP.
 pub(crate) const CALLER_TOKEN: &str = "caller-token-of-erp";
 /// The name of the file with the client secret of the identity `erp`.
 pub(crate) const SECRET_FILE: &str = "erp.secret";
@@ -39,9 +39,9 @@ pub(crate) struct Setup {
     /// The base URL of an API that authenticates requests.
     pub(crate) api: String,
     pub(crate) folder: TempDir,
-    /// Environment variables of the sidecar, in addition to those of the tests.
+    /// Environment variables of the sidecar, in addition to those of the test process.
     pub(crate) variables: &'static [(&'static str, &'static str)],
-    /// The limit on open files of a sidecar, if it is not that of the tests.
+    /// The limit on open files of the sidecar. `None` inherits the limit of the test process.
     pub(crate) open_files: Option<u32>,
 }
 
@@ -60,7 +60,7 @@ impl Setup {
         Self::with(DevPassport::start().await.unwrap()).await
     }
 
-    /// Starts an API, and uses `passport`.
+    /// Starts an API that accepts tokens of `passport`.
     pub(crate) async fn with(passport: DevPassport) -> Self {
         let registered = passport.managed_identity("erp").role("erp.read").create();
         let folder = tempfile::tempdir().unwrap();
@@ -70,7 +70,7 @@ impl Setup {
         Self { passport, registered, api, folder, variables: &[], open_files: None }
     }
 
-    /// Returns a client of the Unix socket. The sidecar may start later.
+    /// Returns a client of the Unix socket. The sidecar can be started later.
     pub(crate) fn unix(&self) -> reqwest::Client {
         marked().unix_socket(self.folder.path().join("sidecar.sock")).build().unwrap()
     }
@@ -80,7 +80,8 @@ impl Setup {
         self.folder.path().join(name).display().to_string()
     }
 
-    /// Returns a configuration with one identity, and a caller on both listeners; `more` is added.
+    /// Returns a configuration with one identity, and one caller on both listeners. `more` is
+    /// appended to it.
     pub(crate) fn config(&self, more: &str) -> String {
         let uid = nix::unistd::getuid();
         format!(
@@ -129,12 +130,12 @@ impl Setup {
         )
     }
 
-    /// Starts a sidecar with the configuration of [`Setup::config`].
+    /// Starts a sidecar with the configuration of [`Setup::config`], and waits until it serves.
     pub(crate) async fn sidecar(&self) -> SidecarProcess {
         self.sidecar_with("").await
     }
 
-    /// Starts a sidecar with `more` in its configuration.
+    /// Starts a sidecar with `more` appended to its configuration, and waits until it serves.
     pub(crate) async fn sidecar_with(&self, more: &str) -> SidecarProcess {
         self.start(&self.config(more)).serves().await
     }
@@ -204,13 +205,14 @@ impl SidecarProcess {
         self
     }
 
-    /// Returns status and body of a response of the admin listener.
+    /// Requests `path` from the admin listener, and returns the status and the body of the
+    /// response.
     pub(crate) async fn admin(&self, path: &str) -> Option<(u16, String)> {
         let response = plain().get(format!("http://127.0.0.1:{}{path}", self.admin)).send().await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))
     }
 
-    /// Returns the log.
+    /// Returns what the sidecar has logged so far.
     pub(crate) fn logged(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
@@ -220,7 +222,7 @@ impl SidecarProcess {
         marked().unix_socket(self.socket.as_path()).build().unwrap()
     }
 
-    /// Waits until the metrics have this line.
+    /// Waits until the metrics contain `line`.
     pub(crate) async fn has(&self, line: &str) {
         eventually(async || {
             let (_, metrics) = self.admin("/metrics").await.unwrap();
@@ -230,7 +232,7 @@ impl SidecarProcess {
         .await;
     }
 
-    /// Connects to the TCP listener until it is closed.
+    /// Waits until the TCP listener is closed, by connecting to it repeatedly.
     pub(crate) fn listener_closed(&self) -> impl Future<Output = ()> + use<> {
         let port = self.tcp;
         eventually(async move || match TcpStream::connect(("127.0.0.1", port)).await {
@@ -260,7 +262,7 @@ impl SidecarProcess {
         format!("http://127.0.0.1:{}{path}", self.tcp)
     }
 
-    /// Sends a signal to the process.
+    /// Sends `signal` to the sidecar process.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.process.id().unwrap()).unwrap());
         kill(pid, signal).unwrap();
@@ -280,12 +282,12 @@ pub(crate) fn marked() -> reqwest::ClientBuilder {
     client_builder().default_headers(headers)
 }
 
-/// Returns the JSON of a response.
+/// Parses the body of `response` as JSON.
 pub(crate) async fn json(response: reqwest::Response) -> Value {
     response.json().await.unwrap()
 }
 
-/// Starts an API that responds with its caller and the request.
+/// Starts an API that responds with a description of the caller and the request, as JSON.
 async fn api(passport: &DevPassport) -> String {
     let echo = any(|request: axum::extract::Request| async move {
         let caller = request.extensions().get::<IdInfo>().unwrap().display_name().to_owned();
@@ -301,7 +303,7 @@ async fn api(passport: &DevPassport) -> String {
     serve(router.layer(axum::extract::DefaultBodyLimit::disable())).await
 }
 
-/// Returns the permissions of a file.
+/// Returns the permission bits of the file at `path`.
 pub(crate) fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

@@ -1,4 +1,4 @@
-//! Raw HTTP/2 frames, for peers that behave as no library does.
+//! Raw HTTP/2 frames, for clients and servers that behave as no HTTP/2 library does.
 
 use std::io;
 
@@ -27,7 +27,7 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Reads a frame, and returns its kind.
+/// Reads a frame, and returns its type.
 pub(crate) async fn read_frame(stream: &mut TcpStream) -> u8 {
     receive(stream).await.unwrap().0
 }
@@ -36,13 +36,13 @@ pub(crate) async fn read_frame(stream: &mut TcpStream) -> u8 {
 pub(crate) async fn answer_pings(stream: &mut TcpStream) {
     while let Ok((kind, flags, payload)) = receive(stream).await {
         if kind == PING && flags & ACK == 0 {
-            // The server may have closed the connection in the meantime.
+            // A write error is ignored, because the server can have closed the connection.
             let _ = stream.write_all(&frame(PING, ACK, 0, &payload)).await;
         }
     }
 }
 
-/// Reads a frame, and returns its kind, its flags and its payload.
+/// Reads a frame, and returns its type, its flags and its payload.
 async fn receive(stream: &mut TcpStream) -> io::Result<(u8, u8, Vec<u8>)> {
     let mut head = [0; 9];
     stream.read_exact(&mut head).await?;
@@ -52,7 +52,7 @@ async fn receive(stream: &mut TcpStream) -> io::Result<(u8, u8, Vec<u8>)> {
     Ok((kind, flags, payload))
 }
 
-/// Encodes an integer with a prefix of 7 bits ([RFC 7541, section
+/// Encodes the length of a string as an HPACK integer with a prefix of 7 bits ([RFC 7541, section
 /// 5.1](https://www.rfc-editor.org/rfc/rfc7541#section-5.1)).
 fn length(mut number: usize) -> Vec<u8> {
     if number < 127 {
@@ -68,7 +68,7 @@ fn length(mut number: usize) -> Vec<u8> {
     bytes
 }
 
-/// Encodes headers without compression.
+/// Encodes `headers` as an HPACK header block without compression.
 pub(crate) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
     let literal = |text: &str| [&length(text.len())[..], text.as_bytes()].concat();
     headers.iter().flat_map(|(name, value)| [vec![0], literal(name), literal(value)].concat()).collect()

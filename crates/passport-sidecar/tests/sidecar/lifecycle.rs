@@ -46,7 +46,7 @@ async fn shutdown_waits_for_requests_in_flight() {
 
 #[tokio::test]
 async fn one_processor_has_one_thread_and_a_graceful_shutdown() {
-    // Child processes inherit the affinity.
+    // The sidecar, a child process, inherits the CPU affinity.
     let (own_process, mut one_cpu) = (Pid::from_raw(0), CpuSet::new());
     let usable = sched_getaffinity(own_process).unwrap();
     one_cpu.set((0..CpuSet::count()).find(|number| usable.is_set(*number).unwrap()).unwrap()).unwrap();
@@ -64,8 +64,8 @@ async fn one_processor_has_one_thread_and_a_graceful_shutdown() {
     assert!(log.contains("using a single-threaded runtime") && log.contains("shutting down"), "{log}");
 }
 
-/// Clients send requests all the time on one connection. The only error that they get is a
-/// failed connect, after the shutdown.
+/// Each client sends one request after another on one connection. The only error that it gets is a
+/// failed connect after the shutdown.
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_loses_no_request_of_a_busy_client() {
     let setup = Setup::new().await;

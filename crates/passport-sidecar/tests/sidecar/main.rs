@@ -1,4 +1,4 @@
-//! Tests of the sidecar as a child process, as it is deployed.
+//! Tests of the sidecar binary, which runs as a child process.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 

@@ -1,5 +1,5 @@
-//! The memory that clients can make the sidecar use. They write raw HTTP/2 frames and read
-//! nothing.
+//! Limits of the memory that clients can make the sidecar use. The clients write raw HTTP/2 frames,
+//! and read nothing.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -22,13 +22,14 @@ use crate::{
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// Each client has a file descriptor here, and one in the sidecar.
+/// The number of unauthenticated clients. It is limited, because each has a file descriptor in the
+/// test and one in the sidecar.
 const UNKNOWN_CLIENTS: usize = 200;
 
-/// The limit of the sidecar on one connection.
+/// The limit of the sidecar on concurrent requests of one HTTP/2 connection.
 const STREAMS: u32 = 100;
 
-/// The preface of a client with the largest windows.
+/// Returns the HTTP/2 preface of a client that announces the largest flow-control windows.
 fn preface() -> Vec<u8> {
     let window = (u32::MAX >> 1).to_be_bytes();
     let settings = frame(SETTINGS, 0, 0, &[&[0, 4], &window[..]].concat());
@@ -40,18 +41,19 @@ fn streams() -> impl Iterator<Item = u32> {
     (0..STREAMS).map(|number| 2 * number + 1)
 }
 
-/// Writes what the peer reads. The peer may have closed the connection.
+/// Writes `bytes`, or as many of them as the peer reads within 2 s. Ignores errors, because the
+/// peer can have closed the connection.
 async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
     let _ = tokio::time::timeout(Duration::from_secs(2), stream.write_all(bytes)).await;
 }
 
-/// Reads until the server has increased the window of the connection.
+/// Reads frames until the server increases a flow-control window.
 async fn window_update(stream: &mut TcpStream) {
     while read_frame(stream).await != WINDOW_UPDATE {}
 }
 
 async fn resident(sidecar: &SidecarProcess) -> u64 {
-    // Once the memory is stable, the sidecar has received everything.
+    // Once its memory no longer grows, the sidecar has received everything.
     let mut before = 0;
     eventually(async || {
         sleep(Duration::from_millis(300)).await;
@@ -62,7 +64,7 @@ async fn resident(sidecar: &SidecarProcess) -> u64 {
     .await
 }
 
-/// Each connection has a hundred unfinished forms with the largest heads.
+/// Each connection sends a hundred unfinished forms, whose heads are as large as allowed.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_tcp_clients_use_little_memory() {
     let setup = Setup::new().await;
@@ -102,7 +104,7 @@ async fn unknown_tcp_clients_use_little_memory() {
     drop(held);
 }
 
-/// The heads of their requests are missing or incomplete.
+/// The clients send no byte, or half the head of a request.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_clients_without_a_request_use_little_memory() {
     let half = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8000));

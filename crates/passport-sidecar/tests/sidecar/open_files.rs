@@ -10,7 +10,8 @@ use crate::{
     harness::{Setup, SidecarProcess, eventually, plain},
 };
 
-/// Fewer files than its connections need, but more than it reserves.
+/// A limit on open files that is lower than the connections of the sidecar need, but higher than
+/// the number of files that it reserves.
 const OPEN_FILES: u32 = 300;
 
 async fn sidecar() -> (Setup, SidecarProcess) {
@@ -23,14 +24,14 @@ async fn sidecar_with(more: impl Fn(&Setup) -> String) -> (Setup, SidecarProcess
     (setup, sidecar)
 }
 
-/// Takes all files of a listener, and checks that one more connection is rejected with a
-/// response.
+/// Opens connections with `connect` until the listener has no file left, and checks that one more
+/// connection is rejected with a response. Returns the open connections.
 async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> {
     let mut held = Vec::new();
     for _ in 0..OPEN_FILES / 2 {
         held.push(connect().await);
     }
-    // The sidecar may still be rejecting some of these connections.
+    // The sidecar can still be rejecting some of these connections.
     eventually(async || {
         let mut status = [0; 12];
         let read = connect().await.read_exact(&mut status).await;
@@ -45,7 +46,7 @@ async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> 
 #[tokio::test]
 async fn connection_beyond_the_open_files_gets_429() {
     let (_setup, sidecar) = sidecar().await;
-    assert!(sidecar.logged().contains("open file limit is lower than"), "{}", sidecar.logged());
+    assert!(sidecar.logged().contains("open file limit is too low for"), "{}", sidecar.logged());
     let _held = take_all(async || UnixStream::connect(&sidecar.socket).await.unwrap()).await;
     assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
 }

@@ -8,8 +8,8 @@ use tokio::{io::AsyncReadExt, net::UnixStream};
 
 use crate::harness::{Setup, json};
 
-/// Each of the clients has its own connection, like 500 processes, while one token request is in
-/// flight.
+/// Each client has its own connection, as 500 processes would. All of them request a token while
+/// one token fetch is in flight.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_token_request_for_500_clients() {
     let setup = Setup::new().await;
@@ -38,7 +38,7 @@ async fn connections_beyond_the_limit_get_429() {
     for _ in 0..100 {
         held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
     }
-    // 9,900 connections, a hundred at a time.
+    // Opens 9,900 more connections, a hundred at a time.
     for _ in 0..99 {
         let rejected = (0..100).map(|_| async {
             let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();

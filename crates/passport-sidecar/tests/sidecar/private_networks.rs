@@ -18,7 +18,8 @@ async fn bound() -> (TcpListener, String) {
     (tcp, url)
 }
 
-/// Starts a service that responds with the beginning of `Authorization`.
+/// Starts a service that responds with the first characters of the `Authorization` header that it
+/// received.
 async fn service(address: IpAddr) -> SocketAddr {
     let scheme = async |headers: HeaderMap| headers["authorization"].to_str().unwrap()[..7].to_owned();
     let listener = TcpListener::bind((address, 0)).await.unwrap();
@@ -26,7 +27,8 @@ async fn service(address: IpAddr) -> SocketAddr {
     serve_on(listener, router)
 }
 
-/// Returns a configuration. Its line `trust` makes the sidecar trust the three URLs.
+/// Returns a configuration with URLs of Passport, of the issuer and of an upstream. The line
+/// `trust` is added to each of their tables: it sets a CA file, or allows plain `http`.
 fn config(setup: &Setup, token_url: &str, jwks_url: &str, upstream: &str, trust: &str) -> String {
     format!(
         r#"
@@ -59,7 +61,7 @@ fn config(setup: &Setup, token_url: &str, jwks_url: &str, upstream: &str, trust:
     )
 }
 
-/// Checks that a request is forwarded with a token, and that a token is verified.
+/// Checks that `sidecar` forwards a request with a token attached, and verifies a token.
 async fn check_endpoints(setup: &Setup, sidecar: &SidecarProcess) {
     let forwarded = sidecar.unix().get("http://localhost/to/orders/orders").send().await.unwrap();
     assert_eq!((forwarded.status().as_u16(), &*forwarded.text().await.unwrap()), (200, "Bearer "));
@@ -96,7 +98,8 @@ async fn public_issuer_with_internal_plain_http_urls_works() {
     let address = outer_address();
     let builder = DevPassport::builder().address((address, 0).into()).danger_any_address();
     let mut setup = setup(builder.issuer("https://passport.example.com")).await;
-    // No proxy must see a secret or a token. This proxy does not respond.
+    // The sidecar must not use a proxy from the environment, which would see secrets and tokens.
+    // This proxy does not respond.
     setup.variables = &[("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")];
     let internal = format!("http://{}", setup.passport.address());
     let token_url = format!("{internal}/passport/token");

@@ -1,4 +1,4 @@
-//! Requests that are rejected, by their origin, their caller or their form.
+//! Requests that are rejected because of their origin, their caller or their syntax.
 
 use reqwest::RequestBuilder;
 use tokio::{
@@ -103,7 +103,7 @@ async fn oversized_head_is_rejected() {
     assert_eq!(response.unwrap().status(), 431);
 }
 
-/// On both listeners: no byte, the beginning of an HTTP/2 preface, and half a head.
+/// The clients of both listeners send no byte, the beginning of an HTTP/2 preface, or half a head.
 #[tokio::test]
 async fn silent_or_slow_client_is_disconnected() {
     let setup = Setup::new().await;
@@ -115,7 +115,7 @@ async fn silent_or_slow_client_is_disconnected() {
         unix.write_all(sent).await.unwrap();
         let (mut response, begin) = (Vec::new(), tokio::time::Instant::now());
         let closed = async {
-            // With or without a response.
+            // The connection is closed with or without a response.
             let _ = tcp.read_to_end(&mut response).await;
             let _ = unix.read_to_end(&mut response).await;
         };
@@ -124,7 +124,7 @@ async fn silent_or_slow_client_is_disconnected() {
     }
 }
 
-/// Its responses to pings are bytes on the connection, but no requests.
+/// The responses to pings transfer bytes on the connection, but they are no requests.
 #[tokio::test]
 async fn client_that_only_answers_pings_is_disconnected() {
     let setup = Setup::new().await;

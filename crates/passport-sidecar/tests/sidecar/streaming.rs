@@ -1,4 +1,5 @@
-//! Streams and large bodies, which are forwarded without being collected.
+//! Forwarding of streams and large bodies. The sidecar forwards each part as it arrives, and does
+//! not buffer the whole body.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -19,7 +20,8 @@ use tonic_reflection::pb::v1::{
 
 use crate::harness::{CALLER_TOKEN, Setup};
 
-/// Starts a gRPC server with a method that streams in both directions, behind the inbound layer.
+/// Starts a gRPC server with a method that streams in both directions. An `AuthenticateLayer`
+/// verifies the tokens of its callers.
 async fn grpc(setup: &Setup) -> String {
     let verifier =
         TokenVerifier::builder(setup.passport.audience()).issuer(setup.passport.issuer()).build().unwrap();
@@ -55,7 +57,7 @@ async fn grpc_streams_in_both_directions() {
     let requests = tokio_stream::wrappers::ReceiverStream::new(receive);
     let mut stream = client.server_reflection_info(requests).await.unwrap().into_inner();
     assert!(stream.message().await.unwrap().is_some());
-    // Each message is sent after the response to the one before.
+    // Each message is sent after the response to the previous message has arrived.
     for _ in 0..5 {
         send.send(message()).await.unwrap();
         assert!(stream.message().await.unwrap().is_some());
@@ -72,7 +74,8 @@ fn chunks() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter(0..GIBIBYTE / CHUNK as u64).map(move |_| Ok(chunk.clone()))
 }
 
-/// Starts an upstream that counts the bytes of a request, and responds with the same number.
+/// Starts an upstream that counts the bytes of a request body, and responds with a body of as many
+/// bytes.
 async fn large() -> String {
     let router = Router::new().route(
         "/large",

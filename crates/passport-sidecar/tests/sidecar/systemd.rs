@@ -1,4 +1,5 @@
-//! A sidecar under systemd, with an inherited socket and a socket for notifications.
+//! A sidecar under systemd: it serves a socket that systemd has opened (socket activation), and
+//! notifies systemd of its state.
 
 use std::{os::unix::net::UnixDatagram, process::Stdio, time::Duration};
 
@@ -6,7 +7,8 @@ use tokio::process::Command;
 
 use crate::harness::{Setup, json};
 
-/// A program that opens a socket like systemd, and executes the sidecar.
+/// A program that opens a socket as systemd does, and executes the sidecar, which inherits the
+/// socket.
 const SOCKET_ACTIVATION: &str = "
 import os, socket, sys
 path, program, *arguments = sys.argv[1:]

@@ -10,7 +10,7 @@ use crate::harness::{CALLER_TOKEN, Setup, eventually};
 
 const THROUGH_NGINX: &str = "http://localhost/orders";
 
-/// Starts a service that trusts the headers of nginx.
+/// Starts a service behind nginx that trusts the `X-Passport-*` headers.
 async fn service() -> String {
     let router = Router::new().route(
         "/orders",

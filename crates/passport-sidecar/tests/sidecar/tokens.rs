@@ -53,7 +53,8 @@ async fn curl(arguments: &[&str]) -> Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
-/// Like any OAuth2 client, with another token URL, and the caller's token as the client secret.
+/// curl sends what any OAuth2 client sends. Only the token URL and the client secret differ: the
+/// secret is the caller's token.
 #[tokio::test]
 async fn curl_gets_a_token_at_passports_path() {
     let setup = Setup::new().await;
@@ -92,7 +93,7 @@ async fn curl_uses_each_endpoint_on_both_listeners() {
     }
 }
 
-/// The same client as for Passport itself, with another token URL.
+/// The client is configured as for Passport itself, except for the token URL.
 #[tokio::test]
 async fn outbound_client_uses_the_sidecar_as_passport() {
     let setup = Setup::new().await;
@@ -210,7 +211,8 @@ async fn secret_is_in_no_response_log_environment_or_dump() {
     let (_, metrics) = sidecar.admin("/metrics").await.unwrap();
     let (_, ready) = sidecar.admin("/readyz").await.unwrap();
     let pid = sidecar.process.id().unwrap();
-    // The files of a process that is not dumpable belong to root, and other users cannot read them.
+    // The files in `/proc` of a process that is not dumpable belong to root, so that other users
+    // cannot read them.
     let environment = std::fs::read(format!("/proc/{pid}/environ"));
     assert!(environment.is_err() || nix::unistd::geteuid().is_root(), "the process can be dumped");
     let environment = environment.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! HTTP/2 clients that respond to pings and do not read their responses.
+//! HTTP/2 clients that respond to pings but do not read their responses. They are disconnected.
 
 use std::time::Duration;
 
@@ -10,10 +10,12 @@ use crate::{
     http2_frames::{END_HEADERS, END_STREAM, HEADERS, SETTINGS, answer_pings, block, frame, read_frame},
 };
 
-/// Pings are more frequent than the idle timeout, so that each connection transfers bytes.
+/// The sidecar sends pings every second, and the idle timeout is 2 s, so that no connection is
+/// without a byte for the idle timeout.
 const LIMITS: &str = "head_timeout_seconds = 1\nidle_timeout_seconds = 2";
 
-/// Requests a token with a window of `window` bytes for the response, and reads its head.
+/// Requests a token on an HTTP/2 connection whose flow-control window allows `window` bytes of the
+/// response, and reads the head of the response.
 async fn request(sidecar: &SidecarProcess, caller_token: Option<&str>, window: u32) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
     let mut headers = vec![
@@ -37,7 +39,7 @@ async fn is_closed(mut stream: TcpStream) {
     timeout(Duration::from_secs(20), answer_pings(&mut stream)).await.expect("the connection is closed");
 }
 
-/// The sidecar has buffered the rest of the response, and the request has ended.
+/// The sidecar has buffered the rest of the response, so that the request is no longer in flight.
 #[tokio::test]
 async fn client_that_stops_reading_is_disconnected() {
     let setup = Setup::new().await;

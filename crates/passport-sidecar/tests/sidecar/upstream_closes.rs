@@ -19,11 +19,12 @@ use crate::{
 /// `:status: 200` ([RFC 7541, appendix A](https://www.rfc-editor.org/rfc/rfc7541#appendix-A)).
 const OK: u8 = 0x88;
 
-/// How an upstream ends a request, with the error code ([RFC 9113, section
-/// 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
+/// How the upstream ends a request without a response. Contains the HTTP/2 error code ([RFC 9113,
+/// section 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
 #[derive(Clone, Copy, Debug)]
 enum StreamEnd {
-    /// A GOAWAY whose last stream is below the request.
+    /// A GOAWAY whose last stream id is lower than that of the request: the request was not
+    /// processed.
     GoAway(u32),
     Reset(u32),
 }
@@ -34,7 +35,7 @@ const INTERNAL_ERROR: StreamEnd = StreamEnd::Reset(2);
 const REFUSED_STREAM: StreamEnd = StreamEnd::Reset(7);
 
 impl StreamEnd {
-    /// Returns the frame that ends `stream`.
+    /// Returns the frame that ends the request with the id `stream`.
     fn frame_for(self, stream: u32) -> Vec<u8> {
         match self {
             Self::GoAway(code) => {
@@ -46,7 +47,8 @@ impl StreamEnd {
     }
 }
 
-/// Sends `responses` responses on a connection, and ends each further request.
+/// Responds to the first `responses` requests of a connection, and ends each further request as
+/// `end` says.
 async fn serve(mut stream: TcpStream, mut responses: usize, end: StreamEnd) -> std::io::Result<()> {
     stream.read_exact(&mut [0; 24]).await?;
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
@@ -93,12 +95,13 @@ async fn request_that_was_not_processed_is_retried_once() {
         (Method::GET, "", NO_ERROR, [1, ALL], 200, 2),
         (Method::GET, "", REFUSED_STREAM, [1, ALL], 200, 2),
         (Method::POST, "", REFUSED_STREAM, [1, ALL], 200, 2),
-        // The request may have been processed, has a body, or the upstream asks for fewer requests.
+        // Not retried: the request can have been processed, has a body, or the upstream wants fewer
+        // requests.
         (Method::POST, "", NO_ERROR, [1, ALL], 502, 1),
         (Method::POST, "content", REFUSED_STREAM, [1, ALL], 502, 1),
         (Method::GET, "", INTERNAL_ERROR, [1, ALL], 502, 1),
         (Method::GET, "", ENHANCE_YOUR_CALM, [1, ALL], 502, 1),
-        // The fresh connection also fails.
+        // The retry on a new connection also fails.
         (Method::GET, "", NO_ERROR, [1, 0], 502, 2),
         (Method::GET, "", REFUSED_STREAM, [1, 0], 502, 2),
     ] {
@@ -149,7 +152,8 @@ async fn http1_failure_of_a_fresh_connection_is_not_retried() {
     assert_eq!(seen.load(Ordering::SeqCst), 1);
 }
 
-/// Starts a server that refuses each second stream, and closes a connection after four.
+/// Starts an HTTP/2 server that refuses each second stream with `REFUSED_STREAM`, and closes each
+/// connection after four streams.
 async fn restarting() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -69,7 +69,7 @@ async fn idempotent_request_on_a_closed_connection_is_retried() {
     }
 }
 
-/// A request that waits for a new connection may get one that another request has used.
+/// A request that waits for a new connection can get one that another request has used before.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_requests_on_closed_connections_are_retried() {
     let setup = Setup::new().await;
@@ -85,7 +85,8 @@ async fn concurrent_requests_on_closed_connections_are_retried() {
     }
 }
 
-/// Starts an HTTP/2 upstream with a response that does not end, and one of 1 MiB.
+/// Starts an HTTP/2 upstream with two paths: one has a response that does not end, and the other a
+/// response of 1 MiB.
 async fn streaming() -> String {
     let endless = || {
         let chunk = Bytes::from_static(&[7; 64 * 1024]);
@@ -108,7 +109,8 @@ async fn stops_reading(sidecar: &SidecarProcess) -> UnixStream {
     stream
 }
 
-/// The two clients that read are on TCP: the same caller as on the Unix socket, and another one.
+/// The clients that stop reading are on the Unix socket. The two clients that read are on TCP: one
+/// has the same caller, and the other another caller.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_stop_reading_delay_no_others() {
     let setup = Setup::new().await;

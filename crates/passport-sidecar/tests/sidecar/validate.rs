@@ -58,7 +58,7 @@ async fn auth_route_returns_the_caller_in_headers() {
     }
 }
 
-/// A rejection in gRPC has the status 200, which a proxy would read as success.
+/// A gRPC rejection would have the HTTP status 200, which a proxy would read as success.
 #[tokio::test]
 async fn auth_route_rejects_grpc_with_an_http_status() {
     let setup = Setup::new().await;

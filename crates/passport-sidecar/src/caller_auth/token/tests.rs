@@ -8,7 +8,7 @@ use tokio::time::advance;
 
 use super::*;
 
-/// A provider with the result of the next reads. With `None` they do not end.
+/// A provider that returns the stored result. With `None`, a read does not end.
 #[derive(Clone, Debug, Default)]
 struct File(Arc<Mutex<Option<Result<&'static str, SecretErrorKind>>>>);
 
@@ -52,12 +52,12 @@ async fn revoked_caller_token_fails_closed_within_seconds() {
         assert!(has_text(&token, "first").await);
         file.set(revoked);
         assert!(has_text(&token, "first").await, "read once a second");
-        advance(FRESH).await;
+        advance(MAX_AGE).await;
         let begin = Instant::now();
         assert!(!has_text(&token, "first").await, "{revoked:?}");
         assert!(begin.elapsed() <= READ_TIMEOUT, "{revoked:?}");
         file.set(Some(Ok("first")));
-        advance(FRESH).await;
+        advance(MAX_AGE).await;
         assert!(has_text(&token, "first").await, "{revoked:?}");
     }
 }

@@ -20,8 +20,8 @@ async fn slow_preface_times_out() {
 async fn idle_time_begins_after_the_first_bytes() {
     let (mut client, server) = duplex(64);
     let mut server = TimeoutStream::new(server, FIRST, IDLE);
-    client.write_all(&[b'x'; PREFACE]).await.unwrap();
-    server.read_exact(&mut [0; PREFACE]).await.unwrap();
+    client.write_all(&[b'x'; PREFACE_LEN]).await.unwrap();
+    server.read_exact(&mut [0; PREFACE_LEN]).await.unwrap();
     for _ in 0..5 {
         let read = tokio::time::timeout(IDLE / 2, server.read(&mut [0; 1])).await;
         assert!(read.is_err(), "the read is pending");
@@ -36,8 +36,8 @@ async fn idle_time_begins_after_the_first_bytes() {
 async fn client_that_reads_nothing_times_out() {
     let (mut client, server) = duplex(64);
     let mut server = TimeoutStream::new(server, FIRST, IDLE);
-    client.write_all(&[b'x'; PREFACE]).await.unwrap();
-    server.read_exact(&mut [0; PREFACE]).await.unwrap();
+    client.write_all(&[b'x'; PREFACE_LEN]).await.unwrap();
+    server.read_exact(&mut [0; PREFACE_LEN]).await.unwrap();
     let written = server.write_all(&[b'y'; 1000]).await;
     assert_eq!(written.unwrap_err().kind(), ErrorKind::TimedOut);
 }
