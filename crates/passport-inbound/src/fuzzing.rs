@@ -34,6 +34,7 @@ const KEYS: &[u8] = include_bytes!("../fuzz/fixtures/jwks.json");
 /// A time at which [`VALID_TOKEN`] is valid, in seconds since 1970.
 const NOW: u32 = 1_750_000_000;
 
+/// A verifier that accepts [`VALID_TOKEN`] only.
 static VERIFIER: LazyLock<TokenVerifier> = LazyLock::new(|| {
     let builder = TokenVerifier::builder("bizfirstgo-api").static_jwks(KEYS);
     builder.clock(ManualClock::at_unix_seconds(NOW)).build().expect("the fixture is a key set")
@@ -151,6 +152,7 @@ pub fn key_set(input: &[u8]) {
     assert!(second.len() == set.len());
 }
 
+/// Returns the list with all supported algorithms.
 fn all_algorithms() -> AllowedAlgorithms {
     AllowedAlgorithms::new(Algorithm::ALL.to_vec()).expect("the list is not empty")
 }

@@ -114,6 +114,7 @@ impl JwksCache {
         Ok(cache)
     }
 
+    /// Creates a cache without a client and without keys.
     fn empty(allowed: AllowedAlgorithms, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
         let policy = KeyRefreshPolicy::new(settings);
         Self {
@@ -371,6 +372,7 @@ impl JwksCache {
         }
     }
 
+    /// Locks the state. It stays usable after a panic of another thread.
     fn state(&self) -> MutexGuard<'_, RefreshState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -63,7 +63,8 @@ pub(crate) struct Version {
 pub(crate) struct FetchOptions<'a> {
     /// The installed version. If it is set, the request is conditional.
     pub(crate) installed: Option<&'a Version>,
-    /// Whether an HTTP cache may respond. If false, the request has `Cache-Control: no-cache`.
+    /// Whether an HTTP cache is allowed to respond. If false, the request has `Cache-Control:
+    /// no-cache`.
     pub(crate) allow_cached: bool,
 }
 
@@ -72,6 +73,7 @@ impl JwksClient {
         Self { issuer, transport, timeout, locations: Mutex::default() }
     }
 
+    /// Returns the configured issuer, which is the `iss` of its tokens.
     pub(crate) fn issuer(&self) -> &str {
         self.issuer.id()
     }
@@ -157,14 +159,15 @@ impl JwksClient {
         let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_BODY };
         let response = self.transport.send(options.to(url)?, limits).await?;
         match response.status() {
-            // Checked here, so that the other URL is tried: a sign-in page has the status 200 as
-            // well.
+            // Checked here, so that the other URL is tried: a sign-in page responds with status 200
+            // as well.
             StatusCode::OK => entries(response.body()).map(|_| response),
             StatusCode::NOT_MODIFIED if options.installed.is_some() => Ok(response),
             status => Err(KeyFetchError::Status(status)),
         }
     }
 
+    /// Locks the URLs. They stay usable after a panic of another thread.
     fn locations(&self) -> MutexGuard<'_, Locations> {
         self.locations.lock().unwrap_or_else(PoisonError::into_inner)
     }

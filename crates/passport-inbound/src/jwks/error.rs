@@ -81,6 +81,7 @@ impl KeyFetchError {
         }
     }
 
+    /// Returns the error of the HTTP request, if that is the cause.
     fn transport(&self) -> Option<&TransportError> {
         match self {
             Self::Discovery(DiscoveryError::Transport(error)) | Self::Transport(error) => Some(error),

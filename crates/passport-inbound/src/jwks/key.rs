@@ -80,7 +80,7 @@ impl Key {
 }
 
 /// The members of a JWK that are read ([RFC 7517, section
-/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, may have
+/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, can have
 /// any type, so that they do not make a valid key unusable.
 #[derive(Deserialize)]
 struct Jwk {

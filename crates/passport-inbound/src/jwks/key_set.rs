@@ -103,6 +103,7 @@ impl KeySet {
         self.keys.len() == other.keys.len() && keys().all(|(own, other)| Arc::ptr_eq(own, other))
     }
 
+    /// Returns the number of keys.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }

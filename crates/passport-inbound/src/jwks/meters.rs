@@ -19,6 +19,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
+    /// Registers the metrics with the installed metrics recorder.
     pub(super) fn new() -> Self {
         Self {
             accepted: counter!(TOKENS, "outcome" => "accepted"),

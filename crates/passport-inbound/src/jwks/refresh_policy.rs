@@ -62,7 +62,7 @@ impl RefreshPause {
     }
 }
 
-/// The state that decides when the next refresh may begin.
+/// The state that decides when the next refresh is allowed to begin.
 #[derive(Debug)]
 pub(super) struct KeyRefreshPolicy {
     settings: KeySettings,

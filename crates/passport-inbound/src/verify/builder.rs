@@ -323,6 +323,7 @@ impl TokenVerifierBuilder {
         }))
     }
 
+    /// Parses the issuer and the JWKS URL. Adds a problem for each that is invalid.
     fn build_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
         let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
         let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
@@ -335,6 +336,7 @@ impl TokenVerifierBuilder {
         }
     }
 
+    /// Creates the cache of static keys, if they are set, or of the issuer's keys.
     fn jwks_cache(
         &self,
         issuer: Issuer,

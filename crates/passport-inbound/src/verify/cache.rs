@@ -83,6 +83,7 @@ pub(crate) struct VerifiedTokenCache {
 }
 
 impl VerifiedTokenCache {
+    /// Creates an empty cache. A quarter of the bytes is for the front, the rest for the overflow.
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = SignatureHashing::default();
         // The front gets a quarter of the bytes.

@@ -83,7 +83,7 @@ impl TokenVerifier {
     /// Panics if it has to wait on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the refresh, which other callers may be waiting for.
+    /// Dropping the future does not cancel the refresh, because other callers can wait for it.
     pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
         let token = token.as_bytes();
         match self.verify_now(token) {
@@ -132,7 +132,7 @@ impl TokenVerifier {
     /// Panics on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the refresh, which other callers may be waiting for.
+    /// Dropping the future does not cancel the refresh, because other callers can wait for it.
     pub async fn ready(&self) -> Result<(), ReadyError> {
         let Pipeline { jwks, clock, .. } = &*self.pipeline;
         loop {

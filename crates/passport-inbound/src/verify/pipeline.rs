@@ -207,7 +207,7 @@ impl Pipeline {
                     diagnostics::key(reason, &parsed.header, &installed);
                     reason.into()
                 }
-                // The issuer may have a new key, possibly with a known `kid`, so this is not the
+                // The issuer can have a new key, even with a known `kid`, so this is not the
                 // caller's fault.
                 Some(reason) => {
                     diagnostics::not_verified(reason, &parsed.header, &installed);
