@@ -1,4 +1,4 @@
-//! Reasons to reject a token, and the coarser reasons of Passport's SDK.
+//! The reasons for the rejection of a token, and the coarser reasons of Passport's SDK.
 
 /// The reason why a token was rejected.
 ///
@@ -48,7 +48,8 @@ pub enum RejectionReason {
     /// `iss` is missing, or is not the configured issuer.
     #[error("`iss` is not the configured issuer")]
     IssuerMismatch,
-    /// The issuer publishes no key with the token's `kid`. The keys were refreshed to find out.
+    /// The issuer publishes no key with the token's `kid`. The keys were refreshed for this token,
+    /// or less than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before it.
     #[error("the issuer publishes no key with the token's `kid`")]
     KeyNotFound,
     /// The token is not a JWS in the compact form with JSON objects as header and payload, or a
@@ -64,7 +65,8 @@ pub enum RejectionReason {
     /// `nbf` is in the future.
     #[error("`nbf` is in the future")]
     NotYetValid,
-    /// No published key verifies the signature. The keys were refreshed to find out.
+    /// No published key verifies the signature. The keys were refreshed for this token, or less
+    /// than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before it.
     #[error("invalid signature")]
     SignatureInvalid,
     /// The token is larger than [`max_token_size`](crate::TokenVerifierBuilder::max_token_size).
@@ -88,6 +90,7 @@ impl RejectionReason {
         }
     }
 
+    /// Returns the reason of Passport's SDK that covers this reason.
     pub(crate) fn coarse(self) -> CoarseReason {
         match self {
             Self::AlgorithmMismatch | Self::AlgorithmNotAllowed | Self::SignatureInvalid => {
@@ -97,7 +100,7 @@ impl RejectionReason {
             Self::SenderConstrained | Self::MissingClaim(_) | Self::WrongTokenType => {
                 CoarseReason::ClaimsRequired
             }
-            // A caller with a revoked token has to fetch a new one, as after the expiry.
+            // A caller with a revoked token has to fetch a new token, as after the expiry.
             Self::Revoked | Self::Expired => CoarseReason::TokenExpired,
             Self::IssuerMismatch => CoarseReason::IssuerMismatch,
             Self::KeyNotFound => CoarseReason::KeyNotFound,
@@ -112,7 +115,7 @@ impl RejectionReason {
     }
 }
 
-/// The seven reasons of Passport's SDK.
+/// The seven reasons of Passport's SDK (`TokenValidationError`), which responses contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CoarseReason {
     AudienceMismatch,

@@ -1,5 +1,5 @@
-//! Bodies of the fuzz targets. They assert that no input causes a panic, and that the parsers
-//! agree with other parsers on the input that they accept.
+//! The functions that the fuzz targets call. They assert that no input causes a panic, and that the
+//! parsers agree with other parsers on the input that they accept.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -25,14 +25,16 @@ use crate::{
     },
 };
 
-/// A valid token and the key set that verifies it. The private key was discarded, so no input
-/// can be another valid token.
+/// A valid token. The private key was discarded, so no input can be another valid token.
 const VALID_TOKEN: &str = include_str!("../fuzz/fixtures/token.txt");
+
+/// The key set that verifies [`VALID_TOKEN`].
 const KEYS: &[u8] = include_bytes!("../fuzz/fixtures/jwks.json");
 
-/// A time at which the token is valid, in seconds since 1970.
+/// A time at which [`VALID_TOKEN`] is valid, in seconds since 1970.
 const NOW: u32 = 1_750_000_000;
 
+/// A verifier that accepts [`VALID_TOKEN`] only.
 static VERIFIER: LazyLock<TokenVerifier> = LazyLock::new(|| {
     let builder = TokenVerifier::builder("bizfirstgo-api").static_jwks(KEYS);
     builder.clock(ManualClock::at_unix_seconds(NOW)).build().expect("the fixture is a key set")
@@ -98,12 +100,13 @@ pub fn claims(input: &[u8]) {
     }
 }
 
+/// Returns `time` plus `by` seconds. `None` if the result is out of range.
 fn moved(time: SystemTime, by: i64) -> Option<SystemTime> {
     let distance = Duration::from_secs(by.unsigned_abs());
     if by < 0 { time.checked_sub(distance) } else { time.checked_add(distance) }
 }
 
-/// Fuzzes a whole token. Only one valid token exists.
+/// Fuzzes a token. Only the token of the fixture is accepted.
 pub fn compact_token(input: &[u8]) {
     let Ok(token) = str::from_utf8(input) else { return };
     for _ in 0..2 {
@@ -149,6 +152,7 @@ pub fn key_set(input: &[u8]) {
     assert!(second.len() == set.len());
 }
 
+/// Returns the list with all supported algorithms.
 fn all_algorithms() -> AllowedAlgorithms {
     AllowedAlgorithms::new(Algorithm::ALL.to_vec()).expect("the list is not empty")
 }

@@ -22,6 +22,7 @@ use tower_test::mock;
 
 use crate::{TokenVerifier, TokenVerifierBuilder};
 
+/// The time at which tests begin, in seconds since 1970.
 pub(crate) const START: u32 = 1_750_000_000;
 
 /// A clock that advances with tokio's time, so that a paused runtime controls both.
@@ -49,12 +50,16 @@ impl Clock for TokioClock {
 pub(crate) enum ScriptedResponse {
     /// 200 with this body and these headers, or 304 if the request has the `ETag` of the headers.
     Keys(String, Vec<(HeaderName, &'static str)>),
+    /// This status without a body.
     Status(StatusCode),
+    /// An error of this kind instead of a response.
     Fails(TransportErrorKind),
+    /// No response.
     Never,
 }
 
 impl ScriptedResponse {
+    /// Creates a response with status 200 and this body.
     pub(crate) fn body(body: &str) -> Self {
         Self::Keys(body.to_owned(), Vec::new())
     }
@@ -66,9 +71,11 @@ pub(crate) struct ScriptedIssuer(Arc<Script>);
 
 #[derive(Debug)]
 struct Script {
+    /// The response for all other paths.
     response: Mutex<ScriptedResponse>,
     /// Responses by the suffix of the request's path.
     by_path: Mutex<BTreeMap<&'static str, ScriptedResponse>>,
+    /// The headers of all requests so far.
     requests: Mutex<Vec<HeaderMap>>,
     count: watch::Sender<usize>,
 }
@@ -84,6 +91,7 @@ impl ScriptedIssuer {
         Self(Arc::new(script))
     }
 
+    /// Sets the response for all paths without their own response.
     pub(crate) fn respond_with(&self, response: ScriptedResponse) {
         *self.0.response.lock().unwrap() = response;
     }
@@ -98,11 +106,12 @@ impl ScriptedIssuer {
         *self.0.count.borrow()
     }
 
-    /// Waits for this number of requests.
+    /// Waits until the issuer has received this number of requests in total.
     pub(crate) async fn wait_for_requests(&self, count: usize) {
         self.0.count.subscribe().wait_for(|sent| *sent >= count).await.unwrap();
     }
 
+    /// Returns the headers of the last request.
     pub(crate) fn last_request(&self) -> HeaderMap {
         self.0.requests.lock().unwrap().last().unwrap().clone()
     }
@@ -161,6 +170,7 @@ pub(crate) async fn setup() -> Setup {
 }
 
 impl Setup {
+    /// Returns a builder of a verifier that fetches the keys from the scripted issuer.
     pub(crate) fn builder(&self) -> TokenVerifierBuilder {
         TokenVerifier::builder(self.passport.audience())
             .issuer(self.passport.issuer())
@@ -169,6 +179,7 @@ impl Setup {
             .clock(self.clock.clone())
     }
 
+    /// Returns a verifier with the default settings of [`builder`](Self::builder).
     pub(crate) fn verifier(&self) -> TokenVerifier {
         self.builder().build().unwrap()
     }
@@ -191,6 +202,7 @@ impl Setup {
         format!(r#"{{"alg":"RS256","kid":{}}}"#, self.jwks()["keys"][0]["kid"])
     }
 
+    /// Returns the key set of the dev Passport.
     pub(crate) fn jwks(&self) -> Value {
         serde_json::from_str(&self.passport.jwks()).unwrap()
     }

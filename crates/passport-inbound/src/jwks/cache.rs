@@ -35,7 +35,7 @@ use crate::jwt::algorithm::AllowedAlgorithms;
 /// set is refreshed and how long it is trusted.
 #[derive(Debug)]
 pub(crate) struct JwksCache {
-    /// `None` for static keys.
+    /// The client that fetches the keys. `None` for static keys.
     pub(super) client: Option<JwksClient>,
     /// The file that keeps the keys across restarts.
     pub(super) file: Option<JwksCacheFile>,
@@ -45,15 +45,17 @@ pub(crate) struct JwksCache {
     skipped_keys: SkippedKeyLog,
     /// Notifies the refresh task when the time of the next refresh changes.
     changed: watch::Sender<()>,
+    /// The last installed key set. It stays here when it has expired.
     installed: ArcSwapOption<InstalledKeys>,
+    /// The running refresh, which all callers that need newer keys share.
     refreshes: SharedTask<()>,
     state: Mutex<RefreshState>,
-    /// The time of the next refresh, in milliseconds since 1970. An atomic, so that callers with
-    /// stale keys need no lock to see that a refresh may not begin yet.
+    /// The time of the next scheduled refresh, in milliseconds since 1970. It is atomic, so that
+    /// callers with stale keys need no lock to see that no refresh can begin yet.
     next_refresh: AtomicU64,
 }
 
-/// The state behind the lock.
+/// The state that decides whether a refresh begins. The lock `JwksCache::state` guards it.
 #[derive(Debug)]
 struct RefreshState {
     policy: KeyRefreshPolicy,
@@ -61,26 +63,29 @@ struct RefreshState {
     last_error: Option<LastError>,
 }
 
+/// The error of the last refresh.
 #[derive(Debug)]
 struct LastError {
     text: String,
+    /// Whether a later refresh can succeed without a change of the configuration.
     is_transient: bool,
 }
 
 impl RefreshCause {
-    /// Returns the cause of a refresh for a token that no key of `seen` verifies.
+    /// Returns the cause of a refresh for a token that no key of `seen` verifies. `seen` is `None`
+    /// if there were no trusted keys.
     fn of_request(seen: Option<&Arc<InstalledKeys>>) -> Self {
         if seen.is_some() { Self::UnknownKey } else { Self::Schedule }
     }
 }
 
-/// The result of a request for newer keys.
+/// The result of [`JwksCache::refresh`]: whether newer keys are available, or are being fetched.
 pub(crate) enum RefreshStatus {
-    /// A refresh is running.
+    /// A refresh is running. The waiter completes when it ends.
     Running(Waiter<()>),
     /// Newer keys were installed after the caller had read the snapshot.
     Newer,
-    /// No refresh may begin yet.
+    /// No refresh is allowed to begin before the end of this pause.
     NotYet(RefreshPause),
 }
 
@@ -109,6 +114,7 @@ impl JwksCache {
         Ok(cache)
     }
 
+    /// Creates a cache without a client and without keys.
     fn empty(allowed: AllowedAlgorithms, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
         let policy = KeyRefreshPolicy::new(settings);
         Self {
@@ -126,7 +132,8 @@ impl JwksCache {
         }
     }
 
-    /// Returns the installed keys, if they are trusted. Starts a refresh if one is due.
+    /// Returns the installed keys, unless they have expired. Starts a refresh in the background if
+    /// they are stale.
     pub(crate) fn current(self: &Arc<Self>, now: SystemTime) -> CurrentKeys {
         let installed = self.installed.load();
         let Some(keys) = installed.as_ref() else { return installed };
@@ -145,7 +152,8 @@ impl JwksCache {
         }
     }
 
-    /// Requests newer keys for a token that no key of `seen` verifies.
+    /// Starts or joins a refresh for a token that no key of `seen` verifies. `seen` is `None` if
+    /// there were no trusted keys.
     pub(crate) fn refresh(
         self: &Arc<Self>,
         seen: Option<&Arc<InstalledKeys>>,
@@ -154,8 +162,8 @@ impl JwksCache {
         self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
-    /// Starts a refresh if one is due. Returns the time until the next one. Called by the refresh
-    /// task.
+    /// Starts a refresh if one is due. Returns the time until the next scheduled refresh. Called by
+    /// the refresh task.
     fn tick(self: &Arc<Self>) -> Duration {
         let now = self.clock.now();
         let installed = self.installed.load_full();
@@ -167,13 +175,13 @@ impl JwksCache {
         next.duration_since(now).unwrap_or_default()
     }
 
-    /// Returns the maximum time that a request waits for a refresh.
+    /// Returns how long a request waits for refreshes or for a permit before it is rejected.
     pub(crate) fn max_wait(&self) -> Duration {
         self.settings.max_wait
     }
 
-    /// Returns the pause until a refresh may begin, for a caller that has stopped waiting. No key
-    /// of `seen` verifies its token.
+    /// Returns the pause until a refresh is allowed to begin, for a caller that does not wait any
+    /// longer. No key of `seen` verifies its token.
     pub(crate) fn pause(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> RefreshPause {
         if self.client.is_none() {
             return RefreshPause::without_attempt(true);
@@ -185,12 +193,12 @@ impl JwksCache {
         }
     }
 
-    /// Returns the error of the last refresh, if a later refresh is unlikely to succeed.
+    /// Returns the error of the last refresh, if a retry is unlikely to succeed.
     pub(crate) fn permanent_failure(&self) -> Option<String> {
         self.state().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
     }
 
-    /// Starts a refresh, joins the running one, or returns why none may begin.
+    /// Starts a refresh, joins the running one, or returns why no refresh begins.
     ///
     /// The decision is made under the lock. A refresh installs its keys before it ends, so a caller
     /// that finds no running refresh sees the keys of the last one.
@@ -246,6 +254,7 @@ impl JwksCache {
         }
     }
 
+    /// Returns whether the installed keys are trusted and are not `seen`, the keys of the caller.
     fn has_newer_than(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> bool {
         let installed = self.installed.load();
         let Some(installed) = installed.as_ref() else { return false };
@@ -253,17 +262,18 @@ impl JwksCache {
         is_other && installed.life.freshness(now) != Freshness::Expired
     }
 
-    /// Returns the installed keys, trusted or not.
+    /// Returns the installed keys, even if they have expired.
     pub(super) fn installed(&self) -> Option<Arc<InstalledKeys>> {
         self.installed.load_full()
     }
 
-    /// Returns whether no later refresh has begun.
+    /// Returns whether no refresh has begun after the one with the number `attempt`.
     pub(super) fn is_latest(&self, attempt: u64) -> bool {
         self.refreshes.is_current(attempt)
     }
 
-    /// Installs `keys`, unless a later refresh has begun. Returns whether they were installed.
+    /// Installs `keys`, the result of the refresh with the number `attempt`, unless a later refresh
+    /// has begun. Returns whether the keys were installed.
     pub(super) fn install(&self, keys: InstalledKeys, attempt: u64, source: &KeySource) -> bool {
         let now = self.clock.now();
         let mut state = self.state();
@@ -280,7 +290,8 @@ impl JwksCache {
         true
     }
 
-    /// Records that a refresh was dropped with its runtime.
+    /// Records that the refresh with the number `attempt` was dropped with its runtime, so that
+    /// another one can begin.
     pub(super) fn record_dropped(&self, attempt: u64) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -290,7 +301,8 @@ impl JwksCache {
         }
     }
 
-    /// Records that a refresh has failed.
+    /// Records and logs the error of the refresh with the number `attempt`. The next refresh begins
+    /// after a backoff.
     pub(super) fn record_failure(&self, error: &KeyFetchError, attempt: u64) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -306,7 +318,7 @@ impl JwksCache {
         events::refresh_failed(self.issuer(), error, failures, age);
     }
 
-    /// Parses a key set that replaces `before`, and logs the entries that are skipped.
+    /// Parses a key set that replaces `before`, and logs the entries that cannot be used.
     pub(super) fn parse(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
         let parsed = KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher);
         match &parsed {
@@ -319,10 +331,13 @@ impl JwksCache {
         parsed.map(|(keys, _)| Arc::new(keys))
     }
 
+    /// Returns the issuer, for logs and metrics. It is empty for static keys.
     pub(super) fn issuer(&self) -> &str {
         self.client.as_ref().map_or("", JwksClient::issuer)
     }
 
+    /// Makes the time of the next refresh visible to callers without the lock, and notifies the
+    /// refresh task.
     fn publish_next_refresh(&self, state: &RefreshState, now: SystemTime) {
         self.next_refresh.store(unix_millis(state.policy.next_refresh(now)), Ordering::Relaxed);
         self.changed.send_replace(());
@@ -333,6 +348,7 @@ impl JwksCache {
         self.changed.send_replace(());
     }
 
+    /// Returns the health of the keys. Starts no refresh.
     pub(crate) fn health(&self) -> JwksHealth {
         let now = self.clock.now();
         let state = self.state();
@@ -356,6 +372,7 @@ impl JwksCache {
         }
     }
 
+    /// Locks the state. It stays usable after a panic of another thread.
     fn state(&self) -> MutexGuard<'_, RefreshState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

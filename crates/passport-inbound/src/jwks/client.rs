@@ -12,46 +12,46 @@ use url::Url;
 
 use super::{error::KeyFetchError, events, http_cache::Head, key_set::entries};
 
-/// The media type of key sets ([RFC 7517, section
+/// The `Accept` header of requests for keys: the media type of key sets ([RFC 7517, section
 /// 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)), and the types that servers send
 /// instead.
 const ACCEPTED_MEDIA_TYPES: HeaderValue =
     HeaderValue::from_static("application/jwk-set+json, application/json, */*;q=0.1");
 
-/// The maximum size of a key set, in bytes.
+/// The maximum size of a key set, in bytes. A larger response is an error.
 pub(super) const MAX_BODY: usize = 256 * 1024;
 
-/// A client that fetches an issuer's keys, and remembers their location.
+/// A client that fetches an issuer's keys, and stores the URL at which it found them.
 #[derive(Debug)]
 pub(crate) struct JwksClient {
     issuer: Issuer,
     transport: Transport,
-    /// The timeout of each request.
+    /// The timeout of each HTTP request.
     timeout: Duration,
     locations: Mutex<Locations>,
 }
 
-/// The locations of the keys.
+/// The last URLs at which keys were found.
 #[derive(Debug, Default)]
 struct Locations {
-    /// The last location that returned keys. Reset when it stops returning keys, so that discovery
-    /// runs again.
+    /// The URL of the last response with keys. Reset when a later response at this URL has no
+    /// usable keys, unless its status indicates an outage, so that discovery runs again.
     current: Option<Url>,
-    /// The last location that was logged.
+    /// The last URL that was logged, so that each change is logged once.
     logged: Option<Url>,
 }
 
-/// The issuer's response to a request for keys.
+/// The issuer's response to a request for keys: a key set, or that the installed one is unchanged.
 #[derive(Debug)]
 pub(crate) struct KeyResponse {
-    /// `None` if the installed version is still current (304).
+    /// The key set. `None` if the installed version is still current (304).
     pub(crate) document: Option<Bytes>,
     pub(crate) head: Head,
     pub(crate) version: Option<Version>,
 }
 
-/// The version of a key set, for conditional requests
-/// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
+/// The version of a key set: its URL and its `ETag`, for conditional requests ([RFC 9110, section
+/// 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     url: Url,
@@ -61,10 +61,11 @@ pub(crate) struct Version {
 /// Options of a request for keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FetchOptions<'a> {
-    /// The installed version, for a conditional request.
+    /// The installed version. If it is set, the request is conditional.
     pub(crate) installed: Option<&'a Version>,
-    /// Whether a cache between this service and the issuer may respond.
-    pub(crate) may_be_cached: bool,
+    /// Whether an HTTP cache is allowed to respond. If false, the request has `Cache-Control:
+    /// no-cache`.
+    pub(crate) allow_cached: bool,
 }
 
 impl JwksClient {
@@ -72,11 +73,12 @@ impl JwksClient {
         Self { issuer, transport, timeout, locations: Mutex::default() }
     }
 
+    /// Returns the configured issuer, which is the `iss` of its tokens.
     pub(crate) fn issuer(&self) -> &str {
         self.issuer.id()
     }
 
-    /// Fetches the keys, after discovery if their location is unknown.
+    /// Fetches the keys. Reads the discovery document first if the URL of the keys is unknown.
     pub(crate) async fn fetch(&self, options: FetchOptions<'_>) -> Result<KeyResponse, KeyFetchError> {
         let location = self.locations().current.clone().or_else(|| self.issuer.jwks_url().cloned());
         let (url, discovery_url) = if let Some(url) = location {
@@ -94,6 +96,7 @@ impl JwksClient {
         Ok(fetched)
     }
 
+    /// Records that the keys were found at `url`, and logs the URL if it is new.
     fn record_location(&self, url: Url, discovery_url: Option<&Url>) {
         let mut locations = self.locations();
         if locations.logged.as_ref() != Some(&url) {
@@ -103,12 +106,13 @@ impl JwksClient {
         locations.current = Some(url);
     }
 
-    /// Resets the location, so that the next fetch starts with discovery.
+    /// Forgets the URL of the keys, so that the next fetch starts with discovery.
     pub(crate) fn reset_location(&self) {
         self.locations().current = None;
     }
 
-    /// Fetches the keys from `url`. Returns them with the location that had them.
+    /// Fetches the keys from `url` or Passport's other documented URL. Returns the URL that
+    /// responded.
     async fn fetch_from(
         &self,
         url: Url,
@@ -126,8 +130,8 @@ impl JwksClient {
         Ok((KeyResponse { document, head, version }, url))
     }
 
-    /// Requests the keys from `url`, and from Passport's other documented location if the response
-    /// is not a key set.
+    /// Requests the keys from `url`. If the response is not a key set, requests them from
+    /// Passport's other documented URL.
     async fn get_with_fallback(
         &self,
         url: Url,
@@ -155,7 +159,7 @@ impl JwksClient {
         let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_BODY };
         let response = self.transport.send(options.to(url)?, limits).await?;
         match response.status() {
-            // Checked here so that the other location is tried: a sign-in page has the status 200
+            // Checked here, so that the other URL is tried: a sign-in page responds with status 200
             // as well.
             StatusCode::OK => entries(response.body()).map(|_| response),
             StatusCode::NOT_MODIFIED if options.installed.is_some() => Ok(response),
@@ -163,17 +167,19 @@ impl JwksClient {
         }
     }
 
+    /// Locks the URLs. They stay usable after a panic of another thread.
     fn locations(&self) -> MutexGuard<'_, Locations> {
         self.locations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl FetchOptions<'_> {
+    /// Creates the request for the keys at `url`.
     fn to(self, url: &Url) -> Result<Request<Bytes>, TransportError> {
         let mut request = request_to(url, Bytes::new())?;
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, ACCEPTED_MEDIA_TYPES);
-        if !self.may_be_cached {
+        if !self.allow_cached {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         if let Some(version) = self.installed {

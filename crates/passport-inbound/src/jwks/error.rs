@@ -8,7 +8,7 @@ use passport_core::{DiscoveryError, TransportError, TransportErrorKind};
 use super::key::UnusableKey;
 use crate::untrusted_text::Quoted;
 
-/// The maximum number of skipped keys that an error lists.
+/// The maximum number of skipped keys that an error lists. It says how many more there are.
 const MAX_NAMED: usize = 8;
 
 /// An error of a JWKS refresh.
@@ -24,14 +24,14 @@ pub(crate) enum KeyFetchError {
         "the response is not a JWKS: check the JWKS URL, and whether a proxy or a sign-in page responds instead"
     )]
     NotAKeySet,
-    #[error("the JWKS request returned status {0}: expected 200, check the JWKS URL")]
+    #[error("the issuer responded with status {0} to the JWKS request: expected 200, check the JWKS URL")]
     Status(StatusCode),
     #[error("the JWKS request failed: {0}")]
     Transport(#[from] TransportError),
 }
 
 impl KeyFetchError {
-    /// Returns the value of the metric label `outcome`.
+    /// Returns the value of the label `outcome` in the counter of key fetches.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             _ if matches!(self.transport().map(TransportError::kind), Some(TransportErrorKind::Tls(_))) => {
@@ -46,10 +46,13 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns whether a later refresh may succeed without a change of the configuration. A
-    /// discovery document that contradicts the configuration and an untrusted certificate are
-    /// permanent errors. An empty key set is temporary, because the issuer may publish its first
-    /// key later.
+    /// Returns whether a later refresh can succeed without a change of the configuration. Permanent
+    /// errors are:
+    ///
+    /// - a discovery document that contradicts the configuration,
+    /// - a key set with entries, but without a usable key (an empty one is temporary, because the
+    ///   issuer can publish its first key later),
+    /// - the permanent errors of the transport, such as an untrusted certificate.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Discovery(DiscoveryError::IssuerMismatch { .. } | DiscoveryError::JwksUriNotAllowed) => {
@@ -60,7 +63,7 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns whether the location responded, but not with a key set.
+    /// Returns whether the server responded, but not with a key set.
     pub(super) fn is_response(&self) -> bool {
         match self {
             Self::NotAKeySet | Self::Status(_) => true,
@@ -69,7 +72,8 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns whether the keys may be at another location. Not after an outage of the server.
+    /// Returns whether the keys are possibly at another URL. False for a status that indicates an
+    /// outage of the server.
     pub(super) fn is_wrong_location(&self) -> bool {
         match self {
             Self::Status(status) => !is_outage(*status),
@@ -77,6 +81,7 @@ impl KeyFetchError {
         }
     }
 
+    /// Returns the error of the HTTP request, if that is the cause.
     fn transport(&self) -> Option<&TransportError> {
         match self {
             Self::Discovery(DiscoveryError::Transport(error)) | Self::Transport(error) => Some(error),
@@ -85,7 +90,7 @@ impl KeyFetchError {
     }
 }
 
-/// Returns whether a status is about the server and not about the location.
+/// Returns whether a status indicates an outage of the server, and not a wrong URL.
 fn is_outage(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
@@ -93,11 +98,12 @@ fn is_outage(status: StatusCode) -> bool {
 /// A skipped entry of a key set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SkippedKey {
+    /// The index of the entry in the key set.
     pub(crate) position: usize,
-    /// The `kid` of the entry.
+    /// The `kid` of the entry, if it has one.
     pub(crate) kid: Option<String>,
     pub(crate) why: UnusableKey,
-    /// A hash of the entry, so that it is logged once.
+    /// A hash of the entry, with which the log recognizes an entry that was logged before.
     pub(crate) hash: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Log events and metrics of the signing keys.
+//! Log events and metrics of the signing keys and of their refreshes.
 
 use std::{
     error::Error,
@@ -19,7 +19,8 @@ use crate::{
     untrusted_text::Quoted,
 };
 
-/// Records a successful refresh. `is_new` is whether the keys have changed.
+/// Logs and counts a successful refresh, and sets the gauges of the keys. `usable` is the number of
+/// usable keys. `is_new` is false if the installed keys are unchanged.
 pub(super) fn keys_installed(issuer: &str, usable: usize, fetched_at: SystemTime, is_new: bool) {
     let outcome = if is_new { "installed" } else { "unchanged" };
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => outcome).increment(1);
@@ -31,12 +32,14 @@ pub(super) fn keys_installed(issuer: &str, usable: usize, fetched_at: SystemTime
     }
 }
 
-/// Records that keys were loaded from the cache file.
+/// Logs that keys were loaded from the cache file, and sets the gauges of the keys. `age` is the
+/// time since they were fetched.
 pub(super) fn keys_loaded(issuer: &str, usable: usize, fetched_at: SystemTime, age: Duration) {
     set_gauges(issuer, usable, fetched_at);
     tracing::info!(target: TARGET, issuer, usable, age_s = age.as_secs(), "signing keys loaded from the cache file");
 }
 
+/// Sets the gauges of the number of usable keys, and of the time at which they were fetched.
 fn set_gauges(issuer: &str, usable: usize, fetched_at: SystemTime) {
     #[expect(clippy::cast_precision_loss, reason = "a key set has at most 200 keys")]
     gauge!(KEYS, ISSUER => issuer.to_owned()).set(usable as f64);
@@ -44,13 +47,28 @@ fn set_gauges(issuer: &str, usable: usize, fetched_at: SystemTime) {
     gauge!(KEYS_FETCHED_AT, ISSUER => issuer.to_owned()).set(unix.as_secs_f64());
 }
 
-/// Logs that the cache file could not be read or written.
-pub(super) fn cache_file_failed(path: &Path, error: &JwksCacheFileError) {
-    tracing::warn!(target: TARGET, path = %path.display(), error = error as &dyn Error, "JWKS cache file not used");
+/// Logs that no keys could be loaded from the cache file, so that they are fetched.
+pub(super) fn cache_file_not_loaded(path: &Path, error: &JwksCacheFileError) {
+    tracing::warn!(
+        target: TARGET,
+        path = %path.display(),
+        error = error as &dyn Error,
+        "cannot load JWKS cache file, fetching the keys from the issuer"
+    );
 }
 
-/// Records that a refresh failed. The installed keys are served until they expire. `age` is
-/// their age.
+/// Logs that the keys could not be saved in the cache file. The verifier continues to use them.
+pub(super) fn cache_file_not_saved(path: &Path, error: &JwksCacheFileError) {
+    tracing::warn!(
+        target: TARGET,
+        path = %path.display(),
+        error = error as &dyn Error,
+        "cannot save JWKS cache file, the next start depends on the issuer"
+    );
+}
+
+/// Logs and counts a failed refresh. `failures` is the number of consecutive failures, and `age`
+/// the age of the installed keys, which are used until they expire.
 pub(super) fn refresh_failed(issuer: &str, error: &KeyFetchError, failures: u32, age: Option<Duration>) {
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => error.kind()).increment(1);
     let age_s = age.map(|age| age.as_secs());
@@ -65,7 +83,7 @@ pub(super) fn refresh_failed(issuer: &str, error: &KeyFetchError, failures: u32,
 }
 
 /// Logs a skipped entry of a key set. The level is warn if the key set has no usable key, or if
-/// further entries are not read.
+/// `key` stands for entries that were not read. Otherwise it is info.
 pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, has_usable_keys: bool) {
     let SkippedKey { position, why, .. } = key;
     let kid = key.kid.as_deref().map(Quoted);
@@ -76,15 +94,16 @@ pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, has_usable_keys: bool)
     }
 }
 
-/// Logs the location of the keys, without the query, which may have a secret.
+/// Logs the URL at which the keys were found, without its query, which can contain a secret.
+/// `discovery_url` is the URL of the discovery document, if discovery has found the keys.
 pub(super) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<&Url>) {
     let shown = |url: &Url| format!("{}{}", url.origin().ascii_serialization(), url.path());
     let discovery_url = discovery_url.map(shown);
     tracing::info!(target: TARGET, issuer, jwks_url = shown(jwks_url), discovery_url, "JWKS location found");
 }
 
-/// Records the difference between the issuer's clock and the local clock. `issuer_time` was read
-/// during `local_time`.
+/// Sets the gauge of the difference between the issuer's clock and the local clock. Logs a warning
+/// if it exceeds `clock_skew`. `issuer_time` was read during `local_time`.
 pub(super) fn clock_difference(
     issuer: &str,
     issuer_time: SystemTime,

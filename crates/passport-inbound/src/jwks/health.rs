@@ -1,4 +1,4 @@
-//! The health of the signing keys, for probes.
+//! The health of the signing keys, for readiness probes.
 
 use std::{
     fmt,
@@ -20,17 +20,18 @@ pub struct JwksHealth {
     pub(super) last_error: Option<String>,
 }
 
-/// Whether the signing keys can be used.
+/// The state of the signing keys: whether they verify tokens, and whether a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JwksState {
-    /// The keys are fresh.
+    /// The keys verify tokens. No refresh is due.
     Fresh,
-    /// The keys are used, but a refresh is due. Requests are not affected until the keys expire.
+    /// The keys verify tokens, but a refresh is due. Requests are not affected until the keys
+    /// expire.
     Stale,
     /// The keys are older than
-    /// [`jwks_max_stale`](crate::TokenVerifierBuilder::jwks_max_stale) and not used. Requests are
-    /// rejected with 503.
+    /// [`jwks_max_stale`](crate::TokenVerifierBuilder::jwks_max_stale) and verify no token.
+    /// Requests wait for newer keys, or are rejected with 503.
     Expired,
     /// No keys were fetched yet. Requests wait for them, or are rejected with 503.
     Unavailable,
@@ -49,26 +50,26 @@ impl JwksHealth {
         matches!(self.state, JwksState::Fresh | JwksState::Stale)
     }
 
-    /// Returns the number of usable keys.
+    /// Returns the number of usable keys in the installed key set, even if it has expired.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.keys
     }
 
-    /// Returns the time of the last successful refresh. `None` before the first one, and for static
-    /// keys.
+    /// Returns when the keys were last fetched or confirmed by the issuer. `None` before the first
+    /// fetch, and for static keys.
     #[must_use]
     pub fn fetched_at(&self) -> Option<SystemTime> {
         self.fetched_at
     }
 
-    /// Returns the time since [`fetched_at`](Self::fetched_at).
+    /// Returns the duration since [`fetched_at`](Self::fetched_at).
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.age
     }
 
-    /// Returns the time of the next scheduled refresh. A token with an unknown key may cause an
+    /// Returns when the next scheduled refresh is due. A token with an unknown key can cause an
     /// earlier one. `None` for static keys.
     #[must_use]
     pub fn next_refresh_at(&self) -> Option<SystemTime> {

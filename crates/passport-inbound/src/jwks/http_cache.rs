@@ -8,20 +8,23 @@ use http::{
     header::{AGE, CACHE_CONTROL, DATE, ETAG},
 };
 
-/// The maximum length of an `ETag` for conditional requests, in bytes.
+/// The maximum length of an `ETag`, in bytes. A longer one is ignored, so that the next request is
+/// not conditional.
 const LONGEST_TAG: usize = 256;
 
-/// The freshness, the `ETag` and the time of a response.
+/// The caching headers of a response: its freshness, its `ETag` and its time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// How much longer the response is fresh. `None` if it has no `Cache-Control`.
+    /// How much longer the response is fresh. `None` if `Cache-Control` does not say.
     pub(crate) fresh_for: Option<Duration>,
+    /// The `ETag`, for the next conditional request.
     pub(crate) tag: Option<HeaderValue>,
-    /// The issuer's time when the response arrived.
+    /// The time of the issuer's clock when the response arrived.
     pub(crate) time: Option<SystemTime>,
 }
 
 impl Head {
+    /// Reads `Cache-Control`, `Age`, `Date` and `ETag`. Invalid headers are ignored.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let age = headers.get(AGE).and_then(seconds).unwrap_or_default();
         let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
@@ -41,6 +44,8 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     values.flat_map(|value| value.split(',')).filter_map(lifetime).min()
 }
 
+/// Returns the freshness lifetime that a directive of `Cache-Control` sets. `None` for a directive
+/// that sets none.
 fn lifetime(directive: &str) -> Option<Duration> {
     let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
     let name = name.trim();
@@ -54,6 +59,7 @@ fn lifetime(directive: &str) -> Option<Duration> {
     Some(delta_seconds(value.trim().trim_matches('"')).unwrap_or_default())
 }
 
+/// Parses the value of a header as a number of seconds.
 fn seconds(value: &HeaderValue) -> Option<Duration> {
     delta_seconds(value.to_str().ok()?.trim())
 }

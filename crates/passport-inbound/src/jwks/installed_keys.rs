@@ -1,4 +1,4 @@
-//! An installed key set, with its lifetime and what a refresh needs to know about it.
+//! An installed key set, with its lifetime, its metrics and the data for the next refresh.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,24 +7,26 @@ use bytes::Bytes;
 
 use super::{client::Version, key_life::KeyLife, key_set::KeySet, meters::Meters};
 
-/// An installed key set.
+/// A key set that verifies tokens until it is replaced or expires.
 #[derive(Debug)]
 pub(crate) struct InstalledKeys {
     pub(crate) keys: Arc<KeySet>,
     pub(crate) meters: Meters,
     pub(super) life: KeyLife,
+    /// The version for a conditional request. `None` for keys without an `ETag`.
     pub(super) version: Option<Version>,
-    /// The freshness lifetime that the issuer has stated.
+    /// The remaining freshness in the caching headers of the response, if it has them.
     pub(super) fresh_for: Option<Duration>,
-    /// The document from the issuer, for the cache file.
+    /// The key set as the issuer sent it, for the cache file.
     pub(super) document: Bytes,
 }
 
-/// A guard of the installed key set. It costs no reference count, so it is for short use.
+/// A snapshot of the installed key set. `None` if there are no trusted keys. It increments no
+/// reference count, so it must be dropped soon and not be held across an `await`.
 pub(crate) type CurrentKeys = Guard<Option<Arc<InstalledKeys>>>;
 
 impl InstalledKeys {
-    /// Creates installed keys without a version and without a stated freshness lifetime.
+    /// Creates an installed key set without a version and without a freshness from the issuer.
     pub(super) fn new(keys: Arc<KeySet>, life: KeyLife, document: Bytes) -> Self {
         Self { keys, meters: Meters::new(), life, version: None, fresh_for: None, document }
     }

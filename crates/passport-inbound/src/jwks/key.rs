@@ -1,4 +1,4 @@
-//! Parses one entry of a key set.
+//! Parses one entry of a key set (a JWK).
 
 use std::sync::Arc;
 
@@ -10,15 +10,16 @@ use crate::jwt::{
     signature::{Material, VerifyingKey},
 };
 
-/// A usable key for one algorithm. It is parsed when it is first published, and shared by all
-/// key sets that contain it.
+/// A public key for one algorithm. It is parsed when the issuer first publishes it, and all later
+/// key sets that contain it share it.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(super) identity: KeyIdentity,
     verifying: VerifyingKey,
 }
 
-/// The identity of a key across key sets. Two keys are the same if all of this is equal.
+/// The identity of a key across key sets. A key with an equal identity in a new key set is not
+/// parsed again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyIdentity {
     pub(super) kid: Option<String>,
@@ -26,7 +27,7 @@ pub(super) struct KeyIdentity {
     material: Material,
 }
 
-/// The reason why an entry of a key set is skipped.
+/// The reason why an entry of a key set is skipped: it verifies no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub(crate) enum UnusableKey {
     #[error("kty, crv and alg match no allowed algorithm, see `algorithms`")]
@@ -35,7 +36,7 @@ pub(crate) enum UnusableKey {
     DuplicateKid,
     #[error("use or key_ops does not allow verifying signatures")]
     Purpose,
-    #[error("malformed key, or unacceptable size or strength")]
+    #[error("invalid key: malformed, weak, or not of an accepted size (RSA: 2048 to 8192 bits)")]
     Invalid,
     #[error("not a JWK: expected an object with strings as kty and kid")]
     NotAJwk,
@@ -66,18 +67,20 @@ impl Key {
         algorithms.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Invalid)
     }
 
+    /// Parses the key material. Returns `None` if it is malformed or weak.
     fn new(identity: KeyIdentity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
         Some(Arc::new(Self { identity, verifying }))
     }
 
+    /// Returns whether `signature` is a valid signature of `message`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifying.verifies(message, signature)
     }
 }
 
 /// The members of a JWK that are read ([RFC 7517, section
-/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, may have
+/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, can have
 /// any type, so that they do not make a valid key unusable.
 #[derive(Deserialize)]
 struct Jwk {
@@ -95,8 +98,9 @@ struct Jwk {
 }
 
 impl Jwk {
-    /// Returns whether the key may verify signatures: `use` and `key_ops` are absent or allow it
-    /// ([RFC 7517, sections 4.2 and 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)).
+    /// Returns whether the issuer allows the key to verify signatures: `use` and `key_ops` are
+    /// absent or allow it ([RFC 7517, sections 4.2 and
+    /// 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)).
     fn is_for_verifying(&self) -> bool {
         let verifies = |operations: &Value| {
             operations.as_array().is_some_and(|operations| operations.iter().any(|it| it == "verify"))
@@ -104,7 +108,8 @@ impl Jwk {
         self.usage.as_ref().is_none_or(|usage| usage == "sig") && self.key_ops.as_ref().is_none_or(verifies)
     }
 
-    /// Returns the algorithms for the key's type and curve, limited to its `alg`, if it has one.
+    /// Returns the algorithms that the type and the curve of the key support. If the key has an
+    /// `alg`, returns at most that one.
     fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         let of_type: &[Algorithm] = match (self.kty.as_str(), text(&self.crv)) {
             ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
@@ -117,6 +122,7 @@ impl Jwk {
         of_type.iter().copied().filter(fits)
     }
 
+    /// Returns the numbers of the public key. `None` if a member is missing or not a string.
     fn material(&self) -> Option<Material> {
         let member = |value| text(value).map(str::to_owned);
         match self.kty.as_str() {
@@ -128,6 +134,7 @@ impl Jwk {
     }
 }
 
+/// Returns the text of a member. `None` if the member is missing or not a string.
 fn text(value: &Option<Value>) -> Option<&str> {
     value.as_ref()?.as_str()
 }

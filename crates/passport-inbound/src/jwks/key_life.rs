@@ -1,4 +1,5 @@
-//! The lifetime of a key set: how long it is fresh, and how long it is trusted. Pure.
+//! The lifetime of a key set: how long it is fresh, and how long it is trusted. Pure: the time is
+//! an argument.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,16 +8,18 @@ use super::{
     settings::{JITTER, KeySettings},
 };
 
-/// The fraction of the freshness lifetime after which keys are refreshed, so that they are
-/// replaced before it ends.
+/// The fraction of the freshness lifetime after which keys are refreshed, so that newer keys are
+/// installed before the lifetime ends.
 const REFRESH_AHEAD: f64 = 0.8;
 
-/// The minimum freshness lifetime, so that an issuer cannot cause a flood of requests.
+/// The minimum freshness lifetime. A shorter `max-age` of the issuer is ignored, so that the issuer
+/// cannot cause a flood of requests.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 
-/// The lifetime of a key set.
+/// When a key set was fetched, when it is refreshed, and when it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyLife {
+    /// When the keys were requested from the issuer.
     pub(super) fetched_at: SystemTime,
     /// When a refresh is due.
     pub(super) refresh_at: SystemTime,
@@ -24,13 +27,13 @@ pub(super) struct KeyLife {
     pub(super) expires_at: SystemTime,
 }
 
-/// The freshness of a key set.
+/// Whether a key set is trusted, and whether a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freshness {
     Fresh,
-    /// The keys may be used, but a refresh is due.
+    /// The keys are trusted, but a refresh is due.
     Stale,
-    /// The keys must not be used.
+    /// The keys are not trusted: they verify no token.
     Expired,
 }
 
@@ -59,6 +62,7 @@ impl KeyLife {
         Self { fetched_at: now, refresh_at: never, expires_at: never }
     }
 
+    /// Returns the freshness at the time `now`.
     pub(super) fn freshness(&self, now: SystemTime) -> Freshness {
         if now >= self.expires_at {
             return Freshness::Expired;
@@ -71,6 +75,8 @@ impl KeyLife {
         }
     }
 
+    /// Returns the duration since the keys were fetched. Zero if the clock was set back before
+    /// that.
     pub(super) fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.fetched_at).unwrap_or_default()
     }

@@ -14,15 +14,17 @@ use crate::{
     jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json},
 };
 
-/// The maximum number of entries that are read.
+/// The maximum number of entries that are read. The entries after it are skipped, and one warning
+/// is logged for them.
 const MAX_KEYS: usize = 100;
 
-/// The maximum number of keys that are tried for a token: the newest keys, if it has no `kid`.
-/// As many keys may share a `kid`. The limit bounds the work that anyone can cause with a token.
-/// Passport publishes two keys during a rotation, and one otherwise.
+/// The maximum number of keys that are tried for a token, which bounds the work that anyone can
+/// cause with a token. If the token has no `kid`, the newest keys are tried. If it has one, all
+/// keys with that `kid` are tried, because a key set has at most this number of them. Passport
+/// publishes two keys during a rotation, and one otherwise.
 const MAX_TRIES: usize = 4;
 
-/// The usable keys of an issuer.
+/// The keys of an issuer that can verify tokens.
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
     /// Newest first: keys that were not in the previous key set precede the others.
@@ -63,6 +65,7 @@ impl KeySet {
         Ok((set, skipped))
     }
 
+    /// Adds the keys of one entry. Keys that the set already has are not added again.
     fn add(&mut self, keys: Vec<Arc<Key>>) -> Result<(), UnusableKey> {
         for key in keys {
             let KeyIdentity { kid, algorithm, .. } = &key.identity;
@@ -79,10 +82,12 @@ impl KeySet {
         Ok(())
     }
 
+    /// Returns the index of the key with this identity.
     fn position(&self, identity: &KeyIdentity) -> Option<usize> {
         self.keys.iter().position(|key| key.identity == *identity)
     }
 
+    /// Returns the key with this identity.
     fn find(&self, identity: &KeyIdentity) -> Option<Arc<Key>> {
         self.position(identity).map(|position| Arc::clone(&self.keys[position]))
     }
@@ -98,12 +103,13 @@ impl KeySet {
         self.keys.len() == other.keys.len() && keys().all(|(own, other)| Arc::ptr_eq(own, other))
     }
 
+    /// Returns the number of keys.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Checks whether a key can verify a token with this header. Otherwise returns the reason to
-    /// reject the token.
+    /// Checks whether a key has the `kid` and the algorithm of the header. Otherwise returns the
+    /// reason to reject the token.
     pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<(), RejectionReason> {
         let mut candidates = self.keys.iter().filter(|key| matches_kid(key, header.kid)).peekable();
         if candidates.peek().is_none() {
@@ -147,6 +153,7 @@ pub(super) fn entries(body: &[u8]) -> Result<Vec<Box<RawValue>>, KeyFetchError> 
     Ok(document.keys)
 }
 
+/// Returns the `kid` of an entry, for a log. `None` if it is missing or not a string.
 fn kid_of(entry: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct KidOnly {
@@ -155,9 +162,10 @@ fn kid_of(entry: &RawValue) -> Option<String> {
     serde_json::from_str::<KidOnly>(entry.get()).ok()?.kid
 }
 
-/// Returns whether a token with this `kid`, or without one, may have been signed with the key.
+/// Returns whether a token with this `kid`, or without one, was possibly signed with the key.
 fn matches_kid(key: &Key, kid: Option<Text<'_>>) -> bool {
     kid.is_none_or(|kid| key.identity.kid.as_deref().is_some_and(|own| kid.equals(own)))
 }
+
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,7 +1,8 @@
 //! Fetches, caches and refreshes the issuer's signing keys (JWKS).
 //!
 //! `refresh_policy` decides when keys are refreshed, `refresh` fetches them, and `cache` serves
-//! them. A `refresh` is one attempt, which installs a key set or fails.
+//! them. One refresh reads the cache file, or sends the HTTP requests. It installs a key set or
+//! fails.
 
 mod cache;
 mod client;

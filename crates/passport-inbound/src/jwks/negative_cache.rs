@@ -17,7 +17,8 @@ impl NegativeCache {
         self.0 = TimeWindow::new(began, cooldown);
     }
 
-    /// Returns the rest of the cooldown. Zero if an unknown key may cause a refresh.
+    /// Returns the rest of the cooldown. Zero if a token with an unknown key is allowed to cause a
+    /// refresh.
     pub(super) fn remaining(&self, now: SystemTime) -> Duration {
         self.0.map_or(Duration::ZERO, |window| window.remaining(now))
     }

@@ -1,4 +1,4 @@
-//! The cache file of the keys, with which a service can start while its issuer is down.
+//! The cache file of the signing keys. With it, a service can start while its issuer is down.
 
 use std::{
     fs::{self, OpenOptions},
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{client::MAX_BODY, error::JwksCacheFileError};
 
-/// The time limit for reading or writing the file.
+/// The time limit for reading or writing the file. A refresh continues without the file after it.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The file that keeps an issuer's keys across restarts.
@@ -23,17 +23,19 @@ pub(crate) struct JwksCacheFile {
     pub(crate) path: PathBuf,
 }
 
-/// The keys in the file.
+/// The content of the cache file.
 #[derive(Debug)]
 pub(crate) struct SavedKeys {
+    /// When the issuer last sent or confirmed the keys.
     pub(crate) fetched_at: SystemTime,
     pub(crate) document: Bytes,
 }
 
+/// The JSON document in the file.
 #[derive(Deserialize, Serialize)]
 struct Content<'a> {
     issuer: &'a str,
-    /// In whole seconds since 1970.
+    /// When the issuer last sent or confirmed the keys, in whole seconds since 1970.
     fetched_at: u64,
     #[serde(borrow)]
     jwks: &'a RawValue,
@@ -57,6 +59,8 @@ impl JwksCacheFile {
         self.with_timeout(move || Ok(replace(&path, &encode(&issuer, &keys)?)?)).await
     }
 
+    /// Runs `work` on a thread for file access. Returns an error if it takes longer than
+    /// [`TIMEOUT`].
     async fn with_timeout<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, JwksCacheFileError> + Send + 'static,
@@ -97,6 +101,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Parses the content of the file. Rejects the keys of another issuer.
 fn decode(content: &[u8], issuer: &str) -> Result<SavedKeys, JwksCacheFileError> {
     let content: Content<'_> =
         serde_json::from_slice(content).map_err(|_| JwksCacheFileError::InvalidContent)?;
@@ -108,6 +113,7 @@ fn decode(content: &[u8], issuer: &str) -> Result<SavedKeys, JwksCacheFileError>
     Ok(SavedKeys { fetched_at: fetched_at.ok_or(JwksCacheFileError::InvalidContent)?, document })
 }
 
+/// Serializes the content of the file.
 fn encode(issuer: &str, keys: &SavedKeys) -> Result<Vec<u8>, JwksCacheFileError> {
     let jwks = serde_json::from_slice(&keys.document).map_err(|_| JwksCacheFileError::InvalidContent)?;
     let fetched_at = keys.fetched_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -1,5 +1,5 @@
 //! Runs one refresh: reads the keys from the cache file or the issuer, installs them, and saves
-//! them.
+//! them in the cache file.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,24 +20,27 @@ use super::{
 /// A running refresh.
 struct Refresh {
     cache: Arc<JwksCache>,
+    /// Increases with each refresh of the cache. Shows whether a later refresh has begun.
     number: u64,
     cause: RefreshCause,
 }
 
-/// The keys that a refresh has read.
+/// The keys that a refresh has read, before they are installed.
 struct NewKeys {
     keys: InstalledKeys,
     source: KeySource,
 }
 
-/// The source of the keys.
+/// Where a refresh has read its keys.
 pub(super) enum KeySource {
+    /// The cache file. `age` is the time since the issuer last sent or confirmed the keys.
     File { age: Duration },
+    /// The issuer. `is_new` is false if the keys are those that were installed before.
     Issuer { is_new: bool },
 }
 
 /// Runs a refresh. A refresh that panics counts as failed. A refresh that is dropped with its
-/// runtime does not, so that another one can begin without the pause after a failure.
+/// runtime does not count as failed, so that another one can begin without a backoff.
 pub(super) fn run(
     cache: Arc<JwksCache>,
     attempt: Attempt<()>,
@@ -48,18 +51,18 @@ pub(super) fn run(
     attempt.run(async move { reader.load_or_fetch().await }, move |result| refresh.complete(result))
 }
 
-/// Saves keys in the cache file. Runs in a separate task, so that a slow disk does not delay the
-/// result of the refresh.
+/// Saves keys in the cache file, if one is configured. Runs in a separate task, so that a slow disk
+/// does not delay the requests that wait for the refresh.
 async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
     if let Some(file) = &cache.file {
         let saved = file.save(cache.issuer(), keys).await;
-        let _ = saved.inspect_err(|error| events::cache_file_failed(&file.path, error));
+        let _ = saved.inspect_err(|error| events::cache_file_not_saved(&file.path, error));
     }
 }
 
 impl Refresh {
-    /// Records the result of the refresh. Returns `None`, so that waiters get an error, if the
-    /// refresh was interrupted.
+    /// Installs the keys, or records the failure. Returns `None` if the refresh was interrupted, so
+    /// that its waiters get an error.
     fn complete(&self, result: Result<Result<NewKeys, KeyFetchError>, TaskError>) -> Option<()> {
         match result {
             Ok(Ok(new_keys)) => {
@@ -83,8 +86,8 @@ impl Refresh {
         }
     }
 
-    /// Installs the keys. Returns the keys to save, if they came from the issuer and were
-    /// installed.
+    /// Installs the keys, unless a later refresh has begun. Returns the keys to save in the cache
+    /// file, if they came from the issuer.
     fn install(&self, new_keys: NewKeys) -> Option<SavedKeys> {
         let cache = &self.cache;
         let NewKeys { keys: installed, source } = new_keys;
@@ -105,8 +108,8 @@ impl Refresh {
         }
     }
 
-    /// Loads keys from the cache file, or fetches them from the issuer. A refresh that was replaced
-    /// because its runtime stalled sends no request.
+    /// Loads keys from the cache file, or fetches them from the issuer. If a later refresh has
+    /// replaced this one, because its runtime had stalled, it sends no request.
     async fn load_or_fetch(&self) -> Result<NewKeys, KeyFetchError> {
         let Some(client) = self.cache.client.as_ref().filter(|_| self.is_latest()) else {
             return Err(KeyFetchError::Canceled);
@@ -117,12 +120,13 @@ impl Refresh {
         if self.is_latest() { self.fetch(client).await } else { Err(KeyFetchError::Canceled) }
     }
 
+    /// Returns whether no later refresh has begun.
     fn is_latest(&self) -> bool {
         self.cache.is_latest(self.number)
     }
 
-    /// Loads keys from the cache file, if none are installed yet. Their lifetime began when they
-    /// were fetched. If they are stale, the refresh task refreshes them next.
+    /// Loads keys from the cache file, if none are installed yet. Their lifetime began when the
+    /// issuer sent or confirmed them. If they are stale, the refresh task starts the next refresh.
     async fn load(&self) -> Option<NewKeys> {
         let cache = &self.cache;
         let file = cache.file.as_ref().filter(|_| cache.installed().is_none())?;
@@ -131,10 +135,10 @@ impl Refresh {
             Ok(Some(saved)) => self.check(saved),
             Err(error) => Err(error),
         };
-        loaded.inspect_err(|error| events::cache_file_failed(&file.path, error)).ok()
+        loaded.inspect_err(|error| events::cache_file_not_loaded(&file.path, error)).ok()
     }
 
-    /// Checks whether saved keys are still trusted, and parses them.
+    /// Parses saved keys, unless they have expired.
     fn check(&self, saved: SavedKeys) -> Result<NewKeys, JwksCacheFileError> {
         let cache = &self.cache;
         let now = cache.clock.now();
@@ -149,7 +153,8 @@ impl Refresh {
         Ok(NewKeys { keys: installed, source: KeySource::File { age: life.age(now) } })
     }
 
-    /// Fetches keys from the issuer.
+    /// Fetches keys from the issuer, and measures the difference between its clock and the local
+    /// one.
     async fn fetch(&self, client: &JwksClient) -> Result<NewKeys, KeyFetchError> {
         let cache = &self.cache;
         let requested_at = cache.clock.now();
@@ -160,7 +165,7 @@ impl Refresh {
             // some issuers do not change the `ETag` when a key changes under its `kid`, and it
             // bypasses caches.
             installed: current.as_ref().filter(|_| is_scheduled).and_then(|keys| keys.version.as_ref()),
-            may_be_cached: is_scheduled,
+            allow_cached: is_scheduled,
         };
         let fetched = client.fetch(options).await?;
         if let Some(issuer_time) = fetched.head.time {

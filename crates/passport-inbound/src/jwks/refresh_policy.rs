@@ -6,16 +6,17 @@
 //! | fresh | is verified without waiting | after 80 % of the lifetime, with jitter |
 //! | stale | is verified without waiting | immediately |
 //!
-//! In the states fresh and stale, a token with an unknown key also causes a refresh. A refresh
-//! leaves a pause, in which no other refresh begins:
+//! In the states fresh and stale, a token with an unknown key also causes a refresh. Each refresh
+//! starts a pause, during which no other refresh begins:
 //!
-//! - When it begins, the pause is the cooldown, or the maximum duration of a refresh if that is
-//!   longer.
-//! - If it fails, the pause is the cooldown, with jitter. Without trusted keys it is 1 s,
-//!   doubled with each failure up to the cooldown.
-//! - If it succeeds, the pause ends and the [`NegativeCache`] starts, counted from the beginning
-//!   of the refresh. During that cooldown, scheduled refreshes may begin, but an unknown key or
-//!   an invalid signature does not cause one.
+//! - From the beginning of the refresh, the pause is as long as the cooldown, or as the maximum
+//!   duration of a refresh if that is longer.
+//! - If the refresh fails, the pause is replaced by a backoff. With trusted keys it is the
+//!   cooldown, with jitter. Without trusted keys it is up to 1 s, and doubles with each failure up
+//!   to the cooldown.
+//! - If the refresh succeeds, the pause ends. The cooldown of the [`NegativeCache`] starts, counted
+//!   from the beginning of the refresh. During the cooldown, scheduled refreshes can begin, but an
+//!   unknown key or an invalid signature causes none.
 //!
 //! The first fetch, and a fetch after the keys have expired, do not start the [`NegativeCache`].
 //! Otherwise an instance that starts just before a key rotation would reject valid tokens.
@@ -31,7 +32,8 @@ use super::{
     settings::{JITTER, KeySettings},
 };
 
-/// The first pause after a failure without trusted keys. It doubles up to the cooldown.
+/// The backoff after the first failure without trusted keys. It doubles with each failure, up to
+/// the cooldown.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The cause of a refresh.
@@ -39,11 +41,11 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 pub(super) enum RefreshCause {
     /// There are no keys, or a refresh is due.
     Schedule,
-    /// No key verifies a token. Its key is new, or its signature is forged.
+    /// No installed key verifies a token: the token has a new key, or its signature is forged.
     UnknownKey,
 }
 
-/// The pause until a refresh may begin.
+/// The time until a refresh is allowed to begin, and whether the installed keys are the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RefreshPause {
     pub(crate) remaining: Duration,
@@ -53,25 +55,26 @@ pub(crate) struct RefreshPause {
 }
 
 impl RefreshPause {
-    /// Returns the pause while a refresh is running, or if keys cannot be fetched.
+    /// Returns a pause of 1 s, for callers while a refresh is running, and for callers when keys
+    /// cannot be fetched: with static keys, or without a tokio runtime.
     pub(super) fn without_attempt(is_current: bool) -> Self {
         Self { remaining: Duration::from_secs(1), is_current }
     }
 }
 
-/// The state that decides when the next refresh may begin.
+/// The state that decides when the next refresh is allowed to begin.
 #[derive(Debug)]
 pub(super) struct KeyRefreshPolicy {
     settings: KeySettings,
     /// The lifetime of the installed keys.
     life: Option<KeyLife>,
-    /// The time in which no refresh begins.
+    /// The period in which no refresh begins.
     pause: Option<TimeWindow>,
     negative_cache: NegativeCache,
     /// The number of consecutive failures.
     failures: u32,
-    /// Whether the last completed refresh has fetched keys from the issuer. Otherwise the issuer
-    /// may have newer keys.
+    /// Whether the last refresh has fetched keys from the issuer. If not, the issuer can have newer
+    /// keys.
     is_current: bool,
 }
 
@@ -81,7 +84,8 @@ impl KeyRefreshPolicy {
         Self { settings, life: None, pause: None, negative_cache, failures: 0, is_current: false }
     }
 
-    /// Returns the time until a refresh with this cause may begin. Zero if it may begin now.
+    /// Returns the duration until a refresh with this cause is allowed to begin. Zero if it can
+    /// begin now.
     pub(super) fn remaining_pause(&self, cause: RefreshCause, now: SystemTime) -> Duration {
         let pause = self.pause.map_or(Duration::ZERO, |pause| pause.remaining(now));
         match cause {
@@ -90,7 +94,7 @@ impl KeyRefreshPolicy {
         }
     }
 
-    /// Returns the pause until a refresh with this cause may begin.
+    /// Returns the pause until a refresh with this cause is allowed to begin.
     pub(super) fn pause(&self, cause: RefreshCause, now: SystemTime) -> RefreshPause {
         RefreshPause { remaining: self.remaining_pause(cause, now), is_current: self.is_current }
     }
@@ -112,7 +116,7 @@ impl KeyRefreshPolicy {
         self.is_current = true;
     }
 
-    /// Records that keys were loaded from the cache file. The issuer may have newer keys.
+    /// Records that keys were loaded from the cache file. The issuer can have newer keys.
     pub(super) fn loaded(&mut self, life: KeyLife) {
         self.pause = None;
         self.life = Some(life);
@@ -121,15 +125,15 @@ impl KeyRefreshPolicy {
     }
 
     /// Records that the refresh was dropped with its runtime. Without trusted keys the next refresh
-    /// may begin immediately. With trusted keys it may begin after 1 s, so that a flood of forged
-    /// tokens does not start one refresh each.
+    /// can begin immediately. With trusted keys it can begin after 1 s, so that a flood of forged
+    /// tokens does not start one refresh for each token.
     pub(super) fn dropped(&mut self, now: SystemTime) {
         self.is_current = false;
         self.pause = if self.has_trusted_keys(now) { TimeWindow::new(now, FIRST_BACKOFF) } else { None };
     }
 
-    /// Records that the refresh has failed. `random` is in 0..1, for jitter. Without trusted keys
-    /// the pause is longest for 0; with them it is shortest for 0.
+    /// Records that the refresh has failed, and starts the backoff. `random` is in 0..1, for
+    /// jitter. Without trusted keys the backoff is longest for 0; with them it is shortest for 0.
     pub(super) fn failed(&mut self, now: SystemTime, random: f64) {
         let cooldown = self.settings.cooldown;
         // Without trusted keys no token is accepted, so the next refresh begins soon.
@@ -143,6 +147,7 @@ impl KeyRefreshPolicy {
         self.pause = TimeWindow::new(now, pause);
     }
 
+    /// Returns whether there are keys that have not expired.
     fn has_trusted_keys(&self, now: SystemTime) -> bool {
         self.life.is_some_and(|life| life.freshness(now) != Freshness::Expired)
     }
@@ -152,7 +157,8 @@ impl KeyRefreshPolicy {
         self.failures
     }
 
-    /// Returns the time of the next scheduled refresh.
+    /// Returns when the next scheduled refresh begins: when the keys are stale and the pause has
+    /// ended.
     pub(super) fn next_refresh(&self, now: SystemTime) -> SystemTime {
         let due = match self.life {
             Some(life) if life.freshness(now) == Freshness::Fresh => life.refresh_at,

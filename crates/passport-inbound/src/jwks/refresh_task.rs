@@ -16,15 +16,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The maximum time between two ticks. The wall clock may advance by more than the task has
-/// slept, for example while the machine is suspended.
+/// The maximum time between two ticks, at which the task checks whether a refresh is due. The wall
+/// clock can advance by more than the task has slept, for example while the machine is suspended.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// The minimum time between two ticks. It applies while a refresh is due but does not begin
-/// because another one is running.
+/// The minimum time between two ticks, so that the task does not spin while a refresh is due but
+/// does not begin because another one is running.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 
-/// The time without a tick after which the runtime of the task counts as stalled.
+/// The time without a tick after which the runtime of the task counts as stalled, so that another
+/// task replaces this one.
 const STALLED_AFTER: Duration = Duration::from_secs(90);
 
 /// A task that refreshes the keys when they are due, even without requests. It ends with the
@@ -36,6 +37,7 @@ pub(super) struct RefreshTask {
     last_tick: Arc<LastTick>,
 }
 
+/// The time of the last tick. It shows whether the runtime of the task still runs it.
 #[derive(Debug)]
 struct LastTick {
     clock: Arc<dyn Clock>,
@@ -44,8 +46,8 @@ struct LastTick {
 }
 
 impl RefreshTask {
-    /// Spawns a task that calls `tick`, which returns the time until the next call, or `None` to
-    /// end the task. A notification of `changed` causes an earlier call.
+    /// Spawns a task that calls `tick` repeatedly. `tick` returns the time until the next call, or
+    /// `None` to end the task. A notification of `changed` causes an earlier call.
     pub(super) fn spawn(
         runtime: &Handle,
         clock: Arc<dyn Clock>,
@@ -64,10 +66,12 @@ impl RefreshTask {
 }
 
 impl LastTick {
+    /// Records that a tick happens now.
     fn record(&self) {
         self.monotonic.store(self.clock.monotonic().as_secs(), Ordering::Relaxed);
     }
 
+    /// Returns the time since the last tick.
     fn age(&self) -> Duration {
         self.clock.monotonic().saturating_sub(Duration::from_secs(self.monotonic.load(Ordering::Relaxed)))
     }
@@ -79,6 +83,7 @@ impl Drop for RefreshTask {
     }
 }
 
+/// Calls `tick` until it returns `None`.
 async fn run(
     tick: impl Fn() -> Option<Duration>,
     mut changed: watch::Receiver<()>,

@@ -4,27 +4,29 @@ use std::time::Duration;
 
 use super::clock_set_back::CLOCK_TOLERANCE;
 
-/// The maximum time to read the cache file, with a reserve.
+/// The maximum time that a refresh spends on the cache file: 1 s to read it, and a reserve.
 const LONGEST_LOAD: Duration = Duration::from_secs(2);
 
-/// The fraction by which times vary at random, so that the instances of a fleet do not refresh
-/// simultaneously.
+/// The fraction by which refresh times and backoffs vary at random, so that the instances of a
+/// fleet do not refresh simultaneously.
 pub(super) const JITTER: f64 = 0.1;
 
+/// The settings of a JWKS cache. The options of
+/// [`TokenVerifierBuilder`](crate::TokenVerifierBuilder) describe them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySettings {
-    /// How long keys are fresh, unless the issuer states a shorter time.
+    /// How long keys are fresh after a fetch, unless the issuer states a shorter time.
     pub(crate) refresh_interval: Duration,
-    /// The minimum time between a refresh and the next one that an unknown key or an invalid
-    /// signature causes, and between refreshes after a failure.
+    /// The minimum time between a refresh and the next one that a token with an unknown key or an
+    /// invalid signature causes. Also the maximum backoff after failed refreshes, plus jitter.
     pub(crate) cooldown: Duration,
-    /// The age at which keys stop being trusted.
+    /// The age at which keys expire: they verify no token until a refresh succeeds.
     pub(crate) max_stale: Duration,
-    /// The maximum time that a request waits for refreshes.
+    /// How long a request waits for refreshes or for a permit before it is rejected with 503.
     pub(crate) max_wait: Duration,
     /// The timeout of each HTTP request of a refresh.
     pub(crate) fetch_timeout: Duration,
-    /// The accepted difference between the local clock and the issuer's.
+    /// The accepted difference between the local clock and the issuer's. A larger one is logged.
     pub(crate) clock_skew: Duration,
     /// Returns a random number in 0..1, for jitter.
     pub(crate) random: fn() -> f64,

@@ -1,4 +1,4 @@
-//! Logs skipped entries of key sets.
+//! Logs the skipped entries of key sets, each entry once.
 
 use std::{
     collections::{HashSet, hash_map::RandomState},
@@ -7,20 +7,22 @@ use std::{
 
 use super::{error::SkippedKey, events};
 
-/// The maximum number of skipped keys that are logged.
+/// The maximum number of skipped entries that a verifier logs. Later ones are not logged, so that
+/// an issuer cannot flood the log.
 const MAX_LOGGED: usize = 256;
 
-/// Logs each skipped key once.
+/// Logs each skipped entry once, although each refresh skips it again.
 #[derive(Debug, Default)]
 pub(super) struct SkippedKeyLog {
-    /// Hashes the entries. Its keys are random, because the issuer chooses the entries.
+    /// Hashes the entries. It is seeded at random, because the issuer chooses the entries.
     pub(super) hasher: RandomState,
+    /// The hashes of the entries that were logged.
     logged: Mutex<HashSet<u64>>,
 }
 
 impl SkippedKeyLog {
-    /// Logs the entries that were not logged before. `has_usable_keys` is whether the key set has
-    /// usable keys.
+    /// Logs the entries that were not logged before: at warn if `has_usable_keys` is false or
+    /// entries were left unread, otherwise at info.
     pub(super) fn log(&self, issuer: &str, skipped: &[SkippedKey], has_usable_keys: bool) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = |key: &&SkippedKey| logged.len() < MAX_LOGGED && logged.insert(key.hash);

@@ -36,20 +36,22 @@ impl Algorithm {
         }
     }
 
+    /// All supported algorithms.
     pub(crate) const ALL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
 
-    /// Returns whether `same_as` returns `true` for a name of the algorithm.
+    /// Returns whether `same_as` returns `true` for one of the names that the algorithm has in
+    /// tokens and keys. A closure compares them, because a name in a token can have escapes.
     pub(crate) fn has_name(self, mut same_as: impl FnMut(&str) -> bool) -> bool {
         same_as(self.name()) || (self == Self::EdDsa && same_as("Ed25519"))
     }
 }
 
-/// The allowed algorithms. Never empty.
+/// The algorithms that the configuration allows. Never empty.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct AllowedAlgorithms(Vec<Algorithm>);
 
 impl AllowedAlgorithms {
-    /// Creates the list. Returns `None` if it is empty.
+    /// Creates the list. Returns `None` if `algorithms` is empty.
     pub(crate) fn new(algorithms: Vec<Algorithm>) -> Option<Self> {
         (!algorithms.is_empty()).then_some(Self(algorithms))
     }
@@ -58,7 +60,7 @@ impl AllowedAlgorithms {
         self.0.contains(&algorithm)
     }
 
-    /// Returns the allowed algorithm that has a name for which `same_as` returns `true`.
+    /// Returns the allowed algorithm with a name for which `same_as` returns `true`.
     pub(crate) fn named(&self, mut same_as: impl FnMut(&str) -> bool) -> Option<Algorithm> {
         self.0.iter().copied().find(|algorithm| algorithm.has_name(&mut same_as))
     }
@@ -71,7 +73,7 @@ impl Default for AllowedAlgorithms {
     }
 }
 
-/// Prints the names in `alg`, for logs.
+/// Prints the names that the algorithms have in `alg`, for logs.
 impl fmt::Debug for AllowedAlgorithms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|algorithm| algorithm.name())).finish()
@@ -84,7 +86,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// Parses a name in `alg`, for configuration files.
+/// Parses a name that `alg` can have, for configuration files.
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 

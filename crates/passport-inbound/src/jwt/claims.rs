@@ -1,4 +1,5 @@
-//! Parses the claims of a token strictly. `validation` validates their values.
+//! Parses the claims of a token. Rejects duplicate members and values of a wrong type. `validation`
+//! checks the values.
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -9,10 +10,10 @@ use serde::{
 
 use crate::jwt::json::{self, Flag, NumericDate, OneOrMany, Skipped};
 
-/// The initial capacity for text claims, in bytes. It suffices for most tokens.
+/// The initial capacity of the buffer for text claims, in bytes. Most tokens fit into it.
 const INITIAL_CAPACITY: usize = 256;
 
-/// The claims of a token.
+/// The claims of a token that this crate reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
     /// The values of all text claims, concatenated: one allocation instead of seven.
@@ -41,7 +42,7 @@ pub(crate) struct Claims {
     pub(crate) is_sender_constrained: bool,
 }
 
-/// The range of a claim in `texts`, if the token has the claim.
+/// The byte range of a claim in `texts`. `None` if the token does not have the claim.
 type TextRange = Option<Range<usize>>;
 
 impl Claims {
@@ -79,10 +80,12 @@ impl Claims {
         self.text(&self.managed_identity_id)
     }
 
+    /// Returns the text in this range.
     fn text(&self, range: &TextRange) -> Option<&str> {
         self.texts.get(range.clone()?)
     }
 
+    /// Appends the text of a claim to `texts`, and returns its range.
     fn push(&mut self, claim: Option<TextClaim<'_>>) -> TextRange {
         let TextClaim(text) = claim?;
         let start = self.texts.len();
@@ -90,7 +93,7 @@ impl Claims {
         Some(start..self.texts.len())
     }
 
-    /// Returns the memory in use, in bytes.
+    /// Returns the memory that the claims occupy on the heap, in bytes.
     pub(crate) fn size(&self) -> usize {
         let lists = [&self.aud, &self.roles, &self.permissions];
         let each = lists.iter().flat_map(|list| list.iter());
@@ -162,7 +165,7 @@ impl<'de> Deserialize<'de> for Claims {
     }
 }
 
-/// A name or a text, borrowed from the payload unless it has escapes.
+/// The name of a member or the text of a claim, borrowed from the payload unless it has escapes.
 #[derive(Deserialize)]
 struct TextClaim<'a>(#[serde(borrow)] Cow<'a, str>);
 

@@ -1,5 +1,5 @@
-//! Splits a signed token in the compact form
-//! ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)). Allocates nothing.
+//! Splits a signed token in the compact form into its segments ([RFC
+//! 7515](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)). Allocates nothing.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
@@ -9,13 +9,15 @@ use crate::RejectionReason;
 /// The default maximum size of a token, in bytes. Passport's tokens have about 1,000.
 pub(crate) const DEFAULT_MAX_LEN: usize = 8 * 1024;
 
-/// The maximum size of a token's header, in bytes, independent of the size of the token.
+/// The maximum size of a token's decoded header, in bytes. It applies even if `max_token_size` is
+/// larger.
 pub(crate) const MAX_HEADER: usize = 6 * 1024;
 
-/// The maximum size of a signature, in bytes: RSA with 8192 bits.
+/// The maximum size of a decoded signature, in bytes: RSA with 8192 bits.
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
-/// The size of the buffers for most headers and signatures, in bytes: RSA with 4096 bits.
+/// The size of the buffers for most headers and signatures, in bytes. It suffices for RSA with 4096
+/// bits. Small buffers make the verification faster, because they are zeroed first.
 pub(crate) const SMALL_BUFFER: usize = 512;
 
 /// The three segments of a token, still encoded. Not `Debug`, so that no token is logged.
@@ -24,12 +26,12 @@ pub(crate) struct Jws<'a> {
     header: &'a [u8],
     payload: &'a [u8],
     signature: &'a [u8],
-    /// The signed text: header and payload with the dot between them.
+    /// The signed part of the token: header and payload with the dot between them.
     pub(crate) message: &'a [u8],
 }
 
 impl<'a> Jws<'a> {
-    /// Splits a token of at most `max_len` bytes, and checks its alphabet.
+    /// Splits a token of at most `max_len` bytes, and checks that its segments are base64url.
     pub(crate) fn parse(token: &'a [u8], max_len: usize) -> Result<Self, RejectionReason> {
         if token.len() > max_len {
             return Err(RejectionReason::TooLarge);
@@ -55,7 +57,7 @@ impl<'a> Jws<'a> {
         [self.header, self.signature].iter().all(|segment| segment.len() * 3 / 4 <= SMALL_BUFFER)
     }
 
-    /// Decodes and parses the header, without validating it.
+    /// Decodes the header into `buffer` and parses it, without validating its values.
     pub(crate) fn header<'b>(&self, buffer: &'b mut [u8]) -> Result<HeaderMembers<'b>, RejectionReason> {
         HeaderMembers::read(decoded(self.header, buffer)?)
     }
@@ -65,7 +67,7 @@ impl<'a> Jws<'a> {
         BASE64_URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| RejectionReason::Malformed)
     }
 
-    /// Decodes the signature.
+    /// Decodes the signature into `buffer`.
     pub(crate) fn signature<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
         decoded(self.signature, buffer)
     }
@@ -79,7 +81,8 @@ fn is_base64url(segment: &[u8]) -> bool {
     })
 }
 
-/// Decodes strict base64url: no padding, no other alphabet, and unused bits must be zero.
+/// Decodes strict base64url into `buffer`: no padding, no other alphabet, and unused bits must be
+/// zero. Returns the decoded bytes.
 fn decoded<'b>(segment: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
     let length =
         BASE64_URL_SAFE_NO_PAD.decode_slice(segment, buffer).map_err(|_| RejectionReason::Malformed)?;

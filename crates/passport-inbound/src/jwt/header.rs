@@ -7,28 +7,29 @@ use super::{
 };
 use crate::RejectionReason;
 
-/// A valid header.
+/// The members of a valid header that select the key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header<'a> {
     pub(crate) algorithm: Algorithm,
-    /// The id of the key that the token claims to be signed with.
+    /// The id of the key with which the token claims to be signed.
     pub(crate) kid: Option<Text<'a>>,
 }
 
-/// The members of a header that are read, before their validation. Keys in the header (`jwk`,
-/// `jku`, `x5u`, `x5c`) are ignored.
+/// The members of a header that are read. Their values are not validated yet. Keys in the header
+/// (`jwk`, `jku`, `x5u`, `x5c`) are ignored.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HeaderMembers<'a> {
     pub(crate) alg: Option<Text<'a>>,
     pub(crate) kid: Option<Text<'a>>,
     pub(crate) typ: Option<Text<'a>>,
     has_crit: bool,
-    /// Whether there is a member of an encrypted token, or of a token with an unencoded payload.
+    /// Whether there is a member of encrypted tokens (`enc`, `zip`), or of tokens with an unencoded
+    /// payload (`b64`).
     has_unsupported: bool,
 }
 
 impl<'a> HeaderMembers<'a> {
-    /// Parses a header.
+    /// Parses the decoded header of a token.
     pub(crate) fn read(json: &'a [u8]) -> Result<Self, RejectionReason> {
         let mut members = Self::default();
         let mut is_text = true;
@@ -54,7 +55,7 @@ impl<'a> HeaderMembers<'a> {
         if is_text { Ok(members) } else { Err(RejectionReason::Malformed) }
     }
 
-    /// Validates the members.
+    /// Checks that the algorithm is allowed and that the token is a signed access token.
     ///
     /// `crit` requires extensions, and none is supported. `b64` is such an extension
     /// ([RFC 7797, section 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)). `enc` and `zip`

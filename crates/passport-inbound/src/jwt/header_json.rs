@@ -6,18 +6,18 @@
 
 use std::iter;
 
-/// The maximum nesting depth of arrays and objects in a member.
+/// The maximum nesting depth of arrays and objects in a member. It bounds the recursion.
 const MAX_DEPTH: u32 = 32;
 
-/// The maximum number of members. It limits the work to find duplicate names.
+/// The maximum number of members. It bounds the work to find duplicate names.
 const MAX_MEMBERS: usize = 32;
 
-/// An error: the text is not a JSON object, or exceeds a limit. It has no details, because none
-/// are reported.
+/// The error of the parser: the text is not a JSON object, or exceeds a limit. It has no details,
+/// because none are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson;
 
-/// The value of a member.
+/// The value of a member of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Text(Text<'a>),
@@ -50,16 +50,19 @@ pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'
     if scanner.at == text.len() { Ok(()) } else { Err(NotJson) }
 }
 
+/// The parser: a text and the position of the next byte in it.
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
+    /// Returns the next byte, without consuming it.
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// Consumes bytes while `belongs` returns `true`. Returns their number.
     fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) -> usize {
         let start = self.at;
         // A local variable stays in a register. The field would be written for each byte.
@@ -71,23 +74,25 @@ impl<'a> Scanner<'a> {
         at - start
     }
 
+    /// Consumes whitespace.
     fn skip_blanks(&mut self) {
         self.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     }
 
-    /// Consumes the next byte if it is one of `bytes`.
+    /// Consumes the next byte if it is one of `bytes`. Returns whether it did.
     fn take(&mut self, bytes: &[u8]) -> bool {
         let is_there = self.peek().is_some_and(|next| bytes.contains(&next));
         self.at += usize::from(is_there);
         is_there
     }
 
-    /// Consumes `byte` if it is the next byte that is not whitespace.
+    /// Consumes whitespace and then `byte`, if `byte` is next. Returns whether it did.
     fn accept(&mut self, byte: u8) -> bool {
         self.skip_blanks();
         self.take(&[byte])
     }
 
+    /// Consumes whitespace and then `byte`. Any other byte is an error.
     fn expect(&mut self, byte: u8) -> Result<(), NotJson> {
         if self.accept(byte) { Ok(()) } else { Err(NotJson) }
     }
@@ -112,7 +117,7 @@ impl<'a> Scanner<'a> {
         Ok(name)
     }
 
-    /// Parses the rest of a string, and consumes the closing quote.
+    /// Parses a string after its opening quote, and consumes the closing quote.
     fn text(&mut self) -> Result<Text<'a>, NotJson> {
         let start = self.at;
         loop {
@@ -128,6 +133,7 @@ impl<'a> Scanner<'a> {
         Ok(text)
     }
 
+    /// Parses a value of the outermost object. Skips a value that is not a string.
     fn value(&mut self) -> Result<Value<'a>, NotJson> {
         if self.accept(b'"') {
             return self.text().map(Value::Text);
@@ -167,12 +173,14 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Consumes this literal.
     fn word(&mut self, word: &str) -> Result<(), NotJson> {
         let there = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += word.len();
         if there { Ok(()) } else { Err(NotJson) }
     }
 
+    /// Consumes a number in JSON syntax.
     fn number(&mut self) -> Result<(), NotJson> {
         self.take(b"-");
         if !self.take(b"0") {
@@ -188,6 +196,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Consumes one or more digits.
     fn digits(&mut self) -> Result<(), NotJson> {
         if self.skip_while(|byte| byte.is_ascii_digit()) == 0 { Err(NotJson) } else { Ok(()) }
     }
@@ -219,17 +228,19 @@ fn unescaped(text: &str) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
+/// Parses the four hexadecimal digits of an escape as a UTF-16 code unit.
 fn code_unit(digits: &str) -> Option<u16> {
     // `from_str_radix` accepts a sign, which JSON does not allow.
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
 impl<'a> Text<'a> {
+    /// Returns whether the string has no escapes.
     fn is_plain(self) -> bool {
         !self.0.contains('\\')
     }
 
-    /// Returns the unescaped characters.
+    /// Returns the characters of the string, with its escapes decoded.
     pub(crate) fn chars(self) -> impl Iterator<Item = char> + 'a {
         let mut rest = self.0;
         iter::from_fn(move || {
@@ -242,13 +253,13 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// Returns whether the unescaped string equals `text`.
+    /// Returns whether the string equals `text` when its escapes are decoded.
     pub(crate) fn equals(self, text: &str) -> bool {
         if self.is_plain() { self.0 == text } else { self.chars().eq(text.chars()) }
     }
 }
 
-/// Compares the unescaped texts.
+/// Compares the strings with their escapes decoded.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         if self.is_plain() { other.equals(self.0) } else { self.chars().eq(other.chars()) }

@@ -22,7 +22,7 @@ pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::
     }
 }
 
-/// A string or a list of strings.
+/// The value of a claim that is a string or a list of strings. One string becomes a list.
 #[derive(Debug, Default)]
 pub(crate) struct OneOrMany(pub(crate) Vec<String>);
 
@@ -50,8 +50,8 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// A claim that counts only if it is the boolean `true`. A value of another type is not an
-/// error.
+/// The value of a claim that counts only if it is the boolean `true`. A value of another type is
+/// not an error.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Flag {
@@ -59,8 +59,8 @@ pub(crate) enum Flag {
     Other(Skipped),
 }
 
-/// A value that is validated but not read. Unlike `IgnoredAny`, it is parsed in full, so that
-/// its numbers and its nesting depth are within the limits.
+/// A value that is parsed and dropped. Unlike `IgnoredAny`, it is parsed in full, so that numbers
+/// out of range and too deep nesting are errors.
 #[derive(Debug)]
 pub(crate) struct Skipped;
 

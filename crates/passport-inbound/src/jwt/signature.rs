@@ -1,7 +1,7 @@
 //! Verifies signatures. No other file uses the cryptographic library for that.
 //!
-//! It uses aws-lc-rs directly instead of a JWT library. So a key is parsed once, when it is
-//! first published, instead of for each request. And there is no process-wide crypto provider
+//! It uses aws-lc-rs directly instead of a JWT library, for two reasons. A key is parsed once, when
+//! it is first published, instead of for each request. And there is no process-wide crypto provider
 //! that could be missing or installed twice.
 
 use aws_lc_rs::signature::{
@@ -12,12 +12,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::jwt::algorithm::Algorithm;
 
-/// The accepted sizes of RSA keys, in bits. The lower bound is required by
-/// [RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3). The upper bound
-/// limits the processor time of a verification.
+/// The accepted sizes of RSA keys, in bits. [RFC 7518, section
+/// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3) requires the lower bound. The upper
+/// bound limits the processor time of a verification.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// A public key as it is published: its numbers in base64url.
+/// The numbers of a public key in base64url, as a key set contains them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Material {
     Rsa { n: String, e: String },
@@ -25,13 +25,14 @@ pub(crate) enum Material {
     Ed25519 { x: String },
 }
 
-/// A public key, ready to verify signatures of one algorithm.
+/// A parsed public key that verifies signatures of one algorithm.
 #[derive(Debug)]
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
 impl VerifyingKey {
-    /// Parses a key for `algorithm`. Returns `None` if the key is malformed, has another type than
-    /// the algorithm, is too small or too large, or is weak: anyone can forge its signatures.
+    /// Parses a key for `algorithm`. Returns `None` if the key is malformed, is not for this
+    /// algorithm, has a size that is not accepted, or is so weak that anyone can forge its
+    /// signatures.
     pub(crate) fn new(material: &Material, algorithm: Algorithm) -> Option<Self> {
         match (algorithm, material) {
             (Algorithm::Rs256, Material::Rsa { n, e }) => from_rsa(n, e, &RSA_PKCS1_2048_8192_SHA256),
@@ -55,6 +56,7 @@ impl VerifyingKey {
     }
 }
 
+/// Parses an RSA key. Returns `None` if its size or its exponent is not accepted.
 fn from_rsa(n: &str, e: &str, algorithm: &'static RsaParameters) -> Option<VerifyingKey> {
     let n = unsigned(n)?;
     let e = unsigned(e)?;
@@ -68,6 +70,7 @@ fn from_rsa(n: &str, e: &str, algorithm: &'static RsaParameters) -> Option<Verif
     components.to_parsed_public_key(algorithm).ok().map(VerifyingKey)
 }
 
+/// Parses the encoded key with the cryptographic library.
 fn parsed(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Option<VerifyingKey> {
     ParsedPublicKey::new(algorithm, key).ok().map(VerifyingKey)
 }
@@ -95,10 +98,10 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     ],
 ];
 
-/// Returns whether the point has a small order, so that anyone can make signatures for it
-/// without a private key. Also returns `true` for a y of p or more ([RFC 8032, section
+/// Returns whether the point has a small order, so that anyone can make signatures for it without a
+/// private key. Also returns `true` for a y of p or more ([RFC 8032, section
 /// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)): such an encoding is not
-/// canonical, and may be a point of small order.
+/// canonical, and can be another encoding of a point of small order.
 fn has_small_order(point: &[u8]) -> bool {
     let Some((top, rest)) = point.split_last() else { return true };
     let top = top & 0x7f;

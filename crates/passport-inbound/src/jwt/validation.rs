@@ -1,41 +1,44 @@
-//! Validates claims. Pure: the time is an argument.
+//! Validates claims. Pure: the current time is an argument.
 
 use std::time::{Duration, SystemTime};
 
 use crate::{RejectionReason, jwt::claims::Claims};
 
-/// How far in the future a time claim may be: 100 years. A date in milliseconds is about 55,000
-/// years in the future.
+/// How far in the future a time claim can be: 100 years. A token with a later time is rejected,
+/// because the time is probably in milliseconds. A date in milliseconds is about 55,000 years in
+/// the future.
 const MAX_AHEAD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The rules for claims.
+/// The issuer, the audiences and the clock skew that the claims are checked against.
 #[derive(Debug)]
 pub(crate) struct Policy {
     /// The required issuer, which is compared byte for byte.
     pub(crate) issuer: String,
     /// The accepted audiences. A token needs one of them.
     pub(crate) audiences: Vec<String>,
-    /// The accepted difference between the clocks.
+    /// The accepted difference between this machine's clock and the issuer's.
     pub(crate) clock_skew: Duration,
 }
 
-/// The time in which a token is accepted, including the clock skew. A cached token is accepted
-/// in the same time, so that it is rejected when a new verification would reject it.
+/// The period in which a token is accepted, including the clock skew. A cached token is accepted in
+/// the same period, so that it is rejected when a new verification would reject it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
+    /// The beginning of the period, inclusive.
     pub(crate) from: SystemTime,
-    /// The end, exclusive.
+    /// The end of the period, exclusive.
     pub(crate) until: SystemTime,
 }
 
 impl Validity {
+    /// Returns whether the token is accepted at the time `now`.
     pub(crate) fn includes(&self, now: SystemTime) -> bool {
         self.from <= now && now < self.until
     }
 }
 
 impl Policy {
-    /// Validates the claims at the time `now`. Returns the time in which they are valid.
+    /// Validates the claims at the time `now`. Returns the period in which they are valid.
     pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
         if claims.iss() != Some(&self.issuer) {
             return Err(RejectionReason::IssuerMismatch);
@@ -55,6 +58,7 @@ impl Policy {
         Ok(validity)
     }
 
+    /// Validates `exp`, `iat` and `nbf`. Returns the period in which they are valid.
     fn check_times(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
         let exp = claims.exp.ok_or(RejectionReason::MissingClaim("exp"))?.0;
         let iat = claims.iat.ok_or(RejectionReason::MissingClaim("iat"))?.0;
@@ -90,6 +94,7 @@ impl Policy {
     }
 }
 
+/// Checks that a required claim is present and not blank.
 fn required(name: &'static str, claim: Option<&str>) -> Result<(), RejectionReason> {
     match claim {
         Some(value) if !value.trim().is_empty() => Ok(()),

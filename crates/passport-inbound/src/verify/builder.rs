@@ -116,9 +116,9 @@ impl TokenVerifierBuilder {
     /// down. Defaults to none. The file is read when keys are first needed, and replaced after each
     /// successful refresh. A restart does not prolong the life of the keys: they are trusted for
     /// [`jwks_max_stale`](Self::jwks_max_stale) after they were fetched, and refreshed on the usual
-    /// schedule. Several instances of a service may share the file.
+    /// schedule. Several instances of a service can share the file.
     ///
-    /// **Security:** write access to the file is the power to decide which tokens are accepted.
+    /// **Security:** a program that can write the file decides which tokens are accepted.
     /// Give only the service write access to the file and to its folder. The folder must be
     /// writable because each new version is a new file that is renamed over the old one.
     ///
@@ -150,11 +150,11 @@ impl TokenVerifierBuilder {
     /// Defaults to 30 s, which is Passport's limit for a client; must be 1 s to 10 min.
     ///
     /// A token with an unknown `kid` or an invalid signature causes a refresh, because the issuer
-    /// may have a new key. The cooldown keeps forged tokens from flooding the issuer with requests.
-    /// It starts with every refresh, scheduled ones included, but not with the first fetch. After a
-    /// failed refresh, it is also the maximum pause, with up to 10 % jitter. If a service receives
-    /// a token before its key is published, the token is accepted at most one cooldown after the
-    /// publication.
+    /// can have a new key. The cooldown keeps forged tokens from flooding the issuer with requests.
+    /// It starts with every refresh, scheduled ones included, but not with the first fetch. It is
+    /// also the maximum backoff after failed refreshes, plus up to 10 % jitter. If a service
+    /// receives a token before its key is published, the token is accepted at most one cooldown
+    /// after the publication.
     ///
     /// In tests that rotate keys twice, set 1 s, or advance a [`ManualClock`](crate::ManualClock)
     /// by 30 s.
@@ -164,8 +164,8 @@ impl TokenVerifierBuilder {
     }
 
     /// Sets how long cached keys are trusted while the issuer is unreachable. Defaults to 24 h,
-    /// which is longer than most outages; must be 1 min to 30 days. After that, tokens are rejected
-    /// with 503. A key that the issuer withdraws during an outage is trusted for the same time.
+    /// which is longer than most outages; must be 1 min to 30 days. After that time, requests are
+    /// rejected with 503. A key that the issuer withdraws during an outage is trusted until then.
     pub fn jwks_max_stale(mut self, age: Duration) -> Self {
         self.keys.max_stale = age;
         self
@@ -190,7 +190,7 @@ impl TokenVerifierBuilder {
     }
 
     /// Sets the maximum number of cached tokens. Defaults to 10,000, which is more than most
-    /// services see in an hour; must be at least 2. The least used tokens are evicted first.
+    /// services receive in an hour; must be at least 2. The least used tokens are evicted first.
     pub fn max_cached_tokens(mut self, tokens: u64) -> Self {
         self.cache.tokens = tokens;
         self
@@ -226,7 +226,7 @@ impl TokenVerifierBuilder {
     }
 
     /// Sets the maximum size of a token, in bytes. Defaults to 8 KiB; must be 1 KiB to 64 KiB.
-    /// Passport's tokens have about 1 KiB; a token with hundreds of permissions may exceed 8 KiB. A
+    /// Passport's tokens have about 1 KiB; a token with hundreds of permissions can exceed 8 KiB. A
     /// larger token is rejected, and its size is logged at level warn. The HTTP server has a limit
     /// for headers as well: hyper accepts 16 KiB over HTTP/2 by default.
     pub fn max_token_size(mut self, bytes: usize) -> Self {
@@ -323,6 +323,7 @@ impl TokenVerifierBuilder {
         }))
     }
 
+    /// Parses the issuer and the JWKS URL. Adds a problem for each that is invalid.
     fn build_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
         let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
         let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
@@ -335,6 +336,7 @@ impl TokenVerifierBuilder {
         }
     }
 
+    /// Creates the cache of static keys, if they are set, or of the issuer's keys.
     fn jwks_cache(
         &self,
         issuer: Issuer,
@@ -356,7 +358,7 @@ impl TokenVerifierBuilder {
     }
 }
 
-/// Omits the URLs, which may have credentials until `build` has checked them.
+/// Omits the URLs, which can contain credentials: `build` rejects those, but it was not called yet.
 impl fmt::Debug for TokenVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenVerifierBuilder")

@@ -22,18 +22,19 @@ use crate::{
     jwt::validation::Validity,
 };
 
-/// The largest entry of the front table, in bytes.
+/// The maximum size of an entry in the front table, in bytes. A larger entry is only stored in the
+/// overflow.
 const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
 
 /// The maximum number of slots of the front table. More would not help: a token loses its slot
 /// only to another token that is in use.
 const MAX_SLOTS: u64 = 1024;
 
-/// The size of an entry without its token and its claims, in bytes: the entry itself, and its
-/// bookkeeping in moka.
+/// The assumed size of an entry without its token and its claims, in bytes: the entry itself, and
+/// the memory that moka uses for it.
 const OVERHEAD: usize = 512;
 
-/// The limits of the cache: number of tokens, and bytes.
+/// The limits of the cache: the number of tokens, and their size in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CacheLimits {
     pub(crate) tokens: u64,
@@ -54,8 +55,9 @@ pub(crate) struct CacheEntry {
     pub(crate) validity: Validity,
     /// The key that verified the token.
     pub(crate) key: Arc<Key>,
+    /// Whether the header of the token has a `kid`, which decides which keys are tried for it.
     pub(crate) has_kid: bool,
-    /// Whether the token has been put into the overflow.
+    /// Whether the token was put into the overflow. It is inserted there only once.
     pub(crate) is_in_overflow: AtomicBool,
 }
 
@@ -63,31 +65,33 @@ pub(crate) struct CacheEntry {
 #[derive(Clone)]
 struct OverflowEntry {
     entry: Arc<CacheEntry>,
-    /// The remaining validity of the token when it was put into the overflow.
+    /// The time from the insertion into the overflow until the token expires and moka evicts it.
     lives_for: Duration,
 }
 
 /// A cache of two levels. The front is a small table in which each token has exactly one slot. A
-/// token that loses its slot to another token moves to the overflow, a moka cache that evicts
-/// the least used tokens. The front exists because an access to moka costs more than the rest of
+/// token that loses its slot to another token moves to the overflow, a moka cache that evicts the
+/// least used tokens. The front exists because an access to moka costs more than all other work of
 /// a cache hit.
 pub(crate) struct VerifiedTokenCache {
     front: Box<[ArcSwapOption<CacheEntry>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
     hashing: SignatureHashing,
-    /// Whether the overflow has tokens that are too large for the front.
+    /// Whether a token that is too large for the front was put into the overflow. If not, an unused
+    /// slot of the front means that its tokens are not cached.
     has_large: AtomicBool,
 }
 
 impl VerifiedTokenCache {
+    /// Creates an empty cache. A quarter of the bytes is for the front, the rest for the overflow.
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = SignatureHashing::default();
         // The front gets a quarter of the bytes.
         let (front, overflow) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
         let slots = (front / u64::from(MAX_FRONT_WEIGHT)).min(limits.tokens / 4).clamp(1, MAX_SLOTS);
         let slots = 1_usize << slots.ilog2();
-        // moka has one limit, for the total weight. It enforces the number of tokens as well,
-        // because each entry weighs at least the bytes per token.
+        // moka has one limit, for the total weight. It limits the number of tokens as well, because
+        // the weight of each entry is at least the limit divided by the number of tokens.
         let least = overflow / (limits.tokens - slots as u64).max(1);
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
@@ -113,6 +117,8 @@ impl VerifiedTokenCache {
         self.get_from_overflow(token, keys, now)
     }
 
+    /// Returns the caller of a token in the overflow, as [`get`](Self::get) does, and puts the
+    /// token into its slot of the front.
     #[cold]
     fn get_from_overflow(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         let OverflowEntry { entry, .. } = self.overflow.get(token)?;
@@ -123,13 +129,13 @@ impl VerifiedTokenCache {
         Some(caller)
     }
 
-    /// Inserts a verified token.
+    /// Inserts a token that was verified at the time `now`.
     pub(crate) fn insert(&self, verified: CacheEntry, now: SystemTime) {
         self.put(Arc::new(verified), now);
     }
 
-    /// Puts a token into the front if it is small enough, and the slot's previous token into the
-    /// overflow. Puts a large token into the overflow.
+    /// Puts a token into its slot of the front, and the previous token of that slot into the
+    /// overflow. Puts a token that is too large for the front into the overflow.
     fn put(&self, entry: Arc<CacheEntry>, now: SystemTime) {
         if !entry.fits_front() {
             self.has_large.store(true, Ordering::Relaxed);
@@ -150,6 +156,7 @@ impl VerifiedTokenCache {
         }
     }
 
+    /// Returns the slot of the front that belongs to `token`.
     fn slot(&self, token: &[u8]) -> &ArcSwapOption<CacheEntry> {
         #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
         let hash = self.hashing.hash_one(token) as usize;
@@ -172,6 +179,8 @@ impl CacheEntry {
         verify_slices_are_equal(&self.token, token).is_ok()
     }
 
+    /// Returns the caller if a new verification with `keys` at the time `now` would accept the
+    /// token.
     fn caller_at(&self, keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         let is_valid = self.validity.includes(now) && keys.would_try(&self.key, self.has_kid);
         is_valid.then(|| self.caller.clone())
@@ -182,6 +191,7 @@ impl CacheEntry {
         self.weight() <= MAX_FRONT_WEIGHT
     }
 
+    /// Returns the size that counts against the limits of the cache, in bytes.
     fn weight(&self) -> u32 {
         // Twice the token, because moka keeps the key of a replaced entry, which is another copy.
         let bytes = 2 * self.token.len() + self.caller.size() + OVERHEAD;
@@ -189,7 +199,7 @@ impl CacheEntry {
     }
 }
 
-/// Evicts an entry when its token expires.
+/// The expiry policy of the overflow: moka evicts an entry when its token expires.
 struct TokenExpiry;
 
 impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
@@ -198,9 +208,9 @@ impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
     }
 }
 
-/// Hashes a token by the last 16 bytes of its signature, which are as good as random: only the
-/// issuer can make another token with the same end. The random multiplier makes the slots
-/// unpredictable.
+/// Hashes a token by the last 16 bytes of its signature. They are as good as random, because only
+/// the issuer can make another token with the same last bytes. The random multiplier keeps clients
+/// from predicting which tokens share a slot.
 #[derive(Clone)]
 struct SignatureHashing {
     multiplier: u64,
@@ -221,6 +231,7 @@ impl BuildHasher for SignatureHashing {
     }
 }
 
+/// The state while one token is hashed.
 struct SignatureHasher {
     multiplier: u64,
     hash: u64,

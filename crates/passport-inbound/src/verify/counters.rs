@@ -1,4 +1,4 @@
-//! Counts the outcomes of verifications.
+//! Increments the counter of tokens, `passport_inbound_tokens_total`, by outcome.
 
 use metrics::counter;
 
@@ -7,7 +7,7 @@ use crate::{
     metrics::{TOKENS, count},
 };
 
-/// Counts a rejected token.
+/// Increments the counter of tokens. The reason of the rejection is the label `outcome`.
 pub(crate) fn rejected(reason: RejectionReason) {
     use RejectionReason as R;
     count!(TOKENS, "outcome",
@@ -32,12 +32,14 @@ pub(crate) fn rejected(reason: RejectionReason) {
         ; reason);
 }
 
-/// Counts a token that could not be verified because the keys are unavailable.
+/// Increments the counter of tokens, with the outcome `keys_unavailable`: no installed key verifies
+/// the token, and it is unknown whether the issuer has a newer key.
 pub(super) fn keys_unavailable() {
     counter!(TOKENS, "outcome" => "keys_unavailable").increment(1);
 }
 
-/// Counts a token that got no verification permit in time.
+/// Increments the counter of tokens, with the outcome `overloaded`: no verification permit was
+/// available in time.
 pub(super) fn overloaded() {
     counter!(TOKENS, "outcome" => "overloaded").increment(1);
 }

@@ -33,6 +33,8 @@ use crate::{
 pub(crate) struct IssuerSlashWarning(AtomicBool);
 
 impl IssuerSlashWarning {
+    /// Logs the warning if the token was rejected for that mistake and the warning was not logged
+    /// yet.
     pub(crate) fn check(&self, reason: RejectionReason, claims: &Claims, policy: &Policy) {
         let issuer = claims.iss().unwrap_or_default();
         if reason == RejectionReason::IssuerMismatch
@@ -49,7 +51,7 @@ impl IssuerSlashWarning {
     }
 }
 
-/// Logs claims that the policy rejects.
+/// Logs which claim the policy rejects: the expected value and the value in the token.
 pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, now: SystemTime) {
     if !is_enabled() {
         return;
@@ -81,7 +83,8 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
     }
 }
 
-/// Logs a signed payload that is not a JSON object of claims with the right types.
+/// Logs why the payload of a signed token is not a JSON object of claims with the right types.
+/// Returns the reason for the rejection.
 pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
     let reason = RejectionReason::Malformed;
     if is_enabled() {
@@ -98,13 +101,14 @@ pub(crate) fn form(reason: RejectionReason, length: usize) {
     }
 }
 
-/// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`.
-/// The rate is limited because anyone can send such a token. Holds the minute of the last
-/// warning, in minutes since 1970.
+/// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`. The
+/// rate is limited because anyone can send such a token. The value is the time of the last warning,
+/// in minutes since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct TokenSizeWarning(AtomicU64);
 
 impl TokenSizeWarning {
+    /// Logs the size of the token, in bytes, unless a warning was logged in the same minute.
     pub(crate) fn log(&self, size: usize, max_token_size: usize, now: SystemTime) {
         let minute = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 60;
         if self.0.swap(minute, Ordering::Relaxed) != minute {
@@ -118,7 +122,7 @@ impl TokenSizeWarning {
     }
 }
 
-/// Logs a caller that `reject_if` rejects.
+/// Logs the user and the token id of a caller that `reject_if` rejects.
 pub(crate) fn revoked(caller: &IdInfo) {
     if is_enabled() {
         let id = caller.token_id().map(Quoted);
@@ -126,12 +130,12 @@ pub(crate) fn revoked(caller: &IdInfo) {
     }
 }
 
-/// Logs a token that no published key verifies.
+/// Logs a token that no published key verifies, with the `kid` of each published key.
 pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| log(reason, expected, got));
 }
 
-/// Logs a token that no key verifies, while the keys cannot be refreshed.
+/// Logs a token that no installed key verifies, while the keys cannot be refreshed.
 pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| {
         tracing::debug!(
@@ -141,6 +145,8 @@ pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, install
     });
 }
 
+/// Calls `write` if the level debug is enabled. Its arguments are the `kid`s of the installed keys,
+/// and the algorithm and the `kid` of the token.
 fn with_keys(
     header: &Header<'_>,
     installed: &CurrentKeys,
@@ -152,7 +158,7 @@ fn with_keys(
     }
 }
 
-/// Logs a token with a rejected header.
+/// Logs why the header of a token is rejected: the accepted values and the value in the token.
 pub(crate) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, allowed: &AllowedAlgorithms) {
     if is_enabled() {
         let (alg, typ) = (start_of(members.alg), start_of(members.typ));
@@ -171,7 +177,7 @@ fn start_of(text: Option<Text<'_>>) -> Option<String> {
     text.map(|text| text.chars().take(MAX_QUOTED + 1).collect())
 }
 
-/// Prints how far a time is from the current time.
+/// A time and the current time. Prints how many seconds the first is in the past or in the future.
 struct Distance(SystemTime, SystemTime);
 
 impl fmt::Debug for Distance {
@@ -184,10 +190,13 @@ impl fmt::Debug for Distance {
     }
 }
 
+/// Returns whether events of the level debug are logged, so that expensive values are only prepared
+/// for a log.
 fn is_enabled() -> bool {
     tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
 }
 
+/// Logs at the level debug what was expected of a rejected token and what it has instead.
 fn log(reason: RejectionReason, expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
     tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
 }

@@ -8,17 +8,18 @@ use crate::RejectionReason;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// There are no signing keys, or none that verifies the token while the keys cannot be
-    /// refreshed. The token may be valid.
+    /// There are no signing keys, or no known key verifies the token and the keys could not be
+    /// refreshed. The token is possibly valid.
     #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
-        /// The time after which a retry may succeed.
+        /// How long to wait before a retry can succeed.
         retry_after: Duration,
     },
-    /// No verification permit was available in time. Cached tokens do not need one.
+    /// No verification permit was available in time, because too many other tokens are being
+    /// verified. Cached tokens do not need a permit.
     #[error("too many concurrent signature verifications")]
     Overloaded {
-        /// The time after which a retry may succeed.
+        /// How long to wait before a retry can succeed.
         retry_after: Duration,
     },
     /// The token is invalid.

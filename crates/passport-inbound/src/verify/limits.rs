@@ -1,12 +1,13 @@
 //! Limits the number of concurrent signature verifications, so that a flood of new tokens leaves
-//! processor time for requests with cached tokens. Limits the number of waiting requests.
+//! processor time for requests with cached tokens. Also limits the number of requests that wait for
+//! keys or for a permit.
 
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The length of each wait queue, in requests. A waiting request occupies memory for its token
-/// and for its connection.
+/// The maximum number of requests in each wait queue. Further requests are rejected with 503,
+/// because a waiting request occupies memory for its token and for its connection.
 const MAX_WAITING: usize = 4096;
 
 /// A permit to verify a signature. It is released on drop.
@@ -44,7 +45,7 @@ impl VerificationPermits {
         Some(VerificationPermit { _permit: Some(permit) })
     }
 
-    /// Waits for a permit, first come, first served. Never returns `None`.
+    /// Waits for a permit. Requests get permits in the order of arrival. Never returns `None`.
     pub(crate) async fn acquire(&self) -> Option<VerificationPermit> {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.0).acquire_owned().await.ok()?;
@@ -60,9 +61,10 @@ pub(crate) struct WaitQueues {
     for_permits: Arc<Semaphore>,
 }
 
-/// A request's slot in a queue. It is released on drop.
+/// A request's slot in one of the wait queues. It is released on drop.
 pub(crate) struct QueueSlot {
     _slot: OwnedSemaphorePermit,
+    /// Whether the slot is in the queue for keys, and not in the queue for permits.
     is_for_keys: bool,
 }
 
@@ -73,6 +75,8 @@ impl WaitQueues {
     }
 
     /// Returns a queue slot if one is free. `current` is the slot that the request already has.
+    /// `waits_for_keys` is true if the request waits for keys next, and false if it waits for a
+    /// permit.
     ///
     /// A request that has waited for keys keeps that slot while it waits for a permit. Otherwise
     /// all requests that waited for a refresh would move to the queue for permits when it ends.

@@ -1,4 +1,5 @@
-//! Verifies tokens. `pipeline` has the steps; this module waits for keys and permits.
+//! Verifies access tokens. `pipeline` has the verification steps, which never wait. This module
+//! waits for keys or for a verification permit, and then runs the steps again.
 
 mod builder;
 mod cache;
@@ -24,24 +25,26 @@ use crate::{
     jwks::{JwksHealth, RefreshStatus},
 };
 
-/// The `retry_after` of a token that got no permit in time.
+/// The `retry_after` of [`VerifyError::Overloaded`], which a response contains as `Retry-After`.
 const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How long [`TokenVerifier::ready`] waits for one refresh. The refresh may be on a stalled
-/// runtime while another one has fetched keys, so `ready` looks again after this time.
+/// How long [`TokenVerifier::ready`] waits for one refresh before it checks again whether there are
+/// keys. The refresh can be on a stalled runtime while a refresh on another runtime has installed
+/// keys.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The maximum number of refreshes that a request waits for. Three are needed: one loads the
-/// cache file, one may have been answered before the issuer published the token's key, and the
-/// next one has the key.
+/// The maximum number of JWKS refreshes that one token waits for. Three are needed: the first one
+/// only loads the cache file, the second one can have read the key set before the issuer published
+/// the token's key, and the third one returns that key.
 const MAX_WAITS: u32 = 3;
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
 ///
 /// A clone is cheap and shares the keys and the cached tokens. Building a verifier does no I/O.
 /// The keys are fetched for the first token, or by [`ready`](Self::ready), on the caller's tokio
-/// runtime. Then a task on that runtime refreshes them until the last clone is dropped. If the
-/// runtime ends, the next request that needs keys starts another task on its own runtime.
+/// runtime. From the first fetch on, a background task on that runtime refreshes the keys until
+/// the last clone is dropped. If the runtime ends, the next request that needs newer keys starts
+/// another task on the runtime of that request.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -80,7 +83,7 @@ impl TokenVerifier {
     /// Panics if it has to wait on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the refresh, which other callers may be waiting for.
+    /// Dropping the future does not cancel the refresh, because other callers can wait for it.
     pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
         let token = token.as_bytes();
         match self.verify_now(token) {
@@ -113,17 +116,23 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// [`ReadyError`] if a retry is unlikely to help:
-    /// - the issuer's discovery document contradicts the configuration,
-    /// - none of the issuer's keys is usable,
-    /// - the issuer's certificate is not trusted, or this machine has no root certificates,
-    /// - the issuer's server does not speak HTTP/1.1,
+    /// - the discovery document has another `issuer`, or a `jwks_uri` on another origin,
+    /// - the issuer's key set has entries, but no usable key,
+    /// - the TLS handshake failed, for example because the certificate is not trusted, or because
+    ///   this machine has no root certificates,
+    /// - the server does not speak HTTP/1.1,
+    /// - the response is compressed, although the request accepts only `identity`,
+    /// - the response is too large: more than 64 KiB for the discovery document, or 256 KiB for the
+    ///   key set,
+    /// - the proxy responded with status 407,
+    /// - the HTTP client cannot be built, or the request is not valid,
     /// - there is no tokio runtime.
     ///
     /// # Panics
     /// Panics on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the refresh, which other callers may be waiting for.
+    /// Dropping the future does not cancel the refresh, because other callers can wait for it.
     pub async fn ready(&self) -> Result<(), ReadyError> {
         let Pipeline { jwks, clock, .. } = &*self.pipeline;
         loop {
@@ -159,7 +168,8 @@ impl TokenVerifier {
         &self.pipeline
     }
 
-    /// Verifies a token without waiting: the fast path. Returns what to wait for, if anything.
+    /// Verifies a token without waiting: the fast path. If a wait is necessary, returns what
+    /// [`verify_after`](Self::verify_after) has to wait for.
     pub(crate) fn verify_now(&self, token: &[u8]) -> VerifyProgress {
         self.pipeline.verify(token, None, true)
     }
@@ -178,6 +188,8 @@ impl TokenVerifier {
         }
     }
 
+    /// Repeats waiting and verifying until the token is accepted or rejected. Returns an error if
+    /// the wait queue is full.
     async fn wait_and_verify(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
         let (mut waits, mut slot) = (0, None);
         loop {
@@ -201,7 +213,8 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies a token for the last time: returns an error instead of waiting.
+    /// Verifies a token with the keys that are installed now, and returns an error instead of
+    /// waiting.
     fn verify_last(&self, token: &[u8], permit: Option<VerificationPermit>) -> Result<IdInfo, VerifyError> {
         match self.pipeline.verify(token, permit, false) {
             VerifyProgress::Done(outcome) => outcome,

@@ -1,10 +1,10 @@
 //! The verification steps. Synchronous: a token that needs newer keys or a permit is verified
 //! again when they are available.
 //!
-//! 1. A cached token is accepted if a new verification would accept it now.
+//! 1. A cached token is accepted if steps 2 to 4 would accept it now.
 //! 2. The compact form, the header and the size of the signature are checked.
-//! 3. The key that the token may be signed with is selected, and the signature is verified under
-//!    a permit.
+//! 3. The keys that the token can be signed with are selected, and the signature is verified
+//!    under a permit.
 //! 4. The claims are read and checked, and the token is cached.
 //! 5. The `reject_if` predicate is called, for cached tokens as well.
 
@@ -50,11 +50,11 @@ pub(crate) struct Pipeline {
     pub(crate) size_warning: TokenSizeWarning,
 }
 
-/// A predicate that rejects callers with valid tokens.
+/// The predicate of `reject_if`: a valid token is rejected if it returns `true` for the caller.
 #[derive(Clone)]
 pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
-/// The result of a verification that does not wait.
+/// The result of a verification, or the resource that it has to wait for.
 #[derive(Debug)]
 pub(crate) enum VerifyProgress {
     Done(Result<IdInfo, VerifyError>),
@@ -64,13 +64,13 @@ pub(crate) enum VerifyProgress {
 /// The resource that a verification waits for.
 #[derive(Debug)]
 pub(crate) enum Wait {
-    /// Newer keys, which are being fetched. No current key verifies the token.
+    /// A JWKS refresh that is running. No installed key verifies the token.
     Keys(Waiter<()>),
     /// A verification permit. All are in use.
     Permit,
 }
 
-/// A token with a valid form and a valid header.
+/// A token in the compact form with a valid header. Its signature is not verified yet.
 struct ParsedToken<'a> {
     token: &'a [u8],
     jws: Jws<'a>,
@@ -78,10 +78,11 @@ struct ParsedToken<'a> {
     signature: &'a [u8],
 }
 
-/// The keys, the permit and the time of a verification.
+/// The installed keys, the permit and the time that one verification uses.
 struct VerifyContext {
     installed: CurrentKeys,
     permit: Option<VerificationPermit>,
+    /// Whether the token is allowed to cause a refresh of the keys.
     may_refresh: bool,
     now: SystemTime,
 }
@@ -89,16 +90,19 @@ struct VerifyContext {
 /// The result of a verification with the installed keys.
 enum KeyVerification {
     Done(Result<IdInfo, RejectionReason>),
-    /// There are no keys.
+    /// There are no trusted keys.
     NoKeys,
-    /// No key verifies the token. If there are no newer keys, this is the reason.
+    /// No installed key verifies the token. If these are the issuer's latest keys, the token is
+    /// rejected for this reason.
     NoKey(RejectionReason),
-    /// No permit is free.
+    /// No verification permit is free.
     NoPermit,
 }
 
 impl Pipeline {
-    /// Verifies a token. `may_refresh` is whether it may cause a refresh of the keys.
+    /// Verifies a token without waiting. `permit` is a verification permit, if the caller has one.
+    /// If `may_refresh` is false, the token causes no refresh of the keys, and the result is an
+    /// error instead of [`Wait::Keys`].
     pub(super) fn verify(
         &self,
         token: &[u8],
@@ -121,6 +125,7 @@ impl Pipeline {
         self.verify_uncached(token, VerifyContext { installed, permit, may_refresh, now })
     }
 
+    /// Verifies a token that is not in the cache.
     fn verify_uncached(&self, token: &[u8], context: VerifyContext) -> VerifyProgress {
         match Jws::parse(token, self.max_token_size) {
             Ok(jws) if jws.fits_small_buffers() => {
@@ -136,7 +141,8 @@ impl Pipeline {
         }
     }
 
-    /// Verifies a token with buffers of these sizes.
+    /// Verifies a token whose decoded header has at most `HEADER` bytes and whose decoded signature
+    /// has at most `SIGNATURE` bytes.
     ///
     /// Not inlined, so that the caller's stack frame does not hold both sizes of buffers: zeroing
     /// the large ones costs more than the rest of the work for an invalid token.
@@ -154,6 +160,7 @@ impl Pipeline {
         }
     }
 
+    /// Decodes and validates the header, and decodes the signature.
     fn parse<'a>(
         &self,
         token: &'a [u8],
@@ -200,7 +207,7 @@ impl Pipeline {
                     diagnostics::key(reason, &parsed.header, &installed);
                     reason.into()
                 }
-                // The issuer may have a new key, possibly with a known `kid`, so this is not the
+                // The issuer can have a new key, even with a known `kid`, so this is not the
                 // caller's fault.
                 Some(reason) => {
                     diagnostics::not_verified(reason, &parsed.header, &installed);
@@ -211,6 +218,8 @@ impl Pipeline {
         }
     }
 
+    /// Verifies a token with the installed keys, under `permit` or a new permit. A new permit is
+    /// stored in `permit` for the next call.
     fn verify_with_keys(
         &self,
         parsed: &ParsedToken<'_>,
@@ -240,7 +249,7 @@ impl Pipeline {
         }
     }
 
-    /// Checks the claims of a token with a valid signature.
+    /// Checks the claims of a token with a valid signature, and caches the token.
     fn accept(
         &self,
         parsed: &ParsedToken<'_>,
@@ -268,7 +277,7 @@ impl Pipeline {
         self.apply_reject_if(caller)
     }
 
-    /// Calls the `reject_if` predicate. Its results are not cached.
+    /// Rejects the token if the `reject_if` predicate returns `true`. Its results are not cached.
     fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
         match &self.reject_if {
             Some(RejectPredicate(rejects)) if rejects(&caller) => {
@@ -280,13 +289,15 @@ impl Pipeline {
     }
 }
 
-/// Returns the current time for one of 128 cache hits, which is then measured. Reading the clock
-/// twice takes longer than a cache hit.
+/// Returns the current time for one of 128 cache hits, chosen at random, so that the duration of
+/// that hit is recorded. Returns `None` for the others, because reading the clock twice takes
+/// longer than a cache hit.
 fn started_if_timed() -> Option<Instant> {
     const TIMED_HITS: u8 = 128;
     fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
 }
 
+/// Increments the counter of tokens by the outcome of a verification.
 fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     match outcome {
         Ok(_) => meters.accepted(),
@@ -294,12 +305,14 @@ fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     }
 }
 
+/// Counts, logs and rejects a token that is not in the compact form or has an invalid header.
 fn reject_malformed(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
     counters::rejected(reason);
     diagnostics::form(reason, token.len());
     VerifyProgress::Done(Err(reason.into()))
 }
 
+/// Counts a token that cannot be verified without newer keys, and returns the error.
 fn keys_unavailable(retry_after: Duration) -> VerifyError {
     counters::keys_unavailable();
     VerifyError::KeysUnavailable { retry_after }

@@ -272,7 +272,7 @@ fn error_names_each_skipped_key_with_its_reason() {
     let error = parsed(&[weak, json!({ "kty": "AKP", "kid": "pq" })], &KeySet::default()).unwrap_err();
     let text = error.to_string();
     for part in [
-        "key 0 (kid \"a\"): malformed key, or unacceptable size or strength",
+        "key 0 (kid \"a\"): invalid key: malformed, weak, or not of an accepted size (RSA: 2048 to 8192 bits)",
         "key 1 (kid \"pq\"): kty, crv and alg match no allowed algorithm",
     ] {
         assert!(text.contains(part), "{text}");

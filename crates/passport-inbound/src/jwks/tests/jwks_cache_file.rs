@@ -74,7 +74,7 @@ async fn unusable_cache_file_is_logged_and_ignored() {
         let verifier = setup.builder().clock(clock.clone()).jwks_cache_file(&file).build().unwrap();
         verifier.verify(&setup.token().build()).await.unwrap();
         assert_eq!(setup.issuer.requests(), requests + 1, "{content}");
-        assert_eq!(log.lines_with("JWKS cache file not used").len(), number + 1, "{content}");
+        assert_eq!(log.lines_with("cannot load JWKS cache file, fetching").len(), number + 1, "{content}");
     }
 }
 

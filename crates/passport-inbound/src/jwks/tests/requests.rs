@@ -104,7 +104,7 @@ async fn ready_error_lists_the_unusable_keys() {
     let verifier = setup.verifier();
     let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
     let error = ready.expect("no timeout").unwrap_err().to_string();
-    assert!(error.contains("\"weak\"") && error.contains("size or strength"), "{error}");
+    assert!(error.contains("\"weak\"") && error.contains("not of an accepted size"), "{error}");
     assert_eq!(log.lines_with("JWKS entry skipped").len(), 1);
 
     let error = TokenVerifier::builder("api").static_jwks(jwks).build().unwrap_err().to_string();

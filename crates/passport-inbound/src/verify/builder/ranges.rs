@@ -10,6 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The remedy that is appended to a problem with a limit of the token cache.
 const NO_CACHE: &str = "; cache_tokens(false) disables the cache";
 
 /// Reports each option that is out of range, with its value and the range.
@@ -28,7 +29,7 @@ pub(super) fn check_ranges(
         }
     };
     let KeySettings { clock_skew, refresh_interval, max_stale, fetch_timeout, cooldown, .. } = *keys;
-    // More would accept tokens long after their expiry.
+    // A larger value would accept tokens long after their expiry.
     check("clock_skew", clock_skew <= 10 * MINUTE, "at most 10 min", &clock_skew);
     check(
         "jwks_refresh_interval",
@@ -48,9 +49,9 @@ pub(super) fn check_ranges(
         "between 1 s and 60 s",
         &fetch_timeout,
     );
-    // With less, anyone could flood the issuer with requests for keys.
+    // With a shorter cooldown, a client with forged tokens could flood the issuer with requests.
     check("jwks_cooldown", (SECOND..=10 * MINUTE).contains(&cooldown), "between 1 s and 10 min", &cooldown);
-    // More does not fit into the headers that servers accept.
+    // A larger token does not fit into the headers that servers accept.
     check(
         "max_token_size",
         (1024..=64 * 1024).contains(&max_token_size),

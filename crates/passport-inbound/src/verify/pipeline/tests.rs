@@ -120,7 +120,7 @@ fn action() -> impl Strategy<Value = Action> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Tries random sequences of rotations, outages, requests and pauses.
+    /// Tries random sequences of key rotations, outages, requests and waiting times.
     #[test]
     fn cached_and_uncached_results_agree(steps in prop::collection::vec(action(), 1..60)) {
         let clock = ManualClock::at_unix_seconds(START);
