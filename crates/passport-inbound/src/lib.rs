@@ -11,7 +11,7 @@
 //! | Feature | Default | Adds |
 //! |---|---|---|
 //! | `axum` | off | the extractors `IdInfo`, `Option<IdInfo>`, `ServiceAccount`, `User`, `Claims` and `Authorized` |
-//! | `tonic` | off | `request.id_info()` (`IdInfoExt`), and the layers around a single service of a server |
+//! | `tonic` | off | `request.id_info()` (`IdInfoExt`), and layers that can wrap a single service of a server |
 //!
 //! # Example
 //!
@@ -83,7 +83,7 @@
 //! | public paths, which need no token | [`AuthenticateLayer::public_paths`], [`AuthenticateLayer::public_grpc_services`] |
 //! | streams that end when the token expires | [`TokenDeadlineLayer`], [`IdInfo::expired`] |
 //! | audit events of calls and rejections | [`AuditLayer`], [`AuditSink`] |
-//! | calls to other services in the caller's name | [`AuthenticateLayer::forward_token`], [`CallerToken`] |
+//! | calls to other services on behalf of the caller | [`AuthenticateLayer::forward_token`], [`CallerToken`] |
 //! | rejections only in HTTP, or only in gRPC | [`AuthenticateLayer::http_rejections`], [`AuthenticateLayer::grpc_rejections`] |
 //! | the caller on the request's span | [`AuthenticateLayer::record_caller`] |
 //! | custom responses | [`AuthenticateLayer::with_rejection_response`], [`AuthenticateLayer::without_error_details`] |
@@ -154,9 +154,9 @@
 //! # Guide
 //!
 //! In the repository: `docs/getting-started.md` (tutorial), `docs/inbound.md` (all settings and
-//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls in the caller's name),
-//! `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a remedy
-//! for each reason).
+//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls on behalf of the
+//! caller), `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a
+//! remedy for each reason).
 
 pub mod audit;
 pub mod authenticate;
