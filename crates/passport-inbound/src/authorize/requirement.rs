@@ -179,7 +179,7 @@ impl Requirement {
     /// ```
     /// use passport_inbound::Requirement;
     ///
-    /// let reads_only = Requirement::from_fn("a GET request", |_, request| request.method == "GET");
+    /// let reads_only = Requirement::from_fn("GET", |_, request| request.method == "GET");
     /// # let _ = reads_only;
     /// ```
     pub fn from_fn(
