@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::jwt::claims::Claims;
 
-/// A request extension that marks a request without a token, which an `AuthenticateLayer` has
-/// forwarded as anonymous.
+/// A request extension that marks a request as anonymous: an `AuthenticateLayer` has forwarded it
+/// without a caller, because the layer is optional, the path is public, or the request is a CORS
+/// preflight. Without this mark and without an [`IdInfo`], there is no `AuthenticateLayer`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anonymous;
 
@@ -32,27 +33,30 @@ pub(crate) struct Anonymous;
 #[derive(Clone)]
 pub struct IdInfo(Arc<VerifiedToken>);
 
+/// The content of a verified token, which all clones of an [`IdInfo`] share.
 struct VerifiedToken {
     claims: Claims,
     /// When the verifier stops accepting the token: `exp` plus the clock skew.
     until: SystemTime,
-    /// The signed payload, for [`IdInfo::claims`].
+    /// The payload of the token (JSON), which [`IdInfo::claims`] deserializes.
     payload: Vec<u8>,
 }
 
 impl IdInfo {
-    /// Creates the identity. Only the verification pipeline calls this, after every check has
-    /// passed.
+    /// Creates the caller from the token's claims and payload. The verifier rejects the token from
+    /// `until` on. Outside tests, only the verification pipeline calls this function, after every
+    /// check has passed.
     pub(crate) fn new(claims: Claims, payload: Vec<u8>, until: SystemTime) -> Self {
         Self(Arc::new(VerifiedToken { claims, until, payload }))
     }
 
-    /// Returns the memory that the claims use, as text and as values, in bytes.
+    /// Returns the memory that the payload and the parsed claims use, in bytes. The token cache
+    /// counts it towards its limit.
     pub(crate) fn size(&self) -> usize {
         self.0.payload.capacity() + self.0.claims.size()
     }
 
-    /// Returns whether both come from the same verification.
+    /// Returns whether `self` and `other` are clones of the result of one verification.
     #[cfg(test)]
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -72,13 +76,14 @@ impl IdInfo {
         self.0.claims.tenant_id().unwrap_or_default()
     }
 
-    /// Returns the e-mail address (claim `email`). Managed identities have none.
+    /// Returns the caller's e-mail address (claim `email`). Managed identities have none.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
         self.0.claims.email()
     }
 
-    /// Returns a text to display: the name, else the e-mail address, else the user id.
+    /// Returns a text to display: the name (claim `name`), else the e-mail address, else the user
+    /// id.
     #[must_use]
     pub fn display_name(&self) -> &str {
         self.0.claims.name().or(self.email()).unwrap_or_else(|| self.user_id())
@@ -111,6 +116,7 @@ impl IdInfo {
     }
 
     /// Returns the id of a managed identity in Passport's audit log (claim `managed_identity_id`).
+    /// Returns `None` if the token has no such claim, as tokens of users.
     #[must_use]
     pub fn managed_identity_id(&self) -> Option<&str> {
         self.0.claims.managed_identity_id()
@@ -128,7 +134,7 @@ impl IdInfo {
         &self.0.claims.aud
     }
 
-    /// Returns the id of the token (claim `jti`).
+    /// Returns the id of the token (claim `jti`), if the token has one.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.0.claims.jti()
@@ -140,8 +146,8 @@ impl IdInfo {
         self.0.claims.iat.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
     }
 
-    /// Returns when the token expires (claim `exp`). The verifier accepts it for the clock skew
-    /// longer, by default 60 s.
+    /// Returns when the token expires (claim `exp`). The verifier still accepts the token for the
+    /// clock skew after that time, by default 60 s.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.0.claims.exp.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
@@ -155,7 +161,7 @@ impl IdInfo {
     /// Deserializes all claims of the token into `T`.
     ///
     /// # Errors
-    /// If the claims do not fit `T`.
+    /// If a claim that `T` requires is missing or has another type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.0.payload)
     }

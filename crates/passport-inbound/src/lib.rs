@@ -10,8 +10,8 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
-//! | `axum` | off | the extractors `IdInfo`, `Option<IdInfo>`, `ServiceAccount`, `User`, `Claims` and `Authorized` |
-//! | `tonic` | off | `request.id_info()` (`IdInfoExt`), and the layers around a single service of a server |
+//! | `axum` | off | extractors: `IdInfo`, `Option<IdInfo>`, `ServiceAccount`, `User` and more |
+//! | `tonic` | off | `request.id_info()` (`IdInfoExt`); layers around one service of a server |
 //!
 //! # Example
 //!
@@ -77,16 +77,23 @@
 //!
 //! # More functions
 //!
-//! | Function | See |
-//! |---|---|
-//! | token in a cookie or in the query of a WebSocket; CORS preflights; removal of the token | [`AuthenticateLayer`] |
-//! | public paths, which need no token | [`AuthenticateLayer::public_paths`], [`AuthenticateLayer::public_grpc_services`] |
-//! | streams that end when the token expires | [`TokenDeadlineLayer`], [`IdInfo::expired`] |
-//! | audit events of calls and rejections | [`AuditLayer`], [`AuditSink`] |
-//! | calls to other services in the caller's name | [`AuthenticateLayer::forward_token`], [`CallerToken`] |
-//! | rejections only in HTTP, or only in gRPC | [`AuthenticateLayer::http_rejections`], [`AuthenticateLayer::grpc_rejections`] |
-//! | the caller on the request's span | [`AuthenticateLayer::record_caller`] |
-//! | custom responses | [`AuthenticateLayer::with_rejection_response`], [`AuthenticateLayer::without_error_details`] |
+//! - Tokens in a cookie, or in the query of a WebSocket:
+//!   [`token_from_cookie`](AuthenticateLayer::token_from_cookie),
+//!   [`token_from_query`](AuthenticateLayer::token_from_query)
+//! - Removal of the token before the handler: [`strip_token`](AuthenticateLayer::strip_token)
+//! - CORS preflights: [`allow_preflight`](AuthenticateLayer::allow_preflight)
+//! - Public paths, which need no token: [`public_paths`](AuthenticateLayer::public_paths),
+//!   [`public_grpc_services`](AuthenticateLayer::public_grpc_services)
+//! - Streams that end when the token expires: [`TokenDeadlineLayer`], [`IdInfo::expired`]
+//! - Audit events of calls and rejections: [`AuditLayer`], [`AuditSink`]
+//! - Calls to other services on behalf of the caller:
+//!   [`forward_token`](AuthenticateLayer::forward_token), [`CallerToken`]
+//! - Rejections only in HTTP, or only in gRPC:
+//!   [`http_rejections`](AuthenticateLayer::http_rejections),
+//!   [`grpc_rejections`](AuthenticateLayer::grpc_rejections)
+//! - The caller on the request's span: [`record_caller`](AuthenticateLayer::record_caller)
+//! - Custom responses: [`with_rejection_response`](AuthenticateLayer::with_rejection_response),
+//!   [`without_error_details`](AuthenticateLayer::without_error_details)
 //!
 //! # Verification rules
 //!
@@ -119,10 +126,15 @@
 //!
 //! | Rejected because of | HTTP | gRPC |
 //! |---|---|---|
-//! | no token, or an invalid one | 401 with a challenge ([RFC 6750, section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)) and one of seven reasons | `UNAUTHENTICATED` |
+//! | no token, or an invalid one | 401, challenge, one of seven reasons | `UNAUTHENTICATED` |
 //! | an unmet requirement | 403 with the requirement | `PERMISSION_DENIED` |
-//! | unavailable signing keys, overload, or a failed permission check | 503 with `Retry-After` | `UNAVAILABLE` |
+//! | unavailable signing keys | 503 with `Retry-After` | `UNAVAILABLE` |
+//! | too many signature verifications | 503 with `Retry-After` | `UNAVAILABLE` |
+//! | a failed permission check | 503 with `Retry-After` | `UNAVAILABLE` |
 //! | a missing `AuthenticateLayer` | 500 | `INTERNAL` |
+//!
+//! The challenge is that of [RFC 6750, section
+//! 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).
 //!
 //! # Tests
 //!
@@ -154,9 +166,9 @@
 //! # Guide
 //!
 //! In the repository: `docs/getting-started.md` (tutorial), `docs/inbound.md` (all settings and
-//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls in the caller's name),
-//! `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a remedy
-//! for each reason).
+//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls on behalf of the
+//! caller), `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a
+//! remedy for each reason).
 
 pub mod audit;
 pub mod authenticate;

@@ -13,20 +13,22 @@ use axum::extract::{FromRequestParts, NestedPath, OriginalUri, RawPathParams};
 use http::{Extensions, Uri};
 use percent_encoding::percent_decode_str;
 
-/// Returns the path by which the router has chosen the route, with the prefixes of axum's
-/// `nest`.
+/// Returns the path that the router has matched against its routes, with the prefixes of axum's
+/// `nest`:
 ///
-/// Below a `nest`, the URI lacks the prefix and `OriginalUri` has it. Elsewhere the path of the
-/// URI is returned, even if a middleware has rewritten it: the router routes by that one. Below
-/// a `nest`, a rewritten path has no known prefix, so the result is empty, which is never
-/// [plain](is_plain).
+/// - Outside a `nest`: the path of the URI. If a middleware has rewritten the path, the rewritten
+///   one, because the router matches that one.
+/// - Inside a `nest`: the path of `OriginalUri`, because axum removes the prefix from the URI.
+/// - Inside a `nest`, if a middleware has rewritten the path: an empty path, because the prefix of
+///   the rewritten path is unknown. An empty path is never [plain](is_plain).
 #[cfg(feature = "axum")]
 pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
     let path = uri.path();
     let Some(prefix) = extensions.get::<NestedPath>() else { return path };
     let original = extensions.get::<OriginalUri>().map_or("", |original| original.0.path());
     let params = LazyCell::new(|| captured_params(extensions));
-    // If a middleware between two routers has replaced a segment, axum has not captured it.
+    // A middleware between two routers can replace a segment. Then axum has captured the new
+    // segment, and not the one in `original`.
     let is_captured = |name: &str, segment: &str| {
         let (Some(params), Some(segment)) = (&*params, decoded(segment)) else { return false };
         params.iter().any(|captured| captured == (name, &*segment))
@@ -34,14 +36,14 @@ pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a s
     if is_nested(prefix.as_str(), path, original, is_captured) { original } else { "" }
 }
 
-/// Returns the path of the URI.
+/// Returns the path of the URI. Without axum, no router removes a prefix from it.
 #[cfg(not(feature = "axum"))]
 pub(crate) fn routed_path<'a>(uri: &'a Uri, _: &'a Extensions) -> &'a str {
     uri.path()
 }
 
-/// Returns whether `original` is `prefix` followed by `path`. A segment of `prefix` in braces
-/// matches a segment for which `is_captured` returns true.
+/// Returns whether `original` is `prefix` followed by `path`. A parameter `{name}` of `prefix`
+/// matches a segment for which `is_captured(name, segment)` returns true.
 #[cfg(feature = "axum")]
 fn is_nested(prefix: &str, path: &str, original: &str, is_captured: impl Fn(&str, &str) -> bool) -> bool {
     let Some(stripped) = original.strip_suffix(path).or((path == "/").then_some(original)) else {
@@ -56,8 +58,8 @@ fn is_nested(prefix: &str, path: &str, original: &str, is_captured: impl Fn(&str
         })
 }
 
-/// Returns the path parameters that axum has captured. Only axum's extractor can read them; its
-/// future is ready at the first poll.
+/// Returns the path parameters that axum has captured. Only axum's extractor can read them; the
+/// extractor's future is ready at the first poll.
 #[cfg(feature = "axum")]
 fn captured_params(extensions: &Extensions) -> Option<RawPathParams> {
     let (mut parts, ()) = http::Request::new(()).into_parts();
@@ -69,14 +71,18 @@ fn captured_params(extensions: &Extensions) -> Option<RawPathParams> {
     }
 }
 
-/// Returns whether every HTTP implementation parses `path` in the same way: the path is
-/// absolute, and has no empty segment (a trailing slash makes one), no dot segment, no encoded
-/// separator or control character, no invalid UTF-8 and no double encoding. The path `/` is
-/// plain.
+/// Returns whether every HTTP implementation parses `path` in the same way. Such a path is `/`, or
+/// it begins with a slash and has none of these:
+///
+/// - an empty segment (a trailing slash makes one) or a dot segment;
+/// - a percent-encoded separator or control character;
+/// - invalid UTF-8;
+/// - double percent-encoding.
 pub(crate) fn is_plain(path: &str) -> bool {
     path == "/" || path.strip_prefix('/').is_some_and(|path| path.split('/').all(is_plain_segment))
 }
 
+/// Returns whether every HTTP implementation parses this path segment in the same way.
 fn is_plain_segment(segment: &str) -> bool {
     decoded(segment).is_some_and(|decoded| {
         // Some servers cut off `;parameters` or spaces before they handle dot segments.
@@ -108,7 +114,7 @@ pub(crate) fn decoded(segment: &str) -> Option<Cow<'_, str>> {
     is_valid.then(|| percent_decode_str(segment).decode_utf8().ok()).flatten()
 }
 
-/// Returns whether a second decoding would change `text`.
+/// Returns whether `text`, which is percent-decoded, would change if it were decoded again.
 fn is_encoded(text: &str) -> bool {
     percent_decode_str(text).ne(text.bytes())
 }

@@ -3,10 +3,12 @@
 
 use std::fmt;
 
-/// The length of the longest text that [`Quoted`] shows, in characters.
+/// The length of the longest text that [`Quoted`] shows, in characters. A longer text is replaced
+/// by a note.
 pub(crate) const MAX_QUOTED: usize = 100;
 
-/// Quotes and escapes a text. Omits a text that is too long or looks like a token.
+/// Displays a text in quotes and escaped. A text that is longer than [`MAX_QUOTED`] or looks like a
+/// token is replaced by a note.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Debug for Quoted<'_> {
@@ -23,7 +25,7 @@ impl fmt::Debug for Quoted<'_> {
 /// that look like a token.
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
-/// The number of characters that [`Printable`] displays.
+/// The number of characters that [`Printable`] displays. `...` replaces the rest.
 const MAX_PRINTED: usize = 300;
 
 impl fmt::Display for Printable<'_> {

@@ -17,7 +17,8 @@ use crate::{IdInfo, Rejection, metrics::AUDIT_TARGET, untrusted_text::Printable}
 pub(crate) struct AuditedCaller(Arc<OnceLock<IdInfo>>);
 
 impl AuditedCaller {
-    /// Stores the caller. Only the first call has an effect: that of the outermost layer.
+    /// Stores the caller. Only the first call has an effect: the call of the outermost
+    /// `AuthenticateLayer`.
     pub(crate) fn set(&self, caller: &IdInfo) {
         let _ = self.0.set(caller.clone());
     }
@@ -27,26 +28,28 @@ impl AuditedCaller {
     }
 }
 
-/// An audited request, with its caller and its outcome at the beginning of the response.
+/// An audited request, with its caller and with the outcome that is known when the response
+/// begins.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuditEvent<'a> {
     /// The caller, if the token was valid.
     pub caller: Option<&'a IdInfo>,
-    /// The reason, if the request was rejected.
+    /// The reason why the request was rejected. `None` if it was not rejected.
     pub rejection: Option<&'a Rejection>,
     /// The method of the request.
     pub method: &'a Method,
     /// The path as the client sent it, not escaped. Below an axum `nest`, it lacks the prefix. The
-    /// query is never recorded, because it may contain secrets.
+    /// query is never recorded, because it can contain secrets.
     pub path: &'a str,
     /// The HTTP status of the response. `None` if the client disconnected before the response, or
     /// the service failed or panicked. For gRPC, it is 200; see [`grpc_status`](Self::grpc_status).
     pub status: Option<StatusCode>,
     /// The gRPC status code, if it is known when the response begins: from the headers, or from a
-    /// rejection.
+    /// rejection. `None` if the status is in the trailers.
     pub grpc_status: Option<u8>,
-    /// The time until the response began.
+    /// The time from the arrival of the request at the layer until the response began, the request
+    /// failed or the request was dropped.
     pub duration: Duration,
 }
 
@@ -73,13 +76,14 @@ pub struct AuditEvent<'a> {
     note = "implement `AuditSink` for a struct; closures do not implement it"
 )]
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
-    /// Receives an event.
+    /// Records `event`.
     ///
-    /// The layer calls it while it polls or drops the response future, also outside a runtime. It
-    /// must not block: send the event to a task through a bounded queue, for example.
+    /// The layer calls this method while the response future is polled or dropped, which can be
+    /// outside a tokio runtime. The method must not block: for example, it can send the event to a
+    /// task through a bounded queue.
     ///
     /// # Panics
-    /// If it panics, the event is lost, an error is logged, and the request continues.
+    /// If this method panics, the event is lost, an error is logged, and the request continues.
     fn record(&self, event: &AuditEvent<'_>);
 }
 

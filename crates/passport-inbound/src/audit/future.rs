@@ -1,4 +1,4 @@
-//! The response future of the audit, which records the event.
+//! The response future of the audit middleware, which records the event.
 
 use std::{
     fmt,
@@ -16,14 +16,17 @@ use tokio::time::Instant;
 use super::{AuditEvent, AuditSink, AuditedCaller};
 use crate::{Rejection, metrics::TARGET, response::protocol::Protocol};
 
-/// Records the outcome of a request, even if the request is dropped.
+/// Records the audit event of a request when the response begins, or when the request is dropped
+/// before that.
 pub(super) struct AuditGuard {
     pub(super) caller: AuditedCaller,
     pub(super) method: Method,
-    /// The query is never recorded.
+    /// Only the path is recorded, because the query can contain secrets.
     pub(super) uri: Uri,
+    /// When the request arrived at the layer.
     pub(super) began: Instant,
     pub(super) sink: Arc<dyn AuditSink>,
+    /// Whether the event is recorded, so that `drop` does not record it again.
     pub(super) is_recorded: bool,
 }
 

@@ -31,7 +31,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // Shared with an audit layer outside, if there is one.
+        // If there is an `AuditLayer` outside this one, both share the cell for the caller.
         let caller = request.extensions_mut().get_or_insert_default::<AuditedCaller>().clone();
         let guard = AuditGuard {
             caller,

@@ -1,6 +1,6 @@
 //! Extracts the bearer token from the `Authorization` header ([RFC 6750, section
-//! 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)), without an allocation. Tokens in cookies
-//! and queries are extracted by `credential_rules`.
+//! 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)), without an allocation. Tokens in
+//! cookies and queries are extracted by `credential_rules`.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
@@ -8,8 +8,8 @@ use crate::RejectionReason;
 
 const BEARER: &[u8] = b"bearer";
 
-/// Returns the bearer token. Returns `None` if there is no `Authorization` header, or one with
-/// another scheme.
+/// Returns the bearer token. Returns `None` if there is no `Authorization` header, or if its scheme
+/// is not Bearer. Two `Authorization` headers are an error.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReason> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };

@@ -15,18 +15,18 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Config {
     pub(super) rejections: RejectionConfig,
-    /// Whether the verified token is stored in the request's extensions.
+    /// Whether the verified token is stored in the request's extensions, as a `CallerToken`.
     pub(super) forwards_token: bool,
     /// Whether the caller is recorded on the current span.
     pub(super) records_caller: bool,
-    /// Settings that few layers have. Behind a pointer, so that they cost the others nothing.
+    /// Settings that few layers have. Behind a pointer, so that they do not enlarge the others.
     pub(super) credential_rules: Option<Arc<CredentialRules>>,
-    /// The requirement that the verified caller must meet.
+    /// The requirement that callers must meet, except on public paths.
     pub(super) requirement: Option<Requirement>,
 }
 
 impl Config {
-    /// Returns the token of a request.
+    /// Returns the token of a request, from the locations that the layer is configured to read.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
         match &self.credential_rules {
             None => bearer(request.headers()),

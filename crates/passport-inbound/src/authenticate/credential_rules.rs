@@ -17,25 +17,27 @@ use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, requ
 /// for the removal of credentials and headers. All are off by default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CredentialRules {
-    /// The name of the cookie that may have the token.
+    /// The name of the cookie from which the token is read, if the header has none.
     pub(super) cookie: Option<String>,
-    /// Whether the query may have the token.
+    /// Whether the token is also read from the query parameter `access_token`.
     pub(super) query: bool,
     /// Whether CORS preflights are forwarded without a token.
     pub(super) preflight: bool,
+    /// The paths whose requests are forwarded without a token.
     pub(super) public: Option<PublicPaths>,
+    /// Whether a verified token is removed from the request before the inner service is called.
     pub(super) strips_token: bool,
-    /// The headers that are removed from each request.
+    /// The headers that are removed from each request, because a client could forge them.
     pub(super) stripped_headers: Vec<HeaderName>,
 }
 
-/// The query parameter of [RFC 6750, section
-/// 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3).
+/// The query parameter that has the token ([RFC 6750, section
+/// 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
 const PARAMETER: &str = "access_token";
 
 impl CredentialRules {
     /// Returns the token of a request. The header takes precedence over a cookie, because browsers
-    /// send cookies with every request. A header together with a query parameter is rejected.
+    /// send cookies with every request. A token both in the header and in the query is an error.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
         let in_header = bearer(request.headers())?;
         let in_query =
@@ -67,8 +69,8 @@ impl CredentialRules {
         self.is_preflight(request) || self.public.as_ref().is_some_and(is_public)
     }
 
-    /// Returns whether the request is a CORS preflight that is to be forwarded. A preflight has no
-    /// credentials.
+    /// Returns whether the request is a CORS preflight and the layer forwards preflights. A request
+    /// with an `Authorization` header is not a preflight.
     fn is_preflight<B>(&self, request: &Request<B>) -> bool {
         let has = |name: HeaderName| request.headers().contains_key(name);
         self.preflight
@@ -78,8 +80,9 @@ impl CredentialRules {
             && !has(AUTHORIZATION)
     }
 
-    /// Removes credentials and headers before the inner service. The header and the cookie of the
-    /// token are removed only if the token was verified.
+    /// Removes the configured credentials and headers from a request before the inner service is
+    /// called. The header and the cookie that have the token are removed only if the token was
+    /// verified.
     pub(super) fn strip<B>(&self, request: &mut Request<B>, is_verified: bool) {
         if self.query {
             strip_parameter(request.uri_mut());
@@ -107,7 +110,7 @@ impl CredentialRules {
 }
 
 /// Returns whether the request opens a WebSocket or a stream of server-sent events. Scripts in
-/// browsers cannot set headers on these.
+/// browsers cannot set headers on such requests.
 fn cannot_set_headers<B>(request: &Request<B>) -> bool {
     let has = |name: HeaderName, word: &str| {
         let texts = request.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok());
@@ -128,7 +131,7 @@ fn is_parameter(pair: &str) -> bool {
     percent_decode_str(name).eq(PARAMETER.bytes())
 }
 
-/// Returns the token in the query.
+/// Returns the token in the query. Two tokens are an error.
 fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| is_parameter(pair));
     only(
@@ -139,7 +142,7 @@ fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     )
 }
 
-/// Splits a cookie into name and value. Works on bytes, as other cookies may not be UTF-8.
+/// Splits a cookie into name and value. Works on bytes, because other cookies can be invalid UTF-8.
 fn name_and_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = pair.iter().position(|byte| *byte == b'=')?;
     Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
@@ -153,7 +156,7 @@ fn is_cookie(pair: &[u8], name: &str) -> bool {
     name_and_value(pair).is_some_and(|(own, _)| own == name.as_bytes())
 }
 
-/// Returns the token in the cookie `name`.
+/// Returns the token in the cookie `name`, without quotes. Two tokens are an error.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, RejectionReason> {
     let own = cookies(headers).filter_map(name_and_value).filter(|(own, _)| *own == name.as_bytes());
     let unquoted = |value: &'a [u8]| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
@@ -174,8 +177,8 @@ fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
         && cookies(headers).filter_map(name_and_value).any(|(own, _)| is_chunk(own))
 }
 
-/// Returns the only token, if there is one. Two are rejected, because the inner service might
-/// use the other one.
+/// Returns the only token, or `None` if there is none. Two tokens are an error, because the inner
+/// service could use the one that was not verified.
 fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, RejectionReason> {
     match (tokens.next(), tokens.next()) {
         (_, Some(_)) => Err(RejectionReason::DuplicateCredentials),
@@ -183,6 +186,7 @@ fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8
     }
 }
 
+/// Removes the token parameter from the query.
 fn strip_parameter(uri: &mut Uri) {
     let Some(query) = uri.query().filter(|query| query.split('&').any(is_parameter)) else { return };
     let rest: Vec<_> = query.split('&').filter(|pair| !is_parameter(pair)).collect();
@@ -194,6 +198,7 @@ fn strip_parameter(uri: &mut Uri) {
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
 
+/// Removes the cookie `name`, and keeps the others.
 fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     if !cookies(headers).any(|pair| is_cookie(pair, name)) {
         return;
@@ -206,7 +211,7 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
-/// Removes a header in all its spellings, because gateways may treat `x_user_id` and `x-user-id`
+/// Removes a header in all its spellings, because some gateways treat `x_user_id` and `x-user-id`
 /// as the same name.
 fn strip_header(headers: &mut HeaderMap, name: &HeaderName) {
     let plain = |name: &HeaderName| name.as_str().replace('_', "-");

@@ -10,8 +10,9 @@ use passport_core::{AccessToken, CallerToken};
 use super::config::Config;
 use crate::{IdInfo, audit::AuditedCaller, identity::Anonymous};
 
-/// Stores the caller in the request's extensions and marks the header that has the token as
-/// sensitive.
+/// Prepares a request with a verified caller for the inner service: stores the caller in the
+/// extensions, removes the configured credentials, and marks the header that has the token as
+/// sensitive, so that it is not logged.
 pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &Config) {
     if config.forwards_token
         && let Some(token) = forwarded_token(request, &caller, config)
@@ -37,12 +38,13 @@ pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &C
     extensions.insert(caller);
 }
 
-/// Marks the request as anonymous in its extensions.
+/// Prepares a request without a verified caller for the inner service: marks it as anonymous, and
+/// removes any caller that another layer has stored in its extensions.
 pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
     if let Some(rules) = &config.credential_rules {
         rules.strip(request, false);
     }
-    // A request for a public path may have a token, although it is not verified.
+    // A request for a public path can have a token, which is not verified. It must not be logged.
     if let Entry::Occupied(mut tokens) = request.headers_mut().entry(AUTHORIZATION) {
         tokens.iter_mut().for_each(|token| token.set_sensitive(true));
     }
@@ -62,13 +64,15 @@ fn record_on_span(caller: &IdInfo) {
     span.record("passport.tenant_id", caller.tenant_id());
 }
 
-/// Returns whether the extensions have a [`CallerToken`] that is not the token of this caller.
+/// Returns whether the extensions have a [`CallerToken`] that is not the token of this request.
+/// With such a token, calls to other services would be made on behalf of another caller.
 fn has_token_of_another<B>(request: &Request<B>, config: &Config) -> bool {
     let Some(other) = request.extensions().get::<CallerToken>() else { return false };
     !matches!(config.token(request), Ok(Some(token)) if token == other.token().expose().as_bytes())
 }
 
-/// Returns the verified token as a [`CallerToken`], for calls to other services.
+/// Returns the verified token as a [`CallerToken`], for calls to other services on behalf of the
+/// caller.
 fn forwarded_token<B>(request: &Request<B>, caller: &IdInfo, config: &Config) -> Option<CallerToken> {
     let token = std::str::from_utf8(config.token(request).ok()??).ok()?;
     AccessToken::new(token, caller.expires_at()).ok().map(CallerToken::new)

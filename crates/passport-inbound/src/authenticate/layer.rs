@@ -9,13 +9,14 @@ use tower_layer::Layer;
 use super::{Authenticate, config::Config, credential_rules::CredentialRules};
 use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
 
-/// A layer that verifies the token of each request. It rejects requests without a valid token,
-/// and adds the caller to the others as [`IdInfo`](crate::IdInfo). The
-/// [module](crate::authenticate) has the rules and an example.
+/// A layer that verifies the token of each request. It rejects requests without a valid token. To
+/// the extensions of all other requests it adds the caller, as [`IdInfo`](crate::IdInfo). The
+/// documentation of the [module](crate::authenticate) lists the steps and has an example.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
     pub(super) verifier: TokenVerifier,
+    /// Whether requests without a token are forwarded as anonymous.
     pub(super) is_optional: bool,
     pub(super) config: Config,
 }
@@ -41,11 +42,11 @@ impl AuthenticateLayer {
     }
 
     /// Stores the verified token in the request's extensions as a
-    /// [`CallerToken`](crate::CallerToken), for calls to other services in the caller's name. Off
-    /// by default, so that no handler gets the token by accident.
+    /// [`CallerToken`](crate::CallerToken), for calls to other services on behalf of the caller.
+    /// Off by default, so that no handler gets the token by accident.
     ///
-    /// `CallerIdentity` of `passport-outbound` uses it. `docs/propagation.md` describes when to
-    /// forward the caller's token, and when not to.
+    /// `CallerIdentity` of `passport-outbound` reads the `CallerToken`. `docs/propagation.md`
+    /// describes when to forward the caller's token, and when not to.
     pub fn forward_token(mut self) -> Self {
         self.config.forwards_token = true;
         self
@@ -56,16 +57,16 @@ impl AuthenticateLayer {
     /// is the user id, or the client id of a managed identity; `passport.tenant_id` is the tenant.
     ///
     /// The span must declare both fields as `tracing::field::Empty`; `docs/inbound.md` shows it
-    /// with tower-http's `TraceLayer`. Off by default, because traces may have other readers than
+    /// with tower-http's `TraceLayer`. Off by default, because traces can have other readers than
     /// the service's own logs.
     pub fn record_caller(mut self) -> Self {
         self.config.records_caller = true;
         self
     }
 
-    /// Forwards requests without a token as anonymous: `Option<IdInfo>` is `None`, and
-    /// `RequireLayer` and the `IdInfo` extractor reject with 401. A request with an invalid token
-    /// is still rejected.
+    /// Forwards requests without a token as anonymous: the extractor `Option<IdInfo>` returns
+    /// `None`, and a `RequireLayer` or the extractor `IdInfo` rejects the request with 401. A
+    /// request with an invalid token is still rejected.
     pub fn optional(mut self) -> Self {
         self.is_optional = true;
         self
@@ -87,9 +88,9 @@ impl AuthenticateLayer {
     /// default.
     ///
     /// The layer removes the parameter from the URI of every request, and from axum's `OriginalUri`
-    /// (feature `axum`), before it calls the inner service. It may be anywhere in a router. Layers
-    /// outside still see the token: put a `TraceLayer` inside this layer. Proxies may log the token
-    /// with the URI.
+    /// (feature `axum`), before it calls the inner service. The layer can be anywhere in a router.
+    /// Layers outside still see the token: put a `TraceLayer` inside this layer. Proxies can log
+    /// the token with the URI.
     pub fn token_from_query(mut self) -> Self {
         self.credential_rules().query = true;
         self
@@ -98,9 +99,9 @@ impl AuthenticateLayer {
     /// Forwards requests for these paths without authentication; all other paths need a token.
     /// Repeated calls add paths.
     ///
-    /// A token in such a request is ignored: `Option<IdInfo>` is `None`, and `RequireLayer` and the
-    /// `IdInfo` extractor reject with 401. The requirement of this layer
-    /// ([`require`](Self::require)) does not apply.
+    /// A token in such a request is ignored, and the request is anonymous, as behind an
+    /// [`optional`](Self::optional) layer. The requirement of this layer
+    /// ([`require`](Self::require)) does not apply to it.
     ///
     /// Paths have axum's syntax for routes (`/health`, `/status/{id}`, `/assets/{*file}`). They are
     /// matched exactly, including case and a trailing slash; in axum, the prefix of a `nest` is
@@ -109,8 +110,8 @@ impl AuthenticateLayer {
     /// separators) is never public.
     ///
     /// Put a middleware that rewrites paths outside this layer, so that the rewritten path is
-    /// checked; below a `nest`, no rewritten path is public. A middleware inside could lead from a
-    /// public path to any other.
+    /// checked; below a `nest`, no rewritten path is public. A middleware inside this layer could
+    /// rewrite a public path to any other path, which would then need no token.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, ConfigError, TokenVerifier};
@@ -122,7 +123,7 @@ impl AuthenticateLayer {
     /// ```
     ///
     /// # Errors
-    /// If one of them is not a valid route, or overlaps another.
+    /// If a path is not a valid route, or overlaps another one.
     pub fn public_paths<P: AsRef<str>>(
         mut self,
         paths: impl IntoIterator<Item = P>,
@@ -133,11 +134,11 @@ impl AuthenticateLayer {
     }
 
     /// Forwards calls of these gRPC services without authentication, as
-    /// [`public_paths`](Self::public_paths) does. Services have their full name, such as
-    /// `grpc.health.v1.Health`.
+    /// [`public_paths`](Self::public_paths) does for paths. A service is given by its full name,
+    /// such as `grpc.health.v1.Health`.
     ///
     /// # Errors
-    /// If one of them is not a service name, or is listed twice.
+    /// If a name is not a full service name, or is listed twice.
     pub fn public_grpc_services<S: AsRef<str>>(
         mut self,
         services: impl IntoIterator<Item = S>,
@@ -152,16 +153,16 @@ impl AuthenticateLayer {
     /// choice.
     ///
     /// **Warning:** any client can send such a request (`OPTIONS`, with `Origin` and
-    /// `Access-Control-Request-Method`). All that is inside this layer receives it without
-    /// authentication and without the [requirement](Self::require): for example a proxy, a
-    /// fallback, or a layer that lets a header override the method.
+    /// `Access-Control-Request-Method`). Everything inside this layer receives it without
+    /// authentication and without the check of the [requirement](Self::require): for example a
+    /// proxy, a fallback, or a layer that lets a header override the method.
     pub fn allow_preflight(mut self) -> Self {
         self.credential_rules().preflight = true;
         self
     }
 
-    /// Removes the verified token from the request: the `Authorization` header, and the cookie of
-    /// [`token_from_cookie`](Self::token_from_cookie). By default, both are forwarded.
+    /// Removes a verified token before the inner service is called: the `Authorization` header, and
+    /// the cookie of [`token_from_cookie`](Self::token_from_cookie). Both are kept by default.
     pub fn strip_token(mut self) -> Self {
         self.credential_rules().strips_token = true;
         self
@@ -180,7 +181,7 @@ impl AuthenticateLayer {
     }
 
     /// Rejects callers that do not meet `requirement`, as a [`RequireLayer`](crate::RequireLayer)
-    /// inside this layer does. If called repeatedly, a caller must meet all requirements.
+    /// inside this layer does. After repeated calls, a caller must meet all of the requirements.
     pub fn require(mut self, requirement: Requirement) -> Self {
         self.config.requirement = Some(match self.config.requirement {
             Some(before) => before.and(requirement),
@@ -189,32 +190,38 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Rejects requests with an HTTP status, regardless of their content type. By default, a `POST`
-    /// of `application/grpc` or `application/grpc-web` is rejected in gRPC, with the HTTP status
-    /// 200.
+    /// Rejects every request with an HTTP status such as 401, whatever its content type. By
+    /// default, a `POST` of `application/grpc` or `application/grpc-web` is rejected in gRPC, which
+    /// has the HTTP status 200.
     ///
-    /// Use it for services that serve only HTTP, above all for one to which a proxy delegates
-    /// authentication: the proxy takes 200 for success. The setting also applies to layers and
-    /// extractors inside this layer.
+    /// Use it for services that serve only HTTP, above all for a service to which a proxy delegates
+    /// authentication: the proxy would take the status 200 for success. The setting also applies to
+    /// layers and extractors inside this layer.
     pub fn http_rejections(mut self) -> Self {
         self.config.rejections.forced = Some(ForcedProtocol::Http);
         self
     }
 
-    /// Rejects requests in gRPC, regardless of their method and content type; those of grpc-web in
-    /// grpc-web. The setting also applies to layers and extractors inside this layer.
+    /// Rejects every request with a gRPC status such as `UNAUTHENTICATED`, whatever its method and
+    /// content type; a grpc-web request in grpc-web. By default, a request that is not a `POST` of
+    /// one of these content types is rejected with an HTTP status.
+    ///
+    /// Use it for services that serve only gRPC. The setting also applies to layers and extractors
+    /// inside this layer.
     pub fn grpc_rejections(mut self) -> Self {
         self.config.rejections.forced = Some(ForcedProtocol::Grpc);
         self
     }
 
-    /// Sets a function that changes or replaces the HTTP response to a rejected request. It gets
-    /// the reason and the default response. Responses in gRPC are not changed.
+    /// Sets a function that changes or replaces the HTTP response to a rejected request. The
+    /// function gets the reason and the default response. It is not called for responses in gRPC.
     ///
-    /// The result cannot be a success: a status 1xx or 2xx is replaced by that of the rejection. If
-    /// the status is that of the rejection, a missing challenge or `Retry-After` is added again.
-    /// The setting also applies to extractors inside this layer, and to a `RequireLayer` without a
-    /// own function.
+    /// - The function cannot turn a rejection into a success: a status 1xx or 2xx is replaced by
+    ///   the status of the rejection.
+    /// - If the response has the status of the rejection, a missing challenge or `Retry-After` is
+    ///   added again.
+    /// - The function is also called for extractors inside this layer, and for a `RequireLayer`
+    ///   that has no function of its own.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, TokenVerifier};

@@ -14,7 +14,7 @@ use crate::{
     authorize::{Decision, PermissionFuture},
 };
 
-/// The future that a request waits for.
+/// The future that a request waits for before the inner service is called.
 pub(super) enum PendingCaller {
     /// The verification of the token, which waits for signing keys or for a permit.
     Verification(Pin<Box<dyn Future<Output = Result<IdInfo, VerifyError>> + Send>>),

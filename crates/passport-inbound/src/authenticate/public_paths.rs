@@ -12,7 +12,8 @@ use crate::request_path::is_plain;
 pub(super) struct PublicPaths(Router<()>);
 
 impl PublicPaths {
-    /// Adds a path.
+    /// Adds `path`, a route in axum's syntax. A path that is not valid or overlaps another one is
+    /// an error.
     pub(super) fn add(&mut self, path: &str) -> Result<(), ConfigError> {
         let problem = |wrong: &dyn fmt::Display| {
             let problem =
@@ -21,7 +22,7 @@ impl PublicPaths {
         };
         if !is_plain(&path.replace(['{', '}'], "")) {
             return Err(problem(
-                &"is not absolute, or has an empty segment, a dot segment or a trailing slash",
+                &"must begin with a slash, without an empty segment, a dot segment or a trailing slash",
             ));
         }
         self.0.insert(path, ()).map_err(|error| problem(&error))

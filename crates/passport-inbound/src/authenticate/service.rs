@@ -24,7 +24,8 @@ pub struct Authenticate<S> {
     pub(super) layer: AuthenticateLayer,
 }
 
-/// The result of authentication and authorization, or the future that they wait for.
+/// The decision on a request after authentication and authorization, or the future on which the
+/// decision depends.
 enum Authentication {
     Done(Decision),
     Pending(PendingCaller),
@@ -37,7 +38,7 @@ impl AuthenticateLayer {
         let config = &self.config;
         if config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
             set_anonymous(request, config);
-            // A public path is not authorized either.
+            // The requirement of the layer does not apply to public paths and preflights.
             return Authentication::Done(Decision::Allow);
         }
         let token = match config.token(request) {

@@ -8,7 +8,7 @@ use crate::{IdInfo, metrics::TARGET};
 /// database.
 ///
 /// [`Requirement::remote_permission`](crate::Requirement::remote_permission) uses it. The check
-/// is skipped if the rest of the requirement decides without it. The request waits for the
+/// is skipped if the other parts of the requirement decide without it. The request waits for the
 /// result, so give the check a timeout.
 ///
 /// ```
@@ -41,8 +41,8 @@ pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `caller` has `permission`.
     ///
     /// # Errors
-    /// If the check fails or times out. The request is then rejected with 503, or `UNAVAILABLE` on
-    /// gRPC.
+    /// If the check fails or times out. If the decision depends on the check, the request is then
+    /// rejected with 503, or `UNAVAILABLE` on gRPC.
     ///
     /// # Cancel safety
     /// The future is dropped if the client disconnects.
@@ -65,13 +65,14 @@ impl PermissionCheckError {
         Self(cause.into())
     }
 
+    /// Logs the failed check with its cause, at warn.
     pub(super) fn log(&self) {
         let cause = self.source();
         tracing::warn!(target: TARGET, cause = cause.map(tracing::field::display), "{self}");
     }
 }
 
-/// An object-safe [`PermissionChecker`].
+/// An object-safe form of [`PermissionChecker`], for checkers of any type in a requirement.
 pub(super) trait DynPermissionCheck: fmt::Debug + Send + Sync {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a>;
 }

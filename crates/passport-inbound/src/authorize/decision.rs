@@ -11,15 +11,17 @@ pub(crate) enum Decision {
     /// The caller meets the requirement.
     Allow,
     Reject(Rejection),
-    /// The decision depends on a [`PermissionChecker`](super::PermissionChecker).
+    /// The decision depends on a [`PermissionChecker`](super::PermissionChecker): the future runs
+    /// it and returns the decision.
     Pending(PermissionFuture),
 }
 
-/// A future that runs the permission checks of a requirement.
+/// A future that runs the permission checks of a requirement. Its error rejects the request.
 pub(crate) type PermissionFuture = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 
 impl Requirement {
-    /// Decides whether the caller of a request meets the requirement.
+    /// Decides whether the caller of a request meets the requirement, as far as possible without
+    /// permission checks.
     pub(crate) fn decide(&self, request: RequestHead<'_>) -> Decision {
         let caller = match required_identity(request.extensions) {
             Ok(caller) => caller,

@@ -12,10 +12,11 @@ pub(super) struct RemotePermission {
     pub(super) permission: String,
 }
 
-/// The result of a partial evaluation.
+/// The result of a partial evaluation: a truth value, or a formula of permission checks.
 pub(super) enum Evaluation {
-    /// The requirement is met, or not, whatever the permission checks return.
+    /// Whether the requirement is met. No permission check can change this result.
     Settled(bool),
+    /// The result of this permission check.
     Remote(Arc<RemotePermission>),
     Not(Box<Self>),
     Both(Box<[Self; 2]>),
@@ -25,6 +26,7 @@ pub(super) enum Evaluation {
 type EvaluationFuture<'a> = Pin<Box<dyn Future<Output = Option<bool>> + Send + 'a>>;
 
 impl Evaluation {
+    /// Returns the conjunction. Calls `other` only if the result depends on it.
     pub(super) fn and(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Settled(false) => self,
@@ -37,6 +39,7 @@ impl Evaluation {
         }
     }
 
+    /// Returns the disjunction. Calls `other` only if the result depends on it.
     pub(super) fn or(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Settled(true) => self,
@@ -49,9 +52,9 @@ impl Evaluation {
         }
     }
 
-    /// Runs the checks one after the other, but skips those that cannot change the result. Returns
-    /// `None` if the result depends on a check that has failed: counting that one as "no" would
-    /// grant access below a `not`.
+    /// Runs the permission checks one after the other, and skips those that cannot change the
+    /// result. Returns `None` if the result depends on a check that has failed. A failed check does
+    /// not count as false, because a negation would turn that into access.
     pub(super) fn resolve<'a>(&'a self, caller: &'a IdInfo) -> EvaluationFuture<'a> {
         Box::pin(async move {
             match self {
@@ -68,8 +71,8 @@ impl Evaluation {
     }
 }
 
-/// Returns `decisive` if one of the evaluations has that result, and the other value if neither
-/// has.
+/// Resolves a conjunction (`decisive` is false) or a disjunction (`decisive` is true). The result
+/// is `decisive` if one operand has that value, even if the check of the other one has failed.
 async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
     let first = one.resolve(caller).await;
     if first == Some(decisive) {

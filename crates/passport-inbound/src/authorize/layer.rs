@@ -1,3 +1,5 @@
+//! The layer that authorizes requests, and its settings.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -33,7 +35,7 @@ pub struct RequireLayer {
 }
 
 impl RequireLayer {
-    /// Creates a layer that requires `requirement` of each caller.
+    /// Creates a layer that rejects callers that do not meet `requirement`.
     pub fn new(requirement: Requirement) -> Self {
         Self { requirement, rejections: RejectionConfig::default() }
     }
@@ -46,8 +48,9 @@ impl RequireLayer {
     }
 
     /// Sets a function that changes or replaces the response to a rejected request. Defaults to the
-    /// [function](crate::AuthenticateLayer::with_rejection_response) of the `AuthenticateLayer`,
-    /// where its rules are described.
+    /// function of the `AuthenticateLayer`, whose
+    /// [`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response) lists the
+    /// rules for such a function.
     pub fn with_rejection_response(
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! A path pattern with a parameter for the tenant. Pure.
+//! Reads the tenant from a path by a pattern with a parameter. Pure.
 
 use std::borrow::Cow;
 
@@ -15,18 +15,18 @@ pub(super) struct PathPattern {
 }
 
 impl PathPattern {
-    /// Parses a pattern. Its parameter `parameter` is the tenant. The error is the end of a
-    /// sentence about the pattern.
+    /// Parses `pattern`, whose segment `{parameter}` is the tenant. The error is a text without
+    /// subject, such as "must begin with a slash"; the caller puts the pattern before it.
     pub(super) fn parse(pattern: &str, parameter: &str) -> Result<Self, String> {
         if !pattern.starts_with('/') {
-            return Err("does not begin with a slash".to_owned());
+            return Err("must begin with a slash".to_owned());
         }
         if !is_plain(&pattern.replace(['{', '}'], "")) {
-            return Err("has an empty segment, a dot segment or an encoded separator".to_owned());
+            return Err("must not have an empty segment, a dot segment or an encoded separator".to_owned());
         }
         let named = format!("{{{parameter}}}");
         if pattern.split('/').filter(|segment| **segment == named).count() != 1 {
-            return Err(format!("{named} is not exactly one of its segments"));
+            return Err(format!("must contain the segment {named} exactly once"));
         }
         let mut router = Router::new();
         router.insert(pattern, ()).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! The parts of a request that a requirement may read.
+//! The parts of a request that a requirement can read.
 
 use http::{Extensions, HeaderMap, Method, Uri};
 
@@ -14,7 +14,7 @@ pub struct RequestHead<'a> {
     pub uri: &'a Uri,
     /// The headers. Any client can set them, so they do not identify the caller.
     pub headers: &'a HeaderMap,
-    /// The extensions of the request, with those of the layers outside.
+    /// The extensions of the request, including those that layers outside have added.
     pub extensions: &'a Extensions,
 }
 
@@ -29,7 +29,7 @@ impl<'a> RequestHead<'a> {
         }
     }
 
-    /// Returns the path by which the router has chosen the route, with the prefixes of axum's
+    /// Returns the path that the router has matched against its routes, with the prefixes of axum's
     /// `nest`.
     pub(crate) fn routed_path(&self) -> &'a str {
         routed_path(self.uri, self.extensions)

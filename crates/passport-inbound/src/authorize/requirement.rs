@@ -19,7 +19,7 @@ use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 /// [`and`](Self::and), [`or`](Self::or) and `!`. Cheap to clone.
 ///
 /// [`RequireLayer`](crate::RequireLayer) applies it to a route or a service,
-/// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require) to all that is inside that
+/// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require) to everything inside that
 /// layer, and `Authorized` to an axum handler (feature `axum`).
 ///
 /// ```
@@ -54,23 +54,23 @@ impl Requirement {
         Self::of(Rule::User)
     }
 
-    /// Requires a role. The comparison is case-sensitive.
+    /// Requires that the caller has `role`. The comparison is case-sensitive.
     pub fn role(role: impl Into<String>) -> Self {
         Self::any_role([role])
     }
 
-    /// Requires at least one of these roles. An empty list is never met.
+    /// Requires that the caller has at least one of these roles. An empty list is never met.
     pub fn any_role<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
         Self::of(Rule::AnyRole(roles.into_iter().map(Into::into).collect()))
     }
 
-    /// Requires all of these roles. An empty list is never met.
+    /// Requires that the caller has all of these roles. An empty list is never met.
     pub fn all_roles<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
         Self::of(Rule::AllRoles(roles.into_iter().map(Into::into).collect()))
     }
 
-    /// Requires a permission in the token: exactly this one, or a wildcard that covers it
-    /// (`payroll.*` covers `payroll.records.read`).
+    /// Requires that the token has `permission`, or a wildcard that covers it (`payroll.*` covers
+    /// `payroll.records.read`).
     ///
     /// Tokens of managed identities have no permissions. [`RolePermissions`] grants permissions to
     /// roles, and [`remote_permission`](Self::remote_permission) checks them with another service.
@@ -78,11 +78,14 @@ impl Requirement {
         Self::permission_by(RolePermissions::default(), permission.into())
     }
 
+    /// Requires that the token has `permission`, or that `by` grants it to one of the caller's
+    /// roles.
     fn permission_by(by: RolePermissions, permission: String) -> Self {
         Self::of(Rule::Permission { permission, by })
     }
 
-    /// Requires a permission that `check` confirms, for example with a policy engine.
+    /// Requires that `check` confirms `permission` for the caller, for example with a policy
+    /// engine.
     pub fn remote_permission(check: impl PermissionChecker, permission: impl Into<String>) -> Self {
         Self::of(Rule::Remote(Arc::new(RemotePermission {
             check: Box::new(check),
@@ -90,10 +93,12 @@ impl Requirement {
         })))
     }
 
-    /// Requires all of these scopes, separated by spaces. The challenge has the error code
-    /// `insufficient_scope` ([RFC 6750, section
-    /// 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)). Passport's own tokens have no
-    /// claim `scope`.
+    /// Requires that the claim `scope` of the token has all of `scopes`, which are separated by
+    /// spaces. Passport's own tokens have no claim `scope`.
+    ///
+    /// The challenge of a rejection has the error code `insufficient_scope` ([RFC 6750, section
+    /// 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)), unless this requirement is
+    /// combined with others.
     ///
     /// # Errors
     /// If `scopes` is empty or has a character that a scope cannot have ([RFC 6749, section
@@ -112,15 +117,15 @@ impl Requirement {
     /// `pattern`.
     ///
     /// The pattern has axum's syntax for routes, such as `/tenants/{tenant_id}/records/{*rest}`,
-    /// and is matched as axum matches routes, against the whole path: in axum, the prefix of a
-    /// `nest` is part of it.
+    /// and is matched as axum matches routes, against the whole path. In axum, the prefix of a
+    /// `nest` is part of that path.
     ///
     /// A path that does not match meets neither this requirement nor its negation. In `a.or(b)`,
     /// the other operand can still grant access.
     ///
-    /// An ambiguous path is rejected before any part of the requirement is evaluated: a path with a
-    /// dot segment, an empty segment (a trailing slash makes one), an encoded slash, a backslash,
-    /// invalid UTF-8, or double encoding.
+    /// A request with an ambiguous path is rejected before any part of the requirement is
+    /// evaluated. Ambiguous is a path with a dot segment, an empty segment (a trailing slash makes
+    /// one), an encoded slash, a backslash, invalid UTF-8, or double encoding.
     ///
     /// ```
     /// # fn main() -> Result<(), passport_inbound::ConfigError> {
@@ -131,7 +136,8 @@ impl Requirement {
     /// ```
     ///
     /// # Errors
-    /// If `pattern` is not a valid route, or `{parameter}` is not exactly one of its segments.
+    /// If `pattern` is not a valid route, or does not contain the segment `{parameter}` exactly
+    /// once.
     pub fn tenant_in_path(pattern: &str, parameter: &str) -> Result<Self, ConfigError> {
         let parsed = PathPattern::parse(pattern, parameter).map_err(|wrong| {
             let problem = format_args!(
@@ -149,26 +155,31 @@ impl Requirement {
         Self::of(Rule::TenantInHeader(name))
     }
 
-    /// Requires multi-factor authentication: an `acr` of `urn:passport:authn:mfa`, or an `amr` with
-    /// `mfa`, `otp`, `fido` or `hwk` ([RFC 8176, section
-    /// 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
+    /// Requires multi-factor authentication. One of these claims proves it:
+    ///
+    /// - `acr` is `urn:passport:authn:mfa`, or begins with `urn:passport:authn:mfa:`;
+    /// - `amr` contains `mfa`, `otp`, `fido` or `hwk` ([RFC 8176, section
+    ///   2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
     #[must_use]
     pub fn multi_factor() -> Self {
         Self::of(Rule::MultiFactor)
     }
 
-    /// Requires an authentication context: the claim `acr` equals this value.
+    /// Requires the authentication context `acr`: the claim `acr` of the token equals this value.
     pub fn acr(acr: impl Into<String>) -> Self {
         Self::of(Rule::Acr(acr.into()))
     }
 
-    /// Requires that `check` returns true. The closure must not block. Responses and log events
-    /// contain `name` if it returns false.
+    /// Creates a requirement from a function: the caller meets it if `check` returns true. If it
+    /// returns false, responses and log events show `name` as the unmet requirement.
+    ///
+    /// `check` is called while the request is handled, so it must not block. For a check with I/O,
+    /// use [`remote_permission`](Self::remote_permission).
     ///
     /// ```
     /// use passport_inbound::Requirement;
     ///
-    /// let reads_only = Requirement::from_fn("a GET request", |_, request| request.method == "GET");
+    /// let reads_only = Requirement::from_fn("GET", |_, request| request.method == "GET");
     /// # let _ = reads_only;
     /// ```
     pub fn from_fn(
@@ -178,13 +189,13 @@ impl Requirement {
         Self::of(Rule::Check { name: name.into(), check: Box::new(check) })
     }
 
-    /// Requires both operands.
+    /// Requires that the caller meets both operands.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::of(Rule::Both(self.0, other.0))
     }
 
-    /// Requires at least one of the operands.
+    /// Requires that the caller meets at least one of the operands.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::of(Rule::Either(self.0, other.0))
@@ -195,12 +206,14 @@ impl Requirement {
         self.0.evaluate(caller, request, false)
     }
 
-    /// Returns whether the result depends on the path.
+    /// Returns whether the result depends on the path of the request. If it does, a request with an
+    /// ambiguous path is rejected.
     pub(super) fn reads_path(&self) -> bool {
         self.0.reads_path()
     }
 
-    /// Returns the description for a response.
+    /// Returns the description of this requirement for the response to a caller that does not meet
+    /// it.
     pub(crate) fn unmet(&self) -> UnmetRequirement {
         let scopes = match &*self.0 {
             Rule::Scopes(scopes) => Some(scopes.join(" ")),
@@ -209,6 +222,7 @@ impl Requirement {
         UnmetRequirement::new(self.to_string(), self.reason(), scopes)
     }
 
+    /// Returns the kind of the requirement, which is the member `reason` of the response body.
     fn reason(&self) -> &'static str {
         match &*self.0 {
             Rule::ServiceAccount => "ServiceAccountRequired",
@@ -225,8 +239,8 @@ impl Requirement {
 }
 
 impl RolePermissions {
-    /// Creates a requirement of `permission`, which the token has or one of the caller's roles
-    /// grants.
+    /// Requires that the token has `permission`, or that this map grants it to one of the caller's
+    /// roles.
     pub fn permission(&self, permission: impl Into<String>) -> Requirement {
         Requirement::permission_by(self.clone(), permission.into())
     }

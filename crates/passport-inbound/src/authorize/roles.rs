@@ -17,7 +17,8 @@ pub(super) fn has_all(caller: &IdInfo, roles: &[String]) -> bool {
 }
 
 /// Returns whether `granted` covers `wanted`: both are equal, or `granted` ends in `.*` and
-/// `wanted` starts with the part before the `*`. There are no other wildcards. Case-sensitive.
+/// `wanted` is longer and starts with the text before the `*`. There are no other wildcards.
+/// Case-sensitive.
 fn covers(granted: &str, wanted: &str) -> bool {
     let below = granted.strip_suffix('*').filter(|prefix| prefix.len() > 1 && prefix.ends_with('.'));
     granted == wanted || below.is_some_and(|prefix| wanted.len() > prefix.len() && wanted.starts_with(prefix))
@@ -67,6 +68,7 @@ impl RolePermissions {
             || self.grants(caller.roles(), permission)
     }
 
+    /// Returns whether the map grants `permission` to one of `roles`.
     fn grants(&self, roles: &[String], permission: &str) -> bool {
         let granted = roles.iter().filter_map(|role| self.granted.get(role)).flatten();
         granted.into_iter().any(|granted| covers(granted, permission))

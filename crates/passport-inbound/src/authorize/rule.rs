@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{IdInfo, metrics::TARGET};
 
+/// The function of [`Requirement::from_fn`](super::Requirement::from_fn).
 type Check = dyn Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync;
 
 /// A single rule, or a combination of rules.
@@ -36,8 +37,8 @@ pub(super) enum Rule {
     Either(Arc<Self>, Arc<Self>),
 }
 
-/// Claims that few requirements need. They are parsed on demand, so that other tokens do not
-/// cost more. A claim of a wrong type counts as absent.
+/// Claims that few requirements read. They are parsed only for such a requirement, so that other
+/// requests do not pay for the parsing. A claim of a wrong type counts as absent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RareClaims {
@@ -56,26 +57,27 @@ impl RareClaims {
         scopes.iter().all(|scope| granted.split(' ').any(|granted| granted == scope))
     }
 
-    /// Returns whether the token is the result of multi-factor authentication: by Passport's `acr`,
-    /// or by an `amr` of [RFC 8176, section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2).
+    /// Returns whether the token proves multi-factor authentication: by Passport's `acr`, or by an
+    /// `amr` of [RFC 8176, section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2).
     fn is_multi_factor(&self) -> bool {
-        const SECOND: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
+        const SECOND_FACTORS: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
         let methods = self.amr.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
         let acr = self.acr.as_str().unwrap_or_default();
         acr == PASSPORT_MFA
             || acr.strip_prefix(PASSPORT_MFA).is_some_and(|rest| rest.starts_with(':'))
-            || methods.into_iter().any(|method| SECOND.contains(&method))
+            || methods.into_iter().any(|method| SECOND_FACTORS.contains(&method))
     }
 }
 
+/// Passport's `acr` for multi-factor authentication. `:` and a method, such as `:totp`, can follow.
 const PASSPORT_MFA: &str = "urn:passport:authn:mfa";
 
 impl Rule {
     /// Evaluates the rule as far as possible without permission checks.
     ///
-    /// `is_negated` is whether this rule is below an odd number of negations. If the path does not
-    /// match a tenant pattern, the rule returns `is_negated`, so that such a path never grants
-    /// access.
+    /// `is_negated` says whether this rule is below an odd number of negations. For a path that
+    /// does not match its pattern, [`TenantInPath`](Self::TenantInPath) returns `is_negated`, which
+    /// the negations turn into false: such a path never grants access.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Evaluation {
         let evaluated = |rule: &Self| rule.evaluate(caller, request, is_negated);
         Evaluation::Settled(match self {
@@ -114,7 +116,7 @@ impl Rule {
         })
     }
 
-    /// Returns whether the result depends on the path.
+    /// Returns whether the result depends on the path of the request.
     pub(super) fn reads_path(&self) -> bool {
         match self {
             Self::TenantInPath { .. } => true,
@@ -131,7 +133,8 @@ impl Rule {
             | Self::MultiFactor
             | Self::Acr(_)
             | Self::Remote(_)
-            // The application is responsible for what its closure reads.
+            // A function of the application that reads the path has to handle ambiguous ones
+            // itself.
             | Self::Check { .. } => false,
         }
     }

@@ -19,11 +19,13 @@ use crate::{
     },
 };
 
-/// Extracts the caller. A request without one is rejected.
+/// Extracts the caller. Rejects a request without a caller:
 ///
-/// The status is 401 behind an [`optional`](crate::AuthenticateLayer::optional) layer. Without
-/// an [`AuthenticateLayer`](crate::AuthenticateLayer) on the route, it is 500, with an error
-/// event, because that is a mistake of the service.
+/// - with 401 if an [`AuthenticateLayer`](crate::AuthenticateLayer) has forwarded the request as
+///   anonymous, because it is [`optional`](crate::AuthenticateLayer::optional) or the path is
+///   public;
+/// - with 500 on a route without an `AuthenticateLayer`. An error is logged, because the service
+///   has to add the layer.
 impl<S: Sync> FromRequestParts<S> for IdInfo {
     type Rejection = CallerRejection;
 
@@ -42,7 +44,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     }
 }
 
-/// An extractor for callers that are managed identities. Others are rejected with 403, as by
+/// An extractor for callers that are managed identities. Users are rejected with 403, as by
 /// [`RequireServiceAccountLayer`](crate::RequireServiceAccountLayer).
 ///
 /// ```
@@ -60,8 +62,8 @@ pub struct ServiceAccount(pub IdInfo);
 #[derive(Clone, Debug)]
 pub struct User(pub IdInfo);
 
-/// An extractor for the caller and the token's claims, deserialized into `T`. A token with
-/// claims that do not fit `T` is rejected with 403.
+/// An extractor for the caller and the token's claims, deserialized into `T`. If the claims
+/// cannot be deserialized into `T`, the request is rejected with 403.
 ///
 /// ```
 /// use passport_inbound::Claims;
@@ -80,7 +82,7 @@ pub struct User(pub IdInfo);
 pub struct Claims<T> {
     /// The caller.
     pub caller: IdInfo,
-    /// The claims of the token.
+    /// The claims of the token, deserialized.
     pub claims: T,
 }
 
@@ -96,7 +98,7 @@ pub trait Policy {
     fn requirement() -> Requirement;
 }
 
-/// An extractor for callers that meet the requirement of `P`. Others are rejected with 403.
+/// An extractor for callers that meet the requirement of `P`. Other callers are rejected with 403.
 ///
 /// ```
 /// use passport_inbound::{Policy, Authorized, Requirement};
@@ -140,11 +142,11 @@ impl<P: Policy> fmt::Debug for Authorized<P> {
     }
 }
 
-/// The rejection of a request by an extractor. It has the response settings of the layers
-/// outside.
+/// The rejection of a request by an extractor or a handler. The response has the settings of the
+/// [`AuthenticateLayer`](crate::AuthenticateLayer) outside.
 ///
-/// Handlers can return it. [`Rejection`] itself does not implement [`IntoResponse`], because it
-/// has no settings.
+/// Handlers can return this type as an error. [`Rejection`] itself does not implement
+/// [`IntoResponse`], because it does not know those settings.
 ///
 /// ```
 /// use http::request::Parts;
@@ -168,8 +170,8 @@ pub struct CallerRejection {
 }
 
 impl CallerRejection {
-    /// Creates a rejection of the request with these parts, for custom handlers and extractors.
-    /// [`Parts`] is an axum extractor.
+    /// Creates the rejection of the request to which `parts` belong, for custom handlers and
+    /// extractors. [`Parts`] is itself an axum extractor.
     #[must_use]
     pub fn new(rejection: Rejection, parts: &Parts) -> Self {
         let config = RejectionConfig::default().within(&parts.extensions);
@@ -193,12 +195,12 @@ impl IntoResponse for CallerRejection {
     }
 }
 
-/// Returns the caller, or the rejection of a request without one.
+/// Returns the caller, or the rejection of a request without a caller.
 fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
     required_identity(&parts.extensions).map_err(|rejection| CallerRejection::new(rejection, parts))
 }
 
-/// Returns the caller if it meets `requirement`.
+/// Returns the caller, or the rejection if there is no caller or it does not meet `requirement`.
 async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, CallerRejection> {
     let rejected = |rejection| CallerRejection::new(rejection, parts);
     match requirement.decide(RequestHead::of_parts(parts)) {

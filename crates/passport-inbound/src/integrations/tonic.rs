@@ -1,4 +1,5 @@
-//! The caller of a `tonic::Request`, and middleware for a single service of a tonic server.
+//! An extension trait for `tonic::Request`, and `NamedService` for the middleware, so that a layer
+//! can wrap a single service of a tonic server.
 
 use tonic::{Request, Status, server::NamedService};
 
@@ -22,10 +23,10 @@ pub trait IdInfoExt: sealed::Sealed {
     /// Returns the caller.
     ///
     /// # Errors
-    /// - `UNAUTHENTICATED` if an [`optional`](crate::AuthenticateLayer::optional) layer has
-    ///   forwarded the request without a token.
-    /// - `INTERNAL`, with an error event, if the service is not inside an
-    ///   [`AuthenticateLayer`](crate::AuthenticateLayer).
+    /// - `UNAUTHENTICATED` if an [`AuthenticateLayer`](crate::AuthenticateLayer) has forwarded the
+    ///   request as anonymous, because it is [`optional`](crate::AuthenticateLayer::optional) or
+    ///   the service is public.
+    /// - `INTERNAL` if the service is not inside an `AuthenticateLayer`. An error is logged.
     fn id_info(&self) -> Result<&IdInfo, Status>;
 }
 

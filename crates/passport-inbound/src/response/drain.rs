@@ -20,25 +20,34 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// The number of bytes that are read at most.
+/// The maximum number of body bytes that are read before the response is sent. The rest of a
+/// larger body is not read.
 const MAX_BYTES: u64 = 64 * 1024;
-/// The time for which the response waits at most.
+/// The maximum time for which a slow request body delays the response.
 const MAX_TIME: Duration = Duration::from_secs(1);
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
+/// The part of a request body that is not read yet.
 type Rest = Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>;
 
-/// A request body that is read and dropped.
+/// Reads and drops the body of a rejected request.
 pub(crate) struct Drain {
     rest: Rest,
+    /// How many bytes are still read before the response is sent.
     bytes_left: u64,
+    /// Ends the reading after [`MAX_TIME`]. Created when the body is pending for the first time.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Drain {
-    /// Returns a drain for the body of a request. Returns `None` if the request is not HTTP/1, the
-    /// body is empty or larger than the limit, the client waits for `100 Continue`, or the body is
-    /// not of a type of axum or tonic.
+    /// Returns a drain for the body of a request. Returns `None`, so that the response is sent at
+    /// once, in these cases:
+    ///
+    /// - the request is not HTTP/1;
+    /// - the body is empty, or known to be larger than [`MAX_BYTES`];
+    /// - the client sends the body only after a `100 Continue`;
+    /// - the body type is neither axum's nor tonic's;
+    /// - there is no tokio runtime.
     pub(crate) fn of<B: 'static>(request: Request<B>) -> Option<Box<Self>> {
         if request.version() > Version::HTTP_11 {
             return None;
@@ -49,7 +58,7 @@ impl Drain {
         is_wanted.then(|| Box::new(Self { rest, bytes_left: MAX_BYTES, timer: None }))
     }
 
-    /// Reads until the body ends or a limit is reached.
+    /// Reads until the body ends or fails, [`MAX_BYTES`] are exceeded or [`MAX_TIME`] has passed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.rest.as_mut().poll_frame(cx) {
@@ -70,8 +79,8 @@ impl Drain {
     }
 }
 
-/// Returns the body if it is of a type of axum or tonic, and is worth reading. A generic bound
-/// is not possible: the layers accept request bodies of any type, even those that do not
+/// Returns the body if its type is axum's or tonic's, and `worth_reading` accepts it. A generic
+/// bound is not possible: the layers accept request bodies of any type, even types that do not
 /// implement `Body`.
 fn known_body<B: 'static>(body: B) -> Option<Rest> {
     let mut body = Some(body);
@@ -88,7 +97,7 @@ fn known_body<B: 'static>(body: B) -> Option<Rest> {
     None
 }
 
-/// Returns the body unless it has ended or is larger than the limit.
+/// Returns the body unless it has ended or is known to be larger than [`MAX_BYTES`].
 #[cfg(any(feature = "axum", feature = "tonic"))]
 fn worth_reading<B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static>(body: B) -> Option<Rest> {
     use http_body_util::BodyExt;

@@ -1,4 +1,4 @@
-//! The response futures that the middlewares share.
+//! The response futures of the middleware.
 
 use std::{
     fmt,
@@ -15,8 +15,8 @@ use tower_service::Service;
 
 use super::{body::ResponseBody, drain::Drain};
 
-/// Polls the check of a request. It prepares the request for the inner service, or returns the
-/// response that rejects it.
+/// A function that polls the authentication or authorization of a request. On success, it has
+/// prepared the request for the inner service. Otherwise it returns the response of the rejection.
 pub(crate) type RequestCheck<B> =
     Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Response<Bytes>>> + Send>;
 
@@ -25,8 +25,8 @@ pin_project! {
     /// [`Require`](crate::Require).
     ///
     /// # Cancel safety
-    /// Dropping the future cancels the request and its permission check. A JWKS refresh that it
-    /// waits for continues, as other requests share it.
+    /// Dropping the future cancels the request and its permission check. A JWKS refresh that the
+    /// request waits for continues, because other requests share it.
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
@@ -42,16 +42,18 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        /// The initial stage on the hot path.
+        /// The request is forwarded or rejected. On the hot path, this is the first stage.
         Decided { #[pin] future: DecidedFuture<S::Future> },
-        /// Boxed, because futures are moved several times before they are polled.
+        /// The request waits for its check. Boxed, so that the future is cheap to move.
         Checking { pending: Option<Box<Pending<S, B>>> },
     }
 }
 
+/// A request that waits for its check, with the service that is called afterwards.
 struct Pending<S, B> {
     check: RequestCheck<B>,
-    /// The service that was polled ready. It holds the permits that this has reserved.
+    /// The service that was polled ready. It holds what its `poll_ready` has reserved, such as a
+    /// concurrency permit.
     ready: S,
     request: Request<B>,
 }
@@ -68,8 +70,8 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
 
     /// Creates a future that waits for `check`.
     ///
-    /// Moves the service that was polled ready into the future, and replaces it by a clone. See "Be
-    /// careful when cloning inner services" in the documentation of `tower::Service`.
+    /// Moves the service that was polled ready into the future, and replaces `service` by a clone.
+    /// See "Be careful when cloning inner services" in the documentation of `tower::Service`.
     pub(crate) fn checking(check: RequestCheck<B>, service: &mut S, request: Request<B>) -> Self
     where
         S: Clone,
@@ -82,6 +84,7 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
 }
 
 impl<S: Service<Request<B>>, B: 'static> Pending<S, B> {
+    /// Calls the inner service, or rejects the request, depending on the result of the check.
     fn decided(mut self, result: Result<(), Response<Bytes>>) -> DecidedFuture<S::Future> {
         match result {
             Ok(()) => DecidedFuture::Forwarded { response: self.ready.call(self.request) },

@@ -12,33 +12,34 @@ pub(crate) enum Protocol {
     Http,
 }
 
-/// The protocol of all rejections of a layer, so that a client cannot choose it by a content
-/// type.
+/// The protocol in which a layer rejects all requests, if it is configured. Then a client cannot
+/// choose the protocol by the content type of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForcedProtocol {
     Http,
     Grpc,
 }
 
-/// The media type of a [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)
-/// response.
+/// The media type and the encoding of a
+/// [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WebFormat {
     pub(crate) content_type: &'static str,
-    /// Whether the body is in base64.
+    /// Whether the body is encoded in base64 (`application/grpc-web-text`).
     is_text: bool,
 }
 
 const GRPC: &[u8] = b"application/grpc";
 
-/// The media types that a response repeats. For a message format that is not in the list, the
-/// response has the first one, so that it contains nothing from the request.
+/// The media types of binary grpc-web. The response to a request has the same media type if it is
+/// in this list, and otherwise the first one, so that no text of the request is in the response.
 const BINARY: [&str; 4] = [
     "application/grpc-web",
     "application/grpc-web+proto",
     "application/grpc-web+json",
     "application/grpc-web+thrift",
 ];
+/// The media types of grpc-web in base64. They are used as those of [`BINARY`].
 const TEXT: [&str; 4] = [
     "application/grpc-web-text",
     "application/grpc-web-text+proto",
@@ -47,9 +48,12 @@ const TEXT: [&str; 4] = [
 ];
 
 impl Protocol {
-    /// Returns the protocol in which to reject a request: gRPC or grpc-web for a `POST` with their
-    /// media types, in every version of HTTP (tonic-web forwards HTTP/1.1); else HTTP. A forced
-    /// protocol takes precedence.
+    /// Returns the protocol in which a request is rejected:
+    ///
+    /// - `forced`, if it is set; a grpc-web request is then rejected in grpc-web instead of gRPC;
+    /// - gRPC or grpc-web for a `POST` with a media type of gRPC or grpc-web, in every version of
+    ///   HTTP, because tonic-web also forwards HTTP/1.1;
+    /// - otherwise HTTP.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
         match forced {
             Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {
@@ -61,7 +65,7 @@ impl Protocol {
         }
     }
 
-    /// Returns the protocol of the content type in the headers of a request or a response.
+    /// Returns the protocol to which the `Content-Type` of a request or a response belongs.
     pub(crate) fn of_content(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let media = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
@@ -91,7 +95,7 @@ impl WebFormat {
     pub(crate) fn trailers(self, status: u8, message: &str) -> Bytes {
         const TRAILERS: u8 = 0x80;
         let text = format!("grpc-status: {status}\r\ngrpc-message: {message}\r\n");
-        // The text of a requirement is short; the conversion never fails in practice.
+        // Only a text of more than 4 GiB would not fit, and no requirement has one.
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let mut frame = Vec::with_capacity(5 + text.len());
         frame.push(TRAILERS);

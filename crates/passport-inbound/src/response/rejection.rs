@@ -28,13 +28,13 @@ pub enum Rejection {
     /// The issuer's signing keys are unavailable, so the token cannot be verified. Status 503.
     #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
-        /// The time after which the caller should retry.
+        /// How long the client should wait before it retries.
         retry_after: Duration,
     },
     /// A [`RequireLayer`](crate::RequireLayer), a
     /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer) or an extractor is not inside an
-    /// [`AuthenticateLayer`](crate::AuthenticateLayer). Status 500, as the caller cannot correct
-    /// it.
+    /// [`AuthenticateLayer`](crate::AuthenticateLayer). Status 500, because the
+    /// service has to be corrected, and not the request.
     #[error("missing AuthenticateLayer")]
     MissingAuthenticateLayer,
     /// A [`PermissionChecker`](crate::PermissionChecker) has returned an error. Status 503.
@@ -43,7 +43,7 @@ pub enum Rejection {
     /// The limit of concurrent verifications or of waiting requests is reached. Status 503.
     #[error("too many concurrent signature verifications")]
     Overloaded {
-        /// The time after which the caller should retry.
+        /// How long the client should wait before it retries.
         retry_after: Duration,
     },
     /// The token is invalid. Status 401.
@@ -76,7 +76,8 @@ impl Rejection {
         }
     }
 
-    /// Counts and logs the rejection.
+    /// Increments the counter of rejected requests, by reason, and logs the rejection: at error if
+    /// the `AuthenticateLayer` is missing, otherwise at debug.
     pub(crate) fn record(&self) {
         count!(REJECTED_REQUESTS, "reason",
             Self::MissingCredentials => "missing_credentials",
@@ -93,14 +94,16 @@ impl Rejection {
                 "missing AuthenticateLayer: a RequireLayer, a TokenDeadlineLayer or an extractor found no caller; add an AuthenticateLayer outside it"
             );
         } else {
-            // Any client can cause these. Failures of our own are logged as warnings where they
-            // happen.
+            // Any client can cause these rejections, and must not be able to fill the log. Failures
+            // of the service itself, such as a failed JWKS refresh, are logged where they happen.
             tracing::debug!(target: TARGET, reason = ?self, "request rejected: {self}");
         }
     }
 }
 
-/// Returns the caller that an `AuthenticateLayer` has stored in the extensions of a request.
+/// Returns the caller that an `AuthenticateLayer` has stored in the extensions of a request. The
+/// error is `MissingCredentials` for an anonymous request, and otherwise
+/// `MissingAuthenticateLayer`.
 pub(crate) fn required_identity(extensions: &Extensions) -> Result<&IdInfo, Rejection> {
     let missing = || match extensions.get::<Anonymous>() {
         Some(Anonymous) => Rejection::MissingCredentials,

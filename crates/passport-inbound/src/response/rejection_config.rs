@@ -14,14 +14,15 @@ use crate::{Rejection, response::protocol::ForcedProtocol};
 /// inherit the settings that they do not have themselves.
 #[derive(Clone, Default)]
 pub(crate) struct RejectionConfig {
-    /// Whether the response omits the reason.
+    /// Whether responses omit the reason for rejecting a token, and the unmet requirement.
     pub(crate) hides_details: bool,
     /// The function that changes or replaces an HTTP response.
     pub(crate) custom: Option<Arc<Respond>>,
-    /// The protocol of all responses, regardless of the request's content type.
+    /// The protocol of all rejections. If `None`, the request's content type decides.
     pub(crate) forced: Option<ForcedProtocol>,
 }
 
+/// The function of [`RejectionConfig::custom`]. It gets the rejection and the standard response.
 pub(crate) type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
 impl RejectionConfig {
@@ -33,13 +34,15 @@ impl RejectionConfig {
         }
     }
 
+    /// Stores the settings, with those of the layers outside as defaults.
     #[cold]
     fn insert_within(&self, extensions: &mut Extensions) {
         let config = self.within(extensions);
         extensions.insert(config);
     }
 
-    /// Returns these settings, with those of the authenticating layer outside as defaults.
+    /// Returns these settings. Those that are not set are taken from the `AuthenticateLayer`
+    /// outside, which has stored its settings in `extensions`.
     pub(crate) fn within(&self, extensions: &Extensions) -> Self {
         let Some(outer) = extensions.get::<Self>() else { return self.clone() };
         Self {
@@ -49,13 +52,14 @@ impl RejectionConfig {
         }
     }
 
-    /// Applies the custom function to the response.
+    /// Applies the custom function, if it is set, to the standard response. The result remains a
+    /// rejection:
     ///
-    /// The response stays a rejection, as a proxy that delegates authentication acts on the status:
-    /// 1xx and 2xx are replaced by the status of the rejection. A 401 keeps its challenge, which
-    /// HTTP requires ([RFC 9110, section
-    /// 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), and a 503 its
-    /// `Retry-After`.
+    /// - A status 1xx or 2xx is replaced by the status of the rejection, because a proxy that
+    ///   delegates authentication would take it for success.
+    /// - If the function has removed the challenge of a 401, which HTTP requires ([RFC 9110,
+    ///   section 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), or the
+    ///   `Retry-After` of a 503, it is added again.
     pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
         let Some(respond) = &self.custom else { return standard };
         let mandatory =

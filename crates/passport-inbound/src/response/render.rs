@@ -27,8 +27,8 @@ use crate::{
     },
 };
 
-/// Renders the response to a rejected request, with the settings of a layer and of the layers
-/// outside it.
+/// Renders the response to a rejected request. `own` has the settings of the layer that rejects
+/// the request; those that are not set are taken from the layers outside.
 pub(crate) fn reject<B>(
     rejection: Rejection,
     request: &Request<B>,
@@ -39,14 +39,15 @@ pub(crate) fn reject<B>(
     rejection_response(rejection, protocol, &config)
 }
 
-/// Renders the response to a rejected request. The [`Rejection`] is in its extensions.
+/// Renders the response to a rejected request, with the [`Rejection`] in its extensions. Counts
+/// and logs the rejection.
 pub(crate) fn rejection_response(
     rejection: Rejection,
     protocol: Protocol,
     config: &RejectionConfig,
 ) -> Response<Bytes> {
     rejection.record();
-    let texts = if config.hides_details { Texts::opaque(&rejection) } else { Texts::of(&rejection) };
+    let texts = if config.hides_details { Texts::without_details(&rejection) } else { Texts::of(&rejection) };
     let mut response = match protocol {
         Protocol::Grpc => grpc(&rejection, texts),
         Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format),
@@ -74,7 +75,7 @@ fn http(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Returns the value of `Retry-After` for a temporary rejection.
+/// Returns the time for the header `Retry-After`, which only responses with status 503 have.
 fn retry_after(rejection: &Rejection) -> Option<Duration> {
     match rejection {
         Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } => {
@@ -109,8 +110,9 @@ fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Renders the status in the body, which scripts can read even if CORS does not expose the
-/// headers ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
+/// Renders a grpc-web response, with the gRPC status in the body. Scripts in browsers can read the
+/// body even if CORS does not expose the headers
+/// ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
 fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response<Bytes> {
     let mut response = Response::new(format.trailers(rejection.grpc_code(), &texts.message));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
@@ -121,10 +123,14 @@ fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response
 /// printable ASCII.
 const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The texts of a response. They are static, except for the description of an unmet requirement.
+/// The texts of the response to a rejected request. They are static, except for the description of
+/// an unmet requirement.
 struct Texts {
+    /// The value of `WWW-Authenticate` (HTTP).
     challenge: Option<Cow<'static, str>>,
+    /// The JSON body (HTTP).
     body: Cow<'static, str>,
+    /// The value of `grpc-message` (gRPC and grpc-web).
     message: Cow<'static, str>,
 }
 
@@ -166,8 +172,8 @@ macro_rules! token_texts {
 }
 
 impl Texts {
-    /// Returns the texts without details: the minimum that RFC 6750 requires.
-    fn opaque(rejection: &Rejection) -> Self {
+    /// Returns the texts without the reason: the minimum that RFC 6750 requires.
+    fn without_details(rejection: &Rejection) -> Self {
         match rejection {
             Rejection::Token(_) => Self::fixed(
                 Some("Bearer realm=\"passport\", error=\"invalid_token\""),
@@ -179,6 +185,7 @@ impl Texts {
         }
     }
 
+    /// Returns the texts with the reason for rejecting a token, or with the unmet requirement.
     fn of(rejection: &Rejection) -> Self {
         match rejection {
             // The challenge has no error code if the request has no credentials (RFC 6750, section

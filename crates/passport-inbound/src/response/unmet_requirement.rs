@@ -17,8 +17,8 @@ struct Summary {
 }
 
 impl UnmetRequirement {
-    /// Creates a description. `scopes`, separated by spaces, are set if the requirement is of
-    /// scopes only.
+    /// Creates a description. `scopes` has the scopes, separated by spaces, if the requirement is
+    /// [`Requirement::scopes`](crate::Requirement::scopes); otherwise it is `None`.
     pub(crate) fn new(required: String, reason: &'static str, scopes: Option<String>) -> Self {
         Self(Arc::new(Summary { required, reason, scopes }))
     }
@@ -37,7 +37,7 @@ impl UnmetRequirement {
         self.0.reason
     }
 
-    /// Returns the scopes for the challenge, separated by spaces.
+    /// Returns the scopes, separated by spaces, for the parameter `scope` of the challenge.
     pub(super) fn scopes(&self) -> Option<&str> {
         self.0.scopes.as_deref()
     }

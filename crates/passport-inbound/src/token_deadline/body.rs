@@ -1,4 +1,4 @@
-//! The response body that ends at the deadline.
+//! The response body that ends when the token expires.
 
 use std::{
     pin::Pin,
@@ -23,7 +23,7 @@ pin_project! {
     /// A response body that ends when the caller's token expires.
     ///
     /// # Panics
-    /// If it has to wait outside a tokio runtime with an enabled timer.
+    /// The body panics if it has to wait outside a tokio runtime with an enabled timer.
     #[derive(Debug)]
     pub struct DeadlineBody<B> {
         #[pin]
@@ -32,7 +32,9 @@ pin_project! {
         deadline: Option<Deadline>,
         timer: DeadlineTimer,
         kind: StreamKind,
+        // Whether the body was polled before. The first frame is forwarded even after the deadline.
         has_begun: bool,
+        // Whether the deadline has ended the body.
         is_over: bool,
     }
 }
@@ -40,9 +42,13 @@ pin_project! {
 /// The kind of a response, which decides how its body ends at the deadline.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum StreamKind {
+    /// Ends with `UNAUTHENTICATED` in the trailers.
     Grpc,
+    /// Ends with `UNAUTHENTICATED` in a trailers frame of the body.
     GrpcWeb(WebFormat),
+    /// Server-sent events. The body ends without an error.
     Events,
+    /// Ends with an error.
     #[default]
     Other,
 }
@@ -60,9 +66,11 @@ impl StreamKind {
     }
 }
 
+/// The media type of server-sent events.
 const EVENTS: &[u8] = b"text/event-stream";
+/// The message of a gRPC stream, or the error of another body, that the deadline has ended.
 const EXPIRED: &str = "the token has expired";
-/// The gRPC status code.
+/// The gRPC status code of a stream that the deadline has ended.
 const UNAUTHENTICATED: u8 = 16;
 
 impl<B: Body> DeadlineBody<B> {
@@ -99,7 +107,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
         counter!(ENDED_STREAMS).increment(1);
         Poll::Ready(match this.kind {
             StreamKind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
-            // The position is between two messages, as tonic-web forwards only complete ones.
+            // The trailers frame is between two messages: tonic-web forwards only complete
+            // messages.
             StreamKind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
             StreamKind::Events => None,
             // A client must not take the truncated body for a complete one.
@@ -116,13 +125,15 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
     }
 }
 
-/// Creates an empty body without a deadline. Some layers of tower-http need it.
+/// Creates the default body of the inner service, without a deadline. Some layers of tower-http
+/// require `Default`.
 impl<B: Body + Default> Default for DeadlineBody<B> {
     fn default() -> Self {
         Self::new(B::default(), None, StreamKind::default())
     }
 }
 
+/// Returns the trailers of a gRPC stream that the deadline has ended.
 fn unauthenticated() -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(2);
     trailers.insert("grpc-status", HeaderValue::from(u16::from(UNAUTHENTICATED)));

@@ -13,11 +13,11 @@ use tokio::time::{Sleep, sleep};
 
 use crate::IdInfo;
 
-/// The longest time between two reads of the wall clock, which may be set, or jump after a
-/// suspend.
+/// The longest time between two reads of the wall clock. If the clock is set forward, or the
+/// machine was suspended, the stream ends at most this long after the deadline.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
-/// The wall-clock time from which the verifier rejects a token.
+/// The wall-clock time from which the verifier rejects a token, with the clock that tells the time.
 #[derive(Clone, Debug)]
 pub(super) struct Deadline {
     at: SystemTime,
@@ -43,14 +43,14 @@ impl Deadline {
         self.at.duration_since(self.clock.now()).ok().filter(|remaining| !remaining.is_zero())
     }
 
+    /// Waits until the deadline is reached.
     async fn reached(self) {
         let mut timer = DeadlineTimer::default();
         std::future::poll_fn(|cx| timer.poll(&self, cx)).await;
     }
 }
 
-/// A timer that wakes the task that waits for a [`Deadline`]. The first poll creates tokio's
-/// timer.
+/// A timer that completes when a [`Deadline`] is reached. The first poll creates tokio's timer.
 #[derive(Debug, Default)]
 pub(super) struct DeadlineTimer(Option<Pin<Box<Sleep>>>);
 
@@ -67,14 +67,14 @@ impl DeadlineTimer {
     }
 }
 
-/// This method is here so that the module `identity` does not depend on timers.
+// This method is here so that the module `identity` does not depend on timers.
 impl IdInfo {
     /// Waits until the token expires: until `exp` plus the verifier's clock skew, by default 60 s.
     ///
     /// Use it to close a WebSocket. For response bodies, use
-    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer). It reads the clock of the operating
-    /// system, and ends only by the token's times, not by
-    /// [`reject_if`](crate::TokenVerifierBuilder::reject_if).
+    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer). This method reads the clock of the
+    /// operating system. It completes only when the token expires, and not when
+    /// [`reject_if`](crate::TokenVerifierBuilder::reject_if) would reject the caller.
     ///
     /// ```
     /// # async fn example(caller: passport_inbound::IdInfo, socket: impl Future<Output = ()>) {
@@ -86,10 +86,10 @@ impl IdInfo {
     /// ```
     ///
     /// # Panics
-    /// If it is polled outside a tokio runtime with an enabled timer.
+    /// If the future is polled outside a tokio runtime with an enabled timer.
     ///
     /// # Cancel safety
-    /// Cancel safe: it holds no state but a timer.
+    /// Cancel safe: the future has no state but a timer.
     pub async fn expired(&self) {
         Deadline::of(self, Arc::new(SystemClock)).reached().await;
     }

@@ -1,4 +1,4 @@
-//! The response future that gives response bodies their deadline.
+//! The response future that wraps the response body in a [`DeadlineBody`].
 
 use std::{
     fmt,

@@ -20,8 +20,8 @@ use super::TokenDeadline;
 ///
 /// These are not ended:
 ///
-/// - a response to an anonymous request (see
-///   [`optional`](crate::AuthenticateLayer::optional)), or with a body of known length;
+/// - the response to an anonymous request (see
+///   [`optional`](crate::AuthenticateLayer::optional)), and a body of known length;
 /// - a request body, and a call before its response begins;
 /// - a stream that has begun before [`reject_if`](crate::TokenVerifierBuilder::reject_if)
 ///   rejects the caller, or before the signing key is withdrawn: it continues until the token
@@ -53,7 +53,8 @@ impl TokenDeadlineLayer {
         Self { clock: Arc::new(SystemClock) }
     }
 
-    /// Sets the clock. Must be the clock of the verifier. Defaults to the operating system's.
+    /// Sets the clock that decides when a token has expired. It must be the clock of the verifier.
+    /// Defaults to the clock of the operating system.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -9,7 +9,7 @@
 //!    so that a client does not take a truncated body for a complete one.
 //! 5. After the deadline, the first frame, trailers and the end of the body are still forwarded,
 //!    if they are ready.
-//! 6. A timer is only created while the body is pending.
+//! 6. A timer is created only when the body is pending for the first time.
 
 mod body;
 mod deadline;
