@@ -30,7 +30,7 @@ where
         attach(&mut request, token);
         return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);
     }
-    // Saved before the token is attached: a retry uses another token.
+    // The request is saved before the token is attached, because a retry uses another token.
     let (mut request, saved) = mode.save(request);
     let retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
     attach(&mut request, token);
