@@ -57,7 +57,7 @@ impl AllowedOrigins {
     ///
     /// # Errors
     /// Returns a [`ConfigError`] that lists every text that is not an origin or uses plain `http`.
-    /// An empty list is an error, because no request could pass.
+    /// An empty list is an error, because every request would fail.
     pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
         Self::listed(urls, |origin| secure(origin, PLAIN_HTTP))
     }

@@ -6,11 +6,11 @@ use url::Url;
 use super::allowed_origins::{AllowedOrigins, NotAllowable, secure};
 
 impl AllowedOrigins {
-    /// Allows the origin of a base URL, which may have a path: `https://host[:port]/path`. Requests
+    /// Allows the origin of a base URL, which can have a path: `https://host[:port]/path`. Requests
     /// to other paths of the origin are allowed as well.
     ///
-    /// Use it for a base URL from a configuration that also configures the client.
-    /// [`AllowedOrigins::new`] accepts several origins, without a path.
+    /// Use it if the same base URL also configures the client. For several origins, without a path,
+    /// use [`AllowedOrigins::new`].
     ///
     /// # Errors
     /// Returns a [`ConfigError`] if `url` is not an absolute `https` URL (`http` for a loopback

@@ -9,7 +9,7 @@ use url::Url;
 pub enum Destination<'a> {
     /// An absolute URI. Without a port, the scheme's default applies.
     Absolute { scheme: &'a str, host: &'a str, port: Option<u16> },
-    /// Only a path. The inner client determines the server, such as a tonic channel.
+    /// Only a path. The inner client, such as a tonic channel, determines the server.
     PathOnly,
     /// The URI contains a user name or a password.
     WithUserInfo,

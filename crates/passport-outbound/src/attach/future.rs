@@ -87,7 +87,7 @@ impl<S: Service<R>, R, P: RetryMode<R>> AttachTokenFuture<S, R, P> {
         Self { state: AttachState::Failed { error: Some(error) } }
     }
 
-    #[inline(always)] // a call would move the response future again
+    #[inline(always)] // a function call would move the response future once more
     pub(super) fn forwarding(
         response: S::Future,
         watch: Option<ResponseWatch>,

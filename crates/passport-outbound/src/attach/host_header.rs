@@ -1,5 +1,5 @@
-//! Checks the `Host` header. Proxies and virtual hosts choose the receiver by it, so it must
-//! name the host of the URI. Pure: no I/O, no clock.
+//! Checks the `Host` header. Proxies and virtual hosts choose the receiver by that header, so it
+//! must name the host of the URI. Pure: no I/O, no clock.
 
 use http::{HeaderMap, header::HOST, uri::Authority};
 

@@ -61,7 +61,7 @@ impl AttachPolicy {
 
     /// Checks the origin and the headers of `request`. Returns how to send it, or the reason why it
     /// must not be sent.
-    #[inline(always)] // has a single caller, which the compiler does not detect
+    #[inline(always)] // has a single caller, but is not inlined by default
     pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<AttachDecision, AttachError> {
         let exact = request
             .scheme_and_authority()

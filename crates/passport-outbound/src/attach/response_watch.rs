@@ -39,7 +39,7 @@ impl ResponseWatch {
 
     /// Reports to the identity that the receiver rejected the token. Returns another token for a
     /// retry, or `None` if there is none: the token is too young to be replaced, tokens are not
-    /// cached, or the identity was shut down.
+    /// cached, the identity was shut down, or there is no tokio runtime.
     pub(super) fn replace_token(&self) -> Option<Credential> {
         self.policy.identity.managed()?.replace_rejected(self.generation)
     }

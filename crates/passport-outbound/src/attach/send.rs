@@ -11,7 +11,7 @@ use super::{
 use crate::token::SendableToken;
 
 /// Sends `request` with `token` through `ready`, a service that was polled ready.
-#[inline(always)] // a call would move the request again
+#[inline(always)] // a function call would move the request once more
 pub(super) fn send<S, R, P>(
     ready: &mut S,
     mut request: R,

@@ -42,8 +42,8 @@ impl ClientSettings {
     }
 }
 
-/// How the requests to an origin are sent, which needs a client of its own. Requests to loopback
-/// hosts and plain `http` requests bypass the system's proxy.
+/// The way in which requests reach an origin. Each way has its own reqwest client. Requests to
+/// loopback hosts and plain `http` requests bypass the system's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ClientRoute {
     /// TLS, through the system's proxy if there is one.

@@ -21,7 +21,8 @@ pub enum HttpClientError {
     /// The request must not carry a token. Nothing was sent.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// The request would be sent to another path than the given one. Nothing was sent.
+    /// The path of the request was rejected, because URL parsers or servers would interpret it as
+    /// another path. Nothing was sent.
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
     /// The request cannot be built: its URL, a header or its body is invalid. Nothing was sent.

@@ -127,7 +127,7 @@ impl ManagedIdentityHttpClient {
     ///
     /// An invalid `path` makes [`send`](ManagedIdentityRequest::send) fail. So does a path that URL
     /// parsers would change ([`InvalidPath`]): the request would be sent to another path than the
-    /// one that the service validated.
+    /// one that your code validated.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
         ManagedIdentityRequest::new(self.clone(), self.checked_request(method, path))
     }

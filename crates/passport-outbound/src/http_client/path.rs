@@ -4,8 +4,8 @@
 //! application validates the text and the parser then changes it, the request reaches another
 //! path than the validated one, with the service's token.
 
-/// The reason why a path or URL is rejected: URL parsers or servers would read another path.
-/// Nothing was sent.
+/// The reason why a path or URL is rejected: URL parsers or servers would interpret it as another
+/// path. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPath {

@@ -84,8 +84,8 @@ impl ManagedIdentity {
 
     /// Returns a valid token: the cached one, or a new one if none is cached.
     ///
-    /// [`AttachTokenLayer`](crate::AttachTokenLayer) calls it for each request. Call it directly to
-    /// send the token in another way.
+    /// [`AttachTokenLayer`](crate::AttachTokenLayer) does the same for each request. Call this
+    /// method to send the token in another way.
     ///
     /// # Errors
     /// Returns a [`TokenError`] if no valid token is cached and none can be fetched, for example
@@ -143,9 +143,13 @@ impl ManagedIdentity {
     /// fetched and dropped.
     ///
     /// # Errors
-    /// Returns a [`TokenError`] that waiting is unlikely to resolve: Passport rejects the request,
-    /// the secret cannot be read (also while a vault is unavailable), or the identity was shut
-    /// down. The identity goes on retrying, except after a shutdown, so the service may start
+    /// Returns a [`TokenError`] if waiting is unlikely to help, for example:
+    ///
+    /// - Passport rejects the token request.
+    /// - The secret cannot be read, even if only because a vault is unavailable.
+    /// - The identity was shut down.
+    ///
+    /// The identity continues to retry, except after a shutdown, so the service can start
     /// nevertheless.
     ///
     /// # Cancel safety

@@ -69,7 +69,7 @@ pub(crate) enum SelectedIdentity<'a> {
 impl Identity {
     /// Returns the identity of a request. `request` contains its extensions, or is `None` if the
     /// client does not expose them.
-    #[inline] // on the hot path, and the common case is one comparison
+    #[inline] // runs for each request, and is usually one comparison
     pub(crate) fn select(
         &self,
         request: Option<&Extensions>,

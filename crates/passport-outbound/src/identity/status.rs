@@ -57,8 +57,9 @@ impl IdentityStatus {
         self.has_valid_token
     }
 
-    /// Returns when the cached token expires, by the local clock. The token is not sent in the last
-    /// 5 s before, or in the last tenth of its lifetime if that is shorter.
+    /// Returns when the cached token expires, by the local clock, or `None` if no valid token is
+    /// cached. The token is not sent in its last 5 s, or in the last tenth of its lifetime if that
+    /// is shorter.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
@@ -91,6 +92,7 @@ impl IdentityStatus {
     }
 
     /// Returns whether [`ManagedIdentity::shutdown`](crate::ManagedIdentity::shutdown) was called.
+    /// No token is fetched after that.
     #[must_use]
     pub fn is_shut_down(&self) -> bool {
         self.is_shut_down
