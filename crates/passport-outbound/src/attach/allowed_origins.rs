@@ -1,4 +1,4 @@
-//! The list of origins that may receive a token. Pure: no I/O, no clock.
+//! The list of origins that are allowed to receive a token. Pure: no I/O, no clock.
 
 use std::{
     hash::{DefaultHasher, Hasher},
@@ -14,7 +14,7 @@ use super::{
     destination::{Destination, destination_of},
 };
 
-/// The origins that may receive the token.
+/// The origins that are allowed to receive the token.
 ///
 /// Scheme, host and port of a request must match an origin in the list. Each origin must use
 /// `https` or be a loopback host. Every request is checked, so a redirect that is followed above
@@ -31,8 +31,8 @@ use super::{
 /// | other spellings of an address (`0x7f.1`), subdomains, prefixes | other hosts |
 ///
 /// **Caution:** the list does not control the proxy of the inner client. A client with a system
-/// proxy (the default of `reqwest::Client`, unless it is built with `no_proxy()`) may send even
-/// a loopback request to the proxy, in plain text.
+/// proxy (the default of `reqwest::Client`, unless it is built with `no_proxy()`) can send even a
+/// loopback request to the proxy, in plain text.
 ///
 /// ```
 /// use passport_outbound::AllowedOrigins;
@@ -44,9 +44,10 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct AllowedOrigins {
     origins: Arc<[Origin]>,
-    /// The origins for requests with only a path as their URI. If empty, such requests are
-    /// rejected.
+    /// The origins of tonic channels, whose requests have only a path as their URI. If the list is
+    /// empty, such requests are rejected.
     channels: Arc<[Origin]>,
+    /// Whether every `https` origin is allowed, also if it is not listed.
     any_https: bool,
 }
 
@@ -56,7 +57,7 @@ impl AllowedOrigins {
     ///
     /// # Errors
     /// Returns a [`ConfigError`] that lists every text that is not an origin or uses plain `http`.
-    /// An empty list is an error, because no request could pass.
+    /// An empty list is an error, because every request would fail.
     pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
         Self::listed(urls, |origin| secure(origin, PLAIN_HTTP))
     }
@@ -67,7 +68,8 @@ impl AllowedOrigins {
     /// The URI of a request above a channel is only a path. Such requests are allowed, and `uri` is
     /// checked here instead. The middleware cannot check that the channel connects to `uri`. A
     /// `Host` header must name the host and port of `uri`. If the endpoint has an
-    /// `Endpoint::origin`, pass that one: it is what the receiver gets.
+    /// `Endpoint::origin`, pass that origin instead of `uri`: the receiver gets it as the authority
+    /// of each request.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] like [`AllowedOrigins::new`].
@@ -75,19 +77,19 @@ impl AllowedOrigins {
         Self::of_channel(uri, |origin| secure(origin, "danger_plain_http_channel"))
     }
 
-    /// Returns the origins in the list.
+    /// Returns the listed origins, for which the typed client builds reqwest clients.
     #[cfg(feature = "reqwest")]
     pub(crate) fn listed_origins(&self) -> &[Origin] {
         &self.origins
     }
 
-    /// Returns whether every `https` origin is allowed.
+    /// Returns whether every `https` origin is allowed, also if it is not listed.
     #[cfg(feature = "reqwest")]
     pub(crate) fn allows_any_https(&self) -> bool {
         self.any_https
     }
 
-    /// Adds the origins of `others` to the list.
+    /// Allows the origins of both lists.
     #[must_use]
     pub fn union(self, others: &Self) -> Self {
         Self {
@@ -129,11 +131,12 @@ impl AllowedOrigins {
         Self { origins: Arc::new([]), channels: Arc::new([]), any_https: true }
     }
 
-    /// Allows one origin.
+    /// Allows only `origin`. Its scheme is not checked.
     pub(super) fn single(origin: Origin) -> Self {
         Self { origins: Arc::new([origin]), channels: Arc::new([]), any_https: false }
     }
 
+    /// Parses `urls`. Each must be an origin that `allowable` accepts; all problems are reported.
     fn listed<U: AsRef<str>>(
         urls: impl IntoIterator<Item = U>,
         allowable: fn(Origin) -> Result<Origin, NotAllowable>,
@@ -147,7 +150,7 @@ impl AllowedOrigins {
         if origins.is_empty() && problems.is_empty() {
             problems.push(ConfigProblem::new(
                 OPTION,
-                "must not be empty; name at least one, or no request could pass",
+                "must not be empty; add at least one origin, or every request fails",
             ));
         }
         if problems.is_empty() {
@@ -157,6 +160,7 @@ impl AllowedOrigins {
         }
     }
 
+    /// Allows the origin of the channel to `uri`, if `allowable` accepts it.
     fn of_channel(
         uri: &Uri,
         allowable: fn(Origin) -> Result<Origin, NotAllowable>,
@@ -171,8 +175,8 @@ impl AllowedOrigins {
         }
     }
 
-    /// Finds the origin by an exact comparison of its text, which is fast. After `None`, the origin
-    /// may still match in another spelling: see [`check`](Self::check).
+    /// Returns the listed origin whose text is exactly `scheme` and `authority`. This comparison is
+    /// fast. After `None`, [`check`](Self::check) can still find the origin in another spelling.
     pub(super) fn find_exact(&self, scheme: &str, authority: &str) -> Option<MatchedOrigin> {
         self.origins
             .iter()
@@ -180,7 +184,7 @@ impl AllowedOrigins {
             .map(MatchedOrigin::Listed)
     }
 
-    /// Returns the allowed origin that `destination` matches.
+    /// Returns the allowed origin of `destination`, or an error that says why it is not allowed.
     pub(super) fn check(&self, destination: &Destination<'_>) -> Result<MatchedOrigin, AttachError> {
         let matched = match *destination {
             Destination::Absolute { scheme, host, port } => self.matched(scheme, host, port),
@@ -190,7 +194,8 @@ impl AllowedOrigins {
         matched.ok_or_else(|| AttachError::not_allowed(destination))
     }
 
-    /// Returns whether the `matched` origin has this host and port.
+    /// Returns whether `host` and `port`, which a `Host` header names, are those of `matched`, the
+    /// origin of the request's URI.
     pub(super) fn has_host(&self, matched: MatchedOrigin, host: &str, port: Option<u16>) -> bool {
         match matched {
             MatchedOrigin::Listed(index) => {
@@ -201,6 +206,7 @@ impl AllowedOrigins {
         }
     }
 
+    /// Returns the allowed origin with this scheme, host and port.
     fn matched(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<MatchedOrigin> {
         let listed = self.origins.iter().position(|origin| origin.matches(scheme, host, port));
         let any = || {
@@ -210,19 +216,21 @@ impl AllowedOrigins {
     }
 }
 
-/// Identifies the allowed origin of a request without an allocation, for comparisons.
+/// The allowed origin of a request. It is `Copy`, so that comparing it with the origin of the
+/// response needs no allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MatchedOrigin {
     /// The origin at this index of the list.
     Listed(usize),
-    /// An origin that is not in the list, where every `https` origin is allowed: a hash of host and
-    /// port.
+    /// An origin that is not listed, but allowed by [`AllowedOrigins::danger_any_https`]. Contains
+    /// a hash of its host and port.
     Any(u64),
-    /// The origin of a channel, for a request with only a path as its URI.
+    /// The origin of a tonic channel. The URI of the request is only a path.
     Channel,
 }
 
 impl MatchedOrigin {
+    /// Hashes `host`, in lower case, and `port`. Defaults to port 443.
     fn any(host: &str, port: Option<u16>) -> Self {
         let mut hasher = DefaultHasher::new();
         host.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
@@ -231,12 +239,15 @@ impl MatchedOrigin {
     }
 }
 
+/// The option that a [`ConfigProblem`] of this module names.
 const OPTION: &str = "allowed_origins";
 
-/// The name of the opt-in to plain `http`, in code and in a configuration.
+/// The option that allows plain `http`, in code and in configuration files. Error messages name it
+/// as the remedy.
 pub(crate) const PLAIN_HTTP: &str = "danger_plain_http";
 
-/// Returns `origin` if it uses `https` or is a loopback host.
+/// Returns `origin` if it uses `https` or is a loopback host. Otherwise, the error names `opt_in`,
+/// the option that allows plain `http`.
 pub(super) fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, NotAllowable> {
     if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain { origin, opt_in }) }
 }
@@ -246,7 +257,7 @@ pub(super) fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, Not
 pub(crate) enum NotAllowable {
     #[error("not an absolute URL ({0}); write https://host")]
     NotAbsolute(#[source] url::ParseError),
-    #[error("must not have a query or a fragment; leave them to the requests")]
+    #[error("must not have a query or a fragment; add them to the requests")]
     MoreThanPath,
     #[error("must not have user information (user:password@host); remove it")]
     UserInfo,

@@ -6,11 +6,11 @@ use url::Url;
 use super::allowed_origins::{AllowedOrigins, NotAllowable, secure};
 
 impl AllowedOrigins {
-    /// Allows the origin of a base URL, which may have a path: `https://host[:port]/path`. The path
-    /// does not restrict requests.
+    /// Allows the origin of a base URL, which can have a path: `https://host[:port]/path`. Requests
+    /// to other paths of the origin are allowed as well.
     ///
-    /// Use it for a base URL from a configuration that also configures the client.
-    /// [`AllowedOrigins::new`] accepts several origins, without a path.
+    /// Use it if the same base URL also configures the client. For several origins, without a path,
+    /// use [`AllowedOrigins::new`].
     ///
     /// # Errors
     /// Returns a [`ConfigError`] if `url` is not an absolute `https` URL (`http` for a loopback
@@ -32,7 +32,7 @@ impl AllowedOrigins {
     }
 }
 
-/// The name of the opt-in to plain `http` in error messages. `passport-config` calls
+/// The option that allows plain `http`, as error messages name it. `passport-config` calls
 /// `danger_plain_http_base_url` for its key `danger_plain_http`, so the message names both.
 const PLAIN_HTTP_BASE_URL: &str = "danger_plain_http (in code danger_plain_http_base_url)";
 
@@ -43,9 +43,9 @@ fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigErr
     }
 }
 
-/// Parses a base URL, and returns it with its origin as the only allowed one. The path of the
-/// returned URL ends in a slash, so that relative paths are resolved below it. The error of a
-/// plain `http` URL names `opt_in`.
+/// Parses the base URL `text`. Returns it, and [`AllowedOrigins`] with only its origin. The path of
+/// the returned URL ends in a slash, so that relative paths are resolved below it. The error of a
+/// plain `http` URL names `opt_in`, the option that allows it.
 pub(crate) fn base_url(
     text: &str,
     allow_plain: bool,

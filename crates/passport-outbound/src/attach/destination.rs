@@ -3,13 +3,13 @@
 use http::uri::Authority;
 use url::Url;
 
-/// The destination of a request.
+/// The server that the URI of a request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(unnameable_types, reason = "a sealed trait returns it")]
 pub enum Destination<'a> {
     /// An absolute URI. Without a port, the scheme's default applies.
     Absolute { scheme: &'a str, host: &'a str, port: Option<u16> },
-    /// Only a path. The inner client knows the origin.
+    /// Only a path. The inner client, such as a tonic channel, determines the server.
     PathOnly,
     /// The URI contains a user name or a password.
     WithUserInfo,
@@ -17,8 +17,8 @@ pub enum Destination<'a> {
     Unclear,
 }
 
-/// Returns host and port, or `None` if the authority contains anything else. An authority with a
-/// port that is not a number has no default port: clients interpret it differently.
+/// Returns the host and the port of `authority`. Returns `None` if it contains user information, or
+/// a port that is not a number: clients interpret such a port differently.
 pub(super) fn host_and_port(authority: &Authority) -> Option<(&str, Option<u16>)> {
     let (host, port) = (authority.host(), authority.port());
     let whole = port.as_ref().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());

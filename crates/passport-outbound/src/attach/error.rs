@@ -13,8 +13,8 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The reason why a request must not carry a token. Nothing was sent.
 ///
-/// `Debug` prints the message, which includes the remedy: it is what a `main` that returns the
-/// error shows.
+/// `Debug` prints the message with its remedy, like `Display`: a `main` that returns the error
+/// prints it with `Debug`.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
@@ -48,7 +48,7 @@ pub enum AttachError {
          receive the token"
     )]
     OriginNotAllowed {
-        /// Scheme, host and port of the request.
+        /// The scheme, host and port of the request's URI.
         origin: String,
     },
     /// The URI of the request has no origin: it is only a path, or not a URL.
@@ -104,12 +104,14 @@ impl From<CallerTokenError> for AttachError {
     }
 }
 
-/// An error of a call through the middleware, by the component that returned it.
+/// An error that a call through the middleware returned, by its origin.
 #[cfg(feature = "reqwest")]
 pub(crate) enum CallError {
+    /// The request must not carry a token.
     Attach(AttachError),
+    /// No token could be fetched.
     Token(TokenError),
-    /// The client's own error.
+    /// The inner client failed.
     Client(BoxError),
 }
 

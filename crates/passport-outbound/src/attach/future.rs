@@ -1,3 +1,6 @@
+//! The response future of the layer. A state machine: it waits for the token, sends the request,
+//! and retries it after a rejection of the token.
+
 use std::{
     fmt,
     future::Future,
@@ -32,8 +35,8 @@ pin_project! {
     /// The response future of [`AttachToken`](super::AttachToken).
     ///
     /// # Cancel safety
-    /// Dropping the future cancels this request. A running token request continues, for the next
-    /// request.
+    /// Dropping the future cancels this request. A running token fetch continues, so that the next
+    /// request can use the token.
     pub struct AttachTokenFuture<S, R, P>
     where
         S: Service<R>,
@@ -45,8 +48,8 @@ pin_project! {
 }
 
 pin_project! {
-    /// The states of a request. What few requests need is boxed, because a future is moved several
-    /// times before it is polled.
+    /// The state of a request. Data that few requests need is boxed, to keep the future small: it
+    /// is moved several times before it is polled.
     #[project = AttachStateProjection]
     enum AttachState<S, R, P>
     where
@@ -55,21 +58,23 @@ pin_project! {
     {
         /// The request failed before anything was sent.
         Failed { error: Option<BoxError> },
-        /// The request was sent. With a cached token, this is the first state.
+        /// The request was sent, and its response is awaited. With a cached token, this is the
+        /// first state.
         Forwarding { #[pin] response: S::Future, watch: Option<ResponseWatch>, retry: Option<Retry<S, R, P>> },
         /// The token is being fetched. Holds the service that was polled ready, and with it the
         /// capacity that `poll_ready` reserved.
         Waiting { credential: PendingCredential, held: Option<Box<AwaitingToken<S, R, P>>> },
-        /// The token was rejected, and another one is being fetched. If that fails, the rejection
-        /// is the response.
+        /// The receiver rejected the token, and another one is being fetched. If the fetch fails,
+        /// the rejection is returned to the caller.
         Replacing { credential: PendingCredential, rejected: Option<Box<Rejected<S, R, P>>> },
         /// Another token was fetched. Waits until the service is ready for the second request.
         Readying { second: Option<Box<SecondRequest<S, R>>> },
     }
 }
 
-/// A request that waits for its token.
+/// A request that waits for its token, and what is needed to send it then.
 pub(super) struct AwaitingToken<S, R, P> {
+    /// The service that was polled ready.
     pub(super) ready: S,
     pub(super) request: R,
     pub(super) origin: MatchedOrigin,
@@ -82,7 +87,7 @@ impl<S: Service<R>, R, P: RetryMode<R>> AttachTokenFuture<S, R, P> {
         Self { state: AttachState::Failed { error: Some(error) } }
     }
 
-    #[inline(always)] // a call would move the response future again
+    #[inline(always)] // a function call would move the response future once more
     pub(super) fn forwarding(
         response: S::Future,
         watch: Option<ResponseWatch>,
@@ -158,9 +163,12 @@ where
 
 const POLLED_AGAIN: &str = "`AttachTokenFuture` polled again after completion";
 
-/// Returns the next state after `response`, or `response` itself as the result. There is a next
-/// state only if the response rejects the token, the identity returns another token (now or
-/// later), and the request was saved.
+/// Returns the next state after `response`, or `response` itself if it is the result of the call.
+/// The request is retried only if all of these are true:
+///
+/// - The response rejects the token.
+/// - The identity has another token, or is fetching one.
+/// - The request was saved.
 fn next_step<S, R, P>(
     response: S::Response,
     watch: Option<ResponseWatch>,

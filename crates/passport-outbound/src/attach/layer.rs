@@ -1,3 +1,5 @@
+//! The layer, and the methods that configure it.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,8 +21,8 @@ use crate::identity::Identity;
 ///    host.
 /// 2. A request with an `Authorization` header fails, unless
 ///    [`existing_authorization`](Self::existing_authorization) permits it.
-/// 3. The cached token is attached. If there is none, the request waits for it; if it cannot be
-///    fetched, the request fails with a [`TokenError`](crate::TokenError).
+/// 3. The cached token is attached. If no valid token is cached, the request waits for a token
+///    fetch. If the fetch fails, the request fails with a [`TokenError`](crate::TokenError).
 /// 4. If the receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token is
 ///    replaced. With [`retry_unauthorized`](Self::retry_unauthorized) or
 ///    [`retry_unauthorized_buffered`](Self::retry_unauthorized_buffered) the request is then
@@ -63,10 +65,13 @@ impl<P> AttachTokenLayer<P> {
     /// for `http` requests with a `Clone` body, and for reqwest requests without a stream as their
     /// body.
     ///
-    /// Off by default, for two reasons. It copies the head of each request. And a receiver may have
-    /// acted before it rejects: `passport-inbound` checks the token first, but a service that acts
-    /// first and then passes on a 401 of another service acts twice. For such a receiver, leave the
-    /// retry off, or use it for idempotent requests only.
+    /// Off by default, for two reasons:
+    ///
+    /// - It copies the head of each request.
+    /// - A receiver can have side effects before it rejects the token. `passport-inbound` verifies
+    ///   the token first and has none. But a service that acts first, and then returns the 401 of
+    ///   another service, acts twice. For such a receiver, do not enable the retry, or send only
+    ///   idempotent requests.
     ///
     /// The timeouts of the inner client (reqwest's `timeout`, `grpc-timeout`) cover neither the
     /// wait for the new token nor both requests together. To limit the total time, place a
@@ -80,8 +85,8 @@ impl<P> AttachTokenLayer<P> {
     ///
     /// The first `max_bytes` that the client reads from the body are kept in memory, without
     /// copying them. The retry sends these bytes and then the rest of the body. If the client has
-    /// read more than `max_bytes` when the rejection arrives, the request is not retried. A first
-    /// request that is still being sent is aborted.
+    /// read more than `max_bytes` when the rejection arrives, the request is not retried. If the
+    /// first request is still being sent when the retry starts, it is aborted.
     ///
     /// `wrap` converts a [`BufferedBody`] to the client's body type: `tonic::body::Body::new`,
     /// `reqwest::Body::wrap`, `axum::body::Body::new`. Each request costs a few small allocations.
@@ -97,7 +102,7 @@ impl<P> AttachTokenLayer<P> {
         self.with_mode(RetryBuffered { max_bytes, wrap })
     }
 
-    /// Returns the same layer with another identity.
+    /// Returns a copy of the layer that attaches the token of `identity`.
     #[cfg(feature = "reqwest-middleware")]
     pub(super) fn with_identity(&self, identity: Identity) -> Self
     where

@@ -1,19 +1,19 @@
-//! The middleware that attaches a token to each request. What happens to a request, in this
-//! order:
+//! The middleware that attaches a token to each request. It processes a request in this order:
 //!
 //! 1. A request is rejected if its origin is not allowed, if its URI contains user information,
 //!    or if its `Host` header names another host ([`AllowedOrigins`], `host_header`).
 //! 2. A request with an `Authorization` header is rejected, unless [`ExistingAuthorization`]
 //!    permits it (`policy`).
-//! 3. The identity returns its token. If it has none, the future waits for a token request that
-//!    all callers share (`service`, `future`).
+//! 3. The identity returns its cached token. If no valid token is cached, the future waits for a
+//!    token fetch that all callers share (`service`, `future`).
 //! 4. The `Authorization` header is set and marked sensitive, and the inner service is called
 //!    (`send`).
-//! 5. If a response rejects the token, the identity replaces exactly the token that was sent.
-//!    All requests share the replacement. A token that is only seconds old is not replaced: its
-//!    successor would be rejected as well (`token_rejection`, `response_watch`).
-//! 6. A request that was saved is then sent a second time. Without a saved request or without
-//!    another token, the rejection is the response (`retry`).
+//! 5. If a response rejects the token, the identity replaces exactly the token that was sent. All
+//!    requests share the replacement. A token that is only seconds old is not replaced: a new one
+//!    would be rejected as well (`token_rejection`, `response_watch`).
+//! 6. If the retry is enabled, the saved request is then sent a second time, with the new token.
+//!    Otherwise, or if no new token can be fetched, the rejection is returned to the caller
+//!    (`retry`).
 //!
 //! A caller's token is forwarded unchanged: steps 5 and 6 do not apply to it.
 //!

@@ -15,36 +15,36 @@ pub enum ExistingAuthorization {
     /// alternatives can change the identity of a call by mistake.
     #[default]
     Reject,
-    /// The header is replaced by the identity's token. A call with a user's token becomes a call of
-    /// the service.
+    /// The header is replaced by the identity's token. A request with a user's token is then sent
+    /// in the service's own identity.
     Overwrite,
-    /// The request is sent with its own header, to allowed origins only. A call of the service
-    /// becomes a call with the credentials in the header. If the receiver rejects them, the
-    /// identity's token is not replaced.
+    /// The request is sent with its own header, to allowed origins only. The receiver authenticates
+    /// the credentials in that header instead of the layer's identity. If the receiver rejects
+    /// them, the identity's token is not replaced.
     Keep,
 }
 
-/// The settings of a layer: identity, allowed origins, existing headers. Clones of a service and
-/// requests in flight share it.
+/// The settings of a layer. All its services, their clones and the requests in flight share them.
 #[derive(Clone, Debug)]
 pub(super) struct AttachPolicy {
     pub(super) identity: Identity,
     pub(super) origins: AllowedOrigins,
+    /// What happens to a request that already has an `Authorization` header.
     pub(super) existing: ExistingAuthorization,
 }
 
 /// How an allowed request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AttachDecision {
-    /// With a token, to this origin.
+    /// With a token. Contains the allowed origin of the request.
     WithToken(MatchedOrigin),
     /// With its own `Authorization` header.
     Unchanged,
 }
 
 impl AttachPolicy {
-    /// Returns the policy for `request`: with the [`RequestIdentity`] in its extensions, if there
-    /// is one.
+    /// Returns the settings for `request`: the same, or with the [`RequestIdentity`] in its
+    /// extensions.
     #[inline]
     pub(super) fn for_request(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
         let named = request.extensions().and_then(|extensions| extensions.get::<RequestIdentity>());
@@ -54,13 +54,14 @@ impl AttachPolicy {
         }
     }
 
-    /// Returns the same policy with another identity.
+    /// Returns the same settings with another identity.
     pub(super) fn with_identity(&self, identity: Identity) -> Self {
         Self { identity, origins: self.origins.clone(), existing: self.existing }
     }
 
-    /// Checks the origin and the headers of `request`, and decides how to send it.
-    #[inline(always)] // has a single caller, which the compiler does not detect
+    /// Checks the origin and the headers of `request`. Returns how to send it, or the reason why it
+    /// must not be sent.
+    #[inline(always)] // has a single caller, but is not inlined by default
     pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<AttachDecision, AttachError> {
         let exact = request
             .scheme_and_authority()

@@ -16,7 +16,7 @@ use crate::token::SendableToken;
 )]
 pub trait OutboundRequest: sealed::RequestParts {}
 
-/// Sets the `Authorization` header.
+/// Sets the `Authorization` header of `request` to `token`.
 pub(super) fn attach(request: &mut impl OutboundRequest, token: SendableToken) {
     request.headers_mut().insert(AUTHORIZATION, token.authorization);
 }
@@ -31,6 +31,7 @@ pub(crate) mod sealed {
     pub trait RequestParts {
         /// Returns scheme and authority as they are written in the URI, if it has both.
         fn scheme_and_authority(&self) -> Option<(&str, &str)>;
+        /// Returns the server that the URI names.
         fn destination(&self) -> Destination<'_>;
         fn headers(&self) -> &HeaderMap;
         fn headers_mut(&mut self) -> &mut HeaderMap;

@@ -29,9 +29,11 @@ pub(crate) mod sealed {
 
         fn status(&self) -> StatusCode;
         fn headers(&self) -> &HeaderMap;
-        /// Returns the destination that responded, after redirects, if the client reports it.
+        /// Returns the URL that responded, after redirects. Returns `None` if the client does not
+        /// report it.
         fn final_destination(&self) -> Option<Destination<'_>>;
-        /// Wraps the body, if it can have trailers. With a `watch`, the trailers are examined.
+        /// Wraps the body, so that `watch` detects a rejection in its trailers. Without a `watch`,
+        /// the trailers are not examined. A `reqwest::Response` is returned unchanged.
         fn watched(self, watch: Option<ResponseWatch>) -> Self::Watched;
     }
 }

@@ -16,27 +16,30 @@ use super::{
 };
 use crate::token::Credential;
 
-/// Identifies the token that was sent with a request, and its destination.
+/// Identifies the token that was sent with a request and the origin it was sent to, so that a
+/// rejection replaces exactly that token.
 #[derive(Clone, Debug)]
 #[expect(unnameable_types, reason = "a sealed trait takes it")]
 pub struct ResponseWatch {
     pub(super) policy: Arc<AttachPolicy>,
+    /// The generation of the token: the number of the token fetch that returned it.
     pub(super) generation: u64,
     pub(super) origin: MatchedOrigin,
 }
 
 impl ResponseWatch {
-    /// Returns whether the token was sent to the server that responded. `responder` is its address
-    /// after redirects, if the client reports one: a client that follows a redirect to another
-    /// origin removes the token.
+    /// Returns whether the token was sent to the server that responded. `responder` is the URL that
+    /// responded, after redirects: a client that follows a redirect to another origin removes the
+    /// token. If the client does not report it (`None`), returns true.
     pub(super) fn token_was_sent_to(&self, responder: Option<Destination<'_>>) -> bool {
         let is_same =
             |responder| self.policy.origins.check(&responder).is_ok_and(|origin| origin == self.origin);
         responder.is_none_or(is_same)
     }
 
-    /// Reports to the identity that the token was rejected. Returns another token to retry with, or
-    /// `None` if a retry is not useful.
+    /// Reports to the identity that the receiver rejected the token. Returns another token for a
+    /// retry, or `None` if there is none: the token is too young to be replaced, tokens are not
+    /// cached, the identity was shut down, or there is no tokio runtime.
     pub(super) fn replace_token(&self) -> Option<Credential> {
         self.policy.identity.managed()?.replace_rejected(self.generation)
     }
@@ -59,7 +62,7 @@ impl<B> WatchedBody<B> {
         Self { inner, watch }
     }
 
-    /// Returns the inner body.
+    /// Returns the inner body. Its trailers are then not examined.
     pub fn into_inner(self) -> B {
         self.inner
     }

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::token::SendableToken;
 
-/// A saved request, and the service to send it with. The service has not been polled ready.
+/// A saved request, and the service that sends it if the token is rejected. The service has not
+/// been polled ready.
 pub(super) struct Retry<S, R, P: RetryMode<R>> {
     pub(super) saved: P::Saved,
     pub(super) mode: P,
@@ -22,14 +23,14 @@ pub(super) struct Retry<S, R, P: RetryMode<R>> {
 }
 
 /// A response that rejects the token. The saved request is restored only when another token has
-/// been fetched: until then, the client may go on sending the first body.
+/// been fetched: until then, the client can continue to send the first body.
 pub(super) struct Rejected<S: Service<R>, R, P: RetryMode<R>> {
     pub(super) response: S::Response,
     pub(super) watch: ResponseWatch,
     pub(super) retry: Retry<S, R, P>,
 }
 
-/// A restored request with another token.
+/// A restored request with another token, which is sent when `service` is ready.
 pub(super) struct SecondRequest<S, R> {
     pub(super) watch: ResponseWatch,
     pub(super) service: S,

@@ -28,31 +28,34 @@ enum RecordingState<B> {
     Second { chunks: VecDeque<Bytes>, rest: Option<Pin<Box<B>>>, trailers: Option<HeaderMap> },
 }
 
+/// The inner body and its recorded chunks, which the body of the first request and its
+/// [`Recording`] share.
 struct Recorded<B> {
-    /// `None` after its end, or after the second request has taken it.
+    /// The inner body. `None` after its end, or after the second request has taken it.
     inner: Option<Pin<Box<B>>>,
     /// Whether the second request has taken the body.
     taken: bool,
     chunks: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
-    /// The number of bytes that may still be recorded. `None` if the request cannot be retried: too
-    /// much was read, the body failed, or the recording was dropped.
+    /// The number of bytes that can still be recorded. `None` if the request cannot be retried: the
+    /// body was read beyond the limit, it failed, or the recording was dropped.
     remaining: Option<usize>,
-    /// Wakes the task that sends the first request.
+    /// Wakes the task that sends the first request, when the second request takes the body.
     sender: Option<Waker>,
 }
 
-/// Ends the body of the first request when the second one takes it. Without an error, the body
-/// would look complete after half of it; with an error, the client aborts the first request.
+/// The error that ends the body of the first request when the second request takes it. Without an
+/// error, a half-sent body would look complete; with it, the client aborts the first request.
 #[derive(Debug, thiserror::Error)]
 #[error("request body aborted: the token was rejected, and the request is being sent again")]
 struct SentSecondTime;
 
-/// The recorded part of a body that is being sent.
+/// A handle to the recorded chunks of a body that is being sent. Dropping it stops the recording.
 #[expect(unnameable_types, reason = "a sealed trait has it as a type")]
 pub struct Recording<B>(Arc<Mutex<Recorded<B>>>);
 
 impl<B: Body<Data = Bytes>> BufferedBody<B> {
+    /// Wraps `inner`, so that its first `max_bytes` are recorded when they are read.
     pub(super) fn recording(inner: B, max_bytes: usize) -> (Self, Recording<B>) {
         let recorded = Arc::new(Mutex::new(Recorded {
             inner: Some(Box::pin(inner)),
@@ -67,10 +70,11 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
 }
 
 impl<B> Recording<B> {
-    /// Returns the body of the second request: the recorded chunks, then the rest. Returns `None`
-    /// if the recording is incomplete.
+    /// Returns the body of the second request: the recorded chunks, then the unread rest of the
+    /// inner body. Returns `None` if the recording is incomplete.
     ///
-    /// The first request loses the rest of its body. It does not need it: its response has arrived.
+    /// The body of the first request then ends with an error. That request no longer needs its
+    /// body, because its response has arrived.
     pub(super) fn into_body(self) -> Option<BufferedBody<B>> {
         let mut recorded = locked(&self.0);
         recorded.remaining?;
@@ -87,7 +91,7 @@ impl<B> Recording<B> {
 }
 
 impl<B> Drop for Recording<B> {
-    /// Stops the recording: the request will not be retried.
+    /// Stops the recording and frees its memory, because the request will not be retried.
     fn drop(&mut self) {
         locked(&self.0).discard();
     }

@@ -6,7 +6,8 @@ use std::{convert::Infallible, fmt};
 /// A way to retry a request of type `R` after its token was rejected: [`NoRetry`],
 /// [`RetryCloned`] or [`RetryBuffered`].
 ///
-/// The methods of [`AttachTokenLayer`](super::AttachTokenLayer) select it. The trait is sealed.
+/// The methods of [`AttachTokenLayer`](super::AttachTokenLayer) select the mode. The trait is
+/// sealed.
 #[diagnostic::on_unimplemented(
     message = "`AttachTokenLayer` cannot retry requests of type `{R}` with `{Self}`",
     label = "the body cannot be sent twice",
@@ -25,7 +26,7 @@ pub struct NoRetry;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RetryCloned;
 
-/// Retries the request with the recorded body. See
+/// Retries the request with the recorded beginning of its body. See
 /// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 #[derive(Clone, Copy)]
 pub struct RetryBuffered<F> {
@@ -42,20 +43,21 @@ impl<F> fmt::Debug for RetryBuffered<F> {
 impl<R> RetryMode<R> for NoRetry {}
 
 pub(crate) mod sealed {
-    /// Saves what is needed to send a request of type `R` a second time.
+    /// Saves the data that is needed to send a request of type `R` a second time.
     #[expect(unnameable_types, reason = "seals `RetryMode`")]
     pub trait SaveRequest<R>: Clone {
+        /// The saved data.
         type Saved;
 
-        /// Whether `save` ever saves anything. If not, it is not called, which avoids a move of the
-        /// request.
+        /// Whether this mode saves requests. If false, `save` is not called, which avoids moving
+        /// the request.
         const SAVES: bool = true;
 
-        /// Returns the request to send, and the saved request, or `None` if the request cannot be
-        /// retried.
+        /// Returns the request to send first, and the saved data, or `None` if the request cannot
+        /// be retried.
         fn save(&self, request: R) -> (R, Option<Self::Saved>);
 
-        /// Restores the saved request, or returns `None` if that is no longer possible.
+        /// Returns the request to send a second time, or `None` if its body cannot be restored.
         fn restore(&self, saved: Self::Saved) -> Option<R>;
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::token::SendableToken;
 
 /// Sends `request` with `token` through `ready`, a service that was polled ready.
-#[inline(always)] // a call would move the request again
+#[inline(always)] // a function call would move the request once more
 pub(super) fn send<S, R, P>(
     ready: &mut S,
     mut request: R,
@@ -30,7 +30,7 @@ where
         attach(&mut request, token);
         return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);
     }
-    // Saved before the token is attached: a retry uses another token.
+    // The request is saved before the token is attached, because a retry uses another token.
     let (mut request, saved) = mode.save(request);
     let retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
     attach(&mut request, token);

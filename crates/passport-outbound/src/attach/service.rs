@@ -1,4 +1,4 @@
-//! The service of the layer.
+//! The service of the layer, which attaches a token to each request.
 
 use std::{
     mem,
@@ -97,8 +97,8 @@ where
 }
 
 impl<S, P> AttachToken<S, P> {
-    /// Fails a call without sending it. Replaces the service by a clone, which releases the
-    /// capacity that `poll_ready` reserved.
+    /// Returns a future that fails with `error`; the request is not sent. Replaces the inner
+    /// service by a clone, to release the capacity that `poll_ready` reserved.
     fn reject<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P>
     where
         S: Service<R> + Clone,

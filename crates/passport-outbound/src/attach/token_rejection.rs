@@ -6,11 +6,11 @@ use http::{
 };
 use http_auth::ChallengeParser;
 
-/// The value of `grpc-status` for `UNAUTHENTICATED`.
+/// The value of the header `grpc-status` for `UNAUTHENTICATED`.
 const UNAUTHENTICATED: &[u8] = b"16";
 
-/// Returns whether a response may reject the token and has to be examined. Fast, because it runs
-/// for every response.
+/// Returns whether a response can be a rejection of the token, so that [`rejects_token`] has to
+/// examine it. Fast, because it runs for every response.
 pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::UNAUTHORIZED || is_grpc(headers)
 }
@@ -31,7 +31,8 @@ pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Returns whether a response is gRPC. Its status may be in the trailers.
+/// Returns whether a response is gRPC, by its `Content-Type`. The status of such a response can be
+/// in its trailers.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
@@ -42,13 +43,13 @@ pub(super) fn is_unauthenticated(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the text of a header. Characters that are not ASCII are replaced by `?`: an
-/// `error_description` may contain them.
+/// `error_description` can contain them, and need not be valid UTF-8.
 fn ascii_of(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()
 }
 
-/// Returns whether a `WWW-Authenticate` contains a Bearer challenge with an error other than
-/// `invalid_token`. A challenge that cannot be parsed is ignored.
+/// Returns whether the value of a `WWW-Authenticate` header contains a Bearer challenge with an
+/// error other than `invalid_token`. A challenge that cannot be parsed is ignored.
 fn names_another_error(challenges: &str) -> bool {
     ChallengeParser::new(challenges)
         .map_while(Result::ok)

@@ -60,7 +60,8 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Allows `origins` in addition to the origin of the base URL. Defaults to none.
+    /// Allows requests to `origins`, which also receive the token, in addition to the origin of the
+    /// base URL. Defaults to none.
     pub fn also_allow(mut self, origins: AllowedOrigins) -> Self {
         self.others = Some(origins);
         self
@@ -74,7 +75,7 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Allows plain `http` for the base URL. The key in a configuration has the same name.
+    /// Allows plain `http` for the base URL. The key in a configuration file has the same name.
     ///
     /// **Danger:** anyone on the network path can read the token, as with
     /// [`AllowedOrigins::danger_plain_http`]. Use it only in a private network that is trusted or
@@ -98,7 +99,7 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Shares the default client through `pool`: typed clients with equal
+    /// Takes the default client from `pool`: typed clients of one pool with equal
     /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) share connections and root
     /// certificates, but no tokens. By default each typed client has its own connections. No effect
     /// with [`client`](Self::client).
@@ -107,12 +108,12 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Builds the client. Does no I/O, except for reading certificates.
+    /// Builds the typed client. Does no I/O, except for reading certificates.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] that lists every problem: the base URL is not an absolute `https`
-    /// URL (`http` for a loopback host), the certificates cannot be read, or the machine has no
-    /// root certificates.
+    /// URL (`http` for a loopback host), an option is combined with [`client`](Self::client) that
+    /// cannot be, the certificates cannot be read, or the machine has no root certificates.
     pub fn build(self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let mut problems = Vec::new();
         let base = base_url(&self.base_url, self.plain_http, PLAIN_HTTP);
@@ -133,6 +134,7 @@ impl ManagedIdentityHttpClientBuilder {
         })
     }
 
+    /// Returns the clients that send the requests, or adds to `problems` why there are none.
     fn clients(
         &self,
         origins: Option<&AllowedOrigins>,
@@ -141,16 +143,16 @@ impl ManagedIdentityHttpClientBuilder {
         let Some(own) = &self.client else {
             return self.pool.clients(&self.settings, origins?, problems);
         };
-        let conflict = "cannot be combined with `client`; remove one of them, or configure it in the client";
+        let conflict = "cannot be combined with `client`; configure it on that client, or remove `client`";
         problems.extend(self.settings.options().map(|option| ConfigProblem::new(option, conflict)));
         Some(Clients::Own(own.clone()))
     }
 }
 
-/// The default timeout of a request, the same as in .NET.
+/// The timeout of a request that sets none, if the default client sends it. The same as in .NET.
 const TIME_LIMIT: Duration = Duration::from_secs(100);
 
-/// Omits the URL: until it is validated, it may contain credentials.
+/// Omits the URL: until it is validated, it can contain credentials.
 impl fmt::Debug for ManagedIdentityHttpClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityHttpClientBuilder")

@@ -21,10 +21,12 @@ use url::Url;
 use super::{runtime_clients::RuntimeClients, tls};
 use crate::AllowedOrigins;
 
+/// The time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum number of redirects of a request. A request that exceeds it fails.
 const MAX_REDIRECTS: usize = 10;
 
-/// The settings of a default client.
+/// The settings of a default client. Typed clients with equal settings can share it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct ClientSettings {
     pub(super) ca_file: Option<PathBuf>,
@@ -32,26 +34,29 @@ pub(super) struct ClientSettings {
 }
 
 impl ClientSettings {
-    /// Returns the names of the options that are set.
+    /// Returns the names of the options that are set. They have no effect on a client that the user
+    /// configured, so `build` reports them as problems.
     pub(super) fn options(&self) -> impl Iterator<Item = &'static str> + use<> {
         let set = [("ca_file", self.ca_file.is_some()), ("user_agent", self.user_agent.is_some())];
         set.into_iter().filter_map(|(option, is_set)| is_set.then_some(option))
     }
 }
 
-/// The kind of route to a server. Requests to loopback hosts and plain `http` requests bypass
-/// the system's proxy.
+/// The way in which requests reach an origin. Each way has its own reqwest client. Requests to
+/// loopback hosts and plain `http` requests bypass the system's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ClientRoute {
     /// TLS, through the system's proxy if there is one.
     Proxied,
     /// TLS to a loopback host, without a proxy.
     Direct,
-    /// Plain `http`, without a proxy. Loads no root certificates, which the machine may not have.
+    /// Plain `http`, without a proxy. Loads no root certificates, because the machine can lack
+    /// them.
     Plain,
 }
 
 impl ClientRoute {
+    /// Returns the route of requests to `origin`.
     fn to(origin: &Origin) -> Self {
         match (origin.is_https(), origin.is_loopback()) {
             (true, false) => Self::Proxied,
@@ -71,8 +76,8 @@ pub(super) enum Clients {
 }
 
 impl Clients {
-    /// Returns a client for building a request to `url`, or `None` if no allowed origin has its
-    /// route.
+    /// Returns a client to build a request to `url` with. Returns `None` if no allowed origin has
+    /// the route of `url`.
     pub(super) fn to(&self, url: &Url) -> Option<&Client> {
         match self {
             Self::Own(client) => Some(client),
@@ -80,8 +85,8 @@ impl Clients {
         }
     }
 
-    /// Returns the client for sending a request to `url` on the current runtime, or `None` if no
-    /// allowed origin has its route.
+    /// Returns the client to send a request to `url` with, on the current runtime. Returns `None`
+    /// if no allowed origin has the route of `url`.
     pub(super) fn sender_to(&self, url: &Url) -> Option<Client> {
         match self {
             Self::Own(client) => Some(client.clone()),
@@ -96,7 +101,8 @@ fn by_route<'a>(clients: &'a [(ClientRoute, Arc<RuntimeClients>)], url: &Url) ->
 }
 
 /// A pool of default clients. Typed clients with equal settings share connections and root
-/// certificates through it. See [`transport_pool`](crate::ManagedIdentityHttpClientBuilder::transport_pool).
+/// certificates through it. See
+/// [`client_pool`](crate::ManagedIdentityHttpClientBuilder::client_pool).
 ///
 /// Cheap to clone; clones share the clients.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +111,8 @@ pub struct ClientPool(Arc<Mutex<BySettings>>);
 type BySettings = HashMap<(ClientSettings, ClientRoute), Arc<RuntimeClients>>;
 
 impl ClientPool {
-    /// Returns the clients for requests to `origins`, or adds every problem to `problems`.
+    /// Returns the clients for requests to `origins`, or adds to `problems` why they cannot be
+    /// built. Reads the CA file.
     pub(super) fn clients(
         &self,
         settings: &ClientSettings,
@@ -121,6 +128,7 @@ impl ClientPool {
         ConfigProblem::collect(problems, "client", clients).map(Clients::Default)
     }
 
+    /// Returns the client of `settings` and `route`, and builds it if the pool has none yet.
     fn client(
         &self,
         settings: &ClientSettings,
@@ -143,7 +151,7 @@ impl ClientPool {
     }
 }
 
-/// Returns the routes to `origins`, without duplicates.
+/// Returns the routes of requests to `origins`, without duplicates.
 fn routes(origins: &AllowedOrigins) -> Vec<ClientRoute> {
     let mut routes: Vec<_> = origins.listed_origins().iter().map(ClientRoute::to).collect();
     if origins.allows_any_https() {
@@ -166,8 +174,8 @@ fn default_client(
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::custom(within_an_origin));
     match route {
-        ClientRoute::Proxied => tls::trusting(ca, builder),
-        ClientRoute::Direct => tls::trusting(ca, builder).no_proxy(),
+        ClientRoute::Proxied => tls::with_ca(ca, builder),
+        ClientRoute::Direct => tls::with_ca(ca, builder).no_proxy(),
         ClientRoute::Plain => tls::without_roots(builder).no_proxy(),
     }
 }

@@ -28,8 +28,8 @@ use crate::{
 /// An HTTP client of one service. Attaches a token to each request: the token of a
 /// [`ManagedIdentity`](crate::ManagedIdentity), or the caller's.
 ///
-/// Corresponds to the .NET class of the same name. Cheap to clone; clones share connections and
-/// token.
+/// Corresponds to the .NET class of the same name. Cheap to clone; clones share the connections and
+/// the token.
 ///
 /// Paths are resolved against the base URL like the links of a web page ([RFC 3986, section
 /// 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)): `/api/accounts` starts at the host,
@@ -53,7 +53,8 @@ use crate::{
 pub struct ManagedIdentityHttpClient {
     clients: Clients,
     base: Url,
-    /// The timeout of requests that do not set one.
+    /// The timeout of requests that set none. `None` with a client that the user configured, which
+    /// has its own.
     time_limit: Option<Duration>,
     identity: Identity,
     origins: AllowedOrigins,
@@ -61,7 +62,7 @@ pub struct ManagedIdentityHttpClient {
 }
 
 impl ManagedIdentityHttpClient {
-    /// Creates a client of the service at `base_url`, with the tokens of `identity`.
+    /// Creates a client of the service at `base_url`, which attaches the tokens of `identity`.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] if `base_url` is not an absolute `https` URL (`http` for a
@@ -75,7 +76,7 @@ impl ManagedIdentityHttpClient {
         ManagedIdentityHttpClientBuilder::new(identity.into(), base_url)
     }
 
-    /// Returns the default identity of requests.
+    /// Returns the identity of requests that do not set another one.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -89,7 +90,7 @@ impl ManagedIdentityHttpClient {
     /// Returns a [`TokenError`] like [`ManagedIdentity::ready`](crate::ManagedIdentity::ready).
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the attempt, which other callers share.
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
     pub async fn ready(&self) -> Result<(), TokenError> {
         match self.identity.managed() {
             Some(identity) => identity.ready().await,
@@ -97,36 +98,36 @@ impl ManagedIdentityHttpClient {
         }
     }
 
-    /// Starts a GET request.
+    /// Creates a GET request to `path`, which [`send`](ManagedIdentityRequest::send) sends.
     pub fn get(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::GET, path)
     }
 
-    /// Starts a POST request.
+    /// Creates a POST request to `path`.
     pub fn post(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::POST, path)
     }
 
-    /// Starts a PUT request.
+    /// Creates a PUT request to `path`.
     pub fn put(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::PUT, path)
     }
 
-    /// Starts a PATCH request.
+    /// Creates a PATCH request to `path`.
     pub fn patch(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::PATCH, path)
     }
 
-    /// Starts a DELETE request.
+    /// Creates a DELETE request to `path`.
     pub fn delete(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::DELETE, path)
     }
 
-    /// Starts a request with any method.
+    /// Creates a request to `path` with any method.
     ///
     /// An invalid `path` makes [`send`](ManagedIdentityRequest::send) fail. So does a path that URL
     /// parsers would change ([`InvalidPath`]): the request would be sent to another path than the
-    /// one that the service validated.
+    /// one that your code validated.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
         ManagedIdentityRequest::new(self.clone(), self.checked_request(method, path))
     }
@@ -143,8 +144,8 @@ impl ManagedIdentityHttpClient {
         Ok(client.request(method, url))
     }
 
-    /// Sends a GET request to `path` and returns the JSON of the response. Requires a status of
-    /// success (2xx).
+    /// Sends a GET request to `path` and returns the JSON of the response. A status other than a
+    /// success (2xx) is an error.
     ///
     /// # Errors
     /// Returns an [`HttpClientError`] like [`ManagedIdentityRequest::receive_json`].
@@ -155,9 +156,9 @@ impl ManagedIdentityHttpClient {
         self.get(path).receive_json().await
     }
 
-    /// Sends a POST request with `body` as JSON to `path`, and returns the JSON of the response.
-    /// Requires a status of success (2xx). For a response without a body, such as 204, use
-    /// `post(path).json(body).send()`.
+    /// Sends a POST request with `body` as JSON to `path`, and returns the JSON of the response. A
+    /// status other than a success (2xx) is an error. For a response without a body, such as 204,
+    /// use `post(path).json(body).send()`.
     ///
     /// # Errors
     /// Returns an [`HttpClientError`] like [`ManagedIdentityRequest::receive_json`].

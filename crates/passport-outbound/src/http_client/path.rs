@@ -4,8 +4,8 @@
 //! application validates the text and the parser then changes it, the request reaches another
 //! path than the validated one, with the service's token.
 
-/// The reason why a path or URL is rejected: URL parsers or servers would read another path.
-/// Nothing was sent.
+/// The reason why a path or URL is rejected: URL parsers or servers would interpret it as another
+/// path. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPath {
@@ -31,10 +31,10 @@ pub enum InvalidPath {
          resolved path"
     )]
     EncodedDotSegment,
-    /// The path has a dot segment next to an encoded `/` or `\` (`..%2f`). Servers may decode it
+    /// The path has a dot segment next to an encoded `/` or `\` (`..%2f`). Servers can decode it
     /// first and then resolve the segment.
     #[error(
-        "the path has a dot segment next to an encoded separator (`%2f` or `%5c`), which servers may decode \
+        "the path has a dot segment next to an encoded separator (`%2f` or `%5c`), which servers can decode \
          and resolve to another path; write the resolved path"
     )]
     EncodedSeparator,
@@ -49,7 +49,8 @@ pub enum InvalidPath {
     Space,
 }
 
-/// Checks that URL parsers and servers read the path, or the absolute URL, as it is written.
+/// Checks that URL parsers and servers interpret `text`, a path or an absolute URL, as it is
+/// written.
 pub(super) fn check(text: &str) -> Result<(), InvalidPath> {
     if text.contains(|char: char| char.is_ascii_control()) {
         return Err(InvalidPath::ControlCharacter);
@@ -81,6 +82,7 @@ fn path_of(text: &str) -> Result<&str, InvalidPath> {
     }
 }
 
+/// Returns an error if a URL parser or a server can interpret `segment` as a dot segment.
 fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     if !segment.contains(['.', '%']) {
         return Ok(());
@@ -99,11 +101,12 @@ fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     }
 }
 
-/// The number of times that a segment is decoded. Proxies and servers may decode more than once.
+/// The number of times that a segment is decoded for the check. Proxies and servers on the way can
+/// each decode it once more.
 const MAX_ENCODINGS: usize = 4;
 
-/// Decodes the characters that may form a dot segment. Both separators become `%2f`. Some
-/// servers decode the overlong `%c0%ae` to a dot.
+/// Decodes the characters of `lower`, a segment in lower case, that can form a dot segment. Both
+/// separators become `%2f`. Some servers decode the overlong `%c0%ae` to a dot.
 fn decoded(lower: &str) -> String {
     const CODES: [(&str, &str); 8] = [
         ("%2e", "."),
@@ -120,8 +123,8 @@ fn decoded(lower: &str) -> String {
     (0..MAX_ENCODINGS).fold(lower.to_owned(), |text, _| decode(text))
 }
 
-/// Returns whether a server may read `segment` as a dot segment. Some servers first remove its
-/// parameters (`..;a=b`), or a space or NUL at its end.
+/// Returns whether a server can interpret `segment`, which is decoded, as a dot segment. Some
+/// servers first remove its parameters (`..;a=b`), or a space or NUL at its end.
 fn is_dot_segment(segment: &str) -> bool {
     let name = segment.split(';').next().unwrap_or_default();
     matches!(name.trim_end_matches([' ', '\0']), "." | "..")

@@ -15,7 +15,8 @@ use crate::{
     attach::{BoxError, destination_of},
 };
 
-/// A request of a [`ManagedIdentityHttpClient`].
+/// A request of a [`ManagedIdentityHttpClient`] that has not been sent. [`send`](Self::send) sends
+/// it.
 #[must_use = "a request does nothing until it is sent"]
 pub struct ManagedIdentityRequest {
     client: ManagedIdentityHttpClient,
@@ -32,14 +33,15 @@ impl ManagedIdentityRequest {
         Self { client, request, identity: None, scopes: None }
     }
 
-    /// Sets the identity of this request. Defaults to the client's.
+    /// Sets the identity whose token is attached to this request. Defaults to the client's
+    /// identity.
     pub fn identity(mut self, identity: impl Into<Identity>) -> Self {
         self.identity = Some(identity.into());
         self
     }
 
-    /// Sends the token of `caller` instead of the service's own: the receiver authenticates the
-    /// caller.
+    /// Sends this request on behalf of `caller`: with the caller's token instead of the service's
+    /// own.
     pub fn caller(self, caller: CallerToken) -> Self {
         self.identity(CallerIdentity::from_token(caller))
     }
@@ -69,12 +71,12 @@ impl ManagedIdentityRequest {
         self.with(|request| request.headers(headers))
     }
 
-    /// Adds query parameters.
+    /// Appends `query`, serialized as form fields, to the query of the URL.
     pub fn query(self, query: &(impl Serialize + ?Sized)) -> Self {
         self.with(|request| request.query(query))
     }
 
-    /// Sets the body to `body` as JSON.
+    /// Sets the body to `body` as JSON, and `Content-Type: application/json`.
     pub fn json(self, body: &(impl Serialize + ?Sized)) -> Self {
         self.with(|request| request.json(body))
     }
@@ -107,7 +109,7 @@ impl ManagedIdentityRequest {
     ///
     /// # Cancel safety
     /// Dropping the future cancels the request, which the service may already have received. A
-    /// running token request continues, for the next request.
+    /// running token fetch continues, so that the next request can use the token.
     pub async fn send(self) -> Result<Response, HttpClientError> {
         let Self { client, request, identity, scopes } = self;
         let mut request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
@@ -130,7 +132,8 @@ impl ManagedIdentityRequest {
         response.map_err(HttpClientError::of)
     }
 
-    /// Sends the request and returns the JSON of the response. Requires a status of success (2xx).
+    /// Sends the request and returns the JSON of the response. A status other than a success (2xx)
+    /// is an error.
     ///
     /// # Errors
     /// Returns an [`HttpClientError`] like [`send`](Self::send), and also:
@@ -151,12 +154,13 @@ impl ManagedIdentityRequest {
     }
 }
 
-/// Returns whether the body is a stream. Its duration is unknown, so it has no default timeout.
+/// Returns whether the body is a stream. Such a request has no default timeout, because the
+/// duration of a stream is unknown.
 fn is_stream(body: Option<&Body>) -> bool {
     body.is_some_and(|body| body.as_bytes().is_none())
 }
 
-/// Waits until the middleware is ready, and calls it.
+/// Waits until `service` is ready, and calls it.
 async fn call<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
 where
     S: Service<reqwest::Request, Response = Response, Error = BoxError>,
@@ -165,7 +169,8 @@ where
     service.call(request).await
 }
 
-/// Returns the same identity with `scopes`. Fails for a caller's token: its scopes are fixed.
+/// Returns the same identity with `scopes`. Fails for a caller's identity: the scopes of a caller's
+/// token cannot be changed.
 fn with_scopes(mut identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
     let problem = |problem: &dyn fmt::Display| ConfigError::new(vec![ConfigProblem::new("scopes", problem)]);
     let (Identity::Managed(managed) | Identity::CallerOr(_, managed)) = &mut identity else {

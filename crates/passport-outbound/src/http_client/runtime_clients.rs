@@ -17,14 +17,17 @@ use tokio::runtime::{Handle, Id};
 /// used runtime is evicted.
 const MAX_RUNTIMES: u64 = 64;
 
-/// One reqwest client for each runtime, with equal settings.
+/// One reqwest client for each runtime, with equal settings and its own connection pool.
 pub(super) struct RuntimeClients {
+    /// Creates the builder of each client.
     settings: Box<dyn Fn() -> ClientBuilder + Send + Sync>,
     /// The client of the first runtime.
     first: Client,
+    /// The runtime of the first request. Its requests use `first`.
     first_runtime: OnceLock<Id>,
-    /// The client for the first request of each further runtime.
+    /// The client for the first request of each other runtime. It keeps no idle connections.
     unpooled: OnceLock<Client>,
+    /// The clients for the later requests of the other runtimes.
     others: Cache<Id, Arc<OnceLock<Client>>>,
 }
 
@@ -40,16 +43,17 @@ impl RuntimeClients {
         })
     }
 
-    /// Returns a client for building requests.
+    /// Returns a client to build requests with. [`of_this_runtime`](Self::of_this_runtime) returns
+    /// the one that sends them.
     pub(super) fn any(&self) -> &Client {
         &self.first
     }
 
-    /// Returns the client for sending requests on the current runtime.
+    /// Returns the client to send a request with, on the current runtime.
     ///
-    /// The first request of a further runtime uses a connection that is not pooled. Most such
-    /// runtimes end with their first request, and creating a client with a pool is expensive: it
-    /// reads the root certificates.
+    /// The first request on any runtime but the first uses a connection that is not pooled. Many
+    /// such runtimes run a single request, and creating a client for each would be expensive: it
+    /// loads the root certificates.
     pub(super) fn of_this_runtime(&self) -> Client {
         let Ok(runtime) = Handle::try_current() else { return self.first.clone() };
         if *self.first_runtime.get_or_init(|| runtime.id()) == runtime.id() {
@@ -64,7 +68,7 @@ impl RuntimeClients {
         let idle = if is_fresh { 0 } else { usize::MAX };
         match (self.settings)().pool_max_idle_per_host(idle).build() {
             Ok(client) => cell.get_or_init(|| client).clone(),
-            // Unlikely: the same settings built the first client.
+            // Unlikely, because the first client was built with the same settings.
             Err(_) => self.first.clone(),
         }
     }

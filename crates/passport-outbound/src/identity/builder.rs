@@ -16,6 +16,8 @@ use crate::{
     token::{DEFAULT_THRESHOLD, RefreshSettings},
 };
 
+/// The maximum of [`request_timeout`](ManagedIdentityBuilder::request_timeout). Callers without a
+/// token wait that long.
 const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Configures a [`ManagedIdentity`]. [`build`](Self::build) reports all problems in one error.
@@ -37,7 +39,8 @@ pub struct ManagedIdentityBuilder {
 }
 
 impl ManagedIdentity {
-    /// Creates a builder for the identity `client_id`. Its client secret is read from `secret`.
+    /// Creates a builder for the identity `client_id`. Its client secret is read from `secret` for
+    /// each token fetch.
     pub fn builder(client_id: impl Into<String>, secret: SecretSource) -> ManagedIdentityBuilder {
         ManagedIdentityBuilder::new(client_id.into(), Some(secret))
     }
@@ -107,7 +110,7 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Shares the default transport through `transports`: identities with equal
+    /// Takes the default transport from `transports`: identities of one pool with equal
     /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) use one TLS client and load
     /// the root certificates once. They share neither connections nor tokens. By default each
     /// identity has its own TLS client. No effect with [`transport`](Self::transport).
@@ -133,23 +136,22 @@ impl ManagedIdentityBuilder {
     /// Sets how long before its expiry a token is refreshed. Defaults to 60 s, like Passport's .NET
     /// client.
     ///
-    /// The threshold is reduced to half of the token's lifetime if it is longer. A random part of
-    /// at most 10 % of the lifetime (30 s at most) is added, so that instances do not refresh at
-    /// the same time.
+    /// The threshold is at most half of the token's lifetime. A random time is added to it, at most
+    /// 10 % of the lifetime and at most 30 s, so that instances do not refresh at the same time.
     pub fn refresh_threshold(mut self, threshold: Duration) -> Self {
         self.refresh_threshold = threshold;
         self
     }
 
-    /// Sets the time limit of one attempt to fetch a token, which includes reading the secret. At
-    /// most 10 min, because callers wait for it. Defaults to 10 s.
+    /// Sets the time limit of one token fetch, which includes reading the secret. At most 10 min,
+    /// because callers wait for the fetch. Defaults to 10 s.
     ///
     /// - While there is no valid token, a token request without a response after 40 % of the limit
     ///   is sent a second time, on another connection.
-    /// - With [`TokenCache::shared`], an attempt first waits for the attempt of another instance,
-    ///   up to the same limit. The store adds its own timeouts, 4 s by default.
-    /// - An attempt that was dropped with its runtime is abandoned one second after the limit, and
-    ///   repeated.
+    /// - With [`TokenCache::shared`], a token fetch first waits for the fetch of another instance,
+    ///   up to the same limit. The timeouts of the store are added, 4 s by default.
+    /// - A token fetch on a stalled runtime is abandoned one second after the limit, and started
+    ///   again on a background thread.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
@@ -179,7 +181,8 @@ impl ManagedIdentityBuilder {
     /// starts no task. The first token is fetched on demand.
     ///
     /// # Errors
-    /// Returns a [`ConfigError`] that lists every invalid option.
+    /// Returns a [`ConfigError`] that lists every option that is invalid, or cannot be combined
+    /// with another one.
     pub fn build(self) -> Result<ManagedIdentity, ConfigError> {
         let (spec, scopes) = self.parsed().map_err(ConfigError::new)?;
         Ok(ManagedIdentity::new(spec, scopes))
@@ -222,6 +225,7 @@ impl ManagedIdentityBuilder {
         Ok((spec, scopes))
     }
 
+    /// Returns the issuer with its token URL, or adds the problems of both to `problems`.
     fn parsed_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
         let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
         let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
@@ -234,6 +238,8 @@ impl ManagedIdentityBuilder {
         }
     }
 
+    /// Adds the problems of valid options that cannot be combined, and of an invalid request
+    /// timeout.
     fn check_combinations(&self, problems: &mut Vec<ConfigProblem>) {
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
         if self.authentication == ClientAuthentication::ClientSecretBasicRaw && self.client_id.contains(':') {
@@ -251,7 +257,7 @@ impl ManagedIdentityBuilder {
         if self.request_timeout.is_zero() {
             problem(
                 "request_timeout",
-                "must be greater than zero, or no attempt could succeed; the default is 10 s",
+                "must be greater than zero, or every token fetch fails; the default is 10 s",
             );
         }
         if self.request_timeout > MAX_REQUEST_TIMEOUT {
@@ -260,7 +266,7 @@ impl ManagedIdentityBuilder {
     }
 }
 
-/// Omits the URLs: until they are validated, they may contain credentials.
+/// Omits the URLs: until they are validated, they can contain credentials.
 impl fmt::Debug for ManagedIdentityBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityBuilder")

@@ -1,4 +1,4 @@
-//! The identity of the caller, with the token to forward.
+//! The identity of the caller, whose token is forwarded.
 
 use std::{fmt, sync::Arc};
 
@@ -9,18 +9,19 @@ use passport_core::{CallerToken, Clock, SystemClock};
 use super::{Identity, ManagedIdentity, SelectedIdentity};
 use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 
-/// The identity of the caller of this service. The caller's token is forwarded unchanged.
+/// The identity of the caller of this service. Requests are sent on behalf of the caller: its token
+/// is forwarded unchanged.
 ///
 /// The token is looked up in this order:
 ///
 /// 1. the token of [`from_token`](Self::from_token);
 /// 2. the [`CallerToken`] in the extensions of the outgoing request;
-/// 3. the [scope](CallerToken::scope) of the task, only with
+/// 3. the [`CallerToken`] of the task's [scope](CallerToken::scope), only with
 ///    [`from_task_local`](Self::from_task_local).
 ///
-/// A caller's token is never cached, refreshed or replaced. If the receiver rejects it, the
-/// rejection is the response. Without a caller token, or with an expired one, the request fails
-/// with an [`AttachError`](crate::AttachError) and nothing is sent.
+/// A caller's token is never cached, refreshed or replaced. If the receiver rejects it, its
+/// response is returned unchanged. Without a caller token, or with an expired one, the request
+/// fails with an [`AttachError`](crate::AttachError) and nothing is sent.
 ///
 /// ```
 /// # use passport_outbound::{AllowedOrigins, AttachTokenLayer, CallerIdentity};
@@ -30,9 +31,12 @@ use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 /// ```
 #[derive(Clone)]
 pub struct CallerIdentity {
+    /// The token of [`from_token`](Self::from_token), or one that was found in the extensions.
     pub(super) given: Option<CallerToken>,
-    /// Whether the extensions of the request were read already, by code that has access to them.
+    /// Whether code with access to the request's extensions has searched them for a token already.
+    /// If so, a missing token is not reported as unavailable extensions.
     pub(super) extensions_checked: bool,
+    /// Whether the token is also read from the scope of the task.
     uses_task_local: bool,
     clock: Arc<dyn Clock>,
 }
@@ -61,23 +65,26 @@ impl CallerIdentity {
         Self { uses_task_local: true, ..Self::from_extensions() }
     }
 
-    /// Uses the token of `caller`. For one request, or for a client that is created for one
-    /// request.
+    /// Uses the token of `caller`, for one request or for a client that is created for one request.
     #[must_use]
     pub fn from_token(caller: CallerToken) -> Self {
         Self { given: Some(caller), ..Self::from_extensions() }
     }
 
-    /// Uses `identity` if there is no caller token. For code that serves requests and also runs on
-    /// a schedule.
+    /// Uses `identity` for requests without a caller token. For code that serves requests and also
+    /// runs on a schedule.
     ///
     /// If the caller's token has expired, or the receiver rejects it, `identity` is not used:
     /// callers could gain the rights of the service that way.
     ///
-    /// **Caution:** if the caller token is lost on the way, `identity` is used as well: the inbound
-    /// layer does not [forward](CallerToken) the token, an extension was not copied, or a task was
-    /// spawned. If every request has a caller, do not call `or`: such a mistake is then an error.
-    /// The metric `passport_outbound_without_caller_total` counts the requests that use `identity`.
+    /// **Caution:** `identity` is also used if the caller token is lost by mistake:
+    ///
+    /// - The inbound layer does not [forward](CallerToken) the token.
+    /// - The extension was not copied to the outgoing request.
+    /// - The request is sent in a spawned task.
+    ///
+    /// If every request has a caller, do not call `or`: such a mistake is then an error. The metric
+    /// `passport_outbound_without_caller_total` counts the requests that use `identity`.
     #[must_use]
     pub fn or(self, identity: ManagedIdentity) -> Identity {
         Identity::CallerOr(self, identity)
@@ -90,7 +97,7 @@ impl CallerIdentity {
         self
     }
 
-    /// Selects the caller, or `identity` if there is no caller token.
+    /// Returns the caller's token, or `identity` if there is no caller token.
     pub(super) fn select_or<'a>(
         &self,
         request: Option<&Extensions>,
@@ -127,7 +134,9 @@ impl CallerIdentity {
 /// The reason why a request cannot use its caller's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallerTokenError {
+    /// There is no caller token, and no other identity is configured.
     Missing,
+    /// The caller's token has expired.
     Expired,
     /// The request does not expose its extensions, and no other source is configured.
     ExtensionsUnavailable,

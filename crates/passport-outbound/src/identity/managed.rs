@@ -22,13 +22,14 @@ use crate::token::{Credential, TokenError, TokenManager};
 /// request that waits for the token are dropped.
 #[derive(Clone)]
 pub struct ManagedIdentity {
-    /// The manager of the token for this identity's scopes.
+    /// The manager of the token for the scopes of this clone.
     pub(crate) manager: Arc<TokenManager>,
     scoped: Arc<ScopedManagers>,
 }
 
-/// The bounds of a sleep in [`ManagedIdentity::ready`]. A longer backoff is slept in parts, so
-/// that a suspended machine does not prolong it.
+/// The minimum and maximum time that [`ManagedIdentity::ready`] sleeps before it tries again. It
+/// sleeps through a longer backoff in parts, because timers stand still while the machine is
+/// suspended.
 const READY_POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
 impl ManagedIdentity {
@@ -37,7 +38,8 @@ impl ManagedIdentity {
         Self::with_manager(manager, spec, scopes)
     }
 
-    /// Creates an identity with the default scopes of `manager`.
+    /// Creates an identity whose default token comes from `manager`. Managers for other scopes are
+    /// created from `spec`.
     pub(crate) fn with_manager(manager: TokenManager, spec: IdentitySpec, scopes: Scopes) -> Self {
         let manager = Arc::new(manager);
         let scoped = Arc::new(ScopedManagers::new(spec, scopes, Arc::clone(&manager)));
@@ -73,7 +75,8 @@ impl ManagedIdentity {
         self.scoped.token_url()
     }
 
-    /// Returns the default scopes.
+    /// Returns the scopes that the builder set. [`with_scopes`](Self::with_scopes) does not change
+    /// them.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
         self.scoped.default_scopes()
@@ -81,17 +84,17 @@ impl ManagedIdentity {
 
     /// Returns a valid token: the cached one, or a new one if none is cached.
     ///
-    /// [`AttachTokenLayer`](crate::AttachTokenLayer) calls it for each request. Call it directly to
-    /// send the token in another way.
+    /// [`AttachTokenLayer`](crate::AttachTokenLayer) does the same for each request. Call this
+    /// method to send the token in another way.
     ///
     /// # Errors
     /// Returns a [`TokenError`] if no valid token is cached and none can be fetched, for example
-    /// outside a tokio runtime. Concurrent callers share one attempt and its error. During the
-    /// backoff after a failure (see [`IdentityStatus::retry_at`]), callers get that error
-    /// without waiting.
+    /// outside a tokio runtime. Concurrent callers share one token fetch and its error. During the
+    /// backoff after a failure (see [`IdentityStatus::retry_at`]), callers get that error without
+    /// waiting.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the attempt, which other callers share.
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
         self.manager.token().await
     }
@@ -100,29 +103,30 @@ impl ManagedIdentity {
     /// with less time left is refreshed first, but not in the first half of its lifetime. If the
     /// refresh fails, the cached token is returned.
     ///
-    /// For code that passes tokens on to other programs, which then use them for some time.
+    /// For code that forwards tokens to other programs, which use a token for some time.
     ///
     /// # Errors
     /// Returns a [`TokenError`] like [`token`](Self::token).
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the attempt, which other callers share.
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
     pub async fn token_with_min_ttl(&self, min_ttl: Duration) -> Result<AccessToken, TokenError> {
         self.manager.token_with_min_ttl(min_ttl).await
     }
 
-    /// Returns another token than one that a receiver rejected. If `is_rejected` returns `true` for
-    /// the cached token, that token is replaced, once for all callers, unless it is only seconds
-    /// old.
+    /// Returns a token to use after a receiver rejected one. If `is_rejected` returns `true` for
+    /// the cached token, that token is replaced first, once for all callers. A token that is only
+    /// seconds old is not replaced, but returned: a new one would be rejected as well.
     ///
     /// [`AttachTokenLayer`](crate::AttachTokenLayer) replaces rejected tokens itself. This method
-    /// is for code that passes tokens on to other programs.
+    /// is for code that forwards tokens to other programs.
     ///
     /// # Errors
-    /// Returns a [`TokenError`] like [`token`](Self::token), and if no other token can be fetched.
+    /// Returns a [`TokenError`] like [`token`](Self::token), and also if the rejected token cannot
+    /// be replaced.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the attempt, which other callers share.
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
     pub async fn replace_rejected_token(
         &self,
         is_rejected: impl FnOnce(&AccessToken) -> bool + Send,
@@ -139,13 +143,17 @@ impl ManagedIdentity {
     /// fetched and dropped.
     ///
     /// # Errors
-    /// Returns a [`TokenError`] that waiting is unlikely to resolve: Passport rejects the request,
-    /// the secret cannot be read (also while a vault is unavailable), or the identity was shut
-    /// down. The identity goes on retrying, except after a shutdown, so the service may start
+    /// Returns a [`TokenError`] if waiting is unlikely to help, for example:
+    ///
+    /// - Passport rejects the token request.
+    /// - The secret cannot be read, even if only because a vault is unavailable.
+    /// - The identity was shut down.
+    ///
+    /// The identity continues to retry, except after a shutdown, so the service can start
     /// nevertheless.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the attempt, which other callers share.
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
     pub async fn ready(&self) -> Result<(), TokenError> {
         loop {
             match self.manager.token().await {
@@ -156,7 +164,8 @@ impl ManagedIdentity {
         }
     }
 
-    /// Waits for the next attempt or the shutdown, for at most the upper bound of [`READY_POLL`].
+    /// Waits until the backoff ends or the identity is shut down, within the bounds of
+    /// [`READY_POLL`].
     async fn wait_for_next_attempt(&self) {
         let now = self.manager.now();
         let until = self.manager.entry.snapshot().paused_until(now);
@@ -176,22 +185,22 @@ impl ManagedIdentity {
     }
 
     /// Removes the cached token, so that the next call waits for a new one. The result of a running
-    /// attempt is discarded. A backoff after a failure continues.
+    /// token fetch is discarded. A backoff after a failure continues.
     ///
     /// For operators, after the identity's roles have changed or its token has leaked. Do not call
-    /// it after a 401: the layer replaces a rejected token itself, and limits how often.
+    /// it after a 401: the layer replaces a rejected token itself, and limits how often it does.
     pub fn invalidate(&self) {
         self.manager.entry.invalidate();
     }
 
-    /// Cancels all tasks of the identity and its clones, and waits until they have ended. Other
-    /// identities with the same [`TokenCache`](crate::TokenCache) are not affected.
+    /// Cancels the token fetches of the identity and its clones, and waits until they have ended.
+    /// Other identities with the same [`TokenCache`](crate::TokenCache) are not affected.
     ///
     /// Callers that wait for a token fail with
     /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown). A cached token is still used
     /// until it expires; later calls fail with the same error.
     ///
-    /// Waits at most for the time limit of an attempt, because an attempt on a stalled runtime
+    /// Waits no longer than the time limit of a token fetch, because a fetch on a stalled runtime
     /// never ends.
     ///
     /// # Cancel safety
@@ -206,13 +215,14 @@ impl ManagedIdentity {
         }
     }
 
-    /// Returns the cached token, an error, or a future of the token. Does not wait.
+    /// Returns the cached token, the error of the last token fetch, or a future of the token. Does
+    /// not wait.
     pub(crate) fn credential(&self) -> Credential {
         self.manager.credential()
     }
 
-    /// Reports that a receiver rejected the token of `generation`. Returns another token, or `None`
-    /// if a retry is not useful.
+    /// Reports that a receiver rejected the token of `generation`. Returns another token for a
+    /// retry, or `None` if there is none.
     pub(crate) fn replace_rejected(&self, generation: u64) -> Option<Credential> {
         self.manager.replace_rejected(generation)
     }

@@ -1,4 +1,4 @@
-//! Identities: the service's own managed identity, and the caller of the service.
+//! Identities: the service's own managed identity, and the identity of the service's caller.
 
 mod builder;
 mod caller;

@@ -14,12 +14,14 @@ use crate::token::TokenManager;
 /// is evicted.
 pub(super) const MAX_SCOPE_SETS: u64 = 1_000;
 
-/// The token managers of an identity. Dropping it shuts the identity down.
+/// The token managers of an identity. Dropping them cancels its token fetches.
 pub(super) struct ScopedManagers {
     spec: IdentitySpec,
+    /// The scopes that the builder set, and their manager.
     default: (Scopes, Arc<TokenManager>),
-    /// Created for the first set of scopes other than the default.
+    /// The managers of other scopes. Created when the first of them is requested.
     pub(super) others: OnceLock<Cache<Scopes, Arc<TokenManager>>>,
+    /// Cancels [`IdentitySpec::life`] when it is dropped.
     _life: DropGuard,
 }
 
@@ -37,7 +39,7 @@ impl ScopedManagers {
         &self.spec.token_url
     }
 
-    /// Returns the manager for `scopes`.
+    /// Returns the token manager for `scopes`, or creates it.
     pub(super) fn manager(&self, scopes: Scopes) -> Arc<TokenManager> {
         let (default, manager) = &self.default;
         if scopes == *default {

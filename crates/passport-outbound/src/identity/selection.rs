@@ -8,8 +8,8 @@ use super::{CallerIdentity, CallerTokenError, ManagedIdentity};
 
 /// The identity of a request: the service's own, or its caller's.
 ///
-/// A layer has one identity. A request can set another one with [`RequestIdentity`]. The
-/// middleware never replaces one kind of identity by the other, except for
+/// A layer has one identity. A request can set another one with [`RequestIdentity`]. Without a
+/// caller's token, a request is never sent with the service's token instead, except with
 /// [`CallerOr`](Self::CallerOr).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -39,7 +39,7 @@ pub enum Identity {
 pub struct RequestIdentity(pub(crate) Identity);
 
 impl RequestIdentity {
-    /// Creates an override with `identity`.
+    /// Creates an override: the request is sent with the token of `identity`.
     #[must_use]
     pub fn new(identity: impl Into<Identity>) -> Self {
         Self(identity.into())
@@ -67,8 +67,9 @@ pub(crate) enum SelectedIdentity<'a> {
 }
 
 impl Identity {
-    /// Selects the identity of a request. `request` has its extensions, if the client exposes them.
-    #[inline] // on the hot path, and the common case is one comparison
+    /// Returns the identity of a request. `request` contains its extensions, or is `None` if the
+    /// client does not expose them.
+    #[inline] // runs for each request, and is usually one comparison
     pub(crate) fn select(
         &self,
         request: Option<&Extensions>,
@@ -80,8 +81,8 @@ impl Identity {
         }
     }
 
-    /// Returns the same identity with the caller token in `request`, for a request type that does
-    /// not expose its extensions.
+    /// Returns the same identity with the caller token in `request`, the extensions that
+    /// reqwest-middleware keeps for a `reqwest::Request`, which does not expose its own.
     #[cfg(feature = "reqwest-middleware")]
     pub(crate) fn with_caller_from(&self, request: &Extensions) -> Self {
         let mut identity = self.clone();

@@ -27,11 +27,12 @@ pub(crate) struct IdentitySpec {
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
+    /// The running token fetches, which a shutdown waits for.
     pub(crate) attempts: TaskTracker,
 }
 
 impl IdentitySpec {
-    /// Creates the token manager for `scopes`.
+    /// Creates the token manager for `scopes`, with the cache and the store of the identity.
     pub(crate) fn manager(&self, scopes: Scopes) -> TokenManager {
         let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.credential(), &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);

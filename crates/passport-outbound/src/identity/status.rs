@@ -37,12 +37,12 @@ impl IdentityStatus {
         now: SystemTime,
         is_shut_down: bool,
     ) -> Self {
-        let live = |cached: &&CachedToken| cached.schedule.phase(now) != Phase::Hard;
-        let live = snapshot.cached.as_deref().filter(live);
+        let is_valid = |cached: &&CachedToken| cached.schedule.phase(now) != Phase::Hard;
+        let valid = snapshot.cached.as_deref().filter(is_valid);
         Self {
-            has_valid_token: live.is_some(),
-            expires_at: live.map(|cached| cached.token.expires_at()),
-            missing_scopes: live.map(|cached| cached.missing_scopes.to_vec()).unwrap_or_default(),
+            has_valid_token: valid.is_some(),
+            expires_at: valid.map(|cached| cached.token.expires_at()),
+            missing_scopes: valid.map(|cached| cached.missing_scopes.to_vec()).unwrap_or_default(),
             is_fetching: snapshot.activity(now) == Activity::Running,
             last_error: snapshot.last_error.clone(),
             retry_at: snapshot.paused_until(now).map(|until| clock.to_wall(until)),
@@ -50,14 +50,16 @@ impl IdentityStatus {
         }
     }
 
-    /// Returns whether a valid token is cached.
+    /// Returns whether a valid token is cached, so that calls succeed even if Passport is
+    /// unavailable.
     #[must_use]
     pub fn has_valid_token(&self) -> bool {
         self.has_valid_token
     }
 
-    /// Returns when the cached token expires, by the local clock. The token is not used in its last
-    /// seconds (5 s at most).
+    /// Returns when the cached token expires, by the local clock, or `None` if no valid token is
+    /// cached. The token is not sent in its last 5 s, or in the last tenth of its lifetime if that
+    /// is shorter.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
@@ -70,25 +72,27 @@ impl IdentityStatus {
         &self.missing_scopes
     }
 
-    /// Returns whether an attempt to fetch a token is running.
+    /// Returns whether a token fetch is running.
     #[must_use]
     pub fn is_fetching(&self) -> bool {
         self.is_fetching
     }
 
-    /// Returns the error of the last attempt, or `None` if it succeeded.
+    /// Returns the error of the last token fetch, or `None` if it succeeded or none has ended yet.
     #[must_use]
     pub fn last_error(&self) -> Option<&TokenError> {
         self.last_error.as_ref()
     }
 
-    /// Returns the end of the backoff after a failure, or `None` if there is no backoff.
+    /// Returns when the backoff after a failed token fetch ends. No fetch starts before. Returns
+    /// `None` if there is no backoff.
     #[must_use]
     pub fn retry_at(&self) -> Option<SystemTime> {
         self.retry_at
     }
 
     /// Returns whether [`ManagedIdentity::shutdown`](crate::ManagedIdentity::shutdown) was called.
+    /// No token is fetched after that.
     #[must_use]
     pub fn is_shut_down(&self) -> bool {
         self.is_shut_down

@@ -63,7 +63,7 @@ async fn empty_chunks_are_not_recorded() {
 async fn body_read_beyond_the_limit_is_not_retried() {
     assert_eq!(retried_body(chunks(&["one", "two"]), 5, 3).await, None);
     let begun = retried_body(chunks(&["one", "two"]), 5, 1).await;
-    assert_eq!(begun.as_deref(), Some("onetwo"), "only the part that was read counts");
+    assert_eq!(begun.as_deref(), Some("onetwo"), "only the bytes that were read count");
     assert_eq!(retried_body(chunks(&["onetwo", ""]), 5, 2).await, None);
 }
 

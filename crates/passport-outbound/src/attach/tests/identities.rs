@@ -83,7 +83,7 @@ async fn task_local_is_read_only_if_configured() {
 }
 
 #[tokio::test]
-async fn request_without_a_caller_fails_unless_or_names_another() {
+async fn request_without_a_caller_fails_unless_or_is_set() {
     let mut client = client_of(with_manual_clock(CallerIdentity::from_extensions()));
     assert_eq!(attach_error(&mut client, request(API)).await, AttachError::MissingCallerToken);
 

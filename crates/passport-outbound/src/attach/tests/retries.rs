@@ -138,7 +138,7 @@ async fn without_retry_the_rejection_is_the_response() {
 }
 
 #[tokio::test]
-async fn insufficient_scope_passes_through_untouched() {
+async fn insufficient_scope_is_returned_unchanged() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(10);
@@ -243,7 +243,7 @@ async fn grpc_status_in_the_headers_is_retried() {
     assert_eq!(token_of(&again), "Bearer token-2");
 }
 
-/// A server may reject the token at the end of a stream, for example when it has expired.
+/// A server can reject the token at the end of a stream, for example when it has expired.
 #[tokio::test]
 async fn grpc_trailers_replace_the_token_without_a_retry() {
     let source = ScriptedSource::new();
