@@ -31,7 +31,7 @@ impl TokenKey {
         Self { client_id: client_id.clone(), parameters }
     }
 
-    /// Returns the client id.
+    /// Returns the client id of the identity for which the token is issued.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         &self.client_id

@@ -1,4 +1,4 @@
-//! A token store in memory, with faults.
+//! A token store in memory that fails when a test says so.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ pub(crate) struct InMemoryStore {
     /// The delay of each call.
     pub(crate) delay: Arc<Mutex<Duration>>,
     pub(crate) fails_to_remove: Arc<AtomicBool>,
-    /// The number of calls.
+    /// The number of calls to the store.
     pub(crate) calls: Arc<AtomicUsize>,
     /// `None` for a store without notifications.
     pub(crate) notifier: Option<Notifier>,
@@ -38,7 +38,7 @@ impl InMemoryStore {
         Self { notifier: Some(Notifier::new()), ..Self::default() }
     }
 
-    /// Counts a call, and applies the faults.
+    /// Counts a call, and fails, hangs or delays it as the test has set.
     async fn begin_call(&self) -> Result<(), StoreError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let delay = *self.delay.lock().unwrap();
@@ -61,7 +61,7 @@ impl InMemoryStore {
         self.leases.lock().unwrap().values().any(|(_, until)| Instant::now() < *until)
     }
 
-    /// Returns the number of calls.
+    /// Returns the number of calls to the store.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }

@@ -117,11 +117,11 @@ impl TokenManager {
     /// that token. Returns `None` without a valid token.
     fn current_valid_until(&self) -> Option<Instant> {
         let (snapshot, now) = (self.entry.snapshot(), self.now());
-        let live = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
-        if let Some(cached) = live {
+        let valid = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
+        if let Some(cached) = valid {
             events::replacing(&self.client_id, &cached.token, self.clock.now());
         }
-        live.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
+        valid.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
     }
 
     /// Checks a fetched token, and returns it with its refresh schedule.

@@ -25,7 +25,7 @@ use super::{
 
 /// How long callers wait for the result of a token fetch after its time limit is over. Then the
 /// tokio runtime of the fetch is considered stalled.
-const GRACE: Duration = Duration::from_secs(1);
+const RESULT_GRACE: Duration = Duration::from_secs(1);
 
 /// The maximum number of token fetches that a call waits for, so that the call ends. A call waits
 /// for another fetch if the last one ended without a result:
@@ -257,7 +257,7 @@ impl TokenManager {
         };
         tokio::select! {
             biased;
-            result = timeout(self.attempt_timeout + GRACE, waiter.clone().outcome()) => match result {
+            result = timeout(self.attempt_timeout + RESULT_GRACE, waiter.clone().outcome()) => match result {
                 Ok(result) => result.ok(),
                 Err(_late) if self.entry.abandon(&waiter, self.now()) => None,
                 Err(_late) => Some(Err(self.canceled())),
@@ -269,7 +269,7 @@ impl TokenManager {
     /// Returns the time limits of a token fetch. A token source has its own, shorter time limit,
     /// and its error names the slow step. The deadline here is a fallback.
     fn limits(&self) -> TaskLimits {
-        TaskLimits { deadline: self.attempt_timeout + GRACE / 2, grace: GRACE / 2 }
+        TaskLimits { deadline: self.attempt_timeout + RESULT_GRACE / 2, grace: RESULT_GRACE / 2 }
     }
 
     fn is_expired(&self, cached: &CachedToken) -> bool {

@@ -10,12 +10,12 @@ use std::{
 
 use passport_core::Clock;
 
-/// The largest step back of the wall clock that counts as an ordinary adjustment. It is
-/// followed.
+/// The largest step back of the wall clock that this clock follows, because clock synchronization
+/// causes such steps. After a larger one, this clock continues unchanged.
 const IGNORED_STEP: Duration = Duration::from_secs(5);
 
-/// The longest interruption between readings of the two clocks. After a longer one, the readings
-/// are not comparable.
+/// The longest time that one comparison of the two clocks can take. If the thread was interrupted
+/// for longer, the comparison is discarded, because the clocks were not read at the same time.
 const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 
 /// The clock of a token entry: a wall clock that never goes back. All identities that share the
@@ -32,15 +32,16 @@ const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 pub(crate) struct MonotonicClock {
     /// The total of all steps back of the wall clock, in milliseconds.
     offset_ms: AtomicU64,
-    /// The wall clock time of the last comparison, in whole seconds since the Unix epoch.
+    /// The wall clock time of the last comparison, in whole seconds since the Unix epoch. The next
+    /// comparison follows when the second has changed.
     compared_at: AtomicU64,
-    /// Both times of the last comparison. Callers never wait for the lock: one comparison at a time
-    /// is enough.
+    /// The wall clock time and the monotonic time of the last comparison. A caller that finds it
+    /// locked does not wait, because another caller is just comparing the clocks.
     compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 
 impl MonotonicClock {
-    /// Returns the current time.
+    /// Returns the current time of this clock.
     pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
         let wall = clock.now();
         if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
@@ -66,7 +67,8 @@ impl MonotonicClock {
         Duration::from_millis(self.offset_ms.load(Ordering::Relaxed))
     }
 
-    /// Adds a step back of the wall clock since the last comparison to the offset.
+    /// Compares the wall clock with the system's monotonic clock. If the wall clock was set back
+    /// since the last comparison, adds the step to the offset.
     fn compare(&self, clock: &dyn Clock) {
         let Ok(mut compared) = self.compared.try_lock() else { return };
         let (monotonic, wall) = (clock.monotonic(), clock.now());

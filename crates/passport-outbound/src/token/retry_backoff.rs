@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 use passport_core::Backoff;
 
 /// The maximum of the first backoff.
-const FIRST_CEILING: Duration = Duration::from_millis(500);
+const FIRST_MAX_DELAY: Duration = Duration::from_millis(500);
 
 /// The backoff while a token is valid: its maximum doubles from 0.5 s to 30 s.
-const WITH_TOKEN: Backoff = Backoff::new(FIRST_CEILING, Duration::from_secs(30));
+const WITH_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(30));
 
 /// The backoff without a valid token: its maximum doubles from 0.5 s to 8 s. It is shorter because
 /// calls fail until the next token fetch.
-const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_CEILING, Duration::from_secs(8));
+const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(8));
 
 /// The number of consecutive failures after which calls without a valid token still wait for the
 /// retry. After further failures, they fail immediately.

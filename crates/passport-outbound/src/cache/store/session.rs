@@ -1,4 +1,4 @@
-//! A sequence of calls to a store that share its time limit.
+//! A sequence of calls to a store that share one time limit.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::cache::TokenKey;
 
-/// The calls to a store for one token. All calls together take no longer than the limit of the
-/// store. Each returns `None`, or does nothing, if the store fails.
+/// The calls to a store for one token. All calls together take no longer than the time limit of the
+/// store. If the store fails, a call returns `None` or has no effect.
 #[derive(Clone, Debug)]
 pub(in crate::cache) struct StoreSession {
     store: StoreHandle,
@@ -28,7 +28,7 @@ impl StoreSession {
         Self { store, key, left }
     }
 
-    /// Restarts the time limit, after a wait for something other than the store.
+    /// Restarts the time limit. Waiting for anything but the store does not count towards it.
     pub(in crate::cache) fn restart_limit(&mut self) {
         self.left = self.store.timeout();
     }
@@ -53,7 +53,7 @@ impl StoreSession {
         self.call(|store, key| store.remove_dyn(key, token)).await;
     }
 
-    /// Calls the store within the time left.
+    /// Calls the store within the time left, and deducts the duration of the call.
     async fn call<'a, T>(
         &'a mut self,
         operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,

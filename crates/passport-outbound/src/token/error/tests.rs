@@ -44,7 +44,7 @@ fn debug_without_further_causes_is_the_message() {
 #[test]
 fn every_message_names_client_and_problem() {
     for (kind, message) in [
-        (TokenErrorKind::Canceled, "the fetch was canceled; check that the tokio runtime is running"),
+        (TokenErrorKind::Canceled, "the token fetch was canceled; check that the tokio runtime is running"),
         (TokenErrorKind::Misconfigured, "the token request failed"),
         (
             TokenErrorKind::Rejected,
