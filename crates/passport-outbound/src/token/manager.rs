@@ -93,7 +93,7 @@ impl TokenManager {
             // Another call can have replaced the token.
             return self.token().await;
         }
-        let Some(attempt) = self.attempt() else { return Ok(token) };
+        let Some(attempt) = self.join_or_start() else { return Ok(token) };
         match self.wait_for(attempt).await {
             Some(Ok(cached)) if !self.is_expired(&cached) => Ok(cached.token.clone()),
             // The cached token is still valid.
@@ -127,7 +127,7 @@ impl TokenManager {
             (TokenAction::Send | TokenAction::SendAndRefresh, Some(cached), _) => {
                 cached.hits.increment(1);
                 if action == TokenAction::SendAndRefresh {
-                    drop(self.attempt());
+                    drop(self.join_or_start());
                 }
                 CacheLookup::Token(cached)
             }
@@ -149,7 +149,7 @@ impl TokenManager {
             RejectionEffect::TooYoung | RejectionEffect::NotCached => None,
             RejectionEffect::AlreadyReplaced => Some(self.credential()),
             RejectionEffect::ReplacementDue => {
-                let attempt = self.attempt()?;
+                let attempt = self.join_or_start()?;
                 let manager = Arc::clone(self);
                 Some(Credential::Pending(Box::pin(async move {
                     let is_newer = |cached: &CachedToken| cached.generation > generation;
@@ -183,7 +183,7 @@ impl TokenManager {
         let mut budget = RetryBudget::new(self.attempt_timeout);
         let (mut last_error, mut attempts) = (None, 0);
         while attempts < MAX_ATTEMPTS {
-            let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
+            let Some(attempt) = first.take().or_else(|| self.join_or_start()) else { break };
             let is_attempt = matches!(attempt, PendingFetch::Running(..));
             attempts += usize::from(is_attempt);
             // A retry that hangs does not delay the caller beyond the time limit of one token
@@ -223,7 +223,7 @@ impl TokenManager {
 
     /// Joins the running token fetch, or starts one. Returns `None` outside a tokio runtime, and
     /// after the identity was shut down.
-    fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
+    fn join_or_start(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
         match self.entry.begin(self.now(), self.limits()) {
             FetchStart::Settled(result) => Some(PendingFetch::Done(result)),

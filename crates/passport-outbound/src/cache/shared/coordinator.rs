@@ -7,7 +7,7 @@
 //!    that a crashed holder delays the others by [`LEASE`] at most.
 //! 4. The other instances wait for a notification, poll the store, and use the published token.
 //! 5. If the store fails, or other instances hold the lease for too long, an instance fetches a
-//! token without the lease.
+//!    token without the lease.
 //!
 //! [`TokenCache::shared`]: crate::TokenCache::shared
 

@@ -6,7 +6,7 @@ use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A clock under test, and its start.
+/// A manual wall clock, the monotonic clock under test, which reads it, and the start time.
 struct Started {
     clock: ManualClock,
     monotonic: MonotonicClock,

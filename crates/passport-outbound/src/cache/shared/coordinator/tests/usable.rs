@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// An instance that holds the lease indefinitely delays only the refresh.
+/// Another instance holds the lease and never releases it. This delays only the refresh, and no
+/// call.
 #[tokio::test(start_paused = true)]
 async fn token_rejected_during_a_shared_refresh_is_replaced() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());

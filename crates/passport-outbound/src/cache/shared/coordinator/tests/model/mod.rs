@@ -1,9 +1,8 @@
 //! An exhaustive model check of the lease protocol with a few instances.
 //!
-//! Each call to the store and each token request is a step. Between any two steps, an instance
-//! may be killed or canceled, a lease may be lost, or time may pass. (Otherwise time passes only
-//! when all instances wait.) The tests run every order of steps and faults, with the production
-//! code.
+//! Each call to the store and each token request is a step. Between any two steps, an instance can
+//! be killed or canceled, a lease can be lost, or time can pass. (Otherwise time passes only when
+//! all instances wait.) The tests run every order of steps and faults, with the production code.
 
 use std::{
     future::poll_fn,
