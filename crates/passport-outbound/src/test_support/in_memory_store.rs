@@ -19,10 +19,13 @@ use crate::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, To
 pub(crate) struct InMemoryStore {
     pub(crate) tokens: Arc<Mutex<HashMap<String, StoredToken>>>,
     pub(crate) leases: Arc<Mutex<HashMap<String, (String, Instant)>>>,
+    /// Whether all calls fail.
     pub(crate) down: Arc<AtomicBool>,
+    /// Whether all calls hang.
     pub(crate) hangs: Arc<AtomicBool>,
     /// The delay of each call.
     pub(crate) delay: Arc<Mutex<Duration>>,
+    /// Whether calls of `remove` fail.
     pub(crate) fails_to_remove: Arc<AtomicBool>,
     /// The number of calls to the store.
     pub(crate) calls: Arc<AtomicUsize>,

@@ -46,6 +46,7 @@ pub(crate) fn identity_with_manager(manager: TokenManager) -> ManagedIdentity {
     ManagedIdentity::with_manager(manager, spec, scopes)
 }
 
+/// The refresh settings of the tests: the default threshold, and no jitter.
 pub(crate) const POLICY: RefreshSettings = RefreshSettings { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
 
 fn manager_value(source: &Arc<ScriptedSource>, entry: Arc<TokenEntry>) -> TokenManager {

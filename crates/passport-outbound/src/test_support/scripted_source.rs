@@ -78,6 +78,7 @@ impl ScriptedSource {
         self.fail_next_with(FetchFailure::of(kind));
     }
 
+    /// Makes the next fetch fail with `failure`. Several calls make several fetches fail.
     pub(crate) fn fail_next_with(&self, failure: FetchFailure) {
         self.failures.lock().unwrap().push_back(failure);
     }

@@ -181,7 +181,7 @@ impl TokenError {
     }
 
     /// Returns what to check after Passport rejected the client. `is_without_code` is whether the
-    /// response has no OAuth2 error code, so that it may come from a firewall or proxy.
+    /// response has no OAuth2 error code, so that it can come from a firewall or proxy.
     fn client_remedy(&self, is_without_code: bool) -> String {
         let firewall = "the response has no OAuth error code, so a firewall or proxy in front of Passport may have \
              rejected the request: check its rules, the client id, ";

@@ -23,8 +23,8 @@ use crate::metrics::{
 
 /// Creates the tracing span of a token fetch.
 ///
-/// It is a root span, because many calls share the fetch and the call that started it may end
-/// much earlier. A `follows_from` link leads to that call.
+/// It is a root span, because many calls share the fetch and the call that started it can end much
+/// earlier. A `follows_from` link leads to that call.
 pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     let reason = match (&request.excluded, request.has_valid_token()) {
         (Some(_), _) => "unwanted",
@@ -95,6 +95,7 @@ fn fetch_labels(client_id: &ClientId, failed: Option<TokenErrorKind>) -> [(&'sta
     [(CLIENT_ID, client_id.to_string()), ("outcome", outcome.to_owned())]
 }
 
+/// Returns the value of the label `outcome` for a failure of `kind`.
 fn outcome(kind: TokenErrorKind) -> &'static str {
     match kind {
         TokenErrorKind::Canceled => "canceled",

@@ -59,6 +59,7 @@ pub(super) fn run(
 }
 
 impl TokenManager {
+    /// Fetches a token from the source, and checks it. `number` is the number of the token fetch.
     async fn fetch(&self, request: FetchRequest, number: u64) -> Fetched {
         let fetched = self.source.fetch(request.clone()).await?;
         Ok(self.checked(fetched, &request, number)?)

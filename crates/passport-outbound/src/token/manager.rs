@@ -44,7 +44,8 @@ pub(crate) struct TokenManager {
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) entry: Arc<TokenEntry>,
     pub(crate) policy: RefreshSettings,
-    /// The time limit of one token fetch, which includes reading the secret.
+    /// The time limit of one token fetch, which includes reading the secret and waiting for a shared
+    /// store.
     pub(crate) attempt_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.
@@ -160,6 +161,7 @@ impl TokenManager {
         }
     }
 
+    /// Returns a future that waits for a token fetch, and returns the token for one call.
     fn pending(self: &Arc<Self>) -> Credential {
         let manager = Arc::clone(self);
         Credential::Pending(Box::pin(async move {
@@ -167,6 +169,7 @@ impl TokenManager {
         }))
     }
 
+    /// Waits for a token fetch, and counts the call as waiting.
     async fn fetched(self: &Arc<Self>) -> FetchResult {
         events::call_waits(&self.client_id);
         self.result_of(None, |_| true).await
@@ -272,6 +275,7 @@ impl TokenManager {
         TaskLimits { deadline: self.attempt_timeout + RESULT_GRACE / 2, grace: RESULT_GRACE / 2 }
     }
 
+    /// Returns whether `cached` is no longer valid, which is shortly before its expiry.
     fn is_expired(&self, cached: &CachedToken) -> bool {
         cached.schedule.phase(self.now()) == Phase::Hard
     }
@@ -281,6 +285,8 @@ impl TokenManager {
         self.entry.clock.now(&*self.clock)
     }
 
+    /// Returns the error of a call without a result: `ShutDown` if the identity was shut down,
+    /// otherwise `Canceled`.
     fn canceled(&self) -> TokenError {
         let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Canceled };
         self.error(FetchFailure::of(kind))

@@ -44,7 +44,7 @@ impl From<FetchFailure> for SourceError {
 /// The parameters of a fetch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchRequest {
-    /// The cached token, which may have expired. A source that returns it again fails with
+    /// The cached token, which can have expired. A source that returns it again fails with
     /// [`Unchanged`](super::TokenErrorKind::Unchanged).
     pub(crate) current: Option<AccessToken>,
     /// The time until which the current token is valid. Until then, no caller waits for the fetch.

@@ -133,7 +133,7 @@ impl Coordinator {
                 fetched = &mut fetch => break fetched,
                 () = sleep(LEASE / 3) => holder.restart_limit(),
             }
-            // The result is ignored: a holder that has lost the lease may get it back, or two
+            // The result is ignored: a holder that has lost the lease can get it back, or two
             // instances fetch at the same time, which is harmless. A renewal that is in flight when
             // the fetch ends is awaited, so that it does not reach the store after the token.
             let mut renewal = pin!(holder.try_lease());

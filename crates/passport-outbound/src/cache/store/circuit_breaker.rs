@@ -24,7 +24,9 @@ use crate::cache::TokenKey;
 /// The average delay from a failed store call to the first probe. The delay doubles after each
 /// failed probe, up to [`MAX_PROBE_AFTER`].
 const PROBE_AFTER: Duration = Duration::from_millis(250);
+/// The maximum of the average delay between two probes.
 const MAX_PROBE_AFTER: Duration = Duration::from_secs(4);
+/// The delay before each probe: half to one and a half times the average, at random.
 const PROBE_BACKOFF: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
 
 /// The maximum time limit of a store. A longer [`TokenStore::timeout`] counts as this.

@@ -14,7 +14,7 @@ const CAPACITY: usize = 64;
 /// lease was released.
 ///
 /// Notifications are hints. A subscriber reads the store after each, and polls it as well, so a
-/// lost notification costs only time. Cheap to clone; clones share their subscribers.
+/// lost notification only delays the subscriber. Cheap to clone; clones share their subscribers.
 #[derive(Clone)]
 pub struct Notifier(broadcast::Sender<Arc<str>>);
 

@@ -33,22 +33,28 @@ impl StoreSession {
         self.left = self.store.timeout();
     }
 
+    /// Returns the stored token.
     pub(in crate::cache) async fn get(&mut self) -> Option<StoredToken> {
         self.call(|store, key| store.get_dyn(key)).await.flatten()
     }
 
+    /// Requests or renews the lease for the duration `time`, and returns the stored token with the
+    /// result.
     pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<LeaseOutcome> {
         self.call(|store, key| store.try_lease_dyn(key, holder, time)).await
     }
 
+    /// Stores `token` for all instances, which ends the lease of `holder`.
     pub(in crate::cache) async fn publish(&mut self, holder: &str, token: &StoredToken) {
         self.call(|store, key| store.put_dyn(key, holder, token)).await;
     }
 
+    /// Ends the lease of `holder`.
     pub(in crate::cache) async fn release(&mut self, holder: &str) {
         self.call(|store, key| store.release_dyn(key, holder)).await;
     }
 
+    /// Removes `token` from the store, unless the store has another token.
     pub(in crate::cache) async fn remove(&mut self, token: &AccessToken) {
         self.call(|store, key| store.remove_dyn(key, token)).await;
     }

@@ -163,6 +163,7 @@ impl SigningKey {
 }
 
 impl SigningAlgorithm {
+    /// Returns the value of `alg` in the header of an assertion.
     fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",

@@ -65,7 +65,7 @@ impl ClientCredentials {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
-        // The secret may have been rotated since it was read. The same secret is not sent twice:
+        // The secret can have been rotated since it was read. The same secret is not sent twice:
         // each rejection is an entry in Passport's audit.
         match self.read(self.secret.refresh(&secret), deadline).await {
             Ok(current) if !current.has_same_secret(&secret) => {
@@ -172,7 +172,7 @@ fn has_no_response(failure: &FetchFailure) -> bool {
 }
 
 /// Returns whether Passport rejected the client or its secret, and not the scopes or the grant. If
-/// so, the secret may have been rotated.
+/// so, the secret provider can have a newer secret.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
     failure.kind == TokenErrorKind::Rejected
         && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")
