@@ -158,7 +158,7 @@ impl TokenError {
             }
             (TokenErrorKind::Rejected, code) => return Some(self.client_remedy(code.is_none()).into()),
             (TokenErrorKind::Unchanged, _) => {
-                "the fetch will be retried; an issuer that returns the same token until it expires leaves a gap between two tokens"
+                "the fetch will be retried; if the issuer returns the same token until it expires, calls fail for a short time after that"
             }
             (TokenErrorKind::SecretUnavailable, _) => {
                 "check the reference and the content of the client secret"

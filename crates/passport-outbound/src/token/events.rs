@@ -165,7 +165,7 @@ pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError, token_left:
 pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
     let (action, effect) = match rejection {
         RejectionEffect::ReplacementDue => ("replaced", "fetching another one"),
-        RejectionEffect::AlreadyReplaced => ("superseded", "a newer one is already cached"),
+        RejectionEffect::AlreadyReplaced => ("superseded", "using the newer one that is already cached"),
         RejectionEffect::TooYoung => (
             "too_young",
             "not fetching another one, because this one is new; check the audience and issuer that the receiver \

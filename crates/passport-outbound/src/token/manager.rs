@@ -44,8 +44,8 @@ pub(crate) struct TokenManager {
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) entry: Arc<TokenEntry>,
     pub(crate) policy: RefreshSettings,
-    /// The time limit of one token fetch, which includes reading the secret and waiting for a shared
-    /// store.
+    /// The time limit of one token fetch, which includes reading the secret and waiting for a
+    /// shared store.
     pub(crate) attempt_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.
