@@ -13,8 +13,8 @@ use crate::{
     token::{Retention, TokenEntry},
 };
 
-/// The maximum number of entries in one cache. An identity keeps an evicted entry that it uses, but
-/// no longer shares it with identities that are built later.
+/// The maximum number of entries in one cache. An identity keeps an evicted entry that it uses,
+/// but no longer shares it with identities that are built later.
 const CAPACITY: u64 = 10_000;
 
 /// A cache of tokens. Cheap to clone; clones share their content.

@@ -15,15 +15,15 @@ use serde_json::{Number, Value};
 
 use crate::token::{FetchFailure, FetchedToken, MIN_LIFETIME, TokenErrorKind};
 
-/// The maximum size of a token response, in bytes. A longer response is invalid. A token is 1 to 8
-/// KiB.
+/// The maximum size of a token response, in bytes. A longer response is invalid. A token is 1
+/// to 8 KiB.
 pub(super) const MAX_RESPONSE: usize = 64 * 1024;
 
 /// The maximum lifetime of a token. A longer one is capped, so that no arithmetic overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The assumed lifetime of a token if neither the response nor the claims of the token state one.
-/// It is the shortest lifetime that Passport documents.
+/// The assumed lifetime of a token if neither the response nor the claims of the token state
+/// one. It is the shortest lifetime that Passport documents.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
 /// The members of a token response or an error response. A member of the wrong type does not
@@ -89,8 +89,8 @@ fn token(
     })
 }
 
-/// The reason for which a response is invalid, with the remedy. The texts are fixed and quote no
-/// part of the response.
+/// The reason for which a response is invalid, with the remedy. The texts are fixed and quote
+/// no part of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum InvalidReason {
     #[error("the body begins with a byte order mark (BOM); the server must send JSON in UTF-8 without it")]
@@ -170,8 +170,8 @@ fn members(body: &[u8]) -> Result<ResponseMembers, InvalidReason> {
     }
 }
 
-/// Returns the name of the token type for the error message, if it is a registered or common one.
-/// Any other text is not quoted, because it could be a secret.
+/// Returns the name of the token type for the error message, if it is a registered or common
+/// one. Any other text is not quoted, because it could be a secret.
 fn registered_type(token_type: &Value) -> &'static str {
     const KNOWN: [&str; 6] = ["DPoP", "PoP", "MAC", "N_A", "Basic", "JWT"];
     let registered =
@@ -179,9 +179,9 @@ fn registered_type(token_type: &Value) -> &'static str {
     registered.unwrap_or("an unknown type")
 }
 
-/// Returns the OAuth error code of a response. Returns `None` if the response contains a token, or
-/// if the code does not consist of lower-case letters and `_`, as the registered codes do. Any
-/// other text could be a secret.
+/// Returns the OAuth error code of a response. Returns `None` if the response contains a token,
+/// or if the code does not consist of lower-case letters and `_`, as the registered codes do.
+/// Any other text could be a secret.
 fn error_code(members: &ResponseMembers) -> Option<String> {
     let string = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
     let code = string(&members.error)?;
@@ -205,8 +205,8 @@ const REGISTERED: [&str; 6] = [
 /// Returns the failure for an error response. Its kind is:
 /// - `Unavailable` for status 408, 429 or 5xx, and for the codes `temporarily_unavailable` and
 ///   `server_error`;
-/// - `Rejected` for status 400, 401 or 403, for a registered code with any other status, and for
-///   any code with status 2xx, because some servers respond to errors with status 200;
+/// - `Rejected` for status 400, 401 or 403, for a registered code with any other status, and
+///   for any code with status 2xx, because some servers respond to errors with status 200;
 /// - `InvalidResponse` otherwise, also for an unregistered code, which can come from a gateway.
 fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> FetchFailure {
     let status = response.status();
@@ -245,8 +245,8 @@ fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<
     Some(lifetime.min(MAX_LIFETIME))
 }
 
-/// Parses `expires_in`, a number of seconds. Some servers send it as a string. A negative number
-/// counts as zero.
+/// Parses `expires_in`, a number of seconds. Some servers send it as a string. A negative
+/// number counts as zero.
 fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),

@@ -11,8 +11,8 @@ use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use passport_core::{HttpClient, ResponseLimits, TransportError};
 use serde_json::json;
 
-/// A token endpoint that issues tokens to `mi-1` with one accepted secret, and rejects all other
-/// requests.
+/// A token endpoint that issues tokens to `mi-1` with one accepted secret, and rejects all
+/// other requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InMemoryPassport {
     pub(crate) accepted_secret: Arc<Mutex<String>>,

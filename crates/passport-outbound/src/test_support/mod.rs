@@ -1,5 +1,5 @@
-//! Support for the unit tests of this crate: token sources, and managers and identities that use
-//! them.
+//! Support for the unit tests of this crate: token sources, and managers and identities that
+//! use them.
 
 pub(crate) mod in_memory_passport;
 pub(crate) mod in_memory_store;

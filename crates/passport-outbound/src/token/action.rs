@@ -1,5 +1,5 @@
-//! The decision table of a call: maps the phase of the cached token and the activity of its entry
-//! to an action. Pure.
+//! The decision table of a call: maps the phase of the cached token and the activity of its
+//! entry to an action. Pure.
 
 use super::schedule::Phase;
 
@@ -32,8 +32,8 @@ pub(crate) enum TokenAction {
     ReturnError,
 }
 
-/// Returns the action of a call. `phase` is that of the cached token. `None`, no cached token, has
-/// the same effect as an expired token.
+/// Returns the action of a call. `phase` is that of the cached token. `None`, no cached token,
+/// has the same effect as an expired token.
 pub(crate) fn action(phase: Option<Phase>, activity: Activity) -> TokenAction {
     match (phase, activity) {
         (Some(Phase::Soft), Activity::Idle) => TokenAction::SendAndRefresh,

@@ -1,4 +1,5 @@
-//! A process-wide tokio runtime for token fetches that must outlive the runtime of their caller.
+//! A process-wide tokio runtime for token fetches that must outlive the runtime of their
+//! caller.
 
 use std::sync::OnceLock;
 
@@ -6,13 +7,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::instrument::WithSubscriber;
 
 /// The process-wide runtime. It starts on first use and never ends, because what a token fetch
-/// creates on it is reused by later fetches, for example a connection to a store or a shared read
-/// of a secret. It has one worker thread. It is a multi-thread runtime, because a secret provider
-/// is allowed to call `block_in_place`, which panics on a current-thread runtime.
+/// creates on it is reused by later fetches, for example a connection to a store or a shared
+/// read of a secret. It has one worker thread. It is a multi-thread runtime, because a secret
+/// provider is allowed to call `block_in_place`, which panics on a current-thread runtime.
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
-/// Spawns `attempt`, the future of a token fetch, on the process-wide runtime. If no thread can be
-/// started, spawns it on `fallback`.
+/// Spawns `attempt`, the future of a token fetch, on the process-wide runtime. If no thread can
+/// be started, spawns it on `fallback`.
 ///
 /// A blocking caller can create a runtime for each call and drop it when the call returns. A
 /// background refresh on such a runtime would never complete.

@@ -1,7 +1,8 @@
 //! The cache entry of one token, and the state of the token fetches for it.
 //!
-//! Readers load an immutable snapshot without a lock. Writers take a lock, change the state, and
-//! publish the next snapshot. A token fetch publishes its result before it wakes its waiters.
+//! Readers load an immutable snapshot without a lock. Writers take a lock, change the state,
+//! and publish the next snapshot. A token fetch publishes its result before it wakes its
+//! waiters.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -22,9 +23,10 @@ use super::{
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
-/// The minimum age at which a rejected token is replaced. The receiver probably rejects a younger
-/// token for another reason, such as its audience, and would reject the replacement as well. The
-/// minimum age doubles with each replacement that is rejected, up to [`MAX_MIN_REJECTED_AGE`].
+/// The minimum age at which a rejected token is replaced. The receiver probably rejects a
+/// younger token for another reason, such as its audience, and would reject the replacement as
+/// well. The minimum age doubles with each replacement that is rejected, up to
+/// [`MAX_MIN_REJECTED_AGE`].
 const MIN_REJECTED_AGE: Duration = Duration::from_secs(5);
 /// The maximum of that age: a rejected token of 5 minutes is always replaced.
 const MAX_MIN_REJECTED_AGE: Duration = Duration::from_secs(5 * 60);
@@ -99,8 +101,8 @@ pub(crate) enum FetchStart {
     Leading(Attempt<FetchResult>, FetchTicket, Waiter<FetchResult>),
 }
 
-/// The parameters of one token fetch. At its end, the fetch passes its ticket to the entry together
-/// with the result.
+/// The parameters of one token fetch. At its end, the fetch passes its ticket to the entry
+/// together with the result.
 #[derive(Debug)]
 pub(crate) struct FetchTicket {
     /// The number of the token fetch, which becomes the generation of the fetched token.

@@ -1,5 +1,5 @@
-//! The snapshot of a token entry, which determines what a call does: send the cached token, fetch
-//! one, or fail. Pure.
+//! The snapshot of a token entry, which determines what a call does: send the cached token,
+//! fetch one, or fail. Pure.
 
 use std::{
     sync::Arc,
@@ -15,8 +15,8 @@ use super::{
 };
 
 /// The minimum time that a caller sleeps until the end of a backoff. It is the resolution of a
-/// coarse wall clock: after a shorter sleep, the clock can still show a time before the end, and
-/// the caller would have to sleep again.
+/// coarse wall clock: after a shorter sleep, the clock can still show a time before the end,
+/// and the caller would have to sleep again.
 const CLOCK_TICK: Duration = Duration::from_millis(4);
 
 /// The state of an entry at one moment. Readers share it without a lock.

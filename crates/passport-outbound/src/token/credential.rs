@@ -6,8 +6,8 @@ use http::HeaderValue;
 
 use super::{CachedToken, TokenError};
 
-/// The `Authorization` header with a token, and the generation of the token, which identifies the
-/// token if a receiver rejects it.
+/// The `Authorization` header with a token, and the generation of the token, which identifies
+/// the token if a receiver rejects it.
 #[derive(Debug)]
 pub(crate) struct SendableToken {
     pub(crate) authorization: HeaderValue,
@@ -31,6 +31,6 @@ pub(crate) enum Credential {
     Failed(TokenError),
 }
 
-/// A future of a token that is being fetched. It is boxed, which is cheap compared with the network
-/// round trip.
+/// A future of a token that is being fetched. It is boxed, which is cheap compared with the
+/// network round trip.
 pub(crate) type PendingCredential = Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>;

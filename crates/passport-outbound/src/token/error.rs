@@ -14,8 +14,8 @@ use super::fetch_failure::FetchFailure;
 /// [`AttachTokenLayer`](crate::AttachTokenLayer) returns it as a boxed error, which can be
 /// downcast.
 ///
-/// `Display` prints the client id, what failed, the cause and the remedy. `Debug` prints the same
-/// and all further causes, because a `main` that returns the error prints it with `Debug`.
+/// `Display` prints the client id, what failed, the cause and the remedy. `Debug` prints the
+/// same and all further causes, because a `main` that returns the error prints it with `Debug`.
 /// Neither contains the secret, or any part of the response body except a well-formed OAuth2
 /// error code.
 #[derive(Clone)]

@@ -23,8 +23,8 @@ use crate::metrics::{
 
 /// Creates the tracing span of a token fetch.
 ///
-/// It is a root span, because many calls share the fetch and the call that started it can end much
-/// earlier. A `follows_from` link leads to that call.
+/// It is a root span, because many calls share the fetch and the call that started it can end
+/// much earlier. A `follows_from` link leads to that call.
 pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     let reason = match (&request.excluded, request.has_valid_token()) {
         (Some(_), _) => "unwanted",
@@ -42,8 +42,8 @@ pub(super) fn link_to_fetch(fetch: Option<&Span>) {
     Span::current().follows_from(fetch.and_then(Span::id));
 }
 
-/// Returns the counter of calls that got a cached token, by client id. It is registered once per
-/// token, so that a call only increments it.
+/// Returns the counter of calls that got a cached token, by client id. It is registered once
+/// per token, so that a call only increments it.
 pub(super) fn hit_counter(client_id: &ClientId) -> Counter {
     counter!(HITS, CLIENT_ID => client_id.to_string())
 }
@@ -53,8 +53,8 @@ pub(super) fn call_waits(client_id: &ClientId) {
     counter!(WAITS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
-/// Increments the counter of calls that failed during a backoff, without a token fetch, by client
-/// id.
+/// Increments the counter of calls that failed during a backoff, without a token fetch, by
+/// client id.
 pub(super) fn cached_error(client_id: &ClientId) {
     counter!(CACHED_ERRORS, CLIENT_ID => client_id.to_string()).increment(1);
 }
@@ -110,15 +110,16 @@ fn outcome(kind: TokenErrorKind) -> &'static str {
     }
 }
 
-/// Counts a background refresh, and records how much time was left until the expiry of `current`.
+/// Counts a background refresh, and records how much time was left until the expiry of
+/// `current`.
 pub(super) fn replacing(client_id: &ClientId, current: &AccessToken, now: SystemTime) {
     let left = current.expires_at().duration_since(now).unwrap_or_default();
     counter!(BACKGROUND_REFRESHES, CLIENT_ID => client_id.to_string()).increment(1);
     histogram!(LIFE_LEFT, CLIENT_ID => client_id.to_string()).record(left);
 }
 
-/// Logs a fetched token, and sets the gauge of its expiry. Warns if Passport granted fewer scopes
-/// than requested.
+/// Logs a fetched token, and sets the gauge of its expiry. Warns if Passport granted fewer
+/// scopes than requested.
 pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
     let expires_at = cached.token.expires_at();
     let unix = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -141,8 +142,8 @@ pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
     }
 }
 
-/// Logs a failed token fetch and its effect on calls. `token_left` is how long the cached token is
-/// still valid. `None` without a valid token.
+/// Logs a failed token fetch and its effect on calls. `token_left` is how long the cached token
+/// is still valid. `None` without a valid token.
 pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError, token_left: Option<Duration>) {
     let effect = match token_left.map(|left| left.as_secs()) {
         Some(seconds) => format!("using the cached token for another {seconds} s"),

@@ -27,15 +27,15 @@ use super::{
 /// tokio runtime of the fetch is considered stalled.
 const RESULT_GRACE: Duration = Duration::from_secs(1);
 
-/// The maximum number of token fetches that a call waits for, so that the call ends. A call waits
-/// for another fetch if the last one ended without a result:
+/// The maximum number of token fetches that a call waits for, so that the call ends. A call
+/// waits for another fetch if the last one ended without a result:
 /// - the fetch was dropped with its tokio runtime;
 /// - the identity that started the fetch was shut down;
 /// - the token was invalidated after the fetch had started.
 const MAX_ATTEMPTS: usize = 10;
 
-/// The maximum total time that a call without a token waits between token fetches. When it is used
-/// up, the call returns the last error.
+/// The maximum total time that a call without a token waits between token fetches. When it is
+/// used up, the call returns the last error.
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
 /// Returns the token of one identity for one set of scopes, and refreshes it before it expires.

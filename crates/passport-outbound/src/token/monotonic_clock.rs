@@ -10,12 +10,13 @@ use std::{
 
 use passport_core::Clock;
 
-/// The largest step back of the wall clock that this clock follows, because clock synchronization
-/// causes such steps. After a larger one, this clock continues unchanged.
+/// The largest step back of the wall clock that this clock follows, because clock
+/// synchronization causes such steps. After a larger one, this clock continues unchanged.
 const IGNORED_STEP: Duration = Duration::from_secs(5);
 
-/// The longest time that one comparison of the two clocks can take. If the thread was interrupted
-/// for longer, the comparison is discarded, because the clocks were not read at the same time.
+/// The longest time that one comparison of the two clocks can take. If the thread was
+/// interrupted for longer, the comparison is discarded, because the clocks were not read at the
+/// same time.
 const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 
 /// The clock of a token entry: a wall clock that never goes back. All identities that share the

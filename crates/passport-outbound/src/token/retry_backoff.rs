@@ -10,32 +10,32 @@ const FIRST_MAX_DELAY: Duration = Duration::from_millis(500);
 /// The backoff while a token is valid: its maximum doubles from 0.5 s to 30 s.
 const WITH_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(30));
 
-/// The backoff without a valid token: its maximum doubles from 0.5 s to 8 s. It is shorter because
-/// calls fail until the next token fetch.
+/// The backoff without a valid token: its maximum doubles from 0.5 s to 8 s. It is shorter
+/// because calls fail until the next token fetch.
 const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(8));
 
-/// The number of consecutive failures after which calls without a valid token still wait for the
-/// retry. After further failures, they fail immediately.
+/// The number of consecutive failures after which calls without a valid token still wait for
+/// the retry. After further failures, they fail immediately.
 const RETRIED_FAILURES: u32 = 2;
 
-/// The longest backoff that calls without a valid token wait for. During a longer one, they fail
-/// immediately.
+/// The longest backoff that calls without a valid token wait for. During a longer one, they
+/// fail immediately.
 const MAX_AWAITED_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The count of consecutive failures restarts at 0 if there was no token fetch for this time after
-/// the last backoff. The outage can have ended since then.
+/// The count of consecutive failures restarts at 0 if there was no token fetch for this time
+/// after the last backoff. The outage can have ended since then.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// The minimum backoff as a fraction of the maximum. Without it, a small random number would cause
-/// an immediate retry.
+/// The minimum backoff as a fraction of the maximum. Without it, a small random number would
+/// cause an immediate retry.
 const MIN_FRACTION: f64 = 0.1;
 
 /// The minimum backoff after Passport rejected the client. It is long because Passport's audit
 /// treats many rejections in a short time as an attack.
 const REJECTED: Duration = Duration::from_secs(10);
 
-/// The maximum random time that is added to [`REJECTED`], so that the instances of a service with a
-/// wrong secret retry at different times.
+/// The maximum random time that is added to [`REJECTED`], so that the instances of a service
+/// with a wrong secret retry at different times.
 const REJECTED_JITTER: Duration = Duration::from_secs(5);
 
 /// The maximum backoff after Passport returned the current token instead of a new one.
@@ -138,16 +138,16 @@ impl RetryBackoff {
     }
 }
 
-/// Returns the backoff after the issuer returned the current token again: until that token expires,
-/// but at least 1 s and at most 5 s. Such an issuer issues a new token only after the current one
-/// has expired. The backoff does not grow, because the issuer works. `left` is how long the current
-/// token is still valid. `None` if no token is cached.
+/// Returns the backoff after the issuer returned the current token again: until that token
+/// expires, but at least 1 s and at most 5 s. Such an issuer issues a new token only after the
+/// current one has expired. The backoff does not grow, because the issuer works. `left` is how
+/// long the current token is still valid. `None` if no token is cached.
 pub(crate) fn unchanged_backoff(left: Option<Duration>) -> Duration {
     left.map_or(UNCHANGED, |left| left.clamp(MIN_UNCHANGED, UNCHANGED))
 }
 
-/// Returns the longer of `backoff` and `retry_after`. A `retry_after` of more than one hour counts
-/// as one hour.
+/// Returns the longer of `backoff` and `retry_after`. A `retry_after` of more than one hour
+/// counts as one hour.
 pub(crate) fn at_least(backoff: Duration, retry_after: Option<Duration>) -> Duration {
     backoff.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
 }

@@ -1,13 +1,13 @@
-//! The refresh schedule of a token: from when it is refreshed, and from when it is no longer sent.
-//! Pure.
+//! The refresh schedule of a token: from when it is refreshed, and from when it is no longer
+//! sent. Pure.
 
 use std::time::{Duration, SystemTime};
 
 /// The default of [`RefreshSettings::threshold`]. Passport's own client has the same default.
 pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 
-/// How long before its expiry a token is no longer sent, because the receiver's clock can be ahead
-/// of the local one. The value is shorter for tokens with a lifetime below 50 s.
+/// How long before its expiry a token is no longer sent, because the receiver's clock can be
+/// ahead of the local one. The value is shorter for tokens with a lifetime below 50 s.
 const HARD_MARGIN: Duration = Duration::from_secs(5);
 
 /// The minimum lifetime of a fetched token. A token with a shorter lifetime is a failed fetch,

@@ -13,8 +13,8 @@ use super::fetch_failure::FetchFailure;
 /// Fetches tokens: from Passport, from a shared store, or from a sidecar.
 ///
 /// Each fetch runs in its own task. For one entry, one fetch runs at a time. Exceptions: the
-/// runtime of the earlier fetch has stalled, or the token was invalidated, so that the result of
-/// the earlier fetch will be discarded.
+/// runtime of the earlier fetch has stalled, or the token was invalidated, so that the result
+/// of the earlier fetch will be discarded.
 pub(crate) trait TokenSource: Send + Sync + 'static {
     /// Fetches a token.
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;

@@ -35,8 +35,8 @@ fn other_credential_kind_has_another_key() {
     assert_ne!(key("client_secret"), key("private_key_jwt"));
 }
 
-/// Parameters of a token request. The few letters make concatenated parameters collide; scopes can
-/// be repeated and in any order.
+/// Parameters of a token request. The few letters make concatenated parameters collide; scopes
+/// can be repeated and in any order.
 fn request() -> impl Strategy<Value = (String, String, Vec<String>)> {
     let word = "[ab]{1,3}";
     (word, word, prop::collection::vec(word, 1..4))

@@ -47,8 +47,8 @@ pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
 /// The clock skew between two instances above which a warning is logged.
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// Logs a warning if the clock of the instance that stored a token differs from the local clock by
-/// more than [`MAX_SKEW`]. `issued_at` is the time of issue by the clock of that instance,
+/// Logs a warning if the clock of the instance that stored a token differs from the local clock
+/// by more than [`MAX_SKEW`]. `issued_at` is the time of issue by the clock of that instance,
 /// `assumed` by the local clock.
 pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed: SystemTime) {
     let skew = issued_at.duration_since(assumed).unwrap_or_else(|earlier| earlier.duration());

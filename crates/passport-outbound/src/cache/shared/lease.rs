@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 
 use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 
-/// The time after which a lease expires if its holder does not renew it. The holder renews it every
-/// second.
+/// The time after which a lease expires if its holder does not renew it. The holder renews it
+/// every second.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
 /// Requests, renews and ends the lease for one token fetch. If it is dropped while it holds the
@@ -75,8 +75,8 @@ impl Drop for LeaseHolder {
 }
 
 /// Returns a unique holder name. The random keys of the standard library's hashers suffice: an
-/// attacker who can use a guessed name can also read the store. The first random bytes of aws-lc
-/// would cost 35 ms of CPU time at the start of an instance.
+/// attacker who can use a guessed name can also read the store. The first random bytes of
+/// aws-lc would cost 35 ms of CPU time at the start of an instance.
 fn unique_name() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))

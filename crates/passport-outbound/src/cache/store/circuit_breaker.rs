@@ -32,9 +32,9 @@ const PROBE_BACKOFF: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_j
 /// The maximum time limit of a store. A longer [`TokenStore::timeout`] counts as this.
 const MAX_LIMIT: Duration = Duration::from_secs(5);
 
-/// The time after which the tokio runtime of a running probe is considered stalled, so that another
-/// task starts a probe. On a working runtime, a probe ends sooner: the delay before it is at most
-/// 1.5 times [`MAX_PROBE_AFTER`], and the call itself ends within [`MAX_LIMIT`].
+/// The time after which the tokio runtime of a running probe is considered stalled, so that
+/// another task starts a probe. On a working runtime, a probe ends sooner: the delay before it
+/// is at most 1.5 times [`MAX_PROBE_AFTER`], and the call itself ends within [`MAX_LIMIT`].
 const PROBE_LIMITS: TaskLimits = TaskLimits {
     deadline: MAX_PROBE_AFTER.saturating_mul(2).saturating_add(MAX_LIMIT),
     grace: Duration::ZERO,
@@ -168,8 +168,8 @@ impl CircuitBreaker {
     }
 }
 
-/// Probes the store until a probe succeeds, which closes the circuit. If the future is dropped, the
-/// next store call starts another one.
+/// Probes the store until a probe succeeds, which closes the circuit. If the future is dropped,
+/// the next store call starts another one.
 async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt<()>, key: TokenKey) {
     for failures in 0.. {
         sleep(PROBE_BACKOFF.delay(failures, fastrand::f64())).await;

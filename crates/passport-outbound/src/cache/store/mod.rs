@@ -1,5 +1,5 @@
-//! The trait of shared stores, and access to a store through sessions and a circuit breaker. The
-//! protocol that uses it is in `cache/shared`.
+//! The trait of shared stores, and access to a store through sessions and a circuit breaker.
+//! The protocol that uses it is in `cache/shared`.
 
 mod circuit_breaker;
 mod erased;
@@ -90,8 +90,8 @@ pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken}
 /// ```
 ///
 /// # Cancel safety
-/// The future of a call is dropped when the time limit is over, and at a shutdown. The store must
-/// stay consistent whether or not the call has taken effect.
+/// The future of a call is dropped when the time limit is over, and at a shutdown. The store
+/// must stay consistent whether or not the call has taken effect.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a token store",
     label = "expected a type that implements `TokenStore`",

@@ -6,15 +6,16 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::super::TokenKey;
 
-/// The number of unread notifications that are kept for a subscriber. A subscriber that is further
-/// behind misses some, and reads the store instead.
+/// The number of unread notifications that are kept for a subscriber. A subscriber that is
+/// further behind misses some, and reads the store instead.
 const CAPACITY: usize = 64;
 
 /// Sends the notifications of a [`TokenStore`](super::TokenStore): a token was published, or a
 /// lease was released.
 ///
 /// Notifications are hints. A subscriber reads the store after each, and polls it as well, so a
-/// lost notification only delays the subscriber. Cheap to clone; clones share their subscribers.
+/// lost notification only delays the subscriber. Cheap to clone; clones share their
+/// subscribers.
 #[derive(Clone)]
 pub struct Notifier(broadcast::Sender<Arc<str>>);
 

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::cache::TokenKey;
 
-/// The calls to a store for one token. All calls together take no longer than the time limit of the
-/// store. If the store fails, a call returns `None` or has no effect.
+/// The calls to a store for one token. All calls together take no longer than the time limit of
+/// the store. If the store fails, a call returns `None` or has no effect.
 #[derive(Clone, Debug)]
 pub(in crate::cache) struct StoreSession {
     store: StoreHandle,

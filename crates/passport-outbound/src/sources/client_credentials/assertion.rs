@@ -17,8 +17,8 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 /// The settings of
-/// [`ClientAuthentication::PrivateKeyJwt`](super::ClientAuthentication::PrivateKeyJwt), the client
-/// authentication with a signed assertion.
+/// [`ClientAuthentication::PrivateKeyJwt`](super::ClientAuthentication::PrivateKeyJwt), the
+/// client authentication with a signed assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrivateKeyJwt {
     algorithm: SigningAlgorithm,
@@ -71,8 +71,8 @@ const LIFETIME: Duration = Duration::from_secs(60);
 /// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
 const MIN_RSA_BITS: usize = 2048;
 
-/// The error for a client secret that is not a usable private key. The message quotes no part of
-/// the key.
+/// The error for a client secret that is not a usable private key. The message quotes no part
+/// of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid private key: {0}")]
 pub(super) struct InvalidPrivateKey(&'static str);
@@ -108,8 +108,8 @@ pub(super) fn signed(
     Ok(assertion)
 }
 
-/// Returns a random id (`jti`) for an assertion. The server uses it to reject an assertion that is
-/// sent twice.
+/// Returns a random id (`jti`) for an assertion. The server uses it to reject an assertion that
+/// is sent twice.
 fn random_id() -> Result<String, InvalidPrivateKey> {
     let mut random = [0; 16];
     rand::fill(&mut random).map_err(|_| InvalidPrivateKey("no random numbers from the operating system"))?;

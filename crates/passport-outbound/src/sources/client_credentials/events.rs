@@ -5,8 +5,8 @@ use passport_core::ClientId;
 
 use crate::metrics::{CLIENT_ID, REQUESTS, TARGET};
 
-/// Increments the counter of token requests, by client id. The sum over all instances is the load
-/// on Passport.
+/// Increments the counter of token requests, by client id. The sum over all instances is the
+/// load on Passport.
 pub(super) fn token_request(client_id: &ClientId) {
     counter!(REQUESTS, CLIENT_ID => client_id.to_string()).increment(1);
 }

@@ -27,8 +27,8 @@ use super::{
 };
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// The fraction of the remaining time limit after which a second token request is sent if the first
-/// one has no response yet.
+/// The fraction of the remaining time limit after which a second token request is sent if the
+/// first one has no response yet.
 const HEAD_START: f64 = 0.4;
 
 /// Fetches tokens with the client credentials grant
@@ -165,14 +165,14 @@ impl ClientCredentials {
     }
 }
 
-/// Returns whether the token request failed without a response, for example because its connection
-/// broke.
+/// Returns whether the token request failed without a response, for example because its
+/// connection broke.
 fn has_no_response(failure: &FetchFailure) -> bool {
     failure.kind == TokenErrorKind::Unavailable && failure.status.is_none()
 }
 
-/// Returns whether Passport rejected the client or its secret, and not the scopes or the grant. If
-/// so, the secret provider can have a newer secret.
+/// Returns whether Passport rejected the client or its secret, and not the scopes or the grant.
+/// If so, the secret provider can have a newer secret.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
     failure.kind == TokenErrorKind::Rejected
         && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")

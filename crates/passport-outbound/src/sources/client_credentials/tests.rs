@@ -1,5 +1,5 @@
-//! Tests of the whole path from an identity to the bytes of a token request, with an HTTP client
-//! in memory.
+//! Tests of the whole path from an identity to the bytes of a token request, with an HTTP
+//! client in memory.
 
 use std::{collections::VecDeque, sync::Mutex};
 
@@ -12,8 +12,8 @@ use passport_core::{
 use super::*;
 use crate::{ManagedIdentity, test_support::in_memory_passport::InMemoryPassport};
 
-/// A secret provider that returns one secret after the other, and then always the last one. `None`
-/// makes the read fail, as if the vault was unreachable.
+/// A secret provider that returns one secret after the other, and then always the last one.
+/// `None` makes the read fail, as if the vault was unreachable.
 #[derive(Clone, Debug)]
 struct Vault(Arc<Mutex<VecDeque<Option<&'static str>>>>);
 

@@ -84,8 +84,8 @@ fn step_back_before_the_first_reading_is_ignored() {
     assert_eq!(monotonic.now(&clock), UNIX_EPOCH + 30 * MINUTE);
 }
 
-/// A clock with interrupted readers: each reading of the monotonic clock takes a minute, each of
-/// the wall clock two seconds.
+/// A clock with interrupted readers: each reading of the monotonic clock takes a minute, each
+/// of the wall clock two seconds.
 #[derive(Debug, Default)]
 struct WaitError {
     wall: AtomicU64,

@@ -1,5 +1,5 @@
-//! Tests of the entry without a manager: token fetches that report their result late or never, and
-//! tokens that become due for a refresh.
+//! Tests of the entry without a manager: token fetches that report their result late or never,
+//! and tokens that become due for a refresh.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// A point at which an instance waits until the search allows its next step. Each instance has one
-/// checkpoint before store calls, and one before token requests.
+/// A point at which an instance waits until the search allows its next step. Each instance has
+/// one checkpoint before store calls, and one before token requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checkpoint(Arc<CheckpointState>);
 
