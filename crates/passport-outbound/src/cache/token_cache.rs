@@ -24,7 +24,8 @@ const CAPACITY: u64 = 10_000;
 ///
 /// | Deployment | Cache |
 /// |---|---|
-/// | a long-running service | the default, or [`TokenCache::memory`] if the same identity is built in several places |
+/// | a long-running service | the default |
+/// | a service that builds the same identity in several places | [`TokenCache::memory`] |
 /// | a function that runs for one invocation | [`TokenCache::disabled`] |
 /// | many instances of one service | [`TokenCache::shared`] |
 /// | many small services on one machine | [`TokenCache::sidecar`] |

@@ -89,7 +89,7 @@ fn token(
     })
 }
 
-/// The reason for which a response is invalid, with the remedy. The texts are fixed and quote
+/// The reason why a token response is invalid, with the remedy. The texts are fixed and quote
 /// no part of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum InvalidReason {

@@ -28,7 +28,7 @@ use super::{
 /// well. The minimum age doubles with each replacement that is rejected, up to
 /// [`MAX_MIN_REJECTED_AGE`].
 const MIN_REJECTED_AGE: Duration = Duration::from_secs(5);
-/// The maximum of that age: a rejected token of 5 minutes is always replaced.
+/// The maximum of the minimum age: a rejected token that is 5 minutes old is always replaced.
 const MAX_MIN_REJECTED_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// The result of a token fetch, which all calls that wait for the fetch share.

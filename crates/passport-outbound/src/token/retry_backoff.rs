@@ -40,10 +40,11 @@ const REJECTED_JITTER: Duration = Duration::from_secs(5);
 
 /// The maximum backoff after Passport returned the current token instead of a new one.
 const UNCHANGED: Duration = Duration::from_secs(5);
-/// The minimum backoff in that case. It applies when the current token expires sooner.
+/// The minimum backoff after Passport returned the current token again. It applies if that
+/// token expires sooner.
 const MIN_UNCHANGED: Duration = Duration::from_secs(1);
 
-/// The longest `Retry-After` that is respected. A longer one counts as this.
+/// The longest `Retry-After` that is respected. A longer one counts as one hour.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A period in which no other token fetch starts: the time limit of the running fetch, or a
@@ -58,7 +59,7 @@ pub(crate) struct AttemptWindow {
 }
 
 impl AttemptWindow {
-    /// Creates a period of `length` that begins at `now`. Calls do not wait for its end.
+    /// Creates a period of `length` that begins at `now`, with `callers_wait` set to false.
     pub(crate) fn starting(now: SystemTime, length: Duration) -> Self {
         Self { until: now.checked_add(length).unwrap_or(now), callers_wait: false }
     }

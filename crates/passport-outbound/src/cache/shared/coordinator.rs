@@ -31,8 +31,8 @@ use crate::{
 /// The average time after which a waiting instance reads the store for the first time. The time
 /// doubles with each read, up to [`MAX_POLL_INTERVAL`].
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The same time if the store sends notifications. It is longer, because a notification usually
-/// arrives sooner.
+/// The average time before the first read of a store that sends notifications. It is longer
+/// than [`POLL_INTERVAL`], because a notification usually arrives sooner.
 const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
 /// The maximum average time between two reads of the store by a waiting instance.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -74,7 +74,7 @@ impl TokenSource for Coordinator {
     }
 }
 
-/// The result of a fetch through the shared store, and the way in which the instance got it.
+/// How an instance got a token, or why it got none, and the result.
 type SharedFetch = (FetchPath, Result<FetchedToken, SourceError>);
 
 impl Coordinator {

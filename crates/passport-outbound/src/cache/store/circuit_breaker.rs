@@ -29,7 +29,7 @@ const MAX_PROBE_AFTER: Duration = Duration::from_secs(4);
 /// The delay before each probe: half to one and a half times the average, at random.
 const PROBE_BACKOFF: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
 
-/// The maximum time limit of a store. A longer [`TokenStore::timeout`] counts as this.
+/// The maximum time limit of a store. A longer [`TokenStore::timeout`] counts as 5 s.
 const MAX_LIMIT: Duration = Duration::from_secs(5);
 
 /// The time after which the tokio runtime of a running probe is considered stalled, so that
@@ -46,7 +46,7 @@ const PROBE_LIMITS: TaskLimits = TaskLimits {
 /// | State | Calls | Transition |
 /// |---|---|---|
 /// | closed | go to the store | the first failed call opens the circuit |
-/// | open | return `None` immediately | a task probes the store; the first successful probe closes the circuit |
+/// | open | return `None` immediately | a successful probe by a background task closes the circuit |
 #[derive(Clone, Debug)]
 pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 
