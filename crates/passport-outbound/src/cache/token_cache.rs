@@ -69,7 +69,8 @@ impl TokenCache {
     /// Creates a cache in memory for tokens of a sidecar, which has the credentials and fetches
     /// tokens for all services on the machine. A call with a valid token does not use the sidecar.
     ///
-    /// [`ManagedIdentity::via_sidecar`](crate::ManagedIdentity::via_sidecar) is a shorthand.
+    /// [`ManagedIdentity::via_sidecar`](crate::ManagedIdentity::via_sidecar) builds an identity
+    /// with such a cache.
     #[must_use]
     pub fn sidecar(sidecar: SidecarEndpoint) -> Self {
         Self { sidecar: Some(sidecar), ..Self::memory() }

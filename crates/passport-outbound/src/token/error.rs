@@ -41,12 +41,13 @@ pub enum TokenErrorKind {
     /// Passport rejected the token request: the secret is wrong or revoked, the identity is
     /// disabled, or a scope is unknown. The next token fetch starts after 10 s at the earliest.
     Rejected,
-    /// Passport returned the token that was to be replaced.
+    /// Passport returned the token that was to be replaced. Some issuers return the same token
+    /// until it expires.
     Unchanged,
     /// The client secret could not be read within the time limit of the token fetch, or it is not
     /// usable.
     SecretUnavailable,
-    /// The identity was shut down.
+    /// The identity was shut down, and fetches no more tokens.
     ShutDown,
     /// The TLS handshake with Passport failed, for example because its certificate is not trusted
     /// or this machine has no root certificates. Retries do not help; [`TlsFailure`] names the
@@ -55,8 +56,8 @@ pub enum TokenErrorKind {
     /// Passport is unreachable, did not respond in time, or responded with status 408, 429 or 5xx.
     Unavailable,
     /// The response is not a valid token response. The message states the problem:
-    /// - The response is a redirect, or longer than 64 KiB, or not a JSON object with a token but,
-    ///   for example, a web page.
+    /// - The response is a redirect, or longer than 64 KiB.
+    /// - The body is not a JSON object with a token, but for example a web page.
     /// - The token is not a bearer token, contains invalid characters, or has expired.
     InvalidResponse,
 }
@@ -95,9 +96,9 @@ impl TokenError {
         self.0.failure.retry_after
     }
 
-    /// Returns a hint about the secret: its reference, and why it could not be read or what is
-    /// unusual about it. The hint is part of the message. It is meant for operators: a server
-    /// should not show it to its clients.
+    /// Returns a hint about the client secret: its reference, and why it could not be read or
+    /// what is unusual about it. The hint is part of the message. It is meant for operators: a
+    /// server should not show it to its clients.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.failure.hint.as_deref()

@@ -17,7 +17,7 @@ pub(crate) const MIN_LIFETIME: Duration = Duration::from_secs(1);
 /// The maximum time by which jitter moves a refresh to an earlier time.
 const MAX_JITTER: Duration = Duration::from_secs(30);
 
-/// When an identity refreshes its tokens.
+/// Settings that determine when an identity refreshes its tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct RefreshSettings {
     /// How long before the expiry of a token its background refresh is due.
@@ -79,7 +79,8 @@ impl Schedule {
         self.hard_at.duration_since(now).unwrap_or_default()
     }
 
-    /// Returns the schedule with a background refresh that is due at `now`, or at its earlier time.
+    /// Returns a copy of the schedule in which the background refresh is due at `now` at the
+    /// latest.
     pub(crate) fn due(self, now: SystemTime) -> Self {
         Self { soft_at: self.soft_at.min(now), ..self }
     }
