@@ -6,12 +6,13 @@ use aws_lc_rs::digest::{Context, SHA256};
 use passport_core::{ClientId, Hex, Scopes};
 use url::Url;
 
-/// The key of a token in a cache or store: the client id and a digest of the request parameters.
+/// The key of a token in a cache or store: the client id and a digest of the request
+/// parameters.
 ///
 /// `Display` prints `<client id>:<64 hexadecimal digits>`. The digest covers token URL, kind of
 /// client authentication, and scopes, each with its length, so that different requests have
-/// different keys. The secret is not included, because all active secrets of an identity get the
-/// same tokens.
+/// different keys. The secret is not included, because all active secrets of an identity get
+/// the same tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     client_id: ClientId,
@@ -31,7 +32,7 @@ impl TokenKey {
         Self { client_id: client_id.clone(), parameters }
     }
 
-    /// Returns the client id.
+    /// Returns the client id of the identity for which the token is issued.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         &self.client_id

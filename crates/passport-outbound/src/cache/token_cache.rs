@@ -13,7 +13,8 @@ use crate::{
     token::{Retention, TokenEntry},
 };
 
-/// The maximum number of tokens in one cache.
+/// The maximum number of entries in one cache. An identity keeps an evicted entry that it uses,
+/// but no longer shares it with identities that are built later.
 const CAPACITY: u64 = 10_000;
 
 /// A cache of tokens. Cheap to clone; clones share their content.
@@ -23,7 +24,8 @@ const CAPACITY: u64 = 10_000;
 ///
 /// | Deployment | Cache |
 /// |---|---|
-/// | a long-running service | the default, or [`TokenCache::memory`] if the same identity is built in several places |
+/// | a long-running service | the default |
+/// | a service that builds the same identity in several places | [`TokenCache::memory`] |
 /// | a function that runs for one invocation | [`TokenCache::disabled`] |
 /// | many instances of one service | [`TokenCache::shared`] |
 /// | many small services on one machine | [`TokenCache::sidecar`] |
@@ -32,15 +34,17 @@ pub struct TokenCache {
     retention: Retention,
     store: Option<StoreHandle>,
     sidecar: Option<SidecarEndpoint>,
-    /// The entries by key. A token manager holds its entry, so that a hit needs no lookup here.
+    /// The entries by key. A token manager keeps a reference to its entry, so that a call needs no
+    /// lookup here.
     entries: Cache<TokenKey, Arc<TokenEntry>>,
 }
 
 impl TokenCache {
-    /// Creates a cache in memory, for up to 10,000 tokens, by client id and request parameters.
+    /// Creates a cache in memory for up to 10,000 tokens. Identities with the same client id, token
+    /// URL, kind of client authentication and scopes share one token.
     ///
-    /// Pass clones of one cache to several identities if the same identity is built in several
-    /// places and should fetch only one token.
+    /// If the same identity is built in several places of a program, pass clones of one cache to
+    /// all of them, so that they fetch only one token.
     #[must_use]
     pub fn memory() -> Self {
         Self { retention: Retention::Token, store: None, sidecar: None, entries: Cache::new(CAPACITY) }
@@ -65,7 +69,8 @@ impl TokenCache {
     /// Creates a cache in memory for tokens of a sidecar, which has the credentials and fetches
     /// tokens for all services on the machine. A call with a valid token does not use the sidecar.
     ///
-    /// [`ManagedIdentity::via_sidecar`](crate::ManagedIdentity::via_sidecar) is a shorthand.
+    /// [`ManagedIdentity::via_sidecar`](crate::ManagedIdentity::via_sidecar) builds an identity
+    /// with such a cache.
     #[must_use]
     pub fn sidecar(sidecar: SidecarEndpoint) -> Self {
         Self { sidecar: Some(sidecar), ..Self::memory() }
@@ -94,7 +99,7 @@ impl TokenCache {
         self.sidecar.as_ref()
     }
 
-    /// Returns the entry for `key`, which is created if there is none.
+    /// Returns the entry for `key`. Creates an empty entry if there is none.
     pub(crate) fn entry(&self, key: TokenKey) -> Arc<TokenEntry> {
         self.entries.get_with(key, || Arc::new(TokenEntry::new(self.retention)))
     }

@@ -15,14 +15,15 @@ use serde_json::{Number, Value};
 
 use crate::token::{FetchFailure, FetchedToken, MIN_LIFETIME, TokenErrorKind};
 
-/// The maximum size of a token response. A token is 1 to 8 KiB.
+/// The maximum size of a token response, in bytes. A longer response is invalid. A token is 1
+/// to 8 KiB.
 pub(super) const MAX_RESPONSE: usize = 64 * 1024;
 
 /// The maximum lifetime of a token. A longer one is capped, so that no arithmetic overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The lifetime of a token if neither the response nor the claims state one. It is the shortest
-/// that Passport documents.
+/// The assumed lifetime of a token if neither the response nor the claims of the token state
+/// one. It is the shortest lifetime that Passport documents.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
 /// The members of a token response or an error response. A member of the wrong type does not
@@ -36,11 +37,12 @@ struct ResponseMembers {
     error: Option<Value>,
 }
 
-/// Parses the response to a request for `scopes`. The lifetime begins at `requested_at`, so that
-/// a slow response does not extend it.
+/// Parses the response to a token request for `scopes`. The lifetime of the token begins at
+/// `requested_at`, so that a slow response does not extend it.
 ///
-/// The success statuses are 200, and 201 and 203, to which gateways and proxies may change a
-/// 200. Other 2xx responses have no content or only a part of it.
+/// A response with status 200 is successful. So is one with 201 or 203, because gateways and
+/// proxies sometimes change 200 to these. Responses with another 2xx status have no content, or
+/// only a part of it.
 pub(super) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
@@ -56,13 +58,13 @@ pub(super) fn read(
     token.map_err(|reason| FetchFailure { status: Some(response.status()), ..invalid(reason) })
 }
 
-/// Returns the failure of an invalid response.
+/// Returns the failure for an invalid token response.
 fn invalid(reason: InvalidReason) -> FetchFailure {
     let failure = FetchFailure::of(TokenErrorKind::InvalidResponse).with_source(reason);
     FetchFailure { is_permanent: reason.is_permanent(), ..failure }
 }
 
-/// Parses a successful response.
+/// Parses the members of a successful response.
 fn token(
     members: &ResponseMembers,
     scopes: &Scopes,
@@ -87,8 +89,8 @@ fn token(
     })
 }
 
-/// The reason for which a response is invalid, with the remedy. The texts are fixed and quote no
-/// part of the response.
+/// The reason why a token response is invalid, with the remedy. The texts are fixed and quote
+/// no part of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum InvalidReason {
     #[error("the body begins with a byte order mark (BOM); the server must send JSON in UTF-8 without it")]
@@ -113,7 +115,7 @@ enum InvalidReason {
         "the response is a redirect, which is not followed; configure the target of the redirect as the token URL"
     )]
     Redirect,
-    #[error("a token endpoint does not return this status; check the token URL")]
+    #[error("a token endpoint does not respond with this status; check the token URL")]
     Status,
     #[error(
         "the token contains characters that are not allowed in a bearer token (RFC 6750, section 2.1); check the issuer"
@@ -126,8 +128,8 @@ enum InvalidReason {
 }
 
 impl InvalidReason {
-    /// Returns the reason for a response with this status, which is neither a success nor an OAuth
-    /// error.
+    /// Returns why a response with `status`, which is neither a success nor an OAuth error, is
+    /// invalid.
     fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             300..=399 => Self::Redirect,
@@ -136,8 +138,9 @@ impl InvalidReason {
         }
     }
 
-    /// Returns whether the problem persists until a URL or a server is changed. A web page or an
-    /// empty body is not permanent: a proxy may return it during a deployment.
+    /// Returns whether the response will be the same until a URL or a server is changed. If so, the
+    /// error is not transient. A web page or an empty body is not permanent, because a proxy can
+    /// return it during a deployment.
     fn is_permanent(self) -> bool {
         match self {
             Self::Empty | Self::Markup | Self::NoLife | Self::NotAnObject | Self::TokenCharacters => false,
@@ -152,7 +155,7 @@ impl InvalidReason {
     }
 }
 
-/// Parses the body, which must be a JSON object.
+/// Parses the body of a response, which must be a JSON object.
 fn members(body: &[u8]) -> Result<ResponseMembers, InvalidReason> {
     const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
     if MARKS.iter().any(|mark| body.starts_with(mark)) {
@@ -167,8 +170,8 @@ fn members(body: &[u8]) -> Result<ResponseMembers, InvalidReason> {
     }
 }
 
-/// Returns the token type if it is a registered or common one. Any other text is not quoted,
-/// because it could be a secret.
+/// Returns the name of the token type for the error message, if it is a registered or common
+/// one. Any other text is not quoted, because it could be a secret.
 fn registered_type(token_type: &Value) -> &'static str {
     const KNOWN: [&str; 6] = ["DPoP", "PoP", "MAC", "N_A", "Basic", "JWT"];
     let registered =
@@ -176,8 +179,9 @@ fn registered_type(token_type: &Value) -> &'static str {
     registered.unwrap_or("an unknown type")
 }
 
-/// Returns the OAuth error code of a response without a token. `None` unless the code consists
-/// of lower-case words, as the registered codes do: any other text could be a secret.
+/// Returns the OAuth error code of a response. Returns `None` if the response contains a token,
+/// or if the code does not consist of lower-case letters and `_`, as the registered codes do.
+/// Any other text could be a secret.
 fn error_code(members: &ResponseMembers) -> Option<String> {
     let string = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
     let code = string(&members.error)?;
@@ -198,9 +202,12 @@ const REGISTERED: [&str; 6] = [
     "unsupported_grant_type",
 ];
 
-/// Returns the failure of an error response. A registered error code counts with any status,
-/// because some servers send errors with 200. An unregistered code counts only with the status
-/// of a rejection, because it may come from a gateway.
+/// Returns the failure for an error response. Its kind is:
+/// - `Unavailable` for status 408, 429 or 5xx, and for the codes `temporarily_unavailable` and
+///   `server_error`;
+/// - `Rejected` for status 400, 401 or 403, for a registered code with any other status, and
+///   for any code with status 2xx, because some servers respond to errors with status 200;
+/// - `InvalidResponse` otherwise, also for an unregistered code, which can come from a gateway.
 fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> FetchFailure {
     let status = response.status();
     let kind = match (status.as_u16(), code.as_deref()) {
@@ -220,9 +227,11 @@ fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemT
     FetchFailure { status: Some(status), oauth_error: code, retry_after: wait, ..failure }
 }
 
-/// Returns the lifetime of a token: `expires_in`, limited by the claims of the token, or the
-/// claims alone if `expires_in` is missing or invalid. `None` if `expires_in` is zero and the
-/// token has no claims.
+/// Returns the lifetime of a token:
+/// - `expires_in`, or the lifetime that the claims of the token state if that is shorter;
+/// - the lifetime by the claims if `expires_in` is missing, invalid or zero;
+/// - [`UNKNOWN_LIFETIME`] if `expires_in` is missing or invalid and the token has no claims;
+/// - `None`, an invalid response, if `expires_in` is zero and the token has no claims.
 fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<Duration> {
     let claims = claims(token);
     let expires_in = expires_in.map(seconds);
@@ -236,8 +245,8 @@ fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<
     Some(lifetime.min(MAX_LIFETIME))
 }
 
-/// Parses a number of seconds, also from a string, which some servers send. A negative number
-/// counts as zero.
+/// Parses `expires_in`, a number of seconds. Some servers send it as a string. A negative
+/// number counts as zero.
 fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -262,23 +271,23 @@ fn claims(token: &str) -> Option<LifetimeClaims> {
 }
 
 impl LifetimeClaims {
-    /// Returns the time from issue to expiry, both by Passport's clock. `None` without a valid
-    /// `iat`.
+    /// Returns the total lifetime: the time from issue to expiry, both by Passport's clock. `None`
+    /// without a valid `iat`.
     fn total(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
     }
 
-    /// Limits the `stated` lifetime to that of the claims. The time left is ignored if the token
-    /// has already expired by the local clock: the token was just issued, so the local clock is
-    /// wrong, for example by an hour.
+    /// Returns `stated`, the lifetime by `expires_in`, or a shorter lifetime that the claims state.
+    /// The time left by the local clock is ignored if it is less than [`MIN_LIFETIME`]: the token
+    /// was just issued, so the local clock is wrong, for example by an hour.
     fn limit(&self, stated: Duration, now: SystemTime) -> Duration {
         let stated = stated.min(self.total().unwrap_or(stated));
         let left = self.left(now);
         if left < MIN_LIFETIME { stated } else { stated.min(left) }
     }
 
-    /// Returns the time until expiry by the local clock. It is limited to the total lifetime, in
-    /// case the local clock is behind.
+    /// Returns the time from `now` to the expiry, by the local clock. The total lifetime is the
+    /// maximum, because the local clock can be behind.
     fn left(&self, now: SystemTime) -> Duration {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let left = Duration::try_from_secs_f64((self.exp - now).max(0.0)).unwrap_or(MAX_LIFETIME);

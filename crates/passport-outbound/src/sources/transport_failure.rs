@@ -1,10 +1,10 @@
-//! Maps transport errors to failures of a fetch.
+//! Maps transport errors to failures of a token fetch.
 
 use passport_core::{TransportError, TransportErrorKind};
 
 use crate::token::{FetchFailure, TokenErrorKind};
 
-/// Returns the failure of a request that got no response.
+/// Returns the failure of a token request without a usable HTTP response.
 pub(super) fn no_response(error: TransportError) -> FetchFailure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),

@@ -11,12 +11,13 @@ use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use passport_core::{HttpClient, ResponseLimits, TransportError};
 use serde_json::json;
 
-/// A token endpoint that accepts one secret.
+/// A token endpoint that issues tokens to `mi-1` with one accepted secret, and rejects all
+/// other requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InMemoryPassport {
     pub(crate) accepted_secret: Arc<Mutex<String>>,
     pub(crate) requests: Arc<AtomicUsize>,
-    /// The `scope` member of the response, if there is one.
+    /// The value of `scope` in the response. `None` for a response without `scope`.
     pub(crate) grants: Option<&'static str>,
 }
 
@@ -28,7 +29,7 @@ impl InMemoryPassport {
         passport
     }
 
-    /// Returns the number of requests.
+    /// Returns the number of token requests.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! A token store in memory, with faults.
+//! A token store in memory that fails when a test says so.
 
 use std::{
     collections::HashMap,
@@ -19,12 +19,15 @@ use crate::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, To
 pub(crate) struct InMemoryStore {
     pub(crate) tokens: Arc<Mutex<HashMap<String, StoredToken>>>,
     pub(crate) leases: Arc<Mutex<HashMap<String, (String, Instant)>>>,
+    /// Whether all calls fail.
     pub(crate) down: Arc<AtomicBool>,
+    /// Whether all calls hang.
     pub(crate) hangs: Arc<AtomicBool>,
     /// The delay of each call.
     pub(crate) delay: Arc<Mutex<Duration>>,
+    /// Whether calls of `remove` fail.
     pub(crate) fails_to_remove: Arc<AtomicBool>,
-    /// The number of calls.
+    /// The number of calls to the store.
     pub(crate) calls: Arc<AtomicUsize>,
     /// `None` for a store without notifications.
     pub(crate) notifier: Option<Notifier>,
@@ -38,7 +41,7 @@ impl InMemoryStore {
         Self { notifier: Some(Notifier::new()), ..Self::default() }
     }
 
-    /// Counts a call, and applies the faults.
+    /// Counts a call, and fails, hangs or delays it as the test has set.
     async fn begin_call(&self) -> Result<(), StoreError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let delay = *self.delay.lock().unwrap();
@@ -61,7 +64,7 @@ impl InMemoryStore {
         self.leases.lock().unwrap().values().any(|(_, until)| Instant::now() < *until)
     }
 
-    /// Returns the number of calls.
+    /// Returns the number of calls to the store.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }

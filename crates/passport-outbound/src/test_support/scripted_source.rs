@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// A token source that issues `token-1`, `token-2`, ..., by default for an hour each. A test
-/// makes it fail, wait or panic.
+/// A token source that issues `token-1`, `token-2`, ..., which are valid for an hour by
+/// default. A test can make it fail, wait or panic.
 #[derive(Debug)]
 pub(crate) struct ScriptedSource {
     prefix: &'static str,
@@ -39,7 +39,7 @@ impl ScriptedSource {
         Arc::new(Self::scripted("token", lifetime))
     }
 
-    /// Creates a source with the tokens `prefix-1`, `prefix-2`, ...
+    /// Creates a source that issues `<prefix>-1`, `<prefix>-2`, ...
     pub(crate) fn with_tokens_called(prefix: &'static str) -> Arc<Self> {
         Arc::new(Self::scripted(prefix, Duration::from_secs(3600)))
     }
@@ -78,6 +78,7 @@ impl ScriptedSource {
         self.fail_next_with(FetchFailure::of(kind));
     }
 
+    /// Makes the next fetch fail with `failure`. Several calls make several fetches fail.
     pub(crate) fn fail_next_with(&self, failure: FetchFailure) {
         self.failures.lock().unwrap().push_back(failure);
     }

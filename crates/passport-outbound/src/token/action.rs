@@ -1,35 +1,39 @@
-//! The decision table of a caller: from the phase of the cached token and the activity of its
+//! The decision table of a call: maps the phase of the cached token and the activity of its
 //! entry to an action. Pure.
 
 use super::schedule::Phase;
 
-/// The state of the fetch attempts of an entry.
+/// Whether a token fetch for an entry is running, or backed off after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activity {
-    /// No attempt is running, and one may start.
+    /// No token fetch is running, and no backoff is active.
     Idle,
-    /// An attempt is running.
+    /// A token fetch is running.
     Running,
-    /// The last attempt failed, and a retry follows within a second. Callers wait for it.
+    /// The last token fetch failed, and a retry follows within a second. Calls without a valid
+    /// token wait for the retry.
     Retrying,
-    /// The last attempt failed, and none starts until the backoff is over. Callers do not wait.
+    /// The last token fetch failed, and none starts until the backoff is over. Calls without a
+    /// valid token fail immediately.
     BackingOff,
 }
 
-/// The action of a caller.
+/// What a call does to get a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenAction {
     /// Sends the cached token.
     Send,
-    /// Sends the cached token, and starts an attempt to replace it in the background.
+    /// Sends the cached token, and starts a token fetch in the background to replace it.
     SendAndRefresh,
-    /// Waits for an attempt, or for the retry after a failed one; starts it if none is running.
+    /// Waits for the running token fetch, or for the retry after a failed one. Starts a fetch if
+    /// none is running.
     Fetch,
-    /// Returns the last error.
+    /// Fails with the error of the last token fetch.
     ReturnError,
 }
 
-/// Returns the action of a caller. A missing token (`None`) is treated like an expired one.
+/// Returns the action of a call. `phase` is that of the cached token. `None`, no cached token,
+/// has the same effect as an expired token.
 pub(crate) fn action(phase: Option<Phase>, activity: Activity) -> TokenAction {
     match (phase, activity) {
         (Some(Phase::Soft), Activity::Idle) => TokenAction::SendAndRefresh,

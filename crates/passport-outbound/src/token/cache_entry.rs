@@ -1,7 +1,8 @@
-//! The cache entry of one token, and the state of its fetch attempts.
+//! The cache entry of one token, and the state of the token fetches for it.
 //!
-//! Readers load an immutable snapshot without a lock. Writers decide and publish each change
-//! under one lock. An attempt publishes its result before it wakes its waiters.
+//! Readers load an immutable snapshot without a lock. Writers take a lock, change the state,
+//! and publish the next snapshot. A token fetch publishes its result before it wakes its
+//! waiters.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -22,62 +23,68 @@ use super::{
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
-/// The minimum age of a rejected token to be replaced. A younger token is unlikely to be the
-/// cause of the rejection. The minimum doubles, up to the maximum, with each replacement that is
-/// rejected as well.
+/// The minimum age at which a rejected token is replaced. The receiver probably rejects a
+/// younger token for another reason, such as its audience, and would reject the replacement as
+/// well. The minimum age doubles with each replacement that is rejected, up to
+/// [`MAX_MIN_REJECTED_AGE`].
 const MIN_REJECTED_AGE: Duration = Duration::from_secs(5);
+/// The maximum of the minimum age: a rejected token that is 5 minutes old is always replaced.
 const MAX_MIN_REJECTED_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// The result of an attempt, which all of its callers share.
+/// The result of a token fetch, which all calls that wait for the fetch share.
 pub(crate) type FetchResult = Result<Arc<CachedToken>, TokenError>;
 
-/// Whether an entry caches the tokens that its attempts fetch.
+/// Whether an entry caches the tokens that are fetched for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Retention {
-    /// The token, until it expires.
+    /// Caches the token until it expires.
     #[default]
     Token,
-    /// Nothing. Concurrent callers still share a running attempt.
+    /// Caches no token. Concurrent callers still share a running token fetch.
     Nothing,
 }
 
-/// A cached token, the single-flight task that fetches it, and the backoff after failures.
+/// A cached token, the task that fetches it (one at a time), and the backoff after failed token
+/// fetches.
 #[derive(Debug, Default)]
 pub(crate) struct TokenEntry {
     retention: Retention,
-    /// The clock of all times in this entry.
+    /// The clock that all times in this entry are measured with.
     pub(crate) clock: MonotonicClock,
     snapshot: ArcSwap<EntryState>,
     task: SharedTask<FetchResult>,
     writer_state: Mutex<WriterState>,
 }
 
-/// The state that only writers need.
+/// The state of an entry that only writers read and change, under the lock.
 #[derive(Debug, Default)]
 struct WriterState {
+    /// The number of the latest token fetch.
     last_ticket: u64,
-    /// Cancels the latest attempt.
+    /// Cancels the latest token fetch.
     stop: CancellationToken,
-    /// The span of the running attempt. Its ticket owns the span.
+    /// The tracing span of the running token fetch. The ticket of the fetch owns the span, which
+    /// therefore ends with the fetch.
     span: Weak<OnceLock<Span>>,
-    /// The number of the first attempt with a valid result. Results of earlier attempts are
-    /// discarded, because the token was invalidated after they began.
+    /// The number of the first token fetch since the token was last invalidated. The results of
+    /// earlier fetches are discarded.
     first_valid_ticket: u64,
     backoff: RetryBackoff,
-    /// Whether an attempt was dropped with its runtime, or its runtime has stalled. Later attempts
-    /// run on the process-wide runtime instead of the caller's.
+    /// Whether token fetches run on the process-wide runtime instead of the caller's. Becomes true
+    /// when a fetch was dropped with its runtime, or its runtime has stalled.
     detached: bool,
-    /// Whether a receiver rejected the cached token.
+    /// Whether a receiver rejected the cached token. The next token fetch must return another one.
     rejected: bool,
     /// The number of consecutive tokens that were replaced because a receiver rejected them.
     rejected_in_a_row: u32,
-    /// The token that [`TokenEntry::invalidate`] removed, until another one is cached.
+    /// The token that [`TokenEntry::invalidate`] removed. The next token fetch must return another
+    /// one. `None` once another one is cached.
     invalidated: Option<AccessToken>,
 }
 
 impl WriterState {
-    /// Returns whether `ticket` is that of the latest attempt. An earlier attempt does not change
-    /// the backoff or the running attempt of the entry.
+    /// Returns whether `ticket` belongs to the latest token fetch. An earlier fetch changes neither
+    /// the backoff nor the published state of the running fetch.
     fn is_current(&self, ticket: &FetchTicket) -> bool {
         ticket.number == self.last_ticket
     }
@@ -86,42 +93,47 @@ impl WriterState {
 /// The result of [`TokenEntry::begin`].
 #[derive(Debug)]
 pub(crate) enum FetchStart {
-    /// A token or error that is returned without an attempt.
+    /// A token or an error that the caller gets without a token fetch.
     Settled(FetchResult),
-    /// The running attempt to wait for, and its span.
+    /// The running token fetch, for which the caller waits, and the tracing span of the fetch.
     Following(Waiter<FetchResult>, Option<Span>),
-    /// A new attempt, which the caller has to run.
+    /// A new token fetch, which the caller has to run; its ticket; and the waiter for its result.
     Leading(Attempt<FetchResult>, FetchTicket, Waiter<FetchResult>),
 }
 
-/// The parameters of an attempt. The attempt passes its ticket to the entry with its result.
+/// The parameters of one token fetch. At its end, the fetch passes its ticket to the entry
+/// together with the result.
 #[derive(Debug)]
 pub(crate) struct FetchTicket {
-    /// The number of the attempt, which is also the generation of the fetched token.
+    /// The number of the token fetch, which becomes the generation of the fetched token.
     pub(crate) number: u64,
-    /// The cached token, which the new one replaces.
+    /// The cached token, which the fetched token will replace. It can have expired.
     pub(crate) current: Option<AccessToken>,
-    /// A rejected or invalidated token, which the source must not return.
+    /// The rejected or invalidated token, which the token source must not return again.
     pub(crate) excluded: Option<AccessToken>,
-    /// Canceled when the token is invalidated, because the result would be discarded.
+    /// Canceled when the token is invalidated. The fetch then ends early, because its result would
+    /// be discarded.
     pub(crate) stop: CancellationToken,
-    /// Whether the attempt runs on the process-wide runtime instead of the caller's.
+    /// Whether the fetch runs on the process-wide runtime instead of the caller's.
     pub(crate) detached: bool,
+    /// The time at which the fetch started.
     started: SystemTime,
-    /// Set when the attempt starts. The spans of waiting calls are linked to it.
+    /// The tracing span of the fetch, set when the fetch starts. The spans of waiting calls are
+    /// linked to it.
     pub(crate) span: Arc<OnceLock<Span>>,
 }
 
-/// The effect of a rejection on the cached token.
+/// What happens to a token that a receiver rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RejectionEffect {
-    /// The rejected token was already replaced.
+    /// The entry no longer holds the rejected token. A retry uses the token that replaced it.
     AlreadyReplaced,
-    /// The rejected token is cached, and due for a refresh.
+    /// The rejected token is still cached, and is now due for a refresh.
     ReplacementDue,
-    /// The rejected token stays: it is so young that another one would be rejected as well.
+    /// The rejected token stays cached. It is so young that the receiver would probably reject its
+    /// replacement as well.
     TooYoung,
-    /// Tokens are not cached.
+    /// The entry caches no tokens ([`Retention::Nothing`]), so there is none to replace.
     NotCached,
 }
 
@@ -141,8 +153,9 @@ impl TokenEntry {
         self.snapshot.load()
     }
 
-    /// Joins the running attempt, or starts one if it is needed. An attempt that reports no result
-    /// within `limits` is abandoned.
+    /// Joins the running token fetch. If none is running, starts one, unless the cached token is
+    /// still fresh or a backoff is active. A fetch that reports no result within `limits` is
+    /// abandoned.
     pub(crate) fn begin(&self, now: SystemTime, limits: TaskLimits) -> FetchStart {
         let mut state = self.writer_state();
         let snapshot = self.snapshot.load_full();
@@ -154,7 +167,8 @@ impl TokenEntry {
                 );
             }
             self.task.abandon(waiter.generation());
-            // An attempt without a published limit has reported its result, and is about to end.
+            // If the published snapshot has no running fetch, this one has reported its result and
+            // is about to end. Its runtime has not stalled.
             state.detached |= snapshot.running.is_some();
         }
         match (snapshot.action(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
@@ -165,8 +179,8 @@ impl TokenEntry {
             }
             _ => {}
         }
-        // No grace here: the entry itself decides, by its own clock, whether an attempt has
-        // stalled.
+        // With an unlimited grace period, the task itself is never considered stalled. The entry
+        // decides that, by its own clock.
         let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
         state.last_ticket = attempt.generation();
         let running = Some(AttemptWindow::starting(now, limits.deadline.saturating_add(limits.grace)));
@@ -182,9 +196,9 @@ impl TokenEntry {
         FetchStart::Leading(attempt, ticket, waiter)
     }
 
-    /// Caches the token of a successful attempt, and returns the result for its waiters. `None` if
-    /// the token was invalidated after the attempt began: the result is discarded, and the waiters
-    /// try again.
+    /// Caches the token of a successful fetch, and returns the result for its waiters. Returns
+    /// `None` if the token was invalidated after the fetch began: the result is discarded, and the
+    /// waiters start another fetch.
     pub(crate) fn succeed(&self, ticket: &FetchTicket, cached: CachedToken) -> Option<FetchResult> {
         let mut state = self.writer_state();
         if ticket.number < state.first_valid_ticket {
@@ -206,8 +220,8 @@ impl TokenEntry {
         Some(Ok(cached))
     }
 
-    /// Starts the backoff after a failed attempt, and returns the result for its waiters. `random`
-    /// is in 0..1.
+    /// Starts the backoff after a failed token fetch, and returns the result for its waiters.
+    /// `random` is the random number for the jitter, in 0..1.
     pub(crate) fn fail(
         &self,
         ticket: &FetchTicket,
@@ -235,15 +249,15 @@ impl TokenEntry {
         Err(error)
     }
 
-    /// Records that the attempt was dropped with its runtime. There is no backoff, because Passport
-    /// is not the cause. Later attempts run on the process-wide runtime.
+    /// Records that the token fetch was dropped with its tokio runtime. No backoff starts, because
+    /// Passport is not the cause. Later fetches run on the process-wide runtime.
     pub(crate) fn dropped(&self, ticket: &FetchTicket) {
         self.writer_state().detached = true;
         self.cancel(ticket);
     }
 
-    /// Records that the attempt was canceled, because its identity was shut down or the token was
-    /// invalidated.
+    /// Records that the token fetch ended without a result and without a failure: it was canceled
+    /// or postponed. No backoff starts.
     pub(crate) fn cancel(&self, ticket: &FetchTicket) {
         let state = self.writer_state();
         if state.is_current(ticket) {
@@ -251,9 +265,9 @@ impl TokenEntry {
         }
     }
 
-    /// Abandons the attempt of `waiter` if it is over its time limit, so that another may start.
-    /// Returns whether it has ended or was abandoned; false if its limit, which the caller that
-    /// started it has set, is not over.
+    /// Abandons the token fetch of `waiter` if its time limit is over, so that another fetch can
+    /// start. Returns whether the fetch has ended or was abandoned. The caller that started the
+    /// fetch has set its time limit, which can be longer than that of this caller.
     pub(crate) fn abandon(&self, waiter: &Waiter<FetchResult>, now: SystemTime) -> bool {
         let mut state = self.writer_state();
         if self.task.running().is_none_or(|running| running.generation() != waiter.generation()) {
@@ -270,7 +284,7 @@ impl TokenEntry {
     }
 
     /// Records that a receiver rejected the token of `generation`. The token becomes due for a
-    /// refresh, unless it is too young.
+    /// refresh, unless it is younger than [`MIN_REJECTED_AGE`].
     pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> RejectionEffect {
         let mut state = self.writer_state();
         if !self.retains_token() {
@@ -291,9 +305,9 @@ impl TokenEntry {
         RejectionEffect::ReplacementDue
     }
 
-    /// Makes the cached token due for a refresh if it has less than `min_ttl` left. Returns whether
-    /// it is due now. A token in the first half of its lifetime is never due: otherwise a `min_ttl`
-    /// longer than the lifetime would cause a fetch for each call.
+    /// Makes the cached token due for a refresh if it has less than `min_ttl` left and is in the
+    /// second half of its lifetime. Returns whether both are true. Without the second condition, a
+    /// `min_ttl` longer than the lifetime would cause a token fetch for each call.
     pub(crate) fn refresh_if_shorter(&self, min_ttl: Duration, now: SystemTime) -> bool {
         let _state = self.writer_state();
         let snapshot = self.snapshot.load_full();
@@ -309,7 +323,8 @@ impl TokenEntry {
         true
     }
 
-    /// Removes the token, and discards the result of the running attempt. A backoff continues.
+    /// Removes the cached token, and discards the result of the running token fetch. An active
+    /// backoff continues.
     pub(crate) fn invalidate(&self) {
         let mut state = self.writer_state();
         state.first_valid_ticket = state.last_ticket + 1;
@@ -323,13 +338,13 @@ impl TokenEntry {
         self.publish(EntryState { cached: None, running: None, ..snapshot });
     }
 
-    /// Locks the entry for writers.
+    /// Locks the entry, so that a test can show that readers do not take the lock.
     #[cfg(test)]
     pub(crate) fn locked(&self) -> impl Drop + '_ {
         self.writer_state()
     }
 
-    /// Returns the running attempt, if there is one.
+    /// Returns a waiter for the running token fetch. `None` if none is running.
     #[cfg(test)]
     pub(crate) fn running(&self) -> Option<Waiter<FetchResult>> {
         self.task.running()
@@ -339,7 +354,7 @@ impl TokenEntry {
         EntryState::clone(&self.snapshot.load_full())
     }
 
-    /// Publishes `snapshot`. The caller holds the lock.
+    /// Publishes `snapshot` to readers. The caller must hold the lock.
     fn publish(&self, snapshot: EntryState) {
         self.snapshot.store(Arc::new(snapshot));
     }

@@ -1,4 +1,5 @@
-//! The snapshot of an entry, from which callers read the token and their action. Pure.
+//! The snapshot of a token entry, which determines what a call does: send the cached token,
+//! fetch one, or fail. Pure.
 
 use std::{
     sync::Arc,
@@ -13,33 +14,34 @@ use super::{
     schedule::Phase,
 };
 
-/// The resolution of a coarse wall clock, which decides when a backoff ends. A caller that
-/// sleeps for less may wake before the end and would have to sleep again.
+/// The minimum time that a caller sleeps until the end of a backoff. It is the resolution of a
+/// coarse wall clock: after a shorter sleep, the clock can still show a time before the end,
+/// and the caller would have to sleep again.
 const CLOCK_TICK: Duration = Duration::from_millis(4);
 
 /// The state of an entry at one moment. Readers share it without a lock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EntryState {
     pub(crate) cached: Option<Arc<CachedToken>>,
-    /// The time limit of the running attempt.
+    /// The time limit of the running token fetch. `None` if none is running.
     pub(super) running: Option<AttemptWindow>,
-    /// The backoff after a failed attempt, in which none starts.
+    /// The backoff after a failed token fetch. Until it ends, no fetch starts.
     pub(super) backoff: Option<AttemptWindow>,
-    /// The error of the last attempt. `None` after a success.
+    /// The error of the last token fetch. `None` if that succeeded.
     pub(crate) last_error: Option<TokenError>,
 }
 
 impl EntryState {
-    /// Returns the action of a caller at `now`.
+    /// Returns what a call at `now` does.
     pub(crate) fn action(&self, now: SystemTime) -> TokenAction {
         match self.cached.as_ref().map(|cached| cached.schedule.phase(now)) {
-            // The hot path: the activity does not matter.
+            // The hot path: a fresh token is sent, whether or not a token fetch is running.
             Some(Phase::Fresh) => TokenAction::Send,
             phase => action(phase, self.activity(now)),
         }
     }
 
-    /// Returns the state of the attempts at `now`.
+    /// Returns whether, at `now`, a token fetch is running or backed off.
     pub(crate) fn activity(&self, now: SystemTime) -> Activity {
         let covers = |window: Option<AttemptWindow>| window.is_some_and(|window| window.covers(now));
         match (covers(self.running), covers(self.backoff)) {
@@ -50,10 +52,10 @@ impl EntryState {
         }
     }
 
-    /// Returns how long a caller waits for a retry after a failed attempt. `None` if it returns
-    /// the error instead.
+    /// Returns how long a call waits after a failed token fetch before it retries. `None` if the
+    /// call returns the error instead.
     pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
-        // The caller may be polled late, when another attempt has succeeded or is running.
+        // If the caller is polled late, another token fetch can have succeeded or be running.
         if self.last_error.is_none() || self.activity(now) == Activity::Running {
             return Some(Duration::ZERO);
         }
@@ -62,7 +64,7 @@ impl EntryState {
         Some(if left.is_zero() { left } else { left.max(CLOCK_TICK) })
     }
 
-    /// Returns when the backoff ends, or `None` without one.
+    /// Returns the end of the backoff. `None` if no backoff is active at `now`.
     pub(crate) fn paused_until(&self, now: SystemTime) -> Option<SystemTime> {
         self.backoff.filter(|backoff| backoff.covers(now)).map(|backoff| backoff.until)
     }

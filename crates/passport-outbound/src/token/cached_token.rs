@@ -1,4 +1,4 @@
-//! A token with the times and the counter that belong to it.
+//! A fetched token, with its refresh schedule and metrics.
 
 use std::sync::Arc;
 
@@ -7,16 +7,17 @@ use passport_core::AccessToken;
 
 use super::schedule::Schedule;
 
-/// A fetched token and its refresh schedule.
+/// A fetched token, as an entry caches it.
 #[derive(Clone, Debug)]
 pub(crate) struct CachedToken {
     pub(crate) token: AccessToken,
     pub(crate) schedule: Schedule,
-    /// The number of the token within its entry. A later token has a higher number.
+    /// The number of the token fetch that returned the token. Later tokens of the same entry have
+    /// higher numbers.
     pub(crate) generation: u64,
     /// The requested scopes that Passport did not grant.
     pub(crate) missing_scopes: Arc<[String]>,
-    /// Counts the calls that got this token. It is registered once per token, so that a call only
-    /// increments it.
+    /// The counter of calls that got a cached token. It is registered once per token, so that a
+    /// call only increments it.
     pub(crate) hits: Counter,
 }

@@ -1,4 +1,4 @@
-//! The token of a call: ready, pending or failed.
+//! The result of a token lookup for one call: a token, a future of a token, or an error.
 
 use std::pin::Pin;
 
@@ -6,8 +6,8 @@ use http::HeaderValue;
 
 use super::{CachedToken, TokenError};
 
-/// The `Authorization` header of a token, and its generation, which identifies the token if a
-/// receiver rejects it.
+/// The `Authorization` header with a token, and the generation of the token, which identifies
+/// the token if a receiver rejects it.
 #[derive(Debug)]
 pub(crate) struct SendableToken {
     pub(crate) authorization: HeaderValue,
@@ -24,11 +24,13 @@ impl From<&CachedToken> for SendableToken {
 pub(crate) enum Credential {
     /// The cached token. The hot path: no await, no allocation, no lock.
     Ready(SendableToken),
-    /// The token is being fetched.
+    /// A future of the token, which is being fetched.
     Pending(PendingCredential),
-    /// There is no valid token, and no attempt starts during the backoff after a failure.
+    /// The error of the last token fetch. There is no valid token, and no fetch starts during the
+    /// backoff.
     Failed(TokenError),
 }
 
-/// A token that is being fetched. Boxed, which is cheap compared with the network round trip.
+/// A future of a token that is being fetched. It is boxed, which is cheap compared with the
+/// network round trip.
 pub(crate) type PendingCredential = Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>;

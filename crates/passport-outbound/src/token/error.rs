@@ -10,12 +10,12 @@ use super::fetch_failure::FetchFailure;
 
 /// The error of a call that got no token.
 ///
-/// It is cheap to clone: all callers of a failed attempt share it. An
+/// It is cheap to clone: all calls that waited for a failed token fetch share it. An
 /// [`AttachTokenLayer`](crate::AttachTokenLayer) returns it as a boxed error, which can be
 /// downcast.
 ///
-/// `Display` prints the client id, what failed, the cause and the remedy. `Debug` prints the same
-/// and all further causes, because a `main` that returns the error prints it with `Debug`.
+/// `Display` prints the client id, what failed, the cause and the remedy. `Debug` prints the
+/// same and all further causes, because a `main` that returns the error prints it with `Debug`.
 /// Neither contains the secret, or any part of the response body except a well-formed OAuth2
 /// error code.
 #[derive(Clone)]
@@ -30,36 +30,40 @@ struct TokenErrorDetails {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenErrorKind {
-    /// The attempt ended without a result: there is no tokio runtime, or it has shut down; a secret
-    /// provider panicked; or the machine was suspended while the caller waited.
+    /// The token fetch ended without a result. Possible causes:
+    /// - There is no tokio runtime, or it was shut down.
+    /// - A secret provider or the HTTP transport panicked.
+    /// - The machine was suspended while the caller waited.
     Canceled,
-    /// The request cannot be sent, or the server does not speak HTTP/1.1. The scheme or port of the
-    /// URL, or a setting of the HTTP client, is wrong.
+    /// The token request cannot be sent, or the server does not speak HTTP/1.1. The scheme or the
+    /// port of the token URL, or a setting of the HTTP client, is wrong.
     Misconfigured,
-    /// Passport rejected the request: a wrong or revoked secret, a disabled identity, or an unknown
-    /// scope. The next attempt starts after 10 s at the earliest.
+    /// Passport rejected the token request: the secret is wrong or revoked, the identity is
+    /// disabled, or a scope is unknown. The next token fetch starts after 10 s at the earliest.
     Rejected,
-    /// Passport returned the token that was to be replaced.
+    /// Passport returned the token that was to be replaced. Some issuers return the same token
+    /// until it expires.
     Unchanged,
-    /// The client secret could not be read within the time limit of the attempt, or it is not
+    /// The client secret could not be read within the time limit of the token fetch, or it is not
     /// usable.
     SecretUnavailable,
-    /// The identity was shut down.
+    /// The identity was shut down, and fetches no more tokens.
     ShutDown,
     /// The TLS handshake with Passport failed, for example because its certificate is not trusted
     /// or this machine has no root certificates. Retries do not help; [`TlsFailure`] names the
     /// remedy.
     Tls(TlsFailure),
-    /// Passport is unreachable, did not respond in time, or returned 408, 429 or 5xx.
+    /// Passport is unreachable, did not respond in time, or responded with status 408, 429 or 5xx.
     Unavailable,
-    /// The response is not a valid token response: a redirect, a web page, more than 64 KiB, or a
-    /// token of another type, with invalid characters or without lifetime left. The message states
-    /// the problem.
+    /// The response is not a valid token response. The message states the problem:
+    /// - The response is a redirect, or longer than 64 KiB.
+    /// - The body is not a JSON object with a token, but for example a web page.
+    /// - The token is not a bearer token, contains invalid characters, or has expired.
     InvalidResponse,
 }
 
 impl TokenError {
-    /// Creates the error of an attempt of `client_id`.
+    /// Creates the error of a failed token fetch for `client_id`.
     pub(crate) fn new(client_id: &ClientId, failure: FetchFailure) -> Self {
         Self(Arc::new(TokenErrorDetails { client_id: client_id.clone(), failure }))
     }
@@ -83,24 +87,25 @@ impl TokenError {
         self.0.failure.oauth_error.as_deref()
     }
 
-    /// Returns the `Retry-After` of the response ([RFC 9110, section
-    /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), not capped. The identity
-    /// waits that long before the next attempt, but at most one hour.
+    /// Returns the delay in the `Retry-After` header of Passport's response ([RFC 9110, section
+    /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). `None` without the header.
+    /// The identity waits that long before the next token fetch, but at most one hour; the returned
+    /// delay can be longer.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.failure.retry_after
     }
 
-    /// Returns a hint about the secret: its reference, and why it could not be read or what is
-    /// unusual about it. The hint is part of the message. It is meant for operators: a server
-    /// should not show it to its clients.
+    /// Returns a hint about the client secret: its reference, and why it could not be read or
+    /// what is unusual about it. The hint is part of the message. It is meant for operators: a
+    /// server should not show it to its clients.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.failure.hint.as_deref()
     }
 
     /// Returns whether the failure is transient, for example because Passport is down, a proxy
-    /// responded instead, or an attempt was canceled. The other failures
+    /// responded instead, or the token fetch was canceled. The other failures
     /// ([`Rejected`](TokenErrorKind::Rejected),
     /// [`SecretUnavailable`](TokenErrorKind::SecretUnavailable), [`Tls`](TokenErrorKind::Tls),
     /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
@@ -118,7 +123,8 @@ impl TokenError {
         }
     }
 
-    /// Returns whether callers wait for a retry, because it is likely to succeed within a second.
+    /// Returns whether a retry is likely to succeed within a second. If so, calls without a valid
+    /// token wait for it instead of failing.
     pub(crate) fn is_worth_waiting(&self) -> bool {
         match self.kind() {
             TokenErrorKind::Unavailable => true,
@@ -130,18 +136,19 @@ impl TokenError {
         }
     }
 
-    /// Returns whether `self` and `other` are the same error of the same attempt.
+    /// Returns whether `self` and `other` are clones of the same error.
     #[cfg(test)]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns the message without the client id.
+    /// Returns the message without the client id, for log events that have the client id as a
+    /// field.
     pub(crate) fn reason(&self) -> impl fmt::Display {
         Reason(self)
     }
 
-    /// Returns the remedy. `None` if the text of the cause contains it.
+    /// Returns what to do or to check. `None` if the text of the cause contains it.
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let remedy = match (self.kind(), self.oauth_error()) {
             (TokenErrorKind::Rejected, Some("invalid_scope")) => {
@@ -152,7 +159,7 @@ impl TokenError {
             }
             (TokenErrorKind::Rejected, code) => return Some(self.client_remedy(code.is_none()).into()),
             (TokenErrorKind::Unchanged, _) => {
-                "the fetch will be retried; an issuer that returns the same token until it expires leaves a gap between two tokens"
+                "the fetch will be retried; if the issuer returns the same token until it expires, calls fail for a short time after that"
             }
             (TokenErrorKind::SecretUnavailable, _) => {
                 "check the reference and the content of the client secret"
@@ -174,7 +181,8 @@ impl TokenError {
         Some(remedy.into())
     }
 
-    /// Returns the remedy for a rejected client.
+    /// Returns what to check after Passport rejected the client. `is_without_code` is whether the
+    /// response has no OAuth2 error code, so that it can come from a firewall or proxy.
     fn client_remedy(&self, is_without_code: bool) -> String {
         let firewall = "the response has no OAuth error code, so a firewall or proxy in front of Passport may have \
              rejected the request: check its rules, the client id, ";
@@ -187,7 +195,7 @@ impl TokenError {
     /// Returns what failed. `None` if the text of the cause states it.
     fn problem(&self) -> Option<&'static str> {
         let problem = match self.kind() {
-            TokenErrorKind::Canceled => "the fetch was canceled",
+            TokenErrorKind::Canceled => "the token fetch was canceled",
             TokenErrorKind::Misconfigured => "the token request failed",
             TokenErrorKind::Rejected => "Passport rejected the token request",
             TokenErrorKind::Unchanged => "Passport returned the token that was to be replaced",
@@ -205,7 +213,7 @@ impl TokenError {
         Some(problem)
     }
 
-    /// Returns the text of the direct cause.
+    /// Returns the text of the direct cause, as the message contains it.
     fn cause_text(&self) -> Option<String> {
         match (self.kind(), self.source()) {
             (TokenErrorKind::Tls(TlsFailure::BadCertificate), Some(cause)) => Some(with_causes(cause)),

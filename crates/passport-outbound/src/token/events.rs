@@ -1,4 +1,4 @@
-//! Logs, metrics and spans of fetches.
+//! Logs, metrics and tracing spans of token fetches.
 
 use std::{
     error::Error,
@@ -21,12 +21,12 @@ use crate::metrics::{
     TARGET, UNAUTHORIZED, WAITS,
 };
 
-/// Creates the span of a fetch.
+/// Creates the tracing span of a token fetch.
 ///
-/// It is a root span, because many calls share the fetch and the call that started it may end
+/// It is a root span, because many calls share the fetch and the call that started it can end
 /// much earlier. A `follows_from` link leads to that call.
 pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
-    let reason = match (&request.excluded, request.is_live()) {
+    let reason = match (&request.excluded, request.has_valid_token()) {
         (Some(_), _) => "unwanted",
         (None, true) => "refresh",
         (None, false) => "missing",
@@ -37,40 +37,42 @@ pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     span
 }
 
-/// Links the span of a waiting call to the span of its fetch.
+/// Links the current span, which is that of a waiting call, to the span of the token fetch.
 pub(super) fn link_to_fetch(fetch: Option<&Span>) {
     Span::current().follows_from(fetch.and_then(Span::id));
 }
 
-/// Returns the counter of calls that got the cached token. It is registered once per token, so
-/// that a call does not look it up.
+/// Returns the counter of calls that got a cached token, by client id. It is registered once
+/// per token, so that a call only increments it.
 pub(super) fn hit_counter(client_id: &ClientId) -> Counter {
     counter!(HITS, CLIENT_ID => client_id.to_string())
 }
 
-/// Counts a call that waits for a token.
+/// Increments the counter of calls that wait for a token fetch, by client id.
 pub(super) fn call_waits(client_id: &ClientId) {
     counter!(WAITS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
-/// Counts a call that failed with the last error during the backoff, without a fetch.
+/// Increments the counter of calls that failed during a backoff, without a token fetch, by
+/// client id.
 pub(super) fn cached_error(client_id: &ClientId) {
     counter!(CACHED_ERRORS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
-/// Measures the duration of a fetch.
+/// Measures the duration of a token fetch.
 pub(super) struct FetchTimer {
     client_id: ClientId,
     started: Instant,
 }
 
 impl FetchTimer {
-    /// Starts the timer.
+    /// Starts the measurement.
     pub(super) fn start(client_id: &ClientId) -> Self {
         Self { client_id: client_id.clone(), started: Instant::now() }
     }
 
-    /// Records the duration and the outcome: success, or the kind of the failure.
+    /// Counts the token fetch and records its duration, by client id and outcome. `failed` is the
+    /// kind of the failure, `None` after a success.
     pub(super) fn end(self, failed: Option<TokenErrorKind>) {
         let labels = fetch_labels(&self.client_id, failed);
         counter!(ATTEMPTS, &labels).increment(1);
@@ -78,7 +80,7 @@ impl FetchTimer {
     }
 }
 
-/// Records a fetch that was dropped with its runtime.
+/// Counts and logs a token fetch that was dropped with its tokio runtime.
 pub(super) fn fetch_dropped(client_id: &ClientId) {
     counter!(ATTEMPTS, &fetch_labels(client_id, Some(TokenErrorKind::Canceled))).increment(1);
     tracing::info!(
@@ -93,6 +95,7 @@ fn fetch_labels(client_id: &ClientId, failed: Option<TokenErrorKind>) -> [(&'sta
     [(CLIENT_ID, client_id.to_string()), ("outcome", outcome.to_owned())]
 }
 
+/// Returns the value of the label `outcome` for a failure of `kind`.
 fn outcome(kind: TokenErrorKind) -> &'static str {
     match kind {
         TokenErrorKind::Canceled => "canceled",
@@ -107,14 +110,16 @@ fn outcome(kind: TokenErrorKind) -> &'static str {
     }
 }
 
-/// Records the start of a background refresh.
+/// Counts a background refresh, and records how much time was left until the expiry of
+/// `current`.
 pub(super) fn replacing(client_id: &ClientId, current: &AccessToken, now: SystemTime) {
     let left = current.expires_at().duration_since(now).unwrap_or_default();
     counter!(BACKGROUND_REFRESHES, CLIENT_ID => client_id.to_string()).increment(1);
     histogram!(LIFE_LEFT, CLIENT_ID => client_id.to_string()).record(left);
 }
 
-/// Records a fetched token.
+/// Logs a fetched token, and sets the gauge of its expiry. Warns if Passport granted fewer
+/// scopes than requested.
 pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
     let expires_at = cached.token.expires_at();
     let unix = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -137,7 +142,8 @@ pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
     }
 }
 
-/// Records a failed fetch. `token_left` is how long the cached token may still be sent.
+/// Logs a failed token fetch and its effect on calls. `token_left` is how long the cached token
+/// is still valid. `None` without a valid token.
 pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError, token_left: Option<Duration>) {
     let effect = match token_left.map(|left| left.as_secs()) {
         Some(seconds) => format!("using the cached token for another {seconds} s"),
@@ -156,11 +162,11 @@ pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError, token_left:
     );
 }
 
-/// Records that a receiver rejected a token.
+/// Counts and logs a token that a receiver rejected, and whether the token is replaced.
 pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
     let (action, effect) = match rejection {
         RejectionEffect::ReplacementDue => ("replaced", "fetching another one"),
-        RejectionEffect::AlreadyReplaced => ("superseded", "a newer one is already cached"),
+        RejectionEffect::AlreadyReplaced => ("superseded", "using the newer one that is already cached"),
         RejectionEffect::TooYoung => (
             "too_young",
             "not fetching another one, because this one is new; check the audience and issuer that the receiver \

@@ -1,4 +1,4 @@
-//! A failed attempt as token sources report it.
+//! A failed token fetch, as token sources report it.
 
 use std::{error::Error, time::Duration};
 
@@ -7,18 +7,25 @@ use passport_core::SecretError;
 
 use super::error::TokenErrorKind;
 
-/// A failed attempt, without the client id. [`TokenError`](super::error::TokenError) adds it.
+/// A failed token fetch, without the client id, which [`TokenError`](super::error::TokenError)
+/// adds.
 #[derive(Debug)]
 pub(crate) struct FetchFailure {
     pub(crate) kind: TokenErrorKind,
+    /// The status of the response. `None` without a response.
     pub(crate) status: Option<StatusCode>,
+    /// The OAuth2 error code of the response, such as `invalid_client`.
     pub(crate) oauth_error: Option<String>,
+    /// The delay in the `Retry-After` header of the response.
     pub(crate) retry_after: Option<Duration>,
-    /// A further thing to check. Part of the message, so it must not contain a secret.
+    /// What is unusual about the client secret, or why it could not be read. Part of the message,
+    /// so it must not contain the secret itself.
     pub(crate) hint: Option<String>,
-    /// What to check about the client authentication method. Part of the message of a rejection.
+    /// What to check about the client authentication method. Part of the message if Passport
+    /// rejected the client.
     pub(crate) authentication_remedy: Option<&'static str>,
-    /// Whether an invalid response persists until a URL or a server is changed.
+    /// Whether an invalid response will be the same until a URL or a server is changed. If so, the
+    /// error is not transient.
     pub(crate) is_permanent: bool,
     pub(crate) source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -38,7 +45,8 @@ impl FetchFailure {
         }
     }
 
-    /// Creates the failure to read a secret. The message contains its reference and the cause.
+    /// Creates a failure with kind `SecretUnavailable`. Its message is that of `error`: the
+    /// reference of the secret, and why it could not be read.
     pub(crate) fn secret(error: SecretError) -> Self {
         Self { hint: Some(error.to_string()), ..Self::of(TokenErrorKind::SecretUnavailable) }
             .with_source(error)

@@ -1,4 +1,4 @@
-//! A fetch attempt, which runs in its own task so that a canceled caller does not cancel it.
+//! Runs a token fetch in its own task, so that a canceled caller does not cancel the fetch.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,23 +13,24 @@ use super::{
     events::{self, FetchTimer},
 };
 
-/// A fetched token without lifetime left. It counts as a failure, so that the backoff prevents a
-/// storm of requests.
+/// The error for a fetched token that has expired or is about to. Without the backoff that this
+/// failure starts, each call would fetch another token.
 #[derive(Debug, thiserror::Error)]
 #[error("the fetched token has expired or is about to; check the identity's token lifetime and the clocks")]
 struct ExpiredOnArrival;
 
-/// A panic of a secret provider or a transport. The panic message is left out: it may contain a
-/// secret, and the panic hook has already reported it.
+/// The error for a panic of a secret provider or a transport. The panic message is left out,
+/// because it can contain a secret, and the panic hook has already reported it.
 #[derive(Debug, thiserror::Error)]
 #[error("the secret provider or the HTTP transport panicked")]
 struct Panicked;
 
-/// The result of the fetch itself, before the entry has processed it.
+/// The result of the token source, before the entry caches the token or starts a backoff.
 type Fetched = Result<CachedToken, SourceError>;
 
-/// Returns the future of the attempt with `ticket`. If the future is dropped, even before its
-/// first poll, the entry records that.
+/// Returns the future that runs the token fetch with `ticket`. If the future is dropped, even
+/// before its first poll, the waiters start another fetch
+/// ([`TokenEntry::dropped`](super::TokenEntry::dropped)).
 pub(super) fn run(
     manager: Arc<TokenManager>,
     attempt: Attempt<FetchResult>,
@@ -58,14 +59,15 @@ pub(super) fn run(
 }
 
 impl TokenManager {
+    /// Fetches a token from the source, and checks it. `number` is the number of the token fetch.
     async fn fetch(&self, request: FetchRequest, number: u64) -> Fetched {
         let fetched = self.source.fetch(request.clone()).await?;
         Ok(self.checked(fetched, &request, number)?)
     }
 
-    /// Reports the end of an attempt to the entry, and returns the result for its waiters. `result`
-    /// is `Ok(None)` if the attempt was canceled. If the return value is `None`, the waiters try
-    /// again.
+    /// Passes the result of a token fetch to the entry, and returns the result for the waiters.
+    /// `result` is `Ok(None)` if the fetch was canceled. If the return value is `None`, the waiters
+    /// start another fetch.
     fn complete(
         &self,
         ticket: &FetchTicket,
@@ -105,28 +107,28 @@ impl TokenManager {
         }
     }
 
-    /// Returns how long the cached token may still be sent. `None` without a valid one.
+    /// Returns how long the cached token is still valid. `None` without a valid token.
     fn token_left(&self) -> Option<Duration> {
         let (snapshot, now) = (self.entry.snapshot(), self.now());
         let left = snapshot.cached.as_deref().map(|cached| cached.schedule.left(now));
         left.filter(|left| !left.is_zero())
     }
 
-    /// Returns until when the current token may be sent, or `None` without a valid one. Records the
-    /// start of its background refresh.
+    /// Returns the time until which the cached token is valid, and counts the background refresh of
+    /// that token. Returns `None` without a valid token.
     fn current_valid_until(&self) -> Option<Instant> {
         let (snapshot, now) = (self.entry.snapshot(), self.now());
-        let live = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
-        if let Some(cached) = live {
+        let valid = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
+        if let Some(cached) = valid {
             events::replacing(&self.client_id, &cached.token, self.clock.now());
         }
-        live.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
+        valid.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
     }
 
-    /// Returns the token to cache.
+    /// Checks a fetched token, and returns it with its refresh schedule.
     ///
     /// # Errors
-    /// When it is the token that was to be replaced, or has no lifetime left.
+    /// When `fetched` is a token that was to be replaced, or has expired or is about to.
     fn checked(
         &self,
         fetched: FetchedToken,
@@ -137,8 +139,8 @@ impl TokenManager {
         if request.current.as_ref().is_some_and(is_same) || request.excluded.as_ref().is_some_and(is_same) {
             return Err(FetchFailure::of(TokenErrorKind::Unchanged));
         }
-        // Sources use the wall clock, which may have been set back. No token was issued in the
-        // future, so its time of issue is now at the latest.
+        // The token source read `issued_at` from the wall clock. If that clock was set back since
+        // then, the converted time is in the future, and the current time is used instead.
         let now = self.now();
         let issued_at = self.entry.clock.at_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);

@@ -23,33 +23,42 @@ use super::{
     events, fetch_task,
 };
 
-/// How long callers wait for the result of an attempt beyond the attempt's own time limit.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long callers wait for the result of a token fetch after its time limit is over. Then the
+/// tokio runtime of the fetch is considered stalled.
+const RESULT_GRACE: Duration = Duration::from_secs(1);
 
-/// The maximum number of attempts that a caller waits for. An attempt may end without a result:
-/// it is dropped with its runtime, canceled with the identity that started it, or discarded
-/// because the token was invalidated.
+/// The maximum number of token fetches that a call waits for, so that the call ends. A call
+/// waits for another fetch if the last one ended without a result:
+/// - the fetch was dropped with its tokio runtime;
+/// - the identity that started the fetch was shut down;
+/// - the token was invalidated after the fetch had started.
 const MAX_ATTEMPTS: usize = 10;
 
-/// The total time that a caller without a token waits between attempts.
+/// The maximum total time that a call without a token waits between token fetches. When it is
+/// used up, the call returns the last error.
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
-/// Provides the token of an identity for one set of scopes, and keeps it refreshed.
+/// Returns the token of one identity for one set of scopes, and refreshes it before it expires.
 pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) entry: Arc<TokenEntry>,
     pub(crate) policy: RefreshSettings,
-    /// The time limit of an attempt.
+    /// The time limit of one token fetch, which includes reading the secret and waiting for a
+    /// shared store.
     pub(crate) attempt_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
+    /// Tracks the running token fetches, so that a shutdown can wait for them.
     pub(crate) attempts: TaskTracker,
 }
 
 impl TokenManager {
-    /// Returns the cached token if it is valid, or a future of the token that is being fetched.
+    /// Returns the token for one call, without waiting:
+    /// - the cached token, if it is valid;
+    /// - the error of the last token fetch, during the backoff after it;
+    /// - otherwise a future that waits for a token fetch.
     pub(crate) fn credential(self: &Arc<Self>) -> Credential {
         let snapshot = self.entry.snapshot();
         match self.lookup(&snapshot) {
@@ -59,7 +68,8 @@ impl TokenManager {
         }
     }
 
-    /// Returns the cached token if it is valid, or waits for the fetch.
+    /// Returns the cached token if it is valid. Otherwise waits for a token fetch, or returns the
+    /// error of the last one during the backoff after it.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
         match self.lookup(&self.entry.snapshot()) {
             CacheLookup::Token(cached) => return Ok(cached.token.clone()),
@@ -69,7 +79,9 @@ impl TokenManager {
         self.fetched().await.map(|cached| cached.token.clone())
     }
 
-    /// Returns a token with at least `min_ttl` left if one can be fetched, or the current one.
+    /// Returns the cached token. If it has less than `min_ttl` left and is in the second half of
+    /// its lifetime, replaces it first. If the replacement fails, returns the cached token, which
+    /// is still valid.
     pub(crate) async fn token_with_min_ttl(
         self: &Arc<Self>,
         min_ttl: Duration,
@@ -79,19 +91,19 @@ impl TokenManager {
             return Ok(token);
         }
         if !self.entry.refresh_if_shorter(min_ttl, self.now()) {
-            // Another call may have replaced it.
+            // Another call can have replaced the token.
             return self.token().await;
         }
-        let Some(attempt) = self.attempt() else { return Ok(token) };
+        let Some(attempt) = self.join_or_start() else { return Ok(token) };
         match self.wait_for(attempt).await {
             Some(Ok(cached)) if !self.is_expired(&cached) => Ok(cached.token.clone()),
-            // The current token is still valid.
+            // The cached token is still valid.
             _ => Ok(token),
         }
     }
 
-    /// Returns the token. If `is_rejected` returns true for the cached token, replaces that one
-    /// first.
+    /// Returns the cached token. If `is_rejected` returns true for it, replaces it first, unless it
+    /// is too young to be replaced ([`RejectionEffect::TooYoung`]).
     pub(crate) async fn replace_rejected_token(
         self: &Arc<Self>,
         is_rejected: impl FnOnce(&AccessToken) -> bool,
@@ -108,14 +120,15 @@ impl TokenManager {
         }
     }
 
-    /// Looks up the cached token or error. Starts a background refresh if one is due.
+    /// Looks up the valid token, or during a backoff the last error. Starts a background refresh if
+    /// the token is due for one.
     fn lookup<'a>(self: &Arc<Self>, snapshot: &'a EntryState) -> CacheLookup<'a> {
         let action = snapshot.action(self.now());
         match (action, &snapshot.cached, &snapshot.last_error) {
             (TokenAction::Send | TokenAction::SendAndRefresh, Some(cached), _) => {
                 cached.hits.increment(1);
                 if action == TokenAction::SendAndRefresh {
-                    drop(self.attempt());
+                    drop(self.join_or_start());
                 }
                 CacheLookup::Token(cached)
             }
@@ -127,8 +140,9 @@ impl TokenManager {
         }
     }
 
-    /// Records that a receiver rejected the token of `generation`. Returns a newer token to retry
-    /// the request with. `None` if a retry is not useful.
+    /// Records that a receiver rejected the token of `generation`. Returns a newer token, with
+    /// which the caller can retry the request, or a future that fetches it. Returns `None` if the
+    /// rejected token is not replaced.
     pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
         let rejection = self.entry.reject(generation, self.now());
         events::token_rejected(&self.client_id, rejection);
@@ -136,7 +150,7 @@ impl TokenManager {
             RejectionEffect::TooYoung | RejectionEffect::NotCached => None,
             RejectionEffect::AlreadyReplaced => Some(self.credential()),
             RejectionEffect::ReplacementDue => {
-                let attempt = self.attempt()?;
+                let attempt = self.join_or_start()?;
                 let manager = Arc::clone(self);
                 Some(Credential::Pending(Box::pin(async move {
                     let is_newer = |cached: &CachedToken| cached.generation > generation;
@@ -147,6 +161,7 @@ impl TokenManager {
         }
     }
 
+    /// Returns a future that waits for a token fetch, and returns the token for one call.
     fn pending(self: &Arc<Self>) -> Credential {
         let manager = Arc::clone(self);
         Credential::Pending(Box::pin(async move {
@@ -154,12 +169,15 @@ impl TokenManager {
         }))
     }
 
+    /// Waits for a token fetch, and counts the call as waiting.
     async fn fetched(self: &Arc<Self>) -> FetchResult {
         events::call_waits(&self.client_id);
         self.result_of(None, |_| true).await
     }
 
-    /// Waits for a token that satisfies `is_acceptable`: the result of `first`, or of retries.
+    /// Waits until a token fetch returns a token that satisfies `is_acceptable`. Waits for the
+    /// fetch `first`, if there is one, and then for further fetches, within [`MAX_ATTEMPTS`] and
+    /// [`RetryBudget`].
     async fn result_of(
         self: &Arc<Self>,
         mut first: Option<PendingFetch>,
@@ -168,10 +186,11 @@ impl TokenManager {
         let mut budget = RetryBudget::new(self.attempt_timeout);
         let (mut last_error, mut attempts) = (None, 0);
         while attempts < MAX_ATTEMPTS {
-            let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
+            let Some(attempt) = first.take().or_else(|| self.join_or_start()) else { break };
             let is_attempt = matches!(attempt, PendingFetch::Running(..));
             attempts += usize::from(is_attempt);
-            // A retry that hangs does not delay the caller beyond the time of one attempt.
+            // A retry that hangs does not delay the caller beyond the time limit of one token
+            // fetch.
             let waiting = self.wait_for(attempt);
             let result = match last_error {
                 None => Ok(waiting.await),
@@ -180,7 +199,8 @@ impl TokenManager {
             match result {
                 Err(_late) => break,
                 Ok(None) => continue,
-                // This task may be polled late, after the machine was suspended.
+                // The token can have expired if this task is polled late, after the machine was
+                // suspended.
                 Ok(Some(Ok(cached))) if !self.is_expired(&cached) && is_acceptable(&cached) => {
                     return Ok(cached);
                 }
@@ -192,8 +212,8 @@ impl TokenManager {
                 last_error = last_error.or_else(|| snapshot.last_error.clone());
                 break;
             };
-            // The budget limits the pauses between attempts. A round without pause and without
-            // attempt counts as an attempt, or the loop would not end.
+            // The budget limits the total length of the pauses. A round without a pause and without
+            // a token fetch counts as a fetch, because otherwise the loop would not end.
             attempts += usize::from(!is_attempt && pause.is_zero());
             tokio::select! {
                 () = sleep(pause) => {}
@@ -204,9 +224,9 @@ impl TokenManager {
         Err(error.unwrap_or_else(|| self.canceled()))
     }
 
-    /// Joins the running attempt, or starts one. `None` without a tokio runtime, or after a
-    /// shutdown.
-    fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
+    /// Joins the running token fetch, or starts one. Returns `None` outside a tokio runtime, and
+    /// after the identity was shut down.
+    fn join_or_start(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
         match self.entry.begin(self.now(), self.limits()) {
             FetchStart::Settled(result) => Some(PendingFetch::Done(result)),
@@ -224,11 +244,12 @@ impl TokenManager {
         }
     }
 
-    /// Waits for the result of an attempt. `None` if it was canceled or dropped.
+    /// Waits for the result of a token fetch. Returns `None` if the fetch ended without a result,
+    /// so that the caller starts another one.
     ///
-    /// An attempt that reports no result within its time limit is on a stalled runtime, and is
-    /// abandoned. If another identity with a longer limit started it, it continues, and this caller
-    /// gets an error.
+    /// A fetch without a result after its time limit runs on a stalled tokio runtime, and is
+    /// abandoned. If another identity with a longer time limit started the fetch, the fetch
+    /// continues, and this caller gets an error.
     async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
         let waiter = match attempt {
             PendingFetch::Done(result) => return Some(result),
@@ -239,7 +260,7 @@ impl TokenManager {
         };
         tokio::select! {
             biased;
-            result = timeout(self.attempt_timeout + GRACE, waiter.clone().outcome()) => match result {
+            result = timeout(self.attempt_timeout + RESULT_GRACE, waiter.clone().outcome()) => match result {
                 Ok(result) => result.ok(),
                 Err(_late) if self.entry.abandon(&waiter, self.now()) => None,
                 Err(_late) => Some(Err(self.canceled())),
@@ -248,12 +269,13 @@ impl TokenManager {
         }
     }
 
-    /// Returns the limits of an attempt. A source has its own, shorter limit and reports which step
-    /// was slow; the deadline here is a fallback.
+    /// Returns the time limits of a token fetch. A token source has its own, shorter time limit,
+    /// and its error names the slow step. The deadline here is a fallback.
     fn limits(&self) -> TaskLimits {
-        TaskLimits { deadline: self.attempt_timeout + GRACE / 2, grace: GRACE / 2 }
+        TaskLimits { deadline: self.attempt_timeout + RESULT_GRACE / 2, grace: RESULT_GRACE / 2 }
     }
 
+    /// Returns whether `cached` is no longer valid, which is shortly before its expiry.
     fn is_expired(&self, cached: &CachedToken) -> bool {
         cached.schedule.phase(self.now()) == Phase::Hard
     }
@@ -263,6 +285,8 @@ impl TokenManager {
         self.entry.clock.now(&*self.clock)
     }
 
+    /// Returns the error of a call without a result: `ShutDown` if the identity was shut down,
+    /// otherwise `Canceled`.
     fn canceled(&self) -> TokenError {
         let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Canceled };
         self.error(FetchFailure::of(kind))
@@ -273,26 +297,31 @@ impl TokenManager {
     }
 }
 
-/// The result of a cache lookup.
+/// The result of [`TokenManager::lookup`].
 enum CacheLookup<'a> {
+    /// The cached token, which is valid.
     Token(&'a Arc<CachedToken>),
+    /// The error of the last token fetch, during the backoff after it.
     Error(&'a TokenError),
+    /// No valid token and no backoff: a token has to be fetched.
     Miss,
 }
 
-/// A running attempt that a caller waits for, or a result that needs no wait.
+/// What a call waits for: a running token fetch, or a result that is already known.
 enum PendingFetch {
+    /// The known result.
     Done(FetchResult),
+    /// The running fetch, and its tracing span.
     Running(Waiter<FetchResult>, Option<Span>),
 }
 
-/// Limits how long a caller waits for retries.
+/// Limits how long one call waits for retries of failed token fetches.
 struct RetryBudget {
-    /// The time left for pauses between attempts.
+    /// The total length of the pauses between token fetches that the call can still wait for.
     pauses: Duration,
-    /// The latest start of a retry.
+    /// The time after which no retry starts.
     last_start: Instant,
-    /// The end of the wait.
+    /// The time at which the call stops waiting for a retry, and returns the last error.
     end: Instant,
 }
 
@@ -302,7 +331,8 @@ impl RetryBudget {
         Self { pauses: RETRY_PAUSES, last_start: now + attempt_timeout / 2, end: now + attempt_timeout }
     }
 
-    /// Deducts `pause` from the budget. Returns whether the caller may wait for it.
+    /// Deducts `pause` from the budget. Returns whether the budget is sufficient. If not, the
+    /// caller returns the last error instead of waiting for `pause`.
     fn allows(&mut self, pause: Duration) -> bool {
         let left = self.pauses.checked_sub(pause);
         self.pauses = left.unwrap_or_default();

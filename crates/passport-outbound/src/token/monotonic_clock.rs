@@ -1,4 +1,4 @@
-//! A wall clock that never goes back.
+//! A wall clock that ignores large steps back.
 
 use std::{
     sync::{
@@ -10,37 +10,39 @@ use std::{
 
 use passport_core::Clock;
 
-/// The largest step back of the wall clock that counts as an ordinary adjustment. It is
-/// followed.
-const IGNORED_STEP: Duration = Duration::from_secs(5);
+/// The largest step back of the wall clock that this clock follows, because clock
+/// synchronization causes such steps. After a larger one, this clock continues unchanged.
+const MAX_FOLLOWED_STEP: Duration = Duration::from_secs(5);
 
-/// The longest interruption between readings of the two clocks. After a longer one, the readings
-/// are not comparable.
+/// The longest time that one comparison of the two clocks can take. If the thread was
+/// interrupted for longer, the comparison is discarded, because the clocks were not read at the
+/// same time.
 const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 
-/// The clock of a token entry: a wall clock that never goes back. All identities that share the
-/// entry use it.
+/// The clock of a token entry: a wall clock that ignores steps back of more than 5 s. All
+/// identities that share the entry use it.
 ///
 /// It advances while the machine is suspended, unlike the monotonic clock of most systems. When
-/// the wall clock is set back, this clock continues unchanged, so that no token is used beyond
-/// its lifetime. Reading it costs two atomic loads more than reading the wall clock. Once a
-/// second, it compares the wall clock with the system's monotonic clock.
+/// the wall clock is set back by more than 5 s, this clock continues unchanged, so that no
+/// token is used beyond its lifetime. Reading it costs two atomic loads more than reading the
+/// wall clock. Once a second, it compares the wall clock with the system's monotonic clock.
 ///
 /// Its times are valid only within its entry. They are ahead of the wall clock by the total of
-/// all steps back.
+/// all ignored steps back.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicClock {
-    /// The total of all steps back of the wall clock, in milliseconds.
+    /// The total of all ignored steps back of the wall clock, in milliseconds.
     offset_ms: AtomicU64,
-    /// The wall clock time of the last comparison, in whole seconds since the Unix epoch.
+    /// The wall clock time of the last comparison, in whole seconds since the Unix epoch. The next
+    /// comparison follows when the second has changed.
     compared_at: AtomicU64,
-    /// Both times of the last comparison. Callers never wait for the lock: one comparison at a time
-    /// is enough.
+    /// The wall clock time and the monotonic time of the last comparison. A caller that finds it
+    /// locked does not wait, because another caller is just comparing the clocks.
     compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 
 impl MonotonicClock {
-    /// Returns the current time.
+    /// Returns the current time of this clock.
     pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
         let wall = clock.now();
         if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
@@ -66,7 +68,9 @@ impl MonotonicClock {
         Duration::from_millis(self.offset_ms.load(Ordering::Relaxed))
     }
 
-    /// Adds a step back of the wall clock since the last comparison to the offset.
+    /// Compares the wall clock with the system's monotonic clock. If the wall clock was set
+    /// back by more than [`MAX_FOLLOWED_STEP`] since the last comparison, adds the step to the
+    /// offset.
     fn compare(&self, clock: &dyn Clock) {
         let Ok(mut compared) = self.compared.try_lock() else { return };
         let (monotonic, wall) = (clock.monotonic(), clock.now());
@@ -76,7 +80,7 @@ impl MonotonicClock {
         if let Some((wall_before, monotonic_before)) = *compared {
             let expected = wall_before + monotonic.saturating_sub(monotonic_before);
             let step_back = expected.duration_since(wall).unwrap_or_default();
-            if step_back > IGNORED_STEP {
+            if step_back > MAX_FOLLOWED_STEP {
                 self.offset_ms
                     .fetch_add(u64::try_from(step_back.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }

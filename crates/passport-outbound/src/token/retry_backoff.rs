@@ -1,68 +1,76 @@
-//! Backoff after failed attempts. Pure.
+//! Computes the backoff after failed token fetches. Pure.
 
 use std::time::{Duration, SystemTime};
 
 use passport_core::Backoff;
 
-/// The max_delay of the first backoff.
-const FIRST_CEILING: Duration = Duration::from_millis(500);
+/// The maximum of the first backoff.
+const FIRST_MAX_DELAY: Duration = Duration::from_millis(500);
 
-/// The max_delay of the backoff while a token is valid: 0.5 s, doubling up to 30 s.
-const WITH_TOKEN: Backoff = Backoff::new(FIRST_CEILING, Duration::from_secs(30));
+/// The backoff while a token is valid: its maximum doubles from 0.5 s to 30 s.
+const WITH_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(30));
 
-/// The max_delay of the backoff without a valid token: 0.5 s, doubling up to 8 s. It is shorter
-/// because calls fail until the next attempt.
-const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_CEILING, Duration::from_secs(8));
+/// The backoff without a valid token: its maximum doubles from 0.5 s to 8 s. It is shorter
+/// because calls fail until the next token fetch.
+const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(8));
 
-/// The number of consecutive failures after which callers still wait for the next attempt.
+/// The number of consecutive failures after which calls without a valid token still wait for
+/// the retry. After further failures, they fail immediately.
 const RETRIED_FAILURES: u32 = 2;
 
-/// The longest backoff that callers without a token wait for.
+/// The longest backoff that calls without a valid token wait for. During a longer one, they
+/// fail immediately.
 const MAX_AWAITED_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The time without attempts after the last backoff that resets the count of failures. The
-/// earlier outage may have ended unnoticed.
+/// The count of consecutive failures restarts at 0 if there was no token fetch for this time
+/// after the last backoff. The outage can have ended since then.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// The minimum backoff as a fraction of the max_delay, so that small random numbers cause no
-/// storm.
+/// The minimum backoff as a fraction of the maximum. Without it, a small random number would
+/// cause an immediate retry.
 const MIN_FRACTION: f64 = 0.1;
 
-/// The backoff after Passport rejected the client. It is long because Passport's audit treats
-/// bursts of rejections as an attack.
+/// The minimum backoff after Passport rejected the client. It is long because Passport's audit
+/// treats many rejections in a short time as an attack.
 const REJECTED: Duration = Duration::from_secs(10);
 
-/// The jitter of that backoff, so that a fleet with a wrong secret does not retry in step.
+/// The maximum random time that is added to [`REJECTED`], so that the instances of a service
+/// with a wrong secret retry at different times.
 const REJECTED_JITTER: Duration = Duration::from_secs(5);
 
-/// The backoff after Passport returned the current token instead of a new one.
+/// The maximum backoff after Passport returned the current token instead of a new one.
 const UNCHANGED: Duration = Duration::from_secs(5);
+/// The minimum backoff after Passport returned the current token again. It applies if that
+/// token expires sooner.
 const MIN_UNCHANGED: Duration = Duration::from_secs(1);
 
-/// The cap of `Retry-After`.
+/// The longest `Retry-After` that is respected. A longer one counts as one hour.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// The time limit of a running attempt, or a backoff in which none starts.
+/// A period in which no other token fetch starts: the time limit of the running fetch, or a
+/// backoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptWindow {
+    /// The end of the period.
     pub(crate) until: SystemTime,
-    /// Whether callers without a token wait for the end.
+    /// Whether calls without a valid token wait for the end of this backoff, and then retry. If
+    /// false, they fail immediately. Always false for a running fetch.
     pub(crate) callers_wait: bool,
 }
 
 impl AttemptWindow {
-    /// Creates a window of `length` that begins at `now`.
+    /// Creates a period of `length` that begins at `now`, with `callers_wait` set to false.
     pub(crate) fn starting(now: SystemTime, length: Duration) -> Self {
         Self { until: now.checked_add(length).unwrap_or(now), callers_wait: false }
     }
 
-    /// Returns whether the window has not ended at `now`.
+    /// Returns whether `now` is before the end of the period.
     pub(crate) fn covers(&self, now: SystemTime) -> bool {
         now < self.until
     }
 }
 
-/// Computes the backoff after consecutive failures.
+/// Counts consecutive failed token fetches, and computes the backoff after each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RetryBackoff {
     failures: u32,
@@ -70,27 +78,34 @@ pub(crate) struct RetryBackoff {
     ended: Option<SystemTime>,
 }
 
-/// A failed attempt.
+/// A failed token fetch, from which the backoff is computed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FailedAttempt {
-    /// The duration of the attempt.
+    /// The duration of the fetch.
     pub(crate) took: Duration,
-    /// How long the current token may still be sent. `None` if no token is cached.
+    /// How long the cached token is still valid; zero if it has expired. `None` if no token is
+    /// cached.
     pub(crate) left: Option<Duration>,
-    /// The `Retry-After` of the response.
+    /// The delay in the `Retry-After` header of the response, if there is one.
     pub(crate) retry_after: Option<Duration>,
-    /// A random number in 0..1.
+    /// The random number for the jitter, in 0..1.
     pub(crate) random: f64,
 }
 
 impl RetryBackoff {
-    /// Returns the backoff after a transient failure.
+    /// Counts a transient failure, and returns the backoff after it.
     ///
-    /// Full jitter: a random fraction, at least a tenth, of a max_delay that doubles from 0.5 s to
-    /// 30 s, or to 8 s without a valid token. The duration of the attempt is deducted from the
-    /// max_delay, up to two thirds of it: an attempt that hung has already delayed the next one. The
-    /// last third remains, so that the instances of a fleet do not retry in step. Callers without a
-    /// token wait for the first two backoffs, if they are at most 1 s.
+    /// The backoff is a random fraction, at least a tenth, of a maximum delay (full jitter):
+    /// - The maximum doubles with each consecutive failure, from 0.5 s to 30 s. Without a valid
+    ///   token it doubles to 8 s.
+    /// - The duration of the failed fetch is deducted from the maximum, because it has already
+    ///   delayed the next fetch. At least a third of the maximum remains, so that the instances of
+    ///   a service do not retry at the same time.
+    /// - While a token is valid, the backoff ends at the latest when a backoff that begins at the
+    ///   expiry of the token would end.
+    /// - `Retry-After` is the minimum of the backoff.
+    ///
+    /// Calls without a valid token wait for the first two backoffs, if these are at most 1 s.
     pub(crate) fn failed(&mut self, now: SystemTime, attempt: FailedAttempt) -> AttemptWindow {
         let FailedAttempt { took, left, retry_after, random } = attempt;
         if self
@@ -117,22 +132,23 @@ impl RetryBackoff {
         backoff
     }
 
-    /// Returns the backoff after a rejection: 10 s to 15 s. It does not grow with the number of
-    /// rejections. `random` is in 0..1.
+    /// Returns the backoff after Passport rejected the client: 10 s to 15 s. It does not grow with
+    /// the number of rejections. `random` is the random number for the jitter, in 0..1.
     pub(crate) fn rejected(random: f64) -> Duration {
         REJECTED + REJECTED_JITTER.mul_f64(random.clamp(0.0, 1.0))
     }
 }
 
-/// Returns the backoff after the issuer returned the current token again: 5 s, or until the
-/// token expires if that is sooner, but at least 1 s. Such an issuer issues a new token only
-/// after the expiry. The backoff does not grow, because the issuer works. `left` is the time for
-/// which the token may still be sent, or `None` if no token is cached.
+/// Returns the backoff after the issuer returned the current token again: until that token
+/// expires, but at least 1 s and at most 5 s. Such an issuer issues a new token only after the
+/// current one has expired. The backoff does not grow, because the issuer works. `left` is how
+/// long the current token is still valid. `None` if no token is cached.
 pub(crate) fn unchanged_backoff(left: Option<Duration>) -> Duration {
     left.map_or(UNCHANGED, |left| left.clamp(MIN_UNCHANGED, UNCHANGED))
 }
 
-/// Returns the longer of `backoff` and `retry_after`, which is capped at one hour.
+/// Returns the longer of `backoff` and `retry_after`. A `retry_after` of more than one hour
+/// counts as one hour.
 pub(crate) fn at_least(backoff: Duration, retry_after: Option<Duration>) -> Duration {
     backoff.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
 }

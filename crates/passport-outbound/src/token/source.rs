@@ -1,4 +1,4 @@
-//! The trait of token sources, and the types of its call.
+//! The trait of token sources, and the parameters and results of a fetch.
 
 use std::{
     pin::Pin,
@@ -12,23 +12,26 @@ use super::fetch_failure::FetchFailure;
 
 /// Fetches tokens: from Passport, from a shared store, or from a sidecar.
 ///
-/// Each call runs in its own task. An entry has one call at a time, unless an earlier one has
-/// stalled or its result will be discarded.
+/// Each fetch runs in its own task. For one entry, one fetch runs at a time. Exceptions: the
+/// runtime of the earlier fetch has stalled, or the token was invalidated, so that the result
+/// of the earlier fetch will be discarded.
 pub(crate) trait TokenSource: Send + Sync + 'static {
     /// Fetches a token.
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;
 }
 
+/// The future of [`TokenSource::fetch`].
 pub(crate) type FetchFuture<'a> =
     Pin<Box<dyn Future<Output = Result<FetchedToken, SourceError>> + Send + 'a>>;
 
-/// The reason for which a source returned no token.
+/// The reason why a source returned no token.
 #[derive(Debug)]
 pub(crate) enum SourceError {
-    /// The fetch failed, which starts the backoff.
+    /// The fetch failed. The entry starts a backoff, and calls without a valid token get this
+    /// error.
     Failed(FetchFailure),
-    /// Another instance is fetching, and the current token is valid. Not a failure: the next call
-    /// may try again.
+    /// Another instance of the service is fetching the token, and the current token is still valid.
+    /// Not a failure: no backoff starts, and the next call can start a fetch.
     Postponed,
 }
 
@@ -41,27 +44,32 @@ impl From<FetchFailure> for SourceError {
 /// The parameters of a fetch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchRequest {
-    /// The cached token, which the new one replaces.
+    /// The cached token, which can have expired. A source that returns it again fails with
+    /// [`Unchanged`](super::TokenErrorKind::Unchanged).
     pub(crate) current: Option<AccessToken>,
-    /// Until when the current token may be sent. No caller waits for the fetch before that.
+    /// The time until which the current token is valid. Until then, no caller waits for the fetch.
+    /// `None` without a valid token.
     pub(crate) current_valid_until: Option<Instant>,
-    /// A rejected or invalidated token, which must not be returned.
+    /// A token that a receiver rejected, or that was invalidated. A source that returns it again
+    /// fails with [`Unchanged`](super::TokenErrorKind::Unchanged).
     pub(crate) excluded: Option<AccessToken>,
 }
 
 impl FetchRequest {
-    /// Returns whether the current token is valid, so that no caller waits.
-    pub(crate) fn is_live(&self) -> bool {
+    /// Returns whether the current token is still valid. If so, the fetch is a background refresh,
+    /// for which no caller waits.
+    pub(crate) fn has_valid_token(&self) -> bool {
         self.current_valid_until.is_some_and(|until| Instant::now() < until)
     }
 }
 
-/// A token that a source returned.
+/// A token that a source returned, and its lifetime.
 pub(crate) struct FetchedToken {
     pub(crate) token: AccessToken,
-    /// The start of its lifetime, by the wall clock. It is the time before the request, so that a
-    /// slow response does not extend the lifetime.
+    /// The start of the token's lifetime, by the wall clock. Sources set it to the time before the
+    /// token request, so that a slow response does not extend the lifetime.
     pub(crate) issued_at: SystemTime,
+    /// The time from `issued_at` to the expiry.
     pub(crate) lifetime: Duration,
     /// The requested scopes that Passport did not grant.
     pub(crate) missing_scopes: Vec<String>,

@@ -36,7 +36,7 @@ fn other_credential_kind_has_another_key() {
 }
 
 /// Parameters of a token request. The few letters make concatenated parameters collide; scopes
-/// may be repeated and in any order.
+/// can be repeated and in any order.
 fn request() -> impl Strategy<Value = (String, String, Vec<String>)> {
     let word = "[ab]{1,3}";
     (word, word, prop::collection::vec(word, 1..4))

@@ -1,4 +1,4 @@
-//! Logs and metrics of fetches through a shared store.
+//! Logs and metrics of token fetches through a shared store.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,25 +7,28 @@ use passport_core::ClientId;
 
 use crate::metrics::{CLIENT_ID, SHARED, SHARED_SECONDS, TARGET};
 
-/// The path by which an instance got a token from the shared store or a fetch.
+/// How an instance got a token, or why it got none. The label `path` of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchPath {
     /// The token was in the store.
     Found,
     /// The instance got the lease immediately, and fetched the token.
     Leased,
-    /// The instance waited for another lease holder, which published nothing. Then it got the lease
+    /// The instance waited for another lease holder, which stored no token. Then it got the lease,
     /// and fetched the token.
     LeasedLater,
-    /// The instance waited for the token of another lease holder.
+    /// The instance waited for another lease holder, and used the token that the holder stored.
     Waited,
-    /// The instance fetched the token without a lease.
+    /// The instance fetched the token without the lease, because the store failed or other
+    /// instances held the lease for too long.
     Alone,
-    /// The instance has a valid token, and leaves the refresh to another lease holder.
+    /// The instance got no token. It still has a valid one, and another instance holds the lease
+    /// for the refresh.
     Postponed,
 }
 
-/// Records a fetch through the shared store.
+/// Counts and logs a token fetch through the shared store, and records its duration `took`, by
+/// client id and path.
 pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
     let name = match path {
         FetchPath::Found => "found",
@@ -41,11 +44,12 @@ pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
     tracing::debug!(target: TARGET, %client_id, path = name, "token fetch through the shared store ended");
 }
 
-/// The maximum clock skew that is not logged.
+/// The clock skew between two instances above which a warning is logged.
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// Warns that the clock of the instance that stored a token differs from the local one.
-/// `assumed` is the time of issue by the local clock.
+/// Logs a warning if the clock of the instance that stored a token differs from the local clock
+/// by more than [`MAX_SKEW`]. `issued_at` is the time of issue by the clock of that instance,
+/// `assumed` by the local clock.
 pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed: SystemTime) {
     let skew = issued_at.duration_since(assumed).unwrap_or_else(|earlier| earlier.duration());
     if skew > MAX_SKEW {

@@ -9,17 +9,20 @@ use tokio::runtime::Handle;
 
 use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 
-/// The duration of a lease. Its holder renews it before that.
+/// The time after which a lease expires if its holder does not renew it. The holder renews it
+/// every second.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
-/// An attempt that requests or holds the lease. When it is dropped, it releases a lease that it
-/// may hold.
+/// Requests, renews and ends the lease for one token fetch. If it is dropped while it holds the
+/// lease, or while that is unknown, it releases the lease in the background.
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,
-    /// The name of the holder, unique among all instances.
+    /// The name by which the store identifies the holder. It is unique among all token fetches of
+    /// all instances.
     name: String,
-    /// Whether the lease was granted, or may have been granted by a failed call.
+    /// Whether the lease has to be released: it was granted, or a store call failed, so that it is
+    /// unknown whether the lease was granted.
     may_have_lease: bool,
 }
 
@@ -28,7 +31,7 @@ impl LeaseHolder {
         Self { session, name: unique_name(), may_have_lease: false }
     }
 
-    /// Requests or renews the lease. `None` if the store fails.
+    /// Requests or renews the lease, and reads the stored token. Returns `None` if the store fails.
     pub(super) async fn try_lease(&mut self) -> Option<LeaseOutcome> {
         self.may_have_lease = true;
         let leased = self.session.try_lease(&self.name, LEASE).await?;
@@ -36,18 +39,20 @@ impl LeaseHolder {
         Some(leased)
     }
 
-    /// Restarts the time limit of the store, after a wait for another instance or for Passport.
+    /// Restarts the time limit of the store calls. Waiting for another instance or for Passport
+    /// does not count towards it.
     pub(super) fn restart_limit(&mut self) {
         self.session.restart_limit();
     }
 
-    /// Publishes `token`, which ends the lease.
+    /// Stores `token` for all instances, which ends the lease.
     pub(super) async fn publish(mut self, token: &StoredToken) {
         self.session.publish(&self.name, token).await;
         self.may_have_lease = false;
     }
 
-    /// Ends the lease.
+    /// Ends the lease without storing a token, because the fetch failed or a token was found in the
+    /// store.
     pub(super) async fn release(mut self) {
         self.session.release(&self.name).await;
         self.may_have_lease = false;
@@ -59,7 +64,8 @@ impl Drop for LeaseHolder {
         if !self.may_have_lease {
             return;
         }
-        // The attempt was canceled. Without a release, other instances would wait for the expiry.
+        // The token fetch was canceled. Without a release, other instances would wait until the
+        // lease expires.
         if let Ok(runtime) = Handle::try_current() {
             let (mut session, name) = (self.session.clone(), std::mem::take(&mut self.name));
             session.restart_limit();
@@ -69,8 +75,8 @@ impl Drop for LeaseHolder {
 }
 
 /// Returns a unique holder name. The random keys of the standard library's hashers suffice: an
-/// attacker who can use a guessed name can also read the store. The first random bytes of aws-lc
-/// would cost 35 ms of CPU time at the start of an instance.
+/// attacker who can use a guessed name can also read the store. The first random bytes of
+/// aws-lc would cost 35 ms of CPU time at the start of an instance.
 fn unique_name() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))

@@ -21,18 +21,20 @@ use super::{
 };
 use crate::cache::TokenKey;
 
-/// The average time from a failure to the first probe. It doubles after each failed probe, up to
-/// the maximum.
+/// The average delay from a failed store call to the first probe. The delay doubles after each
+/// failed probe, up to [`MAX_PROBE_AFTER`].
 const PROBE_AFTER: Duration = Duration::from_millis(250);
+/// The maximum of the average delay between two probes.
 const MAX_PROBE_AFTER: Duration = Duration::from_secs(4);
+/// The delay before each probe: half to one and a half times the average, at random.
 const PROBE_BACKOFF: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
 
-/// The maximum time limit of a store.
+/// The maximum time limit of a store. A longer [`TokenStore::timeout`] counts as 5 s.
 const MAX_LIMIT: Duration = Duration::from_secs(5);
 
-/// The time after which the runtime of a probe counts as stalled, and another task may probe. A
-/// probe on a working runtime ends sooner: the pause before it is at most 1.5 times
-/// [`MAX_PROBE_AFTER`], and the call itself ends within [`MAX_LIMIT`].
+/// The time after which the tokio runtime of a running probe is considered stalled, so that
+/// another task starts a probe. On a working runtime, a probe ends sooner: the delay before it
+/// is at most 1.5 times [`MAX_PROBE_AFTER`], and the call itself ends within [`MAX_LIMIT`].
 const PROBE_LIMITS: TaskLimits = TaskLimits {
     deadline: MAX_PROBE_AFTER.saturating_mul(2).saturating_add(MAX_LIMIT),
     grace: Duration::ZERO,
@@ -44,23 +46,23 @@ const PROBE_LIMITS: TaskLimits = TaskLimits {
 /// | State | Calls | Transition |
 /// |---|---|---|
 /// | closed | go to the store | the first failed call opens the circuit |
-/// | open | return `None` immediately | a task probes the store; the first successful probe closes the circuit |
+/// | open | return `None` immediately | a successful probe by a background task closes the circuit |
 #[derive(Clone, Debug)]
 pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 
-/// The store and the state of its circuit.
+/// The store, and the state of its circuit breaker.
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     store: Box<dyn DynTokenStore>,
-    /// The time limit of all calls of one session together.
+    /// The total time limit of all calls of one session.
     limit: Duration,
     notifications: Option<Notifier>,
     is_open: AtomicBool,
     /// Locked while the circuit opens or closes, and while a probe begins.
     transition: Mutex<()>,
-    /// The running probe. Its attempt includes the pause before it.
+    /// The task of the running probe, which includes the delay before the probe.
     probes: SharedTask<()>,
-    /// Canceled when the last handle is dropped, which ends the probes.
+    /// Canceled when the last handle is dropped, so that the probes end.
     life: CancellationToken,
     _life_guard: DropGuard,
 }
@@ -96,8 +98,8 @@ impl StoreHandle {
         StoreSession::new(self.clone(), key.clone())
     }
 
-    /// Calls the store with the time limit `limit`. `None` if the circuit is open, or if the call
-    /// fails, which opens it.
+    /// Calls the store, and waits for the result for at most `limit`. Returns `None` if the circuit
+    /// is open, or if the call fails, which opens the circuit.
     pub(super) async fn call<'a, T>(
         &'a self,
         limit: Duration,
@@ -106,7 +108,7 @@ impl StoreHandle {
     ) -> Option<T> {
         let breaker = &self.0;
         if breaker.is_open.load(Ordering::Acquire) {
-            // The probe task may have ended with its runtime: start another one then.
+            // The probe task can have ended with its runtime. In that case, another one starts.
             self.probe(key);
             return None;
         }
@@ -120,8 +122,9 @@ impl StoreHandle {
         None
     }
 
-    /// Starts the task that probes the store, unless it is running. The probe uses the key of the
-    /// failed call, because the failure may affect only a part of the store.
+    /// Starts the task that probes the store, unless it is running. The task reads and writes with
+    /// `key`, that of the failed call, because the failure can affect only a part of the store,
+    /// such as one node of a cluster.
     fn probe(&self, key: &TokenKey) {
         let joined = {
             let _transition = self.0.transition();
@@ -134,7 +137,8 @@ impl StoreHandle {
 }
 
 impl CircuitBreaker {
-    /// Opens the circuit. The lock orders the events, so that the last one is the current state.
+    /// Opens the circuit. The lock keeps logs and metrics in the order of the transitions, so that
+    /// the last logged state is the current one.
     fn open(&self) {
         let _transition = self.transition();
         if !self.is_open.swap(true, Ordering::AcqRel) {
@@ -152,7 +156,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Begins the next probe after `failed`. `None` if another task has begun one.
+    /// Begins the next probe after the probe `failed`. Returns `None` if another task has begun
+    /// one.
     fn next_probe(&self, failed: &Attempt<()>) -> Option<Attempt<()>> {
         let _transition = self.transition();
         self.probes.is_current(failed.generation()).then(|| self.probes.begin(PROBE_LIMITS).0)
@@ -163,7 +168,8 @@ impl CircuitBreaker {
     }
 }
 
-/// Probes the store until a probe succeeds. If the future is dropped, another task may start.
+/// Probes the store until a probe succeeds, which closes the circuit. If the future is dropped,
+/// the next store call starts another one.
 async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt<()>, key: TokenKey) {
     for failures in 0.. {
         sleep(PROBE_BACKOFF.delay(failures, fastrand::f64())).await;
@@ -177,7 +183,7 @@ async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt
     }
 }
 
-/// Awaits the result of a call, for `limit` at most.
+/// Returns the result of a store call, or an error if there is no result within `limit`.
 async fn within<T>(limit: Duration, call: StoreFuture<'_, T>) -> Result<T, StoreError> {
     timeout(limit, call)
         .await

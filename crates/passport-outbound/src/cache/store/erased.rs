@@ -7,6 +7,7 @@ use passport_core::AccessToken;
 use super::{LeaseOutcome, StoreError, StoredToken, TokenStore};
 use crate::cache::TokenKey;
 
+/// The boxed future of a store call.
 pub(super) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The methods of a [`TokenStore`] with boxed futures, for trait objects.

@@ -12,8 +12,8 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// Creates an error with a fixed text, which is logged. It should state what failed and what to
-    /// do.
+    /// Creates an error with a fixed text, which is logged. The text should state what failed and
+    /// what to do, in lower case.
     #[must_use]
     pub fn new(problem: &'static str) -> Self {
         Self { problem, source: None }

@@ -1,5 +1,5 @@
-//! The trait of shared stores, and access to a store through sessions and a circuit breaker. The
-//! protocol that uses it is in `cache/shared`.
+//! The trait of shared stores, and access to a store through sessions and a circuit breaker.
+//! The protocol that uses it is in `cache/shared`.
 
 mod circuit_breaker;
 mod erased;
@@ -26,7 +26,7 @@ pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken}
 /// [`timeout`](Self::timeout), counts as a cache miss, never as an outage. It is not called
 /// again until a [`ping`](Self::ping) succeeds.
 ///
-/// Whatever can read a stored token can act as the service until the token expires, so a store
+/// A stored token allows its reader to act as the service until the token expires, so a store
 /// should encrypt tokens. The store of `passport-redis` does.
 ///
 /// ```
@@ -90,8 +90,8 @@ pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken}
 /// ```
 ///
 /// # Cancel safety
-/// A call that exceeds the time limit, or that is running at a shutdown, is dropped. It may have
-/// taken effect or not.
+/// The future of a call is dropped when the time limit is over, and at a shutdown. The store
+/// must stay consistent whether or not the call has taken effect.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a token store",
     label = "expected a type that implements `TokenStore`",
@@ -104,10 +104,12 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot be read.
     fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
 
-    /// Requests the lease for `key`, which allows only `holder` to fetch a token. The lease ends
-    /// when the holder calls [`put`](Self::put) or [`release`](Self::release), or after `time`. For
-    /// the current holder, the call renews the lease to `time` from now. Returns the stored token
-    /// in the same atomic step.
+    /// Requests the lease for `key`, which allows only `holder` to fetch a token, and returns the
+    /// stored token in the same atomic step.
+    ///
+    /// The lease ends after the duration `time`, or when its holder calls [`put`](Self::put) or
+    /// [`release`](Self::release). If `holder` already holds the lease, the call renews it to
+    /// `time` from now.
     ///
     /// # Errors
     /// When it is unknown whether the lease was granted.
@@ -118,12 +120,13 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         time: Duration,
     ) -> impl Future<Output = Result<LeaseOutcome, StoreError>> + Send;
 
-    /// Stores `token` for `key` until it expires, unless a token with a later expiry is stored;
-    /// ends the lease of `holder`, if it still holds it; and notifies the subscribers
-    /// ([`notifications`](Self::notifications)). All in one atomic step.
+    /// Does all of this in one atomic step:
+    /// - Stores `token` for `key` until it expires, unless a token with a later expiry is stored.
+    /// - Ends the lease for `key` if `holder` holds it.
+    /// - Notifies the waiting instances ([`notifications`](Self::notifications)).
     ///
     /// # Errors
-    /// When the token may not have been stored.
+    /// When it is unknown whether the token was stored, or it was not.
     fn put(
         &self,
         key: &TokenKey,
@@ -131,24 +134,26 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         token: &StoredToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends the lease of `holder`, if it still holds it, and notifies the subscribers.
+    /// Ends the lease for `key` if `holder` holds it, and notifies the waiting instances.
     ///
     /// # Errors
-    /// When the lease may not have ended. It expires by itself.
+    /// When it is unknown whether the lease has ended, or it has not. The lease then expires by
+    /// itself.
     fn release(&self, key: &TokenKey, holder: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes the token of `key` if it is equal to `token`. An instance with an old token must not
-    /// remove a newer one.
+    /// Removes the stored token for `key` if it is equal to `token`. The comparison is required: an
+    /// instance with an old token must not remove a newer one.
     ///
     /// # Errors
-    /// When the token may not have been removed.
+    /// When it is unknown whether the token was removed, or it was not.
     fn remove(
         &self,
         key: &TokenKey,
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Checks that `key` can be read and written. The default implementation only reads.
+    /// Checks that the token for `key` can be read and written. A successful check ends the time
+    /// without store calls after a failure. The default implementation only reads.
     ///
     /// # Errors
     /// While the store does not work.
@@ -156,16 +161,16 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         async { self.get(key).await.map(drop) }
     }
 
-    /// Returns the time limit of all calls for one token together. It starts again after each wait
-    /// for another instance, and after the fetch. Defaults to 500 ms; values over 5 s count as 5 s.
+    /// Returns the total time limit of all calls for one token. It starts again after each wait for
+    /// another instance, and after the fetch. Defaults to 500 ms; values over 5 s count as 5 s.
     ///
     /// This method is called once for each cache.
     fn timeout(&self) -> Duration {
         Duration::from_millis(500)
     }
 
-    /// Returns the notifier through which the store sends notifications. Defaults to `None`:
-    /// waiting instances poll more often.
+    /// Returns the notifier by which the store wakes instances that wait for a token or a lease.
+    /// Defaults to `None`: waiting instances poll the store more often.
     ///
     /// This method is called once for each cache.
     fn notifications(&self) -> Option<Notifier> {
@@ -187,11 +192,11 @@ pub struct LeaseOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "implementations of stores create it")]
 pub enum Lease {
-    /// The caller holds the lease and may fetch a token.
+    /// The caller holds the lease, and is allowed to fetch a token.
     Granted,
     /// Another instance holds the lease.
     Held {
-        /// The time until the lease expires, unless it is renewed.
+        /// The time until the lease expires, unless its holder renews it.
         left: Duration,
     },
 }

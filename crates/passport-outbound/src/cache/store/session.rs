@@ -1,4 +1,4 @@
-//! A sequence of calls to a store that share its time limit.
+//! A sequence of calls to a store that share one time limit.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::cache::TokenKey;
 
-/// The calls to a store for one token. All calls together take no longer than the limit of the
-/// store. Each returns `None`, or does nothing, if the store fails.
+/// The calls to a store for one token. All calls together take no longer than the time limit of
+/// the store. If the store fails, a call returns `None` or has no effect.
 #[derive(Clone, Debug)]
 pub(in crate::cache) struct StoreSession {
     store: StoreHandle,
@@ -28,32 +28,38 @@ impl StoreSession {
         Self { store, key, left }
     }
 
-    /// Restarts the time limit, after a wait for something other than the store.
+    /// Restarts the time limit. Waiting for anything but the store does not count towards it.
     pub(in crate::cache) fn restart_limit(&mut self) {
         self.left = self.store.timeout();
     }
 
+    /// Returns the stored token.
     pub(in crate::cache) async fn get(&mut self) -> Option<StoredToken> {
         self.call(|store, key| store.get_dyn(key)).await.flatten()
     }
 
+    /// Requests or renews the lease for the duration `time`, and returns the stored token with the
+    /// result.
     pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<LeaseOutcome> {
         self.call(|store, key| store.try_lease_dyn(key, holder, time)).await
     }
 
+    /// Stores `token` for all instances, which ends the lease of `holder`.
     pub(in crate::cache) async fn publish(&mut self, holder: &str, token: &StoredToken) {
         self.call(|store, key| store.put_dyn(key, holder, token)).await;
     }
 
+    /// Ends the lease of `holder`.
     pub(in crate::cache) async fn release(&mut self, holder: &str) {
         self.call(|store, key| store.release_dyn(key, holder)).await;
     }
 
+    /// Removes `token` from the store, unless the store has another token.
     pub(in crate::cache) async fn remove(&mut self, token: &AccessToken) {
         self.call(|store, key| store.remove_dyn(key, token)).await;
     }
 
-    /// Calls the store within the time left.
+    /// Calls the store within the time left, and deducts the duration of the call.
     async fn call<'a, T>(
         &'a mut self,
         operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,

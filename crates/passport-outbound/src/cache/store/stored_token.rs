@@ -1,10 +1,10 @@
-//! A token as it is stored.
+//! A token in a shared store, and its times.
 
 use std::time::{Duration, SystemTime};
 
 use passport_core::AccessToken;
 
-/// A token in a shared store.
+/// A token in a shared store, with its time of issue and its expiry.
 #[derive(Clone, Debug)]
 pub struct StoredToken {
     token: AccessToken,
@@ -13,16 +13,16 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
-    /// Creates a stored token with the time of its issue. Its expiry is
+    /// Creates a stored token that was issued at `issued_at`. Its expiry is
     /// [`AccessToken::expires_at`].
     #[must_use]
     pub fn new(token: AccessToken, issued_at: SystemTime) -> Self {
         Self { token, issued_at, left: None }
     }
 
-    /// Sets the remaining time for which the store keeps the token. The token is not used for
-    /// longer, so that a wrong clock of the instance that stored it does no harm. Defaults to no
-    /// such limit.
+    /// Sets how long the store will still keep the token. The reading instance uses the token for
+    /// no longer than that, so that a wrong clock of the instance that stored it does no harm.
+    /// Defaults to no limit.
     #[must_use]
     pub fn with_ttl(self, left: Duration) -> Self {
         Self { left: Some(left), ..self }
@@ -46,8 +46,11 @@ impl StoredToken {
         self.token.expires_at().duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// Returns the expiry by the local clock. If the clocks of the two instances differ, the
-    /// earlier expiry counts. A token that seems to be issued in the future counts as issued now.
+    /// Returns the time until which this instance can use the token, by the local clock. It is the
+    /// earliest of these, so that a wrong clock of either instance does not prolong the use:
+    /// - the expiry of the token;
+    /// - `now` plus the total lifetime of the token;
+    /// - `now` plus the time for which the store keeps the token.
     pub(in crate::cache) fn ends_at(&self, now: SystemTime) -> SystemTime {
         let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
         let stated = self.token.expires_at();

@@ -16,8 +16,9 @@ use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-/// The settings of the client authentication
-/// [`ClientAuthentication::PrivateKeyJwt`](super::ClientAuthentication::PrivateKeyJwt).
+/// The settings of
+/// [`ClientAuthentication::PrivateKeyJwt`](super::ClientAuthentication::PrivateKeyJwt), the
+/// client authentication with a signed assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrivateKeyJwt {
     algorithm: SigningAlgorithm,
@@ -39,7 +40,8 @@ pub enum SigningAlgorithm {
 }
 
 impl PrivateKeyJwt {
-    /// Creates settings that sign assertions with `algorithm`, without a key id, for the token URL.
+    /// Creates settings for assertions that are signed with `algorithm`, have no key id, and have
+    /// the token URL as the audience.
     #[must_use]
     pub const fn new(algorithm: SigningAlgorithm) -> Self {
         Self { algorithm, key_id: None, audience: None }
@@ -69,12 +71,13 @@ const LIFETIME: Duration = Duration::from_secs(60);
 /// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
 const MIN_RSA_BITS: usize = 2048;
 
-/// The secret is not a usable private key. The message quotes no part of it.
+/// The error for a client secret that is not a usable private key. The message quotes no part
+/// of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid private key: {0}")]
 pub(super) struct InvalidPrivateKey(&'static str);
 
-/// Creates an assertion of `client_id`, which is valid for one request.
+/// Creates and signs an assertion that authenticates `client_id` in one token request.
 pub(super) fn signed(
     settings: &PrivateKeyJwt,
     client_id: &ClientId,
@@ -105,7 +108,8 @@ pub(super) fn signed(
     Ok(assertion)
 }
 
-/// Returns a random `jti`. It must be unique, because each assertion is valid for one request.
+/// Returns a random id (`jti`) for an assertion. The server uses it to reject an assertion that
+/// is sent twice.
 fn random_id() -> Result<String, InvalidPrivateKey> {
     let mut random = [0; 16];
     rand::fill(&mut random).map_err(|_| InvalidPrivateKey("no random numbers from the operating system"))?;
@@ -159,6 +163,7 @@ impl SigningKey {
 }
 
 impl SigningAlgorithm {
+    /// Returns the value of `alg` in the header of an assertion.
     fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",

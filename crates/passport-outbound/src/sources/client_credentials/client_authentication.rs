@@ -14,6 +14,8 @@ use super::{
 };
 use crate::token::{FetchFailure, TokenErrorKind};
 
+/// The value of `client_assertion_type` for JWT assertions ([RFC 7523, section
+/// 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The method of client authentication at the token endpoint ([RFC 6749, section
@@ -29,15 +31,16 @@ pub enum ClientAuthentication {
     ClientSecretBasicRaw,
     /// Sends client id and secret in the body.
     ClientSecretPost,
-    /// Sends an assertion that is signed with a private key, instead of a secret. The secret of the
-    /// identity is the private key as PEM (PKCS#8). The key is never sent. Each assertion is valid
-    /// for one request and one minute ([RFC 7523](https://www.rfc-editor.org/rfc/rfc7523)).
+    /// Sends an assertion that is signed with a private key, instead of a secret. The client secret
+    /// of the identity has to be the private key as PEM (PKCS#8). The key itself is never sent.
+    /// Each assertion is valid for one request and one minute ([RFC
+    /// 7523](https://www.rfc-editor.org/rfc/rfc7523)).
     PrivateKeyJwt(PrivateKeyJwt),
 }
 
 impl ClientAuthentication {
     /// Returns the kind of the credential: a private key or a secret. It is a part of the
-    /// [`TokenKey`](crate::TokenKey), so all instances of a service must have the same.
+    /// [`TokenKey`](crate::TokenKey): instances of a service with different kinds share no tokens.
     pub(crate) fn credential(&self) -> &'static str {
         match self {
             Self::PrivateKeyJwt(_) => "private_key_jwt",
@@ -71,7 +74,7 @@ impl From<PrivateKeyJwt> for ClientAuthentication {
     }
 }
 
-/// The client, its credential and its authentication method.
+/// What a client needs to authenticate: its id, its credential, and the authentication method.
 #[derive(Clone, Copy)]
 pub(super) struct ClientProof<'a> {
     pub(super) method: &'a ClientAuthentication,

@@ -1,4 +1,5 @@
-//! The form body of a token request. It may contain the secret, so all copies are zeroized.
+//! The form body of a token request. It can contain the client secret, so all copies are
+//! zeroized.
 
 use form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;

@@ -1,5 +1,5 @@
-//! Tests of the whole path from an identity to the bytes of a token request, with an HTTP client
-//! in memory.
+//! Tests of the whole path from an identity to the bytes of a token request, with an HTTP
+//! client in memory.
 
 use std::{collections::VecDeque, sync::Mutex};
 
@@ -13,7 +13,7 @@ use super::*;
 use crate::{ManagedIdentity, test_support::in_memory_passport::InMemoryPassport};
 
 /// A secret provider that returns one secret after the other, and then always the last one.
-/// `None` is a failure of the vault.
+/// `None` makes the read fail, as if the vault was unreachable.
 #[derive(Clone, Debug)]
 struct Vault(Arc<Mutex<VecDeque<Option<&'static str>>>>);
 
@@ -120,7 +120,7 @@ async fn missing_scopes_are_in_the_status() {
     assert_eq!(identity.status().missing_scopes(), ["roles"]);
 }
 
-/// Returns the number of seconds from a fetch to the refresh.
+/// Returns the seconds from a token fetch until the background refresh is due.
 async fn due_after(identity: &ManagedIdentity, passport: &InMemoryPassport, clock: &ManualClock) -> u64 {
     let before = passport.requests();
     for second in 1..3600 {
@@ -266,7 +266,7 @@ async fn rejection_of_a_usual_secret_has_no_hint() {
     assert!(message.ends_with("and that the identity is enabled"), "{message}");
 }
 
-/// An HTTP client that rejects each request with a fixed body.
+/// An HTTP client that responds to each request with status 401 and a fixed body.
 #[derive(Clone, Debug)]
 struct Rejecting(&'static str);
 

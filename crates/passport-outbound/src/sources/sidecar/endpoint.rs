@@ -82,8 +82,8 @@ impl SidecarEndpoint {
     }
 
     /// Sets the token by which the sidecar authenticates this service on TCP. It is read for each
-    /// request, because it may be rotated. Defaults to none: on a Unix socket, the kernel
-    /// identifies the caller.
+    /// request, so that it can be rotated without a restart. Defaults to none: on a Unix socket,
+    /// the kernel identifies the caller.
     #[must_use]
     pub fn auth_token(mut self, token: SecretSource) -> Self {
         self.auth_token = Some(token);

@@ -1,5 +1,5 @@
-//! A token source that fetches tokens from a sidecar: a process on the same machine that has the
-//! credentials.
+//! A token source that fetches tokens from a sidecar: a process on the same machine that has
+//! the credentials.
 
 mod endpoint;
 mod source;

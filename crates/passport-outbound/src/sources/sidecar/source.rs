@@ -23,6 +23,7 @@ pub(crate) struct SidecarSource {
     pub(crate) sidecar: SidecarEndpoint,
     pub(crate) client_id: ClientId,
     pub(crate) scopes: Scopes,
+    /// The time limit of one request to the sidecar.
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -34,14 +35,15 @@ impl TokenSource for SidecarSource {
 }
 
 impl SidecarSource {
-    /// Requests a token, or the replacement of a rejected one.
+    /// Requests a token from the sidecar, or the replacement of a rejected token.
     async fn fetch_token(&self, fetch: FetchRequest) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
         let request = match &fetch.excluded {
             Some(excluded) => self.refresh_request(excluded),
             None => self.token_request(fetch.current.as_ref().map(|current| {
-                // Longer than the current token has left, so that the sidecar returns another one.
-                // The 3 s cover that both sides round to seconds.
+                // The minimum lifetime is longer than what the current token has left, so that the
+                // sidecar returns another one. The 3 s compensate for both sides rounding to
+                // seconds.
                 current.expires_at().duration_since(requested_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };
@@ -60,7 +62,7 @@ impl SidecarSource {
         token_response::read(&response, &self.scopes, requested_at)
     }
 
-    /// Builds `GET /v1/token` for a token with at least `min_ttl` left.
+    /// Builds the request `GET /v1/token` for a token with at least `min_ttl` left.
     fn token_request(&self, min_ttl: Option<Duration>) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token");
@@ -73,7 +75,8 @@ impl SidecarSource {
         request_to(&url, Bytes::new())
     }
 
-    /// Builds `POST /v1/token/refresh` to replace a rejected token.
+    /// Builds the request `POST /v1/token/refresh`, which makes the sidecar replace the token
+    /// `rejected`. It contains only the digest of the token.
     fn refresh_request(&self, rejected: &AccessToken) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token/refresh");

@@ -48,7 +48,7 @@ fn message_names_the_transport_failure() {
 }
 
 #[tokio::test]
-async fn message_names_the_time_limit_of_the_attempt() {
+async fn message_names_the_time_limit_of_the_fetch() {
     let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
     let failure = FetchFailure::of(TokenErrorKind::Unavailable).with_source(late);
     let text = TokenError::new(&"mi".parse().unwrap(), failure).to_string();

@@ -36,8 +36,8 @@ fn caller_retries_at_the_end_of_the_backoff() {
     let failed = || Some(failure());
     for (name, after, backoff, running, last_error, expected) in [
         ("no error", 0, None, None, None, Some(Duration::ZERO)),
-        ("an attempt is running", 0, None, Some(running), failed(), Some(Duration::ZERO)),
-        ("the attempt has stalled", 1000, None, Some(running), failed(), None),
+        ("a fetch is running", 0, None, Some(running), failed(), Some(Duration::ZERO)),
+        ("the fetch has stalled", 1000, None, Some(running), failed(), None),
         ("no backoff", 0, None, None, failed(), None),
         ("a backoff that callers do not wait for", 0, Some(not_awaited), None, failed(), None),
         ("a backoff has begun", 0, Some(long), None, failed(), Some(SECOND)),

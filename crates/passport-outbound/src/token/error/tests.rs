@@ -2,7 +2,7 @@ use std::io;
 
 use super::*;
 
-/// An error with a cause that has another text.
+/// An error whose text does not contain that of its cause.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection could be made")]
 struct Outer(#[source] io::Error);
@@ -44,7 +44,7 @@ fn debug_without_further_causes_is_the_message() {
 #[test]
 fn every_message_names_client_and_problem() {
     for (kind, message) in [
-        (TokenErrorKind::Canceled, "the fetch was canceled; check that the tokio runtime is running"),
+        (TokenErrorKind::Canceled, "the token fetch was canceled; check that the tokio runtime is running"),
         (TokenErrorKind::Misconfigured, "the token request failed"),
         (
             TokenErrorKind::Rejected,

@@ -47,7 +47,7 @@ fn callers_wait_for_two_short_backoffs() {
 }
 
 #[test]
-fn failure_after_a_minute_without_attempts_resets_count() {
+fn failure_after_a_minute_without_fetches_resets_count() {
     let mut backoff = RetryBackoff::default();
     for _ in 0..10 {
         next_backoff(&mut backoff, None, 1.0);
@@ -58,7 +58,7 @@ fn failure_after_a_minute_without_attempts_resets_count() {
 }
 
 #[test]
-fn attempt_time_is_deducted_up_to_two_thirds() {
+fn fetch_time_is_deducted_up_to_two_thirds() {
     for (took, length) in [(0, 8.0), (3, 5.0), (6, 8.0 / 3.0), (10, 8.0 / 3.0)] {
         let mut backoff = RetryBackoff { failures: 20, ended: None };
         let took = Duration::from_secs(took);

@@ -80,7 +80,7 @@ async fn late_probe_does_not_close_the_circuit() {
     assert!(!breaker.is_open.load(Ordering::SeqCst));
 }
 
-/// A store with a delay in each call.
+/// A store that delays each call.
 #[derive(Debug)]
 struct Slow(Duration);
 

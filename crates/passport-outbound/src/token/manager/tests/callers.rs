@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn one_attempt_for_1000_callers_of_an_empty_entry() {
+async fn one_fetch_for_1000_callers_of_an_empty_entry() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let callers: Vec<_> = (0..1000)
@@ -17,7 +17,7 @@ async fn one_attempt_for_1000_callers_of_an_empty_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn callers_on_many_threads_share_a_fast_attempt() {
+async fn callers_on_many_threads_share_a_fast_fetch() {
     for _ in 0..300 {
         let source = ScriptedSource::new();
         let manager = manager(&source);
@@ -33,7 +33,7 @@ async fn callers_on_many_threads_share_a_fast_attempt() {
 }
 
 #[tokio::test]
-async fn canceled_caller_does_not_cancel_the_attempt() {
+async fn canceled_caller_does_not_cancel_the_fetch() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
@@ -48,7 +48,7 @@ async fn canceled_caller_does_not_cancel_the_attempt() {
 }
 
 #[tokio::test]
-async fn callers_of_a_failed_attempt_share_one_error() {
+async fn callers_of_a_failed_fetch_share_one_error() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.fail_next(TokenErrorKind::Rejected);
@@ -88,7 +88,7 @@ fn call_without_a_runtime_returns_an_error() {
 }
 
 #[tokio::test]
-async fn one_attempt_for_10000_callers_at_the_expiry() {
+async fn one_fetch_for_10000_callers_at_the_expiry() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(HOUR);
     let callers: Vec<_> = (0..10_000)
@@ -115,7 +115,7 @@ fn identity_outlives_the_runtime_of_its_first_call() {
         assert_pending!(caller.poll());
         tokio::task::yield_now().await;
     });
-    drop(first); // drops the attempt
+    drop(first); // drops the fetch
     source.release();
     assert_eq!(runtime().block_on(fetch(&manager)).unwrap(), "token-2");
     assert_eq!(ready(&manager).as_deref(), Some("token-2"), "a cached token needs no runtime");

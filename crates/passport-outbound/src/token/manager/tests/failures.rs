@@ -77,9 +77,10 @@ async fn one_or_two_failures_only_delay_cold_callers() {
     }
 }
 
-/// A backoff ends by the wall clock, which may be behind when a caller wakes.
+/// The wall clock decides when a backoff ends. It can still show an earlier time when a caller
+/// wakes.
 #[tokio::test(start_paused = true)]
-async fn waits_for_a_coarse_clock_do_not_count_as_attempts() {
+async fn waits_for_a_coarse_clock_do_not_count_as_fetches() {
     for seed in 0..20 {
         fastrand::seed(seed);
         let source = ScriptedSource::new();
@@ -97,7 +98,7 @@ async fn callers_that_arrive_in_the_first_backoff_wait() {
     source.fail_next(TokenErrorKind::Unavailable);
     let late = async {
         sleep(Duration::from_millis(6)).await;
-        assert!(manager.entry.snapshot().last_error.is_some(), "the attempt has failed by now");
+        assert!(manager.entry.snapshot().last_error.is_some(), "the fetch has failed by now");
         fetch(&manager).await
     };
     let (early, late) = in_step(&source.clock, futures_util::future::join(fetch(&manager), late)).await;
@@ -167,7 +168,7 @@ async fn callers_wait_for_a_vault_but_not_for_a_bad_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn caller_does_not_wait_for_two_slow_attempts() {
+async fn caller_does_not_wait_for_two_slow_fetches() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
@@ -179,7 +180,7 @@ async fn caller_does_not_wait_for_two_slow_attempts() {
 }
 
 #[tokio::test]
-async fn rejected_client_makes_one_attempt_in_10_s() {
+async fn rejected_client_makes_one_fetch_in_10_s() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     for period in 1..=5 {
@@ -206,7 +207,7 @@ async fn retry_after_of_passport_is_respected() {
     assert_eq!(fetch(&manager).await.unwrap(), "token-2");
 }
 
-/// Returns the number of attempts in an outage of five minutes, with a call each 10 ms.
+/// Returns the number of token fetches in an outage of five minutes, with a call each 10 ms.
 async fn attempts_of_an_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) -> usize {
     let (before, outage, step) = (source.calls(), 300 * SECOND, Duration::from_millis(10));
     for _ in 0..outage.as_millis() / step.as_millis() {
@@ -218,11 +219,11 @@ async fn attempts_of_an_outage(source: &ScriptedSource, manager: &Arc<TokenManag
 }
 
 #[tokio::test(start_paused = true)]
-async fn outage_costs_a_bounded_number_of_attempts() {
+async fn outage_costs_a_bounded_number_of_fetches() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     lasting_outage(&source, &manager).await;
-    // With minimum backoff, one attempt each 0.8 s; on average, one each 4.4 s.
+    // With minimum backoff, one token fetch each 0.8 s; on average, one each 4.4 s.
     let attempts = attempts_of_an_outage(&source, &manager).await;
     assert!((37..=377).contains(&attempts), "{attempts}");
 }
@@ -258,7 +259,7 @@ async fn success_resets_the_backoff() {
 }
 
 #[tokio::test]
-async fn dropped_attempt_is_replaced_by_the_next() {
+async fn dropped_fetch_is_replaced_by_the_next() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     drop(manager.entry.begin(source.clock.now(), within(HOUR)));
@@ -269,7 +270,7 @@ async fn dropped_attempt_is_replaced_by_the_next() {
 }
 
 #[tokio::test]
-async fn attempt_on_a_stalled_runtime_is_abandoned() {
+async fn fetch_on_a_stalled_runtime_is_abandoned() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let stalled = manager.entry.begin(source.clock.now(), within(SECOND));
@@ -280,7 +281,7 @@ async fn attempt_on_a_stalled_runtime_is_abandoned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
+async fn callers_of_an_abandoned_fetch_start_one_on_another_runtime() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let stalled = manager.entry.begin(source.clock.now(), within(SECOND));
@@ -294,9 +295,9 @@ async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
     assert!(next.detached);
 }
 
-/// The attempt has published its end, but its task has not ended yet.
+/// The token fetch has published its result, but its task has not ended yet.
 #[tokio::test]
-async fn attempt_that_has_reported_is_not_stalled() {
+async fn fetch_that_has_reported_is_not_stalled() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let begun = manager.entry.begin(source.clock.now(), within(SECOND));
@@ -309,7 +310,7 @@ async fn attempt_that_has_reported_is_not_stalled() {
 
 /// Two identities share an entry, and one of them has a longer time limit.
 #[tokio::test(start_paused = true)]
-async fn attempt_with_a_longer_limit_is_not_abandoned() {
+async fn fetch_with_a_longer_limit_is_not_abandoned() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let slow = manager.entry.begin(source.clock.now(), within(HOUR));

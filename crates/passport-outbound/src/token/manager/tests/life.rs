@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn shutdown_ends_the_running_attempt_and_its_waiters() {
+async fn shutdown_ends_the_running_fetch_and_its_waiters() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     source.hold();
@@ -14,7 +14,7 @@ async fn shutdown_ends_the_running_attempt_and_its_waiters() {
 }
 
 #[tokio::test]
-async fn shutdown_waits_for_the_end_of_the_attempt() {
+async fn shutdown_waits_for_the_end_of_the_fetch() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     let current = Arc::strong_count(&identity.manager);
@@ -24,11 +24,11 @@ async fn shutdown_waits_for_the_end_of_the_attempt() {
         assert_pending!(caller.poll());
     }
     tokio::task::yield_now().await;
-    assert!(Arc::strong_count(&identity.manager) > current, "the attempt holds a reference");
+    assert!(Arc::strong_count(&identity.manager) > current, "the fetch holds a reference");
     let mut shutdown = task::spawn(identity.shutdown());
-    assert_pending!(shutdown.poll(), "the attempt has not been polled since");
+    assert_pending!(shutdown.poll(), "the fetch has not been polled since");
     shutdown.await;
-    assert_eq!(Arc::strong_count(&identity.manager), current, "the attempt has ended");
+    assert_eq!(Arc::strong_count(&identity.manager), current, "the fetch has ended");
 }
 
 #[test]
@@ -79,7 +79,7 @@ async fn valid_token_is_sent_after_a_shutdown_without_refresh() {
 }
 
 #[tokio::test]
-async fn dropping_the_last_handle_ends_the_attempt() {
+async fn dropping_the_last_handle_ends_the_fetch() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     let clone = identity.clone();
@@ -91,10 +91,10 @@ async fn dropping_the_last_handle_ends_the_attempt() {
     tokio::task::yield_now().await;
     drop(identity);
     tokio::task::yield_now().await;
-    assert_eq!(Arc::strong_count(&source), 2, "the clone and its attempt are alive");
+    assert_eq!(Arc::strong_count(&source), 2, "the clone and its fetch are alive");
     drop(clone);
     tokio::task::yield_now().await;
-    assert_eq!(Arc::strong_count(&source), 1, "the attempt and the manager are dropped");
+    assert_eq!(Arc::strong_count(&source), 1, "the fetch and the manager are dropped");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn shutdown_does_not_affect_another_identity() {
 }
 
 #[tokio::test]
-async fn invalidated_token_is_not_sent_from_a_running_attempt() {
+async fn invalidated_token_is_not_sent_from_a_running_fetch() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     identity.token().await.unwrap();
@@ -162,7 +162,7 @@ async fn waiting_caller_survives_two_invalidations() {
 }
 
 #[tokio::test]
-async fn shutdown_does_not_end_the_attempt_of_another_identity() {
+async fn shutdown_does_not_end_the_fetch_of_another_identity() {
     let source = ScriptedSource::new();
     let entry = Arc::default();
     let staying = manager_with_entry(&source, &entry);
@@ -193,7 +193,7 @@ async fn invalidation_does_not_end_a_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn status_reports_token_error_and_next_attempt() {
+async fn status_reports_token_error_and_next_fetch() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     let status = identity.status();
@@ -262,7 +262,7 @@ fn on_a_new_runtime<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// Returns a manager after its first refresh was dropped with the runtime of the caller.
+/// Returns a manager whose first background refresh was dropped with the runtime of its caller.
 fn with_a_dropped_refresh() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
     let (source, manager) = on_a_new_runtime(with_a_token());
     source.clock.advance(HOUR - 60 * SECOND);
@@ -319,7 +319,7 @@ fn fetch_dropped_with_its_caller_is_retried_by_others() {
 }
 
 #[test]
-fn shutdown_ends_an_attempt_on_the_background_runtime() {
+fn shutdown_ends_a_fetch_on_the_background_runtime() {
     let (source, manager) = with_a_dropped_refresh();
     source.hold();
     on_a_new_runtime(fetch(&manager)).unwrap();

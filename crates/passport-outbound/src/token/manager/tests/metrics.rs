@@ -24,7 +24,7 @@ async fn all_events(identity: &ManagedIdentity, source: &Arc<ScriptedSource>) {
 }
 
 #[tokio::test]
-async fn every_call_and_attempt_is_counted() {
+async fn every_call_and_fetch_is_counted() {
     let source = ScriptedSource::new();
     let measured = measured(async { all_events(&identity(&source), &source).await }).await;
     for (name, value) in [

@@ -65,7 +65,7 @@ async fn in_steps_of<T>(step: Duration, clock: &ManualClock, work: impl Future<O
     }
 }
 
-/// Makes three consecutive attempts fail, after which callers no longer wait for retries.
+/// Makes three consecutive token fetches fail, after which callers no longer wait for retries.
 async fn lasting_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) {
     for _ in 0..3 {
         source.fail_next(TokenErrorKind::Unavailable);
@@ -73,19 +73,19 @@ async fn lasting_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) {
     assert_eq!(in_step(&source.clock, fetch(manager)).await, Err(TokenErrorKind::Unavailable));
 }
 
-/// Waits for the background attempt, if one is running.
+/// Waits until the background token fetch has ended, if one is running.
 async fn settle(manager: &Arc<TokenManager>) {
     if let Some(waiter) = manager.entry.running() {
         let _ = waiter.outcome().await;
     }
 }
 
-/// Moves the clock past any backoff of a transient failure, which is 30 s at most.
+/// Sets the clock to a time after the backoff of a transient failure, which is 30 s at most.
 fn pass_the_backoff(clock: &ManualClock) {
     clock.advance(30 * SECOND);
 }
 
-/// Returns limits after which an attempt is abandoned.
+/// Returns the time limits after which a token fetch is abandoned.
 fn within(deadline: Duration) -> TaskLimits {
     TaskLimits { deadline, grace: Duration::ZERO }
 }

@@ -7,13 +7,13 @@ use crate::token::retry_backoff::{FailedAttempt, RetryBackoff};
 
 const OUTAGE: Duration = Duration::from_secs(30);
 
-/// How attempts fail during the outage.
+/// How token fetches fail during the outage.
 #[derive(Clone, Copy, Debug)]
 enum Outage {
     /// Immediately.
     Refused,
-    /// By a timeout of 10 s. Each attempt sends two requests, after 0 s and 4 s. A request that is
-    /// sent after the outage succeeds.
+    /// After a timeout of 10 s. Each token fetch sends two requests, after 0 s and 4 s. A request
+    /// that is sent after the outage succeeds.
     Hanging,
 }
 
@@ -72,8 +72,8 @@ fn since(start: SystemTime, now: SystemTime) -> Duration {
 }
 
 /// Measured with refused connections: a median of 2.3 s, 8.0 s at most, 2,346 requests in the
-/// busiest second after the outage. With hanging requests: 1.1 s, 2.0 s and 5,876 (all instances
-/// started in one second, and made only three attempts since).
+/// busiest second after the outage. With hanging requests: 1.1 s, 2.0 s and 5,876 (all
+/// instances started in one second, and made only three token fetches since).
 #[test]
 fn fleet_recovers_within_10_s_and_without_a_peak() {
     for (outage, peak) in [(Outage::Hanging, 12_000), (Outage::Refused, 3_000)] {

@@ -11,7 +11,7 @@ async fn clock_set_back_does_not_extend_the_lifetime() {
 }
 
 #[tokio::test]
-async fn fresh_token_is_returned_without_another_attempt() {
+async fn fresh_token_is_returned_without_another_fetch() {
     let source = ScriptedSource::new();
     let clock = source.clock.clone();
     let manager = manager(&source);
@@ -125,7 +125,7 @@ async fn caller_polled_late_gets_the_next_token() {
 }
 
 #[tokio::test]
-async fn attempt_made_overdue_by_a_clock_jump_is_replaced() {
+async fn fetch_made_overdue_by_a_clock_jump_is_replaced() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
@@ -159,13 +159,13 @@ async fn issuer_that_returns_the_same_token_gets_few_requests() {
     assert_eq!(
         fetch(&manager).await,
         Err(TokenErrorKind::Unchanged),
-        "the next attempt starts when the token expires"
+        "the next fetch starts when the token expires"
     );
     assert_eq!(source.calls(), 3);
 }
 
 #[tokio::test]
-async fn late_result_does_not_hide_the_running_attempt() {
+async fn late_result_does_not_hide_the_running_fetch() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();

@@ -1,6 +1,7 @@
 use super::*;
 
-/// Reports the token of `generation` as rejected. Returns the token to retry with, if any.
+/// Reports that a receiver rejected the token of `generation`. Returns the token for the retry,
+/// if there is one.
 async fn replacement(manager: &Arc<TokenManager>, generation: u64) -> Option<String> {
     match manager.replace_rejected(generation)? {
         Credential::Ready(token) => Some(text(&token)),
@@ -50,7 +51,7 @@ async fn rejected_token_is_not_its_own_replacement() {
 }
 
 #[tokio::test]
-async fn late_rejection_of_an_old_token_starts_no_attempt() {
+async fn late_rejection_of_an_old_token_starts_no_fetch() {
     let (source, manager) = with_a_token().await;
     let old = generation(&manager);
     source.clock.advance(HOUR);
@@ -106,11 +107,7 @@ async fn rejection_by_one_receiver_leaves_the_token_to_others() {
         "Passport is down: the 401 is returned to the caller"
     );
     assert_eq!(ready(&manager).as_deref(), Some("token-1"));
-    assert_eq!(
-        replacement(&manager, generation(&manager)).await,
-        None,
-        "no attempt starts during the backoff"
-    );
+    assert_eq!(replacement(&manager, generation(&manager)).await, None, "no fetch starts during the backoff");
     assert_eq!(source.calls(), 2);
     pass_the_backoff(&source.clock);
     assert_eq!(ready(&manager).as_deref(), Some("token-1"));

@@ -42,7 +42,7 @@ async fn rejection_starts_backoff_with_every_retention() {
 }
 
 #[tokio::test]
-async fn managers_of_one_entry_share_token_and_attempt() {
+async fn managers_of_one_entry_share_token_and_fetch() {
     let source = ScriptedSource::new();
     let entry = Arc::default();
     let managers = [manager_with_entry(&source, &entry), manager_with_entry(&source, &entry)];

@@ -60,10 +60,10 @@ async fn lease_held_indefinitely_is_no_outage() {
     );
 }
 
-/// Another instance holds the lease for the refresh. No call waits for it, and the postponed
-/// fetch is not a failure.
+/// Another instance holds the lease for the refresh. No call waits for the refresh, and the
+/// postponed fetch is not a failure.
 #[tokio::test(start_paused = true)]
-async fn live_token_postpones_the_fetch_and_no_call_fails() {
+async fn valid_token_postpones_the_fetch_and_no_call_fails() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();

@@ -6,10 +6,10 @@ use super::*;
 use crate::{
     ManagedIdentity, TokenErrorKind, TokenStore,
     test_support::{
-        ScriptedSource, identity_around,
+        ScriptedSource, identity_with_manager,
         in_memory_passport::InMemoryPassport,
         in_memory_store::{InMemoryStore, key},
-        manager_over,
+        manager_with_source,
     },
     token::{Credential, TokenEntry, TokenManager},
 };
@@ -33,9 +33,9 @@ fn coordinator(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> Coordinat
 /// Returns an instance of the service, with a separate cache in memory.
 fn instance(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> ManagedIdentity {
     let shared = Box::new(coordinator(store, source));
-    let manager = manager_over(shared, source, Arc::new(TokenEntry::default()));
+    let manager = manager_with_source(shared, source, Arc::new(TokenEntry::default()));
     let attempt_timeout = WAIT_LIMIT + store_time_limit(&StoreHandle::new(store.clone()), WAIT_LIMIT);
-    identity_around(TokenManager { attempt_timeout, ..manager })
+    identity_with_manager(TokenManager { attempt_timeout, ..manager })
 }
 
 async fn token(identity: &ManagedIdentity) -> Result<String, TokenErrorKind> {

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// An instance that holds the lease indefinitely delays only the refresh.
+/// Another instance holds the lease and never releases it. This delays only the refresh, and no
+/// call.
 #[tokio::test(start_paused = true)]
 async fn token_rejected_during_a_shared_refresh_is_replaced() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
@@ -140,16 +141,16 @@ async fn call_with_a_valid_token_makes_no_store_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stored_token_that_is_due_does_not_replace_a_live_one() {
+async fn stored_token_that_is_due_does_not_replace_a_valid_one() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let now = source.clock.now();
     let (current, due) = (now + HOUR / 4, AccessToken::new("due", now + HOUR / 2).unwrap());
     store.put(&key(), "other", &StoredToken::new(due, now)).await.unwrap();
     source.clock.advance(HOUR / 2 - 30 * SECOND);
-    for (is_live, expected) in [(false, "due"), (true, "token-1")] {
+    for (has_valid_token, expected) in [(false, "due"), (true, "token-1")] {
         let request = FetchRequest {
             current: Some(AccessToken::new("current", current).unwrap()),
-            current_valid_until: is_live.then(|| Instant::now() + SECOND),
+            current_valid_until: has_valid_token.then(|| Instant::now() + SECOND),
             excluded: None,
         };
         let fetched = coordinator(&store, &source).fetch(request).await.unwrap();

@@ -1,9 +1,9 @@
 //! An exhaustive model check of the lease protocol with a few instances.
 //!
 //! Each call to the store and each token request is a step. Between any two steps, an instance
-//! may be killed or canceled, a lease may be lost, or time may pass. (Otherwise time passes only
-//! when all instances wait.) The tests run every order of steps and faults, with the production
-//! code.
+//! can be killed or canceled, a lease can be lost, or time can pass. (Otherwise time passes
+//! only when all instances wait.) The tests run every order of steps and faults, with the
+//! production code.
 
 use std::{
     future::poll_fn,
@@ -86,8 +86,8 @@ async fn one_fetch_for_all_that_refresh_in_every_order() {
     assert_eq!(max_fetches, 1);
 }
 
-/// Each instance first removes the rejected token from the store. Without a comparison, the last
-/// one would remove its replacement.
+/// Each instance first removes the rejected token from the store. Without a comparison, the
+/// last one would remove its replacement.
 #[tokio::test(start_paused = true)]
 async fn one_fetch_for_all_after_a_rejection_in_every_order() {
     let rejected = |first: &AccessToken| FetchRequest {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The next event of an order.
+/// One event of an order: a step of an instance, or a fault.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Move {
     /// An instance passes a checkpoint.
@@ -13,7 +13,7 @@ pub(super) enum Move {
     Tick,
 }
 
-/// The position of the search.
+/// The position of the depth-first search.
 #[derive(Default)]
 pub(super) struct Orders {
     /// For each depth, the index of the current move and the number of moves.
@@ -46,7 +46,7 @@ impl Orders {
     }
 }
 
-/// Returns the possible moves. Empty if no instance can take a step.
+/// Returns the moves that are possible now. Empty if no instance can take a step.
 pub(super) fn moves(instances: &[Instance], faults: Faults) -> Vec<Move> {
     let running = || (0..instances.len()).filter(|&number| instances[number].is_in_flight());
     let steps = running().flat_map(|number| (0..2).map(move |checkpoint| (number, checkpoint)));

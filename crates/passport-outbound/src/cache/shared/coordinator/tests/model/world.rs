@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// A point at which an instance waits for its next step. Each instance has one before store
-/// calls and one before token requests.
+/// A point at which an instance waits until the search allows its next step. Each instance has
+/// one checkpoint before store calls, and one before token requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checkpoint(Arc<CheckpointState>);
 
@@ -128,7 +128,8 @@ impl TokenStore for View {
         Ok(())
     }
 
-    /// Long enough that ticks do not exceed it.
+    /// The time limit of the store. It is longer than all simulated time, so that no call exceeds
+    /// it.
     fn timeout(&self) -> Duration {
         HOUR
     }
@@ -165,7 +166,7 @@ pub(super) fn fetched(number: usize, clock: &ManualClock) -> FetchedToken {
 
 /// An instance that fetches a token.
 pub(super) struct Instance {
-    /// `None` after the attempt has ended, or was killed or canceled.
+    /// The future of the token fetch. `None` after it has ended, or was killed or canceled.
     pub(super) attempt: Option<Spawn<FetchFuture<'static>>>,
     /// The checkpoints before store calls and before token requests.
     pub(super) checkpoints: [Checkpoint; 2],
@@ -194,7 +195,7 @@ impl Instance {
         Self { attempt: Some(spawn(attempt)), checkpoints, got: None, is_gone: false }
     }
 
-    /// Runs the instance until it waits for a step.
+    /// Runs the instance until it waits at a checkpoint.
     pub(super) fn poll(&mut self) {
         if let Some(attempt) = &mut self.attempt
             && let Poll::Ready(result) = attempt.poll()
@@ -210,7 +211,7 @@ impl Instance {
         self.is_gone = true;
     }
 
-    /// Cancels the attempt, as a shutdown does. Its destructors run.
+    /// Cancels the token fetch, as a shutdown does. Its destructors run.
     pub(super) async fn cancel(&mut self) {
         self.checkpoints[0].open();
         self.attempt = None;
