@@ -1,5 +1,5 @@
-//! Caches an issuer's keys. Readers take a snapshot without a lock; one lock guards everything
-//! that decides about a refresh.
+//! Caches an issuer's keys. Readers take a snapshot without a lock. One lock guards the state that
+//! decides whether a refresh begins.
 
 use std::{
     sync::{
@@ -37,7 +37,7 @@ use crate::jwt::algorithm::AllowedAlgorithms;
 pub(crate) struct JwksCache {
     /// The client that fetches the keys. `None` for static keys.
     pub(super) client: Option<JwksClient>,
-    /// The file that keeps the keys across restarts.
+    /// The file that stores the keys for the next start. `None` if it is not configured.
     pub(super) file: Option<JwksCacheFile>,
     pub(crate) allowed: AllowedAlgorithms,
     pub(super) settings: KeySettings,

@@ -63,8 +63,8 @@ pub(crate) struct Version {
 pub(crate) struct FetchOptions<'a> {
     /// The installed version. If it is set, the request is conditional.
     pub(crate) installed: Option<&'a Version>,
-    /// Whether an HTTP cache is allowed to respond. If false, the request has `Cache-Control:
-    /// no-cache`.
+    /// Whether an HTTP cache is allowed to respond. If false, the header `Cache-Control: no-cache`
+    /// is sent.
     pub(crate) allow_cached: bool,
 }
 

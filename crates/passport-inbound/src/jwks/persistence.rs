@@ -17,7 +17,7 @@ use super::{client::MAX_BODY, error::JwksCacheFileError};
 /// The time limit for reading or writing the file. A refresh continues without the file after it.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The file that keeps an issuer's keys across restarts.
+/// The file that stores an issuer's keys for the next start of the service.
 #[derive(Clone, Debug)]
 pub(crate) struct JwksCacheFile {
     pub(crate) path: PathBuf,

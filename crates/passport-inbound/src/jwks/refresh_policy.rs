@@ -105,7 +105,8 @@ impl KeyRefreshPolicy {
         self.pause = TimeWindow::new(now, self.settings.cooldown.max(self.settings.longest_attempt()));
     }
 
-    /// Records that the issuer has returned keys or confirmed the installed ones.
+    /// Records that the issuer has sent keys or confirmed the installed ones. Ends the pause.
+    /// Starts the cooldown for unknown keys if the previous keys were trusted.
     pub(super) fn fetched(&mut self, life: KeyLife, now: SystemTime) {
         let began = self.pause.take().map_or(now, |pause| pause.since);
         if self.has_trusted_keys(now) {
@@ -116,7 +117,8 @@ impl KeyRefreshPolicy {
         self.is_current = true;
     }
 
-    /// Records that keys were loaded from the cache file. The issuer can have newer keys.
+    /// Records that keys were loaded from the cache file, and ends the pause. The issuer can have
+    /// newer keys.
     pub(super) fn loaded(&mut self, life: KeyLife) {
         self.pause = None;
         self.life = Some(life);

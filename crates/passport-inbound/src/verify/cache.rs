@@ -26,8 +26,8 @@ use crate::{
 /// overflow.
 const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
 
-/// The maximum number of slots of the front table. More would not help: a token loses its slot
-/// only to another token that is in use.
+/// The maximum number of slots of the front table. More slots would waste memory: a token moves to
+/// the slower overflow only if another token that is in use has the same slot.
 const MAX_SLOTS: u64 = 1024;
 
 /// The assumed size of an entry without its token and its claims, in bytes: the entry itself, and

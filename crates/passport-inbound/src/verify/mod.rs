@@ -69,8 +69,9 @@ impl TokenVerifier {
 
     /// Verifies a token in the compact form, without the prefix `Bearer`.
     ///
-    /// Waits only if no known key verifies the token, for the JWKS refresh that all callers share,
-    /// or if all verification permits are in use. The wait is at most 2 s.
+    /// Waits in two cases, for at most 2 s in total:
+    /// - No known key verifies the token: waits for a JWKS refresh, which all callers share.
+    /// - All verification permits are in use: waits for one of them.
     ///
     /// # Errors
     /// - [`VerifyError::Rejected`]: the token is invalid.
@@ -95,8 +96,8 @@ impl TokenVerifier {
     /// Verifies a token on this thread without waiting. Returns `None` if no known key verifies the
     /// token and newer keys are being fetched; [`verify`](Self::verify) waits for them.
     ///
-    /// For callers that are not async. The limit on concurrent verifications does not apply, as
-    /// the caller occupies only its own thread.
+    /// For callers that are not async. The limit on concurrent verifications does not apply,
+    /// because the verification blocks the thread of the caller, and no other.
     ///
     /// # Errors
     /// The inner result has the errors of [`verify`](Self::verify).
@@ -111,8 +112,8 @@ impl TokenVerifier {
     /// Waits until the signing keys are fetched, so that the first request does not have to wait
     /// for them.
     ///
-    /// Retries temporary failures without a limit. Wrap the call in `tokio::time::timeout` if the
-    /// service should start without keys after some time.
+    /// Retries temporary failures without a limit. To let a service start without keys after some
+    /// time, wrap the call in `tokio::time::timeout`.
     ///
     /// # Errors
     /// [`ReadyError`] if a retry is unlikely to help:
