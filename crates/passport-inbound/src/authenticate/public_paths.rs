@@ -21,9 +21,9 @@ impl PublicPaths {
             ConfigError::new(vec![ConfigProblem::new("public_paths", problem)])
         };
         if !is_plain(&path.replace(['{', '}'], "")) {
-            return Err(problem(
-                &"must begin with a slash, without an empty segment, a dot segment or a trailing slash",
-            ));
+            let wrong = "must begin with a slash, and must not have an empty segment, a dot segment, an \
+                encoded separator or a trailing slash";
+            return Err(problem(&wrong));
         }
         self.0.insert(path, ()).map_err(|error| problem(&error))
     }
