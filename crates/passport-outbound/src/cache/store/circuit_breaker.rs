@@ -46,7 +46,7 @@ const PROBE_LIMITS: TaskLimits = TaskLimits {
 /// | State | Calls | Transition |
 /// |---|---|---|
 /// | closed | go to the store | the first failed call opens the circuit |
-/// | open | return `None` immediately | a successful probe by a background task closes the circuit |
+/// | open | return `None` | a successful probe by a background task closes the circuit |
 #[derive(Clone, Debug)]
 pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 
