@@ -76,7 +76,7 @@ async fn error_of_aws_is_reported_with_kind_and_message() {
         (500, r#"{"__type":"InternalServiceError"}"#, SecretErrorKind::Unavailable, "500"),
         (503, "<html>hidden", SecretErrorKind::Unavailable, "503"),
         (403, "<html>hidden", SecretErrorKind::Unauthenticated, "403"),
-        (200, "<html>hidden", SecretErrorKind::Unreadable, "responded with 200"),
+        (200, "<html>hidden", SecretErrorKind::Unreadable, "responded with status 200"),
     ] {
         let error = Aws::responding(status, body).secret("payroll").resolve().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
