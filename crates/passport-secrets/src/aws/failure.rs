@@ -37,7 +37,8 @@ pub(super) fn secret_error(
             let message = error.message().unwrap_or_default();
             let kind = kind(status, code, message);
             let message = message.trim_end_matches('.');
-            let reason = format!("Secrets Manager in {region} responded with status {status} {code} {message}");
+            let reason =
+                format!("Secrets Manager in {region} responded with status {status} {code} {message}");
             let error = new(kind, format!("{}{}", sanitize::one_line(&reason), remedy(kind)));
             let wait = context.raw().headers().get("retry-after").and_then(sanitize::retry_after);
             wait.into_iter().fold(error, SecretError::with_retry_after)

@@ -33,8 +33,8 @@ impl AzureKeyVaultBuilder {
     /// Sets the credential. Defaults to the credential of the environment, see [`AzureKeyVault`].
     ///
     /// If the vault rejects a token of the default credential, the provider creates the credential
-    /// again, which fetches another token. The provider cannot do this for a `credential` that is
-    /// set here: after a rejection, its next token must be a new one.
+    /// again, which fetches another token. It cannot do this for a `credential` that is set here,
+    /// which must itself stop returning a rejected token.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(Arc::new(UserCredential(credential)));
