@@ -1,5 +1,5 @@
-//! Shows a gRPC stream that the server ends when the caller's token expires. The caller then opens
-//! the next stream with a new token.
+//! Shows a gRPC stream that the server ends when the caller's token expires. The caller then
+//! opens the next stream with a new token.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 

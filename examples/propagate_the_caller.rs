@@ -63,8 +63,8 @@ async fn my_payslips(
     forwarded(b.get("/whoami").caller(caller).send().await).await
 }
 
-/// Calls B with A's own token, because the scheduler is not a user. If B rejects the call, that is
-/// an error of A, not of the scheduler, so A responds with status 502.
+/// Calls B with A's own token, because the scheduler is not a user. If B rejects the call, that
+/// is an error of A, not of the scheduler, so A responds with status 502.
 async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<String, StatusCode> {
     forwarded(b.get("/whoami").send().await).await.map_err(|_| StatusCode::BAD_GATEWAY)
 }

@@ -1,6 +1,6 @@
 //! Runs two services and a local Passport over loopback and prints what happened: 1,000
-//! concurrent first calls, token refreshes under load, and a key rotation. It fails if a result is
-//! not as expected.
+//! concurrent first calls, token refreshes under load, and a key rotation. It fails if a result
+//! is not as expected.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 

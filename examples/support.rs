@@ -1,5 +1,5 @@
-//! Shared code of the examples: starts a server on a free loopback port, and creates an HTTP client
-//! for it.
+//! Shared code of the examples: starts a server on a free loopback port, and creates an HTTP
+//! client for it.
 
 use std::io;
 
@@ -17,9 +17,9 @@ pub async fn serve(router: Router) -> io::Result<String> {
     Ok(base)
 }
 
-/// Returns an HTTP client for loopback, without a proxy and without root certificates. The client
-/// uses HTTP/2, so that 1,000 calls share one connection. A service uses `reqwest::Client::new()`
-/// instead.
+/// Returns an HTTP client for loopback, without a proxy and without root certificates. The
+/// client uses HTTP/2, so that 1,000 calls share one connection. A service uses
+/// `reqwest::Client::new()` instead.
 ///
 /// # Errors
 /// Returns an error if the client cannot be built.

@@ -31,8 +31,8 @@ Commands:
 /// Reads and executes commands until `stop`. If the standard input ends first, the future never
 /// completes, so that the program continues to run.
 ///
-/// The option `--console` enables this. It is off by default, because the operating system suspends
-/// a background process that reads from its terminal.
+/// The option `--console` enables this. It is off by default, because the operating system
+/// suspends a background process that reads from its terminal.
 pub(crate) async fn run(
     passport: &DevPassport,
     identities: &[DevIdentity],
@@ -73,7 +73,8 @@ fn read_lines() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
-/// Executes the command `words` on `passport`, or on its selected `identity`. Returns the output.
+/// Executes the command `words` on `passport`, or on its selected `identity`. Returns the
+/// output.
 ///
 /// # Errors
 /// Returns what is wrong with the command.

@@ -14,8 +14,8 @@ use crate::{
 /// [`DevPassport::invalid_token`](crate::DevPassport::invalid_token).
 ///
 /// Each token differs from a valid token in one property. Test a service with
-/// [`InvalidToken::ALL`]: it must reject every token with status 401 (gRPC: `UNAUTHENTICATED`), and
-/// none with status 5xx.
+/// [`InvalidToken::ALL`]: it must reject every token with status 401 (gRPC: `UNAUTHENTICATED`),
+/// and none with status 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidToken {
@@ -203,8 +203,8 @@ fn tampered(token: &TestJwtBuilder) -> String {
     format!("{}.{}.{signature}", base64(token.header_json().as_bytes()), base64(changed.as_bytes()))
 }
 
-/// Returns the token with an unused bit of the last character set: the last character of a 256-byte
-/// signature encodes only two bits.
+/// Returns the token with an unused bit of the last character set: the last character of a
+/// 256-byte signature encodes only two bits.
 fn respelled(valid: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (head, last) = valid.split_at(valid.len() - 1);

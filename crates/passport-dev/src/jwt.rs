@@ -21,8 +21,8 @@ use crate::{
 /// header can be set or removed.
 ///
 /// [`DevPassport::user_token`](crate::DevPassport::user_token) and
-/// [`DevIdentity::token`](crate::DevIdentity::token) return a builder. Without further calls, its
-/// token is valid.
+/// [`DevIdentity::token`](crate::DevIdentity::token) return a builder. Without further calls,
+/// its token is valid.
 #[derive(Clone)]
 #[must_use]
 pub struct TestJwtBuilder {
@@ -195,8 +195,8 @@ impl fmt::Debug for TestJwtBuilder {
     }
 }
 
-/// Returns a token with the JSON texts `header` and `claims`. `sign` returns the signature of the
-/// message that it gets.
+/// Returns a token with the JSON texts `header` and `claims`. `sign` returns the signature of
+/// the message that it gets.
 pub(crate) fn signed(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let message = [base64(header.as_bytes()), base64(claims.as_bytes())].join(".");
     let signature = base64(&sign(message.as_bytes()));
@@ -219,8 +219,8 @@ fn push(claims: &mut Map<String, Value>, name: &str, value: String) {
     }
 }
 
-/// Returns the claims of `token` if it was signed with a published key of this Passport. Does not
-/// check the claims.
+/// Returns the claims of `token` if it was signed with a published key of this Passport. Does
+/// not check the claims.
 pub(crate) fn own_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
     let (message, signature) = token.rsplit_once('.')?;
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;

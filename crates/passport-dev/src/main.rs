@@ -144,8 +144,8 @@ fn print_startup(passport: &DevPassport, identities: &[DevIdentity], registratio
     );
 }
 
-/// Installs signal handlers, so that a signal during the start is not lost. Returns a future that
-/// waits for Ctrl-C, or for SIGTERM, which service managers and container runtimes send.
+/// Installs signal handlers, so that a signal during the start is not lost. Returns a future
+/// that waits for Ctrl-C, or for SIGTERM, which service managers and container runtimes send.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

@@ -6,8 +6,8 @@ use config::{Config, ConfigError, File};
 use passport_dev::{DevIdentity, DevIdentityBuilder, DevPassport, TestJwtBuilder};
 use serde::Deserialize;
 
-/// The content of the file of `--identities`. Its extension (`.toml`, `.json`, `.yaml`) determines
-/// the format.
+/// The content of the file of `--identities`. Its extension (`.toml`, `.json`, `.yaml`)
+/// determines the format.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Registrations {

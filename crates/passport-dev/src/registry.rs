@@ -172,7 +172,8 @@ pub(crate) fn random_secret() -> String {
     random_id("mics_sk_")
 }
 
-/// Returns `prefix` and 24 random hexadecimal digits, as many as in the ids of Passport's samples.
+/// Returns `prefix` and 24 random hexadecimal digits, as many as in the ids of Passport's
+/// samples.
 pub(crate) fn random_id(prefix: &str) -> String {
     let mut random = [0; 12];
     rand::fill(&mut random).expect("the operating system provides randomness");

@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 
-/// A user or a service that sends requests to a handler in a test, without an issuer and without a
-/// network. Its tokens are signed in the process of the test.
+/// A user or a service that sends requests to a handler in a test, without an issuer and without
+/// a network. Its tokens are signed in the process of the test.
 ///
-/// A test uses the same verifier as production, with the keys of [`TestIdentity::jwks`] instead of
-/// Passport's. So the service needs no switch that turns verification off: each process generates
-/// its own keys, and only a verifier with these keys accepts the tokens.
+/// A test uses the same verifier as production, with the keys of [`TestIdentity::jwks`] instead
+/// of Passport's. So the service needs no switch that turns verification off: each process
+/// generates its own keys, and only a verifier with these keys accepts the tokens.
 ///
 /// ```
 /// use http::Request;
@@ -31,8 +31,8 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 #[must_use]
 pub struct TestIdentity(TestJwtBuilder);
 
-/// The state of the issuer of all test identities of a process. Its first use generates the signing
-/// key, which takes about 0.1 s.
+/// The state of the issuer of all test identities of a process. Its first use generates the
+/// signing key, which takes about 0.1 s.
 static ISSUER: LazyLock<ServerState> = LazyLock::new(|| {
     let keys = SigningKeys::generate_now();
     let (issuer, audience) = (TestIdentity::ISSUER.to_owned(), TestIdentity::AUDIENCE.to_owned());

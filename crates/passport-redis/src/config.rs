@@ -117,8 +117,8 @@ impl StoreFactory for RedisStoreFactory {
     }
 }
 
-/// Returns the encryption keys. If their settings are invalid, reports that and returns keys that
-/// do not encrypt, as a placeholder: no store is then built.
+/// Returns the encryption keys. If their settings are invalid, reports that and returns keys
+/// that do not encrypt, as a placeholder: no store is then built.
 fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
     let unencrypted = reader.read(&settings.danger_unencrypted) == Some(true);
     let mut sources = reader.secrets(&settings.encryption_keys).into_iter();
@@ -191,8 +191,8 @@ fn without_feature(
     None
 }
 
-/// Sets the CA file and the client certificate of `builder`. Returns the builder, and the setting
-/// that a TLS problem of [`RedisTokenStoreBuilder::build`] is reported for.
+/// Sets the CA file and the client certificate of `builder`. Returns the builder, and the
+/// setting that a TLS problem of [`RedisTokenStoreBuilder::build`] is reported for.
 fn with_tls<'a>(
     settings: &'a RedisSettings,
     reader: &mut Reader<'_>,

@@ -16,8 +16,8 @@ use crate::sealing_key::{Keyring, SealingKey};
 ///
 /// # Rotation
 ///
-/// A key can be replaced in its source without a restart. The store reads the keys when it is first
-/// used. A later use reloads them in the background:
+/// A key can be replaced in its source without a restart. The store reads the keys when it is
+/// first used. A later use reloads them in the background:
 ///
 /// - if they are older than 5 minutes;
 /// - if they are older than 1 minute, and a value in Redis was encrypted with an unknown key.
@@ -25,10 +25,10 @@ use crate::sealing_key::{Keyring, SealingKey};
 /// The process keeps the replaced key to decrypt existing values, until it ends or a key is
 /// replaced again.
 ///
-/// The instances do not reload at the same time. Until all have the new key, the others ignore the
-/// values that it encrypted, and fetch tokens themselves. To avoid that, rotate in two steps: first
-/// add the new key to all instances by [`with_previous_keys`](Self::with_previous_keys), then swap
-/// the two keys.
+/// The instances do not reload at the same time. Until all have the new key, the others ignore
+/// the values that it encrypted, and fetch tokens themselves. To avoid that, rotate in two
+/// steps: first add the new key to all instances by
+/// [`with_previous_keys`](Self::with_previous_keys), then swap the two keys.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EncryptionKeys {

@@ -13,8 +13,8 @@
 //!
 //! The cipher is AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). The head
 //! and the Redis key are its additional authenticated data, so that a value cannot be moved to
-//! another Redis key. The script that removes a token compares the hash. An unencrypted value has
-//! neither nonce nor tag.
+//! another Redis key. The script that removes a token compares the hash. An unencrypted value
+//! has neither nonce nor tag.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,7 +35,8 @@ const UNENCRYPTED: u8 = 0;
 
 /// The length of a token's hash, in bytes.
 const HASH_LENGTH: usize = 16;
-/// The positions of the first and the last byte of the token's hash in a value. Lua counts from 1.
+/// The positions of the first and the last byte of the token's hash in a value. Lua counts from
+/// 1.
 pub(crate) const HASH_POSITIONS_IN_LUA: (usize, usize) =
     (1 + KEY_ID_LENGTH + 1, 1 + KEY_ID_LENGTH + HASH_LENGTH);
 /// The length of the head, in bytes.
@@ -128,7 +129,8 @@ fn aad(head: &[u8], redis_key: &str) -> Aad<Vec<u8>> {
     Aad::from([head, redis_key.as_bytes()].concat())
 }
 
-/// Parses the decrypted `content`: two times and a token. The token must have the hash in `head`.
+/// Parses the decrypted `content`: two times and a token. The token must have the hash in
+/// `head`.
 fn token(head: &[u8], content: &[u8]) -> Result<StoredToken, InvalidValue> {
     let (times, text) = content.split_at_checked(TIMES).ok_or(InvalidValue::Malformed)?;
     let (issued_at, expires_at) = times.split_at(TIMES / 2);

@@ -19,8 +19,8 @@ struct RedactedError {
     io: Option<RedisError>,
 }
 
-/// The cause of a [`StoreError`] after a TLS failure. Its source can be kept: errors of TLS and of
-/// the operating system contain no text from the server.
+/// The cause of a [`StoreError`] after a TLS failure. Its source can be kept: errors of TLS and
+/// of the operating system contain no text from the server.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{endpoint}: {failure}")]
 struct TlsError {
@@ -29,8 +29,8 @@ struct TlsError {
     source: RedisError,
 }
 
-/// The maximum length of an error code, in bytes. A longer one is omitted: the codes of Redis are
-/// shorter, so it is another text of the server.
+/// The maximum length of an error code, in bytes. A longer one is omitted: the codes of Redis
+/// are shorter, so it is another text of the server.
 const MAX_CODE: usize = 24;
 
 impl RedactedError {

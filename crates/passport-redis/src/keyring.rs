@@ -43,7 +43,8 @@ pub(crate) struct KeyringCache {
     reads: SharedTask<Result<Arc<Keyring>, StoreError>>,
 }
 
-/// The cause of the error of a read that exceeded its time limit. Has the references of the keys.
+/// The cause of the error of a read that exceeded its time limit. Has the references of the
+/// keys.
 #[derive(Debug, thiserror::Error)]
 #[error("timeout while reading {references}")]
 struct ReadTimedOut<E> {

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 
 use crate::secret_state::{SecretLookup, SecretState};
 
-/// The default of [`CachedSecrets::refresh_interval`]: the age from which the next caller causes a
-/// read of the secret. Short, so that a rotation is detected within minutes.
+/// The default of [`CachedSecrets::refresh_interval`]: the age from which the next caller causes
+/// a read of the secret. Short, so that a rotation is detected within minutes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// How long a caller waits for a read before it uses the cached secret.
@@ -29,8 +29,8 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 /// for [`MAX_WAIT`] only.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(30), grace: Duration::from_secs(1) };
 
-/// The maximum number of reads that one caller waits for. A caller needs another read if the first
-/// one is canceled with its runtime, or if it began before Passport rejected the secret.
+/// The maximum number of reads that one caller waits for. A caller needs another read if the
+/// first one is canceled with its runtime, or if it began before Passport rejected the secret.
 const MAX_READS: usize = 3;
 
 /// A cache for the secrets of a provider. It shares reads between callers, and returns the last
@@ -41,8 +41,8 @@ const MAX_READS: usize = 3;
 ///    which concurrent callers share. A secret with an [expiry](ResolvedSecret::expires_at) is
 ///    also read again when it expires.
 /// 2. **Outages.** If a read fails, or takes longer than 500 ms, callers get the cached secret,
-///    for as long as the outage lasts. A read has a deadline of 30 s; its result is cached even if
-///    no caller waits for it.
+///    for as long as the outage lasts. A read has a deadline of 30 s; its result is cached even
+///    if no caller waits for it.
 /// 3. **Backoff.** After a failed read the provider is not called for about 1 s, 2 s, ... up to
 ///    60 s, or for its `Retry-After` (10 minutes at most). During the backoff, a caller without
 ///    a cached secret gets the last error immediately.
@@ -67,8 +67,8 @@ pub struct CachedSecrets<P> {
 type ReadResult = Result<ResolvedSecret, SecretError>;
 
 /// The cache entry of one reference. `state` is locked both when a read starts and when its
-/// outcome is recorded. So the outcome of a read that exceeded its deadline, and was replaced by a
-/// later read, is discarded.
+/// outcome is recorded. So the outcome of a read that exceeded its deadline, and was replaced by
+/// a later read, is discarded.
 #[derive(Default)]
 struct SecretEntry {
     state: Mutex<SecretState>,

@@ -1,5 +1,5 @@
-//! The deadline of one read of a secret. A read can need several requests, such as a login and the
-//! request for the secret; they share the deadline.
+//! The deadline of one read of a secret. A read can need several requests, such as a login and
+//! the request for the secret; they share the deadline.
 
 use std::{future::Future, time::Duration};
 
@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::last_failure::LastFailure;
 
-/// The time limit of one read of a secret. Shorter than the 10 s of the token request at Passport
-/// that needs the secret, so that the error names the vault.
+/// The time limit of one read of a secret. Shorter than the 10 s of the token request at
+/// Passport that needs the secret, so that the error names the vault.
 const MAX_TIME: Duration = Duration::from_secs(9);
 
 /// Requests time out this long before the deadline of their read, so that the vault's client can
@@ -36,8 +36,8 @@ impl ReadScope {
     }
 }
 
-/// Runs `read`, which reads the secret `reference`, with the time limit [`MAX_TIME`]. Requests that
-/// it sends by [`send`] share the limit.
+/// Runs `read`, which reads the secret `reference`, with the time limit [`MAX_TIME`]. Requests
+/// that it sends by [`send`] share the limit.
 ///
 /// # Errors
 /// Returns the error of `read`, or, after the time limit, an error that names the last failed

@@ -8,8 +8,8 @@ use passport_core::TransportError;
 
 use crate::sanitize;
 
-/// The last failed request to a host, for the error of a read that times out: an SDK that retries
-/// until the timeout does not report why its requests fail. Clones share the value.
+/// The last failed request to a host, for the error of a read that times out: an SDK that
+/// retries until the timeout does not report why its requests fail. Clones share the value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastFailure(Arc<Mutex<Option<FailedRequest>>>);
 

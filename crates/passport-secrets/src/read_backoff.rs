@@ -10,8 +10,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_sec
 /// The maximum delay that a `Retry-After` of a provider causes. A longer one is shortened.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 
-/// The failed reads of one secret since the last success. Points in time are those of a monotonic
-/// clock.
+/// The failed reads of one secret since the last success. Points in time are those of a
+/// monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBackoff {
     last_error: Option<SecretError>,

@@ -6,8 +6,9 @@ use passport_core::{
     Clock, ResponseLimits, SecretErrorKind, SystemClock, TransportError, TransportErrorKind, with_causes,
 };
 
-/// The limits of one request to a vault or its token service. All requests of one read also share a
-/// deadline, see `deadline.rs`. Secrets and tokens are small: 256 KiB are enough for any response.
+/// The limits of one request to a vault or its token service. All requests of one read also
+/// share a deadline, see `deadline.rs`. Secrets and tokens are small: 256 KiB are enough for any
+/// response.
 pub(crate) const LIMITS: ResponseLimits =
     ResponseLimits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
 

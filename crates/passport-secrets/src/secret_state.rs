@@ -1,5 +1,5 @@
-//! The state of one cached secret, and the decisions that follow from it. Does no I/O and reads no
-//! clock: functions take the time as an argument.
+//! The state of one cached secret, and the decisions that follow from it. Does no I/O and reads
+//! no clock: functions take the time as an argument.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use passport_core::{ResolvedSecret, SecretError};
 
 use crate::read_backoff::ReadBackoff;
 
-/// How long the previous secret is kept after a rotation, as a fallback if Passport rejects the new
-/// one: a node of Passport may take five minutes to accept it. Not much longer, because Passport
-/// audits each rejection that precedes the fallback.
+/// How long the previous secret is kept after a rotation, as a fallback if Passport rejects the
+/// new one: a node of Passport may take five minutes to accept it. Not much longer, because
+/// Passport audits each rejection that precedes the fallback.
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
 
 /// The state of one secret in the cache. Points in time are those of a monotonic clock.

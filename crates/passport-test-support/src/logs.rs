@@ -53,9 +53,9 @@ impl Log {
     }
 }
 
-/// Runs `work`. Returns the log lines of this thread, of every level and every crate, followed by
-/// the output of `work`. Lines of tasks that `work` spawns are included if its runtime has one
-/// thread.
+/// Runs `work`. Returns the log lines of this thread, of every level and every crate, followed
+/// by the output of `work`. Lines of tasks that `work` spawns are included if its runtime has
+/// one thread.
 pub async fn traced(work: impl Future<Output = String>) -> String {
     let log = Log::listen(Level::TRACE);
     let output = work.await;

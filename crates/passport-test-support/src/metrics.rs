@@ -10,8 +10,9 @@ const OMITTED_LABELS: [&str; 2] = ["client_id", "issuer"];
 
 /// Runs `work` and returns the metrics that it records on this thread.
 ///
-/// A key is the name of a metric and the values of its labels, separated by blanks, without client
-/// id and issuer. A value is the count of a counter, or the last value of a gauge or histogram.
+/// A key is the name of a metric and the values of its labels, separated by blanks, without
+/// client id and issuer. A value is the count of a counter, or the last value of a gauge or
+/// histogram.
 pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     let ((), recorded) = recorded(work).await;
     let values = recorded.into_iter().map(|(name, labels, value)| {

@@ -52,8 +52,8 @@ impl LineProcess {
     }
 }
 
-/// Calls `poll` every 10 ms until it returns `Ok`, and returns its value. Fails the test after 60
-/// s, with the last error of `poll`, which describes the current state, as the message.
+/// Calls `poll` every 10 ms until it returns `Ok`, and returns its value. Fails the test after
+/// 60 s, with the last error of `poll`, which describes the current state, as the message.
 pub async fn eventually<T>(mut poll: impl AsyncFnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + TIMEOUT;
     loop {

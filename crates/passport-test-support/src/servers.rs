@@ -18,8 +18,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// Returns a builder of HTTP clients that use no proxy and trust no root certificates. A test adds
-/// its own.
+/// Returns a builder of HTTP clients that use no proxy and trust no root certificates. A test
+/// adds its own.
 pub fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
@@ -57,8 +57,8 @@ pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     address
 }
 
-/// Accepts connections on `tcp`, and sends each to `sender` after its TLS handshake. Each handshake
-/// runs in a separate task, so that a slow client does not delay the others.
+/// Accepts connections on `tcp`, and sends each to `sender` after its TLS handshake. Each
+/// handshake runs in a separate task, so that a slow client does not delay the others.
 async fn accept(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
@@ -97,8 +97,8 @@ impl Listener for TlsListener {
     }
 }
 
-/// Runs a proxy that accepts TLS connections on `tcp` and forwards their content to the server at
-/// `target`. Returns the counter of full TLS handshakes: resumed sessions are not counted.
+/// Runs a proxy that accepts TLS connections on `tcp` and forwards their content to the server
+/// at `target`. Returns the counter of full TLS handshakes: resumed sessions are not counted.
 pub fn terminate_tls(tcp: TcpListener, acceptor: TlsAcceptor, target: SocketAddr) -> Arc<AtomicUsize> {
     let full_handshakes = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&full_handshakes);

@@ -18,7 +18,8 @@ const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The maximum time until an assertion expires, in seconds. A longer one is rejected.
 const MAX_LIFETIME: u64 = 300;
 
-/// The [`AuthenticatedClient::secret_id`] of a client that sent an assertion instead of a secret.
+/// The [`AuthenticatedClient::secret_id`] of a client that sent an assertion instead of a
+/// secret.
 const KEY_ID: &str = "private-key";
 
 /// The JOSE header of an assertion.

@@ -54,8 +54,8 @@ fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Va
     active.then_some(claims)
 }
 
-/// Returns the body of the response for an active token. Its `client_id` is the `sub` of a managed
-/// identity's token, and the `aud` of a user's token.
+/// Returns the body of the response for an active token. Its `client_id` is the `sub` of a
+/// managed identity's token, and the `aud` of a user's token.
 fn reply(claims: &Map<String, Value>) -> Value {
     let client = if claims.contains_key("managed_identity_id") { "sub" } else { "aud" };
     let mut reply = json!({ "active": true, "client_id": claims.get(client), "scope": DEFAULT_SCOPE });

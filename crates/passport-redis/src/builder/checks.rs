@@ -1,4 +1,5 @@
-//! Checks of a store's settings. Each invalid setting becomes a [`ConfigProblem`] with its remedy.
+//! Checks of a store's settings. Each invalid setting becomes a [`ConfigProblem`] with its
+//! remedy.
 
 use std::{ops::RangeInclusive, time::Duration};
 

@@ -23,8 +23,8 @@ const NAMESPACE: &str = "passport";
 /// The setting that problems of the CA file name.
 const CA_FILE: &str = "ca_file";
 
-/// A builder of a [`RedisTokenStore`]. [`build`](Self::build) checks the settings and reports all
-/// problems together.
+/// A builder of a [`RedisTokenStore`]. [`build`](Self::build) checks the settings and reports
+/// all problems together.
 #[must_use]
 pub struct RedisTokenStoreBuilder {
     urls: Vec<String>,

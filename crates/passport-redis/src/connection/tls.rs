@@ -8,8 +8,8 @@ use passport_outbound::{SecretSource, StoreError};
 use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-/// The sources of the CA certificates, the client certificate and its private key. By default, the
-/// CA certificates are those of the operating system, and there is no client certificate.
+/// The sources of the CA certificates, the client certificate and its private key. By default,
+/// the CA certificates are those of the operating system, and there is no client certificate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSettings {
     pub(crate) ca_file: Option<PathBuf>,
@@ -60,8 +60,8 @@ async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
 #[error("its reference is `{0}`")]
 struct NotPem(SecretRef);
 
-/// Installs the crypto provider of aws-lc-rs as the default of the process, unless the process has
-/// one. TLS connections of the `redis` crate need a default.
+/// Installs the crypto provider of aws-lc-rs as the default of the process, unless the process
+/// has one. TLS connections of the `redis` crate need a default.
 pub(crate) fn install_crypto_provider() {
     if CryptoProvider::get_default().is_none() {
         // An error means that another thread has installed a provider since the check.

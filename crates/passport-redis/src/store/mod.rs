@@ -24,9 +24,9 @@ use crate::{
 /// A token store on Redis, for [`TokenCache::shared`](passport_outbound::TokenCache::shared).
 /// Instances that configure the same Redis, namespace and encryption keys share their tokens.
 ///
-/// Cheap to clone; clones share one connection. Building a store does not connect: the first call
-/// that needs a token does, so a service can start while Redis is down. The store runs on the tokio
-/// runtime of its caller, which must have I/O and time enabled.
+/// Cheap to clone; clones share one connection. Building a store does not connect: the first
+/// call that needs a token does, so a service can start while Redis is down. The store runs on
+/// the tokio runtime of its caller, which must have I/O and time enabled.
 #[derive(Clone)]
 pub struct RedisTokenStore(Arc<SharedStore>);
 
@@ -233,8 +233,8 @@ impl RedisTokenStore {
 /// The time to live of the values that a probe writes, in milliseconds.
 const PROBE_TTL_MS: u64 = 1000;
 
-/// Returns the command that runs the script `source` on the Redis keys `keys`. The caller adds the
-/// arguments (`ARGV`).
+/// Returns the command that runs the script `source` on the Redis keys `keys`. The caller adds
+/// the arguments (`ARGV`).
 fn script(source: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(source).arg(keys.len()).arg(keys);

@@ -25,12 +25,12 @@ pub(super) struct StoredValue {
 const NO_SUCH_KEY: i64 = -2;
 
 /// By how much the time to live of a value is allowed to exceed the lifetime of its token. No
-/// instance stores a token for longer than its lifetime, but after a failover the clock of the new
-/// master can be behind. A value with a longer time to live is treated as tampered with.
+/// instance stores a token for longer than its lifetime, but after a failover the clock of the
+/// new master can be behind. A value with a longer time to live is treated as tampered with.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// The maximum time to live of a value that was encrypted with an unknown key. A value that lives
-/// longer is removed.
+/// The maximum time to live of a value that was encrypted with an unknown key. A value that
+/// lives longer is removed.
 const MAX_UNKNOWN_KEY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl StoredValue {
@@ -85,7 +85,8 @@ pub(super) fn record_invalid(client_id: &ClientId, reason: InvalidValue) {
     );
 }
 
-/// Converts a time to live in milliseconds, as Redis replies it. Returns zero for a negative reply.
+/// Converts a time to live in milliseconds, as Redis replies it. Returns zero for a negative
+/// reply.
 pub(super) fn duration(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
 }

@@ -16,8 +16,8 @@ const SET_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FIL
      or attach a role to the machine";
 
 /// Converts the SDK's `error` of reading the secret `reference` in `region`. The result does not
-/// have `error` as its source, because `error` contains whole responses. `identity_failure` is the
-/// last failed request for AWS credentials.
+/// have `error` as its source, because `error` contains whole responses. `identity_failure` is
+/// the last failed request for AWS credentials.
 pub(super) fn secret_error(
     reference: &SecretRef,
     region: &Region,
@@ -66,9 +66,9 @@ pub(super) fn secret_error(
     }
 }
 
-/// Returns the kind of a failed request for AWS credentials: `Unavailable` if a retry can succeed,
-/// otherwise `Unauthenticated`. `error` has no `CredentialsError` if the request exceeded the SDK's
-/// time limit; then `identity_failure` decides.
+/// Returns the kind of a failed request for AWS credentials: `Unavailable` if a retry can
+/// succeed, otherwise `Unauthenticated`. `error` has no `CredentialsError` if the request
+/// exceeded the SDK's time limit; then `identity_failure` decides.
 fn kind_of_credentials(
     error: &(dyn Error + 'static),
     identity_failure: Option<&FailedRequest>,
@@ -82,8 +82,8 @@ fn kind_of_credentials(
     }
 }
 
-/// Returns whether a retry of the request can succeed: it had no response because of the network,
-/// or a response with status 408, 429 or 5xx.
+/// Returns whether a retry of the request can succeed: it had no response because of the
+/// network, or a response with status 408, 429 or 5xx.
 pub(super) fn is_transient(failed: &FailedRequest) -> bool {
     match failed {
         FailedRequest::Status { status, .. } => matches!(status, 408 | 429 | 500..),

@@ -171,7 +171,8 @@ impl SecretProvider for AwsSecretsManager {
 const NO_REGION: &str =
     "no AWS region is configured; set AWS_REGION, or write the ARN of the secret in the reference";
 
-/// Returns the text of the secret in `read`, or the string at `key` if that text is a JSON object.
+/// Returns the text of the secret in `read`, or the string at `key` if that text is a JSON
+/// object.
 ///
 /// # Errors
 /// Returns the reason and the remedy if there is no such string.

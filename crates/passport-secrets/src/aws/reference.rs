@@ -1,7 +1,7 @@
 //! Parses references to AWS secrets. Does no I/O.
 
-/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may be
-/// the secret itself, pasted by mistake.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
+/// be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
 /// A parsed reference: the id of a secret, and optionally a key of its JSON object.

@@ -1,5 +1,5 @@
-//! The default credential: environment variables select a workload identity, a client secret or a
-//! managed identity.
+//! The default credential: environment variables select a workload identity, a client secret or
+//! a managed identity.
 
 use std::{env, sync::Arc};
 
@@ -53,8 +53,9 @@ impl CredentialKind {
 }
 
 /// Returns the kind of the default credential. `is_set` returns whether an environment variable
-/// has a value. Without the variable of a workload identity or of a client secret, it is a managed
-/// identity: no variable announces one, because its endpoint has the same address on all machines.
+/// has a value. Without the variable of a workload identity or of a client secret, it is a
+/// managed identity: no variable announces one, because its endpoint has the same address on all
+/// machines.
 ///
 /// The choice does not depend on which credential works. A fallback would use an identity with
 /// other permissions, and its `Forbidden` error would remove a valid secret from the cache.
@@ -117,7 +118,8 @@ fn credential_error(problem: String) -> Error {
 }
 
 /// Returns what is wrong with `host`, the value of `AZURE_AUTHORITY_HOST`, or `None` if it is an
-/// `https` URL. The value is not quoted, because it may be a secret that was assigned by mistake.
+/// `https` URL. The value is not quoted, because it may be a secret that was assigned by
+/// mistake.
 fn authority_problem(host: &str) -> Option<&'static str> {
     match host.split_once("://") {
         None => Some(
@@ -133,8 +135,8 @@ fn authority_problem(host: &str) -> Option<&'static str> {
     }
 }
 
-/// Wraps the credential that a program set. Its errors get [`ErrorKind::Credential`], so that they
-/// are not taken for errors of the vault.
+/// Wraps the credential that a program set. Its errors get [`ErrorKind::Credential`], so that
+/// they are not taken for errors of the vault.
 #[derive(Debug)]
 pub(super) struct UserCredential(pub(super) Arc<dyn TokenCredential>);
 

@@ -63,9 +63,9 @@ pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> 
     }
 }
 
-/// Returns the kind of an error response, by its status and the error codes in its body. A 403 or
-/// 404 without a code of Key Vault may be from a proxy or a firewall, and says nothing about the
-/// secret, so it is `Unavailable`.
+/// Returns the kind of an error response, by its status and the error codes in its body. A 403
+/// or 404 without a code of Key Vault may be from a proxy or a firewall, and says nothing about
+/// the secret, so it is `Unavailable`.
 fn kind(status: u16, body: &ErrorBody) -> SecretErrorKind {
     match (status, &*body.code, &*body.inner_code) {
         (401, ..) => SecretErrorKind::Unauthenticated,
@@ -94,8 +94,8 @@ fn remedy(kind: SecretErrorKind) -> &'static str {
     }
 }
 
-/// Returns the kind of a failed token request: a transient kind if a retry can succeed, otherwise
-/// `Unauthenticated`.
+/// Returns the kind of a failed token request: a transient kind if a retry can succeed,
+/// otherwise `Unauthenticated`.
 fn kind_of_credential(error: &Error) -> SecretErrorKind {
     chain(error).find_map(transient_kind).unwrap_or(SecretErrorKind::Unauthenticated)
 }

@@ -26,15 +26,16 @@ pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptio
     ClientOptions { retry: RetryOptions::none(), ..client.options() }
 }
 
-/// Returns options for a credential with the SDK's own retries: Microsoft requires clients of the
-/// managed identity endpoint to retry. The last failed request is recorded in `last_failure`.
+/// Returns options for a credential with the SDK's own retries: Microsoft requires clients of
+/// the managed identity endpoint to retry. The last failed request is recorded in
+/// `last_failure`.
 pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
     let limits = ResponseLimits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
     AzureHttpClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
 
-/// The time limit of one token request. Shorter than the limit of 7 s for a token request with its
-/// retries, so that the failure of this request is recorded before the credential gives up.
+/// The time limit of one token request. Shorter than the limit of 7 s for a token request with
+/// its retries, so that the failure of this request is recorded before the credential gives up.
 const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
 /// Sends each request of the SDK through a transport and records its failure.

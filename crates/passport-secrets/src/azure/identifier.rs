@@ -2,8 +2,8 @@
 
 use url::Url;
 
-/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may be
-/// the secret itself, pasted by mistake.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
+/// be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
 /// A parsed reference: the vault, name and version of a secret.

@@ -15,8 +15,9 @@ use tokio::time::timeout;
 
 use crate::last_failure::LastFailure;
 
-/// The time limit of a token request at Entra ID, including the retries of the SDK. The SDK alone
-/// would retry for 72 s, but a token request at Passport, which needs the secret, has 10 s in all.
+/// The time limit of a token request at Entra ID, including the retries of the SDK. The SDK
+/// alone would retry for 72 s, but a token request at Passport, which needs the secret, has 10 s
+/// in all.
 const MAX_TIME: Duration = Duration::from_secs(7);
 
 /// A default credential whose token requests have the time limit [`MAX_TIME`].

@@ -32,8 +32,8 @@ use crate::deadline::within_deadline;
 /// The path of a reference is the identifier of a secret
 /// (`https://contoso.vault.azure.net/secrets/payroll`), or its name if a default
 /// [vault](AzureKeyVaultBuilder::vault) is set. Either can end with a version
-/// (`payroll/0a1b...`). Omit the version: a reference with a version always returns that version,
-/// even after a rotation.
+/// (`payroll/0a1b...`). Omit the version: a reference with a version always returns that
+/// version, even after a rotation.
 ///
 /// # Credentials
 /// By default, the environment determines the credential:
@@ -77,8 +77,8 @@ struct KeyVault {
     created: Mutex<SdkClients>,
 }
 
-/// The clients of the SDK. They are created by the first read, because files with credentials can
-/// be mounted after the start.
+/// The clients of the SDK. They are created by the first read, because files with credentials
+/// can be mounted after the start.
 #[derive(Default)]
 struct SdkClients {
     /// The default credential.

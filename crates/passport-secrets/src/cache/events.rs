@@ -22,9 +22,9 @@ pub(super) fn record_rotation(reference: &SecretRef, secret: &ResolvedSecret) {
     tracing::info!(target: TARGET, %reference, secret_version = secret.version(), "secret rotated");
 }
 
-/// Sets the gauge of the expiry of `secret`, as Unix time; infinity if the secret does not expire.
-/// Logs a warning if it expires in less than 7 days or has expired. `expires_in` is the time until
-/// then, or `None` if there is no expiry or it has passed.
+/// Sets the gauge of the expiry of `secret`, as Unix time; infinity if the secret does not
+/// expire. Logs a warning if it expires in less than 7 days or has expired. `expires_in` is the
+/// time until then, or `None` if there is no expiry or it has passed.
 pub(super) fn record_expiry(reference: &SecretRef, secret: &ResolvedSecret, expires_in: Option<Duration>) {
     let seconds = secret.expires_at().map_or(f64::INFINITY, |time| {
         time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
@@ -42,7 +42,8 @@ pub(super) fn record_expiry(reference: &SecretRef, secret: &ResolvedSecret, expi
     }
 }
 
-/// Logs a failed read. If callers get the cached secret instead (`has_cached`), also counts that.
+/// Logs a failed read. If callers get the cached secret instead (`has_cached`), also counts
+/// that.
 pub(super) fn record_failure(reference: &SecretRef, error: &SecretError, has_cached: bool) {
     if has_cached {
         counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "failed").increment(1);
@@ -52,7 +53,8 @@ pub(super) fn record_failure(reference: &SecretRef, error: &SecretError, has_cac
     }
 }
 
-/// Counts and logs that a caller gets the cached secret, because a read takes longer than 500 ms.
+/// Counts and logs that a caller gets the cached secret, because a read takes longer than 500
+/// ms.
 pub(super) fn record_slow_read(reference: &SecretRef) {
     counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "slow").increment(1);
     tracing::debug!(

@@ -45,8 +45,8 @@ pub(super) struct TokenLease {
     pub(super) is_renewable: bool,
 }
 
-/// The maximum of a lease, 10 years. A longer lease is shortened, so that adding it to an instant
-/// does not overflow.
+/// The maximum of a lease, 10 years. A longer lease is shortened, so that adding it to an
+/// instant does not overflow.
 const MAX_LEASE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl TokenLease {

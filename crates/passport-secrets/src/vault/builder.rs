@@ -130,8 +130,8 @@ impl HashiCorpVaultBuilder {
 }
 
 /// Parses the address of Vault. An `http` address must be a loopback address, because tokens are
-/// sent to it, unless plain `http` is allowed. `opt_in` is the name of the option that allows it,
-/// for the error; `None` if the option is set.
+/// sent to it, unless plain `http` is allowed. `opt_in` is the name of the option that allows
+/// it, for the error; `None` if the option is set.
 fn address(text: &str, opt_in: Option<&str>) -> Result<Url, String> {
     const INVALID: &str = "not the address of a Vault server; write https://vault.example.com:8200";
     let url = Url::parse(text).map_err(|_| INVALID)?;

@@ -1,11 +1,11 @@
 //! Parses references to secrets in Vault. Does no I/O.
 
-/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may be
-/// the secret itself, pasted by mistake.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
+/// be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
-/// A parsed reference: the path of a secret below the mount of the key-value engine, and a field of
-/// the secret.
+/// A parsed reference: the path of a secret below the mount of the key-value engine, and a field
+/// of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SecretPath<'a> {
     /// The segments of the path.
@@ -28,8 +28,8 @@ impl<'a> SecretPath<'a> {
     }
 }
 
-/// Returns whether no segment is empty, `.` or `..`, or contains a control character, so that the
-/// path cannot leave the mount.
+/// Returns whether no segment is empty, `.` or `..`, or contains a control character, so that
+/// the path cannot leave the mount.
 pub(super) fn are_valid_segments(segments: &[&str]) -> bool {
     // Building a URL removes control characters, so ".\t." would become "..".
     segments.iter().all(|text| !matches!(*text, "" | "." | "..") && !text.contains(char::is_control))

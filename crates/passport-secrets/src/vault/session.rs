@@ -23,8 +23,8 @@ use crate::metrics::TARGET;
 /// lifetime, Vault extends a token by less and less.
 const MIN_REMAINING: Duration = Duration::from_secs(5);
 
-/// The minimum interval between two logins that rejections of the token cause. Without it, a token
-/// that lacks the permission for `lookup-self` would cause a login at each rejected read.
+/// The minimum interval between two logins that rejections of the token cause. Without it, a
+/// token that lacks the permission for `lookup-self` would cause a login at each rejected read.
 const REPLACE_COOLDOWN: Duration = Duration::from_secs(60);
 
 /// The current session, shared by all reads.
@@ -159,8 +159,8 @@ impl Drop for Session {
 
 /// Renews `token` whenever two thirds of its lease have passed, until Vault no longer renews it.
 ///
-/// A renewal at the next read would be too late: that read may come hours later, when the token has
-/// expired, and a secret id that is valid for one login only does not allow another login.
+/// A renewal at the next read would be too late: that read may come hours later, when the token
+/// has expired, and a secret id that is valid for one login only does not allow another login.
 async fn keep_renewed(api: Api, token: Secret, mut lease: TokenLease, expiry: Arc<SessionExpiry>) {
     while lease.is_renewable && lease.time > MIN_REMAINING {
         sleep(lease.time * 2 / 3).await;

@@ -15,7 +15,8 @@ use super::{
     SharedState, TENANT, VaultState, locked,
 };
 
-/// Handles a token request at Entra ID: the client credentials grant with a secret or an assertion.
+/// Handles a token request at Entra ID: the client credentials grant with a secret or an
+/// assertion.
 pub(super) async fn token(
     State(state): SharedState,
     Path(tenant): Path<String>,
@@ -91,8 +92,8 @@ fn has_version(query: &Fields, version: &str) -> bool {
     query.get("api-version").is_some_and(|given| given == version)
 }
 
-/// Issues a token to a managed identity. Responds with status 400 if `is_valid` is false, or if the
-/// token is not for Key Vault.
+/// Issues a token to a managed identity. Responds with status 400 if `is_valid` is false, or if
+/// the token is not for Key Vault.
 fn managed_identity(state: &Mutex<VaultState>, query: &Fields, is_valid: bool) -> Response {
     if !is_valid || query.get("resource").is_none_or(|resource| resource != RESOURCE) {
         return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request" }))).into_response();

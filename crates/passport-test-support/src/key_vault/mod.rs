@@ -1,5 +1,5 @@
-//! A local server with the protocols of Azure Key Vault, Entra ID and managed identities: Azure has
-//! no servers that a test can install. The server follows Microsoft's documentation, and
+//! A local server with the protocols of Azure Key Vault, Entra ID and managed identities: Azure
+//! has no servers that a test can install. The server follows Microsoft's documentation, and
 //! `tests/vaults/azure.rs` checks it with Microsoft's own clients.
 //!
 //! - <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>

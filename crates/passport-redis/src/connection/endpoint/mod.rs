@@ -19,8 +19,8 @@ use crate::{
     metrics::{CONNECTIONS, TARGET},
 };
 
-/// The servers of a store, and the settings of connections to them. `Display` prints the addresses
-/// of the servers, for errors.
+/// The servers of a store, and the settings of connections to them. `Display` prints the
+/// addresses of the servers, for errors.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisEndpoint {
     pub(crate) topology: Topology,
@@ -62,8 +62,8 @@ pub(crate) enum Topology {
     },
 }
 
-/// The passwords and certificates of a connection. They are read for each connection, because they
-/// can be rotated.
+/// The passwords and certificates of a connection. They are read for each connection, because
+/// they can be rotated.
 struct Credentials {
     password: Option<Secret>,
     #[cfg(feature = "sentinel")]

@@ -4,8 +4,8 @@
 use passport_outbound::Notifier;
 use redis::{PushInfo, PushKind, Value, aio::SendError};
 
-/// The maximum length of a token key in a notification, in bytes: a client id of 256 bytes, and a
-/// digest. A longer notification is ignored, because another program sent it.
+/// The maximum length of a token key in a notification, in bytes: a client id of 256 bytes, and
+/// a digest. A longer notification is ignored, because another program sent it.
 const MAX_KEY: usize = 512;
 
 /// Returns a handler for push messages of Redis. It forwards the token keys in notifications to
