@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::registrations::UserRegistration;
 
+/// The output of the command `help`.
 const HELP: &str = "\
 Commands:
   counters                     show the number of requests to each endpoint

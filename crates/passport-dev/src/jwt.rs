@@ -203,10 +203,12 @@ pub(crate) fn signed(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec
     [message, signature].join(".")
 }
 
+/// Encodes `bytes` as base64url without padding.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Returns `time` as Unix time in whole seconds.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     unix_millis(time) / 1000
 }

@@ -61,6 +61,7 @@ impl ServerState {
         }
     }
 
+    /// Returns the issuer in tokens and in the discovery document.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }

@@ -34,6 +34,7 @@ struct TlsError {
 const MAX_CODE: usize = 24;
 
 impl RedactedError {
+    /// Copies what is safe to print from `error`.
     fn new(error: &RedisError, endpoint: String) -> Self {
         let is_code = |code: &&str| {
             code.len() <= MAX_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
@@ -115,7 +116,7 @@ fn advice(error: &RedisError) -> &'static str {
         (ErrorKind::RESP3NotSupported, _) | (_, Some("NOPROTO")) => {
             "Redis is too old; upgrade it to version 6.2 or later"
         }
-        _ => "Redis returned another error; the cause has its code",
+        _ => "Redis returned an error; the cause has its code",
     }
 }
 

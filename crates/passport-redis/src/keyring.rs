@@ -31,6 +31,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// effect, for example because the client of a vault blocks its thread.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
 
+/// The error of a read of the keys that exceeded its time limit.
 const TIMED_OUT: &str =
     "the encryption keys were not read in time; check the vault or the files that their references name";
 
@@ -125,6 +126,7 @@ impl KeyringCache {
         Ok(keyring)
     }
 
+    /// Locks the result of the last read. `None` before the first successful read.
     fn last_read(&self) -> MutexGuard<'_, Option<LastRead>> {
         self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -19,7 +19,7 @@ pub(crate) fn outcome_of<T>(
 
 /// Returns the error for a caller that waited for a shared task that ended without an outcome.
 pub(crate) fn interrupted<T>(interrupted: WaitError) -> Result<T, StoreError> {
-    Err(StoreError::new("the background task ended without a result; the next call starts another")
+    Err(StoreError::new("the task that connects to Redis or reads the encryption keys ended without a result; the next call starts another")
         .with_source(interrupted))
 }
 

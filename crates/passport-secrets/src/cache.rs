@@ -273,6 +273,7 @@ impl SecretEntry {
         }
     }
 
+    /// Locks the state of the secret.
     fn state(&self) -> MutexGuard<'_, SecretState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

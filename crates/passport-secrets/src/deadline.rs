@@ -19,6 +19,7 @@ const MAX_TIME: Duration = Duration::from_secs(9);
 const RESERVE: Duration = Duration::from_millis(500);
 
 tokio::task_local! {
+    /// The read that the current task runs. Unset outside [`within_deadline`].
     static READ: ReadScope;
 }
 

@@ -48,6 +48,7 @@ impl Log {
         self.text().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
+    /// Returns all captured lines.
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }

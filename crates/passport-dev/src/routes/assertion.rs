@@ -38,6 +38,7 @@ enum Audiences {
 }
 
 impl Audiences {
+    /// Returns whether `audience` is one of the audiences.
     fn contains(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,

@@ -21,6 +21,7 @@ use crate::{
 /// connection.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: Duration::from_secs(5) };
 
+/// The error of a connect that exceeded its time limit.
 const TIMED_OUT: &str = "connecting to Redis, with its password and certificates, took longer than 5 s; check the network and the vault";
 
 /// The one connection of a store. The first call that needs it connects. A failed connection is
@@ -34,6 +35,8 @@ pub(crate) struct SharedConnection {
 }
 
 impl SharedConnection {
+    /// Creates the connection in the unconnected state. Connections forward notifications to
+    /// `notifier`.
     pub(crate) fn new(endpoint: RedisEndpoint, notifier: Notifier) -> Self {
         Self { endpoint, notifier, current: Mutex::default(), connecting: SharedTask::new() }
     }
@@ -104,6 +107,7 @@ impl SharedConnection {
         }
     }
 
+    /// Locks the current connection. `None` if there is none.
     fn current(&self) -> MutexGuard<'_, Option<Arc<RedisConnection>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,6 +12,7 @@ use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, cha
 
 use crate::{last_failure::FailedRequest, sanitize};
 
+/// The remedy if there are no AWS credentials.
 const SET_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
      or attach a role to the machine";
 

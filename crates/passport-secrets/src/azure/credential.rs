@@ -22,6 +22,7 @@ use super::{
 };
 use crate::last_failure::LastFailure;
 
+/// The environment variable with the URL of Entra ID, for other clouds than the public one.
 const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
 const CLIENT_ID: &str = "AZURE_CLIENT_ID";
@@ -113,6 +114,7 @@ fn credential(
     Ok(ClientSecretCredential::new(&tenant, client, secret.into(), Some(options))?)
 }
 
+/// Creates the error of an environment variable that is missing or invalid.
 fn credential_error(problem: String) -> Error {
     Error::with_message(ErrorKind::Credential, problem)
 }

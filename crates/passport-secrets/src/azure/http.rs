@@ -47,6 +47,7 @@ struct AzureHttpClient {
 }
 
 impl AzureHttpClient {
+    /// Returns options for a client of the SDK that sends its requests through this client.
     fn options(self) -> ClientOptions {
         let transport = Some(Transport::new(std::sync::Arc::new(self)));
         ClientOptions { transport, ..ClientOptions::default() }

@@ -140,6 +140,7 @@ impl AzureKeyVault {
         }
     }
 
+    /// Locks the clients and the default credential.
     fn created(&self) -> MutexGuard<'_, SdkClients> {
         self.0.created.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -50,6 +50,7 @@ pub(super) struct TokenLease {
 const MAX_LEASE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl TokenLease {
+    /// Creates the lease of a token that expires in `seconds`; 0 if it does not expire.
     fn new(seconds: u64, is_renewable: bool) -> Self {
         Self { time: Duration::from_secs(seconds).min(MAX_LEASE), is_renewable }
     }
@@ -63,18 +64,22 @@ struct Auth {
     renewable: bool,
 }
 
+/// The response to a login or a renewal.
 #[derive(Deserialize)]
 struct AuthResponse {
     auth: Auth,
 }
 
+/// The data of the response to `lookup-self`.
 #[derive(Deserialize)]
 struct TokenLookup {
+    /// The remaining lifetime of the token, in seconds. 0 if it does not expire.
     ttl: u64,
     #[serde(default)]
     renewable: bool,
 }
 
+/// A response with a member `data`.
 #[derive(Deserialize)]
 struct DataResponse<T> {
     data: T,
@@ -98,6 +103,7 @@ pub(super) struct Versioned {
     pub(super) metadata: Metadata,
 }
 
+/// The metadata of one version of a secret.
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     pub(super) version: u64,

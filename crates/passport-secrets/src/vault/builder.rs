@@ -34,6 +34,7 @@ pub struct HashiCorpVaultBuilder {
 }
 
 impl HashiCorpVaultBuilder {
+    /// Creates a builder with the default settings.
     pub(super) fn new(address: String, auth: VaultAuth) -> Self {
         Self {
             address,

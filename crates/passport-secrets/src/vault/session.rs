@@ -181,6 +181,7 @@ async fn keep_renewed(api: Api, token: Secret, mut lease: TokenLease, expiry: Ar
 }
 
 impl SessionExpiry {
+    /// Creates the expiry of a token with `lease`, which begins now.
     fn new(lease: TokenLease) -> Self {
         let expiry = Self(Mutex::default());
         expiry.set(lease);

@@ -56,6 +56,7 @@ pub struct KeyVault {
     pub ca_pem: String,
 }
 
+/// The secrets, the issued tokens and the recorded requests of a server.
 #[derive(Default)]
 struct VaultState {
     /// The versions of each secret by its name, oldest first.
@@ -227,6 +228,7 @@ impl VaultState {
     }
 }
 
+/// The extractor of the server's state.
 type SharedState = State<Arc<Mutex<VaultState>>>;
 /// The parameters of a query or of a form.
 type Fields = BTreeMap<String, String>;

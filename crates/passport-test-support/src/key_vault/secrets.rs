@@ -99,6 +99,7 @@ fn read(
     }
 }
 
+/// Handles a request for the current version of a secret.
 pub(super) async fn read_current(
     State(state): SharedState,
     Path(name): Path<String>,
@@ -108,6 +109,7 @@ pub(super) async fn read_current(
     read(&state, (&headers, &query), &name, None)
 }
 
+/// Handles a request for one version of a secret.
 pub(super) async fn read_version(
     State(state): SharedState,
     Path((name, version)): Path<(String, String)>,
