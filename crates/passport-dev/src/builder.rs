@@ -122,9 +122,9 @@ pub enum StartError {
     /// The address cannot be bound.
     #[error("cannot listen on {address}: {source}; choose another address, or port 0 for a free port")]
     Bind {
-        /// The address.
+        /// The address that cannot be bound.
         address: SocketAddr,
-        /// The error of the operating system.
+        /// Why the operating system cannot bind it.
         source: io::Error,
     },
     /// The issuer is not a valid URL.

@@ -89,7 +89,7 @@ impl RsaSigningKey {
 /// The published keys, one of which signs new tokens.
 #[derive(Debug)]
 pub(crate) struct SigningKeys {
-    /// The published keys, newest last.
+    /// The keys in the JWKS, newest last.
     published: Vec<RsaSigningKey>,
     /// The index of the signing key in `published`.
     signing: usize,

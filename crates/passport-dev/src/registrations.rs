@@ -78,7 +78,7 @@ impl std::fmt::Debug for IdentityRegistration {
 }
 
 impl UserRegistration {
-    /// Creates a user with these roles.
+    /// Creates a user with `roles`, without permissions, of the default tenant.
     pub(crate) fn with_roles(roles: &[&str]) -> Self {
         Self { roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Self::default() }
     }

@@ -17,8 +17,11 @@ pub(crate) struct StoredIdentity {
     pub(crate) client_id: String,
     pub(crate) name: String,
     pub(crate) tenant_id: String,
+    /// The roles of new tokens.
     pub(crate) roles: Vec<String>,
+    /// If false, its secrets and its key are rejected.
     pub(crate) enabled: bool,
+    /// The active secrets.
     pub(crate) secrets: Vec<StoredSecret>,
     /// The public key of the identity's assertions. `None` if it can only send a secret.
     pub(crate) key: Option<ClientKey>,
@@ -48,13 +51,14 @@ pub struct DevSecret {
 }
 
 impl DevSecret {
-    /// Returns the id, for [`DevIdentity::revoke_secret`](crate::DevIdentity::revoke_secret).
+    /// Returns the id of the secret, for
+    /// [`DevIdentity::revoke_secret`](crate::DevIdentity::revoke_secret).
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns the secret.
+    /// Returns the value of the secret, which a client sends.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value

@@ -47,7 +47,8 @@ impl TestIdentity {
     /// The audience (`aud`) of the tokens, for `TokenVerifier::builder`.
     pub const AUDIENCE: &str = "bizfirstgo-api";
 
-    /// Returns the JWKS that verifies the tokens, for `TokenVerifierBuilder::static_jwks`.
+    /// Returns the JWKS with the key that signs the tokens, for
+    /// `TokenVerifierBuilder::static_jwks`. It differs in each process.
     #[must_use]
     pub fn jwks() -> String {
         ISSUER.keys().jwks().to_string()

@@ -67,7 +67,7 @@ impl EncryptionKeys {
         sources.map(|source| format!("`{}`", source.reference())).collect::<Vec<_>>().join(", ")
     }
 
-    /// Reads the keys from their sources.
+    /// Reads all keys from their sources. Fails if one of them is missing or invalid.
     pub(crate) async fn read(&self) -> Result<Keyring, StoreError> {
         let Some(sources) = &self.sources else { return Ok(Keyring::Unencrypted) };
         let mut keys = Vec::new();

@@ -7,9 +7,9 @@ use passport_outbound::TokenKey;
 /// The Redis keys of one token. They share a hash tag (the text in braces), so that a Cluster
 /// keeps them in one slot.
 pub(crate) struct TokenKeys {
-    /// The key of the encrypted token.
+    /// The Redis key of the encrypted token.
     pub(crate) token: String,
-    /// The key of the lease. Its value names the instance that fetches the token.
+    /// The Redis key of the lease. Its value names the instance that fetches the token.
     pub(crate) lease: String,
     /// The keys that a probe writes instead of `token` and `lease`, so that it changes neither.
     pub(crate) probes: [String; 2],

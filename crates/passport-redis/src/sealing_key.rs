@@ -22,7 +22,7 @@ pub(crate) struct SealingKey {
 pub(crate) enum Keyring {
     /// Values are encrypted with the first key, and decrypted with the key that their id names.
     Keys(Vec<Arc<SealingKey>>),
-    /// Values are not encrypted.
+    /// Values are stored unencrypted, and encrypted values are rejected.
     Unencrypted,
 }
 

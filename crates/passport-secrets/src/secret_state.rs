@@ -32,7 +32,7 @@ struct CachedSecret {
     expires_at: Option<Duration>,
 }
 
-/// The result of a cache lookup.
+/// What the cache has for a caller.
 #[derive(Debug)]
 pub(crate) enum SecretLookup {
     /// The caller uses this secret without a read.

@@ -12,7 +12,7 @@ use crate::{
     server_state::ServerState,
 };
 
-/// The required `client_assertion_type`.
+/// The value that the form field `client_assertion_type` must have.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The maximum time until an assertion expires, in seconds. A longer one is rejected.

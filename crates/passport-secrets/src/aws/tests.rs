@@ -45,7 +45,7 @@ impl Aws {
     }
 }
 
-/// The bodies are those of AWS.
+/// The bodies of the responses are copied from AWS.
 #[tokio::test]
 async fn error_of_aws_is_reported_with_kind_and_message() {
     for (status, body, kind, expected) in [
@@ -135,7 +135,7 @@ impl HttpClient for Silent {
     }
 }
 
-/// Credentials that take 4 s.
+/// A credential provider that responds after 4 s.
 #[derive(Debug)]
 struct SlowCredentials;
 

@@ -12,7 +12,7 @@ pub(super) struct Identifier {
     /// The URL of the vault: `https://host[:port]/`.
     pub(super) vault: Url,
     pub(super) name: String,
-    /// `None` for the current version.
+    /// The version of the secret. `None` for the current version.
     pub(super) version: Option<String>,
 }
 

@@ -81,7 +81,7 @@ struct KeyVault {
 /// can be mounted after the start.
 #[derive(Default)]
 struct SdkClients {
-    /// The default credential.
+    /// The default credential. `None` before the first read, and after a rejection of its token.
     credential: Option<Arc<dyn TokenCredential>>,
     /// One client for each vault, as a client caches the authentication challenge of its vault.
     clients: HashMap<Url, Arc<SecretClient>>,

@@ -48,8 +48,8 @@ impl HashiCorpVaultBuilder {
         }
     }
 
-    /// Sets the mount path of the key-value engine. Defaults to `secret`, as in a development
-    /// server.
+    /// Sets the mount path of the key-value engine. Defaults to `secret`, which is its path in a
+    /// Vault development server.
     pub fn mount(mut self, path: impl Into<String>) -> Self {
         self.mount = path.into();
         self

@@ -14,7 +14,7 @@ pub(super) enum VaultErrorResponse {
     NoSecret,
     /// The error messages or the warnings of Vault.
     Errors(Vec<String>),
-    /// The response is not from Vault.
+    /// The body is not one of Vault: the response may be from a proxy, or a redirect.
     NotVault,
 }
 

@@ -10,7 +10,7 @@ pub(super) type InvalidReference = &'static str;
 pub(super) struct SecretPath<'a> {
     /// The segments of the path.
     pub(super) path: Vec<&'a str>,
-    /// `None` for the only field of the secret.
+    /// The name of the field. `None` for the only field of the secret.
     pub(super) field: Option<&'a str>,
 }
 

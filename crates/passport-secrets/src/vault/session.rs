@@ -36,7 +36,7 @@ pub(super) struct Sessions {
     current: tokio::sync::Mutex<CurrentSession>,
 }
 
-/// The session that new reads use.
+/// The session that new reads use. Without one, the next read logs in.
 #[derive(Debug, Default)]
 struct CurrentSession {
     session: Option<Arc<Session>>,

@@ -31,7 +31,7 @@ use crate::{
 pub const VAULT_HOST: &str = "contoso.vault.azure.net";
 /// The host name of Entra ID.
 pub const ENTRA_HOST: &str = "login.microsoftonline.com";
-/// The id of the only tenant.
+/// The id of the only Entra ID tenant.
 pub const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 /// The client id of the only application.
 pub const APPLICATION: &str = "1950a258-227b-4e31-a9cf-717495945fc2";
@@ -71,13 +71,13 @@ struct VaultState {
     fault: Option<VaultFault>,
     /// The parameters of the challenge in 401 responses. `None` for those of Key Vault.
     challenge: Option<&'static str>,
-    /// The API versions of the requests.
+    /// The parameter `api-version` of each request to the vault, without repetitions.
     api_versions: BTreeSet<String>,
     /// The parameter `client_id` of each token request of a managed identity, in order.
     identities: Vec<Option<String>>,
 }
 
-/// A version of a secret.
+/// A version of a secret in the vault.
 struct Version {
     id: String,
     value: String,
@@ -89,11 +89,11 @@ struct Version {
 /// An error response of the vault, injected with [`KeyVault::inject`].
 #[derive(Clone, Copy, Debug)]
 pub struct VaultFault {
-    /// The HTTP status.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The error code.
+    /// The error code in the body (`error.code`).
     pub code: &'static str,
-    /// The code of the inner error.
+    /// The code of the inner error in the body (`error.innererror.code`), if it has one.
     pub inner_code: Option<&'static str>,
     /// The `Retry-After` of the response, in seconds.
     pub retry_after: Option<u32>,
@@ -175,7 +175,7 @@ impl KeyVault {
         self.state().identities.clone()
     }
 
-    /// Revokes all access tokens.
+    /// Revokes all access tokens: the vault rejects them from now on.
     pub fn revoke_tokens(&self) {
         self.state().tokens.clear();
     }

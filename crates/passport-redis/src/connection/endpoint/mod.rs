@@ -49,12 +49,12 @@ pub(crate) struct ConnectionSettings {
 /// The kind of the servers at the configured addresses.
 #[derive(Clone, Debug)]
 pub(crate) enum Topology {
-    /// One server.
+    /// The address is that of a single server.
     Single,
-    /// Nodes of a Cluster.
+    /// The addresses are those of some nodes of a Cluster.
     #[cfg(feature = "cluster")]
     Cluster,
-    /// Sentinels, which report the address of the master.
+    /// The addresses are those of Sentinels, which report the address of the master.
     #[cfg(feature = "sentinel")]
     Sentinels {
         /// The name under which the Sentinels monitor the master.
