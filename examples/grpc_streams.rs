@@ -1,4 +1,4 @@
-//! Shows a gRPC stream that the server ends when the caller's token expires, and a caller that
+//! Shows a gRPC stream that the server ends when the caller's token expires. The caller then
 //! opens the next stream with a new token.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]

@@ -63,13 +63,13 @@ async fn my_payslips(
     forwarded(b.get("/whoami").caller(caller).send().await).await
 }
 
-/// Calls B with A's own token, because there is no user. A rejection by B is an error of A, not
-/// of the scheduler.
+/// Calls B with A's own token, because the scheduler is not a user. If B rejects the call, that
+/// is an error of A, not of the scheduler, so A responds with status 502.
 async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<String, StatusCode> {
     forwarded(b.get("/whoami").send().await).await.map_err(|_| StatusCode::BAD_GATEWAY)
 }
 
-/// Returns the response of B. A rejection of the user by B is returned to the user.
+/// Returns the body of B's response. If B rejects the request, returns the status of B.
 async fn forwarded(outcome: Result<Response, HttpClientError>) -> Result<String, StatusCode> {
     let response = outcome.map_err(|error| match error {
         HttpClientError::Attach(AttachError::CallerTokenExpired) => StatusCode::UNAUTHORIZED,

@@ -1,6 +1,6 @@
 //! Runs two services and a local Passport over loopback and prints what happened: 1,000
-//! concurrent first calls, refreshes under load, and a key rotation. It fails if a figure is not
-//! the expected one.
+//! concurrent first calls, token refreshes under load, and a key rotation. It fails if a result
+//! is not as expected.
 
 #![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
@@ -131,7 +131,8 @@ struct Load {
     longest: Duration,
 }
 
-/// Sends one request after the other until `done`. Fails if a call fails, or after 30 s.
+/// Sends one request after the other until `done` returns true. Fails if a call fails, or after
+/// 30 s.
 async fn load(client: &Client, api: &str, done: impl Fn() -> bool) -> Result<Load, BoxError> {
     let mut load = Load { calls: 0, longest: Duration::ZERO };
     let start = now();
@@ -152,5 +153,5 @@ fn now() -> Instant {
 }
 
 fn ensure(holds: bool) -> Result<(), BoxError> {
-    if holds { Ok(()) } else { Err("a figure is not the expected one".into()) }
+    if holds { Ok(()) } else { Err("a result is not as expected".into()) }
 }

@@ -40,7 +40,7 @@ async fn main() -> Result<(), BoxError> {
             .clock(clock.clone())
             .build()?;
 
-    // An API that rejects the first token.
+    // An API that rejects the first token, as if it had been revoked.
     let revoked = identity.token().await?.authorization().clone();
     let rejections = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&rejections);

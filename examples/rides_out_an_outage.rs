@@ -47,14 +47,14 @@ async fn main() -> Result<(), BoxError> {
     clock.advance(Duration::from_secs(3560));
     println!("call during the outage: {}", call().await?.status());
 
-    // The token expires during the outage. No request is sent without a token; the error has the
-    // cause, and a health probe can use the status.
+    // The token expires during the outage. A call then fails without sending a request to the API.
+    // Its error has the cause, and a readiness probe can use `status()`.
     clock.advance(Duration::from_secs(60));
     let error = call().await.err().ok_or("expected an error")?;
     println!("call after the token expired: {error}");
     println!("after the token expired, valid token: {}", identity.status().has_valid_token());
 
-    // The outage ends. The next attempt after the backoff succeeds, without a restart.
+    // The outage ends. The next token fetch after the backoff succeeds, without a restart.
     passport.clear_fault(Endpoint::Token);
     clock.advance(Duration::from_secs(30));
     println!("call after the outage: {}", call().await?.status());

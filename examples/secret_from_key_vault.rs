@@ -40,8 +40,8 @@ async fn main() -> Result<(), BoxError> {
         "client_secret_ref": azure.identifier("payroll"), // https://contoso.vault.azure.net/secrets/payroll
     }))?;
 
-    // On Azure, omit `credential` and `transport`: the workload identity or managed identity is
-    // found in the environment.
+    // On Azure, omit `credential` and `transport`: the environment determines the workload identity
+    // or managed identity.
     let vault = AzureKeyVault::builder()
         .credential(Arc::new(LocalCredential(azure.clone())))
         .transport(local_transport(&azure)?)

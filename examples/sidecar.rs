@@ -32,7 +32,7 @@ async fn main() -> Result<(), BoxError> {
     let (api, folder) = (api(&passport).await?, tempfile::tempdir()?);
     let socket = folder.path().join("sidecar.sock");
 
-    // The sidecar.
+    // Start the sidecar, which has the client secret.
     let config = configuration(folder.path(), &passport, &registered, &api)?;
     let sidecar =
         SidecarServer::new(SidecarConfig::read(Some(&config))?, passport_config::ConfigRegistry::default())?;
@@ -42,7 +42,7 @@ async fn main() -> Result<(), BoxError> {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
 
-    // A Rust service without a secret.
+    // A Rust service without a secret gets its token from the sidecar.
     let endpoint = SidecarEndpoint::new(&format!("unix://{}", socket.display()))?;
     let identity = ManagedIdentity::via_sidecar(registered.client_id(), endpoint).build()?;
     let client = AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?).layer(local_client()?);

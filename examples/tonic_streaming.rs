@@ -28,7 +28,8 @@ use tower::ServiceBuilder;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How many bytes of a request stream are buffered for a retry, in case its token is rejected.
+/// The maximum number of bytes of a request stream that are buffered, so that the stream can be
+/// sent again if its token is rejected.
 const MAX_BUFFERED: usize = 64 * 1024;
 
 #[tokio::main]
@@ -53,8 +54,8 @@ async fn main() -> Result<(), BoxError> {
         ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
             .issuer(passport.issuer())
             .build()?;
-    // A rejected request stream is sent again with a new token, if all messages so far are
-    // buffered.
+    // If the token of a request stream is rejected, the stream is sent again with a new token,
+    // unless the messages that were already sent exceed the buffer.
     let layer = AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?)
         .retry_unauthorized_buffered(MAX_BUFFERED, Body::new as fn(BufferedBody<Body>) -> Body);
     let channel = ServiceBuilder::new().layer(layer).service(endpoint.connect_lazy());

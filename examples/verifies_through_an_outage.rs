@@ -67,8 +67,8 @@ async fn main() -> Result<(), BoxError> {
     let url = serve(api(verifier(&passport, &file, &clock)?)).await?;
     println!("call during the outage, after a restart: {}", call(&url).await?.status());
 
-    // Keys that were not refreshed for a day are not trusted. That is not an error of the caller,
-    // so the status is 503, not 401.
+    // Cached keys are not trusted after a day without a successful refresh. That is not an error of
+    // the caller, so the status is 503, not 401.
     clock.advance(HOUR * 24);
     let rejected = call(&url).await?;
     let retry_after = rejected.headers()["retry-after"].to_str()?;

@@ -10,8 +10,8 @@ use azure_core::{
 use passport_core::{ReqwestHttpClient, SecretSource, Transport};
 use passport_secrets::AzureKeyVault;
 use passport_test_support::key_vault::{
-    APPLICATION, APPLICATION_SECRET, ENTRA_HOST, IDENTITY_HEADER, KeyVault, TENANT, VAULT_HOST, VaultFault,
-    WORKLOAD_ASSERTION,
+    APPLICATION, APPLICATION_SECRET, CLIENT_ASSERTION, ENTRA_HOST, IDENTITY_HEADER, KeyVault, TENANT,
+    VAULT_HOST, VaultFault,
 };
 use tempfile::{NamedTempFile, TempDir};
 use tokio::time::Instant;
@@ -75,7 +75,7 @@ async fn current_or_named_version_is_read() {
 /// Returns a file with the token of a pod.
 fn assertion() -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), WORKLOAD_ASSERTION).unwrap();
+    std::fs::write(file.path(), CLIENT_ASSERTION).unwrap();
     file
 }
 
@@ -101,7 +101,7 @@ async fn credentials_are_found_in_the_environment() {
     ] {
         let mut reader = setup.reader(&who);
         assert_eq!(reader.secret(&setup.payroll()).await, "one", "{who:?}");
-        let (log, hidden) = (reader.log().await, [WORKLOAD_ASSERTION, APPLICATION_SECRET, "token-of-entra"]);
+        let (log, hidden) = (reader.log().await, [CLIENT_ASSERTION, APPLICATION_SECRET, "token-of-entra"]);
         assert!(hidden.iter().all(|hidden| !log.contains(hidden)), "{who:?}");
     }
     let mine = Some("mine".to_owned());

@@ -1,4 +1,4 @@
-//! The settings of a dev Passport, and its start.
+//! The builder of a dev Passport: its settings, their defaults, and starting the server.
 
 use std::{
     fmt, io,
@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{DevPassport, keys::SigningKeys, serve::serve, server_state::ServerState};
 
-/// A builder of a [`DevPassport`].
+/// A builder of a [`DevPassport`]. All settings have defaults.
 #[derive(Debug)]
 #[must_use]
 pub struct DevPassportBuilder {
@@ -31,19 +31,21 @@ impl DevPassportBuilder {
         self
     }
 
-    /// Allows an address that other hosts and containers can reach, such as `0.0.0.0`. Requires an
-    /// [`issuer`](Self::issuer).
+    /// Allows an [`address`](Self::address) that other hosts and containers can reach, such as
+    /// `0.0.0.0`. Requires an [`issuer`](Self::issuer). By default, only a loopback address is
+    /// allowed.
     ///
     /// **Danger:** a client that reaches the address and knows a secret gets tokens, and plain
-    /// `http` shows both to the network. Use it only in a private network, such as that of docker
-    /// compose, kind or a test.
+    /// `http` shows secrets and tokens to the network. Use it only in a private network, such as
+    /// that of docker compose, kind or a test.
     pub fn danger_any_address(mut self) -> Self {
         self.any_address = true;
         self
     }
 
-    /// Sets the issuer in tokens and in the discovery document. It is also the URL at which clients
-    /// reach this Passport. Defaults to `http://` and the address.
+    /// Sets the issuer in tokens and in the discovery document. It must be the URL at which clients
+    /// reach this Passport, because the endpoints in the discovery document begin with it. Defaults
+    /// to `http://` and the address.
     pub fn issuer(mut self, url: impl Into<String>) -> Self {
         self.issuer = Some(url.into());
         self
@@ -63,7 +65,8 @@ impl DevPassportBuilder {
         self
     }
 
-    /// Sets the clock of `iat` and `exp`. Defaults to the operating system's clock.
+    /// Sets the clock for `iat` and `exp` of tokens, for the checks of tokens and assertions, and
+    /// for the `Date` of the JWKS response. Defaults to the operating system's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
@@ -73,9 +76,10 @@ impl DevPassportBuilder {
     /// current tokio runtime.
     ///
     /// # Errors
-    /// [`StartError::Issuer`] if the issuer is not a valid URL, [`StartError::Bind`] if the address
-    /// cannot be bound, and [`StartError::NotLoopback`] if the address is not a loopback address
-    /// and [`danger_any_address`](Self::danger_any_address) or the issuer is missing.
+    /// - [`StartError::Issuer`] if the issuer is not a valid URL;
+    /// - [`StartError::Bind`] if the address cannot be bound;
+    /// - [`StartError::NotLoopback`] if the address is not a loopback address, unless both
+    ///   [`danger_any_address`](Self::danger_any_address) and the issuer are set.
     pub async fn start(self) -> Result<DevPassport, StartError> {
         let is_loopback = self.address.ip().is_loopback();
         if !is_loopback && (!self.any_address || self.issuer.is_none()) {
@@ -118,15 +122,15 @@ pub enum StartError {
     /// The address cannot be bound.
     #[error("cannot listen on {address}: {source}; choose another address, or port 0 for a free port")]
     Bind {
-        /// The address.
+        /// The address that cannot be bound.
         address: SocketAddr,
-        /// The error of the operating system.
+        /// Why the operating system cannot bind it.
         source: io::Error,
     },
     /// The issuer is not a valid URL.
     #[error("issuer: {0}")]
     Issuer(#[from] InvalidIssuer),
-    /// The address is not a loopback address.
+    /// The address is not a loopback address, and `danger_any_address` or the issuer is not set.
     #[error(
         "{0} is not a loopback address; to serve other hosts or containers, set the URL at which they reach \
          this Passport: --issuer http://passport:8090, in code issuer(..) and danger_any_address()"

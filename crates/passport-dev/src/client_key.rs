@@ -1,4 +1,5 @@
-//! Key pairs for `private_key_jwt`: an identity signs assertions instead of sending a secret.
+//! Key pairs for client authentication with `private_key_jwt`: an identity signs an assertion
+//! instead of sending a secret.
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
@@ -20,10 +21,11 @@ pub enum ClientKeyKind {
     P256,
 }
 
-/// The public key of an identity.
+/// The public key that verifies the assertions of an identity.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientKey {
     kind: ClientKeyKind,
+    /// The public key as DER (`SubjectPublicKeyInfo`).
     public: Vec<u8>,
 }
 
@@ -45,7 +47,8 @@ impl ClientKey {
         (Self { kind, public: public.as_ref().to_vec() }, pem(&private))
     }
 
-    /// Returns whether this key has signed `message` with `algorithm`, a JOSE name such as `RS256`.
+    /// Returns whether `signature` is the signature of `message` by this key with `algorithm`, a
+    /// JOSE name such as `RS256`. Returns false for an algorithm of another kind of key.
     pub(crate) fn verifies(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
         let verification: &dyn VerificationAlgorithm = match (self.kind, algorithm) {
             (ClientKeyKind::Rsa, "RS256") => &RSA_PKCS1_2048_8192_SHA256,
@@ -57,7 +60,9 @@ impl ClientKey {
     }
 }
 
+/// The panic message if a key cannot be generated.
 const RANDOMNESS: &str = "the operating system provides randomness";
+/// The panic message if a generated key cannot be encoded.
 const ENCODING: &str = "a generated key can be encoded";
 
 /// Encodes a private key as PEM, in lines of 64 characters

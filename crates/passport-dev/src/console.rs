@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::registrations::UserRegistration;
 
+/// The output of the command `help`.
 const HELP: &str = "\
 Commands:
   counters                     show the number of requests to each endpoint
@@ -28,11 +29,11 @@ Commands:
   help                         list the commands
   stop                         stop the program";
 
-/// Executes commands until `stop`. If the input ends first, the future never completes, so that
-/// the program continues to run.
+/// Reads and executes commands until `stop`. If the standard input ends first, the future never
+/// completes, so that the program continues to run.
 ///
-/// The console is optional, because the system stops a background process that reads from its
-/// terminal.
+/// The option `--console` enables this. It is off by default, because the operating system
+/// suspends a background process that reads from its terminal.
 pub(crate) async fn run(
     passport: &DevPassport,
     identities: &[DevIdentity],
@@ -73,7 +74,11 @@ fn read_lines() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
-/// Executes a command, and returns its output.
+/// Executes the command `words` on `passport`, or on its selected `identity`. Returns the
+/// output.
+///
+/// # Errors
+/// Returns what is wrong with the command.
 async fn execute(
     words: &[&str],
     passport: &DevPassport,
@@ -114,6 +119,7 @@ async fn execute(
     Ok("done".to_owned())
 }
 
+/// Formats the number of requests to each endpoint.
 fn counts(counters: &Counters) -> String {
     format!(
         "discovery {}, introspection {}, jwks {}, token {}",
@@ -124,6 +130,7 @@ fn counts(counters: &Counters) -> String {
     )
 }
 
+/// Parses the name of an endpoint.
 fn endpoint(name: &str) -> Result<Endpoint, String> {
     match name {
         "discovery" => Ok(Endpoint::Discovery),
@@ -134,6 +141,7 @@ fn endpoint(name: &str) -> Result<Endpoint, String> {
     }
 }
 
+/// Parses a fault and its parameter.
 fn fault(words: &[&str]) -> Result<Fault, String> {
     Ok(match *words {
         ["body", ref words @ ..] => Fault::Body(words.join(" ")),
@@ -151,6 +159,7 @@ fn fault(words: &[&str]) -> Result<Fault, String> {
     })
 }
 
+/// Parses a number.
 fn number<N: FromStr>(word: &str) -> Result<N, String> {
     word.parse().map_err(|_| format!("invalid number `{word}`"))
 }

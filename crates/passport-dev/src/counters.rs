@@ -1,10 +1,11 @@
-//! Counters of requests.
+//! Counters of the requests to each endpoint.
 
 use tokio::sync::watch;
 
 use crate::Endpoint;
 
-/// The number of requests to each endpoint, those with a faulty response included.
+/// The number of requests to each endpoint since the start. Requests that a
+/// [`Fault`](crate::Fault) affects are counted as well.
 #[derive(Debug, Default)]
 pub struct Counters {
     discovery: watch::Sender<u64>,
@@ -42,17 +43,18 @@ impl Counters {
     /// request without sleeping.
     ///
     /// # Cancel safety
-    /// Dropping the future has no effect.
+    /// Dropping the future changes no counter.
     pub async fn reached(&self, endpoint: Endpoint, count: u64) {
         // The channel cannot close, because `self` owns the sender.
         let _ = self.of(endpoint).subscribe().wait_for(|requests| *requests >= count).await;
     }
 
-    /// Counts a request to `endpoint`.
+    /// Increments the counter of requests to `endpoint`.
     pub(crate) fn count(&self, endpoint: Endpoint) {
         self.of(endpoint).send_modify(|requests| *requests += 1);
     }
 
+    /// Returns the counter of `endpoint`.
     fn of(&self, endpoint: Endpoint) -> &watch::Sender<u64> {
         match endpoint {
             Endpoint::Discovery => &self.discovery,

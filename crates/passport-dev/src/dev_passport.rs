@@ -49,7 +49,7 @@ impl DevPassport {
         self.state.issuer()
     }
 
-    /// Returns the audience of its tokens.
+    /// Returns the audience (`aud`) of its tokens.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.state.audience
@@ -66,7 +66,7 @@ impl DevPassport {
         TestJwtBuilder::for_user(&self.state, user_id)
     }
 
-    /// Returns a token that a resource server must reject.
+    /// Returns a token of `user-1` with the defect `kind`. A resource server must reject it.
     #[must_use]
     pub fn invalid_token(&self, kind: InvalidToken) -> String {
         kind.derive_from(self.user_token("user-1"), self.issuer())
@@ -85,12 +85,13 @@ impl DevPassport {
         self.state.keys().publish(key);
     }
 
-    /// Removes all keys except the signing one from the JWKS.
+    /// Removes all keys from the JWKS except the key that signs new tokens. A verifier that fetches
+    /// the JWKS then rejects tokens that were signed with a removed key.
     pub fn retire_old_keys(&self) {
         self.state.keys().retire_all_but_signing();
     }
 
-    /// Returns the published JWKS as JSON, for a verifier with static keys.
+    /// Returns the published keys as a JWKS (JSON), for a verifier with static keys.
     #[must_use]
     pub fn jwks(&self) -> String {
         self.state.keys().jwks().to_string()
@@ -100,15 +101,15 @@ impl DevPassport {
     /// Passport documents none.
     ///
     /// # Errors
-    /// If `value` is not a valid header value.
+    /// Returns [`InvalidHeaderValue`] if `value` has characters that a header cannot have.
     pub fn set_jwks_cache_control(&self, value: &str) -> Result<(), InvalidHeaderValue> {
         let value = HeaderValue::from_str(value)?;
         self.state.settings().jwks_cache_control = Some(value);
         Ok(())
     }
 
-    /// Sets whether the header of new tokens has a `kid`. Defaults to true; Passport's own samples
-    /// have none.
+    /// Sets whether the JOSE header of new tokens has a `kid`. Defaults to true. The tokens in
+    /// Passport's documentation have none; a verifier then tries all keys.
     pub fn set_kid_in_tokens(&self, kid: bool) {
         self.state.settings().kid_in_tokens = kid;
     }
@@ -118,13 +119,13 @@ impl DevPassport {
         self.state.settings().token_lifetime = lifetime;
     }
 
-    /// Makes `endpoint` fail with `fault` until [`DevPassport::clear_fault`]. Replaces its current
-    /// fault.
+    /// Makes each response of `endpoint` fail with `fault` until [`DevPassport::clear_fault`].
+    /// Replaces the current fault of `endpoint`.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault) {
         self.state.faults().insert(endpoint, fault);
     }
 
-    /// Ends the fault of `endpoint`.
+    /// Ends the fault of `endpoint`, which responds normally again.
     pub fn clear_fault(&self, endpoint: Endpoint) {
         self.state.faults().remove(&endpoint);
     }
@@ -135,7 +136,7 @@ impl DevPassport {
         &self.state.counters
     }
 
-    /// Stops listening, and waits for running requests, 5 s at most.
+    /// Stops listening, waits up to 5 s for running requests, and closes all connections.
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(());
         let _ = (&mut self.server).await;

@@ -8,15 +8,16 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 
-/// An endpoint of the dev Passport: a target of [`Fault`]s, and the key of
+/// An endpoint of the dev Passport, to inject a [`Fault`] or to read a counter of
 /// [`Counters`](crate::Counters).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// The discovery document, at both paths.
+    /// The discovery document (`openid-configuration`), below `/passport/.well-known/` and below
+    /// `/.well-known/`.
     Discovery,
     /// `POST /passport/token/introspect`.
     Introspection,
-    /// The signing keys (JWKS), at both paths.
+    /// The signing keys (`jwks.json`), below `/passport/.well-known/` and below `/.well-known/`.
     Jwks,
     /// `POST /passport/token`.
     Token,
@@ -52,15 +53,16 @@ pub enum Fault {
     Body(String),
     /// The response has status 200 and a web page as its body, as from a proxy or a captive portal.
     Html,
-    /// The status and the headers are correct, but the connection ends in the middle of the body.
+    /// The status and the headers are those of the valid response, but the connection is closed in
+    /// the middle of the body.
     Truncated,
-    /// The status is correct, and the body consists of this many spaces.
+    /// The status is that of the valid response, but the body consists of this many spaces.
     Oversize(usize),
-    /// The response redirects to this URL (status 307).
+    /// The response has status 307 and redirects to this URL (`Location`).
     Redirect(String),
 }
 
-/// The body of every response. The body of a truncated response fails.
+/// The body of every response. It ends with an error if the fault is [`Fault::Truncated`].
 pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Returns `response` unchanged, with the body type of all responses.
@@ -69,10 +71,10 @@ pub(crate) fn boxed(response: Response<Body>) -> Response<ResponseBody> {
 }
 
 impl Fault {
-    /// Applies this fault to `response`.
+    /// Returns the response to send instead of the valid `response`.
     ///
     /// # Errors
-    /// If the connection has to be closed without a response.
+    /// Returns an error if the server must close the connection without a response.
     pub(crate) async fn apply(self, response: Response<Body>) -> Result<Response<ResponseBody>, io::Error> {
         match self {
             Self::Down => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the endpoint is down")),
@@ -97,6 +99,7 @@ impl Fault {
     }
 }
 
+/// Creates a response with a status, a content type and a body.
 fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<ResponseBody> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -104,7 +107,7 @@ fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> R
     boxed(response)
 }
 
-/// Adds a header, unless `value` is not a valid header value.
+/// Adds a header to `response`. A `value` that no header can have is ignored.
 fn with_header(
     mut response: Response<ResponseBody>,
     name: HeaderName,
@@ -116,6 +119,7 @@ fn with_header(
     response
 }
 
+/// Returns `response` with its full `Content-Length`, but only the first half of its body.
 async fn truncated(response: Response<Body>) -> Result<Response<ResponseBody>, io::Error> {
     let (mut parts, body) = response.into_parts();
     let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();

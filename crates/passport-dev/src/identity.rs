@@ -1,4 +1,4 @@
-//! Managed identities of the dev Passport.
+//! Managed identities of the dev Passport: the builder, and a registered identity.
 
 use std::{fmt, sync::Arc};
 
@@ -19,6 +19,7 @@ pub struct DevIdentityBuilder {
 }
 
 impl DevIdentityBuilder {
+    /// Creates a builder of the identity `name` with the default settings.
     pub(crate) fn new(state: Arc<ServerState>, name: &str) -> Self {
         let identity = StoredIdentity {
             managed_identity_id: random_id("mi-guid-"),
@@ -33,13 +34,13 @@ impl DevIdentityBuilder {
         Self { state, identity, secret: random_secret(), private_key: None }
     }
 
-    /// Adds a role. By default, the identity has none.
+    /// Adds a role to the identity's tokens. By default, they have none.
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.identity.roles.push(role.into());
         self
     }
 
-    /// Sets the tenant. Defaults to `tenant-1`.
+    /// Sets the tenant (`tenant_id`) of the identity's tokens. Defaults to `tenant-1`.
     pub fn tenant(mut self, tenant_id: impl Into<String>) -> Self {
         self.identity.tenant_id = tenant_id.into();
         self
@@ -51,8 +52,9 @@ impl DevIdentityBuilder {
         self
     }
 
-    /// Generates a key for signed assertions (`private_key_jwt`), which the identity can use
-    /// instead of its secret. By default, it has no key.
+    /// Generates a key pair, so that the identity can authenticate with signed assertions
+    /// (`private_key_jwt`) instead of its secret. [`DevIdentity::private_key`] returns the private
+    /// key. By default, the identity has none.
     pub fn signs_with(mut self, kind: ClientKeyKind) -> Self {
         let (key, private) = ClientKey::generate(kind);
         self.identity.key = Some(key);
@@ -60,8 +62,8 @@ impl DevIdentityBuilder {
         self
     }
 
-    /// Registers the identity with one active secret. Replaces an identity of the same name,
-    /// because the client id is derived from the name.
+    /// Registers the identity with one active secret. An identity with the same name is replaced,
+    /// because the client id is derived from the name: its secrets are rejected from now on.
     #[must_use]
     pub fn create(self) -> DevIdentity {
         let client_id = self.identity.client_id.clone();
@@ -106,21 +108,21 @@ impl DevIdentity {
         &self.client_id
     }
 
-    /// Returns the object id: the claim `managed_identity_id` of the tokens, and the id in audit
-    /// logs.
+    /// Returns the object id of the identity: the claim `managed_identity_id` of its tokens, by
+    /// which audit logs name it.
     #[must_use]
     pub fn managed_identity_id(&self) -> &str {
         &self.managed_identity_id
     }
 
-    /// Returns the first client secret.
+    /// Returns the first client secret, which [`DevIdentityBuilder::create`] registered.
     #[must_use]
     pub fn secret(&self) -> &str {
         self.first_secret.value()
     }
 
-    /// Returns the private key of [`DevIdentityBuilder::signs_with`] as PEM (PKCS#8), if there is
-    /// one.
+    /// Returns the private key as PEM (PKCS#8). `None` unless
+    /// [`DevIdentityBuilder::signs_with`] generated a key pair.
     #[must_use]
     pub fn private_key(&self) -> Option<&str> {
         self.private_key.as_deref()
@@ -142,32 +144,34 @@ impl DevIdentity {
         secret.expect("identities are replaced but never removed")
     }
 
-    /// Revokes a client secret and the tokens that were issued for it. Introspection reports these
-    /// tokens as inactive.
+    /// Revokes a client secret and the tokens that were issued for it: the token endpoint rejects
+    /// the secret, and introspection reports the tokens as inactive.
     pub fn revoke_secret(&self, secret_id: &str) {
         self.state.registry().revoke_secret(&self.client_id, secret_id);
     }
 
-    /// Disables the identity: rejects its secrets and its key, and revokes the tokens that were
-    /// issued for its secrets.
+    /// Disables the identity: the token endpoint rejects its secrets and its key, and the tokens
+    /// that were issued for its secrets are revoked.
     pub fn disable(&self) {
         self.state.registry().set_enabled(&self.client_id, false);
     }
 
-    /// Enables the identity: accepts its active secrets and its key again. Revoked tokens stay
-    /// revoked.
+    /// Enables the identity after [`disable`](Self::disable): the token endpoint accepts its active
+    /// secrets and its key again. Revoked tokens stay revoked.
     pub fn enable(&self) {
         self.state.registry().set_enabled(&self.client_id, true);
     }
 
-    /// Replaces the roles of new tokens.
+    /// Replaces the roles of the identity's new tokens. Tokens that were already issued keep
+    /// theirs.
     pub fn set_roles<R: Into<String>>(&self, roles: impl IntoIterator<Item = R>) {
         let roles = roles.into_iter().map(Into::into).collect();
         self.state.registry().set_roles(&self.client_id, roles);
     }
 
-    /// Returns a builder of a token like those that the token endpoint issues for the first secret,
-    /// for tests that change the token or send it themselves.
+    /// Returns a builder of a token of this identity, for tests that change the token or send it
+    /// themselves. Unchanged, the token is as the token endpoint issues it for the first secret,
+    /// and is revoked with that secret.
     ///
     /// # Panics
     /// Never: identities are replaced but not removed.

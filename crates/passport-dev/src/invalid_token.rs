@@ -10,11 +10,12 @@ use crate::{
     keys::RsaSigningKey,
 };
 
-/// A token that a resource server must reject.
+/// The defect of a token that a resource server must reject. Create the token with
+/// [`DevPassport::invalid_token`](crate::DevPassport::invalid_token).
 ///
 /// Each token differs from a valid token in one property. Test a service with
-/// [`InvalidToken::ALL`]: it must reject every one with 401 (gRPC: `UNAUTHENTICATED`), and none
-/// with a 5xx status.
+/// [`InvalidToken::ALL`]: it must reject every token with status 401 (gRPC: `UNAUTHENTICATED`),
+/// and none with status 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidToken {
@@ -26,14 +27,15 @@ pub enum InvalidToken {
     AudienceMissing,
     /// `aud` names another service.
     AudienceWrong,
-    /// The token is bound to a key of the client (`cnf`), and the request does not prove that the
-    /// client has it.
+    /// The token is bound to a key of the client (claim `cnf`), and the request has no proof that
+    /// the client has the key.
     SenderConstrained,
-    /// The header has `crit`, which requires an extension that verifiers do not support.
+    /// The JOSE header has `crit`, which names an extension that verifiers do not support.
     UnsupportedCritical,
-    /// The claims have `exp` twice.
+    /// The claims contain `exp` twice.
     DuplicateClaim,
-    /// The header contains the public key (`jwk`) of the attacker, who signed the token.
+    /// The JOSE header contains the public key (`jwk`) of an attacker, whose private key signed the
+    /// token.
     EmbeddedKey,
     /// `exp` is an hour ago.
     Expired,
@@ -41,9 +43,10 @@ pub enum InvalidToken {
     ExpiryAsText,
     /// `exp` is missing.
     ExpiryMissing,
-    /// The token is signed with HS256, with the public RSA key as the secret.
+    /// The token is signed with HS256, with the issuer's public RSA key as the HMAC secret.
     HmacWithPublicKey,
-    /// The token is an OIDC ID token: issuer, key and audience are those of an access token.
+    /// The token is an OIDC ID token (claims `nonce`, `at_hash`). Its issuer, key and audience are
+    /// those of an access token.
     IdToken,
     /// `iat` is an hour in the future.
     IssuedInFuture,
@@ -51,33 +54,34 @@ pub enum InvalidToken {
     IssuerWithSlash,
     /// `iss` is another issuer.
     IssuerWrong,
-    /// The token is a back-channel logout token.
+    /// The token is an OIDC back-channel logout token (`typ` is `logout+jwt`).
     LogoutToken,
     /// `nbf` is an hour in the future.
     NotYetValid,
-    /// The token has 12 KiB: more than an access token needs, and less than the header limits of
-    /// HTTP servers.
+    /// The token has 12 KiB: more than an access token needs, but less than the limits of HTTP
+    /// servers for headers.
     Oversized,
     /// The signature is empty.
     SignatureMissing,
-    /// The signature is valid, but its base64 encoding is not canonical: an unused bit is set.
+    /// The signature is valid, but its base64url encoding is not canonical: an unused bit of its
+    /// last character is set.
     SignatureRespelled,
-    /// The token is signed with another key than that of its `kid`.
+    /// The token is signed with another key than the one that its `kid` names.
     SignatureWrong,
     /// `sub` is missing.
     SubjectMissing,
-    /// A role was added after signing.
+    /// A role was added to the claims after signing.
     Tampered,
     /// `tenant_id` is missing.
     TenantMissing,
-    /// The token has only two segments.
+    /// The token has only two segments: the signature and the dot before it are missing.
     TwoSegments,
-    /// `kid` is not in the JWKS.
+    /// The `kid` names a key that is not in the JWKS.
     UnknownKey,
 }
 
 impl InvalidToken {
-    /// All invalid tokens.
+    /// All defects.
     pub const ALL: [Self; 27] = [
         Self::AlgorithmNone,
         Self::AlgorithmNotAllowed,
@@ -108,7 +112,7 @@ impl InvalidToken {
         Self::UnknownKey,
     ];
 
-    /// Derives this token from a valid one.
+    /// Returns the token `valid` of `issuer` with this defect.
     pub(crate) fn derive_from(self, valid: TestJwtBuilder, issuer: &str) -> String {
         let hour = Duration::from_secs(3600);
         let in_an_hour = valid.now_unix() + hour.as_secs();
@@ -148,42 +152,50 @@ impl InvalidToken {
     }
 }
 
+/// Returns the token with an empty signature.
 fn unsigned(token: &TestJwtBuilder) -> String {
     signed(&token.header_json(), &token.claims_json(), |_| Vec::new())
 }
 
+/// Returns the token, signed with RS512 by its key.
 fn signed_rs512(token: &TestJwtBuilder) -> String {
     signed(&token.header_json(), &token.claims_json(), |message| token.key().sign_rs512(message))
 }
 
+/// Returns the token, signed by a new key.
 fn signed_with_another_key(token: &TestJwtBuilder) -> String {
     let other = RsaSigningKey::generate_now("another".to_owned());
     signed(&token.header_json(), &token.claims_json(), |message| other.sign_rs256(message))
 }
 
+/// Returns the token, signed with HS256. The secret is the public key as DER.
 fn hmac_with_public_key(token: &TestJwtBuilder) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &token.key().public_der());
     signed(&token.header_json(), &token.claims_json(), |message| hmac::sign(&key, message).as_ref().to_vec())
 }
 
+/// Returns the token, signed by a new key, which is also in its header.
 fn embedded_key(token: TestJwtBuilder) -> String {
     let own = RsaSigningKey::generate_now("attacker".to_owned());
     let token = token.header("jwk", own.jwk()).header("kid", own.kid.as_str());
     signed(&token.header_json(), &token.claims_json(), |message| own.sign_rs256(message))
 }
 
+/// Returns the token with a second `exp`, which has expired, before the valid one.
 fn duplicate_expiry(token: &TestJwtBuilder) -> String {
     let claims = token.claims_json();
     let twice = format!("{{\"exp\":1,{}", claims.trim_start_matches('{'));
     token.build_raw(&token.header_json(), &twice)
 }
 
+/// Returns the header and the claims of the token, with a trailing dot.
 fn without_signature(token: &TestJwtBuilder) -> String {
     let whole = token.build();
     let (message, _) = whole.rsplit_once('.').unwrap_or_default();
     format!("{message}.")
 }
 
+/// Returns the token with the role `admin` added and the old signature.
 fn tampered(token: &TestJwtBuilder) -> String {
     let valid = token.build();
     let (_, signature) = valid.rsplit_once('.').unwrap_or_default();
@@ -191,7 +203,8 @@ fn tampered(token: &TestJwtBuilder) -> String {
     format!("{}.{}.{signature}", base64(token.header_json().as_bytes()), base64(changed.as_bytes()))
 }
 
-/// Sets an unused bit: the last character of a 256-byte signature encodes only two bits.
+/// Returns the token with an unused bit of the last character set: the last character of a
+/// 256-byte signature encodes only two bits.
 fn respelled(valid: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (head, last) = valid.split_at(valid.len() - 1);

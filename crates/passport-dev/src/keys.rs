@@ -1,4 +1,4 @@
-//! Signing keys and their rotation.
+//! The signing keys of the dev Passport, and their rotation.
 
 use std::sync::Arc;
 
@@ -34,11 +34,12 @@ impl RsaSigningKey {
         Self { kid, pair: Arc::new(pair) }
     }
 
+    /// Returns the RS256 signature of `message`.
     pub(crate) fn sign_rs256(&self, message: &[u8]) -> Vec<u8> {
         self.sign(&RSA_PKCS1_SHA256, message)
     }
 
-    /// Returns a valid RS512 signature, for an invalid token.
+    /// Returns the RS512 signature of `message`, for an invalid token: Passport signs with RS256.
     pub(crate) fn sign_rs512(&self, message: &[u8]) -> Vec<u8> {
         self.sign(&RSA_PKCS1_SHA512, message)
     }
@@ -75,7 +76,7 @@ impl RsaSigningKey {
         })
     }
 
-    /// Returns the public key as DER, which an attacker may use as an HMAC secret.
+    /// Returns the public key as DER, for an invalid token that uses it as an HMAC secret.
     pub(crate) fn public_der(&self) -> Vec<u8> {
         self.pair
             .public_key()
@@ -88,24 +89,24 @@ impl RsaSigningKey {
 /// The published keys, one of which signs new tokens.
 #[derive(Debug)]
 pub(crate) struct SigningKeys {
-    /// The published keys, newest last.
+    /// The keys in the JWKS, newest last.
     published: Vec<RsaSigningKey>,
     /// The index of the signing key in `published`.
     signing: usize,
-    /// The number of key ids so far.
+    /// The number of key ids that were assigned. It is part of the next id.
     generated: u32,
-    /// The prefix of all key ids, random for each start: a verifier that runs across a restart must
-    /// not confuse a new key with an old one.
+    /// The prefix of all key ids. Random for each start, so that a verifier that keeps running
+    /// while the dev Passport restarts does not confuse a new key with an old one.
     prefix: String,
 }
 
 impl SigningKeys {
-    /// Generates the first key on a blocking thread.
+    /// Creates the key set with its first key, which is generated on a blocking thread.
     pub(crate) async fn generate() -> Self {
         spawn_blocking(Self::generate_now).await.expect("generating a key does not panic")
     }
 
-    /// Generates the first key on the current thread.
+    /// Creates the key set with its first key, which is generated on the current thread.
     pub(crate) fn generate_now() -> Self {
         let mut keys =
             Self { published: Vec::new(), signing: 0, generated: 0, prefix: random_id("signing-key-") };
@@ -114,35 +115,40 @@ impl SigningKeys {
         keys
     }
 
-    /// Returns the id for the next key.
+    /// Assigns the id of the next key.
     pub(crate) fn next_kid(&mut self) -> String {
         self.generated += 1;
         format!("{}-{}", self.prefix, self.generated)
     }
 
+    /// Adds `key` to the JWKS. The signing key does not change.
     pub(crate) fn publish(&mut self, key: RsaSigningKey) {
         self.published.push(key);
     }
 
+    /// Makes the key that was published last the signing key.
     pub(crate) fn sign_with_newest(&mut self) {
         self.signing = self.published.len() - 1;
     }
 
-    /// Removes all keys except the signing one.
+    /// Removes all keys except the signing key from the JWKS.
     pub(crate) fn retire_all_but_signing(&mut self) {
         let signing = self.published.swap_remove(self.signing);
         self.published = vec![signing];
         self.signing = 0;
     }
 
+    /// Returns the key that signs new tokens.
     pub(crate) fn signing(&self) -> &RsaSigningKey {
         &self.published[self.signing]
     }
 
+    /// Returns the published keys as a JWKS.
     pub(crate) fn jwks(&self) -> Value {
         json!({ "keys": self.published.iter().map(RsaSigningKey::jwk).collect::<Vec<_>>() })
     }
 
+    /// Returns whether `signature` is the RS256 signature of `message` with a published key.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.published.iter().any(|key| key.verifies(message, signature))
     }

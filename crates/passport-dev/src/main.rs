@@ -21,8 +21,8 @@ struct Options {
     #[arg(long, env = "PASSPORT_DEV_ADDRESS", default_value = "127.0.0.1:8090")]
     address: SocketAddr,
 
-    /// The issuer in tokens (`iss`), and the URL at which clients reach this Passport. Default:
-    /// http:// and the address. For other containers: http:// and the host name of this one.
+    /// The issuer in tokens (`iss`), which is also the URL at which clients reach this Passport.
+    /// Default: http:// and the address. In a container: http:// and its host name and port.
     #[arg(long, env = "PASSPORT_DEV_ISSUER", value_name = "URL")]
     issuer: Option<String>,
 
@@ -57,7 +57,8 @@ struct Options {
 }
 
 impl Options {
-    /// Returns the identities and users of the file, or the one identity of the options.
+    /// Returns the identities and users in the file of `--identities`. Without a file, returns the
+    /// one identity of `--identity`, `--role` and `--secret`.
     fn registrations(&mut self) -> Result<Registrations, Box<dyn Error>> {
         if let Some(path) = &self.identities {
             return Ok(Registrations::read(path)?);
@@ -83,6 +84,7 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Runs the dev Passport until a signal or the command `stop`.
 async fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
     let stop_requested = stop_signal()?;
     let registrations = options.registrations()?;
@@ -98,6 +100,7 @@ async fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Starts the dev Passport. Prints a warning if other hosts can reach it.
 async fn start(options: &Options) -> Result<DevPassport, StartError> {
     let builder = DevPassport::builder()
         .address(options.address)
@@ -141,9 +144,8 @@ fn print_startup(passport: &DevPassport, identities: &[DevIdentity], registratio
     );
 }
 
-/// Returns a future that waits for Ctrl-C, or for SIGTERM, which service managers and container
-/// runtimes send. The handler is installed by this call, so that a signal during the start is
-/// not lost.
+/// Installs signal handlers, so that a signal during the start is not lost. Returns a future
+/// that waits for Ctrl-C, or for SIGTERM, which service managers and container runtimes send.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

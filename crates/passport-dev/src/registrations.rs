@@ -6,11 +6,14 @@ use config::{Config, ConfigError, File};
 use passport_dev::{DevIdentity, DevIdentityBuilder, DevPassport, TestJwtBuilder};
 use serde::Deserialize;
 
-/// The content of the file of `--identities`: TOML, JSON or YAML, by the file's extension.
+/// The content of the file of `--identities`. Its extension (`.toml`, `.json`, `.yaml`)
+/// determines the format.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Registrations {
+    /// The managed identities by name.
     pub(crate) identities: BTreeMap<String, IdentityRegistration>,
+    /// The users by id (`sub`).
     pub(crate) users: BTreeMap<String, UserRegistration>,
 }
 
@@ -37,7 +40,11 @@ impl Registrations {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// If the file cannot be read, has an unknown key or a wrong type, or has no identity.
+    /// Returns a [`ConfigError`] if the file
+    ///
+    /// - cannot be read or parsed;
+    /// - has an unknown key, or a value of a wrong type;
+    /// - has no identity.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
         let in_file = |problem: &str| ConfigError::Message(format!("{}: {problem}", path.display()));
         let config = Config::builder().add_source(File::from(path)).build()?;
@@ -56,6 +63,7 @@ impl Registrations {
 }
 
 impl IdentityRegistration {
+    /// Registers the identity `name` at `passport`.
     fn register(&self, passport: &DevPassport, name: &str) -> DevIdentity {
         let builder = self.roles.iter().fold(passport.managed_identity(name), DevIdentityBuilder::role);
         let builder = self.secret.iter().fold(builder, DevIdentityBuilder::secret);
@@ -70,12 +78,12 @@ impl std::fmt::Debug for IdentityRegistration {
 }
 
 impl UserRegistration {
-    /// Creates a user with these roles.
+    /// Creates a user with `roles`, without permissions, of the default tenant.
     pub(crate) fn with_roles(roles: &[&str]) -> Self {
         Self { roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Self::default() }
     }
 
-    /// Returns a token of this user.
+    /// Returns a token of this user, whose `sub` is `id`.
     pub(crate) fn token(&self, passport: &DevPassport, id: &str) -> String {
         let token = self.roles.iter().fold(passport.user_token(id), TestJwtBuilder::role);
         let token = self.permissions.iter().fold(token, TestJwtBuilder::permission);

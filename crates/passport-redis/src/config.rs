@@ -1,4 +1,4 @@
-//! A store that a configuration describes: `cache = { redis = { .. } }`.
+//! Builds a store from a configuration: `cache = { redis = { .. } }`.
 
 use std::time::Duration;
 
@@ -43,36 +43,40 @@ pub struct RedisSettings {
     /// The URL of Redis: `redis://host:6379`, `rediss://host:6379` with TLS, or `unix:///path`.
     #[schemars(extend("format" = "uri"))]
     pub url: Setting<String>,
-    /// URLs of some nodes of a Redis Cluster, instead of `url`.
+    /// The URLs of some nodes of a Redis Cluster, instead of `url`. At least one must be reachable.
     pub cluster: Setting<Vec<String>>,
-    /// URLs of Sentinels, instead of `url`.
+    /// The URLs of the Sentinels that report the master, instead of `url`.
     pub sentinels: Setting<Vec<String>>,
-    /// The name of the master at the Sentinels.
+    /// The name under which the Sentinels monitor the master. Required with `sentinels`.
     pub sentinel_service: Setting<String>,
     /// The references of the keys that encrypt tokens: 32 bytes in base64 each. The first key
-    /// encrypts, all decrypt. Required without `danger_unencrypted`.
+    /// encrypts, all keys decrypt. Required unless `danger_unencrypted` is true.
     pub encryption_keys: Setting<SecretRefValues>,
-    /// True for no encryption, instead of `encryption_keys`.
+    /// Stores tokens unencrypted if true. Cannot be combined with `encryption_keys`.
     pub danger_unencrypted: Setting<bool>,
-    /// The prefix of every name in Redis. Defaults to passport.
+    /// The prefix of all keys and channels in Redis. Instances with the same namespace share
+    /// tokens. Defaults to passport.
     pub namespace: Setting<String>,
-    /// The ACL user. Defaults to the user `default` of Redis.
+    /// The ACL user of Redis. Requires `password_ref`. Defaults to the user `default`.
     pub username: Setting<String>,
-    /// The reference of the password. Defaults to none.
+    /// The reference of the Redis user's password. Defaults to no password.
     pub password_ref: Setting<SecretRefValue>,
-    /// The ACL user at the Sentinels.
+    /// The ACL user of the Sentinels. Requires `sentinel_password_ref`. Defaults to the user
+    /// `default`.
     pub sentinel_username: Setting<String>,
-    /// The reference of the password at the Sentinels.
+    /// The reference of the password for the Sentinels. Defaults to no password.
     pub sentinel_password_ref: Setting<SecretRefValue>,
-    /// A PEM file with the certificates of a private CA, trusted for Redis instead of the operating
-    /// system's.
+    /// A PEM file with the certificates of a private CA. They are trusted for Redis instead of the
+    /// operating system's.
     pub ca_file: Setting<String>,
-    /// The reference of the client certificate, for a Redis that requires one.
+    /// The reference of the client certificate (PEM), for a Redis that requires mutual TLS.
+    /// Requires `tls_key_ref`.
     pub tls_certificate_ref: Setting<SecretRefValue>,
-    /// The reference of the private key of the client certificate.
+    /// The reference of the private key (PEM) of the client certificate. Requires
+    /// `tls_certificate_ref`.
     pub tls_key_ref: Setting<SecretRefValue>,
-    /// The time limit of the Redis commands before a token is fetched, and of those after it.
-    /// Defaults to 500 ms.
+    /// The time limit for the Redis commands before a token fetch, and for those after it, 10 ms to
+    /// 5 s. Defaults to 500 ms.
     pub timeout: Setting<Duration>,
 }
 
@@ -81,7 +85,8 @@ impl StoreFactory for RedisStoreFactory {
 
     fn cache(&self, settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
         let keys = keys(settings, reader);
-        // A placeholder, so that the problems of the other settings are reported as well.
+        // Without a server, a placeholder is used, so that the problems of the other settings are
+        // reported as well.
         let (url, servers) = servers(settings, reader, keys.clone());
         let is_missing = servers.is_none();
         let builder = servers.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
@@ -112,8 +117,8 @@ impl StoreFactory for RedisStoreFactory {
     }
 }
 
-/// Returns the encryption keys. If their settings are invalid, reports that and returns a
-/// placeholder.
+/// Returns the encryption keys. If their settings are invalid, reports that and returns keys
+/// that do not encrypt, as a placeholder: no store is then built.
 fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
     let unencrypted = reader.read(&settings.danger_unencrypted) == Some(true);
     let mut sources = reader.secrets(&settings.encryption_keys).into_iter();
@@ -130,7 +135,8 @@ fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
     sources.fold(keys, EncryptionKeys::with_previous_keys)
 }
 
-/// Returns a builder for the server, Cluster or Sentinels, and the setting that names them.
+/// Returns the setting with the URLs (`url`, `cluster` or `sentinels`), and a builder for their
+/// servers. `None` if the setting is missing or invalid, which is reported.
 fn servers<'a>(
     settings: &'a RedisSettings,
     reader: &mut Reader<'_>,
@@ -172,7 +178,7 @@ fn servers<'a>(
     }
 }
 
-/// Reports that `setting` needs a disabled feature.
+/// Reports that `setting` needs the `feature` of this crate, which is disabled.
 #[cfg(not(all(feature = "cluster", feature = "sentinel")))]
 fn without_feature(
     reader: &mut Reader<'_>,
@@ -185,7 +191,8 @@ fn without_feature(
     None
 }
 
-/// Returns the setting to name in problems with TLS, and the builder with its TLS settings.
+/// Sets the CA file and the client certificate of `builder`. Returns the builder, and the
+/// setting that a TLS problem of [`RedisTokenStoreBuilder::build`] is reported for.
 fn with_tls<'a>(
     settings: &'a RedisSettings,
     reader: &mut Reader<'_>,

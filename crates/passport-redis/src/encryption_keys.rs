@@ -1,4 +1,4 @@
-//! The sources of the encryption keys, and how they are read.
+//! The sources of the encryption keys, and reading the keys from them.
 
 use std::sync::Arc;
 
@@ -16,51 +16,58 @@ use crate::sealing_key::{Keyring, SealingKey};
 ///
 /// # Rotation
 ///
-/// The keys are read when the store is first used. They are reloaded in the background when the
-/// store is used and they are older than 5 minutes, or older than 1 minute if a value in Redis
-/// has an unknown key. So a key can be replaced in its source without a restart. The process
-/// keeps the replaced key to decrypt existing values, until it ends or a key is replaced again.
+/// A key can be replaced in its source without a restart. The store reads the keys when it is
+/// first used. A later use reloads them in the background:
 ///
-/// Between the reloads of different instances, values with an unknown key are ignored. To avoid
-/// that, rotate in two steps: first add the new key to all instances by
+/// - if they are older than 5 minutes;
+/// - if they are older than 1 minute, and a value in Redis was encrypted with an unknown key.
+///
+/// The process keeps the replaced key to decrypt existing values, until it ends or a key is
+/// replaced again.
+///
+/// The instances do not reload at the same time. Until all have the new key, the others ignore
+/// the values that it encrypted, and fetch tokens themselves. To avoid that, rotate in two
+/// steps: first add the new key to all instances by
 /// [`with_previous_keys`](Self::with_previous_keys), then swap the two keys.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EncryptionKeys {
-    /// The key that encrypts comes first. `None` for no encryption.
+    /// The sources of the keys. The first key encrypts, all keys decrypt. `None` for no encryption.
     sources: Option<Vec<SecretSource>>,
 }
 
 impl EncryptionKeys {
-    /// Creates keys that encrypt and decrypt with the key that `current` refers to.
+    /// Creates a set of one key, which encrypts and decrypts. `current` is the source of the key.
     pub fn new(current: SecretSource) -> Self {
         Self { sources: Some(vec![current]) }
     }
 
-    /// Adds a key that only decrypts: the previous one, or the next one of a rotation in two steps.
-    /// May be called several times. Has no effect without encryption.
-    pub fn with_previous_keys(mut self, other: SecretSource) -> Self {
+    /// Adds a key that only decrypts: the previous key, or, in the first step of a rotation in two
+    /// steps, the next key. Each call adds another key. Has no effect on
+    /// [`danger_unencrypted`](Self::danger_unencrypted).
+    pub fn with_previous_keys(mut self, key: SecretSource) -> Self {
         if let Some(sources) = &mut self.sources {
-            sources.push(other);
+            sources.push(key);
         }
         self
     }
 
-    /// Creates keys that do not encrypt: tokens are stored in clear text.
+    /// Turns encryption off: tokens are stored in clear text.
     ///
-    /// **Danger:** a reader of this Redis can act as every service that stores tokens there.
-    /// Only for a Redis that no other program can reach, if the instances cannot have a key.
+    /// **Danger:** everyone who can read this Redis can act as every service that stores tokens
+    /// there. Use it only for a Redis that no other program can reach, if it is not possible to
+    /// give the instances a key.
     pub fn danger_unencrypted() -> Self {
         Self { sources: None }
     }
 
-    /// Returns the references of the keys, for errors.
+    /// Returns the references of the keys, separated by commas, for errors.
     pub(crate) fn references(&self) -> String {
         let sources = self.sources.iter().flatten();
         sources.map(|source| format!("`{}`", source.reference())).collect::<Vec<_>>().join(", ")
     }
 
-    /// Reads the keys from their sources.
+    /// Reads all keys from their sources. Fails if one of them is missing or invalid.
     pub(crate) async fn read(&self) -> Result<Keyring, StoreError> {
         let Some(sources) = &self.sources else { return Ok(Keyring::Unencrypted) };
         let mut keys = Vec::new();
@@ -81,14 +88,14 @@ impl EncryptionKeys {
     }
 }
 
-/// Returns the 32 bytes of a key in base64. Blanks and line breaks around it are ignored.
+/// Decodes a key of 32 bytes in base64. Blanks and line breaks around the text are ignored.
 fn decode(text: &str) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
     let mut bytes = Zeroizing::new([0; SealingKey::LENGTH]);
     let length = STANDARD.decode_slice(text.trim(), &mut *bytes).ok()?;
     (length == SealingKey::LENGTH).then_some(bytes)
 }
 
-/// The reference of a text that is not a key.
+/// The cause of the error of a text that is not a key. Has the reference of that text.
 #[derive(Debug, thiserror::Error)]
 #[error("its reference is `{0}`")]
 struct InvalidKey(SecretRef);

@@ -1,20 +1,20 @@
-//! The format of a token in Redis. Pure: the encryption keys and the Redis key are arguments.
+//! The format of a token in Redis: encrypts and decrypts it. Does no I/O.
 //!
 //! | Bytes | Content | |
 //! |---|---|---|
 //! | 1 | version: 1 encrypted, 0 unencrypted | head |
 //! | 4 | id of the encryption key | head |
-//! | 16 | hash of the token | head |
+//! | 16 | hash of the token: the first bytes of its SHA-256 | head |
 //! | 12 | nonce | |
 //! | 8 | issued at, in milliseconds since 1970, big-endian | encrypted |
-//! | 8 | expires at, likewise | encrypted |
+//! | 8 | expires at, in milliseconds since 1970, big-endian | encrypted |
 //! | rest | token | encrypted |
 //! | 16 | authentication tag | |
 //!
 //! The cipher is AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). The head
 //! and the Redis key are its additional authenticated data, so that a value cannot be moved to
-//! another key. Scripts identify a token by its hash. An unencrypted value has neither nonce nor
-//! tag.
+//! another Redis key. The script that removes a token compares the hash. An unencrypted value
+//! has neither nonce nor tag.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,17 +28,23 @@ use zeroize::Zeroizing;
 
 use crate::sealing_key::{KEY_ID_LENGTH, Keyring};
 
+/// The version byte of an encrypted value.
 const ENCRYPTED: u8 = 1;
+/// The version byte of an unencrypted value.
 const UNENCRYPTED: u8 = 0;
 
+/// The length of a token's hash, in bytes.
 const HASH_LENGTH: usize = 16;
-/// The first and the last position of the token's hash in a value. Lua counts from 1.
+/// The positions of the first and the last byte of the token's hash in a value. Lua counts from
+/// 1.
 pub(crate) const HASH_POSITIONS_IN_LUA: (usize, usize) =
     (1 + KEY_ID_LENGTH + 1, 1 + KEY_ID_LENGTH + HASH_LENGTH);
+/// The length of the head, in bytes.
 const HEAD: usize = 1 + KEY_ID_LENGTH + HASH_LENGTH;
+/// The length of the two times before the token, in bytes.
 const TIMES: usize = 16;
 
-/// The reason why a stored value is not used.
+/// The reason why a value in Redis is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvalidValue {
     /// The value has another format, or is truncated.
@@ -60,8 +66,8 @@ impl InvalidValue {
     }
 }
 
-/// Encrypts `token` and returns the value to store at `redis_key`. Returns `None` if there is no
-/// key, or no random nonce.
+/// Encrypts `token` with the first key, and returns the value to store at `redis_key`. Returns
+/// `None` if the keyring is empty, or if no random nonce can be generated.
 pub(crate) fn seal(keyring: &Keyring, redis_key: &str, token: &StoredToken) -> Option<Vec<u8>> {
     let mut value = head(keyring, token.token());
     let mut content = Zeroizing::new(Vec::new());
@@ -98,15 +104,15 @@ pub(crate) fn open(keyring: &Keyring, redis_key: &str, value: &[u8]) -> Result<S
     }
 }
 
-/// Returns the hash by which the [scripts](crate::scripts) identify a token: the first 16 bytes
-/// of its SHA-256.
+/// Returns the hash by which [`REMOVE`](crate::scripts::REMOVE) identifies a token: the first 16
+/// bytes of its SHA-256.
 pub(crate) fn token_hash(token: &AccessToken) -> [u8; HASH_LENGTH] {
     let mut hash = [0; HASH_LENGTH];
     hash.copy_from_slice(&digest::digest(&SHA256, token.expose().as_bytes()).as_ref()[..HASH_LENGTH]);
     hash
 }
 
-/// Returns the head of the value for `token`.
+/// Returns the head of the value for `token`: version, key id and hash.
 fn head(keyring: &Keyring, token: &AccessToken) -> Vec<u8> {
     let (version, key_id) = match keyring {
         Keyring::Keys(keys) => (ENCRYPTED, keys.first().map_or([0; KEY_ID_LENGTH], |key| key.id)),
@@ -118,12 +124,13 @@ fn head(keyring: &Keyring, token: &AccessToken) -> Vec<u8> {
     head
 }
 
-/// Returns the additional authenticated data of a value.
+/// Returns the additional authenticated data of the value at `redis_key`.
 fn aad(head: &[u8], redis_key: &str) -> Aad<Vec<u8>> {
     Aad::from([head, redis_key.as_bytes()].concat())
 }
 
-/// Returns the token in the decrypted `content`.
+/// Parses the decrypted `content`: two times and a token. The token must have the hash in
+/// `head`.
 fn token(head: &[u8], content: &[u8]) -> Result<StoredToken, InvalidValue> {
     let (times, text) = content.split_at_checked(TIMES).ok_or(InvalidValue::Malformed)?;
     let (issued_at, expires_at) = times.split_at(TIMES / 2);
@@ -136,6 +143,7 @@ fn token(head: &[u8], content: &[u8]) -> Result<StoredToken, InvalidValue> {
     Ok(StoredToken::new(token, issued_at))
 }
 
+/// Parses a time: milliseconds since 1970, big-endian.
 fn time(bytes: &[u8]) -> Result<SystemTime, InvalidValue> {
     let milliseconds = bytes.try_into().map(u64::from_be_bytes).map_err(|_| InvalidValue::Malformed)?;
     UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds)).ok_or(InvalidValue::Malformed)

@@ -1,24 +1,26 @@
-//! Converts errors of Redis. Texts of the server are dropped, because they may quote a password
-//! or a token that was sent.
+//! Converts errors of the `redis` crate into [`StoreError`]s. Texts of the server are omitted,
+//! because they may quote a password or a token that was sent.
 
 use std::fmt;
 
 use passport_outbound::{StoreError, TlsFailure};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// The kind and the code of an error of the client, without texts from the server.
+/// The cause of a [`StoreError`]: the servers, and the kind and the code of the error, without
+/// texts from the server.
 #[derive(Clone, Debug)]
 struct RedactedError {
     /// The servers to which the command was sent.
     endpoint: String,
     kind: ErrorKind,
+    /// The first word of an error reply, such as `NOPERM`. `None` if it does not look like a code.
     code: Option<String>,
-    /// An error of the operating system or of TLS.
+    /// The whole error, if it is one of the operating system or of TLS.
     io: Option<RedisError>,
 }
 
-/// A TLS failure. Its source has no text from the server: only errors of the operating system
-/// and of TLS have causes.
+/// The cause of a [`StoreError`] after a TLS failure. Its source can be kept: errors of TLS and
+/// of the operating system contain no text from the server.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{endpoint}: {failure}")]
 struct TlsError {
@@ -27,10 +29,12 @@ struct TlsError {
     source: RedisError,
 }
 
-/// The maximum length of an error code. The codes of Redis are shorter.
+/// The maximum length of an error code, in bytes. A longer one is omitted: the codes of Redis
+/// are shorter, so it is another text of the server.
 const MAX_CODE: usize = 24;
 
 impl RedactedError {
+    /// Copies what is safe to print from `error`.
     fn new(error: &RedisError, endpoint: String) -> Self {
         let is_code = |code: &&str| {
             code.len() <= MAX_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
@@ -39,8 +43,8 @@ impl RedactedError {
             endpoint,
             kind: error.kind(),
             code: error.code().filter(is_code).map(str::to_owned),
-            // An error with a detail is not from the operating system: the client puts texts of the
-            // server into the detail.
+            // The client puts texts of the server into the detail. An I/O error with a detail is
+            // therefore not from the operating system.
             io: (error.is_io_error() && error.detail().is_none()).then(|| error.clone()),
         }
     }
@@ -63,7 +67,7 @@ impl std::error::Error for RedactedError {
     }
 }
 
-/// Converts an error of a command that was sent to `endpoint`.
+/// Converts an error of connecting to `endpoint`, or of a command that was sent there.
 pub(crate) fn store_error(error: &RedisError, endpoint: &impl fmt::Display) -> StoreError {
     let endpoint = endpoint.to_string();
     match TlsFailure::find(error) {
@@ -75,7 +79,7 @@ pub(crate) fn store_error(error: &RedisError, endpoint: &impl fmt::Display) -> S
     }
 }
 
-/// Returns what failed, and the remedy.
+/// Returns the message of an error: what failed, and the remedy.
 fn advice(error: &RedisError) -> &'static str {
     if error.is_timeout() {
         return "Redis did not reply in time; check its load and the network, or raise the timeout of the store";
@@ -88,7 +92,7 @@ fn advice(error: &RedisError) -> &'static str {
             "Redis rejected the user name or password; check `ACL LIST`, and the secret at the reference of the password"
         }
         (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
-            "the Redis user lacks a permission; grant the ACL in docs/caching.md"
+            "the Redis user lacks a permission; allow the commands eval, get, set, getrange, unlink, pttl, pexpire, publish, subscribe, hello and select (\"Redis ACL\" in the guide's page on caching)"
         }
         (_, Some("OOM")) => "Redis is out of memory; raise maxmemory, or set an eviction policy",
         (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {
@@ -116,14 +120,16 @@ fn advice(error: &RedisError) -> &'static str {
     }
 }
 
-/// Returns whether the error is one of the connection, so that a new connection may succeed.
+/// Returns whether the command can succeed on a new connection: the connection failed, or the
+/// server has become a read-only replica after a failover.
 pub(crate) fn is_connection_error(error: &RedisError) -> bool {
     error.is_connection_dropped()
         || error.is_unrecoverable_error()
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly))
 }
 
-/// Returns whether the error is a reply of the server, so that the connection is intact.
+/// Returns whether the error is a reply of the server, after which the connection can be used
+/// again.
 pub(crate) fn is_server_error(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) && !is_connection_error(error)
 }

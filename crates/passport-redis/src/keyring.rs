@@ -17,23 +17,25 @@ use crate::{
     task_outcome::{interrupted, outcome_of},
 };
 
-/// The age at which the keys are reloaded.
+/// The age of the keys from which a use of the store reloads them.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(300);
 
-/// The age from which a value with an unknown key causes a reload.
+/// The age of the keys from which a value that was encrypted with an unknown key reloads them. A
+/// cooldown: many such values cause one reload per minute.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The time limit for reading all keys, usually from a vault.
+/// The time limit for reading all keys from their sources, such as a vault.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The limits of the task that reads the keys. They only apply if [`READ_TIMEOUT`] has no
-/// effect, for example because a vault client blocks its thread.
+/// The time limits of the task that reads the keys. They apply only if [`READ_TIMEOUT`] has no
+/// effect, for example because the client of a vault blocks its thread.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
 
+/// The error of a read of the keys that exceeded its time limit.
 const TIMED_OUT: &str =
-    "the encryption keys were not read in time; check the vault that their references name";
+    "the encryption keys were not read in time; check the vault or the files that their references name";
 
-/// The keys that were read last, and the task that reloads them.
+/// The cached encryption keys, and the task that reads them.
 #[derive(Debug)]
 pub(crate) struct KeyringCache {
     keys: EncryptionKeys,
@@ -42,18 +44,20 @@ pub(crate) struct KeyringCache {
     reads: SharedTask<Result<Arc<Keyring>, StoreError>>,
 }
 
-/// The references of keys that were not read in time.
+/// The cause of the error of a read that exceeded its time limit. Has the references of the
+/// keys.
 #[derive(Debug, thiserror::Error)]
-#[error("the references are {references}")]
+#[error("timeout while reading {references}")]
 struct ReadTimedOut<E> {
     references: String,
     source: E,
 }
 
+/// The result of the last successful read of the keys.
 #[derive(Clone, Debug)]
 struct LastRead {
     keyring: Arc<Keyring>,
-    /// When the read began, by the monotonic clock.
+    /// When the last read, successful or not, began, by the monotonic clock.
     at: Duration,
 }
 
@@ -76,8 +80,8 @@ impl KeyringCache {
         }
     }
 
-    /// Starts a reload because a value has an unknown key, unless the keys are younger than
-    /// [`UNKNOWN_KEY_INTERVAL`].
+    /// Starts a reload in the background because a value in Redis was encrypted with an unknown
+    /// key. Has no effect while the keys are younger than [`UNKNOWN_KEY_INTERVAL`].
     pub(crate) fn reload_for_unknown_key(self: &Arc<Self>) {
         let last = self.last_read().clone();
         if let Some(last) = last {
@@ -85,14 +89,14 @@ impl KeyringCache {
         }
     }
 
-    /// Starts a reload in the background if the keys are older than `age`.
+    /// Starts a reload in the background if the keys were read at least `age` ago.
     fn reload_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
         if self.clock.monotonic().saturating_sub(last.at) >= age {
             drop(self.join_or_start_read());
         }
     }
 
-    /// Joins the running read, or starts one.
+    /// Returns a waiter for the running read of the keys. If there is none, starts one.
     fn join_or_start_read(self: &Arc<Self>) -> Waiter<Result<Arc<Keyring>, StoreError>> {
         let read = || Arc::clone(self).read();
         let references = self.keys.references();
@@ -100,8 +104,8 @@ impl KeyringCache {
         self.reads.join_or_spawn(&Handle::current(), LIMITS, read, |read| outcome_of(read, timed_out))
     }
 
-    /// Reads the keys. If that fails, the cached keys are kept, and the next reload is due as after
-    /// a success.
+    /// Reads the keys. If that fails, keeps the cached keys until the next reload, which is due at
+    /// the same time as after a success.
     async fn read(self: Arc<Self>) -> Result<Arc<Keyring>, StoreError> {
         let at = self.clock.monotonic();
         let read = timeout(READ_TIMEOUT, self.keys.read())
@@ -122,11 +126,13 @@ impl KeyringCache {
         Ok(keyring)
     }
 
+    /// Locks the result of the last read. `None` before the first successful read.
     fn last_read(&self) -> MutexGuard<'_, Option<LastRead>> {
         self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Returns the error of a read that exceeded its time limit.
 fn timed_out(references: String, source: impl Error + Send + Sync + 'static) -> StoreError {
     StoreError::new(TIMED_OUT).with_source(ReadTimedOut { references, source })
 }

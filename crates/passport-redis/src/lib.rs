@@ -12,7 +12,7 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
-//! | `config` | yes | `RedisStoreFactory`, for configurations of `passport-config` that name the store |
+//! | `config` | yes | `RedisStoreFactory`, for stores in configurations of `passport-config` |
 //! | `cluster` | no | `RedisTokenStore::cluster`, for a Redis Cluster |
 //! | `sentinel` | no | `RedisTokenStore::sentinel`, for a master that Redis Sentinel monitors |
 //!

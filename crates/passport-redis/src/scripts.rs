@@ -1,14 +1,17 @@
-//! Lua scripts that run in Redis, each of them atomic and idempotent. A script is sent in full
-//! with each call: it is shorter than a token, and needs no script cache, which a restart would
-//! clear.
+//! The Lua scripts that run in Redis. Each is atomic and idempotent. A call sends the whole
+//! script: a script is shorter than a token, and the script cache of Redis would be empty after
+//! a restart.
 //!
-//! `KEYS[1]` is the key of the token, `KEYS[2]` the key of its lease. Other programs may have
-//! written to them, so a value of another type is replaced and does not cause an error.
+//! `KEYS[1]` is the Redis key of the token, `KEYS[2]` that of its lease. If another program has
+//! stored a value of another type there, such as a list, a script replaces it instead of
+//! failing.
 
-/// The maximum length of a value, in bytes.
+/// The maximum length of a stored value, in bytes. A longer token is not stored, and a longer
+/// value in Redis is invalid.
 pub(crate) const MAX_VALUE: usize = 64 * 1024;
 
-/// Reads at most one byte more than the maximum length, so that a longer value is detected.
+/// Lua code that reads the value of the token, at most one byte more than the maximum length, so
+/// that a longer value is detected. A value of another type becomes `?`, which is invalid.
 macro_rules! value {
     () => {
         "local value = redis.pcall('GETRANGE', KEYS[1], 0, 65536)
@@ -17,7 +20,7 @@ macro_rules! value {
     };
 }
 
-/// Reads the holder of the lease.
+/// Lua code that reads the holder of the lease, and removes a lease of another type.
 macro_rules! holder {
     () => {
         "local holder = redis.pcall('GET', KEYS[2])
@@ -26,12 +29,15 @@ macro_rules! holder {
     };
 }
 
-/// Returns the value, and its time to live in milliseconds.
+/// Returns the value of the token, and its time to live in milliseconds.
 pub(crate) const READ: &str = concat!(value!(), "return {value, redis.call('PTTL', KEYS[1])}");
 
 /// Grants the lease to the holder `ARGV[1]` for `ARGV[2]` milliseconds, or extends it, unless
-/// another holder has it. Returns whether it was granted, its time to live, and the reply of
-/// [`READ`]. A longer lease, which only another program can have written, is shortened.
+/// another holder has it. A lease of another holder is shortened to `ARGV[2]` if it is longer,
+/// or never expires: another program has written it.
+///
+/// Returns whether the lease was granted, its time to live in milliseconds, and the reply of
+/// [`READ`].
 pub(crate) const LEASE: &str = concat!(
     holder!(),
     value!(),
@@ -42,10 +48,12 @@ pub(crate) const LEASE: &str = concat!(
      return {granted, redis.call('PTTL', KEYS[2]), value, redis.call('PTTL', KEYS[1])}"
 );
 
-/// Ends the lease of the holder `ARGV[1]`; stores the value `ARGV[2]` for `ARGV[3]`
-/// milliseconds, unless the current value has a longer time to live; publishes `ARGV[5]` on the
-/// channel `ARGV[4]`. If the value cannot be stored, the notification is still sent, and vice
-/// versa.
+/// Publishes a token in three steps. If one of the last two fails, the other still runs.
+///
+/// 1. Ends the lease, if its holder is `ARGV[1]`.
+/// 2. Stores the value `ARGV[2]` for `ARGV[3]` milliseconds, unless the current value has a
+///    longer time to live.
+/// 3. Publishes `ARGV[5]` on the channel `ARGV[4]`.
 pub(crate) const PUBLISH: &str = concat!(
     holder!(),
     "if holder == ARGV[1] then redis.call('UNLINK', KEYS[2]) end
@@ -55,8 +63,8 @@ pub(crate) const PUBLISH: &str = concat!(
      return stored"
 );
 
-/// Ends the lease if its holder is `ARGV[1]`, and then publishes `ARGV[3]` on the channel
-/// `ARGV[2]`.
+/// If the holder of the lease is `ARGV[1]`, ends the lease and publishes `ARGV[3]` on the
+/// channel `ARGV[2]`. Returns whether it did.
 pub(crate) const RELEASE: &str = concat!(
     holder!(),
     "if holder ~= ARGV[1] then return 0 end
@@ -65,14 +73,15 @@ pub(crate) const RELEASE: &str = concat!(
      return 1"
 );
 
-/// Removes the value if its bytes at the positions `ARGV[2]` to `ARGV[3]` are `ARGV[1]`.
+/// Removes the value of the token if its bytes at the positions `ARGV[2]` to `ARGV[3]`, the hash
+/// of the token, are `ARGV[1]`.
 pub(crate) const REMOVE: &str = concat!(
     value!(),
     "if string.sub(value, ARGV[2], ARGV[3]) ~= ARGV[1] then return 0 end
      return redis.call('UNLINK', KEYS[1])"
 );
 
-/// Removes the value if it equals `ARGV[1]`.
+/// Removes the value of the token if it equals `ARGV[1]`.
 pub(crate) const CLEAR: &str = concat!(
     value!(),
     "if value ~= ARGV[1] then return 0 end

@@ -1,4 +1,4 @@
-//! The keys that encrypt values in Redis. Pure.
+//! The keys that encrypt values in Redis. Does no I/O.
 
 use std::{fmt, sync::Arc};
 
@@ -8,21 +8,21 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-/// The length of a key id, in bytes. An id is the start of the key's hash.
+/// The length of a key id, in bytes. The id is the start of a hash of the key.
 pub(crate) const KEY_ID_LENGTH: usize = 4;
 
-/// A key that encrypts and decrypts values.
+/// A key that encrypts and decrypts values, and the id by which a value names it.
 pub(crate) struct SealingKey {
     pub(crate) id: [u8; KEY_ID_LENGTH],
     pub(crate) key: RandomizedNonceKey,
 }
 
-/// The keys of a store.
+/// The encryption keys of a store, which were read from their sources.
 #[derive(Debug)]
 pub(crate) enum Keyring {
     /// Values are encrypted with the first key, and decrypted with the key that their id names.
     Keys(Vec<Arc<SealingKey>>),
-    /// Values are not encrypted.
+    /// Values are stored unencrypted, and encrypted values are rejected.
     Unencrypted,
 }
 
@@ -30,7 +30,7 @@ impl SealingKey {
     /// The length of a key, in bytes.
     pub(crate) const LENGTH: usize = 32;
 
-    /// Creates a key of `bytes`. Returns `None` if the cryptography library rejects them.
+    /// Creates a key from `bytes`. Returns `None` if the cryptography library rejects them.
     pub(crate) fn new(bytes: &[u8; Self::LENGTH]) -> Option<Self> {
         let mut hashed = Zeroizing::new(b"passport token cache key".to_vec());
         hashed.extend_from_slice(bytes);
@@ -41,8 +41,8 @@ impl SealingKey {
 }
 
 impl Keyring {
-    /// Adds the first key of `previous` that this keyring lacks, because Redis may still have
-    /// values that it encrypted.
+    /// Adds one key of `previous`, the keys before a reload: the first that this keyring lacks.
+    /// Redis may still have values that were encrypted with it.
     pub(crate) fn with_previous(self, previous: Option<&Self>) -> Self {
         match (self, previous) {
             (Self::Keys(mut keys), Some(Self::Keys(previous))) => {
@@ -55,7 +55,7 @@ impl Keyring {
     }
 }
 
-/// Shows the key id, which is not secret: every value contains it.
+/// Prints the key id, which is not secret: every value contains it.
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SealingKey({:08x})", u32::from_be_bytes(self.id))

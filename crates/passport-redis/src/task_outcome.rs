@@ -1,11 +1,11 @@
-//! Outcomes of shared tasks, which read the encryption keys or connect.
+//! Outcomes of the two shared tasks of a store: reading the encryption keys, and connecting.
 
 use passport_core::{TaskError, WaitError};
 use passport_outbound::StoreError;
 
-/// Returns the outcome for all callers of a shared task. `timed_out` creates the error for a
-/// task that exceeded its deadline. Returns `None` if the task panicked or was dropped, so that
-/// a caller starts another.
+/// Returns the outcome of a shared task for all its callers. `timed_out` creates the error of a
+/// task that exceeded its deadline. Returns `None` if the task panicked or was dropped: the next
+/// caller then starts another.
 pub(crate) fn outcome_of<T>(
     result: Result<Result<T, StoreError>, TaskError>,
     timed_out: impl FnOnce(TaskError) -> StoreError,
@@ -17,9 +17,9 @@ pub(crate) fn outcome_of<T>(
     }
 }
 
-/// Returns the error for a caller of a shared task that ended without an outcome.
+/// Returns the error for a caller that waited for a shared task that ended without an outcome.
 pub(crate) fn interrupted<T>(interrupted: WaitError) -> Result<T, StoreError> {
-    Err(StoreError::new("the background task ended without a result; the next call starts another")
+    Err(StoreError::new("the task that connects to Redis or reads the encryption keys ended without a result; the next call starts another")
         .with_source(interrupted))
 }
 

@@ -18,37 +18,40 @@ use tokio::time::timeout;
 
 use crate::secret_state::{SecretLookup, SecretState};
 
-/// How long a secret is fresh. Short, so that a rotation is detected within minutes.
+/// The default of [`CachedSecrets::refresh_interval`]: the age from which the next caller causes
+/// a read of the secret. Short, so that a rotation is detected within minutes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// How long a caller waits for a read before it uses the cached secret.
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
-/// The time limits of a read.
+/// The time limits of one read of a secret from the provider. Callers with a cached secret wait
+/// for [`MAX_WAIT`] only.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(30), grace: Duration::from_secs(1) };
 
-/// The maximum number of reads that a caller waits for: one may be canceled with its runtime,
-/// and one may have begun before a rejection.
+/// The maximum number of reads that one caller waits for. A caller needs another read if the
+/// first one is canceled with its runtime, or if it began before Passport rejected the secret.
 const MAX_READS: usize = 3;
 
 /// A cache for the secrets of a provider. It shares reads between callers, and returns the last
 /// secret during an outage of the provider.
 ///
-/// 1. **Freshness.** A secret is fresh for 5 minutes ([`refresh_interval`](Self::refresh_interval)). The
-///    next caller after that starts a read, which concurrent callers share. A secret with an
-///    [expiry](ResolvedSecret::expires_at) is also read again when it expires.
+/// 1. **Freshness.** A secret is fresh for 5 minutes
+///    ([`refresh_interval`](Self::refresh_interval)). The next caller after that starts a read,
+///    which concurrent callers share. A secret with an [expiry](ResolvedSecret::expires_at) is
+///    also read again when it expires.
 /// 2. **Outages.** If a read fails, or takes longer than 500 ms, callers get the cached secret,
-///    for as long as the outage lasts. A read has 30 s; its result is cached even if no caller
-///    waits for it.
+///    for as long as the outage lasts. A read has a deadline of 30 s; its result is cached even
+///    if no caller waits for it.
 /// 3. **Backoff.** After a failed read the provider is not called for about 1 s, 2 s, ... up to
 ///    60 s, or for its `Retry-After` (10 minutes at most). During the backoff, a caller without
 ///    a cached secret gets the last error immediately.
 /// 4. **Definitive errors.** If the secret does not exist, is disabled or is forbidden
 ///    ([`SecretError::is_definitive`]), the cached secret is removed.
-/// 5. **Rejected secrets.** If Passport rejects a secret, it is read again immediately, unless
-///    the provider is backed off. If the provider has no newer secret, the previous one is
-///    returned for up to 10 minutes after a rotation, because a node of Passport may not accept
-///    the new one yet.
+/// 5. **Rejected secrets.** If Passport rejects a secret, the cache reads it again immediately,
+///    except during the backoff. If the provider returns the rejected secret again, callers get
+///    the previous one, for up to 10 minutes after a rotation: a node of Passport may not accept
+///    the new secret yet.
 ///
 /// Clones share the cache, which has one entry for each reference. Reads run in tasks on the
 /// caller's tokio runtime.
@@ -60,26 +63,30 @@ pub struct CachedSecrets<P> {
     entries: Arc<Mutex<HashMap<SecretRef, Arc<SecretEntry>>>>,
 }
 
+/// The result of reading a secret from the provider.
 type ReadResult = Result<ResolvedSecret, SecretError>;
 
-/// One secret. The state is locked when a read begins and when its outcome is recorded, so that
-/// the outcome of an abandoned read is discarded.
+/// The cache entry of one reference. `state` is locked both when a read starts and when its
+/// outcome is recorded. So the outcome of a read that exceeded its deadline, and was replaced by
+/// a later read, is discarded.
 #[derive(Default)]
 struct SecretEntry {
     state: Mutex<SecretState>,
     reads: SharedTask<ReadResult>,
 }
 
-/// What a caller does next.
+/// What a caller of the cache does next.
 enum ReadPlan {
-    /// Return the cached secret or error.
+    /// Return this result, which is from the cache.
     Done(ReadResult),
-    /// Wait for a read.
+    /// Wait for the running read of the secret.
     Wait {
         read: Waiter<ReadResult>,
-        /// The cached secret, to be used if the read is slow. `None` after a rejection.
+        /// The cached secret, which the caller uses if the read takes longer than [`MAX_WAIT`].
+        /// `None` if there is none, or if Passport rejected it.
         cached: Option<ResolvedSecret>,
-        /// Whether the read was already running.
+        /// Whether another caller started the read. Such a read may have begun before the
+        /// rejection, and return the rejected secret.
         joined: bool,
     },
 }
@@ -96,22 +103,26 @@ impl<P: SecretProvider> CachedSecrets<P> {
         }
     }
 
-    /// Sets how long a secret is fresh. Defaults to 5 minutes. After a rotation, keep the old
-    /// secret valid for that long. With zero each call reads the secret; during an outage the
-    /// cached secret is still used.
+    /// Sets the age from which a cached secret is read again by the next caller. Defaults to 5
+    /// minutes. With zero, each call reads the secret.
+    ///
+    /// A rotation is detected within this interval: keep the old secret valid for that long. During
+    /// an outage of the provider, the cached secret is used at any age.
     #[must_use]
-    pub fn refresh_interval(mut self, time: Duration) -> Self {
-        self.refresh_interval = time;
+    pub fn refresh_interval(mut self, interval: Duration) -> Self {
+        self.refresh_interval = interval;
         self
     }
 
-    /// Sets the clock. Defaults to the clock of the operating system.
+    /// Sets the clock that measures the age and the expiry of secrets and the backoff. Defaults to
+    /// the clock of the operating system.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
+    /// Returns the cache entry of `reference`. If there is none, creates it.
     fn entry(&self, reference: &SecretRef) -> Arc<SecretEntry> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         // `entry` would clone the reference for each caller.
@@ -121,7 +132,8 @@ impl<P: SecretProvider> CachedSecrets<P> {
         }
     }
 
-    /// Returns the secret. If `rejected` is given, returns the secret that the provider has now.
+    /// Returns the secret, from the cache if it is fresh. If Passport `rejected` a secret, returns
+    /// the one that the provider has now, even if it is the same.
     async fn read(
         &self,
         reference: &SecretRef,
@@ -135,7 +147,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
                 ReadPlan::Wait { read, cached: Some(cached), .. } => {
                     let read = timeout(MAX_WAIT, read.outcome()).await;
                     return read.ok().and_then(Result::ok).unwrap_or_else(|| {
-                        events::slow(reference);
+                        events::record_slow_read(reference);
                         Ok(cached)
                     });
                 }
@@ -152,7 +164,8 @@ impl<P: SecretProvider> CachedSecrets<P> {
         last
     }
 
-    /// Returns the cached secret or error, or joins the running read, or starts one.
+    /// Returns the result for a caller if the cache has it: a fresh secret, or the last error
+    /// during the backoff. Otherwise joins the running read, or starts one.
     fn plan(
         &self,
         reference: &SecretRef,
@@ -190,12 +203,14 @@ impl<P: SecretProvider> CachedSecrets<P> {
     }
 }
 
-/// Returns the time until `secret` expires. `None` if that is unknown, or in the past.
+/// Returns the time until `secret` expires. `None` if the provider reported no expiry, or one in
+/// the past.
 fn time_to_expiry(secret: &ResolvedSecret, clock: &dyn Clock) -> Option<Duration> {
     secret.expires_at()?.duration_since(clock.now()).ok().filter(|time| !time.is_zero())
 }
 
-/// Reads a secret, or the successor of a `rejected` one. A blank secret is an error.
+/// Reads a secret from the provider. If Passport `rejected` a secret, calls
+/// [`SecretProvider::refresh`], which skips caches. A blank secret is an error.
 async fn read_secret(
     provider: Arc<impl SecretProvider>,
     reference: SecretRef,
@@ -208,7 +223,8 @@ async fn read_secret(
     read.and_then(|secret| secret.non_blank(&reference))
 }
 
-/// Returns the outcome of a read. `None` if it was canceled, which is no error of the provider.
+/// Returns the outcome of a read for all its callers. `None` if the read panicked or its runtime
+/// was shut down: its callers then start another.
 fn outcome_of(read: Result<ReadResult, TaskError>, reference: &SecretRef) -> Option<ReadResult> {
     match read {
         Ok(outcome) => Some(outcome),
@@ -222,8 +238,9 @@ fn outcome_of(read: Result<ReadResult, TaskError>, reference: &SecretRef) -> Opt
 }
 
 impl SecretEntry {
-    /// Records the outcome of a read, and returns the outcome for its callers. The age of a secret
-    /// counts from the start of the read.
+    /// Records the outcome of the read with the generation `number`, and returns the outcome for
+    /// its callers: the cached secret instead of an error, if there is one. The age of a secret
+    /// counts from `requested_at`, when the read began.
     fn record(
         &self,
         number: u64,
@@ -232,7 +249,7 @@ impl SecretEntry {
         expires_in: Option<Duration>,
         [requested_at, now]: [Duration; 2],
     ) -> ReadResult {
-        events::read(reference, &read);
+        events::count_read(reference, &read);
         let mut state = self.state();
         if !self.reads.is_current(number) {
             return read;
@@ -241,21 +258,22 @@ impl SecretEntry {
             Ok(secret) => {
                 let is_rotated = state.record_success(secret.clone(), requested_at, expires_in);
                 drop(state);
-                events::expires(reference, &secret, expires_in);
+                events::record_expiry(reference, &secret, expires_in);
                 if is_rotated {
-                    events::rotated(reference, &secret);
+                    events::record_rotation(reference, &secret);
                 }
                 Ok(secret)
             }
             Err(error) => {
                 let outcome = state.record_failure(error.clone(), now, fastrand::f64());
                 drop(state);
-                events::read_failed(reference, &error, outcome.is_ok());
+                events::record_failure(reference, &error, outcome.is_ok());
                 outcome
             }
         }
     }
 
+    /// Locks the state of the secret.
     fn state(&self) -> MutexGuard<'_, SecretState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -263,7 +281,7 @@ impl SecretEntry {
 
 impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     /// # Cancel safety
-    /// Dropping the future does not cancel the read.
+    /// Dropping the future does not cancel the read, because other callers may share it.
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         self.read(reference, &self.entry(reference), None).await
     }
@@ -280,13 +298,13 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     }
 }
 
-/// Returns the error of a read that ended without an outcome.
+/// Returns the error for a caller whose reads all ended without an outcome.
 fn canceled(reference: &SecretRef) -> SecretError {
     let reason = "the read was canceled: its tokio runtime was shut down, or the provider panicked";
     SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason)
 }
 
-/// Shows the provider, and no secret.
+/// Prints the provider, but no secret.
 impl<P: fmt::Debug> fmt::Debug for CachedSecrets<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CachedSecrets").field("provider", &self.provider).finish_non_exhaustive()

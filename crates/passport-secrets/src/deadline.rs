@@ -1,4 +1,5 @@
-//! The deadline for reading one secret, which all its requests share.
+//! The deadline of one read of a secret. A read can need several requests, such as a login and
+//! the request for the secret; they share the deadline.
 
 use std::{future::Future, time::Duration};
 
@@ -9,33 +10,39 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::last_failure::LastFailure;
 
-/// Shorter than the 10 s of a token request at Passport, so that the error names the vault.
+/// The time limit of one read of a secret. Shorter than the 10 s of the token request at
+/// Passport that needs the secret, so that the error names the vault.
 const MAX_TIME: Duration = Duration::from_secs(9);
 
-/// Requests end this long before the deadline, so that a vault's client can report its error.
+/// Requests time out this long before the deadline of their read, so that the vault's client can
+/// still return an error with the cause.
 const RESERVE: Duration = Duration::from_millis(500);
 
 tokio::task_local! {
+    /// The read that the current task runs. Unset outside [`within_deadline`].
     static READ: ReadScope;
 }
 
-/// The read of the current task.
+/// The deadline and the last failure of the read that the current task runs.
 struct ReadScope {
+    /// When the requests of the read time out.
     requests_end: Instant,
     last_failure: LastFailure,
 }
 
 impl ReadScope {
-    /// Returns the time until requests end.
+    /// Returns the time until the requests of the read time out.
     fn remaining(&self) -> Duration {
         self.requests_end.saturating_duration_since(Instant::now())
     }
 }
 
-/// Runs `read` with the deadline [`MAX_TIME`], which also applies to its requests.
+/// Runs `read`, which reads the secret `reference`, with the time limit [`MAX_TIME`]. Requests
+/// that it sends by [`send`] share the limit.
 ///
 /// # Errors
-/// Returns the error of `read`, or an error that names the last failed request.
+/// Returns the error of `read`, or, after the time limit, an error that names the last failed
+/// request.
 pub(crate) async fn within_deadline<T>(
     reference: &SecretRef,
     read: impl Future<Output = Result<T, SecretError>>,
@@ -46,7 +53,8 @@ pub(crate) async fn within_deadline<T>(
     read.unwrap_or_else(|_| Err(timed_out(reference, &last_failure)))
 }
 
-/// Sends `request`. Within a read, its deadline applies, and a failed request is recorded.
+/// Sends `request`. If the current task runs [`within_deadline`], the deadline of that read also
+/// limits the request, and a failure is recorded for the read's error.
 pub(crate) async fn send(
     transport: &Transport,
     request: Request<Bytes>,
@@ -63,9 +71,10 @@ pub(crate) async fn send(
     outcome
 }
 
+/// Returns the error of a read that exceeded its time limit.
 fn timed_out(reference: &SecretRef, last_failure: &LastFailure) -> SecretError {
     let new = |reason| SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason);
-    let text = format!("the vault did not return it within {} s", MAX_TIME.as_secs());
+    let text = format!("the vault did not return the secret within {} s", MAX_TIME.as_secs());
     match last_failure.get() {
         Some(failed) => new(format!("{text}; last failure: {failed}; check the vault and the network"))
             .with_source(failed),

@@ -42,8 +42,9 @@
 //! - **Reference**: `scheme:path`, for example `hashicorp_vault:team/payroll#client_secret`. The
 //!   scheme is the name under which the program registered the provider; each provider documents
 //!   its paths.
-//! - **Cache**: a provider reads the vault at each call. Wrap it in [`CachedSecrets`], so that
-//!   identities share reads and an outage of the vault does not stop token requests.
+//! - **Cache**: a provider reads the secret from the vault at each call. Wrap the provider in
+//!   [`CachedSecrets`], so that identities share reads and an outage of the vault does not stop
+//!   token fetches.
 //! - **Errors**: a [`SecretError`](passport_core::SecretError) has the reference, the reason and
 //!   the remedy, and never the secret. Only a definitive error of the vault (the secret does not
 //!   exist, is disabled or forbidden) removes a cached secret.

@@ -1,4 +1,4 @@
-//! Sanitizes texts of providers for errors, and classifies transport errors.
+//! Sanitizes texts of vaults, so that errors can quote them, and classifies transport errors.
 
 use std::{error::Error, time::Duration};
 
@@ -6,12 +6,13 @@ use passport_core::{
     Clock, ResponseLimits, SecretErrorKind, SystemClock, TransportError, TransportErrorKind, with_causes,
 };
 
-/// The limits of one request. All requests for one secret also share a deadline, see
-/// `deadline.rs`. Secrets and tokens are small, so 256 KiB are enough for any response.
+/// The limits of one request to a vault or its token service. All requests of one read also
+/// share a deadline, see `deadline.rs`. Secrets and tokens are small: 256 KiB are enough for any
+/// response.
 pub(crate) const LIMITS: ResponseLimits =
     ResponseLimits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
 
-/// The maximum length of a provider's text, in characters.
+/// The maximum length of a vault's text in errors, in characters.
 const MAX_LENGTH: usize = 300;
 
 /// Returns `text` on one line, without control characters, truncated to 300 characters.
@@ -29,7 +30,8 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     one_line(&with_causes(error))
 }
 
-/// Returns the kind of a request without a response. It is never definitive for the secret.
+/// Returns the kind of a request that had no response. No such kind is definitive, so a cached
+/// secret is kept.
 pub(crate) fn kind_of(error: &TransportError) -> SecretErrorKind {
     match error.kind() {
         TransportErrorKind::Tls(failure) => SecretErrorKind::Tls(failure),
@@ -38,13 +40,13 @@ pub(crate) fn kind_of(error: &TransportError) -> SecretErrorKind {
     }
 }
 
-/// Returns what an operator can do about a transient error. Other transport errors name their
-/// remedy.
+/// Returns what an operator can do about a transient error. The message of any other transport
+/// error contains its remedy, so the text is empty.
 pub(crate) fn remedy(error: &TransportError) -> &'static str {
     if error.is_transient() { "; check DNS, firewalls and the proxy" } else { "" }
 }
 
-/// Returns the time in a `Retry-After` header, which has seconds or a date.
+/// Parses the value of a `Retry-After` header (seconds or a date). Returns the time to wait.
 pub(crate) fn retry_after(value: &str) -> Option<Duration> {
     passport_core::retry_after(value, SystemClock.now())
 }

@@ -1,4 +1,4 @@
-//! TLS certificates that a test issues.
+//! A certificate authority that issues TLS certificates in a test.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate authority.
+/// A certificate authority with a new key. Tests trust its certificate ([`pem`](Self::pem)).
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -38,8 +38,8 @@ impl Authority {
         self.issue_with(names, |_| {})
     }
 
-    /// Issues a certificate for the host names `names`, with a new key. `change` sets other
-    /// parameters first.
+    /// Issues a certificate for the host names `names`, with a new key. `change` can change other
+    /// parameters of the certificate before it is signed.
     pub fn issue_with(
         &self,
         names: &[&str],
@@ -48,19 +48,19 @@ impl Authority {
         let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let (signing_key, mut params) =
             (KeyPair::generate().unwrap(), CertificateParams::new(names).unwrap());
-        // Python rejects certificates without it.
+        // Python rejects certificates without an authority key identifier.
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
         CertifiedKey { cert: params.signed_by(&signing_key, &self.issuer).unwrap(), signing_key }
     }
 
-    /// Returns a TLS acceptor with a new certificate for the host names `names`.
+    /// Issues a certificate for the host names `names`. Returns a TLS acceptor with it.
     pub fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
         acceptor(&self.issue(names), &[])
     }
 }
 
-/// Returns a TLS acceptor with this certificate and these ALPN protocols.
+/// Returns a TLS acceptor for a server with `certificate` and the ALPN protocols `alpn`.
 pub fn acceptor(certificate: &CertifiedKey<KeyPair>, alpn: &[&str]) -> TlsAcceptor {
     let chain = vec![CertificateDer::from(certificate.cert.der().to_vec())];
     let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();

@@ -1,4 +1,4 @@
-//! Captured log lines.
+//! Captures the log lines of a test.
 
 use std::{
     cell::RefCell,
@@ -23,11 +23,13 @@ use tracing_subscriber::{
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 thread_local! {
+    /// The log of the current thread, and the lowest severity that it captures.
     static CAPTURED: RefCell<Option<(Level, Log)>> = const { RefCell::new(None) };
 }
 
 impl Log {
-    /// Starts to capture the events of this thread, up to `level`.
+    /// Starts to capture the events of this thread with the severity `level` or higher. Replaces
+    /// the previous log of the thread, which gets no more lines.
     pub fn listen(level: Level) -> Self {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
@@ -41,18 +43,20 @@ impl Log {
         log
     }
 
-    /// Returns the lines that contain `part`.
+    /// Returns the captured lines that contain `part`.
     pub fn lines_with(&self, part: &str) -> Vec<String> {
         self.text().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
+    /// Returns all captured lines.
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
-/// Runs `work`. Returns the events of this thread, of every level and every crate, followed by
-/// the output of `work`. Tasks that `work` spawns are included if its runtime has one thread.
+/// Runs `work`. Returns the log lines of this thread, of every level and every crate, followed
+/// by the output of `work`. Lines of tasks that `work` spawns are included if its runtime has
+/// one thread.
 pub async fn traced(work: impl Future<Output = String>) -> String {
     let log = Log::listen(Level::TRACE);
     let output = work.await;
@@ -60,6 +64,7 @@ pub async fn traced(work: impl Future<Output = String>) -> String {
     format!("{}\n{output}", log.text())
 }
 
+/// Returns whether the current thread captures events with the level of `metadata`.
 fn is_captured(metadata: &Metadata<'_>) -> bool {
     CAPTURED.with_borrow(|captured| captured.as_ref().is_some_and(|(level, _)| metadata.level() <= level))
 }

@@ -1,16 +1,18 @@
-//! Captured metrics.
+//! Captures the metrics of a test.
 
 use std::collections::BTreeMap;
 
 use metrics::Label;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
-/// Labels that have a different value in each test.
+/// Labels that [`measured`] omits, because they have a different value in each test.
 const OMITTED_LABELS: [&str; 2] = ["client_id", "issuer"];
 
-/// Runs `work` and returns the metrics that it records on this thread. A key is the name and the
-/// label values, without client id and issuer. A value is the count of a counter, or the last
-/// value of a gauge or histogram.
+/// Runs `work` and returns the metrics that it records on this thread.
+///
+/// A key is the name of a metric and the values of its labels, separated by blanks, without
+/// client id and issuer. A value is the count of a counter, or the last value of a gauge or
+/// histogram.
 pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     let ((), recorded) = recorded(work).await;
     let values = recorded.into_iter().map(|(name, labels, value)| {
@@ -38,6 +40,7 @@ pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Vec<(String, Vec<
     (output, metrics.collect())
 }
 
+/// Returns the count of a counter, or the last value of a gauge or histogram.
 fn last_value(value: &DebugValue) -> f64 {
     match value {
         #[expect(clippy::cast_precision_loss, reason = "the counts in tests are small")]

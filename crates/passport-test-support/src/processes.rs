@@ -1,4 +1,4 @@
-//! Child processes.
+//! Starts child processes, and waits for them.
 
 use std::{net::TcpListener, process::ExitStatus, process::Stdio, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// How long a test waits for another process before it fails.
+/// How long a test waits for a child process or a condition before it fails.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A child process that reads commands and writes responses, one per line. Dropping the value
@@ -44,15 +44,16 @@ impl LineProcess {
         self.process.kill().await.unwrap();
     }
 
-    /// Closes the standard input, and waits until the process ends, 60 s at most.
+    /// Closes the standard input, which tells the process to end, and waits for its end, 60 s at
+    /// most.
     pub async fn finish(mut self) -> ExitStatus {
         drop(self.input);
         timeout(TIMEOUT, self.process.wait()).await.expect("the process ends").unwrap()
     }
 }
 
-/// Calls `poll` every 10 ms until it returns a value, 60 s at most. The error of `poll`
-/// describes the current state and is the message of the failed test.
+/// Calls `poll` every 10 ms until it returns `Ok`, and returns its value. Fails the test after
+/// 60 s, with the last error of `poll`, which describes the current state, as the message.
 pub async fn eventually<T>(mut poll: impl AsyncFnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -64,8 +65,8 @@ pub async fn eventually<T>(mut poll: impl AsyncFnMut() -> Result<T, String>) -> 
     }
 }
 
-/// Returns a free loopback port, for a process that cannot choose one. Another process may take
-/// it before it is used.
+/// Returns a free loopback port, for a process that cannot choose a port itself. Another process
+/// can bind the port before that process does.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

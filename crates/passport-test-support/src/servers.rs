@@ -1,4 +1,4 @@
-//! Servers and clients on loopback.
+//! Starts servers on loopback, and creates HTTP clients for them.
 
 use std::{
     io,
@@ -18,12 +18,13 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// Returns a builder of clients without a proxy and without the system's root certificates.
+/// Returns a builder of HTTP clients that use no proxy and trust no root certificates. A test
+/// adds its own.
 pub fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
 
-/// Returns an HTTP/1.1 client.
+/// Returns an HTTP/1.1 client without a proxy.
 pub fn client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
@@ -33,20 +34,20 @@ pub fn http2_client() -> reqwest::Client {
     client_builder().http2_prior_knowledge().build().unwrap()
 }
 
-/// Serves `router` on a free loopback port, and returns the base URL.
+/// Serves `router` on a free loopback port, in a task. Returns the base URL.
 pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", serve_on(listener, router))
 }
 
-/// Serves `router` on `listener`, and returns the address.
+/// Serves `router` on `listener`, in a task. Returns the address of `listener`.
 pub fn serve_on(listener: TcpListener, router: Router) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     address
 }
 
-/// Serves `router` over TLS on a free loopback port, and returns the address.
+/// Serves `router` over TLS on a free loopback port, in tasks. Returns the address.
 pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
@@ -56,8 +57,8 @@ pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     address
 }
 
-/// Accepts connections. Each TLS handshake runs in a separate task, so that a slow client does
-/// not delay the others.
+/// Accepts connections on `tcp`, and sends each to `sender` after its TLS handshake. Each
+/// handshake runs in a separate task, so that a slow client does not delay the others.
 async fn accept(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
@@ -74,6 +75,7 @@ async fn accept(
     }
 }
 
+/// A listener whose connections have completed the TLS handshake.
 struct TlsListener {
     handshakes: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,
@@ -95,8 +97,8 @@ impl Listener for TlsListener {
     }
 }
 
-/// Terminates TLS on `tcp` for the server at `target`. Returns the counter of full handshakes,
-/// which excludes resumed sessions.
+/// Runs a proxy that accepts TLS connections on `tcp` and forwards their content to the server
+/// at `target`. Returns the counter of full TLS handshakes: resumed sessions are not counted.
 pub fn terminate_tls(tcp: TcpListener, acceptor: TlsAcceptor, target: SocketAddr) -> Arc<AtomicUsize> {
     let full_handshakes = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&full_handshakes);

@@ -12,15 +12,17 @@ use crate::{
     server_state::ServerState,
 };
 
-/// The required `client_assertion_type`.
+/// The value that the form field `client_assertion_type` must have.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The longest lifetime of an assertion, in seconds.
+/// The maximum time until an assertion expires, in seconds. A longer one is rejected.
 const MAX_LIFETIME: u64 = 300;
 
-/// Identifies the credential of a client that sent an assertion, instead of the id of a secret.
+/// The [`AuthenticatedClient::secret_id`] of a client that sent an assertion instead of a
+/// secret.
 const KEY_ID: &str = "private-key";
 
+/// The JOSE header of an assertion.
 #[derive(Deserialize)]
 struct AssertionHeader {
     alg: String,
@@ -36,6 +38,7 @@ enum Audiences {
 }
 
 impl Audiences {
+    /// Returns whether `audience` is one of the audiences.
     fn contains(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,
@@ -44,6 +47,7 @@ impl Audiences {
     }
 }
 
+/// The claims of an assertion.
 #[derive(Deserialize)]
 struct AssertionClaims {
     iss: String,
@@ -53,7 +57,12 @@ struct AssertionClaims {
     exp: u64,
 }
 
-/// Returns the client that signed `assertion`, if all rules are met.
+/// Authenticates the client that signed `assertion`. The assertion must
+///
+/// - be signed with the key of the client in `sub`, which is also its `iss`;
+/// - have the issuer or the URL of the token endpoint as an audience;
+/// - expire within 300 s;
+/// - not have been used before.
 pub(super) fn authenticate(
     state: &ServerState,
     registry: &mut Registry,
@@ -82,7 +91,8 @@ pub(super) fn authenticate(
     Ok(AuthenticatedClient { client_id: claims.sub, secret_id: KEY_ID.to_owned() })
 }
 
-/// Returns the claims of an assertion, and whether the client in `sub` signed it.
+/// Returns whether the client in `sub` signed `assertion`, and its claims. Returns `None` if the
+/// assertion is malformed, or if the client is unknown, disabled or has no key.
 fn verify_signature(registry: &Registry, assertion: &str) -> Option<(bool, AssertionClaims)> {
     let (message, signature) = assertion.rsplit_once('.')?;
     let (header, claims) = message.split_once('.')?;

@@ -12,10 +12,10 @@ use crate::{
     server_state::ServerState,
 };
 
-/// The supported methods, for the discovery document.
+/// The supported client authentication methods, for the discovery document.
 pub(super) const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
-/// Returns the client that a request authenticates with exactly one method.
+/// Authenticates the client of a request. The request must use exactly one method.
 pub(super) fn authenticate(
     state: &ServerState,
     registry: &mut Registry,
@@ -25,9 +25,9 @@ pub(super) fn authenticate(
     let basic = headers.get(header::AUTHORIZATION).map(|value| value.to_str().ok().and_then(decode_basic));
     let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
     match (basic, secret, assertion) {
-        // RFC 6749 requires that id and secret are form-encoded before base64; Passport's own .NET
-        // sample does not encode them. Both forms are accepted. They are the same for the
-        // documented alphabets.
+        // RFC 6749 requires that id and secret are form-encoded before base64. Passport's own .NET
+        // sample does not encode them. Both forms are accepted: for the characters that Passport
+        // documents for ids and secrets, they are the same.
         (Some(Some((id, secret))), None, None) => {
             let decoded = registry.authenticate(&form_decoded(&id), &form_decoded(&secret));
             let client = decoded.or_else(|| registry.authenticate(&id, &secret));
@@ -43,6 +43,7 @@ pub(super) fn authenticate(
     }
 }
 
+/// Parses the value of a `Basic` authorization header. Returns the client id and the secret.
 fn decode_basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -53,6 +54,7 @@ fn decode_basic(header: &str) -> Option<(String, String)> {
     Some((id.to_owned(), secret.to_owned()))
 }
 
+/// Decodes a form-encoded text.
 fn form_decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

@@ -16,9 +16,10 @@ use crate::{
     server_state::ServerState,
 };
 
-/// The claims in the response that Passport documents.
+/// The claims that the response for an active token contains, as Passport documents it.
 const RETURNED_CLAIMS: [&str; 7] = ["sub", "exp", "iat", "iss", "email", "roles", "tenant_id"];
 
+/// Handles an introspection request of an authenticated client.
 pub(super) async fn introspect(
     State(state): State<Arc<ServerState>>,
     headers: HeaderMap,
@@ -39,6 +40,8 @@ pub(super) async fn introspect(
     }
 }
 
+/// Returns the claims of `token` if it is active: issued by this Passport, valid now, and not
+/// revoked.
 fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
     let claims = own_claims(state, token)?;
     let now = unix_seconds(state.clock.now());
@@ -51,8 +54,8 @@ fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Va
     active.then_some(claims)
 }
 
-/// Returns the response for an active token. The client of a managed identity is the identity
-/// itself (`sub`), and that of a user is the application (`aud`).
+/// Returns the body of the response for an active token. Its `client_id` is the `sub` of a
+/// managed identity's token, and the `aud` of a user's token.
 fn reply(claims: &Map<String, Value>) -> Value {
     let client = if claims.contains_key("managed_identity_id") { "sub" } else { "aud" };
     let mut reply = json!({ "active": true, "client_id": claims.get(client), "scope": DEFAULT_SCOPE });

@@ -1,4 +1,4 @@
-//! OAuth2 error responses.
+//! OAuth2 error responses of the token and introspection endpoints.
 
 use axum::{
     Json,
@@ -15,11 +15,13 @@ pub(super) struct OAuthError {
 }
 
 impl OAuthError {
+    /// The error of a client that could not be authenticated.
     pub(super) const INVALID_CLIENT: Self = Self {
         code: "invalid_client",
         description: "unknown or disabled client, or its secret or assertion is invalid",
     };
 
+    /// Creates the error `invalid_request`, with a `description` of what is wrong.
     pub(super) const fn invalid_request(description: &'static str) -> Self {
         Self { code: "invalid_request", description }
     }
@@ -38,7 +40,7 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// The headers that forbid caches to store a response.
+/// The headers that forbid HTTP caches to store a response.
 pub(super) const NO_STORE: [(HeaderName, HeaderValue); 2] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::PRAGMA, HeaderValue::from_static("no-cache")),

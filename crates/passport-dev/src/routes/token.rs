@@ -18,11 +18,13 @@ use super::{
 };
 use crate::{jwt::TestJwtBuilder, server_state::ServerState};
 
-/// The scope of a token request without one.
+/// The scope that is granted if a token request has no scope.
 pub(super) const DEFAULT_SCOPE: &str = "openid roles";
 
+/// The supported scopes. A token request with another scope is rejected.
 pub(super) const SCOPES: [&str; 5] = ["openid", "profile", "email", "roles", "tenant"];
 
+/// Handles a token request.
 pub(super) async fn issue(
     State(state): State<Arc<ServerState>>,
     headers: HeaderMap,
@@ -34,6 +36,7 @@ pub(super) async fn issue(
     })
 }
 
+/// Authenticates the client and issues a token. Returns the token and its lifetime.
 fn issue_token(
     state: &ServerState,
     headers: &HeaderMap,

@@ -1,4 +1,5 @@
-//! Checks of the settings of a store.
+//! Checks of a store's settings. Each invalid setting becomes a [`ConfigProblem`] with its
+//! remedy.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -8,20 +9,23 @@ use redis::{ConnectionAddr, IntoConnectionInfo};
 use super::RedisTokenStoreBuilder;
 use crate::connection::Topology;
 
+/// The allowed values of [`RedisTokenStoreBuilder::timeout`].
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 
+/// The maximum length of a namespace, in bytes.
 const MAX_NAMESPACE: usize = 64;
 
+/// The setting that problems of a server's URL name.
 pub(super) const URL: &str = "url";
 
 impl RedisTokenStoreBuilder {
-    /// Returns the addresses and the database that the URLs name. Adds a problem for each invalid
-    /// URL.
+    /// Parses the URLs. Returns the addresses of the servers and the number of the database. Adds a
+    /// problem for each invalid URL.
     pub(super) fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
         let mut problem = |problem| problems.push(ConfigProblem::new(URL, problem));
         let (mut addresses, mut databases) = (Vec::new(), Vec::new());
         for url in &self.urls {
-            // The error of the client is dropped, because its text may quote a password.
+            // The parser's error is dropped, because its text may quote a password.
             let Ok(info) = url.as_str().into_connection_info() else {
                 problem("not a Redis URL; write redis://host:6379, rediss://host:6379 or unix:///path");
                 continue;
@@ -29,14 +33,14 @@ impl RedisTokenStoreBuilder {
             let settings = info.redis_settings();
             if settings.password().is_some() || settings.username().is_some() {
                 problem(
-                    "must not contain a user name or password; set username and the reference of the password",
+                    "must not contain a user name or password, because URLs appear in logs; set username and the reference of the password",
                 );
             }
             databases.push(settings.db());
             addresses.push(info.addr().clone());
         }
         if self.urls.is_empty() {
-            problem("missing; name at least one node");
+            problem("no servers are configured; set the URL of at least one");
         }
         let database = databases.first().copied().unwrap_or_default();
         if databases.iter().any(|other| *other != database) {
@@ -49,7 +53,8 @@ impl RedisTokenStoreBuilder {
         (addresses, database)
     }
 
-    /// Adds a problem for each invalid setting other than an invalid URL.
+    /// Adds a problem for each other invalid setting, and for settings that contradict the
+    /// `addresses` of the servers.
     pub(super) fn check_options(&self, addresses: &[ConnectionAddr], problems: &mut Vec<ConfigProblem>) {
         let settings = &self.settings;
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));

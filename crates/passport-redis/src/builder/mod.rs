@@ -14,14 +14,17 @@ use crate::{
     connection::{ConnectionSettings, RedisEndpoint, TlsSettings, Topology},
 };
 
+/// The default of [`RedisTokenStoreBuilder::timeout`].
 const TIMEOUT: Duration = Duration::from_millis(500);
 
+/// The default of [`RedisTokenStoreBuilder::namespace`].
 const NAMESPACE: &str = "passport";
 
+/// The setting that problems of the CA file name.
 const CA_FILE: &str = "ca_file";
 
-/// The settings of a [`RedisTokenStore`]. [`build`](Self::build) checks them and reports every
-/// problem together.
+/// A builder of a [`RedisTokenStore`]. [`build`](Self::build) checks the settings and reports
+/// all problems together.
 #[must_use]
 pub struct RedisTokenStoreBuilder {
     urls: Vec<String>,
@@ -32,6 +35,7 @@ pub struct RedisTokenStoreBuilder {
 }
 
 impl RedisTokenStoreBuilder {
+    /// Creates a builder with the default settings for the servers at `urls`.
     pub(crate) fn new(urls: Vec<String>, topology: Topology, keys: EncryptionKeys) -> Self {
         let settings = ConnectionSettings {
             username: None,
@@ -53,29 +57,29 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Sets the ACL user, which requires a [`password`](Self::password). Defaults to the user
-    /// `default` of Redis.
+    /// Sets the ACL user that the store logs in as. Requires a [`password`](Self::password).
+    /// Defaults to the user `default` of Redis.
     pub fn username(mut self, username: impl Into<String>) -> Self {
         self.settings.username = Some(username.into());
         self
     }
 
-    /// Sets the source of the password, which is read for each connection. Defaults to no password.
-    /// A password in the URL is rejected, because URLs appear in logs.
+    /// Sets the source of the Redis user's password. The store reads it for each connection.
+    /// Defaults to no password. A password in the URL is rejected, because URLs appear in logs.
     pub fn password(mut self, password: SecretSource) -> Self {
         self.settings.password = Some(password);
         self
     }
 
-    /// Sets the ACL user at the Sentinels, which have their own users. Defaults to the
-    /// user `default`. Requires a [`sentinel_password`](Self::sentinel_password).
+    /// Sets the ACL user for connections to the Sentinels, which have other users than Redis.
+    /// Requires a [`sentinel_password`](Self::sentinel_password). Defaults to the user `default`.
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
         self.settings.sentinel_username = Some(name.into());
         self
     }
 
-    /// Sets the source of the password at the Sentinels, which is read for each connection.
-    /// Defaults to no password.
+    /// Sets the source of the password for connections to the Sentinels. The store reads it for
+    /// each connection. Defaults to no password.
     pub fn sentinel_password(mut self, password: SecretSource) -> Self {
         self.settings.sentinel_password = Some(password);
         self
@@ -84,16 +88,20 @@ impl RedisTokenStoreBuilder {
     /// Trusts the CA certificates in this PEM file for Redis, instead of those of the operating
     /// system. [`build`](Self::build) checks the file, and each connection reads it again.
     ///
-    /// Defaults to the certificates of the operating system. They must be readable even if this is
-    /// set; `SSL_CERT_FILE` names another file. The certificate of a Redis server must be valid for
-    /// the host in the URL, and, on a Cluster or behind Sentinels, for the hosts that these report.
+    /// Defaults to the certificates of the operating system, or those in the file that the
+    /// environment variable `SSL_CERT_FILE` names. The TLS library loads these even if a `ca_file`
+    /// is set, so they must be readable.
+    ///
+    /// The certificate of a Redis server must be valid for the host in the URL. On a Cluster or
+    /// behind Sentinels, it must be valid for the hosts that these report.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.tls.ca_file = Some(path.into());
         self
     }
 
     /// Sets the sources of a client certificate and its private key (PEM), for a Redis that
-    /// requires mutual TLS. They are read for each connection. Defaults to no client certificate.
+    /// requires mutual TLS. The store reads both for each connection. Defaults to no client
+    /// certificate.
     pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
         self.settings.tls.identity = Some((certificate, key));
         self
@@ -102,15 +110,21 @@ impl RedisTokenStoreBuilder {
     /// Sets the time limit for the Redis commands of one token fetch, 10 ms to 5 s. Defaults to
     /// 500 ms.
     ///
-    /// The limit applies twice: to all commands before the token is fetched or awaited from another
-    /// instance, including the connection, and to all commands after that. If Redis does not reply,
-    /// only the first call waits that long: the circuit then stays open until a probe succeeds.
+    /// The limit applies twice:
+    ///
+    /// 1. to connecting, and all commands before the token fetch, or before the wait for the token
+    ///    of another instance;
+    /// 2. to all commands after that.
+    ///
+    /// If Redis does not reply, only the first call waits that long. The circuit breaker then
+    /// opens, and later calls continue without Redis until a probe succeeds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// Sets the clock. Defaults to the clock of the operating system.
+    /// Sets the clock that decides whether stored tokens have expired and when the encryption keys
+    /// are reloaded. Defaults to the clock of the operating system.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -1,4 +1,4 @@
-//! A connection to a server or to a Cluster, with one type for both.
+//! One type for connections to a single server and to a Cluster.
 
 use redis::{Cmd, FromRedisValue, RedisResult, aio::MultiplexedConnection};
 
@@ -20,7 +20,8 @@ impl RedisConnection {
         }
     }
 
-    /// Subscribes to the pub/sub `channel`. Messages go to the push sender of the client.
+    /// Subscribes to the pub/sub `channel`. Its messages go to the push handler with which the
+    /// connection was created.
     pub(crate) async fn subscribe(&self, channel: &str) -> RedisResult<()> {
         match self.clone() {
             Self::Server(mut connection) => connection.subscribe(channel).await,

@@ -16,15 +16,17 @@ use crate::{
     task_outcome::{interrupted, outcome_of},
 };
 
-/// The time limits of connecting, including the read of password and certificates. A call stops
-/// waiting earlier, at the timeout of the store; the connection is then ready for the next call.
+/// The time limits of the task that reads the credentials and connects. A caller stops waiting
+/// earlier, at the timeout of the store. The task continues, so that a later call can use the
+/// connection.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: Duration::from_secs(5) };
 
+/// The error of a connect that exceeded its time limit.
 const TIMED_OUT: &str = "connecting to Redis, with its password and certificates, took longer than 5 s; check the network and the vault";
 
-/// A connection that is established by the first call that needs it. A failed connection is
-/// discarded, and the next call establishes another. There is no backoff here: after a failure,
-/// the circuit breaker of the caller lets only probes through.
+/// The one connection of a store. The first call that needs it connects. A failed connection is
+/// discarded, and the next call connects again. There is no backoff here: after a failure, the
+/// circuit breaker of the token cache lets only probes through.
 pub(crate) struct SharedConnection {
     endpoint: RedisEndpoint,
     notifier: Notifier,
@@ -33,12 +35,14 @@ pub(crate) struct SharedConnection {
 }
 
 impl SharedConnection {
+    /// Creates the connection in the unconnected state. Connections forward notifications to
+    /// `notifier`.
     pub(crate) fn new(endpoint: RedisEndpoint, notifier: Notifier) -> Self {
         Self { endpoint, notifier, current: Mutex::default(), connecting: SharedTask::new() }
     }
 
-    /// Sends `command` and returns the reply. If the connection has failed since its last use, the
-    /// command is sent again on a new connection, so it must be idempotent.
+    /// Sends `command` and returns the reply. If that fails because of the connection, retries once
+    /// on a new connection. So `command` must be idempotent.
     ///
     /// # Cancel safety
     /// If the future is dropped before the reply, the connection is discarded.
@@ -53,6 +57,8 @@ impl SharedConnection {
         self.query_once(&command).await?.map_err(|error| store_error(&error, &self.endpoint))
     }
 
+    /// Sends `command` once. Discards the connection if it fails. The outer error is that of
+    /// connecting, the inner one that of the command.
     async fn query_once<T: FromRedisValue>(
         self: &Arc<Self>,
         command: &Cmd,
@@ -64,7 +70,8 @@ impl SharedConnection {
         Ok(reply)
     }
 
-    /// Returns the current connection, or connects. Concurrent callers share one attempt.
+    /// Returns the current connection. If there is none, connects; concurrent callers share one
+    /// connect.
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
         let current = self.current().clone();
         if let Some(current) = current {
@@ -79,17 +86,20 @@ impl SharedConnection {
         waiter.outcome().await.unwrap_or_else(interrupted)
     }
 
+    /// Connects, and makes the new connection the current one.
     async fn connect(self: Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
         let connection = Arc::new(self.endpoint.connect(&self.notifier).await?);
         *self.current() = Some(Arc::clone(&connection));
         Ok(connection)
     }
 
+    /// Returns the error of a connect that exceeded its time limit.
     fn timed_out(&self, source: TaskError) -> StoreError {
         StoreError::new(TIMED_OUT)
             .with_source(ConnectTimedOut { endpoint: self.endpoint.to_string(), source })
     }
 
+    /// Removes the connection `failed`, unless another call has already replaced it.
     fn discard(&self, failed: &Arc<RedisConnection>) {
         let mut current = self.current();
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, failed)) {
@@ -97,12 +107,13 @@ impl SharedConnection {
         }
     }
 
+    /// Locks the current connection. `None` if there is none.
     fn current(&self) -> MutexGuard<'_, Option<Arc<RedisConnection>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The servers to which no connection was established in time.
+/// The cause of the error of a connect that exceeded its time limit. Names the servers.
 #[derive(Debug, thiserror::Error)]
 #[error("{endpoint}: no connection")]
 struct ConnectTimedOut {
@@ -110,11 +121,12 @@ struct ConnectTimedOut {
     source: TaskError,
 }
 
-/// A query in flight. When it is dropped without a reply, after an error or because the caller
-/// was canceled, its connection is discarded.
+/// Discards the connection of a query that ends without a reply: the query failed, or its caller
+/// dropped the future, for example because of a timeout.
 struct PendingQuery<'a> {
     shared: &'a SharedConnection,
     connection: &'a Arc<RedisConnection>,
+    /// Whether Redis replied. If true, dropping this keeps the connection.
     has_reply: bool,
 }
 

@@ -8,8 +8,8 @@ use passport_outbound::{SecretSource, StoreError};
 use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-/// The sources of the certificates and the private key. By default, the root certificates are
-/// those of the operating system, and there is no client certificate.
+/// The sources of the CA certificates, the client certificate and its private key. By default,
+/// the CA certificates are those of the operating system, and there is no client certificate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSettings {
     pub(crate) ca_file: Option<PathBuf>,
@@ -18,7 +18,8 @@ pub(crate) struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// Returns whether any certificate is configured.
+    /// Returns whether a CA file or a client certificate is configured. If so, the connection must
+    /// use TLS.
     pub(crate) fn is_set(&self) -> bool {
         self.ca_file.is_some() || self.identity.is_some()
     }
@@ -39,6 +40,7 @@ impl TlsSettings {
     }
 }
 
+/// Reads a certificate or a private key, and checks that it is PEM.
 async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
     let read = source.resolve().await.map_err(|error| {
         StoreError::new("cannot read a certificate or private key for Redis; the cause names its reference")
@@ -53,12 +55,13 @@ async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// The reference of a text that is not PEM.
+/// The cause of the error of a text that is not PEM. Has the reference of that text.
 #[derive(Debug, thiserror::Error)]
 #[error("its reference is `{0}`")]
 struct NotPem(SecretRef);
 
-/// Installs the crypto provider of aws-lc-rs as the default of the process, unless it has one.
+/// Installs the crypto provider of aws-lc-rs as the default of the process, unless the process
+/// has one. TLS connections of the `redis` crate need a default.
 pub(crate) fn install_crypto_provider() {
     if CryptoProvider::get_default().is_none() {
         // An error means that another thread has installed a provider since the check.

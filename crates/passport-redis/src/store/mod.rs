@@ -1,4 +1,4 @@
-//! The store: the scripts that its operations run, and the meaning of their replies.
+//! The store: runs a script for each operation of [`TokenStore`], and interprets its reply.
 
 mod stored_value;
 
@@ -24,9 +24,9 @@ use crate::{
 /// A token store on Redis, for [`TokenCache::shared`](passport_outbound::TokenCache::shared).
 /// Instances that configure the same Redis, namespace and encryption keys share their tokens.
 ///
-/// Cheap to clone; clones share one connection. Building a store does no I/O: the first call
-/// that needs a token connects, so a service can start while Redis is down. The store runs on
-/// the tokio runtime of its caller, with I/O and time enabled.
+/// Cheap to clone; clones share one connection. Building a store does not connect: the first
+/// call that needs a token does, so a service can start while Redis is down. The store runs on
+/// the tokio runtime of its caller, which must have I/O and time enabled.
 #[derive(Clone)]
 pub struct RedisTokenStore(Arc<SharedStore>);
 
@@ -58,8 +58,8 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Topology::Cluster, keys)
     }
 
-    /// Creates a builder for a store on the master that Sentinels report for `service`. `sentinels`
-    /// are the URLs of the Sentinels.
+    /// Creates a builder for a store on a master that Redis Sentinel monitors. `sentinels` are the
+    /// URLs of the Sentinels, and `service` is the name under which they monitor the master.
     #[cfg(feature = "sentinel")]
     pub fn sentinel<I: IntoIterator<Item: Into<String>>>(
         sentinels: I,
@@ -70,22 +70,26 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
     }
 
-    /// Reads the encryption keys and connects. Call this before a service accepts requests, to save
-    /// the first caller that time. Without it, the first call that needs a token does both, within
-    /// the [timeout](RedisTokenStoreBuilder::timeout). If they take longer, for example because the
-    /// keys are in a vault, that call continues without the store, and a later call uses the
-    /// result.
+    /// Reads the encryption keys and connects. Call this before a service accepts requests, so that
+    /// its first request does not wait for both.
+    ///
+    /// Without this call, the first call that needs a token does both, within the
+    /// [timeout](RedisTokenStoreBuilder::timeout). If they take longer, for example because the
+    /// keys are in a vault, that call continues without the store. Both then complete in the
+    /// background, for later calls.
     ///
     /// # Errors
-    /// Returns a [`StoreError`] if Redis or a secret is unavailable. The service can start anyway.
+    /// Returns a [`StoreError`] if Redis or a secret is unavailable. The service can start anyway:
+    /// the store connects again when it is used.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the attempt.
+    /// Dropping the future does not cancel the read of the keys or the connect.
     pub async fn connect(&self) -> Result<(), StoreError> {
         self.0.keyring.get().await?;
         self.0.connection.get().await.map(drop)
     }
 
+    /// Creates a store on the servers of `endpoint`. Does no I/O.
     pub(crate) fn new(endpoint: RedisEndpoint, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
         let notifier = Notifier::new();
         Self(Arc::new(SharedStore {
@@ -112,8 +116,8 @@ impl TokenStore for RedisTokenStore {
         holder: &str,
         time: Duration,
     ) -> Result<LeaseOutcome, StoreError> {
-        // Without keys, this instance could not store the token. It must fail before it gets the
-        // lease, so that no other instance waits for it.
+        // Without encryption keys, this instance cannot store the token. It must fail before it
+        // gets the lease: otherwise other instances would wait for its token.
         let (keys, keyring) = (self.keys(key), self.0.keyring.get().await?);
         let mut command = script(scripts::LEASE, &[&keys.token, &keys.lease]);
         command.arg(holder).arg(at_least_1_ms(time));
@@ -128,13 +132,15 @@ impl TokenStore for RedisTokenStore {
 
     async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         let keys = self.keys(key);
-        // At most the lifetime: the wall clock may have been set back since the token was issued.
+        // The time to live is at most the lifetime of the token, because the wall clock may have
+        // been set back since the token was issued.
         let left = token.token().expires_at().duration_since(self.0.clock.now()).unwrap_or_default();
         let left = left.min(token.lifetime());
         let keyring = self.0.keyring.get().await?;
         let value = envelope::seal(&keyring, &keys.token, token).filter(|value| value.len() <= MAX_VALUE);
         let Some(value) = value.filter(|_| !left.is_zero()) else {
-            // The token cannot be stored. Ending the lease lets waiting instances continue.
+            // The token cannot be stored: it is too long, expired, or was not encrypted. Ending the
+            // lease lets waiting instances continue.
             return self.release(key, holder).await;
         };
         let mut command = script(scripts::PUBLISH, &[&keys.token, &keys.lease]);
@@ -161,8 +167,8 @@ impl TokenStore for RedisTokenStore {
         self.0.connection.query(command).await
     }
 
-    /// Runs the scripts that write, on the probe keys. Reading would not be enough: it succeeds on
-    /// a full Redis and on a replica, and with a user that lacks the permission to write.
+    /// Runs the scripts that write, on the probe keys. A read would not be enough: it also succeeds
+    /// if Redis is full or a replica, or if the user lacks the permission to write.
     async fn ping(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.keyring.get().await?;
         let [token, lease] = &self.keys(key).probes;
@@ -189,8 +195,9 @@ impl RedisTokenStore {
         TokenKeys::new(&self.0.namespace, key)
     }
 
-    /// Returns the token in the value `found`, or `None` if the value is missing, expired or
-    /// invalid. An invalid value is logged, and removed if no instance can use it.
+    /// Returns the token in `found`, the value that was read from Redis. Returns `None` if the
+    /// value is missing, expired or invalid. Logs an invalid value, and removes it if no instance
+    /// can use it.
     async fn usable_token(
         &self,
         key: &TokenKey,
@@ -203,7 +210,8 @@ impl RedisTokenStore {
         }
         let reason = match found.open(keyring, &keys.token) {
             Ok(stored) if self.0.clock.now() < stored.token().expires_at() => return Some(stored),
-            // Expired by the clock of this instance; the clock of another one may differ.
+            // Expired by the clock of this instance. The value is kept, because the clocks of other
+            // instances may differ.
             Ok(_expired) => return None,
             Err(reason) => reason,
         };
@@ -212,7 +220,7 @@ impl RedisTokenStore {
             self.0.keyring.reload_for_unknown_key();
         }
         if found.must_be_removed(reason) {
-            // The script keeps a value that has been replaced since it was read.
+            // The script does nothing if the value has been replaced since it was read.
             let mut command = script(scripts::CLEAR, &[&keys.token]);
             command.arg(found.value);
             // An error is ignored: the next command on this connection reports it.
@@ -222,17 +230,18 @@ impl RedisTokenStore {
     }
 }
 
-/// The time to live of the values of a probe, in milliseconds.
+/// The time to live of the values that a probe writes, in milliseconds.
 const PROBE_TTL_MS: u64 = 1000;
 
-/// Returns the command that runs a script. The caller adds the arguments.
+/// Returns the command that runs the script `source` on the Redis keys `keys`. The caller adds
+/// the arguments (`ARGV`).
 fn script(source: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(source).arg(keys.len()).arg(keys);
     command
 }
 
-/// Returns milliseconds for Redis, which rejects a time to live of zero.
+/// Returns `time` in milliseconds, at least 1: Redis rejects a time to live of zero.
 fn at_least_1_ms(time: Duration) -> u64 {
     millis(time).max(1)
 }

@@ -1,4 +1,4 @@
-//! Decides whether a value in Redis is valid, and whether an invalid one is removed.
+//! Checks a value that was read from Redis, and decides whether an invalid value is removed.
 
 use std::time::Duration;
 
@@ -12,36 +12,41 @@ use crate::{
     sealing_key::Keyring,
 };
 
-/// The reply to a read: a value, and its time to live in milliseconds, or a negative `PTTL`
-/// reply.
+/// The reply of [`READ`](crate::scripts::READ): the value of a token.
 pub(super) struct StoredValue {
+    /// The value. Empty if the Redis key does not exist.
     pub(super) value: Vec<u8>,
+    /// The reply of `PTTL`: the time to live in milliseconds, -1 if the value never expires, or -2
+    /// if the Redis key does not exist.
     pub(super) ttl_ms: i64,
 }
 
-/// The reply of `PTTL` for a key that does not exist.
+/// The reply of `PTTL` for a Redis key that does not exist.
 const NO_SUCH_KEY: i64 = -2;
 
-/// By how much the time to live of a value may exceed the lifetime of its token. No instance
-/// stores a token for longer, but after a failover the clock of the new master may be behind.
+/// By how much the time to live of a value is allowed to exceed the lifetime of its token. No
+/// instance stores a token for longer than its lifetime, but after a failover the clock of the
+/// new master can be behind. A value with a longer time to live is treated as tampered with.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// The longest time for which a value with an unknown key is kept.
+/// The maximum time to live of a value that was encrypted with an unknown key. A value that
+/// lives longer is removed.
 const MAX_UNKNOWN_KEY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl StoredValue {
-    /// Returns whether the key does not exist.
+    /// Returns whether the Redis key does not exist.
     pub(super) fn is_missing(&self) -> bool {
         self.value.is_empty() && self.ttl_ms == NO_SUCH_KEY
     }
 
-    /// Decrypts the value, which was stored at `redis_key`, and returns its token.
+    /// Decrypts the value, which was stored at `redis_key`, and returns its token. Rejects a value
+    /// that is too long, or whose time to live does not fit the lifetime of the token.
     pub(super) fn open(&self, keyring: &Keyring, redis_key: &str) -> Result<StoredToken, InvalidValue> {
         if self.value.len() > MAX_VALUE {
             return Err(InvalidValue::Malformed);
         }
         let stored = envelope::open(keyring, redis_key, &self.value)?;
-        // A negative reply means no time to live: no instance stores such a value.
+        // A negative reply means that the value never expires: no instance stores such a value.
         let ttl_ms = u64::try_from(self.ttl_ms).map_err(|_| InvalidValue::Tampered)?;
         let ttl = Duration::from_millis(ttl_ms);
         if ttl > stored.lifetime() + MAX_CLOCK_SKEW {
@@ -50,23 +55,23 @@ impl StoredValue {
         Ok(stored.with_ttl(ttl))
     }
 
-    /// Returns whether an invalid value must be removed, so that a valid one can replace it. A
-    /// value with an unknown key is kept for a day at most, because other instances may have the
-    /// key.
+    /// Returns whether the value, which is invalid for `reason`, must be removed, so that a valid
+    /// one can replace it. A value that was encrypted with an unknown key is kept, because other
+    /// instances may have the key, unless its time to live exceeds a day.
     pub(super) fn must_be_removed(&self, reason: InvalidValue) -> bool {
         reason != InvalidValue::UnknownKey || duration(self.ttl_ms) > MAX_UNKNOWN_KEY_TTL
     }
 }
 
-/// Counts and logs an invalid value.
+/// Counts and logs an invalid value of the client `client_id`.
 pub(super) fn record_invalid(client_id: &ClientId, reason: InvalidValue) {
     counter!(REJECTED, "client_id" => client_id.to_string(), "reason" => reason.as_str()).increment(1);
     let advice = match reason {
         InvalidValue::Malformed => {
-            "it has another format and was removed; check whether another program uses the namespace, or an instance does not encrypt"
+            "it has another format and was removed; check whether another program uses the namespace, or some instances do not encrypt"
         }
         InvalidValue::UnknownKey => {
-            "its key is not in encryption_keys; it was kept for instances that have the key. To avoid this, rotate keys in two steps"
+            "the key that encrypted it is not in encryption_keys; it was kept for instances that have the key. To avoid this, rotate keys in two steps"
         }
         InvalidValue::Tampered => {
             "it was changed or moved, and was removed; check who can write to this Redis"
@@ -80,7 +85,8 @@ pub(super) fn record_invalid(client_id: &ClientId, reason: InvalidValue) {
     );
 }
 
-/// Returns a time to live that Redis has replied. A negative reply is zero.
+/// Converts a time to live in milliseconds, as Redis replies it. Returns zero for a negative
+/// reply.
 pub(super) fn duration(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
 }

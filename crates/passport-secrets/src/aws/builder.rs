@@ -1,4 +1,4 @@
-//! The settings of an [`AwsSecretsManager`].
+//! The builder of an [`AwsSecretsManager`]: its settings and their defaults.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::{AwsSecretsManager, SecretsManager};
 
-/// The settings of an [`AwsSecretsManager`]. All settings have defaults.
+/// A builder of an [`AwsSecretsManager`]. All settings have defaults.
 #[derive(Clone, Default)]
 pub struct AwsSecretsManagerBuilder {
     sdk_config: Option<SdkConfig>,
@@ -16,9 +16,9 @@ pub struct AwsSecretsManagerBuilder {
 }
 
 impl AwsSecretsManagerBuilder {
-    /// Sets the configuration of the SDK: region, credentials, endpoint and so on. Its HTTP client
-    /// is used, but its retry settings are not. Defaults to the configuration of the environment,
-    /// see [`AwsSecretsManager`].
+    /// Sets the configuration of the SDK: region, credentials, endpoint and so on. If `config` has
+    /// an HTTP client, that client sends all requests. The retry settings of `config` are ignored.
+    /// Defaults to the configuration of the environment, see [`AwsSecretsManager`].
     #[must_use]
     pub fn sdk_config(mut self, config: SdkConfig) -> Self {
         self.sdk_config = Some(config);
@@ -47,8 +47,11 @@ impl AwsSecretsManagerBuilder {
     /// Builds the provider. Sends no request.
     ///
     /// # Errors
-    /// Returns a [`ConfigError`] if the CA file cannot be read, or if it contradicts another
-    /// setting.
+    /// Returns a [`ConfigError`] if
+    ///
+    /// - the CA file cannot be read or has no certificate;
+    /// - a CA file is set together with a transport, or with an SDK configuration that has an HTTP
+    ///   client.
     pub fn build(self) -> Result<AwsSecretsManager, ConfigError> {
         let Self { sdk_config, transport } = self;
         let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! Converts errors of the SDK into errors of a secret.
+//! Converts errors of the AWS SDK into [`SecretError`]s.
 
 use std::error::Error;
 
@@ -12,12 +12,13 @@ use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, cha
 
 use crate::{last_failure::FailedRequest, sanitize};
 
+/// The remedy if there are no AWS credentials.
 const SET_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
      or attach a role to the machine";
 
-/// Converts an error of reading `reference` in `region`. The SDK's error is not its source,
-/// because it contains whole responses. `identity_failure` is the last failed request for
-/// credentials.
+/// Converts the SDK's `error` of reading the secret `reference` in `region`. The result does not
+/// have `error` as its source, because `error` contains whole responses. `identity_failure` is
+/// the last failed request for AWS credentials.
 pub(super) fn secret_error(
     reference: &SecretRef,
     region: &Region,
@@ -37,7 +38,8 @@ pub(super) fn secret_error(
             let message = error.message().unwrap_or_default();
             let kind = kind(status, code, message);
             let message = message.trim_end_matches('.');
-            let reason = format!("Secrets Manager in {region} responded with {status} {code} {message}");
+            let reason =
+                format!("Secrets Manager in {region} responded with status {status} {code} {message}");
             let error = new(kind, format!("{}{}", sanitize::one_line(&reason), remedy(kind)));
             let wait = context.raw().headers().get("retry-after").and_then(sanitize::retry_after);
             wait.into_iter().fold(error, SecretError::with_retry_after)
@@ -49,7 +51,7 @@ pub(super) fn secret_error(
             let causes = sanitize::causes(error);
             new(kind, format!("the request to Secrets Manager was not sent: {causes}{last}{remedy}"))
         }
-        // The text of this error would quote the response.
+        // The text of the SDK's error is omitted, because it quotes the response.
         SdkError::ResponseError(_) => new(
             SecretErrorKind::Unavailable,
             "the response is not from Secrets Manager; check AWS_ENDPOINT_URL and the proxy".to_owned(),
@@ -60,13 +62,14 @@ pub(super) fn secret_error(
         ),
         _ => new(
             SecretErrorKind::Unavailable,
-            format!("cannot reach Secrets Manager in {region}: {}", sanitize::causes(error)),
+            format!("cannot reach AWS in {region}: {}", sanitize::causes(error)),
         ),
     }
 }
 
-/// Returns the kind of a failed request for credentials: whether it may succeed later. If the
-/// time limit of the SDK ends it, there is no error of a credential provider.
+/// Returns the kind of a failed request for AWS credentials: `Unavailable` if a retry can
+/// succeed, otherwise `Unauthenticated`. `error` has no `CredentialsError` if the request
+/// exceeded the SDK's time limit; then `identity_failure` decides.
 fn kind_of_credentials(
     error: &(dyn Error + 'static),
     identity_failure: Option<&FailedRequest>,
@@ -80,7 +83,8 @@ fn kind_of_credentials(
     }
 }
 
-/// Returns whether the request may succeed later.
+/// Returns whether a retry of the request can succeed: it had no response because of the
+/// network, or a response with status 408, 429 or 5xx.
 pub(super) fn is_transient(failed: &FailedRequest) -> bool {
     match failed {
         FailedRequest::Status { status, .. } => matches!(status, 408 | 429 | 500..),
@@ -88,7 +92,7 @@ pub(super) fn is_transient(failed: &FailedRequest) -> bool {
     }
 }
 
-/// Returns the kind of an error response.
+/// Returns the kind of an error response of Secrets Manager, by its error code or its status.
 fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
     match code {
         "ResourceNotFoundException" => SecretErrorKind::NotFound,
@@ -108,7 +112,7 @@ fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
         | "MissingAuthenticationTokenException"
         | "RequestExpired"
         | "ExpiredTokenException" => SecretErrorKind::Unauthenticated,
-        // Without a code, the response may be from a proxy, which knows nothing about the secret.
+        // Without a code, the response may be from a proxy. It says nothing about the secret.
         "" if matches!(status, 401 | 403) => SecretErrorKind::Unauthenticated,
         _ if status == 429 => SecretErrorKind::Throttled,
         _ if status >= 500 => SecretErrorKind::Unavailable,

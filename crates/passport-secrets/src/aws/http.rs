@@ -23,8 +23,9 @@ pub(super) fn client(transport: &Transport) -> SharedHttpClient {
     http_client(transport.clone(), LIMITS, LastFailure::default())
 }
 
-/// Returns the HTTP client for the services that issue credentials. It records their last
-/// failure, because the SDK's limit of 5 s for credentials ends without a cause.
+/// Returns the HTTP client for the services that issue AWS credentials (STS, metadata services).
+/// It records their last failure in `last_failure`: the SDK's own timeout error after 5 s has no
+/// cause.
 pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
     http_client(
         transport.clone(),
@@ -33,9 +34,11 @@ pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure)
     )
 }
 
-/// Shorter than the SDK's limit for credentials, so that the failure is recorded before.
+/// The time limit of one request for credentials. Shorter than the SDK's limit of 5 s for all of
+/// them, so that the failure of this request is recorded before the SDK gives up.
 const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
 
+/// Returns an HTTP client for the SDK that sends requests through `transport`.
 fn http_client(transport: Transport, limits: ResponseLimits, last_failure: LastFailure) -> SharedHttpClient {
     http_client_fn(move |settings, _| {
         // The SDK sets short timeouts for a metadata service, which responds within a second or
@@ -51,6 +54,7 @@ fn http_client(transport: Transport, limits: ResponseLimits, last_failure: LastF
     })
 }
 
+/// Sends each request of the SDK through a [`Transport`] and records its failure.
 #[derive(Debug)]
 struct TransportConnector {
     transport: Transport,
@@ -64,7 +68,7 @@ impl HttpConnector for TransportConnector {
         let last_failure = self.last_failure.clone();
         HttpConnectorFuture::new(async move {
             let mut request = convert_request(request).map_err(ConnectorError::user)?;
-            // All requests of the SDK only read, so they are safe to repeat.
+            // All requests of the SDK only read, so the transport is allowed to retry them.
             request.extensions_mut().insert(Idempotent);
             let host = request.uri().host().unwrap_or_default().to_owned();
             let outcome = send(&transport, request, limits).await;
@@ -77,13 +81,15 @@ impl HttpConnector for TransportConnector {
     }
 }
 
+/// Converts a request of the SDK.
 fn convert_request(request: HttpRequest) -> Result<http::Request<Bytes>, BoxError> {
     let (parts, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().map(Bytes::copy_from_slice).ok_or("request bodies must not be streams")?;
     Ok(http::Request::from_parts(parts, body))
 }
 
-/// Converts an error. The SDK only retries after a timeout or an I/O error.
+/// Converts a transport error into the SDK's error type. The kind decides about retries: the SDK
+/// retries requests for credentials only after a timeout or an I/O error.
 fn connector_error(error: TransportError) -> ConnectorError {
     match error.kind() {
         _ if !error.is_transient() => ConnectorError::other(error.into(), None),

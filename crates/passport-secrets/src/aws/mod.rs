@@ -54,19 +54,22 @@ use crate::{deadline::within_deadline, last_failure::LastFailure};
 #[derive(Clone)]
 pub struct AwsSecretsManager(Arc<SecretsManager>);
 
+/// The settings and the clients that all clones of a provider share.
 struct SecretsManager {
+    /// The configuration that the program set. `None` loads it from the environment.
     sdk_config: Option<SdkConfig>,
     transport: Transport,
-    /// The clients by region; `None` is the default region. A client is created when it is first
-    /// used, because files with credentials may be mounted late, and dropped when its credentials
-    /// are rejected, because they may have been replaced.
+    /// The clients by region; `None` is the default region. A client is created by the first read,
+    /// because files with credentials can be mounted after the start. It is dropped when AWS
+    /// rejects its credentials, so that the next read loads them again.
     clients: Mutex<HashMap<Option<String>, SdkClient>>,
 }
 
+/// A client of Secrets Manager in one region.
 #[derive(Clone)]
 struct SdkClient {
     client: Client,
-    /// The last failed request for credentials.
+    /// The last failed request for the credentials of `client`.
     last_failure: LastFailure,
 }
 
@@ -77,7 +80,7 @@ impl AwsSecretsManager {
         AwsSecretsManagerBuilder::default()
     }
 
-    /// Reads the secret once.
+    /// Reads the secret with one request, without a retry.
     async fn read(
         &self,
         reference: &SecretRef,
@@ -92,8 +95,8 @@ impl AwsSecretsManager {
         read.map_err(|error| failure::secret_error(reference, region, &error, last_failure.get()))
     }
 
-    /// Reads the secret. If the credentials are rejected, reloads them from the environment and
-    /// reads again, because they may have been rotated.
+    /// Reads the secret. If AWS rejects credentials from the environment, loads them again and
+    /// retries once, because they may have been rotated.
     async fn read_with_reload(
         &self,
         reference: &SecretRef,
@@ -108,7 +111,7 @@ impl AwsSecretsManager {
         self.read(reference, id).await
     }
 
-    /// Returns the client of `region`, or creates it.
+    /// Returns the client of `region`. If there is none, creates it.
     ///
     /// # Cancel safety
     /// Dropping the future cancels the load of the configuration; the next call starts it again.
@@ -123,10 +126,12 @@ impl AwsSecretsManager {
         created
     }
 
+    /// Removes the client of `region`, so that the next read loads region and credentials again.
     async fn drop_client(&self, region: Option<&str>) {
         self.0.clients.lock().await.remove(&region.map(str::to_owned));
     }
 
+    /// Creates a client of `region`, with the configuration of the program or the environment.
     async fn new_client(&self, region: Option<String>) -> SdkClient {
         let (region, last_failure) = (region.map(Region::new), LastFailure::default());
         let transport = &self.0.transport;
@@ -144,8 +149,8 @@ impl AwsSecretsManager {
     }
 }
 
-/// Loads region and credentials from the environment. If `region` is given, the metadata service
-/// is not requested for it.
+/// Loads the region and the sources of credentials from the environment. With a `region`, no
+/// request for one is sent to the metadata service.
 async fn load_config(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
     region.into_iter().fold(loader, ConfigLoader::region).load().await
@@ -162,19 +167,22 @@ impl SecretProvider for AwsSecretsManager {
     }
 }
 
+/// The error of a reference without a region, if the environment has none either.
 const NO_REGION: &str =
     "no AWS region is configured; set AWS_REGION, or write the ARN of the secret in the reference";
 
-/// Returns the whole secret, or the string at `key` in its JSON.
+/// Returns the text of the secret in `read`, or the string at `key` if that text is a JSON
+/// object.
 ///
 /// # Errors
-/// Returns the reason and the remedy if there is no such text.
+/// Returns the reason and the remedy if there is no such string.
 fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, &'static str> {
     let text = read.secret_string.ok_or("the secret is binary; store it as text")?;
     let Some(key) = key else { return Ok(text.into()) };
     at_key(&zeroize::Zeroizing::new(text), key)
 }
 
+/// Returns the string at `key` in a JSON object.
 fn at_key(json: &str, key: &str) -> Result<Secret, &'static str> {
     let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json).map_err(
         |_| "the secret is not a JSON object; remove #key from the reference to read the whole text",

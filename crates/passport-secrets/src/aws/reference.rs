@@ -1,17 +1,17 @@
-//! Parses references to secrets. Pure.
+//! Parses references to AWS secrets. Does no I/O.
 
-/// The reason and the remedy for an invalid reference. The reference is not quoted, because it
-/// may be the secret itself, pasted by mistake.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
+/// be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
-/// A secret, or one key of it.
+/// A parsed reference: the id of a secret, and optionally a key of its JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SecretId<'a> {
-    /// The name or the ARN.
+    /// The name or the ARN of the secret.
     pub(super) id: &'a str,
-    /// The region of an ARN.
+    /// The region in the ARN. `None` for a name, which is read in the default region.
     pub(super) region: Option<&'a str>,
-    /// The key in the JSON object. `None` for the whole text.
+    /// The key of the JSON object in the secret. `None` for the whole text of the secret.
     pub(super) key: Option<&'a str>,
 }
 

@@ -45,7 +45,7 @@ impl Aws {
     }
 }
 
-/// The bodies are those of AWS.
+/// The bodies of the responses are copied from AWS.
 #[tokio::test]
 async fn error_of_aws_is_reported_with_kind_and_message() {
     for (status, body, kind, expected) in [
@@ -76,7 +76,7 @@ async fn error_of_aws_is_reported_with_kind_and_message() {
         (500, r#"{"__type":"InternalServiceError"}"#, SecretErrorKind::Unavailable, "500"),
         (503, "<html>hidden", SecretErrorKind::Unavailable, "503"),
         (403, "<html>hidden", SecretErrorKind::Unauthenticated, "403"),
-        (200, "<html>hidden", SecretErrorKind::Unreadable, "responded with 200"),
+        (200, "<html>hidden", SecretErrorKind::Unreadable, "responded with status 200"),
     ] {
         let error = Aws::responding(status, body).secret("payroll").resolve().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
@@ -135,7 +135,7 @@ impl HttpClient for Silent {
     }
 }
 
-/// Credentials that take 4 s.
+/// A credential provider that responds after 4 s.
 #[derive(Debug)]
 struct SlowCredentials;
 

@@ -1,4 +1,4 @@
-//! The settings of an [`AzureKeyVault`].
+//! The builder of an [`AzureKeyVault`]: its settings and their defaults.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -8,11 +8,11 @@ use url::Url;
 
 use super::{AzureKeyVault, KeyVault, credential::UserCredential, identifier::vault_at};
 
-/// The default version of the API. All Azure clouds support it, and newer versions return the
-/// same for a secret.
+/// The default version of the Key Vault API. All Azure clouds support it, and newer versions
+/// return the same response for a secret.
 const API_VERSION: &str = "7.4";
 
-/// The settings of an [`AzureKeyVault`]. All settings have defaults.
+/// A builder of an [`AzureKeyVault`]. All settings have defaults.
 #[derive(Clone, Default)]
 pub struct AzureKeyVaultBuilder {
     vault: Option<String>,
@@ -32,8 +32,9 @@ impl AzureKeyVaultBuilder {
 
     /// Sets the credential. Defaults to the credential of the environment, see [`AzureKeyVault`].
     ///
-    /// If the vault rejects a token, the default credential is replaced, so that it fetches another
-    /// token. A credential that is set here is not replaced; it must renew its tokens itself.
+    /// If the vault rejects a token of the default credential, the provider creates the credential
+    /// again, which fetches another token. It cannot do this for a `credential` that is set here,
+    /// which must itself stop returning a rejected token.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(Arc::new(UserCredential(credential)));
@@ -69,8 +70,11 @@ impl AzureKeyVaultBuilder {
     /// Builds the provider. Sends no request.
     ///
     /// # Errors
-    /// Returns a [`ConfigError`] if the vault is not an https URL, or if the CA file cannot be read
-    /// or contradicts another setting.
+    /// Returns a [`ConfigError`] if
+    ///
+    /// - the default vault is not an `https` URL;
+    /// - the CA file cannot be read or has no certificate;
+    /// - a CA file is set together with a transport.
     pub fn build(self) -> Result<AzureKeyVault, ConfigError> {
         let mut problems = Vec::new();
         let vault = self.vault.as_deref().map(vault).transpose();
@@ -90,6 +94,7 @@ impl AzureKeyVaultBuilder {
     }
 }
 
+/// Parses the URL of the default vault.
 fn vault(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if url.path() == "/" => vault_at(&url),

@@ -1,4 +1,5 @@
-//! The default credential, which the environment determines.
+//! The default credential: environment variables select a workload identity, a client secret or
+//! a managed identity.
 
 use std::{env, sync::Arc};
 
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::last_failure::LastFailure;
 
+/// The environment variable with the URL of Entra ID, for other clouds than the public one.
 const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
 const CLIENT_ID: &str = "AZURE_CLIENT_ID";
@@ -31,16 +33,17 @@ const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 /// The kind of credential in the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CredentialKind {
-    /// A Kubernetes service account.
+    /// A workload identity: the token of a Kubernetes service account.
     Workload,
     /// The managed identity of the machine or the app.
     Managed,
-    /// An application in Entra with a client secret.
+    /// An application in Entra ID with a client secret.
     Secret,
 }
 
 impl CredentialKind {
-    /// Returns the variable that selects the kind.
+    /// Returns the environment variable that selects this kind of credential, or for a managed
+    /// identity one of several identities.
     fn variable(self) -> &'static str {
         match self {
             Self::Workload => FEDERATED_TOKEN_FILE,
@@ -50,12 +53,13 @@ impl CredentialKind {
     }
 }
 
-/// Returns the first kind with a variable that is set, otherwise a managed identity. No variable
-/// announces a managed identity: its endpoint has the same address on all machines, and only a
-/// request shows whether it exists.
+/// Returns the kind of the default credential. `is_set` returns whether an environment variable
+/// has a value. Without the variable of a workload identity or of a client secret, it is a
+/// managed identity: no variable announces one, because its endpoint has the same address on all
+/// machines.
 ///
-/// The choice does not depend on which credential works: a fallback would use an identity with
-/// other permissions, and its "forbidden" would remove a valid secret from the cache.
+/// The choice does not depend on which credential works. A fallback would use an identity with
+/// other permissions, and its `Forbidden` error would remove a valid secret from the cache.
 fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     if is_set(FEDERATED_TOKEN_FILE) {
         CredentialKind::Workload
@@ -66,7 +70,7 @@ fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     }
 }
 
-/// Creates the credential that the environment determines.
+/// Creates the default credential from the environment variables. Its requests use `transport`.
 ///
 /// # Errors
 /// Returns an error that names a missing or invalid variable.
@@ -110,12 +114,14 @@ fn credential(
     Ok(ClientSecretCredential::new(&tenant, client, secret.into(), Some(options))?)
 }
 
+/// Creates the error of an environment variable that is missing or invalid.
 fn credential_error(problem: String) -> Error {
     Error::with_message(ErrorKind::Credential, problem)
 }
 
-/// Returns the problem of the URL of Entra, if there is one. The URL is not quoted, because it
-/// may be a secret that was assigned to it by mistake.
+/// Returns what is wrong with `host`, the value of `AZURE_AUTHORITY_HOST`, or `None` if it is an
+/// `https` URL. The value is not quoted, because it may be a secret that was assigned by
+/// mistake.
 fn authority_problem(host: &str) -> Option<&'static str> {
     match host.split_once("://") {
         None => Some(
@@ -131,7 +137,8 @@ fn authority_problem(host: &str) -> Option<&'static str> {
     }
 }
 
-/// A credential of the program. Marks its errors as those of a credential, not of the vault.
+/// Wraps the credential that a program set. Its errors get [`ErrorKind::Credential`], so that
+/// they are not taken for errors of the vault.
 #[derive(Debug)]
 pub(super) struct UserCredential(pub(super) Arc<dyn TokenCredential>);
 

@@ -1,4 +1,4 @@
-//! Converts errors of the SDK into errors of a secret.
+//! Converts errors of the Azure SDK into [`SecretError`]s.
 
 use std::error::Error as StdError;
 
@@ -12,13 +12,13 @@ use serde_json::Value;
 
 use crate::{last_failure::FailedRequest, sanitize};
 
-/// Returns whether the vault has rejected the access token.
+/// Returns whether the vault rejected the access token: it responded with status 401.
 pub(super) fn is_unauthorized(error: &Error) -> bool {
     error.http_status() == Some(StatusCode::Unauthorized)
 }
 
-/// Converts an error of reading `reference` from the vault at `host`. The SDK's error is not its
-/// source, because it contains whole responses.
+/// Converts the SDK's `error` of reading the secret `reference` from the vault at `host`. The
+/// result does not have `error` as its source, because `error` contains whole responses.
 pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     match (error.kind(), TransportError::find(error)) {
@@ -26,7 +26,7 @@ pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> 
             let body = raw_response.as_deref().map(ErrorBody::read).unwrap_or_default();
             let status = u16::from(*status);
             let kind = kind(status, &body);
-            let error = new(kind, format!("{host} responded with {status}{body}{}", remedy(kind)));
+            let error = new(kind, format!("{host} responded with status {status}{body}{}", remedy(kind)));
             body.retry_after.into_iter().fold(error, SecretError::with_retry_after)
         }
         (ErrorKind::Credential, Some(transport)) => {
@@ -40,7 +40,7 @@ pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> 
             let reason = format!("cannot reach {host}: {cause}{}", sanitize::remedy(transport));
             new(sanitize::kind_of(transport), reason).with_source(transport.clone())
         }
-        // The text of this error would quote the response.
+        // The text of the SDK's error is omitted, because it quotes the response.
         (ErrorKind::DataConversion, None) => new(
             SecretErrorKind::Unreadable,
             format!(
@@ -63,8 +63,9 @@ pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> 
     }
 }
 
-/// Returns the kind of an error response. Only responses of the vault itself are definitive: a
-/// proxy or a firewall knows nothing about the secret.
+/// Returns the kind of an error response, by its status and the error codes in its body. A 403
+/// or 404 without a code of Key Vault may be from a proxy or a firewall, and says nothing about
+/// the secret, so it is `Unavailable`.
 fn kind(status: u16, body: &ErrorBody) -> SecretErrorKind {
     match (status, &*body.code, &*body.inner_code) {
         (401, ..) => SecretErrorKind::Unauthenticated,
@@ -93,12 +94,14 @@ fn remedy(kind: SecretErrorKind) -> &'static str {
     }
 }
 
-/// Returns the kind of a failed token request: whether it may succeed later.
+/// Returns the kind of a failed token request: a transient kind if a retry can succeed,
+/// otherwise `Unauthenticated`.
 fn kind_of_credential(error: &Error) -> SecretErrorKind {
     chain(error).find_map(transient_kind).unwrap_or(SecretErrorKind::Unauthenticated)
 }
 
-/// Returns the kind of one error of a chain if it is transient.
+/// Returns the kind of `error`, which is one error of a chain of causes, if it is transient.
+/// Otherwise returns `None`.
 fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
     if let Some(error) = error.downcast_ref::<SecretError>() {
         return error.is_transient().then_some(error.kind());
@@ -116,12 +119,14 @@ fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
 #[derive(Debug, Default)]
 struct ErrorBody {
     code: String,
+    /// The more specific code in `innererror`, for example `SecretDisabled`.
     inner_code: String,
     message: String,
     retry_after: Option<std::time::Duration>,
 }
 
 impl ErrorBody {
+    /// Parses the body and the `Retry-After` header of `response`. Missing texts are empty.
     fn read(response: &RawResponse) -> Self {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let text = |pointer: &str| {

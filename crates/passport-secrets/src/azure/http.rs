@@ -15,8 +15,8 @@ use passport_core::{Idempotent, ResponseLimits, TransportError, TransportErrorKi
 
 use crate::{deadline::send, last_failure::LastFailure, sanitize::LIMITS};
 
-/// Returns options for a client of the SDK without retries: the read has a deadline, and the
-/// cache around the provider retries.
+/// Returns options for a client of Key Vault that never retries: each read has a deadline, and
+/// [`CachedSecrets`](crate::CachedSecrets) around the provider retries later.
 pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptions {
     let client = AzureHttpClient {
         transport: transport.clone(),
@@ -26,17 +26,19 @@ pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptio
     ClientOptions { retry: RetryOptions::none(), ..client.options() }
 }
 
-/// Returns options for a client of the SDK with the SDK's retries, which its service requires.
-/// The last failure is recorded in `last_failure`.
+/// Returns options for a credential with the SDK's own retries: Microsoft requires clients of
+/// the managed identity endpoint to retry. The last failed request is recorded in
+/// `last_failure`.
 pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
     let limits = ResponseLimits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
     AzureHttpClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
 
-/// Shorter than the limit of a token request with its retries, so that a failure is recorded
-/// before.
+/// The time limit of one token request. Shorter than the limit of 7 s for a token request with
+/// its retries, so that the failure of this request is recorded before the credential gives up.
 const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
+/// Sends each request of the SDK through a transport and records its failure.
 #[derive(Debug)]
 struct AzureHttpClient {
     transport: passport_core::Transport,
@@ -45,6 +47,7 @@ struct AzureHttpClient {
 }
 
 impl AzureHttpClient {
+    /// Returns options for a client of the SDK that sends its requests through this client.
     fn options(self) -> ClientOptions {
         let transport = Some(Transport::new(std::sync::Arc::new(self)));
         ClientOptions { transport, ..ClientOptions::default() }
@@ -72,6 +75,7 @@ impl HttpClient for AzureHttpClient {
     }
 }
 
+/// Converts a request of the SDK. The `Authorization` header is marked as sensitive.
 fn convert_request(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
     let mut converted = request_to(request.url(), body).map_err(sdk_error)?;
     let method = http::Method::from_bytes(request.method().as_ref().as_bytes());
@@ -84,12 +88,13 @@ fn convert_request(request: &Request, body: Bytes) -> Result<http::Request<Bytes
         value.set_sensitive(name == http::header::AUTHORIZATION);
         converted.headers_mut().append(name, value);
     }
-    // All requests of the SDK only read, so they are safe to repeat.
+    // All requests of the SDK only read, so the transport is allowed to retry them.
     converted.extensions_mut().insert(Idempotent);
     Ok(converted)
 }
 
-/// Converts an error. The SDK only retries after errors of the kinds `Connection` and `Io`.
+/// Converts a transport error into the SDK's error type. The kind decides about retries: the SDK
+/// only retries after errors of the kinds `Connection` and `Io`.
 fn sdk_error(error: TransportError) -> Error {
     let kind = match error.kind() {
         _ if !error.is_transient() => ErrorKind::Other,

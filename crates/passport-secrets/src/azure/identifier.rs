@@ -1,24 +1,24 @@
-//! Parses references to secrets. Pure.
+//! Parses references to Azure secrets. Does no I/O.
 
 use url::Url;
 
-/// The reason and the remedy for an invalid reference. The reference is not quoted, because it
-/// may be the secret itself, pasted by mistake.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
+/// be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
-/// The vault, name and version of a secret.
+/// A parsed reference: the vault, name and version of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identifier {
     /// The URL of the vault: `https://host[:port]/`.
     pub(super) vault: Url,
     pub(super) name: String,
-    /// `None` for the current version.
+    /// The version of the secret. `None` for the current version.
     pub(super) version: Option<String>,
 }
 
 impl Identifier {
-    /// Parses a whole identifier (`https://contoso.vault.azure.net/secrets/payroll`), or
-    /// `name[/version]` in `vault`.
+    /// Parses a reference: a whole identifier (`https://contoso.vault.azure.net/secrets/payroll`),
+    /// or `name[/version]` of a secret in the default `vault`.
     pub(super) fn parse(text: &str, vault: Option<&Url>) -> Result<Self, InvalidReference> {
         if !text.contains("://") {
             let vault = vault.ok_or("no default vault is set; write the whole identifier, https://contoso.vault.azure.net/secrets/name, or set AzureKeyVaultBuilder::vault")?;
@@ -31,6 +31,7 @@ impl Identifier {
         Self::within(vault_at(&url)?, path.split('/'))
     }
 
+    /// Parses the segments `name[/version]` of a secret in `vault`.
     fn within<'a>(vault: Url, mut path: impl Iterator<Item = &'a str>) -> Result<Self, InvalidReference> {
         let name = path.next().unwrap_or_default();
         // An identifier without a version may end with a slash.
@@ -44,7 +45,8 @@ impl Identifier {
     }
 }
 
-/// Returns the URL of the vault in `url`: its scheme, host and port.
+/// Returns the URL of the vault: the scheme, host and port of `url`. Rejects another scheme than
+/// `https`, and a user, query or fragment.
 pub(super) fn vault_at(url: &Url) -> Result<Url, InvalidReference> {
     if url.scheme() != "https" {
         return Err("the URL of a vault must begin with https://");
@@ -59,7 +61,8 @@ pub(super) fn vault_at(url: &Url) -> Result<Url, InvalidReference> {
     url.join("/").map_err(|_| "the URL has no host; write https://contoso.vault.azure.net")
 }
 
-/// Returns whether Key Vault allows `name` as a name or version.
+/// Returns whether `name` is a valid name or version of a secret: 1 to 127 ASCII letters, digits
+/// and hyphens.
 fn is_name(name: &str) -> bool {
     (1..=127).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

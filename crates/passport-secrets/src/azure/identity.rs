@@ -1,4 +1,5 @@
-//! Limits the time of token requests, and reports their last failure.
+//! Wrappers of credentials: a time limit for token requests whose error names the last failed
+//! request, and a workload identity's token file.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,15 +15,16 @@ use tokio::time::timeout;
 
 use crate::last_failure::LastFailure;
 
-/// The time limit of a token request, including the retries of the SDK. The SDK alone would
-/// retry for 72 s, but a token request at Passport has 10 s in all.
+/// The time limit of a token request at Entra ID, including the retries of the SDK. The SDK
+/// alone would retry for 72 s, but a token request at Passport, which needs the secret, has 10 s
+/// in all.
 const MAX_TIME: Duration = Duration::from_secs(7);
 
-/// A credential of the environment with a time limit.
+/// A default credential whose token requests have the time limit [`MAX_TIME`].
 #[derive(Debug)]
 pub(super) struct TimeLimited {
     pub(super) credential: Arc<dyn TokenCredential>,
-    /// The last failure of the requests of `credential`.
+    /// The last failed HTTP request of `credential`.
     pub(super) last_failure: LastFailure,
 }
 
@@ -42,7 +44,8 @@ impl TokenCredential for TimeLimited {
 }
 
 impl TimeLimited {
-    /// Adds the host of the request if there was no response.
+    /// Returns `error` with the host of the failed request, if the request had no response.
+    /// Otherwise returns `error` unchanged.
     fn with_host(&self, error: Error) -> Error {
         match self.last_failure.get().filter(|_| TransportError::find(&error).is_some()) {
             Some(failed) => Error::with_error(ErrorKind::Credential, failed, "the token request failed"),
@@ -50,6 +53,7 @@ impl TimeLimited {
         }
     }
 
+    /// Returns the error of a token request that exceeded the time limit.
     fn timed_out(&self) -> Error {
         let text = format!("the token request took longer than {} s", MAX_TIME.as_secs());
         let cause = match self.last_failure.get() {
@@ -60,7 +64,8 @@ impl TimeLimited {
     }
 }
 
-/// The service account token of a pod. The SDK would read the file on a thread of the runtime.
+/// The service account token of a pod, read from its file on a separate thread. The SDK's own
+/// implementation would read the file on a thread of the tokio runtime.
 #[derive(Debug)]
 pub(super) struct FederatedToken(pub(super) SecretSource);
 

@@ -32,7 +32,8 @@ use crate::deadline::within_deadline;
 /// The path of a reference is the identifier of a secret
 /// (`https://contoso.vault.azure.net/secrets/payroll`), or its name if a default
 /// [vault](AzureKeyVaultBuilder::vault) is set. Either can end with a version
-/// (`payroll/0a1b...`). Omit it: with a version, the provider does not see a rotation.
+/// (`payroll/0a1b...`). Omit the version: a reference with a version always returns that
+/// version, even after a rotation.
 ///
 /// # Credentials
 /// By default, the environment determines the credential:
@@ -65,19 +66,22 @@ use crate::deadline::within_deadline;
 #[derive(Clone)]
 pub struct AzureKeyVault(Arc<KeyVault>);
 
+/// The settings and the clients that all clones of a provider share.
 struct KeyVault {
     /// The default vault, for references that are names.
     vault: Option<Url>,
+    /// The credential that the program set. `None` for the default credential.
     credential: Option<Arc<dyn TokenCredential>>,
     api_version: String,
     transport: Transport,
     created: Mutex<SdkClients>,
 }
 
-/// Clients of the SDK. Created when they are first used, because files with credentials may be
-/// mounted late.
+/// The clients of the SDK. They are created by the first read, because files with credentials
+/// can be mounted after the start.
 #[derive(Default)]
 struct SdkClients {
+    /// The default credential. `None` before the first read, and after a rejection of its token.
     credential: Option<Arc<dyn TokenCredential>>,
     /// One client for each vault, as a client caches the authentication challenge of its vault.
     clients: HashMap<Url, Arc<SecretClient>>,
@@ -90,12 +94,13 @@ impl AzureKeyVault {
         AzureKeyVaultBuilder::default()
     }
 
-    /// Reads the secret. If the vault rejects the token of the default credential, replaces the
-    /// client and reads again.
+    /// Reads the secret. If the vault rejects the token of the default credential, creates the
+    /// credential and the client again, and retries once.
     async fn read(&self, identifier: &Identifier) -> azure_core::Result<Secret> {
         let client = self.client(&identifier.vault)?;
         match get(&client, identifier).await {
-            // The credential caches tokens, and would send a revoked one until its expiry.
+            // The credential caches tokens: without a new one, it would send a revoked token until
+            // the token expires.
             Err(error) if failure::is_unauthorized(&error) && self.0.credential.is_none() => {
                 self.drop_client(&identifier.vault, &client);
                 get(&*self.client(&identifier.vault)?, identifier).await
@@ -104,7 +109,7 @@ impl AzureKeyVault {
         }
     }
 
-    /// Returns the client of `vault`, or creates it.
+    /// Returns the client of `vault`. If there is none, creates it.
     fn client(&self, vault: &Url) -> azure_core::Result<Arc<SecretClient>> {
         let mut created = self.created();
         if let Some(client) = created.clients.get(vault) {
@@ -125,8 +130,8 @@ impl AzureKeyVault {
         Ok(client)
     }
 
-    /// Drops the vault's client and the default credential, unless they have been replaced since.
-    /// Clients of other vaults are kept.
+    /// Removes the default credential and `client`, the client of `vault`, unless another call has
+    /// already replaced them. Clients of other vaults are kept.
     fn drop_client(&self, vault: &Url, client: &Arc<SecretClient>) {
         let mut created = self.created();
         if created.clients.get(vault).is_some_and(|current| Arc::ptr_eq(current, client)) {
@@ -135,11 +140,13 @@ impl AzureKeyVault {
         }
     }
 
+    /// Locks the clients and the default credential.
     fn created(&self) -> MutexGuard<'_, SdkClients> {
         self.0.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Requests a secret from the vault.
 async fn get(client: &SecretClient, identifier: &Identifier) -> azure_core::Result<Secret> {
     let options = SecretClientGetSecretOptions {
         secret_version: identifier.version.clone(),

@@ -102,7 +102,7 @@ async fn unreachable_managed_identity_is_named() {
     for (azure, cause) in [
         (Azure::Silent, "169.254.169.254: no complete response within the time limit"),
         (Azure::Unreachable, "169.254.169.254: no connection could be made"),
-        (Azure::Unavailable, "169.254.169.254 responded with 503"),
+        (Azure::Unavailable, "169.254.169.254 responded with status 503"),
     ] {
         let vault = AzureKeyVault::builder().transport(Transport::new(azure)).build().unwrap();
         let reference = "azure:https://contoso.vault.azure.net/secrets/payroll".parse().unwrap();

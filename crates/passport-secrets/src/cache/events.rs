@@ -1,4 +1,4 @@
-//! Metrics and logs of the cache. No field and no label contains a secret.
+//! Metrics and logs of the secret cache. No field and no label contains a secret.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,24 +7,25 @@ use passport_core::{ResolvedSecret, SecretError, SecretRef};
 
 use crate::metrics::{EXPIRY, READS, ROTATIONS, STALE, TARGET};
 
-/// How long before its expiry a secret is warned about.
+/// How long before the expiry of a secret each read of it logs a warning.
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Records a read.
-pub(super) fn read(reference: &SecretRef, result: &Result<ResolvedSecret, SecretError>) {
+/// Increments the counter of reads, by provider and outcome.
+pub(super) fn count_read(reference: &SecretRef, result: &Result<ResolvedSecret, SecretError>) {
     let outcome = if result.is_ok() { "read" } else { "failed" };
     counter!(READS, "provider" => reference.scheme().to_owned(), "outcome" => outcome).increment(1);
 }
 
-/// Records that a read returned another secret than the read before.
-pub(super) fn rotated(reference: &SecretRef, secret: &ResolvedSecret) {
+/// Counts and logs a rotation: a read returned another secret than the read before.
+pub(super) fn record_rotation(reference: &SecretRef, secret: &ResolvedSecret) {
     counter!(ROTATIONS, "provider" => reference.scheme().to_owned()).increment(1);
     tracing::info!(target: TARGET, %reference, secret_version = secret.version(), "secret rotated");
 }
 
-/// Records the expiry of a secret, which is in `expires_in` if that is known and in the future.
-/// The gauge of a secret without an expiry is infinity.
-pub(super) fn expires(reference: &SecretRef, secret: &ResolvedSecret, expires_in: Option<Duration>) {
+/// Sets the gauge of the expiry of `secret`, as Unix time; infinity if the secret does not
+/// expire. Logs a warning if it expires in less than 7 days or has expired. `expires_in` is the
+/// time until then, or `None` if there is no expiry or it has passed.
+pub(super) fn record_expiry(reference: &SecretRef, secret: &ResolvedSecret, expires_in: Option<Duration>) {
     let seconds = secret.expires_at().map_or(f64::INFINITY, |time| {
         time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
     });
@@ -41,19 +42,21 @@ pub(super) fn expires(reference: &SecretRef, secret: &ResolvedSecret, expires_in
     }
 }
 
-/// Records a failed read, and whether the cached secret is used instead.
-pub(super) fn read_failed(reference: &SecretRef, error: &SecretError, has_cached: bool) {
+/// Logs a failed read. If callers get the cached secret instead (`has_cached`), also counts
+/// that.
+pub(super) fn record_failure(reference: &SecretRef, error: &SecretError, has_cached: bool) {
     if has_cached {
         counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "failed").increment(1);
         tracing::warn!(target: TARGET, %reference, "secret not refreshed, using the cached secret: {error}");
     } else {
-        tracing::warn!(target: TARGET, %reference, "no secret available: {error}");
+        tracing::warn!(target: TARGET, %reference, "no cached secret to fall back to: {error}");
     }
 }
 
-/// Records that the cached secret is used because the provider is slow.
-pub(super) fn slow(reference: &SecretRef) {
-    counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "late").increment(1);
+/// Counts and logs that a caller gets the cached secret, because a read takes longer than 500
+/// ms.
+pub(super) fn record_slow_read(reference: &SecretRef) {
+    counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "slow").increment(1);
     tracing::debug!(
         target: TARGET,
         %reference,

@@ -80,7 +80,7 @@ async fn one_read_for_100_concurrent_callers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rotated_secret_is_read_after_the_time_to_live() {
+async fn rotated_secret_is_read_after_the_interval() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.rotate();

@@ -23,7 +23,8 @@ async fn timed_out_read_names_the_last_failure() {
     let reference: SecretRef = "vault:payroll".parse().unwrap();
     let error = within_deadline::<()>(&reference, read).await.unwrap_err();
     assert_eq!(error.kind(), SecretErrorKind::Unavailable);
-    let cause = "did not return it within 9 s; last failure: vault.example.com: no connection could be made";
+    let cause =
+        "did not return the secret within 9 s; last failure: vault.example.com: no connection could be made";
     assert!(error.to_string().contains(cause), "{error}");
     assert!(passport_core::chain(&error).any(<dyn std::error::Error>::is::<FailedRequest>));
 }
@@ -33,5 +34,8 @@ async fn timed_out_read_without_a_request_is_unavailable() {
     let reference: SecretRef = "vault:payroll".parse().unwrap();
     let error = within_deadline::<()>(&reference, std::future::pending()).await.unwrap_err();
     assert_eq!(error.kind(), SecretErrorKind::Unavailable);
-    assert!(error.to_string().contains("the vault did not return it within 9 s; check the vault"), "{error}");
+    assert!(
+        error.to_string().contains("the vault did not return the secret within 9 s; check the vault"),
+        "{error}"
+    );
 }

@@ -25,7 +25,7 @@ fn shown(lookup: SecretLookup) -> String {
 }
 
 #[test]
-fn secret_is_due_after_its_time_to_live() {
+fn secret_is_due_after_the_refresh_interval() {
     let mut state = SecretState::default();
     assert_eq!(shown(state.lookup(SECOND, TTL)), "due -");
     assert!(!state.record_success(secret("one"), SECOND, None));

@@ -19,7 +19,7 @@ use crate::{
     sanitize::{self, LIMITS},
 };
 
-/// A Vault server, and how to connect to it.
+/// The address of a Vault server, and the namespace and the transport of requests to it.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     pub(super) address: Url,
@@ -27,32 +27,36 @@ pub(super) struct Api {
     pub(super) transport: Transport,
 }
 
-/// A token of Vault, and its lease.
+/// A token that Vault issued or that the program configured, and its lease.
 #[derive(Debug)]
 pub(super) struct GrantedToken {
     pub(super) token: Secret,
     pub(super) lease: TokenLease,
-    /// Whether Vault has confirmed that the token is valid.
+    /// Whether Vault has confirmed that the token is valid. If not, a "forbidden" response to a
+    /// read can mean that the token is invalid, instead of lacking a permission.
     pub(super) is_confirmed: bool,
 }
 
-/// The lifetime of a token without a renewal. Zero means that it does not expire.
+/// How long a token is valid if it is not renewed, and whether it can be renewed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TokenLease {
+    /// The remaining lifetime of the token. Zero if it does not expire.
     pub(super) time: Duration,
     pub(super) is_renewable: bool,
 }
 
-/// A longer lease is shortened to 10 years, so that adding it to an instant does not overflow.
+/// The maximum of a lease, 10 years. A longer lease is shortened, so that adding it to an
+/// instant does not overflow.
 const MAX_LEASE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl TokenLease {
+    /// Creates the lease of a token that expires in `seconds`; 0 if it does not expire.
     fn new(seconds: u64, is_renewable: bool) -> Self {
         Self { time: Duration::from_secs(seconds).min(MAX_LEASE), is_renewable }
     }
 }
 
-/// A token that Vault issues or renews.
+/// The part `auth` of a response of Vault that issues or renews a token.
 #[derive(Deserialize)]
 struct Auth {
     client_token: String,
@@ -60,23 +64,28 @@ struct Auth {
     renewable: bool,
 }
 
+/// The response to a login or a renewal.
 #[derive(Deserialize)]
 struct AuthResponse {
     auth: Auth,
 }
 
+/// The data of the response to `lookup-self`.
 #[derive(Deserialize)]
 struct TokenLookup {
+    /// The remaining lifetime of the token, in seconds. 0 if it does not expire.
     ttl: u64,
     #[serde(default)]
     renewable: bool,
 }
 
+/// A response with a member `data`.
 #[derive(Deserialize)]
 struct DataResponse<T> {
     data: T,
 }
 
+/// The body of a response that is not a success.
 #[derive(Deserialize)]
 struct ErrorBody {
     errors: Option<Vec<String>>,
@@ -84,20 +93,21 @@ struct ErrorBody {
     data: Option<Value>,
 }
 
-/// The fields of a secret, unparsed.
+/// The fields of a secret by name. Their values are unparsed JSON.
 pub(super) type Fields = HashMap<String, Box<RawValue>>;
 
-/// A secret of a key-value engine of version 2.
+/// The response of a key-value engine of version 2: a secret and the metadata of its version.
 #[derive(Deserialize)]
 pub(super) struct Versioned {
     pub(super) data: Fields,
     pub(super) metadata: Metadata,
 }
 
+/// The metadata of one version of a secret.
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     pub(super) version: u64,
-    /// When the version will be deleted. Empty if it will not.
+    /// The time at which Vault will delete the version (RFC 3339). Empty if it will not.
     #[serde(default)]
     pub(super) deletion_time: String,
 }
@@ -133,7 +143,7 @@ impl Api {
         Ok(TokenLease::new(found.data.ttl, found.data.renewable))
     }
 
-    /// Reads the `data` at a path: `GET /v1/<path>`.
+    /// Returns the member `data` of the response to `GET /v1/<path>`.
     pub(super) async fn read<T: DeserializeOwned>(
         &self,
         path: impl IntoIterator<Item = &str>,
@@ -143,7 +153,8 @@ impl Api {
         Ok(read.data)
     }
 
-    /// Sends a `POST` if there is a body, otherwise a `GET`, and parses the response.
+    /// Sends a `POST` request if there is a body, otherwise a `GET` request, and parses the
+    /// response as JSON.
     async fn call<T: DeserializeOwned>(
         &self,
         path: impl IntoIterator<Item = &str>,
@@ -156,7 +167,7 @@ impl Api {
         if !response.status().is_success() {
             return Err(self.error_of(&response));
         }
-        // The text of the parser's error would quote the response.
+        // The parser's error is omitted, because it quotes the response.
         serde_json::from_slice(response.body()).map_err(|_| {
             VaultError::new(
                 SecretErrorKind::Unreadable,
@@ -165,6 +176,7 @@ impl Api {
         })
     }
 
+    /// Builds a request to `/v1/<path>` with the token and the headers that Vault needs.
     fn build_request<'a>(
         &self,
         path: impl IntoIterator<Item = &'a str>,
@@ -209,12 +221,12 @@ impl Api {
 }
 
 impl Api {
-    /// Returns the address as errors name it.
+    /// Returns the scheme, host and port of the address, for errors.
     fn origin(&self) -> String {
         self.address.origin().ascii_serialization()
     }
 
-    /// Returns the error of a request without a response.
+    /// Returns the error of a request that had no response.
     fn unreachable(&self, error: TransportError) -> VaultError {
         VaultError::unreachable(&self.origin(), error)
     }
@@ -227,7 +239,7 @@ impl Api {
     }
 }
 
-/// Classifies the body of a response that is not a success.
+/// Parses the body of a response that is not a success.
 fn error_response(body: &[u8]) -> VaultErrorResponse {
     match serde_json::from_slice(body) {
         Ok(ErrorBody { errors: Some(errors), .. }) if errors.is_empty() => VaultErrorResponse::NoSecret,

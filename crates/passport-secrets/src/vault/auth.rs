@@ -10,12 +10,14 @@ use super::{
 };
 
 /// The file in which Kubernetes mounts the token of a pod's service account.
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// An auth method of Vault, and its credentials.
+/// An auth method of Vault, and its credentials: how a [`HashiCorpVault`](super::HashiCorpVault)
+/// gets the token that it sends.
 #[derive(Clone, Debug)]
 pub struct VaultAuth(AuthKind);
 
+/// The auth method, with the sources of its credentials.
 #[derive(Clone, Debug)]
 enum AuthKind {
     Agent,
@@ -25,16 +27,16 @@ enum AuthKind {
 }
 
 impl VaultAuth {
-    /// Uses an existing token, for example from the sink file of a Vault Agent. The token is
-    /// renewed if it is renewable, and read again from its source if Vault rejects it.
+    /// Uses an existing token, for example from the sink file of a Vault Agent. The provider renews
+    /// the token if Vault allows it, and reads it again from its source if Vault rejects it.
     #[must_use]
     pub fn token(token: SecretSource) -> Self {
         Self(AuthKind::Token(token))
     }
 
     /// Logs in with an [AppRole](https://developer.hashicorp.com/vault/docs/auth/approle). The
-    /// secret id is read at each login. Because tokens are renewed, there is about one login per
-    /// maximum lifetime of a token.
+    /// secret id is read at each login. The provider renews its token, so it needs about one login
+    /// in each maximum lifetime (`token_max_ttl`) of a token.
     #[must_use]
     pub fn app_role(role_id: impl Into<String>, secret_id: SecretSource) -> Self {
         Self(AuthKind::AppRole { mount: "approle".to_owned(), role_id: role_id.into(), secret_id })
@@ -42,10 +44,11 @@ impl VaultAuth {
 
     /// Logs in with the
     /// [service account](https://developer.hashicorp.com/vault/docs/auth/kubernetes) of the pod, in
-    /// the Vault role `role`. Its token is read at each login, because Kubernetes rotates it.
+    /// the Vault role `role`. The token of the service account is read from its file at each login,
+    /// because Kubernetes rotates it.
     #[must_use]
     pub fn kubernetes(role: impl Into<String>) -> Self {
-        let jwt = SecretSource::file(SERVICE_ACCOUNT);
+        let jwt = SecretSource::file(SERVICE_ACCOUNT_TOKEN);
         Self(AuthKind::Kubernetes { mount: "kubernetes".to_owned(), role: role.into(), jwt })
     }
 
@@ -55,8 +58,9 @@ impl VaultAuth {
         Self(AuthKind::Agent)
     }
 
-    /// Sets the mount path of the auth method below `auth/`. Defaults to `approle` or `kubernetes`.
-    /// Has no effect on [`token`](Self::token) and [`agent`](Self::agent).
+    /// Sets the mount path of the auth method, below `auth/`. Defaults to `approle` for
+    /// [`app_role`](Self::app_role), and to `kubernetes` for [`kubernetes`](Self::kubernetes). Has
+    /// no effect on [`token`](Self::token) and [`agent`](Self::agent), which do not log in.
     #[must_use]
     pub fn mount(mut self, path: impl Into<String>) -> Self {
         if let AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } = &mut self.0 {
@@ -65,9 +69,9 @@ impl VaultAuth {
         self
     }
 
-    /// Sets the source of the service account's token, for a projected volume at another path.
-    /// Defaults to `/var/run/secrets/kubernetes.io/serviceaccount/token`. Only affects
-    /// [`kubernetes`](Self::kubernetes).
+    /// Sets the source of the service account's token for [`kubernetes`](Self::kubernetes), for
+    /// example a projected volume with the audience of Vault. Defaults to the file
+    /// `/var/run/secrets/kubernetes.io/serviceaccount/token`. Has no effect on other methods.
     #[must_use]
     pub fn service_account_token(mut self, token: SecretSource) -> Self {
         if let AuthKind::Kubernetes { jwt, .. } = &mut self.0 {
@@ -76,7 +80,8 @@ impl VaultAuth {
         self
     }
 
-    /// Returns the mount path of the auth method. `None` if there is no login.
+    /// Returns the mount path of the auth method. `None` for a method without a login (token,
+    /// Agent).
     pub(super) fn login_mount(&self) -> Option<&str> {
         match &self.0 {
             AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } => Some(mount),
@@ -84,8 +89,9 @@ impl VaultAuth {
         }
     }
 
-    /// Returns a token, or `None` for an Agent. Reads the credentials, and reads them again if they
-    /// are rejected, because they may have been rotated.
+    /// Reads the credentials and logs in. If Vault rejects the credentials, reads them again and
+    /// retries once, because they may have been rotated. Returns the token of Vault, or `None` if
+    /// an Agent adds the token.
     pub(super) async fn log_in(&self, api: &Api) -> Result<Option<GrantedToken>, VaultError> {
         let credentials = match &self.0 {
             AuthKind::Agent => return Ok(None),
@@ -110,6 +116,7 @@ impl VaultAuth {
         .map(Some)
     }
 
+    /// Logs in once with `credentials`: a token, a secret id, or the token of a service account.
     async fn log_in_with(&self, api: &Api, credentials: &Secret) -> Result<GrantedToken, VaultError> {
         let secret = credentials.expose();
         let (mount, body) = match &self.0 {
@@ -125,6 +132,7 @@ impl VaultAuth {
     }
 }
 
+/// The body of a login request.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum LoginBody<'a> {
@@ -132,8 +140,9 @@ enum LoginBody<'a> {
     Kubernetes { role: &'a str, jwt: &'a str },
 }
 
-/// Returns the configured token with its lease. A token that cannot be looked up is returned
-/// without a confirmation: it may be valid, and only lack the permission for `lookup-self`.
+/// Returns the configured token with its lease, which Vault reports (`lookup-self`). If Vault
+/// rejects that request, the token is returned without a lease and unconfirmed: it may be valid,
+/// and only lack the permission for `lookup-self`.
 async fn configured_token(api: &Api, token: Secret) -> Result<GrantedToken, VaultError> {
     match api.look_up(&token).await {
         Ok(lease) => Ok(GrantedToken { token, lease, is_confirmed: true }),

@@ -1,4 +1,4 @@
-//! The settings of a [`HashiCorpVault`].
+//! The builder of a [`HashiCorpVault`]: its settings, their defaults and their checks.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -6,20 +6,20 @@ use http::HeaderValue;
 use passport_core::{ConfigError, ConfigProblem, Origin, Transport, TransportSettings};
 use url::Url;
 
-use super::{Api, HashiCorpVault, KvEngine, Sessions, VaultAuth, reference::is_path};
+use super::{Api, HashiCorpVault, KvEngine, Sessions, VaultAuth, reference::are_valid_segments};
 
-/// The version of a key-value engine.
+/// The version of a key-value engine. It determines the paths of the HTTP API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KvVersion {
-    /// Version 1: only the current value of a secret.
+    /// Version 1, which stores only the current value of a secret.
     V1,
-    /// Version 2: versions of each secret. The version of new engines.
+    /// Version 2, which stores several versions of each secret. New engines have this version.
     #[default]
     V2,
 }
 
-/// The settings of a [`HashiCorpVault`]. All settings have defaults. [`build`](Self::build)
-/// reports every problem together.
+/// A builder of a [`HashiCorpVault`]. All settings have defaults. [`build`](Self::build) reports
+/// all invalid settings together.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct HashiCorpVaultBuilder {
@@ -34,6 +34,7 @@ pub struct HashiCorpVaultBuilder {
 }
 
 impl HashiCorpVaultBuilder {
+    /// Creates a builder with the default settings.
     pub(super) fn new(address: String, auth: VaultAuth) -> Self {
         Self {
             address,
@@ -47,8 +48,8 @@ impl HashiCorpVaultBuilder {
         }
     }
 
-    /// Sets the mount path of the key-value engine. Defaults to `secret`, as in a development
-    /// server.
+    /// Sets the mount path of the key-value engine. Defaults to `secret`, which is its path in a
+    /// Vault development server.
     pub fn mount(mut self, path: impl Into<String>) -> Self {
         self.mount = path.into();
         self
@@ -60,7 +61,8 @@ impl HashiCorpVaultBuilder {
         self
     }
 
-    /// Sets the namespace, for Vault Enterprise, HCP Vault and OpenBao. Defaults to none.
+    /// Sets the namespace (`X-Vault-Namespace`) of all requests, for Vault Enterprise, HCP Vault
+    /// and OpenBao. Defaults to none.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
         self
@@ -82,7 +84,7 @@ impl HashiCorpVaultBuilder {
         self
     }
 
-    /// Allows an `http` address that is not on this machine.
+    /// Allows an `http` address that is not a loopback address. By default, it is rejected.
     ///
     /// **Danger:** Vault tokens and secrets can be read on the network path. Only for a private
     /// network that is trusted or encrypted, such as docker compose, kind or a service mesh.
@@ -92,8 +94,8 @@ impl HashiCorpVaultBuilder {
     }
 
     /// Sets the name of [`danger_plain_http`](Self::danger_plain_http) in errors, for a program
-    /// that reads it from an environment variable or a configuration key. Defaults to
-    /// `danger_plain_http`.
+    /// that takes this option from an environment variable or a configuration key: the error then
+    /// names the variable or the key. Defaults to `danger_plain_http`.
     pub fn plain_http_option(mut self, name: &'static str) -> Self {
         self.plain_http_option = name;
         self
@@ -110,8 +112,8 @@ impl HashiCorpVaultBuilder {
         let namespace = self.namespace.as_deref().map(HeaderValue::from_str).transpose();
         let namespace = ConfigProblem::collect(&mut problems, "namespace", namespace);
         for (name, path) in [("mount", Some(&*self.mount)), ("auth", self.auth.login_mount())] {
-            if path.is_some_and(|path| !is_path(&path.split('/').collect::<Vec<_>>())) {
-                let problem = "not a path; write it without slashes at the ends: team/secret";
+            if path.is_some_and(|path| !are_valid_segments(&path.split('/').collect::<Vec<_>>())) {
+                let problem = "not a path; write it without slashes at its start and end: team/secret";
                 problems.push(ConfigProblem::new(name, problem));
             }
         }
@@ -128,9 +130,9 @@ impl HashiCorpVaultBuilder {
     }
 }
 
-/// Parses the address. Tokens are sent to it, so it must use TLS or be on this machine, unless
-/// plain `http` is allowed. `opt_in` is the name of the option for that; `None` means that it is
-/// set.
+/// Parses the address of Vault. An `http` address must be a loopback address, because tokens are
+/// sent to it, unless plain `http` is allowed. `opt_in` is the name of the option that allows
+/// it, for the error; `None` if the option is set.
 fn address(text: &str, opt_in: Option<&str>) -> Result<Url, String> {
     const INVALID: &str = "not the address of a Vault server; write https://vault.example.com:8200";
     let url = Url::parse(text).map_err(|_| INVALID)?;

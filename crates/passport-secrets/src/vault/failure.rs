@@ -1,4 +1,4 @@
-//! The errors of Vault, and the responses that cause them. Pure.
+//! Errors of requests to Vault, and the responses that cause them. Does no I/O.
 
 use std::time::Duration;
 
@@ -7,18 +7,19 @@ use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 
 use crate::sanitize;
 
-/// The content of a response without a secret.
+/// The content of a response that is not a success.
 #[derive(Debug)]
 pub(super) enum VaultErrorResponse {
-    /// There is no secret, or its current version was deleted.
+    /// There is no secret at the path, or its current version was deleted.
     NoSecret,
-    /// Errors of Vault, or warnings.
+    /// The error messages or the warnings of Vault.
     Errors(Vec<String>),
-    /// The response is not from Vault.
+    /// The body is not one of Vault: the response may be from a proxy, or a redirect.
     NotVault,
 }
 
-/// A failed request, or an invalid response.
+/// A failed request to Vault, an invalid response, or an invalid reference. It becomes a
+/// [`SecretError`] when the reference of the secret is known.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}{remedy}")]
 pub(super) struct VaultError {
@@ -36,14 +37,14 @@ impl VaultError {
         Self { kind, reason: reason.into(), remedy: "", retry_after: None, source: None }
     }
 
-    /// Creates the error of a request to `address` without a response.
+    /// Creates the error of a request to `address` that had no response.
     pub(super) fn unreachable(address: &str, error: TransportError) -> Self {
         let reason = format!("cannot reach Vault at {address}: {}", sanitize::causes(&error));
         let failure = Self::new(sanitize::kind_of(&error), reason);
         Self { remedy: sanitize::remedy(&error), source: Some(error), ..failure }
     }
 
-    /// Creates the error of a response of `address` without a secret.
+    /// Creates the error of a response from `address` that is not a success.
     pub(super) fn response(
         address: &str,
         status: StatusCode,
@@ -52,31 +53,32 @@ impl VaultError {
     ) -> Self {
         let kind = match (content, status.as_u16()) {
             (_, 429) => SecretErrorKind::Throttled,
-            // A proxy knows nothing about the secret. The statuses are those of a node that is
-            // behind another one, on standby, or sealed.
+            // A response of a proxy says nothing about the secret. A node responds with status 412
+            // while its data is older than that of the active node, with 472 or 473 on standby, and
+            // with 503 if it is sealed.
             (VaultErrorResponse::NotVault, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
             (VaultErrorResponse::NoSecret, 404) => SecretErrorKind::NotFound,
             (VaultErrorResponse::Errors(_), 403) => SecretErrorKind::Forbidden,
-            // For example an unknown mount, which is not definitive for the secret.
+            // For example an unknown mount. Not `NotFound`, so that the cached secret is kept.
             _ => SecretErrorKind::Unreadable,
         };
         let status = status.as_u16();
         let (reason, remedy) = match content {
             VaultErrorResponse::NotVault => (
                 format!(
-                    "the response of {address} ({status}) is not from Vault, or is a redirect, which is not followed"
+                    "{address} responded with status {status}, but the response is not from Vault, or is a redirect, which is not followed"
                 ),
                 "; check the address, and the proxy",
             ),
             VaultErrorResponse::NoSecret => (
                 format!(
-                    "Vault at {address} responded with {status}: there is no secret at the path, or it was deleted"
+                    "Vault at {address} responded with status {status}: there is no secret at the path, or it was deleted"
                 ),
                 "; check the path, and the mount and version of the key-value engine",
             ),
             VaultErrorResponse::Errors(errors) => (
                 format!(
-                    "Vault at {address} responded with {status}: {}",
+                    "Vault at {address} responded with status {status}: {}",
                     sanitize::one_line(&errors.join("; "))
                 ),
                 remedy(kind),
@@ -85,8 +87,9 @@ impl VaultError {
         Self { retry_after, remedy, ..Self::new(kind, reason) }
     }
 
-    /// Marks this as the error of a login or a token, which is not definitive for the secret. An
-    /// error without a response is not definitive for the credentials either.
+    /// Converts this error into the error of a login or of a token: `Unauthenticated`, which keeps
+    /// the cached secret. A transient error, and that of a request without a response, keep their
+    /// kind, because they do not mean that the credentials are wrong.
     pub(super) fn into_login_error(self) -> Self {
         let keeps_kind = self.is_transient() || self.source.is_some();
         let (kind, remedy) = if keeps_kind {
@@ -97,12 +100,12 @@ impl VaultError {
         Self { kind, remedy, reason: format!("no Vault token: {}", self.reason), ..self }
     }
 
-    /// Returns whether the request may succeed later.
+    /// Returns whether a retry of the request can succeed.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self.kind, SecretErrorKind::Throttled | SecretErrorKind::Unavailable)
     }
 
-    /// Converts this into an error of reading `reference`.
+    /// Converts this error into that of reading the secret `reference`.
     pub(super) fn into_secret_error(self, reference: &SecretRef) -> SecretError {
         let error = SecretError::new(self.kind, reference.clone(), self.to_string());
         let error = self.retry_after.into_iter().fold(error, SecretError::with_retry_after);
@@ -110,7 +113,7 @@ impl VaultError {
     }
 }
 
-/// Returns what an operator can do about errors of Vault of this `kind`.
+/// Returns what an operator can do about error messages of Vault of this `kind`.
 fn remedy(kind: SecretErrorKind) -> &'static str {
     match kind {
         SecretErrorKind::Forbidden => "; grant the capability read on the path to the policy of the token",

@@ -55,6 +55,7 @@ use crate::deadline::within_deadline;
 #[derive(Clone)]
 pub struct HashiCorpVault(Arc<KvEngine>);
 
+/// A key-value engine and the session with its server, shared by all clones of a provider.
 struct KvEngine {
     api: Api,
     mount: String,
@@ -64,13 +65,13 @@ struct KvEngine {
 
 impl HashiCorpVault {
     /// Creates a builder for the Vault at `address`, such as `https://vault.example.com:8200`, with
-    /// the auth method `auth`. An `http` address must be on this machine, unless
+    /// the auth method `auth`. An `http` address must be a loopback address, unless
     /// [`danger_plain_http`](HashiCorpVaultBuilder::danger_plain_http) is set.
     pub fn builder(address: impl Into<String>, auth: VaultAuth) -> HashiCorpVaultBuilder {
         HashiCorpVaultBuilder::new(address.into(), auth)
     }
 
-    /// Reads the secret at `path`. If Vault rejects the token, gets another token and reads again.
+    /// Reads the secret at `path`. If Vault rejects the token, gets another token and retries once.
     async fn read(&self, path: &SecretPath<'_>) -> Result<ResolvedSecret, VaultError> {
         let sessions = &self.0.sessions;
         let mut session = sessions.current().await?;
@@ -84,6 +85,7 @@ impl HashiCorpVault {
         read.map_err(|error| attribute(error, &session))
     }
 
+    /// Reads the secret at `path` with one request that has `token`. `None` if an Agent adds it.
     async fn read_with(
         &self,
         path: &SecretPath<'_>,
@@ -108,17 +110,19 @@ impl HashiCorpVault {
     }
 }
 
+/// Returns whether Vault responded with status 403: it rejects the token, or the token lacks the
+/// permission for the secret.
 fn is_forbidden(error: &VaultError) -> bool {
     error.kind == SecretErrorKind::Forbidden
 }
 
-/// Attributes "forbidden" to the token if Vault has not confirmed it: the token may be invalid,
-/// instead of lacking the permission for the secret.
+/// Converts a `Forbidden` error into that of a login, unless Vault has confirmed the token of
+/// `session`: the token may be invalid, instead of lacking the permission for the secret.
 fn attribute(error: VaultError, session: &Session) -> VaultError {
     if is_forbidden(&error) && !session.is_confirmed() { error.into_login_error() } else { error }
 }
 
-/// Returns the string in the field `name`, or in the only field.
+/// Returns the string in the field `name`, or in the only field if there is no `name`.
 ///
 /// # Errors
 /// Returns the reason and the remedy if there is no such string.

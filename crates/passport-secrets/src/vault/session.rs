@@ -1,5 +1,5 @@
-//! The current token of Vault: obtained by a login, renewed while Vault allows it, and replaced
-//! when it expires or is rejected.
+//! The session with Vault: its token is obtained by a login, renewed while Vault allows it, and
+//! replaced when it expires or Vault rejects it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -19,13 +19,13 @@ use super::{
 };
 use crate::metrics::TARGET;
 
-/// A token with less remaining lifetime is neither used nor renewed: near its maximum lifetime,
-/// Vault extends it by less and less.
+/// A token with less remaining lifetime is not used, and its renewal stops: near the maximum
+/// lifetime, Vault extends a token by less and less.
 const MIN_REMAINING: Duration = Duration::from_secs(5);
 
-/// The minimum time between two logins that rejections cause. Without it, a token that lacks the
-/// permission for `lookup-self` would cause a login at each rejection.
-const REPLACE_INTERVAL: Duration = Duration::from_secs(60);
+/// The minimum interval between two logins that rejections of the token cause. Without it, a
+/// token that lacks the permission for `lookup-self` would cause a login at each rejected read.
+const REPLACE_COOLDOWN: Duration = Duration::from_secs(60);
 
 /// The current session, shared by all reads.
 #[derive(Debug)]
@@ -36,22 +36,25 @@ pub(super) struct Sessions {
     current: tokio::sync::Mutex<CurrentSession>,
 }
 
+/// The session that new reads use. Without one, the next read logs in.
 #[derive(Debug, Default)]
 struct CurrentSession {
     session: Option<Arc<Session>>,
+    /// When the session was last replaced because Vault rejected its token.
     replaced_at: Option<Instant>,
 }
 
-/// A token and the task that renews it.
+/// A token of Vault, its expiry, and the task that renews it.
 #[derive(Debug)]
 pub(super) struct Session {
     /// `None` if an Agent adds the token.
     granted: Option<GrantedToken>,
     expiry: Arc<SessionExpiry>,
+    /// The task that renews the token. `None` if the token is not renewable.
     renewal: Option<AbortHandle>,
 }
 
-/// When a token expires. `None` for never.
+/// The time at which a token expires, or `None` if it does not. Each renewal sets it.
 #[derive(Debug)]
 struct SessionExpiry(Mutex<Option<Instant>>);
 
@@ -60,7 +63,7 @@ impl Sessions {
         Self { api, auth, current: tokio::sync::Mutex::default() }
     }
 
-    /// Returns the current session, or logs in.
+    /// Returns the current session. If there is none, or its token expires within 5 s, logs in.
     ///
     /// # Cancel safety
     /// Dropping the future cancels its login; the next caller starts another.
@@ -74,8 +77,11 @@ impl Sessions {
         self.log_in(&mut current).await
     }
 
-    /// Replaces the session of a rejected token. Returns `None` if Vault confirms that the token is
-    /// valid, because it then lacks the permission to read the secret.
+    /// Logs in again after Vault rejected the token of the session `rejected`, unless another call
+    /// has already replaced it. Returns the new session.
+    ///
+    /// Returns `None` if Vault confirms that the token is valid: the token then lacks the
+    /// permission to read the secret, and another login would not help.
     pub(super) async fn replace_rejected(
         &self,
         rejected: &Arc<Session>,
@@ -91,16 +97,16 @@ impl Sessions {
             Err(error) => return Err(error.into_login_error()),
         }
         if self.auth.login_mount().is_some()
-            && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACE_INTERVAL)
+            && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACE_COOLDOWN)
         {
-            let reason = "Vault rejects the token of a login less than 60 s ago";
+            let reason = "Vault rejects a token that is less than 60 s old";
             return Err(VaultError::new(SecretErrorKind::Unauthenticated, reason).into_login_error());
         }
         current.replaced_at = Some(Instant::now());
         self.log_in(&mut current).await.map(Some)
     }
 
-    /// Logs in and replaces the session. If the login fails, the previous session is kept.
+    /// Logs in and replaces the current session. If the login fails, the previous session is kept.
     async fn log_in(&self, current: &mut CurrentSession) -> Result<Arc<Session>, VaultError> {
         let session = Arc::new(Session::log_in(&self.api, &self.auth).await?);
         current.session = Some(Arc::clone(&session));
@@ -109,6 +115,7 @@ impl Sessions {
 }
 
 impl Session {
+    /// Gets a token by `auth`, and starts the task that renews it.
     async fn log_in(api: &Api, auth: &VaultAuth) -> Result<Self, VaultError> {
         let granted = auth.log_in(api).await?;
         let lease = granted.as_ref().map(|granted| granted.lease).unwrap_or_default();
@@ -135,7 +142,8 @@ impl Session {
         self.granted.as_ref().map(|granted| &granted.token)
     }
 
-    /// Returns whether Vault has confirmed the token, so that "forbidden" concerns the secret.
+    /// Returns whether Vault has confirmed that the token is valid. Then a "forbidden" response
+    /// means that the token lacks the permission for the secret.
     pub(super) fn is_confirmed(&self) -> bool {
         self.granted.as_ref().is_some_and(|granted| granted.is_confirmed)
     }
@@ -149,10 +157,10 @@ impl Drop for Session {
     }
 }
 
-/// Renews the token after two thirds of each lease, until Vault no longer renews it.
+/// Renews `token` whenever two thirds of its lease have passed, until Vault no longer renews it.
 ///
-/// Renewing at the next read would be too late: it may come hours later, and another login may
-/// not be possible with a secret id that is valid for one login only.
+/// A renewal at the next read would be too late: that read may come hours later, when the token
+/// has expired, and a secret id that is valid for one login only does not allow another login.
 async fn keep_renewed(api: Api, token: Secret, mut lease: TokenLease, expiry: Arc<SessionExpiry>) {
     while lease.is_renewable && lease.time > MIN_REMAINING {
         sleep(lease.time * 2 / 3).await;
@@ -173,23 +181,25 @@ async fn keep_renewed(api: Api, token: Secret, mut lease: TokenLease, expiry: Ar
 }
 
 impl SessionExpiry {
+    /// Creates the expiry of a token with `lease`, which begins now.
     fn new(lease: TokenLease) -> Self {
         let expiry = Self(Mutex::default());
         expiry.set(lease);
         expiry
     }
 
+    /// Sets the expiry to the end of `lease`, counted from now.
     fn set(&self, lease: TokenLease) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(lease.time).filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
     }
 
-    /// Returns whether the token can be used at `now`.
+    /// Returns whether the token can be used at `now`: it does not expire within 5 s.
     fn is_valid(&self, now: Instant) -> bool {
         self.get().is_none_or(|end| now + MIN_REMAINING < end)
     }
 
-    /// Returns the time until the expiry. Zero if there is none.
+    /// Returns the time from `now` until the token expires. Zero if it does not expire.
     fn remaining(&self, now: Instant) -> Duration {
         self.get().map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
     }

@@ -1,5 +1,5 @@
-//! A local server with the protocols of Azure Key Vault, Entra ID and the managed identities of
-//! App Service, none of which can be installed. It follows Microsoft's documentation, and
+//! A local server with the protocols of Azure Key Vault, Entra ID and managed identities: Azure
+//! has no servers that a test can install. The server follows Microsoft's documentation, and
 //! `tests/vaults/azure.rs` checks it with Microsoft's own clients.
 //!
 //! - <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
@@ -31,69 +31,76 @@ use crate::{
 pub const VAULT_HOST: &str = "contoso.vault.azure.net";
 /// The host name of Entra ID.
 pub const ENTRA_HOST: &str = "login.microsoftonline.com";
-/// The id of the only tenant.
+/// The id of the only Entra ID tenant.
 pub const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 /// The client id of the only application.
 pub const APPLICATION: &str = "1950a258-227b-4e31-a9cf-717495945fc2";
 /// The client secret of the application.
 pub const APPLICATION_SECRET: &str = "EntraSecretOfTheApplication";
-/// The assertion of the application's workload identity.
-pub const WORKLOAD_ASSERTION: &str = "eyJhbGciOiJSUzI1NiJ9.the-pod.signature";
+/// The `client_assertion` that the test Entra ID accepts from the application.
+pub const CLIENT_ASSERTION: &str = "eyJhbGciOiJSUzI1NiJ9.the-pod.signature";
 /// The value that App Service requires in the header `X-Identity-Header`.
 pub const IDENTITY_HEADER: &str = "of-the-app-service";
 
-/// The resource of tokens for Key Vault.
+/// The resource that a token request must name, so that the token is valid for Key Vault.
 const RESOURCE: &str = "https://vault.azure.net";
 
-/// A running server. Clones share its state.
+/// A running server of Key Vault and Entra ID. Clones share its state.
 #[derive(Clone)]
 pub struct KeyVault {
     state: Arc<Mutex<VaultState>>,
     /// The address of the vault and of Entra ID.
     pub address: SocketAddr,
-    /// The certificate of the authority that issued their certificate, as PEM.
+    /// The certificate (PEM) of the authority that issued the server's certificate. Clients must
+    /// trust it.
     pub ca_pem: String,
 }
 
+/// The secrets, the issued tokens and the recorded requests of a server.
 #[derive(Default)]
 struct VaultState {
+    /// The versions of each secret by its name, oldest first.
     secrets: BTreeMap<String, Vec<Version>>,
-    /// The valid access tokens.
+    /// The access tokens that were issued. The vault accepts all of them.
     tokens: BTreeSet<String>,
+    /// The number of issued access tokens.
     issued: usize,
+    /// The number of requests with a valid token.
     reads: usize,
-    /// The response to requests with a valid token, instead of a secret.
+    /// The error response to requests with a valid token. `None` returns the secret.
     fault: Option<VaultFault>,
-    /// The parameters of the challenge, instead of those of Key Vault.
+    /// The parameters of the challenge in 401 responses. `None` for those of Key Vault.
     challenge: Option<&'static str>,
-    /// The API versions of the requests.
+    /// The parameter `api-version` of each request to the vault, without repetitions.
     api_versions: BTreeSet<String>,
-    /// The client ids of the managed identities that requested a token.
+    /// The parameter `client_id` of each token request of a managed identity, in order.
     identities: Vec<Option<String>>,
 }
 
+/// A version of a secret in the vault.
 struct Version {
     id: String,
     value: String,
     is_enabled: bool,
+    /// When the version expires, as Unix time in seconds.
     expires_at: Option<i64>,
 }
 
-/// An error response of the vault.
+/// An error response of the vault, injected with [`KeyVault::inject`].
 #[derive(Clone, Copy, Debug)]
 pub struct VaultFault {
-    /// The HTTP status.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The error code.
+    /// The error code in the body (`error.code`).
     pub code: &'static str,
-    /// The code of the inner error.
+    /// The code of the inner error in the body (`error.innererror.code`), if it has one.
     pub inner_code: Option<&'static str>,
     /// The `Retry-After` of the response, in seconds.
     pub retry_after: Option<u32>,
 }
 
 impl KeyVault {
-    /// Starts Key Vault and Entra ID over TLS.
+    /// Starts Key Vault and Entra ID, over TLS, on a free loopback port.
     pub async fn start() -> Self {
         let authority = Authority::default();
         let state = Arc::new(Mutex::new(VaultState::default()));
@@ -118,12 +125,12 @@ impl KeyVault {
         serve(router).await
     }
 
-    /// Returns the URL of the current version of a secret.
+    /// Returns the identifier (URL) of the secret `name`, without a version.
     pub fn identifier(&self, name: &str) -> String {
         format!("https://{VAULT_HOST}:{}/secrets/{name}", self.address.port())
     }
 
-    /// Returns the base URL of Entra ID.
+    /// Returns the base URL of Entra ID, for `AZURE_AUTHORITY_HOST`.
     pub fn authority(&self) -> String {
         format!("https://{ENTRA_HOST}:{}", self.address.port())
     }
@@ -133,7 +140,7 @@ impl KeyVault {
         self.state().put(name, value)
     }
 
-    /// Sets the expiry of the current version of a secret.
+    /// Sets the expiry of the current version of a secret, as Unix time in seconds.
     pub fn expire_at(&self, name: &str, unix_seconds: i64) {
         if let Some(version) = self.state().current(name) {
             version.expires_at = Some(unix_seconds);
@@ -147,7 +154,8 @@ impl KeyVault {
         }
     }
 
-    /// Sets the response to requests with a valid token. `None` serves secrets again.
+    /// Makes requests with a valid token fail with `fault`. With `None`, they return the secret
+    /// again.
     pub fn inject(&self, fault: Option<VaultFault>) {
         self.state().fault = fault;
     }
@@ -157,22 +165,22 @@ impl KeyVault {
         self.state().challenge = Some(parameters);
     }
 
-    /// Returns the API versions of the requests.
+    /// Returns the API versions that requests to the vault had, without repetitions.
     pub fn api_versions(&self) -> Vec<String> {
         self.state().api_versions.iter().cloned().collect()
     }
 
-    /// Returns the client ids of the managed identities that requested a token, in order.
+    /// Returns the parameter `client_id` of each token request of a managed identity, in order.
     pub fn identities(&self) -> Vec<Option<String>> {
         self.state().identities.clone()
     }
 
-    /// Revokes all access tokens.
+    /// Revokes all access tokens: the vault rejects them from now on.
     pub fn revoke_tokens(&self) {
         self.state().tokens.clear();
     }
 
-    /// Issues an access token, as Entra ID does.
+    /// Issues an access token that the vault accepts, without a request to Entra ID.
     pub fn issue_token(&self) -> String {
         self.state().issue_token()
     }
@@ -207,6 +215,7 @@ impl VaultState {
         id
     }
 
+    /// Returns the current version of the secret `name`: the newest.
     fn current(&mut self, name: &str) -> Option<&mut Version> {
         self.secrets.get_mut(name)?.last_mut()
     }
@@ -219,7 +228,9 @@ impl VaultState {
     }
 }
 
+/// The extractor of the server's state.
 type SharedState = State<Arc<Mutex<VaultState>>>;
+/// The parameters of a query or of a form.
 type Fields = BTreeMap<String, String>;
 
 fn locked(state: &Mutex<VaultState>) -> MutexGuard<'_, VaultState> {

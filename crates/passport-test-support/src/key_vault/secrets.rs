@@ -1,4 +1,4 @@
-//! Endpoints of Key Vault, which return secrets.
+//! The endpoints of Key Vault, which return and store secrets.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 
 use super::{Fields, RESOURCE, SharedState, TENANT, VAULT_HOST, VaultState, Version, locked};
 
+/// Returns an error response in the format of Key Vault.
 fn error(status: u16, code: &str, inner_code: Option<&str>, message: &str) -> (StatusCode, Json<Value>) {
     let inner = inner_code.map(|code| json!({ "code": code }));
     let body = json!({ "error": { "code": code, "message": message, "innererror": inner } });
     (StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT), Json(body))
 }
 
-/// Returns the state for a request with a valid token, or the error response.
+/// Checks the API version and the token of a request, and returns the locked state. Returns an
+/// error response if one of them is missing or invalid, or if a fault is injected.
 #[expect(clippy::result_large_err, reason = "the error is the HTTP response")]
 fn authorize<'a>(
     state: &'a Mutex<VaultState>,
@@ -55,6 +57,7 @@ fn authorize<'a>(
     }
 }
 
+/// Returns the response for a version of the secret `name`.
 fn secret_json(name: &str, version: &Version) -> Value {
     json!({
         "value": version.value,
@@ -69,6 +72,7 @@ fn secret_json(name: &str, version: &Version) -> Value {
 /// The headers and the query of a request.
 type RequestParts<'a> = (&'a HeaderMap, &'a Fields);
 
+/// Returns the version `version_id` of a secret. `None` for the current version.
 fn read(
     state: &Mutex<VaultState>,
     (headers, query): RequestParts<'_>,
@@ -95,6 +99,7 @@ fn read(
     }
 }
 
+/// Handles a request for the current version of a secret.
 pub(super) async fn read_current(
     State(state): SharedState,
     Path(name): Path<String>,
@@ -104,6 +109,7 @@ pub(super) async fn read_current(
     read(&state, (&headers, &query), &name, None)
 }
 
+/// Handles a request for one version of a secret.
 pub(super) async fn read_version(
     State(state): SharedState,
     Path((name, version)): Path<(String, String)>,
@@ -134,7 +140,7 @@ pub(super) async fn put(
     Json(version).into_response()
 }
 
-/// Changes the attributes of a version.
+/// Enables or disables a version of a secret, as the body says.
 pub(super) async fn update(
     State(state): SharedState,
     Path((name, id)): Path<(String, String)>,

@@ -13,20 +13,23 @@ use redis::{ConnectionAddr, TlsMode};
 
 use super::{Credentials, RedisEndpoint, notifications::push_sender};
 
+/// How long a connection is idle before TCP sends the first keepalive probe. On Linux also how
+/// long sent data can stay unacknowledged before the connection is closed.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+/// The interval between two keepalive probes without a response.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Returns the settings of a connection to a single server.
 pub(super) fn config(notifier: &Notifier) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        // No timeouts here: each caller applies the timeout of the store.
+        // The client has no timeouts, because each caller applies the timeout of the store.
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_push_sender(push_sender(notifier.clone()))
 }
 
 impl RedisEndpoint {
-    /// Returns a client for the single server at the address.
+    /// Returns a client for the server at `address`.
     pub(super) fn client(&self, credentials: &Credentials) -> RedisResult<Client> {
         let info = self.address.clone().into_connection_info()?;
         let mut settings = info
@@ -48,7 +51,8 @@ impl RedisEndpoint {
         }
     }
 
-    /// Returns a client for the Cluster of the nodes at the addresses.
+    /// Returns a client for the Cluster with nodes at the addresses. Unlike the other clients, it
+    /// applies the timeout of the store itself.
     #[cfg(feature = "cluster")]
     pub(super) fn cluster(
         &self,
@@ -61,7 +65,8 @@ impl RedisEndpoint {
             .connection_timeout(self.settings.timeout)
             .response_timeout(self.settings.timeout)
             .overall_response_timeout(Some(self.settings.timeout))
-            // A slot may move between nodes. Retries are safe, as every script is idempotent.
+            // A command fails while its slot moves between nodes. Retries are safe, because every
+            // script is idempotent.
             .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(50)
@@ -78,7 +83,8 @@ impl RedisEndpoint {
         builder.build()
     }
 
-    /// Returns a client for the master that the Sentinels at the addresses report for `service`.
+    /// Returns a client for the master with the name `service`. The Sentinels at the addresses
+    /// report its current address.
     #[cfg(feature = "sentinel")]
     pub(super) fn sentinels(
         &self,
@@ -112,6 +118,7 @@ impl RedisEndpoint {
         builder.build()
     }
 
+    /// Returns the addresses of all configured nodes or Sentinels.
     #[cfg(any(feature = "cluster", feature = "sentinel"))]
     fn addresses(&self) -> impl Iterator<Item = ConnectionAddr> {
         std::iter::once(&self.address).chain(&self.other_addresses).cloned()

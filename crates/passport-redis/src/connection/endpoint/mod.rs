@@ -1,4 +1,4 @@
-//! The Redis server, Cluster or Sentinels of a store, and how a connection is established.
+//! The servers of a store (a single server, a Cluster or Sentinels), and connecting to them.
 
 mod clients;
 mod notifications;
@@ -19,20 +19,21 @@ use crate::{
     metrics::{CONNECTIONS, TARGET},
 };
 
-/// The servers of a store, and the settings of a connection to them. `Display` names the servers
-/// in errors.
+/// The servers of a store, and the settings of connections to them. `Display` prints the
+/// addresses of the servers, for errors.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisEndpoint {
     pub(crate) topology: Topology,
-    /// The address of the server, of a node of a Cluster, or of a Sentinel.
+    /// The first configured address: of the server, of a node of the Cluster, or of a Sentinel.
     pub(crate) address: ConnectionAddr,
-    /// Addresses of other nodes or Sentinels.
+    /// The other configured addresses of nodes or Sentinels. Empty for a single server.
     pub(crate) other_addresses: Vec<ConnectionAddr>,
+    /// The number of the database (`SELECT`). Always 0 on a Cluster.
     pub(crate) database: i64,
     pub(crate) settings: ConnectionSettings,
 }
 
-/// The settings of a connection that do not depend on the servers.
+/// The settings of connections that do not depend on the servers.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionSettings {
     pub(crate) username: Option<String>,
@@ -41,27 +42,28 @@ pub(crate) struct ConnectionSettings {
     pub(crate) sentinel_password: Option<SecretSource>,
     pub(crate) tls: TlsSettings,
     pub(crate) namespace: String,
-    /// The time limit of a command on a Cluster.
+    /// The timeout of the store. A client of a Cluster applies it to each command.
     pub(crate) timeout: Duration,
 }
 
-/// The kind of servers at the addresses.
+/// The kind of the servers at the configured addresses.
 #[derive(Clone, Debug)]
 pub(crate) enum Topology {
-    /// One server.
+    /// The address is that of a single server.
     Single,
-    /// Nodes of a Cluster.
+    /// The addresses are those of some nodes of a Cluster.
     #[cfg(feature = "cluster")]
     Cluster,
-    /// Sentinels, which report the address of the master.
+    /// The addresses are those of Sentinels, which report the address of the master.
     #[cfg(feature = "sentinel")]
     Sentinels {
-        /// The name of the master at the Sentinels.
+        /// The name under which the Sentinels monitor the master.
         service: String,
     },
 }
 
-/// The secrets of a connection. They are read for each connection, as they may be rotated.
+/// The passwords and certificates of a connection. They are read for each connection, because
+/// they can be rotated.
 struct Credentials {
     password: Option<Secret>,
     #[cfg(feature = "sentinel")]
@@ -70,18 +72,21 @@ struct Credentials {
 }
 
 impl RedisEndpoint {
-    /// Returns a new connection, which forwards notifications to `notifier`.
+    /// Reads the credentials, connects, and subscribes to the channel of notifications. The
+    /// connection forwards notifications to `notifier`.
     pub(crate) async fn connect(&self, notifier: &Notifier) -> Result<RedisConnection, StoreError> {
         let credentials = self.credentials().await?;
         let connection =
             self.open(&credentials, notifier).await.map_err(|error| store_error(&error, self))?;
-        // A failed subscription is no error, because waiting instances also poll.
+        // A failed subscription is not an error: without notifications, instances that wait for a
+        // token poll Redis.
         let channel = key_names::channel(&self.settings.namespace);
         let is_subscribed = connection.subscribe(&channel).await.is_ok();
         record_connection(is_subscribed, &channel);
         Ok(connection)
     }
 
+    /// Reads the passwords, and for a TLS connection the certificates.
     async fn credentials(&self) -> Result<Credentials, StoreError> {
         let password = secret(self.settings.password.as_ref()).await?;
         let certificates = if matches!(self.address, ConnectionAddr::TcpTls { .. }) {
@@ -98,6 +103,7 @@ impl RedisEndpoint {
         })
     }
 
+    /// Connects and authenticates with `credentials`.
     async fn open(&self, credentials: &Credentials, notifier: &Notifier) -> RedisResult<RedisConnection> {
         match &self.topology {
             Topology::Single => {
@@ -133,7 +139,7 @@ impl fmt::Display for RedisEndpoint {
     }
 }
 
-/// Reads the secret from `source`, if there is one.
+/// Reads the password from `source`. Returns `None` if no source is configured.
 async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreError> {
     let Some(source) = source else { return Ok(None) };
     let read = source.resolve().await.map_err(|error| {
@@ -143,7 +149,8 @@ async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreEr
     Ok(Some(read.secret().clone()))
 }
 
-/// Counts and logs a new connection. `channel` is the channel of notifications.
+/// Counts and logs a new connection. Logs a warning if it is not subscribed to `channel`, the
+/// channel of notifications.
 fn record_connection(is_subscribed: bool, channel: &str) {
     counter!(CONNECTIONS).increment(1);
     if is_subscribed {
