@@ -26,8 +26,8 @@ pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     (0..words.len()).any(|start| is_of_a_service(&words[start..], &value))
 }
 
-/// Returns whether `words` is a key of a service variable, without the service's name, and `value`
-/// has the form that belongs to the key.
+/// Returns whether `words` is a key of a service variable, without the service's name, and
+/// `value` has the form that belongs to the key.
 fn is_of_a_service(words: &[&str], value: &str) -> bool {
     match words {
         ["service", "host"] => is_address(value),

@@ -40,8 +40,8 @@
 //!   [`ManagedIdentities`].
 //! - [`ConfigRegistry`] contains the secret providers and the token stores that a configuration
 //!   can name.
-//! - [`StoreFactory`] adds a type of token store. Its settings are a struct of [`Setting`]s, which
-//!   a [`Reader`] parses.
+//! - [`StoreFactory`] adds a type of token store. Its settings are a struct of [`Setting`]s,
+//!   which a [`Reader`] parses.
 //! - [`ConfigValue`] adds a type of setting values.
 //!
 //! # Guide

@@ -13,8 +13,8 @@ const TARGET: &str = "passport_config";
 
 /// A parser for settings that collects all mistakes, so that one error reports them all.
 ///
-/// For an invalid value, methods return `None`, as for a missing one. Read each setting only once,
-/// because each call reports its mistakes again.
+/// For an invalid value, methods return `None`, as for a missing one. Read each setting only
+/// once, because each call reports its mistakes again.
 pub struct Reader<'a> {
     secrets: &'a SecretProviders,
     problems: Vec<ConfigProblem>,

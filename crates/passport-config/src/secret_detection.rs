@@ -8,7 +8,8 @@ pub(crate) fn may_contain_secret(text: &str) -> bool {
     has_credentials(text) || has_generated_secret(text)
 }
 
-/// Returns whether the text is a URL with user information or a query, which can contain secrets.
+/// Returns whether the text is a URL with user information or a query, which can contain
+/// secrets.
 fn has_credentials(text: &str) -> bool {
     text.contains("://") && text.contains(['@', '?'])
 }

@@ -10,8 +10,8 @@ use crate::{secret_detection::may_contain_secret, value::ConfigValue};
 /// The maximum length of a value in a message, in characters. Messages omit longer values.
 const MAX_SHOWN: usize = 80;
 
-/// The keyword that marks a secret reference in a generated schema. [`table`](crate::table) removes
-/// it before the schema is returned.
+/// The keyword that marks a secret reference in a generated schema. [`table`](crate::table)
+/// removes it before the schema is returned.
 pub(crate) const SECRET_MARK: &str = "secret-reference";
 
 /// A key of a table with its unparsed value, which is parsed to a `T`.
@@ -51,8 +51,8 @@ pub(crate) fn serialized(key: &str, value: Option<&Value>) -> Value {
 }
 
 /// Accepts only the output of `serialized`. Values from a file or the environment are rejected,
-/// because a deserializer does not provide their key. The error contains no value, unlike those of
-/// serde.
+/// because a deserializer does not provide their key. The error contains no value, unlike those
+/// of serde.
 impl<'de, T> Deserialize<'de> for Setting<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match <(String, String, Value)>::deserialize(deserializer) {

@@ -18,8 +18,8 @@ pub(crate) fn unknown_key(known: &[&str], key: &str) -> String {
     }
 }
 
-/// Returns the known key that is most similar to `key`, for the message "did you mean ..?". Returns
-/// `None` if no known key is similar. Case, `_` and `-` are ignored.
+/// Returns the known key that is most similar to `key`, for the message "did you mean ..?".
+/// Returns `None` if no known key is similar. Case, `_` and `-` are ignored.
 #[must_use]
 pub fn suggestion<'a>(known: &[&'a str], key: &str) -> Option<&'a str> {
     let similarity = |known: &str| strsim::jaro_winkler(&plain(key), &plain(known));

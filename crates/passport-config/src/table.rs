@@ -21,7 +21,8 @@ use crate::{
 /// The key of the schema URL in a JSON file. It is ignored.
 const SCHEMA_KEY: &str = "$schema";
 
-/// The message for a [`StoreFactory::Settings`](crate::StoreFactory::Settings) that is not valid.
+/// The message for a [`StoreFactory::Settings`](crate::StoreFactory::Settings) that is not
+/// valid.
 const NOT_SETTINGS: &str = "the settings type of this store is not a struct of only `Setting` fields; remove flatten, \
                             alias and nested tables from its code";
 
@@ -53,8 +54,8 @@ pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, Con
     Ok(Table { settings, unknown })
 }
 
-/// Reads the settings of a table, calls `build` with them, and returns its result. Unknown keys are
-/// mistakes.
+/// Reads the settings of a table, calls `build` with them, and returns its result. Unknown keys
+/// are mistakes.
 ///
 /// # Errors
 /// A [`ConfigError`] with every mistake.
@@ -103,8 +104,8 @@ fn generated_schema<T: JsonSchema>() -> Schema {
     settings.into_generator().into_root_schema_for::<T>()
 }
 
-/// A deserializer that provides each [`Setting`](crate::Setting) of a struct with its key and its
-/// value, or null if the key is missing.
+/// A deserializer that provides each [`Setting`](crate::Setting) of a struct with its key and
+/// its value, or null if the key is missing.
 struct Fields<'a> {
     values: &'a Values,
     /// The field names of the struct, which are known after it was deserialized.

@@ -18,8 +18,8 @@ use crate::with_causes;
 /// instead of PEM.
 const DER_SEQUENCE: u8 = 0x30;
 
-/// The maximum size of a CA file, in bytes. The root certificate bundles of operating systems have
-/// a quarter of this size.
+/// The maximum size of a CA file, in bytes. The root certificate bundles of operating systems
+/// have a quarter of this size.
 const MAX_SIZE: u64 = 1024 * 1024;
 
 /// Certificates of a private certificate authority (CA), trusted in addition to the system's

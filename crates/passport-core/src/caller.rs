@@ -11,8 +11,9 @@ tokio::task_local! {
 /// The verified token of the caller of this service, to be sent on requests that the service
 /// makes on behalf of the caller.
 ///
-/// `AuthenticateLayer` of `passport-inbound` adds it to the extensions of a request with a verified
-/// token, if `forward_token` is set. `CallerIdentity` of `passport-outbound` reads it from
+/// `AuthenticateLayer` of `passport-inbound` adds it to the extensions of a request with a
+/// verified token, if `forward_token` is set. `CallerIdentity` of `passport-outbound` reads it
+/// from
 /// - the extensions of the outgoing request, to which the handler has copied it, or
 /// - the current task, if the handler runs in [`CallerToken::scope`].
 ///

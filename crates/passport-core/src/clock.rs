@@ -40,10 +40,10 @@ fn monotonic() -> Duration {
 /// The clock of the operating system, which is the default everywhere.
 ///
 /// On Linux it reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its timer tick. This
-/// costs a seventh of reading `CLOCK_REALTIME`, and the time is usually a few milliseconds behind.
-/// The delay does not matter, because token verification tolerates a clock skew of one minute by
-/// default. With a tolerance of zero, a token can be rejected as issued in the future during the
-/// first milliseconds of its lifetime.
+/// costs a seventh of reading `CLOCK_REALTIME`, and the time is usually a few milliseconds
+/// behind. The delay does not matter, because token verification tolerates a clock skew of one
+/// minute by default. With a tolerance of zero, a token can be rejected as issued in the future
+/// during the first milliseconds of its lifetime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -94,8 +94,8 @@ impl Error for ConfigProblem {
     }
 }
 
-/// Prints a single problem in the first line. Several problems follow the first line, one in each
-/// line.
+/// Prints a single problem in the first line. Several problems follow the first line, one in
+/// each line.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [problem] = &self.problems[..] {

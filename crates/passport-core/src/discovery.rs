@@ -22,7 +22,8 @@ pub struct ProviderMetadata {
 
 /// Fetches and validates the discovery document of `issuer`.
 ///
-/// - The first request is to `/passport/.well-known/openid-configuration`, below the issuer's URL.
+/// - The first request is to `/passport/.well-known/openid-configuration`, below the issuer's
+///   URL.
 /// - If the issuer responds, but not with a valid document, there is a second request, to
 ///   `/.well-known/openid-configuration`. If it does not respond, there is none.
 ///
@@ -34,8 +35,8 @@ pub struct ProviderMetadata {
 /// cannot add keys from another server.
 ///
 /// # Errors
-/// When no valid document was fetched. After two requests, the error is that of the first, or that
-/// of the second if the first response had status 404.
+/// When no valid document was fetched. After two requests, the error is that of the first, or
+/// that of the second if the first response had status 404.
 ///
 /// # Cancel safety
 /// Dropping the future cancels the request. No state is kept.

@@ -5,8 +5,8 @@ use tokio::time::timeout;
 /// Runs `first`, and `second` concurrently with it if `first` is not ready after `head_start`
 /// (a hedged request).
 ///
-/// - If `first` is ready within `head_start`, returns its output, without calling `is_acceptable`
-///   and without polling `second`.
+/// - If `first` is ready within `head_start`, returns its output, without calling
+///   `is_acceptable` and without polling `second`.
 /// - Otherwise returns the first output of the two for which `is_acceptable` returns true.
 ///
 /// # Errors

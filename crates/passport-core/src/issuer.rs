@@ -111,8 +111,8 @@ impl Issuer {
     }
 
     /// Returns the two URLs of the discovery document, in the order in which they are tried: below
-    /// `/passport/`, as Passport documents it, and that of
-    /// [OpenID Connect Discovery, section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig).
+    /// `/passport/`, as Passport documents it, and that of [OpenID Connect Discovery, section
+    /// 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig).
     #[must_use]
     pub fn discovery_urls(&self) -> [Url; 2] {
         ["/passport/.well-known/openid-configuration", "/.well-known/openid-configuration"]

@@ -50,8 +50,8 @@
 //!
 //! # Concepts
 //!
-//! - An [`Issuer`] is a Passport and the URLs of its endpoints. [`discover`] fetches and validates
-//!   its discovery document.
+//! - An [`Issuer`] is a Passport and the URLs of its endpoints. [`discover`] fetches and
+//!   validates its discovery document.
 //! - A [`ClientId`] and a [`SecretSource`] authenticate a service. [`Scopes`] are requested with
 //!   a token, and an [`AccessToken`] is the result.
 //! - A [`SecretRef`] such as `env:NAME` says where a secret is stored. A [`SecretProvider`]

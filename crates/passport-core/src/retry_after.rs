@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). Returns
 /// the time to wait from `now`.
 ///
-/// The time is zero for a date in the past. Returns `None` if the value is neither a number nor a
-/// date.
+/// The time is zero for a date in the past. Returns `None` if the value is neither a number nor
+/// a date.
 #[must_use]
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();

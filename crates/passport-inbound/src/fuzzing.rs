@@ -1,5 +1,5 @@
-//! The functions that the fuzz targets call. They assert that no input causes a panic, and that the
-//! parsers agree with other parsers on the input that they accept.
+//! The functions that the fuzz targets call. They assert that no input causes a panic, and that
+//! the parsers agree with other parsers on the input that they accept.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},

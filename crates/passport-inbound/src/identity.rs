@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::jwt::claims::Claims;
 
-/// A request extension that marks a request as anonymous: an `AuthenticateLayer` has forwarded it
-/// without a caller, because the layer is optional, the path is public, or the request is a CORS
-/// preflight. Without this mark and without an [`IdInfo`], there is no `AuthenticateLayer`.
+/// A request extension that marks a request as anonymous: an `AuthenticateLayer` has forwarded
+/// it without a caller, because the layer is optional, the path is public, or the request is a
+/// CORS preflight. Without this mark and without an [`IdInfo`], there is no `AuthenticateLayer`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anonymous;
 

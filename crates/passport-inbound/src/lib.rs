@@ -166,9 +166,9 @@
 //! # Guide
 //!
 //! In the repository: `docs/getting-started.md` (tutorial), `docs/inbound.md` (all settings and
-//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls on behalf of the
-//! caller), `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a
-//! remedy for each reason).
+//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls on behalf of the caller),
+//! `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a remedy
+//! for each reason).
 
 pub mod audit;
 pub mod authenticate;

@@ -1,7 +1,7 @@
 //! Names of the metrics and log targets of this crate. `docs/telemetry.md` describes them.
 //!
-//! Each module records its own events. No field and no label contains a token. No label has a value
-//! that a caller can choose.
+//! Each module records its own events. No field and no label contains a token. No label has a
+//! value that a caller can choose.
 
 /// The target of all log events except audit events.
 pub(crate) const TARGET: &str = "passport_inbound";
@@ -29,8 +29,8 @@ pub(crate) const CLOCK_DIFFERENCE: &str = "passport_inbound_clock_difference_sec
 /// The label of the metrics that are recorded for each issuer.
 pub(crate) const ISSUER: &str = "issuer";
 
-/// Increments the counter `$metric`. The label `$label` has the value that belongs to the pattern
-/// of `$subject`. All values are known at compile time, so nothing is allocated.
+/// Increments the counter `$metric`. The label `$label` has the value that belongs to the
+/// pattern of `$subject`. All values are known at compile time, so nothing is allocated.
 macro_rules! count {
     ($metric:expr, $label:literal, $($pattern:pat => $value:literal,)+ ; $subject:expr) => {
         match $subject {

@@ -16,11 +16,11 @@ use percent_encoding::percent_decode_str;
 /// Returns the path that the router has matched against its routes, with the prefixes of axum's
 /// `nest`:
 ///
-/// - Outside a `nest`: the path of the URI. If a middleware has rewritten the path, the rewritten
-///   one, because the router matches that one.
+/// - Outside a `nest`: the path of the URI. If a middleware has rewritten the path, the
+///   rewritten one, because the router matches that one.
 /// - Inside a `nest`: the path of `OriginalUri`, because axum removes the prefix from the URI.
-/// - Inside a `nest`, if a middleware has rewritten the path: an empty path, because the prefix of
-///   the rewritten path is unknown. An empty path is never [plain](is_plain).
+/// - Inside a `nest`, if a middleware has rewritten the path: an empty path, because the prefix
+///   of the rewritten path is unknown. An empty path is never [plain](is_plain).
 #[cfg(feature = "axum")]
 pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
     let path = uri.path();
@@ -71,8 +71,8 @@ fn captured_params(extensions: &Extensions) -> Option<RawPathParams> {
     }
 }
 
-/// Returns whether every HTTP implementation parses `path` in the same way. Such a path is `/`, or
-/// it begins with a slash and has none of these:
+/// Returns whether every HTTP implementation parses `path` in the same way. Such a path is `/`,
+/// or it begins with a slash and has none of these:
 ///
 /// - an empty segment (a trailing slash makes one) or a dot segment;
 /// - a percent-encoded separator or control character;

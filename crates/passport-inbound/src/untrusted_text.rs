@@ -3,12 +3,12 @@
 
 use std::fmt;
 
-/// The length of the longest text that [`Quoted`] shows, in characters. A longer text is replaced
-/// by a note.
+/// The length of the longest text that [`Quoted`] shows, in characters. A longer text is
+/// replaced by a note.
 pub(crate) const MAX_QUOTED: usize = 100;
 
-/// Displays a text in quotes and escaped. A text that is longer than [`MAX_QUOTED`] or looks like a
-/// token is replaced by a note.
+/// Displays a text in quotes and escaped. A text that is longer than [`MAX_QUOTED`] or looks
+/// like a token is replaced by a note.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Debug for Quoted<'_> {

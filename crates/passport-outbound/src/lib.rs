@@ -65,10 +65,10 @@
 //!
 //! # The caller's token
 //!
-//! A service that acts for a user can send the user's token instead of the service's, so that the
-//! next service sees the user. Set a [`CallerIdentity`] as the identity of a client or of one
-//! request. A request without a caller's token fails, unless [`CallerIdentity::or`] sets another
-//! identity.
+//! A service that acts for a user can send the user's token instead of the service's, so that
+//! the next service sees the user. Set a [`CallerIdentity`] as the identity of a client or of
+//! one request. A request without a caller's token fails, unless [`CallerIdentity::or`] sets
+//! another identity.
 //!
 //! ```no_run
 //! # async fn call(
@@ -86,9 +86,9 @@
 //! `build()` returns a [`ConfigError`] that lists every problem. A request fails with an
 //! [`AttachError`] if it must not carry a token, and with a [`TokenError`] if no token can be
 //! fetched; nothing was sent then. Any other error comes from the HTTP client. While Passport is
-//! unavailable, requests use the cached token until it expires. [`ManagedIdentity::status`] is for
-//! health probes; [`ManagedIdentity::ready`] waits for the first token before the service accepts
-//! traffic.
+//! unavailable, requests use the cached token until it expires. [`ManagedIdentity::status`] is
+//! for health probes; [`ManagedIdentity::ready`] waits for the first token before the service
+//! accepts traffic.
 //!
 //! # Tests
 //!
@@ -113,16 +113,16 @@
 //! 1. A request is sent only with a token that is valid when it is attached. Without one, the
 //!    request fails: with a [`TokenError`], or with an [`AttachError`] if it needs a caller's
 //!    token.
-//! 2. A token is attached only if the request's origin is in [`AllowedOrigins`], and only for HTTPS
-//!    or loopback, unless a `danger_` function allows plain HTTP. (A client with a system proxy can
-//!    send even loopback requests to the proxy; see [`AllowedOrigins`].)
+//! 2. A token is attached only if the request's origin is in [`AllowedOrigins`], and only for
+//!    HTTPS or loopback, unless a `danger_` function allows plain HTTP. (A client with a system
+//!    proxy can send even loopback requests to the proxy; see [`AllowedOrigins`].)
 //! 3. A request never carries the token of another identity.
 //! 4. Concurrent callers share one token fetch. Canceling a caller does not cancel the fetch.
 //! 5. While a token is valid, no caller waits for a refresh, and an outage of Passport has no
 //!    effect on callers.
-//! 6. A token that a receiver rejects is replaced once for all callers. The minimum age of a token
-//!    that is replaced grows from 5 s to 5 min, so that no receiver can cause a storm of token
-//!    requests.
+//! 6. A token that a receiver rejects is replaced once for all callers. The minimum age of a
+//!    token that is replaced grows from 5 s to 5 min, so that no receiver can cause a storm of
+//!    token requests.
 //! 7. Tokens and secrets never appear in `Debug` output, errors, traces or metrics.
 //!
 //! # Concepts

@@ -88,8 +88,8 @@ impl ErrorResponse {
     }
 }
 
-/// Returns the text of a token error for callers. It leaves out the reference of the client secret
-/// and the hint for operators, which are only in the log.
+/// Returns the text of a token error for callers. It leaves out the reference of the client
+/// secret and the hint for operators, which are only in the log.
 fn description(error: &TokenError) -> String {
     match (error.hint(), error.kind()) {
         (None, _) => error.to_string(),

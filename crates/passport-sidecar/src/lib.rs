@@ -52,8 +52,8 @@
 //!
 //! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
 //! - A **caller** is a service that is allowed to use the sidecar. On the Unix socket it is
-//!   authenticated by the user or group of its process, and on TCP by a token. A caller gets only
-//!   tokens of the identities that its configuration lists.
+//!   authenticated by the user or group of its process, and on TCP by a token. A caller gets
+//!   only tokens of the identities that its configuration lists.
 //! - An **upstream** is a service that requests are forwarded to, with a token attached.
 //! - A [`SidecarConfig`] describes the identities, callers and upstreams. [`SidecarServer::new`]
 //!   reports all its mistakes at once, and [`SidecarConfig::check_secrets`] checks whether its

@@ -2,9 +2,9 @@
 //! before the caller is authenticated.
 //!
 //! An attacker can make two kinds of programs send a request to the sidecar: a browser, and a
-//! service that fetches URLs which its clients supply (SSRF). The means are a web page, a name that
-//! resolves to loopback (DNS rebinding), or a redirect. None of them can add a custom header to a
-//! request to another origin.
+//! service that fetches URLs which its clients supply (SSRF). The means are a web page, a name
+//! that resolves to loopback (DNS rebinding), or a redirect. None of them can add a custom
+//! header to a request to another origin.
 
 use std::net::IpAddr;
 

@@ -131,7 +131,8 @@ impl ManagedIdentitiesConfig {
 
 const IDENTITIES: &str = "identities";
 
-/// Deserializes the table of identities. Errors of serde are replaced, because they contain values.
+/// Deserializes the table of identities. Errors of serde are replaced, because they contain
+/// values.
 fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {
     match Value::deserialize(from)? {
         Value::Object(table) => Ok(table.into_iter().map(|(name, value)| (name, value.into())).collect()),

@@ -43,8 +43,8 @@ use crate::{
 /// | `danger_plain_http` | whether Passport and the called service can be on plain `http` |
 /// | `user_agent` | the `User-Agent` header of requests to Passport and the called service |
 ///
-/// - `client_secret_ref` is never the secret itself. It is required, unless the tokens come from a
-///   sidecar.
+/// - `client_secret_ref` is never the secret itself. It is required, unless the tokens come from
+///   a sidecar.
 /// - `cache` is `{ redis = { .. } }`, if the program registers this store, or
 ///   `{ sidecar = { .. } }`.
 /// - Durations are `60` (seconds), `"60s"` or `"00:01:00"`.
@@ -79,8 +79,8 @@ pub struct ManagedIdentityConfig {
     pub(super) values: Option<Values>,
 }
 
-/// Converts any value. One that is not a table is reported when the identity is built, because an
-/// error of serde would contain the value.
+/// Converts any value. One that is not a table is reported when the identity is built, because
+/// an error of serde would contain the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
         let values = if let Value::Object(values) = value { Some(values) } else { None };

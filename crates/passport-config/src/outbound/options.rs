@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
-/// Returns a builder with the settings of the identity. Reports mistakes to `reader`, and returns
-/// `None` if the client id, or the secret or sidecar, is missing or invalid.
+/// Returns a builder with the settings of the identity. Reports mistakes to `reader`, and
+/// returns `None` if the client id, or the secret or sidecar, is missing or invalid.
 pub(super) fn builder(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -88,8 +88,8 @@ pub(super) fn report_builder_problems(
     }
 }
 
-/// Returns whether the tokens come from a sidecar. Then a client secret is not allowed, because the
-/// sidecar has it.
+/// Returns whether the tokens come from a sidecar. Then a client secret is not allowed, because
+/// the sidecar has it.
 pub(super) fn uses_sidecar(settings: &IdentitySettings, registry: &ConfigRegistry) -> bool {
     let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
     stores.any(|(name, _)| registry.factory(name).is_some_and(DynStoreFactory::is_sidecar))

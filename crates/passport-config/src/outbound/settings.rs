@@ -101,8 +101,8 @@ impl ConfigValue for SigningAlgorithm {
     }
 }
 
-/// The references to the client secret: a list, or a string, which is one reference and can contain
-/// spaces.
+/// The references to the client secret: a list, or a string, which is one reference and can
+/// contain spaces.
 pub(super) struct ClientSecretRefs(pub(super) Vec<String>);
 
 impl ConfigValue for ClientSecretRefs {

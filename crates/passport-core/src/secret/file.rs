@@ -13,8 +13,8 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "file";
 
-/// The time limit for reading a secret file. It is shorter than the 10 s of a token fetch, so that
-/// the error of a file system that does not respond names the file.
+/// The time limit for reading a secret file. It is shorter than the 10 s of a token fetch, so
+/// that the error of a file system that does not respond names the file.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The maximum size of a secret file, in bytes. A larger file is an error.

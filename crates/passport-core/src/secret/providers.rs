@@ -66,8 +66,8 @@ impl SecretProviders {
     }
 }
 
-/// Returns `reference` with the scheme `name`. The scheme is not added if `reference` already has
-/// it: `env:NAME` with the provider `env`.
+/// Returns `reference` with the scheme `name`. The scheme is not added if `reference` already
+/// has it: `env:NAME` with the provider `env`.
 fn with_scheme(name: &str, reference: &str) -> SecretRef {
     let named = reference.parse::<SecretRef>().ok().filter(|named| canonical(named.scheme()) == name);
     SecretRef::of(

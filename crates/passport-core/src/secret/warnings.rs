@@ -68,8 +68,8 @@ fn has_auth_scheme(text: &str) -> bool {
     ["bearer", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// Returns whether `text` has the form `NAME=value`. The value is required, because base64 can end
-/// with `=`.
+/// Returns whether `text` has the form `NAME=value`. The value is required, because base64 can
+/// end with `=`.
 fn has_name(text: &str) -> bool {
     let Some((name, value)) = text.split_once('=') else { return false };
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

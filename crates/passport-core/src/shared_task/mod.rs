@@ -13,15 +13,15 @@ use tokio::{
 pub use self::attempt::{Attempt, TaskError};
 use crate::sync::{Mutex, MutexGuard};
 
-/// Deduplicates concurrent calls (single flight): they share one run of the task, an attempt, and
-/// all receive its outcome.
+/// Deduplicates concurrent calls (single flight): they share one run of the task, an attempt,
+/// and all receive its outcome.
 ///
-/// A caller joins the running attempt, or starts one. Each attempt runs in a separate tokio task,
-/// so it continues when the caller that started it, or any waiter, is dropped.
+/// A caller joins the running attempt, or starts one. Each attempt runs in a separate tokio
+/// task, so it continues when the caller that started it, or any waiter, is dropped.
 ///
 /// This type spawns only on the `Handle` that a caller passes to
-/// [`join_or_spawn`](Self::join_or_spawn). To wrap the tokio task, for example in a span or a task
-/// tracker, call [`join_or_start`](Self::join_or_start) and spawn [`Attempt::run`].
+/// [`join_or_spawn`](Self::join_or_spawn). To wrap the tokio task, for example in a span or a
+/// task tracker, call [`join_or_start`](Self::join_or_start) and spawn [`Attempt::run`].
 ///
 /// # Guarantees
 /// For every interleaving of threads:
@@ -62,7 +62,8 @@ pub struct TaskLimits {
     pub grace: Duration,
 }
 
-/// The result of [`SharedTask::join_or_start`]: the attempt that the caller has joined or started.
+/// The result of [`SharedTask::join_or_start`]: the attempt that the caller has joined or
+/// started.
 #[derive(Debug)]
 pub enum JoinOutcome<T> {
     /// A waiter for the attempt of another caller, which is running.
@@ -78,8 +79,8 @@ pub struct Waiter<T> {
     progress: watch::Receiver<AttemptProgress<T>>,
 }
 
-/// The reason why a waiter received no outcome. It does not mean that the work failed; the caller
-/// can join or start another attempt.
+/// The reason why a waiter received no outcome. It does not mean that the work failed; the
+/// caller can join or start another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WaitError {
     /// The attempt was dropped: it panicked, or its runtime has shut down.

@@ -18,8 +18,8 @@ pub struct ResponseLimits {
 /// A request extension that marks a request as idempotent although its method is not safe, for
 /// example a `POST` that only reads.
 ///
-/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends such a request a second time, on another
-/// connection, if there is no response after 40 % of its time limit.
+/// [`ReqwestHttpClient`](super::ReqwestHttpClient) sends such a request a second time, on
+/// another connection, if there is no response after 40 % of its time limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Idempotent;
 

@@ -7,7 +7,8 @@ use axum::{
 };
 use serde_json::json;
 
-/// An OAuth2 error ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+/// An OAuth2 error ([RFC 6749, section
+/// 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 #[derive(Debug)]
 pub(super) struct OAuthError {
     pub(super) code: &'static str,

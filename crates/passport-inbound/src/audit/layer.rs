@@ -9,9 +9,9 @@ use super::{Audit, AuditSink, event::TracingSink};
 /// A layer that records an audit event for each call of a managed identity and for each rejected
 /// request. It does not change responses.
 ///
-/// Apply it outside the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, add it after that
-/// layer. By default, events are logged with `tracing`, target `passport_inbound::audit`, with the
-/// fields of Passport's `mi.api.call`; `docs/telemetry.md` lists them. A rejection by
+/// Apply it outside the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, add it after
+/// that layer. By default, events are logged with `tracing`, target `passport_inbound::audit`,
+/// with the fields of Passport's `mi.api.call`; `docs/telemetry.md` lists them. A rejection by
 /// `request.id_info()?` in a tonic service is a response of that service, and is not recorded as
 /// a rejection.
 ///

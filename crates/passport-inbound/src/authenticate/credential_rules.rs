@@ -142,7 +142,8 @@ fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     )
 }
 
-/// Splits a cookie into name and value. Works on bytes, because other cookies can be invalid UTF-8.
+/// Splits a cookie into name and value. Works on bytes, because other cookies can be invalid
+/// UTF-8.
 fn name_and_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = pair.iter().position(|byte| *byte == b'=')?;
     Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
@@ -177,8 +178,8 @@ fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
         && cookies(headers).filter_map(name_and_value).any(|(own, _)| is_chunk(own))
 }
 
-/// Returns the only token, or `None` if there is none. Two tokens are an error, because the inner
-/// service could use the one that was not verified.
+/// Returns the only token, or `None` if there is none. Two tokens are an error, because the
+/// inner service could use the one that was not verified.
 fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, RejectionReason> {
     match (tokens.next(), tokens.next()) {
         (_, Some(_)) => Err(RejectionReason::DuplicateCredentials),
@@ -211,8 +212,8 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
-/// Removes a header in all its spellings, because some gateways treat `x_user_id` and `x-user-id`
-/// as the same name.
+/// Removes a header in all its spellings, because some gateways treat `x_user_id` and
+/// `x-user-id` as the same name.
 fn strip_header(headers: &mut HeaderMap, name: &HeaderName) {
     let plain = |name: &HeaderName| name.as_str().replace('_', "-");
     let alike: Vec<_> = headers.keys().filter(|own| plain(own) == plain(name)).cloned().collect();

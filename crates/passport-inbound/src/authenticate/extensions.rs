@@ -38,8 +38,8 @@ pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &C
     extensions.insert(caller);
 }
 
-/// Prepares a request without a verified caller for the inner service: marks it as anonymous, and
-/// removes any caller that another layer has stored in its extensions.
+/// Prepares a request without a verified caller for the inner service: marks it as anonymous,
+/// and removes any caller that another layer has stored in its extensions.
 pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
     if let Some(rules) = &config.credential_rules {
         rules.strip(request, false);
@@ -56,8 +56,8 @@ pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
 }
 
 /// Records the caller on the current span, with the field names of
-/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/), which
-/// has none for a tenant. A span ignores fields that it does not declare.
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/),
+/// which has none for a tenant. A span ignores fields that it does not declare.
 fn record_on_span(caller: &IdInfo) {
     let span = tracing::Span::current();
     span.record("enduser.id", caller.user_id());

@@ -9,8 +9,8 @@ use tower_layer::Layer;
 use super::{Authenticate, config::Config, credential_rules::CredentialRules};
 use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
 
-/// A layer that verifies the token of each request. It rejects requests without a valid token. To
-/// the extensions of all other requests it adds the caller, as [`IdInfo`](crate::IdInfo). The
+/// A layer that verifies the token of each request. It rejects requests without a valid token.
+/// To the extensions of all other requests it adds the caller, as [`IdInfo`](crate::IdInfo). The
 /// documentation of the [module](crate::authenticate) lists the steps and has an example.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]

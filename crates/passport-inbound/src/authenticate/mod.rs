@@ -3,10 +3,10 @@
 //! 1. A request for a [public path](AuthenticateLayer::public_paths) is forwarded without
 //!    authentication, and so is a [CORS preflight](AuthenticateLayer::allow_preflight), if the
 //!    layer is configured for it.
-//! 2. The token is read from the `Authorization` header. It is read from a cookie or the query only
-//!    if the layer is configured for it. Two `Authorization` headers, or a token both in the header
-//!    and in the query, are rejected. A request without a token is rejected, unless the layer is
-//!    [`optional`](AuthenticateLayer::optional).
+//! 2. The token is read from the `Authorization` header. It is read from a cookie or the query
+//!    only if the layer is configured for it. Two `Authorization` headers, or a token both in
+//!    the header and in the query, are rejected. A request without a token is rejected, unless
+//!    the layer is [`optional`](AuthenticateLayer::optional).
 //! 3. A cached token is verified in `call`, without an await and without a boxed future. So is a
 //!    new token with a known key, if a verification permit is free.
 //! 4. Otherwise the future waits for a permit, or for the JWKS refresh that all requests share;

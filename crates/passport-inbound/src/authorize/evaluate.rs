@@ -71,8 +71,9 @@ impl Evaluation {
     }
 }
 
-/// Resolves a conjunction (`decisive` is false) or a disjunction (`decisive` is true). The result
-/// is `decisive` if one operand has that value, even if the check of the other one has failed.
+/// Resolves a conjunction (`decisive` is false) or a disjunction (`decisive` is true). The
+/// result is `decisive` if one operand has that value, even if the check of the other one has
+/// failed.
 async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
     let first = one.resolve(caller).await;
     if first == Some(decisive) {

@@ -4,7 +4,8 @@ use http::{Extensions, HeaderMap, Method, Uri};
 
 use crate::request_path::routed_path;
 
-/// The head of a request, for the closure of [`Requirement::from_fn`](crate::Requirement::from_fn).
+/// The head of a request, for the closure of
+/// [`Requirement::from_fn`](crate::Requirement::from_fn).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RequestHead<'a> {

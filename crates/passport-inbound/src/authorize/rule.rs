@@ -69,7 +69,8 @@ impl RareClaims {
     }
 }
 
-/// Passport's `acr` for multi-factor authentication. `:` and a method, such as `:totp`, can follow.
+/// Passport's `acr` for multi-factor authentication. `:` and a method, such as `:totp`, can
+/// follow.
 const PASSPORT_MFA: &str = "urn:passport:authn:mfa";
 
 impl Rule {

@@ -98,7 +98,8 @@ pub trait Policy {
     fn requirement() -> Requirement;
 }
 
-/// An extractor for callers that meet the requirement of `P`. Other callers are rejected with 403.
+/// An extractor for callers that meet the requirement of `P`. Other callers are rejected with
+/// 403.
 ///
 /// ```
 /// use passport_inbound::{Policy, Authorized, Requirement};

@@ -1,5 +1,5 @@
-//! An extension trait for `tonic::Request`, and `NamedService` for the middleware, so that a layer
-//! can wrap a single service of a tonic server.
+//! An extension trait for `tonic::Request`, and `NamedService` for the middleware, so that a
+//! layer can wrap a single service of a tonic server.
 
 use tonic::{Request, Status, server::NamedService};
 

@@ -1,5 +1,5 @@
-//! Caches an issuer's keys. Readers take a snapshot without a lock. One lock guards the state that
-//! decides whether a refresh begins.
+//! Caches an issuer's keys. Readers take a snapshot without a lock. One lock guards the state
+//! that decides whether a refresh begins.
 
 use std::{
     sync::{

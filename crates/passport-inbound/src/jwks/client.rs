@@ -41,7 +41,8 @@ struct Locations {
     logged: Option<Url>,
 }
 
-/// The issuer's response to a request for keys: a key set, or that the installed one is unchanged.
+/// The issuer's response to a request for keys: a key set, or that the installed one is
+/// unchanged.
 #[derive(Debug)]
 pub(crate) struct KeyResponse {
     /// The key set. `None` if the installed version is still current (304).
@@ -50,8 +51,8 @@ pub(crate) struct KeyResponse {
     pub(crate) version: Option<Version>,
 }
 
-/// The version of a key set: its URL and its `ETag`, for conditional requests ([RFC 9110, section
-/// 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
+/// The version of a key set: its URL and its `ETag`, for conditional requests ([RFC 9110,
+/// section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     url: Url,

@@ -12,7 +12,8 @@ pub(super) fn was_set_back(earlier: SystemTime, now: SystemTime) -> bool {
     now < earlier && earlier.duration_since(now).is_ok_and(|ahead| ahead > CLOCK_TOLERANCE)
 }
 
-/// A period of time by the wall clock. It ends early if the clock is set back before its beginning.
+/// A period of time by the wall clock. It ends early if the clock is set back before its
+/// beginning.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeWindow {
     pub(super) since: SystemTime,

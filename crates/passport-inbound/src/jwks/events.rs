@@ -19,8 +19,8 @@ use crate::{
     untrusted_text::Quoted,
 };
 
-/// Logs and counts a successful refresh, and sets the gauges of the keys. `usable` is the number of
-/// usable keys. `is_new` is false if the installed keys are unchanged.
+/// Logs and counts a successful refresh, and sets the gauges of the keys. `usable` is the number
+/// of usable keys. `is_new` is false if the installed keys are unchanged.
 pub(super) fn keys_installed(issuer: &str, usable: usize, fetched_at: SystemTime, is_new: bool) {
     let outcome = if is_new { "installed" } else { "unchanged" };
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => outcome).increment(1);
@@ -102,8 +102,8 @@ pub(super) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<
     tracing::info!(target: TARGET, issuer, jwks_url = shown(jwks_url), discovery_url, "JWKS location found");
 }
 
-/// Sets the gauge of the difference between the issuer's clock and the local clock. Logs a warning
-/// if it exceeds `clock_skew`. `issuer_time` was read during `local_time`.
+/// Sets the gauge of the difference between the issuer's clock and the local clock. Logs a
+/// warning if it exceeds `clock_skew`. `issuer_time` was read during `local_time`.
 pub(super) fn clock_difference(
     issuer: &str,
     issuer_time: SystemTime,

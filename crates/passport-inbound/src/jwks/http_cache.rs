@@ -8,8 +8,8 @@ use http::{
     header::{AGE, CACHE_CONTROL, DATE, ETAG},
 };
 
-/// The maximum length of an `ETag`, in bytes. A longer one is ignored, so that the next request is
-/// not conditional.
+/// The maximum length of an `ETag`, in bytes. A longer one is ignored, so that the next request
+/// is not conditional.
 const LONGEST_TAG: usize = 256;
 
 /// The caching headers of a response: its freshness, its `ETag` and its time.
@@ -44,8 +44,8 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     values.flat_map(|value| value.split(',')).filter_map(lifetime).min()
 }
 
-/// Returns the freshness lifetime that a directive of `Cache-Control` sets. `None` for a directive
-/// that sets none.
+/// Returns the freshness lifetime that a directive of `Cache-Control` sets. `None` for a
+/// directive that sets none.
 fn lifetime(directive: &str) -> Option<Duration> {
     let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
     let name = name.trim();

@@ -10,8 +10,8 @@ use crate::jwt::{
     signature::{Material, VerifyingKey},
 };
 
-/// A public key for one algorithm. It is parsed when the issuer first publishes it, and all later
-/// key sets that contain it share it.
+/// A public key for one algorithm. It is parsed when the issuer first publishes it, and all
+/// later key sets that contain it share it.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(super) identity: KeyIdentity,

@@ -1,5 +1,5 @@
-//! The lifetime of a key set: how long it is fresh, and how long it is trusted. Pure: the time is
-//! an argument.
+//! The lifetime of a key set: how long it is fresh, and how long it is trusted. Pure: the time
+//! is an argument.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,8 +12,8 @@ use super::{
 /// installed before the lifetime ends.
 const REFRESH_AHEAD: f64 = 0.8;
 
-/// The minimum freshness lifetime. A shorter `max-age` of the issuer is ignored, so that the issuer
-/// cannot cause a flood of requests.
+/// The minimum freshness lifetime. A shorter `max-age` of the issuer is ignored, so that the
+/// issuer cannot cause a flood of requests.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 
 /// When a key set was fetched, when it is refreshed, and when it expires.

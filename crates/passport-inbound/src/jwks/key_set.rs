@@ -14,8 +14,8 @@ use crate::{
     jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json},
 };
 
-/// The maximum number of entries that are read. The entries after it are skipped, and one warning
-/// is logged for them.
+/// The maximum number of entries that are read. The entries after it are skipped, and one
+/// warning is logged for them.
 const MAX_KEYS: usize = 100;
 
 /// The maximum number of keys that are tried for a token, which bounds the work that anyone can

@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 
 use super::{client::MAX_BODY, error::JwksCacheFileError};
 
-/// The time limit for reading or writing the file. A refresh continues without the file after it.
+/// The time limit for reading or writing the file. A refresh continues without the file after
+/// it.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The file that stores an issuer's keys for the next start of the service.

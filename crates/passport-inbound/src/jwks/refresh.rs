@@ -51,8 +51,8 @@ pub(super) fn run(
     attempt.run(async move { reader.load_or_fetch().await }, move |result| refresh.complete(result))
 }
 
-/// Saves keys in the cache file, if one is configured. Runs in a separate task, so that a slow disk
-/// does not delay the requests that wait for the refresh.
+/// Saves keys in the cache file, if one is configured. Runs in a separate task, so that a slow
+/// disk does not delay the requests that wait for the refresh.
 async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
     if let Some(file) = &cache.file {
         let saved = file.save(cache.issuer(), keys).await;

@@ -6,17 +6,17 @@
 //! | fresh | is verified without waiting | after 80 % of the lifetime, with jitter |
 //! | stale | is verified without waiting | immediately |
 //!
-//! In the states fresh and stale, a token with an unknown key also causes a refresh. Each refresh
-//! starts a pause, during which no other refresh begins:
+//! In the states fresh and stale, a token with an unknown key also causes a refresh. Each
+//! refresh starts a pause, during which no other refresh begins:
 //!
 //! - From the beginning of the refresh, the pause is as long as the cooldown, or as the maximum
 //!   duration of a refresh if that is longer.
 //! - If the refresh fails, the pause is replaced by a backoff. With trusted keys it is the
-//!   cooldown, with jitter. Without trusted keys it is up to 1 s, and doubles with each failure up
-//!   to the cooldown.
-//! - If the refresh succeeds, the pause ends. The cooldown of the [`NegativeCache`] starts, counted
-//!   from the beginning of the refresh. During the cooldown, scheduled refreshes can begin, but an
-//!   unknown key or an invalid signature causes none.
+//!   cooldown, with jitter. Without trusted keys it is up to 1 s, and doubles with each failure
+//!   up to the cooldown.
+//! - If the refresh succeeds, the pause ends. The cooldown of the [`NegativeCache`] starts,
+//!   counted from the beginning of the refresh. During the cooldown, scheduled refreshes can
+//!   begin, but an unknown key or an invalid signature causes none.
 //!
 //! The first fetch, and a fetch after the keys have expired, do not start the [`NegativeCache`].
 //! Otherwise an instance that starts just before a key rotation would reject valid tokens.

@@ -16,16 +16,17 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The maximum time between two ticks, at which the task checks whether a refresh is due. The wall
-/// clock can advance by more than the task has slept, for example while the machine is suspended.
+/// The maximum time between two ticks, at which the task checks whether a refresh is due. The
+/// wall clock can advance by more than the task has slept, for example while the machine is
+/// suspended.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The minimum time between two ticks, so that the task does not spin while a refresh is due but
 /// does not begin because another one is running.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 
-/// The time without a tick after which the runtime of the task counts as stalled, so that another
-/// task replaces this one.
+/// The time without a tick after which the runtime of the task counts as stalled, so that
+/// another task replaces this one.
 const STALLED_AFTER: Duration = Duration::from_secs(90);
 
 /// A task that refreshes the keys when they are due, even without requests. It ends with the

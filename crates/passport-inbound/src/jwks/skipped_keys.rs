@@ -7,8 +7,8 @@ use std::{
 
 use super::{error::SkippedKey, events};
 
-/// The maximum number of skipped entries that a verifier logs. Later ones are not logged, so that
-/// an issuer cannot flood the log.
+/// The maximum number of skipped entries that a verifier logs. Later ones are not logged, so
+/// that an issuer cannot flood the log.
 const MAX_LOGGED: usize = 256;
 
 /// Logs each skipped entry once, although each refresh skips it again.

@@ -14,9 +14,9 @@ use std::{fmt, str::FromStr};
 pub enum Algorithm {
     /// ECDSA with P-256 and SHA-256. Verifying takes longer than with RS256.
     Es256,
-    /// Ed25519. Its name in tokens is `EdDSA` or `Ed25519`
-    /// ([RFC 9864](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)). Verifying takes longer than
-    /// with RS256.
+    /// Ed25519. Its name in tokens is `EdDSA` or `Ed25519` ([RFC
+    /// 9864](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)). Verifying takes longer than with
+    /// RS256.
     EdDsa,
     /// RSASSA-PSS with SHA-256.
     Ps256,

@@ -1,5 +1,5 @@
-//! Parses the claims of a token. Rejects duplicate members and values of a wrong type. `validation`
-//! checks the values.
+//! Parses the claims of a token. Rejects duplicate members and values of a wrong type.
+//! `validation` checks the values.
 
 use std::{borrow::Cow, fmt, ops::Range};
 

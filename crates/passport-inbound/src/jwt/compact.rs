@@ -9,15 +9,15 @@ use crate::RejectionReason;
 /// The default maximum size of a token, in bytes. Passport's tokens have about 1,000.
 pub(crate) const DEFAULT_MAX_LEN: usize = 8 * 1024;
 
-/// The maximum size of a token's decoded header, in bytes. It applies even if `max_token_size` is
-/// larger.
+/// The maximum size of a token's decoded header, in bytes. It applies even if `max_token_size`
+/// is larger.
 pub(crate) const MAX_HEADER: usize = 6 * 1024;
 
 /// The maximum size of a decoded signature, in bytes: RSA with 8192 bits.
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
-/// The size of the buffers for most headers and signatures, in bytes. It suffices for RSA with 4096
-/// bits. Small buffers make the verification faster, because they are zeroed first.
+/// The size of the buffers for most headers and signatures, in bytes. It suffices for RSA with
+/// 4096 bits. Small buffers make the verification faster, because they are zeroed first.
 pub(crate) const SMALL_BUFFER: usize = 512;
 
 /// The three segments of a token, still encoded. Not `Debug`, so that no token is logged.
@@ -81,8 +81,8 @@ fn is_base64url(segment: &[u8]) -> bool {
     })
 }
 
-/// Decodes strict base64url into `buffer`: no padding, no other alphabet, and unused bits must be
-/// zero. Returns the decoded bytes.
+/// Decodes strict base64url into `buffer`: no padding, no other alphabet, and unused bits must
+/// be zero. Returns the decoded bytes.
 fn decoded<'b>(segment: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
     let length =
         BASE64_URL_SAFE_NO_PAD.decode_slice(segment, buffer).map_err(|_| RejectionReason::Malformed)?;

@@ -12,8 +12,8 @@ const MAX_DEPTH: u32 = 32;
 /// The maximum number of members. It bounds the work to find duplicate names.
 const MAX_MEMBERS: usize = 32;
 
-/// The error of the parser: the text is not a JSON object, or exceeds a limit. It has no details,
-/// because none are logged.
+/// The error of the parser: the text is not a JSON object, or exceeds a limit. It has no
+/// details, because none are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson;
 

@@ -59,8 +59,8 @@ pub(crate) enum Flag {
     Other(Skipped),
 }
 
-/// A value that is parsed and dropped. Unlike `IgnoredAny`, it is parsed in full, so that numbers
-/// out of range and too deep nesting are errors.
+/// A value that is parsed and dropped. Unlike `IgnoredAny`, it is parsed in full, so that
+/// numbers out of range and too deep nesting are errors.
 #[derive(Debug)]
 pub(crate) struct Skipped;
 

@@ -1,8 +1,8 @@
 //! Verifies signatures. No other file uses the cryptographic library for that.
 //!
-//! It uses aws-lc-rs directly instead of a JWT library, for two reasons. A key is parsed once, when
-//! it is first published, instead of for each request. And there is no process-wide crypto provider
-//! that could be missing or installed twice.
+//! It uses aws-lc-rs directly instead of a JWT library, for two reasons. A key is parsed once,
+//! when it is first published, instead of for each request. And there is no process-wide crypto
+//! provider that could be missing or installed twice.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
@@ -98,8 +98,8 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     ],
 ];
 
-/// Returns whether the point has a small order, so that anyone can make signatures for it without a
-/// private key. Also returns `true` for a y of p or more ([RFC 8032, section
+/// Returns whether the point has a small order, so that anyone can make signatures for it
+/// without a private key. Also returns `true` for a y of p or more ([RFC 8032, section
 /// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)): such an encoding is not
 /// canonical, and can be another encoding of a point of small order.
 fn has_small_order(point: &[u8]) -> bool {

@@ -20,8 +20,8 @@ pub(crate) struct Policy {
     pub(crate) clock_skew: Duration,
 }
 
-/// The period in which a token is accepted, including the clock skew. A cached token is accepted in
-/// the same period, so that it is rejected when a new verification would reject it.
+/// The period in which a token is accepted, including the clock skew. A cached token is accepted
+/// in the same period, so that it is rejected when a new verification would reject it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
     /// The beginning of the period, inclusive.

@@ -16,7 +16,8 @@ use tower_service::Service;
 use super::{body::ResponseBody, drain::Drain};
 
 /// A function that polls the authentication or authorization of a request. On success, it has
-/// prepared the request for the inner service. Otherwise it returns the response of the rejection.
+/// prepared the request for the inner service. Otherwise it returns the response of the
+/// rejection.
 pub(crate) type RequestCheck<B> =
     Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Response<Bytes>>> + Send>;
 

@@ -31,8 +31,9 @@ pub(crate) struct WebFormat {
 
 const GRPC: &[u8] = b"application/grpc";
 
-/// The media types of binary grpc-web. The response to a request has the same media type if it is
-/// in this list, and otherwise the first one, so that no text of the request is in the response.
+/// The media types of binary grpc-web. The response to a request has the same media type if it
+/// is in this list, and otherwise the first one, so that no text of the request is in the
+/// response.
 const BINARY: [&str; 4] = [
     "application/grpc-web",
     "application/grpc-web+proto",

@@ -95,8 +95,8 @@ fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
     }
 }
 
-/// Renders a trailers-only response: the status is in the headers, and there is no body
-/// ([gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
+/// Renders a trailers-only response: the status is in the headers, and there is no body ([gRPC
+/// over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
 fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     const STATUS: HeaderName = HeaderName::from_static("grpc-status");
     const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -110,8 +110,8 @@ fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Renders a grpc-web response, with the gRPC status in the body. Scripts in browsers can read the
-/// body even if CORS does not expose the headers
+/// Renders a grpc-web response, with the gRPC status in the body. Scripts in browsers can read
+/// the body even if CORS does not expose the headers
 /// ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
 fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response<Bytes> {
     let mut response = Response::new(format.trailers(rejection.grpc_code(), &texts.message));
@@ -123,8 +123,8 @@ fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response
 /// printable ASCII.
 const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The texts of the response to a rejected request. They are static, except for the description of
-/// an unmet requirement.
+/// The texts of the response to a rejected request. They are static, except for the description
+/// of an unmet requirement.
 struct Texts {
     /// The value of `WWW-Authenticate` (HTTP).
     challenge: Option<Cow<'static, str>>,

@@ -17,7 +17,8 @@ use crate::IdInfo;
 /// machine was suspended, the stream ends at most this long after the deadline.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
-/// The wall-clock time from which the verifier rejects a token, with the clock that tells the time.
+/// The wall-clock time from which the verifier rejects a token, with the clock that tells the
+/// time.
 #[derive(Clone, Debug)]
 pub(super) struct Deadline {
     at: SystemTime,

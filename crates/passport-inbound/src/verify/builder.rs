@@ -358,7 +358,8 @@ impl TokenVerifierBuilder {
     }
 }
 
-/// Omits the URLs, which can contain credentials: `build` rejects those, but it was not called yet.
+/// Omits the URLs, which can contain credentials: `build` rejects those, but it was not called
+/// yet.
 impl fmt::Debug for TokenVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenVerifierBuilder")

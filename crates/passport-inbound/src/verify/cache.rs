@@ -22,16 +22,16 @@ use crate::{
     jwt::validation::Validity,
 };
 
-/// The maximum size of an entry in the front table, in bytes. A larger entry is only stored in the
-/// overflow.
+/// The maximum size of an entry in the front table, in bytes. A larger entry is only stored in
+/// the overflow.
 const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
 
-/// The maximum number of slots of the front table. More slots would waste memory: a token moves to
-/// the slower overflow only if another token that is in use has the same slot.
+/// The maximum number of slots of the front table. More slots would waste memory: a token moves
+/// to the slower overflow only if another token that is in use has the same slot.
 const MAX_SLOTS: u64 = 1024;
 
-/// The assumed size of an entry without its token and its claims, in bytes: the entry itself, and
-/// the memory that moka uses for it.
+/// The assumed size of an entry without its token and its claims, in bytes: the entry itself,
+/// and the memory that moka uses for it.
 const OVERHEAD: usize = 512;
 
 /// The limits of the cache: the number of tokens, and their size in bytes.
@@ -70,9 +70,9 @@ struct OverflowEntry {
 }
 
 /// A cache of two levels. The front is a small table in which each token has exactly one slot. A
-/// token that loses its slot to another token moves to the overflow, a moka cache that evicts the
-/// least used tokens. The front exists because an access to moka costs more than all other work of
-/// a cache hit.
+/// token that loses its slot to another token moves to the overflow, a moka cache that evicts
+/// the least used tokens. The front exists because an access to moka costs more than all other
+/// work of a cache hit.
 pub(crate) struct VerifiedTokenCache {
     front: Box<[ArcSwapOption<CacheEntry>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
@@ -208,9 +208,9 @@ impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
     }
 }
 
-/// Hashes a token by the last 16 bytes of its signature. They are as good as random, because only
-/// the issuer can make another token with the same last bytes. The random multiplier keeps clients
-/// from predicting which tokens share a slot.
+/// Hashes a token by the last 16 bytes of its signature. They are as good as random, because
+/// only the issuer can make another token with the same last bytes. The random multiplier keeps
+/// clients from predicting which tokens share a slot.
 #[derive(Clone)]
 struct SignatureHashing {
     multiplier: u64,

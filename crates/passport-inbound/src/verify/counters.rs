@@ -32,8 +32,8 @@ pub(crate) fn rejected(reason: RejectionReason) {
         ; reason);
 }
 
-/// Increments the counter of tokens, with the outcome `keys_unavailable`: no installed key verifies
-/// the token, and it is unknown whether the issuer has a newer key.
+/// Increments the counter of tokens, with the outcome `keys_unavailable`: no installed key
+/// verifies the token, and it is unknown whether the issuer has a newer key.
 pub(super) fn keys_unavailable() {
     counter!(TOKENS, "outcome" => "keys_unavailable").increment(1);
 }

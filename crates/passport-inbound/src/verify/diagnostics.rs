@@ -101,9 +101,9 @@ pub(crate) fn form(reason: RejectionReason, length: usize) {
     }
 }
 
-/// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`. The
-/// rate is limited because anyone can send such a token. The value is the time of the last warning,
-/// in minutes since 1970.
+/// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`.
+/// The rate is limited because anyone can send such a token. The value is the time of the last
+/// warning, in minutes since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct TokenSizeWarning(AtomicU64);
 
@@ -145,8 +145,8 @@ pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, install
     });
 }
 
-/// Calls `write` if the level debug is enabled. Its arguments are the `kid`s of the installed keys,
-/// and the algorithm and the `kid` of the token.
+/// Calls `write` if the level debug is enabled. Its arguments are the `kid`s of the installed
+/// keys, and the algorithm and the `kid` of the token.
 fn with_keys(
     header: &Header<'_>,
     installed: &CurrentKeys,
@@ -177,7 +177,8 @@ fn start_of(text: Option<Text<'_>>) -> Option<String> {
     text.map(|text| text.chars().take(MAX_QUOTED + 1).collect())
 }
 
-/// A time and the current time. Prints how many seconds the first is in the past or in the future.
+/// A time and the current time. Prints how many seconds the first is in the past or in the
+/// future.
 struct Distance(SystemTime, SystemTime);
 
 impl fmt::Debug for Distance {
@@ -190,8 +191,8 @@ impl fmt::Debug for Distance {
     }
 }
 
-/// Returns whether events of the level debug are logged, so that expensive values are only prepared
-/// for a log.
+/// Returns whether events of the level debug are logged, so that expensive values are only
+/// prepared for a log.
 fn is_enabled() -> bool {
     tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
 }

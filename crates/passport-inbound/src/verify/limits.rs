@@ -1,6 +1,6 @@
 //! Limits the number of concurrent signature verifications, so that a flood of new tokens leaves
-//! processor time for requests with cached tokens. Also limits the number of requests that wait for
-//! keys or for a permit.
+//! processor time for requests with cached tokens. Also limits the number of requests that wait
+//! for keys or for a permit.
 
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 

@@ -28,14 +28,14 @@ use crate::{
 /// The `retry_after` of [`VerifyError::Overloaded`], which a response contains as `Retry-After`.
 const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How long [`TokenVerifier::ready`] waits for one refresh before it checks again whether there are
-/// keys. The refresh can be on a stalled runtime while a refresh on another runtime has installed
-/// keys.
+/// How long [`TokenVerifier::ready`] waits for one refresh before it checks again whether there
+/// are keys. The refresh can be on a stalled runtime while a refresh on another runtime has
+/// installed keys.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The maximum number of JWKS refreshes that one token waits for. Three are needed: the first one
-/// only loads the cache file, the second one can have read the key set before the issuer published
-/// the token's key, and the third one returns that key.
+/// The maximum number of JWKS refreshes that one token waits for. Three are needed: the first
+/// one only loads the cache file, the second one can have read the key set before the issuer
+/// published the token's key, and the third one returns that key.
 const MAX_WAITS: u32 = 3;
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.

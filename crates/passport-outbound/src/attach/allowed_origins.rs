@@ -31,8 +31,8 @@ use super::{
 /// | other spellings of an address (`0x7f.1`), subdomains, prefixes | other hosts |
 ///
 /// **Caution:** the list does not control the proxy of the inner client. A client with a system
-/// proxy (the default of `reqwest::Client`, unless it is built with `no_proxy()`) can send even a
-/// loopback request to the proxy, in plain text.
+/// proxy (the default of `reqwest::Client`, unless it is built with `no_proxy()`) can send even
+/// a loopback request to the proxy, in plain text.
 ///
 /// ```
 /// use passport_outbound::AllowedOrigins;
@@ -242,12 +242,12 @@ impl MatchedOrigin {
 /// The option that a [`ConfigProblem`] of this module names.
 const OPTION: &str = "allowed_origins";
 
-/// The option that allows plain `http`, in code and in configuration files. Error messages name it
-/// as the remedy.
+/// The option that allows plain `http`, in code and in configuration files. Error messages name
+/// it as the remedy.
 pub(crate) const PLAIN_HTTP: &str = "danger_plain_http";
 
-/// Returns `origin` if it uses `https` or is a loopback host. Otherwise, the error names `opt_in`,
-/// the option that allows plain `http`.
+/// Returns `origin` if it uses `https` or is a loopback host. Otherwise, the error names
+/// `opt_in`, the option that allows plain `http`.
 pub(super) fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, NotAllowable> {
     if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain { origin, opt_in }) }
 }

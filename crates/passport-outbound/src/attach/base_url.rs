@@ -43,9 +43,9 @@ fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigErr
     }
 }
 
-/// Parses the base URL `text`. Returns it, and [`AllowedOrigins`] with only its origin. The path of
-/// the returned URL ends in a slash, so that relative paths are resolved below it. The error of a
-/// plain `http` URL names `opt_in`, the option that allows it.
+/// Parses the base URL `text`. Returns it, and [`AllowedOrigins`] with only its origin. The path
+/// of the returned URL ends in a slash, so that relative paths are resolved below it. The error
+/// of a plain `http` URL names `opt_in`, the option that allows it.
 pub(crate) fn base_url(
     text: &str,
     allow_plain: bool,

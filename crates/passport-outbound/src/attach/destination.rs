@@ -17,8 +17,8 @@ pub enum Destination<'a> {
     Unclear,
 }
 
-/// Returns the host and the port of `authority`. Returns `None` if it contains user information, or
-/// a port that is not a number: clients interpret such a port differently.
+/// Returns the host and the port of `authority`. Returns `None` if it contains user information,
+/// or a port that is not a number: clients interpret such a port differently.
 pub(super) fn host_and_port(authority: &Authority) -> Option<(&str, Option<u16>)> {
     let (host, port) = (authority.host(), authority.port());
     let whole = port.as_ref().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());

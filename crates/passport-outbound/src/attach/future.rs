@@ -163,8 +163,8 @@ where
 
 const POLLED_AGAIN: &str = "`AttachTokenFuture` polled again after completion";
 
-/// Returns the next state after `response`, or `response` itself if it is the result of the call.
-/// The request is retried only if all of these are true:
+/// Returns the next state after `response`, or `response` itself if it is the result of the
+/// call. The request is retried only if all of these are true:
 ///
 /// - The response rejects the token.
 /// - The identity has another token, or is fetching one.

@@ -5,8 +5,8 @@ use http::{HeaderMap, header::HOST, uri::Authority};
 
 use super::{AllowedOrigins, AttachError, allowed_origins::MatchedOrigin, destination::host_and_port};
 
-/// Checks that the `Host` header, if there is one, names the host and port of `origin`, the allowed
-/// origin of the URI. Without a `Host` header, the client derives one from the URI.
+/// Checks that the `Host` header, if there is one, names the host and port of `origin`, the
+/// allowed origin of the URI. Without a `Host` header, the client derives one from the URI.
 #[inline]
 pub(super) fn check(
     headers: &HeaderMap,

@@ -23,8 +23,8 @@ use crate::identity::Identity;
 ///    [`existing_authorization`](Self::existing_authorization) permits it.
 /// 3. The cached token is attached. If no valid token is cached, the request waits for a token
 ///    fetch. If the fetch fails, the request fails with a [`TokenError`](crate::TokenError).
-/// 4. If the receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token is
-///    replaced. With [`retry_unauthorized`](Self::retry_unauthorized) or
+/// 4. If the receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token
+///    is replaced. With [`retry_unauthorized`](Self::retry_unauthorized) or
 ///    [`retry_unauthorized_buffered`](Self::retry_unauthorized_buffered) the request is then
 ///    retried once.
 ///

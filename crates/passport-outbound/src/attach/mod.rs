@@ -8,9 +8,9 @@
 //!    token fetch that all callers share (`service`, `future`).
 //! 4. The `Authorization` header is set and marked sensitive, and the inner service is called
 //!    (`send`).
-//! 5. If a response rejects the token, the identity replaces exactly the token that was sent. All
-//!    requests share the replacement. A token that is only seconds old is not replaced: a new one
-//!    would be rejected as well (`token_rejection`, `response_watch`).
+//! 5. If a response rejects the token, the identity replaces exactly the token that was sent.
+//!    All requests share the replacement. A token that is only seconds old is not replaced: a
+//!    new one would be rejected as well (`token_rejection`, `response_watch`).
 //! 6. If the retry is enabled, the saved request is then sent a second time, with the new token.
 //!    Otherwise, or if no new token can be fetched, the rejection is returned to the caller
 //!    (`retry`).

@@ -24,7 +24,8 @@ pub enum ExistingAuthorization {
     Keep,
 }
 
-/// The settings of a layer. All its services, their clones and the requests in flight share them.
+/// The settings of a layer. All its services, their clones and the requests in flight share
+/// them.
 #[derive(Clone, Debug)]
 pub(super) struct AttachPolicy {
     pub(super) identity: Identity,

@@ -44,13 +44,14 @@ struct Recorded<B> {
     sender: Option<Waker>,
 }
 
-/// The error that ends the body of the first request when the second request takes it. Without an
-/// error, a half-sent body would look complete; with it, the client aborts the first request.
+/// The error that ends the body of the first request when the second request takes it. Without
+/// an error, a half-sent body would look complete; with it, the client aborts the first request.
 #[derive(Debug, thiserror::Error)]
 #[error("request body aborted: the token was rejected, and the request is being sent again")]
 struct SentSecondTime;
 
-/// A handle to the recorded chunks of a body that is being sent. Dropping it stops the recording.
+/// A handle to the recorded chunks of a body that is being sent. Dropping it stops the
+/// recording.
 #[expect(unnameable_types, reason = "a sealed trait has it as a type")]
 pub struct Recording<B>(Arc<Mutex<Recorded<B>>>);
 

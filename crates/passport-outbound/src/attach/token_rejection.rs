@@ -31,8 +31,8 @@ pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Returns whether a response is gRPC, by its `Content-Type`. The status of such a response can be
-/// in its trailers.
+/// Returns whether a response is gRPC, by its `Content-Type`. The status of such a response can
+/// be in its trailers.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

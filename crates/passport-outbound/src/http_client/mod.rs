@@ -28,8 +28,8 @@ use crate::{
 /// An HTTP client of one service. Attaches a token to each request: the token of a
 /// [`ManagedIdentity`](crate::ManagedIdentity), or the caller's.
 ///
-/// Corresponds to the .NET class of the same name. Cheap to clone; clones share the connections and
-/// the token.
+/// Corresponds to the .NET class of the same name. Cheap to clone; clones share the connections
+/// and the token.
 ///
 /// Paths are resolved against the base URL like the links of a web page ([RFC 3986, section
 /// 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)): `/api/accounts` starts at the host,

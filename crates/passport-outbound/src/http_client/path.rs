@@ -4,8 +4,8 @@
 //! application validates the text and the parser then changes it, the request reaches another
 //! path than the validated one, with the service's token.
 
-/// The reason why a path or URL is rejected: URL parsers or servers would interpret it as another
-/// path. Nothing was sent.
+/// The reason why a path or URL is rejected: URL parsers or servers would interpret it as
+/// another path. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPath {
@@ -101,8 +101,8 @@ fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     }
 }
 
-/// The number of times that a segment is decoded for the check. Proxies and servers on the way can
-/// each decode it once more.
+/// The number of times that a segment is decoded for the check. Proxies and servers on the way
+/// can each decode it once more.
 const MAX_ENCODINGS: usize = 4;
 
 /// Decodes the characters of `lower`, a segment in lower case, that can form a dot segment. Both

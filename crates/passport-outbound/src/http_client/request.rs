@@ -15,8 +15,8 @@ use crate::{
     attach::{BoxError, destination_of},
 };
 
-/// A request of a [`ManagedIdentityHttpClient`] that has not been sent. [`send`](Self::send) sends
-/// it.
+/// A request of a [`ManagedIdentityHttpClient`] that has not been sent. [`send`](Self::send)
+/// sends it.
 #[must_use = "a request does nothing until it is sent"]
 pub struct ManagedIdentityRequest {
     client: ManagedIdentityHttpClient,
@@ -169,8 +169,8 @@ where
     service.call(request).await
 }
 
-/// Returns the same identity with `scopes`. Fails for a caller's identity: the scopes of a caller's
-/// token cannot be changed.
+/// Returns the same identity with `scopes`. Fails for a caller's identity: the scopes of a
+/// caller's token cannot be changed.
 fn with_scopes(mut identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
     let problem = |problem: &dyn fmt::Display| ConfigError::new(vec![ConfigProblem::new("scopes", problem)]);
     let (Identity::Managed(managed) | Identity::CallerOr(_, managed)) = &mut identity else {

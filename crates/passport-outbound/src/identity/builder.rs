@@ -16,8 +16,8 @@ use crate::{
     token::{DEFAULT_THRESHOLD, RefreshSettings},
 };
 
-/// The maximum of [`request_timeout`](ManagedIdentityBuilder::request_timeout). Callers without a
-/// token wait that long.
+/// The maximum of [`request_timeout`](ManagedIdentityBuilder::request_timeout). Callers without
+/// a token wait that long.
 const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Configures a [`ManagedIdentity`]. [`build`](Self::build) reports all problems in one error.

@@ -9,8 +9,8 @@ use passport_core::{CallerToken, Clock, SystemClock};
 use super::{Identity, ManagedIdentity, SelectedIdentity};
 use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 
-/// The identity of the caller of this service. Requests are sent on behalf of the caller: its token
-/// is forwarded unchanged.
+/// The identity of the caller of this service. Requests are sent on behalf of the caller: its
+/// token is forwarded unchanged.
 ///
 /// The token is looked up in this order:
 ///

@@ -58,8 +58,8 @@ fn by_name(config: &SidecarConfig, identities: &ManagedIdentities) -> BTreeMap<S
     config.identities.keys().filter_map(named).collect()
 }
 
-/// Creates the callers and their limits. If there are several callers, each of them can use at most
-/// half of the memory for requests to own endpoints.
+/// Creates the callers and their limits. If there are several callers, each of them can use at
+/// most half of the memory for requests to own endpoints.
 fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     let (limits, number) = (&config.limits, callers.0.len());
     let own_requests = bounds::own_requests(limits, config.max_form());

@@ -1,4 +1,5 @@
-//! Authenticates callers, and decides which identities and scopes each of them is allowed to use.
+//! Authenticates callers, and decides which identities and scopes each of them is allowed to
+//! use.
 
 mod token;
 

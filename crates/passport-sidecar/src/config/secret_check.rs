@@ -12,8 +12,8 @@ use super::SidecarConfig;
 /// `--check`.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
 
-/// The time limit of reading one secret. Reading a file on a hung mount fails sooner, by the limit
-/// of the file provider.
+/// The time limit of reading one secret. Reading a file on a hung mount fails sooner, by the
+/// limit of the file provider.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A reference to a secret, and whether the secret could be read. See

@@ -31,8 +31,8 @@ pub(crate) struct Listen {
     pub(crate) tcp_proxy_headers: ProxyHeaders,
 }
 
-/// Whether proxy headers (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`, `Referer`) of forwarded
-/// requests are removed, forwarded or rejected.
+/// Whether proxy headers (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`, `Referer`) of
+/// forwarded requests are removed, forwarded or rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ProxyHeaders {

@@ -1,5 +1,5 @@
-//! Limits how many file descriptors connections and forwarded requests use, so that some are left
-//! for the admin listener, logs, secrets and requests to Passport.
+//! Limits how many file descriptors connections and forwarded requests use, so that some are
+//! left for the admin listener, logs, secrets and requests to Passport.
 
 use std::sync::Arc;
 
@@ -94,8 +94,8 @@ fn acquire(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     Arc::clone(permits).try_acquire_owned().ok()
 }
 
-/// How many connections each listener can reject with a 429 at a time when all other files are in
-/// use.
+/// How many connections each listener can reject with a 429 at a time when all other files are
+/// in use.
 pub(crate) const REJECTIONS: usize = 16;
 
 /// How many files are reserved for the sidecar itself: for the admin listener, as many again for
@@ -110,8 +110,8 @@ fn part_of_tcp(number: usize, limits: &Limits) -> usize {
 }
 
 /// Returns how many idle connections each of `pools` connection pools keeps. A pool contains the
-/// connections of one caller to one upstream. All pools together take at most a quarter of `limit`
-/// open files.
+/// connections of one caller to one upstream. All pools together take at most a quarter of
+/// `limit` open files.
 pub(crate) fn idle_connections(limit: usize, pools: usize) -> usize {
     const MAX: usize = 64;
     MAX.min(limit / 4 / pools.max(1))

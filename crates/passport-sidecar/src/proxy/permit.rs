@@ -13,8 +13,8 @@ use crate::{
     metrics::{FORWARDED, FORWARDED_REJECTED},
 };
 
-/// The permit of a forwarded request: its share of the requests in flight, and one open file. Its
-/// clones are held until the bodies of the request and of the response have ended.
+/// The permit of a forwarded request: its share of the requests in flight, and one open file.
+/// Its clones are held until the bodies of the request and of the response have ended.
 #[derive(Clone, Debug)]
 pub(super) struct ForwardPermit {
     _held: Arc<(Share, OpenFile, GaugeGuard)>,

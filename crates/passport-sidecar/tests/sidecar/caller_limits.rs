@@ -155,8 +155,8 @@ async fn http2_response_429_is_sent_before_the_goaway() {
     }
 }
 
-/// Starts an upstream that accepts connections but does not respond, and a sidecar that forwards to
-/// it.
+/// Starts an upstream that accepts connections but does not respond, and a sidecar that forwards
+/// to it.
 pub(crate) async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, SidecarProcess) {
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let more = format!(

@@ -24,10 +24,10 @@ use crate::{
 
 /// Use the layer as a middleware: `ClientBuilder::new(client).with(layer)`.
 ///
-/// The order in the chain matters. A middleware after the layer gets each request with its token,
-/// and gets it twice if the layer retries it. A middleware before the layer gets each request once,
-/// without its token. Place a middleware that retries (`reqwest-retry`) before the layer: each
-/// attempt then uses a valid token.
+/// The order in the chain matters. A middleware after the layer gets each request with its
+/// token, and gets it twice if the layer retries it. A middleware before the layer gets each
+/// request once, without its token. Place a middleware that retries (`reqwest-retry`) before the
+/// layer: each attempt then uses a valid token.
 ///
 /// To use another identity for a request, set a [`RequestIdentity`] or a
 /// [`CallerToken`](crate::CallerToken) with `with_extension`.
