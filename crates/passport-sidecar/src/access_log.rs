@@ -15,7 +15,8 @@ use crate::{
     route::{Route, is_valid_name},
 };
 
-/// The caller of a request. It is an extension of the response, from which the access log reads it.
+/// The caller of a request. It is an extension of the response, from which the access log reads
+/// it.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestCaller(pub(crate) Arc<Caller>);
 
@@ -30,8 +31,8 @@ pub(crate) struct AccessLogEntry {
     is_finished: bool,
 }
 
-/// The logged status of a request that was canceled before the response began, because the client
-/// disconnected or the shutdown aborted the connection. nginx logs the same status.
+/// The logged status of a request that was canceled before the response began, because the
+/// client disconnected or the shutdown aborted the connection. nginx logs the same status.
 const CANCELED: u16 = 499;
 
 impl AccessLogEntry {
@@ -88,9 +89,9 @@ impl Drop for AccessLogEntry {
     }
 }
 
-/// Returns the part of `path` that is safe to log. The path after the name of an upstream and the
-/// path of an unknown endpoint are left out, because they could contain a secret, such as that of a
-/// password reset link.
+/// Returns the part of `path` that is safe to log. The path after the name of an upstream and
+/// the path of an unknown endpoint are left out, because they could contain a secret, such as
+/// that of a password reset link.
 fn logged_path(route: Route, path: &str) -> &str {
     match route {
         Route::Auth => "/v1/auth",

@@ -54,8 +54,8 @@ struct Held<T> {
 
 impl<T: Unpin> BodyObserver for Held<T> {}
 
-/// Stores `value` in the body of `response`, so that it is dropped when the body has been sent or
-/// the client has disconnected. Used for permits.
+/// Stores `value` in the body of `response`, so that it is dropped when the body has been sent
+/// or the client has disconnected. Used for permits.
 pub(crate) fn hold_until_end<T: Unpin + Send + 'static>(value: T, response: Response) -> Response {
     response.map(|body| Body::new(ObservedBody { body, observer: Held { _value: value } }))
 }

@@ -1,5 +1,5 @@
-//! The service behind each listener: checks a request, authenticates its caller, and dispatches it
-//! to one of the sidecar's own endpoints or to an upstream.
+//! The service behind each listener: checks a request, authenticates its caller, and dispatches
+//! it to one of the sidecar's own endpoints or to an upstream.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -31,9 +31,9 @@ use crate::{
 /// Creates the service that handles the requests of all listeners. Each request must have its
 /// [`Peer`] as an extension. Without it, the request is authenticated like one on TCP.
 ///
-/// Only requests to own endpoints pass through an axum router. Forwarded requests do not need one,
-/// because the path alone identifies them, and it would cost time: a router boxes and clones each
-/// of its layers for each request.
+/// Only requests to own endpoints pass through an axum router. Forwarded requests do not need
+/// one, because the path alone identifies them, and it would cost time: a router boxes and
+/// clones each of its layers for each request.
 pub(crate) fn service(
     state: &Arc<AppState>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<>

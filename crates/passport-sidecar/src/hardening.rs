@@ -9,8 +9,8 @@ use nix::sys::{
 /// Hardens this process: disables core dumps, access to its memory by other processes of the
 /// same user, and new privileges.
 ///
-/// Also raises the limit on open files to the hard limit, because each connection takes one or two
-/// files. If one of these measures fails, logs a warning and continues.
+/// Also raises the limit on open files to the hard limit, because each connection takes one or
+/// two files. If one of these measures fails, logs a warning and continues.
 pub fn harden() {
     let measures = [
         ("set PR_SET_DUMPABLE to 0", prctl::set_dumpable(false)),

@@ -41,7 +41,7 @@
 //!
 //! # Features
 //!
-//! | Feature | Default | A configuration may name |
+//! | Feature | Default | A configuration is allowed to name |
 //! |---|---|---|
 //! | `redis` | yes | a token cache in Redis |
 //! | `hashicorp-vault` | yes | secrets in HashiCorp Vault |
@@ -52,11 +52,11 @@
 //!
 //! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
 //! - A **caller** is a service that is allowed to use the sidecar. On the Unix socket it is
-//!   authenticated by the user or group of its process, and on TCP by a token. A caller gets only
-//!   tokens of the identities that its configuration lists.
+//!   authenticated by the user or group of its process, and on TCP by a token. A caller gets
+//!   only tokens of the identities that its configuration lists.
 //! - An **upstream** is a service that requests are forwarded to, with a token attached.
 //! - A [`SidecarConfig`] describes the identities, callers and upstreams. [`SidecarServer::new`]
-//!   reports all its mistakes at once, and [`SidecarConfig::check_secrets`] checks whether its
+//!   reports all its mistakes together, and [`SidecarConfig::check_secrets`] checks whether its
 //!   local secrets can be read.
 //!
 //! # Guide

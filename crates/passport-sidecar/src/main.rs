@@ -121,9 +121,9 @@ fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
     Ok(code)
 }
 
-/// Creates a runtime with one thread for each available processor. With a single processor, as in
-/// many containers, the runtime uses the current thread, because switching between threads would
-/// only cost time.
+/// Creates a runtime with one thread for each available processor. With a single processor, as
+/// in many containers, the runtime uses the current thread, because switching between threads
+/// would only cost time.
 fn runtime() -> std::io::Result<Runtime> {
     let has_one_processor = available_parallelism().is_ok_and(|processors| processors.get() == 1);
     if has_one_processor {

@@ -2,9 +2,9 @@
 //! before the caller is authenticated.
 //!
 //! An attacker can make two kinds of programs send a request to the sidecar: a browser, and a
-//! service that fetches URLs which its clients supply (SSRF). The means are a web page, a name that
-//! resolves to loopback (DNS rebinding), or a redirect. None of them can add a custom header to a
-//! request to another origin.
+//! service that fetches URLs which its clients supply (SSRF). The means are a web page, a name
+//! that resolves to loopback (DNS rebinding), or a redirect. None of them can add a custom
+//! header to a request to another origin.
 
 use std::net::IpAddr;
 
@@ -96,7 +96,7 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
         return None;
     }
     let text = match (uri.authority(), header) {
-        // HTTP/2, or an HTTP/1 request whose target is a whole URL.
+        // HTTP/2, or an HTTP/1 request with a whole URL as its target.
         (Some(authority), None) => authority.as_str(),
         (Some(authority), Some(Ok(host))) if authority.as_str() == host => host,
         (None, Some(Ok(host))) => host,

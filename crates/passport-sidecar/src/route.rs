@@ -1,5 +1,5 @@
-//! Decides by the path of a request whether one of the sidecar's own endpoints responds to it, or
-//! an upstream. Pure.
+//! Decides by the path of a request whether one of the sidecar's own endpoints responds to it,
+//! or an upstream. Pure.
 
 /// The endpoint that responds to a request, selected by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,8 +26,8 @@ use crate::{
 /// memory.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long the shutdown waits for the background tasks of all identities. Then the process exits
-/// without waiting for them.
+/// How long the shutdown waits for the background tasks of all identities. Then the process
+/// exits without waiting for them.
 const IDENTITIES_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A sidecar with a valid configuration. [`serve`](Self::serve) opens its listeners.
@@ -51,8 +51,8 @@ impl fmt::Debug for ServeError {
 }
 
 impl SidecarServer {
-    /// Creates a sidecar from a configuration, and the vaults and stores that it may name
-    /// ([`registry`](crate::registry())).
+    /// Creates a sidecar from a configuration, and from the vaults and stores that the
+    /// configuration is allowed to name ([`registry`](crate::registry())).
     ///
     /// Sends no request, reads no secret and opens no listener.
     ///
@@ -203,8 +203,8 @@ impl SidecarServer {
     }
 }
 
-/// The tasks of HTTP servers. They run until [`shut_down`](Self::shut_down), or until this value is
-/// dropped.
+/// The tasks of HTTP servers. They run until [`shut_down`](Self::shut_down), or until this value
+/// is dropped.
 #[derive(Default)]
 struct Servers {
     shutdown: CancellationToken,
@@ -225,8 +225,8 @@ impl Drop for Servers {
     }
 }
 
-/// Reports `state` to systemd, if systemd has started the process. A failure has no effect on the
-/// sidecar.
+/// Reports `state` to systemd, if systemd has started the process. A failure has no effect on
+/// the sidecar.
 fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(target: TARGET, %error, "systemd notification failed");

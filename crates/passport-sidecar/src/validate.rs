@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::error::ErrorResponse;
 
-/// The ASCII characters that are percent-encoded in the values of `X-Passport-*` headers, because
-/// they separate values or are not allowed in a header.
+/// The ASCII characters that are percent-encoded in the values of `X-Passport-*` headers,
+/// because they separate values or are not allowed in a header.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%').add(b'"');
 
 #[derive(Deserialize)]
@@ -25,7 +25,8 @@ struct ValidateForm {
     token: String,
 }
 
-/// Creates the routes of `/v1/validate` and `/v1/auth`. Without a verifier, requests to them get a
+/// Creates the routes of `/v1/validate` and `/v1/auth`. Without a verifier, requests to them get
+/// a
 /// 404. `max_form` is the size limit of the form of `/v1/validate` in bytes.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     verifier: Option<TokenVerifier>,
@@ -44,8 +45,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         .merge(auth_routes(&any(caller_headers)).layer(authenticate))
 }
 
-/// Creates the routes of `/v1/auth` and all paths below it, for any method: Envoy appends the path
-/// of the request that it authorizes, and uses the method of that request.
+/// Creates the routes of `/v1/auth` and all paths below it, for any method: Envoy appends the
+/// path of the request that it authorizes, and uses the method of that request.
 fn auth_routes<S: Clone + Send + Sync + 'static>(respond: &MethodRouter<S>) -> Router<S> {
     ["/v1/auth", "/v1/auth/", "/v1/auth/{*path}"]
         .into_iter()

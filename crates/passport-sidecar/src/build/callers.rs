@@ -22,7 +22,8 @@ pub(super) fn callers(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>)
     Callers(rules.collect())
 }
 
-/// Reports each user id, group id and token reference that is configured for more than one caller.
+/// Reports each user id, group id and token reference that is configured for more than one
+/// caller.
 fn check_distinct(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
     let mut seen = BTreeMap::<String, &String>::new();
     for (name, caller) in &config.callers {

@@ -58,8 +58,8 @@ fn by_name(config: &SidecarConfig, identities: &ManagedIdentities) -> BTreeMap<S
     config.identities.keys().filter_map(named).collect()
 }
 
-/// Creates the callers and their limits. If there are several callers, each of them can use at most
-/// half of the memory for requests to own endpoints.
+/// Creates the callers and their limits. If there are several callers, each of them can use at
+/// most half of the memory for requests to own endpoints.
 fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     let (limits, number) = (&config.limits, callers.0.len());
     let own_requests = bounds::own_requests(limits, config.max_form());
@@ -71,8 +71,8 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     }
 }
 
-/// Reports each identity whose name is the client id of another identity. It would be ambiguous,
-/// because a request selects an identity by its name or its client id.
+/// Reports each name of an identity that is the client id of another identity. Such a name would
+/// be ambiguous, because a request selects an identity by its name or its client id.
 fn check_names(identities: &BTreeMap<String, ManagedIdentity>, problems: &mut Vec<ConfigProblem>) {
     for (other, identity) in identities {
         let name = identity.client_id().as_str();

@@ -41,8 +41,8 @@ fn key_of(option: &str) -> String {
     }
 }
 
-/// Builds the transport for discovery and JWKS requests. It is shared with identities that have the
-/// same settings.
+/// Builds the transport for discovery and JWKS requests. It is shared with identities that have
+/// the same settings.
 fn transport(
     validate: &ValidateConfig,
     registry: &ConfigRegistry,

@@ -12,18 +12,18 @@ use tokio::{
 
 use crate::metrics::TARGET;
 
-/// How long a caller token is used before it is read again. It is short, so that a revoked token is
-/// soon rejected.
+/// How long a caller token is used before it is read again. It is short, so that a revoked token
+/// is soon rejected.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The time limit of reading a caller token. It is short, because requests on TCP wait until the
 /// token is read.
 const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A token that authenticates a caller. It fails closed: while the token cannot be read, is empty
-/// or contains a control character, it authenticates no request. Otherwise the token of a revoked
-/// caller would stay valid. In contrast, a secret of the sidecar itself stays in use while it
-/// cannot be read.
+/// A token that authenticates a caller. It fails closed: while the token cannot be read, is
+/// empty or contains a control character, it authenticates no request. Otherwise the token of a
+/// revoked caller would stay valid. In contrast, a secret of the sidecar itself stays in use
+/// while it cannot be read.
 #[derive(Debug)]
 pub(crate) struct CallerCredential {
     source: SecretSource,
@@ -40,7 +40,7 @@ struct TokenRead {
 }
 
 impl CallerCredential {
-    /// Creates a credential whose token is read from `source` when a request first needs it.
+    /// Creates a credential. Its token is read from `source` when a request first needs it.
     pub(crate) fn new(source: SecretSource) -> Self {
         Self { source, last: Mutex::new(None) }
     }

@@ -18,11 +18,11 @@ use crate::limits::{Limits, MAX_FORM};
 /// The largest allowed value of `validate.max_token_size`, in bytes.
 const MAX_TOKEN_SIZE: usize = 64 * 1024;
 
-/// The configuration of a sidecar: the contents of its TOML file, and of the environment variables
-/// that override keys. It is not validated yet.
+/// The configuration of a sidecar: the contents of its TOML file, and of the environment
+/// variables that override keys. It is not validated yet.
 ///
-/// [`SidecarServer::new`](crate::SidecarServer::new) validates the configuration, and reports every
-/// mistake at once. `docs/sidecar.md` in the repository describes the keys.
+/// [`SidecarServer::new`](crate::SidecarServer::new) validates the configuration, and reports
+/// all mistakes together. `docs/sidecar.md` in the repository describes the keys.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SidecarConfig {

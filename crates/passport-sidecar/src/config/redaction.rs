@@ -35,8 +35,8 @@ fn with_location(text: &str, key: Option<&str>, origin: Option<&str>) -> String 
     format!("{text}{key}{origin}")
 }
 
-/// Returns an error text of serde without the invalid value. The text has the form `invalid value:
-/// string "hidden", expected a number`.
+/// Returns an error text of serde without the invalid value. The text has the form `invalid
+/// value: string "hidden", expected a number`.
 fn without_value(text: &str) -> String {
     if text.contains(" does not have variant constructor ") {
         return "unknown value (docs/sidecar.md lists the allowed ones)".to_owned();

@@ -1,5 +1,5 @@
-//! Checks the numbers of the table `limits`, and computes the memory that connections and requests
-//! use at most with them. Pure.
+//! Checks the numbers of the table `limits`, and computes the memory that connections and
+//! requests use at most with them. Pure.
 
 use passport_core::ConfigProblem;
 
@@ -10,11 +10,13 @@ use super::{
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// The number of listeners to which [`Limits::max_connections`] applies: the Unix socket and TCP.
+/// The number of listeners to which [`Limits::max_connections`] applies: the Unix socket and
+/// TCP.
 const LISTENERS: usize = 2;
 
 /// Reports each number that is out of bounds. If there is none, reports whether the buffers that
-/// the other limits allow exceed `max_buffered_mib`. `form` is the size limit of a form in bytes.
+/// the other limits allow exceed `max_buffered_mib`. `form` is the size limit of a form in
+/// bytes.
 pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [

@@ -14,8 +14,8 @@ pub(crate) const MAX_FORM: usize = 16 * 1024;
 /// client needs one form for each token request.
 pub(crate) const UNKNOWN_FORMS: usize = 4;
 
-/// Limits how many forms of one connection are read at a time before their caller is authenticated.
-/// This bounds the memory of a connection from an unknown client.
+/// Limits how many forms of one connection are read at a time before their caller is
+/// authenticated. This bounds the memory of a connection from an unknown client.
 #[derive(Clone, Debug)]
 pub(crate) struct UnknownForms(Arc<Semaphore>);
 
@@ -26,7 +26,7 @@ impl Default for UnknownForms {
 }
 
 impl UnknownForms {
-    /// Takes the permit to read one form, or fails at once if none is left.
+    /// Takes the permit to read one form, or fails immediately if none is left.
     ///
     /// # Errors
     /// Returns a 429 if the connection has reached its limit.

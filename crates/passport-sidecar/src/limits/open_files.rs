@@ -1,5 +1,5 @@
-//! Limits how many file descriptors connections and forwarded requests use, so that some are left
-//! for the admin listener, logs, secrets and requests to Passport.
+//! Limits how many file descriptors connections and forwarded requests use, so that some are
+//! left for the admin listener, logs, secrets and requests to Passport.
 
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    /// Returns a permit that counts against no limit, for the admin listener, whose files are
-    /// reserved.
+    /// Returns a permit that counts against no limit, for the admin listener, which has reserved
+    /// files.
     pub(crate) const fn uncounted() -> Self {
         Self { _of_all: None, _of_part: None }
     }
@@ -67,12 +67,12 @@ impl OpenFiles {
     }
 
     /// Takes a permit for a file of `caller`, or of a client that is not authenticated. Returns
-    /// `None` at once if no permit is left.
+    /// `None` immediately if no permit is left.
     pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         Some(OpenFile { _of_all: Some(self.all.take(caller).ok()?), _of_part: None })
     }
 
-    /// Takes a permit for a connection of `peer`. Returns `None` at once if no permit is left.
+    /// Takes a permit for a connection of `peer`. Returns `None` immediately if no permit is left.
     pub(crate) fn for_connection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let of_tcp = if peer == Peer::Tcp { Some(acquire(&self.tcp)?) } else { None };
         Some(OpenFile { _of_part: of_tcp, ..self.take(caller)? })
@@ -94,8 +94,8 @@ fn acquire(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     Arc::clone(permits).try_acquire_owned().ok()
 }
 
-/// How many connections each listener can reject with a 429 at a time when all other files are in
-/// use.
+/// How many connections each listener can reject with a 429 at a time when all other files are
+/// in use.
 pub(crate) const REJECTIONS: usize = 16;
 
 /// How many files are reserved for the sidecar itself: for the admin listener, as many again for
@@ -110,8 +110,8 @@ fn part_of_tcp(number: usize, limits: &Limits) -> usize {
 }
 
 /// Returns how many idle connections each of `pools` connection pools keeps. A pool contains the
-/// connections of one caller to one upstream. All pools together take at most a quarter of `limit`
-/// open files.
+/// connections of one caller to one upstream. All pools together take at most a quarter of
+/// `limit` open files.
 pub(crate) fn idle_connections(limit: usize, pools: usize) -> usize {
     const MAX: usize = 64;
     MAX.min(limit / 4 / pools.max(1))

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::shares::Shares;
 use crate::error::ErrorResponse;
 
-/// The callers of one TCP connection. None is known when the connection is accepted. The connection
-/// counts against the limit of a caller as soon as a request on it has that caller's token.
+/// The callers of one TCP connection. None is known when the connection is accepted. The
+/// connection counts against the limit of a caller as soon as a request on it has that caller's
+/// token.
 #[derive(Clone, Debug)]
 pub(crate) struct TcpConnection {
     shares: Arc<Shares>,

@@ -1,5 +1,5 @@
-//! Opens the listeners: the sockets that systemd passes (socket activation), or else those of the
-//! configuration.
+//! Opens the listeners: the sockets that systemd passes (socket activation), or else those of
+//! the configuration.
 
 use std::{io, net::SocketAddr};
 

@@ -120,8 +120,8 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Creates the service of one connection. It adds the peer and the limits of the connection to each
-/// request, and tracks in `usage` whether a request is in flight.
+/// Creates the service of one connection. It adds the peer and the limits of the connection to
+/// each request, and tracks in `usage` whether a request is in flight.
 fn http_service<S>(
     service: S,
     peer: Peer,

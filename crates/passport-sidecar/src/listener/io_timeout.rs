@@ -24,8 +24,9 @@ const PREFACE_LEN: usize = 24;
 /// A stream that fails if its first bytes arrive too late, or if nothing is read or written for
 /// too long.
 ///
-/// hyper limits the time for receiving the head of a request. It has no limit for the bytes before,
-/// which identify the version of HTTP, nor for a client that sends or reads a body slowly.
+/// hyper limits the time for receiving the head of a request. It has no limit for the bytes
+/// before, which identify the version of HTTP, nor for a client that sends or reads a body
+/// slowly.
 pub(super) struct TimeoutStream<S> {
     stream: S,
     read: usize,

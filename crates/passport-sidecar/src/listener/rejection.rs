@@ -14,8 +14,8 @@ use crate::{error::ErrorResponse, limits::OpenFile};
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
     passport-sidecar-error: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// How many 429 responses one listener sends at a time. Further connections beyond the limits are
-/// closed without a response.
+/// How many 429 responses one listener sends at a time. Further connections beyond the limits
+/// are closed without a response.
 const MAX_TOO_MANY: usize = 256;
 
 /// How many 403 responses to users that are no callers one listener sends at a time. Further

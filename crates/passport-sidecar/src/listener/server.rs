@@ -35,7 +35,8 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// limited, because clients can keep opening connections.
 const FINAL_ACCEPT_PERIOD: Duration = Duration::from_millis(200);
 
-/// How long the shutdown waits for a further connection. If none arrives, it closes the listener.
+/// How long the shutdown waits for a further connection. If none arrives, it closes the
+/// listener.
 const FINAL_ACCEPT_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// The permits of an accepted connection: one of its listener, and one of an open file.

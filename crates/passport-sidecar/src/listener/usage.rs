@@ -1,8 +1,9 @@
-//! Tracks how long a connection has been idle. It is idle while no request waits for the sidecar.
+//! Tracks how long a connection has been idle. It is idle while no request waits for the
+//! sidecar.
 //!
-//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection open as long as its process
-//! runs, and responds to pings. A hung client that does not read its response does the same.
-//! Without a limit on the idle time, such clients would use up `limits.max_connections`.
+//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection open as long as its
+//! process runs, and responds to pings. A hung client that does not read its response does the
+//! same. Without a limit on the idle time, such clients would use up `limits.max_connections`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,8 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
-/// Counts the requests of one connection that wait for the sidecar: for the head of a response, or
-/// for more of its body.
+/// Counts the requests of one connection that wait for the sidecar: for the head of a response,
+/// or for more of its body.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
@@ -76,8 +77,8 @@ impl Drop for WaitingRequest {
     }
 }
 
-/// The body of a response. Its request counts as waiting for the sidecar while the body is pending,
-/// and does not count while the client has data to read.
+/// The body of a response. Its request counts as waiting for the sidecar while the body is
+/// pending, and does not count while the client has data to read.
 pub(super) type TrackedBody = ObservedBody<ResponseUsage>;
 
 /// Observes the body of a response, and counts its request as waiting while the body is pending.

@@ -38,8 +38,8 @@ impl BaseUrl {
     }
 }
 
-/// How many times a path is percent-decoded to check it. A path that is still encoded after that is
-/// rejected.
+/// How many times a path is percent-decoded to check it. A path that is still encoded after that
+/// is rejected.
 const MAX_DECODINGS: usize = 8;
 
 /// Returns whether a path has a dot segment in any encoding, single or repeated, because it is
@@ -61,8 +61,8 @@ fn is_traversal(path: &str) -> bool {
 }
 
 /// Returns whether a server could read a segment of `path` as `.` or `..`. Servers could strip
-/// blanks, and could read similar characters as a dot or a slash. Also returns true for a control
-/// character, because it could end the path early.
+/// blanks, and could read similar characters as a dot or a slash. Also returns true for a
+/// control character, because it could end the path early.
 fn is_ambiguous(path: &str) -> bool {
     let is_separator =
         |letter| matches!(letter, '/' | '\\' | ';' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
@@ -74,7 +74,8 @@ fn is_ambiguous(path: &str) -> bool {
     path.chars().any(char::is_control) || path.split(is_separator).any(is_dots) || has_utf16_escape(path)
 }
 
-/// Returns whether a path has an escape of the form `%u002e` (UTF-16), which some servers decode.
+/// Returns whether a path has an escape of the form `%u002e` (UTF-16), which some servers
+/// decode.
 fn has_utf16_escape(path: &str) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     path.as_bytes()

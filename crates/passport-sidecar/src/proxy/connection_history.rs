@@ -18,8 +18,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::time::Instant;
 
-/// When a connection to an upstream was established, and whether it has carried a response. It is
-/// an extension of each response, and of the connection info of each error.
+/// When a connection to an upstream was established, and whether it has carried a response. It
+/// is an extension of each response, and of the connection info of each error.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionHistory {
     established: Instant,

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 
-/// The copy of a request, to retry it.
+/// The copy of a request that has no body, so that the request can be sent again.
 pub(super) struct RetryableRequest {
     request: Request<RequestBody>,
     started: Instant,
@@ -81,9 +81,9 @@ fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
         || h2.is_some_and(is_graceful_goaway)
 }
 
-/// Returns whether the upstream has closed an HTTP/2 connection (GOAWAY with `NO_ERROR`) before it
-/// received the request. It would respond to a request that it has received ([RFC 9113, section
-/// 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
+/// Returns whether the upstream has closed an HTTP/2 connection (GOAWAY with `NO_ERROR`) before
+/// it received the request. It would respond to a request that it has received ([RFC 9113,
+/// section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
 fn is_graceful_goaway(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
 }

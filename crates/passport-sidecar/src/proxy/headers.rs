@@ -1,5 +1,5 @@
-//! Checks the headers of forwarded requests and responses, and removes those that are not for the
-//! recipient: hop-by-hop headers, and headers of the sidecar. Pure.
+//! Checks the headers of forwarded requests and responses, and removes those that are not for
+//! the recipient: hop-by-hop headers, and headers of the sidecar. Pure.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -70,15 +70,15 @@ pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// Returns whether a request needs the header `Transfer-Encoding: chunked`. Without it, hyper does
-/// not send a body of unknown length in a `GET` or `HEAD` request.
+/// Returns whether a request needs the header `Transfer-Encoding: chunked`. Without it, hyper
+/// does not send a body of unknown length in a `GET` or `HEAD` request.
 pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
     let is_unusual = [Method::GET, Method::HEAD].contains(method);
     is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none()
 }
 
-/// Removes fields from a frame with trailers: those that are also removed from headers, and those
-/// that must not be trailers. Returns other frames unchanged.
+/// Removes fields from a frame with trailers: those that are also removed from headers, and
+/// those that must not be trailers. Returns other frames unchanged.
 pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
@@ -122,8 +122,8 @@ fn is_sidecar_header(name: &HeaderName) -> bool {
         .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(matches))
 }
 
-/// Joins several `Cookie` fields into one, because HTTP/2 allows several, and HTTP/1 only one ([RFC
-/// 9113, section 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
+/// Joins several `Cookie` fields into one, because HTTP/2 allows several, and HTTP/1 only one
+/// ([RFC 9113, section 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
 fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if cookies.len() > 1
@@ -156,8 +156,8 @@ fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     list_members(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
 }
 
-/// Returns the members of the comma-separated list in the header `name`. They are bytes, so that a
-/// member that is not ASCII does not hide the others.
+/// Returns the members of the comma-separated list in the header `name`. They are bytes, so that
+/// a member that is not ASCII does not hide the others.
 fn list_members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)

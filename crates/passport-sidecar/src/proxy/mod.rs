@@ -19,8 +19,8 @@ use self::permit::ForwardPermit;
 pub(crate) use self::{tls::TlsConfigs, upstream::Upstream};
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse, route::Route};
 
-/// The header that names the upstream of a request. For clients that cannot put the name into the
-/// path, such as gRPC clients.
+/// The header that names the upstream of a request. For clients that cannot put the name into
+/// the path, such as gRPC clients.
 const UPSTREAM_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
 /// Forwards requests to the upstreams of the configuration.
@@ -61,8 +61,8 @@ impl Proxy {
 }
 
 /// Rejects requests that cannot be forwarded: `CONNECT`, and requests with ambiguous headers. A
-/// request to upgrade the protocol is forwarded without `Upgrade`, because a server is allowed to
-/// ignore it ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+/// request to upgrade the protocol is forwarded without `Upgrade`, because a server is allowed
+/// to ignore it ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
 fn check(request: &Request) -> Result<(), ErrorResponse> {
     if request.method() == Method::CONNECT {
         let description = "CONNECT is not supported: only requests are forwarded";
@@ -71,8 +71,8 @@ fn check(request: &Request) -> Result<(), ErrorResponse> {
     headers::check(request.headers()).map_err(ErrorResponse::invalid)
 }
 
-/// Returns the name of the upstream of `request`, and the path of the request to the upstream. The
-/// path is not percent-decoded.
+/// Returns the name of the upstream of `request`, and the path of the request to the upstream.
+/// The path is not percent-decoded.
 fn target(route: Route, request: &Request) -> (&str, &str) {
     let path = request.uri().path();
     if route == Route::ProxyByPath {

@@ -13,15 +13,15 @@ use crate::{
     metrics::{FORWARDED, FORWARDED_REJECTED},
 };
 
-/// The permit of a forwarded request: its share of the requests in flight, and one open file. Its
-/// clones are held until the bodies of the request and of the response have ended.
+/// The permit of a forwarded request: its share of the requests in flight, and one open file.
+/// Its clones are held until the bodies of the request and of the response have ended.
 #[derive(Clone, Debug)]
 pub(super) struct ForwardPermit {
     _held: Arc<(Share, OpenFile, GaugeGuard)>,
 }
 
 impl ForwardPermit {
-    /// Takes a permit for a request of `caller`, or fails at once if none is left.
+    /// Takes a permit for a request of `caller`, or fails immediately if none is left.
     ///
     /// # Errors
     /// Returns a 429 if the caller has too many requests in flight. Returns a 503 if all callers

@@ -26,8 +26,8 @@ use super::{
 };
 use crate::limits::Limits;
 
-/// The time limit of connecting to an upstream, and of its response to an HTTP/2 ping. After it the
-/// request fails, or the connection is closed.
+/// The time limit of connecting to an upstream, and of its response to an HTTP/2 ping. After it
+/// the request fails, or the connection is closed.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 type UpstreamStream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -35,14 +35,14 @@ type Connector =
     MapResponse<HttpsConnector<HttpConnector>, fn(UpstreamStream) -> TrackedConnection<UpstreamStream>>;
 type Http = Client<Connector, RequestBody>;
 
-/// The name of the caller of a request, as an extension of the request. It selects the connection
-/// pool.
+/// The name of the caller of a request, as an extension of the request. It selects the
+/// connection pool.
 #[derive(Clone, Debug)]
 pub(super) struct CallerName(pub(super) Arc<str>);
 
-/// Sends requests to one upstream, on connections from a separate pool for each caller. With shared
-/// connections, a caller that stops reading would delay the others, because the streams of an
-/// HTTP/2 connection share one flow-control window.
+/// Sends requests to one upstream, on connections from a separate pool for each caller. With
+/// shared connections, a caller that stops reading would delay the others, because the streams
+/// of an HTTP/2 connection share one flow-control window.
 #[derive(Clone)]
 pub(super) struct CallerPools {
     pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,

@@ -1,9 +1,9 @@
-//! Tracks whether an upload waits for the client or for the upstream, to time out a slow upstream
-//! but not a slow client.
+//! Tracks whether an upload waits for the client or for the upstream, to time out a slow
+//! upstream but not a slow client.
 //!
-//! A large upload or a gRPC client stream is allowed to take any time, so a fixed timeout from the
-//! beginning of a request would abort it. Without a timeout, requests to a hung upstream would hold
-//! their permits.
+//! A large upload or a gRPC client stream is allowed to take any time, so a fixed timeout from
+//! the beginning of a request would abort it. Without a timeout, requests to a hung upstream
+//! would hold their permits.
 
 use std::{task::Poll, time::Duration};
 
@@ -17,7 +17,8 @@ use tokio::{
 use super::{headers, permit::ForwardPermit};
 use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
-/// The body of a forwarded request. It reports its progress, and holds the permit of the request.
+/// The body of a forwarded request. It reports its progress, and holds the permit of the
+/// request.
 pub(super) type RequestBody = ObservedBody<UploadObserver>;
 
 /// Observes the body of a forwarded request while the upstream reads it.
@@ -28,8 +29,8 @@ pub(super) struct UploadObserver {
     _permit: Option<ForwardPermit>,
 }
 
-/// Receives whether the upstream waits for the client to send more of a request's body. `None` if
-/// the request has no body.
+/// Receives whether the upstream waits for the client to send more of a request's body. `None`
+/// if the request has no body.
 pub(super) struct UploadProgress(Option<watch::Receiver<bool>>);
 
 impl RequestBody {

@@ -14,8 +14,8 @@ use rustls_platform_verifier::Verifier;
 use tower::BoxError;
 use url::Url;
 
-/// The TLS settings of upstreams by their CA file. Upstreams with the same CA file share one set of
-/// root certificates.
+/// The TLS settings of upstreams by their CA file. Upstreams with the same CA file share one set
+/// of root certificates.
 #[derive(Default)]
 pub(crate) struct TlsConfigs(HashMap<Option<PathBuf>, ClientConfig>);
 

@@ -25,8 +25,8 @@ use crate::{
 /// `POST /passport/token`: the client credentials grant, as at Passport
 /// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
 ///
-/// To use it, an OAuth2 client needs only another token URL, and on TCP the caller's token as its
-/// client secret.
+/// To use it, an OAuth2 client needs only another token URL, and on TCP the caller's token as
+/// its client secret.
 pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request: Request) -> Response {
     match admit(&endpoints, request).await {
         Ok((form, caller, share)) => {

@@ -39,8 +39,8 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorRespons
 /// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 ///
 /// # Errors
-/// Returns a 400 if a parameter is repeated or missing, or if `client_id` differs from the client
-/// id of the Basic header.
+/// Returns a 400 if a parameter is repeated or missing, or if `client_id` differs from the
+/// client id of the Basic header.
 pub(super) fn parse(basic: Option<BasicCredentials>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {

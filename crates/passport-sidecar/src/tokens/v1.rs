@@ -57,8 +57,8 @@ pub(super) async fn token(
     endpoints.token(&caller, &parameters.identity, parameters.scope.as_deref(), min_ttl).await
 }
 
-/// `POST /v1/token/refresh` with a form: replaces a token that a receiver has rejected, and returns
-/// the new token. All callers that report the same token share one token fetch.
+/// `POST /v1/token/refresh` with a form: replaces a token that a receiver has rejected, and
+/// returns the new token. All callers that report the same token share one token fetch.
 pub(super) async fn refresh(
     State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,

@@ -9,7 +9,8 @@ use tokio::{
 
 use crate::harness::{Setup, SidecarProcess, json};
 
-/// An upstream that records the first request of each connection, and sends a fixed response to it.
+/// An upstream that records the first request of each connection, and sends a fixed response to
+/// it.
 pub(crate) struct ScriptedUpstream {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,

@@ -155,8 +155,8 @@ async fn http2_response_429_is_sent_before_the_goaway() {
     }
 }
 
-/// Starts an upstream that accepts connections but does not respond, and a sidecar that forwards to
-/// it.
+/// Starts an upstream that accepts connections but does not respond, and a sidecar that forwards
+/// to it.
 pub(crate) async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, SidecarProcess) {
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let more = format!(
@@ -246,7 +246,7 @@ async fn http2(sidecar: &SidecarProcess) -> reqwest::Client {
 
 type Form = JoinHandle<reqwest::Result<reqwest::Response>>;
 
-/// Sends a form whose body does not end, so that the request stays in flight.
+/// Sends a form with a body that does not end, so that the request stays in flight.
 fn unfinished(client: &reqwest::Client, path: &str) -> Form {
     let body = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, Infallible>>());
     let post = client.post(format!("http://localhost{path}")).body(body);

@@ -21,7 +21,8 @@ pub(crate) const END_HEADERS: u8 = 4;
 pub(crate) const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 
-/// Encodes a frame ([RFC 9113, section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1)).
+/// Encodes a frame ([RFC 9113, section
+/// 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1)).
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
@@ -52,8 +53,8 @@ async fn receive(stream: &mut TcpStream) -> io::Result<(u8, u8, Vec<u8>)> {
     Ok((kind, flags, payload))
 }
 
-/// Encodes the length of a string as an HPACK integer with a prefix of 7 bits ([RFC 7541, section
-/// 5.1](https://www.rfc-editor.org/rfc/rfc7541#section-5.1)).
+/// Encodes the length of a string as an HPACK integer with a prefix of 7 bits ([RFC 7541,
+/// section 5.1](https://www.rfc-editor.org/rfc/rfc7541#section-5.1)).
 fn length(mut number: usize) -> Vec<u8> {
     if number < 127 {
         return vec![u8::try_from(number).unwrap()];

@@ -64,8 +64,8 @@ async fn one_processor_has_one_thread_and_a_graceful_shutdown() {
     assert!(log.contains("using a single-threaded runtime") && log.contains("shutting down"), "{log}");
 }
 
-/// Each client sends one request after another on one connection. The only error that it gets is a
-/// failed connect after the shutdown.
+/// Each client sends one request after another on one connection. The only error that it gets is
+/// a failed connect after the shutdown.
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_loses_no_request_of_a_busy_client() {
     let setup = Setup::new().await;

@@ -1,5 +1,5 @@
-//! Limits of the memory that clients can make the sidecar use. The clients write raw HTTP/2 frames,
-//! and read nothing.
+//! Limits of the memory that clients can make the sidecar use. The clients write raw HTTP/2
+//! frames, and read nothing.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -22,8 +22,8 @@ use crate::{
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// The number of unauthenticated clients. It is limited, because each has a file descriptor in the
-/// test and one in the sidecar.
+/// The number of unauthenticated clients. It is limited, because each has a file descriptor in
+/// the test and one in the sidecar.
 const UNKNOWN_CLIENTS: usize = 200;
 
 /// The limit of the sidecar on concurrent requests of one HTTP/2 connection.
@@ -64,7 +64,7 @@ async fn resident(sidecar: &SidecarProcess) -> u64 {
     .await
 }
 
-/// Each connection sends a hundred unfinished forms, whose heads are as large as allowed.
+/// Each connection sends a hundred unfinished forms. Their heads are as large as allowed.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_tcp_clients_use_little_memory() {
     let setup = Setup::new().await;

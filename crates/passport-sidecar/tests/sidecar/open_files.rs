@@ -24,8 +24,8 @@ async fn sidecar_with(more: impl Fn(&Setup) -> String) -> (Setup, SidecarProcess
     (setup, sidecar)
 }
 
-/// Opens connections with `connect` until the listener has no file left, and checks that one more
-/// connection is rejected with a response. Returns the open connections.
+/// Opens connections with `connect` until the listener has no file left, and checks that one
+/// more connection is rejected with a response. Returns the open connections.
 async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> {
     let mut held = Vec::new();
     for _ in 0..OPEN_FILES / 2 {

@@ -18,8 +18,8 @@ async fn bound() -> (TcpListener, String) {
     (tcp, url)
 }
 
-/// Starts a service that responds with the first characters of the `Authorization` header that it
-/// received.
+/// Starts a service that responds with the first characters of the `Authorization` header that
+/// it received.
 async fn service(address: IpAddr) -> SocketAddr {
     let scheme = async |headers: HeaderMap| headers["authorization"].to_str().unwrap()[..7].to_owned();
     let listener = TcpListener::bind((address, 0)).await.unwrap();

@@ -103,7 +103,8 @@ async fn oversized_head_is_rejected() {
     assert_eq!(response.unwrap().status(), 431);
 }
 
-/// The clients of both listeners send no byte, the beginning of an HTTP/2 preface, or half a head.
+/// The clients of both listeners send no byte, the beginning of an HTTP/2 preface, or half a
+/// head.
 #[tokio::test]
 async fn silent_or_slow_client_is_disconnected() {
     let setup = Setup::new().await;

@@ -1,5 +1,5 @@
-//! Forwarding of streams and large bodies. The sidecar forwards each part as it arrives, and does
-//! not buffer the whole body.
+//! Forwarding of streams and large bodies. The sidecar forwards each part as it arrives, and
+//! does not buffer the whole body.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -74,8 +74,8 @@ fn chunks() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter(0..GIBIBYTE / CHUNK as u64).map(move |_| Ok(chunk.clone()))
 }
 
-/// Starts an upstream that counts the bytes of a request body, and responds with a body of as many
-/// bytes.
+/// Starts an upstream that counts the bytes of a request body, and responds with a body of as
+/// many bytes.
 async fn large() -> String {
     let router = Router::new().route(
         "/large",

@@ -14,7 +14,7 @@ use crate::{
 /// without a byte for the idle timeout.
 const LIMITS: &str = "head_timeout_seconds = 1\nidle_timeout_seconds = 2";
 
-/// Requests a token on an HTTP/2 connection whose flow-control window allows `window` bytes of the
+/// Requests a token on an HTTP/2 connection with a flow-control window of `window` bytes for the
 /// response, and reads the head of the response.
 async fn request(sidecar: &SidecarProcess, caller_token: Option<&str>, window: u32) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
@@ -39,7 +39,8 @@ async fn is_closed(mut stream: TcpStream) {
     timeout(Duration::from_secs(20), answer_pings(&mut stream)).await.expect("the connection is closed");
 }
 
-/// The sidecar has buffered the rest of the response, so that the request is no longer in flight.
+/// The sidecar has buffered the rest of the response, so that the request is no longer in
+/// flight.
 #[tokio::test]
 async fn client_that_stops_reading_is_disconnected() {
     let setup = Setup::new().await;

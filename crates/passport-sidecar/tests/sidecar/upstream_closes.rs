@@ -19,11 +19,11 @@ use crate::{
 /// `:status: 200` ([RFC 7541, appendix A](https://www.rfc-editor.org/rfc/rfc7541#appendix-A)).
 const OK: u8 = 0x88;
 
-/// How the upstream ends a request without a response. Contains the HTTP/2 error code ([RFC 9113,
-/// section 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
+/// How the upstream ends a request without a response. Contains the HTTP/2 error code ([RFC
+/// 9113, section 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
 #[derive(Clone, Copy, Debug)]
 enum StreamEnd {
-    /// A GOAWAY whose last stream id is lower than that of the request: the request was not
+    /// A GOAWAY with a last stream id that is lower than that of the request: the request was not
     /// processed.
     GoAway(u32),
     Reset(u32),
@@ -152,8 +152,8 @@ async fn http1_failure_of_a_fresh_connection_is_not_retried() {
     assert_eq!(seen.load(Ordering::SeqCst), 1);
 }
 
-/// Starts an HTTP/2 server that refuses each second stream with `REFUSED_STREAM`, and closes each
-/// connection after four streams.
+/// Starts an HTTP/2 server that refuses each second stream with `REFUSED_STREAM`, and closes
+/// each connection after four streams.
 async fn restarting() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -85,8 +85,8 @@ async fn concurrent_requests_on_closed_connections_are_retried() {
     }
 }
 
-/// Starts an HTTP/2 upstream with two paths: one has a response that does not end, and the other a
-/// response of 1 MiB.
+/// Starts an HTTP/2 upstream with two paths: one has a response that does not end, and the other
+/// a response of 1 MiB.
 async fn streaming() -> String {
     let endless = || {
         let chunk = Bytes::from_static(&[7; 64 * 1024]);
@@ -109,8 +109,8 @@ async fn stops_reading(sidecar: &SidecarProcess) -> UnixStream {
     stream
 }
 
-/// The clients that stop reading are on the Unix socket. The two clients that read are on TCP: one
-/// has the same caller, and the other another caller.
+/// The clients that stop reading are on the Unix socket. The two clients that read are on TCP:
+/// one has the same caller, and the other another caller.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_stop_reading_delay_no_others() {
     let setup = Setup::new().await;
