@@ -34,8 +34,8 @@ pub(crate) fn router(
         .with_state((state, metrics, shutdown))
 }
 
-/// Rejects requests whose `Host` does not name this machine. A web page could make a browser
-/// send such a request, by a name that resolves to this machine (DNS rebinding).
+/// Rejects requests with a `Host` that does not name this machine. A web page could make a
+/// browser send such a request, by a name that resolves to this machine (DNS rebinding).
 async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await

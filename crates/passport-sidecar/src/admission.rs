@@ -39,8 +39,8 @@ impl Admission {
         Ok(caller)
     }
 
-    /// Takes a permit for a request to one of the sidecar's own endpoints, or fails at once. These
-    /// permits bound the memory of such requests.
+    /// Takes a permit for a request to one of the sidecar's own endpoints, or fails immediately.
+    /// These permits bound the memory of such requests.
     ///
     /// # Errors
     /// Returns a 429 if the caller has too many requests in flight, and a 503 if all callers

@@ -54,7 +54,8 @@ impl ErrorResponse {
         Self::new(StatusCode::NOT_FOUND, "not_found", description)
     }
 
-    /// Creates a 403 with the code `access_denied`.
+    /// Creates a 403 with the code `access_denied`, for a request that failed a check of the
+    /// sidecar.
     pub(crate) fn forbidden(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
@@ -69,7 +70,8 @@ impl ErrorResponse {
         }
     }
 
-    /// Creates a 429 for a caller that has reached one of its limits.
+    /// Creates a 429 with the code `temporarily_unavailable` and `Retry-After: 1`, for a caller
+    /// that has reached one of its limits.
     pub(crate) fn too_many_requests(description: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::unavailable(description, Duration::ZERO) }
     }
@@ -101,7 +103,8 @@ fn description(error: &TokenError) -> String {
 }
 
 impl ErrorResponse {
-    /// Returns the response as HTTP/1.1 bytes, for a connection that is closed after it.
+    /// Encodes the response as HTTP/1.1 bytes with `Connection: close`, for a connection that is
+    /// rejected without parsing its request.
     pub(crate) fn to_http1(&self) -> Vec<u8> {
         let (status, body) = (self.status, self.body().to_string());
         let (code, length) = (self.code, body.len());

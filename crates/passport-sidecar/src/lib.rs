@@ -41,7 +41,7 @@
 //!
 //! # Features
 //!
-//! | Feature | Default | A configuration may name |
+//! | Feature | Default | A configuration is allowed to name |
 //! |---|---|---|
 //! | `redis` | yes | a token cache in Redis |
 //! | `hashicorp-vault` | yes | secrets in HashiCorp Vault |
@@ -56,7 +56,7 @@
 //!   only tokens of the identities that its configuration lists.
 //! - An **upstream** is a service that requests are forwarded to, with a token attached.
 //! - A [`SidecarConfig`] describes the identities, callers and upstreams. [`SidecarServer::new`]
-//!   reports all its mistakes at once, and [`SidecarConfig::check_secrets`] checks whether its
+//!   reports all its mistakes together, and [`SidecarConfig::check_secrets`] checks whether its
 //!   local secrets can be read.
 //!
 //! # Guide

@@ -8,7 +8,8 @@ pub(crate) const ACCESS: &str = "passport_sidecar::access";
 
 /// Counter of finished requests, by `route`, `status` and `error`.
 pub(crate) const REQUESTS: &str = "passport_sidecar_requests_total";
-/// Histogram of the time from a request to the begin of its response, in seconds, by `route`.
+/// Histogram of the time from the arrival of a request to the beginning of its response, in
+/// seconds, by `route`.
 pub(crate) const DURATION: &str = "passport_sidecar_request_duration_seconds";
 /// Gauge of open connections, by `listener`.
 pub(crate) const CONNECTIONS: &str = "passport_sidecar_connections";

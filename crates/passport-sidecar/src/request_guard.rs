@@ -96,7 +96,7 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
         return None;
     }
     let text = match (uri.authority(), header) {
-        // HTTP/2, or an HTTP/1 request whose target is a whole URL.
+        // HTTP/2, or an HTTP/1 request with a whole URL as its target.
         (Some(authority), None) => authority.as_str(),
         (Some(authority), Some(Ok(host))) if authority.as_str() == host => host,
         (None, Some(Ok(host))) => host,

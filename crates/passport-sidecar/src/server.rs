@@ -51,8 +51,8 @@ impl fmt::Debug for ServeError {
 }
 
 impl SidecarServer {
-    /// Creates a sidecar from a configuration, and the vaults and stores that it may name
-    /// ([`registry`](crate::registry())).
+    /// Creates a sidecar from a configuration, and from the vaults and stores that the
+    /// configuration is allowed to name ([`registry`](crate::registry())).
     ///
     /// Sends no request, reads no secret and opens no listener.
     ///

@@ -71,8 +71,8 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     }
 }
 
-/// Reports each identity whose name is the client id of another identity. It would be ambiguous,
-/// because a request selects an identity by its name or its client id.
+/// Reports each name of an identity that is the client id of another identity. Such a name would
+/// be ambiguous, because a request selects an identity by its name or its client id.
 fn check_names(identities: &BTreeMap<String, ManagedIdentity>, problems: &mut Vec<ConfigProblem>) {
     for (other, identity) in identities {
         let name = identity.client_id().as_str();

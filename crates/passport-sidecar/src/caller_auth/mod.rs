@@ -22,7 +22,8 @@ pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("passport-si
 pub(crate) struct Caller {
     /// The name of the table in `callers` that configures the caller.
     pub(crate) name: Arc<str>,
-    /// The names of the identities whose tokens the caller is allowed to get. `None` allows all.
+    /// The names of identities. The caller is allowed to get their tokens. `None` allows all
+    /// identities.
     pub(crate) identities: Option<BTreeSet<String>>,
     /// The scopes that the caller is allowed to request. `None` allows the scopes that are
     /// configured for the requested identity.
@@ -89,12 +90,12 @@ impl Callers {
         })
     }
 
-    /// Returns the caller whose token is one of `tokens`. The comparison takes constant time. A
-    /// token that two callers have identifies neither of them.
+    /// Returns the caller that has one of `tokens`. The comparison takes constant time. A token
+    /// that two callers have identifies neither of them.
     async fn find_by_token(&self, tokens: &[&str]) -> Option<&CallerRule> {
         let sent: Vec<_> = tokens.iter().map(|token| sha256(token)).collect();
-        // All tokens are read concurrently, so that a token whose file hangs does not delay other
-        // callers.
+        // All tokens are read concurrently, so that a token in a file that cannot be read does not
+        // delay other callers.
         let tokens = self.0.iter().filter_map(|rule| Some((rule, rule.token.as_ref()?)));
         let hashes = join_all(tokens.map(|(rule, token)| async move { (rule, token.hash().await) })).await;
         let found = hashes.into_iter().filter(|(_, hash)| hash.is_some_and(|hash| is_one_of(hash, &sent)));

@@ -40,7 +40,7 @@ struct TokenRead {
 }
 
 impl CallerCredential {
-    /// Creates a credential whose token is read from `source` when a request first needs it.
+    /// Creates a credential. Its token is read from `source` when a request first needs it.
     pub(crate) fn new(source: SecretSource) -> Self {
         Self { source, last: Mutex::new(None) }
     }

@@ -22,7 +22,7 @@ const MAX_TOKEN_SIZE: usize = 64 * 1024;
 /// variables that override keys. It is not validated yet.
 ///
 /// [`SidecarServer::new`](crate::SidecarServer::new) validates the configuration, and reports
-/// every mistake at once. `docs/sidecar.md` in the repository describes the keys.
+/// all mistakes together. `docs/sidecar.md` in the repository describes the keys.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SidecarConfig {

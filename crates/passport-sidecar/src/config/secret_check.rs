@@ -40,15 +40,15 @@ pub enum SecretCheck {
     Skipped(String),
     /// The secret cannot be read, and the key has no other reference that can replace it.
     Unreadable(SecretError),
-    /// The secret cannot be read, but the key has another reference, whose secret can be read or is
-    /// in a vault.
+    /// The secret cannot be read, but the key has another reference to a secret that can be read or
+    /// is in a vault.
     FallbackAvailable(SecretError),
 }
 
 impl SidecarConfig {
-    /// Reads the secrets that need no network: those whose reference begins with `env:`, `file:` or
-    /// `systemd:`. If a key has a list of references, each reference has its own result. Reading
-    /// one secret takes at most 10 s.
+    /// Reads the secrets that need no network: those with a reference that begins with `env:`,
+    /// `file:` or `systemd:`. If a key has a list of references, each reference has its own result.
+    /// Reading one secret takes at most 10 s.
     ///
     /// References that cannot be parsed are not in the result.
     /// [`SidecarServer::new`](crate::SidecarServer::new) reports them.

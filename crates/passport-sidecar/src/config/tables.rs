@@ -65,13 +65,13 @@ impl Default for Listen {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallerConfig {
-    /// The user ids whose processes are this caller on the Unix socket.
+    /// User ids. A process with one of them is this caller on the Unix socket.
     pub(crate) uids: BTreeSet<u32>,
-    /// The group ids whose processes are this caller on the Unix socket.
+    /// Group ids. A process with one of them is this caller on the Unix socket.
     pub(crate) gids: BTreeSet<u32>,
     /// The reference of the token that identifies this caller on TCP.
     pub(crate) token_ref: Option<String>,
-    /// The names of the identities whose tokens the caller is allowed to get.
+    /// The names of identities. The caller is allowed to get their tokens.
     pub(crate) identities: BTreeSet<String>,
     /// The scopes that the caller is allowed to request. `None` allows the scopes that are
     /// configured for the requested identity.
@@ -83,7 +83,7 @@ pub(crate) struct CallerConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamConfig {
     pub(crate) url: String,
-    /// The name of the identity whose token is attached to forwarded requests.
+    /// The name of an identity. Its token is attached to forwarded requests.
     pub(crate) identity: Option<String>,
     /// Whether the token that a client sends in `Authorization` is forwarded instead of the
     /// identity's token.

@@ -42,7 +42,7 @@ fn debug_of_a_read_error_is_its_message() {
     assert!(error.to_string().starts_with("the configuration cannot be read: "), "{error}");
 }
 
-/// A vault that must not be contacted.
+/// A vault that fails the test if it is contacted.
 #[derive(Debug)]
 struct UncontactedVault;
 

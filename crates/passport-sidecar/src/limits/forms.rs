@@ -26,7 +26,7 @@ impl Default for UnknownForms {
 }
 
 impl UnknownForms {
-    /// Takes the permit to read one form, or fails at once if none is left.
+    /// Takes the permit to read one form, or fails immediately if none is left.
     ///
     /// # Errors
     /// Returns a 429 if the connection has reached its limit.

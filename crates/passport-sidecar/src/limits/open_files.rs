@@ -38,8 +38,8 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    /// Returns a permit that counts against no limit, for the admin listener, whose files are
-    /// reserved.
+    /// Returns a permit that counts against no limit, for the admin listener, which has reserved
+    /// files.
     pub(crate) const fn uncounted() -> Self {
         Self { _of_all: None, _of_part: None }
     }
@@ -67,12 +67,12 @@ impl OpenFiles {
     }
 
     /// Takes a permit for a file of `caller`, or of a client that is not authenticated. Returns
-    /// `None` at once if no permit is left.
+    /// `None` immediately if no permit is left.
     pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         Some(OpenFile { _of_all: Some(self.all.take(caller).ok()?), _of_part: None })
     }
 
-    /// Takes a permit for a connection of `peer`. Returns `None` at once if no permit is left.
+    /// Takes a permit for a connection of `peer`. Returns `None` immediately if no permit is left.
     pub(crate) fn for_connection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let of_tcp = if peer == Peer::Tcp { Some(acquire(&self.tcp)?) } else { None };
         Some(OpenFile { _of_part: of_tcp, ..self.take(caller)? })

@@ -8,12 +8,13 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    /// The limit on concurrent connections at each listener.
+    /// The limit on concurrent connections at each listener. A further connection gets a 429.
     pub(crate) max_connections: usize,
     /// The limit on concurrent connections of one caller at each listener. `None` means half of
     /// `max_connections`, or all if there is only one caller.
     pub(crate) max_connections_per_caller: Option<usize>,
-    /// The size limit of a request's head (request line and headers), in bytes.
+    /// The size limit of a request's head (request line and headers), in bytes. A larger head gets
+    /// a 431.
     pub(crate) max_head_bytes: usize,
     /// The time limit for receiving a request's head, and for the next request on an HTTP/1
     /// connection, in seconds.
@@ -30,9 +31,9 @@ pub(crate) struct Limits {
     pub(crate) response_timeout_seconds: u64,
     /// How long the shutdown waits for requests in flight before it aborts them, in seconds.
     pub(crate) shutdown_timeout_seconds: u64,
-    /// The limit on forwarded requests in flight.
+    /// The limit on forwarded requests in flight. A further request gets a 503.
     pub(crate) max_forwarded_requests: usize,
-    /// The limit on forwarded requests in flight of one caller.
+    /// The limit on forwarded requests in flight of one caller. A further request gets a 429.
     pub(crate) max_forwarded_requests_per_caller: usize,
     /// The size of each buffer for a part of a body in KiB. It is also the flow-control window of
     /// an HTTP/2 stream.
@@ -40,7 +41,8 @@ pub(crate) struct Limits {
     /// The flow-control window of a client's HTTP/2 connection in KiB: how much of all its request
     /// bodies the client can send before the sidecar reads them.
     pub(crate) http2_connection_window_kib: usize,
-    /// The limit on the memory of all buffers together in MiB.
+    /// The limit on the memory of all buffers together in MiB. If the other limits allow more, the
+    /// configuration is rejected.
     pub(crate) max_buffered_mib: usize,
 }
 

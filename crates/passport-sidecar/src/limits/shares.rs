@@ -63,7 +63,7 @@ impl Shares {
         Self { all: Arc::new(Semaphore::new(all)), each, by_caller: Mutex::default() }
     }
 
-    /// Takes a permit for `caller`, or for a client that is not authenticated. Fails at once if
+    /// Takes a permit for `caller`, or for a client that is not authenticated. Fails immediately if
     /// none is left.
     ///
     /// # Errors
@@ -77,8 +77,8 @@ impl Shares {
         Ok(Share { _of_all: of_all, _of_the_caller: of_the_caller })
     }
 
-    /// Takes a permit that counts against the limit of `caller` only, for a client whose permit
-    /// counts against the total already. Returns `None` at once if none is left.
+    /// Takes a permit that counts against the limit of `caller` only, for a client that already has
+    /// a permit of the total. Returns `None` immediately if none is left.
     pub(crate) fn of_caller(&self, caller: &Arc<str>) -> Option<OwnedSemaphorePermit> {
         let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
         let permits =

@@ -105,7 +105,7 @@ fn file(path: &Path) -> io::Result<(u64, u64)> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another sidecar may have replaced it, or its directory may have been removed.
+        // Another sidecar can have replaced the file, or its directory can have been removed.
         if file(&self.path).is_ok_and(|file| file == self.file) {
             let _ = fs::remove_file(&self.path);
         }

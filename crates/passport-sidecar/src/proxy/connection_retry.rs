@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 
-/// The copy of a request, to retry it.
+/// The copy of a request that has no body, so that the request can be sent again.
 pub(super) struct RetryableRequest {
     request: Request<RequestBody>,
     started: Instant,

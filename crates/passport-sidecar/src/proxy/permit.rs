@@ -21,7 +21,7 @@ pub(super) struct ForwardPermit {
 }
 
 impl ForwardPermit {
-    /// Takes a permit for a request of `caller`, or fails at once if none is left.
+    /// Takes a permit for a request of `caller`, or fails immediately if none is left.
     ///
     /// # Errors
     /// Returns a 429 if the caller has too many requests in flight. Returns a 503 if all callers

@@ -28,7 +28,7 @@ pub(crate) struct Upstream {
     name: String,
     base_url: BaseUrl,
     version: Version,
-    /// The name of an identity, and the identity whose token is attached to requests.
+    /// The identity, and its name. Its token is attached to requests.
     identity: Option<(String, ManagedIdentity)>,
     /// Whether the token that a client sends in `Authorization` is forwarded instead of the
     /// identity's token.

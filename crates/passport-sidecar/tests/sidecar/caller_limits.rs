@@ -246,7 +246,7 @@ async fn http2(sidecar: &SidecarProcess) -> reqwest::Client {
 
 type Form = JoinHandle<reqwest::Result<reqwest::Response>>;
 
-/// Sends a form whose body does not end, so that the request stays in flight.
+/// Sends a form with a body that does not end, so that the request stays in flight.
 fn unfinished(client: &reqwest::Client, path: &str) -> Form {
     let body = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, Infallible>>());
     let post = client.post(format!("http://localhost{path}")).body(body);

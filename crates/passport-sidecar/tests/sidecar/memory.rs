@@ -64,7 +64,7 @@ async fn resident(sidecar: &SidecarProcess) -> u64 {
     .await
 }
 
-/// Each connection sends a hundred unfinished forms, whose heads are as large as allowed.
+/// Each connection sends a hundred unfinished forms. Their heads are as large as allowed.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_tcp_clients_use_little_memory() {
     let setup = Setup::new().await;

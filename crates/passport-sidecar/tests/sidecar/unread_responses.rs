@@ -14,8 +14,8 @@ use crate::{
 /// without a byte for the idle timeout.
 const LIMITS: &str = "head_timeout_seconds = 1\nidle_timeout_seconds = 2";
 
-/// Requests a token on an HTTP/2 connection whose flow-control window allows `window` bytes of
-/// the response, and reads the head of the response.
+/// Requests a token on an HTTP/2 connection with a flow-control window of `window` bytes for the
+/// response, and reads the head of the response.
 async fn request(sidecar: &SidecarProcess, caller_token: Option<&str>, window: u32) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
     let mut headers = vec![

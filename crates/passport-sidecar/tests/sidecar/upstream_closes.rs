@@ -23,7 +23,7 @@ const OK: u8 = 0x88;
 /// 9113, section 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
 #[derive(Clone, Copy, Debug)]
 enum StreamEnd {
-    /// A GOAWAY whose last stream id is lower than that of the request: the request was not
+    /// A GOAWAY with a last stream id that is lower than that of the request: the request was not
     /// processed.
     GoAway(u32),
     Reset(u32),
