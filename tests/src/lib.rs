@@ -54,6 +54,7 @@ mod sidecar {}
 mod streams {}
 
 #[doc = include_str!("../../docs/telemetry.md")]
+#[expect(clippy::doc_markdown, reason = "it quotes log messages")]
 mod telemetry {}
 
 #[doc = include_str!("../../docs/testing.md")]

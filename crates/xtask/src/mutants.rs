@@ -80,7 +80,7 @@ const DECISIONS: [&str; 64] = [
     "passport-outbound/src/attach/host_header.rs",
     "passport-outbound/src/attach/policy.rs",
     "passport-outbound/src/attach/token_rejection.rs",
-    // Fleet protocol and envelope.
+    // Shared cache protocol and envelope.
     "passport-outbound/src/cache/shared",
     "passport-outbound/src/cache/store/circuit_breaker.rs",
     "passport-outbound/src/cache/store/session.rs",
