@@ -2,7 +2,8 @@
 
 use metrics::Gauge;
 
-/// Has incremented a gauge, and decrements it when dropped.
+/// Counts something that exists, such as a connection: has incremented a gauge by 1, and decrements
+/// it when dropped.
 #[derive(Debug)]
 pub(crate) struct GaugeGuard(Gauge);
 

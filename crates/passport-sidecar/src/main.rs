@@ -25,8 +25,8 @@ struct Arguments {
     /// `PASSPORT_SIDECAR__LISTEN__UNIX` overrides `unix` of the table `listen`.
     #[arg(long, env = "PASSPORT_SIDECAR_CONFIG")]
     config: Option<PathBuf>,
-    /// Validates the configuration, reads the secrets that are references to env:, file: or
-    /// systemd:, and exits. The exit code is 0 if all is well, 1 if the configuration is invalid,
+    /// Validates the configuration, reads the secrets with a reference that begins with env:, file:
+    /// or systemd:, and exits. The exit code is 0 on success, 1 if the configuration is invalid,
     /// and 3 if a secret cannot be read.
     #[arg(long)]
     check: bool,

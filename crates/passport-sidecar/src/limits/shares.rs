@@ -26,7 +26,7 @@ pub(crate) struct Share {
     _of_the_caller: Option<OwnedSemaphorePermit>,
 }
 
-/// The limit that was reached.
+/// Which limit was reached, so that no permit was available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exhausted {
     /// The limit of all callers together.

@@ -24,7 +24,7 @@ pub(crate) struct TokenEndpoints {
     pub(crate) timeout: Duration,
 }
 
-/// An authorized request for a token.
+/// A request for a token that the caller is allowed to have.
 pub(super) struct TokenRequest {
     pub(super) identity: ManagedIdentity,
     scopes: Scopes,

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use super::request::TokenEndpoints;
 use crate::{caller_auth::Caller, error::ErrorResponse};
 
-/// The query of `/v1/token`.
+/// The query parameters of `GET /v1/token`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenQuery {
@@ -31,7 +31,7 @@ pub(super) struct TokenQuery {
     min_ttl: Option<u32>,
 }
 
-/// The form of `/v1/token/refresh`.
+/// The form parameters of `POST /v1/token/refresh`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RefreshForm {
