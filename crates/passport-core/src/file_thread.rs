@@ -34,9 +34,9 @@ static PATH_LOCKS: LazyLock<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>> = Laz
 /// most one thread per path: while a file hangs, later calls for the same path wait for that
 /// thread and start no other. They succeed again as soon as the file system responds.
 ///
-/// At most 16 files are accessed concurrently. A further call waits up to 50 ms for one of them
-/// to finish, and then starts its thread anyway. So a file that hangs delays others by at most
-/// 50 ms.
+/// Up to 16 of these threads start without delay. A further call waits up to 50 ms for another
+/// thread to finish, and then starts its thread anyway. So files that hang delay calls for other
+/// files by at most 50 ms.
 ///
 /// # Errors
 /// [`TimedOut`](io::ErrorKind::TimedOut) when `work` has not finished within `limit`, or could
@@ -47,7 +47,8 @@ static PATH_LOCKS: LazyLock<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>> = Laz
 /// When it is called without a tokio runtime with time enabled.
 ///
 /// # Cancel safety
-/// When this future is dropped, `work` continues and its result is discarded.
+/// If this future is dropped while `work` runs, `work` continues and its result is discarded. If
+/// it is dropped before `work` has started, `work` does not run.
 pub async fn on_file_thread<T: Send + 'static>(
     path: &Path,
     limit: Duration,

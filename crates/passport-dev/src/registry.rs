@@ -19,7 +19,7 @@ pub(crate) struct StoredIdentity {
     pub(crate) tenant_id: String,
     /// The roles of new tokens.
     pub(crate) roles: Vec<String>,
-    /// If false, its secrets and its key are rejected.
+    /// Whether the identity can authenticate. If false, its secrets and its key are rejected.
     pub(crate) enabled: bool,
     /// The active secrets.
     pub(crate) secrets: Vec<StoredSecret>,

@@ -5,7 +5,8 @@ pub(crate) const TARGET: &str = "passport_secrets";
 
 /// The counter of reads from providers.
 pub(crate) const READS: &str = "passport_secrets_reads_total";
-/// The counter of uses of a cached secret because a read failed or is slow.
+/// The counter of failed reads while a secret was cached, and of callers that got the cached secret
+/// because a read was slow.
 pub(crate) const STALE: &str = "passport_secrets_stale_total";
 /// The gauge of the expiry of each secret.
 pub(crate) const EXPIRY: &str = "passport_secrets_expiry_timestamp_seconds";

@@ -15,7 +15,8 @@ pub(crate) const DURATION: &str = "passport_sidecar_request_duration_seconds";
 pub(crate) const CONNECTIONS: &str = "passport_sidecar_connections";
 /// Counter of connections that were rejected because a limit was reached, by `listener`.
 pub(crate) const CONNECTIONS_REJECTED: &str = "passport_sidecar_connections_rejected_total";
-/// Counter of connections on the Unix socket that were rejected because their user is no caller.
+/// Counter of connections on the Unix socket that were rejected because no caller is configured
+/// for their uid or gid.
 pub(crate) const CONNECTIONS_FORBIDDEN: &str = "passport_sidecar_connections_forbidden_total";
 /// Gauge of forwarded requests in flight.
 pub(crate) const FORWARDED: &str = "passport_sidecar_forwarded_requests";

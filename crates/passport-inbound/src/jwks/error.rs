@@ -63,7 +63,8 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns whether the server responded, but not with a key set.
+    /// Returns whether the server sent an HTTP response that is not a key set. The keys can then
+    /// be at Passport's other documented URL.
     pub(super) fn is_response(&self) -> bool {
         match self {
             Self::NotAKeySet | Self::Status(_) => true,
@@ -144,6 +145,6 @@ pub(crate) enum JwksCacheFileError {
     NoUsableKey,
     #[error("the file has the keys of another issuer: set a jwks_cache_file for each issuer")]
     OtherIssuer,
-    #[error("the content is invalid: expected a file that was written by jwks_cache_file")]
+    #[error("not a JWKS cache file: check the path in jwks_cache_file; if it is correct, delete the file")]
     InvalidContent,
 }

@@ -49,12 +49,12 @@ const TEXT: [&str; 4] = [
 ];
 
 impl Protocol {
-    /// Returns the protocol in which a request is rejected:
+    /// Returns the protocol of the response that rejects a request:
     ///
-    /// - `forced`, if it is set; a grpc-web request is then rejected in grpc-web instead of gRPC;
-    /// - gRPC or grpc-web for a `POST` with a media type of gRPC or grpc-web, in every version of
-    ///   HTTP, because tonic-web also forwards HTTP/1.1;
-    /// - otherwise HTTP.
+    /// - HTTP if `forced` is HTTP;
+    /// - if `forced` is gRPC: grpc-web for a request with a media type of grpc-web, otherwise gRPC;
+    /// - if `forced` is `None`: gRPC or grpc-web for a `POST` with such a media type, otherwise
+    ///   HTTP. The version of HTTP does not matter, because tonic-web also forwards HTTP/1.1.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
         match forced {
             Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {

@@ -23,9 +23,9 @@ use super::TokenDeadline;
 /// - the response to an anonymous request (see
 ///   [`optional`](crate::AuthenticateLayer::optional)), and a body of known length;
 /// - a request body, and a call before its response begins;
-/// - a stream that has begun before [`reject_if`](crate::TokenVerifierBuilder::reject_if)
-///   rejects the caller, or before the signing key is withdrawn: it continues until the token
-///   expires;
+/// - a stream that is already open when
+///   [`reject_if`](crate::TokenVerifierBuilder::reject_if) starts to reject its caller, or when
+///   the signing key is withdrawn: it continues until the token expires;
 /// - a WebSocket, which has no response body: use [`IdInfo::expired`](crate::IdInfo::expired).
 ///
 /// ```

@@ -47,8 +47,8 @@ impl Default for CacheLimits {
     }
 }
 
-/// A verified token, with everything that its result depends on. Not `Debug`, so that no token
-/// is logged.
+/// A verified token, its caller, and what a later use of the entry is checked against: its
+/// validity and its key. Does not implement `Debug`, so that no token is logged.
 pub(crate) struct CacheEntry {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,

@@ -110,10 +110,11 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Takes the default transport from `transports`: identities of one pool with equal
-    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) use one TLS client and load
-    /// the root certificates once. They share neither connections nor tokens. By default each
-    /// identity has its own TLS client. No effect with [`transport`](Self::transport).
+    /// Takes the default transport from `transports`. Identities with the same pool and equal
+    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) share one HTTP client,
+    /// which loads the root certificates once. They share no tokens, and no connections, because
+    /// the client keeps no idle connections. By default each identity has its own HTTP client. No
+    /// effect with [`transport`](Self::transport).
     pub fn transport_pool(mut self, transports: TransportPool) -> Self {
         self.transport = self.transport.transport_pool(transports);
         self

@@ -221,8 +221,8 @@ impl ManagedIdentity {
         self.manager.credential()
     }
 
-    /// Reports that a receiver rejected the token of `generation`. Returns another token for a
-    /// retry, or `None` if there is none.
+    /// Records that a receiver rejected the token of `generation`. Returns a newer token for a
+    /// retry, or a future that fetches one. Returns `None` if the rejected token is not replaced.
     pub(crate) fn replace_rejected(&self, generation: u64) -> Option<Credential> {
         self.manager.replace_rejected(generation)
     }

@@ -72,7 +72,7 @@ fn wrong_identities() -> Vec<Mistake> {
         ("refresh_threshold", json!(-60), Shows, "write seconds (60)"),
         ("refresh_threshold", json!("00:99:00"), Shows, "\"00:01:00\""),
         ("refresh_threshold", json!(true), Shows, "write seconds (60)"),
-        ("request_timeout", json!(0), Shows, "no attempt could succeed"),
+        ("request_timeout", json!(0), Shows, "every token fetch fails"),
         ("request_timeout", json!("1h"), Shows, "longer than 10 min"),
         ("request_timeout", json!("10 parsecs"), Shows, "write seconds (60)"),
     ]
