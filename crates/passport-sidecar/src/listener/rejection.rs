@@ -22,8 +22,8 @@ const MAX_TOO_MANY: usize = 256;
 /// connections of such users are closed without a response.
 const MAX_UNKNOWN_USERS: usize = 32;
 
-/// How long a connection of a user without a configured caller can stay open without the first byte of a
-/// request. After that it is closed without a response.
+/// How long a connection of a user without a configured caller can stay open without the first
+/// byte of a request. After that it is closed without a response.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The time limit of sending the response to a rejected connection. After that the connection is
@@ -62,9 +62,9 @@ impl Rejections {
         }
     }
 
-    /// Rejects the connection of a user without a configured caller with `error`, as soon as the first byte
-    /// of a request arrives. Some clients ignore a response that is sent before their request.
-    /// `file` is the permit of the file descriptor.
+    /// Rejects the connection of a user without a configured caller with `error`, as soon as the
+    /// first byte of a request arrives. Some clients ignore a response that is sent before their
+    /// request. `file` is the permit of the file descriptor.
     pub(super) fn unknown_user(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
