@@ -1,7 +1,7 @@
-//! Passport's own example of a service that calls another, the `ErpSyncService`: registered from a configuration file and the
-//! environment, then used without a thought of tokens.
+//! Shows the `ErpSyncService` of Passport's .NET documentation: an HTTP client that is
+//! configured by a file and the environment, and that fetches and attaches tokens itself.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use std::{fs, sync::Arc};
 
@@ -22,15 +22,16 @@ struct ErpSyncService {
 
 impl ErpSyncService {
     async fn sync(&self) -> Result<AccountList, HttpClientError> {
-        // The token is fetched with the first request, kept, and refreshed before it expires.
+        // The first request fetches the token. It is cached, and refreshed before it expires.
         let response = self.http.get("/api/erp/accounts?since=2026-05-01").send().await?;
         let response = response.error_for_status()?;
-        Ok(response.json().await?) // all three in one: self.http.get_json(..)
+        Ok(response.json().await?) // the short form of these lines: self.http.get_json(..)
     }
 }
 
-/// What a deployment writes down. Everything but the client id and its secret's place has a default; any of it may come
-/// from the environment: `MANAGED_IDENTITY_CLIENT_ID`, ...
+/// Returns the configuration file of a deployment. Only the client id and the reference of its
+/// secret have no default. An environment variable such as `MANAGED_IDENTITY_CLIENT_ID`
+/// overrides a value.
 fn settings(passport: &str, erp: &str, secret: &str) -> String {
     format!(
         r#"
@@ -66,8 +67,8 @@ async fn main() -> Result<(), BoxError> {
         let AccountList { since, accounts } = service.sync().await?;
         println!("accounts since {since}: {accounts:?}");
     }
-    println!("{} request for a token", passport.counters().token());
-    if passport.counters().token() == 1 { Ok(()) } else { Err("the token was not kept".into()) }
+    println!("token requests: {}", passport.counters().token());
+    if passport.counters().token() == 1 { Ok(()) } else { Err("the token was not cached".into()) }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,11 +82,11 @@ struct Since {
     since: String,
 }
 
-/// The service that is called.
+/// Starts the called service, and returns its URL.
 async fn erp(passport: &DevPassport) -> Result<String, BoxError> {
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
     let accounts = get(|caller: IdInfo, Query(Since { since }): Query<Since>| async move {
-        Json(AccountList { since, accounts: vec![format!("1200, seen by {}", caller.display_name())] })
+        Json(AccountList { since, accounts: vec![format!("1200, requested by {}", caller.display_name())] })
     });
     let api = Router::new().route("/api/erp/accounts", accounts).layer(AuthenticateLayer::new(verifier));
     Ok(serve(api).await?)

@@ -1,6 +1,7 @@
-//! The outbound side over hyper-util's client, with nothing else in between, on HTTP/2: all requests share one connection.
+//! Shows the outbound layer around hyper-util's client, with three concurrent requests over one
+//! HTTP/2 connection.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use axum::{Router, routing::post};
 use bytes::Bytes;
@@ -21,15 +22,18 @@ async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let registered = passport.managed_identity("report-builder").create();
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
-    let reports =
-        post(|caller: IdInfo, name: String| async move { format!("{name}, by {}", caller.user_id()) });
+    let reports = post(|caller: IdInfo, name: String| async move {
+        format!("{name}, requested by {}", caller.user_id())
+    });
     let api = Router::new().route("/reports", reports).layer(AuthenticateLayer::new(verifier));
     let api = serve(api).await?;
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
-    // Off this machine TLS agrees on HTTP/2 by itself (with hyper-rustls, for example); in plain text it is said beforehand.
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
+    // Without TLS, HTTP/2 has to be configured. With TLS (hyper-rustls, for example) it is
+    // negotiated.
     let http2 = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
     let client = ServiceBuilder::new()
         .layer(AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?))
@@ -45,9 +49,9 @@ async fn main() -> Result<(), BoxError> {
         let body = response.into_body().collect().await?.to_bytes();
         println!("{version:?} {status} {}", String::from_utf8_lossy(&body));
         if version != Version::HTTP_2 || !status.is_success() {
-            return Err("the API has refused, or speaks another version".into());
+            return Err("the API returned an error, or did not use HTTP/2".into());
         }
     }
-    println!("{} request for a token", passport.counters().token());
+    println!("token requests: {}", passport.counters().token());
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! A token for code that sends it in a way of its own: Passport's `ManualTokenService`. For HTTP clients there are layers.
+//! Shows the `ManualTokenService` of Passport's .NET documentation: a token for code that
+//! attaches it to requests itself. HTTP clients use `AttachTokenLayer` instead.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use std::fs;
 
@@ -12,8 +13,8 @@ use passport_outbound::{
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Made once, and kept: the identity keeps the token until it has to be refreshed, and leaves Passport alone for a while
-/// after a refusal.
+/// A service that is created once: the identity caches the token, refreshes it, and backs off
+/// after a rejection.
 struct ManualTokenService {
     identity: ManagedIdentity,
 }
@@ -44,11 +45,12 @@ async fn main() -> Result<(), BoxError> {
     let secret = SecretProviders::default().source(None, &reference)?;
     let tokens = ManualTokenService::new(passport.issuer(), registered.client_id(), secret)?;
     let token = tokens.token().await?;
-    // `token.authorization()` is a header's value, marked as sensitive; `token.expose()` the bare text; `Debug` shows neither.
+    // `authorization()` is the header value, marked as sensitive. `expose()` is the token. `Debug`
+    // omits it.
     println!("{token:?}");
 
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
     let caller = verifier.verify(token.expose()).await?;
-    println!("whoever gets it sees {} ({})", caller.display_name(), caller.user_id());
+    println!("the receiver authenticates {} ({})", caller.display_name(), caller.user_id());
     Ok(())
 }

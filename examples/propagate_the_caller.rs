@@ -1,6 +1,7 @@
-//! Service A calls service B, once in the name of the user who called A, and once in its own name. B sees who it was.
+//! Shows service A calling service B, once with the token of the user who called A, and once
+//! with its own token. B returns the caller that it authenticated.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use axum::{Extension, Router, extract::State, http::StatusCode, routing::get};
 use passport_dev::DevPassport;
@@ -17,43 +18,44 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
-    let (scheduler, of_a) = (identity(&passport, "scheduler")?, identity(&passport, "service-a")?);
+    let (scheduler, identity_a) = (identity(&passport, "scheduler")?, identity(&passport, "service-a")?);
     let b = service_b(&passport).await?;
-    let to_b = ManagedIdentityHttpClient::new(of_a, &b)?;
+    let to_b = ManagedIdentityHttpClient::new(identity_a, &b)?;
     let a = service_a(&passport, to_b).await?;
 
     let user = passport.user_token("ada").build();
     let response = local_client()?.get(format!("{a}/my-payslips")).bearer_auth(user).send().await?;
     let seen = response.error_for_status()?.text().await?;
-    println!("a user calls A, and B sees {seen}");
+    println!("a user calls A, and B authenticates: {seen}");
     assert_eq!(seen, "user ada");
 
     let to_a = ManagedIdentityHttpClient::new(scheduler, &a)?;
     let seen = to_a.get("/nightly-run").send().await?.error_for_status()?.text().await?;
-    println!("a scheduler calls A, and B sees {seen}");
+    println!("a scheduler calls A, and B authenticates: {seen}");
     assert_eq!(seen, "service account mi-service-a-clientid");
 
-    // Nobody calls here. Without `.or(identity)` that is an error, and nothing was sent.
-    let as_caller = ManagedIdentityHttpClient::new(CallerIdentity::of_task(), &b)?;
+    // There is no caller here. Without `.or(identity)` that is an error, and no request is sent.
+    let as_caller = ManagedIdentityHttpClient::new(CallerIdentity::from_task_local(), &b)?;
     let outcome = as_caller.get("/whoami").send().await;
-    let Err(HttpClientError::Attach(AttachError::CallerMissing)) = outcome else {
-        return Err("a request without a caller should not be sent".into());
+    let Err(HttpClientError::Attach(AttachError::MissingCallerToken)) = outcome else {
+        return Err("expected MissingCallerToken".into());
     };
-    println!("nobody calls, and B sees nothing");
+    println!("without a caller, no request is sent to B");
     Ok(())
 }
 
-/// The same client for both: its usual identity is A's own, and a request may go out in its caller's name.
+/// Starts service A. Its routes share one client to B, which attaches A's own token unless a
+/// request has a caller's token.
 async fn service_a(passport: &DevPassport, b: ManagedIdentityHttpClient) -> Result<String, BoxError> {
     let router = Router::new()
         .route("/nightly-run", get(nightly_run).layer(RequireServiceAccountLayer::new()))
         .route("/my-payslips", get(my_payslips))
-        .layer(AuthenticateLayer::new(verifier(passport)?).hand_on_token())
+        .layer(AuthenticateLayer::new(verifier(passport)?).forward_token())
         .with_state(b);
     Ok(serve(router).await?)
 }
 
-/// B has to know the user, whose rights it looks at.
+/// Calls B with the user's token, because B authorizes the user.
 async fn my_payslips(
     State(b): State<ManagedIdentityHttpClient>,
     Extension(caller): Extension<CallerToken>,
@@ -61,15 +63,16 @@ async fn my_payslips(
     forwarded(b.get("/whoami").caller(caller).send().await).await
 }
 
-/// There is no user. B sees A, whose rights are those of the job; what B has against A is not the scheduler's fault.
+/// Calls B with A's own token, because the scheduler is not a user. If B rejects the call, that
+/// is an error of A, not of the scheduler, so A responds with status 502.
 async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<String, StatusCode> {
     forwarded(b.get("/whoami").send().await).await.map_err(|_| StatusCode::BAD_GATEWAY)
 }
 
-/// Returns the response of B, which may be a rejection of the user.
+/// Returns the body of B's response. If B rejects the request, returns the status of B.
 async fn forwarded(outcome: Result<Response, HttpClientError>) -> Result<String, StatusCode> {
     let response = outcome.map_err(|error| match error {
-        HttpClientError::Attach(AttachError::CallerExpired) => StatusCode::UNAUTHORIZED,
+        HttpClientError::Attach(AttachError::CallerTokenExpired) => StatusCode::UNAUTHORIZED,
         HttpClientError::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
         HttpClientError::Http(_) => StatusCode::BAD_GATEWAY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -95,6 +98,6 @@ fn verifier(passport: &DevPassport) -> Result<TokenVerifier, BoxError> {
 
 fn identity(passport: &DevPassport, name: &str) -> Result<ManagedIdentity, BoxError> {
     let registered = passport.managed_identity(name).create();
-    let secret = SecretSource::fixed(registered.secret());
+    let secret = SecretSource::from_value(registered.secret());
     Ok(ManagedIdentity::builder(registered.client_id(), secret).issuer(passport.issuer()).build()?)
 }

@@ -1,7 +1,8 @@
-//! Both sides at once, narrated: a scheduler calls a payroll API with its own token, over real sockets, while the
-//! issuer counts. Run it with `cargo run --example quickstart`; it fails if a figure is not as promised.
+//! Runs two services and a local Passport over loopback and prints what happened: 1,000
+//! concurrent first calls, token refreshes under load, and a key rotation. It fails if a result
+//! is not as expected.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use std::time::{Duration, Instant};
 
@@ -21,17 +22,13 @@ type Client = AttachToken<reqwest::Client>;
 async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let scheduler = passport.managed_identity("payroll-scheduler").role("payroll.read").create();
-    println!(
-        "A Passport of our own at {}, and one managed identity, {}.",
-        passport.issuer(),
-        scheduler.client_id()
-    );
+    println!("local Passport: {}, with the managed identity {}", passport.issuer(), scheduler.client_id());
     let api = start_api(&passport).await?;
-    println!("An API at {api}: every route wants a token, /internal/sync wants a service account.\n");
+    println!("API: {api}; every route requires a token, /internal/sync a service account\n");
 
     let client = client(&passport, &scheduler, &api)?;
     first_calls(&passport, &client, &api).await?;
-    what_the_api_sees(&client, &api).await?;
+    caller_seen_by_the_api(&client, &api).await?;
     service_accounts_only(&passport, &client, &api).await?;
     let client = refresh_under_load(&passport, &scheduler, &api).await?;
     rotation_under_load(&passport, &client, &api).await
@@ -58,9 +55,10 @@ async fn whoami(caller: IdInfo) -> Json<Value> {
 }
 
 fn client(passport: &DevPassport, registered: &DevIdentity, api: &str) -> Result<Client, BoxError> {
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
     Ok(AttachTokenLayer::new(identity, AllowedOrigins::new([api])?).layer(local_client()?))
 }
 
@@ -69,13 +67,13 @@ async fn first_calls(passport: &DevPassport, client: &Client, api: &str) -> Resu
     let failed = calls.iter().filter(|call| call.is_err()).count();
     let (tokens, keys) = (passport.counters().token(), passport.counters().jwks());
     println!("1,000 concurrent first calls: {failed} failed");
-    println!("   token requests: {tokens}, key fetches: {keys}");
+    println!("   token requests: {tokens}, JWKS requests: {keys}");
     ensure(failed == 0 && tokens == 1 && keys == 1)
 }
 
-async fn what_the_api_sees(client: &Client, api: &str) -> Result<(), BoxError> {
+async fn caller_seen_by_the_api(client: &Client, api: &str) -> Result<(), BoxError> {
     let seen: Value = call(client, api, "/whoami").await?.json().await?;
-    println!("What the API knows of its caller:\n   {seen}");
+    println!("the API authenticates the caller as:\n   {seen}");
     ensure(seen["is_service_account"] == true && seen["roles"] == json!(["payroll.read"]))
 }
 
@@ -86,7 +84,7 @@ async fn service_accounts_only(passport: &DevPassport, client: &Client, api: &st
         without_token.try_clone().ok_or("no body to clone")?.bearer_auth(passport.user_token("u").build());
     let as_user = as_user.send().await?.status().as_u16();
     let as_anonymous = without_token.send().await?.status().as_u16();
-    println!("The service-only route: a service {as_service}, a user {as_user}, nobody {as_anonymous}");
+    println!("status of /internal/sync: service {as_service}, user {as_user}, no token {as_anonymous}");
     ensure((as_service, as_user, as_anonymous) == (200, 403, 401))
 }
 
@@ -102,7 +100,7 @@ async fn refresh_under_load(
     call(&client, api, "/whoami").await?;
     let before = passport.counters().token();
     let load = load(&client, api, || passport.counters().token() >= before + 3).await?;
-    println!("Tokens that live 4 s, from a token endpoint that takes 1 s: {} calls, 0 failed", load.calls);
+    println!("token lifetime 4 s, token endpoint delay 1 s: {} calls, 0 failed", load.calls);
     println!(
         "   refreshes: {}, longest call: {} ms",
         passport.counters().token() - before,
@@ -117,12 +115,12 @@ async fn rotation_under_load(passport: &DevPassport, client: &Client, api: &str)
     let (load, ()) =
         tokio::join!(load(client, api, || passport.counters().jwks() > before), passport.rotate_keys());
     call(client, api, "/whoami").await?;
-    println!("The signing key is rotated under the same load: {} calls, 0 failed", load?.calls + 1);
-    println!("   key fetches it took: {}", passport.counters().jwks() - before);
+    println!("key rotation under the same load: {} calls, 0 failed", load?.calls + 1);
+    println!("   JWKS requests: {}", passport.counters().jwks() - before);
     ensure(passport.counters().jwks() == before + 1)
 }
 
-/// One call; a status other than success is an error.
+/// Sends a request. A status other than success is an error.
 async fn call(client: &Client, api: &str, path: &str) -> Result<reqwest::Response, BoxError> {
     let request = reqwest::Request::new(reqwest::Method::GET, format!("{api}{path}").parse()?);
     Ok(client.clone().oneshot(request).await?.error_for_status()?)
@@ -133,7 +131,8 @@ struct Load {
     longest: Duration,
 }
 
-/// Calls one after the other until `done`. Fails with the first call that fails, or after 30 s.
+/// Sends one request after the other until `done` returns true. Fails if a call fails, or after
+/// 30 s.
 async fn load(client: &Client, api: &str, done: impl Fn() -> bool) -> Result<Load, BoxError> {
     let mut load = Load { calls: 0, longest: Duration::ZERO };
     let start = now();
@@ -148,11 +147,11 @@ async fn load(client: &Client, api: &str, done: impl Fn() -> bool) -> Result<Loa
     Ok(load)
 }
 
-#[expect(clippy::disallowed_methods, reason = "it times real calls")]
+#[expect(clippy::disallowed_methods, reason = "it measures real calls")]
 fn now() -> Instant {
     Instant::now()
 }
 
 fn ensure(holds: bool) -> Result<(), BoxError> {
-    if holds { Ok(()) } else { Err("this is not what was promised".into()) }
+    if holds { Ok(()) } else { Err("a result is not as expected".into()) }
 }

@@ -1,14 +1,14 @@
-//! The client secret lives in Azure Key Vault, by the two lines that .NET has for it, and is rotated there while the service
-//! runs. It prints
+//! Shows a client secret that is stored in Azure Key Vault, and rotated there while the service
+//! runs. The configuration keys are those of .NET. It prints
 //!
 //! ```text
-//! version 00000000000000000000000000000001 of the secret got a token
-//! an hour after the rotation, with the old secret revoked: another token, 2 reads of the vault
+//! fetched a token with version 00000000000000000000000000000001 of the secret
+//! an hour after the rotation: fetched a new token; requests to the vault: 2
 //! ```
 //!
-//! A stand-in is in Azure's place here; what is different there is said.
+//! The example uses a local server instead of Azure. Comments describe what differs on Azure.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,9 +18,9 @@ use azure_core::{
 };
 use passport_config::ManagedIdentityConfig;
 use passport_dev::DevPassport;
-use passport_outbound::{HttpTransport, ManualClock, SecretProviders, Transport};
+use passport_outbound::{ManualClock, ReqwestHttpClient, SecretProviders, Transport};
 use passport_secrets::{AzureKeyVault, CachedSecrets};
-// A stand-in that speaks the protocol of the vault.
+// A local server with the protocol of Key Vault.
 use passport_test_support::key_vault::{KeyVault, VAULT_HOST};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -32,7 +32,7 @@ async fn main() -> Result<(), BoxError> {
     let azure = KeyVault::start().await;
     let version = azure.put("payroll", registered.secret());
 
-    // In a file: what a service is told of its identity.
+    // In a service, this configuration is in a file.
     let config: ManagedIdentityConfig = serde_json::from_value(serde_json::json!({
         "passport_base_url": passport.issuer(),
         "client_id": registered.client_id(),
@@ -40,54 +40,54 @@ async fn main() -> Result<(), BoxError> {
         "client_secret_ref": azure.identifier("payroll"), // https://contoso.vault.azure.net/secrets/payroll
     }))?;
 
-    // On Azure without credential and transport: the workload identity or managed identity is found in the environment.
+    // On Azure, omit `credential` and `transport`: the environment determines the workload identity
+    // or managed identity.
     let vault = AzureKeyVault::builder()
-        .credential(Arc::new(OfTheStandIn(azure.clone())))
-        .transport(to(&azure)?)
+        .credential(Arc::new(LocalCredential(azure.clone())))
+        .transport(local_transport(&azure)?)
         .build()?;
-    let clock = ManualClock::at_unix_seconds(1_750_000_000); // Leave it out, too: it lets an hour pass here.
+    let clock = ManualClock::at_unix_seconds(1_750_000_000); // a service omits `clock`
     let secrets = CachedSecrets::new(vault).clock(clock.clone());
     let secrets = SecretProviders::default().with("azure_key_vault", secrets);
     let identity = config.builder(&secrets)?.clock(clock.clone()).build()?;
 
     let first = identity.token().await?;
-    println!("version {version} of the secret got a token");
+    println!("fetched a token with version {version} of the secret");
 
-    // An operator rotates the secret: a second one from Passport, into the vault, the first one revoked.
+    // An operator rotates the secret: creates a second one in Passport, stores it in the vault, and
+    // revokes the first one.
     azure.put("payroll", registered.generate_secret().value());
     registered.revoke_secret(registered.secret_id());
     clock.advance(Duration::from_secs(3600));
 
     let second = identity.token().await?;
     let (_, reads) = azure.counts();
-    println!(
-        "an hour after the rotation, with the old secret revoked: another token, {reads} reads of the vault"
-    );
-    let is_another = first.authorization() != second.authorization();
-    if is_another && reads == 2 { Ok(()) } else { Err("it is not as it is said above".into()) }
+    println!("an hour after the rotation: fetched a new token; requests to the vault: {reads}");
+    let is_new = first.authorization() != second.authorization();
+    if is_new && reads == 2 { Ok(()) } else { Err("expected a new token and 2 requests".into()) }
 }
 
-/// A way to the stand-in, and trust in its authority.
-fn to(azure: &KeyVault) -> Result<Transport, BoxError> {
+/// Returns a transport that connects to the local server and trusts its certificate authority.
+fn local_transport(azure: &KeyVault) -> Result<Transport, BoxError> {
     let root = reqwest::Certificate::from_pem(azure.ca_pem.as_bytes())?;
     let address: SocketAddr = azure.address;
-    Ok(Transport::new(HttpTransport::configured(move |settings| {
+    Ok(Transport::new(ReqwestHttpClient::configured(move |settings| {
         settings.tls_certs_only([root.clone()]).resolve(VAULT_HOST, address)
     })))
 }
 
-/// Who asks: any credential of `azure_identity` in its place.
+/// The credential for the local server. In a service, use a credential of `azure_identity`.
 #[derive(Debug)]
-struct OfTheStandIn(KeyVault);
+struct LocalCredential(KeyVault);
 
 #[async_trait::async_trait]
-impl TokenCredential for OfTheStandIn {
+impl TokenCredential for LocalCredential {
     async fn get_token(
         &self,
         _scopes: &[&str],
         _options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let expires = OffsetDateTime::now_utc() + azure_core::time::Duration::hours(1);
-        Ok(AccessToken::new(self.0.grant_token(), expires))
+        Ok(AccessToken::new(self.0.issue_token(), expires))
     }
 }

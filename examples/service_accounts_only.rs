@@ -1,7 +1,8 @@
-//! `[RequireServiceAccount]`: a route for machines. The guard refuses users before the handler runs; and the handler looks
-//! itself, by the type of its argument, so that it cannot be put on a route without the guard.
+//! Shows a route for service accounts, as `[RequireServiceAccount]` in .NET. A layer rejects
+//! users before the handler runs. The argument of the handler also requires a service account,
+//! so that the handler is protected even on a route without the layer.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use axum::{Router, routing::post};
 use passport_dev::DevPassport;
@@ -20,26 +21,26 @@ async fn main() -> Result<(), BoxError> {
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
 
     let api = Router::new()
-        .route("/internal/sync", post(internal_sync).layer(RequireServiceAccountLayer::new())) // runs second
-        .layer(AuthenticateLayer::new(verifier)); // outside: runs first
+        .route("/internal/sync", post(internal_sync).layer(RequireServiceAccountLayer::new())) // inner layer: second
+        .layer(AuthenticateLayer::new(verifier)); // outer layer: first
     let url = format!("{}/internal/sync", serve(api).await?);
 
     let scheduler = passport.managed_identity("payroll-scheduler").create().token().build();
     let alice = passport.user_token("alice").build();
-    let claims_to_be_one = passport.user_token("mallory").claim("is_service_account", "true").build();
+    let with_text_claim = passport.user_token("mallory").claim("is_service_account", "true").build();
     let client = local_client()?;
     for (caller, token, expected) in [
-        ("the scheduler", Some(&scheduler), 200),
+        ("scheduler", Some(&scheduler), 200),
         ("alice", Some(&alice), 403),
-        ("mallory, with text for a boolean", Some(&claims_to_be_one), 403),
-        ("nobody", None, 401),
+        ("mallory, text instead of boolean", Some(&with_text_claim), 403),
+        ("no token", None, 401),
     ] {
         let request = token.into_iter().fold(client.post(&url), reqwest::RequestBuilder::bearer_auth);
         let response = request.send().await?;
         let status = response.status().as_u16();
         println!("{caller:>32}  {status}  {}", response.text().await?);
         if status != expected {
-            return Err(format!("expected {expected}").into());
+            return Err(format!("expected status {expected}").into());
         }
     }
     Ok(())

@@ -1,15 +1,16 @@
-//! One process on the machine has the secret; a service gets its token from it over a Unix socket, and another one has its requests
-//! passed on with a token. It prints
+//! Shows a sidecar that holds the client secret: a service gets its token from the sidecar over
+//! a Unix socket, and another client sends a request through the sidecar's proxy. It prints
 //!
 //! ```text
-//! the service without a secret is erp-sync to the API
-//! curl would be erp-sync to the API, too
-//! 1 request for a token
+//! the API authenticates the service without a secret as: erp-sync
+//! the API authenticates the proxied request as: erp-sync
+//! token requests: 1
 //! ```
 //!
-//! The sidecar is a task here; in a deployment it is the process `passport-sidecar --config sidecar.toml`.
+//! The sidecar is a task in this example. In a deployment it is a process:
+//! `passport-sidecar --config sidecar.toml`.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use std::{fs, path::Path};
 
@@ -17,8 +18,8 @@ use axum::{Router, routing::get};
 use passport_dev::{DevIdentity, DevPassport};
 use passport_examples::{local_client, serve};
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
-use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, Sidecar as AtSidecar};
-use passport_sidecar::{Sidecar, SidecarConfig};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SidecarEndpoint};
+use passport_sidecar::{SidecarConfig, SidecarServer};
 use tokio::sync::oneshot;
 use tower::{Layer, ServiceExt};
 
@@ -31,34 +32,37 @@ async fn main() -> Result<(), BoxError> {
     let (api, folder) = (api(&passport).await?, tempfile::tempdir()?);
     let socket = folder.path().join("sidecar.sock");
 
-    // The sidecar's part.
+    // Start the sidecar, which has the client secret.
     let config = configuration(folder.path(), &passport, &registered, &api)?;
-    let sidecar = Sidecar::new(SidecarConfig::read(Some(&config))?, passport_config::Providers::default())?;
+    let sidecar =
+        SidecarServer::new(SidecarConfig::read(Some(&config))?, passport_config::ConfigRegistry::default())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(sidecar.serve(async { drop(stopped.await) }));
     while !socket.exists() && !serving.is_finished() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
 
-    // A service's part, in Rust: it has no secret.
-    let at = AtSidecar::at(&format!("unix://{}", socket.display()))?;
-    let identity = ManagedIdentity::at_sidecar(registered.client_id(), at).build()?;
+    // A Rust service without a secret gets its token from the sidecar.
+    let endpoint = SidecarEndpoint::new(&format!("unix://{}", socket.display()))?;
+    let identity = ManagedIdentity::via_sidecar(registered.client_id(), endpoint).build()?;
     let client = AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?).layer(local_client()?);
     let response = client.oneshot(local_client()?.get(format!("{api}/whoami")).build()?).await?;
-    println!("the service without a secret is {} to the API", response.text().await?);
+    println!("the API authenticates the service without a secret as: {}", response.text().await?);
 
-    // And in any other language: a request that is passed on. curl --unix-socket sidecar.sock -H "Passport-Sidecar: true" ...
-    let any = reqwest::Client::builder().tls_certs_only([]).unix_socket(socket.as_path()).build()?;
-    let passed_on =
-        any.get("http://localhost/to/api/whoami").header("Passport-Sidecar", "true").send().await?;
-    println!("curl would be {} to the API, too", passed_on.error_for_status()?.text().await?);
+    // A client in any language, through the proxy:
+    // curl --unix-socket sidecar.sock -H "Passport-Sidecar: true" http://localhost/to/api/whoami
+    let any_client = reqwest::Client::builder().tls_certs_only([]).unix_socket(socket.as_path()).build()?;
+    let proxied =
+        any_client.get("http://localhost/to/api/whoami").header("Passport-Sidecar", "true").send().await?;
+    println!("the API authenticates the proxied request as: {}", proxied.error_for_status()?.text().await?);
 
-    println!("{} request for a token", passport.counters().token());
+    println!("token requests: {}", passport.counters().token());
     drop(stop);
     serving.await??;
-    if passport.counters().token() == 1 { Ok(()) } else { Err("there was more than one".into()) }
+    if passport.counters().token() == 1 { Ok(()) } else { Err("expected 1 token request".into()) }
 }
 
+/// Writes the configuration of the sidecar, and returns its path.
 fn configuration(
     folder: &Path,
     passport: &DevPassport,
@@ -90,7 +94,7 @@ fn configuration(
     Ok(path)
 }
 
-/// The service that is called.
+/// Starts the called service, and returns its URL.
 async fn api(passport: &DevPassport) -> Result<String, BoxError> {
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
     let whoami = get(|caller: IdInfo| async move { caller.display_name().to_owned() });

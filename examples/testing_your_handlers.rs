@@ -1,7 +1,9 @@
-//! A test of a handler, written as in your own crate: no issuer, no socket. `cargo test --example testing_your_handlers` runs
-//! it as a test; run as a program it shows what it would see.
+//! Shows a test of a handler without an issuer and without a socket.
+//!
+//! `cargo test --example testing_your_handlers` runs it as a test. `cargo run` prints the status
+//! for three callers.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use axum::{Router, body::Body, routing::post};
 use http::{Request, StatusCode};
@@ -11,7 +13,7 @@ use tower::ServiceExt;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What ships. It knows nothing of tests: who verifies is given to it.
+/// Returns the service. It takes the verifier as an argument and has no code for tests.
 fn app(verifier: TokenVerifier) -> Router {
     Router::new()
         .route(
@@ -21,23 +23,28 @@ fn app(verifier: TokenVerifier) -> Router {
         .layer(AuthenticateLayer::new(verifier).require(Requirement::role("payroll.run")))
 }
 
-/// The real verifier, with the keys of the test identities in the place of Passport's.
+/// Returns the verifier of production, with the keys of the test identities instead of
+/// Passport's.
 fn verifier() -> Result<TokenVerifier, ConfigError> {
-    TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build()
+    TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build()
 }
 
 async fn status_for(caller: Option<TestIdentity>) -> Result<StatusCode, BoxError> {
     let request = Request::post("/payroll/run").body(Body::empty())?;
-    let request = caller.into_iter().fold(request, |request, caller| caller.sign(request));
+    let request = caller.into_iter().fold(request, |request, caller| caller.attach_token(request));
     Ok(app(verifier()?).oneshot(request).await?.status())
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     for (name, identity, expected) in [
-        ("nobody", None, StatusCode::UNAUTHORIZED),
-        ("a scheduler", Some(TestIdentity::service("scheduler").role("payroll.run")), StatusCode::OK),
-        ("a user without the role", Some(TestIdentity::user("ada")), StatusCode::FORBIDDEN),
+        ("no token", None, StatusCode::UNAUTHORIZED),
+        (
+            "scheduler with the role",
+            Some(TestIdentity::service("scheduler").role("payroll.run")),
+            StatusCode::OK,
+        ),
+        ("user without the role", Some(TestIdentity::user("ada")), StatusCode::FORBIDDEN),
     ] {
         let status = status_for(identity).await?;
         println!("{name}: {status}");
@@ -51,11 +58,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_scheduler_may_run_payroll() {
+    async fn scheduler_with_the_role_may_run_payroll() {
         let verifier =
-            TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build().unwrap();
+            TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build().unwrap();
         let request = Request::post("/payroll/run").body(Body::empty()).unwrap();
-        let request = TestIdentity::service("scheduler").role("payroll.run").sign(request);
+        let request = TestIdentity::service("scheduler").role("payroll.run").attach_token(request);
         assert_eq!(app(verifier).oneshot(request).await.unwrap().status(), StatusCode::OK);
     }
 }

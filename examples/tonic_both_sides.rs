@@ -1,7 +1,7 @@
-//! gRPC on both ends, over one layer each. The service is the standard health service, so that no protoc is needed;
-//! any generated client and server will do.
+//! Shows a tonic client and a tonic server with one layer each. The service is the standard
+//! health service, which needs no `protoc`; generated clients and servers work the same way.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
@@ -29,8 +29,9 @@ impl Health for Payroll {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        let caller = request.extensions().get::<IdInfo>().ok_or(Status::internal("no AuthenticateLayer"))?;
-        println!("the server is called by {} with roles {:?}", caller.user_id(), caller.roles());
+        let caller =
+            request.extensions().get::<IdInfo>().ok_or(Status::internal("missing AuthenticateLayer"))?;
+        println!("the caller is {} with the roles {:?}", caller.user_id(), caller.roles());
         Ok(Response::new(HealthCheckResponse { status: 1 }))
     }
 
@@ -53,9 +54,10 @@ async fn main() -> Result<(), BoxError> {
         Server::builder().layer(AuthenticateLayer::new(verifier)).add_service(HealthServer::new(Payroll));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
     let channel = endpoint.connect_lazy();
     let with_token = ServiceBuilder::new()
         .layer(AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?))
@@ -65,7 +67,7 @@ async fn main() -> Result<(), BoxError> {
     println!("with a token: {:?}", reply.into_inner());
 
     let rejected = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
-    let status = rejected.err().ok_or("a call without a token should have been refused")?;
+    let status = rejected.err().ok_or("expected a call without a token to be rejected")?;
     println!("without a token: {:?}, {}", status.code(), status.message());
     if status.code() == Code::Unauthenticated { Ok(()) } else { Err(status.into()) }
 }

@@ -1,13 +1,13 @@
-//! gRPC streams with a token: one that the server sends, and one in both directions. A stream keeps the token that it was
-//! opened with; the next one has the current. The services are the standard ones of health and reflection, so that no protoc
-//! is needed.
+//! Shows gRPC streams with a token: one from the server, and one in both directions. A stream
+//! keeps the token that it was opened with, and the next stream has the current token. The
+//! services are those of health and reflection, which need no `protoc`.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
-    AllowedOrigins, AttachToken, AttachTokenLayer, BufferBody, BufferedBody, ManagedIdentity, SecretSource,
+    AllowedOrigins, AttachToken, AttachTokenLayer, BufferedBody, ManagedIdentity, RetryBuffered, SecretSource,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -28,8 +28,9 @@ use tower::ServiceBuilder;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How much of a stream of requests is remembered, in case its token is refused.
-const MAX_REMEMBERED: usize = 64 * 1024;
+/// The maximum number of bytes of a request stream that are buffered, so that the stream can be
+/// sent again if its token is rejected.
+const MAX_BUFFERED: usize = 64 * 1024;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -49,50 +50,52 @@ async fn main() -> Result<(), BoxError> {
         .add_service(reflection);
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
-        .issuer(passport.issuer())
-        .build()?;
-    // A refused stream of requests is sent once more with another token, as long as what was read of it is remembered.
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .build()?;
+    // If the token of a request stream is rejected, the stream is sent again with a new token,
+    // unless the messages that were already sent exceed the buffer.
     let layer = AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?)
-        .replay_buffered(MAX_REMEMBERED, Body::new as fn(BufferedBody<Body>) -> Body);
+        .retry_unauthorized_buffered(MAX_BUFFERED, Body::new as fn(BufferedBody<Body>) -> Body);
     let channel = ServiceBuilder::new().layer(layer).service(endpoint.connect_lazy());
 
-    the_server_tells(channel.clone(), &health).await?;
-    both_tell(channel).await?;
-    println!("{} request for a token", passport.counters().token());
+    server_stream(channel.clone(), &health).await?;
+    stream_in_both_directions(channel).await?;
+    println!("token requests: {}", passport.counters().token());
     Ok(())
 }
 
-type WithToken = AttachToken<Channel, BufferBody<fn(BufferedBody<Body>) -> Body>>;
+type WithToken = AttachToken<Channel, RetryBuffered<fn(BufferedBody<Body>) -> Body>>;
 
-async fn the_server_tells(channel: WithToken, health: &HealthReporter) -> Result<(), BoxError> {
+async fn server_stream(channel: WithToken, health: &HealthReporter) -> Result<(), BoxError> {
     let mut changes = HealthClient::new(channel).watch(HealthCheckRequest::default()).await?.into_inner();
     for status in [ServingStatus::NotServing, ServingStatus::Serving] {
-        let seen = changes.message().await?.ok_or("the stream of changes has ended")?;
-        println!("the server tells its status: {:?}", seen.status());
+        let seen = changes.message().await?.ok_or("the stream ended")?;
+        println!("status from the server: {:?}", seen.status());
         health.set_service_status("", status).await;
     }
     Ok(())
 }
 
-async fn both_tell(channel: WithToken) -> Result<(), BoxError> {
-    let questions = [
+async fn stream_in_both_directions(channel: WithToken) -> Result<(), BoxError> {
+    let requests = [
         MessageRequest::ListServices(String::new()),
         MessageRequest::FileContainingSymbol("grpc.health.v1.Health".to_owned()),
     ]
-    .map(|question| ServerReflectionRequest { host: String::new(), message_request: Some(question) });
+    .map(|message| ServerReflectionRequest { host: String::new(), message_request: Some(message) });
     let mut client = ServerReflectionClient::new(channel);
-    let mut responses = client.server_reflection_info(tokio_stream::iter(questions)).await?.into_inner();
+    let mut responses = client.server_reflection_info(tokio_stream::iter(requests)).await?.into_inner();
     while let Some(response) = responses.message().await? {
         match response.message_response {
             Some(MessageResponse::ListServicesResponse(services)) => {
                 let names = services.service.iter().map(|service| &service.name);
-                println!("its services: {:?}", names.collect::<Vec<_>>());
+                println!("services: {:?}", names.collect::<Vec<_>>());
             }
             Some(MessageResponse::FileDescriptorResponse(files)) => {
-                println!("{} description", files.file_descriptor_proto.len());
+                println!("file descriptors: {}", files.file_descriptor_proto.len());
             }
-            other => return Err(format!("an unexpected answer: {other:?}").into()),
+            other => return Err(format!("unexpected response: {other:?}").into()),
         }
     }
     Ok(())

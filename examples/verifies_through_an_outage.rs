@@ -1,18 +1,18 @@
-//! What an outage of Passport looks like to a service that verifies its tokens: for a day, like nothing, even across a
-//! restart. It prints
+//! Shows a service that verifies tokens during an outage of Passport: with cached keys it
+//! continues for a day, even after a restart. It prints
 //!
 //! ```text
-//! ready: Fresh, usable keys: 1, 0 s old
-//! a call: 200 OK
-//! in the outage: 200 OK; the probe says Due, usable keys: 1, 3600 s old, failed attempts in a row: 1, the last: ...
-//! restarted in the outage: 200 OK
-//! after a day of it: 503 Service Unavailable, Retry-After: 2 (or 1)
-//! after it: 200 OK
+//! ready: ...
+//! call: 200 OK
+//! call during the outage: 200 OK; health: ...
+//! call during the outage, after a restart: 200 OK
+//! call after a day of the outage: 503 Service Unavailable, Retry-After: 2 (or 1)
+//! call after the outage: 200 OK
 //! ```
 //!
-//! The clock is moved by hand, so that a day takes no time. A service has the default clock.
+//! The example advances a `ManualClock` by a day. A service uses the default clock.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use std::{path::Path, time::Duration};
 
@@ -28,7 +28,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 fn verifier(passport: &DevPassport, file: &Path, clock: &ManualClock) -> Result<TokenVerifier, ConfigError> {
     TokenVerifier::builder("bizfirstgo-api")
         .issuer(passport.issuer())
-        .key_file(file) // so that a restart needs no Passport
+        .jwks_cache_file(file) // a restart can use these keys
         .clock(clock.clone())
         .build()
 }
@@ -47,13 +47,14 @@ async fn main() -> Result<(), BoxError> {
     let (folder, client) = (tempfile::tempdir()?, local_client()?);
     let file = folder.path().join("passport-keys.json");
 
-    // Before the service takes traffic: wait for the keys, but not for ever. A readiness probe asks `health().is_usable()`.
+    // Before the service accepts traffic, wait for the keys, 10 s at most. A readiness probe uses
+    // `health().is_usable()`.
     let first = verifier(&passport, &file, &clock)?;
     tokio::time::timeout(Duration::from_secs(10), first.ready()).await??;
     println!("ready: {}", first.health());
     let url = serve(api(first.clone())).await?;
     let call = async |url: &str| client.get(url).bearer_auth(&token).send().await;
-    println!("a call: {}", call(&url).await?.status());
+    println!("call: {}", call(&url).await?.status());
 
     passport.inject(Endpoint::Jwks, Fault::Down);
     clock.advance(HOUR);
@@ -61,23 +62,24 @@ async fn main() -> Result<(), BoxError> {
     while first.health().failures() == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    println!("in the outage: {status}; the probe says {}", first.health());
+    println!("call during the outage: {status}; health: {}", first.health());
 
     let url = serve(api(verifier(&passport, &file, &clock)?)).await?;
-    println!("restarted in the outage: {}", call(&url).await?.status());
+    println!("call during the outage, after a restart: {}", call(&url).await?.status());
 
-    // Keys that nobody has confirmed for so long are not believed any more. It is not the callers' fault, so it is no 401.
+    // Cached keys are not trusted after a day without a successful refresh. That is not an error of
+    // the caller, so the status is 503, not 401.
     clock.advance(HOUR * 24);
     let rejected = call(&url).await?;
     let retry_after = rejected.headers()["retry-after"].to_str()?;
-    println!("after a day of it: {}, Retry-After: {retry_after}", rejected.status());
+    println!("call after a day of the outage: {}, Retry-After: {retry_after}", rejected.status());
     if rejected.status() != 503 {
-        return Err("it should have been refused".into());
+        return Err("expected status 503".into());
     }
 
-    passport.heal(Endpoint::Jwks);
+    passport.clear_fault(Endpoint::Jwks);
     clock.advance(Duration::from_secs(33));
     let status = call(&url).await?.error_for_status()?.status();
-    println!("after it: {status}");
+    println!("call after the outage: {status}");
     Ok(())
 }

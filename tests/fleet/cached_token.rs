@@ -26,7 +26,7 @@ async fn ten_thousand_cached_calls_send_no_redis_command() {
     let before = redis.info("stats", "total_commands_processed");
     assert_eq!(fleet.calls(2_500).await.failed, 0);
     let after = redis.info("stats", "total_commands_processed");
-    // The first `INFO` counts itself; `redis-cli` says hello.
+    // The first `INFO` counts itself, and `redis-cli` sends a `HELLO`.
     assert!(after - before <= 2, "{}", after - before);
     assert_eq!(setup.token_requests(), 1);
 }
@@ -38,7 +38,7 @@ async fn call_with_a_token_from_redis_allocates_nothing() {
     token(&setup.identity(store(&redis.url()))).await;
     let identity = setup.identity(store(&redis.url()));
     token(&identity).await;
-    assert_eq!(setup.token_requests(), 1, "it came from Redis");
+    assert_eq!(setup.token_requests(), 1, "the token came from Redis");
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
     let mut client = AttachTokenLayer::new(identity, origins).layer(EmptyResponse);
     let mut cached_call = || {

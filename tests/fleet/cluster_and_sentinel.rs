@@ -1,4 +1,4 @@
-//! A Cluster that loses a primary, and a master that Sentinels replace.
+//! Failover of a Cluster that loses a primary, and of a primary under Sentinel.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 const INSTANCES: usize = 8;
 
-/// Three primaries, each with a replica.
+/// Starts three primaries with one replica each.
 async fn cluster() -> Vec<RedisServer> {
     let options =
         ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"];
-    // The port of the cluster's bus is its own plus 10,000.
+    // The port of the cluster bus is the port of the server plus 10,000.
     let mut servers = Vec::new();
     while servers.len() < 6 {
         servers.push(
@@ -42,7 +42,7 @@ async fn cluster() -> Vec<RedisServer> {
     servers
 }
 
-/// The primary that has the token.
+/// Returns the primary that stores the token.
 fn owner(servers: &[RedisServer]) -> usize {
     let has_it = |server: &RedisServer| {
         server.cli(&["INFO", "replication"]).contains("role:master") && server.cli(&["DBSIZE"]) != "0"
@@ -57,14 +57,14 @@ async fn cluster_failover_fails_no_call_and_tokens_are_shared_again() {
     let urls: Vec<_> = servers.iter().map(RedisServer::url).collect();
     let mut fleet = Fleet::start(INSTANCES, &setup.worker_config("cluster", &urls)).await;
     assert_eq!(fleet.calls(100).await.failed, 0);
-    assert_eq!(setup.token_requests(), 1, "a cluster is a store as good as one server");
+    assert_eq!(setup.token_requests(), 1, "the instances share through the cluster");
     let began = Instant::now();
     fleet.begin_load(16 * SECOND, Duration::from_millis(25)).await;
     sleep(SECOND).await;
     let owner = owner(&servers);
     servers[owner].kill();
     let report = fleet.report().await;
-    figure("a cluster's primary is killed", began.elapsed(), &report, setup.token_requests());
+    figure("a primary of the cluster is killed", began.elapsed(), &report, setup.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
     sleep(4 * SECOND).await;
     let before = setup.token_requests();
@@ -108,7 +108,7 @@ async fn sentinel_failover_fails_no_call() {
     sleep(SECOND).await;
     master.kill();
     let report = fleet.report().await;
-    figure("a master is killed that sentinels watch", began.elapsed(), &report, setup.token_requests());
+    figure("the primary under Sentinel is killed", began.elapsed(), &report, setup.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
     sleep(4 * SECOND).await;
     let before = setup.token_requests();

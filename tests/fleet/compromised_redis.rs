@@ -1,5 +1,6 @@
-//! An attacker who can write to Redis can make instances fetch their own tokens, after a delay. No
-//! call fails, and an instance uses only its own live tokens, and none older than its last one.
+//! An attacker with write access to Redis can make instances fetch their own tokens, after a
+//! delay. No call fails. An instance uses only its own live tokens, and none older than its last
+//! one.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -18,14 +19,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
 const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
 
-/// A Passport without delay, a Redis, and a connection of an attacker with all rights.
+/// Returns a Passport without delay, a Redis, and the connection of an attacker with all rights.
 async fn setup() -> (Setup, RedisServer, Connection) {
     setup_with(DevPassport::builder()).await
 }
 
 async fn setup_with(passport: DevPassportBuilder) -> (Setup, RedisServer, Connection) {
     let (setup, redis) = (Setup::with(passport.token_lifetime(HOUR)).await, RedisServer::start(&[]).await);
-    setup.passport.heal(Endpoint::Token);
+    setup.passport.clear_fault(Endpoint::Token);
     let attacker = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
     (setup, redis, attacker)
 }
@@ -71,7 +72,7 @@ async fn value_moved_from_another_key_is_not_used() {
     let store = store(&redis.url());
     let other = setup.passport.managed_identity("other").create();
     let other = || {
-        ManagedIdentity::builder(other.client_id(), SecretSource::fixed(other.secret()))
+        ManagedIdentity::builder(other.client_id(), SecretSource::from_value(other.secret()))
             .issuer(setup.passport.issuer())
             .token_cache(TokenCache::shared(store.clone()))
             .build()
@@ -100,7 +101,7 @@ async fn value_moved_from_another_key_is_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn expired_value_is_not_used_however_long_redis_keeps_it() {
+async fn expired_value_that_redis_still_has_is_not_used() {
     let (setup, redis, mut attacker) = setup().await;
     let clock = clock_at(SystemClock.now().duration_since(UNIX_EPOCH).unwrap());
     let instance = || {
@@ -110,29 +111,30 @@ async fn expired_value_is_not_used_however_long_redis_keeps_it() {
     let first = token(&instance()).await;
     let token_key = name(&mut attacker, "token");
     let value: Vec<u8> = attacker.get(&token_key).unwrap();
-    // Well after its end, so that what this clock shows of a token minted by Passport's does not depend on the second.
+    // Well after the expiry, so that the result does not depend on the second in which Passport's
+    // clock issued the token.
     clock.advance(2 * HOUR);
     for keep in [None, Some(3_599_000_u64)] {
         match keep {
             None => attacker.set::<_, _, ()>(&token_key, &value).unwrap(),
             Some(time) => attacker.pset_ex::<_, _, ()>(&token_key, &value, time).unwrap(),
         }
-        // Passport's clock is another; its tokens live by their lifetime.
+        // Passport's clock differs; the lifetime of its tokens counts.
         let fresh = token(&instance()).await;
         assert_ne!(fresh, first);
-        assert_eq!(token(&instance()).await, fresh, "and the expired one is not in the way");
+        assert_eq!(token(&instance()).await, fresh, "the new token replaces the expired one");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn older_value_that_is_put_back_is_not_used_again() {
+async fn older_value_that_is_restored_is_not_used() {
     let clock = clock_at(SystemClock.now().duration_since(UNIX_EPOCH).unwrap());
     let (setup, redis, mut attacker) = setup_with(DevPassport::builder().clock(clock.clone())).await;
     let identity = setup.identity(store(&redis.url()));
     token(&identity).await;
     let name = name(&mut attacker, "token");
     let old: Vec<u8> = attacker.get(&name).unwrap();
-    // Tokens are compared by `exp`, which has whole seconds.
+    // Tokens are compared by `exp`, in whole seconds.
     clock.advance(2 * SECOND);
     identity.invalidate();
     let newer = token(&identity).await;
@@ -227,7 +229,7 @@ async fn every_redis_key_has_the_namespace_and_an_expiry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_namespaces_do_not_share() {
+async fn instances_in_different_namespaces_do_not_share() {
     let (setup, redis, _) = setup().await;
     let in_namespace = |name: &str| {
         let store = RedisTokenStore::builder(redis.url(), keys()).namespace(name).build().unwrap();
@@ -241,18 +243,18 @@ async fn other_namespaces_do_not_share() {
 #[tokio::test(flavor = "multi_thread")]
 async fn key_rotation_in_two_steps_makes_no_token_request() {
     let (setup, redis, _) = setup().await;
-    let old = || SecretSource::fixed(KEY);
-    let new = || SecretSource::fixed(OTHER_KEY);
+    let old = || SecretSource::from_value(KEY);
+    let new = || SecretSource::from_value(OTHER_KEY);
     let with =
         |keys: EncryptionKeys| setup.identity(RedisTokenStore::builder(redis.url(), keys).build().unwrap());
     let first = token(&with(EncryptionKeys::new(old()))).await;
-    assert_eq!(token(&with(EncryptionKeys::new(old()).also_accepting(new()))).await, first);
-    let second_step = with(EncryptionKeys::new(new()).also_accepting(old()));
+    assert_eq!(token(&with(EncryptionKeys::new(old()).with_previous_keys(new()))).await, first);
+    let second_step = with(EncryptionKeys::new(new()).with_previous_keys(old()));
     assert_eq!(token(&second_step).await, first);
     second_step.invalidate();
     let second = token(&second_step).await;
     assert_ne!(second, first);
-    assert_eq!(token(&with(EncryptionKeys::new(old()).also_accepting(new()))).await, second);
+    assert_eq!(token(&with(EncryptionKeys::new(old()).with_previous_keys(new()))).await, second);
     assert_eq!(token(&with(EncryptionKeys::new(new()))).await, second);
     assert_eq!(setup.token_requests(), 2);
 }
@@ -264,8 +266,8 @@ async fn instance_with_another_key_fetches_its_own_token() {
         |keys: EncryptionKeys| setup.identity(RedisTokenStore::builder(redis.url(), keys).build().unwrap());
     let mine = token(&with(keys())).await;
     for other in [
-        EncryptionKeys::new(SecretSource::fixed(OTHER_KEY)),
-        EncryptionKeys::new(SecretSource::fixed("no key")),
+        EncryptionKeys::new(SecretSource::from_value(OTHER_KEY)),
+        EncryptionKeys::new(SecretSource::from_value("no key")),
         EncryptionKeys::new(SecretSource::env("THERE_IS_NO_SUCH_KEY")),
         EncryptionKeys::danger_unencrypted(),
     ] {
@@ -273,7 +275,7 @@ async fn instance_with_another_key_fetches_its_own_token() {
     }
 }
 
-/// An instance without keys fails before others wait for it.
+/// An instance without keys takes no lease, so others do not wait for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_without_keys_do_not_wait_for_each_other() {
     let (setup, redis, mut attacker) = setup().await;
@@ -287,7 +289,7 @@ async fn instances_without_keys_do_not_wait_for_each_other() {
     assert_eq!(names(&mut attacker, "*"), Vec::<String>::new());
 }
 
-/// A value that Redis keeps for longer than its token lives was not written by this store.
+/// The store never writes a value with a TTL longer than the life of its token.
 #[tokio::test(flavor = "multi_thread")]
 async fn value_with_an_extended_ttl_is_not_used_and_is_replaced() {
     let (setup, redis, mut attacker) = setup().await;
@@ -297,7 +299,7 @@ async fn value_with_an_extended_ttl_is_not_used_and_is_replaced() {
     let _: bool = attacker.pexpire(&token_key, 31_536_000_000).unwrap();
     let second = token(&setup.identity(store.clone())).await;
     assert_ne!(second, first);
-    assert_eq!(token(&setup.identity(store)).await, second, "it was published");
+    assert_eq!(token(&setup.identity(store)).await, second, "the new token is stored");
 }
 
 /// A forged notification only makes waiting instances read the store.
@@ -316,13 +318,14 @@ async fn forged_notifications_and_leases_are_no_outage() {
         let _: () = attacker.publish("passport:news", [0xff_u8; 100].as_slice()).unwrap();
         let _: () = attacker.publish("passport:news", setup.registered.client_id()).unwrap();
     }
-    // The lease was cut when it was seen.
+    // An instance that sees the lease shortens its TTL.
     let asked = tokio::time::Instant::now();
     waits.await.unwrap();
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
-/// With a wrong clock no token lives longer, and no instance makes more than one request per lifetime.
+/// With a wrong clock no token is used longer, and no instance makes more than one request per
+/// lifetime.
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_share_within_the_limits_of_both_clocks() {
     let (setup, redis, _) = setup().await;
@@ -346,5 +349,5 @@ async fn instances_share_within_the_limits_of_both_clocks() {
         clock.advance(2 * MINUTE);
         assert_ne!(token(instance).await, first, "it has expired");
     }
-    assert_eq!(setup.token_requests(), 2, "the one found what the other had fetched by then");
+    assert_eq!(setup.token_requests(), 2, "one instance uses the token that the other fetched");
 }

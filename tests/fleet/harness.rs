@@ -17,11 +17,11 @@ use passport_test_support::{
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// 32 bytes in base64, as `openssl rand -base64 32` makes them.
+/// 32 bytes in base64, like the output of `openssl rand -base64 32`.
 pub(crate) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// How many tests run at a time. They measure times, but wait for most of them: two fleets of eight
-/// instances leave half of two processors free.
+/// The number of concurrent tests. They measure times, but mostly wait: two fleets of eight
+/// instances leave half of two processors idle.
 const TESTS_AT_A_TIME: u32 = 2;
 
 /// A Passport and an API.
@@ -33,18 +33,18 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Starts a Passport whose tokens live for `lifetime`.
+    /// Starts a Passport that issues tokens with this lifetime.
     pub(crate) async fn with_tokens_for(lifetime: Duration) -> Self {
         Self::with(DevPassport::builder().token_lifetime(lifetime)).await
     }
 
-    /// Starts `passport`, which takes 50 ms for each token, as long as a password hash.
+    /// Starts `passport` with a delay of 50 ms per token, which is the time of a password hash.
     pub(crate) async fn with(passport: DevPassportBuilder) -> Self {
         Self::beside_others(passport, 1).await
     }
 
-    /// Starts a Passport whose tokens live for `lifetime`, while no other test runs: for as many
-    /// processes as a machine carries.
+    /// Starts a Passport that issues tokens with this lifetime, and excludes all other tests. It is
+    /// for a test with as many processes as a machine can run.
     pub(crate) async fn alone(lifetime: Duration) -> Self {
         Self::beside_others(DevPassport::builder().token_lifetime(lifetime), TESTS_AT_A_TIME).await
     }
@@ -56,7 +56,8 @@ impl Setup {
         let passport = passport.start().await.unwrap();
         passport.inject(Endpoint::Token, Fault::Slow(Duration::from_millis(50)));
         let verifier = verifier(&passport);
-        // The number of requests that may wait for keys is limited, and thousands come at once.
+        // Fetches the keys first: the number of requests that may wait for keys is limited, and
+        // thousands arrive together.
         verifier.ready().await.unwrap();
         let router =
             Router::new().route("/sync", get(|| async { "synced" })).layer(AuthenticateLayer::new(verifier));
@@ -102,14 +103,14 @@ pub(crate) fn store(url: &str) -> RedisTokenStore {
 }
 
 pub(crate) fn keys() -> EncryptionKeys {
-    EncryptionKeys::new(SecretSource::fixed(KEY))
+    EncryptionKeys::new(SecretSource::from_value(KEY))
 }
 
 pub(crate) async fn token(identity: &ManagedIdentity) -> String {
     identity.token().await.unwrap().expose().to_owned()
 }
 
-/// Prints what was measured.
+/// Prints a measurement.
 #[expect(clippy::print_stdout, reason = "figures are for readers of the output")]
 pub(crate) fn figure(what: &str, took: Duration, report: &crate::workers::Report, requests: u64) {
     println!(

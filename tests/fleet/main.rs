@@ -1,5 +1,5 @@
-//! A fleet that shares its tokens: real Redis servers, and instances as processes of their own. Two
-//! tests run at a time: they wait for most of it. More would disturb the times that they measure.
+//! A fleet that shares tokens: real Redis servers, and instances as child processes. Two tests
+//! run concurrently, because they mostly wait. More would disturb the measured times.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 

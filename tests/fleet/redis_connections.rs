@@ -1,4 +1,4 @@
-//! Connections to Redis: sockets, databases, users, certificates.
+//! Connections to Redis: sockets, databases, users and certificates.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -39,7 +39,7 @@ async fn database_of_the_url_is_used() {
     assert_eq!((redis.cli(&["DBSIZE"]), redis.cli(&["-n", "3", "DBSIZE"])), ("0".into(), "1".into()));
 }
 
-/// The user that docs/caching.md recommends.
+/// The ACL user that docs/caching.md recommends.
 const ACL: &str = "ACL SETUSER payroll on >mi-password resetkeys ~passport:* resetchannels &passport:news -@all \
                    +eval +get +set +getrange +unlink +pttl +pexpire +publish +subscribe +hello +select";
 
@@ -50,7 +50,7 @@ async fn documented_acl_allows_exactly_what_the_store_needs() {
     redis.cli(&["ACL", "LOG", "RESET"]);
     let builder = || {
         let builder = RedisTokenStore::builder(redis.url(), keys());
-        builder.username("payroll").password(SecretSource::fixed("mi-password"))
+        builder.username("payroll").password(SecretSource::from_value("mi-password"))
     };
     assert!(shares(&setup, builder).await);
     assert_eq!(redis.cli(&["ACL", "LOG"]), "", "no command was denied");
@@ -60,7 +60,7 @@ async fn documented_acl_allows_exactly_what_the_store_needs() {
     assert!(include_str!("../../docs/caching.md").contains(ACL.split("-@all ").last().unwrap()));
 }
 
-/// Redis 7 creates users without any channel.
+/// Redis 7 creates users without access to any channel.
 #[tokio::test(flavor = "multi_thread")]
 async fn store_works_without_access_to_its_channel() {
     let (setup, redis) = (Setup::with_tokens_for(HOUR).await, RedisServer::start(&[]).await);
@@ -68,7 +68,7 @@ async fn store_works_without_access_to_its_channel() {
     assert_eq!(redis.cli(&acl.split_whitespace().collect::<Vec<_>>()), "OK");
     let builder = || {
         let builder = RedisTokenStore::builder(redis.url(), keys());
-        builder.username("payroll").password(SecretSource::fixed("mi-password"))
+        builder.username("payroll").password(SecretSource::from_value("mi-password"))
     };
     assert!(shares(&setup, builder).await);
     assert_eq!(setup.token_requests(), 1);
@@ -100,7 +100,7 @@ async fn wrong_password_is_no_outage() {
     for password in [None, Some("wrong")] {
         let builder = || {
             let builder = RedisTokenStore::builder(redis.url(), keys());
-            password.into_iter().map(SecretSource::fixed).fold(builder, RedisTokenStoreBuilder::password)
+            password.into_iter().map(SecretSource::from_value).fold(builder, RedisTokenStoreBuilder::password)
         };
         assert!(!shares(&setup, builder).await, "each fetches its own token");
     }

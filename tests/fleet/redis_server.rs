@@ -12,7 +12,7 @@ use nix::{
 use passport_test_support::processes::{eventually, free_port};
 use tempfile::TempDir;
 
-/// A Redis server with its own folder and port. It ends with this value.
+/// A Redis server with a folder and a port. It is stopped when the value is dropped.
 pub(crate) struct RedisServer {
     pub(crate) port: u16,
     folder: TempDir,
@@ -61,7 +61,7 @@ impl RedisServer {
         String::from_utf8_lossy(&self.cli_output(words).stdout).trim().to_owned()
     }
 
-    /// Returns the unchanged output of `redis-cli`.
+    /// Returns the raw output of `redis-cli`.
     pub(crate) fn cli_output(&self, words: &[&str]) -> Output {
         let port = self.port.to_string();
         // A stopped server does not respond.
@@ -97,7 +97,7 @@ impl RedisServer {
         kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// Kills the server, without a signal that it could handle.
+    /// Kills the server with a signal that it cannot handle.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();

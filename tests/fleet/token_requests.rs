@@ -1,4 +1,4 @@
-//! Token requests of a fleet without faults, and after the holder of the lease was killed.
+//! Token requests of a fleet without faults, and after the lease holder was killed.
 
 use std::time::Duration;
 
@@ -41,8 +41,9 @@ async fn one_token_request_per_process_without_a_store() {
     assert_eq!((report.failed, setup.token_requests()), (0, 8), "{report:?}");
 }
 
-/// A token lives for 4 s (3 s at least, as `exp` has whole seconds), so it is due after 1.2 to 2 s. Two
-/// requests for one lifetime would be made by instances whose jitter differs by 0.4 s at most.
+/// A token lives for 4 s (3 s at least, because `exp` has whole seconds), so a refresh is due
+/// after 1.2 to 2 s. Two requests for one lifetime would come from instances with different
+/// jitter, and so be at most 0.4 s apart.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_token_request_per_lifetime_for_20_lifetimes() {
     let (setup, redis) = (Setup::with_tokens_for(4 * SECOND).await, RedisServer::start(&[]).await);
@@ -66,18 +67,18 @@ async fn one_token_request_per_lifetime_for_20_lifetimes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_lease_holder_costs_one_request_and_one_lease() {
     let (setup, redis) = (Setup::with_tokens_for(HOUR).await, RedisServer::start(&[]).await);
-    // No answer before the holder is killed.
+    // Passport does not respond before the holder is killed.
     setup.passport.inject(Endpoint::Token, Fault::Slow(60 * SECOND));
     let config = setup.worker_config("one", &[redis.url()]);
     let mut holder = Worker::start(&config).await;
     let mut fleet = Fleet::start(16, &config).await;
     holder.begin_calls(1).await;
     setup.passport.counters().reached(Endpoint::Token, 1).await;
-    setup.passport.heal(Endpoint::Token);
+    setup.passport.clear_fault(Endpoint::Token);
     for worker in &mut fleet.0 {
         worker.begin_calls(10).await;
     }
-    // Each instance has asked Redis, and waits for the holder.
+    // Each instance has sent its script to Redis, and waits for the holder.
     let evaluations = |clients: &str| clients.matches(" cmd=eval ").count();
     redis.wait_until(&["CLIENT", "LIST"], |clients| evaluations(clients) == 17).await;
     assert_eq!(setup.token_requests(), 1);
@@ -87,6 +88,6 @@ async fn killed_lease_holder_costs_one_request_and_one_lease() {
     let took = began.elapsed();
     figure("the holder of the lease is killed", took, &report, setup.token_requests());
     assert_eq!((report.succeeded, report.failed, setup.token_requests()), (160, 0, 2), "{report:?}");
-    // The lease is 3 s. If it did not end, the fleet would wait for 10 s.
+    // The lease lasts 3 s. If it did not expire, the fleet would wait for 10 s.
     assert!(took < 9 * SECOND, "{took:?}");
 }

@@ -1,5 +1,5 @@
-//! One instance of a service, as a process of its own. It reads commands from standard input, calls
-//! an API, and writes reports to standard output. `workers.rs` is the other end.
+//! One instance of a service, as a child process. It reads commands from standard input, calls
+//! an API, and writes reports to standard output. `workers.rs` is the parent.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a test reads its output and sees its panics")]
 
@@ -46,12 +46,12 @@ struct Instance {
 impl Instance {
     fn new(config: &Value) -> Self {
         let text = |name: &str| config[name].as_str().unwrap().to_owned();
-        let identity = ManagedIdentity::builder(text("client_id"), SecretSource::fixed(text("secret")))
+        let identity = ManagedIdentity::builder(text("client_id"), SecretSource::from_value(text("secret")))
             .issuer(text("issuer"));
         let identity = match config["urls"].as_array() {
             Some(urls) => {
                 let urls: Vec<_> = urls.iter().map(|url| url.as_str().unwrap().to_owned()).collect();
-                let keys = EncryptionKeys::new(SecretSource::fixed(text("key")));
+                let keys = EncryptionKeys::new(SecretSource::from_value(text("key")));
                 let store = match &*text("kind") {
                     "cluster" => RedisTokenStore::cluster(urls, keys),
                     "sentinel" => RedisTokenStore::sentinel(urls, "tokens", keys),

@@ -1,4 +1,4 @@
-//! Instances of a service as child processes (`worker.rs`), which end with the test.
+//! Instances of a service as child processes (`worker.rs`). They are killed when the test ends.
 
 use std::time::Duration;
 

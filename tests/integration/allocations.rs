@@ -1,4 +1,5 @@
-//! What the warm paths allocate, counted. The figures are those of docs/architecture.md; they may only go down.
+//! Counts the allocations of calls with a cached or rejected token. The figures are those of
+//! docs/architecture.md; they may only go down.
 
 use std::{
     convert::Infallible,
@@ -16,7 +17,7 @@ use tower::{Layer, Service};
 
 use crate::harness::{EmptyResponse, identity, identity_builder, verifier};
 
-/// Calls a service whose future is ready at the first poll, and counts.
+/// Calls a service that is ready at the first poll, and returns the number of allocations.
 fn allocations_of<R, S: Service<R>>(service: &mut S, request: R) -> u64 {
     let mut cx = Context::from_waker(Waker::noop());
     let mut request = Some(request);
@@ -30,13 +31,13 @@ fn allocations_of<R, S: Service<R>>(service: &mut S, request: R) -> u64 {
     counted.count_total
 }
 
-/// With a header map that has room already, as that of a real request has.
+/// Returns a request with spare capacity in its header map, like a real request.
 fn outbound_request() -> Request<()> {
     Request::get("https://api.bizfirst.ai/x").header("accept", "*/*").body(()).unwrap()
 }
 
 #[tokio::test]
-async fn a_warm_outbound_call_allocates_nothing() {
+async fn outbound_call_with_a_cached_token_allocates_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let identity = identity(&passport, &registered);
@@ -47,7 +48,8 @@ async fn a_warm_outbound_call_allocates_nothing() {
     assert_eq!(allocations_of(&mut client, outbound_request()), 0);
 }
 
-/// The same for reqwest's requests and responses, which cannot be made without allocations.
+/// A service for reqwest's requests. Its responses are built beforehand, because building one
+/// allocates.
 #[derive(Clone)]
 struct EmptyReqwestResponse;
 
@@ -66,7 +68,7 @@ impl Service<reqwest::Request> for EmptyReqwestResponse {
 }
 
 #[tokio::test]
-async fn outbound_call_of_reqwest_allocates_no_more_than_reqwest() {
+async fn reqwest_call_with_the_layer_allocates_no_more_than_without() {
     let passport = DevPassport::start().await.unwrap();
     let identity = identity(&passport, &passport.managed_identity("payroll").create());
     identity.token().await.unwrap();
@@ -84,7 +86,7 @@ async fn outbound_call_of_reqwest_allocates_no_more_than_reqwest() {
 }
 
 #[tokio::test]
-async fn an_outbound_call_during_a_refresh_allocates_nothing() {
+async fn outbound_call_during_a_refresh_allocates_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
@@ -111,7 +113,7 @@ async fn inbound_call_allocates_only_the_box_of_the_identity() {
     let mut service = AuthenticateLayer::new(verifier).layer(EmptyResponse);
     let authorization = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
     let request = || Request::get("/").header(AUTHORIZATION, &authorization).body(()).unwrap();
-    // As axum and tonic hand it on: something is among the extensions already.
+    // axum and tonic insert extensions before the layer runs.
     let from_a_framework = || {
         let mut request = request();
         request.extensions_mut().insert(());
@@ -119,19 +121,20 @@ async fn inbound_call_allocates_only_the_box_of_the_identity() {
     };
     allocations_of(&mut service, from_a_framework());
     assert_eq!(allocations_of(&mut service, from_a_framework()), 1);
-    // Extensions that are empty, as they are on bare hyper, need their map and its table, too.
+    // The extensions of a request on bare hyper are empty: their map and its table are allocated as
+    // well.
     assert_eq!(allocations_of(&mut service, request()), 3);
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_kept_costs_what_its_claims_take() {
+async fn verification_without_a_cache_allocates_only_claims() {
     let passport = DevPassport::start().await.unwrap();
     let builder = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
     let verifier = builder.cache_tokens(false).build().unwrap();
     let token = passport.managed_identity("payroll").role("a").create().token().build();
     verifier.verify(&token).await.unwrap();
     let counted = allocations_of_verify(&verifier, &token);
-    println!("cold inbound: {counted} allocations to verify");
+    println!("verification without a cache: {counted} allocations");
     assert_eq!(counted, 8, "fewer is better: lower the figure here and in docs/architecture.md");
 }
 
@@ -160,10 +163,10 @@ async fn token_rejected_before_its_signature_allocates_nothing() {
     refused.extend(["", "a", "..", "a.b", "a.b.c.d", "eyJhbGciOiJSUzI1NiJ9.e30.?"].map(str::to_owned));
     refused.push(".".repeat(9_000));
     refused.push(good.clone().header("kid", "junk").build());
-    // The first junk kid waits for keys; from then on the cooldown answers.
+    // The first unknown kid waits for keys. From then on the cooldown applies.
     verifier.verify(refused.last().unwrap()).await.unwrap_err();
     for token in refused {
-        // moka makes room for each part of its map when that is looked into for the first time.
+        // moka allocates each segment of its map at the first lookup.
         verifier.try_verify(&token).unwrap().unwrap_err();
         let mut outcome = None;
         let counted = measure(|| outcome = verifier.try_verify(&token));
@@ -172,7 +175,8 @@ async fn token_rejected_before_its_signature_allocates_nothing() {
     }
 }
 
-/// `verify` is an `async fn`; with known keys it is ready at the first poll, on the stack.
+/// Returns the allocations of `verify`, an `async fn` that is ready at the first poll if the
+/// keys are known.
 fn allocations_of_verify(verifier: &TokenVerifier, token: &str) -> u64 {
     let mut cx = Context::from_waker(Waker::noop());
     let mut accepted = false;
@@ -185,11 +189,11 @@ fn allocations_of_verify(verifier: &TokenVerifier, token: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_request_without_a_token_is_refused_almost_for_free() {
+async fn rejection_of_a_missing_token_allocates_little() {
     let passport = DevPassport::start().await.unwrap();
     let mut service = AuthenticateLayer::new(verifier(&passport)).layer(EmptyResponse);
     allocations_of(&mut service, Request::new(()));
     let counted = allocations_of(&mut service, Request::new(()));
-    println!("a refusal without credentials: {counted} allocations");
+    println!("rejection of a missing token: {counted} allocations");
     assert_eq!(counted, 5, "fewer is better: lower the figure here and in docs/architecture.md");
 }

@@ -1,4 +1,4 @@
-//! What is written down of calls and refusals.
+//! Audit events and traces of accepted and rejected requests.
 
 use std::{
     convert::Infallible,
@@ -39,7 +39,7 @@ async fn api(passport: &DevPassport, audit: AuditLayer) -> String {
 }
 
 #[tokio::test]
-async fn a_sink_sees_who_called_and_who_was_refused_and_no_query() {
+async fn sink_gets_callers_and_rejections_without_the_query() {
     let passport = DevPassport::start().await.unwrap();
     let sink = RecordingSink::default();
     let api = api(&passport, AuditLayer::with_sink(sink.clone())).await;
@@ -57,8 +57,8 @@ async fn a_sink_sees_who_called_and_who_was_refused_and_no_query() {
         [
             line(Some("mi-payroll-clientid"), None, "GET /ok", 200),
             line(Some("ada"), None, "GET /gone", 410),
-            line(Some("eve"), Some("the caller is or has not: the tenant tenant-1"), "GET /ok", 403),
-            line(None, Some("no credentials"), "GET /ok", 401),
+            line(Some("eve"), Some("requirement not met: tenant tenant-1"), "GET /ok", 403),
+            line(None, Some("missing credentials"), "GET /ok", 401),
         ]
     );
 }
@@ -75,19 +75,23 @@ async fn trace_has_managed_identities_and_rejections_but_no_users() {
         String::new()
     })
     .await;
-    let audit: Vec<_> = output.lines().filter(|line| line.contains("passport::audit")).collect();
+    let audit: Vec<_> = output.lines().filter(|line| line.contains("passport_inbound::audit")).collect();
     assert_eq!(audit.len(), 2, "{audit:#?}");
     for part in
         ["event_type=\"mi.api.call\"", "managed_identity_id=mi-guid-", "api_path=/ok", "http_status=200"]
     {
         assert!(audit[0].contains(part), "{part}: {}", audit[0]);
     }
-    assert!(audit[1].contains("event_type=\"api.refused\" rejection_reason=no credentials"), "{}", audit[1]);
+    assert!(
+        audit[1].contains("event_type=\"api.rejected\" rejection_reason=missing credentials"),
+        "{}",
+        audit[1]
+    );
     assert!(audit.iter().all(|line| !line.contains("eyJ") && !line.contains("passw0rd")), "{audit:#?}");
 }
 
 #[tokio::test]
-async fn whoever_hangs_up_has_called_all_the_same() {
+async fn call_canceled_by_the_client_is_recorded() {
     let passport = DevPassport::start().await.unwrap();
     let (sink, outer) = (RecordingSink::default(), RecordingSink::default());
     let never = service_fn(|_: Request<()>| std::future::pending::<Result<Response<String>, Infallible>>());
@@ -98,19 +102,19 @@ async fn whoever_hangs_up_has_called_all_the_same() {
         .service(never);
     let token = format!("Bearer {}", passport.managed_identity("payroll").create().token().build());
     let long = format!("/tenants/{}/records", "7".repeat(200));
-    // The keys have to be there first.
+    // 500 ms leave enough time for the JWKS fetch before the handler is called.
     let request = |path: &str| Request::post(path).header("authorization", &token).body(()).unwrap();
     let calling =
         tokio::time::timeout(std::time::Duration::from_millis(500), service.oneshot(request(&long)));
     assert!(calling.await.is_err());
     for sink in [sink, outer] {
         let expected = (Some("mi-payroll-clientid".to_owned()), None, format!("POST {long}"), None);
-        assert_eq!(*sink.0.lock().unwrap(), [expected], "each layer has seen it");
+        assert_eq!(*sink.0.lock().unwrap(), [expected], "each layer records the call");
     }
 }
 
 #[tokio::test]
-async fn audit_knows_the_grpc_web_status_of_a_refusal() {
+async fn audit_event_has_the_grpc_web_status_of_a_rejection() {
     #[derive(Clone, Debug, Default)]
     struct Statuses(Arc<Mutex<Vec<Option<u8>>>>);
 

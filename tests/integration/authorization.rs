@@ -1,5 +1,5 @@
-//! Each requirement with each kind of caller, over HTTP and gRPC, as a separate layer and combined with
-//! authentication.
+//! Each requirement with each kind of caller, over HTTP and gRPC, as a separate layer and
+//! combined with authentication.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use axum::{
 use http::{Method, Request, StatusCode, Version, request::Parts};
 use passport_dev::DevPassport;
 use passport_inbound::{
-    AuthenticateLayer, CallerRejection, Guard, Guarded, IdInfo, PermissionCheck, PermissionUnknown,
-    Rejection, RequireLayer, Requirement, RolePermissions, ServiceAccount, User, Verified,
+    AuthenticateLayer, Authorized, CallerRejection, Claims, IdInfo, PermissionCheckError, PermissionChecker,
+    Policy, Rejection, RequireLayer, Requirement, RolePermissions, ServiceAccount, User,
 };
 use tower::{Layer, ServiceExt};
 
 use crate::harness::{EmptyResponse, http, serve, status_with, verifier};
 
-/// An anonymous caller, a clerk of tenant-1, a service account, a clerk of another tenant, and a caller
-/// with an expired token.
+/// An anonymous caller, a clerk of tenant-1, a service account, a clerk of another tenant, and a
+/// caller with an expired token.
 const CALLERS: [&str; 5] = ["anonymous", "user", "service", "other tenant", "expired"];
 
 /// Whether user, service and other tenant of [`CALLERS`] meet the requirement.
@@ -29,8 +29,8 @@ type Passes = [bool; 3];
 #[derive(Debug)]
 struct PermissionDirectory;
 
-impl PermissionCheck for PermissionDirectory {
-    async fn check(&self, caller: &IdInfo, permission: &str) -> Result<bool, PermissionUnknown> {
+impl PermissionChecker for PermissionDirectory {
+    async fn check(&self, caller: &IdInfo, permission: &str) -> Result<bool, PermissionCheckError> {
         tokio::task::yield_now().await;
         Ok(permission == "payroll.read" && caller.tenant_id() == "tenant-1")
     }
@@ -54,7 +54,7 @@ fn guards() -> Vec<(Requirement, Passes)> {
         (own_tenant, [true, true, false]),
         (Requirement::multi_factor(), [true, false, false]),
         (Requirement::acr("urn:passport:authn:password"), [false, false, true]),
-        (Requirement::check("of tenant-1", is_own), [true, true, false]),
+        (Requirement::from_fn("of tenant-1", is_own), [true, true, false]),
         (Requirement::remote_permission(PermissionDirectory, "payroll.read"), [true, true, false]),
         (Requirement::remote_permission(PermissionDirectory, "payroll.write"), [false, false, false]),
         (Requirement::role("clerk").and(Requirement::tenant("tenant-1")), [true, false, false]),
@@ -88,7 +88,7 @@ fn request(token: Option<&str>, is_grpc: bool) -> Request<()> {
     request
 }
 
-/// The HTTP status and the gRPC status, if there is one.
+/// Returns the HTTP status and the gRPC status, if there is one.
 async fn answer(
     layer: &AuthenticateLayer,
     guard: Option<&RequireLayer>,
@@ -137,7 +137,7 @@ async fn each_requirement_decides_each_caller_on_http_and_grpc() {
 }
 
 #[tokio::test]
-async fn guards_in_the_wrong_order_fail_closed() {
+async fn layers_in_the_wrong_order_fail_closed() {
     let passport = DevPassport::start().await.unwrap();
     let (layer, tokens) = (AuthenticateLayer::new(verifier(&passport)), tokens(&passport));
     for requirement in [Requirement::user(), !Requirement::user()] {
@@ -150,12 +150,12 @@ async fn guards_in_the_wrong_order_fail_closed() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_told_what_was_required() {
+async fn rejection_names_the_requirement() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();
-    let told = async |requirement: Requirement, is_opaque: bool| {
+    let told = async |requirement: Requirement, hides_details: bool| {
         let guard = RequireLayer::new(requirement);
-        let guard = if is_opaque { guard.opaque() } else { guard };
+        let guard = if hides_details { guard.without_error_details() } else { guard };
         let router = Router::new().route("/", get(|| async {})).route_layer(guard);
         let api = serve(router.layer(AuthenticateLayer::new(verifier(&passport)))).await;
         let response = http().get(&api).bearer_auth(&token).send().await.unwrap();
@@ -166,13 +166,10 @@ async fn a_refused_caller_is_told_what_was_required() {
     let both = Requirement::role("a \"b\"").and(Requirement::multi_factor());
     assert_eq!(
         told(both, false).await.0,
-        r#"{"error":"forbidden","reason":"RequirementNotMet","required":"(the role a \"b\" and a second factor)"}"#
+        r#"{"error":"forbidden","reason":"RequirementNotMet","required":"(role a \"b\" and multi-factor authentication)"}"#
     );
     let (body, challenge) = told(Requirement::scopes("payroll:read").unwrap(), false).await;
-    assert_eq!(
-        body,
-        r#"{"error":"forbidden","reason":"ScopeRequired","required":"the scopes payroll:read"}"#
-    );
+    assert_eq!(body, r#"{"error":"forbidden","reason":"ScopeRequired","required":"scopes payroll:read"}"#);
     assert_eq!(
         challenge.unwrap(),
         r#"Bearer realm="passport", error="insufficient_scope", scope="payroll:read""#
@@ -182,7 +179,7 @@ async fn a_refused_caller_is_told_what_was_required() {
 
 struct Clerks;
 
-impl Guard for Clerks {
+impl Policy for Clerks {
     fn requirement() -> Requirement {
         Requirement::role("clerk").and(Requirement::remote_permission(PermissionDirectory, "payroll.read"))
     }
@@ -194,16 +191,16 @@ struct Strong {
 }
 
 #[tokio::test]
-async fn an_argument_of_a_handler_guards_as_a_layer_does() {
+async fn extractor_enforces_a_policy_as_the_layer_does() {
     let passport = DevPassport::start().await.unwrap();
     let router = Router::new()
         .route("/service", get(|_: ServiceAccount| async {}))
         .route("/user", get(|User(user): User| async move { user.user_id().to_owned() }))
         .route(
             "/clerks",
-            get(|clerk: Guarded<Clerks>| async move { clerk.into_caller().user_id().to_owned() }),
+            get(|clerk: Authorized<Clerks>| async move { clerk.into_caller().user_id().to_owned() }),
         )
-        .route("/strong", get(|strong: Verified<Strong>| async move { strong.claims.acr }))
+        .route("/strong", get(|strong: Claims<Strong>| async move { strong.claims.acr }))
         .route("/anybody", get(|caller: Option<IdInfo>| async move { format!("{}", caller.is_some()) }));
     let api = serve(router.clone().layer(AuthenticateLayer::new(verifier(&passport)).optional())).await;
     let unguarded = serve(router).await;
@@ -228,19 +225,19 @@ async fn an_argument_of_a_handler_guards_as_a_layer_does() {
 }
 
 #[tokio::test]
-async fn settings_of_the_layer_hold_for_handler_arguments() {
+async fn layer_settings_apply_to_extractors() {
     let passport = DevPassport::start().await.unwrap();
     let router = || {
         Router::new()
             .route("/caller", get(|_: IdInfo| async {}))
             .route("/service", get(|_: ServiceAccount| async {}))
-            .route("/clerks", get(|_: Guarded<Clerks>| async {}))
-            .route("/strong", get(|_: Verified<Strong>| async {}))
+            .route("/clerks", get(|_: Authorized<Clerks>| async {}))
+            .route("/strong", get(|_: Claims<Strong>| async {}))
             .route("/layer", get(|| async {}).layer(RequireLayer::new(Requirement::role("clerk"))))
     };
     let layer = || AuthenticateLayer::new(verifier(&passport)).optional();
-    let opaque = serve(router().layer(layer().opaque())).await;
-    let own = layer().respond_with(|rejection, response| {
+    let opaque = serve(router().layer(layer().without_error_details())).await;
+    let own = layer().with_rejection_response(|rejection, response| {
         let words = format!("own {}", rejection.status().as_u16());
         response.map(|_| words.into())
     });
@@ -259,8 +256,8 @@ async fn settings_of_the_layer_hold_for_handler_arguments() {
     assert_eq!(body(format!("{own}/caller"), None).await, "own 401");
 }
 
-/// The HTTP status, the gRPC status and the body of a refused request to `router`.
-async fn refusal(router: &Router, method: Method, content_type: &str) -> (u16, Option<String>, String) {
+/// Returns the HTTP status, the gRPC status and the body of a rejected request to `router`.
+async fn rejection(router: &Router, method: Method, content_type: &str) -> (u16, Option<String>, String) {
     let request = Request::builder().method(method).uri("/").header("content-type", content_type);
     let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let grpc = response.headers().get("grpc-status").map(|status| status.to_str().unwrap().to_owned());
@@ -270,14 +267,14 @@ async fn refusal(router: &Router, method: Method, content_type: &str) -> (u16, O
 }
 
 #[tokio::test]
-async fn extractors_refuse_in_the_form_of_the_layer() {
+async fn extractors_reject_in_the_format_of_the_layer() {
     let passport = DevPassport::start().await.unwrap();
     let layer = || AuthenticateLayer::new(verifier(&passport)).optional();
     let handlers: [fn() -> MethodRouter; 4] = [
         || any(|_: IdInfo| async {}),
         || any(|_: ServiceAccount| async {}),
-        || any(|_: Guarded<Clerks>| async {}),
-        || any(|_: Verified<Strong>| async {}),
+        || any(|_: Authorized<Clerks>| async {}),
+        || any(|_: Claims<Strong>| async {}),
     ];
     let http = |body: &str| (401, None, body.to_owned());
     let grpc = || (200, Some("16".to_owned()), String::new());
@@ -285,22 +282,22 @@ async fn extractors_refuse_in_the_form_of_the_layer() {
     for handler in handlers {
         let router = Router::new().route("/", handler());
         let below = |layer: AuthenticateLayer| router.clone().layer(layer);
-        let grpc_only = below(layer().grpc_only());
+        let grpc_rejections = below(layer().grpc_rejections());
         for content_type in ["application/json", "application/grpc"] {
-            assert_eq!(refusal(&grpc_only, Method::GET, content_type).await, grpc());
-            assert_eq!(refusal(&grpc_only, Method::POST, content_type).await, grpc());
+            assert_eq!(rejection(&grpc_rejections, Method::GET, content_type).await, grpc());
+            assert_eq!(rejection(&grpc_rejections, Method::POST, content_type).await, grpc());
         }
         let any_form = below(layer());
-        assert_eq!(refusal(&any_form, Method::POST, "application/grpc").await, grpc());
-        assert_eq!(refusal(&any_form, Method::GET, "application/grpc").await, http(standard));
-        let web = refusal(&any_form, Method::POST, "application/grpc-web").await;
+        assert_eq!(rejection(&any_form, Method::POST, "application/grpc").await, grpc());
+        assert_eq!(rejection(&any_form, Method::GET, "application/grpc").await, http(standard));
+        let web = rejection(&any_form, Method::POST, "application/grpc-web").await;
         assert!(web.0 == 200 && web.2.contains("grpc-status: 16"), "{web:?}");
-        let http_only = below(layer().http_only());
-        assert_eq!(refusal(&http_only, Method::POST, "application/grpc").await, http(standard));
+        let http_rejections = below(layer().http_rejections());
+        assert_eq!(rejection(&http_rejections, Method::POST, "application/grpc").await, http(standard));
     }
 }
 
-/// An error type of a service that answers with what the extractor says.
+/// The error type of a service, with the text of the extractor's rejection.
 struct OwnError(CallerRejection);
 
 impl From<CallerRejection> for OwnError {
@@ -316,7 +313,7 @@ impl IntoResponse for OwnError {
 }
 
 #[tokio::test]
-async fn settings_of_the_layer_survive_conversions() {
+async fn layer_settings_survive_conversions() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();
     let router = Router::new()
@@ -334,8 +331,10 @@ async fn settings_of_the_layer_survive_conversions() {
             }),
         );
     let layer = || AuthenticateLayer::new(verifier(&passport));
-    let opaque = serve(router.clone().layer(layer().opaque())).await;
-    let own = serve(router.layer(layer().respond_with(|_, response| response.map(|_| "own".into())))).await;
+    let opaque = serve(router.clone().layer(layer().without_error_details())).await;
+    let own =
+        serve(router.layer(layer().with_rejection_response(|_, response| response.map(|_| "own".into()))))
+            .await;
     for path in ["argument", "handler"] {
         for (api, expected) in [(&opaque, r#"{"error":"forbidden"}"#), (&own, "own")] {
             let response = http().get(format!("{api}/{path}")).bearer_auth(&token).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! axum: `.layer`, `.route_layer`, `ServiceBuilder`, extractors, and stacks that are wired wrong.
+//! axum: `.layer`, `.route_layer`, `ServiceBuilder`, extractors, and layers in the wrong order.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tower_http::{cors::CorsLayer, timeout::TimeoutLayer};
 use crate::harness::{http, serve, status_with, verifier};
 
 #[tokio::test]
-async fn authentication_and_guard_compose_in_a_service_builder() {
+async fn authentication_and_requirement_compose_in_a_service_builder() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let stack = ServiceBuilder::new()
@@ -25,7 +25,7 @@ async fn authentication_and_guard_compose_in_a_service_builder() {
 }
 
 #[tokio::test]
-async fn cors_and_timeout_stand_outside_as_in_most_stacks() {
+async fn cors_and_timeout_layers_work_outside_authentication() {
     let passport = DevPassport::start().await.unwrap();
     let inner = tower::service_fn(|_: http::Request<axum::body::Body>| async {
         Ok::<_, std::convert::Infallible>(http::Response::new(axum::body::Body::empty()))
@@ -77,7 +77,7 @@ async fn authorization_without_authentication_rejects_everyone() {
 }
 
 #[tokio::test]
-async fn layers_in_the_wrong_order_let_nobody_through() {
+async fn layers_in_the_wrong_order_reject_everyone() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.managed_identity("payroll").create().token().build();
     let router = Router::new()
@@ -88,7 +88,7 @@ async fn layers_in_the_wrong_order_let_nobody_through() {
 }
 
 #[tokio::test]
-async fn own_claims_are_read_on_demand() {
+async fn custom_claims_are_deserialized_on_demand() {
     let passport = DevPassport::start().await.unwrap();
     let read = |caller: IdInfo| async move { Json(caller.claims::<Value>().unwrap()["department"].clone()) };
     let router = Router::new().route("/", get(read)).layer(AuthenticateLayer::new(verifier(&passport)));
@@ -99,7 +99,7 @@ async fn own_claims_are_read_on_demand() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_had_are_503_with_retry_after() {
+async fn unavailable_keys_are_503_with_retry_after() {
     let passport = DevPassport::start().await.unwrap();
     passport.inject(Endpoint::Discovery, Fault::Down);
     let router =
@@ -112,13 +112,13 @@ async fn keys_that_cannot_be_had_are_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn the_whole_reason_is_there_for_layers_outside() {
+async fn outer_layers_see_the_full_rejection_reason() {
     let passport = DevPassport::start().await.unwrap();
     let router =
         Router::new().route("/", get(|| async {})).layer(AuthenticateLayer::new(verifier(&passport)));
     let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
-    assert_eq!(response.extensions().get(), Some(&Rejection::CredentialsMissing));
+    assert_eq!(response.extensions().get(), Some(&Rejection::MissingCredentials));
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn caller_is_recorded_on_the_span_of_the_request() {
             .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(spans));
         let output = crate::harness::traced(async {
             let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
-            // Once while the keys are fetched, and once when they are known.
+            // Once while the keys are fetched, and once when they are cached.
             for request in
                 [request, http::Request::get("/").header("authorization", format!("Bearer {token}"))]
             {

@@ -1,4 +1,4 @@
-//! The outbound layer over each client, in the stacks that people build.
+//! The outbound layer over each HTTP client, in common stacks of layers.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn layer(passport: &DevPassport, origin: &str) -> AttachTokenLayer {
 }
 
 #[tokio::test]
-async fn hyper_and_reqwest_take_the_same_layer() {
+async fn same_layer_works_with_hyper_and_reqwest() {
     let passport = DevPassport::start().await.unwrap();
     let api = api(&passport).await;
     let layer = layer(&passport, &api);
@@ -40,7 +40,7 @@ async fn hyper_and_reqwest_take_the_same_layer() {
 }
 
 #[tokio::test]
-async fn the_layer_composes_with_limits_timeouts_and_buffers() {
+async fn layer_composes_with_limits_timeouts_and_buffers() {
     let passport = DevPassport::start().await.unwrap();
     let api = api(&passport).await;
     let client = ServiceBuilder::new()
@@ -60,7 +60,7 @@ async fn the_layer_composes_with_limits_timeouts_and_buffers() {
     assert_eq!(passport.counters().token(), 1);
 }
 
-/// Answers with the `Authorization` header that it was sent, if any.
+/// Starts a server that returns the `Authorization` header that it received, if any.
 async fn foreign_host() -> String {
     let echo =
         get(|headers: http::HeaderMap| async move { format!("{:?}", headers.get(AUTHORIZATION).is_some()) });
@@ -81,7 +81,7 @@ async fn redirect_followed_outside_the_layer_has_no_token() {
         .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
     let request = Request::get(&api).body(Full::default()).unwrap();
     let error = client.ready().await.unwrap().call(request).await.unwrap_err();
-    assert!(matches!(*error.downcast::<AttachError>().unwrap(), AttachError::DestinationNotAllowed { .. }));
+    assert!(matches!(*error.downcast::<AttachError>().unwrap(), AttachError::OriginNotAllowed { .. }));
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn redirect_followed_inside_the_layer_has_no_token() {
     let mut client = ServiceBuilder::new().layer(layer(&passport, &api)).service(http());
     let request = reqwest::Request::new(reqwest::Method::GET, api.parse().unwrap());
     let response = client.ready().await.unwrap().call(request).await.unwrap();
-    assert_eq!(response.text().await.unwrap(), "false", "reqwest takes the header off for another host");
+    assert_eq!(response.text().await.unwrap(), "false", "reqwest removes the header for another host");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ fn plain_http_origin_outside_loopback_is_rejected_at_build() {
 }
 
 #[tokio::test]
-async fn a_host_header_of_another_host_is_not_sent() {
+async fn foreign_host_header_is_not_sent() {
     let passport = DevPassport::start().await.unwrap();
     let api = api(&passport).await;
     let layer = layer(&passport, &api);

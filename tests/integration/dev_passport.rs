@@ -1,4 +1,4 @@
-//! The dev Passport speaks the documented protocol, seen from outside.
+//! The dev Passport implements the documented protocol, as clients see it.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn get(passport: &DevPassport, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_token_is_issued_as_documented() {
+async fn token_response_is_as_documented() {
     let passport = DevPassport::start().await.unwrap();
     let identity = passport.managed_identity("payroll").create();
     let basic = Some((identity.client_id(), identity.secret()));
@@ -75,7 +75,7 @@ async fn a_token_is_issued_as_documented() {
 }
 
 #[tokio::test]
-async fn the_secret_may_stand_in_the_form() {
+async fn client_secret_is_accepted_in_the_form() {
     let passport = DevPassport::start().await.unwrap();
     let identity = passport.managed_identity("payroll").create();
     let form = [
@@ -90,7 +90,7 @@ async fn the_secret_may_stand_in_the_form() {
 }
 
 #[tokio::test]
-async fn wrong_requests_get_the_errors_of_rfc_6749() {
+async fn invalid_requests_get_rfc_6749_errors() {
     let passport = DevPassport::start().await.unwrap();
     let identity = passport.managed_identity("payroll").create();
     let good = Some((identity.client_id(), identity.secret()));
@@ -113,7 +113,7 @@ async fn wrong_requests_get_the_errors_of_rfc_6749() {
 }
 
 #[tokio::test]
-async fn discovery_and_keys_answer_at_both_places() {
+async fn discovery_and_keys_are_served_at_both_paths() {
     let passport = DevPassport::start().await.unwrap();
     let documented = get(&passport, "/passport/.well-known/openid-configuration").await;
     assert_eq!(documented, get(&passport, "/.well-known/openid-configuration").await);
@@ -125,7 +125,7 @@ async fn discovery_and_keys_answer_at_both_places() {
 }
 
 #[tokio::test]
-async fn no_two_starts_name_their_keys_alike() {
+async fn each_start_generates_new_key_ids() {
     let header =
         |passport: &DevPassport| passport.user_token("u").build().split('.').next().unwrap().to_owned();
     let (first, second) = (DevPassport::start().await.unwrap(), DevPassport::start().await.unwrap());
@@ -161,7 +161,11 @@ async fn keys_are_added_rotated_and_retired() {
     let prefix = published[0].strip_suffix("-1").unwrap();
     assert_eq!(published[1], format!("{prefix}-2"));
     let header = |token: &str| token.split('.').next().unwrap().to_owned();
-    assert_eq!(header(&first), header(&passport.user_token("u").build()), "published is not yet signing");
+    assert_eq!(
+        header(&first),
+        header(&passport.user_token("u").build()),
+        "a published key does not sign yet"
+    );
     passport.rotate_keys().await;
     assert_ne!(header(&first), header(&passport.user_token("u").build()));
     passport.retire_old_keys();
@@ -169,7 +173,7 @@ async fn keys_are_added_rotated_and_retired() {
 }
 
 #[tokio::test]
-async fn all_active_secrets_work_and_a_revoked_one_does_not() {
+async fn active_secrets_work_and_revoked_ones_do_not() {
     let passport = DevPassport::start().await.unwrap();
     let identity = passport.managed_identity("payroll").create();
     let second = identity.generate_secret();
@@ -181,12 +185,12 @@ async fn all_active_secrets_work_and_a_revoked_one_does_not() {
     identity.revoke_secret(identity.secret_id());
     let refused = token(&passport, &identity, identity.secret()).await.unwrap_err();
     assert_eq!(refused, (401, "invalid_client".to_owned()));
-    assert!(!is_active(&passport, &asks, &old_token).await, "its tokens go with it");
-    assert!(is_active(&passport, &asks, &new_token).await, "those of the other secret stay");
+    assert!(!is_active(&passport, &asks, &old_token).await, "tokens of the revoked secret are revoked");
+    assert!(is_active(&passport, &asks, &new_token).await, "tokens of the other secret stay active");
 }
 
 #[tokio::test]
-async fn a_disabled_identity_gets_no_tokens_and_loses_those_it_has() {
+async fn disabled_identity_gets_no_tokens_and_loses_its_old_ones() {
     let passport = DevPassport::start().await.unwrap();
     let identity = passport.managed_identity("payroll").create();
     let asks = passport.managed_identity("gateway").create();
@@ -199,7 +203,7 @@ async fn a_disabled_identity_gets_no_tokens_and_loses_those_it_has() {
 }
 
 #[tokio::test]
-async fn introspection_wants_a_client_and_a_token_of_ours() {
+async fn introspection_requires_a_client_and_an_issued_token() {
     let passport = DevPassport::start().await.unwrap();
     let stranger = DevPassport::start().await.unwrap();
     let asks = passport.managed_identity("gateway").create();
@@ -212,7 +216,7 @@ async fn introspection_wants_a_client_and_a_token_of_ours() {
 }
 
 #[tokio::test]
-async fn a_changed_role_is_in_the_next_token() {
+async fn changed_role_is_in_the_next_token() {
     let passport = DevPassport::start().await.unwrap();
     let identity = passport.managed_identity("payroll").role("a").create();
     identity.set_roles(["b", "c"]);
@@ -222,7 +226,7 @@ async fn a_changed_role_is_in_the_next_token() {
 }
 
 #[tokio::test]
-async fn each_fault_does_what_it_says_and_heals() {
+async fn each_fault_acts_as_documented_and_can_be_cleared() {
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/passport/.well-known/jwks.json", passport.issuer());
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
@@ -245,13 +249,13 @@ async fn each_fault_does_what_it_says_and_heals() {
     assert_eq!(asked().await.unwrap().bytes().await.unwrap().len(), 1_000_000);
     passport.inject(Endpoint::Jwks, Fault::Redirect("http://127.0.0.1:9/".to_owned()));
     assert_eq!(asked().await.unwrap().headers()["location"], "http://127.0.0.1:9/");
-    passport.heal(Endpoint::Jwks);
+    passport.clear_fault(Endpoint::Jwks);
     assert!(asked().await.unwrap().json::<Value>().await.is_ok());
     assert_eq!(passport.counters().jwks(), 7);
 }
 
 #[tokio::test]
-async fn it_serves_this_machine_only() {
+async fn server_is_reachable_from_this_machine_only() {
     let error = DevPassport::builder().address(([0, 0, 0, 0], 0).into()).start().await.unwrap_err();
     assert!(error.to_string().contains("loopback"), "{error}");
 }

@@ -1,10 +1,11 @@
-//! Against jsonwebtoken with all required claims set: what it rejects, we reject.
+//! A comparison with jsonwebtoken with all required claims set: each token that it rejects is
+//! rejected.
 
 use std::cell::Cell;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::JwkSet};
-use passport_dev::{DevPassport, Hostile, TestJwtBuilder};
+use passport_dev::{DevPassport, InvalidToken, TestJwtBuilder};
 use passport_inbound::{RejectionReason, TokenVerifier, VerifyError};
 use proptest::{
     prelude::*,
@@ -40,7 +41,7 @@ async fn ours_accepts(verifier: &TokenVerifier, token: &str) -> bool {
     verifier.verify(token).await.is_ok()
 }
 
-/// Tokens with one claim or header member set to each of many values.
+/// Returns tokens with one claim or header parameter set to each of many values.
 fn variations(good: &TestJwtBuilder) -> Vec<(&'static str, String)> {
     let values = [
         json!(null),
@@ -71,35 +72,37 @@ fn variations(good: &TestJwtBuilder) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn nothing_that_jsonwebtoken_rejects_is_accepted() {
+async fn no_variation_that_jsonwebtoken_rejects_is_accepted() {
     let passport = DevPassport::start().await.unwrap();
     let (reference, verifier) = (Reference::of(&passport).await, verifier(&passport));
     let good = passport.user_token("u");
     assert!(reference.accepts(&good.build()) && ours_accepts(&verifier, &good.build()).await);
 
-    for hostile in Hostile::ALL {
-        let token = passport.hostile_token(hostile);
+    for hostile in InvalidToken::ALL {
+        let token = passport.invalid_token(hostile);
         assert!(!ours_accepts(&verifier, &token).await, "{hostile:?}");
     }
     let mut stricter = 0;
     for (name, token) in variations(&good) {
         let (reference, ours) = (reference.accepts(&token), ours_accepts(&verifier, &token).await);
-        // RFC 7515, section 4: what is not understood is ignored, whatever its type. jsonwebtoken refuses odd types.
+        // RFC 7515, section 4: a parameter that is not understood is ignored, whatever its type.
+        // jsonwebtoken rejects parameters of an unexpected type.
         let ignored = ["jwk", "x5c"].contains(&name);
         assert!(reference || !ours || ignored, "{name}: {token}");
         stricter += usize::from(reference && !ours);
     }
-    assert!(stricter > 0, "the comparison should find tokens that only we refuse");
+    assert!(stricter > 0, "no token is rejected by passport-inbound alone");
 }
 
-/// A value that a member may have, sensible or not.
+/// Generates a valid or an invalid value of a claim or parameter.
 fn value(now: u64, kid: String) -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(json!(null)),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         (now - 200..now + 200).prop_map(Value::from),
-        // Far from the skew: jsonwebtoken rounds fractions, which is no difference worth finding.
+        // Not close to the clock skew: jsonwebtoken rounds fractions, which is not a difference to
+        // test.
         (now + 200..now + 9_000).prop_map(|time| json!(time as f64 + 0.5)),
         any::<f64>().prop_map(Value::from),
         prop::sample::select(vec!["bizfirstgo-api", "RS256", "JWT", "at+jwt", "u", "", "none"])
@@ -116,7 +119,7 @@ fn value(now: u64, kid: String) -> impl Strategy<Value = Value> {
     })
 }
 
-/// Up to three members of a token, set to something or taken away.
+/// Generates up to three changes of a token, each of which sets or removes a member.
 fn changes(now: u64, kid: String) -> impl Strategy<Value = Vec<(String, Option<Value>)>> {
     let names = [
         "iss",
@@ -156,7 +159,7 @@ fn applied(mut token: TestJwtBuilder, changes: Vec<(String, Option<Value>)>) -> 
 }
 
 #[test]
-fn no_token_that_jsonwebtoken_rejects_is_accepted() {
+fn no_random_token_that_jsonwebtoken_rejects_is_accepted() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (passport, reference, verifier) = runtime.block_on(async {
         let passport = DevPassport::start().await.unwrap();
@@ -183,12 +186,12 @@ fn no_token_that_jsonwebtoken_rejects_is_accepted() {
     });
     outcome.unwrap();
     let (both, stricter) = (both.get(), stricter.get());
-    println!("of 2,000 tokens both accept {both}, jsonwebtoken alone {stricter}");
-    assert!(both > 100 && stricter > 100, "the comparison is of no use: {both}, {stricter}");
+    println!("of 2,000 tokens both accept {both}, jsonwebtoken alone accepts {stricter}");
+    assert!(both > 100 && stricter > 100, "too few tokens to compare: {both}, {stricter}");
 }
 
 #[tokio::test]
-async fn any_changed_byte_of_a_good_token_is_refused() {
+async fn valid_token_with_any_byte_changed_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
     let good = passport.user_token("u").build();
@@ -215,7 +218,7 @@ async fn any_changed_byte_of_a_good_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_forged_signature_of_any_length_is_refused() {
+async fn forged_signature_of_any_length_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
     let good = passport.user_token("u").build();

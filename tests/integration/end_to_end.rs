@@ -77,9 +77,9 @@ async fn token_refresh_and_key_rotation_fail_no_call() {
     assert_eq!(passport.counters().jwks(), 2);
 }
 
-/// The running refresh never ends, so a call that waited for it would not end.
+/// The refresh never ends, so a call that waited for it would not end either.
 #[tokio::test]
-async fn no_call_waits_for_a_refresh_while_the_token_lives() {
+async fn no_call_waits_for_a_refresh_while_the_token_is_live() {
     let passport = DevPassport::builder().token_lifetime(Duration::from_secs(8)).start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let api = api(&passport).await;
@@ -106,7 +106,7 @@ async fn service_that_starts_while_passport_is_down_recovers() {
     let url = format!("{api}/whoami");
     let error = get_with(&client, &url).await.unwrap_err();
     assert_eq!(error.downcast::<TokenError>().unwrap().kind(), TokenErrorKind::Unavailable);
-    passport.heal(Endpoint::Token);
+    passport.clear_fault(Endpoint::Token);
     let healed = async {
         while get_with(&client, &url).await.is_err() {
             tokio::task::yield_now().await;
@@ -124,15 +124,15 @@ async fn each_failure_of_the_token_endpoint_is_a_typed_error() {
     for (fault, kind) in [
         (Fault::Down, TokenErrorKind::Unavailable),
         (Fault::Status(http::StatusCode::SERVICE_UNAVAILABLE), TokenErrorKind::Unavailable),
-        (Fault::Status(http::StatusCode::FORBIDDEN), TokenErrorKind::Refused),
-        (Fault::Status(http::StatusCode::NO_CONTENT), TokenErrorKind::UnusableResponse),
-        (Fault::Html, TokenErrorKind::UnusableResponse),
+        (Fault::Status(http::StatusCode::FORBIDDEN), TokenErrorKind::Rejected),
+        (Fault::Status(http::StatusCode::NO_CONTENT), TokenErrorKind::InvalidResponse),
+        (Fault::Html, TokenErrorKind::InvalidResponse),
         (Fault::Truncated, TokenErrorKind::Unavailable),
-        (Fault::Oversize(65 * 1024), TokenErrorKind::UnusableResponse),
-        (Fault::Oversize(2_000_000), TokenErrorKind::UnusableResponse),
-        (Fault::Status(http::StatusCode::OK), TokenErrorKind::UnusableResponse),
+        (Fault::Oversize(65 * 1024), TokenErrorKind::InvalidResponse),
+        (Fault::Oversize(2_000_000), TokenErrorKind::InvalidResponse),
+        (Fault::Status(http::StatusCode::OK), TokenErrorKind::InvalidResponse),
         (Fault::Throttled("1".to_owned()), TokenErrorKind::Unavailable),
-        (Fault::Redirect("http://127.0.0.1:1/elsewhere".to_owned()), TokenErrorKind::UnusableResponse),
+        (Fault::Redirect("http://127.0.0.1:1/elsewhere".to_owned()), TokenErrorKind::InvalidResponse),
     ] {
         passport.inject(Endpoint::Token, fault.clone());
         let error = identity(&passport, &registered).token().await.unwrap_err();
@@ -157,14 +157,14 @@ async fn hanging_token_endpoint_delays_a_call_by_the_timeout_only() {
 async fn disabled_identity_and_wrong_secret_are_typed_errors() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
-    let wrong = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed("mics_sk_wrong"))
+    let wrong = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value("mics_sk_wrong"))
         .issuer(passport.issuer())
         .build()
         .unwrap();
     registered.disable();
     for identity in [wrong, identity(&passport, &registered)] {
         let error = identity.token().await.unwrap_err();
-        assert_eq!(error.kind(), TokenErrorKind::Refused);
+        assert_eq!(error.kind(), TokenErrorKind::Rejected);
         assert_eq!(error.oauth_error(), Some("invalid_client"));
         assert!(error.to_string().contains("mi-payroll-clientid"), "{error}");
     }
@@ -194,7 +194,7 @@ async fn identities_that_share_a_cache_share_one_token() {
     let registered = passport.managed_identity("payroll").create();
     let cache = passport_outbound::TokenCache::memory();
     let build = || {
-        ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
             .issuer(passport.issuer())
             .token_cache(cache.clone())
             .build()
@@ -205,9 +205,9 @@ async fn identities_that_share_a_cache_share_one_token() {
     assert_eq!(passport.counters().token(), 1);
 }
 
-/// As a test suite with a runtime for each test has it.
+/// A test suite with one runtime per test does the same.
 #[test]
-fn fetch_lost_with_its_runtime_is_repeated_on_another() {
+fn fetch_dropped_with_its_runtime_is_retried_on_another() {
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (lasting, short_lived) = (runtime(), runtime());
@@ -219,7 +219,7 @@ fn fetch_lost_with_its_runtime_is_repeated_on_another() {
     short_lived.spawn(async move { leader.token().await });
     lasting.block_on(passport.counters().reached(Endpoint::Token, 1));
     let follower = lasting.spawn(async move { identity.token().await });
-    passport.heal(Endpoint::Token);
+    passport.clear_fault(Endpoint::Token);
     short_lived.shutdown_background();
     lasting.block_on(follower).unwrap().unwrap();
 }

@@ -1,4 +1,4 @@
-//! tonic on both ends.
+//! tonic clients and servers, both with the layers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tower::ServiceBuilder;
 
 use crate::harness::{grpc_server, http, identity, serve, verifier};
 
-/// What a call with `token` ends with.
+/// Returns the status code of a call with `token`.
 async fn code_with(client: &mut HealthClient<Channel>, token: &str) -> Code {
     let mut request = Request::new(HealthCheckRequest::default());
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
@@ -24,7 +24,7 @@ async fn code_with(client: &mut HealthClient<Channel>, token: &str) -> Code {
 }
 
 #[tokio::test]
-async fn a_channel_with_the_layer_makes_unary_and_streaming_calls() {
+async fn channel_with_the_layer_makes_unary_and_streaming_calls() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let endpoint = Endpoint::from_shared(grpc_server(&passport).await).unwrap();
@@ -45,7 +45,7 @@ async fn a_channel_with_the_layer_makes_unary_and_streaming_calls() {
 }
 
 #[tokio::test]
-async fn a_channel_without_a_token_is_unauthenticated() {
+async fn channel_without_a_token_is_unauthenticated() {
     let passport = DevPassport::start().await.unwrap();
     let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
     let mut client = HealthClient::new(channel);
@@ -69,7 +69,7 @@ async fn two_authorization_entries_are_unauthenticated() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_had_are_unavailable() {
+async fn unavailable_keys_are_grpc_unavailable() {
     let passport = DevPassport::start().await.unwrap();
     passport.inject(PassportEndpoint::Jwks, Fault::Down);
     let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
@@ -81,7 +81,7 @@ async fn keys_that_cannot_be_had_are_unavailable() {
 }
 
 #[tokio::test]
-async fn a_guarded_server_denies_users_and_serves_services() {
+async fn server_with_a_requirement_denies_users_serves_services() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -102,7 +102,7 @@ async fn a_guarded_server_denies_users_and_serves_services() {
 }
 
 #[tokio::test]
-async fn one_router_answers_each_caller_in_its_own_words() {
+async fn router_rejects_http_and_grpc_in_their_own_format() {
     let passport = DevPassport::start().await.unwrap();
     let (_, health) = tonic_health::server::health_reporter();
     let router = tonic::service::Routes::new(health)
@@ -125,7 +125,7 @@ async fn one_router_answers_each_caller_in_its_own_words() {
 }
 
 #[tokio::test]
-async fn a_refusal_on_grpc_is_trailers_only() {
+async fn grpc_rejection_is_a_trailers_only_response() {
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/grpc.health.v1.Health/Check", grpc_server(&passport).await);
     let response =
@@ -160,7 +160,7 @@ async fn single_service_of_a_server_is_authorized_and_keeps_its_name() {
 }
 
 #[tokio::test]
-async fn why_there_is_no_token_can_be_found_behind_the_status() {
+async fn token_error_is_the_source_of_the_status() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     registered.disable();
@@ -171,11 +171,11 @@ async fn why_there_is_no_token_can_be_found_behind_the_status() {
         .service(endpoint.connect_lazy());
     let status = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap_err();
     let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref::<TokenError>());
-    assert_eq!(source.unwrap().kind(), TokenErrorKind::Refused, "{status:?}");
+    assert_eq!(source.unwrap().kind(), TokenErrorKind::Rejected, "{status:?}");
 }
 
 #[tokio::test]
-async fn another_authority_than_the_channels_gets_no_token() {
+async fn authority_other_than_the_channels_gets_no_token() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let endpoint = Endpoint::from_shared(grpc_server(&passport).await).unwrap();
@@ -196,7 +196,7 @@ async fn another_authority_than_the_channels_gets_no_token() {
     let elsewhere = http::Uri::from_static("http://somebody-else.example");
     let mut client = HealthClient::with_origin(channel.clone(), elsewhere);
     let status = client.check(HealthCheckRequest::default()).await.unwrap_err();
-    assert!(matches!(refusal(status), AttachError::DestinationNotAllowed { .. }));
+    assert!(matches!(refusal(status), AttachError::OriginNotAllowed { .. }));
 
     let mut client = HealthClient::with_origin(channel, endpoint.uri().clone());
     client.check(HealthCheckRequest::default()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Tests of handlers as users write them: no issuer, no socket.
+//! Tests of handlers as users write them, without an issuer and without a socket.
 
 use axum::{Router, body::Body, routing::post};
 use http::Request;
@@ -6,7 +6,7 @@ use passport_dev::TestIdentity;
 use passport_inbound::{AuthenticateLayer, IdInfo, Requirement, TokenVerifier};
 use tower::ServiceExt;
 
-/// As in production, but for where the keys come from.
+/// The router of production, with another verifier.
 fn app(verifier: TokenVerifier) -> Router {
     Router::new()
         .route("/run", post(|caller: IdInfo| async move { caller.user_id().to_owned() }))
@@ -15,14 +15,14 @@ fn app(verifier: TokenVerifier) -> Router {
 
 async fn status(identity: Option<TestIdentity>) -> u16 {
     let verifier =
-        TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build().unwrap();
+        TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build().unwrap();
     let request = Request::post("/run").body(Body::empty()).unwrap();
-    let request = identity.into_iter().fold(request, |request, identity| identity.sign(request));
+    let request = identity.into_iter().fold(request, |request, identity| identity.attach_token(request));
     app(verifier).oneshot(request).await.unwrap().status().as_u16()
 }
 
 #[tokio::test]
-async fn a_handler_is_called_by_whom_the_test_says() {
+async fn handler_sees_the_test_identity() {
     assert_eq!(status(None).await, 401);
     assert_eq!(status(Some(TestIdentity::service("payroll").role("payroll.run"))).await, 200);
     assert_eq!(status(Some(TestIdentity::user("ada").role("payroll.run"))).await, 200);
@@ -34,9 +34,9 @@ async fn a_handler_is_called_by_whom_the_test_says() {
 async fn verifier_without_the_test_keys_rejects_a_test_identity() {
     let passport = passport_dev::DevPassport::start().await.unwrap();
     let verifier =
-        TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(passport.jwks()).build().unwrap();
+        TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(passport.jwks()).build().unwrap();
     let request = TestIdentity::service("payroll")
         .role("payroll.run")
-        .sign(Request::post("/run").body(Body::empty()).unwrap());
+        .attach_token(Request::post("/run").body(Body::empty()).unwrap());
     assert_eq!(app(verifier).oneshot(request).await.unwrap().status(), 401);
 }

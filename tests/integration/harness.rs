@@ -77,8 +77,8 @@ pub(crate) async fn grpc_server_behind(verifier: TokenVerifier) -> String {
     endpoint
 }
 
-/// Asserts that an API rejects `token` with 401, a challenge and a body, which are fixed texts with
-/// a coarse reason.
+/// Asserts that an API rejects `token` with 401, a challenge and a body, which are fixed texts
+/// with a coarse reason.
 pub(crate) async fn assert_rejected_on_http(
     request: reqwest::RequestBuilder,
     token: &str,

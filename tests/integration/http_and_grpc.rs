@@ -1,4 +1,5 @@
-//! An axum API and a tonic service on one port, behind one layer, for browsers, curl and gRPC clients.
+//! An axum API and a tonic service on one port, behind one layer, for browsers, curl and gRPC
+//! clients.
 
 use std::process::Command;
 

@@ -1,47 +1,47 @@
-//! Invalid tokens over HTTP and gRPC: rejected for the right reason, never with a 5xx.
+//! Invalid tokens over HTTP and gRPC: each is rejected for the right reason, never with a 5xx.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-use passport_dev::{DevPassport, Hostile};
+use passport_dev::{DevPassport, InvalidToken};
 use passport_inbound::{RejectionReason, VerifyError};
 use tonic::transport::Endpoint;
 
 use crate::harness::{api, assert_rejected_on_grpc, assert_rejected_on_http, grpc_server, http, verifier};
 
 /// Returns the reason for which an invalid token is rejected.
-fn expected(hostile: Hostile) -> RejectionReason {
+fn expected(hostile: InvalidToken) -> RejectionReason {
     match hostile {
-        Hostile::AlgorithmNone | Hostile::AlgorithmNotAllowed | Hostile::HmacWithPublicKey => {
+        InvalidToken::AlgorithmNone | InvalidToken::AlgorithmNotAllowed | InvalidToken::HmacWithPublicKey => {
             RejectionReason::AlgorithmNotAllowed
         }
-        Hostile::AudienceMissing | Hostile::AudienceWrong => RejectionReason::AudienceMismatch,
-        Hostile::BoundToken => RejectionReason::BoundToken,
-        Hostile::CriticalHeader => RejectionReason::CriticalHeader,
-        Hostile::EmbeddedKey | Hostile::UnknownKey => RejectionReason::KeyNotFound,
-        Hostile::Expired => RejectionReason::Expired,
-        Hostile::ExpiryMissing => RejectionReason::MissingClaim("exp"),
-        Hostile::IdToken | Hostile::LogoutToken => RejectionReason::NotAnAccessToken,
-        Hostile::IssuedInFuture => RejectionReason::IssuedInFuture,
-        Hostile::IssuerWithSlash | Hostile::IssuerWrong => RejectionReason::IssuerMismatch,
-        Hostile::NotYetValid => RejectionReason::NotYetValid,
-        Hostile::SignatureWrong | Hostile::Tampered => RejectionReason::SignatureInvalid,
-        Hostile::SubjectMissing => RejectionReason::MissingClaim("sub"),
-        Hostile::TenantMissing => RejectionReason::MissingClaim("tenant_id"),
-        Hostile::Oversized => RejectionReason::TooLong,
-        Hostile::DuplicateClaim
-        | Hostile::ExpiryAsText
-        | Hostile::SignatureMissing
-        | Hostile::SignatureRespelled
-        | Hostile::TwoSegments => RejectionReason::Malformed,
+        InvalidToken::AudienceMissing | InvalidToken::AudienceWrong => RejectionReason::AudienceMismatch,
+        InvalidToken::SenderConstrained => RejectionReason::SenderConstrained,
+        InvalidToken::UnsupportedCritical => RejectionReason::UnsupportedCritical,
+        InvalidToken::EmbeddedKey | InvalidToken::UnknownKey => RejectionReason::KeyNotFound,
+        InvalidToken::Expired => RejectionReason::Expired,
+        InvalidToken::ExpiryMissing => RejectionReason::MissingClaim("exp"),
+        InvalidToken::IdToken | InvalidToken::LogoutToken => RejectionReason::WrongTokenType,
+        InvalidToken::IssuedInFuture => RejectionReason::IssuedInFuture,
+        InvalidToken::IssuerWithSlash | InvalidToken::IssuerWrong => RejectionReason::IssuerMismatch,
+        InvalidToken::NotYetValid => RejectionReason::NotYetValid,
+        InvalidToken::SignatureWrong | InvalidToken::Tampered => RejectionReason::SignatureInvalid,
+        InvalidToken::SubjectMissing => RejectionReason::MissingClaim("sub"),
+        InvalidToken::TenantMissing => RejectionReason::MissingClaim("tenant_id"),
+        InvalidToken::Oversized => RejectionReason::TooLarge,
+        InvalidToken::DuplicateClaim
+        | InvalidToken::ExpiryAsText
+        | InvalidToken::SignatureMissing
+        | InvalidToken::SignatureRespelled
+        | InvalidToken::TwoSegments => RejectionReason::Malformed,
         other => panic!("a new hostile token without an expectation: {other:?}"),
     }
 }
 
 #[tokio::test]
-async fn every_hostile_token_is_refused_for_the_right_reason() {
+async fn each_invalid_token_is_rejected_for_the_right_reason() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
-    for hostile in Hostile::ALL {
-        let outcome = verifier.verify(&passport.hostile_token(hostile)).await;
+    for hostile in InvalidToken::ALL {
+        let outcome = verifier.verify(&passport.invalid_token(hostile)).await;
         assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(expected(hostile)), "{hostile:?}");
     }
     verifier.verify(&passport.user_token("good").build()).await.expect("a good token still passes");
@@ -51,24 +51,24 @@ async fn every_hostile_token_is_refused_for_the_right_reason() {
 async fn each_invalid_token_is_401_with_a_challenge_on_http() {
     let passport = DevPassport::start().await.unwrap();
     let (url, client) = (format!("{}/whoami", api(&passport).await), http());
-    for hostile in Hostile::ALL {
-        let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
+    for hostile in InvalidToken::ALL {
+        let (token, reason) = (passport.invalid_token(hostile), expected(hostile));
         assert_rejected_on_http(client.get(&url), &token, reason, &format!("{hostile:?}")).await;
     }
 }
 
 #[tokio::test]
-async fn on_grpc_every_hostile_token_is_unauthenticated() {
+async fn each_invalid_token_is_unauthenticated_on_grpc() {
     let passport = DevPassport::start().await.unwrap();
     let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
-    for hostile in Hostile::ALL {
-        let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
+    for hostile in InvalidToken::ALL {
+        let (token, reason) = (passport.invalid_token(hostile), expected(hostile));
         assert_rejected_on_grpc(channel.clone(), &token, reason, &format!("{hostile:?}")).await;
     }
 }
 
 #[tokio::test]
-async fn odd_authorization_headers_are_refused_or_count_as_none() {
+async fn malformed_authorization_headers_are_rejected_or_ignored() {
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/whoami", api(&passport).await);
     let good = passport.user_token("u").build();
@@ -96,7 +96,7 @@ async fn odd_authorization_headers_are_refused_or_count_as_none() {
 }
 
 #[tokio::test]
-async fn a_header_that_is_not_text_is_refused_without_a_panic() {
+async fn binary_authorization_header_is_rejected_without_a_panic() {
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/whoami", api(&passport).await);
     let header = HeaderValue::from_bytes(b"Bearer \xff\xfe.\x80.\x81").unwrap();
@@ -105,7 +105,7 @@ async fn a_header_that_is_not_text_is_refused_without_a_panic() {
 }
 
 #[tokio::test]
-async fn a_token_anywhere_but_in_the_header_counts_for_nothing() {
+async fn token_outside_the_header_is_ignored() {
     let passport = DevPassport::start().await.unwrap();
     let good = passport.user_token("u").build();
     let url = format!("{}/whoami?access_token={good}", api(&passport).await);

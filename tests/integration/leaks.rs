@@ -1,4 +1,4 @@
-//! No secret and no token in any log, error or `Debug`, whatever goes wrong.
+//! Checks that no log, error or `Debug` output contains a secret or a token, in any failure.
 
 use std::{
     panic,
@@ -15,10 +15,10 @@ use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use passport_config::ManagedIdentityConfig;
-use passport_dev::{ClientKeyKind, DevPassport, Endpoint, Fault, Hostile};
+use passport_dev::{ClientKeyKind, DevPassport, Endpoint, Fault, InvalidToken};
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
-    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, CallerToken, Clock, Lease, Leased,
+    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, CallerToken, Clock, Lease, LeaseOutcome,
     ManagedIdentity, ManagedIdentityHttpClient, ManualClock, PrivateKeyJwt, ResolvedSecret, Secret,
     SecretError, SecretProvider, SecretRef, SecretSource, SigningAlgorithm, StoreError, StoredToken,
     SystemClock, TokenCache, TokenKey, TokenStore, Transport,
@@ -33,34 +33,34 @@ use crate::harness::{
 async fn no_trace_error_or_debug_output_has_a_secret_or_a_token() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").signs_with(ClientKeyKind::P256).create();
-    let hostile: Vec<_> = Hostile::ALL.iter().map(|hostile| passport.hostile_token(*hostile)).collect();
+    let hostile: Vec<_> = InvalidToken::ALL.iter().map(|hostile| passport.invalid_token(*hostile)).collect();
     let output = traced(async {
         let mut printed = vec![use_both_sides(&passport, &registered).await];
         printed.push(fail_to_get_tokens(&passport, &registered).await);
-        printed.push(live_through_everything(&passport, &registered).await);
-        printed.push(use_parts_of_ones_own(&passport, &registered).await);
+        printed.push(run_through_the_life_of_a_token(&passport, &registered).await);
+        printed.push(use_custom_extensions(&passport, &registered).await);
         printed.push(use_clients_and_configurations(&passport, &registered).await);
-        printed.push(refuse(&verifier(&passport), &hostile).await);
+        printed.push(reject(&verifier(&passport), &hostile).await);
         printed.push(verify_and_show_everything(&passport).await);
         printed.join("\n")
     })
     .await;
 
     for seen in
-        ["token fetched", "token not fetched", "request sent again with another token", "polled again"]
+        ["token fetched", "token fetch failed", "request sent again with another token", "polled again"]
     {
         assert!(output.contains(seen), "the capture works: {seen}");
     }
-    assert!(output.contains("signing keys installed"), "the capture works");
+    assert!(output.contains("signing keys installed"), "logs are captured");
     assert!(!output.contains(registered.secret()), "a client secret");
     for token in &hostile {
         let signature = token.rsplit('.').next().unwrap();
-        assert!(signature.len() < 20 || !output.contains(signature), "a hostile token");
+        assert!(signature.len() < 20 || !output.contains(signature), "an invalid token");
     }
     assert!(!output.contains("passw0rd"), "credentials in a URL");
     assert!(!output.contains("eyJ"), "something that looks like a token");
     let key = registered.private_key().unwrap().lines().nth(1).unwrap();
-    assert!(output.contains("it is not an RSA key") && !output.contains(key), "a private key");
+    assert!(output.contains("not an RSA key") && !output.contains(key), "a private key");
     let basic = base64_of(&format!("{}:{}", registered.client_id(), registered.secret()));
     assert!(!output.contains(&basic), "Basic credentials");
 }
@@ -68,7 +68,7 @@ async fn no_trace_error_or_debug_output_has_a_secret_or_a_token() {
 async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let api = api(passport).await;
     let identity = identity(passport, registered);
-    let with_query = ManagedIdentity::builder("mi", SecretSource::fixed("x"))
+    let with_query = ManagedIdentity::builder("mi", SecretSource::from_value("x"))
         .token_url("https://host/token?code=passw0rd")
         .build()
         .unwrap();
@@ -78,13 +78,14 @@ async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevId
     format!("{with_query:?} {status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
 }
 
-/// Tokens that are good, denied, and those that carry others; and all that can be printed of the inbound side.
+/// Verifies valid, revoked and nested tokens, and returns everything that the inbound side
+/// prints.
 async fn verify_and_show_everything(passport: &DevPassport) -> String {
     let with_query = TokenVerifier::builder("api").jwks_url("https://host/keys?code=passw0rd");
     let mut printed = vec![format!("{with_query:?}"), format!("{:?}", with_query.build().unwrap())];
     let verifier = TokenVerifier::builder(passport.audience())
         .issuer(passport.issuer())
-        .deny_list(|caller| caller.user_id() == "mallory")
+        .reject_if(|caller| caller.user_id() == "mallory")
         .build()
         .unwrap();
     let user = |id: &str| passport.user_token(id);
@@ -109,12 +110,12 @@ async fn verify_and_show_everything(passport: &DevPassport) -> String {
         verifier.health(),
         verifier.health()
     ));
-    let pasted = TokenVerifier::builder("api").static_keys(good.as_str()).issuer(good.as_str()).build();
+    let pasted = TokenVerifier::builder("api").static_jwks(good.as_str()).issuer(good.as_str()).build();
     printed.push(format!("{pasted:?} {}", pasted.as_ref().unwrap_err()));
     printed.join("\n")
 }
 
-/// Every way to fail, and how the identity stands after it.
+/// Fails to fetch a token in every way, and prints the status of the identity after each.
 async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let mut printed = Vec::new();
     let mut fail = async |build: &dyn Fn() -> ManagedIdentity| {
@@ -141,7 +142,7 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
         hasty.build().unwrap()
     })
     .await;
-    passport.heal(Endpoint::Token);
+    passport.clear_fault(Endpoint::Token);
     registered.disable();
     fail(&|| identity(passport, registered)).await;
     registered.enable();
@@ -154,7 +155,7 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
 
     let pasted = registered.secret().parse::<SecretRef>();
     printed.push(format!("{pasted:?}"));
-    let builder = ManagedIdentity::builder("", SecretSource::fixed(registered.secret()))
+    let builder = ManagedIdentity::builder("", SecretSource::from_value(registered.secret()))
         .issuer("http://user:passw0rd@host")
         .token_url("https://host/token?code=passw0rd")
         .scopes("\"");
@@ -163,16 +164,21 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
     printed.join("\n")
 }
 
-/// The life of a token: warmed up, refused by a receiver, sent again, forgotten, shut down; and all that can be printed.
-async fn live_through_everything(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
+/// Runs through the life of a token: prefetched, rejected by a receiver, retried, invalidated,
+/// shut down. Returns everything that can be printed.
+async fn run_through_the_life_of_a_token(
+    passport: &DevPassport,
+    registered: &passport_dev::DevIdentity,
+) -> String {
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
     let identity = identity_builder(passport, registered).clock(clock.clone()).build().unwrap();
     identity.ready().await.unwrap();
     clock.advance(Duration::from_secs(60));
     let refusing = serve(Router::new().route("/", any(|| async { http::StatusCode::UNAUTHORIZED }))).await;
     let origins = AllowedOrigins::new([&refusing]).unwrap();
-    let layer = AttachTokenLayer::new(identity.clone(), origins).replay_clones();
-    let buffered = layer.clone().replay_buffered(64, reqwest::Body::wrap::<BufferedBody<reqwest::Body>>);
+    let layer = AttachTokenLayer::new(identity.clone(), origins).retry_unauthorized();
+    let buffered =
+        layer.clone().retry_unauthorized_buffered(64, reqwest::Body::wrap::<BufferedBody<reqwest::Body>>);
     let client = layer.layer(http());
     let mut printed = vec![format!("{layer:?} {buffered:?} {client:?}")];
     let response = client.clone().oneshot(http().post(&refusing).body("passw0rd").build().unwrap()).await;
@@ -202,13 +208,13 @@ async fn live_through_everything(passport: &DevPassport, registered: &passport_d
     printed.join("\n")
 }
 
-/// A store that fails when it gets a token, and says all that it knows.
+/// A store that fails when it gets a token, and includes the token in its error.
 #[derive(Debug)]
 struct BrokenStore(Arc<Mutex<Vec<String>>>);
 
 impl BrokenStore {
     fn fails<T>(&self, key: &TokenKey, seen: &dyn std::fmt::Debug) -> Result<T, StoreError> {
-        let error = StoreError::new("broken").caused_by(std::io::Error::other("disk"));
+        let error = StoreError::new("broken").with_source(std::io::Error::other("disk"));
         self.0.lock().unwrap().push(format!("{key} {key:?} {seen:?} {error} {error:?}"));
         Err(error)
     }
@@ -219,7 +225,7 @@ impl TokenStore for BrokenStore {
         Ok(None)
     }
 
-    async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.fails(key, token)
     }
 
@@ -227,8 +233,8 @@ impl TokenStore for BrokenStore {
         self.fails(key, token)
     }
 
-    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
-        Ok(Leased { lease: Lease::Granted, token: None })
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<LeaseOutcome, StoreError> {
+        Ok(LeaseOutcome { lease: Lease::Granted, token: None })
     }
 
     async fn release(&self, key: &TokenKey, _: &str) -> Result<(), StoreError> {
@@ -236,7 +242,7 @@ impl TokenStore for BrokenStore {
     }
 }
 
-/// Gives a wrong secret first and the right one then, as one that is rotated at the wrong moment.
+/// Returns a wrong secret first and the right one afterwards, as during a rotation.
 #[derive(Debug)]
 struct Rotating {
     right: ResolvedSecret,
@@ -250,7 +256,7 @@ impl SecretProvider for Rotating {
     }
 }
 
-/// A provider that panics, in words of its own.
+/// A provider that panics with a secret in its message.
 #[derive(Debug)]
 struct Panicking;
 
@@ -260,8 +266,9 @@ impl SecretProvider for Panicking {
     }
 }
 
-/// Users' own parts: a store that fails, a secret that changes, a provider that panics.
-async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
+/// Uses extensions of the user: a store that fails, a secret that changes, a provider that
+/// panics.
+async fn use_custom_extensions(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let cache = TokenCache::shared(BrokenStore(Arc::clone(&seen)));
     let shared = identity_builder(passport, registered).token_cache(cache.clone()).build().unwrap();
@@ -283,7 +290,7 @@ async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev
     printed.join("\n")
 }
 
-/// What people write: a client with requests in several names, an identity that signs, and configurations that are wrong.
+/// Uses a client for several callers, an identity that signs, and invalid configurations.
 async fn use_clients_and_configurations(
     passport: &DevPassport,
     registered: &passport_dev::DevIdentity,
@@ -308,7 +315,7 @@ async fn use_clients_and_configurations(
             .push(outcome.map_or_else(|error| format!("{error} {error:?}"), |answer| format!("{answer:?}")));
     }
     for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256] {
-        let key = SecretSource::fixed(registered.private_key().unwrap());
+        let key = SecretSource::from_value(registered.private_key().unwrap());
         let builder = ManagedIdentity::builder(registered.client_id(), key).issuer(passport.issuer());
         let builder = builder.client_authentication(PrivateKeyJwt::new(algorithm).into());
         let identity = builder.build().unwrap();
@@ -326,9 +333,9 @@ async fn use_clients_and_configurations(
     printed.join("\n")
 }
 
-/// The only panic of ours that a caller can cause.
+/// The only panic of the libraries that a caller can cause.
 async fn panic_of_a_future_that_is_polled_again(
-    client: &passport_outbound::AttachToken<reqwest::Client, passport_outbound::CloneRequest>,
+    client: &passport_outbound::AttachToken<reqwest::Client, passport_outbound::RetryCloned>,
     url: &str,
 ) -> String {
     let foreign = reqwest::Request::new(reqwest::Method::GET, url.replace("http", "https").parse().unwrap());
@@ -339,7 +346,7 @@ async fn panic_of_a_future_that_is_polled_again(
     payload.downcast::<String>().map_or_else(|_| "?".to_owned(), |message| *message)
 }
 
-async fn refuse(verifier: &TokenVerifier, tokens: &[String]) -> String {
+async fn reject(verifier: &TokenVerifier, tokens: &[String]) -> String {
     let mut printed = vec![format!("{verifier:?}")];
     for token in tokens {
         let outcome = verifier.verify(token).await;

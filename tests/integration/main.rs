@@ -1,4 +1,4 @@
-//! End to end, over real sockets on loopback: one module for each concern.
+//! End-to-end tests over loopback sockets: one module for each subject.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
 
@@ -11,6 +11,7 @@ mod axum_stack;
 mod clients;
 mod dev_passport;
 mod differential;
+mod documentation;
 mod end_to_end;
 mod floods;
 mod grpc_stack;

@@ -1,5 +1,5 @@
-//! Modules of a crate import each other in one direction: no more than two of them, on each level,
-//! may import each other in a cycle.
+//! Modules of a crate import each other in one direction. On each level, at most two of them may
+//! import each other in a cycle.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,7 +15,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// The largest cycle that a crate may have: two types that make one another, such as a builder.
+/// The largest allowed cycle: two types that create each other, such as a builder and its type.
 const LIMIT: usize = 2;
 
 #[test]
@@ -67,10 +67,10 @@ fn imports_are_found_in_paths_use_trees_and_macros() {
     );
 }
 
-/// The path of a module below the root of its crate.
+/// The path of a module below the crate root.
 type ModulePath = Vec<String>;
 
-/// The modules of a crate without its tests, and what each of them names.
+/// The modules of a crate without its tests, and the paths that each of them names.
 #[derive(Default)]
 struct Modules(BTreeMap<ModulePath, Names>);
 
@@ -78,18 +78,18 @@ struct Modules(BTreeMap<ModulePath, Names>);
 struct Names {
     /// Paths that begin with `crate`, `super` or `self`, and those of `use` items.
     paths: BTreeSet<Vec<String>>,
-    /// What `use` items bring into the module, by its name there.
+    /// The paths that `use` items import, by their local names.
     uses: HashMap<String, Vec<String>>,
 }
 
-/// A module that names something of another below the same parent.
+/// A module that names an item of a sibling module.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Import {
     /// The parent of both modules.
     level: String,
     from: String,
     to: String,
-    /// What is named, and where.
+    /// The path that is named, and its position.
     why: String,
 }
 
@@ -131,8 +131,8 @@ impl Modules {
         imports
     }
 
-    /// Returns the module that `path` leads to from `module`: through modules, and through what they
-    /// re-export. It is the module itself if the path leads out of the crate.
+    /// Returns the module that `path` leads to from `module`, through modules and re-exports, or
+    /// `module` itself if the path leaves the crate.
     fn resolved(&self, module: &[String], path: &[String], most: usize) -> ModulePath {
         let mut target = module.to_vec();
         for (position, name) in path.iter().enumerate() {
@@ -155,10 +155,10 @@ impl Modules {
     }
 }
 
-/// Reads one file, and the files of its modules.
+/// Reads a file and the files of its modules.
 struct Reader<'a> {
     modules: &'a mut Modules,
-    /// Where the files of the module's own modules are.
+    /// The folder that contains the submodules of this module.
     folder: PathBuf,
     module: ModulePath,
 }
@@ -191,7 +191,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Adds the paths in the tokens of a macro, of which no syntax is known.
+    /// Adds the paths in the tokens of a macro. Its syntax is unknown.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -272,7 +272,7 @@ fn attributes(item: &syn::Item) -> &[Attribute] {
     }
 }
 
-/// Whether what the attribute is on is compiled for tests and fuzzing only.
+/// Returns whether the attribute limits an item to tests and fuzzing.
 fn is_for_tests(attribute: &Attribute) -> bool {
     let Meta::List(list) = &attribute.meta else { return false };
     list.path.is_ident("cfg") && names_tests(list.tokens.clone())

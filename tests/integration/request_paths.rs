@@ -36,7 +36,7 @@ fn own_tenant(pattern: &str) -> RequireLayer {
 }
 
 #[tokio::test]
-async fn ambiguous_path_is_of_no_tenant() {
+async fn ambiguous_path_belongs_to_no_tenant() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("u").claim("tenant_id", "mine").build();
     let records = get(|Path(path): Path<(String, String)>| async move { path.1 });
@@ -74,7 +74,7 @@ async fn tenant_is_found_below_a_nest() {
         ("/api/tenants/mine/records/7", 200),
         ("/api/tenants/other/records/7", 403),
         ("/api/tenants/mine/mine", 200),
-        // Without its prefix it would name the tenant as well.
+        // Without the prefix it would name a tenant as well.
         ("/api/tenants/other/mine", 403),
         ("/api/tenants/mine/records/%2e%2e", 403),
     ] {
@@ -125,7 +125,7 @@ async fn only_public_paths_need_no_token() {
     assert_eq!(status_with(&format!("{api}/guarded"), Some(&admin)).await, 200);
 }
 
-/// Takes a prefix off, as a `nest` does.
+/// Removes a prefix from the path, as a `nest` does.
 async fn rewrite(mut request: extract::Request) -> extract::Request {
     let path = request.uri().path();
     let rewritten = path.strip_prefix("/public").or_else(|| path.strip_prefix("/v1"));
@@ -152,16 +152,16 @@ async fn rewritten_path_is_not_made_public_by_its_prefix() {
         ("/api/health", 200),
         ("/api/admin", 401),
         ("/api/v1/admin", 401),
-        // Below a nest there is no telling what the whole of a rewritten path is.
+        // Below a nest the original path of a rewritten request is unknown.
         ("/api/v1/health", 401),
     ] {
         assert_eq!(raw_status(&api, path, None).await, status, "{path}");
     }
 }
 
-/// Between two routers, a middleware exchanges a segment that the nest captures.
+/// A middleware between two routers replaces a segment that the nest captured.
 #[tokio::test]
-async fn path_with_an_exchanged_segment_is_not_public() {
+async fn path_with_a_replaced_segment_is_not_public() {
     let passport = DevPassport::start().await.unwrap();
     let exchange = async |mut request: extract::Request| {
         let exchanged = request.uri().path().replace("/public/", "/private/");
@@ -193,9 +193,9 @@ async fn public_grpc_service_needs_no_token() {
     assert_eq!(check(&["grpc.reflection.v1.ServerReflection"]).await, Code::Unauthenticated);
 }
 
-/// What a handler sees of a request whose query has a token, wherever the layer is.
+/// A handler never sees a token in the query, whatever the order of the layers.
 #[tokio::test]
-async fn handler_sees_no_token_of_the_query() {
+async fn handler_does_not_see_the_query_token() {
     type Parameters = std::collections::BTreeMap<String, String>;
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();

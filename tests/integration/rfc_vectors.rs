@@ -1,5 +1,6 @@
-//! The examples that the standards print, with their own keys. Their claims are nobody's here, so what a good signature leads
-//! to is the next refusal; a bad one is refused before.
+//! The examples of the RFCs, with their keys. Their claims are not valid for this verifier, so a
+//! token with a valid signature is rejected by a later check, and one with an invalid signature
+//! before that.
 
 use passport_inbound::{Algorithm, RejectionReason as R, TokenVerifier, VerifyError};
 use serde_json::{Value, json};
@@ -9,9 +10,9 @@ use crate::token_factory::{base64, with_signature};
 const JOE: &str =
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
-fn says(key: &Value, algorithm: Algorithm, token: &str) -> R {
+fn reason_for(key: &Value, algorithm: Algorithm, token: &str) -> R {
     let verifier = TokenVerifier::builder("api")
-        .static_keys(json!({ "keys": [key] }).to_string())
+        .static_jwks(json!({ "keys": [key] }).to_string())
         .algorithms([algorithm])
         .build()
         .unwrap();
@@ -32,7 +33,7 @@ fn rsa() -> Value {
 
 /// RFC 7515, appendix A.2.
 #[test]
-fn the_rs256_example_has_a_good_signature_and_another_issuer() {
+fn rs256_example_is_valid_but_of_another_issuer() {
     let signature = concat!(
         "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CU",
         "Ar7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_d",
@@ -40,8 +41,8 @@ fn the_rs256_example_has_a_good_signature_and_another_issuer() {
         "cN_IoypGlUPQGe77Rw"
     );
     let token = format!("eyJhbGciOiJSUzI1NiJ9.{JOE}.{signature}");
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &token), R::IssuerMismatch);
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &with_signature(&token, [7; 256])), R::SignatureInvalid);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &token), R::IssuerMismatch);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &with_signature(&token, [7; 256])), R::SignatureInvalid);
 }
 
 /// RFC 7515, appendix A.3.
@@ -52,12 +53,12 @@ fn es256_example_is_valid_if_es256_is_configured() {
     let token = format!(
         "eyJhbGciOiJFUzI1NiJ9.{JOE}.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
     );
-    assert_eq!(says(&key, Algorithm::Es256, &token), R::IssuerMismatch);
-    assert_eq!(says(&key, Algorithm::Es256, &with_signature(&token, [0; 64])), R::SignatureInvalid);
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &token), R::AlgorithmNotAllowed);
+    assert_eq!(reason_for(&key, Algorithm::Es256, &token), R::IssuerMismatch);
+    assert_eq!(reason_for(&key, Algorithm::Es256, &with_signature(&token, [0; 64])), R::SignatureInvalid);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &token), R::AlgorithmNotAllowed);
 }
 
-/// RFC 8037, appendix A.4. What is signed there is a sentence, not claims.
+/// RFC 8037, appendix A.4. The signed payload is a sentence, not claims.
 #[test]
 fn eddsa_example_is_valid_if_eddsa_is_configured() {
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
@@ -65,19 +66,20 @@ fn eddsa_example_is_valid_if_eddsa_is_configured() {
         "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.",
         "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
     );
-    assert_eq!(says(&key, Algorithm::EdDsa, token), R::Malformed);
-    assert_eq!(says(&key, Algorithm::EdDsa, &with_signature(token, [0; 64])), R::SignatureInvalid);
+    assert_eq!(reason_for(&key, Algorithm::EdDsa, token), R::Malformed);
+    assert_eq!(reason_for(&key, Algorithm::EdDsa, &with_signature(token, [0; 64])), R::SignatureInvalid);
 }
 
-/// RFC 7515, appendix A.5, and RFC 7519, section 6.1; RFC 7519, section 3.1; RFC 7516, appendix A.1.
+/// RFC 7515, appendix A.5, and RFC 7519, section 6.1; RFC 7519, section 3.1; RFC 7516, appendix
+/// A.1.
 #[test]
 fn unsecured_hs256_and_encrypted_examples_are_rejected() {
     let unsecured = format!("eyJhbGciOiJub25lIn0.{JOE}.");
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &unsecured), R::AlgorithmNotAllowed);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &unsecured), R::AlgorithmNotAllowed);
     let hs256 =
         format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{JOE}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &hs256), R::AlgorithmNotAllowed);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &hs256), R::AlgorithmNotAllowed);
     let header = base64(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#);
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &format!("{header}.AA.AA.AA.AA")), R::Malformed);
-    assert_eq!(says(&rsa(), Algorithm::Rs256, &format!("{header}.{JOE}.AA")), R::AlgorithmNotAllowed);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &format!("{header}.AA.AA.AA.AA")), R::Malformed);
+    assert_eq!(reason_for(&rsa(), Algorithm::Rs256, &format!("{header}.{JOE}.AA")), R::AlgorithmNotAllowed);
 }

@@ -1,4 +1,5 @@
-//! Streams that end when the token of their caller does, and tokens that come from where browsers can put them.
+//! Streams that end when the caller's token expires, and tokens in the query and in cookies, for
+//! browsers.
 
 use std::{convert::Infallible, ops::Range, time::Duration};
 
@@ -15,7 +16,7 @@ use futures_util::{SinkExt, StreamExt};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use passport_dev::DevPassport;
-use passport_inbound::{AuthenticateLayer, EndStreamsLayer, IdInfo};
+use passport_inbound::{AuthenticateLayer, IdInfo, TokenDeadlineLayer};
 use tokio::{net::TcpListener, time::Instant};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_tungstenite::tungstenite;
@@ -29,15 +30,16 @@ use tower_http::trace::{DefaultMakeSpan, TraceLayer};
 
 use crate::harness::{EmptyResponse, http, serve, traced, verifier};
 
-/// Not at once, which would be at the token's `exp`, and not much later than it should be.
+/// The expected end: not at the token's `exp`, which has passed, but soon after the clock skew.
 const ON_TIME: Range<Duration> = Duration::from_millis(500)..Duration::from_secs(20);
 
-/// A token that counts for two seconds more: it has expired, but clocks are granted a minute.
+/// Returns a token that stays valid for two seconds: it has expired, but the clock skew is a
+/// minute.
 fn short_lived(passport: &DevPassport) -> String {
     passport.user_token("ada").expired_for(Duration::from_secs(58)).build()
 }
 
-/// Says hello and then nothing any more.
+/// Sends one event, and keeps the stream open.
 async fn events() -> Response {
     let hello =
         futures_util::stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from("data: hello\n\n")))]);
@@ -45,7 +47,7 @@ async fn events() -> Response {
     Response::builder().header("content-type", "text/event-stream").body(Body::new(body)).unwrap()
 }
 
-/// Repeats what it hears for as long as the caller's token counts.
+/// Echoes messages while the caller's token is valid.
 async fn chat(caller: IdInfo, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(move |socket| talk(caller, socket))
 }
@@ -53,7 +55,7 @@ async fn chat(caller: IdInfo, upgrade: WebSocketUpgrade) -> Response {
 async fn talk(caller: IdInfo, mut socket: WebSocket) {
     loop {
         tokio::select! {
-            () = caller.until_expiry() => break,
+            () = caller.expired() => break,
             message = socket.recv() => match message {
                 Some(Ok(message)) => drop(socket.send(message).await),
                 _ => return,
@@ -67,14 +69,14 @@ async fn talk(caller: IdInfo, mut socket: WebSocket) {
 async fn api(passport: &DevPassport) -> String {
     let router = Router::new()
         .route("/events", get(events))
-        .route_layer(EndStreamsLayer::new())
+        .route_layer(TokenDeadlineLayer::new())
         .route("/chat", get(chat))
         .layer(AuthenticateLayer::new(verifier(passport)).token_from_query());
     serve(router).await
 }
 
 #[tokio::test]
-async fn a_stream_of_events_ends_when_the_token_does() {
+async fn event_stream_ends_when_the_token_expires() {
     let passport = DevPassport::start().await.unwrap();
     let events = format!("{}/events", api(&passport).await);
     let request = http().get(&events).header("accept", "text/event-stream");
@@ -82,18 +84,18 @@ async fn a_stream_of_events_ends_when_the_token_does() {
     let began = Instant::now();
     let response = request.bearer_auth(token).send().await.unwrap();
     assert_eq!(response.status(), 200);
-    // It ends by itself, or this would wait for ever.
+    // Without a deadline this call would not return.
     assert_eq!(response.text().await.unwrap(), "data: hello\n\n");
     assert!(ON_TIME.contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
-async fn a_web_socket_is_told_when_the_token_ends() {
+async fn web_socket_is_notified_when_the_token_expires() {
     let passport = DevPassport::start().await.unwrap();
     let chat = format!("{}/chat", api(&passport).await.replacen("http", "ws", 1));
     let refused = tokio_tungstenite::connect_async(&chat).await.unwrap_err();
     assert!(matches!(refused, tungstenite::Error::Http(response) if response.status() == 401));
-    // As a browser has to do it.
+    // A browser can only put the token into the query.
     let chat = format!("{chat}?access_token={}", short_lived(&passport));
     let (mut socket, _) = tokio_tungstenite::connect_async(chat).await.unwrap();
     socket.send(tungstenite::Message::text("hello")).await.unwrap();
@@ -105,14 +107,14 @@ async fn a_web_socket_is_told_when_the_token_ends() {
 }
 
 #[tokio::test]
-async fn a_grpc_stream_ends_with_unauthenticated_when_the_token_does() {
+async fn grpc_stream_ends_unauthenticated_when_the_token_expires() {
     let passport = DevPassport::start().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let (_, health) = tonic_health::server::health_reporter();
     let server = Server::builder()
         .layer(AuthenticateLayer::new(verifier(&passport)))
-        .layer(EndStreamsLayer::new())
+        .layer(TokenDeadlineLayer::new())
         .add_service(health);
     tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
 
@@ -127,18 +129,18 @@ async fn a_grpc_stream_ends_with_unauthenticated_when_the_token_does() {
     assert!(ON_TIME.contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
-/// Outside of the layer that authenticates it would know no end.
+/// Outside the authentication layer, the deadline layer has no token and no deadline.
 #[tokio::test]
 async fn deadline_layer_outside_authentication_rejects_everyone() {
     let passport = DevPassport::start().await.unwrap();
     let wrong =
-        EndStreamsLayer::new().layer(AuthenticateLayer::new(verifier(&passport)).layer(EmptyResponse));
+        TokenDeadlineLayer::new().layer(AuthenticateLayer::new(verifier(&passport)).layer(EmptyResponse));
     let token = format!("Bearer {}", passport.user_token("ada").build());
     let request = http::Request::get("/").header("authorization", token).body(()).unwrap();
     assert_eq!(wrong.oneshot(request).await.unwrap().status(), 500);
     let anonymous = AuthenticateLayer::new(verifier(&passport))
         .optional()
-        .layer(EndStreamsLayer::new().layer(EmptyResponse));
+        .layer(TokenDeadlineLayer::new().layer(EmptyResponse));
     assert_eq!(anonymous.oneshot(http::Request::new(())).await.unwrap().status(), 200);
 }
 
@@ -155,7 +157,7 @@ async fn configured_query_or_cookie_token_is_in_no_trace() {
             .token_from_query()
             .token_from_cookie("session")
             .strip_header(http::HeaderName::from_static("x-user-id"));
-        // Applied last, so that the trace is inside.
+        // The authentication layer is applied last, so that the trace layer is inside it.
         let api = serve(Router::new().route("/", seen).layer(traces).layer(authenticated)).await;
 
         let request =
@@ -165,7 +167,7 @@ async fn configured_query_or_cookie_token_is_in_no_trace() {
         let answer = http().get(&api).header("cookie", format!("session={token}; a=b")).send().await.unwrap();
         assert_eq!(answer.text().await.unwrap(), "/ ada");
         let plain = http().get(format!("{api}/?access_token={token}")).send().await.unwrap();
-        assert_eq!(plain.status(), 401, "it could have set the header");
+        assert_eq!(plain.status(), 401, "a client that can set the header must do so");
         String::new()
     })
     .await;

@@ -1,4 +1,4 @@
-//! Tokens with any header, claims and signature, for an issuer whose private key the test has.
+//! Tokens with any header, claims and signature, of an issuer with a known private key.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,7 +36,7 @@ impl TokenFactory {
     }
 
     pub(crate) fn verifier(&self) -> TokenVerifier {
-        let builder = TokenVerifier::builder(AUDIENCE).static_keys(self.jwks().to_string());
+        let builder = TokenVerifier::builder(AUDIENCE).static_jwks(self.jwks().to_string());
         builder.build().unwrap()
     }
 
@@ -64,12 +64,12 @@ impl TokenFactory {
         })
     }
 
-    /// With a member of the header set; taken away by `null`.
+    /// Returns a valid token with a header parameter set, or removed if `value` is `null`.
     pub(crate) fn with_header(&self, name: &str, value: &Value) -> String {
         self.sign(changed(Self::header(), name, value).to_string(), self.claims().to_string())
     }
 
-    /// With a claim set, whatever its value.
+    /// Returns a valid token with a claim set to any value.
     pub(crate) fn with_claim(&self, name: &str, value: &Value) -> String {
         let mut claims = self.claims();
         claims[name] = value.clone();
@@ -84,18 +84,18 @@ impl TokenFactory {
         self.sign(Self::header().to_string(), self.claims().to_string())
     }
 
-    /// RS256 over any header and payload.
+    /// Returns a token with any header and payload, signed with RS256.
     pub(crate) fn sign(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         let message = format!("{}.{}", base64(header), base64(payload));
         self.sign_message(&message)
     }
 
-    /// RS256 over any message.
+    /// Returns a token with any signing input, signed with RS256.
     pub(crate) fn sign_message(&self, message: &str) -> String {
         format!("{message}.{}", base64(self.signature(&RSA_PKCS1_SHA256, message)))
     }
 
-    /// A good token but for its algorithm: what the header says, and what it is signed with.
+    /// Returns a valid token with the algorithm `says` in its header, and signed with `signed`.
     pub(crate) fn of_algorithm(&self, says: &str, signed: Scheme) -> String {
         let header = changed(Self::header(), "alg", &json!(says)).to_string();
         let message = format!("{}.{}", base64(header), base64(self.claims().to_string()));
@@ -108,7 +108,8 @@ impl TokenFactory {
         format!("{message}.{}", base64(self.signature(encoding, &message)))
     }
 
-    /// HS256 (or a longer sibling) with the public key, in every spelling in which a confused library may take it for a secret.
+    /// Returns tokens signed with HS256, HS384 or HS512 and the public key, in each encoding that a
+    /// confused library might take for a secret.
     pub(crate) fn with_public_key_as_secret(&self) -> Vec<String> {
         let public = self.pair.public_key();
         let spki: aws_lc_rs::encoding::PublicKeyX509Der<'_> = public.as_der().unwrap();
@@ -147,7 +148,7 @@ impl TokenFactory {
         signature
     }
 
-    /// What the private key makes of any block, in any padding or none.
+    /// Returns the result of the private key operation on any block, with any padding or none.
     pub(crate) fn raw_signature(&self, block: &[u8]) -> Vec<u8> {
         let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = self.pair.as_der().unwrap();
         let signature = BigUint::from_bytes_be(block)
@@ -156,13 +157,13 @@ impl TokenFactory {
         [vec![0; 256 - bytes.len()], bytes].concat()
     }
 
-    /// The modulus, big-endian.
+    /// Returns the modulus, big-endian.
     pub(crate) fn modulus(&self) -> Vec<u8> {
         self.pair.public_key().modulus().big_endian_without_leading_zero().to_vec()
     }
 }
 
-/// What a token is really signed with.
+/// The algorithm that really signs a token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scheme {
     Rs256,
@@ -171,14 +172,15 @@ pub(crate) enum Scheme {
     Ps256,
 }
 
-/// The fourth number of an RSA private key (RFC 8017, appendix A.1.2) in its wrapping (RFC 5208, section 5).
+/// Returns the private exponent of an RSA private key (RFC 8017, appendix A.1.2) in PKCS #8 (RFC
+/// 5208, section 5).
 fn private_exponent(pkcs8: &[u8]) -> BigUint {
     let wrapping = parts(parts(pkcs8)[0]);
     let numbers = parts(parts(wrapping[2])[0]);
     BigUint::from_bytes_be(numbers[3])
 }
 
-/// The values that stand one after the other in DER.
+/// Returns the consecutive values in DER.
 fn parts(mut der: &[u8]) -> Vec<&[u8]> {
     let mut parts = Vec::new();
     while let [_tag, first, rest @ ..] = der {

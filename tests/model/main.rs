@@ -1,15 +1,17 @@
-//! The threads that meet at a token entry, in every order that takes at most three preemptions,
-//! tried by loom. (Without the bound a model does not end; races rarely need more than two.)
+//! Model checks of concurrent access to a token entry and to a shared task, with loom.
 //!
-//! Compiled here once more from their own files: the token entry and the shared task, with loom's
-//! locks instead of the standard library's (`sync.rs`). Taken on trust: tokio's `watch` channel,
-//! and that a load and a store of `ArcSwap` are one step each. The models are in `models.rs` and
-//! `shared_task_models.rs`.
+//! Loom explores every interleaving of threads with at most three preemptions. (Without the
+//! bound a model does not terminate; races rarely need more than two.)
 //!
-//! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit
-//! tests in those files are not for loom.
+//! This binary compiles the production files of the token entry and the shared task by
+//! `#[path]`, with loom's locks instead of those of the standard library (`sync.rs`). The models
+//! assume that tokio's `watch` channel is correct, and that a load and a store of `ArcSwap` are
+//! one step each. The models are in `models.rs` and `shared_task_models.rs`.
+//!
+//! Run it with `cargo test -p passport-tests --test model [name]`. It has no test harness,
+//! because the unit tests of the compiled files do not run under loom.
 
-#![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "the files contain more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 #[path = "../../crates/passport-outbound/src/token/action.rs"]
@@ -46,6 +48,6 @@ fn main() {
         println!("model {name} ... ok");
     }
     if filter.is_empty() {
-        models::assert_that_a_token_was_forgotten_on_its_way();
+        models::assert_that_a_running_attempt_was_invalidated();
     }
 }

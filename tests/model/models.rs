@@ -1,6 +1,8 @@
-//! In each model, two or three threads do what a token manager does with an entry (`call`). In
-//! every order, the assertions after the joins hold. Nothing is awaited: when all have ended, an
-//! outcome is there or never comes.
+//! Models of concurrent access to a token entry.
+//!
+//! In each model, two or three threads use an entry as a token manager does (`call`). The
+//! assertions after the joins hold in every interleaving. The models do not await: when all
+//! threads have ended, each result is available or will never be.
 
 use std::{
     sync::{
@@ -28,11 +30,11 @@ use crate::{
 pub(crate) const ALL: [(&str, fn()); 7] = [
     ("callers_of_an_empty_entry_share_one_attempt", callers_of_an_empty_entry_share_one_attempt),
     ("callers_of_a_failed_attempt_share_its_error", callers_of_a_failed_attempt_share_its_error),
-    ("a_dropped_attempt_is_replaced_by_one", a_dropped_attempt_is_replaced_by_one),
-    ("a_rejected_token_is_replaced_once", a_rejected_token_is_replaced_once),
-    ("rejecting_an_old_token_leaves_the_new_one", rejecting_an_old_token_leaves_the_new_one),
-    ("an_invalidated_token_does_not_come_back", an_invalidated_token_does_not_come_back),
-    ("an_abandoned_attempt_does_not_undo_the_next", an_abandoned_attempt_does_not_undo_the_next),
+    ("dropped_attempt_is_replaced_by_one", dropped_attempt_is_replaced_by_one),
+    ("rejected_token_is_replaced_once", rejected_token_is_replaced_once),
+    ("rejection_of_an_old_token_keeps_the_new_one", rejection_of_an_old_token_keeps_the_new_one),
+    ("invalidated_token_is_not_cached_again", invalidated_token_is_not_cached_again),
+    ("abandoned_attempt_does_not_overwrite_the_next", abandoned_attempt_does_not_overwrite_the_next),
 ];
 
 type FetchResult = Result<Arc<CachedToken>, TokenError>;
@@ -41,7 +43,7 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_750_000_000 + seconds)
 }
 
-const PATIENCE: TaskLimits = TaskLimits { deadline: Duration::from_secs(11), grace: Duration::ZERO };
+const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(11), grace: Duration::ZERO };
 
 /// Returns the token of this generation, issued at `now`.
 fn cached(generation: u64, now: u64) -> CachedToken {
@@ -60,30 +62,30 @@ fn error(kind: TokenErrorKind) -> TokenError {
     TokenError::new(&"mi-1".parse().unwrap(), FetchFailure::of(kind))
 }
 
-/// The state of a caller: a result, or a running attempt whose result it would wait for.
-enum Held {
-    FetchResult(FetchResult),
+/// The state of a caller: it has a result, or waits for an attempt.
+enum CallState {
+    Ended(FetchResult),
     Waiting(Waiter<FetchResult>),
 }
 
-impl Held {
+impl CallState {
     /// Returns the result. When all threads have ended, no caller is waiting.
-    fn outcome(self) -> Option<FetchResult> {
+    fn result(self) -> Option<FetchResult> {
         match self {
-            Self::FetchResult(outcome) => Some(outcome),
+            Self::Ended(result) => Some(result),
             Self::Waiting(waiter) => waiter.outcome().now_or_never().expect("no caller is left waiting").ok(),
         }
     }
 }
 
 /// Runs a caller: joins an attempt, or runs one.
-fn call(entry: &TokenEntry, now: u64, run: impl FnOnce(FetchTicket) -> Option<FetchResult>) -> Held {
-    match entry.begin(at(now), PATIENCE) {
-        FetchStart::Settled(outcome) => Held::FetchResult(outcome),
-        FetchStart::Following(waiter, _) => Held::Waiting(waiter),
+fn call(entry: &TokenEntry, now: u64, run: impl FnOnce(FetchTicket) -> Option<FetchResult>) -> CallState {
+    match entry.begin(at(now), LIMITS) {
+        FetchStart::Settled(result) => CallState::Ended(result),
+        FetchStart::Following(waiter, _) => CallState::Waiting(waiter),
         FetchStart::Leading(attempt, ticket, waiter) => {
             complete(attempt, run(ticket));
-            Held::Waiting(waiter)
+            CallState::Waiting(waiter)
         }
     }
 }
@@ -106,7 +108,7 @@ fn with_a_token() -> Arc<TokenEntry> {
     entry
 }
 
-/// Runs `role` on two more threads than this one, and gathers what they hold.
+/// Runs `role` on three threads, this one included, and returns their results.
 pub(crate) fn three<T: 'static>(role: impl Fn() -> T + Clone + 'static) -> Vec<T> {
     let others = [thread::spawn(role.clone()), thread::spawn(role.clone())];
     let mine = role();
@@ -115,7 +117,7 @@ pub(crate) fn three<T: 'static>(role: impl Fn() -> T + Clone + 'static) -> Vec<T
 
 fn callers_of_an_empty_entry_share_one_attempt() {
     let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
-    let held = three({
+    let states = three({
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move || {
             call(&entry, 0, |ticket| {
@@ -124,31 +126,31 @@ fn callers_of_an_empty_entry_share_one_attempt() {
             })
         }
     });
-    for held in held {
-        assert_eq!(held.outcome().unwrap().unwrap().generation, 1);
+    for state in states {
+        assert_eq!(state.result().unwrap().unwrap().generation, 1);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
 }
 
 fn callers_of_a_failed_attempt_share_its_error() {
     let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
-    let held = three({
+    let states = three({
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move || {
             call(&entry, 0, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
-                Some(entry.fail(&ticket, error(TokenErrorKind::Refused), at(0), 0.0))
+                Some(entry.fail(&ticket, error(TokenErrorKind::Rejected), at(0), 0.0))
             })
         }
     });
-    for held in held {
-        assert_eq!(held.outcome().unwrap().unwrap_err().kind(), TokenErrorKind::Refused);
+    for state in states {
+        assert_eq!(state.result().unwrap().unwrap_err().kind(), TokenErrorKind::Rejected);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
     assert_eq!(entry.snapshot().action(at(0)), TokenAction::ReturnError);
 }
 
-fn a_dropped_attempt_is_replaced_by_one() {
+fn dropped_attempt_is_replaced_by_one() {
     let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let run = {
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
@@ -160,46 +162,48 @@ fn a_dropped_attempt_is_replaced_by_one() {
             _ => succeed(&entry, &ticket, 0),
         }
     };
-    let held = three({
+    let states = three({
         let entry = Arc::clone(&entry);
         move || {
-            // The caller that ran the lost one knows at once. It asks again, as those that waited.
-            let held = call(&entry, 0, run.clone());
-            let lost = matches!(&held, Held::Waiting(waiter) if matches!(waiter.clone().outcome().now_or_never(), Some(Err(_))));
-            if lost { call(&entry, 0, run.clone()) } else { held }
+            // A caller of the dropped attempt calls again.
+            let state = call(&entry, 0, run.clone());
+            let dropped = matches!(&state, CallState::Waiting(waiter) if matches!(waiter.clone().outcome().now_or_never(), Some(Err(_))));
+            if dropped { call(&entry, 0, run.clone()) } else { state }
         }
     });
-    for held in held {
-        // A caller may still wait for the lost one; its next call has the token.
-        let outcome = held
-            .outcome()
-            .unwrap_or_else(|| call(&entry, 0, |_| panic!("there is a token")).outcome().unwrap());
-        assert_eq!(outcome.unwrap().generation, 2);
+    for state in states {
+        // A caller may still wait for the dropped attempt; its next call gets the token.
+        let result = state
+            .result()
+            .unwrap_or_else(|| call(&entry, 0, |_| panic!("there is a token")).result().unwrap());
+        assert_eq!(result.unwrap().generation, 2);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 2);
 }
 
-fn a_rejected_token_is_replaced_once() {
+fn rejected_token_is_replaced_once() {
     let (entry, attempts) = (with_a_token(), Arc::new(AtomicUsize::new(0)));
-    let held = three({
+    let states = three({
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move || match entry.reject(1, at(60)) {
             RejectionEffect::AlreadyReplaced => None,
-            RejectionEffect::TooYoung | RejectionEffect::NotCached => panic!("it is cached, and old enough"),
+            RejectionEffect::TooYoung | RejectionEffect::NotCached => {
+                panic!("the token is cached and old enough")
+            }
             RejectionEffect::ReplacementDue => Some(call(&entry, 60, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
                 succeed(&entry, &ticket, 60)
             })),
         }
     });
-    for held in held.into_iter().flatten() {
-        assert_eq!(held.outcome().unwrap().unwrap().generation, 2);
+    for state in states.into_iter().flatten() {
+        assert_eq!(state.result().unwrap().unwrap().generation, 2);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
     assert_eq!(entry.snapshot().cached.as_ref().unwrap().schedule.phase(at(60)), Phase::Fresh);
 }
 
-fn rejecting_an_old_token_leaves_the_new_one() {
+fn rejection_of_an_old_token_keeps_the_new_one() {
     let entry = with_a_token();
     let refresher = thread::spawn({
         let entry = Arc::clone(&entry);
@@ -216,60 +220,61 @@ fn rejecting_an_old_token_leaves_the_new_one() {
     assert_eq!((cached.generation, cached.schedule.phase(at(3550))), (2, Phase::Fresh));
 }
 
-/// In how many orders the attempt was on its way; it counts across them, so it is not one of
-/// loom's.
-static FORGOTTEN_ON_THE_WAY: AtomicUsize = AtomicUsize::new(0);
+/// The number of interleavings in which the attempt was running when the token was invalidated.
+/// Not an atomic of loom, because it counts across interleavings.
+static INVALIDATED_WHILE_RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-fn an_invalidated_token_does_not_come_back() {
-    let (entry, begun) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
+fn invalidated_token_is_not_cached_again() {
+    let (entry, started) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let caller = thread::spawn({
-        let (entry, begun) = (Arc::clone(&entry), Arc::clone(&begun));
+        let (entry, started) = (Arc::clone(&entry), Arc::clone(&started));
         move || {
             call(&entry, 0, |ticket| {
-                begun.store(1, Ordering::SeqCst);
+                started.store(1, Ordering::SeqCst);
                 thread::yield_now();
                 succeed(&entry, &ticket, 0)
             })
         }
     });
     thread::yield_now();
-    let began_before = begun.load(Ordering::SeqCst) == 1;
+    let was_running = started.load(Ordering::SeqCst) == 1;
     entry.invalidate();
-    let outcome = caller.join().unwrap().outcome();
+    let result = caller.join().unwrap().result();
     let snapshot = entry.snapshot();
-    if began_before {
-        FORGOTTEN_ON_THE_WAY.fetch_add(1, Ordering::SeqCst);
+    if was_running {
+        INVALIDATED_WHILE_RUNNING.fetch_add(1, Ordering::SeqCst);
         assert!(snapshot.cached.is_none());
         assert_eq!(snapshot.action(at(0)), TokenAction::Fetch);
     }
-    // Whoever waited for an attempt that is not wanted any more asks again.
-    assert!(outcome.is_none_or(|outcome| outcome.is_ok()));
+    // `None` if the attempt was discarded: its callers would call again.
+    assert!(result.is_none_or(|result| result.is_ok()));
 }
 
-/// In some of the orders; else the model above shows nothing.
-pub(crate) fn assert_that_a_token_was_forgotten_on_its_way() {
-    assert!(FORGOTTEN_ON_THE_WAY.load(Ordering::SeqCst) > 0);
+/// Asserts that the attempt was running in some interleavings. Otherwise the model above proves
+/// nothing.
+pub(crate) fn assert_that_a_running_attempt_was_invalidated() {
+    assert!(INVALIDATED_WHILE_RUNNING.load(Ordering::SeqCst) > 0);
 }
 
-fn an_abandoned_attempt_does_not_undo_the_next() {
+fn abandoned_attempt_does_not_overwrite_the_next() {
     let entry = Arc::new(TokenEntry::default());
-    let FetchStart::Leading(attempt, silent, waiter) = entry.begin(at(0), PATIENCE) else {
+    let FetchStart::Leading(attempt, stalled, waiter) = entry.begin(at(0), LIMITS) else {
         panic!("the entry is empty")
     };
     let late = thread::spawn({
         let entry = Arc::clone(&entry);
-        move || complete(attempt, succeed(&entry, &silent, 0))
+        move || complete(attempt, succeed(&entry, &stalled, 0))
     });
     let next = thread::spawn({
         let entry = Arc::clone(&entry);
         move || {
             entry.abandon(&waiter, at(60));
-            call(&entry, 60, |ticket| succeed(&entry, &ticket, 60)).outcome()
+            call(&entry, 60, |ticket| succeed(&entry, &ticket, 60)).result()
         }
     });
     late.join().unwrap();
-    let outcome = next.join().unwrap().unwrap().unwrap();
+    let result = next.join().unwrap().unwrap().unwrap();
     let snapshot = entry.snapshot();
-    assert_eq!(snapshot.cached.as_ref().unwrap().generation, outcome.generation, "the last one stays");
+    assert_eq!(snapshot.cached.as_ref().unwrap().generation, result.generation, "the latest token stays");
     assert_eq!(snapshot.action(at(60)), TokenAction::Send);
 }

@@ -1,5 +1,5 @@
-//! Threads that meet at a shared task. No task is spawned: each thread runs the attempt that it
-//! begins, as the task that it would spawn does.
+//! Models of concurrent access to a shared task. No task is spawned: each thread itself runs the
+//! attempt that it begins.
 
 use std::{
     sync::{
@@ -14,35 +14,36 @@ use loom::thread;
 
 use crate::{
     models::three,
-    shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskLimits, Waiter},
+    shared_task::{Attempt, JoinOutcome, SharedTask, TaskLimits, WaitError, Waiter},
     sync::Mutex,
 };
 
 pub(crate) const ALL: [(&str, fn()); 5] = [
-    ("attempts_do_not_overlap_and_every_waiter_has_an_outcome", attempts_do_not_overlap),
-    ("a_lost_attempt_frees_its_waiters_and_the_next_caller", a_lost_attempt_frees_its_waiters),
-    ("a_stalled_attempt_is_replaced_by_one", a_stalled_attempt_is_replaced_by_one),
-    ("what_an_abandoned_attempt_brings_does_not_count", what_an_abandoned_attempt_brings_does_not_count),
-    ("an_outcome_is_there_before_the_attempt_has_ended", an_outcome_is_there_before_the_attempt_has_ended),
+    ("attempts_do_not_overlap_and_every_waiter_gets_a_result", attempts_do_not_overlap),
+    ("dropped_attempt_frees_its_waiters_and_the_next_caller", dropped_attempt_frees_its_waiters),
+    ("stalled_attempt_is_replaced_by_one", stalled_attempt_is_replaced_by_one),
+    ("result_of_an_abandoned_attempt_is_not_stored", result_of_an_abandoned_attempt_is_not_stored),
+    ("result_is_stored_before_the_attempt_ends", result_is_stored_before_the_attempt_ends),
 ];
 
-const PATIENT: TaskLimits = TaskLimits::UNLIMITED;
+/// An attempt never counts as stalled.
+const UNLIMITED: TaskLimits = TaskLimits::UNLIMITED;
 
-/// An attempt has stalled as soon as it has begun.
-const IMPATIENT: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };
+/// An attempt counts as stalled immediately.
+const STALLED: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };
 
 fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
-    match task.join_or_begin(PATIENT) {
-        Joined::Running(waiter) => waiter,
-        Joined::Begun(attempt, waiter) => {
+    match task.join_or_start(UNLIMITED) {
+        JoinOutcome::Running(waiter) => waiter,
+        JoinOutcome::Started(attempt, waiter) => {
             run(attempt);
             waiter
         }
     }
 }
 
-/// Returns what a waiter has when all threads have ended.
-fn outcome<T: Clone>(waiter: Waiter<T>) -> Result<T, Interrupted> {
+/// Returns the result of a waiter after all threads have ended.
+fn outcome<T: Clone>(waiter: Waiter<T>) -> Result<T, WaitError> {
     waiter.outcome().now_or_never().expect("no waiter is left waiting")
 }
 
@@ -63,7 +64,7 @@ fn attempts_do_not_overlap() {
     }
 }
 
-fn a_lost_attempt_frees_its_waiters() {
+fn dropped_attempt_frees_its_waiters() {
     let task = Arc::new(SharedTask::new());
     let waiters = three({
         let task = Arc::clone(&task);
@@ -77,32 +78,32 @@ fn a_lost_attempt_frees_its_waiters() {
     assert!(task.running().is_none());
     for waiter in waiters {
         match waiter.generation() {
-            1 => assert_eq!(outcome(waiter), Err(Interrupted::Lost)),
+            1 => assert_eq!(outcome(waiter), Err(WaitError::Dropped)),
             generation => assert_eq!(outcome(waiter), Ok(generation)),
         }
     }
 }
 
-fn a_stalled_attempt_is_replaced_by_one() {
+fn stalled_attempt_is_replaced_by_one() {
     let task = Arc::new(SharedTask::<u8>::new());
-    let (stalled, _) = task.begin(IMPATIENT);
-    let begun = three({
+    let (stalled, _) = task.begin(STALLED);
+    let started = three({
         let task = Arc::clone(&task);
-        move || match task.join_or_begin(PATIENT) {
-            Joined::Begun(attempt, _) => Some(attempt),
-            Joined::Running(waiter) => {
+        move || match task.join_or_start(UNLIMITED) {
+            JoinOutcome::Started(attempt, _) => Some(attempt),
+            JoinOutcome::Running(waiter) => {
                 assert_eq!(waiter.generation(), 2);
                 None
             }
         }
     });
-    let begun: Vec<_> = begun.into_iter().flatten().collect();
-    assert_eq!(begun.len(), 1);
-    assert_eq!(begun[0].generation(), 2);
+    let started: Vec<_> = started.into_iter().flatten().collect();
+    assert_eq!(started.len(), 1);
+    assert_eq!(started[0].generation(), 2);
     assert!(!task.is_current(stalled.generation()) && task.is_current(2));
 }
 
-/// A cache whose lock is held while an attempt begins, and while its outcome is stored.
+/// A cache with a lock that is held while an attempt begins and while its result is stored.
 #[derive(Default)]
 struct Cache {
     stored: Mutex<u64>,
@@ -121,9 +122,9 @@ impl Cache {
     }
 }
 
-fn what_an_abandoned_attempt_brings_does_not_count() {
+fn result_of_an_abandoned_attempt_is_not_stored() {
     let cache = Arc::new(Cache::default());
-    let (stalled, waiter) = cache.task.begin(IMPATIENT);
+    let (stalled, waiter) = cache.task.begin(STALLED);
     let late = thread::spawn({
         let cache = Arc::clone(&cache);
         move || cache.complete(stalled)
@@ -132,21 +133,21 @@ fn what_an_abandoned_attempt_brings_does_not_count() {
         let cache = Arc::clone(&cache);
         move || {
             let stored = cache.stored.lock().unwrap();
-            let joined = cache.task.join_or_begin(PATIENT);
+            let joined = cache.task.join_or_start(UNLIMITED);
             drop(stored);
-            let Joined::Begun(attempt, _) = joined else { panic!("the first one has stalled") };
+            let JoinOutcome::Started(attempt, _) = joined else { panic!("the first attempt has stalled") };
             cache.complete(attempt);
         }
     });
     late.join().unwrap();
     next.join().unwrap();
     assert_eq!(*cache.stored.lock().unwrap(), 2);
-    assert_eq!(outcome(waiter), Ok(1), "its waiters have it all the same");
+    assert_eq!(outcome(waiter), Ok(1), "its waiters still get the result");
 }
 
-fn an_outcome_is_there_before_the_attempt_has_ended() {
+fn result_is_stored_before_the_attempt_ends() {
     let cache = Arc::new(Cache::default());
-    let (attempt, _) = cache.task.begin(PATIENT);
+    let (attempt, _) = cache.task.begin(UNLIMITED);
     let running = thread::spawn({
         let cache = Arc::clone(&cache);
         move || cache.complete(attempt)

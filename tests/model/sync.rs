@@ -1,4 +1,4 @@
-//! What `crates/*/src/sync.rs` has, made of loom's primitives.
+//! The primitives of `crates/*/src/sync.rs`, implemented with loom.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -6,7 +6,7 @@ pub(crate) use loom::sync::{Mutex, MutexGuard};
 
 pub(crate) use crate::shared_task::{Attempt, SharedTask, TaskLimits, Waiter};
 
-/// As the one of the crate of this name: each load and store is one step.
+/// A stand-in for `arc_swap::ArcSwap`. Each load and store is one step.
 #[derive(Debug, Default)]
 pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
 

@@ -1,4 +1,5 @@
-//! Compiles the code in the README and in `docs/`, so that it cannot drift. The tests are in `integration/`.
+//! Compiles the code in the README and in `docs/`, so that it stays correct. The tests are in
+//! `integration/`.
 
 #[doc = include_str!("../../README.md")]
 mod readme {}
@@ -16,11 +17,17 @@ mod caching {}
 #[doc = include_str!("../../docs/configuration.md")]
 mod configuration {}
 
+#[doc = include_str!("../../docs/defaults.md")]
+mod defaults {}
+
 #[doc = include_str!("../../docs/errors.md")]
 mod errors {}
 
 #[doc = include_str!("../../docs/from-dotnet.md")]
 mod from_dotnet {}
+
+#[doc = include_str!("../../docs/getting-started.md")]
+mod getting_started {}
 
 #[doc = include_str!("../../docs/inbound.md")]
 mod inbound {}
@@ -37,8 +44,18 @@ mod recipes {}
 #[doc = include_str!("../../docs/secrets.md")]
 mod secrets {}
 
+#[doc = include_str!("../../docs/security.md")]
+mod security {}
+
 #[doc = include_str!("../../docs/sidecar.md")]
 mod sidecar {}
 
+#[doc = include_str!("../../docs/streams.md")]
+mod streams {}
+
 #[doc = include_str!("../../docs/telemetry.md")]
+#[expect(clippy::doc_markdown, reason = "it quotes log messages")]
 mod telemetry {}
+
+#[doc = include_str!("../../docs/testing.md")]
+mod testing {}

@@ -1,4 +1,4 @@
-//! AWS Secrets Manager: Amazon's Rust client, in a process of its own, against moto, which verifies
+//! AWS Secrets Manager: Amazon's Rust client in a child process, against moto, which verifies
 //! signatures and policies as AWS does.
 
 use std::{net::TcpListener, process::Stdio};
@@ -15,7 +15,7 @@ use crate::{python, reader_process::ReaderProcess};
 
 struct Moto {
     endpoint: String,
-    /// What the operator has created: users, and the ARN of a secret in another region.
+    /// The resources of the operator: users, and the ARN of a secret in another region.
     made: Value,
     _server: Child,
 }
@@ -27,7 +27,7 @@ impl Moto {
         let port = free_port();
         let mut server = python::program("moto_server")?
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            // Until the operator ends it.
+            // Requests need no authentication until the operator has created the users.
             .env("INITIAL_NO_AUTH_ACTION_COUNT", "1000000")
             .stdout(Stdio::null())
             .stderr(log.reopen().unwrap())
@@ -51,7 +51,7 @@ impl Moto {
         ["id", "secret"].map(|key| self.made[user][key].as_str().unwrap())
     }
 
-    /// A service that is `user`.
+    /// Starts a service with the credentials of `user`.
     fn reader(&self, user: &str) -> ReaderProcess {
         let [id, secret] = self.key(user);
         self.reader_with(&[("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)])
@@ -62,7 +62,7 @@ impl Moto {
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ENDPOINT_URL", &*self.endpoint),
             ("AWS_EC2_METADATA_DISABLED", "true"),
-            // No request to this machine uses it.
+            // Unused: requests to this machine bypass the proxy.
             ("HTTP_PROXY", "http://127.0.0.1:9"),
         ];
         environment.extend(who);
@@ -94,16 +94,16 @@ async fn secrets_are_read_whole_by_json_key_and_by_arn() {
         ("missing", "NotFound", "ResourceNotFoundException"),
         ("gone", "Disabled", "InvalidRequestException"),
         ("binary", "Unreadable", "binary"),
-        ("payroll#client_secret", "Unreadable", "no JSON object"),
+        ("payroll#client_secret", "Unreadable", "not a JSON object"),
         ("team/erp#missing", "Unreadable", "no such key"),
-        ("team/erp#number", "Unreadable", "not a text"),
+        ("team/erp#number", "Unreadable", "not a string"),
         ("arn:aws:iam::123456789012:role/x", "Unreadable", "not of a secret"),
     ] {
         let (seen, text) = reader.error(place).await;
         assert!(seen == kind && text.contains(told), "{place}: {seen} {text}");
     }
     let log = reader.log().await;
-    assert!(log.contains("aws_smithy_runtime"), "it is the log of everything");
+    assert!(log.contains("aws_smithy_runtime"), "the log includes the client libraries");
     for hidden in ["a-secret-of-payroll", "another-secret-of-payroll", "of-erp", aws.key("reader")[1]] {
         assert!(!log.contains(hidden), "{hidden}");
     }
@@ -129,21 +129,21 @@ const ALONE: [(&str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn a_secrets_manager_that_cannot_be_reached_is_unavailable() {
+async fn unreachable_secrets_manager_is_unavailable() {
     let environment = [&[("AWS_REGION", "eu-central-1")][..], &ALONE].concat();
     let (kind, text) = ReaderProcess::start("aws", &environment).error("payroll").await;
     assert!(kind == "Unavailable" && text.contains("no connection"), "{kind} {text}");
 }
 
 #[tokio::test]
-async fn without_a_region_it_is_told_what_to_set() {
+async fn missing_region_names_what_to_set() {
     let (kind, text) = ReaderProcess::start("aws", &ALONE).error("payroll").await;
     assert!(kind == "Unreadable" && text.contains("AWS_REGION"), "{kind} {text}");
 }
 
-/// It is found anew when nobody knew it.
+/// Credentials that were missing are looked up again.
 #[tokio::test]
-async fn credentials_that_are_mounted_late_are_seen() {
+async fn credentials_mounted_later_are_used() {
     let Some(aws) = Moto::start().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("credentials");
@@ -155,7 +155,7 @@ async fn credentials_that_are_mounted_late_are_seen() {
     assert_eq!(reader.secret("payroll").await, "a-secret-of-payroll");
 }
 
-/// A server that takes connections and says nothing.
+/// A server that accepts connections and never responds.
 #[tokio::test]
 async fn silent_token_service_is_named_within_the_deadline() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

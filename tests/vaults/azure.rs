@@ -1,4 +1,4 @@
-//! Azure Key Vault: Microsoft's Rust client, in a process of its own, against the stand-in;
+//! Azure Key Vault: Microsoft's Rust client in a child process, against the stand-in.
 //! Microsoft's Python client checks the stand-in.
 
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     time::{Duration, OffsetDateTime},
 };
-use passport_core::{HttpTransport, SecretSource, Transport};
+use passport_core::{ReqwestHttpClient, SecretSource, Transport};
 use passport_secrets::AzureKeyVault;
 use passport_test_support::key_vault::{
-    APPLICATION, APPLICATION_SECRET, ENTRA_HOST, Fault, IDENTITY_HEADER, KeyVault, TENANT, VAULT_HOST,
-    WORKLOAD_ASSERTION,
+    APPLICATION, APPLICATION_SECRET, CLIENT_ASSERTION, ENTRA_HOST, IDENTITY_HEADER, KeyVault, TENANT,
+    VAULT_HOST, VaultFault,
 };
 use tempfile::{NamedTempFile, TempDir};
 use tokio::time::Instant;
@@ -30,7 +30,8 @@ impl Setup {
         Self { vault, folder }
     }
 
-    /// A service that trusts the stand-in, and whose environment says besides who it is.
+    /// Starts a service that trusts the stand-in. `who` has the environment variables of its
+    /// credentials.
     fn reader(&self, who: &[(&str, &str)]) -> ReaderProcess {
         let ca = self.folder.path().join("ca.pem").display().to_string();
         let (hosts, authority) = (format!("{VAULT_HOST} {ENTRA_HOST}"), self.vault.authority());
@@ -38,7 +39,7 @@ impl Setup {
             ("SSL_CERT_FILE", &*ca),
             ("ON_THIS_MACHINE", &*hosts),
             ("AZURE_AUTHORITY_HOST", &*authority),
-            // Nobody on this machine is asked through it.
+            // Unused: requests to this machine bypass the proxy.
             ("HTTP_PROXY", "http://127.0.0.1:9"),
         ];
         environment.extend(who);
@@ -59,7 +60,7 @@ impl Setup {
 }
 
 #[tokio::test]
-async fn the_current_version_is_read_or_the_one_that_is_named() {
+async fn current_or_named_version_is_read() {
     let setup = Setup::new().await;
     let (first, second) = (setup.vault.put("payroll", "one"), setup.vault.put("payroll", "two"));
     setup.vault.expire_at("payroll", 1_900_000_000);
@@ -71,10 +72,10 @@ async fn the_current_version_is_read_or_the_one_that_is_named() {
     assert_eq!(setup.vault.counts(), (1, 2), "one token for both");
 }
 
-/// A file with the token of a pod.
+/// Returns a file with the token of a pod.
 fn assertion() -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), WORKLOAD_ASSERTION).unwrap();
+    std::fs::write(file.path(), CLIENT_ASSERTION).unwrap();
     file
 }
 
@@ -100,7 +101,7 @@ async fn credentials_are_found_in_the_environment() {
     ] {
         let mut reader = setup.reader(&who);
         assert_eq!(reader.secret(&setup.payroll()).await, "one", "{who:?}");
-        let (log, hidden) = (reader.log().await, [WORKLOAD_ASSERTION, APPLICATION_SECRET, "token-of-entra"]);
+        let (log, hidden) = (reader.log().await, [CLIENT_ASSERTION, APPLICATION_SECRET, "token-of-entra"]);
         assert!(hidden.iter().all(|hidden| !log.contains(hidden)), "{who:?}");
     }
     let mine = Some("mine".to_owned());
@@ -133,7 +134,7 @@ async fn errors_of_the_vault_are_reported_with_kind_and_message() {
         (500, "InternalServerError", None, "Unavailable", "500 InternalServerError: on purpose"),
         (503, "ServiceUnavailable", None, "Unavailable", "503 ServiceUnavailable: on purpose"),
     ] {
-        setup.vault.inject(Some(Fault { status, code, inner_code, retry_after: None }));
+        setup.vault.inject(Some(VaultFault { status, code, inner_code, retry_after: None }));
         let (seen, text) = reader.error(&setup.payroll()).await;
         assert_eq!(seen, kind, "{text}");
         assert!(text.contains(told) && text.contains(&setup.payroll()), "{text}");
@@ -149,11 +150,11 @@ async fn errors_of_the_vault_are_reported_with_kind_and_message() {
 #[tokio::test]
 async fn throttled_read_is_not_repeated_and_reports_retry_after() {
     let setup = Setup::new().await;
-    let throttled = Fault { status: 429, code: "Throttled", inner_code: None, retry_after: Some(17) };
+    let throttled = VaultFault { status: 429, code: "Throttled", inner_code: None, retry_after: Some(17) };
     setup.vault.inject(Some(throttled));
     let read = setup.application().read(&setup.payroll()).await;
     assert_eq!((&read["kind"], &read["retry_after"]), (&"Throttled".into(), &17.into()));
-    assert_eq!(setup.vault.counts().1, 1, "the client does not try again by itself");
+    assert_eq!(setup.vault.counts().1, 1, "the client does not retry");
 }
 
 #[tokio::test]
@@ -179,7 +180,7 @@ impl TokenCredential for OwnCredential {
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         assert_eq!(scopes, ["https://vault.azure.net/.default"]);
-        Ok(AccessToken::new(self.0.grant_token(), OffsetDateTime::now_utc() + Duration::hours(1)))
+        Ok(AccessToken::new(self.0.issue_token(), OffsetDateTime::now_utc() + Duration::hours(1)))
     }
 }
 
@@ -188,7 +189,7 @@ async fn own_credential_and_configured_vault_are_used() {
     let setup = Setup::new().await;
     setup.vault.put("payroll", "one");
     let (root, address) = (setup.vault.ca_pem.clone(), setup.vault.address);
-    let transport = HttpTransport::configured(move |settings| {
+    let transport = ReqwestHttpClient::configured(move |settings| {
         let root = reqwest::Certificate::from_pem(root.as_bytes()).unwrap();
         settings.tls_certs_only([root]).resolve(VAULT_HOST, address)
     });
@@ -214,7 +215,7 @@ async fn tenant_in_the_challenge_of_a_vault_is_not_trusted() {
     assert_eq!(setup.application().secret(&setup.payroll()).await, "one");
 }
 
-/// A vault that is none would ask for tokens that are good elsewhere.
+/// A malicious server could request tokens for other resources.
 #[tokio::test]
 async fn no_token_for_another_resource_is_sent_to_a_vault() {
     let setup = Setup::new().await;
@@ -293,7 +294,7 @@ async fn authority_without_a_scheme_is_named() {
 }
 
 #[tokio::test]
-async fn line_breaks_behind_secret_and_credential_are_ignored() {
+async fn trailing_line_breaks_are_ignored() {
     let setup = Setup::new().await;
     setup.vault.put("payroll", "one\r\n");
     let credential = format!("{APPLICATION_SECRET}\n");
@@ -306,7 +307,7 @@ async fn line_breaks_behind_secret_and_credential_are_ignored() {
 }
 
 #[tokio::test]
-async fn an_untrusted_vault_is_told_from_an_unreachable_one() {
+async fn untrusted_and_unreachable_vaults_are_distinguished() {
     let setup = Setup::new().await;
     let mut reader = setup.application();
     let elsewhere = format!("https://{VAULT_HOST}:9/secrets/payroll");
@@ -317,7 +318,7 @@ async fn an_untrusted_vault_is_told_from_an_unreachable_one() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_logged_shows_a_secret_or_a_token() {
+async fn logs_contain_no_secret_and_no_token() {
     let setup = Setup::new().await;
     setup.vault.put("payroll", "a-secret-of-payroll");
     let mut reader = setup.application();
@@ -327,14 +328,14 @@ async fn nothing_that_is_logged_shows_a_secret_or_a_token() {
     setup.vault.disable("payroll");
     let failed = reader.read(&setup.payroll()).await.to_string();
     let log = reader.log().await;
-    assert!(log.contains("sending request 'https://contoso"), "it is the log of everything");
+    assert!(log.contains("sending request 'https://contoso"), "the log includes the client libraries");
     for hidden in ["a-secret-of-payroll", APPLICATION_SECRET, "token-of-entra"] {
         assert!(!log.contains(hidden) && !failed.contains(hidden), "{hidden}");
     }
 }
 
 #[tokio::test]
-async fn stand_in_satisfies_the_python_client_of_microsoft() {
+async fn stand_in_satisfies_microsofts_python_client() {
     let setup = Setup::new().await;
     let (file, base) = (assertion(), setup.vault.serve_managed_identities().await);
     let port = setup.vault.address.port().to_string();

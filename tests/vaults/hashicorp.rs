@@ -1,9 +1,11 @@
-//! HashiCorp Vault: the client of this workspace against the stand-in, over TLS; hvac checks the
+//! HashiCorp Vault: the client of this workspace against the stand-in, over TLS. hvac checks the
 //! stand-in.
 
 use std::net::SocketAddr;
 
-use passport_core::{HttpTransport, ResolvedSecret, SecretError, SecretErrorKind, SecretSource, Transport};
+use passport_core::{
+    ReqwestHttpClient, ResolvedSecret, SecretError, SecretErrorKind, SecretSource, Transport,
+};
 use passport_secrets::{HashiCorpVault, HashiCorpVaultBuilder, KvVersion, VaultAuth};
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -15,7 +17,7 @@ use crate::{
 
 pub(crate) fn builder(server: &VaultServer, auth: VaultAuth) -> HashiCorpVaultBuilder {
     let ca = server.ca_pem.clone();
-    let transport = HttpTransport::configured(move |settings| {
+    let transport = ReqwestHttpClient::configured(move |settings| {
         let root = reqwest::Certificate::from_pem(ca.as_bytes()).unwrap();
         settings.tls_certs_only([root]).resolve(HOST, SocketAddr::from(([127, 0, 0, 1], 0)))
     });
@@ -23,7 +25,7 @@ pub(crate) fn builder(server: &VaultServer, auth: VaultAuth) -> HashiCorpVaultBu
 }
 
 pub(crate) fn app_role() -> VaultAuth {
-    VaultAuth::app_role(ROLE_ID, SecretSource::fixed(SECRET_ID))
+    VaultAuth::app_role(ROLE_ID, SecretSource::from_value(SECRET_ID))
 }
 
 async fn read(vault: &HashiCorpVault, place: &str) -> Result<ResolvedSecret, SecretError> {
@@ -35,7 +37,7 @@ async fn secret(vault: &HashiCorpVault, place: &str) -> String {
 }
 
 #[tokio::test]
-async fn secrets_of_both_engines_are_read() {
+async fn secrets_of_both_kv_versions_are_read() {
     let server = VaultServer::start().await;
     server.put("team/payroll", &json!({ "client_id": "mi-1", "client_secret": "one" }));
     server.put("team/payroll", &json!({ "client_id": "mi-1", "client_secret": "two" }));
@@ -48,9 +50,9 @@ async fn secrets_of_both_engines_are_read() {
     assert_eq!(server.logins(), 2);
 }
 
-/// What `vault kv put f=@file` stores of a file that an editor has written.
+/// `vault kv put f=@file` stores the final line break of a file that an editor has written.
 #[tokio::test]
-async fn line_break_behind_a_secret_is_ignored() {
+async fn trailing_line_break_of_a_secret_is_ignored() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one\n" }));
     let vault = builder(&server, app_role()).build().unwrap();
@@ -58,7 +60,7 @@ async fn line_break_behind_a_secret_is_ignored() {
 }
 
 #[tokio::test]
-async fn private_ca_of_vault_is_a_file() {
+async fn private_ca_is_read_from_a_file() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let ca_file = NamedTempFile::new().unwrap();
@@ -70,14 +72,14 @@ async fn private_ca_of_vault_is_a_file() {
 }
 
 #[tokio::test]
-async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
+async fn app_role_kubernetes_and_token_logins_work() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let (pod, sink) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
     let source = |file: &NamedTempFile| SecretSource::file(file.path().to_str().unwrap());
     std::fs::write(pod.path(), POD).unwrap();
     std::fs::write(sink.path(), server.grant()).unwrap();
-    let kubernetes = VaultAuth::kubernetes("payroll").service_account(source(&pod));
+    let kubernetes = VaultAuth::kubernetes("payroll").service_account_token(source(&pod));
     for auth in [app_role(), kubernetes, VaultAuth::token(source(&sink))] {
         let vault = builder(&server, auth).build().unwrap();
         assert_eq!(secret(&vault, "payroll").await, "one");
@@ -85,7 +87,7 @@ async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
     assert!(server.seen("x-vault-request").iter().all(|marked| marked == "true"));
 }
 
-/// An Agent writes another token into its sink when the one before has ended.
+/// Vault Agent writes a new token into its sink when the last one expires.
 #[tokio::test]
 async fn replaced_token_file_is_read_after_a_rejection() {
     let server = VaultServer::start().await;
@@ -116,7 +118,7 @@ async fn revoked_token_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_vault_says_is_told_as_it_is() {
+async fn errors_of_vault_are_reported_with_kind_and_message() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let vault = builder(&server, app_role()).build().unwrap();
@@ -147,10 +149,10 @@ async fn what_vault_says_is_told_as_it_is() {
 #[tokio::test]
 async fn invalid_credentials_are_unauthenticated() {
     let server = VaultServer::start().await;
-    let wrong = || SecretSource::fixed("wrong-and-hidden");
+    let wrong = || SecretSource::from_value("wrong-and-hidden");
     for auth in [
         VaultAuth::app_role(ROLE_ID, wrong()),
-        VaultAuth::kubernetes("payroll").service_account(wrong()),
+        VaultAuth::kubernetes("payroll").service_account_token(wrong()),
         VaultAuth::token(wrong()),
         VaultAuth::agent(),
     ] {
@@ -166,12 +168,11 @@ async fn mounts_of_auth_methods_and_namespaces_are_used() {
     server.put("payroll", &json!({ "client_secret": "one" }));
     server.mount("approle-eu", "approle");
     server.is_in("team");
-    let vault = builder(&server, app_role().mounted_at("approle-eu")).namespace("team").build().unwrap();
+    let vault = builder(&server, app_role().mount("approle-eu")).namespace("team").build().unwrap();
     assert_eq!(secret(&vault, "payroll").await, "one");
-    for elsewhere in [
-        builder(&server, app_role().mounted_at("approle-us")).namespace("team"),
-        builder(&server, app_role()),
-    ] {
+    for elsewhere in
+        [builder(&server, app_role().mount("approle-us")).namespace("team"), builder(&server, app_role())]
+    {
         let error = read(&elsewhere.build().unwrap(), "payroll").await.unwrap_err();
         assert_eq!(error.kind(), SecretErrorKind::Unauthenticated, "{error}");
     }
@@ -188,7 +189,7 @@ async fn wrong_kv_version_is_named_and_is_not_definitive() {
 }
 
 #[tokio::test]
-async fn the_stand_in_is_what_hvac_expects() {
+async fn stand_in_satisfies_hvac() {
     let server = VaultServer::start().await;
     server.put_plain("judged", &json!({ "client_secret": "plain" }));
     let ca = NamedTempFile::new().unwrap();

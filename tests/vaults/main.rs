@@ -1,4 +1,4 @@
-//! Secrets from vaults, and each failure that vaults have. The vendors' own clients check the
+//! Secrets from vaults, and every failure of a vault. The vendors' own clients check the
 //! stand-ins.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]

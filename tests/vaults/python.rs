@@ -9,14 +9,15 @@ use std::{
 use passport_test_support::skip::skip_without;
 use tokio::process::Command;
 
-/// Returns a command for an installed program, which uses no proxy. If it is missing, reports that
-/// the test is skipped and returns `None`.
+/// Returns a command for an installed program, without a proxy. If the program is missing,
+/// reports that the test is skipped and returns `None`.
 pub(crate) fn program(name: &str) -> Option<Command> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/third-party-clients");
-    // Written when all of them are installed.
+    // This file is written after all of them are installed.
     let list = fs::read_to_string(folder.join("requirements.txt"));
     if list.is_ok_and(|list| list == include_str!("third_party_clients/requirements.txt")) {
-        // Run by the interpreter, because scripts of a folder that was moved contain its old path.
+        // Run by the interpreter, because the scripts of a folder that was moved contain its old
+        // path.
         let mut command = Command::new(folder.join("bin/python"));
         if name != "python" {
             command.arg(folder.join("bin").join(name));
@@ -28,7 +29,8 @@ pub(crate) fn program(name: &str) -> Option<Command> {
     None
 }
 
-/// Runs a script of `third_party_clients` and returns its output, or `None` if Python is not installed.
+/// Runs a script of `third_party_clients` and returns its output, or `None` if Python is not
+/// installed.
 pub(crate) async fn run(script: &str, arguments: &[&str], ca: &Path) -> Option<String> {
     let mut command = program("python")?;
     command.arg(self::script(script)).args(arguments).env("REQUESTS_CA_BUNDLE", ca);

@@ -1,4 +1,4 @@
-//! A service that reads secrets, as a child process: `secret_reader.rs`.
+//! A service that reads secrets, as a child process (`secret_reader.rs`).
 
 use std::{process::Stdio, time::Duration};
 
@@ -13,7 +13,7 @@ pub(crate) struct ReaderProcess {
 }
 
 impl ReaderProcess {
-    /// Starts the process with no environment variables but `environment`.
+    /// Starts the process with no environment variables other than `environment`.
     pub(crate) fn start(kind: &str, environment: &[(&str, &str)]) -> Self {
         let log = NamedTempFile::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_secret_reader"));
@@ -34,14 +34,14 @@ impl ReaderProcess {
         read["secret"].as_str().unwrap_or_else(|| panic!("{read}")).to_owned()
     }
 
-    /// Reads the secret with this reference, and returns kind and text of the error.
+    /// Reads the secret with this reference, and returns the kind and the text of the error.
     pub(crate) async fn error(&mut self, reference: &str) -> (String, String) {
         let read = self.read(reference).await;
         let text = |key: &str| read[key].as_str().unwrap_or_else(|| panic!("{read}")).to_owned();
         (text("kind"), text("error"))
     }
 
-    /// Ends the process, and returns all that it has logged.
+    /// Ends the process, and returns everything that it logged.
     pub(crate) async fn log(self) -> String {
         assert!(self.process.finish().await.success());
         std::fs::read_to_string(self.log.path()).unwrap()

@@ -1,4 +1,4 @@
-//! A client secret is rotated in the vault, and nobody notices.
+//! Rotations and outages of a secret in a vault, without a failed call.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn put(vault: &VaultServer, secret: &str) {
     vault.put("payroll", &json!({ "client_secret": secret }));
 }
 
-/// An API that asks Passport about each token, and so sees at once that one was revoked.
+/// Starts an API that introspects each token, so that a revocation has effect immediately.
 async fn introspecting_api(passport: &DevPassport) -> String {
     let asks = passport.managed_identity("api").create();
     let introspection = format!("{}/passport/token/introspect", passport.issuer());
@@ -71,14 +71,14 @@ async fn introspected(State((http, url, id, secret)): State<Asks>, headers: Head
     if answer["active"] == true { http::StatusCode::OK } else { http::StatusCode::UNAUTHORIZED }
 }
 
-/// What became of some calls.
+/// The results of some calls.
 #[derive(Debug, Default)]
 struct Tally {
     succeeded: usize,
     failed: Vec<String>,
 }
 
-/// So many calls, ten each hundredth of a second: 1,000 a second, if the machine keeps up.
+/// Makes calls, ten every hundredth of a second: 1,000 a second on a fast enough machine.
 async fn load(client: impl AsyncFn() -> Result<reqwest::Response, BoxError>, calls: usize) -> Tally {
     let mut ticks = interval(Duration::from_millis(10));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -96,12 +96,12 @@ async fn load(client: impl AsyncFn() -> Result<reqwest::Response, BoxError>, cal
     tally
 }
 
-/// A secret that is revoked takes its tokens along.
+/// The tokens of a revoked secret are revoked with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_and_revocation_of_a_secret_fail_no_call() {
     let Setup { passport, vault, registered, clock, identity } = Setup::new().await;
     let api = introspecting_api(&passport).await;
-    let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&api]).unwrap()).replay_clones();
+    let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&api]).unwrap()).retry_unauthorized();
     let client = layer.layer(client());
     let url = format!("{api}/sync");
     let call = async || {
@@ -110,7 +110,7 @@ async fn rotation_and_revocation_of_a_secret_fail_no_call() {
     };
     let calls = 1000;
     let mut old = registered.secret_id().to_owned();
-    // The old one is revoked within the time for which a secret is believed, and after it.
+    // The old secret is revoked within the lifetime of the cached secret, and after it.
     for minutes in [1, 6, 1] {
         assert_eq!(load(&call, 10).await.succeeded, 10);
         let before = passport.counters().token();
@@ -127,14 +127,14 @@ async fn rotation_and_revocation_of_a_secret_fail_no_call() {
         };
         let (tally, ()) = tokio::join!(load(&call, calls), rotation);
         assert_eq!((tally.succeeded, &*tally.failed), (calls, &[][..]));
-        // One for the token that was revoked, and one that Passport refused, if the old secret was still believed: it still was
-        // in the first minutes, or the vault took half a second.
+        // One request for the revoked token, and one that Passport rejects if the old secret is
+        // still cached. It is in the first minutes, or if the vault takes half a second.
         let requests = passport.counters().token() - before;
         assert!((1..=2).contains(&requests), "{requests} after {minutes} min");
     }
 }
 
-/// It is in the vault before Passport, or one of its nodes, knows it; or somebody has mistyped it.
+/// The vault has the new secret before Passport, or one of its nodes; or the secret is mistyped.
 #[tokio::test]
 async fn unknown_new_secret_fails_no_call_while_the_old_is_valid() {
     let Setup { passport, vault, registered, clock, identity } = Setup::new().await;
@@ -142,7 +142,7 @@ async fn unknown_new_secret_fails_no_call_while_the_old_is_valid() {
     put(&vault, "mics_sk_mistyped");
     clock.advance(60 * MINUTE);
     identity.token().await.unwrap();
-    assert_eq!(passport.counters().token(), 3, "one was refused, the one before was not");
+    assert_eq!(passport.counters().token(), 3, "one rejected request, and one with the old secret");
     put(&vault, registered.generate_secret().value());
     registered.revoke_secret(registered.secret_id());
     clock.advance(60 * MINUTE);
@@ -150,9 +150,9 @@ async fn unknown_new_secret_fails_no_call_while_the_old_is_valid() {
     assert_eq!(passport.counters().token(), 4);
 }
 
-/// For as long as it lasts.
+/// The calls succeed for as long as the outage lasts.
 #[tokio::test]
-async fn a_vault_that_is_down_stops_no_call_once_it_was_read() {
+async fn vault_outage_fails_no_call_after_the_first_read() {
     let Setup { passport, vault, clock, identity, .. } = Setup::new().await;
     identity.token().await.unwrap();
     for status in [503, 500, 429] {

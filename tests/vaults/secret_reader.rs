@@ -1,6 +1,6 @@
-//! A service that reads secrets, as it is deployed: its credentials, vault and trusted certificates
-//! come from its environment. It reads a reference from each line of standard input, and writes a
-//! report for each. It logs to standard error, at every level.
+//! A service that reads secrets, as deployed: its credentials, vault and trusted certificates
+//! come from its environment. It reads references from standard input, one per line, and writes
+//! a report for each. It logs to standard error, at every level.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "only tests run it")]
 
@@ -9,7 +9,8 @@ use std::{env, io::stderr, net::SocketAddr, time::UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    HttpExchange, HttpTransport, Limits, ResolvedSecret, SecretError, SecretSource, Transport, TransportError,
+    HttpClient, ReqwestHttpClient, ResolvedSecret, ResponseLimits, SecretError, SecretSource, Transport,
+    TransportError,
 };
 use passport_secrets::{AwsSecretsManager, AzureKeyVault};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 async fn main() {
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(stderr).init();
     let kind = env::args().nth(1).unwrap();
-    let transport = Transport::new(HttpTransport::configured(|mut settings| {
+    let transport = Transport::new(ReqwestHttpClient::configured(|mut settings| {
         for host in env::var("ON_THIS_MACHINE").unwrap_or_default().split_whitespace() {
             settings = settings.resolve(host, SocketAddr::from(([127, 0, 0, 1], 0)));
         }
@@ -54,18 +55,18 @@ async fn main() {
 #[derive(Debug)]
 struct LocalMetadata(Transport);
 
-impl HttpExchange for LocalMetadata {
-    async fn exchange(
+impl HttpClient for LocalMetadata {
+    async fn send(
         &self,
         mut request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         if request.uri().host() == Some("169.254.169.254") {
             let path = request.uri().path_and_query().unwrap();
             let redirected = format!("{}{path}", env::var("MACHINE_METADATA").unwrap());
             *request.uri_mut() = redirected.parse().unwrap();
         }
-        self.0.exchange(request, limits).await
+        self.0.send(request, limits).await
     }
 }
 

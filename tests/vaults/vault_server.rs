@@ -1,6 +1,7 @@
-//! A stand-in for HashiCorp Vault, which Debian does not package: the part of its HTTP API that a
-//! service and its operator need (<https://developer.hashicorp.com/vault/api-docs>). The client hvac
-//! checks it (`hashicorp.rs`).
+//! A stand-in for HashiCorp Vault, which Debian does not package. It implements the part of the
+//! HTTP API that a service and its operator need
+//! (<https://developer.hashicorp.com/vault/api-docs>). The client hvac checks it
+//! (`hashicorp.rs`).
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +25,7 @@ pub(crate) const ROLE_ID: &str = "675a50e7-cfe0-be76-e35f-49ec009731ea";
 pub(crate) const SECRET_ID: &str = "ed0a642f-2acf-c2da-232f-1b21300d5f29";
 pub(crate) const POD: &str = "eyJhbGciOiJSUzI1NiJ9.of-the-pod.signature";
 
-/// Clones are one.
+/// The stand-in. Clones share their state.
 #[derive(Clone)]
 pub(crate) struct VaultServer {
     shared: Arc<Mutex<VaultState>>,
@@ -34,17 +35,17 @@ pub(crate) struct VaultServer {
 
 #[derive(Default)]
 struct VaultState {
-    /// Of the engine of the second version, by path; a version that was deleted is none.
+    /// The secrets of the KV engine, version 2, by path. A deleted version is `None`.
     versioned: BTreeMap<String, Vec<Option<Value>>>,
-    /// Of the engine of the first version.
+    /// The secrets of the KV engine, version 1.
     plain: BTreeMap<String, Value>,
     tokens: BTreeMap<String, u64>,
     granted: usize,
     logins: usize,
-    /// Where the auth methods are.
+    /// The paths of the auth methods.
     mounts: BTreeMap<String, &'static str>,
     namespace: Option<&'static str>,
-    /// What everybody is told.
+    /// The status of every response, if set.
     fault: Option<u16>,
     may_read: bool,
     seen: Vec<HeaderMap>,
@@ -91,17 +92,17 @@ impl VaultServer {
         }
     }
 
-    /// A token that an operator or an Agent has.
+    /// Issues a token for an operator or an Agent.
     pub(crate) fn grant(&self) -> String {
         self.world().grant()
     }
 
-    /// An auth method that is mounted elsewhere, too.
+    /// Mounts an auth method at an additional path.
     pub(crate) fn mount(&self, path: &str, method: &'static str) {
         self.world().mounts.insert(path.to_owned(), method);
     }
 
-    /// All that there is, is in this namespace.
+    /// Moves everything into this namespace.
     pub(crate) fn is_in(&self, namespace: &'static str) {
         self.world().namespace = Some(namespace);
     }
@@ -114,7 +115,7 @@ impl VaultServer {
         self.world().fault = status;
     }
 
-    /// Whether the policy of all tokens lets them read.
+    /// Sets whether the policy of all tokens permits reading.
     pub(crate) fn let_read(&self, may_read: bool) {
         self.world().may_read = may_read;
     }
@@ -123,7 +124,7 @@ impl VaultServer {
         self.world().logins
     }
 
-    /// What a header was in each request.
+    /// Returns the values of a header in all requests.
     pub(crate) fn seen(&self, header: &str) -> Vec<String> {
         let text = |headers: &HeaderMap| Some(headers.get(header)?.to_str().ok()?.to_owned());
         self.world().seen.iter().map(|headers| text(headers).unwrap_or_default()).collect()
@@ -294,7 +295,7 @@ async fn delete(State(shared): Shared, Path(path): Path<String>, headers: Header
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// As the second version of the engine answers who takes it for the first one.
+/// Responds as engine version 2 does to a client of version 1.
 async fn of_another_version() -> Response {
     let warning = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use.";
     let mut body = answer(&Value::Null, &Value::Null);

@@ -1,16 +1,18 @@
-//! How often the contenders ask for memory. Counting slows an allocator down, so another program does it: `allocations`.
+//! Allocations per call of all contenders. A counting allocator slows a program down, so a
+//! separate program counts: `allocations`.
 
 use std::{collections::HashMap, path::Path, process::Command};
 
-/// What that program found: allocations of one call, by side and name.
+/// The allocations of one call, by side and name.
 #[derive(Clone, Debug, Default)]
 pub struct Allocations(HashMap<(String, String), f64>);
 
 impl Allocations {
-    /// Runs the program that stands beside this one.
+    /// Runs the program, which is in the same folder as this one.
     pub fn counted(beside: &Path) -> Self {
-        let output =
-            Command::new(beside.with_file_name("allocations")).output().expect("it was built with this one");
+        let output = Command::new(beside.with_file_name("allocations"))
+            .output()
+            .expect("the program `allocations` is built");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let line = |line: &str| {
@@ -25,6 +27,6 @@ impl Allocations {
         self.0
             .get(&(side.to_owned(), name.to_owned()))
             .copied()
-            .unwrap_or_else(|| panic!("nobody counted the allocations of {name}"))
+            .unwrap_or_else(|| panic!("no allocations were counted for {name}"))
     }
 }

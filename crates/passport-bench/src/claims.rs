@@ -1,8 +1,9 @@
-//! What every handler asks of its contender: the same facts, read from the same token.
+//! The claims that every handler reads from its contender.
 
 use serde::Deserialize;
 
-/// The claims of a Passport token that a handler has a use for, for contenders that want a type from their user.
+/// The claims of a Passport token that a handler uses, for contenders that deserialize into a
+/// type of the user.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PassportClaims {
     pub iss: String,
@@ -21,7 +22,7 @@ pub struct PassportClaims {
     pub permissions: Vec<String>,
 }
 
-/// The same without the registered ones, for contenders that keep those to themselves.
+/// The same without the registered claims, for contenders that read those themselves.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PrivateClaims {
     pub tenant_id: String,

@@ -1,28 +1,29 @@
-//! How many instructions a call takes: callgrind counts them in a program of its own, `paths`, in which one contender is called
-//! many times. The count repeats, however busy the machine is.
+//! Counts the instructions of a call: callgrind runs the program `paths`, which calls one
+//! contender many times. The count is the same on an idle and on a busy machine.
 
 use std::{env, fs, process::Command};
 
-/// Enough for what happens now and then to weigh what it weighs.
+/// Enough calls for infrequent work to have its average weight.
 pub const CALLS: u32 = 2_000;
 
-/// What is watched: a name, whose calls they are, and whose are taken away.
+/// The watched paths: a name, the side, the contender, and the baseline that is subtracted.
 const WATCHED: [(&str, &str, &str, &str); 4] = [
     ("inbound warm", "inbound", "passport-inbound", "bare service"),
     ("inbound cold", "inbound", "passport-inbound, token cache off", "bare service"),
-    ("inbound refusal", "inbound", "passport-inbound, refused", "bare service"),
+    ("inbound rejection", "inbound", "passport-inbound, rejected", "bare service"),
     ("outbound warm", "outbound", "passport-outbound", "bare client"),
 ];
 
-/// The instructions of the paths that must not grow unnoticed, above what the same takes without us.
+/// Returns the instructions of the watched paths, above the baseline without our layer.
 pub fn watched() -> impl Iterator<Item = (&'static str, f64)> {
     WATCHED.iter().map(|(name, side, ours, bare)| (*name, of(side, ours) - of(side, bare)))
 }
 
-/// Instructions of one call.
+/// Returns the instructions of one call.
 ///
 /// # Panics
-/// When they cannot be counted.
+///
+/// If callgrind cannot count them.
 pub fn of(side: &str, name: &str) -> f64 {
     let program = env::current_exe().expect("a program has a path").with_file_name("paths");
     let counts = env::temp_dir().join(format!("passport-bench-{}.callgrind", std::process::id()));
@@ -36,10 +37,11 @@ pub fn of(side: &str, name: &str) -> f64 {
     let stderr =
         output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
     let count = collected(&stderr).filter(|count| *count > 0.0);
-    count.unwrap_or_else(|| panic!("callgrind counted nothing of {name}: {stderr}")) / f64::from(CALLS)
+    count.unwrap_or_else(|| panic!("callgrind counted no instructions of {name}: {stderr}"))
+        / f64::from(CALLS)
 }
 
-/// What callgrind says at its end: `==1== Collected : 39911830`.
+/// Parses the last line of callgrind: `==1== Collected : 39911830`.
 fn collected(stderr: &str) -> Option<f64> {
     stderr.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
 }
@@ -49,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_callgrind_collected_is_read() {
+    fn callgrind_totals_are_parsed() {
         assert_eq!(collected("==1== \n==1== Collected : 39911830\n==1==\n"), Some(39_911_830.0));
         assert_eq!(collected("valgrind: command not found"), None);
     }

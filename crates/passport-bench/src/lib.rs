@@ -1,4 +1,5 @@
-//! Measures tower-passport against its peers and against the floor. `cargo xtask bench` runs all of it.
+//! Benchmarks of tower-passport, compared with peers and with a floor. `cargo xtask bench` runs
+//! all of them.
 
 pub mod claims;
 pub mod fleet;
@@ -19,14 +20,15 @@ pub mod proxies;
 #[cfg(feature = "peers")]
 pub mod serve;
 
-/// jsonwebtoken's signatures are made by whatever the process chose first, and its version 10 panics when two were linked and
-/// none was chosen. All get the faster one.
+/// Installs the faster crypto backend of jsonwebtoken for all contenders. Version 10 panics if
+/// two backends are linked and none is installed.
 ///
 /// # Panics
-/// When somebody has chosen before.
+///
+/// If a backend was installed before.
 #[cfg(feature = "peers")]
-pub fn choose_signatures() {
+pub fn install_crypto_provider() {
     let chosen = jsonwebtoken10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let chosen = chosen.is_ok() && jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().is_ok();
-    assert!(chosen, "somebody has chosen before");
+    assert!(chosen, "a crypto backend was already installed");
 }

@@ -1,4 +1,4 @@
-//! Measures everything and writes it down. `cargo xtask bench` runs it.
+//! Runs all benchmarks and writes the page and the figures. `cargo xtask bench` runs it.
 
 use std::{
     error::Error,
@@ -16,13 +16,13 @@ use passport_bench::{
         World, end_to_end, fleet, growth, inbound_cost, inbound_stress, outbound_behaviour, outbound_cost,
         sidecar,
     },
-    choose_signatures,
     fleet::worker,
+    install_crypto_provider,
     report::{Section, charts, environment, markdown},
     serve,
 };
 
-/// What is named with its version.
+/// The crates that the page lists with their versions.
 const MEASURED: [&str; 22] = [
     "aliri_reqwest",
     "aliri_tower",
@@ -48,37 +48,40 @@ const MEASURED: [&str; 22] = [
     "tower-oauth2-resource-server",
 ];
 
-/// Its `docs/benchmarks.md` is written by a full run.
+/// The root of the project. A full run writes its `docs/benchmarks.md`.
 const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Where a quick run leaves its page.
-const BESIDE_THE_FIGURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
+/// The folder of the page of a quick run.
+const QUICK_RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
 
-/// Measures tower-passport against its peers and against the floor.
+/// Measures tower-passport, and compares it with other crates and with a floor.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Look less long: figures are less sure, and the page stays beside them.
+    /// Measure in less time: the figures are less precise, and the page is written to
+    /// target/bench/docs.
     #[arg(long)]
     quick: bool,
-    /// Serve this contender until killed; the end-to-end part starts servers so.
+    /// Serve this contender until killed. The end-to-end area starts its servers with this option.
     #[arg(long, hide = true)]
     serve: Option<String>,
-    /// Be one of a fleet of this contender; the part fleet starts them so.
+    /// Run one process of a fleet of this contender. The fleet area starts its processes with this
+    /// option.
     #[arg(long, hide = true, requires = "endpoint")]
     fleet: Option<String>,
     #[arg(long, hide = true)]
     endpoint: Option<SocketAddr>,
-    /// Only this, and write no file: inbound, outbound, behaviour, fleet, stress, end-to-end, sidecar or growth.
+    /// Measure only this area, and write no file: inbound, outbound, behaviour, fleet, stress,
+    /// end-to-end, sidecar or growth.
     #[arg(long)]
     only: Option<String>,
-    /// Where the figures go, a line of JSON each.
+    /// The file of the figures, one line of JSON each.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench/figures.jsonl"))]
     figures: PathBuf,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    choose_signatures();
+    install_crypto_provider();
     if let Some(name) = &arguments.serve {
         return serve::serve(name);
     }
@@ -115,12 +118,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => {
             write_figures(&arguments.figures, &sections)?;
             write_page(
-                Path::new(if arguments.quick { BESIDE_THE_FIGURES } else { PROJECT }),
+                Path::new(if arguments.quick { QUICK_RUN } else { PROJECT }),
                 &sections,
                 arguments.quick,
             )
         }
-        Some(only) if sections.is_empty() => Err(format!("there is no part {only}").into()),
+        Some(only) if sections.is_empty() => Err(format!("unknown area `{only}`").into()),
         Some(_) => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! The programs that pass requests on, each on the first core, in a process of its own.
+//! The proxies, each in a child process on the first core.
 
 use std::{
     ffi::OsStr,
@@ -10,22 +10,25 @@ use std::{
 
 use crate::serve::Server;
 
-/// Where the program is that is deployed. `cargo xtask bench` builds it, and says so.
+/// The environment variable with the path of the released sidecar. `cargo xtask bench` builds it
+/// and sets the variable.
 const SIDECAR: &str = "BENCH_SIDECAR";
 
-/// What the load shows the sidecar.
+/// The token that the load generator sends to the sidecar.
 pub const CALLER_TOKEN: &str = "caller-token-of-the-load";
 
-/// The sidecar as it is deployed, its metrics taken in, but for the access log. Its Passport is on another port of this machine.
+/// Starts the sidecar as released, with its metrics and without its access log. Its Passport is
+/// on another port of this machine.
 ///
 /// # Panics
-/// When it does not come up.
+///
+/// If the sidecar does not start.
 pub fn sidecar(upstream: u16, token_endpoint: u16) -> Server {
     let folder = folder("sidecar");
     let [port, admin] = free_ports();
     let file = |name: &str, text: &str| {
         let file = folder.join(name);
-        fs::write(&file, text).expect("there is room for a file");
+        fs::write(&file, text).expect("the file is writable");
         file
     };
     let (secret, token) = (file("secret", "secret"), file("token", CALLER_TOKEN));
@@ -50,17 +53,18 @@ pub fn sidecar(upstream: u16, token_endpoint: u16) -> Server {
         token.display(),
     );
     let config = file("sidecar.toml", &text);
-    let log = File::create(folder.join("log")).expect("there is room for a file");
+    let log = File::create(folder.join("log")).expect("the file is writable");
     let mut command =
-        on_the_first_core(std::env::var_os(SIDECAR).expect("cargo xtask bench says where it is"));
-    command.arg("--config").arg(config).env("RUST_LOG", "info,passport::sidecar::access=off");
+        on_the_first_core(std::env::var_os(SIDECAR).expect("`cargo xtask bench` sets BENCH_SIDECAR"));
+    command.arg("--config").arg(config).env("RUST_LOG", "info,passport_sidecar::access=off");
     Server::started(command.stderr(log), port)
 }
 
-/// nginx as a plain reverse proxy, in one process.
+/// Starts nginx as a plain reverse proxy, in one process.
 ///
 /// # Panics
-/// When it does not come up.
+///
+/// If nginx does not start.
 pub fn nginx(upstream: u16) -> Server {
     let folder = folder("nginx");
     let [port] = free_ports();
@@ -75,7 +79,7 @@ pub fn nginx(upstream: u16) -> Server {
          proxy_set_header Connection \"\"; proxy_set_header Authorization \"Bearer of-a-fixed-text\"; }} }} }}"
     );
     let config = folder.join("nginx.conf");
-    fs::write(&config, text).expect("there is room for a file");
+    fs::write(&config, text).expect("the file is writable");
     let mut command = on_the_first_core("nginx");
     Server::started(command.arg("-c").arg(&config).args(["-e", &format!("{here}/error")]), port)
 }
@@ -88,13 +92,12 @@ fn on_the_first_core(program: impl AsRef<OsStr>) -> Command {
 
 fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("bench-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("there is room for a folder");
+    fs::create_dir_all(&folder).expect("the folder is writable");
     folder
 }
 
-/// All bound before one is given up, so that no two are the same.
+/// Returns free ports. All are bound before one is released, so that they differ.
 fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners =
-        [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port"));
-    listeners.each_ref().map(|listener| listener.local_addr().expect("it is bound").port())
+    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free"));
+    listeners.each_ref().map(|listener| listener.local_addr().expect("the listener is bound").port())
 }

@@ -1,5 +1,6 @@
-//! How time is taken. The machines are shared and their clocks wander, so no contender is timed on its own: all of them take
-//! turns, many times, and what counts is the median of what one round says of two of them.
+//! Measures times. The machines are shared and their speed varies, so no contender is measured
+//! alone: all take turns, many times, and a result is the median of the comparisons within each
+//! round.
 
 use std::{
     fmt,
@@ -13,13 +14,13 @@ use tokio::runtime::Runtime;
 
 use crate::subject::{Batch, Subject};
 
-/// Something that can be done many times in a row on this thread.
+/// Work that can be repeated many times on this thread.
 pub struct Case<'a> {
     pub name: String,
     pub run: Box<dyn FnMut(usize) + 'a>,
-    /// What has to be done before each turn, on nobody's time.
+    /// Runs before each turn, and is not measured.
     pub prepare: Option<Box<dyn FnMut() + 'a>>,
-    /// No turn has more calls.
+    /// The maximum number of calls in a turn.
     pub most_calls: usize,
 }
 
@@ -29,11 +30,11 @@ impl<'a> Case<'a> {
     }
 }
 
-/// How long to look.
+/// The amount of measuring.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     pub rounds: usize,
-    /// What one case takes in one round.
+    /// The duration of one case in one round.
     pub sample_time: Duration,
 }
 
@@ -42,7 +43,7 @@ impl Effort {
     pub const FULL: Self = Self { rounds: 51, sample_time: Duration::from_millis(8) };
 }
 
-/// What was measured, nanoseconds for one call mostly, one figure for each round.
+/// The results of one case, one value per round. Most are nanoseconds per call.
 #[derive(Clone, Debug)]
 pub struct Samples {
     pub name: String,
@@ -54,23 +55,23 @@ impl Samples {
         median(self.rounds.clone())
     }
 
-    /// What this one takes more than `base`, which took its turns in the same rounds.
+    /// Returns the median difference to `base`, which was measured in the same rounds.
     pub fn over(&self, base: &Self) -> f64 {
         median(self.rounds.iter().zip(&base.rounds).map(|(own, base)| own - base).collect())
     }
 
-    /// How many times as much as `base`, which took its turns in the same rounds.
+    /// Returns the median ratio to `base`, which was measured in the same rounds.
     pub fn to(&self, base: &Self) -> f64 {
         median(self.rounds.iter().zip(&base.rounds).map(|(own, base)| own / base).collect())
     }
 
-    /// The samples of that name.
+    /// Returns the samples of that name.
     pub fn named<'a>(all: &'a [Self], name: &str) -> &'a Self {
-        all.iter().find(|samples| samples.name == name).expect("there is such a case")
+        all.iter().find(|samples| samples.name == name).expect("the case exists")
     }
 }
 
-/// Times all cases in turns.
+/// Measures all cases in turns.
 pub fn measure_interleaved(cases: &mut [Case<'_>], effort: Effort) -> Vec<Samples> {
     let calls: Vec<usize> = cases.iter_mut().map(|case| case.calls_in(effort.sample_time)).collect();
     let mut samples: Vec<_> =
@@ -84,7 +85,7 @@ pub fn measure_interleaved(cases: &mut [Case<'_>], effort: Effort) -> Vec<Sample
 }
 
 impl Case<'_> {
-    /// Warms up on the way.
+    /// Returns the number of calls in that time. It also warms up the case.
     fn calls_in(&mut self, sample_time: Duration) -> usize {
         let mut calls = 1;
         loop {
@@ -100,7 +101,7 @@ impl Case<'_> {
         }
     }
 
-    /// The processor time of this thread, in nanoseconds, so that what other processes take is not in it.
+    /// Returns the processor time of this thread in nanoseconds, which excludes other processes.
     fn measure_once(&mut self, calls: usize) -> f64 {
         if let Some(prepare) = &mut self.prepare {
             prepare();
@@ -121,19 +122,19 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The value that so large a part of all is not above.
+/// Returns the value at the percentile `part`, from 0 to 1.
 pub fn percentile(sorted: &[Duration], part: f64) -> Duration {
     let last = sorted.len().saturating_sub(1);
     sorted.get((last as f64 * part).round() as usize).copied().unwrap_or_default()
 }
 
-/// A runtime for the thread that measures, so that nothing is handed from one thread to another on the way.
+/// Returns a runtime on the measuring thread, so that no work moves between threads.
 pub fn runtime_here() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be had")
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime is built")
 }
 
-/// How many times as many calls two threads make as one does, one figure for each round, in which all take their turns: two
-/// processors of a virtual machine may be one for a while.
+/// Returns the calls of two threads relative to one, one value per round. All take turns in a
+/// round, because two processors of a virtual machine may temporarily share one core.
 pub fn scaling(all: &[(String, &Subject, Batch)], effort: Effort) -> Vec<Samples> {
     let mut samples: Vec<_> =
         all.iter().map(|(name, _, _)| Samples { name: name.clone(), rounds: Vec::new() }).collect();
@@ -146,12 +147,13 @@ pub fn scaling(all: &[(String, &Subject, Batch)], effort: Effort) -> Vec<Samples
     samples
 }
 
-/// Calls in a second, from when the first thread begins until the last one ends.
+/// Returns the calls per second, from the start of the first thread to the end of the last one.
 fn calls_by(threads: usize, subject: &Subject, batch: &Batch, time: Duration) -> f64 {
     let start = Barrier::new(threads);
     let work = || {
         let here = runtime_here();
-        // Each has requests of its own, as connections have: what they share is the contender's.
+        // Each thread has its own requests, like separate connections. They share only what the
+        // contender shares.
         let batch = batch.apart();
         here.block_on(subject.run(batch.clone()));
         start.wait();
@@ -165,7 +167,7 @@ fn calls_by(threads: usize, subject: &Subject, batch: &Batch, time: Duration) ->
     };
     let worked: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("it does not panic")).collect()
+        workers.into_iter().map(|worker| worker.join().expect("the thread does not panic")).collect()
     });
     let calls: usize = worked.iter().map(|(calls, _, _)| calls).sum();
     let began = worked.iter().map(|(_, began, _)| *began).min();

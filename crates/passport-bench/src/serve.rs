@@ -1,4 +1,4 @@
-//! A server in a process of its own, so that it can be given a core of its own and its time and memory be read.
+//! A server as a child process on a separate core. Its processor time and memory are read.
 
 use std::{
     error::Error,
@@ -21,17 +21,19 @@ use crate::{
     site::{AUDIENCE, Site},
 };
 
-/// A service that says "ok".
+/// A service that responds with "ok".
 pub const UPSTREAM: &str = "upstream";
 pub const TOKEN_ENDPOINT: &str = "token endpoint";
 
 pub const BARE_TONIC: &str = "bare tonic";
 pub const TONIC: &str = "passport-inbound on tonic";
 
-/// Serves `name` on one thread until it is killed. Says first at which port, and with which `Authorization`.
+/// Serves `name` on one thread until it is killed. First it prints its port and the
+/// `Authorization` value for it.
 ///
 /// # Errors
-/// When it cannot serve.
+///
+/// If it cannot serve.
 pub fn serve(name: &str) -> Result<(), Box<dyn Error>> {
     runtime_here().block_on(async {
         match name {
@@ -64,7 +66,7 @@ async fn upstream() -> Result<(), Box<dyn Error>> {
     Ok(axum::serve(listener, router).await?)
 }
 
-/// Gives the sidecar its token, once.
+/// Serves tokens to the sidecar, which fetches one.
 async fn token_endpoint() -> Result<(), Box<dyn Error>> {
     let endpoint = TokenEndpoint::start(Duration::from_secs(3600)).await;
     announce(endpoint.address().port(), "-")?;
@@ -77,7 +79,7 @@ fn announce(port: u16, authorization: &str) -> Result<(), Box<dyn Error>> {
     Ok(out.flush()?)
 }
 
-/// The standard health service: as small an answer as there is, and no code to generate.
+/// The standard health service, which has a minimal response and needs no generated code.
 async fn grpc(listener: TcpListener, site: &Site, with_layer: bool) -> Result<(), Box<dyn Error>> {
     let (_reporter, health) = tonic_health::server::health_reporter();
     let incoming = TcpListenerStream::new(listener);
@@ -92,7 +94,7 @@ async fn grpc(listener: TcpListener, site: &Site, with_layer: bool) -> Result<()
     Ok(())
 }
 
-/// Such a server. Ends with the value.
+/// A running server. It is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -101,18 +103,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// On the first core.
+    /// Starts a server on the first core.
     ///
     /// # Panics
-    /// When it does not come up.
+    ///
+    /// If the server does not start.
     pub fn start(name: &str) -> Self {
         Self::start_on("0", name)
     }
 
-    /// On a core.
+    /// Starts a server on the given core.
     ///
     /// # Panics
-    /// When it does not come up.
+    ///
+    /// If the server does not start.
     pub fn start_on(core: &str, name: &str) -> Self {
         let own = std::env::current_exe().expect("a program has a path");
         let mut child = Command::new("taskset")
@@ -121,12 +125,12 @@ impl Server {
             .args(["--serve", name])
             .stdout(Stdio::piped())
             .spawn()
-            .expect("taskset is there");
+            .expect("taskset is installed");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("it is piped"))
             .read_line(&mut line)
-            .expect("it says where it is");
-        let (port, authorization) = line.trim().split_once('\t').expect("it says where it is");
+            .expect("the server prints its port");
+        let (port, authorization) = line.trim().split_once('\t').expect("the server prints its port");
         Self {
             child,
             port: port.parse().expect("a port is a number"),
@@ -134,12 +138,13 @@ impl Server {
         }
     }
 
-    /// A program that is told to be at `port`, when it is there.
+    /// Starts a program that is configured to listen on `port`, and waits until it does.
     ///
     /// # Panics
-    /// When it cannot be started, or does not come up.
+    ///
+    /// If the program does not start or does not listen.
     pub(crate) fn started(command: &mut Command, port: u16) -> Self {
-        let mut child = command.spawn().expect("it can be started");
+        let mut child = command.spawn().expect("the program is installed");
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(matches!(child.try_wait(), Ok(None)), "it has ended: {command:?}");
             std::thread::sleep(Duration::from_millis(10));
@@ -147,16 +152,16 @@ impl Server {
         Self { child, port, authorization: "-".to_owned() }
     }
 
-    /// The processor time it has taken so far, in seconds.
+    /// Returns the processor time of the server so far, in seconds.
     pub fn processor_seconds(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // The name, which may have blanks in it, ends with the last bracket.
+        // The process name may contain blanks; it ends at the last bracket.
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
         let ticks: f64 = fields.filter_map(|field| field.parse::<f64>().ok()).sum();
         ticks / 100.0
     }
 
-    /// The most memory it has had, in MiB.
+    /// Returns the peak memory of the server, in MiB.
     pub fn peak_memory(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

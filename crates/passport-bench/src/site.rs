@@ -1,18 +1,18 @@
-//! Where everything is measured: one Passport on a loopback socket, and the tokens that it signs.
+//! The issuer of all measurements: one dev Passport on a loopback socket, and its tokens.
 
 use std::time::Duration;
 
 use http::HeaderValue;
 use passport_dev::{DevPassport, TestJwtBuilder};
 
-/// Whom the tokens are for.
+/// The audience of the tokens.
 pub const AUDIENCE: &str = "passport-api-managed";
 
-/// A Passport, and what a contender has to know of it.
+/// A Passport, and the data that contenders are configured with.
 #[derive(Debug)]
 pub struct Site {
     pub passport: DevPassport,
-    /// The one that every contender is shown.
+    /// The token that most contenders get.
     pub token: String,
 }
 
@@ -27,7 +27,7 @@ impl Site {
         Ok(Self { passport, token })
     }
 
-    /// The exact value of `iss`.
+    /// Returns the exact value of `iss`.
     pub fn issuer(&self) -> &str {
         self.passport.issuer()
     }
@@ -36,13 +36,13 @@ impl Site {
         format!("{}/.well-known/jwks.json", self.issuer())
     }
 
-    /// Another like it, to be changed before it is signed for a contender that cannot take ours.
+    /// Returns another such token, to be changed before it is signed for a contender that needs it.
     pub fn draft(&self) -> TestJwtBuilder {
         draft(&self.passport)
     }
 }
 
-/// A token of a managed identity as Passport gives them: RS256, 2048 bits.
+/// Returns a token of a managed identity as Passport issues it: RS256, 2048 bits.
 fn draft(passport: &DevPassport) -> TestJwtBuilder {
     let scheduler = passport.managed_identity("payroll-scheduler").role("payroll.read").role("payroll.write");
     scheduler.create().token()

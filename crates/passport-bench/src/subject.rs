@@ -1,22 +1,22 @@
-//! What is measured: a service behind a contender, or a client in front of one, ready to be called.
+//! A service behind a contender, or a client with a contender, ready to be measured.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header::AUTHORIZATION};
 use tower::{Service, ServiceExt};
 
-/// Calls to make, one after another.
+/// Calls to make one after another.
 #[derive(Clone, Debug)]
 pub struct Batch {
     pub uri: Uri,
-    /// The values of `Authorization`, which take turns; none if the contender is to put one there.
+    /// The values of `Authorization`, which take turns. Empty if the contender attaches the token.
     pub authorizations: Arc<[HeaderValue]>,
-    /// Whose turn it is.
+    /// The index of the first value.
     pub first: usize,
     pub calls: usize,
 }
 
-/// What the calls of a batch came to.
+/// The results of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub accepted: usize,
@@ -27,24 +27,24 @@ pub struct Tally {
 }
 
 impl Batch {
-    /// So many calls by the bearers of these.
+    /// Returns `calls` calls with these tokens in turn.
     pub fn of(authorizations: Arc<[HeaderValue]>, calls: usize) -> Self {
         Self { uri: Uri::default(), authorizations, first: 0, calls }
     }
 
-    /// The same, without sharing anything in memory.
+    /// Returns an equal batch that shares no memory with this one.
     #[must_use]
     pub fn apart(&self) -> Self {
         let copied =
-            |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).expect("it was one before");
+            |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).expect("the copy is valid");
         Self {
-            uri: self.uri.to_string().parse().expect("it was one before"),
+            uri: self.uri.to_string().parse().expect("the copy is valid"),
             authorizations: self.authorizations.iter().map(copied).collect(),
             ..self.clone()
         }
     }
 
-    /// So many calls to `uri`, on which somebody else is to put a token.
+    /// Returns `calls` calls to `uri` for a contender that attaches the token.
     pub fn to(uri: &'static str, calls: usize) -> Self {
         Self { uri: Uri::from_static(uri), authorizations: Arc::new([]), first: 0, calls }
     }
@@ -52,7 +52,8 @@ impl Batch {
 
 type Running = Pin<Box<dyn Future<Output = Tally> + Send>>;
 
-/// Erased for each batch, not for each call, so that the erasure is in nobody's figures.
+/// A boxed service. The box is called once per batch, not once per call, so that it does not add
+/// to the cost of a call.
 #[derive(Clone)]
 pub struct Subject {
     run: Arc<dyn Fn(Batch) -> Running + Send + Sync>,
@@ -60,7 +61,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Around any tower service; an axum router is one.
+    /// Wraps any tower service, such as an axum router.
     pub fn new<S, B, R>(service: S) -> Self
     where
         S: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
@@ -72,12 +73,12 @@ impl Subject {
         Self { run: Arc::new(move |batch| Box::pin(run(service.clone(), batch))), router: None }
     }
 
-    /// Around an axum router.
+    /// Wraps an axum router.
     pub fn axum(router: axum::Router) -> Self {
         Self { router: Some(router.clone()), ..Self::new::<_, axum::body::Body, _>(router) }
     }
 
-    /// To be served, if it is one.
+    /// Returns the axum router, if it is one, so that it can be served.
     pub fn router(&self) -> Option<axum::Router> {
         self.router.clone()
     }

@@ -1,7 +1,9 @@
-//! The variables that Kubernetes sets for the services of a namespace. Pure.
+//! Recognition of the environment variables that Kubernetes sets for the services of a
+//! namespace. Pure.
 //!
-//! A Service `erp-sync` is `ERP_SYNC_SERVICE_HOST`, `ERP_SYNC_PORT_8080_TCP_ADDR` and so on, in
-//! each pod of its namespace. With the prefix `ERP_SYNC` they look like keys of the configuration.
+//! For a Service `erp-sync`, each pod of its namespace has `ERP_SYNC_SERVICE_HOST`,
+//! `ERP_SYNC_PORT_8080_TCP_ADDR` and so on. With the prefix `ERP_SYNC` they look like keys of
+//! the configuration.
 
 use std::net::IpAddr;
 
@@ -12,11 +14,11 @@ use crate::value::ConfigValue;
 
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Returns whether Kubernetes has set the variable that brought `key` and `value`.
+/// Returns whether `key` and `value` come from a service variable of Kubernetes.
 ///
-/// Both have to be of the form that Kubernetes writes, so that no misspelled key is taken for one.
-/// In front there may be more of a service's name: `ERP_SYNC_DB_SERVICE_HOST` with the prefix
-/// `ERP_SYNC`.
+/// Both must have the form that Kubernetes writes, so that a misspelled key is still reported.
+/// The key can begin with the end of the service's name: for a service `erp-sync-db` and the
+/// prefix `ERP_SYNC`, the variable `ERP_SYNC_DB_SERVICE_HOST` is the key `db_service_host`.
 pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     let key = key.to_ascii_lowercase();
     let words: Vec<&str> = key.split('_').collect();
@@ -24,6 +26,8 @@ pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     (0..words.len()).any(|start| is_of_a_service(&words[start..], &value))
 }
 
+/// Returns whether `words` is a key of a service variable, without the service's name, and
+/// `value` has the form that belongs to the key.
 fn is_of_a_service(words: &[&str], value: &str) -> bool {
     match words {
         ["service", "host"] => is_address(value),
@@ -48,7 +52,7 @@ fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok()
 }
 
-/// `tcp://10.0.0.1:80`, `udp://[fd00::1]:53`
+/// Returns whether `text` is a URL of a service, such as `tcp://10.0.0.1:80`.
 fn is_url(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);

@@ -1,8 +1,22 @@
-//! Managed identities, and clients with their tokens, from a file or from the environment.
+//! Configuration of managed identities and HTTP clients from files or environment variables.
 //!
-//! serde reads a [`ManagedIdentityConfig`] with the names of the .NET options; which crate finds
-//! and merges the files is up to the application. Building it reports every mistake at once, each
+//! serde deserializes a [`ManagedIdentityConfig`] with the names of the .NET options, from any
+//! format and with any configuration crate. Building it reports all mistakes in one error, each
 //! with its key, its value (never a secret) and the remedy.
+//!
+//! ```toml
+//! [dependencies]
+//! passport-config = { version = "0.1" }
+//! serde_json = "1"
+//! ```
+//!
+//! # Features
+//!
+//! | Feature | Adds |
+//! |---|---|
+//! | `reqwest` (default) | typed clients, the `ManagedIdentityHttpClient` of `passport-outbound` |
+//!
+//! # Example
 //!
 //! ```
 //! use passport_config::ManagedIdentityConfig;
@@ -19,20 +33,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Where to look
+//! # Concepts
 //!
-//! | | | in the repository |
-//! |---|---|---|
-//! | one identity | [`ManagedIdentityConfig`] | `docs/configuration.md` |
-//! | several identities by name | [`ManagedIdentitiesConfig`], [`ManagedIdentities`] | `docs/configuration.md` |
-//! | secret providers and stores that a configuration may name | [`Providers`] | `docs/secrets.md`, `docs/caching.md` |
-//! | a third-party store | [`StoreKind`], [`Setting`], [`Reader`] | `docs/caching.md` |
+//! - [`ManagedIdentityConfig`] configures one identity, and a client that uses it.
+//! - [`ManagedIdentitiesConfig`] configures several identities by name, and builds
+//!   [`ManagedIdentities`].
+//! - [`ConfigRegistry`] contains the secret providers and the token stores that a configuration
+//!   can name.
+//! - [`StoreFactory`] adds a type of token store. Its settings are a struct of [`Setting`]s,
+//!   which a [`Reader`] parses.
+//! - [`ConfigValue`] adds a type of setting values.
 //!
-//! # Features
+//! # Guide
 //!
-//! | | |
-//! |---|---|
-//! | `reqwest` (default) | typed clients: `ManagedIdentityHttpClient` of `passport-outbound` |
+//! In the repository: `docs/configuration.md`, `docs/secrets.md`, `docs/caching.md`,
+//! `docs/from-dotnet.md`. `docs/config.schema.json` is a JSON Schema for editors.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod kubernetes;
 mod outbound;
@@ -45,9 +62,11 @@ mod table;
 mod value;
 
 pub use crate::{
-    outbound::{ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, StoreKind},
+    outbound::{
+        ConfigRegistry, ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, StoreFactory,
+    },
     reader::Reader,
     setting::{AnySetting, Setting},
     suggestions::suggestion,
-    value::{ConfigValue, InvalidValue, SecretReference, SecretReferences},
+    value::{ConfigValue, InvalidValue, SecretRefValue, SecretRefValues},
 };

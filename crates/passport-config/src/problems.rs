@@ -1,11 +1,12 @@
-//! The paths of problems.
+//! The paths of configuration keys in problems.
 
 use passport_core::{ConfigError, ConfigProblem};
 
-/// The option of a problem with the configuration as a whole.
+/// The option of a problem that concerns a whole table instead of one of its keys.
 pub(crate) const WHOLE: &str = "configuration";
 
-/// Returns the problems of a part, each with the path of the part.
+/// Returns the problems of the table at `path`. Their options become paths of keys:
+/// `identities.erp` and `scopes` become `identities.erp.scopes`.
 pub(crate) fn within<'a>(
     path: &str,
     error: &'a ConfigError,

@@ -5,16 +5,16 @@ use passport_core::{ConfigError, ConfigProblem, SecretProviders, SecretSource};
 use crate::{
     problems::WHOLE,
     setting::{AnySetting, Setting},
-    value::{ConfigValue, SecretReference, SecretReferences},
+    value::{ConfigValue, SecretRefValue, SecretRefValues},
 };
 
-/// The log target, that of the outbound side.
-const TARGET: &str = "passport::outbound";
+/// The target of log events, which is the crate path.
+const TARGET: &str = "passport_config";
 
-/// Parses settings, and collects all mistakes, so that all are reported at once. An invalid value
-/// is returned as `None`, like a missing one.
+/// A parser for settings that collects all mistakes, so that one error reports them all.
 ///
-/// Each setting is to be read once, as each read reports its mistakes.
+/// For an invalid value, methods return `None`, as for a missing one. Read each setting only
+/// once, because each call reports its mistakes again.
 pub struct Reader<'a> {
     secrets: &'a SecretProviders,
     problems: Vec<ConfigProblem>,
@@ -25,7 +25,8 @@ impl<'a> Reader<'a> {
         Self { secrets, problems: Vec::new() }
     }
 
-    /// Returns the value of `setting`, if there is one.
+    /// Returns the value of `setting`, or `None` if it is missing or invalid. Reports an invalid
+    /// value.
     pub fn read<T: ConfigValue>(&mut self, setting: &Setting<T>) -> Option<T> {
         let value = setting.raw()?;
         let parsed = T::parse(value);
@@ -36,15 +37,17 @@ impl<'a> Reader<'a> {
         Some(parsed)
     }
 
-    /// Returns the value of `setting`. Reports that it is missing, with the `remedy`.
+    /// Returns the value of `setting`. Reports an invalid or missing value, the latter with
+    /// `remedy`.
     pub fn require<T: ConfigValue>(&mut self, setting: &Setting<T>, remedy: &str) -> Option<T> {
         if setting.raw().is_none() {
-            self.wrong(setting, format_args!("it is missing; {remedy}"));
+            self.report(setting, format_args!("missing; {remedy}"));
         }
         self.read(setting)
     }
 
-    /// Returns `builder` with the value of `setting`, if there is one.
+    /// Passes the value of `setting` to `set`, and returns the builder that `set` returns. Returns
+    /// `builder` unchanged if the value is missing or invalid. Reports an invalid value.
     pub fn set<B, T: ConfigValue>(
         &mut self,
         builder: B,
@@ -57,59 +60,62 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the secret that `setting` refers to, if there is one.
-    pub fn secret(&mut self, setting: &Setting<SecretReference>) -> Option<SecretSource> {
-        let SecretReference(reference) = self.read(setting)?;
+    /// Returns the source of the secret that `setting` refers to, or `None` if the reference is
+    /// missing or invalid. Reports an invalid reference.
+    pub fn secret(&mut self, setting: &Setting<SecretRefValue>) -> Option<SecretSource> {
+        let SecretRefValue(reference) = self.read(setting)?;
         let source = self.secrets.source(None, &reference);
         self.collect(setting, source)
     }
 
-    /// Returns the secrets that `setting` refers to.
-    pub fn secrets(&mut self, setting: &Setting<SecretReferences>) -> Vec<SecretSource> {
+    /// Returns the sources of the secrets that `setting` refers to. Reports and omits invalid
+    /// references.
+    pub fn secrets(&mut self, setting: &Setting<SecretRefValues>) -> Vec<SecretSource> {
         let (references, secrets) = (self.read(setting), self.secrets);
-        let references = references.map_or_else(Vec::new, |SecretReferences(references)| references);
+        let references = references.map_or_else(Vec::new, |SecretRefValues(references)| references);
         let source = |reference: String| self.collect(setting, secrets.source(None, &reference));
         references.into_iter().filter_map(source).collect()
     }
 
-    /// Reports a mistake of `setting`: what is wrong, and the remedy.
-    pub fn wrong(&mut self, setting: &dyn AnySetting, wrong: impl fmt::Display) {
-        self.problems.push(setting.problem(&wrong));
+    /// Reports a mistake of `setting`. The text of `problem` names the mistake and the remedy.
+    pub fn report(&mut self, setting: &dyn AnySetting, problem: impl fmt::Display) {
+        self.problems.push(setting.problem(&problem));
     }
 
-    /// Returns the value of `result`, or reports its error for `setting`.
+    /// Returns the value of `result`. If it is an error, reports it for `setting`.
     pub fn collect<T, E: fmt::Display>(
         &mut self,
         setting: &dyn AnySetting,
         result: Result<T, E>,
     ) -> Option<T> {
-        result.map_err(|wrong| self.wrong(setting, wrong)).ok()
+        result.map_err(|problem| self.report(setting, problem)).ok()
     }
 
-    /// Returns the value of `result`, or reports each of its problems for `setting`.
+    /// Returns the value of `result`. If it is an error, reports each problem for `setting`.
     pub(crate) fn collect_all<T>(
         &mut self,
         setting: &dyn AnySetting,
         result: Result<T, ConfigError>,
     ) -> Option<T> {
         for problem in result.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
-            self.wrong(setting, &problem.problem);
+            self.report(setting, &problem.problem);
         }
         result.ok()
     }
 
-    /// Adds mistakes that were found elsewhere.
+    /// Reports problems that other code has found, with their own options.
     pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = ConfigProblem>) {
         self.problems.extend(problems);
     }
 
-    /// Returns `built`, unless there are mistakes.
+    /// Returns `built`, or an error with all mistakes if any was reported.
     pub(crate) fn finish<T>(mut self, built: Option<T>) -> Result<T, ConfigError> {
         match (built, self.problems.is_empty()) {
             (Some(built), true) => return Ok(built),
-            (None, true) => self
-                .problems
-                .push(ConfigProblem::new(WHOLE, "it could not be built, and no reason was reported")),
+            (None, true) => self.problems.push(ConfigProblem::new(
+                WHOLE,
+                "building failed without a reported reason; call Reader::report before returning None",
+            )),
             (_, false) => {}
         }
         Err(ConfigError::new(self.problems))

@@ -1,20 +1,21 @@
-//! Detects values that may be secrets in the wrong place. Pure.
+//! Detection of values that can contain a secret. Pure.
 
+/// The minimum length of a generated secret, in bytes. Shorter words are not taken for secrets.
 const MIN_SECRET_LENGTH: usize = 16;
 
-/// Returns whether a value must not be shown, as it may contain a secret.
+/// Returns whether `text` can contain a secret, so that messages must omit it.
 pub(crate) fn may_contain_secret(text: &str) -> bool {
     has_credentials(text) || has_generated_secret(text)
 }
 
-/// Returns whether the text is a URL with a password, or with a query, which may contain a key.
+/// Returns whether the text is a URL with user information or a query, which can contain
+/// secrets.
 fn has_credentials(text: &str) -> bool {
     text.contains("://") && text.contains(['@', '?'])
 }
 
-/// Returns whether the text may contain a generated secret: a long run of characters that mixes
-/// letters with digits, or lower with upper case. Names, words and hosts are shorter, or do not
-/// mix.
+/// Returns whether the text can contain a generated secret: a long word that mixes letters with
+/// digits, or lower with upper case. Names and hosts are shorter or not mixed.
 fn has_generated_secret(text: &str) -> bool {
     let runs = text.split(|letter: char| !(letter.is_alphanumeric() || "+/=~_-".contains(letter)));
     let is_mixed = |run: &str| {

@@ -7,24 +7,26 @@ use serde_json::{Value, json};
 
 use crate::{secret_detection::may_contain_secret, value::ConfigValue};
 
-/// The length of the longest value that a message shows.
+/// The maximum length of a value in a message, in characters. Messages omit longer values.
 const MAX_SHOWN: usize = 80;
 
-/// The mark of a secret reference in the schema of a setting. [`table`](crate::table) removes it.
+/// The keyword that marks a secret reference in a generated schema. [`table`](crate::table)
+/// removes it before the schema is returned.
 pub(crate) const SECRET_MARK: &str = "secret-reference";
 
-/// A key of a table and its value, which has to be a `T`.
+/// A key of a table with its unparsed value, which is parsed to a `T`.
 ///
-/// A table is a struct of settings: the name of a field is the key, its type says what the value
-/// may be, and its documentation is shown by editors. A [`Reader`](crate::Reader) parses the value.
+/// A table is a struct of settings. The name of a field is the key, its type defines the valid
+/// values, and its documentation becomes the description in the JSON Schema. A
+/// [`Reader`](crate::Reader) parses the value.
 pub struct Setting<T> {
     key: String,
-    /// Null if there is none.
+    /// The unparsed value, or null if the key is missing.
     value: Value,
     kind: PhantomData<fn() -> T>,
 }
 
-/// A [`Setting`] of any type. Only settings implement it.
+/// A [`Setting`] of any type. This trait is sealed: only [`Setting`] implements it.
 pub trait AnySetting: sealed::Sealed {}
 
 mod sealed {
@@ -32,31 +34,32 @@ mod sealed {
 
     use passport_core::ConfigProblem;
 
-    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    #[expect(unnameable_types, reason = "this seals the trait above")]
     pub trait Sealed {
-        /// Returns a problem of the setting: its key, its value if it may be shown, and what is
-        /// wrong.
-        fn problem(&self, wrong: &dyn fmt::Display) -> ConfigProblem;
+        /// Returns a problem with the key of the setting, the value unless it can be a secret, and
+        /// `message`.
+        fn problem(&self, message: &dyn fmt::Display) -> ConfigProblem;
     }
 }
 
-/// The first part of what a table passes to a setting, so that no other list is read as one.
+/// The first element of a serialized setting, which distinguishes it from other lists.
 const MARK: &str = "a setting of passport-config";
 
-/// Returns what a [`Setting`] is deserialized from.
+/// Returns `key` and `value` in the form from which a [`Setting`] is deserialized.
 pub(crate) fn serialized(key: &str, value: Option<&Value>) -> Value {
     json!([MARK, key, value])
 }
 
-/// Reads what a table passes. A deserializer of a file or of the environment fails: it cannot pass
-/// the key. The error shows no value, as serde's would.
+/// Accepts only the output of `serialized`. Values from a file or the environment are rejected,
+/// because a deserializer does not provide their key. The error contains no value, unlike those
+/// of serde.
 impl<'de, T> Deserialize<'de> for Setting<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match <(String, String, Value)>::deserialize(deserializer) {
             Ok((mark, key, value)) if mark == MARK => Ok(Self { key, value, kind: PhantomData }),
-            _ => {
-                Err(D::Error::custom("settings are read by passport-config, which builds the configuration"))
-            }
+            _ => Err(D::Error::custom(
+                "settings can be read only by passport-config; deserialize ManagedIdentityConfig, and build it",
+            )),
         }
     }
 }
@@ -66,7 +69,7 @@ impl<T> Setting<T> {
         &self.key
     }
 
-    /// Returns the value as it was read, if there is one. Null is no value.
+    /// Returns the unparsed value, or `None` if it is missing or null.
     pub(crate) fn raw(&self) -> Option<&Value> {
         Some(&self.value).filter(|value| !value.is_null())
     }
@@ -75,13 +78,13 @@ impl<T> Setting<T> {
 impl<T: ConfigValue> AnySetting for Setting<T> {}
 
 impl<T: ConfigValue> sealed::Sealed for Setting<T> {
-    fn problem(&self, wrong: &dyn fmt::Display) -> ConfigProblem {
+    fn problem(&self, message: &dyn fmt::Display) -> ConfigProblem {
         let text = self.value.to_string();
         let is_shown = self.raw().is_some()
             && !T::IS_SECRET
             && !may_contain_secret(&text)
             && text.chars().count() <= MAX_SHOWN;
-        let problem = if is_shown { format!("{text}: {wrong}") } else { wrong.to_string() };
+        let problem = if is_shown { format!("{text}: {message}") } else { message.to_string() };
         ConfigProblem::new(self.key.clone(), problem)
     }
 }
@@ -104,7 +107,7 @@ impl<T: ConfigValue> JsonSchema for Setting<T> {
     }
 }
 
-/// Without the value, which may be a secret in the wrong place.
+/// Omits the value, which can be a secret that was set by mistake.
 impl<T> fmt::Debug for Setting<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Setting").field("key", &self.key).finish_non_exhaustive()

@@ -1,4 +1,5 @@
-//! Reads tables into structs of [`Setting`](crate::Setting)s, and describes them by a schema.
+//! Deserialization of tables into structs of [`Setting`](crate::Setting)s, and their JSON
+//! Schema.
 
 use passport_core::{ConfigError, ConfigProblem, SecretProviders};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
@@ -14,47 +15,50 @@ use crate::{
     problems::WHOLE,
     reader::Reader,
     setting::{SECRET_MARK, serialized},
-    suggestions::advice,
+    suggestions::unknown_key,
 };
 
-/// The key by which a JSON file names its schema.
+/// The key of the schema URL in a JSON file. It is ignored.
 const SCHEMA_KEY: &str = "$schema";
 
-/// What is wrong with a type that cannot be read.
-const NOT_SETTINGS: &str = "its settings are not a struct whose fields are `Setting`s alone; use no flatten, no alias \
-                            and no nested table in the code of this store";
+/// The message for a [`StoreFactory::Settings`](crate::StoreFactory::Settings) that is not
+/// valid.
+const NOT_SETTINGS: &str = "the settings type of this store is not a struct of only `Setting` fields; remove flatten, \
+                            alias and nested tables from its code";
 
-/// The values of a table by their keys.
+/// The values of a table by key.
 pub(crate) type Values = Map<String, Value>;
 
-/// A struct of settings, and what is wrong with the keys of its table.
+/// The settings that were read from a table, and a problem for each unknown key in the table.
 pub(crate) struct Table<T> {
     pub(crate) settings: T,
-    /// A problem for each unknown key, with the key that may be meant. Its value is not shown: it
-    /// could be a secret.
+    /// A problem for each unknown key, with the most similar known key. The value is omitted,
+    /// because it can be a secret.
     pub(crate) unknown: Vec<ConfigProblem>,
 }
 
-/// Reads the settings of a table. No value is parsed. Keys that Kubernetes sets are not unknown.
+/// Reads the settings of a table without parsing their values. Keys from service variables of
+/// Kubernetes are ignored.
 ///
 /// # Errors
-/// When `T` is not a struct of settings only.
+/// When `T` is not a struct of only settings.
 pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, ConfigError> {
     let mut fields = Fields { values, keys: &[] };
-    // Without serde's error, which could show a value.
+    // The error of serde is dropped, because it can contain a value.
     let settings = T::deserialize(&mut fields)
         .map_err(|_| ConfigError::new(vec![ConfigProblem::new(WHOLE, NOT_SETTINGS)]))?;
     let keys = fields.keys;
     let is_known = |key: &str| key == SCHEMA_KEY || keys.contains(&key);
     let unknown = values.iter().filter(|(key, value)| !is_known(key) && !is_service_variable(key, value));
-    let unknown = unknown.map(|(key, _)| ConfigProblem::new(key.clone(), advice(keys, key))).collect();
+    let unknown = unknown.map(|(key, _)| ConfigProblem::new(key.clone(), unknown_key(keys, key))).collect();
     Ok(Table { settings, unknown })
 }
 
-/// Reads the settings of a table, and builds something with them. Unknown keys are mistakes.
+/// Reads the settings of a table, calls `build` with them, and returns its result. Unknown keys
+/// are mistakes.
 ///
 /// # Errors
-/// Every mistake.
+/// A [`ConfigError`] with every mistake.
 pub(crate) fn build<S: DeserializeOwned, T>(
     values: &Values,
     secrets: &SecretProviders,
@@ -66,14 +70,14 @@ pub(crate) fn build<S: DeserializeOwned, T>(
     reader.finish(built)
 }
 
-/// Returns the keys of a struct of settings whose values are secret references.
+/// Returns the keys of the secret references in a struct of settings.
 pub(crate) fn secret_keys<T: JsonSchema>() -> Vec<String> {
     let schema = generated_schema::<T>();
     let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     properties.filter(|(_, key)| key.get(SECRET_MARK).is_some()).map(|(name, _)| name.clone()).collect()
 }
 
-/// Returns the schema of a struct of settings. No key is required in it.
+/// Returns the JSON Schema of a struct of settings. No key is required in it.
 pub(crate) fn schema<T: JsonSchema>() -> Value {
     let mut schema = generated_schema::<T>();
     for generated in ["title", "description", "required"] {
@@ -84,7 +88,7 @@ pub(crate) fn schema<T: JsonSchema>() -> Value {
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
     for key in properties.filter_map(|(_, key)| key.as_object_mut()) {
         key.remove(SECRET_MARK);
-        // The lines and the code marks of a comment.
+        // Removes line breaks and backticks of the doc comment.
         if let Some(Value::String(text)) = key.get_mut("description") {
             *text = text.replace('\n', " ").replace('`', "");
         }
@@ -100,10 +104,11 @@ fn generated_schema<T: JsonSchema>() -> Schema {
     settings.into_generator().into_root_schema_for::<T>()
 }
 
-/// Gives each field of a struct its key and its value, null if there is none.
+/// A deserializer that provides each [`Setting`](crate::Setting) of a struct with its key and
+/// its value, or null if the key is missing.
 struct Fields<'a> {
     values: &'a Values,
-    /// The fields of the struct that was read.
+    /// The field names of the struct, which are known after it was deserialized.
     keys: &'static [&'static str],
 }
 

@@ -1,4 +1,4 @@
-//! The types that the value of a setting may have.
+//! The types of the values of settings.
 
 mod duration;
 
@@ -8,11 +8,13 @@ use http::HeaderValue;
 use schemars::{Schema, json_schema};
 use serde_json::Value;
 
-/// What is wrong with a value, and what to do. It does not quote the value.
+/// The error message for an invalid value: what is wrong and the remedy, without the value.
 pub type InvalidValue = Cow<'static, str>;
 
-/// A type that the value of a [`Setting`](crate::Setting) may have. Each value may be a text, as
-/// the environment has no other type.
+/// A type for the value of a [`Setting`](crate::Setting).
+///
+/// Implementations must accept each value as a string, because environment variables have no
+/// other type.
 ///
 /// ```
 /// use std::net::IpAddr;
@@ -26,7 +28,7 @@ pub type InvalidValue = Cow<'static, str>;
 /// impl ConfigValue for Address {
 ///     fn parse(value: &Value) -> Result<Self, InvalidValue> {
 ///         let address = String::parse(value)?.parse().map(Self);
-///         address.map_err(|_| "it is not an IP address; write one, such as 10.0.0.1".into())
+///         address.map_err(|_| "not an IP address; write one such as 10.0.0.1".into())
 ///     }
 ///
 ///     fn schema() -> Schema {
@@ -34,28 +36,31 @@ pub type InvalidValue = Cow<'static, str>;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a type for the value of a setting",
+    label = "expected `String`, `Duration` or another type that implements `ConfigValue`"
+)]
 pub trait ConfigValue: Sized {
-    /// Whether the value may be a secret, or contain one, so that no message shows it. Defaults to
-    /// whether it is a reference of secrets.
+    /// Whether error messages omit the value, because it can be or contain a secret. Defaults to
+    /// [`IS_SECRET_REFERENCE`](Self::IS_SECRET_REFERENCE).
     const IS_SECRET: bool = Self::IS_SECRET_REFERENCE;
 
-    /// Whether the value is a reference of a secret such as `env:NAME`, or a list of references.
-    /// `secret_sources` of a configuration returns those of a store by this constant. Defaults to
-    /// false.
+    /// Whether the value is a secret reference such as `env:NAME`, or a list of references. If
+    /// true, the `secret_sources` methods of a configuration return its sources. Defaults to false.
     const IS_SECRET_REFERENCE: bool = false;
 
-    /// Parses a value, which is not null.
+    /// Parses `value`, which is never null.
     ///
     /// # Errors
-    /// What is wrong with the value, and what to do.
+    /// The problem and the remedy, when the value is not valid.
     fn parse(value: &Value) -> Result<Self, InvalidValue>;
 
     /// Returns the JSON Schema of a value.
     #[must_use]
     fn schema() -> Schema;
 
-    /// Returns a warning for the log about a value that is valid but probably a mistake: what is
-    /// suspicious, and what to do. The value must not be a secret. Returns none by default.
+    /// Returns a warning about a valid value that is probably a mistake, with the remedy. It is
+    /// logged, so it must not contain a secret. Defaults to `None`.
     #[must_use]
     fn warning(value: &Value) -> Option<String> {
         let _ = value;
@@ -63,16 +68,17 @@ pub trait ConfigValue: Sized {
     }
 }
 
-/// A text that is not empty, or a number: a client id may consist of digits.
+/// A non-empty string. A number is accepted as its digits, because a client id can consist of
+/// digits only.
 impl ConfigValue for String {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let text = match value {
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
-            _ => return Err("it has to be a text; write one, in quotes".into()),
+            _ => return Err("expected a string; write it in quotes".into()),
         };
         if text.is_empty() {
-            return Err("it is empty; give it a value or leave the key out".into());
+            return Err("empty; set a value or remove the key".into());
         }
         Ok(text)
     }
@@ -82,7 +88,7 @@ impl ConfigValue for String {
     }
 }
 
-/// True or false.
+/// `true` or `false`, also as a string.
 impl ConfigValue for bool {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let parsed = match value {
@@ -90,7 +96,7 @@ impl ConfigValue for bool {
             Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
             _ => None,
         };
-        parsed.ok_or("it is neither true nor false".into())
+        parsed.ok_or("expected true or false".into())
     }
 
     fn schema() -> Schema {
@@ -98,11 +104,11 @@ impl ConfigValue for bool {
     }
 }
 
-/// The value of a header.
+/// The value of an HTTP header, such as `erp-sync/1.4`.
 impl ConfigValue for HeaderValue {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
-        let wrong = "it is not the value of a header; write product/version, such as erp-sync/1.4";
-        Self::try_from(String::parse(value)?).map_err(|_| wrong.into())
+        let problem = "not a valid header value; write product/version, such as erp-sync/1.4";
+        Self::try_from(String::parse(value)?).map_err(|_| problem.into())
     }
 
     fn schema() -> Schema {
@@ -110,7 +116,7 @@ impl ConfigValue for HeaderValue {
     }
 }
 
-/// A list of texts, or one text with spaces or commas in between.
+/// A list of strings, or one string that is separated by spaces or commas.
 impl ConfigValue for Vec<String> {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let words = match value {
@@ -123,9 +129,10 @@ impl ConfigValue for Vec<String> {
             }
             _ => None,
         };
-        let words: Self = words.ok_or("it has to be a list of texts, or one text with spaces in between")?;
+        let words: Self =
+            words.ok_or("expected a list of strings, or one string that is separated by spaces")?;
         if words.is_empty() {
-            return Err("it is empty; name at least one or leave the key out".into());
+            return Err("empty; list at least one item or remove the key".into());
         }
         Ok(words)
     }
@@ -136,10 +143,10 @@ impl ConfigValue for Vec<String> {
     }
 }
 
-/// The reference of a secret: `env:NAME`, `file:/path`. No message shows it.
-pub struct SecretReference(pub(crate) String);
+/// A secret reference such as `env:NAME` or `file:/path`. Messages omit it.
+pub struct SecretRefValue(pub(crate) String);
 
-impl ConfigValue for SecretReference {
+impl ConfigValue for SecretRefValue {
     const IS_SECRET_REFERENCE: bool = true;
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
@@ -151,10 +158,10 @@ impl ConfigValue for SecretReference {
     }
 }
 
-/// References of secrets: a list, or one text with spaces in between. No message shows them.
-pub struct SecretReferences(pub(crate) Vec<String>);
+/// Secret references: a list, or one string that is separated by spaces. Messages omit them.
+pub struct SecretRefValues(pub(crate) Vec<String>);
 
-impl ConfigValue for SecretReferences {
+impl ConfigValue for SecretRefValues {
     const IS_SECRET_REFERENCE: bool = true;
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
@@ -166,36 +173,40 @@ impl ConfigValue for SecretReferences {
     }
 }
 
-/// Without the reference, which may be a secret in the wrong place.
-impl fmt::Debug for SecretReference {
+/// Omits the reference, which can be a secret that was set by mistake.
+impl fmt::Debug for SecretRefValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretReference").finish_non_exhaustive()
+        f.debug_struct("SecretRefValue").finish_non_exhaustive()
     }
 }
 
-/// Without the references, which may be secrets in the wrong place.
-impl fmt::Debug for SecretReferences {
+/// Omits the references, which can be secrets that were set by mistake.
+impl fmt::Debug for SecretRefValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretReferences").finish_non_exhaustive()
+        f.debug_struct("SecretRefValues").finish_non_exhaustive()
     }
 }
 
-/// A value that is one of a few words, in any case.
+/// A value that is one of a fixed set of words, in upper or lower case.
+///
+/// A blanket implementation of [`ConfigValue`] for all choices does not exist, because with it
+/// rustc's errors would name this trait instead of `ConfigValue`.
 pub(crate) trait Choice: Clone + 'static {
+    /// The words that a configuration can contain, each with its value.
     const WORDS: &'static [(&'static str, Self)];
-}
 
-impl<T: Choice> ConfigValue for T {
-    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+    /// Implements [`ConfigValue::parse`].
+    fn parse_choice(value: &Value) -> Result<Self, InvalidValue> {
         let text = String::parse(value)?;
-        let found = T::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));
+        let found = Self::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));
         found
             .map(|(_, choice)| choice.clone())
-            .ok_or_else(|| format!("it is not one of {}", words::<T>().join(", ")).into())
+            .ok_or_else(|| format!("expected one of {}", words::<Self>().join(", ")).into())
     }
 
-    fn schema() -> Schema {
-        json_schema!({ "enum": words::<T>() })
+    /// Implements [`ConfigValue::schema`].
+    fn choice_schema() -> Schema {
+        json_schema!({ "enum": words::<Self>() })
     }
 }
 

@@ -1,9 +1,10 @@
 use std::{ops::RangeInclusive, time::Duration};
 
-/// A pause that doubles with each failure in a row, with jitter.
+/// An exponential backoff with jitter: the delay after a failure, which doubles with each
+/// consecutive failure.
 ///
-/// Pure: the caller counts the failures, draws the chance, and adds the pause to the time of its
-/// own clock.
+/// Pure: it has no state, no clock and no random numbers. The caller counts the failures, passes
+/// a random number, and adds the delay to the current time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -11,47 +12,51 @@ use std::{ops::RangeInclusive, time::Duration};
 ///
 /// const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 ///
-/// assert_eq!(BACKOFF.ceiling(3), Duration::from_secs(8));
-/// assert_eq!(BACKOFF.pause(3, 0.0), Duration::from_secs(4));
-/// assert_eq!(BACKOFF.pause(3, 1.0), Duration::from_secs(8));
+/// assert_eq!(BACKOFF.max_delay(3), Duration::from_secs(8));
+/// assert_eq!(BACKOFF.delay(3, 0.0), Duration::from_secs(4));
+/// assert_eq!(BACKOFF.delay(3, 1.0), Duration::from_secs(8));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     first: Duration,
     max: Duration,
-    least_part: f64,
-    most_part: f64,
+    min_factor: f64,
+    max_factor: f64,
 }
 
 impl Backoff {
-    /// Creates a backoff from `first`, after the first failure, to `max`. A pause is at least half
-    /// of that, and at most all of it; see [`with_jitter`](Self::with_jitter).
+    /// Creates a backoff whose delay grows from `first`, after the first failure, to `max`.
+    ///
+    /// Jitter shortens each delay by up to half; [`with_jitter`](Self::with_jitter) changes that.
     #[must_use]
     pub const fn new(first: Duration, max: Duration) -> Self {
-        Self { first, max, least_part: 0.5, most_part: 1.0 }
+        Self { first, max, min_factor: 0.5, max_factor: 1.0 }
     }
 
-    /// Sets the parts of the [ceiling](Self::ceiling) between which a pause is: `0.5..=1.5` spreads
-    /// it around the ceiling. Defaults to `0.5..=1.0`.
+    /// Sets the range of the random factor by which the delay [without jitter](Self::max_delay) is
+    /// multiplied. `0.5..=1.5` makes the delay up to half shorter or longer. Defaults to
+    /// `0.5..=1.0`.
     #[must_use]
-    pub const fn with_jitter(self, parts: RangeInclusive<f64>) -> Self {
-        Self { least_part: *parts.start(), most_part: *parts.end(), ..self }
+    pub const fn with_jitter(self, factors: RangeInclusive<f64>) -> Self {
+        Self { min_factor: *factors.start(), max_factor: *factors.end(), ..self }
     }
 
-    /// Returns the pause without jitter after a failure that follows `failures` others: `first` for
-    /// none, twice as long for each one, `max` at most.
+    /// Returns the delay without jitter after a failure that follows `failures` consecutive
+    /// failures: `first` if `failures` is 0, doubled for each further failure, at most `max`.
     #[must_use]
-    pub fn ceiling(&self, failures: u32) -> Duration {
+    pub fn max_delay(&self, failures: u32) -> Duration {
         let factor = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
         self.first.saturating_mul(factor).min(self.max)
     }
 
-    /// Returns the pause after a failure that follows `failures` others. `chance` is in 0..1: the
-    /// pause is the shortest for 0, and the longest for 1.
+    /// Returns the delay with jitter after a failure that follows `failures` consecutive failures.
+    ///
+    /// `chance` is a random number from 0 (shortest delay) to 1 (longest delay). Numbers outside
+    /// this range are clamped to it.
     #[must_use]
-    pub fn pause(&self, failures: u32, chance: f64) -> Duration {
-        let part = self.least_part + (self.most_part - self.least_part) * chance.clamp(0.0, 1.0);
-        self.ceiling(failures).mul_f64(part)
+    pub fn delay(&self, failures: u32, chance: f64) -> Duration {
+        let factor = self.min_factor + (self.max_factor - self.min_factor) * chance.clamp(0.0, 1.0);
+        self.max_delay(failures).mul_f64(factor)
     }
 }
 

@@ -12,13 +12,18 @@ use rustls_pki_types::{
     pem::{self, PemObject},
 };
 
-/// The first byte of a certificate in DER.
+use crate::with_causes;
+
+/// The first byte of a DER-encoded certificate. A file that begins with it is reported as DER
+/// instead of PEM.
 const DER_SEQUENCE: u8 = 0x30;
 
-/// The largest file that is read. The bundles of operating systems have a quarter of it.
+/// The maximum size of a CA file, in bytes. The root certificate bundles of operating systems
+/// have a quarter of this size.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// The certificates of a private certificate authority, trusted beside the system's.
+/// Certificates of a private certificate authority (CA), trusted in addition to the system's
+/// root certificates.
 ///
 /// Cheap to clone.
 #[derive(Clone)]
@@ -28,14 +33,14 @@ pub struct CaCertificates {
 }
 
 impl CaCertificates {
-    /// Reads the certificates in the PEM file at `path`, one or several.
+    /// Reads one or more certificates from the PEM file at `path`.
     ///
     /// # Errors
-    /// When `path` is not a regular file of at most 1 MiB that can be read, or the file holds no
-    /// certificate.
+    /// When `path` is not a readable regular file of at most 1 MiB, or the file contains no
+    /// certificate or an invalid one.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, InvalidCaFile> {
         let path = path.as_ref();
-        let invalid = |problem| InvalidCaFile { path: shown(path), problem };
+        let invalid = |problem| InvalidCaFile { path: displayed(path), problem };
         let content = content(path).map_err(invalid)?;
         Self::from_pem(&content).map_err(invalid)
     }
@@ -45,7 +50,7 @@ impl CaCertificates {
             return Err(CaFileProblem::Der);
         }
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
-        let certificates = certificates.map_err(CaFileProblem::of_pem)?;
+        let certificates = certificates.map_err(CaFileProblem::from_pem)?;
         let mut roots = rustls::RootCertStore::empty();
         for certificate in &certificates {
             roots.add(certificate.clone()).map_err(CaFileProblem::not_a_certificate)?;
@@ -59,18 +64,19 @@ impl CaCertificates {
         Ok(Self { der: certificates.into(), for_reqwest })
     }
 
-    /// Returns the certificates in DER.
+    /// Returns an iterator over the certificates, in DER.
     pub fn iter(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
         self.der.iter()
     }
 
-    /// Returns the certificates for a client of reqwest.
+    /// Returns an iterator over the certificates as reqwest's type, for `reqwest::ClientBuilder`.
     pub fn for_reqwest(&self) -> impl Iterator<Item = reqwest::Certificate> {
         self.for_reqwest.iter().cloned()
     }
 }
 
-/// Reads a regular file. Opening a FIFO would block until it has a writer.
+/// Reads the regular file at `path`. Files of other types are rejected before they are opened,
+/// because opening a FIFO would block until it has a writer.
 fn content(path: &Path) -> Result<Vec<u8>, CaFileProblem> {
     if !fs::metadata(path)?.is_file() {
         return Err(CaFileProblem::NotAFile);
@@ -86,14 +92,17 @@ impl fmt::Debug for CaCertificates {
     }
 }
 
-/// Hides the content of a file that was pasted instead of its path: it may be a private key.
-fn shown(path: &Path) -> String {
+/// Returns `path` for an error message. PEM content that was passed instead of a path is hidden,
+/// because it can be a private key.
+fn displayed(path: &Path) -> String {
     let path = path.display().to_string();
-    if path.contains("-----") { "a text that is not a path".to_owned() } else { path }
+    if path.contains("-----") { "PEM content instead of a path".to_owned() } else { path }
 }
 
-/// A file that holds no usable CA certificates.
-#[derive(Clone, Debug, thiserror::Error)]
+/// The error of a file that cannot be used as CA certificates.
+///
+/// `Display` and `Debug` name the path and the remedy, never the content of the file.
+#[derive(Clone, thiserror::Error)]
 #[error("cannot use the CA certificates in `{path}`: {problem}")]
 pub struct InvalidCaFile {
     path: String,
@@ -105,23 +114,31 @@ pub struct InvalidCaFile {
 enum CaFileProblem {
     #[error("{0}")]
     Io(#[source] Arc<io::Error>),
-    #[error("it has a section that is not base64; copy the file anew")]
+    #[error("a PEM section is not base64; copy the file again")]
     BrokenPem(#[source] Option<Arc<pem::Error>>),
-    #[error("it is DER, not PEM; convert it: openssl x509 -inform der -in FILE -out FILE.pem")]
+    #[error("the file is DER, not PEM; convert it with: openssl x509 -inform der -in FILE -out FILE.pem")]
     Der,
-    #[error("it has no section BEGIN CERTIFICATE; name the PEM file of the CA's certificate")]
+    #[error("the file has no section BEGIN CERTIFICATE; use the PEM file of the CA's certificate")]
     NoCertificate,
-    #[error("it has a section that is not an X.509 certificate; name the PEM file of the CA's certificate")]
+    #[error("a section is not an X.509 certificate; use the PEM file of the CA's certificate")]
     NotACertificate(#[source] Arc<dyn Error + Send + Sync>),
-    #[error("it is not a regular file; name the PEM file of the CA's certificate")]
+    #[error("not a regular file; use the PEM file of the CA's certificate")]
     NotAFile,
-    #[error("it is larger than 1 MiB; name a file with the certificates of your CA only")]
+    #[error("the file is larger than 1 MiB; use a file with only the certificates of your CA")]
     TooLarge,
 }
 
+/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for InvalidCaFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
+    }
+}
+
 impl CaFileProblem {
-    /// Drops an error that quotes a line of the file: the line may be a private key.
-    fn of_pem(error: pem::Error) -> Self {
+    /// Converts a parser error to a problem. The parser error is dropped if it quotes a line of the
+    /// file, which can belong to a private key.
+    fn from_pem(error: pem::Error) -> Self {
         let is_safe = matches!(error, pem::Error::Base64Decode(_) | pem::Error::SectionTooLarge);
         Self::BrokenPem(is_safe.then(|| Arc::new(error)))
     }

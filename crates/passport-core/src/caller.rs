@@ -8,36 +8,44 @@ tokio::task_local! {
     static CALLER: CallerToken;
 }
 
-/// The token of whoever calls this service, to be shown to the next one in the caller's name.
+/// The verified token of the caller of this service, to be sent on requests that the service
+/// makes on behalf of the caller.
 ///
-/// The inbound side makes it of a token that it has verified, when it is asked to, and puts it into the extensions of the
-/// request; the outbound side's `CallerIdentity` looks for it. In between it goes by hand, or along the task
-/// ([`CallerToken::scope`]). Nothing keeps it: it ends with the request that brought it. `Debug` shows no token.
+/// `AuthenticateLayer` of `passport-inbound` adds it to the extensions of a request with a
+/// verified token, if `forward_token` is set. `CallerIdentity` of `passport-outbound` reads it
+/// from
+/// - the extensions of the outgoing request, to which the handler has copied it, or
+/// - the current task, if the handler runs in [`CallerToken::scope`].
+///
+/// No cache stores it. `Debug` shows a fingerprint, never the token.
 #[derive(Clone, Debug)]
 pub struct CallerToken(AccessToken);
 
 impl CallerToken {
-    /// The caller's token, which somebody has verified. It is not sent any more once it has expired.
+    /// Creates a caller token from `token`, which must have been verified. `passport-outbound` does
+    /// not send it after it has expired.
     #[must_use]
     pub fn new(token: AccessToken) -> Self {
         Self(token)
     }
 
-    /// The token itself.
+    /// Returns the access token of the caller.
     #[must_use]
     pub fn token(&self) -> &AccessToken {
         &self.0
     }
 
-    /// Runs `future` with this as the current caller of its task. What it spawns is another task, and has no caller.
+    /// Runs `future` with this token as its [current](Self::current) caller token. Tasks that
+    /// `future` spawns have no caller token.
     ///
     /// # Cancel safety
-    /// As `future`.
+    /// The same as that of `future`.
     pub fn scope<F: Future>(self, future: F) -> TaskLocalFuture<Self, F> {
         CALLER.scope(self, future)
     }
 
-    /// The caller in whose [`scope`](Self::scope) this is called, if it is called in one.
+    /// Returns the token that the innermost [`scope`](Self::scope) around the running code has set,
+    /// or `None` outside of a scope.
     #[must_use]
     pub fn current() -> Option<Self> {
         CALLER.try_with(Self::clone).ok()

@@ -2,16 +2,17 @@ use std::{fmt, str::FromStr};
 
 /// The OAuth2 client id of a managed identity, for example `mi-payroll-scheduler-clientid`.
 ///
-/// An opaque string: Passport documents several shapes, so none is assumed beyond the characters that
-/// [RFC 6749, appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1) allows.
+/// Passport documents several formats. Therefore any printable ASCII is accepted, as in
+/// [RFC 6749, appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1), if it has 1 to
+/// 256 bytes and neither begins nor ends with a space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(String);
 
-/// The longest client id that is accepted, in bytes.
+/// The maximum length of a client id, in bytes. A longer one is not valid.
 const MAX_LEN: usize = 256;
 
 impl ClientId {
-    /// The client id as text.
+    /// Returns the client id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -23,13 +24,13 @@ impl FromStr for ClientId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.is_empty() {
-            return Err(InvalidClientId("it is empty"));
+            return Err(InvalidClientId("it must not be empty"));
         }
         if text.len() > MAX_LEN {
-            return Err(InvalidClientId("it is longer than 256 bytes"));
+            return Err(InvalidClientId("it must not be longer than 256 bytes"));
         }
         if text.trim() != text {
-            return Err(InvalidClientId("it starts or ends with a blank"));
+            return Err(InvalidClientId("it must not begin or end with whitespace"));
         }
         if !text.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
             return Err(InvalidClientId("only printable ASCII is allowed (RFC 6749, appendix A.1)"));
@@ -44,10 +45,17 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// A text that cannot be a [`ClientId`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a client id: {0}")]
+/// The error of a text that is not a [`ClientId`]. `Display` and `Debug` are the same message.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid client id: {0}")]
 pub struct InvalidClientId(&'static str);
+
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for InvalidClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 #[cfg(test)]
 mod tests;

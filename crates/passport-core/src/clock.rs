@@ -7,52 +7,65 @@ use std::{
 #[cfg(target_os = "linux")]
 use nix::time::{ClockId, clock_gettime};
 
-/// Where the time comes from. Every decision about expiry takes `now` from here, so that tests own the time.
+/// A source of the current time.
+///
+/// Every decision about expiry takes the time from a clock, so that tests control it. The
+/// default is [`SystemClock`]; tests use [`ManualClock`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a clock",
+    label = "expected `SystemClock`, `ManualClock` or a type that implements `Clock`"
+)]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The current wall-clock time. It may be set forward and back.
+    /// Returns the current wall-clock time, which an operator or a time server can set forward and
+    /// back.
     fn now(&self) -> SystemTime;
 
-    /// How much time has passed since some fixed moment, whatever was done to the wall clock. It may stand still while the
-    /// machine sleeps. By default the operating system's monotonic clock; a clock that is moved by hand has to move this,
-    /// too, or its standing still looks like being set back.
-    fn uptime(&self) -> Duration {
+    /// Returns the time that has elapsed since a fixed moment. It never goes back, does not depend
+    /// on changes to the wall clock, and can pause while the machine sleeps.
+    ///
+    /// Defaults to the operating system's monotonic clock. A clock with a simulated
+    /// [`now`](Self::now) must implement this method and advance both times; otherwise the
+    /// difference between them looks like a change of the wall clock.
+    fn monotonic(&self) -> Duration {
         monotonic()
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the other place where time enters")]
+#[expect(clippy::disallowed_methods, reason = "the only call of the monotonic clock")]
 fn monotonic() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed()
 }
 
-/// The clock of the operating system. The default everywhere.
+/// The clock of the operating system, which is the default everywhere.
 ///
-/// On Linux it is the one that the kernel moves with its timer (`CLOCK_REALTIME_COARSE`), usually a few milliseconds behind: a look
-/// at it costs a seventh, and tokens are granted a minute for clocks that differ. Who sets that to zero may see a token refused
-/// as issued in the future in the first milliseconds of its life.
+/// On Linux it reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its timer tick. This
+/// costs a seventh of reading `CLOCK_REALTIME`, and the time is usually a few milliseconds
+/// behind. The delay does not matter, because token verification tolerates a clock skew of one
+/// minute by default. With a tolerance of zero, a token can be rejected as issued in the future
+/// during the first milliseconds of its lifetime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[cfg(target_os = "linux")]
-    #[expect(clippy::disallowed_methods, reason = "the one place where time enters")]
+    #[expect(clippy::disallowed_methods, reason = "the only call of the wall clock")]
     fn now(&self) -> SystemTime {
         match clock_gettime(ClockId::CLOCK_REALTIME_COARSE) {
             Ok(time) => UNIX_EPOCH + Duration::from(time),
-            // A kernel without it; they have all had it since 2009.
+            // Kernels before 2.6.32 (2009) do not have the coarse clock.
             Err(_) => SystemTime::now(),
         }
     }
 
     #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::disallowed_methods, reason = "the one place where time enters")]
+    #[expect(clippy::disallowed_methods, reason = "the only call of the wall clock")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
 }
 
-/// A clock that stands still until it is told to move. Clones show the same time.
+/// A clock for tests, which moves only when it is advanced or set. Clones share the time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,53 +77,55 @@ impl Clock for SystemClock {
 /// assert_eq!(clock.now(), before + Duration::from_secs(60));
 /// ```
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<Shown>>);
+pub struct ManualClock(Arc<Mutex<CurrentTime>>);
 
 #[derive(Debug)]
-struct Shown {
+struct CurrentTime {
     wall: SystemTime,
-    uptime: Duration,
+    monotonic: Duration,
 }
 
 impl ManualClock {
-    /// A clock that shows `seconds` since the Unix epoch.
+    /// Creates a clock at `seconds` since the Unix epoch.
     #[must_use]
     pub fn at_unix_seconds(seconds: u32) -> Self {
         let wall = UNIX_EPOCH + Duration::from_secs(u64::from(seconds));
-        Self(Arc::new(Mutex::new(Shown { wall, uptime: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(CurrentTime { wall, monotonic: Duration::ZERO })))
     }
 
-    /// Lets time pass.
+    /// Advances both the wall clock and the monotonic clock by `by`.
     pub fn advance(&self, by: Duration) {
-        let mut shown = self.shown();
-        shown.wall = shown.wall.checked_add(by).unwrap_or(shown.wall);
-        shown.uptime = shown.uptime.saturating_add(by);
+        let mut time = self.time();
+        time.wall = time.wall.checked_add(by).unwrap_or(time.wall);
+        time.monotonic = time.monotonic.saturating_add(by);
     }
 
-    /// Moves the wall clock forward without time passing: the machine has slept, or the clock was set.
+    /// Sets the wall clock forward by `by` and leaves the monotonic clock unchanged, as when the
+    /// machine was asleep or the clock was adjusted.
     pub fn set_forward(&self, by: Duration) {
-        let mut shown = self.shown();
-        shown.wall = shown.wall.checked_add(by).unwrap_or(shown.wall);
+        let mut time = self.time();
+        time.wall = time.wall.checked_add(by).unwrap_or(time.wall);
     }
 
-    /// Moves the wall clock back, as an operator or a time server may; not beyond the Unix epoch.
+    /// Sets the wall clock back by `by`, at most to the Unix epoch, and leaves the monotonic clock
+    /// unchanged, as when an operator or a time server adjusts the clock.
     pub fn set_back(&self, by: Duration) {
-        let mut shown = self.shown();
-        shown.wall = shown.wall.checked_sub(by).filter(|wall| *wall > UNIX_EPOCH).unwrap_or(UNIX_EPOCH);
+        let mut time = self.time();
+        time.wall = time.wall.checked_sub(by).filter(|wall| *wall > UNIX_EPOCH).unwrap_or(UNIX_EPOCH);
     }
 
-    fn shown(&self) -> MutexGuard<'_, Shown> {
+    fn time(&self) -> MutexGuard<'_, CurrentTime> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> SystemTime {
-        self.shown().wall
+        self.time().wall
     }
 
-    fn uptime(&self) -> Duration {
-        self.shown().uptime
+    fn monotonic(&self) -> Duration {
+        self.time().monotonic
     }
 }
 

@@ -2,33 +2,35 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use crate::with_causes;
 
-/// Everything that is wrong with a configuration, in one error.
+/// All problems of a configuration, in one error.
 ///
-/// Builders collect each problem instead of stopping at the first, so that one run shows all of them. The text
-/// names options and what to do; it never quotes a secret.
+/// Builders collect every problem instead of stopping at the first, so that one run reports all
+/// of them. The message names each option and the remedy, and never contains a secret. `Debug`
+/// prints the same message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
 
-/// One wrong option. Equal to another one with the same option and text.
+/// What is wrong with one option, and the remedy. Two problems are equal if their options and
+/// messages are equal.
 #[derive(Clone, Debug)]
 pub struct ConfigProblem {
-    /// The option, by the name of the builder's method or argument, or by the path of its key in a file.
+    /// The option: the name of the builder's method or argument, or the path of the key in a file.
     pub option: Cow<'static, str>,
-    /// What is wrong and what to do about it, with the causes.
+    /// The message: what is wrong, its causes, and the remedy.
     pub problem: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ConfigError {
-    /// An error for `problems`.
+    /// Creates an error from `problems`.
     #[must_use]
     pub fn new(problems: Vec<ConfigProblem>) -> Self {
         Self { problems }
     }
 
-    /// The problems, in the order in which they were found.
+    /// Returns the problems, in the order in which they were found.
     #[must_use]
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
@@ -36,16 +38,17 @@ impl ConfigError {
 }
 
 impl ConfigProblem {
-    /// A problem with `option`.
+    /// Creates a problem of `option`. The text of `problem` names what is wrong and the remedy,
+    /// never a secret.
     #[must_use]
     pub fn new(option: impl Into<Cow<'static, str>>, problem: impl fmt::Display) -> Self {
         Self { option: option.into(), problem: problem.to_string(), source: None }
     }
 
-    /// A problem with `option` that `error` has found. The text shows the error and its causes, so
-    /// none of them may hold a secret.
+    /// Creates a problem of `option` from `error`. The message consists of the messages of the
+    /// error and its causes, none of which is allowed to contain a secret.
     #[must_use]
-    pub fn caused_by(
+    pub fn with_source(
         option: impl Into<Cow<'static, str>>,
         error: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
@@ -53,19 +56,21 @@ impl ConfigProblem {
         Self { option: option.into(), problem: with_causes(&*source), source: Some(source.into()) }
     }
 
-    /// Returns the same problem under another name of the option.
+    /// Replaces the name of the option, for example that of a builder's method by the path of the
+    /// key in a file.
     #[must_use]
     pub fn renamed(self, option: impl Into<Cow<'static, str>>) -> Self {
         Self { option: option.into(), ..self }
     }
 
-    /// The value of `result`; its error goes into `problems`, under the name of `option`.
+    /// Returns the value of `result`. If it is an error, adds it to `problems` as a problem of
+    /// `option` and returns `None`.
     pub fn collect<T, E: Into<Box<dyn Error + Send + Sync>>>(
         problems: &mut Vec<Self>,
         option: &'static str,
         result: Result<T, E>,
     ) -> Option<T> {
-        result.map_err(|error| problems.push(Self::caused_by(option, error))).ok()
+        result.map_err(|error| problems.push(Self::with_source(option, error))).ok()
     }
 }
 
@@ -89,25 +94,26 @@ impl Error for ConfigProblem {
     }
 }
 
-/// One problem in a line; several, each in a line of its own.
+/// Prints a single problem in the first line. Several problems follow the first line, one in
+/// each line.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [problem] = &self.problems[..] {
-            return write!(f, "the configuration has a problem: {problem}");
+            return write!(f, "invalid configuration: {problem}");
         }
-        write!(f, "the configuration has {} problems:", self.problems.len())?;
+        write!(f, "invalid configuration, {} problems:", self.problems.len())?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
     }
 }
 
-/// As it is displayed: this is what a `main` shows that returns it.
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// The source is that of the first problem that has one.
+/// Returns the source of the first problem that has one.
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.problems.iter().find_map(Error::source)

@@ -1,39 +1,45 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header::ACCEPT};
 use serde::Deserialize;
 use url::Url;
 
-use crate::{Issuer, Limits, Origin, Transport, TransportError, request_to};
+use crate::{Issuer, Origin, ResponseLimits, Transport, TransportError, request_to, with_causes};
 
-/// The largest document that is read, in bytes.
+/// The maximum size of a discovery document, in bytes. A larger response is rejected.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The checked members of an issuer's discovery document that are used.
+/// The members of an issuer's discovery document that this project uses, after validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderMetadata {
-    /// The URL of the document.
+    /// The URL from which the discovery document was fetched.
     pub discovery_url: Url,
-    /// Where the signing keys are; of the issuer's own origin.
+    /// The URL of the issuer's signing keys (JWKS), on the issuer's origin.
     pub jwks_uri: Url,
 }
 
-/// Reads the discovery document of `issuer`: below `/passport/` first, and at the root when the
-/// answer there is anything but the document. Each of the two requests may take `timeout`. A
-/// request without an answer is not repeated at the root.
+/// Fetches and validates the discovery document of `issuer`.
 ///
-/// The document must name the very issuer it was asked for
-/// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and its `jwks_uri` must be of the
-/// issuer's origin, so that whoever can edit the document cannot bring in keys from elsewhere.
+/// - The first request is to `/passport/.well-known/openid-configuration`, below the issuer's
+///   URL.
+/// - If the issuer responds, but not with a valid document, there is a second request, to
+///   `/.well-known/openid-configuration`. If it does not respond, there is none.
+///
+/// `timeout` is the time limit of each request.
+///
+/// The `issuer` in the document must be equal to the configured one
+/// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and the
+/// `jwks_uri` must be on the issuer's origin, so that an attacker who can change the document
+/// cannot add keys from another server.
 ///
 /// # Errors
-/// When no document can be had, or it says something that is not accepted. When both locations
-/// answer with something else, the error is that of the first one, unless it is a 404.
+/// When no valid document was fetched. After two requests, the error is that of the first, or
+/// that of the second if the first response had status 404.
 ///
 /// # Cancel safety
-/// Dropping the future ends the exchange; nothing is kept.
+/// Dropping the future cancels the request. No state is kept.
 pub async fn discover(
     transport: &Transport,
     issuer: &Issuer,
@@ -57,7 +63,7 @@ async fn read(
 ) -> Result<ProviderMetadata, DiscoveryError> {
     let mut request = request_to(&url, Bytes::new())?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let response = transport.exchange(request, Limits { timeout, max_body: MAX_BODY }).await?;
+    let response = transport.send(request, ResponseLimits { timeout, max_body: MAX_BODY }).await?;
     match response.status() {
         StatusCode::OK => check(issuer, url, response.body()),
         StatusCode::NOT_FOUND => Err(DiscoveryError::NotFound),
@@ -73,58 +79,71 @@ struct DiscoveryDocument {
 
 fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
     let document: DiscoveryDocument =
-        serde_json::from_slice(body).map_err(|_| DiscoveryError::NotADocument)?;
+        serde_json::from_slice(body).map_err(|_| DiscoveryError::InvalidDocument)?;
     if document.issuer != issuer.id() {
-        return Err(DiscoveryError::ForeignIssuer { expected: issuer.id().to_owned() });
+        return Err(DiscoveryError::IssuerMismatch { expected: issuer.id().to_owned() });
     }
-    let jwks_uri = Url::parse(&document.jwks_uri).map_err(|_| DiscoveryError::ForeignKeys)?;
+    let jwks_uri = Url::parse(&document.jwks_uri).map_err(|_| DiscoveryError::JwksUriNotAllowed)?;
     if Origin::of(&jwks_uri).ok() != Some(issuer.origin()) {
-        return Err(DiscoveryError::ForeignKeys);
+        return Err(DiscoveryError::JwksUriNotAllowed);
     }
     Ok(ProviderMetadata { discovery_url, jwks_uri })
 }
 
-/// Why [`discover`] gave nothing.
-#[derive(Clone, Debug, thiserror::Error)]
+/// The error of [`discover`]. `Debug` prints the message and its causes.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoveryError {
-    /// The document names another issuer than the one it was asked for.
+    /// The `issuer` in the document is not the configured one.
     #[error(
-        "the discovery document names another issuer than `{expected}`; compare them byte for byte, a slash at the end included"
+        "the discovery document has another issuer than the configured `{expected}`; both must be equal \
+         byte for byte, including a trailing slash"
     )]
-    ForeignIssuer {
+    IssuerMismatch {
         /// The configured issuer.
         expected: String,
     },
-    /// `jwks_uri` is missing, malformed or of another origin than the issuer.
+    /// The `jwks_uri` is malformed, or not on the issuer's origin.
     #[error(
-        "the discovery document's jwks_uri is not of the issuer's own origin; set jwks_url if that is \
-         intended, and danger_plain_http if it is plain http"
+        "the jwks_uri in the discovery document is not on the issuer's origin; if that is intended, \
+         set jwks_url, and danger_plain_http if the URL is plain http"
     )]
-    ForeignKeys,
-    /// The answer is not a discovery document.
+    JwksUriNotAllowed,
+    /// The response is not JSON with the members `issuer` and `jwks_uri`.
     #[error(
-        "the response is not a discovery document; check the issuer's URL, and whether a proxy answers instead"
+        "the response is not a discovery document; check the issuer's URL, and whether a proxy \
+         responded instead"
     )]
-    NotADocument,
-    /// No document at either place.
-    #[error("there is no discovery document below the issuer; check the issuer's URL or set jwks_url")]
+    InvalidDocument,
+    /// The issuer responded with status 404 to the requests for the discovery document, at both
+    /// locations.
+    #[error("no discovery document found below the issuer's URL; check the URL or set jwks_url")]
     NotFound,
-    /// An answer that is neither 200 nor 404.
-    #[error("discovery was answered with status {0}")]
+    /// The issuer responded with a status other than 200 and 404.
+    #[error(
+        "the issuer responded with status {0} to the discovery request: expected 200 or 404, check the issuer"
+    )]
     Status(StatusCode),
-    /// No complete answer.
-    #[error("discovery failed: {0}")]
+    /// No response was received, or none that can be used.
+    #[error("the discovery request failed: {0}")]
     Transport(#[from] TransportError),
 }
 
 impl DiscoveryError {
-    /// Whether the location answered, with something else than the document.
+    /// Returns whether the issuer responded, although not with a valid document. Then the other
+    /// location is tried.
     fn is_response(&self) -> bool {
         match self {
-            Self::Transport(error) => error.kind().is_answer(),
+            Self::Transport(error) => error.kind().is_response(),
             _ => true,
         }
+    }
+}
+
+/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for DiscoveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
     }
 }
 

@@ -1,17 +1,16 @@
 use std::{error::Error, io, iter, sync::Arc};
 
-/// Returns `error` and the errors that caused it, outermost first.
+/// Returns an iterator over `error` and its causes, outermost first.
 ///
-/// A cause that is shared by an `Arc` is returned without the `Arc`, so that it can be downcast,
-/// and so is the error that an `io::Error` wraps, which is not its `source`.
+/// A cause in an `Arc` is returned without the `Arc`, so that it can be downcast. The error that
+/// an `io::Error` wraps is included, although it is not the `source` of the `io::Error`.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(Some(unshared(error)), |error| cause(*error).map(unshared))
 }
 
-/// Returns the texts of `error` and its causes in one line, without repetitions.
+/// Returns the messages of `error` and its causes in one line, separated by colons.
 ///
-/// Many errors repeat their cause in their own text. A text that an outer error contains is left
-/// out.
+/// A message that an outer error already contains is not repeated.
 #[must_use]
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     chain(error).fold(String::new(), |line, error| {

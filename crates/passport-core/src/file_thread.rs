@@ -12,35 +12,43 @@ use tokio::{
     time::timeout,
 };
 
-/// How many files are accessed at a time in this process, as long as they answer.
+/// The maximum number of files that this process accesses concurrently. It is exceeded only if a
+/// call has waited [`MAX_WAIT`] for a permit.
 const MAX_THREADS: usize = 16;
 
 static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
 
-/// How long a file waits for one of the threads. When they all hang, it gets one more.
+/// How long a call waits for one of the [`MAX_THREADS`] permits. After that it starts its thread
+/// without a permit, because the files of all running threads can hang.
 const MAX_WAIT: Duration = Duration::from_millis(50);
 
-/// Who accesses which file. Entries without a user are removed when a new one is added.
+/// A lock for each path in use, so that one thread at a time accesses it. Adding a lock removes
+/// those of paths that are no longer in use.
 static PATH_LOCKS: LazyLock<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>> = LazyLock::new(Mutex::default);
 
-/// Runs `work`, which blocks on the file at `path`, on a thread of its own for at most `limit`.
+/// Runs `work`, which does blocking I/O on the file at `path`, on a separate thread, and waits
+/// at most `limit` for the result.
 ///
-/// A file on a mount that does not answer can block for ever, and a runtime that shuts down waits
-/// for its own blocking threads. So this thread does not belong to the runtime. There is at most
-/// one thread for each path: while the file hangs, later calls for the same path wait for that
-/// thread and start none. Once the file answers, the next call works again.
+/// A file on a mount that does not respond can block forever. The thread does not belong to the
+/// runtime, because a runtime waits for its blocking threads when it shuts down. There is at
+/// most one thread per path: while a file hangs, later calls for the same path wait for that
+/// thread and start no other. They succeed again as soon as the file system responds.
 ///
-/// While 16 other files are being accessed, a call waits up to 50 ms for one of them to end, and
-/// then starts a thread anyway. So files that hang delay the others by 50 ms at most.
-///
-/// Needs a tokio runtime with time enabled.
+/// Up to 16 of these threads start without delay. A further call waits up to 50 ms for another
+/// thread to finish, and then starts its thread anyway. So files that hang delay calls for other
+/// files by at most 50 ms.
 ///
 /// # Errors
-/// [`TimedOut`](io::ErrorKind::TimedOut) when `work` has not ended, or could not begin, within
-/// `limit`; another kind when no thread could be started, or `work` has panicked.
+/// [`TimedOut`](io::ErrorKind::TimedOut) when `work` has not finished within `limit`, or could
+/// not start because an earlier call for `path` still runs. Another kind when no thread could be
+/// started, or `work` has panicked.
+///
+/// # Panics
+/// When it is called without a tokio runtime with time enabled.
 ///
 /// # Cancel safety
-/// When this future is dropped, `work` continues, and its result is dropped.
+/// If this future is dropped while `work` runs, `work` continues and its result is discarded. If
+/// it is dropped before `work` has started, `work` does not run.
 pub async fn on_file_thread<T: Send + 'static>(
     path: &Path,
     limit: Duration,
@@ -53,12 +61,12 @@ pub async fn on_file_thread<T: Send + 'static>(
         thread::Builder::new().name("passport-file".to_owned()).spawn(move || {
             let result = work();
             drop((lock, permit));
-            // The caller may be gone.
+            // Fails if the caller has dropped its future.
             let _ = done.send(result);
         })?;
-        outcome.await.map_err(|_| io::Error::other("the thread that accessed it has panicked"))
+        outcome.await.map_err(|_| io::Error::other("the thread that accessed the file has panicked"))
     };
-    timeout(limit, run).await.unwrap_or_else(|_| Err(hangs(limit)))
+    timeout(limit, run).await.unwrap_or_else(|_| Err(timed_out(limit)))
 }
 
 fn path_lock(path: &Path) -> Arc<AsyncMutex<()>> {
@@ -72,9 +80,9 @@ fn path_lock(path: &Path) -> Arc<AsyncMutex<()>> {
     lock
 }
 
-fn hangs(limit: Duration) -> io::Error {
+fn timed_out(limit: Duration) -> io::Error {
     let text = format!(
-        "the file did not answer within {} s; check that its file system is mounted and reachable",
+        "the file system did not respond within {} s; check that it is mounted and reachable",
         limit.as_secs_f32()
     );
     io::Error::new(io::ErrorKind::TimedOut, text)

@@ -2,12 +2,14 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 
-/// The first 32 bits of a SHA-256, to tell two secrets or tokens apart in a log without showing either.
+/// The first 32 bits of a SHA-256 hash, printed as eight hexadecimal digits.
+///
+/// Logs contain fingerprints instead of secrets or tokens, which remain distinguishable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 4]);
 
 impl Fingerprint {
-    /// The fingerprint of `bytes`.
+    /// Returns the fingerprint of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let digest = digest::digest(&digest::SHA256, bytes);

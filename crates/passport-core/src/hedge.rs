@@ -2,16 +2,18 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use tokio::time::timeout;
 
-/// Runs `first`; when it has no outcome after `head_start`, runs `second` beside it.
+/// Runs `first`, and `second` concurrently with it if `first` is not ready after `head_start`
+/// (a hedged request).
 ///
-/// Returns the outcome of `first` if it comes within `head_start`, else the first acceptable
-/// outcome of the two. `second` is not polled before it is needed.
+/// - If `first` is ready within `head_start`, returns its output, without calling
+///   `is_acceptable` and without polling `second`.
+/// - Otherwise returns the first output of the two for which `is_acceptable` returns true.
 ///
 /// # Errors
-/// When both have run and neither outcome is acceptable: the outcomes of `first` and `second`.
+/// Both outputs, if both futures have run and neither output is acceptable.
 ///
 /// # Cancel safety
-/// Dropping this future drops both.
+/// Dropping this future drops both futures.
 pub async fn hedged<T>(
     head_start: Duration,
     first: impl Future<Output = T>,

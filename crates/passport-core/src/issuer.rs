@@ -3,16 +3,17 @@ use std::fmt;
 use http::Uri;
 use url::Url;
 
-use crate::{Origin, origin::unparsed};
+use crate::{Origin, origin::parse_error};
 
-/// A Passport: the issuer its tokens name, and where its endpoints are.
+/// The issuer of tokens, which is a Passport, and the URLs of its endpoints.
 ///
-/// The issuer's text is kept byte for byte, because tokens are compared with it byte for byte. Endpoints follow from
-/// it as Passport documents them (`/passport/token`, discovery under `/passport/` and at the root); each can be
-/// overridden, so that anything that speaks the same protocol will do.
+/// The issuer's URL is kept byte for byte, because the `iss` claim of tokens is compared with it
+/// byte for byte. The endpoints are those that Passport documents: `/passport/token` for token
+/// requests, and discovery documents below `/passport/` and at the root. The URLs for token
+/// requests and signing keys can be overridden, for other servers with the same protocol.
 ///
-/// Everything must be `https`; plain `http` is accepted for loopback hosts only, unless the issuer
-/// is made by [`Issuer::danger_plain_http`].
+/// All URLs must be `https`. Plain `http` is accepted only for loopback hosts, and for issuers
+/// that were created by [`Issuer::danger_plain_http`].
 #[derive(Clone)]
 pub struct Issuer {
     id: String,
@@ -28,89 +29,99 @@ impl Issuer {
     /// The URL of BizFirst's Passport.
     pub const PASSPORT: &str = "https://passport.bizfirst.ai";
 
-    /// The issuer whose tokens say `iss: <id>`, with its endpoints below the same URL.
+    /// Creates an issuer whose tokens have `id` as their `iss` claim. Its endpoints are below the
+    /// URL `id`.
     ///
     /// # Errors
-    /// When `id` is not an absolute `https` URL (or `http` on loopback), or has user information, a query or a
-    /// fragment.
+    /// When `id` is not an absolute `https` URL (or `http` with a loopback host), or has user
+    /// information, a query or a fragment.
     pub fn new(id: &str) -> Result<Self, InvalidIssuer> {
-        Self::of(id, false)
+        Self::create(id, false)
     }
 
-    /// Like [`Issuer::new`], but the URLs of the issuer and its endpoints may be plain `http`. Each
-    /// URL may still be `https`: a public issuer with an internal token URL, for example.
+    /// Creates an issuer like [`Issuer::new`], but accepts plain `http` for the issuer and for its
+    /// endpoints. Each URL can still be `https`, for example a public issuer with an internal token
+    /// URL.
     ///
-    /// **Danger:** anyone on the network path reads client secrets and tokens, and can replace
-    /// signing keys. For a private network that is trusted or encrypted, such as a service mesh.
+    /// **Danger:** with plain `http`, anyone on the network path can read client secrets and
+    /// tokens, and replace signing keys. Use it only in a private network that is trusted or
+    /// encrypted, such as a service mesh.
     ///
     /// # Errors
-    /// As [`Issuer::new`], except for plain `http`.
+    /// Those of [`Issuer::new`], except for plain `http`.
     pub fn danger_plain_http(id: &str) -> Result<Self, InvalidIssuer> {
-        Self::of(id, true)
+        Self::create(id, true)
     }
 
-    fn of(id: &str, plain_http: bool) -> Result<Self, InvalidIssuer> {
+    fn create(id: &str, plain_http: bool) -> Result<Self, InvalidIssuer> {
         let base = endpoint(id, plain_http)?;
         if base.query().is_some() {
-            return Err(InvalidIssuer("it has a query"));
+            return Err(InvalidIssuer("the URL must not have a query"));
         }
         Ok(Self { id: id.to_owned(), base, plain_http, token_url: None, jwks_url: None })
     }
 
-    /// Sends token requests to `url`. Defaults to `/passport/token` below the issuer.
+    /// Sets the URL to which token requests are sent. Defaults to `/passport/token` below the
+    /// issuer's URL.
     ///
     /// # Errors
-    /// As [`Issuer::new`]; a query is allowed.
+    /// Those of [`Issuer::new`], except that a query is allowed.
     pub fn with_token_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
         self.token_url = Some(endpoint(url, self.plain_http)?);
         Ok(self)
     }
 
-    /// Reads the signing keys from `url`, without discovery. Defaults to what discovery says.
+    /// Sets the URL of the signing keys (JWKS). The discovery document is then not fetched.
+    /// Defaults to the `jwks_uri` of the discovery document.
     ///
     /// # Errors
-    /// As [`Issuer::new`]; a query is allowed.
+    /// Those of [`Issuer::new`], except that a query is allowed.
     pub fn with_jwks_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
         self.jwks_url = Some(endpoint(url, self.plain_http)?);
         Ok(self)
     }
 
-    /// The issuer's text, as it stands in the `iss` claim.
+    /// Returns the issuer's URL exactly as it was configured. The `iss` claim of a token must be
+    /// equal to it.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The origin of the issuer's URL.
+    /// Returns the origin of the issuer's URL.
     ///
     /// # Panics
-    /// Never: [`Issuer::new`] has checked it.
+    /// Never: the constructors check that the URL has an origin.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        Origin::of(&self.base).expect("an issuer's URL was checked to have an origin")
+        Origin::of(&self.base).expect("the constructors check that the URL has an origin")
     }
 
-    /// Where tokens are requested.
+    /// Returns the URL to which token requests are sent.
     #[must_use]
     pub fn token_url(&self) -> Url {
         self.token_url.clone().unwrap_or_else(|| self.below("/passport/token"))
     }
 
-    /// Where the signing keys are, if that was set by hand.
+    /// Returns the configured URL of the signing keys, or `None` if the discovery document contains
+    /// it.
     #[must_use]
     pub fn jwks_url(&self) -> Option<&Url> {
         self.jwks_url.as_ref()
     }
 
-    /// Where the discovery document may be, best first: below `/passport/` as Passport documents it, then at the
-    /// place of [OpenID Connect Discovery, section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig).
+    /// Returns the two URLs of the discovery document, in the order in which they are tried: below
+    /// `/passport/`, as Passport documents it, and that of [OpenID Connect Discovery, section
+    /// 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig).
     #[must_use]
     pub fn discovery_urls(&self) -> [Url; 2] {
         ["/passport/.well-known/openid-configuration", "/.well-known/openid-configuration"]
             .map(|path| self.below(path))
     }
 
-    /// The other of the two places where Passport's pages put the signing keys, when `url` is one of them.
+    /// Returns the alternative to `url`, the URL of the signing keys. Passport's documentation
+    /// names two URLs; for either, the other is returned. Returns `None` if `url` is neither of
+    /// them.
     #[must_use]
     pub fn other_jwks_url(&self, url: &Url) -> Option<Url> {
         let [documented, specified] = JWKS_PATHS.map(|path| self.below(path));
@@ -130,7 +141,7 @@ impl Issuer {
     }
 }
 
-/// Overridden endpoints are left out: a query may hold what is nobody's business.
+/// Omits overridden endpoints, because their query can contain credentials.
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer").field("id", &self.id).finish_non_exhaustive()
@@ -138,21 +149,21 @@ impl fmt::Debug for Issuer {
 }
 
 fn endpoint(text: &str, plain_http: bool) -> Result<Url, InvalidIssuer> {
-    let url = Url::parse(text).map_err(|error| InvalidIssuer(unparsed(error)))?;
-    let origin = Origin::of(&url).map_err(|_| InvalidIssuer("it is not an https URL"))?;
+    let url = Url::parse(text).map_err(|error| InvalidIssuer(parse_error(error)))?;
+    let origin = Origin::of(&url).map_err(|_| InvalidIssuer("not an https URL"))?;
     if !origin.is_secure() && !plain_http {
         return Err(InvalidIssuer(
-            "plain http is for loopback hosts only; use https, or danger_plain_http in a private network",
+            "plain http is accepted only for loopback hosts; use https, or danger_plain_http in a private network",
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(InvalidIssuer("it carries user information"));
+        return Err(InvalidIssuer("the URL must not contain user information"));
     }
     if url.fragment().is_some() {
-        return Err(InvalidIssuer("it has a fragment"));
+        return Err(InvalidIssuer("the URL must not have a fragment"));
     }
     if url.as_str().parse::<Uri>().is_err() {
-        return Err(InvalidIssuer("HTTP cannot carry it"));
+        return Err(InvalidIssuer("the URL cannot be used in an HTTP request"));
     }
     Ok(url)
 }
@@ -163,10 +174,20 @@ impl fmt::Display for Issuer {
     }
 }
 
-/// A URL that cannot be an [`Issuer`] or one of its endpoints. It is not quoted, as it may hold credentials.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a URL that Passport can have (expected https://host): {0}")]
+/// The error of a URL that cannot be an [`Issuer`] or one of its endpoints.
+///
+/// `Display` and `Debug` are the same message. It does not contain the URL, which can contain
+/// credentials.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid URL of Passport (expected https://host): {0}")]
 pub struct InvalidIssuer(&'static str);
+
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for InvalidIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 #[cfg(test)]
 mod tests;

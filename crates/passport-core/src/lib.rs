@@ -1,13 +1,77 @@
-//! The vocabulary that both sides of tower-passport share.
+//! Types that both sides of tower-passport share: issuers, secrets, tokens, HTTP transport,
+//! clocks.
 //!
-//! An [`Issuer`] names a Passport and knows its endpoints. A [`ClientId`] and a [`SecretSource`] are what a
-//! service shows to get a token; [`Scopes`] are what it asks for; an [`AccessToken`] is what it gets. Both sides
-//! talk to Passport through a [`Transport`] with fixed [`Limits`] and read the time from a [`Clock`].
+//! Applications rarely depend on this crate directly: `passport-outbound` and `passport-inbound`
+//! re-export what their users need. Depend on it to write a [`SecretProvider`], an
+//! [`HttpClient`] or a [`Clock`]:
 //!
-//! This crate chooses no runtime: a [`SharedTask`] spawns on the one that it is given. Its only global
-//! state is the table of files that are being read, each on a thread of its own
-//! ([`on_file_thread`]). You rarely depend on it directly:
-//! `passport-outbound` and `passport-inbound` re-export what their users need.
+//! ```toml
+//! [dependencies]
+//! passport-core = { version = "0.1" }
+//! ```
+//!
+//! # Features
+//!
+//! This crate has no features.
+//!
+//! # Example
+//!
+//! A provider for secrets that a program keeps in memory:
+//!
+//! ```
+//! use std::collections::HashMap;
+//!
+//! use passport_core::{
+//!     ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef,
+//!     SecretSource,
+//! };
+//!
+//! #[derive(Debug)]
+//! struct InMemory(HashMap<String, Secret>);
+//!
+//! impl SecretProvider for InMemory {
+//!     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+//!         let secret = self.0.get(reference.path()).cloned().ok_or_else(|| {
+//!             let reason = "no such entry; add it before the service starts";
+//!             SecretError::new(SecretErrorKind::NotFound, reference.clone(), reason)
+//!         })?;
+//!         Ok(ResolvedSecret::new(secret))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let provider = InMemory(HashMap::from([("payroll".to_owned(), Secret::new("s3cret"))]));
+//! let source = SecretSource::new(provider, "memory:payroll".parse()?);
+//! assert_eq!(source.resolve().await?.secret().expose(), "s3cret");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Concepts
+//!
+//! - An [`Issuer`] is a Passport and the URLs of its endpoints. [`discover`] fetches and
+//!   validates its discovery document.
+//! - A [`ClientId`] and a [`SecretSource`] authenticate a service. [`Scopes`] are requested with
+//!   a token, and an [`AccessToken`] is the result.
+//! - A [`SecretRef`] such as `env:NAME` says where a secret is stored. A [`SecretProvider`]
+//!   reads it, and [`SecretProviders`] is a registry of providers by name.
+//! - A [`CallerToken`] is the verified token of a service's caller. The service forwards it on
+//!   requests that it makes on behalf of the caller.
+//! - A [`Transport`] sends requests to Passport through an [`HttpClient`], within
+//!   [`ResponseLimits`].
+//! - A [`Clock`] provides the current time. [`ManualClock`] is for tests.
+//! - A [`SharedTask`] deduplicates concurrent calls (single flight): they share one run of the
+//!   task. It spawns only on the `Handle` that the caller passes.
+//! - The only global state of this crate is the table of files that are being read, see
+//!   [`on_file_thread`].
+//!
+//! # Guide
+//!
+//! In the repository: `docs/secrets.md`, `docs/configuration.md`, `docs/propagation.md`,
+//! `docs/errors.md`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backoff;
 mod ca_certificates;
@@ -54,10 +118,10 @@ pub use crate::{
         EnvSecrets, FileSecrets, InvalidSecretRef, InvalidSecretSource, ResolvedSecret, Secret, SecretError,
         SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemdCredentials,
     },
-    shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskFailure, TaskLimits, Waiter},
+    shared_task::{Attempt, JoinOutcome, SharedTask, TaskError, TaskLimits, WaitError, Waiter},
     token::{AccessToken, InvalidAccessToken},
     transport::{
-        HttpExchange, HttpTransport, Limits, Repeatable, TlsFailure, Transport, TransportError,
-        TransportErrorKind, TransportSettings, Transports, USER_AGENT, request_to,
+        HttpClient, Idempotent, ReqwestHttpClient, ResponseLimits, TlsFailure, Transport, TransportError,
+        TransportErrorKind, TransportPool, TransportSettings, USER_AGENT, request_to,
     },
 };

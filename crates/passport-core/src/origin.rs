@@ -6,8 +6,10 @@ use std::{
 
 use url::{Host, ParseError, Url};
 
-/// Scheme, host and port of a URL ([RFC 6454](https://www.rfc-editor.org/rfc/rfc6454#section-4)): the unit in which
-/// trust is given.
+/// The origin of a URL: its scheme, host and port
+/// ([RFC 6454, section 4](https://www.rfc-editor.org/rfc/rfc6454#section-4)).
+///
+/// The servers that are allowed to receive a token are configured as origins.
 ///
 /// ```
 /// use passport_core::Origin;
@@ -20,16 +22,16 @@ use url::{Host, ParseError, Url};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     https: bool,
-    /// Lower case; an IPv6 address stands in brackets.
+    /// The host in lower case. An IPv6 address is in brackets.
     host: String,
     port: u16,
-    /// Host and port as they usually stand in a URL: without the scheme's default port.
+    /// Host and port in canonical form: the default port of the scheme is omitted.
     authority: String,
     loopback: bool,
 }
 
 impl Origin {
-    /// The origin of a URL.
+    /// Returns the origin of `url`.
     ///
     /// # Errors
     /// When the URL is neither `http` nor `https`, or has no host.
@@ -37,10 +39,10 @@ impl Origin {
         let https = match url.scheme() {
             "https" => true,
             "http" => false,
-            _ => return Err(InvalidOrigin("its scheme is neither https nor http")),
+            _ => return Err(InvalidOrigin("the scheme is neither https nor http")),
         };
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(InvalidOrigin("it has no host"));
+            return Err(InvalidOrigin("the host is missing"));
         };
         let authority = match url.port() {
             Some(port) => format!("{host}:{port}"),
@@ -49,8 +51,9 @@ impl Origin {
         Ok(Self { https, loopback: is_loopback(&host), host: host.to_string(), port, authority })
     }
 
-    /// Whether a bearer token may travel there: over TLS, or without leaving this machine
-    /// ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)).
+    /// Returns whether bearer tokens cannot be read on their way to the origin: it uses TLS, or is
+    /// a loopback host ([RFC 6750, section
+    /// 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)).
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.https || self.loopback
@@ -62,16 +65,19 @@ impl Origin {
         self.https
     }
 
-    /// Whether the host is `localhost` or a loopback address.
+    /// Returns whether the host is `localhost` or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
 
-    /// Whether a URL with this scheme and this authority goes to this origin, spelled as it usually is. What is spelled in another
-    /// way may go there all the same: that is for [`matches`](Self::matches) to say, which takes longer.
+    /// Returns whether `scheme` and `authority` are equal to the canonical form of this origin,
+    /// byte for byte: in lower case, and without the default port.
+    ///
+    /// This is the fast path of [`matches`](Self::matches), which also accepts other forms of the
+    /// same origin.
     #[must_use]
-    pub fn is_spelled(&self, scheme: &str, authority: &str) -> bool {
+    pub fn matches_exactly(&self, scheme: &str, authority: &str) -> bool {
         authority == self.authority && scheme == self.scheme()
     }
 
@@ -79,27 +85,28 @@ impl Origin {
         if self.https { "https" } else { "http" }
     }
 
-    /// Whether a request with these parts goes to this origin. Allocates nothing.
+    /// Returns whether a request with this scheme, host and port is sent to this origin. Does not
+    /// allocate.
     ///
-    /// `port` is `None` when the request names none; the scheme's default is assumed then.
+    /// A `port` of `None` is the default port of the scheme.
     #[must_use]
     pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
-        scheme.eq_ignore_ascii_case(self.scheme()) && self.is_at(host, port)
+        scheme.eq_ignore_ascii_case(self.scheme()) && self.matches_authority(host, port)
     }
 
-    /// Whether this origin has this host and port, whatever its scheme is. No port means the
-    /// scheme's default.
+    /// Returns whether the origin has this host and port. The scheme is not compared. A `port` of
+    /// `None` is the default port of the origin's scheme.
     #[must_use]
-    pub fn is_at(&self, host: &str, port: Option<u16>) -> bool {
+    pub fn matches_authority(&self, host: &str, port: Option<u16>) -> bool {
         let default_port = if self.https { 443 } else { 80 };
         port.unwrap_or(default_port) == self.port
             && (host.eq_ignore_ascii_case(&self.host) || self.is_same_ipv6(host))
     }
 
-    /// An IPv6 address has many spellings; a client may send any of them.
+    /// Compares IPv6 addresses by value, because an address has many textual forms.
     fn is_same_ipv6(&self, host: &str) -> bool {
         let address = |text: &str| text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
-        address(host).is_some_and(|theirs| address(&self.host) == Some(theirs))
+        address(host).is_some_and(|parsed| address(&self.host) == Some(parsed))
     }
 }
 
@@ -115,24 +122,24 @@ impl FromStr for Origin {
     type Err = InvalidOrigin;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = Url::parse(text).map_err(|error| InvalidOrigin(unparsed(error)))?;
+        let url = Url::parse(text).map_err(|error| InvalidOrigin(parse_error(error)))?;
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err(InvalidOrigin("it has more than scheme, host and port"));
+            return Err(InvalidOrigin("only scheme, host and port are allowed"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(InvalidOrigin("it carries user information"));
+            return Err(InvalidOrigin("user information is not allowed"));
         }
         Self::of(&url)
     }
 }
 
-/// Names what is wrong with a text that is not a URL, without quoting it.
-pub(crate) fn unparsed(error: ParseError) -> &'static str {
+/// Returns an error message for a URL that cannot be parsed. It does not contain the URL.
+pub(crate) fn parse_error(error: ParseError) -> &'static str {
     match error {
-        ParseError::EmptyHost => "it has no host",
-        ParseError::InvalidPort => "its port is not a number up to 65535",
-        ParseError::RelativeUrlWithoutBase => "it is not an absolute URL",
-        _ => "its host is not valid",
+        ParseError::EmptyHost => "the host is missing",
+        ParseError::InvalidPort => "the port is not a number up to 65535",
+        ParseError::RelativeUrlWithoutBase => "not an absolute URL",
+        _ => "the host is not valid",
     }
 }
 
@@ -142,10 +149,18 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A text or URL that is not an [`Origin`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an origin (expected https://host[:port]): {0}")]
+/// The error of a text or URL that is not an [`Origin`]. `Display` and `Debug` are the same
+/// message.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid origin (expected https://host[:port]): {0}")]
 pub struct InvalidOrigin(&'static str);
+
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for InvalidOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 use std::time::{Duration, SystemTime};
 
-/// Reads the value of a `Retry-After` header at `now`: a number of seconds or a date
-/// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
+/// Parses the value of a `Retry-After` header, which is a number of seconds or a date
+/// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). Returns
+/// the time to wait from `now`.
 ///
-/// Returns `None` for any other value, and zero for a date in the past.
+/// The time is zero for a date in the past. Returns `None` if the value is neither a number nor
+/// a date.
 #[must_use]
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -14,8 +16,8 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Returns the seconds of a `Retry-After` header for `wait`, rounded up, so that an obedient client
-/// does not return too early.
+/// Returns `wait` in whole seconds for a `Retry-After` header, rounded up, so that a client that
+/// honors the header does not retry too early.
 #[must_use]
 pub fn retry_after_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))

@@ -1,8 +1,9 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-/// The scopes a token is asked for: sorted and unique, so that their order never matters.
+/// The scopes of a token request. They are sorted and unique, so the order in which they are
+/// configured has no effect.
 ///
-/// The default is `openid roles`, as Passport's own managed identities ask for.
+/// Defaults to `openid roles`, the scopes of Passport's own managed identities.
 ///
 /// ```
 /// use passport_core::Scopes;
@@ -16,7 +17,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 pub struct Scopes(BTreeSet<String>);
 
 impl Scopes {
-    /// The scopes in alphabetical order.
+    /// Returns an iterator over the scopes, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -31,16 +32,17 @@ impl Default for Scopes {
 impl FromStr for Scopes {
     type Err = InvalidScope;
 
-    /// Reads a list that is separated by blanks ([RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+    /// Parses a list that is separated by spaces
+    /// ([RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let scopes: BTreeSet<_> =
             text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
         if scopes.is_empty() {
-            return Err(InvalidScope("no scope is named"));
+            return Err(InvalidScope("expected at least one scope"));
         }
         if !scopes.iter().flat_map(|scope| scope.bytes()).all(is_scope_byte) {
             return Err(InvalidScope(
-                "a scope has a character that RFC 6749, section 3.3 does not allow; separate scopes by one blank",
+                "a scope contains a character that RFC 6749, section 3.3 does not allow; separate scopes by spaces",
             ));
         }
         Ok(Self(scopes))
@@ -57,10 +59,17 @@ impl fmt::Display for Scopes {
     }
 }
 
-/// A text that is not a list of scopes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a list of scopes: {0}")]
+/// The error of a text that is not a list of scopes. `Display` and `Debug` are the same message.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid scopes: {0}")]
 pub struct InvalidScope(&'static str);
+
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for InvalidScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 #[cfg(test)]
 mod tests;

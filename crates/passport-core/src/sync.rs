@@ -1,4 +1,4 @@
-//! The locks of the shared task. `tests/model` compiles it against loom's instead, and tries the
-//! orders in which threads may meet.
+//! The locks of [`SharedTask`](crate::SharedTask). `tests/model` replaces this module with
+//! loom's locks, to test all interleavings of threads.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};

@@ -4,10 +4,10 @@ use http::HeaderValue;
 
 use crate::Fingerprint;
 
-/// A bearer token, ready to send.
+/// An OAuth2 access token, stored as the value of an `Authorization: Bearer` header.
 ///
-/// The header value is built once, when the token arrives, and is marked sensitive; a request only clones it, which
-/// costs a reference count. `Debug` shows a fingerprint, never the token.
+/// The header value is built once and is marked sensitive. Cloning it for a request only
+/// increments a reference count. `Debug` shows a fingerprint, never the token.
 #[derive(Clone)]
 pub struct AccessToken {
     authorization: HeaderValue,
@@ -17,11 +17,12 @@ pub struct AccessToken {
 const SCHEME: &str = "Bearer ";
 
 impl AccessToken {
-    /// A token that ends at `expires_at`.
+    /// Creates a token that expires at `expires_at`.
     ///
     /// # Errors
-    /// When `token` is empty or has a character that no bearer token may have
-    /// ([RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)), such as a line break.
+    /// When `token` is empty or contains a character that is not allowed in bearer tokens
+    /// ([RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)), such as a
+    /// line break.
     pub fn new(token: &str, expires_at: SystemTime) -> Result<Self, InvalidAccessToken> {
         if token.is_empty() || !token.bytes().all(is_token_byte) {
             return Err(InvalidAccessToken);
@@ -32,26 +33,27 @@ impl AccessToken {
         Ok(Self { authorization, expires_at })
     }
 
-    /// The value of the `Authorization` header, marked sensitive.
+    /// Returns the value of the `Authorization` header, marked sensitive.
     #[must_use]
     pub fn authorization(&self) -> &HeaderValue {
         &self.authorization
     }
 
-    /// The bare token. Mind where it goes: whoever holds it is the service, until it expires.
+    /// Returns the token without the scheme `Bearer`. Do not log it: until it expires, anyone who
+    /// has it can act as its subject.
     #[must_use]
     pub fn expose(&self) -> &str {
-        // Only ASCII is let in by `new`, so neither step can fail.
+        // `new` accepts only ASCII, so neither step can fail.
         self.authorization.to_str().unwrap_or_default().strip_prefix(SCHEME).unwrap_or_default()
     }
 
-    /// When the token ends, by this machine's clock.
+    /// Returns the time at which the token expires, according to this machine's clock.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
     }
 
-    /// A short hash of the token, fit for logs.
+    /// Returns a short hash of the token, which is safe to log.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.expose().as_bytes())
@@ -71,10 +73,20 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// A text that is no bearer token. It is not quoted here: it may be a secret all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a bearer token: it is empty or has a character that RFC 6750, section 2.1 does not allow")]
+/// The error of a text that is not a bearer token. `Display` and `Debug` are the same message.
+/// It does not contain the text, which can be a secret.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "invalid bearer token: it is empty or contains a character that RFC 6750, section 2.1 does not allow"
+)]
 pub struct InvalidAccessToken;
+
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for InvalidAccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 #[cfg(test)]
 mod tests;

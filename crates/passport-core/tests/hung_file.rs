@@ -1,4 +1,4 @@
-//! A secret file that does not answer: a pipe without a writer blocks as a dead mount does.
+//! A secret file on a file system that hangs. A pipe without a writer blocks like a dead mount.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "these are tests")]
@@ -40,9 +40,9 @@ fn write(path: &Path, content: &str) {
     OpenOptions::new().write(true).open(path).unwrap().write_all(content.as_bytes()).unwrap();
 }
 
-/// One test: the threads of the whole process are counted.
+/// A single test, because it counts the threads of the whole process.
 #[test]
-fn hung_file_costs_one_thread_and_works_again_later() {
+fn hung_file_occupies_one_thread_until_it_responds() {
     let (_folder, path) = pipe();
     let threads_before = threads();
     let runtime = paused();
@@ -50,8 +50,8 @@ fn hung_file_costs_one_thread_and_works_again_later() {
         for _ in 0..50 {
             let error = source(&path).resolve().await.unwrap_err();
             assert_eq!(error.kind(), SecretErrorKind::Unavailable);
-            let told = error.to_string();
-            assert!(told.contains(path.to_str().unwrap()) && told.contains("within 5 s"), "{told}");
+            let message = error.to_string();
+            assert!(message.contains(path.to_str().unwrap()) && message.contains("within 5 s"), "{message}");
         }
     });
     assert_eq!(threads(), threads_before + 1);
@@ -68,7 +68,7 @@ fn hung_file_costs_one_thread_and_works_again_later() {
     let (other_folder, other) = (tempfile::tempdir().unwrap(), "other\n");
     fs::write(other_folder.path().join("secret"), other).unwrap();
     let other = runtime.block_on(source(&other_folder.path().join("secret")).resolve()).unwrap();
-    assert_eq!(other.secret().expose(), "other", "another file is not held up");
+    assert_eq!(other.secret().expose(), "other", "another file is not delayed");
 
     write(&path, "too late");
     while threads() > threads_before {

@@ -1,16 +1,18 @@
+//! The builder of a dev Passport: its settings, their defaults, and starting the server.
+
 use std::{
-    io,
+    fmt, io,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
-use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock};
+use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock, with_causes};
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{DevPassport, keys::SigningKeys, serve::serve, server_state::ServerState};
 
-/// Settings of a [`DevPassport`].
+/// A builder of a [`DevPassport`]. All settings have defaults.
 #[derive(Debug)]
 #[must_use]
 pub struct DevPassportBuilder {
@@ -23,57 +25,64 @@ pub struct DevPassportBuilder {
 }
 
 impl DevPassportBuilder {
-    /// Where to listen. A free port of 127.0.0.1 by default.
+    /// Sets the address to listen on. Defaults to a free port of 127.0.0.1.
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Lets the address be one that other machines and containers reach, such as `0.0.0.0`. Needs
-    /// an [`issuer`](Self::issuer).
+    /// Allows an [`address`](Self::address) that other hosts and containers can reach, such as
+    /// `0.0.0.0`. Requires an [`issuer`](Self::issuer). By default, only a loopback address is
+    /// allowed.
     ///
     /// **Danger:** a client that reaches the address and knows a secret gets tokens, and plain
-    /// `http` shows both to the network. For the private network of docker compose, kind or a test.
+    /// `http` shows secrets and tokens to the network. Use it only in a private network, such as
+    /// that of docker compose, kind or a test.
     pub fn danger_any_address(mut self) -> Self {
         self.any_address = true;
         self
     }
 
-    /// The issuer: what tokens and discovery say, and the URL by which clients reach this Passport.
-    /// Defaults to `http://` and the address.
+    /// Sets the issuer in tokens and in the discovery document. It must be the URL at which clients
+    /// reach this Passport, because the endpoints in the discovery document begin with it. Defaults
+    /// to `http://` and the address.
     pub fn issuer(mut self, url: impl Into<String>) -> Self {
         self.issuer = Some(url.into());
         self
     }
 
-    /// The audience of the tokens. `bizfirstgo-api` by default, as Passport's managed identities
-    /// have it.
+    /// Sets the audience of the tokens. Defaults to `bizfirstgo-api`, as in Passport's tokens of
+    /// managed identities.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = audience.into();
         self
     }
 
-    /// How long tokens last, in whole seconds. 3600 s by default, as Passport's managed identities
-    /// have it.
+    /// Sets the lifetime of tokens, in whole seconds. Defaults to 3600 s, as in Passport's tokens
+    /// of managed identities.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
         self
     }
 
-    /// Where `iat` and `exp` come from. The operating system's clock by default.
+    /// Sets the clock for `iat` and `exp` of tokens, for the checks of tokens and assertions, and
+    /// for the `Date` of the JWKS response. Defaults to the operating system's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Generates the first signing key, binds and serves.
+    /// Binds the address, generates the first signing key, and starts the server as a task of the
+    /// current tokio runtime.
     ///
     /// # Errors
-    /// When the issuer is not one, the address cannot be bound, or it is not a loopback address and
-    /// [`danger_any_address`](Self::danger_any_address) or the issuer is missing.
+    /// - [`StartError::Issuer`] if the issuer is not a valid URL;
+    /// - [`StartError::Bind`] if the address cannot be bound;
+    /// - [`StartError::NotLoopback`] if the address is not a loopback address, unless both
+    ///   [`danger_any_address`](Self::danger_any_address) and the issuer are set.
     pub async fn start(self) -> Result<DevPassport, StartError> {
-        let is_private = self.address.ip().is_loopback();
-        if !is_private && (!self.any_address || self.issuer.is_none()) {
+        let is_loopback = self.address.ip().is_loopback();
+        if !is_loopback && (!self.any_address || self.issuer.is_none()) {
             return Err(StartError::NotLoopback(self.address));
         }
         self.issuer.as_deref().map(Issuer::danger_plain_http).transpose()?;
@@ -106,27 +115,34 @@ impl Default for DevPassportBuilder {
     }
 }
 
-/// Why the dev Passport did not start.
-#[derive(Debug, thiserror::Error)]
+/// The error of a dev Passport that did not start. `Debug` prints the message and its causes.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The address cannot be bound.
-    #[error("cannot listen on {address} ({source}); another address, or port 0 for a free one, may do")]
+    #[error("cannot listen on {address}: {source}; choose another address, or port 0 for a free port")]
     Bind {
-        /// What was to be bound.
+        /// The address that cannot be bound.
         address: SocketAddr,
-        /// What the operating system said.
+        /// Why the operating system cannot bind it.
         source: io::Error,
     },
-    /// The issuer is not a URL that a Passport can have.
+    /// The issuer is not a valid URL.
     #[error("issuer: {0}")]
     Issuer(#[from] InvalidIssuer),
-    /// Not a loopback address.
+    /// The address is not a loopback address, and `danger_any_address` or the issuer is not set.
     #[error(
-        "{0} is not a loopback address; to serve other machines or containers, give the URL by which they \
-         reach this Passport: --issuer http://passport:8090, in code issuer(..) and danger_any_address()"
+        "{0} is not a loopback address; to serve other hosts or containers, set the URL at which they reach \
+         this Passport: --issuer http://passport:8090, in code issuer(..) and danger_any_address()"
     )]
     NotLoopback(SocketAddr),
+}
+
+/// Prints the message, because `main` prints the `Debug` output of an error that it returns.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The key pair that an identity signs its assertions with, instead of a secret.
+//! Key pairs for client authentication with `private_key_jwt`: an identity signs an assertion
+//! instead of sending a secret.
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
@@ -10,25 +11,26 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-/// The kind of key that an identity signs with (`private_key_jwt`).
+/// The kind of key that an identity signs its assertions with (`private_key_jwt`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientKeyKind {
     /// RSA with 2048 bits, for RS256 and PS256.
     Rsa,
-    /// On the curve P-256, for ES256.
+    /// ECDSA on the curve P-256, for ES256.
     P256,
 }
 
-/// The public key.
+/// The public key that verifies the assertions of an identity.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientKey {
     kind: ClientKeyKind,
+    /// The public key as DER (`SubjectPublicKeyInfo`).
     public: Vec<u8>,
 }
 
 impl ClientKey {
-    /// Generates a key, and returns its private half as PEM (PKCS#8).
+    /// Generates a key pair. Returns the public key, and the private key as PEM (PKCS#8).
     pub(crate) fn generate(kind: ClientKeyKind) -> (Self, String) {
         let (private, public) = match kind {
             ClientKeyKind::Rsa => {
@@ -45,7 +47,8 @@ impl ClientKey {
         (Self { kind, public: public.as_ref().to_vec() }, pem(&private))
     }
 
-    /// Whether this key has signed `message` with `algorithm`, as a JOSE header names it.
+    /// Returns whether `signature` is the signature of `message` by this key with `algorithm`, a
+    /// JOSE name such as `RS256`. Returns false for an algorithm of another kind of key.
     pub(crate) fn verifies(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
         let verification: &dyn VerificationAlgorithm = match (self.kind, algorithm) {
             (ClientKeyKind::Rsa, "RS256") => &RSA_PKCS1_2048_8192_SHA256,
@@ -57,10 +60,13 @@ impl ClientKey {
     }
 }
 
-const RANDOMNESS: &str = "the operating system gives randomness";
-const ENCODING: &str = "a generated key has an encoding";
+/// The panic message if a key cannot be generated.
+const RANDOMNESS: &str = "the operating system provides randomness";
+/// The panic message if a generated key cannot be encoded.
+const ENCODING: &str = "a generated key can be encoded";
 
-/// [RFC 7468](https://www.rfc-editor.org/rfc/rfc7468#section-10): lines of 64 letters.
+/// Encodes a private key as PEM, in lines of 64 characters
+/// ([RFC 7468, section 10](https://www.rfc-editor.org/rfc/rfc7468#section-10)).
 fn pem(der: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(der);
     let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line) + "\n");

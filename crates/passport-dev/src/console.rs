@@ -1,4 +1,4 @@
-//! Commands that the program reads while it runs: outages, rotations and revoked secrets.
+//! The console: commands that the program reads from the terminal while it runs.
 
 use std::{collections::BTreeMap, future::pending, io::stdin, str::FromStr, thread, time::Duration};
 
@@ -8,24 +8,32 @@ use tokio::sync::mpsc;
 
 use crate::registrations::UserRegistration;
 
+/// The output of the command `help`.
 const HELP: &str = "\
-  counters                     how often each endpoint was asked
-  rotate | publish | retire    sign with a new key | publish one | unpublish all but the signing one
-  kid on | kid off             whether new tokens name their key
-  lifetime SECONDS             how long new tokens last
-  fault ENDPOINT FAULT         discovery, introspection, jwks or token; down, html, truncated, body JSON, slow MILLISECONDS,
-                               status CODE, throttled SECONDS, oversize BYTES or redirect URL
-  heal ENDPOINT                end its fault
-  identity CLIENT-ID           the identity of the four commands below; the first of the list by default
-  secret                       another active secret
-  revoke SECRET-ID             refuse a secret, revoke its tokens
-  disable | enable             the identity
-  roles ROLE...                its roles from the next token on
-  user ID ROLE...              a user's token; without roles that of the user in the file
-  stop";
+Commands:
+  counters                     show the number of requests to each endpoint
+  rotate | publish | retire    sign with a new key | publish one without signing | unpublish old keys
+  kid on | kid off             set or omit the key id (kid) in new tokens
+  lifetime SECONDS             set the lifetime of new tokens
+  fault ENDPOINT FAULT         make an endpoint fail
+                               endpoints: discovery, introspection, jwks, token
+                               faults: down, html, truncated, body JSON, slow MILLISECONDS,
+                               status CODE, throttled SECONDS, oversize BYTES, redirect URL
+  clear ENDPOINT               end the fault of an endpoint
+  identity CLIENT-ID           select the identity of the next four commands; default: the first
+  secret                       add an active secret and show it
+  revoke SECRET-ID             revoke a secret and its tokens
+  disable | enable             reject all secrets and revoke their tokens | accept the secrets again
+  roles ROLE...                set the roles of new tokens
+  user ID ROLE...              show a user's token; without roles, that of the user in the file
+  help                         list the commands
+  stop                         stop the program";
 
-/// Executes commands until `stop`. Never completes if the input ends before. Runs only on demand:
-/// the system stops a program in the background that reads from its terminal.
+/// Reads and executes commands until `stop`. If the standard input ends first, the future never
+/// completes, so that the program continues to run.
+///
+/// The option `--console` enables this. It is off by default, because the operating system
+/// suspends a background process that reads from its terminal.
 pub(crate) async fn run(
     passport: &DevPassport,
     identities: &[DevIdentity],
@@ -38,13 +46,13 @@ pub(crate) async fn run(
             ["stop"] => return,
             ["identity", client_id] => match identities.iter().find(|other| other.client_id() == client_id) {
                 Some(identity) => selected = Some(identity),
-                None => println!("there is no identity `{client_id}`"),
+                None => println!("unknown identity `{client_id}`"),
             },
             ref words => {
                 let Some(identity) = selected else { continue };
                 match execute(words, passport, identity, users).await {
                     Ok(text) => println!("{text}"),
-                    Err(problem) => println!("{problem}; `help` lists what can be typed"),
+                    Err(problem) => println!("{problem}; `help` lists the commands"),
                 }
             }
         }
@@ -52,8 +60,8 @@ pub(crate) async fn run(
     pending::<()>().await;
 }
 
-/// Reads lines in a thread of its own: a read from the terminal cannot be canceled, and on a thread
-/// of the runtime it would delay the shutdown until a key is pressed.
+/// Reads lines on a separate thread. A read from the terminal cannot be canceled: on a thread of
+/// the runtime it would delay the shutdown until the next line.
 fn read_lines() -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(move || {
@@ -66,7 +74,11 @@ fn read_lines() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
-/// Executes the command of these words, and returns what is printed.
+/// Executes the command `words` on `passport`, or on its selected `identity`. Returns the
+/// output.
+///
+/// # Errors
+/// Returns what is wrong with the command.
 async fn execute(
     words: &[&str],
     passport: &DevPassport,
@@ -74,11 +86,11 @@ async fn execute(
     users: &BTreeMap<String, UserRegistration>,
 ) -> Result<String, String> {
     match *words {
+        ["clear", name] => passport.clear_fault(endpoint(name)?),
         ["counters"] => return Ok(counts(passport.counters())),
         ["disable"] => identity.disable(),
         ["enable"] => identity.enable(),
         ["fault", name, ref fault @ ..] => passport.inject(endpoint(name)?, self::fault(fault)?),
-        ["heal", name] => passport.heal(endpoint(name)?),
         ["help"] => return Ok(HELP.to_owned()),
         ["kid", "on"] => passport.set_kid_in_tokens(true),
         ["kid", "off"] => passport.set_kid_in_tokens(false),
@@ -91,18 +103,23 @@ async fn execute(
         ["secret"] => {
             let secret = identity.generate_secret();
             let first = identity.secret_id();
-            return Ok(format!("{} {} (the first one is {first})", secret.id(), secret.value()));
+            return Ok(format!(
+                "secret id {}, secret {} (id of the first secret: {first})",
+                secret.id(),
+                secret.value()
+            ));
         }
         ["user", id, ref roles @ ..] => {
-            let given = UserRegistration::with_roles(roles);
-            let user = users.get(id).filter(|_| roles.is_empty()).unwrap_or(&given);
+            let from_command = UserRegistration::with_roles(roles);
+            let user = users.get(id).filter(|_| roles.is_empty()).unwrap_or(&from_command);
             return Ok(user.token(passport, id));
         }
-        _ => return Err(format!("`{}` is not a command", words.join(" "))),
+        _ => return Err(format!("unknown command `{}`", words.join(" "))),
     }
     Ok("done".to_owned())
 }
 
+/// Formats the number of requests to each endpoint.
 fn counts(counters: &Counters) -> String {
     format!(
         "discovery {}, introspection {}, jwks {}, token {}",
@@ -113,16 +130,18 @@ fn counts(counters: &Counters) -> String {
     )
 }
 
+/// Parses the name of an endpoint.
 fn endpoint(name: &str) -> Result<Endpoint, String> {
     match name {
         "discovery" => Ok(Endpoint::Discovery),
         "introspection" => Ok(Endpoint::Introspection),
         "jwks" => Ok(Endpoint::Jwks),
         "token" => Ok(Endpoint::Token),
-        _ => Err(format!("`{name}` is not an endpoint")),
+        _ => Err(format!("unknown endpoint `{name}`")),
     }
 }
 
+/// Parses a fault and its parameter.
 fn fault(words: &[&str]) -> Result<Fault, String> {
     Ok(match *words {
         ["body", ref words @ ..] => Fault::Body(words.join(" ")),
@@ -132,16 +151,17 @@ fn fault(words: &[&str]) -> Result<Fault, String> {
         ["redirect", url] => Fault::Redirect(url.to_owned()),
         ["slow", millis] => Fault::Slow(Duration::from_millis(number(millis)?)),
         ["status", code] => Fault::Status(
-            StatusCode::from_u16(number(code)?).map_err(|_| format!("`{code}` is not a status"))?,
+            StatusCode::from_u16(number(code)?).map_err(|_| format!("invalid status `{code}`"))?,
         ),
         ["throttled", seconds] => Fault::Throttled(seconds.to_owned()),
         ["truncated"] => Fault::Truncated,
-        _ => return Err(format!("`{}` is not a fault", words.join(" "))),
+        _ => return Err(format!("invalid fault `{}`", words.join(" "))),
     })
 }
 
+/// Parses a number.
 fn number<N: FromStr>(word: &str) -> Result<N, String> {
-    word.parse().map_err(|_| format!("`{word}` is not such a number"))
+    word.parse().map_err(|_| format!("invalid number `{word}`"))
 }
 
 #[cfg(test)]

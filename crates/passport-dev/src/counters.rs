@@ -1,8 +1,11 @@
+//! Counters of the requests to each endpoint.
+
 use tokio::sync::watch;
 
 use crate::Endpoint;
 
-/// Counts the requests to each endpoint, including those with a faulty response.
+/// The number of requests to each endpoint since the start. Requests that a
+/// [`Fault`](crate::Fault) affects are counted as well.
 #[derive(Debug, Default)]
 pub struct Counters {
     discovery: watch::Sender<u64>,
@@ -12,7 +15,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Returns the number of requests for the discovery document, at either path.
+    /// Returns the number of requests for the discovery document, at both paths.
     #[must_use]
     pub fn discovery(&self) -> u64 {
         *self.discovery.borrow()
@@ -24,7 +27,7 @@ impl Counters {
         *self.introspection.borrow()
     }
 
-    /// Returns the number of requests for the signing keys, at either path.
+    /// Returns the number of requests for the JWKS, at both paths.
     #[must_use]
     pub fn jwks(&self) -> u64 {
         *self.jwks.borrow()
@@ -36,19 +39,22 @@ impl Counters {
         *self.token.borrow()
     }
 
-    /// Waits until `endpoint` has had `count` requests, so that a test need not sleep.
+    /// Waits until `endpoint` has received `count` requests since the start. A test can wait for a
+    /// request without sleeping.
     ///
     /// # Cancel safety
-    /// Dropping the future changes nothing.
+    /// Dropping the future changes no counter.
     pub async fn reached(&self, endpoint: Endpoint, count: u64) {
-        // The sender is borrowed here, so the channel cannot close.
+        // The channel cannot close, because `self` owns the sender.
         let _ = self.of(endpoint).subscribe().wait_for(|requests| *requests >= count).await;
     }
 
+    /// Increments the counter of requests to `endpoint`.
     pub(crate) fn count(&self, endpoint: Endpoint) {
         self.of(endpoint).send_modify(|requests| *requests += 1);
     }
 
+    /// Returns the counter of `endpoint`.
     fn of(&self, endpoint: Endpoint) -> &watch::Sender<u64> {
         match endpoint {
             Endpoint::Discovery => &self.discovery,

@@ -1,14 +1,18 @@
+//! The handle of a running dev Passport.
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, header::InvalidHeaderValue};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    Counters, DevIdentityBuilder, DevPassportBuilder, Endpoint, Fault, Hostile, StartError, TestJwtBuilder,
-    keys::RsaSigningKey, server_state::ServerState,
+    Counters, DevIdentityBuilder, DevPassportBuilder, Endpoint, Fault, InvalidToken, StartError,
+    TestJwtBuilder, keys::RsaSigningKey, server_state::ServerState,
 };
 
-/// A running dev Passport. It stops when this is dropped, or at [`DevPassport::shutdown`].
+/// A running dev Passport. It stops when this value is dropped, or on [`DevPassport::shutdown`].
+///
+/// It serves on the tokio runtime that started it.
 #[derive(Debug)]
 pub struct DevPassport {
     pub(crate) address: SocketAddr,
@@ -18,90 +22,94 @@ pub struct DevPassport {
 }
 
 impl DevPassport {
-    /// Starts on a free port of 127.0.0.1, with the defaults of [`DevPassport::builder`].
+    /// Starts a dev Passport on a free port of 127.0.0.1, with the defaults of
+    /// [`DevPassport::builder`].
     ///
     /// # Errors
-    /// When no port can be bound.
+    /// [`StartError::Bind`] if no port can be bound.
     pub async fn start() -> Result<Self, StartError> {
         Self::builder().start().await
     }
 
-    /// Returns the settings of a Passport that is not started yet.
+    /// Returns a builder with the default settings.
     pub fn builder() -> DevPassportBuilder {
         DevPassportBuilder::default()
     }
 
-    /// Returns the address that is listened on.
+    /// Returns the address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns the issuer in its tokens, which its endpoints are below: `http://127.0.0.1:40123`.
+    /// Returns the issuer in its tokens, for example `http://127.0.0.1:40123`. It is also the base
+    /// URL of the endpoints.
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.state.issuer()
     }
 
-    /// Returns the audience of its tokens.
+    /// Returns the audience (`aud`) of its tokens.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.state.audience
     }
 
-    /// Describes a managed identity named `name`; finish with [`DevIdentityBuilder::create`].
+    /// Returns a builder of a managed identity named `name`. [`DevIdentityBuilder::create`]
+    /// registers it.
     pub fn managed_identity(&self, name: &str) -> DevIdentityBuilder {
         DevIdentityBuilder::new(Arc::clone(&self.state), name)
     }
 
-    /// Returns a complete and valid access token of a user, whose `sub` is `user_id`.
+    /// Returns a builder of a valid access token of the user `user_id` (`sub`).
     pub fn user_token(&self, user_id: &str) -> TestJwtBuilder {
         TestJwtBuilder::for_user(&self.state, user_id)
     }
 
-    /// Returns a token that a resource server must reject.
+    /// Returns a token of `user-1` with the defect `kind`. A resource server must reject it.
     #[must_use]
-    pub fn hostile_token(&self, hostile: Hostile) -> String {
-        hostile.mint(self.user_token("user-1"), self.issuer())
+    pub fn invalid_token(&self, kind: InvalidToken) -> String {
+        kind.derive_from(self.user_token("user-1"), self.issuer())
     }
 
-    /// Publishes a new signing key and signs with it from now on. The old keys stay published.
+    /// Publishes a new signing key and signs new tokens with it. The old keys stay published.
     pub async fn rotate_keys(&self) {
         self.publish_next_key().await;
         self.state.keys().sign_with_newest();
     }
 
-    /// Publishes a new signing key without signing with it yet.
+    /// Publishes a new signing key. New tokens are still signed with the current key.
     pub async fn publish_next_key(&self) {
         let kid = self.state.keys().next_kid();
         let key = RsaSigningKey::generate(kid).await;
         self.state.keys().publish(key);
     }
 
-    /// Removes all keys except the signing one from the JWKS.
+    /// Removes all keys from the JWKS except the key that signs new tokens. A verifier that fetches
+    /// the JWKS then rejects tokens that were signed with a removed key.
     pub fn retire_old_keys(&self) {
         self.state.keys().retire_all_but_signing();
     }
 
-    /// Returns the published key set, for a verifier with static keys.
+    /// Returns the published keys as a JWKS (JSON), for a verifier with static keys.
     #[must_use]
     pub fn jwks(&self) -> String {
         self.state.keys().jwks().to_string()
     }
 
-    /// Sets the `Cache-Control` of the key set. There is none by default, as none is documented for
-    /// Passport.
+    /// Sets the `Cache-Control` header of the JWKS response. By default there is none, because
+    /// Passport documents none.
     ///
     /// # Errors
-    /// When `value` is not a header value.
+    /// Returns [`InvalidHeaderValue`] if `value` has characters that a header cannot have.
     pub fn set_jwks_cache_control(&self, value: &str) -> Result<(), InvalidHeaderValue> {
         let value = HeaderValue::from_str(value)?;
         self.state.settings().jwks_cache_control = Some(value);
         Ok(())
     }
 
-    /// Sets whether new tokens have a `kid` in their header. They do by default; Passport's own
-    /// samples do not.
+    /// Sets whether the JOSE header of new tokens has a `kid`. Defaults to true. The tokens in
+    /// Passport's documentation have none; a verifier then tries all keys.
     pub fn set_kid_in_tokens(&self, kid: bool) {
         self.state.settings().kid_in_tokens = kid;
     }
@@ -111,23 +119,24 @@ impl DevPassport {
         self.state.settings().token_lifetime = lifetime;
     }
 
-    /// Makes `endpoint` fail until [`DevPassport::heal`].
+    /// Makes each response of `endpoint` fail with `fault` until [`DevPassport::clear_fault`].
+    /// Replaces the current fault of `endpoint`.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault) {
         self.state.faults().insert(endpoint, fault);
     }
 
-    /// Ends the fault of `endpoint`.
-    pub fn heal(&self, endpoint: Endpoint) {
+    /// Ends the fault of `endpoint`, which responds normally again.
+    pub fn clear_fault(&self, endpoint: Endpoint) {
         self.state.faults().remove(&endpoint);
     }
 
-    /// Returns the number of requests to each endpoint.
+    /// Returns the counters of requests to each endpoint.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.state.counters
     }
 
-    /// Stops listening, and waits for running requests for 5 s at most.
+    /// Stops listening, waits up to 5 s for running requests, and closes all connections.
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(());
         let _ = (&mut self.server).await;

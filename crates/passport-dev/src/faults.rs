@@ -1,4 +1,4 @@
-//! The ways in which an endpoint can be made to fail.
+//! Faults that can be injected into an endpoint.
 
 use std::{io, time::Duration};
 
@@ -8,21 +8,24 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 
-/// An endpoint that can be counted and made to fail.
+/// An endpoint of the dev Passport, to inject a [`Fault`] or to read a counter of
+/// [`Counters`](crate::Counters).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// The discovery document, at both places.
+    /// The discovery document (`openid-configuration`), below `/passport/.well-known/` and below
+    /// `/.well-known/`.
     Discovery,
     /// `POST /passport/token/introspect`.
     Introspection,
-    /// The signing keys, at both places.
+    /// The signing keys (`jwks.json`), below `/passport/.well-known/` and below `/.well-known/`.
     Jwks,
     /// `POST /passport/token`.
     Token,
 }
 
 impl Endpoint {
-    pub(crate) fn of_path(path: &str) -> Option<Self> {
+    /// Returns the endpoint at `path`, if there is one.
+    pub(crate) fn from_path(path: &str) -> Option<Self> {
         match path {
             "/passport/.well-known/openid-configuration" | "/.well-known/openid-configuration" => {
                 Some(Self::Discovery)
@@ -35,47 +38,49 @@ impl Endpoint {
     }
 }
 
-/// A way to fail.
+/// A fault of an endpoint, injected with [`DevPassport::inject`](crate::DevPassport::inject).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection is closed without a response.
     Down,
-    /// The response is valid and comes this much later.
+    /// The response is valid, and is sent after this delay.
     Slow(Duration),
-    /// This status, with an empty body.
+    /// The response has this status and an empty body.
     Status(StatusCode),
-    /// Status 429, with this in its `Retry-After`: seconds or a date.
+    /// The response has status 429 and this `Retry-After`: seconds or an HTTP date.
     Throttled(String),
-    /// Status 200 with this as JSON.
+    /// The response has status 200 and this text as its JSON body.
     Body(String),
-    /// Status 200 with a web page, as a proxy or a captive portal sends it.
+    /// The response has status 200 and a web page as its body, as from a proxy or a captive portal.
     Html,
-    /// The right status and headers, but the connection ends in the middle of the body.
+    /// The status and the headers are those of the valid response, but the connection is closed in
+    /// the middle of the body.
     Truncated,
-    /// The right status and headers with a body of this many bytes.
+    /// The status is that of the valid response, but the body consists of this many spaces.
     Oversize(usize),
-    /// A redirect to this address.
+    /// The response has status 307 and redirects to this URL (`Location`).
     Redirect(String),
 }
 
-/// The body of each response. That of a faulty one can fail.
+/// The body of every response. It ends with an error if the fault is [`Fault::Truncated`].
 pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
-pub(crate) fn intact(response: Response<Body>) -> Response<ResponseBody> {
+/// Returns `response` unchanged, with the body type of all responses.
+pub(crate) fn boxed(response: Response<Body>) -> Response<ResponseBody> {
     response.map(|body| body.map_err(io::Error::other).boxed_unsync())
 }
 
 impl Fault {
-    /// Turns `response` into that of an endpoint with this fault.
+    /// Returns the response to send instead of the valid `response`.
     ///
     /// # Errors
-    /// When the connection is to be closed instead.
-    pub(crate) async fn distort(self, response: Response<Body>) -> Result<Response<ResponseBody>, io::Error> {
+    /// Returns an error if the server must close the connection without a response.
+    pub(crate) async fn apply(self, response: Response<Body>) -> Result<Response<ResponseBody>, io::Error> {
         match self {
             Self::Down => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the endpoint is down")),
             Self::Slow(delay) => {
                 tokio::time::sleep(delay).await;
-                Ok(intact(response))
+                Ok(boxed(response))
             }
             Self::Status(status) => Ok(with_body(status, "text/plain", Vec::new())),
             Self::Throttled(retry_after) => {
@@ -94,14 +99,15 @@ impl Fault {
     }
 }
 
+/// Creates a response with a status, a content type and a body.
 fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<ResponseBody> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    intact(response)
+    boxed(response)
 }
 
-/// The same with one header more, if `value` can be one.
+/// Adds a header to `response`. A `value` that no header can have is ignored.
 fn with_header(
     mut response: Response<ResponseBody>,
     name: HeaderName,
@@ -113,12 +119,13 @@ fn with_header(
     response
 }
 
+/// Returns `response` with its full `Content-Length`, but only the first half of its body.
 async fn truncated(response: Response<Body>) -> Result<Response<ResponseBody>, io::Error> {
     let (mut parts, body) = response.into_parts();
     let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
     let half = whole.slice(..whole.len() / 2);
-    let then_break = io::Error::new(io::ErrorKind::ConnectionAborted, "the answer is cut off");
-    let frames = futures_util::stream::iter([Ok(Frame::data(half)), Err(then_break)]);
+    let disconnect = io::Error::new(io::ErrorKind::ConnectionAborted, "the response is truncated");
+    let frames = futures_util::stream::iter([Ok(Frame::data(half)), Err(disconnect)]);
     Ok(Response::from_parts(parts, StreamBody::new(frames).boxed_unsync()))
 }

@@ -1,3 +1,5 @@
+//! Managed identities of the dev Passport: the builder, and a registered identity.
+
 use std::{fmt, sync::Arc};
 
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
     server_state::ServerState,
 };
 
-/// Describes a managed identity; [`DevIdentityBuilder::create`] puts it into the dev Passport.
+/// A builder of a managed identity. [`DevIdentityBuilder::create`] registers it.
 #[must_use]
 pub struct DevIdentityBuilder {
     state: Arc<ServerState>,
@@ -17,6 +19,7 @@ pub struct DevIdentityBuilder {
 }
 
 impl DevIdentityBuilder {
+    /// Creates a builder of the identity `name` with the default settings.
     pub(crate) fn new(state: Arc<ServerState>, name: &str) -> Self {
         let identity = StoredIdentity {
             managed_identity_id: random_id("mi-guid-"),
@@ -31,26 +34,27 @@ impl DevIdentityBuilder {
         Self { state, identity, secret: random_secret(), private_key: None }
     }
 
-    /// Adds a role. None by default.
+    /// Adds a role to the identity's tokens. By default, they have none.
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.identity.roles.push(role.into());
         self
     }
 
-    /// Sets its tenant. Defaults to `tenant-1`.
+    /// Sets the tenant (`tenant_id`) of the identity's tokens. Defaults to `tenant-1`.
     pub fn tenant(mut self, tenant_id: impl Into<String>) -> Self {
         self.identity.tenant_id = tenant_id.into();
         self
     }
 
-    /// Sets its first secret. Defaults to a random one.
+    /// Sets the first client secret. Defaults to a random one.
     pub fn secret(mut self, secret: impl Into<String>) -> Self {
         self.secret = secret.into();
         self
     }
 
-    /// Adds a key that it signs assertions with (`private_key_jwt`), besides its secret. None by
-    /// default.
+    /// Generates a key pair, so that the identity can authenticate with signed assertions
+    /// (`private_key_jwt`) instead of its secret. [`DevIdentity::private_key`] returns the private
+    /// key. By default, the identity has none.
     pub fn signs_with(mut self, kind: ClientKeyKind) -> Self {
         let (key, private) = ClientKey::generate(kind);
         self.identity.key = Some(key);
@@ -58,9 +62,8 @@ impl DevIdentityBuilder {
         self
     }
 
-    /// Registers the identity, with one active secret.
-    ///
-    /// An identity of the same name is replaced, as its client id is made from the name.
+    /// Registers the identity with one active secret. An identity with the same name is replaced,
+    /// because the client id is derived from the name: its secrets are rejected from now on.
     #[must_use]
     pub fn create(self) -> DevIdentity {
         let client_id = self.identity.client_id.clone();
@@ -77,7 +80,8 @@ impl fmt::Debug for DevIdentityBuilder {
     }
 }
 
-/// A managed identity of the dev Passport, with the operations of an administrator.
+/// A managed identity that is registered at the dev Passport, with the operations of an
+/// administrator.
 #[derive(Clone)]
 pub struct DevIdentity {
     state: Arc<ServerState>,
@@ -97,38 +101,40 @@ impl fmt::Debug for DevIdentity {
 }
 
 impl DevIdentity {
-    /// Returns the client id, for example `mi-payroll-scheduler-clientid`. It is also the `sub` of
-    /// its tokens.
+    /// Returns the client id, for example `mi-payroll-clientid`. It is also the `sub` of the
+    /// identity's tokens.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// Returns its id in audit logs.
+    /// Returns the object id of the identity: the claim `managed_identity_id` of its tokens, by
+    /// which audit logs name it.
     #[must_use]
     pub fn managed_identity_id(&self) -> &str {
         &self.managed_identity_id
     }
 
-    /// Returns the secret that it was created with.
+    /// Returns the first client secret, which [`DevIdentityBuilder::create`] registered.
     #[must_use]
     pub fn secret(&self) -> &str {
         self.first_secret.value()
     }
 
-    /// Returns the private key that it was created with, if any, as PEM (PKCS#8).
+    /// Returns the private key as PEM (PKCS#8). `None` unless
+    /// [`DevIdentityBuilder::signs_with`] generated a key pair.
     #[must_use]
     pub fn private_key(&self) -> Option<&str> {
         self.private_key.as_deref()
     }
 
-    /// Returns the id of the secret that it was created with.
+    /// Returns the id of the first client secret, for [`DevIdentity::revoke_secret`].
     #[must_use]
     pub fn secret_id(&self) -> &str {
         self.first_secret.id()
     }
 
-    /// Adds an active secret. The others stay active.
+    /// Adds an active client secret with a random value. The other secrets stay active.
     ///
     /// # Panics
     /// Never: identities are replaced but not removed.
@@ -138,38 +144,42 @@ impl DevIdentity {
         secret.expect("identities are replaced but never removed")
     }
 
-    /// Rejects the secret from now on, and revokes the tokens that it was used for, which
-    /// introspection shows.
+    /// Revokes a client secret and the tokens that were issued for it: the token endpoint rejects
+    /// the secret, and introspection reports the tokens as inactive.
     pub fn revoke_secret(&self, secret_id: &str) {
         self.state.registry().revoke_secret(&self.client_id, secret_id);
     }
 
-    /// Rejects all secrets and revokes all tokens.
+    /// Disables the identity: the token endpoint rejects its secrets and its key, and the tokens
+    /// that were issued for its secrets are revoked.
     pub fn disable(&self) {
         self.state.registry().set_enabled(&self.client_id, false);
     }
 
-    /// Accepts the active secrets again. Revoked tokens stay revoked.
+    /// Enables the identity after [`disable`](Self::disable): the token endpoint accepts its active
+    /// secrets and its key again. Revoked tokens stay revoked.
     pub fn enable(&self) {
         self.state.registry().set_enabled(&self.client_id, true);
     }
 
-    /// Replaces the roles of tokens that are issued from now on.
+    /// Replaces the roles of the identity's new tokens. Tokens that were already issued keep
+    /// theirs.
     pub fn set_roles<R: Into<String>>(&self, roles: impl IntoIterator<Item = R>) {
         let roles = roles.into_iter().map(Into::into).collect();
         self.state.registry().set_roles(&self.client_id, roles);
     }
 
-    /// Returns a token as the token endpoint issues it for the first secret, for tests that change
-    /// it or send it themselves.
+    /// Returns a builder of a token of this identity, for tests that change the token or send it
+    /// themselves. Unchanged, the token is as the token endpoint issues it for the first secret,
+    /// and is revoked with that secret.
     ///
     /// # Panics
-    /// As [`DevIdentity::generate_secret`].
+    /// Never: identities are replaced but not removed.
     pub fn token(&self) -> TestJwtBuilder {
         let mut registry = self.state.registry();
         let identity = registry.get(&self.client_id).expect("identities are replaced but never removed");
         let token = TestJwtBuilder::for_managed_identity(&self.state, identity);
-        registry.note_issued(&self.client_id, self.first_secret.id(), token.jti());
+        registry.record_issued(&self.client_id, self.first_secret.id(), token.jti());
         token
     }
 }

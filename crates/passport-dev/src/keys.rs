@@ -1,4 +1,4 @@
-//! The signing keys, which are rotated on demand.
+//! The signing keys of the dev Passport, and their rotation.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::registry::random_id;
 
-/// An RSA 2048 key pair with its name.
+/// An RSA key pair of 2048 bits with its key id.
 #[derive(Clone, Debug)]
 pub(crate) struct RsaSigningKey {
     pub(crate) kid: String,
@@ -22,22 +22,24 @@ pub(crate) struct RsaSigningKey {
 }
 
 impl RsaSigningKey {
-    /// Generates a key pair on a blocking thread, as it takes about a tenth of a second.
+    /// Generates a key pair on a blocking thread, because that takes about 0.1 s.
     pub(crate) async fn generate(kid: String) -> Self {
-        let made = spawn_blocking(|| Self::generate_now(kid)).await;
-        made.expect("generating a key does not panic")
+        let generated = spawn_blocking(|| Self::generate_now(kid)).await;
+        generated.expect("generating a key does not panic")
     }
 
+    /// Generates a key pair on the current thread.
     pub(crate) fn generate_now(kid: String) -> Self {
-        let pair = KeyPair::generate(KeySize::Rsa2048).expect("the operating system gives randomness");
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("the operating system provides randomness");
         Self { kid, pair: Arc::new(pair) }
     }
 
+    /// Returns the RS256 signature of `message`.
     pub(crate) fn sign_rs256(&self, message: &[u8]) -> Vec<u8> {
         self.sign(&RSA_PKCS1_SHA256, message)
     }
 
-    /// Returns a valid signature of an algorithm that is not allowed.
+    /// Returns the RS512 signature of `message`, for an invalid token: Passport signs with RS256.
     pub(crate) fn sign_rs512(&self, message: &[u8]) -> Vec<u8> {
         self.sign(&RSA_PKCS1_SHA512, message)
     }
@@ -50,6 +52,7 @@ impl RsaSigningKey {
         signature
     }
 
+    /// Returns whether `signature` is the RS256 signature of `message` with this key.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let public = self.pair.public_key();
         let components = PublicKeyComponents {
@@ -59,7 +62,7 @@ impl RsaSigningKey {
         components.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
     }
 
-    /// Returns the public key as Passport publishes it.
+    /// Returns the public key in the format of Passport's JWKS.
     pub(crate) fn jwk(&self) -> Value {
         let public = self.pair.public_key();
         let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
@@ -73,69 +76,79 @@ impl RsaSigningKey {
         })
     }
 
-    /// Returns the public key as an attacker uses it as an HMAC secret.
+    /// Returns the public key as DER, for an invalid token that uses it as an HMAC secret.
     pub(crate) fn public_der(&self) -> Vec<u8> {
         self.pair
             .public_key()
             .as_der()
             .map(|der: aws_lc_rs::encoding::PublicKeyX509Der<'_>| der.as_ref().to_vec())
-            .expect("a generated key has an encoding")
+            .expect("a generated key can be encoded")
     }
 }
 
-/// The published keys, one of which signs.
+/// The published keys, one of which signs new tokens.
 #[derive(Debug)]
 pub(crate) struct SigningKeys {
-    /// Newest last. All are published.
+    /// The keys in the JWKS, newest last.
     published: Vec<RsaSigningKey>,
-    /// Of `published`, the one that signs.
+    /// The index of the signing key in `published`.
     signing: usize,
+    /// The number of key ids that were assigned. It is part of the next id.
     generated: u32,
-    /// Of the names of all keys. No other start has it: a verifier that outlives a restart must not
-    /// take a new key for an old one.
+    /// The prefix of all key ids. Random for each start, so that a verifier that keeps running
+    /// while the dev Passport restarts does not confuse a new key with an old one.
     prefix: String,
 }
 
 impl SigningKeys {
+    /// Creates the key set with its first key, which is generated on a blocking thread.
     pub(crate) async fn generate() -> Self {
         spawn_blocking(Self::generate_now).await.expect("generating a key does not panic")
     }
 
+    /// Creates the key set with its first key, which is generated on the current thread.
     pub(crate) fn generate_now() -> Self {
-        let mut ring =
+        let mut keys =
             Self { published: Vec::new(), signing: 0, generated: 0, prefix: random_id("signing-key-") };
-        let first = RsaSigningKey::generate_now(ring.next_kid());
-        ring.publish(first);
-        ring
+        let first = RsaSigningKey::generate_now(keys.next_kid());
+        keys.publish(first);
+        keys
     }
 
+    /// Assigns the id of the next key.
     pub(crate) fn next_kid(&mut self) -> String {
         self.generated += 1;
         format!("{}-{}", self.prefix, self.generated)
     }
 
+    /// Adds `key` to the JWKS. The signing key does not change.
     pub(crate) fn publish(&mut self, key: RsaSigningKey) {
         self.published.push(key);
     }
 
+    /// Makes the key that was published last the signing key.
     pub(crate) fn sign_with_newest(&mut self) {
         self.signing = self.published.len() - 1;
     }
 
+    /// Removes all keys except the signing key from the JWKS.
     pub(crate) fn retire_all_but_signing(&mut self) {
         let signing = self.published.swap_remove(self.signing);
         self.published = vec![signing];
         self.signing = 0;
     }
 
+    /// Returns the key that signs new tokens.
     pub(crate) fn signing(&self) -> &RsaSigningKey {
         &self.published[self.signing]
     }
 
+    /// Returns the published keys as a JWKS.
     pub(crate) fn jwks(&self) -> Value {
         json!({ "keys": self.published.iter().map(RsaSigningKey::jwk).collect::<Vec<_>>() })
     }
 
+    /// Returns whether `signature` is the RS256 signature of `message` with a published key.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.published.iter().any(|key| key.verifies(message, signature))
     }

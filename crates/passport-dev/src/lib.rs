@@ -1,39 +1,65 @@
-//! A Passport for your laptop and your tests.
+//! A local Passport for development and tests: an issuer with real signatures that runs in the
+//! process of a test, or as the program `passport-dev`. Tests can inject faults, rotate keys,
+//! revoke secrets, and create valid and invalid tokens.
 //!
-//! [`DevPassport::start`] runs an HTTP server on a free loopback port, in your process: token
-//! endpoint, discovery and JWKS at both documented paths, and introspection. It has managed
-//! identities with secrets and roles, rotates its signing keys on demand, issues tokens of users
-//! ([`TestJwtBuilder`]) and invalid tokens ([`Hostile`]), counts requests ([`Counters`]), and fails
-//! in the ways of an identity provider ([`Fault`]).
+//! ```toml
+//! [dev-dependencies]
+//! passport-dev = { version = "0.1", default-features = false }
+//! ```
+//!
+//! # Features
+//!
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `cli` | yes | the program `passport-dev`; the library does not need it |
+//!
+//! # Example
 //!
 //! ```
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use passport_dev::{DevPassport, Endpoint, Fault};
 //!
-//! let passport = DevPassport::start().await?;
-//! let payroll = passport.managed_identity("payroll-scheduler").role("payroll.read").create();
-//! println!("{} {} {}", passport.issuer(), payroll.client_id(), payroll.secret());
+//! #[tokio::main(flavor = "current_thread")] // in a test: #[tokio::test]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let passport = DevPassport::start().await?;
+//!     let payroll = passport.managed_identity("payroll").role("payroll.read").create();
+//!     println!("{} {} {}", passport.issuer(), payroll.client_id(), payroll.secret());
 //!
-//! passport.inject(Endpoint::Token, Fault::Down);
-//! passport.heal(Endpoint::Token);
-//! assert_eq!(passport.counters().token(), 0);
-//! # Ok(()) }
+//!     passport.inject(Endpoint::Token, Fault::Down);
+//!     // Token requests fail here.
+//!     passport.clear_fault(Endpoint::Token);
+//!     assert_eq!(passport.counters().token(), 0);
+//!     Ok(())
+//! }
 //! ```
 //!
-//! Tests of handlers need no server: a [`TestIdentity`] signs requests for a verifier that has its
-//! keys.
+//! # Concepts
 //!
-//! It is for development and tests only: nothing is persisted, and there is no admin API on HTTP.
-//! The library is controlled by its Rust API, and the program by its console
-//! (`passport-dev --console`).
+//! - A [`DevPassport`] is an HTTP server on a free loopback port. It serves the token endpoint,
+//!   discovery, JWKS and introspection at the paths that Passport documents.
+//! - A [`DevIdentity`] is a managed identity that is registered there, with secrets and roles.
+//! - A [`TestJwtBuilder`] creates tokens with any claims and headers. An [`InvalidToken`] names
+//!   the defect of a token that every resource server must reject.
+//! - A [`Fault`] makes an [`Endpoint`] fail. [`Counters`] count the requests to each endpoint.
+//! - A [`TestIdentity`] is a user or a service that sends requests to a handler in a test. It
+//!   needs neither a server nor a network.
+//!
+//! The dev Passport persists nothing and has no admin API over HTTP. A test controls it by these
+//! types, and a user of the program by the console (`passport-dev --console`). The dev Passport
+//! is not for production.
+//!
+//! # Guide
+//!
+//! In the repository: `docs/testing.md`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
 mod client_key;
 mod counters;
 mod dev_passport;
 mod faults;
-mod hostile;
 mod identity;
+mod invalid_token;
 mod jwt;
 mod keys;
 mod registry;
@@ -50,8 +76,8 @@ pub use crate::{
     counters::Counters,
     dev_passport::DevPassport,
     faults::{Endpoint, Fault},
-    hostile::Hostile,
     identity::{DevIdentity, DevIdentityBuilder},
+    invalid_token::InvalidToken,
     jwt::TestJwtBuilder,
     registry::DevSecret,
     test_identity::TestIdentity,

@@ -1,10 +1,6 @@
-//! `passport-dev`: a Passport for your laptop.
+//! The program `passport-dev`: a local Passport for development.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing how to use it is what this program does"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program reports on the terminal")]
 
 mod console;
 mod registrations;
@@ -16,17 +12,17 @@ use passport_dev::{DevIdentity, DevPassport, StartError};
 
 use crate::registrations::{IdentityRegistration, Registrations};
 
-/// A Passport for your laptop: issues and publishes real tokens, keeps nothing, serves this machine
-/// only unless it is given an issuer.
+/// A local Passport for development: issues signed tokens, persists nothing, and listens on
+/// loopback only, unless --issuer is set.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)] // `about` would replace the text above by the description of the package
 struct Options {
-    /// Where to listen; a loopback address, unless --issuer is given.
+    /// The address to listen on; a loopback address, unless --issuer is set.
     #[arg(long, env = "PASSPORT_DEV_ADDRESS", default_value = "127.0.0.1:8090")]
     address: SocketAddr,
 
-    /// The URL by which clients reach this Passport, and what its tokens say (`iss`). By default it
-    /// is made of the address; other containers need http and the name of this one.
+    /// The issuer in tokens (`iss`), which is also the URL at which clients reach this Passport.
+    /// Default: http:// and the address. In a container: http:// and its host name and port.
     #[arg(long, env = "PASSPORT_DEV_ISSUER", value_name = "URL")]
     issuer: Option<String>,
 
@@ -34,33 +30,35 @@ struct Options {
     #[arg(long, env = "PASSPORT_DEV_AUDIENCE", default_value = "bizfirstgo-api")]
     audience: String,
 
-    /// How long tokens last, in seconds.
+    /// The lifetime of tokens, in seconds.
     #[arg(long, env = "PASSPORT_DEV_TOKEN_LIFETIME", default_value_t = 3600)]
     token_lifetime: u32,
 
     /// A TOML, JSON or YAML file with tables [identities.NAME] (secret, roles, tenant) and
-    /// [users.ID] (roles, permissions, tenant), in place of the one identity below.
+    /// [users.ID] (roles, permissions, tenant), instead of --identity, --role and --secret.
     #[arg(long, env = "PASSPORT_DEV_IDENTITIES", conflicts_with_all = ["identity", "roles", "secret"])]
     identities: Option<PathBuf>,
 
-    /// The name of the managed identity that is ready to use.
+    /// The name of the registered managed identity.
     #[arg(long, env = "PASSPORT_DEV_IDENTITY", default_value = "dev-service")]
     identity: String,
 
-    /// A role of that identity; may be given several times.
+    /// A role of the identity; repeatable.
     #[arg(long = "role")]
     roles: Vec<String>,
 
-    /// Its client secret; a random one if none is given.
+    /// The client secret of the identity. Default: a random one.
     #[arg(long, env = "PASSPORT_DEV_SECRET", hide_env_values = true)]
     secret: Option<String>,
 
-    /// Read commands from the terminal: outages, rotations, revoked secrets. `help` lists them.
+    /// Read commands from the terminal, for faults, key rotation and secrets. `help` lists them.
     #[arg(long)]
     console: bool,
 }
 
 impl Options {
+    /// Returns the identities and users in the file of `--identities`. Without a file, returns the
+    /// one identity of `--identity`, `--role` and `--secret`.
     fn registrations(&mut self) -> Result<Registrations, Box<dyn Error>> {
         if let Some(path) = &self.identities {
             return Ok(Registrations::read(path)?);
@@ -86,21 +84,23 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Runs the dev Passport until a signal or the command `stop`.
 async fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
-    let stopped = stop_signal()?;
+    let stop_requested = stop_signal()?;
     let registrations = options.registrations()?;
     let passport = start(&options).await?;
     let identities = registrations.register(&passport);
-    introduce(&passport, &identities, &registrations);
+    print_startup(&passport, &identities, &registrations);
     tokio::select! {
-        () = stopped => {}
+        () = stop_requested => {}
         () = console::run(&passport, &identities, &registrations.users), if options.console => {}
     }
-    println!("stopping");
+    println!("shutting down");
     passport.shutdown().await;
     Ok(())
 }
 
+/// Starts the dev Passport. Prints a warning if other hosts can reach it.
 async fn start(options: &Options) -> Result<DevPassport, StartError> {
     let builder = DevPassport::builder()
         .address(options.address)
@@ -110,17 +110,18 @@ async fn start(options: &Options) -> Result<DevPassport, StartError> {
     let passport = builder.issuer(issuer).danger_any_address().start().await?;
     if !passport.address().ip().is_loopback() {
         eprintln!(
-            "warning: {} can be reached from outside of this machine, over plain http; for development in a \
-             private network only",
+            "warning: {} is not a loopback address: secrets and tokens are visible to the network (plain \
+             http); use it for development in a private network only",
             passport.address()
         );
     }
     Ok(passport)
 }
 
-fn introduce(passport: &DevPassport, identities: &[DevIdentity], registrations: &Registrations) {
+/// Prints the URLs, the credentials, and a command that gets a token.
+fn print_startup(passport: &DevPassport, identities: &[DevIdentity], registrations: &Registrations) {
     let base = passport.issuer().trim_end_matches('/');
-    println!("passport-dev is listening on {}; Ctrl-C stops it", passport.address());
+    println!("listening on {}; press Ctrl-C to stop", passport.address());
     println!("  issuer         {}", passport.issuer());
     println!("  audience       {}", passport.audience());
     println!("  discovery      {base}/passport/.well-known/openid-configuration");
@@ -143,8 +144,8 @@ fn introduce(passport: &DevPassport, identities: &[DevIdentity], registrations: 
     );
 }
 
-/// Waits for Ctrl-C, or for the signal of service managers and containers. Listens from this call
-/// on, so that none is lost during the startup.
+/// Installs signal handlers, so that a signal during the start is not lost. Returns a future
+/// that waits for Ctrl-C, or for SIGTERM, which service managers and container runtimes send.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -156,7 +157,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Waits for Ctrl-C.
+/// Returns a future that waits for Ctrl-C.
 #[cfg(not(unix))]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })

@@ -1,4 +1,4 @@
-//! The identities and users that the program has from the start, as its file describes them.
+//! The identities and users that the program registers at its start.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -6,25 +6,28 @@ use config::{Config, ConfigError, File};
 use passport_dev::{DevIdentity, DevIdentityBuilder, DevPassport, TestJwtBuilder};
 use serde::Deserialize;
 
-/// The content of `--identities FILE`: TOML, JSON or YAML, by the file's extension.
+/// The content of the file of `--identities`. Its extension (`.toml`, `.json`, `.yaml`)
+/// determines the format.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Registrations {
+    /// The managed identities by name.
     pub(crate) identities: BTreeMap<String, IdentityRegistration>,
+    /// The users by id (`sub`).
     pub(crate) users: BTreeMap<String, UserRegistration>,
 }
 
-/// A managed identity, by its name.
+/// A managed identity. Its key in the table is its name.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct IdentityRegistration {
-    /// The client secret; random if none is given.
+    /// The client secret. Defaults to a random one.
     pub(crate) secret: Option<String>,
     pub(crate) roles: Vec<String>,
     pub(crate) tenant: Option<String>,
 }
 
-/// A user, by the `sub` of its tokens.
+/// A user. Its key in the table is the `sub` of its tokens.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct UserRegistration {
@@ -34,16 +37,25 @@ pub(crate) struct UserRegistration {
 }
 
 impl Registrations {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// Returns a [`ConfigError`] if the file
+    ///
+    /// - cannot be read or parsed;
+    /// - has an unknown key, or a value of a wrong type;
+    /// - has no identity.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let read: Self = Config::builder().add_source(File::from(path)).build()?.try_deserialize()?;
+        let in_file = |problem: &str| ConfigError::Message(format!("{}: {problem}", path.display()));
+        let config = Config::builder().add_source(File::from(path)).build()?;
+        let read: Self = config.try_deserialize().map_err(|error| in_file(&error.to_string()))?;
         if read.identities.is_empty() {
-            let problem = "it names no identity; add a table [identities.NAME]";
-            return Err(ConfigError::Message(format!("{}: {problem}", path.display())));
+            return Err(in_file("no identities; add a table [identities.NAME]"));
         }
         Ok(read)
     }
 
-    /// Creates the identities, in the order of their names.
+    /// Registers the identities at `passport`, in the order of their names.
     pub(crate) fn register(&self, passport: &DevPassport) -> Vec<DevIdentity> {
         let register = |(name, identity): (&String, &IdentityRegistration)| identity.register(passport, name);
         self.identities.iter().map(register).collect()
@@ -51,10 +63,11 @@ impl Registrations {
 }
 
 impl IdentityRegistration {
+    /// Registers the identity `name` at `passport`.
     fn register(&self, passport: &DevPassport, name: &str) -> DevIdentity {
-        let new = self.roles.iter().fold(passport.managed_identity(name), DevIdentityBuilder::role);
-        let new = self.secret.iter().fold(new, DevIdentityBuilder::secret);
-        self.tenant.iter().fold(new, DevIdentityBuilder::tenant).create()
+        let builder = self.roles.iter().fold(passport.managed_identity(name), DevIdentityBuilder::role);
+        let builder = self.secret.iter().fold(builder, DevIdentityBuilder::secret);
+        self.tenant.iter().fold(builder, DevIdentityBuilder::tenant).create()
     }
 }
 
@@ -65,10 +78,12 @@ impl std::fmt::Debug for IdentityRegistration {
 }
 
 impl UserRegistration {
+    /// Creates a user with `roles`, without permissions, of the default tenant.
     pub(crate) fn with_roles(roles: &[&str]) -> Self {
         Self { roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Self::default() }
     }
 
+    /// Returns a token of this user, whose `sub` is `id`.
     pub(crate) fn token(&self, passport: &DevPassport, id: &str) -> String {
         let token = self.roles.iter().fold(passport.user_token(id), TestJwtBuilder::role);
         let token = self.permissions.iter().fold(token, TestJwtBuilder::permission);

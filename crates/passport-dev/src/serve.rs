@@ -1,4 +1,4 @@
-//! The HTTP server, which applies faults to responses.
+//! The HTTP server: counts requests, and applies the injected faults to responses.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -17,15 +17,16 @@ use tower::ServiceExt;
 
 use crate::{
     Endpoint,
-    faults::{ResponseBody, intact},
+    faults::{ResponseBody, boxed},
     routes,
     server_state::ServerState,
 };
 
-/// How long running requests have to end.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a shutdown waits for running requests before it closes their connections.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves until `stopped` changes or its sender is dropped, and then waits for running requests.
+/// Serves until `stopped` changes or its sender is dropped. Then stops listening, and waits for
+/// running requests, at most for [`SHUTDOWN_TIMEOUT`].
 pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut stopped: watch::Receiver<()>) {
     let router = routes::router(Arc::clone(&state));
     let graceful = GracefulShutdown::new();
@@ -36,7 +37,8 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut st
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, &graceful, &state, &router));
                 }
-                // Most likely there are no file descriptors.
+                // The usual cause is a lack of file descriptors. Other connections may end soon, so
+                // the next accept can succeed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -44,10 +46,11 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut st
         }
     }
     drop(listener);
-    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await;
     connections.shutdown().await;
 }
 
+/// Returns a future that serves the requests of one connection until it ends.
 fn connection(
     stream: TcpStream,
     graceful: &GracefulShutdown,
@@ -64,24 +67,28 @@ fn connection(
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
     let watched = graceful.watch(connection);
     async move {
-        // A connection that was cut off on purpose ends in an error, which is expected.
+        // A fault that closes the connection makes it end with an error, which is expected.
         let _ = watched.await;
     }
 }
 
+/// Returns the response to a request. Counts the request, and applies the fault of its endpoint.
+///
+/// # Errors
+/// Returns an error if the fault closes the connection without a response.
 async fn respond(
     state: Arc<ServerState>,
     router: axum::Router,
     request: http::Request<hyper::body::Incoming>,
 ) -> Result<http::Response<ResponseBody>, io::Error> {
-    let endpoint = Endpoint::of_path(request.uri().path());
+    let endpoint = Endpoint::from_path(request.uri().path());
     let fault = endpoint.and_then(|endpoint| {
         state.counters.count(endpoint);
         state.faults().get(&endpoint).cloned()
     });
     let response = router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {});
     match fault {
-        Some(fault) => fault.distort(response).await,
-        None => Ok(intact(response)),
+        Some(fault) => fault.apply(response).await,
+        None => Ok(boxed(response)),
     }
 }

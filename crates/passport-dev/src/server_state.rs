@@ -1,4 +1,5 @@
-//! The state that the server and all handles share.
+//! The state that the HTTP server shares with [`DevPassport`](crate::DevPassport) and
+//! [`DevIdentity`](crate::DevIdentity).
 
 use std::{
     collections::HashMap,
@@ -11,6 +12,7 @@ use passport_core::Clock;
 
 use crate::{Counters, Endpoint, Fault, keys::SigningKeys, registry::Registry};
 
+/// The configuration, the keys and the registered identities of a dev Passport.
 #[derive(Debug)]
 pub(crate) struct ServerState {
     issuer: String,
@@ -19,15 +21,19 @@ pub(crate) struct ServerState {
     settings: Mutex<ServerSettings>,
     keys: Mutex<SigningKeys>,
     registry: Mutex<Registry>,
+    /// The injected faults by endpoint.
     faults: Mutex<HashMap<Endpoint, Fault>>,
     pub(crate) counters: Counters,
 }
 
-/// Settings that can be changed while the server runs.
+/// Settings that can change while the server runs.
 #[derive(Debug)]
 pub(crate) struct ServerSettings {
+    /// The lifetime of new tokens.
     pub(crate) token_lifetime: Duration,
+    /// Whether the JOSE header of new tokens has a `kid`.
     pub(crate) kid_in_tokens: bool,
+    /// The `Cache-Control` header of the JWKS response. `None` for no header.
     pub(crate) jwks_cache_control: Option<HeaderValue>,
 }
 
@@ -55,28 +61,32 @@ impl ServerState {
         }
     }
 
+    /// Returns the issuer in tokens and in the discovery document.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Returns the URL that endpoints are below, without a slash at its end.
+    /// Returns the base URL of the endpoints, without a trailing slash.
     pub(crate) fn base(&self) -> &str {
         self.issuer.trim_end_matches('/')
     }
 
+    /// Locks the signing keys.
     pub(crate) fn keys(&self) -> MutexGuard<'_, SigningKeys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Locks the registered identities.
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the active faults.
+    /// Locks the injected faults by endpoint.
     pub(crate) fn faults(&self) -> MutexGuard<'_, HashMap<Endpoint, Fault>> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Locks the settings that can change while the server runs.
     pub(crate) fn settings(&self) -> MutexGuard<'_, ServerSettings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
-//! The program `passport-dev` as a child process.
+//! Tests of the program `passport-dev` as a child process.
 
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -24,30 +24,31 @@ fn start(arguments: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {
     (child, output)
 }
 
-/// Returns what the program prints after `name`.
+/// Returns the printed value of the field `name`.
 fn field(lines: &[String], name: &str) -> String {
     let line = lines.iter().find_map(|line| line.trim().strip_prefix(name));
     line.unwrap_or_else(|| panic!("no {name} in {lines:#?}")).trim().to_owned()
 }
 
-fn introduction(output: &mut impl BufRead) -> Vec<String> {
+/// Returns the lines that the program prints at its start.
+fn startup_lines(output: &mut impl BufRead) -> Vec<String> {
     let lines = output.lines().map(Result::unwrap);
     let mut seen = Vec::new();
     for line in lines {
-        // The introduction ends with the curl command, which has two lines.
+        // The last line is the second line of the curl command.
         let last = line.trim_start().starts_with("http");
         seen.push(line);
         if last {
             return seen;
         }
     }
-    panic!("the introduction ended early: {seen:#?}")
+    panic!("the program ended early: {seen:#?}")
 }
 
 #[tokio::test]
-async fn output_contains_all_that_a_token_request_needs() {
+async fn startup_output_is_enough_for_a_token_request() {
     let (mut child, mut output) = start(&["--secret", "s3cret", "--role", "a", "--token-lifetime", "120"]);
-    let lines = introduction(&mut output);
+    let lines = startup_lines(&mut output);
     let curl = lines[lines.len() - 2..].join("");
     let (client_id, token_url) = (field(&lines, "client id"), field(&lines, "token"));
     assert_eq!(field(&lines, "client secret"), "s3cret");
@@ -70,40 +71,40 @@ async fn output_contains_all_that_a_token_request_needs() {
 #[cfg(unix)]
 fn sigterm_stops_the_program_with_success() {
     let (mut child, mut output) = start(&[]);
-    introduction(&mut output);
-    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    startup_lines(&mut output);
+    let signaled = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(signaled.success());
     let mut rest = String::new();
     output.read_to_string(&mut rest).unwrap();
-    assert!(rest.ends_with("stopping\n"), "{rest}");
+    assert!(rest.ends_with("shutting down\n"), "{rest}");
     assert!(child.wait().unwrap().success());
 }
 
 #[test]
-fn console_runs_commands_and_rejects_unknown_faults() {
+fn console_runs_commands_and_rejects_invalid_faults() {
     let (mut child, mut output) = start(&["--console"]);
-    introduction(&mut output);
+    startup_lines(&mut output);
     child.stdin.take().unwrap().write_all(b"rotate\nfault token sideways\nstop\n").unwrap();
     let mut rest = String::new();
     output.read_to_string(&mut rest).unwrap();
-    assert!(rest.starts_with("done\n`sideways` is not a fault"), "{rest}");
+    assert!(rest.starts_with("done\ninvalid fault `sideways`;"), "{rest}");
     assert!(child.wait().unwrap().success());
 }
 
 #[test]
 fn console_selects_an_identity() {
     let (mut child, mut output) = start(&["--console"]);
-    introduction(&mut output);
+    startup_lines(&mut output);
     let lines = b"identity mi-x\nidentity mi-dev-service-clientid\nroles erp.read\nstop\n";
     child.stdin.take().unwrap().write_all(lines).unwrap();
     let mut rest = String::new();
     output.read_to_string(&mut rest).unwrap();
-    assert!(rest.starts_with("there is no identity `mi-x`\ndone\n"), "{rest}");
+    assert!(rest.starts_with("unknown identity `mi-x`\ndone\n"), "{rest}");
     assert!(child.wait().unwrap().success());
 }
 
 #[test]
-fn address_outside_loopback_is_rejected_with_a_remedy() {
+fn non_loopback_address_is_rejected_with_a_remedy() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_passport-dev")).args(["--address", "0.0.0.0:0"]).output().unwrap();
     assert!(!output.status.success());
@@ -132,7 +133,7 @@ const FILE: &str = r#"
 "#;
 
 #[tokio::test]
-async fn other_machines_are_served_under_the_issuer() {
+async fn issuer_url_is_used_on_a_non_loopback_address() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("identities.toml");
     std::fs::write(&file, FILE).unwrap();
@@ -143,7 +144,7 @@ async fn other_machines_are_served_under_the_issuer() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = introduction(&mut BufReader::new(child.stdout.take().unwrap()));
+    let lines = startup_lines(&mut BufReader::new(child.stdout.take().unwrap()));
     let port = lines[0].split("0.0.0.0:").nth(1).unwrap().split(';').next().unwrap();
     let base = format!("http://127.0.0.1:{port}");
 
@@ -167,7 +168,11 @@ async fn other_machines_are_served_under_the_issuer() {
     assert_eq!((&erp["iss"], &erp["tenant_id"]), (&"http://passport:8090/".into(), &"tenant-7".into()));
     assert_eq!(erp["roles"], Value::from(vec!["erp.read"]));
     assert_eq!(token("payroll", "payroll-secret").await.unwrap().status(), 200);
-    assert_eq!(token("dev-service", "x").await.unwrap().status(), 401, "the file has all identities");
+    assert_eq!(
+        token("dev-service", "x").await.unwrap().status(),
+        401,
+        "the file replaces the default identity"
+    );
 
     let alice = claims_of(&field(&lines, "token of alice"));
     assert_eq!((&alice["sub"], &alice["roles"]), (&"alice".into(), &Value::from(vec!["clerk"])));
@@ -179,9 +184,9 @@ async fn other_machines_are_served_under_the_issuer() {
 }
 
 #[test]
-fn no_warning_on_loopback_with_an_issuer() {
+fn loopback_address_with_issuer_prints_no_warning() {
     let (mut child, mut output) = start(&["--issuer", "http://localhost:8090"]);
-    introduction(&mut output);
+    startup_lines(&mut output);
     child.kill().unwrap();
     child.wait().unwrap();
     let mut warning = String::new();

@@ -1,72 +1,82 @@
-//! Reasons to reject a token, and the coarser ones of Passport's SDK.
+//! The reasons for the rejection of a token, and the coarser reasons of Passport's SDK.
 
-/// What is wrong with a token.
+/// The reason why a token was rejected.
 ///
-/// Finer than the response, which has only [`RejectionReason::passport_name`].
+/// For logs, metrics and tests. The response has only the coarser
+/// [`passport_name`](Self::passport_name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectionReason {
-    /// The key that it names is for another algorithm than `alg`.
-    #[error("the token's key is for another algorithm")]
+    /// The published key with the token's `kid` is for another algorithm than `alg`.
+    #[error("`alg` does not match the algorithm of the key")]
     AlgorithmMismatch,
-    /// `alg` is not RS256, or none of the configured algorithms.
-    #[error("the token's algorithm is not allowed")]
+    /// `alg` is not one of the configured
+    /// [`algorithms`](crate::TokenVerifierBuilder::algorithms), by default RS256.
+    #[error("`alg` is not an allowed algorithm")]
     AlgorithmNotAllowed,
-    /// `aud` is missing or names none of the configured audiences.
-    #[error("the token is for another audience")]
+    /// `aud` is missing, or has none of the configured audiences.
+    #[error("`aud` has none of the configured audiences")]
     AudienceMismatch,
-    /// `cnf` binds it to a client key, which is not checked here.
-    #[error("the token is bound to a client key")]
-    BoundToken,
-    /// `crit` demands an extension.
-    #[error("the token demands an extension (crit)")]
-    CriticalHeader,
-    /// It is good, but on the deny list.
-    #[error("the token or its bearer is on the deny list")]
-    Denied,
-    /// More than one `Authorization` header, cookie of the name, or parameter; or a token both in
-    /// the header and in the query.
-    #[error("there is more than one token, or more than one Authorization header")]
+    /// `cnf` binds the token to a key of the client. Such a binding cannot be verified, so the
+    /// token is rejected ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3.1)).
+    #[error("sender-constrained tokens (`cnf`) are not supported")]
+    SenderConstrained,
+    /// `crit` requires an extension, and none is supported
+    /// ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)).
+    #[error("critical header extensions (`crit`) are not supported")]
+    UnsupportedCritical,
+    /// The token is valid, but [`reject_if`](crate::TokenVerifierBuilder::reject_if) rejects it.
+    #[error("rejected by `reject_if`")]
+    Revoked,
+    /// The request has more than one `Authorization` header, token cookie or query parameter, or
+    /// a token both in the header and in the query
+    /// ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-2)).
+    #[error("the request has more than one token or `Authorization` header")]
     DuplicateCredentials,
-    /// `exp` is past.
+    /// `exp` is in the past.
     #[error("the token has expired")]
     Expired,
-    /// A time claim is more than 100 years ahead. It is likely to be in milliseconds instead of
-    /// seconds.
-    #[error("the token's claim `{0}` is more than 100 years ahead; it must be in seconds, not milliseconds")]
+    /// The time claim is more than 100 years in the future. It is probably in milliseconds
+    /// instead of seconds.
+    #[error(
+        "claim `{0}` is more than 100 years in the future: it must be in seconds since 1970, not milliseconds"
+    )]
     ImplausibleTime(&'static str),
-    /// `iat` is ahead.
-    #[error("the token was issued in the future")]
+    /// `iat` is in the future.
+    #[error("`iat` is in the future")]
     IssuedInFuture,
-    /// `iss` is missing or not the configured issuer.
-    #[error("the token is of another issuer")]
+    /// `iss` is missing, or is not the configured issuer.
+    #[error("`iss` is not the configured issuer")]
     IssuerMismatch,
-    /// No published key has its `kid`, as a successful refresh has shown.
-    #[error("the token's key is not published")]
+    /// The issuer publishes no key with the token's `kid`. The keys were refreshed for this token,
+    /// or less than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before it.
+    #[error("the issuer publishes no key with the token's `kid`")]
     KeyNotFound,
-    /// It is not a JWS in compact form with JSON objects inside, or a claim has a wrong type.
-    #[error("the token is malformed")]
+    /// The token is not a JWS in the compact form with JSON objects as header and payload, or a
+    /// claim has a wrong type.
+    #[error("malformed token")]
     Malformed,
-    /// A claim that must be there is not.
-    #[error("the token's claim `{0}` is missing")]
+    /// A required claim is missing or blank.
+    #[error("claim `{0}` is missing or blank")]
     MissingClaim(&'static str),
-    /// It is an ID token, a logout token or another kind of JWT.
-    #[error("the token is not an access token")]
-    NotAnAccessToken,
-    /// `nbf` is ahead.
-    #[error("the token is not valid yet")]
+    /// The token is an ID token, a logout token or another kind of JWT.
+    #[error("not an access token")]
+    WrongTokenType,
+    /// `nbf` is in the future.
+    #[error("`nbf` is in the future")]
     NotYetValid,
-    /// The signature does not fit the key, as a successful refresh has shown.
-    #[error("the token's signature is invalid")]
+    /// No published key verifies the signature. The keys were refreshed for this token, or less
+    /// than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before it.
+    #[error("invalid signature")]
     SignatureInvalid,
-    /// It is larger than [`max_token_size`](crate::TokenVerifierBuilder::max_token_size).
-    #[error("the token is too long")]
-    TooLong,
+    /// The token is larger than [`max_token_size`](crate::TokenVerifierBuilder::max_token_size).
+    #[error("the token is larger than `max_token_size`")]
+    TooLarge,
 }
 
 impl RejectionReason {
-    /// The name under which Passport's own SDK knows the reason (`TokenValidationError`). That is
-    /// all that a caller gets.
+    /// Returns the name of the reason in Passport's SDK (`TokenValidationError`), one of seven.
+    /// The response to the caller has only this name.
     #[must_use]
     pub fn passport_name(self) -> &'static str {
         match self.coarse() {
@@ -80,29 +90,32 @@ impl RejectionReason {
         }
     }
 
+    /// Returns the reason of Passport's SDK that covers this reason.
     pub(crate) fn coarse(self) -> CoarseReason {
         match self {
             Self::AlgorithmMismatch | Self::AlgorithmNotAllowed | Self::SignatureInvalid => {
                 CoarseReason::SignatureInvalid
             }
             Self::AudienceMismatch => CoarseReason::AudienceMismatch,
-            Self::BoundToken | Self::MissingClaim(_) | Self::NotAnAccessToken => CoarseReason::ClaimsRequired,
-            // Ended before its time.
-            Self::Denied | Self::Expired => CoarseReason::TokenExpired,
+            Self::SenderConstrained | Self::MissingClaim(_) | Self::WrongTokenType => {
+                CoarseReason::ClaimsRequired
+            }
+            // A caller with a revoked token has to fetch a new token, as after the expiry.
+            Self::Revoked | Self::Expired => CoarseReason::TokenExpired,
             Self::IssuerMismatch => CoarseReason::IssuerMismatch,
             Self::KeyNotFound => CoarseReason::KeyNotFound,
-            Self::CriticalHeader
+            Self::UnsupportedCritical
             | Self::DuplicateCredentials
             | Self::ImplausibleTime(_)
             | Self::IssuedInFuture
             | Self::Malformed
             | Self::NotYetValid
-            | Self::TooLong => CoarseReason::MalformedToken,
+            | Self::TooLarge => CoarseReason::MalformedToken,
         }
     }
 }
 
-/// The seven reasons that Passport's SDK tells apart.
+/// The seven reasons of Passport's SDK (`TokenValidationError`), which responses contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CoarseReason {
     AudienceMismatch,

@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets: no input causes a panic, and what is accepted is what other
-//! readers see in it.
+//! The functions that the fuzz targets call. They assert that no input causes a panic, and that
+//! the parsers agree with other parsers on the input that they accept.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -25,19 +25,22 @@ use crate::{
     },
 };
 
-/// A genuine token and the keys it was signed with; its private key is nowhere.
-const GENUINE: &str = include_str!("../fuzz/fixtures/token.txt");
+/// A valid token. The private key was discarded, so no input can be another valid token.
+const VALID_TOKEN: &str = include_str!("../fuzz/fixtures/token.txt");
+
+/// The key set that verifies [`VALID_TOKEN`].
 const KEYS: &[u8] = include_bytes!("../fuzz/fixtures/jwks.json");
 
-/// When the genuine token is good.
+/// A time at which [`VALID_TOKEN`] is valid, in seconds since 1970.
 const NOW: u32 = 1_750_000_000;
 
+/// A verifier that accepts [`VALID_TOKEN`] only.
 static VERIFIER: LazyLock<TokenVerifier> = LazyLock::new(|| {
-    let builder = TokenVerifier::builder("bizfirstgo-api").static_keys(KEYS);
+    let builder = TokenVerifier::builder("bizfirstgo-api").static_jwks(KEYS);
     builder.clock(ManualClock::at_unix_seconds(NOW)).build().expect("the fixture is a key set")
 });
 
-/// One header value for each line.
+/// Fuzzes the extraction of a bearer token. The input has one `Authorization` header per line.
 pub fn authorization_header(input: &[u8]) {
     let mut headers = HeaderMap::new();
     let mut lines = 0;
@@ -49,13 +52,13 @@ pub fn authorization_header(input: &[u8]) {
     }
     if let Ok(Some(token)) = bearer(&headers) {
         let value = headers[header::AUTHORIZATION].as_bytes();
-        assert_eq!(lines, 1, "of two headers none is chosen");
+        assert_eq!(lines, 1, "a token is read from a single header only");
         assert!(value[..6].eq_ignore_ascii_case(b"bearer"));
         assert!(value.ends_with(token) && !token.starts_with(b" "));
     }
 }
 
-/// Header values, a line each.
+/// Fuzzes the caching headers of a JWKS response. The input has one header value per line.
 pub fn cache_control(input: &[u8]) {
     let mut headers = HeaderMap::new();
     let names = [header::CACHE_CONTROL, header::AGE, header::DATE, header::ETAG];
@@ -68,7 +71,7 @@ pub fn cache_control(input: &[u8]) {
     assert!(head.fresh_for.is_none_or(|time| time <= Duration::from_secs(1 << 31)));
 }
 
-/// The payload of a token with a good signature.
+/// Fuzzes the claims of a token with a valid signature, and compares them with `serde_json`.
 pub fn claims(input: &[u8]) {
     let Ok(claims) = Claims::parse(input) else { return };
     let others: Map<String, Value> = serde_json::from_slice(input).expect("it is an object");
@@ -97,57 +100,59 @@ pub fn claims(input: &[u8]) {
     }
 }
 
+/// Returns `time` plus `by` seconds. `None` if the result is out of range.
 fn moved(time: SystemTime, by: i64) -> Option<SystemTime> {
     let distance = Duration::from_secs(by.unsigned_abs());
     if by < 0 { time.checked_sub(distance) } else { time.checked_add(distance) }
 }
 
-/// A whole token.
+/// Fuzzes a token. Only the token of the fixture is accepted.
 pub fn compact_token(input: &[u8]) {
     let Ok(token) = str::from_utf8(input) else { return };
     for _ in 0..2 {
         if let Some(Ok(caller)) = VERIFIER.try_verify(token) {
-            assert_eq!((token, caller.user_id()), (GENUINE, "user-1"), "only one token was ever signed");
+            assert_eq!((token, caller.user_id()), (VALID_TOKEN, "user-1"), "only one token was signed");
         }
     }
     let Ok(jws) = Jws::parse(token.as_bytes(), DEFAULT_MAX_LEN) else { return };
     let segments: Vec<_> = token.split('.').collect();
     assert_eq!(segments.len(), 3);
     if let Ok(payload) = jws.payload() {
-        assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(payload), segments[1], "one spelling of each token");
+        assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(payload), segments[1], "the encoding is canonical");
     }
     if let Ok(signature) = jws.signature(&mut [0; MAX_SIGNATURE]) {
-        assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(signature), segments[2], "one spelling of each token");
+        assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(signature), segments[2], "the encoding is canonical");
     }
     let _ = jws.header(&mut [0; MAX_HEADER]).map(|members| members.validate(&all_algorithms()));
 }
 
-/// The header of a token.
+/// Fuzzes the header parser, and compares it with `serde_json`.
 pub fn header_json(input: &[u8]) {
     let Ok(members) = HeaderMembers::read(input) else { return };
     let others: HashMap<String, &RawValue> =
-        serde_json::from_slice(input).expect("what is read is JSON for other readers");
+        serde_json::from_slice(input).expect("serde_json accepts every header that is accepted here");
     for (name, member) in [("alg", members.alg), ("kid", members.kid), ("typ", members.typ)] {
         let text = member.map(|text| text.chars().collect::<String>());
         let other = others.get(name).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
         assert_eq!(text, other, "{name}");
         assert_eq!(member.is_some(), others.contains_key(name), "{name}");
-        assert!(member.is_none_or(|member| text.is_some_and(|text| member.says(&text))));
+        assert!(member.is_none_or(|member| text.is_some_and(|text| member.equals(&text))));
     }
     if members.validate(&all_algorithms()).is_ok() {
         assert!(["crit", "b64", "enc", "zip"].iter().all(|name| !others.contains_key(*name)));
     }
 }
 
-/// The document of an issuer's keys.
+/// Fuzzes the parser of key sets.
 pub fn key_set(input: &[u8]) {
-    let (allowed, marks) = (all_algorithms(), RandomState::new());
-    let Ok((set, skipped)) = KeySet::parse(input, &allowed, &KeySet::default(), &marks) else { return };
+    let (allowed, hasher) = (all_algorithms(), RandomState::new());
+    let Ok((set, skipped)) = KeySet::parse(input, &allowed, &KeySet::default(), &hasher) else { return };
     assert!((1..=200).contains(&set.len()) && skipped.len() <= 101);
-    let (again, _) = KeySet::parse(input, &allowed, &set, &marks).expect("it was a key set before");
-    assert!(again.len() == set.len());
+    let (second, _) = KeySet::parse(input, &allowed, &set, &hasher).expect("the same input was a key set");
+    assert!(second.len() == set.len());
 }
 
+/// Returns the list with all supported algorithms.
 fn all_algorithms() -> AllowedAlgorithms {
-    AllowedAlgorithms::new(Algorithm::ALL.to_vec()).expect("there are some")
+    AllowedAlgorithms::new(Algorithm::ALL.to_vec()).expect("the list is not empty")
 }

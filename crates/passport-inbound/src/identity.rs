@@ -1,139 +1,167 @@
+//! The caller of a request, as its verified token describes it.
+
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde::de::DeserializeOwned;
 
 use crate::jwt::claims::Claims;
 
-/// A request extension: an `AuthenticateLayer` that requires no token has found none.
+/// A request extension that marks a request as anonymous: an `AuthenticateLayer` has forwarded
+/// it without a caller, because the layer is optional, the path is public, or the request is a
+/// CORS preflight. Without this mark and without an [`IdInfo`], there is no `AuthenticateLayer`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anonymous;
 
-/// Who calls: a user or a service account, verified.
+/// The verified caller of a request: a user or a service account.
 ///
-/// Immutable and cheap to clone. It can only come from a verified token, so its values can be
-/// trusted. In axum it is an extractor (feature `axum`); everywhere else it is in the request's
+/// Only the verification of a token creates this type, so its values can be trusted. It is
+/// immutable and cheap to clone. In axum it is an extractor (feature `axum`). In tonic,
+/// `request.id_info()` returns it (feature `tonic`). Elsewhere it is in the request's
 /// extensions.
+///
+/// ```
+/// use passport_inbound::IdInfo;
+///
+/// fn greeting<B>(request: &http::Request<B>) -> String {
+///     match request.extensions().get::<IdInfo>() {
+///         Some(caller) => format!("hello {}", caller.display_name()),
+///         None => "hello stranger".to_owned(),
+///     }
+/// }
+/// # assert_eq!(greeting(&http::Request::new(())), "hello stranger");
+/// ```
 #[derive(Clone)]
 pub struct IdInfo(Arc<VerifiedToken>);
 
+/// The content of a verified token, which all clones of an [`IdInfo`] share.
 struct VerifiedToken {
     claims: Claims,
-    /// When the verifier stops accepting the token, the clock skew included.
+    /// When the verifier stops accepting the token: `exp` plus the clock skew.
     until: SystemTime,
-    /// The payload as it was signed, for [`IdInfo::claims`].
+    /// The payload of the token (JSON), which [`IdInfo::claims`] deserializes.
     payload: Vec<u8>,
 }
 
 impl IdInfo {
-    /// Only the verification pipeline calls this, after every check has passed.
+    /// Creates the caller from the token's claims and payload. The verifier rejects the token from
+    /// `until` on. Outside tests, only the verification pipeline calls this function, after every
+    /// check has passed.
     pub(crate) fn new(claims: Claims, payload: Vec<u8>, until: SystemTime) -> Self {
         Self(Arc::new(VerifiedToken { claims, until, payload }))
     }
 
-    /// Returns the memory in use, in bytes: of the claims as text and as values.
+    /// Returns the memory that the payload and the parsed claims use, in bytes. The token cache
+    /// counts it towards its limit.
     pub(crate) fn size(&self) -> usize {
         self.0.payload.capacity() + self.0.claims.size()
     }
 
-    /// Returns whether both come from the same verification.
+    /// Returns whether `self` and `other` are clones of the result of one verification.
     #[cfg(test)]
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The user, or the client id of a managed identity (`sub`).
+    /// Returns the user id, or the client id of a managed identity (claim `sub`).
     #[must_use]
     pub fn user_id(&self) -> &str {
         self.0.claims.sub().unwrap_or_default()
     }
 
-    /// The tenant (`tenant_id`). Take it from here only, never from a header or a body.
+    /// Returns the caller's tenant (claim `tenant_id`).
+    ///
+    /// Never use a tenant from a header or a body instead: any client can write one there.
     #[must_use]
     pub fn tenant_id(&self) -> &str {
         self.0.claims.tenant_id().unwrap_or_default()
     }
 
-    /// The mail address, which managed identities do not have.
+    /// Returns the caller's e-mail address (claim `email`). Managed identities have none.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
         self.0.claims.email()
     }
 
-    /// Something to show: the name, or the mail address, or the user id.
+    /// Returns a text to display: the name (claim `name`), else the e-mail address, else the user
+    /// id.
     #[must_use]
     pub fn display_name(&self) -> &str {
         self.0.claims.name().or(self.email()).unwrap_or_else(|| self.user_id())
     }
 
-    /// The roles at the time of issue.
+    /// Returns the caller's roles at the time when the token was issued (claim `roles`).
     #[must_use]
     pub fn roles(&self) -> &[String] {
         &self.0.claims.roles
     }
 
-    /// Whether `role` is among the roles, compared exactly.
+    /// Returns whether the caller has `role`. The comparison is case-sensitive.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
         self.roles().iter().any(|own| own == role)
     }
 
-    /// The permissions in the token. Tokens of managed identities have none.
+    /// Returns the permissions in the token (claim `permissions`). Tokens of managed identities
+    /// have none.
     #[must_use]
     pub fn permissions(&self) -> &[String] {
         &self.0.claims.permissions
     }
 
-    /// Whether a managed identity calls: the claim `is_service_account` is the boolean `true`.
+    /// Returns whether the caller is a managed identity: whether the claim `is_service_account` is
+    /// the boolean `true`.
     #[must_use]
     pub fn is_service_account(&self) -> bool {
         self.0.claims.is_service_account
     }
 
-    /// The id under which audit logs know a managed identity.
+    /// Returns the id of a managed identity in Passport's audit log (claim `managed_identity_id`).
+    /// Returns `None` if the token has no such claim, as tokens of users.
     #[must_use]
     pub fn managed_identity_id(&self) -> Option<&str> {
         self.0.claims.managed_identity_id()
     }
 
-    /// The issuer (`iss`).
+    /// Returns the issuer of the token (claim `iss`).
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.0.claims.iss().unwrap_or_default()
     }
 
-    /// Whom the token is for (`aud`).
+    /// Returns the audiences of the token (claim `aud`).
     #[must_use]
     pub fn audiences(&self) -> &[String] {
         &self.0.claims.aud
     }
 
-    /// The token's own id (`jti`).
+    /// Returns the id of the token (claim `jti`), if the token has one.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.0.claims.jti()
     }
 
-    /// When the token was issued (`iat`).
+    /// Returns when the token was issued (claim `iat`).
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
         self.0.claims.iat.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
     }
 
-    /// When the token ends (`exp`).
+    /// Returns when the token expires (claim `exp`). The verifier still accepts the token for the
+    /// clock skew after that time, by default 60 s.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.0.claims.exp.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
     }
 
-    /// Returns when the verifier stops accepting the token: `exp` and the tolerated clock skew.
+    /// Returns when the verifier stops accepting the token: `exp` plus the clock skew.
     pub(crate) fn accepted_until(&self) -> SystemTime {
         self.0.until
     }
 
-    /// All claims of the token, as a type of your own.
+    /// Deserializes all claims of the token into `T`.
     ///
     /// # Errors
-    /// When the claims do not fit the type.
+    /// If a claim that `T` requires is missing or has another type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.0.payload)
     }

@@ -1,79 +1,150 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! Tower middleware that verifies Passport access tokens, exposes the caller as [`IdInfo`], and
-//! authorizes requests.
+//! authorizes requests. It works with axum, with tonic, and with any other Tower service on
+//! `http` 1.x.
 //!
-//! # Getting started
-//!
-//! A [`TokenVerifier`] verifies tokens with the issuer's published keys and a fixed list of rules.
-//! An [`AuthenticateLayer`] verifies the token of each request to an axum router, a tonic server or
-//! any other Tower service, and adds an [`IdInfo`] to the request.
-//!
+//! ```toml
+//! [dependencies]
+//! passport-inbound = { version = "0.1", features = ["axum"] }
 //! ```
-//! # #[cfg(feature = "axum")] {
+//!
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `axum` | off | extractors: `IdInfo`, `Option<IdInfo>`, `ServiceAccount`, `User` and more |
+//! | `tonic` | off | `request.id_info()` (`IdInfoExt`); layers around one service of a server |
+//!
+//! # Example
+//!
+//! ```no_run
+//! # #[cfg(feature = "axum")] mod example {
 //! use axum::{Router, routing::get};
 //! use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer, TokenVerifier};
 //!
-//! # fn main() -> Result<(), passport_inbound::ConfigError> {
-//! let verifier = TokenVerifier::builder("bizfirstgo-api") // whom the tokens are for
-//!     .issuer("https://passport.bizfirst.ai") // the default
-//!     .build()?;
-//!
-//! let api: Router = Router::new()
-//!     // A guard on a handler stays with its route.
-//!     .route("/sync", get(|| async { "machines only" }).layer(RequireServiceAccountLayer::new()))
-//!     .route("/whoami", get(|caller: IdInfo| async move { caller.display_name().to_owned() }))
-//!     .layer(AuthenticateLayer::new(verifier)); // for all; in axum, what is applied last runs first
-//! # let _ = api; Ok(()) } main().unwrap(); }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let verifier = TokenVerifier::builder("bizfirstgo-api") // the audience of the tokens
+//!         .issuer("https://passport.bizfirst.ai") // the default
+//!         .build()?;
+//!     let api = Router::new()
+//!         .route("/whoami", get(async |caller: IdInfo| caller.display_name().to_owned()))
+//!         // Only service accounts may call this route; users get 403.
+//!         .route("/sync", get(async || "synced").layer(RequireServiceAccountLayer::new()))
+//!         // All routes need a token. In axum, the layer that is added last runs first.
+//!         .layer(AuthenticateLayer::new(verifier));
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     Ok(axum::serve(listener, api).await?)
+//! }
+//! # }
+//! # fn main() {}
 //! ```
 //!
-//! Building does no I/O. The keys are fetched for the first token, or by
-//! [`ready`](TokenVerifier::ready).
+//! Building a verifier does no I/O. The first token, or [`ready`](TokenVerifier::ready), fetches
+//! the issuer's signing keys.
+//!
+//! # Concepts
+//!
+//! - A [`TokenVerifier`] verifies tokens with the issuer's signing keys (JWKS) and a fixed list
+//!   of [rules](#verification-rules). It also works without HTTP, for example in a queue
+//!   consumer.
+//! - An [`AuthenticateLayer`] verifies the token of each request and adds the caller to the
+//!   request's extensions. A request without a valid token is rejected with 401.
+//! - [`IdInfo`] is the verified caller: a user or a service account, with tenant, roles and
+//!   claims.
+//! - A [`Requirement`] is a condition that the caller must meet. A [`RequireLayer`] applies it
+//!   to a route, and rejects other callers with 403.
+//! - A [`Rejection`] is the reason why a request was rejected. It is in the response's
+//!   extensions.
 //!
 //! # Authorization
 //!
-//! A [`Requirement`] combines roles, permissions, scopes, a tenant, a second factor, checks of your
-//! own and remote checks ([`PermissionCheck`]) with `and`, `or` and `!`. Apply it with a
-//! [`RequireLayer`], with an argument of an axum handler (`ServiceAccount`, `User`, `Guarded`), or
-//! with the authenticating layer, where the order cannot be wrong:
+//! Requirements of roles, permissions, scopes, tenants, multi-factor authentication, closures
+//! and remote checks ([`PermissionChecker`]) are combined with `and`, `or` and `!`. Apply them
+//! with a [`RequireLayer`], with an extractor (`ServiceAccount`, `User`, `Authorized`), or with
+//! [`AuthenticateLayer::require`], where the order of layers cannot be wrong:
 //!
 //! ```
 //! # fn example(verifier: passport_inbound::TokenVerifier) {
 //! use passport_inbound::{AuthenticateLayer, Requirement};
 //!
 //! let admins = Requirement::role("payroll.admin").and(Requirement::multi_factor());
-//! let layer = AuthenticateLayer::new(verifier).require(admins.or(Requirement::service_account()));
+//! let requirement = admins.or(Requirement::service_account());
+//! let layer = AuthenticateLayer::new(verifier).require(requirement);
 //! # let _ = layer; }
 //! ```
 //!
-//! Without an [`AuthenticateLayer`] outside of it, a [`RequireLayer`] rejects every request and
-//! logs an error.
+//! A [`RequireLayer`] that is not inside an [`AuthenticateLayer`] rejects every request with 500
+//! and logs an error.
 //!
-//! # Handlers
+//! # More functions
 //!
-//! With the feature `axum`, `IdInfo` is an argument, `Option<IdInfo>` where the layer is
-//! [`optional`](AuthenticateLayer::optional), and `Verified<T>` has your own claims. With the
-//! feature `tonic`, `request.caller()?` gives it (`RequestExt`). Everywhere else it is in the
-//! request's extensions.
+//! - Tokens in a cookie, or in the query of a WebSocket:
+//!   [`token_from_cookie`](AuthenticateLayer::token_from_cookie),
+//!   [`token_from_query`](AuthenticateLayer::token_from_query)
+//! - Removal of the token before the handler: [`strip_token`](AuthenticateLayer::strip_token)
+//! - CORS preflights: [`allow_preflight`](AuthenticateLayer::allow_preflight)
+//! - Public paths, which need no token: [`public_paths`](AuthenticateLayer::public_paths),
+//!   [`public_grpc_services`](AuthenticateLayer::public_grpc_services)
+//! - Streams that end when the token expires: [`TokenDeadlineLayer`], [`IdInfo::expired`]
+//! - Audit events of calls and rejections: [`AuditLayer`], [`AuditSink`]
+//! - Calls to other services on behalf of the caller:
+//!   [`forward_token`](AuthenticateLayer::forward_token), [`CallerToken`]
+//! - Rejections only in HTTP, or only in gRPC:
+//!   [`http_rejections`](AuthenticateLayer::http_rejections),
+//!   [`grpc_rejections`](AuthenticateLayer::grpc_rejections)
+//! - The caller on the request's span: [`record_caller`](AuthenticateLayer::record_caller)
+//! - Custom responses: [`with_rejection_response`](AuthenticateLayer::with_rejection_response),
+//!   [`without_error_details`](AuthenticateLayer::without_error_details)
 //!
-//! # Other features
+//! # Verification rules
 //!
-//! | | |
-//! |---|---|
-//! | a token from a cookie, or from a WebSocket's query; removal of the token; preflights | [`AuthenticateLayer`] |
-//! | streams that end when the token does | [`EndStreamsLayer`], [`IdInfo::until_expiry`] |
-//! | an audit of calls and rejections | [`AuditLayer`], [`AuditSink`] |
-//! | calls to the next service in the caller's name | [`AuthenticateLayer::hand_on_token`], [`CallerToken`] |
-//! | paths that need no token; everything else does | [`AuthenticateLayer::public_paths`], [`AuthenticateLayer::public_grpc_services`] |
-//! | rejections in HTTP or gRPC alone | [`AuthenticateLayer::http_only`], [`AuthenticateLayer::grpc_only`] |
-//! | the caller on the request's span | [`AuthenticateLayer::record_caller`] |
-//! | custom responses | [`AuthenticateLayer::respond_with`], [`AuthenticateLayer::opaque`] |
+//! 1. The request has exactly one `Authorization` header with the Bearer scheme, unless the
+//!    layer is configured for cookies or queries. The token is a JWS in compact form of at most
+//!    8 KiB ([`max_token_size`](TokenVerifierBuilder::max_token_size)).
+//! 2. `alg` is `RS256`, or one of the configured
+//!    [`algorithms`](TokenVerifierBuilder::algorithms). `typ` is absent, `JWT` or `at+jwt`. A
+//!    token with `crit` is rejected. Keys and links to keys in the header are ignored.
+//! 3. The signature matches the published key that `kid` names. Without a `kid`, at most four
+//!    keys are tried. A token with an unknown `kid` is never verified with another key.
+//! 4. `iss` equals the configured issuer byte for byte. `aud` has one of the configured
+//!    audiences. `exp`, `nbf` and `iat` are checked with a clock skew of 60 s. `sub` and
+//!    `tenant_id` are present. A wrong JSON type or a duplicate member is rejected, and not
+//!    treated as absent.
+//! 5. ID tokens and logout tokens are rejected (`nonce`, `at_hash`, `c_hash`, `events`, or
+//!    another `typ`), and so are sender-constrained tokens (`cnf`). `is_service_account` counts
+//!    only if it is the boolean `true`.
+//!
+//! # Token cache and key refresh
+//!
+//! A verified token is cached until it expires or its key is withdrawn
+//! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)). A background task refreshes the
+//! signing keys before they become stale. During an outage of the issuer, the cached keys are
+//! used for up to 24 h ([`jwks_max_stale`](TokenVerifierBuilder::jwks_max_stale)), and with a
+//! [`jwks_cache_file`](TokenVerifierBuilder::jwks_cache_file) also after a restart.
+//! [`health`](TokenVerifier::health) reports their state.
+//!
+//! # Responses
+//!
+//! | Rejected because of | HTTP | gRPC |
+//! |---|---|---|
+//! | no token, or an invalid one | 401, challenge, one of seven reasons | `UNAUTHENTICATED` |
+//! | an unmet requirement | 403 with the requirement | `PERMISSION_DENIED` |
+//! | unavailable signing keys | 503 with `Retry-After` | `UNAVAILABLE` |
+//! | too many signature verifications | 503 with `Retry-After` | `UNAVAILABLE` |
+//! | a failed permission check | 503 with `Retry-After` | `UNAVAILABLE` |
+//! | a missing `AuthenticateLayer` | 500 | `INTERNAL` |
+//!
+//! The challenge is that of [RFC 6750, section
+//! 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).
 //!
 //! # Tests
 //!
-//! `passport-dev` signs requests for test identities without an issuer and without a network; the
-//! verifier is that of production:
+//! `passport-dev` signs requests with test identities, without an issuer and without a network.
+//! The verifier is the same as in production:
 //!
 //! ```
-//! # #[cfg(feature = "axum")] { #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(feature = "axum")] {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use axum::{Router, body::Body, routing::get};
 //! # use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
 //! # fn app(verifier: TokenVerifier) -> Router {
@@ -83,46 +154,21 @@
 //! use passport_dev::TestIdentity;
 //! use tower::ServiceExt;
 //!
-//! let verifier = TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build()?;
+//! let verifier = TokenVerifier::builder(TestIdentity::AUDIENCE)
+//!     .static_jwks(TestIdentity::jwks())
+//!     .build()?;
 //! let request = http::Request::get("/whoami").body(Body::empty())?;
-//! let request = TestIdentity::service("payroll").role("payroll.run").sign(request);
+//! let request = TestIdentity::service("payroll").role("payroll.run").attach_token(request);
 //! assert_eq!(app(verifier).oneshot(request).await?.status(), 200);
 //! # Ok(()) } main().unwrap(); }
 //! ```
 //!
-//! # Verification rules
+//! # Guide
 //!
-//! 1. Exactly one `Authorization` header with the Bearer scheme, unless the layer is configured for
-//!    other places; a token of at most 8 KiB
-//!    ([`max_token_size`](TokenVerifierBuilder::max_token_size)) in the compact form.
-//! 2. `alg` is exactly `RS256`, or one of the [`algorithms`](TokenVerifierBuilder::algorithms) that
-//!    are configured; `typ` is absent, `JWT` or `at+jwt`; any `crit` is refused; keys in the header
-//!    are never looked at.
-//! 3. The signature, with a key that the issuer publishes: the one that `kid` names, or, without a
-//!    `kid`, one of at most four. An unknown `kid` never falls back to another key.
-//! 4. `iss` equals the configured issuer byte for byte; `aud` holds one of the configured
-//!    audiences; `exp`, `nbf` and `iat` within 60 s of skew; `sub` and `tenant_id` are there. A
-//!    wrong JSON type, or one of these members twice, is a refusal, never an absence.
-//! 5. What is marked as an ID token or a logout token (`nonce`, `at_hash`, `c_hash`, `events`,
-//!    another `typ`) and what is bound to a client key (`cnf`) is refused. `is_service_account`
-//!    counts only as the boolean `true`.
-//!
-//! # Token cache and background refresh
-//!
-//! A verified token is cached until it expires or its key is withdrawn
-//! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)). The issuer's keys are fetched when the
-//! first request needs them, or by [`ready`](TokenVerifier::ready); from then on a task refreshes
-//! them before they expire, and an outage of the issuer affects no request for a day
-//! ([`max_key_age`](TokenVerifierBuilder::max_key_age)), with a
-//! [`key_file`](TokenVerifierBuilder::key_file) across restarts. [`health`](TokenVerifier::health)
-//! reports their state.
-//!
-//! # Responses
-//!
-//! A rejected token is 401 with an [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3)
-//! challenge and a coarse reason, or `UNAUTHENTICATED` on gRPC; an unmet requirement is 403, or
-//! `PERMISSION_DENIED`, with the requirement. Missing keys are 503, or `UNAVAILABLE`: not the
-//! caller's fault. `docs/errors.md` in the repository has a remedy for each reason.
+//! In the repository: `docs/getting-started.md` (tutorial), `docs/inbound.md` (all settings and
+//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls on behalf of the caller),
+//! `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a remedy
+//! for each reason).
 
 pub mod audit;
 pub mod authenticate;
@@ -146,27 +192,28 @@ mod untrusted_text;
 mod verify;
 
 pub use passport_core::{
-    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpExchange, HttpTransport,
-    InvalidCaFile, Limits, ManualClock, SystemClock, Transport, TransportError, TransportErrorKind,
+    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, InvalidCaFile,
+    ManualClock, ReqwestHttpClient, ResponseLimits, SystemClock, Transport, TransportError,
+    TransportErrorKind,
 };
 
 #[cfg(feature = "axum")]
-pub use crate::integrations::axum::{CallerRejection, Guard, Guarded, ServiceAccount, User, Verified};
+pub use crate::integrations::axum::{Authorized, CallerRejection, Claims, Policy, ServiceAccount, User};
 #[cfg(feature = "tonic")]
-pub use crate::integrations::tonic::RequestExt;
+pub use crate::integrations::tonic::IdInfoExt;
 #[doc(inline)]
 pub use crate::{
     audit::{Audit, AuditEvent, AuditFuture, AuditLayer, AuditSink},
     authenticate::{Authenticate, AuthenticateFuture, AuthenticateLayer},
     authorize::{
-        PermissionCheck, PermissionUnknown, RequestHead, Require, RequireFuture, RequireLayer,
+        PermissionCheckError, PermissionChecker, RequestHead, Require, RequireFuture, RequireLayer,
         RequireServiceAccountLayer, Requirement, RolePermissions,
     },
     error::RejectionReason,
     identity::IdInfo,
-    jwks::{KeyHealth, KeyState},
+    jwks::{JwksHealth, JwksState},
     jwt::algorithm::{Algorithm, UnknownAlgorithm},
     response::{body::ResponseBody, rejection::Rejection, unmet_requirement::UnmetRequirement},
-    token_deadline::{EndStreams, EndStreamsFuture, EndStreamsLayer, ExpiringBody},
-    verify::{NotReady, TokenVerifier, TokenVerifierBuilder, VerifyError},
+    token_deadline::{DeadlineBody, TokenDeadline, TokenDeadlineFuture, TokenDeadlineLayer},
+    verify::{ReadyError, TokenVerifier, TokenVerifierBuilder, VerifyError},
 };

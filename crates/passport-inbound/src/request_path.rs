@@ -1,4 +1,4 @@
-//! The path of a request, as guards and lists of public paths read it. Pure.
+//! The path of a request, as requirements and public paths read it. Pure.
 
 use std::borrow::Cow;
 #[cfg(feature = "axum")]
@@ -13,18 +13,22 @@ use axum::extract::{FromRequestParts, NestedPath, OriginalUri, RawPathParams};
 use http::{Extensions, Uri};
 use percent_encoding::percent_decode_str;
 
-/// Returns the whole path that was routed.
+/// Returns the path that the router has matched against its routes, with the prefixes of axum's
+/// `nest`:
 ///
-/// Below an axum `nest` the URI lacks the prefix; `OriginalUri` has it. Elsewhere the URI counts as
-/// it is, whatever the client sent: a middleware may have rewritten it. Below a `nest` a rewritten
-/// path is empty, and so never [plain](is_plain), as there is no telling what was before it.
+/// - Outside a `nest`: the path of the URI. If a middleware has rewritten the path, the
+///   rewritten one, because the router matches that one.
+/// - Inside a `nest`: the path of `OriginalUri`, because axum removes the prefix from the URI.
+/// - Inside a `nest`, if a middleware has rewritten the path: an empty path, because the prefix
+///   of the rewritten path is unknown. An empty path is never [plain](is_plain).
 #[cfg(feature = "axum")]
 pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
     let path = uri.path();
     let Some(prefix) = extensions.get::<NestedPath>() else { return path };
     let original = extensions.get::<OriginalUri>().map_or("", |original| original.0.path());
     let params = LazyCell::new(|| captured_params(extensions));
-    // axum has not captured the segment if a middleware between two routers has exchanged it.
+    // A middleware between two routers can replace a segment. Then axum has captured the new
+    // segment, and not the one in `original`.
     let is_captured = |name: &str, segment: &str| {
         let (Some(params), Some(segment)) = (&*params, decoded(segment)) else { return false };
         params.iter().any(|captured| captured == (name, &*segment))
@@ -32,14 +36,14 @@ pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a s
     if is_nested(prefix.as_str(), path, original, is_captured) { original } else { "" }
 }
 
-/// Returns the path of the URI.
+/// Returns the path of the URI. Without axum, no router removes a prefix from it.
 #[cfg(not(feature = "axum"))]
 pub(crate) fn routed_path<'a>(uri: &'a Uri, _: &'a Extensions) -> &'a str {
     uri.path()
 }
 
-/// Returns whether `path` is what is left of `original` behind `prefix`. A segment in braces is one
-/// that `is_captured` knows.
+/// Returns whether `original` is `prefix` followed by `path`. A parameter `{name}` of `prefix`
+/// matches a segment for which `is_captured(name, segment)` returns true.
 #[cfg(feature = "axum")]
 fn is_nested(prefix: &str, path: &str, original: &str, is_captured: impl Fn(&str, &str) -> bool) -> bool {
     let Some(stripped) = original.strip_suffix(path).or((path == "/").then_some(original)) else {
@@ -54,8 +58,8 @@ fn is_nested(prefix: &str, path: &str, original: &str, is_captured: impl Fn(&str
         })
 }
 
-/// Returns the parameters that axum has captured. Only axum can read them, of extensions of their
-/// own; that does not wait.
+/// Returns the path parameters that axum has captured. Only axum's extractor can read them; the
+/// extractor's future is ready at the first poll.
 #[cfg(feature = "axum")]
 fn captured_params(extensions: &Extensions) -> Option<RawPathParams> {
     let (mut parts, ()) = http::Request::new(()).into_parts();
@@ -67,13 +71,18 @@ fn captured_params(extensions: &Extensions) -> Option<RawPathParams> {
     }
 }
 
-/// Returns whether every program reads `path` alike: it is absolute, and has no empty segment (a
-/// slash at its end included), no dot segment, no separator or control character in a segment, no
-/// invalid UTF-8, and nothing that is encoded twice. The path `/` is plain.
+/// Returns whether every HTTP implementation parses `path` in the same way. Such a path is `/`,
+/// or it begins with a slash and has none of these:
+///
+/// - an empty segment (a trailing slash makes one) or a dot segment;
+/// - a percent-encoded separator or control character;
+/// - invalid UTF-8;
+/// - double percent-encoding.
 pub(crate) fn is_plain(path: &str) -> bool {
     path == "/" || path.strip_prefix('/').is_some_and(|path| path.split('/').all(is_plain_segment))
 }
 
+/// Returns whether every HTTP implementation parses this path segment in the same way.
 fn is_plain_segment(segment: &str) -> bool {
     decoded(segment).is_some_and(|decoded| {
         // Some servers cut off `;parameters` or spaces before they handle dot segments.
@@ -86,17 +95,18 @@ fn is_plain_segment(segment: &str) -> bool {
     })
 }
 
-/// A dot, or what some servers take for one.
+/// Returns whether some servers treat `letter` as a dot.
 fn is_dot(letter: char) -> bool {
     matches!(letter, '.' | '\u{2024}' | '\u{ff0e}')
 }
 
-/// What ends a path or a segment, or what some servers take for that.
+/// Returns whether some servers end a path or a segment at `letter`.
 fn is_separator(letter: char) -> bool {
     matches!(letter, '/' | '\\' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}')
 }
 
-/// Returns the text of a segment, unless it is not UTF-8 or has a `%` that encodes nothing.
+/// Decodes a percent-encoded segment. Returns `None` if it has a `%` without two hexadecimal
+/// digits, or is not UTF-8.
 pub(crate) fn decoded(segment: &str) -> Option<Cow<'_, str>> {
     let is_hex = |two: &[u8]| two.iter().all(u8::is_ascii_hexdigit);
     let encodes = |rest: &str| rest.as_bytes().get(..2).is_some_and(is_hex);
@@ -104,7 +114,7 @@ pub(crate) fn decoded(segment: &str) -> Option<Cow<'_, str>> {
     is_valid.then(|| percent_decode_str(segment).decode_utf8().ok()).flatten()
 }
 
-/// Whether a second decoding would change `text`.
+/// Returns whether `text`, which is percent-decoded, would change if it were decoded again.
 fn is_encoded(text: &str) -> bool {
     percent_decode_str(text).ne(text.bytes())
 }

@@ -1,4 +1,5 @@
-//! An issuer with scripted responses, and a clock that advances with that of tokio.
+//! Test support: an issuer with scripted responses, and a clock that follows tokio's paused
+//! time.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use passport_core::{
-    Clock, HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind,
+    Clock, HttpClient, ManualClock, ResponseLimits, Transport, TransportError, TransportErrorKind,
 };
 use passport_dev::{DevPassport, TestJwtBuilder};
 pub(crate) use passport_test_support::{logs::Log, metrics::measured};
@@ -21,9 +22,10 @@ use tower_test::mock;
 
 use crate::{TokenVerifier, TokenVerifierBuilder};
 
+/// The time at which tests begin, in seconds since 1970.
 pub(crate) const START: u32 = 1_750_000_000;
 
-/// Shows the time that passes for tokio, so that a paused runtime moves both.
+/// A clock that advances with tokio's time, so that a paused runtime controls both.
 #[derive(Clone, Debug)]
 pub(crate) struct TokioClock(Instant);
 
@@ -35,39 +37,45 @@ impl TokioClock {
 
 impl Clock for TokioClock {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(u64::from(START)) + self.uptime()
+        UNIX_EPOCH + Duration::from_secs(u64::from(START)) + self.monotonic()
     }
 
-    fn uptime(&self) -> Duration {
+    fn monotonic(&self) -> Duration {
         self.0.elapsed()
     }
 }
 
-/// How the issuer responds to requests for its keys.
+/// A response of the scripted issuer.
 #[derive(Clone, Debug)]
 pub(crate) enum ScriptedResponse {
-    /// With this body and these headers; with 304 if the request has its `ETag`.
+    /// 200 with this body and these headers, or 304 if the request has the `ETag` of the headers.
     Keys(String, Vec<(HeaderName, &'static str)>),
+    /// This status without a body.
     Status(StatusCode),
+    /// An error of this kind instead of a response.
     Fails(TransportErrorKind),
+    /// No response.
     Never,
 }
 
 impl ScriptedResponse {
+    /// Creates a response with status 200 and this body.
     pub(crate) fn body(body: &str) -> Self {
         Self::Keys(body.to_owned(), Vec::new())
     }
 }
 
-/// Responds from memory.
+/// An HTTP client that returns scripted responses and records the requests.
 #[derive(Clone, Debug)]
 pub(crate) struct ScriptedIssuer(Arc<Script>);
 
 #[derive(Debug)]
 struct Script {
+    /// The response for all other paths.
     response: Mutex<ScriptedResponse>,
-    /// By the end of the path.
-    elsewhere: Mutex<BTreeMap<&'static str, ScriptedResponse>>,
+    /// Responses by the suffix of the request's path.
+    by_path: Mutex<BTreeMap<&'static str, ScriptedResponse>>,
+    /// The headers of all requests so far.
     requests: Mutex<Vec<HeaderMap>>,
     count: watch::Sender<usize>,
 }
@@ -76,47 +84,53 @@ impl ScriptedIssuer {
     pub(crate) fn new(response: ScriptedResponse) -> Self {
         let script = Script {
             response: Mutex::new(response),
-            elsewhere: Mutex::default(),
+            by_path: Mutex::default(),
             requests: Mutex::default(),
             count: watch::Sender::new(0),
         };
         Self(Arc::new(script))
     }
 
+    /// Sets the response for all paths without their own response.
     pub(crate) fn respond_with(&self, response: ScriptedResponse) {
         *self.0.response.lock().unwrap() = response;
     }
 
-    /// For paths that end so.
-    pub(crate) fn respond_at(&self, end_of_path: &'static str, response: ScriptedResponse) {
-        self.0.elsewhere.lock().unwrap().insert(end_of_path, response);
+    /// Sets the response for paths with this suffix.
+    pub(crate) fn respond_at(&self, path_suffix: &'static str, response: ScriptedResponse) {
+        self.0.by_path.lock().unwrap().insert(path_suffix, response);
     }
 
-    /// The number of requests so far.
+    /// Returns the number of requests so far.
     pub(crate) fn requests(&self) -> usize {
         *self.0.count.borrow()
     }
 
-    /// Waits for this number of requests.
+    /// Waits until the issuer has received this number of requests in total.
     pub(crate) async fn wait_for_requests(&self, count: usize) {
         self.0.count.subscribe().wait_for(|sent| *sent >= count).await.unwrap();
     }
 
+    /// Returns the headers of the last request.
     pub(crate) fn last_request(&self) -> HeaderMap {
         self.0.requests.lock().unwrap().last().unwrap().clone()
     }
 }
 
-impl HttpExchange for ScriptedIssuer {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for ScriptedIssuer {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         let headers_sent = request.headers().clone();
         self.0.requests.lock().unwrap().push(headers_sent.clone());
         self.0.count.send_modify(|count| *count += 1);
-        let elsewhere = self.0.elsewhere.lock().unwrap().clone();
+        let by_path = self.0.by_path.lock().unwrap().clone();
         let path = request.uri().path();
-        let there = elsewhere.into_iter().filter(|(end, _)| path.ends_with(end));
-        let there = there.max_by_key(|(end, _)| end.len()).map(|(_, response)| response);
-        let scripted = there.unwrap_or_else(|| self.0.response.lock().unwrap().clone());
+        let matching = by_path.into_iter().filter(|(suffix, _)| path.ends_with(suffix));
+        let longest = matching.max_by_key(|(suffix, _)| suffix.len()).map(|(_, response)| response);
+        let scripted = longest.unwrap_or_else(|| self.0.response.lock().unwrap().clone());
         let (status, body, headers) = match scripted {
             ScriptedResponse::Keys(body, headers) => (StatusCode::OK, body, headers),
             ScriptedResponse::Status(status) => (status, String::new(), Vec::new()),
@@ -139,24 +153,24 @@ impl HttpExchange for ScriptedIssuer {
     }
 }
 
-/// A Passport that issues tokens, a scripted issuer that serves keys instead of it, and paused
-/// time.
+/// A dev Passport that issues tokens, and a scripted issuer that serves its keys on paused time.
 pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) issuer: ScriptedIssuer,
     pub(crate) clock: TokioClock,
 }
 
-/// Pauses time once the Passport is there.
+/// Starts a dev Passport, then pauses tokio's time.
 pub(crate) async fn setup() -> Setup {
-    let minted_at = ManualClock::at_unix_seconds(START);
-    let passport = DevPassport::builder().clock(minted_at).start().await.unwrap();
+    let issued_at = ManualClock::at_unix_seconds(START);
+    let passport = DevPassport::builder().clock(issued_at).start().await.unwrap();
     tokio::time::pause();
     let issuer = ScriptedIssuer::new(ScriptedResponse::body(&passport.jwks()));
     Setup { passport, issuer, clock: TokioClock::start() }
 }
 
 impl Setup {
+    /// Returns a builder of a verifier that fetches the keys from the scripted issuer.
     pub(crate) fn builder(&self) -> TokenVerifierBuilder {
         TokenVerifier::builder(self.passport.audience())
             .issuer(self.passport.issuer())
@@ -165,16 +179,17 @@ impl Setup {
             .clock(self.clock.clone())
     }
 
+    /// Returns a verifier with the default settings of [`builder`](Self::builder).
     pub(crate) fn verifier(&self) -> TokenVerifier {
         self.builder().build().unwrap()
     }
 
-    /// One that has to discover the JWKS URL.
-    pub(crate) fn discovering(&self) -> TokenVerifier {
+    /// Returns a verifier that discovers the JWKS URL.
+    pub(crate) fn discovering_verifier(&self) -> TokenVerifier {
         self.builder_at(&self.issuer).build().unwrap()
     }
 
-    /// The same, at another issuer of that name.
+    /// Returns a builder of a verifier without a JWKS URL that sends its requests to `issuer`.
     pub(crate) fn builder_at(&self, issuer: &ScriptedIssuer) -> TokenVerifierBuilder {
         TokenVerifier::builder(self.passport.audience())
             .issuer(self.passport.issuer())
@@ -182,22 +197,23 @@ impl Setup {
             .clock(self.clock.clone())
     }
 
-    /// The header of the Passport's tokens.
+    /// Returns the JOSE header of the dev Passport's tokens.
     pub(crate) fn header(&self) -> String {
         format!(r#"{{"alg":"RS256","kid":{}}}"#, self.jwks()["keys"][0]["kid"])
     }
 
+    /// Returns the key set of the dev Passport.
     pub(crate) fn jwks(&self) -> Value {
         serde_json::from_str(&self.passport.jwks()).unwrap()
     }
 
-    /// Good for a month.
+    /// Returns a builder of a token that is valid for 30 days.
     pub(crate) fn token(&self) -> TestJwtBuilder {
         self.passport.user_token("u").expires_in(Duration::from_secs(30 * 24 * 60 * 60))
     }
 }
 
-/// Asserts that the service of `layer` is ready exactly when its inner service is.
+/// Asserts that the service of `layer` is ready when its inner service is, and only then.
 pub(crate) fn assert_ready_with_inner_service<L>(layer: &L)
 where
     L: Layer<mock::Mock<Request<()>, Response<Full<Bytes>>>>,

@@ -1,29 +1,31 @@
-//! Formats text of a request or of a token for a log. Such text is escaped and short, and what
-//! looks like a token is omitted.
+//! Formats untrusted text, from a request or a token, for log events: escaped, truncated, and
+//! without parts that look like a token.
 
 use std::fmt;
 
-/// The longest text that is quoted, in characters.
+/// The length of the longest text that [`Quoted`] shows, in characters. A longer text is
+/// replaced by a note.
 pub(crate) const MAX_QUOTED: usize = 100;
 
-/// Quotes and escapes a text for a log. Omits one that is long or looks like a token.
+/// Displays a text in quotes and escaped. A text that is longer than [`MAX_QUOTED`] or looks
+/// like a token is replaced by a note.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Debug for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.contains("eyJ") || self.0.chars().nth(MAX_QUOTED).is_some() {
-            f.write_str("(not shown: too long, or like a token)")
+            f.write_str("(not shown: too long, or looks like a token)")
         } else {
             write!(f, "{:?}", self.0)
         }
     }
 }
 
-/// Prints the beginning of a text, without control characters and without the path segments that
-/// look like a token.
+/// Displays the beginning of a path or an id. Escapes control characters and omits path segments
+/// that look like a token.
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
-/// The number of characters that [`Printable`] prints.
+/// The number of characters that [`Printable`] displays. `...` replaces the rest.
 const MAX_PRINTED: usize = 300;
 
 impl fmt::Display for Printable<'_> {

@@ -1,83 +1,107 @@
-//! Calls between services, each with a token of Passport, BizFirst's identity provider.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! Tower middleware that attaches access tokens of Passport, BizFirst's identity provider, to
+//! outgoing requests. It fetches the tokens with OAuth2 client credentials, caches them, and
+//! refreshes them before they expire.
 //!
-//! # Start here
-//!
-//! A [`ManagedIdentity`] is a service's own identity at Passport: a client id and the reference of
-//! its secret. A [`ManagedIdentityHttpClient`] calls another service with it:
-//!
-//! ```no_run
-//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
-//! use passport_outbound::{ManagedIdentity, ManagedIdentityHttpClient, SecretSource};
-//!
-//! let identity =
-//!     ManagedIdentity::builder("mi-erp-sync-clientid", SecretSource::env("ERP_SYNC_SECRET")).build()?;
-//! let erp = ManagedIdentityHttpClient::new(identity, "https://erp.bizfirst.ai")?;
-//!
-//! let accounts: serde_json::Value = erp.get_json("/api/erp/accounts?since=2026-05-01").await?;
-//! # let _ = accounts;
-//! # Ok(()) }
+//! ```toml
+//! [dependencies]
+//! passport-outbound = "0.1"
 //! ```
 //!
-//! The first request fetches a token with the client credentials. The token is cached, and
-//! refreshed 60 s before it expires, while requests use the current one. Building an identity or a
-//! client does no I/O and starts no task. Both are cheap to clone; keep them in your application's
-//! state.
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `reqwest` | yes | [`ManagedIdentityHttpClient`], the layer around a `reqwest::Client` 0.13 |
+//! | `reqwest-middleware` | no | the layer for `reqwest-middleware` 0.5; enables `reqwest` |
 //!
-//! # Around the client you have
+//! # Example
+//!
+//! A [`ManagedIdentity`] is a service's own identity at Passport: a client id and a reference to
+//! its secret. A [`ManagedIdentityHttpClient`] calls another service with its token:
+//!
+//! ```no_run
+//! use passport_outbound::{ManagedIdentity, ManagedIdentityHttpClient, SecretSource};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let secret = SecretSource::env("ERP_SYNC_SECRET");
+//!     let identity = ManagedIdentity::builder("mi-erp-sync-clientid", secret).build()?;
+//!     let erp = ManagedIdentityHttpClient::new(identity, "https://erp.bizfirst.ai")?;
+//!
+//!     let accounts: serde_json::Value = erp.get_json("/api/erp/accounts").await?;
+//!     println!("{accounts}");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The first request fetches a token. The token is refreshed 60 s before it expires, in a
+//! background task, while requests use the cached one. Building an identity or a client sends no
+//! request and starts no task. Both are cheap to clone; build them once and keep them in the
+//! application's state.
+//!
+//! # The layer
 //!
 //! An [`AttachTokenLayer`] attaches the token to each request of any Tower client:
 //! `reqwest::Client`, hyper-util's client, a tonic `Channel`, and with the feature
-//! `reqwest-middleware` a chain of that crate. The token is sent to the [`AllowedOrigins`] only.
+//! `reqwest-middleware` a chain of that crate. Only the [`AllowedOrigins`] receive the token.
 //!
-//! ```
-//! # fn main() -> Result<(), passport_outbound::ConfigError> {
-//! # use passport_outbound::{ManagedIdentity, SecretSource};
-//! # let identity = ManagedIdentity::builder("mi-erp-sync-clientid", SecretSource::env("ERP_SYNC_SECRET")).build()?;
+//! ```no_run
+//! # async fn call(
+//! #     identity: passport_outbound::ManagedIdentity,
+//! # ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! use passport_outbound::{AllowedOrigins, AttachTokenLayer};
-//! use tower::ServiceBuilder;
+//! use reqwest::{Client, Method, Request};
+//! use tower::{Service, ServiceBuilder, ServiceExt};
 //!
-//! let client = ServiceBuilder::new()
-//!     .layer(AttachTokenLayer::new(identity, AllowedOrigins::new(["https://erp.bizfirst.ai"])?))
-//!     .service(reqwest::Client::new());
-//! # let _ = client;
+//! let origins = AllowedOrigins::new(["https://erp.bizfirst.ai"])?;
+//! let mut client = ServiceBuilder::new()
+//!     .layer(AttachTokenLayer::new(identity, origins))
+//!     .service(Client::new());
+//!
+//! let url = "https://erp.bizfirst.ai/api/erp/accounts".parse()?;
+//! let response = client.ready().await?.call(Request::new(Method::GET, url)).await?;
+//! # let _ = response;
 //! # Ok(()) }
 //! ```
 //!
-//! # From a configuration
+//! # The caller's token
 //!
-//! The crate `passport-config` builds identities and clients from a file or from the environment,
-//! with the names of the .NET options. It reports every mistake at once.
-//!
-//! # The identity of a request
-//!
-//! A service that acts for a user can call the next service with the user's token, so that the next
-//! one sees the user. Use a [`CallerIdentity`] instead of the [`ManagedIdentity`] for that, for a
-//! whole client or for one request. Without a caller a request fails, unless [`CallerIdentity::or`]
-//! names another identity.
+//! A service that acts for a user can send the user's token instead of the service's, so that
+//! the next service sees the user. Set a [`CallerIdentity`] as the identity of a client or of
+//! one request. A request without a caller's token fails, unless [`CallerIdentity::or`] sets
+//! another identity.
 //!
 //! ```no_run
-//! # async fn start(erp: passport_outbound::ManagedIdentityHttpClient, caller: passport_outbound::CallerToken)
-//! # -> Result<(), passport_outbound::HttpClientError> {
+//! # async fn call(
+//! #     erp: passport_outbound::ManagedIdentityHttpClient,
+//! #     caller: passport_outbound::CallerToken,
+//! # ) -> Result<(), passport_outbound::HttpClientError> {
 //! let as_the_service = erp.get("/api/erp/accounts").send().await?;
 //! let as_the_caller = erp.get("/api/erp/accounts").caller(caller).send().await?;
 //! # let _ = (as_the_service, as_the_caller);
 //! # Ok(()) }
 //! ```
 //!
-//! # Errors and outages
+//! # Errors
 //!
-//! `build()` returns a [`ConfigError`]. A request fails with an [`AttachError`] if it must not have
-//! a token, and with a [`TokenError`] if there is no token; nothing was sent then. Any other error
-//! is the HTTP client's. During an outage of Passport, requests use the cached token.
-//! [`ManagedIdentity::status`] is for health probes, and [`ManagedIdentity::ready`] fetches the
-//! token before there is traffic. For tests there is `passport-dev`, a Passport in your process:
+//! `build()` returns a [`ConfigError`] that lists every problem. A request fails with an
+//! [`AttachError`] if it must not carry a token, and with a [`TokenError`] if no token can be
+//! fetched; nothing was sent then. Any other error comes from the HTTP client. While Passport is
+//! unavailable, requests use the cached token until it expires. [`ManagedIdentity::status`] is
+//! for health probes; [`ManagedIdentity::ready`] waits for the first token before the service
+//! accepts traffic.
+//!
+//! # Tests
+//!
+//! The crate `passport-dev` runs a Passport inside the test process:
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
-//! # use passport_outbound::{ManagedIdentity, SecretSource};
+//! use passport_outbound::{ManagedIdentity, SecretSource};
+//!
 //! let passport = passport_dev::DevPassport::start().await?;
 //! let registered = passport.managed_identity("erp-sync").role("erp.read").create();
-//! let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+//! let secret = SecretSource::from_value(registered.secret());
+//! let identity = ManagedIdentity::builder(registered.client_id(), secret)
 //!     .issuer(passport.issuer())
 //!     .build()?;
 //! # let _ = identity;
@@ -86,40 +110,43 @@
 //!
 //! # Guarantees
 //!
-//! 1. A request is never sent without a token, nor with one that has expired when it is attached:
-//!    it fails with a [`TokenError`] instead.
-//! 2. A token is attached to a request only if its origin is in [`AllowedOrigins`], and only for
-//!    HTTPS or loopback. (A client with a system proxy may send loopback requests to it; see
-//!    [`AllowedOrigins`].)
-//! 3. A request has the token of its own identity, and never that of another one.
-//! 4. Concurrent callers share one token request at a time. A caller that is canceled does not
-//!    cancel it.
-//! 5. While a token is live, no caller waits for its successor, and no caller notices that Passport
-//!    is down.
-//! 6. A token that a receiver rejects is replaced, once for all callers; no receiver can cause a
-//!    storm of token requests.
-//! 7. Neither tokens nor secrets appear in `Debug` output, errors, traces or metrics.
+//! 1. A request is sent only with a token that is valid when it is attached. Without one, the
+//!    request fails: with a [`TokenError`], or with an [`AttachError`] if it needs a caller's
+//!    token.
+//! 2. A token is attached only if the request's origin is in [`AllowedOrigins`], and only for
+//!    HTTPS or loopback, unless a `danger_` function allows plain HTTP. (A client with a system
+//!    proxy can send even loopback requests to the proxy; see [`AllowedOrigins`].)
+//! 3. A request never carries the token of another identity.
+//! 4. Concurrent callers share one token fetch. Canceling a caller does not cancel the fetch.
+//! 5. While a token is valid, no caller waits for a refresh, and an outage of Passport has no
+//!    effect on callers.
+//! 6. A token that a receiver rejects is replaced once for all callers. The minimum age of a
+//!    token that is replaced grows from 5 s to 5 min, so that no receiver can cause a storm of
+//!    token requests.
+//! 7. Tokens and secrets never appear in `Debug` output, errors, traces or metrics.
 //!
-//! # Where to look
+//! # Concepts
 //!
-//! | | | in the repository |
+//! | Subject | Types | Guide |
 //! |---|---|---|
-//! | how a token is fetched, when it is refreshed | [`ManagedIdentity`], [`ManagedIdentityBuilder`] | `docs/outbound.md` |
-//! | where it is cached | [`TokenCache`], [`TokenStore`], [`Sidecar`] | `docs/caching.md`, `docs/sidecar.md` |
-//! | how it is attached, and what a rejection causes | [`AttachTokenLayer`] | `docs/recipes.md` |
-//! | which origins may receive it | [`AllowedOrigins`], [`ExistingAuthorization`] | |
-//! | the identity of a request | [`Identity`], [`CallerIdentity`], [`CallerToken`], [`InTheNameOf`] | `docs/propagation.md` |
+//! | fetching and refreshing tokens | [`ManagedIdentity`] | `docs/outbound.md` |
 //! | client authentication | [`ClientAuthentication`] | `docs/configuration.md` |
-//! | the client secret | [`SecretSource`], [`SecretProvider`], [`SecretProviders`] | |
-//! | metrics and traces | | `docs/telemetry.md` |
-//! | names in .NET | | `docs/from-dotnet.md` |
+//! | client secret | [`SecretSource`], [`SecretProvider`] | `docs/secrets.md` |
+//! | token cache | [`TokenCache`], [`TokenStore`] | `docs/caching.md` |
+//! | sidecar | [`SidecarEndpoint`] | `docs/sidecar.md` |
+//! | attaching a token, rejected tokens | [`AttachTokenLayer`] | `docs/recipes.md` |
+//! | origins that are allowed to receive a token | [`AllowedOrigins`] | `docs/outbound.md` |
+//! | identity of a request | [`CallerIdentity`], [`RequestIdentity`] | `docs/propagation.md` |
+//! | errors and remedies | [`TokenError`], [`AttachError`] | `docs/errors.md` |
+//! | metrics, traces and logs | | `docs/telemetry.md` |
+//! | tests | | `docs/testing.md` |
+//! | defaults and limits | | `docs/defaults.md` |
+//! | threat model | | `docs/security.md` |
+//! | the corresponding names in .NET | | `docs/from-dotnet.md` |
 //!
-//! # Features
-//!
-//! | | |
-//! |---|---|
-//! | `reqwest` (default) | [`ManagedIdentityHttpClient`], and the layer around a `reqwest::Client` (0.13) |
-//! | `reqwest-middleware` | the layer as a middleware of that crate (0.5) |
+//! `docs/getting-started.md` is a tutorial. The crate `passport-config` builds identities and
+//! clients from a file or from the environment, with the names of the .NET options, and
+//! reports all configuration problems together.
 
 mod attach;
 mod cache;
@@ -135,10 +162,10 @@ mod test_support;
 
 pub use passport_core::{
     AccessToken, CaCertificates, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint,
-    HttpExchange, HttpTransport, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef,
-    InvalidSecretSource, Limits, ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind,
-    SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure, Transport,
-    TransportError, TransportErrorKind, Transports,
+    HttpClient, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef, InvalidSecretSource,
+    ManualClock, ReqwestHttpClient, ResolvedSecret, ResponseLimits, Scopes, Secret, SecretError,
+    SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure,
+    Transport, TransportError, TransportErrorKind, TransportPool,
 };
 
 #[cfg(feature = "reqwest")]
@@ -148,14 +175,16 @@ pub use crate::http_client::{
 };
 pub use crate::{
     attach::{
-        AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody,
-        BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, OutboundRequest, OutboundResponse,
-        Replay, WatchedBody,
+        AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferedBody,
+        ExistingAuthorization, NoRetry, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned,
+        RetryMode, WatchedBody,
     },
-    cache::{Lease, Leased, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, WakeUps},
+    cache::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenCache, TokenKey, TokenStore},
     identity::{
-        CallerIdentity, Identity, IdentityStatus, InTheNameOf, ManagedIdentity, ManagedIdentityBuilder,
+        CallerIdentity, Identity, IdentityStatus, ManagedIdentity, ManagedIdentityBuilder, RequestIdentity,
     },
-    sources::{ClientAuthentication, InvalidSidecar, PrivateKeyJwt, Sidecar, SigningAlgorithm},
+    sources::{
+        ClientAuthentication, InvalidSidecarEndpoint, PrivateKeyJwt, SidecarEndpoint, SigningAlgorithm,
+    },
     token::{TokenError, TokenErrorKind},
 };

@@ -1,34 +1,39 @@
-//! A store as a configuration describes it.
+//! Builds a store from a configuration: `cache = { redis = { .. } }`.
 
 use std::time::Duration;
 
-use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreKind};
+use passport_config::{AnySetting, Reader, SecretRefValue, SecretRefValues, Setting, StoreFactory};
 use passport_outbound::TokenCache;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 
-/// Lets a configuration say `cache = { redis = { .. } }`.
+/// A [`StoreFactory`] that builds a [`RedisTokenStore`] from `cache = { redis = { .. } }`.
 ///
-/// [`RedisSettings`] has the keys. `url` may name a database: `/2` behind it, of a socket `?db=2`.
-/// `cluster` and `sentinels` need the features of these names.
+/// The keys are the fields of [`RedisSettings`]. A URL may end with a database: `/2`, or `?db=2`
+/// for a Unix socket. The key `cluster` needs the feature `cluster`, and `sentinels` the feature
+/// `sentinel`.
 ///
 /// ```
-/// use passport_config::{ManagedIdentityConfig, Providers};
+/// use passport_config::{ConfigRegistry, ManagedIdentityConfig};
 /// use passport_outbound::ConfigError;
-/// use passport_redis::RedisStores;
+/// use passport_redis::RedisStoreFactory;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(r#"{
 ///     "client_id": "mi-payroll-clientid",
 ///     "client_secret_ref": "env:PAYROLL_SECRET",
-///     "cache": { "redis": { "url": "rediss://cache.internal:6379", "encryption_keys": "env:TOKEN_CACHE_KEY" } }
+///     "cache": { "redis": {
+///         "url": "rediss://cache.internal:6379",
+///         "encryption_keys": "env:TOKEN_CACHE_KEY"
+///     } }
 /// }"#)?;
-/// let identity = config.build_with(Providers::default().with_store("redis", RedisStores))?;
+/// let registry = ConfigRegistry::default().with_store("redis", RedisStoreFactory);
+/// let identity = config.build_with(registry)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RedisStores;
+pub struct RedisStoreFactory;
 
 /// The keys of `cache = { redis = { .. } }`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,45 +43,50 @@ pub struct RedisSettings {
     /// The URL of Redis: `redis://host:6379`, `rediss://host:6379` with TLS, or `unix:///path`.
     #[schemars(extend("format" = "uri"))]
     pub url: Setting<String>,
-    /// URLs of some nodes of a Redis Cluster, instead of `url`.
+    /// The URLs of some nodes of a Redis Cluster, instead of `url`. At least one must be reachable.
     pub cluster: Setting<Vec<String>>,
-    /// URLs of Sentinels, instead of `url`.
+    /// The URLs of the Sentinels that report the master, instead of `url`.
     pub sentinels: Setting<Vec<String>>,
-    /// The name of the master at the Sentinels.
+    /// The name under which the Sentinels monitor the master. Required with `sentinels`.
     pub sentinel_service: Setting<String>,
     /// The references of the keys that encrypt tokens: 32 bytes in base64 each. The first key
-    /// encrypts, all decrypt. Required without `danger_unencrypted`.
-    pub encryption_keys: Setting<SecretReferences>,
-    /// True for no encryption, instead of `encryption_keys`.
+    /// encrypts, all keys decrypt. Required unless `danger_unencrypted` is true.
+    pub encryption_keys: Setting<SecretRefValues>,
+    /// Stores tokens unencrypted if true. Cannot be combined with `encryption_keys`.
     pub danger_unencrypted: Setting<bool>,
-    /// The prefix of every name in Redis. Defaults to passport.
+    /// The prefix of all keys and channels in Redis. Instances with the same namespace share
+    /// tokens. Defaults to passport.
     pub namespace: Setting<String>,
-    /// The ACL user. Defaults to the user `default` of Redis.
+    /// The ACL user of Redis. Requires `password_ref`. Defaults to the user `default`.
     pub username: Setting<String>,
-    /// The reference of the password. Defaults to none.
-    pub password_ref: Setting<SecretReference>,
-    /// The ACL user at the Sentinels.
+    /// The reference of the Redis user's password. Defaults to no password.
+    pub password_ref: Setting<SecretRefValue>,
+    /// The ACL user of the Sentinels. Requires `sentinel_password_ref`. Defaults to the user
+    /// `default`.
     pub sentinel_username: Setting<String>,
-    /// The reference of the password at the Sentinels.
-    pub sentinel_password_ref: Setting<SecretReference>,
-    /// A PEM file with the certificates of a private CA, trusted for Redis instead of the operating
-    /// system's.
+    /// The reference of the password for the Sentinels. Defaults to no password.
+    pub sentinel_password_ref: Setting<SecretRefValue>,
+    /// A PEM file with the certificates of a private CA. They are trusted for Redis instead of the
+    /// operating system's.
     pub ca_file: Setting<String>,
-    /// The reference of the client certificate, for a Redis that requires one.
-    pub tls_certificate_ref: Setting<SecretReference>,
-    /// The reference of the private key of the client certificate.
-    pub tls_key_ref: Setting<SecretReference>,
-    /// The time limit of the Redis commands before a token is fetched, and of those after it.
-    /// Defaults to 500 ms.
-    pub limit: Setting<Duration>,
+    /// The reference of the client certificate (PEM), for a Redis that requires mutual TLS.
+    /// Requires `tls_key_ref`.
+    pub tls_certificate_ref: Setting<SecretRefValue>,
+    /// The reference of the private key (PEM) of the client certificate. Requires
+    /// `tls_certificate_ref`.
+    pub tls_key_ref: Setting<SecretRefValue>,
+    /// The time limit for the Redis commands before a token fetch, and for those after it, 10 ms to
+    /// 5 s. Defaults to 500 ms.
+    pub timeout: Setting<Duration>,
 }
 
-impl StoreKind for RedisStores {
+impl StoreFactory for RedisStoreFactory {
     type Settings = RedisSettings;
 
     fn cache(&self, settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
         let keys = keys(settings, reader);
-        // With a placeholder, so that other mistakes are reported as well.
+        // Without a server, a placeholder is used, so that the problems of the other settings are
+        // reported as well.
         let (url, servers) = servers(settings, reader, keys.clone());
         let is_missing = servers.is_none();
         let builder = servers.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
@@ -88,42 +98,45 @@ impl StoreKind for RedisStores {
             reader.set(builder, &settings.sentinel_username, RedisTokenStoreBuilder::sentinel_username);
         let password = reader.secret(&settings.sentinel_password_ref);
         let builder = password.into_iter().fold(builder, RedisTokenStoreBuilder::sentinel_password);
-        let builder = reader.set(builder, &settings.limit, RedisTokenStoreBuilder::limit);
+        let builder = reader.set(builder, &settings.timeout, RedisTokenStoreBuilder::timeout);
         let (tls, builder) = with_tls(settings, reader, builder);
         let built = builder.build();
         for problem in built.as_ref().err().iter().flat_map(|error| error.problems()) {
             let setting: &dyn AnySetting = match &*problem.option {
                 "ca_file" => &settings.ca_file,
                 "namespace" => &settings.namespace,
-                "limit" => &settings.limit,
+                "timeout" => &settings.timeout,
                 "password" => &settings.password_ref,
                 "sentinel_password" => &settings.sentinel_password_ref,
                 "tls" => tls,
                 _ => url,
             };
-            reader.wrong(setting, &problem.problem);
+            reader.report(setting, &problem.problem);
         }
         built.ok().filter(|_| !is_missing).map(TokenCache::shared)
     }
 }
 
+/// Returns the encryption keys. If their settings are invalid, reports that and returns keys
+/// that do not encrypt, as a placeholder: no store is then built.
 fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
     let unencrypted = reader.read(&settings.danger_unencrypted) == Some(true);
     let mut sources = reader.secrets(&settings.encryption_keys).into_iter();
     let first = sources.next();
     if unencrypted && first.is_some() {
-        let wrong = "it contradicts encryption_keys; leave one of them out";
-        reader.wrong(&settings.danger_unencrypted, wrong);
+        let wrong = "contradicts encryption_keys; remove one of them";
+        reader.report(&settings.danger_unencrypted, wrong);
     }
     if !unencrypted && first.is_none() {
-        let wrong = "say where the key is: env:NAME or file:/path, made with `openssl rand -base64 32`";
-        reader.wrong(&settings.encryption_keys, wrong);
+        let wrong = "missing; set it to the reference of a key, env:NAME or file:/path; create the key with `openssl rand -base64 32`";
+        reader.report(&settings.encryption_keys, wrong);
     }
     let keys = first.map_or_else(EncryptionKeys::danger_unencrypted, EncryptionKeys::new);
-    sources.fold(keys, EncryptionKeys::also_accepting)
+    sources.fold(keys, EncryptionKeys::with_previous_keys)
 }
 
-/// Returns a builder for the server, Cluster or Sentinels, and the setting that names them.
+/// Returns the setting with the URLs (`url`, `cluster` or `sentinels`), and a builder for their
+/// servers. `None` if the setting is missing or invalid, which is reported.
 fn servers<'a>(
     settings: &'a RedisSettings,
     reader: &mut Reader<'_>,
@@ -132,7 +145,7 @@ fn servers<'a>(
     let (url, cluster) = (reader.read(&settings.url), reader.read(&settings.cluster));
     let (sentinels, service) = (reader.read(&settings.sentinels), reader.read(&settings.sentinel_service));
     if service.is_some() != sentinels.is_some() {
-        reader.wrong(&settings.sentinel_service, "sentinels and sentinel_service go together");
+        reader.report(&settings.sentinel_service, "set sentinels and sentinel_service together");
     }
     match (url, cluster, sentinels) {
         (Some(url), None, None) => (&settings.url, Some(RedisTokenStore::builder(url, keys))),
@@ -151,18 +164,21 @@ fn servers<'a>(
             (&settings.sentinels, servers)
         }
         (None, None, None) => {
-            let wrong = "it is missing; write redis://host:6379, rediss://host:6379 or unix:///path";
-            reader.wrong(&settings.url, wrong);
+            let wrong = "missing; write redis://host:6379, rediss://host:6379 or unix:///path";
+            reader.report(&settings.url, wrong);
             (&settings.url, None)
         }
         _ => {
-            reader.wrong(&settings.url, "of url, cluster and sentinels there may be one");
+            reader.report(
+                &settings.url,
+                "contradicts cluster or sentinels; set only one of url, cluster and sentinels",
+            );
             (&settings.url, None)
         }
     }
 }
 
-/// Reports that `setting` needs a feature.
+/// Reports that `setting` needs the `feature` of this crate, which is disabled.
 #[cfg(not(all(feature = "cluster", feature = "sentinel")))]
 fn without_feature(
     reader: &mut Reader<'_>,
@@ -170,18 +186,20 @@ fn without_feature(
     feature: &str,
     _: Vec<String>,
 ) -> Option<RedisTokenStoreBuilder> {
-    reader.wrong(setting, format_args!("passport-redis was built without its feature `{feature}`"));
+    reader
+        .report(setting, format_args!("passport-redis was built without the feature `{feature}`; enable it"));
     None
 }
 
-/// Returns the setting that asks for TLS, and the builder with it.
+/// Sets the CA file and the client certificate of `builder`. Returns the builder, and the
+/// setting that a TLS problem of [`RedisTokenStoreBuilder::build`] is reported for.
 fn with_tls<'a>(
     settings: &'a RedisSettings,
     reader: &mut Reader<'_>,
     builder: RedisTokenStoreBuilder,
 ) -> (&'a dyn AnySetting, RedisTokenStoreBuilder) {
     let ca_file = reader.read(&settings.ca_file);
-    let asking: &dyn AnySetting =
+    let tls_setting: &dyn AnySetting =
         if ca_file.is_some() { &settings.ca_file } else { &settings.tls_certificate_ref };
     let builder = ca_file.into_iter().fold(builder, RedisTokenStoreBuilder::ca_file);
     let identity = (reader.secret(&settings.tls_certificate_ref), reader.secret(&settings.tls_key_ref));
@@ -189,11 +207,11 @@ fn with_tls<'a>(
         (Some(certificate), Some(key)) => builder.tls_identity(certificate, key),
         (None, None) => builder,
         _ => {
-            reader.wrong(&settings.tls_key_ref, "tls_certificate_ref and tls_key_ref go together");
+            reader.report(&settings.tls_key_ref, "set tls_certificate_ref and tls_key_ref together");
             builder
         }
     };
-    (asking, builder)
+    (tls_setting, builder)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where the encryption keys are, and how they are read.
+//! The sources of the encryption keys, and reading the keys from them.
 
 use std::sync::Arc;
 
@@ -7,74 +7,98 @@ use passport_core::SecretRef;
 use passport_outbound::{SecretSource, StoreError};
 use zeroize::Zeroizing;
 
-use crate::sealing_key::{Ring, SealingKey};
+use crate::sealing_key::{Keyring, SealingKey};
 
-/// Keys that encrypt tokens before they go to Redis: AES-256-GCM-SIV
-/// ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)), with a key that all instances of the fleet
-/// have and Redis has not. A key is 32 random bytes in base64: `openssl rand -base64 32`.
+/// The keys that encrypt tokens before they are sent to Redis, with AES-256-GCM-SIV ([RFC
+/// 8452](https://www.rfc-editor.org/rfc/rfc8452)). All instances of a service have the same
+/// keys, and Redis does not have them. A key is 32 random bytes in base64, for example from
+/// `openssl rand -base64 32`.
 ///
-/// Keys are read when the first token is shared. They are read again in the background when a token
-/// is shared and they are older than 5 minutes, or than one minute if a value has an unknown key.
-/// So a key may be replaced in its source: values of the previous key are opened until the process
-/// ends, or until the next replacement. To have no value rejected, rotate in two steps: first give
-/// every instance the new key as one it [also accepts](Self::also_accepting), then swap the two.
+/// # Rotation
+///
+/// A key can be replaced in its source without a restart. The store reads the keys when it is
+/// first used. A later use reloads them in the background:
+///
+/// - if they are older than 5 minutes;
+/// - if they are older than 1 minute, and a value in Redis was encrypted with an unknown key.
+///
+/// The process keeps the replaced key to decrypt existing values, until it ends or a key is
+/// replaced again.
+///
+/// The instances do not reload at the same time. Until all have the new key, the others ignore
+/// the values that it encrypted, and fetch tokens themselves. To avoid that, rotate in two
+/// steps: first add the new key to all instances by
+/// [`with_previous_keys`](Self::with_previous_keys), then swap the two keys.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EncryptionKeys {
-    /// `None` for no encryption.
+    /// The sources of the keys. The first key encrypts, all keys decrypt. `None` for no encryption.
     sources: Option<Vec<SecretSource>>,
 }
 
 impl EncryptionKeys {
-    /// Creates keys that seal with the key at `current`.
+    /// Creates a set of one key, which encrypts and decrypts. `current` is the source of the key.
     pub fn new(current: SecretSource) -> Self {
         Self { sources: Some(vec![current]) }
     }
 
-    /// Also opens values that were sealed with the key at `other`: the next one, or the previous
-    /// one. Has no effect without encryption.
-    pub fn also_accepting(mut self, other: SecretSource) -> Self {
+    /// Adds a key that only decrypts: the previous key, or, in the first step of a rotation in two
+    /// steps, the next key. Each call adds another key. Has no effect on
+    /// [`danger_unencrypted`](Self::danger_unencrypted).
+    pub fn with_previous_keys(mut self, key: SecretSource) -> Self {
         if let Some(sources) = &mut self.sources {
-            sources.push(other);
+            sources.push(key);
         }
         self
     }
 
-    /// Stores tokens in clear text: a reader of the Redis can act as every service that shares
-    /// tokens there. For a Redis that only the fleet can reach, if it can have no keys.
+    /// Turns encryption off: tokens are stored in clear text.
+    ///
+    /// **Danger:** everyone who can read this Redis can act as every service that stores tokens
+    /// there. Use it only for a Redis that no other program can reach, if it is not possible to
+    /// give the instances a key.
     pub fn danger_unencrypted() -> Self {
         Self { sources: None }
     }
 
-    /// Reads the keys from their sources.
-    pub(crate) async fn read(&self) -> Result<Ring, StoreError> {
-        let Some(sources) = &self.sources else { return Ok(Ring::Plain) };
+    /// Returns the references of the keys, separated by commas, for errors.
+    pub(crate) fn references(&self) -> String {
+        let sources = self.sources.iter().flatten();
+        sources.map(|source| format!("`{}`", source.reference())).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Reads all keys from their sources. Fails if one of them is missing or invalid.
+    pub(crate) async fn read(&self) -> Result<Keyring, StoreError> {
+        let Some(sources) = &self.sources else { return Ok(Keyring::Unencrypted) };
         let mut keys = Vec::new();
         for source in sources {
             let secret = source.resolve().await.map_err(|error| {
-                StoreError::new("an encryption key could not be read; see where it lies").caused_by(error)
+                StoreError::new("cannot read an encryption key; the cause names its reference")
+                    .with_source(error)
             })?;
-            let key = decoded(secret.secret().expose()).and_then(|bytes| SealingKey::new(&bytes));
+            let key = decode(secret.secret().expose()).and_then(|bytes| SealingKey::new(&bytes));
             keys.push(Arc::new(key.ok_or_else(|| {
                 StoreError::new(
-                    "an encryption key is not 32 bytes in base64; make one with `openssl rand -base64 32`",
+                    "an encryption key is not 32 bytes in base64; create one with `openssl rand -base64 32`",
                 )
-                .caused_by(NotAKey(source.reference().clone()))
+                .with_source(InvalidKey(source.reference().clone()))
             })?));
         }
-        Ok(Ring::Keys(keys))
+        Ok(Keyring::Keys(keys))
     }
 }
 
-fn decoded(text: &str) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
+/// Decodes a key of 32 bytes in base64. Blanks and line breaks around the text are ignored.
+fn decode(text: &str) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
     let mut bytes = Zeroizing::new([0; SealingKey::LENGTH]);
     let length = STANDARD.decode_slice(text.trim(), &mut *bytes).ok()?;
     (length == SealingKey::LENGTH).then_some(bytes)
 }
 
+/// The cause of the error of a text that is not a key. Has the reference of that text.
 #[derive(Debug, thiserror::Error)]
-#[error("the key at {0}")]
-struct NotAKey(SecretRef);
+#[error("its reference is `{0}`")]
+struct InvalidKey(SecretRef);
 
 #[cfg(test)]
 pub(crate) mod tests;

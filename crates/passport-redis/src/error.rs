@@ -1,41 +1,50 @@
-//! Errors of Redis, without its texts: they may quote what was sent, such as a password or a token.
+//! Converts errors of the `redis` crate into [`StoreError`]s. Texts of the server are omitted,
+//! because they may quote a password or a token that was sent.
 
 use std::fmt;
 
 use passport_outbound::{StoreError, TlsFailure};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// The kind and the code of an error of the client, without a text from the server.
+/// The cause of a [`StoreError`]: the servers, and the kind and the code of the error, without
+/// texts from the server.
 #[derive(Clone, Debug)]
 struct RedactedError {
+    /// The servers to which the command was sent.
+    endpoint: String,
     kind: ErrorKind,
+    /// The first word of an error reply, such as `NOPERM`. `None` if it does not look like a code.
     code: Option<String>,
-    /// An error of the operating system or of TLS.
+    /// The whole error, if it is one of the operating system or of TLS.
     io: Option<RedisError>,
 }
 
-/// A TLS failure, and the client's error in which it was found. That error has no text from the
-/// server: only an error of the operating system or of TLS has causes.
+/// The cause of a [`StoreError`] after a TLS failure. Its source can be kept: errors of TLS and
+/// of the operating system contain no text from the server.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{failure}")]
-struct NoTlsSession {
+#[error("{endpoint}: {failure}")]
+struct TlsError {
+    endpoint: String,
     failure: TlsFailure,
     source: RedisError,
 }
 
-/// The longest code that is shown. Redis has short ones.
+/// The maximum length of an error code, in bytes. A longer one is omitted: the codes of Redis
+/// are shorter, so it is another text of the server.
 const MAX_CODE: usize = 24;
 
-impl From<&RedisError> for RedactedError {
-    fn from(error: &RedisError) -> Self {
+impl RedactedError {
+    /// Copies what is safe to print from `error`.
+    fn new(error: &RedisError, endpoint: String) -> Self {
         let is_code = |code: &&str| {
             code.len() <= MAX_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
         };
         Self {
+            endpoint,
             kind: error.kind(),
             code: error.code().filter(is_code).map(str::to_owned),
-            // With a detail it is not the operating system's: the client puts texts of servers
-            // there.
+            // The client puts texts of the server into the detail. An I/O error with a detail is
+            // therefore not from the operating system.
             io: (error.is_io_error() && error.detail().is_none()).then(|| error.clone()),
         }
     }
@@ -43,10 +52,11 @@ impl From<&RedisError> for RedactedError {
 
 impl fmt::Display for RedactedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoint = &self.endpoint;
         match (&self.io, &self.code) {
-            (Some(io), _) => write!(f, "{io}"),
-            (None, Some(code)) => f.write_str(code),
-            (None, None) => write!(f, "{:?}", self.kind),
+            (Some(io), _) => write!(f, "{endpoint}: {io}"),
+            (None, Some(code)) => write!(f, "{endpoint}: {code}"),
+            (None, None) => write!(f, "{endpoint}: {:?}", self.kind),
         }
     }
 }
@@ -57,58 +67,71 @@ impl std::error::Error for RedactedError {
     }
 }
 
-pub(crate) fn store_error(error: &RedisError) -> StoreError {
+/// Converts an error of connecting to `endpoint`, or of a command that was sent there.
+pub(crate) fn store_error(error: &RedisError, endpoint: &impl fmt::Display) -> StoreError {
+    let endpoint = endpoint.to_string();
     match TlsFailure::find(error) {
-        Some(failure) => StoreError::new(
-            "no TLS session with Redis, and waiting does not bring one; the cause says what to change",
-        )
-        .caused_by(NoTlsSession { failure, source: error.clone() }),
-        None => StoreError::new(advice(error)).caused_by(RedactedError::from(error)),
+        Some(failure) => {
+            StoreError::new("no TLS session with Redis; retrying does not help, fix what the cause names")
+                .with_source(TlsError { endpoint, failure, source: error.clone() })
+        }
+        None => StoreError::new(advice(error)).with_source(RedactedError::new(error, endpoint)),
     }
 }
 
+/// Returns the message of an error: what failed, and the remedy.
 fn advice(error: &RedisError) -> &'static str {
     if error.is_timeout() {
-        return "Redis did not answer in time";
+        return "Redis did not reply in time; check its load and the network, or raise the timeout of the store";
     }
     match (error.kind(), error.code()) {
-        (ErrorKind::Io, _) => "Redis cannot be reached, or ended the connection",
+        (ErrorKind::Io, _) => {
+            "cannot reach Redis, or it closed the connection; check that it runs, its URL and the network"
+        }
         (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
-            "Redis refused user or password; see what the password's reference holds, and `ACL LIST`"
+            "Redis rejected the user name or password; check `ACL LIST`, and the secret at the reference of the password"
         }
         (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
-            "the Redis user may not do what the store does; docs/caching.md has the ACL it needs"
+            "the Redis user lacks a permission; allow the commands eval, get, set, getrange, unlink, pttl, pexpire, publish, subscribe, hello and select (\"Redis ACL\" in the guide's page on caching)"
         }
-        (_, Some("OOM")) => "Redis is full (maxmemory)",
-        (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => "this Redis is a replica, which takes no writes",
-        (_, Some("MISCONF")) => "Redis takes no writes, as it cannot save (MISCONF)",
+        (_, Some("OOM")) => "Redis is out of memory; raise maxmemory, or set an eviction policy",
+        (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {
+            "the server is a read-only replica; configure the address of the primary"
+        }
+        (_, Some("MISCONF")) => {
+            "Redis rejects writes, because it cannot save to disk (MISCONF); check its disk and its log"
+        }
         (ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) => {
-            "Redis is starting"
+            "Redis is loading its data, or has lost its primary; wait, or check its log"
         }
         (ErrorKind::Server(ServerErrorKind::ClusterDown) | ErrorKind::ClusterConnectionNotFound, _) => {
-            "the Redis cluster does not serve this key at present"
+            "the Redis Cluster does not serve the slot of this key; check `CLUSTER INFO`"
         }
         (ErrorKind::MasterNameNotFoundBySentinel, _) => {
-            "the sentinels know no master of this name; see `SENTINEL MASTERS`"
+            "the Sentinels do not monitor a master of this name; check sentinel_service and `SENTINEL MASTERS`"
         }
-        (ErrorKind::InvalidClientConfig, _) => "the connection to Redis cannot be made as it is configured",
+        (ErrorKind::InvalidClientConfig, _) => {
+            "the settings of the Redis connection are invalid; check the URL, the certificates and the CA file"
+        }
         (ErrorKind::RESP3NotSupported, _) | (_, Some("NOPROTO")) => {
-            "Redis is too old; version 6.2 or later is needed"
+            "Redis is too old; upgrade it to version 6.2 or later"
         }
-        _ => "Redis gave an error",
+        _ => "Redis returned an error; the cause has its code",
     }
 }
 
-/// Whether the connection is the cause, and another one may help.
-pub(crate) fn concerns_the_connection(error: &RedisError) -> bool {
+/// Returns whether the command can succeed on a new connection: the connection failed, or the
+/// server has become a read-only replica after a failover.
+pub(crate) fn is_connection_error(error: &RedisError) -> bool {
     error.is_connection_dropped()
         || error.is_unrecoverable_error()
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly))
 }
 
-/// Whether Redis has replied with an error, and the connection can be used.
+/// Returns whether the error is a reply of the server, after which the connection can be used
+/// again.
 pub(crate) fn is_server_error(error: &RedisError) -> bool {
-    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) && !concerns_the_connection(error)
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) && !is_connection_error(error)
 }
 
 #[cfg(test)]

@@ -1,31 +1,36 @@
-//! The names of keys and channels in Redis.
+//! The names of the keys and of the channel in Redis.
 
 use std::fmt::Write;
 
 use passport_outbound::TokenKey;
 
-/// The keys of one token. They share the text in braces, so that a Cluster keeps them in one slot.
+/// The Redis keys of one token. They share a hash tag (the text in braces), so that a Cluster
+/// keeps them in one slot.
 pub(crate) struct TokenKeys {
+    /// The Redis key of the encrypted token.
     pub(crate) token: String,
+    /// The Redis key of the lease. Its value names the instance that fetches the token.
     pub(crate) lease: String,
-    /// The keys that a probe writes instead of token and lease.
+    /// The keys that a probe writes instead of `token` and `lease`, so that it changes neither.
     pub(crate) probes: [String; 2],
 }
 
 impl TokenKeys {
+    /// Returns the Redis keys of the token that the cache identifies by `key`.
     pub(crate) fn new(namespace: &str, key: &TokenKey) -> Self {
         let tag = escaped(&key.to_string());
-        let name = |what| format!("{namespace}:{{{tag}}}:{what}");
+        let name = |suffix| format!("{namespace}:{{{tag}}}:{suffix}");
         Self { token: name("token"), lease: name("lease"), probes: [name("probe"), name("probe-lease")] }
     }
 }
 
-/// Returns the channel of notifications.
+/// Returns the name of the pub/sub channel on which instances notify each other of new tokens.
 pub(crate) fn channel(namespace: &str) -> String {
     format!("{namespace}:news")
 }
 
-/// Percent-encodes a text: a client id may hold braces and blanks.
+/// Percent-encodes `text`: the client id in it can contain braces, which would end the hash tag,
+/// and blanks.
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() || b"-._:".contains(&byte) {

@@ -1,4 +1,4 @@
-//! Keeps the encryption keys in memory, and reads them again as they get old.
+//! Caches the encryption keys, and reloads them in the background.
 
 use std::{
     error::Error,
@@ -13,59 +13,75 @@ use tokio::{runtime::Handle, time::timeout};
 use crate::{
     EncryptionKeys,
     metrics::TARGET,
-    sealing_key::Ring,
+    sealing_key::Keyring,
     task_outcome::{interrupted, outcome_of},
 };
 
-/// The age at which the keys are read again.
+/// The age of the keys from which a use of the store reloads them.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(300);
 
-/// The age from which they are read again because a value has an unknown key.
+/// The age of the keys from which a value that was encrypted with an unknown key reloads them. A
+/// cooldown: many such values cause one reload per minute.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How long a vault may take.
-const MAX_READING: Duration = Duration::from_secs(30);
+/// The time limit for reading all keys from their sources, such as a vault.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The read ends by itself; the deadline is for one that does not.
+/// The time limits of the task that reads the keys. They apply only if [`READ_TIMEOUT`] has no
+/// effect, for example because the client of a vault blocks its thread.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
 
-const LATE: &str = "the encryption keys could not be read in time";
+/// The error of a read of the keys that exceeded its time limit.
+const TIMED_OUT: &str =
+    "the encryption keys were not read in time; check the vault or the files that their references name";
 
-/// The keys that were read last, and their reload.
+/// The cached encryption keys, and the task that reads them.
 #[derive(Debug)]
-pub(crate) struct Keyring {
+pub(crate) struct KeyringCache {
     keys: EncryptionKeys,
     clock: Arc<dyn Clock>,
     last_read: Mutex<Option<LastRead>>,
-    reading: SharedTask<Result<Arc<Ring>, StoreError>>,
+    reads: SharedTask<Result<Arc<Keyring>, StoreError>>,
 }
 
+/// The cause of the error of a read that exceeded its time limit. Has the references of the
+/// keys.
+#[derive(Debug, thiserror::Error)]
+#[error("timeout while reading {references}")]
+struct ReadTimedOut<E> {
+    references: String,
+    source: E,
+}
+
+/// The result of the last successful read of the keys.
 #[derive(Clone, Debug)]
 struct LastRead {
-    ring: Arc<Ring>,
-    /// By the clock's uptime.
+    keyring: Arc<Keyring>,
+    /// When the last read, successful or not, began, by the monotonic clock.
     at: Duration,
 }
 
-impl Keyring {
+impl KeyringCache {
+    /// Creates an empty cache for `keys`.
     pub(crate) fn new(keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, clock, last_read: Mutex::default(), reading: SharedTask::new() }
+        Self { keys, clock, last_read: Mutex::default(), reads: SharedTask::new() }
     }
 
-    /// Returns the keys, which are read if they have not been yet. Old keys are read again in the
-    /// background.
-    pub(crate) async fn ring(self: &Arc<Self>) -> Result<Arc<Ring>, StoreError> {
+    /// Returns the cached keys, or reads them if there are none. Starts a reload in the background
+    /// if they are older than [`RELOAD_INTERVAL`].
+    pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<Keyring>, StoreError> {
         let last = self.last_read().clone();
         match last {
             Some(last) => {
                 self.reload_if_older(&last, RELOAD_INTERVAL);
-                Ok(last.ring)
+                Ok(last.keyring)
             }
-            None => self.reading().outcome().await.unwrap_or_else(interrupted),
+            None => self.join_or_start_read().outcome().await.unwrap_or_else(interrupted),
         }
     }
 
-    /// Reads the keys again, as a value has an unknown one, unless they were read just before.
+    /// Starts a reload in the background because a value in Redis was encrypted with an unknown
+    /// key. Has no effect while the keys are younger than [`UNKNOWN_KEY_INTERVAL`].
     pub(crate) fn reload_for_unknown_key(self: &Arc<Self>) {
         let last = self.last_read().clone();
         if let Some(last) = last {
@@ -73,43 +89,52 @@ impl Keyring {
         }
     }
 
+    /// Starts a reload in the background if the keys were read at least `age` ago.
     fn reload_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
-        if self.clock.uptime().saturating_sub(last.at) >= age {
-            drop(self.reading());
+        if self.clock.monotonic().saturating_sub(last.at) >= age {
+            drop(self.join_or_start_read());
         }
     }
 
-    /// Joins the read that is running, or starts one.
-    fn reading(self: &Arc<Self>) -> Waiter<Result<Arc<Ring>, StoreError>> {
+    /// Returns a waiter for the running read of the keys. If there is none, starts one.
+    fn join_or_start_read(self: &Arc<Self>) -> Waiter<Result<Arc<Keyring>, StoreError>> {
         let read = || Arc::clone(self).read();
-        self.reading.join_or_spawn(&Handle::current(), LIMITS, read, |read| outcome_of(read, LATE))
+        let references = self.keys.references();
+        let timed_out = |source| timed_out(references, source);
+        self.reads.join_or_spawn(&Handle::current(), LIMITS, read, |read| outcome_of(read, timed_out))
     }
 
-    /// Reads the keys. If that fails, the known ones are kept, for as long as if they had been
-    /// read.
-    async fn read(self: Arc<Self>) -> Result<Arc<Ring>, StoreError> {
-        let at = self.clock.uptime();
-        let read = timeout(MAX_READING, self.keys.read())
+    /// Reads the keys. If that fails, keeps the cached keys until the next reload, which is due at
+    /// the same time as after a success.
+    async fn read(self: Arc<Self>) -> Result<Arc<Keyring>, StoreError> {
+        let at = self.clock.monotonic();
+        let read = timeout(READ_TIMEOUT, self.keys.read())
             .await
-            .unwrap_or_else(|late| Err(StoreError::new(LATE).caused_by(late)));
+            .unwrap_or_else(|source| Err(timed_out(self.keys.references(), source)));
         let mut last_read = self.last_read();
-        let before = last_read.take().map(|last| last.ring);
-        let ring = match (read, before) {
-            (Ok(ring), before) => Arc::new(ring.with_previous(before.as_deref())),
+        let cached = last_read.take().map(|last| last.keyring);
+        let keyring = match (read, cached) {
+            (Ok(keyring), cached) => Arc::new(keyring.with_previous(cached.as_deref())),
             (Err(error), None) => return Err(error),
-            (Err(error), Some(before)) => {
+            (Err(error), Some(cached)) => {
                 let cause = error.source().map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(target: TARGET, cause, "the encryption keys could not be read again: {error}");
-                before
+                tracing::warn!(target: TARGET, cause, "encryption keys not reloaded, using the cached keys: {error}");
+                cached
             }
         };
-        *last_read = Some(LastRead { ring: Arc::clone(&ring), at });
-        Ok(ring)
+        *last_read = Some(LastRead { keyring: Arc::clone(&keyring), at });
+        Ok(keyring)
     }
 
+    /// Locks the result of the last read. `None` before the first successful read.
     fn last_read(&self) -> MutexGuard<'_, Option<LastRead>> {
         self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the error of a read that exceeded its time limit.
+fn timed_out(references: String, source: impl Error + Send + Sync + 'static) -> StoreError {
+    StoreError::new(TIMED_OUT).with_source(ReadTimedOut { references, source })
 }
 
 #[cfg(test)]

@@ -1,32 +1,58 @@
-//! A token cache on Redis that the instances of a service share: a token that one of them fetches
-//! from Passport is used by all.
+//! A shared token cache on Redis for `passport-outbound`. A token that one instance of a service
+//! fetches from Passport is used by all instances; tokens are encrypted before they leave the
+//! process.
 //!
-//! [`RedisTokenStore`] is a [`TokenStore`](passport_outbound::TokenStore) on Redis 6.2 or later, or
-//! Valkey: on one server, on a Cluster (feature `cluster`) or found by Sentinels (feature
-//! `sentinel`); by TCP, TLS, mutual TLS or a Unix socket. Values are encrypted
-//! ([`EncryptionKeys`]).
+//! ```toml
+//! [dependencies]
+//! passport-outbound = "0.1"
+//! passport-redis = "0.1" # for Redis Cluster or Sentinel: features = ["cluster", "sentinel"]
+//! ```
+//!
+//! # Features
+//!
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `config` | yes | `RedisStoreFactory`, for stores in configurations of `passport-config` |
+//! | `cluster` | no | `RedisTokenStore::cluster`, for a Redis Cluster |
+//! | `sentinel` | no | `RedisTokenStore::sentinel`, for a master that Redis Sentinel monitors |
+//!
+//! # Example
 //!
 //! ```
 //! use passport_outbound::{ManagedIdentity, SecretSource, TokenCache};
 //! use passport_redis::{EncryptionKeys, RedisTokenStore};
 //!
-//! let keys = EncryptionKeys::new(SecretSource::env("TOKEN_CACHE_KEY")); // openssl rand -base64 32
+//! // A key of `openssl rand -base64 32`, the same for all instances.
+//! let keys = EncryptionKeys::new(SecretSource::env("TOKEN_CACHE_KEY"));
 //! let store = RedisTokenStore::builder("rediss://cache.internal:6379", keys)
 //!     .username("payroll")
 //!     .password(SecretSource::file("/run/secrets/redis"))
 //!     .build()?;
-//! let identity = ManagedIdentity::builder("mi-payroll-clientid", SecretSource::env("PAYROLL_SECRET"))
+//!
+//! let secret = SecretSource::env("PAYROLL_SECRET");
+//! let identity = ManagedIdentity::builder("mi-payroll-clientid", secret)
 //!     .token_cache(TokenCache::shared(store))
 //!     .build()?;
 //! # Ok::<(), passport_outbound::ConfigError>(())
 //! ```
 //!
-//! A configuration of `passport-config` names the store by `RedisStores` (feature `config`, on by
-//! default).
+//! # Concepts
 //!
-//! Redis is never needed for a token. While it does not work, each instance fetches tokens itself,
-//! once for all its callers, and probes Redis in the background. `docs/caching.md` in the
-//! repository describes the protocol, and how it behaves when Redis fails.
+//! - **Store**: [`RedisTokenStore`] implements [`TokenStore`](passport_outbound::TokenStore) on
+//!   Redis 6.2 or later, or Valkey, over TCP, TLS, mutual TLS or a Unix socket. Its settings are
+//!   in [`RedisTokenStoreBuilder`].
+//! - **Encryption**: [`EncryptionKeys`] are the keys that all instances have and Redis does not.
+//!   They can be rotated while the instances run.
+//! - **Outages**: no request needs Redis. While Redis is down, each instance fetches tokens
+//!   itself, once for all its callers, and probes Redis in the background.
+//!
+//! # Guide
+//!
+//! In the repository: `docs/caching.md` (protocol, outages, key rotation, the ACL of the Redis
+//! user), `docs/errors.md` (error messages and remedies), `docs/telemetry.md` (metrics and
+//! logs).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
 #[cfg(feature = "config")]
@@ -44,5 +70,5 @@ mod store;
 mod task_outcome;
 
 #[cfg(feature = "config")]
-pub use crate::config::{RedisSettings, RedisStores};
+pub use crate::config::{RedisSettings, RedisStoreFactory};
 pub use crate::{builder::RedisTokenStoreBuilder, encryption_keys::EncryptionKeys, store::RedisTokenStore};

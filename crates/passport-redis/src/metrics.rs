@@ -1,7 +1,9 @@
-//! The names of what this crate records.
+//! The names of metrics, and the target of log events.
 
-/// The target of log events.
-pub(crate) const TARGET: &str = "passport::redis";
+/// The target of this crate's log events.
+pub(crate) const TARGET: &str = "passport_redis";
 
-pub(crate) const REFUSED: &str = "passport_redis_refused_values_total";
+/// The counter of invalid values in Redis.
+pub(crate) const REJECTED: &str = "passport_redis_rejected_values_total";
+/// The counter of established connections.
 pub(crate) const CONNECTIONS: &str = "passport_redis_connections_total";

@@ -1,4 +1,4 @@
-//! The keys that values in Redis are sealed and opened with. No I/O.
+//! The keys that encrypt values in Redis. Does no I/O.
 
 use std::{fmt, sync::Arc};
 
@@ -8,52 +8,54 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-/// Bytes of a key's id, which is a part of its hash.
-pub(crate) const KEY_ID: usize = 4;
+/// The length of a key id, in bytes. The id is the start of a hash of the key.
+pub(crate) const KEY_ID_LENGTH: usize = 4;
 
-/// A key that values are sealed and opened with.
+/// A key that encrypts and decrypts values, and the id by which a value names it.
 pub(crate) struct SealingKey {
-    pub(crate) id: [u8; KEY_ID],
+    pub(crate) id: [u8; KEY_ID_LENGTH],
     pub(crate) key: RandomizedNonceKey,
 }
 
-/// The keys that values are sealed and opened with.
+/// The encryption keys of a store, which were read from their sources.
 #[derive(Debug)]
-pub(crate) enum Ring {
-    /// Sealed with the first, opened with any.
+pub(crate) enum Keyring {
+    /// Values are encrypted with the first key, and decrypted with the key that their id names.
     Keys(Vec<Arc<SealingKey>>),
-    /// Not sealed at all.
-    Plain,
+    /// Values are stored unencrypted, and encrypted values are rejected.
+    Unencrypted,
 }
 
 impl SealingKey {
+    /// The length of a key, in bytes.
     pub(crate) const LENGTH: usize = 32;
 
+    /// Creates a key from `bytes`. Returns `None` if the cryptography library rejects them.
     pub(crate) fn new(bytes: &[u8; Self::LENGTH]) -> Option<Self> {
-        let mut named = Zeroizing::new(b"passport token cache key".to_vec());
-        named.extend_from_slice(bytes);
-        let (mut id, digest) = ([0; KEY_ID], digest::digest(&SHA256, &named));
-        id.copy_from_slice(&digest.as_ref()[..KEY_ID]);
+        let mut hashed = Zeroizing::new(b"passport token cache key".to_vec());
+        hashed.extend_from_slice(bytes);
+        let (mut id, digest) = ([0; KEY_ID_LENGTH], digest::digest(&SHA256, &hashed));
+        id.copy_from_slice(&digest.as_ref()[..KEY_ID_LENGTH]);
         Some(Self { id, key: RandomizedNonceKey::new(&AES_256_GCM_SIV, bytes).ok()? })
     }
 }
 
-impl Ring {
-    /// Returns these keys, and the first key of `before` that is not among them: values that were
-    /// sealed with it may still be stored.
-    pub(crate) fn with_previous(self, before: Option<&Self>) -> Self {
-        match (self, before) {
-            (Self::Keys(mut keys), Some(Self::Keys(before))) => {
+impl Keyring {
+    /// Adds one key of `previous`, the keys before a reload: the first that this keyring lacks.
+    /// Redis may still have values that were encrypted with it.
+    pub(crate) fn with_previous(self, previous: Option<&Self>) -> Self {
+        match (self, previous) {
+            (Self::Keys(mut keys), Some(Self::Keys(previous))) => {
                 let lacks = |old: &&Arc<SealingKey>| keys.iter().all(|key| key.id != old.id);
-                keys.extend(before.iter().find(lacks).cloned());
+                keys.extend(previous.iter().find(lacks).cloned());
                 Self::Keys(keys)
             }
-            (ring, _) => ring,
+            (keyring, _) => keyring,
         }
     }
 }
 
-/// Shows the key's id, which every value has.
+/// Prints the key id, which is not secret: every value contains it.
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SealingKey({:08x})", u32::from_be_bytes(self.id))

@@ -1,24 +1,26 @@
-//! Outcomes of shared tasks: a read of the keys, or a connection.
+//! Outcomes of the two shared tasks of a store: reading the encryption keys, and connecting.
 
-use passport_core::{Interrupted, TaskFailure};
+use passport_core::{TaskError, WaitError};
 use passport_outbound::StoreError;
 
-/// Returns what all callers of a shared task get, if its work has ended; `late` is the error of
-/// work that took too long.
+/// Returns the outcome of a shared task for all its callers. `timed_out` creates the error of a
+/// task that exceeded its deadline. Returns `None` if the task panicked or was dropped: the next
+/// caller then starts another.
 pub(crate) fn outcome_of<T>(
-    result: Result<Result<T, StoreError>, TaskFailure>,
-    late: &'static str,
+    result: Result<Result<T, StoreError>, TaskError>,
+    timed_out: impl FnOnce(TaskError) -> StoreError,
 ) -> Option<Result<T, StoreError>> {
     match result {
         Ok(result) => Some(result),
-        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(StoreError::new(late).caused_by(failure))),
-        Err(TaskFailure::Panicked | TaskFailure::Lost) => None,
+        Err(failure @ TaskError::DeadlineExceeded) => Some(Err(timed_out(failure))),
+        Err(TaskError::Panicked | TaskError::Dropped) => None,
     }
 }
 
-/// Returns the error of a caller whose shared task had no outcome.
-pub(crate) fn interrupted<T>(interrupted: Interrupted) -> Result<T, StoreError> {
-    Err(StoreError::new("the task that reads or connects has no outcome").caused_by(interrupted))
+/// Returns the error for a caller that waited for a shared task that ended without an outcome.
+pub(crate) fn interrupted<T>(interrupted: WaitError) -> Result<T, StoreError> {
+    Err(StoreError::new("the task that connects to Redis or reads the encryption keys ended without a result; the next call starts another")
+        .with_source(interrupted))
 }
 
 #[cfg(test)]

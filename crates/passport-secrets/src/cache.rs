@@ -1,4 +1,5 @@
-//! A cache around a provider: one shared read for all callers, and the last secret during an outage.
+//! A cache around a secret provider: one shared read for all callers, and the last secret during
+//! an outage of the provider.
 
 mod events;
 
@@ -10,72 +11,82 @@ use std::{
 };
 
 use passport_core::{
-    Clock, Joined, ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, SecretRef, SharedTask,
-    SystemClock, TaskFailure, TaskLimits, Waiter,
+    Clock, JoinOutcome, ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, SecretRef, SharedTask,
+    SystemClock, TaskError, TaskLimits, Waiter,
 };
 use tokio::time::timeout;
 
 use crate::secret_state::{SecretLookup, SecretState};
 
-/// How long secrets are trusted.
-const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
+/// The default of [`CachedSecrets::refresh_interval`]: the age from which the next caller causes
+/// a read of the secret. Short, so that a rotation is detected within minutes.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// How long a caller that has a secret waits for the provider.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a caller waits for a read before it uses the cached secret.
+const MAX_WAIT: Duration = Duration::from_millis(500);
 
-/// The longest that a provider may take.
+/// The time limits of one read of a secret from the provider. Callers with a cached secret wait
+/// for [`MAX_WAIT`] only.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(30), grace: Duration::from_secs(1) };
 
-/// How many reads a caller waits for: one may be lost with its runtime, one may have begun before a
-/// rejection.
-const TRIES: usize = 3;
+/// The maximum number of reads that one caller waits for. A caller needs another read if the
+/// first one is canceled with its runtime, or if it began before Passport rejected the secret.
+const MAX_READS: usize = 3;
 
-/// A cache for the secrets of a provider, which also bridges its outages.
+/// A cache for the secrets of a provider. It shares reads between callers, and returns the last
+/// secret during an outage of the provider.
 ///
-/// - A secret is fresh for 5 minutes ([`time_to_live`](Self::time_to_live)); the next caller then
-///   reads it again. Concurrent callers share one read.
-/// - While the provider is down, or takes more than half a second, callers get the secret that was
-///   read before, for as long as the outage lasts; a late secret is there for the next caller.
-///   After a failure the provider is not asked for about 1 s, 2 s, ... up to a minute, or for as
-///   long as it requests (10 min at most); until then, a caller without a cached secret gets the
-///   error immediately.
-/// - If the provider says that the secret does not exist, is disabled or may not be read
-///   ([`SecretError::ends_a_secret`]), the cached secret is removed.
-/// - A secret that Passport has rejected is read again immediately, whatever its age, unless the
-///   provider is backed off. If the provider has no other one, the previous secret is tried, for
-///   10 min: a node of Passport may not know the new one yet.
-/// - A secret that [ends](ResolvedSecret::expires_at) is read again at that moment.
+/// 1. **Freshness.** A secret is fresh for 5 minutes
+///    ([`refresh_interval`](Self::refresh_interval)). The next caller after that starts a read,
+///    which concurrent callers share. A secret with an [expiry](ResolvedSecret::expires_at) is
+///    also read again when it expires.
+/// 2. **Outages.** If a read fails, or takes longer than 500 ms, callers get the cached secret,
+///    for as long as the outage lasts. A read has a deadline of 30 s; its result is cached even
+///    if no caller waits for it.
+/// 3. **Backoff.** After a failed read the provider is not called for about 1 s, 2 s, ... up to
+///    60 s, or for its `Retry-After` (10 minutes at most). During the backoff, a caller without
+///    a cached secret gets the last error immediately.
+/// 4. **Definitive errors.** If the secret does not exist, is disabled or is forbidden
+///    ([`SecretError::is_definitive`]), the cached secret is removed.
+/// 5. **Rejected secrets.** If Passport rejects a secret, the cache reads it again immediately,
+///    except during the backoff. If the provider returns the rejected secret again, callers get
+///    the previous one, for up to 10 minutes after a rotation: a node of Passport may not accept
+///    the new secret yet.
 ///
-/// Clones share the cache, which has one secret for each reference. Reads run in tasks of the
+/// Clones share the cache, which has one entry for each reference. Reads run in tasks on the
 /// caller's tokio runtime.
 #[derive(Clone)]
 pub struct CachedSecrets<P> {
     provider: Arc<P>,
-    time_to_live: Duration,
+    refresh_interval: Duration,
     clock: Arc<dyn Clock>,
     entries: Arc<Mutex<HashMap<SecretRef, Arc<SecretEntry>>>>,
 }
 
+/// The result of reading a secret from the provider.
 type ReadResult = Result<ResolvedSecret, SecretError>;
 
-/// One secret. A read begins, and its outcome is recorded, with the state locked: the outcome of an
-/// abandoned read is not.
+/// The cache entry of one reference. `state` is locked both when a read starts and when its
+/// outcome is recorded. So the outcome of a read that exceeded its deadline, and was replaced by
+/// a later read, is discarded.
 #[derive(Default)]
 struct SecretEntry {
     state: Mutex<SecretState>,
     reads: SharedTask<ReadResult>,
 }
 
-/// What a caller does.
+/// What a caller of the cache does next.
 enum ReadPlan {
-    /// Uses the cached secret or error.
+    /// Return this result, which is from the cache.
     Done(ReadResult),
-    /// Waits for a read.
+    /// Wait for the running read of the secret.
     Wait {
         read: Waiter<ReadResult>,
-        /// The secret to use if the read takes long. None after a rejection.
-        previous: Option<ResolvedSecret>,
-        /// Whether the read was running already.
+        /// The cached secret, which the caller uses if the read takes longer than [`MAX_WAIT`].
+        /// `None` if there is none, or if Passport rejected it.
+        cached: Option<ResolvedSecret>,
+        /// Whether another caller started the read. Such a read may have begun before the
+        /// rejection, and return the rejected secret.
         joined: bool,
     },
 }
@@ -86,52 +97,58 @@ impl<P: SecretProvider> CachedSecrets<P> {
     pub fn new(provider: P) -> Self {
         Self {
             provider: Arc::new(provider),
-            time_to_live: TIME_TO_LIVE,
+            refresh_interval: REFRESH_INTERVAL,
             clock: Arc::new(SystemClock),
             entries: Arc::default(),
         }
     }
 
-    /// Sets how long a secret is fresh. Defaults to 5 min: after a rotation, keep the old secret
-    /// valid for that long. With zero, each call reads it, and an outage is still bridged.
+    /// Sets the age from which a cached secret is read again by the next caller. Defaults to 5
+    /// minutes. With zero, each call reads the secret.
+    ///
+    /// A rotation is detected within this interval: keep the old secret valid for that long. During
+    /// an outage of the provider, the cached secret is used at any age.
     #[must_use]
-    pub fn time_to_live(mut self, time: Duration) -> Self {
-        self.time_to_live = time;
+    pub fn refresh_interval(mut self, interval: Duration) -> Self {
+        self.refresh_interval = interval;
         self
     }
 
-    /// Reads the time from `clock`. Defaults to the operating system's.
+    /// Sets the clock that measures the age and the expiry of secrets and the backoff. Defaults to
+    /// the clock of the operating system.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
+    /// Returns the cache entry of `reference`. If there is none, creates it.
     fn entry(&self, reference: &SecretRef) -> Arc<SecretEntry> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only the first caller copies the reference.
+        // `entry` would clone the reference for each caller.
         match entries.get(reference) {
             Some(entry) => Arc::clone(entry),
             None => Arc::clone(entries.entry(reference.clone()).or_default()),
         }
     }
 
-    /// Returns the secret, or the one that the provider has after `rejected`.
+    /// Returns the secret, from the cache if it is fresh. If Passport `rejected` a secret, returns
+    /// the one that the provider has now, even if it is the same.
     async fn read(
         &self,
         reference: &SecretRef,
         entry: &Arc<SecretEntry>,
         rejected: Option<&ResolvedSecret>,
     ) -> ReadResult {
-        let mut last = Err(lost(reference));
-        for _ in 0..TRIES {
+        let mut last = Err(canceled(reference));
+        for _ in 0..MAX_READS {
             match self.plan(reference, entry, rejected) {
                 ReadPlan::Done(outcome) => return outcome,
-                ReadPlan::Wait { read, previous: Some(previous), .. } => {
-                    let read = timeout(PATIENCE, read.outcome()).await;
+                ReadPlan::Wait { read, cached: Some(cached), .. } => {
+                    let read = timeout(MAX_WAIT, read.outcome()).await;
                     return read.ok().and_then(Result::ok).unwrap_or_else(|| {
-                        events::late(reference);
-                        Ok(previous)
+                        events::record_slow_read(reference);
+                        Ok(cached)
                     });
                 }
                 ReadPlan::Wait { read, joined, .. } => {
@@ -147,7 +164,8 @@ impl<P: SecretProvider> CachedSecrets<P> {
         last
     }
 
-    /// Returns the cached secret or error, or joins the running read, or starts one.
+    /// Returns the result for a caller if the cache has it: a fresh secret, or the last error
+    /// during the backoff. Otherwise joins the running read, or starts one.
     fn plan(
         &self,
         reference: &SecretRef,
@@ -155,42 +173,44 @@ impl<P: SecretProvider> CachedSecrets<P> {
         rejected: Option<&ResolvedSecret>,
     ) -> ReadPlan {
         let state = entry.state();
-        let requested_at = self.clock.uptime();
-        let previous = match (rejected, state.lookup(requested_at, self.time_to_live)) {
+        let requested_at = self.clock.monotonic();
+        let cached = match (rejected, state.lookup(requested_at, self.refresh_interval)) {
             (Some(rejected), _) => match state.after_rejection(rejected, requested_at) {
                 Some(result) => return ReadPlan::Done(result),
                 None => None,
             },
             (None, SecretLookup::Fresh(secret)) => return ReadPlan::Done(Ok(secret)),
             (None, SecretLookup::Failed(error)) => return ReadPlan::Done(Err(error)),
-            (None, SecretLookup::Due(previous)) => previous,
+            (None, SecretLookup::Due(cached)) => cached,
         };
-        let (attempt, read) = match entry.reads.join_or_begin(LIMITS) {
-            Joined::Running(read) => return ReadPlan::Wait { read, previous, joined: true },
-            Joined::Begun(attempt, read) => (attempt, read),
+        let (attempt, read) = match entry.reads.join_or_start(LIMITS) {
+            JoinOutcome::Running(read) => return ReadPlan::Wait { read, cached, joined: true },
+            JoinOutcome::Started(attempt, read) => (attempt, read),
         };
         drop(state);
         let number = attempt.generation();
         let complete = {
             let (reference, entry, clock) = (reference.clone(), Arc::clone(entry), Arc::clone(&self.clock));
             move |read| {
-                let outcome = ended(read, &reference)?;
-                let ends_in = outcome.as_ref().ok().and_then(|secret| remaining(secret, &*clock));
-                Some(entry.record(number, &reference, outcome, ends_in, [requested_at, clock.uptime()]))
+                let outcome = outcome_of(read, &reference)?;
+                let expires_in = outcome.as_ref().ok().and_then(|secret| time_to_expiry(secret, &*clock));
+                Some(entry.record(number, &reference, outcome, expires_in, [requested_at, clock.monotonic()]))
             }
         };
         let work = read_secret(Arc::clone(&self.provider), reference.clone(), rejected.cloned());
         tokio::spawn(attempt.run(work, complete));
-        ReadPlan::Wait { read, previous, joined: false }
+        ReadPlan::Wait { read, cached, joined: false }
     }
 }
 
-/// Returns how long `secret` has to live, if its provider says so and it has not ended.
-fn remaining(secret: &ResolvedSecret, clock: &dyn Clock) -> Option<Duration> {
+/// Returns the time until `secret` expires. `None` if the provider reported no expiry, or one in
+/// the past.
+fn time_to_expiry(secret: &ResolvedSecret, clock: &dyn Clock) -> Option<Duration> {
     secret.expires_at()?.duration_since(clock.now()).ok().filter(|time| !time.is_zero())
 }
 
-/// Reads a secret, or the successor of a `rejected` one. A blank secret is an error.
+/// Reads a secret from the provider. If Passport `rejected` a secret, calls
+/// [`SecretProvider::refresh`], which skips caches. A blank secret is an error.
 async fn read_secret(
     provider: Arc<impl SecretProvider>,
     reference: SecretRef,
@@ -198,59 +218,62 @@ async fn read_secret(
 ) -> ReadResult {
     let read = match rejected {
         None => provider.resolve(&reference).await,
-        Some(rejected) => provider.resolve_anew(&reference, &rejected).await,
+        Some(rejected) => provider.refresh(&reference, &rejected).await,
     };
     read.and_then(|secret| secret.non_blank(&reference))
 }
 
-/// Returns the outcome of a read. `None` if it was lost, which says nothing of the provider.
-fn ended(read: Result<ReadResult, TaskFailure>, reference: &SecretRef) -> Option<ReadResult> {
+/// Returns the outcome of a read for all its callers. `None` if the read panicked or its runtime
+/// was shut down: its callers then start another.
+fn outcome_of(read: Result<ReadResult, TaskError>, reference: &SecretRef) -> Option<ReadResult> {
     match read {
         Ok(outcome) => Some(outcome),
-        Err(late @ TaskFailure::DeadlineExceeded) => {
-            let reason = "the provider did not answer within 30 s";
+        Err(failure @ TaskError::DeadlineExceeded) => {
+            let reason = "the provider did not respond within 30 s; check the vault and the network";
             let error = SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason);
-            Some(Err(error.caused_by(late)))
+            Some(Err(error.with_source(failure)))
         }
-        Err(TaskFailure::Panicked | TaskFailure::Lost) => None,
+        Err(TaskError::Panicked | TaskError::Dropped) => None,
     }
 }
 
 impl SecretEntry {
-    /// Records the outcome of a read, and returns the one for its callers. A secret is as old as
-    /// the request for it.
+    /// Records the outcome of the read with the generation `number`, and returns the outcome for
+    /// its callers: the cached secret instead of an error, if there is one. The age of a secret
+    /// counts from `requested_at`, when the read began.
     fn record(
         &self,
         number: u64,
         reference: &SecretRef,
         read: ReadResult,
-        ends_in: Option<Duration>,
+        expires_in: Option<Duration>,
         [requested_at, now]: [Duration; 2],
     ) -> ReadResult {
-        events::read(reference, &read);
+        events::count_read(reference, &read);
         let mut state = self.state();
         if !self.reads.is_current(number) {
             return read;
         }
         match read {
             Ok(secret) => {
-                let is_another = state.record_success(secret.clone(), requested_at, ends_in);
+                let is_rotated = state.record_success(secret.clone(), requested_at, expires_in);
                 drop(state);
-                events::expires(reference, &secret, ends_in);
-                if is_another {
-                    events::rotated(reference, &secret);
+                events::record_expiry(reference, &secret, expires_in);
+                if is_rotated {
+                    events::record_rotation(reference, &secret);
                 }
                 Ok(secret)
             }
             Err(error) => {
                 let outcome = state.record_failure(error.clone(), now, fastrand::f64());
                 drop(state);
-                events::not_read(reference, &error, outcome.is_ok());
+                events::record_failure(reference, &error, outcome.is_ok());
                 outcome
             }
         }
     }
 
+    /// Locks the state of the secret.
     fn state(&self) -> MutexGuard<'_, SecretState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -258,29 +281,30 @@ impl SecretEntry {
 
 impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     /// # Cancel safety
-    /// Dropping the future does not end the read.
+    /// Dropping the future does not cancel the read, because other callers may share it.
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         self.read(reference, &self.entry(reference), None).await
     }
 
-    async fn resolve_anew(
+    async fn refresh(
         &self,
         reference: &SecretRef,
-        refused: &ResolvedSecret,
+        rejected: &ResolvedSecret,
     ) -> Result<ResolvedSecret, SecretError> {
         let entry = self.entry(reference);
-        let current = self.read(reference, &entry, Some(refused)).await?;
-        let previous = entry.state().previous(refused, self.clock.uptime());
-        Ok(previous.filter(|_| current.is_same(refused)).unwrap_or(current))
+        let current = self.read(reference, &entry, Some(rejected)).await?;
+        let previous = entry.state().previous(rejected, self.clock.monotonic());
+        Ok(previous.filter(|_| current.has_same_secret(rejected)).unwrap_or(current))
     }
 }
 
-fn lost(reference: &SecretRef) -> SecretError {
-    let reason = "the read was lost: its runtime is gone, or the provider has panicked";
+/// Returns the error for a caller whose reads all ended without an outcome.
+fn canceled(reference: &SecretRef) -> SecretError {
+    let reason = "the read was canceled: its tokio runtime was shut down, or the provider panicked";
     SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason)
 }
 
-/// Shows no secret.
+/// Prints the provider, but no secret.
 impl<P: fmt::Debug> fmt::Debug for CachedSecrets<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CachedSecrets").field("provider", &self.provider).finish_non_exhaustive()

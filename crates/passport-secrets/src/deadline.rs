@@ -1,37 +1,48 @@
-//! The time that reading one secret may take: all requests share it.
+//! The deadline of one read of a secret. A read can need several requests, such as a login and
+//! the request for the secret; they share the deadline.
 
 use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{Limits, SecretError, SecretErrorKind, SecretRef, Transport, TransportError};
+use passport_core::{ResponseLimits, SecretError, SecretErrorKind, SecretRef, Transport, TransportError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::last_failure::LastFailure;
 
-/// Less than the 10 s of a token request of Passport, so that its error names the provider.
+/// The time limit of one read of a secret. Shorter than the 10 s of the token request at
+/// Passport that needs the secret, so that the error names the vault.
 const MAX_TIME: Duration = Duration::from_secs(9);
 
-/// Requests end this long before the read does, so that a provider's client can report its error.
+/// Requests time out this long before the deadline of their read, so that the vault's client can
+/// still return an error with the cause.
 const RESERVE: Duration = Duration::from_millis(500);
 
 tokio::task_local! {
+    /// The read that the current task runs. Unset outside [`within_deadline`].
     static READ: ReadScope;
 }
 
-/// The read that the current task is doing.
+/// The deadline and the last failure of the read that the current task runs.
 struct ReadScope {
+    /// When the requests of the read time out.
     requests_end: Instant,
     last_failure: LastFailure,
 }
 
 impl ReadScope {
+    /// Returns the time until the requests of the read time out.
     fn remaining(&self) -> Duration {
         self.requests_end.saturating_duration_since(Instant::now())
     }
 }
 
-/// Runs `read`, and all its requests, for at most [`MAX_TIME`].
+/// Runs `read`, which reads the secret `reference`, with the time limit [`MAX_TIME`]. Requests
+/// that it sends by [`send`] share the limit.
+///
+/// # Errors
+/// Returns the error of `read`, or, after the time limit, an error that names the last failed
+/// request.
 pub(crate) async fn within_deadline<T>(
     reference: &SecretRef,
     read: impl Future<Output = Result<T, SecretError>>,
@@ -39,32 +50,35 @@ pub(crate) async fn within_deadline<T>(
     let (end, last_failure) = (Instant::now() + MAX_TIME, LastFailure::default());
     let scope = ReadScope { requests_end: end - RESERVE, last_failure: last_failure.clone() };
     let read = timeout_at(end, READ.scope(scope, read)).await;
-    read.unwrap_or_else(|_| Err(late(reference, &last_failure)))
+    read.unwrap_or_else(|_| Err(timed_out(reference, &last_failure)))
 }
 
-/// Sends `request`. Within a read it ends with the read, and a failure is noted.
-pub(crate) async fn exchange(
+/// Sends `request`. If the current task runs [`within_deadline`], the deadline of that read also
+/// limits the request, and a failure is recorded for the read's error.
+pub(crate) async fn send(
     transport: &Transport,
     request: Request<Bytes>,
-    limits: Limits,
+    limits: ResponseLimits,
 ) -> Result<Response<Bytes>, TransportError> {
     let within_a_read = READ.try_with(|read| (read.remaining(), read.last_failure.clone()));
     let Ok((remaining, last_failure)) = within_a_read else {
-        return transport.exchange(request, limits).await;
+        return transport.send(request, limits).await;
     };
     let host = request.uri().host().unwrap_or_default().to_owned();
-    let limits = Limits { timeout: limits.timeout.min(remaining), ..limits };
-    let outcome = transport.exchange(request, limits).await;
-    last_failure.note(&host, &outcome);
+    let limits = ResponseLimits { timeout: limits.timeout.min(remaining), ..limits };
+    let outcome = transport.send(request, limits).await;
+    last_failure.record(&host, &outcome);
     outcome
 }
 
-fn late(reference: &SecretRef, last_failure: &LastFailure) -> SecretError {
+/// Returns the error of a read that exceeded its time limit.
+fn timed_out(reference: &SecretRef, last_failure: &LastFailure) -> SecretError {
     let new = |reason| SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason);
-    let text = format!("it was not read within {} s", MAX_TIME.as_secs());
+    let text = format!("the vault did not return the secret within {} s", MAX_TIME.as_secs());
     match last_failure.get() {
-        Some(failed) => new(format!("{text}; last failure: {failed}")).caused_by(failed),
-        None => new(text),
+        Some(failed) => new(format!("{text}; last failure: {failed}; check the vault and the network"))
+            .with_source(failed),
+        None => new(format!("{text}; check the vault and the network")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The last failed request to a provider, or to the service that identifies this program.
+//! The last failed request to a vault or to its token service.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,22 +8,23 @@ use passport_core::TransportError;
 
 use crate::sanitize;
 
-/// What the SDK's own retries would hide when the time is over. Clones share it.
+/// The last failed request to a host, for the error of a read that times out: an SDK that
+/// retries until the timeout does not report why its requests fail. Clones share the value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastFailure(Arc<Mutex<Option<FailedRequest>>>);
 
-/// A request that brought nothing.
+/// A request that had no response, or a response with status 400 or higher.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum FailedRequest {
-    #[error("{host} answered {status}")]
+    #[error("{host} responded with status {status}")]
     Status { host: String, status: u16 },
     #[error("{host}: {}", sanitize::causes(source))]
     Transport { host: String, source: TransportError },
 }
 
 impl LastFailure {
-    /// Notes the outcome of a request. A success ends a series of failures.
-    pub(crate) fn note(&self, host: &str, outcome: &Result<Response<Bytes>, TransportError>) {
+    /// Records the outcome of a request to `host`. A success clears the last failure.
+    pub(crate) fn record(&self, host: &str, outcome: &Result<Response<Bytes>, TransportError>) {
         let host = host.to_owned();
         let failed = match outcome.as_ref().map(|response| response.status().as_u16()) {
             Ok(status @ 400..) => Some(FailedRequest::Status { host, status }),
@@ -33,6 +34,7 @@ impl LastFailure {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
+    /// Returns the last failed request. `None` if no request failed, or a later one succeeded.
     pub(crate) fn get(&self) -> Option<FailedRequest> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

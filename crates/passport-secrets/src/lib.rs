@@ -1,26 +1,61 @@
-//! Providers for vaults, and a cache that bridges their outages.
+//! Secret providers for Azure Key Vault, AWS Secrets Manager and HashiCorp Vault, for the client
+//! secrets of `passport-outbound`. A cache reads each secret once for all callers, detects
+//! rotations, and returns the last secret while the vault is down.
 //!
-//! | feature | |
-//! |---|---|
-//! | `azure-key-vault` | `AzureKeyVault`, by Microsoft's own client |
-//! | `aws-secrets-manager` | `AwsSecretsManager`, by Amazon's own client |
-//! | `hashicorp-vault` | `HashiCorpVault`, also for OpenBao |
+//! ```toml
+//! [dependencies]
+//! passport-outbound = "0.1"
+//! passport-secrets = { version = "0.1", features = ["azure-key-vault"] }
+//! ```
 //!
-//! None is on by default. `docs/secrets.md` in the repository has a configuration to copy for each.
+//! # Features
 //!
-//! A secret is read for each token request, once an hour for each identity, and the vault has to be
-//! up at that moment. [`CachedSecrets`] wraps any
-//! [`SecretProvider`](passport_core::SecretProvider): it bridges an outage of the vault, identities
-//! share one read, and a rotated secret is seen within minutes, or immediately when Passport rejects
-//! the previous one.
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `azure-key-vault` | no | `AzureKeyVault`, based on Microsoft's SDK |
+//! | `aws-secrets-manager` | no | `AwsSecretsManager`, based on Amazon's SDK |
+//! | `hashicorp-vault` | no | `HashiCorpVault`, also for OpenBao |
+//!
+//! [`CachedSecrets`] needs no feature.
+//!
+//! # Example
 //!
 //! ```
-//! use passport_core::{EnvSecrets, SecretProviders};
-//! use passport_secrets::CachedSecrets;
+//! # #[cfg(feature = "azure-key-vault")]
+//! # fn main() -> Result<(), passport_core::ConfigError> {
+//! use passport_core::SecretProviders; // also exported by passport-outbound
+//! use passport_secrets::{AzureKeyVault, CachedSecrets};
 //!
-//! // With a vault instead of `EnvSecrets`, which needs no cache.
-//! let providers = SecretProviders::default().with("azure_key_vault", CachedSecrets::new(EnvSecrets));
+//! let vault = AzureKeyVault::builder().vault("https://contoso.vault.azure.net").build()?;
+//! let secrets = CachedSecrets::new(vault);
+//! let providers = SecretProviders::default().with("azure_key_vault", secrets);
+//! // A configuration can now refer to `azure_key_vault:payroll`.
+//! # let _ = providers;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "azure-key-vault"))]
+//! # fn main() {}
 //! ```
+//!
+//! # Concepts
+//!
+//! - **Reference**: `scheme:path`, for example `hashicorp_vault:team/payroll#client_secret`. The
+//!   scheme is the name under which the program registered the provider; each provider documents
+//!   its paths.
+//! - **Cache**: a provider reads the secret from the vault at each call. Wrap the provider in
+//!   [`CachedSecrets`], so that identities share reads and an outage of the vault does not stop
+//!   token fetches.
+//! - **Errors**: a [`SecretError`](passport_core::SecretError) has the reference, the reason and
+//!   the remedy, and never the secret. Only a definitive error of the vault (the secret does not
+//!   exist, is disabled or forbidden) removes a cached secret.
+//!
+//! # Guide
+//!
+//! In the repository: `docs/secrets.md` (a configuration to copy for each vault, rotation,
+//! outages), `docs/errors.md` (error messages and remedies), `docs/telemetry.md` (metrics and
+//! logs).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "aws-secrets-manager")]
 mod aws;

@@ -1,35 +1,37 @@
-//! When a provider is not asked, after reads of a secret that failed. Pure.
+//! The backoff after failed reads of a secret. Does no I/O.
 
 use std::time::Duration;
 
 use passport_core::{Backoff, SecretError};
 
-/// How long a provider is not asked after failures in a row.
+/// The delay before the next read after consecutive failures: about 1 s, 2 s, ... up to 60 s.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 
-/// The longest `Retry-After` of a provider that is honored.
+/// The maximum delay that a `Retry-After` of a provider causes. A longer one is shortened.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 
-/// The failed reads since the last success. Times are those of a monotonic clock.
+/// The failed reads of one secret since the last success. Points in time are those of a
+/// monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBackoff {
     last_error: Option<SecretError>,
-    /// How many failures in a row.
+    /// The number of consecutive failed reads.
     failures: u32,
-    /// When the provider may be asked again.
+    /// The time before which the provider is not called again.
     until: Duration,
 }
 
 impl ReadBackoff {
-    /// Records a failure at `now`. `chance` is in 0..1.
+    /// Records a failed read at `now` and starts a backoff. `chance` is a random number in 0..1 for
+    /// the jitter of the backoff.
     pub(crate) fn record_failure(&mut self, error: SecretError, now: Duration, chance: f64) {
         let retry_after = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
-        self.until = now + BACKOFF.pause(self.failures, chance).max(retry_after);
+        self.until = now + BACKOFF.delay(self.failures, chance).max(retry_after);
         self.failures = self.failures.saturating_add(1);
         self.last_error = Some(error);
     }
 
-    /// Returns the last error if the provider is not to be asked at `now`.
+    /// Returns the error of the last read if the backoff still runs at `now`, otherwise `None`.
     pub(crate) fn error(&self, now: Duration) -> Option<&SecretError> {
         self.last_error.as_ref().filter(|_| now < self.until)
     }

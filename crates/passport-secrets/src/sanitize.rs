@@ -1,34 +1,37 @@
-//! Texts of providers, cut and cleaned until they may be shown; and what their errors mean.
+//! Sanitizes texts of vaults, so that errors can quote them, and classifies transport errors.
 
 use std::{error::Error, time::Duration};
 
 use passport_core::{
-    Clock, Limits, SecretErrorKind, SystemClock, TransportError, TransportErrorKind, with_causes,
+    Clock, ResponseLimits, SecretErrorKind, SystemClock, TransportError, TransportErrorKind, with_causes,
 };
 
-/// For one exchange with a provider. Secrets are small, and so is everything on the way to them.
-/// All exchanges for one secret share a deadline as well, see `deadline.rs`.
-pub(crate) const LIMITS: Limits = Limits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
+/// The limits of one request to a vault or its token service. All requests of one read also
+/// share a deadline, see `deadline.rs`. Secrets and tokens are small: 256 KiB are enough for any
+/// response.
+pub(crate) const LIMITS: ResponseLimits =
+    ResponseLimits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
 
-/// The longest that a provider's words are shown.
-const MAX_SHOWN: usize = 300;
+/// The maximum length of a vault's text in errors, in characters.
+const MAX_LENGTH: usize = 300;
 
-/// A provider's words on one line, without what could write elsewhere on a terminal, and not for ever.
-pub(crate) fn shown(words: &str) -> String {
-    let line = words.split(|char: char| char.is_whitespace() || char.is_control());
+/// Returns `text` on one line, without control characters, truncated to 300 characters.
+pub(crate) fn one_line(text: &str) -> String {
+    let line = text.split(|char: char| char.is_whitespace() || char.is_control());
     let line = line.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MAX_SHOWN) {
+    match line.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,
     }
 }
 
-/// What `error` says, and what is behind it, as far as that says something new.
+/// Returns the message of `error` and of its causes, on one line.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
-    shown(&with_causes(error))
+    one_line(&with_causes(error))
 }
 
-/// What an exchange without a response means for a secret. It never ends one.
+/// Returns the kind of a request that had no response. No such kind is definitive, so a cached
+/// secret is kept.
 pub(crate) fn kind_of(error: &TransportError) -> SecretErrorKind {
     match error.kind() {
         TransportErrorKind::Tls(failure) => SecretErrorKind::Tls(failure),
@@ -37,7 +40,13 @@ pub(crate) fn kind_of(error: &TransportError) -> SecretErrorKind {
     }
 }
 
-/// Reads the value of a `Retry-After` header.
+/// Returns what an operator can do about a transient error. The message of any other transport
+/// error contains its remedy, so the text is empty.
+pub(crate) fn remedy(error: &TransportError) -> &'static str {
+    if error.is_transient() { "; check DNS, firewalls and the proxy" } else { "" }
+}
+
+/// Parses the value of a `Retry-After` header (seconds or a date). Returns the time to wait.
 pub(crate) fn retry_after(value: &str) -> Option<Duration> {
     passport_core::retry_after(value, SystemClock.now())
 }

@@ -1,5 +1,5 @@
-//! A provider whose certificate is not trusted, for each provider: the kind, the message, the
-//! number of requests.
+//! Transport errors of all providers: the kind of the error, its message, and the number of
+//! requests.
 
 use std::sync::{
     Arc,
@@ -10,8 +10,8 @@ use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    HttpExchange, Limits, SecretError, SecretErrorKind, SecretSource, TlsFailure, Transport, TransportError,
-    TransportErrorKind,
+    HttpClient, ResponseLimits, SecretError, SecretErrorKind, SecretSource, TlsFailure, Transport,
+    TransportError, TransportErrorKind,
 };
 
 use crate::{AwsSecretsManager, AzureKeyVault, HashiCorpVault, VaultAuth, azure};
@@ -19,7 +19,8 @@ use crate::{AwsSecretsManager, AzureKeyVault, HashiCorpVault, VaultAuth, azure};
 const ENTRA: &str = "login.microsoftonline.com";
 const TENANT: &str = "00000000-0000-0000-0000-000000000001";
 
-/// Fails requests to `host`, or all of them, and answers others as a vault that wants a token.
+/// Fails requests to `host`, or all requests, and responds to others like a vault that requires
+/// a token.
 #[derive(Clone, Debug)]
 struct Failing {
     kind: TransportErrorKind,
@@ -37,8 +38,12 @@ impl Failing {
     }
 }
 
-impl HttpExchange for Failing {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Failing {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         if self.host.is_none_or(|host| request.uri().host() == Some(host)) {
             self.failed.fetch_add(1, Ordering::SeqCst);
             return Err(TransportError::new(self.kind));
@@ -51,7 +56,7 @@ impl HttpExchange for Failing {
 }
 
 fn vault(failing: &Failing) -> SecretSource {
-    let auth = VaultAuth::app_role("role", SecretSource::fixed("secret-id"));
+    let auth = VaultAuth::app_role("role", SecretSource::from_value("secret-id"));
     let vault = HashiCorpVault::builder("https://vault.example.com", auth).transport(failing.transport());
     SecretSource::new(vault.build().unwrap(), "vault:payroll#secret".parse().unwrap())
 }
@@ -86,7 +91,7 @@ async fn error(source: &SecretSource) -> SecretError {
 }
 
 #[tokio::test]
-async fn an_untrusted_provider_is_a_lasting_failure() {
+async fn untrusted_certificate_is_not_transient() {
     let failure = TlsFailure::UnknownIssuer;
     for (provider, host) in
         [(vault as fn(&Failing) -> SecretSource, None), (aws, None), (azure, None), (azure, Some(ENTRA))]
@@ -94,34 +99,35 @@ async fn an_untrusted_provider_is_a_lasting_failure() {
         let failing = Failing::new(TransportErrorKind::Tls(failure), host);
         let error = error(&provider(&failing)).await;
         assert_eq!(error.kind(), SecretErrorKind::Tls(failure), "{error}");
-        assert!(!error.is_transient() && !error.ends_a_secret(), "{error}");
+        assert!(!error.is_transient() && !error.is_definitive(), "{error}");
         assert!(error.to_string().contains(&failure.to_string()), "{error}");
         let cause = TransportError::find(&error).map(TransportError::kind);
         assert_eq!(cause, Some(TransportErrorKind::Tls(failure)), "{error}");
-        assert_eq!(failing.failed.load(Ordering::SeqCst), 1, "it is not asked again: {error}");
+        assert_eq!(failing.failed.load(Ordering::SeqCst), 1, "no retry: {error}");
     }
 }
 
 #[tokio::test]
-async fn an_unreachable_provider_is_a_passing_failure() {
+async fn unresolved_host_is_transient_and_has_a_remedy() {
     for provider in [vault as fn(&Failing) -> SecretSource, aws, azure] {
         let error = error(&provider(&Failing::new(TransportErrorKind::Dns, None))).await;
         assert_eq!(error.kind(), SecretErrorKind::Unavailable, "{error}");
         assert!(error.to_string().contains("the host name could not be resolved"), "{error}");
+        assert!(error.to_string().contains("check DNS, firewalls and the proxy"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn another_protocol_at_a_provider_is_a_lasting_failure() {
+async fn response_of_another_protocol_is_not_transient() {
     for provider in [vault as fn(&Failing) -> SecretSource, aws, azure] {
         let error = error(&provider(&Failing::new(TransportErrorKind::NotHttp, None))).await;
-        assert!(!error.is_transient() && !error.ends_a_secret(), "{error}");
+        assert!(!error.is_transient() && !error.is_definitive(), "{error}");
         assert!(error.to_string().contains("check the scheme and the port"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn an_untrusted_first_source_outweighs_a_missing_second() {
+async fn tls_error_of_one_source_outweighs_a_missing_other() {
     let missing = || SecretSource::env("PASSPORT_NO_SUCH_VARIABLE");
     let kind = TransportErrorKind::Tls(TlsFailure::Expired);
     let untrusted = || vault(&Failing::new(kind, None));

@@ -1,4 +1,5 @@
-//! The access log: a line for each request, without its query and without any token.
+//! Writes an access log entry for each request, and counts it in metrics. The entry contains
+//! neither the query nor a token.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,25 +15,28 @@ use crate::{
     route::{Route, is_valid_name},
 };
 
-/// The caller of a request, as an extension of its response.
+/// The caller of a request. It is an extension of the response, from which the access log reads
+/// it.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestCaller(pub(crate) Arc<Caller>);
 
-/// The log entry of a request in flight. It is logged when it is finished or dropped.
+/// The access log entry of a request in flight. It is written when the response begins. If the
+/// entry is dropped before, it is written with the status [`CANCELED`].
 pub(crate) struct AccessLogEntry {
     route: Route,
     method: Method,
     path: String,
     id: Option<HeaderValue>,
-    begin: Instant,
+    started: Instant,
     is_finished: bool,
 }
 
-/// The status of a request whose client was gone, or whose connection was closed, before the
-/// response. nginx logs the same.
-const GIVEN_UP: u16 = 499;
+/// The logged status of a request that was canceled before the response began, because the
+/// client disconnected or the shutdown aborted the connection. nginx logs the same status.
+const CANCELED: u16 = 499;
 
 impl AccessLogEntry {
+    /// Creates the entry of `request`, and starts to measure its duration.
     pub(crate) fn of(request: &Request) -> Self {
         let path = request.uri().path();
         let route = Route::of(path);
@@ -41,11 +45,12 @@ impl AccessLogEntry {
             method: request.method().clone(),
             path: logged_path(route, path).to_owned(),
             id: request.headers().get("x-request-id").cloned(),
-            begin: Instant::now(),
+            started: Instant::now(),
             is_finished: false,
         }
     }
 
+    /// Writes the entry with the status, the error code and the caller of `response`.
     pub(crate) fn finish(mut self, response: &Response) {
         self.is_finished = true;
         let code = response.extensions().get::<ErrorCode>().map_or("", |code| code.0);
@@ -54,8 +59,8 @@ impl AccessLogEntry {
     }
 
     fn log(&self, caller: &str, status: u16, code: &'static str) {
-        let took = self.begin.elapsed();
-        self.count(status, code, took);
+        let duration = self.started.elapsed();
+        self.record(status, code, duration);
         tracing::info!(
             target: ACCESS,
             caller,
@@ -63,30 +68,30 @@ impl AccessLogEntry {
             path = self.path,
             status,
             error = code,
-            milliseconds = milliseconds(took),
+            duration_ms = milliseconds(duration),
             request_id = self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default(),
-            "answered"
+            "request finished"
         );
     }
 
-    fn count(&self, status: u16, code: &'static str, took: Duration) {
+    fn record(&self, status: u16, code: &'static str, duration: Duration) {
         let route = self.route.label();
-        counter!(REQUESTS, "interface" => route, "status" => status.to_string(), "error" => code)
-            .increment(1);
-        histogram!(DURATION, "interface" => route).record(took.as_secs_f64());
+        counter!(REQUESTS, "route" => route, "status" => status.to_string(), "error" => code).increment(1);
+        histogram!(DURATION, "route" => route).record(duration.as_secs_f64());
     }
 }
 
 impl Drop for AccessLogEntry {
     fn drop(&mut self) {
         if !self.is_finished {
-            self.log("", GIVEN_UP, "given_up");
+            self.log("", CANCELED, "canceled");
         }
     }
 }
 
-/// Returns what may be logged of a path: nothing behind an upstream's name, and nothing of a path
-/// that is no own endpoint, as it could be the secret of a reset link.
+/// Returns the part of `path` that is safe to log. The path after the name of an upstream and
+/// the path of an unknown endpoint are left out, because they could contain a secret, such as
+/// that of a password reset link.
 fn logged_path(route: Route, path: &str) -> &str {
     match route {
         Route::Auth => "/v1/auth",

@@ -1,5 +1,5 @@
-//! Health and metrics, on a listener of its own, so that a flood at another listener does not keep it
-//! from responding.
+//! The endpoints of the admin listener: health and metrics. The listener is separate, so that it
+//! responds during a flood at the other listeners.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,7 +19,8 @@ use crate::state::AppState;
 
 type AdminState = (Arc<AppState>, Option<PrometheusHandle>, CancellationToken);
 
-/// Returns the routes of the admin listener. The sidecar is not ready once `shutdown` is canceled.
+/// Creates the routes of the admin listener. `/readyz` responds with status 503 once `shutdown`
+/// is canceled.
 pub(crate) fn router(
     state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
@@ -33,7 +34,8 @@ pub(crate) fn router(
         .with_state((state, metrics, shutdown))
 }
 
-/// Rejects requests by names that only resolve to this machine: a browser could be made to send one.
+/// Rejects requests with a `Host` that does not name this machine. A web page could make a
+/// browser send such a request, by a name that resolves to this machine (DNS rebinding).
 async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await
@@ -42,8 +44,10 @@ async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: 
     }
 }
 
-/// Responds 200 until the shutdown if each identity has a live token or no failure, and there are
-/// keys to verify tokens with.
+/// Responds with status 200 if all of these conditions hold, and otherwise with 503:
+/// - the sidecar is not shutting down;
+/// - each identity has a valid token, or its last token fetch has not failed;
+/// - if `validate` is configured, there are usable keys to verify tokens with.
 async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
     let identities: BTreeMap<&String, Value> = state
         .tokens
@@ -52,16 +56,19 @@ async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
         .map(|(name, identity)| {
             let status = identity.status();
             let error = status.last_error().map(ToString::to_string);
-            let ready = status.has_live_token() || error.is_none();
-            (name, json!({ "ready": ready, "has_live_token": status.has_live_token(), "error": error }))
+            let ready = status.has_valid_token() || error.is_none();
+            (name, json!({ "ready": ready, "has_valid_token": status.has_valid_token(), "error": error }))
         })
         .collect();
     let keys = state.verifier.as_ref().map(|verifier| verifier.health().is_usable());
-    let works = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
-    let (ends, ready) = (shutdown.is_cancelled(), works && !shutdown.is_cancelled());
+    let is_healthy = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
+    let shutting_down = shutdown.is_cancelled();
+    let ready = is_healthy && !shutting_down;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "ends": ends, "identities": identities, "keys": keys })))
-        .into_response()
+    let body = json!({
+        "ready": ready, "shutting_down": shutting_down, "identities": identities, "keys": keys,
+    });
+    (status, Json(body)).into_response()
 }
 
 async fn render_metrics(State((_, metrics, _)): State<AdminState>) -> Response {

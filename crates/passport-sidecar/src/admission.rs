@@ -1,3 +1,5 @@
+//! Authenticates callers, and gives their requests permits that limit the share of each caller.
+
 use std::sync::Arc;
 
 use crate::{
@@ -7,24 +9,25 @@ use crate::{
     peer::Peer,
 };
 
-/// Authenticates the callers of requests, and hands out permits that limit what each of them takes
-/// from the others.
+/// The callers and the permits that they share. Each caller can take only a part of the permits.
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) callers: Callers,
-    /// Requests of the sidecar's own endpoints.
+    /// Permits for requests to the sidecar's own endpoints.
     pub(crate) own_requests: Shares,
-    /// Forwarded requests.
+    /// Permits for forwarded requests.
     pub(crate) forwarded: Shares,
+    /// Permits for open files.
     pub(crate) files: OpenFiles,
 }
 
 impl Admission {
-    /// Returns the caller of a request, and counts the connection as one of that caller.
+    /// Returns the caller of a request, and counts `connection` against the caller's limit on
+    /// connections. `tokens` are the possible decodings of the token that was sent.
     ///
     /// # Errors
-    /// 401 or 403 when `peer` and `tokens` identify no caller, and 429 when the caller has too many
-    /// connections.
+    /// Returns a 401 or 403 if `peer` and `tokens` identify no caller, and a 429 if the caller has
+    /// too many connections.
     pub(crate) async fn authenticate(
         &self,
         peer: Peer,
@@ -36,12 +39,14 @@ impl Admission {
         Ok(caller)
     }
 
-    /// Takes the memory that a request of an own endpoint may need, as a part of its caller's.
+    /// Takes a permit for a request to one of the sidecar's own endpoints, or fails immediately.
+    /// These permits bound the memory of such requests.
     ///
     /// # Errors
-    /// 429 when the caller has too many requests in flight, and 503 when all callers together have.
+    /// Returns a 429 if the caller has too many requests in flight, and a 503 if all callers
+    /// together have.
     pub(crate) fn own_request(&self, caller: &Caller) -> Result<Share, ErrorResponse> {
         let share = self.own_requests.take(Some(&caller.name));
-        share.map_err(|exhausted| exhausted.response("buffered_mib"))
+        share.map_err(|exhausted| exhausted.response("max_buffered_mib"))
     }
 }

@@ -1,4 +1,5 @@
-//! Bodies of requests and responses with an observer, which is dropped with the body.
+//! Wraps the body of a request or a response with an observer of its frames. The observer is
+//! dropped with the body.
 
 use std::{
     pin::Pin,
@@ -9,18 +10,19 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-/// The outcome of polling a body.
+/// The result of polling a body for its next frame.
 pub(crate) type PolledFrame = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
-/// Follows the progress of a body.
+/// Observes, or changes, the frames of a body as they are read.
 pub(crate) trait BodyObserver: Unpin {
-    /// Returns what the reader gets, after a poll of `body` had the outcome `polled`.
+    /// Called after each poll of `body`. `polled` is the result of the poll, and the returned value
+    /// is what the reader of the body gets. Returns `polled` by default.
     fn observe(&mut self, _body: &Body, polled: PolledFrame) -> PolledFrame {
         polled
     }
 }
 
-/// A body with an observer.
+/// A body that calls `observer` for each poll.
 pub(crate) struct ObservedBody<O> {
     pub(crate) body: Body,
     pub(crate) observer: O,
@@ -45,14 +47,15 @@ impl<O: BodyObserver> http_body::Body for ObservedBody<O> {
     }
 }
 
-/// An observer that only holds a value until the body is dropped.
+/// An observer that holds a value, such as a permit, until the body is dropped.
 struct Held<T> {
     _value: T,
 }
 
 impl<T: Unpin> BodyObserver for Held<T> {}
 
-/// Holds a value until the body of `response` has ended or is dropped.
+/// Stores `value` in the body of `response`, so that it is dropped when the body has been sent
+/// or the client has disconnected. Used for permits.
 pub(crate) fn hold_until_end<T: Unpin + Send + 'static>(value: T, response: Response) -> Response {
     response.map(|body| Body::new(ObservedBody { body, observer: Held { _value: value } }))
 }

@@ -1,5 +1,5 @@
-//! The service behind each listener: guards a request, authenticates its caller, and sends it to an
-//! own endpoint or to an upstream.
+//! The service behind each listener: checks a request, authenticates its caller, and dispatches
+//! it to one of the sidecar's own endpoints or to an upstream.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -28,10 +28,12 @@ use crate::{
     state::AppState,
 };
 
-/// Returns the service of all listeners. Each request has to carry its [`Peer`].
+/// Creates the service that handles the requests of all listeners. Each request must have its
+/// [`Peer`] as an extension. Without it, the request is authenticated like one on TCP.
 ///
-/// Only requests of own endpoints go through a router: it would box and clone each of its layers
-/// for each forwarded request, whose path alone says that it is forwarded.
+/// Only requests to own endpoints pass through an axum router. Forwarded requests do not need
+/// one, because the path alone identifies them, and it would cost time: a router boxes and
+/// clones each of its layers for each request.
 pub(crate) fn service(
     state: &Arc<AppState>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<>
@@ -44,7 +46,7 @@ pub(crate) fn service(
         .layer(PropagateRequestIdLayer::x_request_id())
         .service_fn(move |request| {
             let dispatcher = Arc::clone(&dispatcher);
-            // Boxed once here, as each layer would copy the whole future.
+            // Boxed once here, because each layer would copy the whole future.
             Box::pin(async move { Ok(dispatcher.respond(request).await) })
         })
 }
@@ -67,8 +69,8 @@ impl Dispatcher {
         let (route, peer) = (Route::of(request.uri().path()), Peer::of(&request));
         self.state.guard.check(route, peer, request.uri(), request.headers())?;
         if route == Route::DropIn {
-            // The endpoint authenticates the caller itself: the token is where a client's secret
-            // is.
+            // The endpoint authenticates the caller itself, because the token is sent as the client
+            // secret.
             return Ok(self.call_own_endpoint(request).await);
         }
         let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());

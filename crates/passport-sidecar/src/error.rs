@@ -9,7 +9,7 @@ use passport_core::{Clock, SystemClock, retry_after_seconds};
 use passport_outbound::{ManagedIdentity, TokenError, TokenErrorKind};
 use serde_json::{Value, json};
 
-/// An error response of the sidecar. It contains nothing of a secret or a token.
+/// An error response of the sidecar. It contains no secret and no token.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorResponse {
     pub(crate) status: StatusCode,
@@ -19,43 +19,49 @@ pub(crate) struct ErrorResponse {
     challenge: Option<&'static str>,
 }
 
-/// The header that tells an error response of the sidecar from an upstream's. Its value is the
-/// code.
-pub(crate) const REFUSED_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-refused");
+/// The header with the error code, in error responses of the sidecar only. The proxy removes it
+/// from responses of upstreams.
+pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-error");
 
 impl ErrorResponse {
+    /// Creates a response with an error code and a description for developers.
     pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
         Self { status, code, description: description.into(), retry_after: None, challenge: None }
     }
 
-    /// Creates a 400: the request is malformed, and a retry would fail as well.
+    /// Creates a 400 with the code `invalid_request`, for a malformed request. A retry would fail
+    /// as well.
     pub(crate) fn invalid(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
-    /// Creates a 401 with a challenge, which names the expected credentials
+    /// Creates a 401 with a challenge that names the expected credentials
     /// ([RFC 9110, section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)).
     pub(crate) fn unauthorized(challenge: &'static str, code: &'static str, description: &str) -> Self {
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, description) }
     }
 
-    /// Replaces the challenge, if there is one.
+    /// Replaces the challenge (`WWW-Authenticate`) of a 401. Has no effect on other responses.
     pub(crate) fn challenge(self, challenge: &'static str) -> Self {
         Self { challenge: self.challenge.map(|_| challenge), ..self }
     }
 
-    /// Creates a 404: no such endpoint, or no such upstream for this caller.
+    /// Creates a 404 for an unknown endpoint or upstream, or for an upstream that the caller is not
+    /// allowed to use.
     pub(crate) fn not_found() -> Self {
-        let description = "there is no such endpoint, or no such upstream; see docs/sidecar.md";
+        let description =
+            "no such endpoint, or no such upstream for this caller: check the path and callers.*.identities";
         Self::new(StatusCode::NOT_FOUND, "not_found", description)
     }
 
-    /// Creates a 403.
+    /// Creates a 403 with the code `access_denied`, for a request that failed a check of the
+    /// sidecar.
     pub(crate) fn forbidden(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
-    /// Creates a 503. The client should retry after `wait`, or a second if that is less.
+    /// Creates a 503 with the code `temporarily_unavailable`, and a `Retry-After` of `wait`, but at
+    /// least one second.
     pub(crate) fn unavailable(description: impl Into<String>, wait: Duration) -> Self {
         let wait = wait.max(Duration::from_secs(1));
         Self {
@@ -64,18 +70,18 @@ impl ErrorResponse {
         }
     }
 
-    /// Creates a 429: the caller has reached one of its limits.
+    /// Creates a 429 with the code `temporarily_unavailable` and `Retry-After: 1`, for a caller
+    /// that has reached one of its limits.
     pub(crate) fn too_many_requests(description: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::unavailable(description, Duration::ZERO) }
     }
 
-    /// Creates the response to a failed token request of `identity`.
+    /// Creates the response to a request for which no token of `identity` was available because of
+    /// `error`: 503 with `Retry-After` if the error is transient, else 502.
     pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
-        let wait = status
-            .next_attempt_at()
-            .and_then(|at| at.duration_since(SystemClock.now()).ok())
-            .unwrap_or_default();
+        let wait =
+            status.retry_at().and_then(|at| at.duration_since(SystemClock.now()).ok()).unwrap_or_default();
         if error.is_transient() {
             return Self::unavailable(description(error), wait);
         }
@@ -84,24 +90,26 @@ impl ErrorResponse {
     }
 }
 
-/// Describes a failure without the reference of a secret and hints for operators, which are logged.
+/// Returns the text of a token error for callers. It leaves out the reference of the client
+/// secret and the hint for operators, which are only in the log.
 fn description(error: &TokenError) -> String {
     match (error.hint(), error.kind()) {
         (None, _) => error.to_string(),
-        (Some(_), TokenErrorKind::Secret) => {
-            "the client secret of this identity cannot be read; the sidecar's log says why".to_owned()
+        (Some(_), TokenErrorKind::SecretUnavailable) => {
+            "the client secret of this identity cannot be read; see the sidecar's log".to_owned()
         }
-        (Some(_), _) => "Passport refused this identity; the sidecar's log says what to check".to_owned(),
+        (Some(_), _) => "Passport rejected this identity; see the sidecar's log".to_owned(),
     }
 }
 
 impl ErrorResponse {
-    /// Returns a whole HTTP/1.1 response, for a connection that is not served.
+    /// Encodes the response as HTTP/1.1 bytes with `Connection: close`, for a connection that is
+    /// rejected without parsing its request.
     pub(crate) fn to_http1(&self) -> Vec<u8> {
         let (status, body) = (self.status, self.body().to_string());
         let (code, length) = (self.code, body.len());
         format!(
-            "HTTP/1.1 {status}\r\n{REFUSED_HEADER}: {code}\r\ncontent-type: application/json\r\n\
+            "HTTP/1.1 {status}\r\n{ERROR_HEADER}: {code}\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\nconnection: close\r\n\r\n{body}"
         )
         .into_bytes()
@@ -118,7 +126,7 @@ impl IntoResponse for ErrorResponse {
         response.extensions_mut().insert(ErrorCode(self.code));
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(REFUSED_HEADER, HeaderValue::from_static(self.code));
+        headers.insert(ERROR_HEADER, HeaderValue::from_static(self.code));
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
@@ -129,6 +137,7 @@ impl IntoResponse for ErrorResponse {
     }
 }
 
-/// The code of an error response, as an extension for the access log.
+/// The code of an error response. It is an extension of the response, from which the access log
+/// reads it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ErrorCode(pub(crate) &'static str);

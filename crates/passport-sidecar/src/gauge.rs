@@ -1,10 +1,14 @@
+//! A guard that increments a gauge while it exists.
+
 use metrics::Gauge;
 
-/// Counts one in a gauge until it is dropped.
+/// Counts something that exists, such as a connection: has incremented a gauge by 1, and decrements
+/// it when dropped.
 #[derive(Debug)]
 pub(crate) struct GaugeGuard(Gauge);
 
 impl GaugeGuard {
+    /// Increments `gauge` by 1.
     pub(crate) fn new(gauge: Gauge) -> Self {
         gauge.increment(1);
         Self(gauge)

@@ -1,18 +1,69 @@
-//! A token proxy: one process on a machine holds the credentials of managed identities, and the
-//! services there get tokens from it, in any language.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+//! A sidecar that holds the credentials of managed identities and gives their tokens to the
+//! services on its machine, in any language.
 //!
-//! `passport-sidecar` is a binary; `docs/sidecar.md` in the repository says how it is configured,
-//! started and called. This library embeds it in a program of your own:
+//! It caches and refreshes the tokens, forwards requests to upstreams with a token attached, and
+//! verifies tokens for services that cannot do it themselves.
+//!
+//! # Binary
+//!
+//! ```console
+//! passport-sidecar --config sidecar.toml --check # validates the configuration, and exits
+//! passport-sidecar --config sidecar.toml
+//! ```
+//!
+//! # Library
+//!
+//! The library runs the same server in another program:
+//!
+//! ```toml
+//! [dependencies]
+//! passport-sidecar = { version = "0.1", features = ["azure-key-vault"] }
+//! tokio            = { version = "1", features = ["macros", "rt-multi-thread", "signal"] }
+//! ```
 //!
 //! ```no_run
-//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
-//! use passport_sidecar::{Sidecar, SidecarConfig};
+//! use passport_sidecar::{SidecarConfig, SidecarServer, registry};
 //!
-//! let config = SidecarConfig::read(Some("sidecar.toml".as_ref()))?;
-//! let sidecar = Sidecar::new(config, passport_config::Providers::default())?;
-//! sidecar.serve(std::future::pending()).await?;
-//! # Ok(()) }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let config = SidecarConfig::read(Some("sidecar.toml".as_ref()))?;
+//!     let sidecar = SidecarServer::new(config, registry())?;
+//!     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+//!     sidecar.serve(stop).await?;
+//!     Ok(())
+//! }
 //! ```
+//!
+//! The binary also calls [`harden`] before it reads a secret, and serves the metrics of
+//! [`recorder`] ([`SidecarServer::metrics`]).
+//!
+//! # Features
+//!
+//! | Feature | Default | A configuration is allowed to name |
+//! |---|---|---|
+//! | `redis` | yes | a token cache in Redis |
+//! | `hashicorp-vault` | yes | secrets in HashiCorp Vault |
+//! | `azure-key-vault` | no | secrets in Azure Key Vault |
+//! | `aws-secrets-manager` | no | secrets in AWS Secrets Manager |
+//!
+//! # Concepts
+//!
+//! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
+//! - A **caller** is a service that is allowed to use the sidecar. On the Unix socket it is
+//!   authenticated by the user or group of its process, and on TCP by a token. A caller gets
+//!   only tokens of the identities that its configuration lists.
+//! - An **upstream** is a service that requests are forwarded to, with a token attached.
+//! - A [`SidecarConfig`] describes the identities, callers and upstreams. [`SidecarServer::new`]
+//!   reports all its mistakes together, and [`SidecarConfig::check_secrets`] checks whether its
+//!   local secrets can be read.
+//!
+//! # Guide
+//!
+//! In the repository: `docs/sidecar.md` (configuration, endpoints, deployment),
+//! `docs/configuration.md` (identities), `docs/secrets.md` (references to secrets) and
+//! `docs/telemetry.md` (metrics and logs).
 
 mod access_log;
 mod admin;
@@ -29,9 +80,9 @@ mod limits;
 mod listener;
 mod metrics;
 mod peer;
-mod providers;
 mod proxy;
 mod recorder;
+mod registry;
 mod request_guard;
 mod request_id;
 mod route;
@@ -44,7 +95,7 @@ mod validate;
 pub use crate::{
     config::{CheckedSecret, ReadError, SecretCheck, SidecarConfig},
     hardening::harden,
-    providers::providers,
     recorder::recorder,
-    server::{ServeError, Sidecar},
+    registry::registry,
+    server::{ServeError, SidecarServer},
 };

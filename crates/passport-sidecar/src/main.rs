@@ -1,11 +1,13 @@
-//! `passport-sidecar`: see `docs/sidecar.md`.
+//! The binary `passport-sidecar`. `docs/sidecar.md` describes its configuration.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser;
-use passport_sidecar::{CheckedSecret, SecretCheck, Sidecar, SidecarConfig, harden, providers, recorder};
+use passport_sidecar::{
+    CheckedSecret, SecretCheck, SidecarConfig, SidecarServer, harden, recorder, registry,
+};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
@@ -14,22 +16,24 @@ use tracing_subscriber::EnvFilter;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Has the credentials of managed identities, and gives tokens to the services on its machine.
+/// Holds the credentials of managed identities, and gives their tokens to the services on its
+/// machine.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The configuration: a TOML file. Variables of the environment (`PASSPORT_SIDECAR__LISTEN__UNIX`, ...) go over it.
+    /// Configuration file (TOML). Environment variables override its keys:
+    /// `PASSPORT_SIDECAR__LISTEN__UNIX` overrides `unix` of the table `listen`.
     #[arg(long, env = "PASSPORT_SIDECAR_CONFIG")]
     config: Option<PathBuf>,
-    /// Checks the configuration, reads the secrets of env:, file: and systemd: that it refers to,
-    /// and ends. Exits with 1 when the configuration is wrong, and with 3 when a secret cannot be
-    /// read.
+    /// Validates the configuration, reads the secrets with a reference that begins with env:, file:
+    /// or systemd:, and exits. The exit code is 0 on success, 1 if the configuration is invalid,
+    /// and 3 if a secret cannot be read.
     #[arg(long)]
     check: bool,
 }
 
-/// The exit code of `--check` for a valid configuration with a secret that cannot be read, as in a
-/// pipeline without secrets.
+/// The exit code of `--check` if the configuration is valid, but a secret cannot be read. A
+/// pipeline without secrets can accept this code.
 const UNREADABLE_SECRET: u8 = 3;
 
 fn main() -> ExitCode {
@@ -50,7 +54,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         .with_env_filter(filter)
         .with_ansi(is_terminal)
         .with_writer(std::io::stderr)
-        // An error would be printed to stderr, which panics if that is closed.
+        // Otherwise an error while logging is printed to stderr, which panics if stderr is closed.
         .log_internal_errors(false)
         .init();
     harden();
@@ -59,7 +63,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         return check(&config);
     }
     let has_admin = config.has_admin();
-    let sidecar = Sidecar::new(config, providers())?;
+    let sidecar = SidecarServer::new(config, registry())?;
     let sidecar = if has_admin { sidecar.metrics(recorder()?) } else { sidecar };
     let runtime = runtime()?;
     let served = runtime.block_on(async {
@@ -68,7 +72,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         let mut hangup = signal(SignalKind::hangup())?;
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                tracing::warn!(target: "passport::sidecar", "SIGHUP is ignored: a change of the configuration needs a restart");
+                tracing::warn!(
+                    target: "passport_sidecar",
+                    "SIGHUP is ignored: restart the sidecar to apply a changed configuration"
+                );
             }
         });
         let stop = async {
@@ -80,30 +87,30 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         sidecar.serve(stop).await?;
         Ok(())
     });
-    // It does not wait for blocking tasks, as the lookup of a host.
+    // Does not wait for blocking tasks, such as a DNS lookup, which would delay the exit.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
 
 fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
-    let providers = providers();
-    drop(Sidecar::new(config.clone(), providers.clone())?);
-    println!("the configuration is right");
+    let registry = registry();
+    drop(SidecarServer::new(config.clone(), registry.clone())?);
+    println!("configuration OK");
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let secrets = runtime.block_on(config.check_secrets(&providers));
+    let secrets = runtime.block_on(config.check_secrets(&registry));
     let mut code = ExitCode::SUCCESS;
     for CheckedSecret { key, outcome } in secrets {
         match outcome {
-            SecretCheck::Read { suspicions } => {
-                for suspicion in suspicions {
-                    eprintln!("passport-sidecar: {key}: warning: the secret {suspicion}");
+            SecretCheck::Read { warnings } => {
+                for warning in warnings {
+                    eprintln!("passport-sidecar: {key}: warning: the secret {warning}");
                 }
             }
-            SecretCheck::NotTried(reference) => {
-                println!("{key}: `{reference}` was not read: --check asks no vault");
+            SecretCheck::Skipped(reference) => {
+                println!("{key}: `{reference}` was not read: --check contacts no vault");
             }
-            SecretCheck::Bypassed(error) => {
-                eprintln!("passport-sidecar: {key}: warning: {error}; another reference of the key is used");
+            SecretCheck::FallbackAvailable(error) => {
+                eprintln!("passport-sidecar: {key}: warning: {error}; another reference of this key is used");
             }
             SecretCheck::Unreadable(error) => {
                 eprintln!("passport-sidecar: {key}: {error}");
@@ -114,12 +121,16 @@ fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
     Ok(code)
 }
 
-/// Returns a runtime with a thread for each processor. With one processor, as in many containers,
-/// further threads only cost time.
+/// Creates a runtime with one thread for each available processor. With a single processor, as
+/// in many containers, the runtime uses the current thread, because switching between threads
+/// would only cost time.
 fn runtime() -> std::io::Result<Runtime> {
     let has_one_processor = available_parallelism().is_ok_and(|processors| processors.get() == 1);
     if has_one_processor {
-        tracing::debug!(target: "passport::sidecar", "one thread serves, as there is one processor");
+        tracing::debug!(
+            target: "passport_sidecar",
+            "using a single-threaded runtime: one processor is available"
+        );
         return Builder::new_current_thread().enable_all().build();
     }
     Builder::new_multi_thread().enable_all().build()

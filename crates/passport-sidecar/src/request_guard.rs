@@ -1,8 +1,10 @@
-//! Rejects requests that no service on this machine sends, whoever their caller is.
+//! Rejects requests that a browser or another service was tricked into sending. The checks run
+//! before the caller is authenticated.
 //!
-//! A browser can be made to send requests to a loopback address by a page, by a name that resolves
-//! to it, or by a redirect; so can a service that fetches URLs of others. None of them can be made
-//! to send a header of its own to another origin.
+//! An attacker can make two kinds of programs send a request to the sidecar: a browser, and a
+//! service that fetches URLs which its clients supply (SSRF). The means are a web page, a name
+//! that resolves to loopback (DNS rebinding), or a redirect. None of them can add a custom
+//! header to a request to another origin.
 
 use std::net::IpAddr;
 
@@ -15,19 +17,22 @@ use crate::{
     route::Route,
 };
 
-/// The header that each request needs, except for those of stock OAuth2 clients.
+/// The header that each request must have, with the value `true`. Only requests to
+/// `/passport/token` do not need it, because stock OAuth2 clients do not send it.
 pub(crate) const SIDECAR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar");
 
-/// Checks requests by the settings of the listeners.
+/// Checks the host and the headers of requests by the table `listen` of the configuration.
 #[derive(Debug)]
 pub(crate) struct RequestGuard {
     pub(crate) listen: Listen,
 }
 
 impl RequestGuard {
+    /// Checks the host and the headers of a request.
+    ///
     /// # Errors
-    /// 400 or 403 when the request could come from a browser, from another machine, or from a
-    /// service that was made to send it.
+    /// Returns a 400 or 403 if the request could come from a browser, from another machine, or from
+    /// a service that was tricked into sending it.
     pub(crate) fn check(
         &self,
         route: Route,
@@ -35,30 +40,32 @@ impl RequestGuard {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<(), ErrorResponse> {
-        let host = host(uri, headers).ok_or_else(|| ErrorResponse::invalid("there has to be one Host"))?;
+        let host =
+            host(uri, headers).ok_or_else(|| ErrorResponse::invalid("expected exactly one Host header"))?;
         if !self.is_own_host(host) {
-            let description = "the Host is not this machine: call it localhost, or list it in listen.hosts";
+            let description = "Host is not this machine: use localhost, or add the name to listen.hosts";
             return Err(ErrorResponse::forbidden(description));
         }
-        // A token is for the service itself; a forwarded request may come through a gateway.
-        let allows_proxies = route.is_forwarded() && self.proxy_headers(peer) != ProxyHeaders::Refuse;
+        // Only a forwarded request is allowed to come through a gateway. A token request is not,
+        // because a token is for the service itself.
+        let allows_proxies = route.is_forwarded() && self.proxy_headers(peer) != ProxyHeaders::Reject;
         let is_rejected =
             |name: &&HeaderName| is_browser_header(name) || (!allows_proxies && is_proxy_header(name));
         if route != Route::Auth
             && let Some(header) = headers.keys().find(is_rejected)
         {
             return Err(ErrorResponse::forbidden(format!(
-                "`{header}` says that the request comes from a browser or through a proxy; it has to be \
-                 sent by the service itself"
+                "header `{header}` is set by browsers or proxies: send the request directly, without it"
             )));
         }
         if route != Route::DropIn && headers.get(&SIDECAR_HEADER).is_none_or(|value| value != "true") {
-            return Err(ErrorResponse::invalid("the header `Passport-Sidecar: true` is missing"));
+            return Err(ErrorResponse::invalid("missing header `Passport-Sidecar: true`"));
         }
         Ok(())
     }
 
-    /// Returns what is done with proxy headers of forwarded requests from `peer`.
+    /// Returns whether proxy headers (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`, `Referer`)
+    /// of forwarded requests from `peer` are removed, forwarded or rejected.
     pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
         match peer {
             Peer::Unix { .. } => self.listen.unix_proxy_headers,
@@ -66,7 +73,8 @@ impl RequestGuard {
         }
     }
 
-    /// Whether a request to the admin listener names this machine.
+    /// Returns whether `Host` of a request to the admin listener names this machine. Otherwise the
+    /// request could come from a web page, by DNS rebinding.
     pub(crate) fn is_to_this_machine(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         host(uri, headers).is_some_and(|host| self.is_own_host(host))
     }
@@ -79,7 +87,8 @@ impl RequestGuard {
     }
 }
 
-/// Returns the host of a request without its port, if there is exactly one.
+/// Returns the host of a request without its port. Returns `None` if there is no host, more than
+/// one, or user information before it.
 fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     let mut named = headers.get_all(header::HOST).iter();
     let header = named.next().map(|host| host.to_str());
@@ -87,7 +96,7 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
         return None;
     }
     let text = match (uri.authority(), header) {
-        // HTTP/2, or a request in absolute form.
+        // HTTP/2, or an HTTP/1 request with a whole URL as its target.
         (Some(authority), None) => authority.as_str(),
         (Some(authority), Some(Ok(host))) if authority.as_str() == host => host,
         (None, Some(Ok(host))) => host,
@@ -102,8 +111,8 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     }
 }
 
-/// Whether only browsers set a header. Node sends `sec-fetch-mode` as well; a browser never sends it
-/// alone.
+/// Returns whether `name` is a header that only browsers send. `sec-fetch-mode` does not count:
+/// Node sends it as well, and a browser always sends other `sec-fetch-*` headers with it.
 fn is_browser_header(name: &HeaderName) -> bool {
     let name = name.as_str();
     name == "origin"
@@ -111,8 +120,8 @@ fn is_browser_header(name: &HeaderName) -> bool {
         || (name.starts_with("sec-fetch-") && name != "sec-fetch-mode")
 }
 
-/// Whether proxies set a header or forward it from a browser. Some servers read `_`, or each
-/// character that is neither a letter nor a digit, as `-`.
+/// Returns whether `name` is a header that proxies set, or forward from a browser. Any character
+/// that is neither a letter nor a digit counts as `-`, because some servers read it so.
 pub(crate) fn is_proxy_header(name: &HeaderName) -> bool {
     let name = name.as_str().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")

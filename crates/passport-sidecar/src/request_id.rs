@@ -1,11 +1,13 @@
+//! The request id (`X-Request-Id`), which identifies a request in logs.
+
 use axum::extract::Request;
 use http::HeaderValue;
 use tower_http::request_id::{MakeRequestId, RequestId};
 
-/// The longest id of a request that is kept.
+/// The maximum length of a request id that is accepted from a client, in bytes.
 const MAX_LENGTH: usize = 64;
 
-/// Creates ids of sixteen hexadecimal digits.
+/// Creates random request ids of 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RandomRequestId;
 
@@ -15,7 +17,8 @@ impl MakeRequestId for RandomRequestId {
     }
 }
 
-/// Removes the id of a request if it could be harmful in a log, so that it gets a new one.
+/// Removes the request id of a client if it is too long or could forge log entries. The next
+/// layer then creates a random one.
 pub(crate) fn remove_unsafe_id(mut request: Request) -> Request {
     if request.headers().get("x-request-id").is_some_and(is_unsafe) {
         request.headers_mut().remove("x-request-id");

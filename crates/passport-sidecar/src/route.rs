@@ -1,24 +1,32 @@
-//! Routes: which paths are own endpoints of the sidecar, and which are forwarded. Pure.
+//! Decides by the path of a request whether one of the sidecar's own endpoints responds to it,
+//! or an upstream. Pure.
 
+/// The endpoint that responds to a request, selected by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// A replacement of Passport's token endpoint. Stock OAuth2 clients send no header of the sidecar,
-    /// but the caller's token as their secret.
+    /// `/passport/token`, a drop-in replacement of Passport's token endpoint. Stock OAuth2 clients
+    /// send the caller's token as their client secret, and no header of the sidecar.
     DropIn,
+    /// `/v1/token`: returns a token of an identity.
     Token,
+    /// `/v1/token/refresh`: replaces a token that a receiver has rejected.
     Refresh,
+    /// `/v1/validate`: verifies a token, and returns its claims.
     Validate,
-    /// Verifies the token of a request to another service, for the proxy in front of it.
+    /// `/v1/auth` and all paths below it: verifies the token of a request to another service, for
+    /// the proxy in front of that service.
     Auth,
-    /// Forwarded to the upstream that the path names.
+    /// `/to/<upstream>/...`: forwards to the upstream that the path names.
     ProxyByPath,
-    /// Forwarded to the upstream that a header names.
+    /// Any other path: forwards to the upstream that the header `Passport-Sidecar-Upstream` names.
     ProxyByHeader,
-    /// A path of the sidecar without an endpoint. It is never forwarded, whatever the headers say.
+    /// A path below `/v1` or `/passport` without an endpoint. It is never forwarded, even if a
+    /// header names an upstream.
     Unknown,
 }
 
 impl Route {
+    /// Returns the endpoint that responds to requests with this path.
     pub(crate) fn of(path: &str) -> Self {
         match path {
             "/passport/token" => Self::DropIn,
@@ -34,12 +42,12 @@ impl Route {
         }
     }
 
-    /// Whether its requests go to an upstream.
+    /// Returns whether requests of this route are forwarded to an upstream.
     pub(crate) fn is_forwarded(self) -> bool {
         matches!(self, Self::ProxyByPath | Self::ProxyByHeader)
     }
 
-    /// Returns its value of a label in metrics.
+    /// Returns the value of the label `route` in metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::DropIn => "drop_in",
@@ -47,13 +55,14 @@ impl Route {
             Self::Refresh => "refresh",
             Self::Validate => "validate",
             Self::Auth => "auth",
-            Self::ProxyByPath | Self::ProxyByHeader => "passed_on",
-            Self::Unknown => "none",
+            Self::ProxyByPath | Self::ProxyByHeader => "forwarded",
+            Self::Unknown => "unknown",
         }
     }
 }
 
-/// Whether an upstream may have that name, which is part of paths and of the log.
+/// Returns whether `name` is a valid name of an upstream: 1 to 60 letters, digits, `-`, `_` and
+/// `.`, so that it can be part of a path and of a log entry.
 pub(crate) fn is_valid_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=60).contains(&name.len()) && name.bytes().all(is_plain)

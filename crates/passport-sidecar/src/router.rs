@@ -1,3 +1,5 @@
+//! The router of the sidecar's own endpoints.
+
 use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit};
@@ -6,12 +8,13 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::{limits::MAX_FORM, state::AppState, tokens, validate};
 
-/// Returns the router of the sidecar's own endpoints.
+/// Creates the router of the endpoints that the sidecar itself responds to: tokens and
+/// verification. Forwarded requests do not pass through it.
 pub(crate) fn own_endpoints(state: &AppState) -> Router {
     tokens::routes()
         .merge(validate::routes(state.verifier.clone(), state.max_form))
         .layer(DefaultBodyLimit::max(MAX_FORM))
-        // It limits the time of a request's body. A token request has a limit of its own.
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * state.tokens.response_time))
+        // Limits the time for receiving a form. The wait for a token has a separate, shorter limit.
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * state.tokens.timeout))
         .with_state(Arc::clone(&state.tokens))
 }

@@ -1,12 +1,13 @@
+//! Runs a sidecar: binds the listeners, serves them, and shuts down gracefully.
+
 use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::ConfigError;
 use sd_notify::NotifyState;
 use tokio::{
-    net::TcpListener,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -21,53 +22,73 @@ use crate::{
     state::AppState,
 };
 
-/// How often the recorded values of histograms are summed up.
+/// The interval at which recorded values are merged into histograms. Until then each value takes
+/// memory.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long identities have to shut down.
-const IDENTITIES_SHUTDOWN_TIME: Duration = Duration::from_secs(2);
+/// How long the shutdown waits for the background tasks of all identities. Then the process
+/// exits without waiting for them.
+const IDENTITIES_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A sidecar, ready to serve.
-pub struct Sidecar {
+/// A sidecar with a valid configuration. [`serve`](Self::serve) opens its listeners.
+pub struct SidecarServer {
     config: SidecarConfig,
     state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
 }
 
-/// A sidecar cannot listen.
-#[derive(Debug, thiserror::Error)]
-#[error("the sidecar cannot listen: {0}")]
+/// The error of [`SidecarServer::serve`]: a listener cannot be opened.
+///
+/// `Debug` prints the message, so that a `main` that returns the error shows it.
+#[derive(thiserror::Error)]
+#[error("cannot listen: {0}")]
 pub struct ServeError(#[from] io::Error);
 
-impl Sidecar {
-    /// Creates a sidecar from a configuration, with the secret providers and stores that it may
-    /// name. Sends no request.
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl SidecarServer {
+    /// Creates a sidecar from a configuration, and from the vaults and stores that the
+    /// configuration is allowed to name ([`registry`](crate::registry())).
+    ///
+    /// Sends no request, reads no secret and opens no listener.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake.
-    pub fn new(config: SidecarConfig, providers: impl Into<Providers>) -> Result<Self, ConfigError> {
-        let state = Arc::new(build::build(&config, &providers.into())?);
+    /// Returns a [`ConfigError`] with every mistake of the configuration.
+    pub fn new(config: SidecarConfig, registry: impl Into<ConfigRegistry>) -> Result<Self, ConfigError> {
+        let state = Arc::new(build::build(&config, &registry.into())?);
         Ok(Self { config, state, metrics: None })
     }
 
-    /// Shows these metrics on the admin listener.
+    /// Serves `metrics` at `/metrics` of the admin listener. Without this call, requests to
+    /// `/metrics` get a 404.
     #[must_use]
     pub fn metrics(mut self, metrics: PrometheusHandle) -> Self {
         self.metrics = Some(metrics);
         self
     }
 
-    /// Returns the service of its listeners, for a server of your own. Each request has to come
-    /// from this machine, and to show a caller's token. Limits on connections are those of your
-    /// server.
+    /// Returns the endpoints of the sidecar as a router, to serve them by another HTTP server.
+    ///
+    /// Serve the router on loopback only. Each request is authenticated like one on TCP, by a
+    /// caller's token. The limits on connections do not apply.
     pub fn router(&self) -> Router {
         Router::new().fallback_service(dispatcher::service(&self.state))
     }
 
-    /// Serves until `stop` completes, and then waits for the requests in flight.
+    /// Serves until `stop` completes, and then shuts down: waits for at most
+    /// `limits.shutdown_timeout_seconds` (25 s by default) until the requests in flight have ended,
+    /// and aborts those that have not.
     ///
     /// # Errors
-    /// When it cannot listen at a configured address.
+    /// Returns an error if a configured listener cannot be opened.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the listeners close, and background tasks finish the requests in
+    /// flight.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (listeners, socket) = listener::bind(&self.config.listen).await?;
         let admin = self.bind_admin().await?;
@@ -80,19 +101,22 @@ impl Sidecar {
             let server = HttpServer::new("admin", admin, Limits::ADMIN, None, operators.shutdown.clone());
             operators.tasks.spawn(server.serve(listener));
         }
+        let admin_name = addresses.1.map(|_| "admin");
+        let names: Vec<_> = listeners.iter().map(Listener::name).chain(admin_name).collect();
         self.warn_of_few_files(listeners.len());
         self.spawn_servers(listeners, &callers);
         let background = self.spawn_background_tasks();
         notify_systemd(&[NotifyState::Ready]);
-        self.log_start(socket.as_ref().map(|socket| socket.path()), addresses);
+        self.log_start(&names.join(", "), socket.as_ref().map(|socket| socket.path()), addresses);
         stop.await;
         notify_systemd(&[NotifyState::Stopping]);
-        tracing::info!(target: TARGET, "the sidecar ends");
-        // Its file is removed, so that new clients find no sidecar, or its successor.
+        tracing::info!(target: TARGET, "shutting down");
+        // Removes the socket file, so that new clients cannot connect, or connect to the next
+        // sidecar.
         drop(socket);
         drop(background);
         callers.shut_down().await;
-        // Operators see the shutdown until its end.
+        // The admin listener is last, so that operators can observe the shutdown.
         operators.shut_down().await;
         self.shut_down_identities().await;
         Ok(())
@@ -100,7 +124,7 @@ impl Sidecar {
 
     async fn bind_admin(&self) -> io::Result<Option<Listener>> {
         let Some(address) = self.config.listen.admin else { return Ok(None) };
-        Ok(Some(Listener::Tcp(TcpListener::bind(address).await?)))
+        Ok(Some(Listener::Tcp(listener::bind_tcp("listen.admin", address).await?)))
     }
 
     fn spawn_servers(&self, listeners: Vec<Listener>, servers: &Servers) {
@@ -115,43 +139,45 @@ impl Sidecar {
 
     fn log_start(
         &self,
+        names: &str,
         unix: Option<std::path::Display<'_>>,
         (tcp, admin): (Option<SocketAddr>, Option<SocketAddr>),
     ) {
         let (unix, tcp, admin) = (unix.map(display), tcp.map(display), admin.map(display));
         let identities = self.state.tokens.identities.len();
-        tracing::info!(target: TARGET, unix, tcp, admin, identities, "the sidecar serves");
+        tracing::info!(target: TARGET, unix, tcp, admin, identities, "listening on {names}");
     }
 
     fn warn_of_few_files(&self, listeners: usize) {
-        let (limits, usable) = (&self.config.limits, self.state.admission.files.number());
-        let wanted = listeners * limits.connections + limits.forwarded;
-        if usable < wanted {
+        let (limits, available) = (&self.config.limits, self.state.admission.files.number());
+        let required = listeners * limits.max_connections + limits.max_forwarded_requests;
+        if available < required {
             tracing::warn!(
                 target: TARGET,
-                usable,
-                wanted,
-                "open file limit is lower than limits.connections and limits.forwarded need: raise \
-                 LimitNOFILE (ulimit -n), or lower them; connections beyond it are answered 429 or closed"
+                available,
+                required,
+                "open file limit is too low for limits.max_connections and limits.max_forwarded_requests: \
+                 raise LimitNOFILE (ulimit -n), or lower these limits; connections beyond the open file \
+                 limit get status 429 or are closed"
             );
         }
     }
 
-    /// Fetches tokens and keys before a request needs them, and sums up recorded values, which take
-    /// memory until then.
+    /// Spawns the background tasks: some fetch tokens and keys before a request needs them, and one
+    /// merges recorded metrics into histograms. They end when the returned set is dropped.
     fn spawn_background_tasks(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for (name, identity) in self.state.tokens.identities.clone() {
             tasks.spawn(async move {
                 if let Err(error) = identity.ready().await {
-                    tracing::warn!(target: TARGET, identity = name, %error, "there is no token yet");
+                    tracing::warn!(target: TARGET, identity = name, %error, "initial token fetch failed, continuing without a token");
                 }
             });
         }
         if let Some(verifier) = self.state.verifier.clone() {
             tasks.spawn(async move {
                 if let Err(error) = verifier.ready().await {
-                    tracing::warn!(target: TARGET, %error, "there are no keys yet");
+                    tracing::warn!(target: TARGET, %error, "initial JWKS fetch failed, continuing without signing keys");
                 }
             });
         }
@@ -172,12 +198,13 @@ impl Sidecar {
                 identity.shutdown().await;
             }
         };
-        // What takes longer ends with the process.
-        let _ = timeout(IDENTITIES_SHUTDOWN_TIME, shut_down).await;
+        // Tasks that take longer are aborted when the process exits.
+        let _ = timeout(IDENTITIES_SHUTDOWN_TIMEOUT, shut_down).await;
     }
 }
 
-/// Servers that run until they are shut down, or until this value is dropped.
+/// The tasks of HTTP servers. They run until [`shut_down`](Self::shut_down), or until this value
+/// is dropped.
 #[derive(Default)]
 struct Servers {
     shutdown: CancellationToken,
@@ -198,16 +225,20 @@ impl Drop for Servers {
     }
 }
 
-/// Reports the state to systemd, if it is the service manager.
+/// Reports `state` to systemd, if systemd has started the process. A failure has no effect on
+/// the sidecar.
 fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(target: TARGET, %error, "systemd was not told");
+        tracing::debug!(target: TARGET, %error, "systemd notification failed");
     }
 }
 
-impl fmt::Debug for Sidecar {
+impl fmt::Debug for SidecarServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let identities = self.state.tokens.identities.keys();
-        f.debug_struct("Sidecar").field("identities", &identities).finish_non_exhaustive()
+        f.debug_struct("SidecarServer").field("identities", &identities).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! Verifies tokens for services that cannot do it themselves, and for proxies in front of them.
+//! The endpoints `/v1/validate` and `/v1/auth`: verify tokens for services that cannot do it
+//! themselves, and for proxies in front of them.
 
 use axum::{
     Extension, Form, Json, Router,
@@ -15,7 +16,8 @@ use serde_json::{Value, json};
 
 use crate::error::ErrorResponse;
 
-/// Characters that have a meaning in a header, or in a list of values there.
+/// The ASCII characters that are percent-encoded in the values of `X-Passport-*` headers,
+/// because they separate values or are not allowed in a header.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%').add(b'"');
 
 #[derive(Deserialize)]
@@ -23,7 +25,9 @@ struct ValidateForm {
     token: String,
 }
 
-/// Returns the routes of `/v1/validate` and `/v1/auth`. They have a state of their own.
+/// Creates the routes of `/v1/validate` and `/v1/auth`. Without a verifier, requests to them get
+/// a
+/// 404. `max_form` is the size limit of the form of `/v1/validate` in bytes.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     verifier: Option<TokenVerifier>,
     max_form: usize,
@@ -31,8 +35,9 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     let Some(verifier) = verifier else {
         return auth_routes(&any(not_configured)).route("/v1/validate", any(not_configured));
     };
-    // A rejection in gRPC has the status 200, which a proxy would read as success.
-    let authenticate = AuthenticateLayer::new(verifier.clone()).http_only();
+    // Always plain HTTP rejections: a gRPC rejection has the HTTP status 200, which a proxy would
+    // read as success.
+    let authenticate = AuthenticateLayer::new(verifier.clone()).http_rejections();
     let validate = post(validate).layer(DefaultBodyLimit::max(max_form));
     Router::new()
         .route("/v1/validate", validate)
@@ -40,7 +45,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         .merge(auth_routes(&any(caller_headers)).layer(authenticate))
 }
 
-/// Envoy sends the method and the path of the request that it authorizes.
+/// Creates the routes of `/v1/auth` and all paths below it, for any method: Envoy appends the
+/// path of the request that it authorizes, and uses the method of that request.
 fn auth_routes<S: Clone + Send + Sync + 'static>(respond: &MethodRouter<S>) -> Router<S> {
     ["/v1/auth", "/v1/auth/", "/v1/auth/{*path}"]
         .into_iter()
@@ -48,21 +54,22 @@ fn auth_routes<S: Clone + Send + Sync + 'static>(respond: &MethodRouter<S>) -> R
 }
 
 async fn not_configured() -> ErrorResponse {
-    let description = "no tokens are judged here; set validate.audience in the configuration";
+    let description = "token verification is not configured: set validate.audience";
     ErrorResponse::new(StatusCode::NOT_FOUND, "not_found", description)
 }
 
-/// `POST /v1/validate` with `token=`: returns its claims, in the form of an introspection
-/// ([RFC 7662, section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+/// `POST /v1/validate` with a form: verifies `token`, and returns its claims like an
+/// introspection endpoint ([RFC 7662, section
+/// 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
 async fn validate(
     Extension(verifier): Extension<TokenVerifier>,
-    shown: Result<Form<ValidateForm>, FormRejection>,
+    form: Result<Form<ValidateForm>, FormRejection>,
 ) -> Result<impl IntoResponse, ErrorResponse> {
-    let Form(form) = shown.map_err(|_| ErrorResponse::invalid("send a form with token="))?;
+    let Form(form) = form.map_err(|_| ErrorResponse::invalid("expected a form with the parameter token"))?;
     let body = match verifier.verify(&form.token).await {
         Ok(caller) => claims(&caller),
         Err(VerifyError::KeysUnavailable { retry_after } | VerifyError::Overloaded { retry_after }) => {
-            let description = "the issuer's keys are not there yet, or too much is asked";
+            let description = "the issuer's keys are unavailable, or too many tokens are being verified";
             return Err(ErrorResponse::unavailable(description, retry_after));
         }
         Err(_) => json!({ "active": false }),
@@ -89,8 +96,8 @@ fn claims(caller: &IdInfo) -> Value {
     })
 }
 
-/// `/v1/auth` with a token in `Authorization`: responds 200 with the caller in headers. The inbound
-/// layer rejects other requests.
+/// `/v1/auth`: returns the caller that the token in `Authorization` identifies, as headers.
+/// [`AuthenticateLayer`] rejects requests without a valid token before.
 async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str, String); 9] {
     let encoded = |value: &str| utf8_percent_encode(value, ENCODED).to_string();
     let list = |values: &[String]| values.iter().map(|value| encoded(value)).collect::<Vec<_>>().join(",");
@@ -99,7 +106,8 @@ async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str,
         ("x-passport-name", encoded(caller.display_name())),
         ("x-passport-tenant", encoded(caller.tenant_id())),
         ("x-passport-service-account", caller.is_service_account().to_string()),
-        // Also without a value, as it overwrites a header that the client has sent.
+        // Also sent with an empty value, so that the proxy overwrites a header that its client has
+        // sent.
         ("x-passport-email", encoded(caller.email().unwrap_or_default())),
         ("x-passport-managed-identity", encoded(caller.managed_identity_id().unwrap_or_default())),
         ("x-passport-roles", list(caller.roles())),

@@ -1,4 +1,4 @@
-//! TLS certificates of authorities that only the test knows.
+//! A certificate authority that issues TLS certificates in a test.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate authority.
+/// A certificate authority with a new key. Tests trust its certificate ([`pem`](Self::pem)).
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// The authority's own certificate.
+    /// The certificate of the authority as PEM.
     pub pem: String,
 }
 
@@ -24,7 +24,7 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// Creates an authority with this common name.
+    /// Creates an authority with the common name `name`.
     pub fn named(name: &str) -> Self {
         let (key, mut params) = (KeyPair::generate().unwrap(), CertificateParams::default());
         params.distinguished_name.push(DnType::CommonName, name);
@@ -33,12 +33,13 @@ impl Authority {
         Self { pem: certificate.pem(), issuer: Issuer::new(params, key) }
     }
 
-    /// Issues a certificate for `names`, and a new key.
+    /// Issues a certificate for the host names `names`, with a new key.
     pub fn issue(&self, names: &[&str]) -> CertifiedKey<KeyPair> {
         self.issue_with(names, |_| {})
     }
 
-    /// Issues a certificate for `names` that `change` was applied to, and a new key.
+    /// Issues a certificate for the host names `names`, with a new key. `change` can change other
+    /// parameters of the certificate before it is signed.
     pub fn issue_with(
         &self,
         names: &[&str],
@@ -47,19 +48,19 @@ impl Authority {
         let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let (signing_key, mut params) =
             (KeyPair::generate().unwrap(), CertificateParams::new(names).unwrap());
-        // Python requires it.
+        // Python rejects certificates without an authority key identifier.
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
         CertifiedKey { cert: params.signed_by(&signing_key, &self.issuer).unwrap(), signing_key }
     }
 
-    /// Returns an acceptor of TLS connections to `names`.
+    /// Issues a certificate for the host names `names`. Returns a TLS acceptor with it.
     pub fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
         acceptor(&self.issue(names), &[])
     }
 }
 
-/// Returns an acceptor of TLS connections with this certificate and these protocols of ALPN.
+/// Returns a TLS acceptor for a server with `certificate` and the ALPN protocols `alpn`.
 pub fn acceptor(certificate: &CertifiedKey<KeyPair>, alpn: &[&str]) -> TlsAcceptor {
     let chain = vec![CertificateDer::from(certificate.cert.der().to_vec())];
     let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();

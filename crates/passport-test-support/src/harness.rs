@@ -1,4 +1,5 @@
-//! Both sides of a call, configured for a dev Passport.
+//! The verifier of a called service and the identity of a calling service, configured for a dev
+//! Passport.
 
 use std::{
     convert::Infallible,
@@ -12,18 +13,20 @@ use passport_inbound::TokenVerifier;
 use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder, SecretSource};
 use tower::Service;
 
-/// Returns a verifier of tokens for the audience of `passport`.
+/// Returns a verifier with the issuer and the audience of `passport`.
 pub fn verifier(passport: &DevPassport) -> TokenVerifier {
     TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap()
 }
 
-/// Returns a builder of the identity that is registered at `passport`.
+/// Returns a builder of the managed identity `registered`, which fetches its tokens from
+/// `passport`.
 pub fn identity_builder(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentityBuilder {
-    ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+    ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
         .issuer(passport.issuer())
 }
 
-/// A service that returns an empty response at once and allocates nothing.
+/// A Tower service that immediately returns an empty response, without allocating, so that a
+/// measurement shows the costs of the layers around it.
 #[derive(Clone, Debug)]
 pub struct EmptyResponse;
 

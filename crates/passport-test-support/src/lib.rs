@@ -1,7 +1,17 @@
-//! Test support that several test binaries of this workspace share.
+//! Test support for several test binaries of this workspace. It is not published.
 //!
-//! Each module has a feature of its own. Test support that needs the private types of a library is
-//! in that library's `test_support`.
+//! Each module has a feature, so that a test builds only what it uses. Test support that needs
+//! the private types of a library is in that library's `test_support`.
+//!
+//! | Feature | Module | Provides |
+//! |---|---|---|
+//! | `harness` | `harness` | both sides of a call, configured for a dev Passport |
+//! | `key-vault` | `key_vault` | a local Azure Key Vault and Entra ID |
+//! | `logs` | `logs` | captured log lines |
+//! | `metrics` | `metrics` | captured metrics |
+//! | `processes` | `processes`, `skip` | child processes, and skipped tests |
+//! | `servers` | `certificates`, `servers` | TLS certificates, servers and clients on loopback |
+//! | `tokens` | `tokens` | the claims of a token |
 
 #![allow(
     clippy::unwrap_used,

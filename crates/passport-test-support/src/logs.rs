@@ -1,4 +1,4 @@
-//! Captures what is logged.
+//! Captures the log lines of a test.
 
 use std::{
     cell::RefCell,
@@ -14,20 +14,22 @@ use tracing_subscriber::{
     layer::SubscriberExt,
 };
 
-/// What is logged on a thread, as text.
+/// The captured log lines of a thread.
 ///
-/// All tests of a process share one subscriber, which writes each line to the log that is captured
-/// on its thread. Subscribers of single tests would change what concurrent tests log, because
-/// `tracing` caches whether an event is wanted.
+/// All tests of a process share one subscriber, which writes each line to the log of the current
+/// thread. A subscriber per test would affect concurrent tests, because `tracing` caches for the
+/// whole process whether an event is enabled.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 thread_local! {
+    /// The log of the current thread, and the lowest severity that it captures.
     static CAPTURED: RefCell<Option<(Level, Log)>> = const { RefCell::new(None) };
 }
 
 impl Log {
-    /// Captures what is logged on this thread from now on, up to `level`.
+    /// Starts to capture the events of this thread with the severity `level` or higher. Replaces
+    /// the previous log of the thread, which gets no more lines.
     pub fn listen(level: Level) -> Self {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
@@ -41,18 +43,20 @@ impl Log {
         log
     }
 
-    /// Returns the lines that contain `part`.
+    /// Returns the captured lines that contain `part`.
     pub fn lines_with(&self, part: &str) -> Vec<String> {
         self.text().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
+    /// Returns all captured lines.
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
-/// Runs `work` and returns all that was logged on this thread, at every level and by every crate,
-/// and the output of `work`. The tasks that `work` spawns are covered if its runtime has one thread.
+/// Runs `work`. Returns the log lines of this thread, of every level and every crate, followed
+/// by the output of `work`. Lines of tasks that `work` spawns are included if its runtime has
+/// one thread.
 pub async fn traced(work: impl Future<Output = String>) -> String {
     let log = Log::listen(Level::TRACE);
     let output = work.await;
@@ -60,6 +64,7 @@ pub async fn traced(work: impl Future<Output = String>) -> String {
     format!("{}\n{output}", log.text())
 }
 
+/// Returns whether the current thread captures events with the level of `metadata`.
 fn is_captured(metadata: &Metadata<'_>) -> bool {
     CAPTURED.with_borrow(|captured| captured.as_ref().is_some_and(|(level, _)| metadata.level() <= level))
 }
@@ -75,7 +80,7 @@ impl io::Write for Log {
     }
 }
 
-/// Writes to the log that is captured on the thread.
+/// A writer factory that returns the log of the current thread.
 struct CurrentLog;
 
 impl MakeWriter<'_> for CurrentLog {

@@ -1,16 +1,18 @@
-//! Captures the metrics that a piece of work records.
+//! Captures the metrics of a test.
 
 use std::collections::BTreeMap;
 
 use metrics::Label;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
-/// Labels whose values differ from test to test.
+/// Labels that [`measured`] omits, because they have a different value in each test.
 const OMITTED_LABELS: [&str; 2] = ["client_id", "issuer"];
 
-/// Runs `work` and returns the metrics that it recorded on this thread. The key consists of the
-/// name and the label values, without client id and issuer; the value is the count of a counter, or
-/// the last value of a gauge or histogram.
+/// Runs `work` and returns the metrics that it records on this thread.
+///
+/// A key is the name of a metric and the values of its labels, separated by blanks, without
+/// client id and issuer. A value is the count of a counter, or the last value of a gauge or
+/// histogram.
 pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     let ((), recorded) = recorded(work).await;
     let values = recorded.into_iter().map(|(name, labels, value)| {
@@ -22,8 +24,8 @@ pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     values.collect()
 }
 
-/// Runs `work` and returns its output and the metrics that it recorded on this thread: name, labels
-/// and value of each.
+/// Runs `work`. Returns its output, and the name, labels and value of each metric that it
+/// records on this thread.
 pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Vec<(String, Vec<Label>, DebugValue)>) {
     let recorder = DebuggingRecorder::new();
     let output = {
@@ -38,9 +40,10 @@ pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Vec<(String, Vec<
     (output, metrics.collect())
 }
 
+/// Returns the count of a counter, or the last value of a gauge or histogram.
 fn last_value(value: &DebugValue) -> f64 {
     match value {
-        #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+        #[expect(clippy::cast_precision_loss, reason = "the counts in tests are small")]
         DebugValue::Counter(count) => *count as f64,
         DebugValue::Gauge(value) => **value,
         DebugValue::Histogram(values) => values.last().map_or(f64::NAN, |value| **value),

@@ -1,4 +1,4 @@
-//! Child processes, and what tests observe of them.
+//! Starts child processes, and waits for them.
 
 use std::{net::TcpListener, process::ExitStatus, process::Stdio, time::Duration};
 
@@ -8,10 +8,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// The longest that a test waits for another process.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for a child process or a condition before it fails.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A child process that reads commands and writes replies, a line each. It ends with this value.
+/// A child process that reads commands and writes responses, one per line. Dropping the value
+/// kills it.
 #[derive(Debug)]
 pub struct LineProcess {
     process: Child,
@@ -20,7 +21,7 @@ pub struct LineProcess {
 }
 
 impl LineProcess {
-    /// Starts `command`.
+    /// Starts `command` with piped standard input and output.
     pub fn spawn(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().unwrap();
@@ -35,25 +36,26 @@ impl LineProcess {
 
     /// Reads the next line of the standard output.
     pub async fn receive(&mut self) -> String {
-        self.output.next_line().await.unwrap().expect("the process runs")
+        self.output.next_line().await.unwrap().expect("the process is running")
     }
 
-    /// Kills the process, without a signal that it could handle.
+    /// Kills the process with SIGKILL, which it cannot handle.
     pub async fn kill(mut self) {
         self.process.kill().await.unwrap();
     }
 
-    /// Closes the standard input, and waits for the end of the process.
+    /// Closes the standard input, which tells the process to end, and waits for its end, 60 s at
+    /// most.
     pub async fn finish(mut self) -> ExitStatus {
         drop(self.input);
-        timeout(PATIENCE, self.process.wait()).await.expect("the process ends").unwrap()
+        timeout(TIMEOUT, self.process.wait()).await.expect("the process ends").unwrap()
     }
 }
 
-/// Polls the state of another process for 60 s at most. The error of `poll` is the state that it
-/// found.
+/// Calls `poll` every 10 ms until it returns `Ok`, and returns its value. Fails the test after
+/// 60 s, with the last error of `poll`, which describes the current state, as the message.
 pub async fn eventually<T>(mut poll: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         match poll().await {
             Ok(found) => return found,
@@ -63,7 +65,8 @@ pub async fn eventually<T>(mut poll: impl AsyncFnMut() -> Result<T, String>) -> 
     }
 }
 
-/// Returns a loopback port that is free at the moment, for a process that cannot choose one itself.
+/// Returns a free loopback port, for a process that cannot choose a port itself. Another process
+/// can bind the port before that process does.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! Servers on free loopback ports, and clients for them.
+//! Starts servers on loopback, and creates HTTP clients for them.
 
 use std::{
     io,
@@ -18,35 +18,36 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// Returns a builder of clients that use no proxy and no certificates of the machine.
+/// Returns a builder of HTTP clients that use no proxy and trust no root certificates. A test
+/// adds its own.
 pub fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
 
-/// Returns a client for HTTP/1.1 on loopback.
+/// Returns an HTTP/1.1 client without a proxy.
 pub fn client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
 
-/// Returns a client for HTTP/2 on loopback, whose requests share a connection.
+/// Returns an HTTP/2 client without TLS. Its requests share a connection.
 pub fn http2_client() -> reqwest::Client {
     client_builder().http2_prior_knowledge().build().unwrap()
 }
 
-/// Serves `router` on a free loopback port, and returns the base URL.
+/// Serves `router` on a free loopback port, in a task. Returns the base URL.
 pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", serve_on(listener, router))
 }
 
-/// Serves `router` on `listener`, and returns the address.
+/// Serves `router` on `listener`, in a task. Returns the address of `listener`.
 pub fn serve_on(listener: TcpListener, router: Router) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     address
 }
 
-/// Serves `router` over TLS on a free loopback port, and returns the address.
+/// Serves `router` over TLS on a free loopback port, in tasks. Returns the address.
 pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
@@ -56,7 +57,8 @@ pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     address
 }
 
-/// Shakes hands with each client in a task of its own, so that a slow client delays no other.
+/// Accepts connections on `tcp`, and sends each to `sender` after its TLS handshake. Each
+/// handshake runs in a separate task, so that a slow client does not delay the others.
 async fn accept(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
@@ -66,13 +68,14 @@ async fn accept(
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
         tokio::spawn(async move {
             if let Ok(stream) = acceptor.accept(stream).await {
-                // The receiver is gone if the server has ended.
+                // Sending fails if the server has ended.
                 let _ = sender.send((stream, address)).await;
             }
         });
     }
 }
 
+/// A listener whose connections have completed the TLS handshake.
 struct TlsListener {
     handshakes: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,
@@ -94,7 +97,8 @@ impl Listener for TlsListener {
     }
 }
 
-/// Terminates TLS on `tcp` for the server at `target`, and returns the number of full handshakes.
+/// Runs a proxy that accepts TLS connections on `tcp` and forwards their content to the server
+/// at `target`. Returns the counter of full TLS handshakes: resumed sessions are not counted.
 pub fn terminate_tls(tcp: TcpListener, acceptor: TlsAcceptor, target: SocketAddr) -> Arc<AtomicUsize> {
     let full_handshakes = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&full_handshakes);
@@ -117,8 +121,7 @@ pub fn terminate_tls(tcp: TcpListener, acceptor: TlsAcceptor, target: SocketAddr
     full_handshakes
 }
 
-/// Returns an address of this machine that is not a loopback address, or 127.0.0.2 on a machine
-/// without a network.
+/// Returns a non-loopback address of this machine, or 127.0.0.2 if there is no network.
 pub fn outer_address() -> IpAddr {
     let address = || {
         // Connecting a UDP socket sends nothing; it only chooses the local address.

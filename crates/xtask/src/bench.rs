@@ -1,4 +1,4 @@
-//! The benchmark house: `crates/passport-bench`, which is no member of the workspace.
+//! Benchmarks and instruction counts, by `crates/passport-bench`, a separate workspace.
 
 use std::{collections::BTreeMap, fs, process::Command};
 
@@ -8,25 +8,28 @@ use crate::{
 };
 
 pub(crate) const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/Cargo.toml");
-/// Of the workspace, so that what both depend on is built once.
+/// The target directory of the workspace, so that common dependencies are built once.
 const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 
-/// Builds only what this project owns.
+/// Leaves out the peers.
 const WITHOUT_PEERS: &str = "--no-default-features";
 
-/// The profile that instructions are counted in: it optimizes what a counted call runs.
+/// The profile in which instructions are counted. It optimizes the crates that a counted call
+/// runs.
 const COUNTS: &str = "counts";
 
-/// What was accepted the last time.
+/// The accepted counts.
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/instructions.tsv");
 
-/// By how much a path may grow unnoticed.
+/// The largest ratio of a count to the accepted one.
 const TOLERATED: f64 = 1.05;
 
-/// A path that shrinks by more is to be accepted too, or it could grow back; and perhaps it is not counted any more.
+/// The smallest ratio. A path below it has to be accepted, because it could grow back unnoticed,
+/// or because it may no longer be counted.
 const GAINED: f64 = 0.8;
 
-/// Measures everything, and writes `docs/benchmarks.md`, or beside the figures if it does not look for long.
+/// Runs all benchmarks, and writes `docs/benchmarks.md`. A quick run writes the page beside its
+/// figures.
 pub(crate) fn run_all(arguments: &[String]) -> Outcome {
     for need in [&C_COMPILER, &VALGRIND, &WRK, &H2LOAD, &TASKSET, &OPENSSL, &REDIS, &NGINX] {
         prerequisites::bring(need)?;
@@ -39,22 +42,22 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
         .env("BENCH_SIDECAR", format!("{TARGET}/release/passport-sidecar")))
 }
 
-/// Checks that the code for the peers still compiles, which only a run of the benchmarks builds, and
-/// runs the tests of the benchmarks themselves. Those are in the profile of the counts of
-/// instructions: a second profile would build all dependencies again.
+/// Lints the benchmarks with all peers, and runs their tests. The tests use the profile of the
+/// instruction counts, because another profile would build all dependencies again.
 pub(crate) fn lint() -> Outcome {
     prerequisites::bring(&OPENSSL)?;
     in_benchmarks(&["clippy"], &["--all-targets", "--", "-D", "warnings"])?;
     in_benchmarks(&["test", "--profile", COUNTS, WITHOUT_PEERS, "--lib"], &[])
 }
 
-/// Runs cargo in the benchmarks, which are a workspace of their own.
+/// Runs cargo in the workspace of the benchmarks.
 fn in_benchmarks(command: &[&str], last: &[&str]) -> Outcome {
     let workspace = ["--locked", "--manifest-path", MANIFEST, "--target-dir", TARGET];
     cargo(&[command, &workspace, last].concat())
 }
 
-/// Counts the instructions of the paths that are watched and holds them against what was accepted; or accepts them.
+/// Counts the instructions of the hot paths, and compares them with the accepted counts or
+/// accepts them.
 pub(crate) fn instructions(accept: bool) -> Outcome {
     prerequisites::bring(&C_COMPILER)?;
     prerequisites::bring(&VALGRIND)?;
@@ -81,14 +84,14 @@ pub(crate) fn instructions(accept: bool) -> Outcome {
     }
 }
 
-/// What else decides how many instructions there are.
+/// Returns the versions of the tools, on which the counts depend as well.
 fn tools() -> Result<String, String> {
     let compiler = output(Command::new("rustc").arg("--version"))?;
     let counter = output(Command::new("valgrind").arg("--version"))?;
     Ok(format!("{}, {}", compiler.trim(), counter.trim()))
 }
 
-/// What a table says of the tools that it was counted with.
+/// Returns the tools that a table was counted with, as it names them.
 fn comment(table: &str) -> &str {
     table.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or("tools that it does not name")
 }
@@ -105,7 +108,7 @@ fn table(text: &str) -> Result<Counts, String> {
     counts.map(|text| line(text).ok_or_else(|| format!("no count of instructions: {text}"))).collect()
 }
 
-/// A line for each path, and those that have changed by too much. A path that is new is one that has.
+/// Returns a line for each path, and the paths that changed by too much, which include new ones.
 fn compared(accepted: &Counts, counted: &Counts) -> (String, Vec<String>) {
     let (mut lines, mut changed) = (String::new(), Vec::new());
     for (name, count) in counted {

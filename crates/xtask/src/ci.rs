@@ -1,19 +1,19 @@
-//! Everything that a commit must pass, in steps. The last lines of a run say where its time went.
+//! The steps that a commit must pass. A run ends with a table of the time of each step.
 
 use std::{env, fmt::Write as _, fs, process::Command};
 
 use crate::{
-    bench, fuzz,
+    bench, fuzz, lint,
     prerequisites::{self, C_COMPILER, CPP_COMPILER},
     run::{Outcome, answers, both, cargo, cargo_with, run},
     stopwatch::{Elapsed, Stopwatch},
     third_party_clients,
 };
 
-/// Long enough to see that each fuzz target runs and accepts its seeds.
+/// The time for each fuzz target: enough to check that it runs and accepts its seeds.
 const FUZZ_SECONDS: u32 = 10;
 
-/// The libraries, each of which must build on its own, without features that others enable.
+/// The libraries. Each must build alone, without features that others enable.
 const LIBRARIES: [&str; 8] = [
     "passport-core",
     "passport-outbound",
@@ -25,11 +25,11 @@ const LIBRARIES: [&str; 8] = [
     "passport-sidecar",
 ];
 
-/// The manifest whose features name the clients of vaults.
+/// The manifest with the features of the vault clients.
 const SECRETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-secrets/Cargo.toml");
 
-/// A proxy that does not answer, and no root certificates: the examples must not depend on either,
-/// because they use loopback only.
+/// A proxy that does not answer, and no root certificates: the examples must not depend on
+/// either, because they use loopback only.
 const UNFRIENDLY: [(&str, &str); 4] = [
     ("HTTP_PROXY", "http://127.0.0.1:9"),
     ("http_proxy", "http://127.0.0.1:9"),
@@ -39,8 +39,9 @@ const UNFRIENDLY: [(&str, &str); 4] = [
 
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", format),
+    ("text", lint::run),
     ("lints", lints),
     ("each library alone", libraries_alone),
     ("tests", tests),
@@ -84,12 +85,13 @@ fn format() -> Outcome {
     Ok(())
 }
 
-/// Locked, so that the tests run with the lock file of the commit; later commands use the same one.
+/// Lints the workspace, with the lock file of the commit, which later commands use as well.
 fn lints() -> Outcome {
     cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
 }
 
-/// Each library, each client of a vault, and the examples with the features that users have.
+/// Lints each library and each vault client alone, and checks the examples with default
+/// features.
 fn libraries_alone() -> Outcome {
     for library in LIBRARIES {
         cargo(&["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"])?;
@@ -101,14 +103,14 @@ fn libraries_alone() -> Outcome {
     cargo(&["check", "--examples"])
 }
 
-/// The features that enable `_client`, which is for the clients of vaults.
+/// Returns the features that enable `_client`: the vault clients.
 fn vaults(manifest: &str) -> impl Iterator<Item = &str> {
     let features = manifest.lines().filter_map(|line| line.split_once(" = "));
     features.filter(|(_, enabled)| enabled.contains("\"_client\"")).map(|(name, _)| name)
 }
 
-/// Runs the tests with the command of the README. They leave half of the processor time, in which the
-/// fuzz targets are built.
+/// Runs the tests with the command of the README. They leave half of the processor time, in
+/// which the fuzz targets are built.
 fn tests() -> Outcome {
     prerequisites::bring(&CPP_COMPILER)?;
     both(fuzz::build_in_background, || {
@@ -120,8 +122,8 @@ fn documentation() -> Outcome {
     cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--all-features", "--no-deps"])
 }
 
-/// Builds what the tests have not built of the examples, and runs each. The programs of a profile
-/// are in one folder, and this program is one of them.
+/// Builds and runs the examples. All programs of a profile are in one folder, as this program
+/// is.
 fn examples() -> Outcome {
     cargo(&["build", "--workspace", "--all-features", "--all-targets"])?;
     let this = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
@@ -163,7 +165,8 @@ fn fuzzing() -> Outcome {
     fuzz::run(FUZZ_SECONDS)
 }
 
-/// Licences, sources and versions. cargo-deny takes minutes to build, so it is not installed here.
+/// Checks licences, sources and versions. cargo-deny takes minutes to build, so it is not
+/// installed here.
 fn dependencies() -> Outcome {
     if answers("cargo", &["deny", "--version"]) {
         cargo(&["deny", "--config", ".deny.toml", "check", "bans", "licenses", "sources"])

@@ -1,5 +1,6 @@
 //! Builds and runs the fuzz targets of the inbound side with cargo-fuzz on the stable toolchain.
-//! A sanitizer would need a nightly toolchain, and the project has no unsafe code for it to check.
+//! A sanitizer would need a nightly toolchain, and the project has no unsafe code for it to
+//! check.
 
 use std::{fs, thread};
 
@@ -11,16 +12,17 @@ use crate::{
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-inbound/fuzz");
 pub(crate) const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-inbound/fuzz/Cargo.toml");
 
-/// Of the workspace, so that build scripts and macros of what both depend on are built once.
+/// The target directory of the workspace, so that common build scripts and macros are built
+/// once.
 const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 
-/// The one that was tried.
+/// The version that was tried.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
 const OPTIONS: [&str; 6] = ["--fuzz-dir", FOLDER, "--target-dir", TARGET, "--sanitizer", "none"];
 
-/// Fuzzes each target for that long, as many at a time as there are processors. Findings are kept in
-/// `artifacts`, and new inputs in `corpus`; the seeds stay.
+/// Fuzzes each target for this time, one per processor at a time. Findings are kept
+/// in `artifacts`, and new inputs in `corpus`; the seeds stay.
 pub(crate) fn run(seconds: u32) -> Outcome {
     prerequisites::bring(&CPP_COMPILER)?;
     build(cargo)?;
@@ -55,7 +57,7 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
     cargo(&[&["fuzz", "run"], &OPTIONS[..], &last].concat())
 }
 
-/// By their files.
+/// Returns the names of the targets.
 fn targets() -> Result<Vec<String>, String> {
     let folder = format!("{FOLDER}/fuzz_targets");
     let entries = fs::read_dir(&folder).map_err(|error| format!("{folder} cannot be listed: {error}"))?;

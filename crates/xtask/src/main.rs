@@ -1,10 +1,11 @@
-//! `cargo xtask`: what this project does to itself. `test` is for everybody, `ci` is what a commit must pass.
+//! The tasks of this project: `cargo xtask <task>`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
 mod bench;
 mod ci;
 mod fuzz;
+mod lint;
 mod mutants;
 mod prerequisites;
 mod run;
@@ -17,21 +18,24 @@ use crate::run::{Outcome, both, cargo};
 
 const USAGE: &str = "usage: cargo xtask <task>
 
-  test             bring what the tests need, then run all of them, doctests included
-  fuzz [seconds]   fuzz each target of the inbound side for so long, 60 by default
-  mutants [...]    change the code that decides, and see that a unit test notices; --shard k/n runs a part of it (k from 0),
-                   -- <part of a path>... only those files
-  bench [...]      measure against everybody, and write docs/benchmarks.md; --quick looks less long and leaves the page beside
-                   its figures, --only <part> writes no file
-  instructions     count the instructions of the hot paths: no more than 5 % above what was accepted; --accept accepts them
-  ci               everything a commit must pass: formatting, lints, each library alone, tests, docs, all examples,
-                   the benchmarks' lints and tests, the count of instructions, a short run of each fuzz target";
+  test             install what the tests need, and run all of them, doctests included
+  lint             check the text of the project: lines of at most 100 columns, first sentences of
+                   public functions, relative links, unique headings
+  fuzz [seconds]   fuzz each target of the inbound side for this time; 60 seconds by default
+  mutants [...]    change code that makes decisions, and check that a unit test fails; --shard k/n
+                   runs a part (k from 0), -- <part of a path>... only these files
+  bench [...]      measure all crates and peers, and write docs/benchmarks.md; --quick measures for
+                   a shorter time and writes the page beside the figures, --only <part> no file
+  instructions     count the instructions of hot paths: at most 5 % above the accepted ones;
+                   --accept accepts the counted ones
+  ci               run everything that a commit must pass";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["test"] => test(),
+        ["lint"] => lint::run(),
         ["fuzz"] => fuzz::run(60),
         ["fuzz", seconds] => seconds.parse().map_err(|_| USAGE.to_owned()).and_then(fuzz::run),
         ["mutants", options @ ..] => mutants::run(options),

@@ -1,5 +1,6 @@
-//! Mutation tests of the code that decides, by cargo-mutants. A mutant that survives is a change of
-//! the code that no unit test notices: write the test, or add the mutant to [`EQUIVALENT`].
+//! Mutation tests of the code that makes decisions, by cargo-mutants. A mutant that survives is
+//! a change of the code that no unit test notices: write the test, or add the mutant to
+//! [`EQUIVALENT`].
 
 use std::{fs, path::Path};
 
@@ -14,12 +15,12 @@ const CARGO_MUTANTS: &str = "cargo-mutants@27.1.0";
 /// Where the results are written: `mutants.out/missed.txt` names the survivors.
 const OUTPUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/mutants");
 
-/// Shared by all runs, so that dependencies are not built again for each copy of the repository.
+/// The target directory of all runs, so that dependencies are built once.
 const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/mutants/build");
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// The code that decides: files, and folders of files, below `crates`.
+/// The code that makes decisions: files, and folders of files, below `crates`.
 const DECISIONS: [&str; 64] = [
     // Token parsing and verification.
     "passport-inbound/src/authenticate/bearer.rs",
@@ -79,7 +80,7 @@ const DECISIONS: [&str; 64] = [
     "passport-outbound/src/attach/host_header.rs",
     "passport-outbound/src/attach/policy.rs",
     "passport-outbound/src/attach/token_rejection.rs",
-    // Fleet protocol and envelope.
+    // Shared cache protocol and envelope.
     "passport-outbound/src/cache/shared",
     "passport-outbound/src/cache/store/circuit_breaker.rs",
     "passport-outbound/src/cache/store/session.rs",
@@ -121,12 +122,12 @@ const EQUIVALENT: [&str; 12] = [
     "replace / with % in VerificationPermits::default_number",
 ];
 
-/// The time after which a mutant that hangs is ended. On a busy machine of two cores the tests of
-/// passport-inbound take a minute.
+/// The time after which a mutant that hangs is ended. On a busy machine of two cores the tests
+/// of passport-inbound take a minute.
 const TIMEOUT_SECONDS: &str = "300";
 
-/// Holds mutants against the unit tests of their crate: those of one shard (`0/8` is the first of
-/// eight), or all; and after `--`, only those of files whose path contains one of the texts.
+/// Runs the unit tests of each crate with its mutants: all, or those of one shard (`0/8` is the
+/// first of eight). After `--`, only files with one of these texts in their path are mutated.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let (shard, filters) = match arguments {
         ["--shard", shard, rest @ ..] => (Some(*shard), rest),
@@ -151,7 +152,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     cargo_with(&[("CARGO_TARGET_DIR", BUILD)], &command)
 }
 
-/// The files to mutate whose path contains one of `parts`.
+/// Returns the files to mutate with one of `parts` in their path.
 fn files(parts: &[&str]) -> Result<Vec<String>, String> {
     let mut files = Vec::new();
     for decisions in DECISIONS {
@@ -169,7 +170,7 @@ fn files(parts: &[&str]) -> Result<Vec<String>, String> {
     if files.is_empty() { Err(format!("none of the files has {parts:?} in its path")) } else { Ok(files) }
 }
 
-/// The files of a folder, but not of the folders in it, which are tests.
+/// Returns the files of a folder, but not of the folders in it, which are tests.
 fn files_in(folder: &str) -> Result<Vec<String>, String> {
     let entries = fs::read_dir(format!("{ROOT}/{folder}"));
     let entries = entries.map_err(|error| format!("{folder} cannot be listed: {error}"))?;

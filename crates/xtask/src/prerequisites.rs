@@ -1,90 +1,91 @@
-//! What is needed beside Rust: brought on Debian and its kin, named elsewhere.
+//! Programs that are needed beside Rust. They are installed on Debian, and named on other
+//! systems.
 
 use std::{env, path::Path, process::Command};
 
 use crate::run::{Outcome, answers, fed, run};
 
-/// Something that must be there, how to see that it is, and where Debian has it.
+/// A program, the check that it works, and its Debian packages.
 pub(crate) struct Need {
     what: &'static str,
     is_met: fn() -> bool,
     debian_packages: &'static [&'static str],
 }
 
-/// For everything.
+/// Needed by every build.
 pub(crate) const C_COMPILER: Need = Need {
     what: "a C compiler with the headers of the C library (for the cryptography of aws-lc)",
     is_met: c_compiles,
     debian_packages: &["gcc", "libc6-dev"],
 };
 
-/// A client that is not ours, for the tests.
+/// A third-party HTTP client, for the tests.
 pub(crate) const CURL: Need =
     Need { what: "curl (for tests)", is_met: || answers("curl", &["--version"]), debian_packages: &["curl"] };
 
-/// What a fleet shares its tokens on, for the tests and an example.
+/// The store of a fleet, for the tests and an example.
 pub(crate) const REDIS: Need = Need {
     what: "redis-server and redis-cli (for tests)",
     is_met: || answers("redis-server", &["--version"]) && answers("redis-cli", &["--version"]),
     debian_packages: &["redis-server", "redis-tools"],
 };
 
-/// What asks a sidecar who calls, for the tests.
+/// A gateway in front of the sidecar, for the tests.
 pub(crate) const NGINX: Need = Need {
     what: "nginx (for tests)",
     is_met: || answers("nginx", &["-v"]),
     debian_packages: &["nginx-light"],
 };
 
-/// For clients and servers that are not Rust's.
+/// Runs third-party clients and servers, for the tests.
 pub(crate) const PYTHON: Need = Need {
     what: "Python 3 with venv and pip (for tests)",
     is_met: || answers("python3", &["-c", "import venv, ensurepip"]),
     debian_packages: &["python3", "python3-venv"],
 };
 
-/// For clients of grpc-web.
+/// Runs gRPC-Web clients, for the tests.
 pub(crate) const NPM: Need = Need {
-    what: "Node.js 18 or later with npm (for tests)",
+    what: "Node.js 20 or later with npm (for tests)",
     is_met: || answers("node", &["--version"]) && answers("npm", &["--version"]),
     debian_packages: &["nodejs", "npm"],
 };
 
-/// For fuzzing.
+/// Builds libFuzzer.
 pub(crate) const CPP_COMPILER: Need = Need {
     what: "a C++ compiler (for libFuzzer)",
     is_met: || answers("c++", &["--version"]),
     debian_packages: &["g++"],
 };
 
-/// For counting instructions.
+/// Counts instructions.
 pub(crate) const VALGRIND: Need = Need {
     what: "valgrind (for counting instructions)",
     is_met: || answers("valgrind", &["--version"]),
     debian_packages: &["valgrind", "libc6-dbg"],
 };
 
-/// For loads over HTTP/1.1. It says no to its `--version`, but says it.
+/// Generates load over HTTP/1.1. Its `--version` fails, so it is searched on the path.
 pub(crate) const WRK: Need =
     Need { what: "wrk (for benchmarks)", is_met: || is_on_path("wrk"), debian_packages: &["wrk"] };
 
-/// For loads over HTTP/2.
+/// Generates load over HTTP/2.
 pub(crate) const H2LOAD: Need = Need {
     what: "h2load (for benchmarks)",
     is_met: || answers("h2load", &["--version"]),
     debian_packages: &["nghttp2-client"],
 };
 
-/// For giving a process a core of its own.
+/// Binds a process to a core.
 pub(crate) const TASKSET: Need = Need {
     what: "taskset (for benchmarks)",
     is_met: || answers("taskset", &["--version"]),
     debian_packages: &["util-linux"],
 };
 
-/// One of those that are measured brings it.
+/// One of the measured peers needs it.
 pub(crate) const OPENSSL: Need = Need {
-    what: "the headers of OpenSSL, and pkg-config (for a contender of the benchmarks)",
+    what: "the headers of OpenSSL, and pkg-config (for a peer in the benchmarks)",
     is_met: || answers("pkg-config", &["--exists", "openssl"]),
     debian_packages: &["libssl-dev", "pkg-config"],
 };
@@ -98,7 +99,7 @@ fn is_on_path(program: &str) -> bool {
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// A compiler may be there without the headers, and a linker without a compiler.
+/// Returns whether C programs compile. A compiler may be installed without the headers.
 fn c_compiles() -> bool {
     let compiler = env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let mut words = compiler.split_whitespace();

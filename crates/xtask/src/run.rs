@@ -1,4 +1,4 @@
-//! Commands, shown before they run.
+//! Runs commands. Each command is shown before it runs.
 
 use std::{
     ffi::OsString,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::stopwatch::Stopwatch;
 
-/// The problem as text, ready to be shown.
+/// The result of a task. The error is the text to show.
 pub(crate) type Outcome = Result<(), String>;
 
 pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
@@ -26,8 +26,8 @@ fn cargo_program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
 }
 
-/// Runs cargo at the lowest priority, in the time that other commands leave. Its output is shown only
-/// when it fails, because it would be mixed with theirs.
+/// Runs cargo at the lowest priority, in the time that other commands leave. Its output is shown
+/// only when it fails, because it would be mixed with theirs.
 pub(crate) fn cargo_in_background(arguments: &[&str]) -> Outcome {
     let mut command = Command::new("nice");
     command.args(["-n", "19"]).arg(cargo_program()).args(arguments);
@@ -63,12 +63,12 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
-/// The processors of this machine.
+/// Returns the number of processors of this machine.
 pub(crate) fn processors() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// What a command prints, which is not shown.
+/// Runs a command, and returns its output, which is not shown.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let line = shown(command);
     println!("\n$ {line}");
@@ -90,17 +90,17 @@ fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-/// Whether a program is there and content.
+/// Returns whether a program can be run and succeeds.
 pub(crate) fn answers(program: &str, arguments: &[&str]) -> bool {
     fed(Command::new(program).args(arguments), "")
 }
 
-/// Whether a program is there and content with what it is fed. Nothing of it is shown.
+/// Returns whether a program can be run and succeeds with this input. Its output is not shown.
 pub(crate) fn fed(command: &mut Command, input: &str) -> bool {
     let quiet = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut child) = quiet.spawn() else { return false };
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that does not read is judged by its status all the same.
+        // A program that does not read its input is judged by its status.
         let _ = stdin.write_all(input.as_bytes());
     }
     child.wait().is_ok_and(|status| status.success())

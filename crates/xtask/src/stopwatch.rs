@@ -13,7 +13,7 @@ pub(crate) struct Stopwatch {
 /// Times in seconds.
 pub(crate) struct Elapsed {
     pub(crate) wall: f64,
-    /// Of all processes that ended; 0 where there is no `/proc`.
+    /// The time of all processes that ended; 0 where there is no `/proc`.
     pub(crate) processor: f64,
 }
 
@@ -42,8 +42,8 @@ fn processor_time_of_children() -> f64 {
     ticks_of_children(&stat).unwrap_or_default() / TICKS_PER_SECOND
 }
 
-/// The fields `cutime` and `cstime` of `/proc/self/stat`, the fourteenth and fifteenth after the
-/// name of the program, which is in parentheses and may contain spaces.
+/// Returns the sum of the fields `cutime` and `cstime` of `/proc/self/stat`, the fourteenth and
+/// fifteenth after the name of the program, which is in parentheses and may contain spaces.
 fn ticks_of_children(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_whitespace().skip(13);

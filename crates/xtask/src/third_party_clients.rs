@@ -1,6 +1,6 @@
-//! Programs of third parties that tests need: clients of gRPC-Web from npm, and, of Python, clients
-//! of vaults and a server for AWS. They are installed in folders of their own, and again when their
-//! list changes or they do not work.
+//! Third-party programs that tests need: gRPC-Web clients from npm, and Python packages: clients
+//! of vaults and a server for AWS. They are installed below `target`, and again when their list
+//! changes or they do not work.
 
 use std::{fs, path::Path, process::Command};
 
@@ -14,16 +14,16 @@ const REQUIREMENTS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vaults/third_party_clients/requirements.txt");
 const PYTHON_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/third-party-clients");
 
-/// Set to 1 where no test may be skipped. Tests read it as well.
+/// The environment variable that is 1 where no test may be skipped. Tests read it as well.
 pub(crate) const NEVER_SKIP: &str = "PASSPORT_TESTS_NEVER_SKIP";
 
-/// The clients of gRPC-Web: their versions, and the script that calls with them.
+/// The gRPC-Web clients: their versions, and the script that uses them.
 const GRPC_WEB_CLIENTS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/integration/grpc_web/clients");
 const NPM_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/npm");
 
-/// Installs all programs. The tests that need one that cannot be installed are skipped, with a
-/// message, where that is allowed.
+/// Installs all programs. Where that is allowed, tests of programs that cannot be installed are
+/// skipped with a message.
 pub(crate) fn bring() -> Outcome {
     or_skip("Python", install_python_packages())?;
     or_skip("npm", install_npm_packages())
@@ -42,7 +42,8 @@ fn or_skip(source: &str, outcome: Outcome) -> Outcome {
     }
 }
 
-/// Copies the lock file as `installed.json` when all packages are installed; the tests look for it.
+/// Copies the lock file as `installed.json` when all packages are installed; the tests look for
+/// it.
 fn install_npm_packages() -> Outcome {
     let (source, folder) = (Path::new(GRPC_WEB_CLIENTS), Path::new(NPM_FOLDER));
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());

@@ -1,4 +1,4 @@
-//! Tokens whose form or signature is the attack, and those that the standards print.
+//! Attacks on the encoding or the signature of a token, and the example tokens of the standards.
 
 use passport_inbound::RejectionReason as R;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::tokens::{Attack, attack};
 use crate::token_factory::{TokenFactory, base64, signature_of, with_signature};
 
-/// CVE-2020-28042, RFC 8017 section 8.2.2.
+/// Attacks on the length and the value of a signature: CVE-2020-28042, RFC 8017 section 8.2.2.
 pub(super) fn signatures(factory: &TokenFactory) -> Vec<Attack> {
     let good = factory.good();
     let genuine = signature_of(&good);
@@ -56,7 +56,7 @@ pub(super) fn signatures(factory: &TokenFactory) -> Vec<Attack> {
     attacks
 }
 
-/// Big-endian, of one length; with the carry in front if there is one.
+/// Adds two big-endian numbers of one length. The carry, if any, is an additional first byte.
 fn sum(a: &[u8], b: &[u8]) -> Vec<u8> {
     let mut carry = 0;
     let mut digits: Vec<u8> = a
@@ -74,7 +74,8 @@ fn sum(a: &[u8], b: &[u8]) -> Vec<u8> {
     digits
 }
 
-/// RFC 7515 sections 2 and 7, RFC 4648 section 3.5, CVE-2025-30204.
+/// Attacks on the compact serialization: RFC 7515 sections 2 and 7, RFC 4648 section 3.5,
+/// CVE-2025-30204.
 pub(super) fn forms(factory: &TokenFactory) -> Vec<Attack> {
     let good = factory.good();
     let segments: Vec<_> = good.split('.').collect();
@@ -113,11 +114,11 @@ pub(super) fn forms(factory: &TokenFactory) -> Vec<Attack> {
     .map(|(name, token)| attack(name, token, R::Malformed))
     .collect();
     let huge = factory.with_claim("padding", &json!("x".repeat(9_000)));
-    attacks.push(attack("a huge token", huge, R::TooLong));
+    attacks.push(attack("a huge token", huge, R::TooLarge));
     attacks
 }
 
-/// What the standards print: RFC 7515, appendices A.1 to A.6; RFC 7519, section 6.1.
+/// Returns the examples of RFC 7515, appendices A.1 to A.6, and of RFC 7519, section 6.1.
 pub(super) fn standards() -> Vec<Attack> {
     const JOE: &str =
         "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";

@@ -1,4 +1,5 @@
-//! The ways in which verifiers of tokens were broken: each is refused, for its own reason, in the verifier, on HTTP and on gRPC.
+//! Published attacks on token verifiers. Each is rejected for its own reason, by the verifier,
+//! over HTTP and over gRPC.
 
 mod encodings;
 mod padding;
@@ -15,11 +16,11 @@ use crate::{
 };
 
 #[tokio::test]
-async fn every_attack_is_refused_for_its_own_reason() {
+async fn each_attack_is_rejected_for_its_own_reason() {
     let factory = TokenFactory::new();
     let verifier = factory.verifier();
     let attacks = attacks(&factory);
-    assert_eq!(attacks.len(), 283, "the figure stands in the changelog");
+    assert_eq!(attacks.len(), 283, "update the figure in the changelog as well");
     verifier.verify(&factory.good()).await.expect("a good token passes before");
     for Attack { name, token, reason } in attacks {
         let outcome = verifier.verify(&token).await;
@@ -29,7 +30,7 @@ async fn every_attack_is_refused_for_its_own_reason() {
 }
 
 #[tokio::test]
-async fn on_http_every_attack_is_401_with_a_fixed_challenge() {
+async fn each_attack_on_http_is_401_with_a_fixed_challenge() {
     let factory = TokenFactory::new();
     let url = format!("{}/whoami", api_behind(factory.verifier()).await);
     let client = http();
@@ -39,7 +40,7 @@ async fn on_http_every_attack_is_401_with_a_fixed_challenge() {
 }
 
 #[tokio::test]
-async fn on_grpc_every_attack_is_unauthenticated() {
+async fn each_attack_on_grpc_is_unauthenticated() {
     let factory = TokenFactory::new();
     let channel = Endpoint::from_shared(grpc_server_behind(factory.verifier()).await).unwrap().connect_lazy();
     for Attack { name, token, reason } in attacks(&factory) {
@@ -47,9 +48,10 @@ async fn on_grpc_every_attack_is_unauthenticated() {
     }
 }
 
-/// What strictness must not cost: RFC 7515 section 4, RFC 7519 section 4.1.3, and the header of Passport's own sample.
+/// Strict checks must still accept these forms: RFC 7515 section 4, RFC 7519 section 4.1.3, and
+/// the header of Passport's own sample.
 #[tokio::test]
-async fn what_the_standards_allow_is_accepted() {
+async fn token_forms_that_standards_allow_are_accepted() {
     let factory = TokenFactory::new();
     let verifier = factory.verifier();
     let claims = factory.claims().to_string();

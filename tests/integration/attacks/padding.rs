@@ -1,4 +1,4 @@
-//! Signatures that are right but for their padding: RFC 8017 section 8.2.2, CVE-2006-4339.
+//! Signatures with malformed padding: RFC 8017 section 8.2.2, CVE-2006-4339.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use num_bigint::BigUint;
@@ -9,19 +9,20 @@ use crate::token_factory::{TokenFactory, base64, with_signature};
 
 const SIZE: usize = 256;
 
-/// `DigestInfo` for SHA-256 up to the digest: a sequence of an algorithm with its NULL, and 32 bytes.
+/// `DigestInfo` for SHA-256 without the digest: a sequence of the algorithm with NULL
+/// parameters, and the header of 32 bytes.
 const SHA256_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
     0x04, 0x20,
 ];
 
-/// 00, the block type, padding, 00, and what is padded.
+/// Returns a block: 00, the block type, the padding, 00, and the content.
 fn block(block_type: u8, filler: u8, content: &[u8]) -> Vec<u8> {
     let padding = vec![filler; SIZE - 3 - content.len()];
     [&[0, block_type][..], &padding, &[0], content].concat()
 }
 
-/// Garbage behind takes the place of padding in front.
+/// Returns a block with short padding and trailing garbage.
 fn short(padding: usize, content: &[u8]) -> Vec<u8> {
     let mut block = [&[0, 1][..], &vec![0xff; padding], &[0], content].concat();
     block.resize(SIZE, 0xa5);
@@ -74,7 +75,7 @@ fn malformed_padding_by_the_issuers_key_is_rejected() {
     let digest = digest(&SHA256, message.as_bytes());
     let control = block(1, 0xff, &[&SHA256_INFO[..], digest.as_ref()].concat());
     let control = with_signature(&token, factory.raw_signature(&control));
-    assert_eq!(control, token, "it is made as the others are");
+    assert_eq!(control, token, "the control has valid padding");
     for (name, block) in malformed(digest.as_ref()) {
         let token = with_signature(&token, factory.raw_signature(&block));
         let outcome = verifier.try_verify(&token).unwrap();
@@ -82,13 +83,13 @@ fn malformed_padding_by_the_issuers_key_is_rejected() {
     }
 }
 
-/// With an exponent of 3, a cube root makes a block that begins as it should, without any private key.
+/// With exponent 3, a cube root yields a block with a valid beginning, without the private key.
 #[test]
-fn a_cube_root_is_no_signature() {
+fn cube_root_signature_is_rejected() {
     let factory = TokenFactory::new();
     let key = json!({ "kty": "RSA", "kid": "factory-1", "n": base64(factory.modulus()), "e": base64([3]) });
     let verifier = TokenVerifier::builder("bizfirstgo-api")
-        .static_keys(json!({ "keys": [key] }).to_string())
+        .static_jwks(json!({ "keys": [key] }).to_string())
         .build()
         .unwrap();
     let token = factory.good();
@@ -97,7 +98,7 @@ fn a_cube_root_is_no_signature() {
     let wanted = short(8, &[&SHA256_INFO[..], digest.as_ref()].concat());
     let root = BigUint::from_bytes_be(&wanted).cbrt() + 1_u8;
     let cube = root.pow(3).to_bytes_be();
-    assert_eq!(cube[..60], wanted[1..61], "the forgery begins as a signature does");
+    assert_eq!(cube[..60], wanted[1..61], "the forged block begins like a valid one");
     let signature = root.to_bytes_be();
     let forged = with_signature(&token, [vec![0; SIZE - signature.len()], signature].concat());
     let outcome = verifier.try_verify(&forged).unwrap();

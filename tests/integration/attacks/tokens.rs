@@ -1,4 +1,5 @@
-//! The tokens, and the reason for which each is refused. All are signed with the issuer's own key unless it says otherwise.
+//! Attack tokens, and the reason for which each is rejected. All are signed with the issuer's
+//! own key unless stated otherwise.
 
 use passport_inbound::RejectionReason as R;
 use serde_json::{Value, json};
@@ -34,7 +35,8 @@ pub(super) fn attacks(factory: &TokenFactory) -> Vec<Attack> {
     .collect()
 }
 
-/// CVE-2015-2951, CVE-2016-10555, CVE-2022-21449, RFC 8725 sections 2.1, 3.1 and 3.2.
+/// Attacks on the algorithm: CVE-2015-2951, CVE-2016-10555, CVE-2022-21449, RFC 8725 sections
+/// 2.1, 3.1 and 3.2.
 fn algorithms(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for alg in [
@@ -81,15 +83,20 @@ fn algorithms(factory: &TokenFactory) -> Vec<Attack> {
     attacks
 }
 
-/// RFC 7515 section 4.1.11, RFC 7797, RFC 8725 sections 3.11 and 3.12, CVE-2025-59420, CVE-2023-51774.
+/// Attacks with header parameters: RFC 7515 section 4.1.11, RFC 7797, RFC 8725 sections 3.11 and
+/// 3.12, CVE-2025-59420, CVE-2023-51774.
 fn headers(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for crit in [json!(["exp"]), json!(["b64"]), json!(["x"]), json!([]), json!("exp"), json!(1), json!({})] {
-        attacks.push(attack(format!("crit {crit}"), factory.with_header("crit", &crit), R::CriticalHeader));
+        attacks.push(attack(
+            format!("crit {crit}"),
+            factory.with_header("crit", &crit),
+            R::UnsupportedCritical,
+        ));
     }
     let null =
         factory.sign(format!(r#"{{"alg":"RS256","kid":"{KID}","crit":null}}"#), factory.claims().to_string());
-    attacks.push(attack("crit null", null, R::CriticalHeader));
+    attacks.push(attack("crit null", null, R::UnsupportedCritical));
     for (name, value) in [("b64", json!(false)), ("enc", json!("A128GCM")), ("zip", json!("DEF"))] {
         attacks.push(attack(name, factory.with_header(name, &value), R::Malformed));
     }
@@ -113,14 +120,14 @@ fn headers(factory: &TokenFactory) -> Vec<Attack> {
         attacks.push(attack(
             format!("typ {typ:?}"),
             factory.with_header("typ", &json!(typ)),
-            R::NotAnAccessToken,
+            R::WrongTokenType,
         ));
     }
     attacks.extend(odd_headers(factory));
     attacks
 }
 
-/// RFC 7515 section 4, RFC 8259, CVE-2025-53864.
+/// Malformed headers: RFC 7515 section 4, RFC 8259, CVE-2025-53864.
 fn odd_headers(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     let claims = factory.claims().to_string();
@@ -159,7 +166,7 @@ fn odd_headers(factory: &TokenFactory) -> Vec<Attack> {
     attacks
 }
 
-/// CVE-2018-0114, CVE-2026-27962, RFC 8725 sections 3.8 and 3.10.
+/// Attacks with keys: CVE-2018-0114, CVE-2026-27962, RFC 8725 sections 3.8 and 3.10.
 fn keys(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     let stranger = TokenFactory::new();
@@ -209,7 +216,7 @@ fn keys(factory: &TokenFactory) -> Vec<Attack> {
     attacks
 }
 
-/// CVE-2026-25537, RFC 7519 section 4.1, RFC 8725 section 3.12.
+/// Attacks on the time claims: CVE-2026-25537, RFC 7519 section 4.1, RFC 8725 section 3.12.
 fn times(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for name in ["exp", "nbf", "iat"] {
@@ -254,7 +261,8 @@ fn times(factory: &TokenFactory) -> Vec<Attack> {
     attacks
 }
 
-/// CVE-2024-53861, CVE-2025-30144, CVE-2020-26160, RFC 7519 section 4.1.3, RFC 8725 sections 3.8 and 3.9.
+/// Attacks on issuer, audience and subject: CVE-2024-53861, CVE-2025-30144, CVE-2020-26160, RFC
+/// 7519 section 4.1.3, RFC 8725 sections 3.8 and 3.9.
 fn parties(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = vec![
         attack("no iss", factory.without_claim("iss"), R::IssuerMismatch),
@@ -317,22 +325,22 @@ fn parties_of_a_wrong_type(factory: &TokenFactory) -> Vec<Attack> {
     attacks
 }
 
-/// RFC 8725 section 2.8, RFC 9449 section 7.1, RFC 8705 section 3.
+/// Tokens of another type: RFC 8725 section 2.8, RFC 9449 section 7.1, RFC 8705 section 3.
 fn kinds(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for name in ["nonce", "at_hash", "c_hash", "events"] {
         for value in [json!("x"), json!({}), json!(null)] {
             let token = factory.with_claim(name, &value);
-            attacks.push(attack(format!("{name}: {value}"), token, R::NotAnAccessToken));
+            attacks.push(attack(format!("{name}: {value}"), token, R::WrongTokenType));
         }
     }
     for cnf in [json!({ "jkt": "x" }), json!({ "x5t#S256": "x" }), json!({}), json!(null)] {
-        attacks.push(attack(format!("cnf {cnf}"), factory.with_claim("cnf", &cnf), R::BoundToken));
+        attacks.push(attack(format!("cnf {cnf}"), factory.with_claim("cnf", &cnf), R::SenderConstrained));
     }
     attacks
 }
 
-/// RFC 7519 section 4, RFC 8259, CVE-2025-53864.
+/// Malformed claims: RFC 7519 section 4, RFC 8259, CVE-2025-53864.
 fn shapes_of_claims(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for name in ["sub", "tenant_id"] {
@@ -368,7 +376,7 @@ fn shapes_of_claims(factory: &TokenFactory) -> Vec<Attack> {
         [&claims.as_bytes()[..claims.len() - 1], b",\"x\":NaN}"].concat(),
         [&claims.as_bytes()[..claims.len() - 1], b",\"x\":1,\"x\":1}"].concat(),
         deep.into_bytes(),
-        factory.good().into_bytes(), // a token within a token
+        factory.good().into_bytes(), // a nested token
     ] {
         let name = format!("payload {}", payload[..payload.len().min(40)].escape_ascii());
         attacks.push(attack(name, factory.sign(&header, payload), R::Malformed));

@@ -1,4 +1,5 @@
-//! grpc-web, with the client of tonic-web, outside and inside of tonic-web's layer.
+//! grpc-web with the client of tonic-web. The authentication layer is outside or inside
+//! tonic-web's layer.
 
 mod npm;
 
@@ -24,7 +25,7 @@ enum GrpcWebLayerPosition {
     Inside,
 }
 
-/// The standard health service, for service accounts, as grpc-web.
+/// Starts the standard health service over grpc-web, for service accounts.
 async fn server(passport: &DevPassport, position: GrpcWebLayerPosition) -> String {
     let (_, health) = tonic_health::server::health_reporter();
     let routes = Routes::new(health).into_axum_router();
@@ -55,7 +56,7 @@ async fn code(client: &mut HealthClient<Web>, token: Option<&str>) -> Code {
 }
 
 #[tokio::test]
-async fn tonics_grpc_web_client_reads_each_status() {
+async fn tonic_web_client_reads_each_status() {
     for position in [GrpcWebLayerPosition::Outside, GrpcWebLayerPosition::Inside] {
         for is_http2 in [false, true] {
             let passport = DevPassport::start().await.unwrap();
@@ -64,7 +65,7 @@ async fn tonics_grpc_web_client_reads_each_status() {
             let mut client = web_client(&server(&passport, position).await, is_http2);
             passport.inject(Endpoint::Jwks, Fault::Down);
             assert_eq!(code(&mut client, Some(&service)).await, Code::Unavailable, "{position:?} {is_http2}");
-            passport.heal(Endpoint::Jwks);
+            passport.clear_fault(Endpoint::Jwks);
 
             let mut client = web_client(&server(&passport, position).await, is_http2);
             for (token, expected) in [
@@ -79,8 +80,8 @@ async fn tonics_grpc_web_client_reads_each_status() {
     }
 }
 
-/// The content type and the body of a refusal.
-async fn refused(client: &reqwest::Client, url: &str, content_type: &str) -> (String, Vec<u8>) {
+/// Returns the content type and the body of a rejection.
+async fn rejection(client: &reqwest::Client, url: &str, content_type: &str) -> (String, Vec<u8>) {
     let response =
         client.post(url).header("content-type", content_type).body("\0\0\0\0\0").send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -89,7 +90,7 @@ async fn refused(client: &reqwest::Client, url: &str, content_type: &str) -> (St
 }
 
 #[tokio::test]
-async fn grpc_web_refusal_is_a_frame_of_trailers() {
+async fn grpc_web_rejection_is_a_trailers_frame() {
     let passport = DevPassport::start().await.unwrap();
     let url =
         format!("{}/grpc.health.v1.Health/Check", server(&passport, GrpcWebLayerPosition::Outside).await);
@@ -97,25 +98,25 @@ async fn grpc_web_refusal_is_a_frame_of_trailers() {
     let http1 = reqwest::Client::builder().no_proxy().tls_certs_only([]).http1_only().build().unwrap();
     for client in [http1, http()] {
         for content_type in ["application/grpc-web", "application/grpc-web+proto"] {
-            let (answered, body) = refused(&client, &url, content_type).await;
+            let (answered, body) = rejection(&client, &url, content_type).await;
             assert_eq!((answered.as_str(), &body[..]), (content_type, &frame[..]));
         }
         for content_type in ["application/grpc-web-text", "application/grpc-web-text+proto"] {
-            let (answered, body) = refused(&client, &url, content_type).await;
+            let (answered, body) = rejection(&client, &url, content_type).await;
             assert_eq!(answered, content_type);
             assert_eq!(BASE64_STANDARD.decode(body).unwrap(), frame);
         }
     }
 }
 
-/// What only speaks HTTP is not made to say 200 by a content type.
+/// A layer that is set to HTTP does not answer 200 because of a content type of gRPC.
 #[tokio::test]
-async fn layer_fixed_to_http_refuses_in_http() {
+async fn layer_set_to_http_rejects_in_http() {
     let passport = DevPassport::start().await.unwrap();
     let whoami = axum::routing::post(|_: IdInfo| async {});
     let users = axum::routing::post(|| async {}).layer(RequireServiceAccountLayer::new());
     let router = Router::new().route("/", whoami).route("/services", users);
-    let url = serve(router.layer(AuthenticateLayer::new(verifier(&passport)).http_only())).await;
+    let url = serve(router.layer(AuthenticateLayer::new(verifier(&passport)).http_rejections())).await;
     let user = passport.user_token("ada").build();
     for content_type in ["application/grpc", "application/grpc+proto", "application/grpc-web-text"] {
         let request = |path: &str| http().post(format!("{url}{path}")).header("content-type", content_type);
@@ -126,11 +127,11 @@ async fn layer_fixed_to_http_refuses_in_http() {
 }
 
 #[tokio::test]
-async fn layer_fixed_to_grpc_refuses_in_grpc() {
+async fn layer_set_to_grpc_rejects_in_grpc() {
     let passport = DevPassport::start().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let layer = AuthenticateLayer::new(verifier(&passport)).grpc_only();
+    let layer = AuthenticateLayer::new(verifier(&passport)).grpc_rejections();
     let router = Router::new().fallback_service(layer.layer(Router::new()));
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     let response = http().get(url).send().await.unwrap();

@@ -9,10 +9,11 @@ use tokio::process::Command;
 
 use super::{GrpcWebLayerPosition, server};
 
-/// What each client reads from `server`, in one line each; none if the clients are not installed.
+/// Returns the output of each client for `server`, one line each, or `None` if the clients are
+/// not installed.
 async fn read_by_clients(server: &str, token: &str) -> Option<Vec<String>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm");
-    // Written when all of them are installed.
+    // This file is written after all clients are installed.
     let list = fs::read_to_string(folder.join("installed.json"));
     if list.is_ok_and(|list| list == include_str!("clients/package-lock.json")) {
         let script = folder.join("read_statuses.mjs");
@@ -28,7 +29,7 @@ async fn read_by_clients(server: &str, token: &str) -> Option<Vec<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn npm_clients_of_grpc_web_read_each_status() {
+async fn npm_grpc_web_clients_read_each_status() {
     for position in [GrpcWebLayerPosition::Outside, GrpcWebLayerPosition::Inside] {
         let passport = DevPassport::start().await.unwrap();
         let service = passport.managed_identity("payroll").create().token().build();
@@ -36,7 +37,7 @@ async fn npm_clients_of_grpc_web_read_each_status() {
         let without_keys = server(&passport, position).await;
         passport.inject(Endpoint::Jwks, Fault::Down);
         let Some(unavailable) = read_by_clients(&without_keys, &service).await else { return };
-        passport.heal(Endpoint::Jwks);
+        passport.clear_fault(Endpoint::Jwks);
         let server = server(&passport, position).await;
         let unauthenticated = read_by_clients(&server, "junk").await.unwrap();
         let denied = read_by_clients(&server, &user).await.unwrap();

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use http::StatusCode;
 use passport_core::CaCertificates;
 use passport_dev::{Endpoint, Fault};
-use passport_outbound::{HttpTransport, TokenCache, Transport};
+use passport_outbound::{ReqwestHttpClient, TokenCache, Transport};
 use passport_test_support::certificates::{Authority, acceptor};
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -25,7 +25,7 @@ async fn first_connection_that_hangs_costs_less_than_6_s() {
     token_within_6_s(&through(&balancer, &passport).build().unwrap()).await;
 }
 
-/// What speaks TLS as `localhost` and `passport.test`, and its CA.
+/// Returns a TLS acceptor for `localhost` and `passport.test`, and its CA.
 fn authority(alpn: &[&str]) -> (TlsAcceptor, CaCertificates) {
     let authority = Authority::default();
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -40,7 +40,7 @@ async fn first_tls_connection_that_hangs_costs_less_than_6_s() {
     for alpn in [&["h2", "http/1.1"][..], &["http/1.1"]] {
         let (tls, ca) = authority(alpn);
         let balancer = LoadBalancer::start(address_of(&passport), Some(tls), first_hangs).await;
-        let transport = Transport::new(HttpTransport::new().with_ca(ca));
+        let transport = Transport::new(ReqwestHttpClient::new().with_ca(ca));
         let builder = through(&balancer, &passport).transport(transport);
         let issuer = format!("https://localhost:{}", balancer.address.port());
         token_within_6_s(&builder.issuer(issuer).build().unwrap()).await;
@@ -54,7 +54,7 @@ async fn first_address_that_is_silent_costs_less_than_6_s() {
     let balancer = LoadBalancer::start(address_of(&passport), Some(tls), |_| Behavior::Forward).await;
     let (silent, _queue) = silent_address().await;
     let addresses = [silent, balancer.address];
-    let transport = HttpTransport::configured(move |settings| {
+    let transport = ReqwestHttpClient::configured(move |settings| {
         settings.no_proxy().resolve_to_addrs("passport.test", &addresses)
     });
     let builder = through(&balancer, &passport);
@@ -62,7 +62,7 @@ async fn first_address_that_is_silent_costs_less_than_6_s() {
     token_within_6_s(&builder.build().unwrap()).await;
 }
 
-/// An address whose queue of connections is full, so that it drops what asks for another.
+/// Returns an address with a full accept queue, which drops further connections.
 async fn silent_address() -> (SocketAddr, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -71,13 +71,13 @@ async fn silent_address() -> (SocketAddr, Vec<TcpStream>) {
     let mut queue = Vec::new();
     while let Ok(connected) = timeout(SECOND / 2, TcpStream::connect(address)).await {
         queue.push(connected.unwrap());
-        assert!(queue.len() < 100, "the queue does not fill");
+        assert!(queue.len() < 100, "the accept queue does not fill up");
     }
     std::mem::forget(listener.into_std().unwrap());
     (address, queue)
 }
 
-/// Each connection is closed or reset when it is used a second time.
+/// Each connection is closed or reset at its second request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
     let passport = DevPassport::start().await.unwrap();
@@ -94,7 +94,7 @@ async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
     }
 }
 
-/// One failure of each kind before the first token; then all is well.
+/// One failure of each kind before the first token. Later attempts succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_broken_connection_before_the_first_token_fails_no_caller() {
     let passport = DevPassport::start().await.unwrap();
@@ -117,7 +117,7 @@ async fn one_status_503_before_the_first_token_fails_no_caller() {
     passport.inject(Endpoint::Token, Fault::Status(StatusCode::SERVICE_UNAVAILABLE));
     let healing = async {
         passport.counters().reached(Endpoint::Token, 1).await;
-        passport.heal(Endpoint::Token);
+        passport.clear_fault(Endpoint::Token);
     };
     futures_util::future::join(no_caller_fails(&identity), healing).await;
 }

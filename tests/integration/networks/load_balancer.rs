@@ -14,20 +14,20 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// What happens to a connection.
+/// The behavior of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Behavior {
-    /// Bytes go both ways.
+    /// Forwards bytes in both directions.
     Forward,
-    /// The connection is accepted (after a TLS handshake, if there is TLS) and never answered.
+    /// Accepts the connection (after a TLS handshake, if there is TLS) and never responds.
     Hang,
-    /// It is closed, without an answer, when the first request arrives.
+    /// Closes the connection without a response when the first request arrives.
     CloseOnFirstRequest,
-    /// It is reset when the first request arrives.
+    /// Resets the connection when the first request arrives.
     ResetOnFirstRequest,
-    /// It is closed when a second request arrives, as an idle timeout of a NAT has it.
+    /// Closes the connection when a second request arrives, as the idle timeout of a NAT does.
     CloseOnSecondRequest,
-    /// It is reset when a second request arrives.
+    /// Resets the connection when a second request arrives.
     ResetOnSecondRequest,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct LoadBalancer {
 
 impl LoadBalancer {
     /// Starts a load balancer that forwards to `target`. `behavior` takes the number of the
-    /// connection, which starts with 0.
+    /// connection, which begins with 0.
     pub(super) async fn start(
         target: SocketAddr,
         tls: Option<TlsAcceptor>,
@@ -53,7 +53,8 @@ impl LoadBalancer {
                 let tls = tls.clone();
                 tokio::spawn(async move {
                     if matches!(behavior, Behavior::ResetOnFirstRequest | Behavior::ResetOnSecondRequest) {
-                        // Linux resets a connection that is dropped with this.
+                        // With a linger time of zero, Linux resets the connection when it is
+                        // dropped.
                         #[expect(deprecated, reason = "it does not block with zero")]
                         let _ = stream.set_linger(Some(std::time::Duration::ZERO));
                     }
@@ -75,7 +76,7 @@ impl LoadBalancer {
     }
 }
 
-/// Returns when the connection is to be dropped.
+/// Serves a connection, and returns when it must be dropped.
 async fn serve_connection(
     mut client: impl AsyncRead + AsyncWrite + Unpin,
     target: SocketAddr,

@@ -1,5 +1,5 @@
-//! Setups that are wrong in the ways that people get them wrong. The first line of each error names
-//! the cause and the remedy, and is right about whether it passes by itself.
+//! Common misconfigurations. The first line of each error names the cause and the remedy, and
+//! states correctly whether the failure is transient.
 
 use std::{fs, time::Duration};
 
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::*;
 
-/// Whether a failure may end without a change of the configuration.
+/// Whether a failure can end without a change of the configuration.
 #[derive(Debug, PartialEq, Eq)]
 enum Persistence {
     Transient,
@@ -42,11 +42,11 @@ fn plain_builder(secret: SecretSource, issuer: &str) -> ManagedIdentityBuilder {
     builder.client_authentication(ClientAuthentication::ClientSecretBasic)
 }
 
-async fn asked(builder: ManagedIdentityBuilder) -> ReportedFailure {
+async fn failure_of(builder: ManagedIdentityBuilder) -> ReportedFailure {
     of_token(&builder.build().unwrap().token().await.unwrap_err())
 }
 
-/// Returns the failure of an identity whose Passport sends `response` to each request.
+/// Returns the failure of an identity if Passport sends `response` to each request.
 async fn answered(response: &'static [u8]) -> ReportedFailure {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -56,22 +56,22 @@ async fn answered(response: &'static [u8]) -> ReportedFailure {
             let _ = stream.write_all(response).await;
         }
     });
-    asked(plain_builder(SecretSource::fixed(SECRET), &issuer)).await
+    failure_of(plain_builder(SecretSource::from_value(SECRET), &issuer)).await
 }
 
-/// What an identity says that shows `secret` to a Passport that knows [`SECRET`].
+/// Returns the failure of an identity that sends `secret` to a Passport that expects [`SECRET`].
 async fn with_secret(secret: impl Into<String>) -> ReportedFailure {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").secret(SECRET).create();
-    let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(secret.into()));
-    asked(builder.issuer(passport.issuer())).await
+    let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(secret.into()));
+    failure_of(builder.issuer(passport.issuer())).await
 }
 
 async fn with_source(secret: SecretSource) -> ReportedFailure {
-    asked(plain_builder(secret, "http://127.0.0.1:9")).await
+    failure_of(plain_builder(secret, "http://127.0.0.1:9")).await
 }
 
-/// What a configuration says that differs in `key` from one that is right.
+/// Returns the failure of a valid configuration in which `key` is replaced by `value`.
 fn configured(key: &str, value: &Value) -> ReportedFailure {
     let mut config = json!({ "client_id": "mi-payroll", "client_secret_ref": "env:PAYROLL_SECRET" });
     config[key] = value.clone();
@@ -80,17 +80,17 @@ fn configured(key: &str, value: &Value) -> ReportedFailure {
 }
 
 fn http_client(base_url: &str) -> ReportedFailure {
-    let identity = plain_builder(SecretSource::fixed(SECRET), "http://127.0.0.1:9").build().unwrap();
+    let identity = plain_builder(SecretSource::from_value(SECRET), "http://127.0.0.1:9").build().unwrap();
     of_config(ManagedIdentityHttpClient::new(identity, base_url))
 }
 
 fn ca_file(folder: &TempDir, name: &str, content: &[u8]) -> ReportedFailure {
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
-    of_config(plain_builder(SecretSource::fixed(SECRET), "https://passport.test").ca_file(path).build())
+    of_config(plain_builder(SecretSource::from_value(SECRET), "https://passport.test").ca_file(path).build())
 }
 
-fn assert_told(setups: Vec<(&str, ReportedFailure, Persistence, &[&str])>) {
+fn assert_reported(setups: Vec<(&str, ReportedFailure, Persistence, &[&str])>) {
     for (setup, (text, lasts), expected, parts) in setups {
         assert_eq!(lasts, expected, "{setup}: {text}");
         for part in parts {
@@ -103,8 +103,8 @@ fn assert_told(setups: Vec<(&str, ReportedFailure, Persistence, &[&str])>) {
 use Persistence::{Permanent, Transient};
 
 #[tokio::test]
-async fn answers_of_something_else_are_named_with_their_remedy() {
-    assert_told(vec![
+async fn responses_of_other_servers_are_named_with_a_remedy() {
+    assert_reported(vec![
         (
             "a firewall",
             answered(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\n\r\n<html>").await,
@@ -115,7 +115,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
             "a proxy that wants a password",
             answered(b"HTTP/1.1 407 X\r\ncontent-length: 0\r\n\r\n").await,
             Permanent,
-            &["407", "proxy on the way requires authentication", "credentials"],
+            &["407", "the proxy requires authentication", "credentials"],
         ),
         (
             "a sign-in page",
@@ -127,7 +127,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
             "a redirect to https",
             answered(b"HTTP/1.1 301 X\r\nlocation: https://a/\r\ncontent-length: 0\r\n\r\n").await,
             Permanent,
-            &["redirect", "configure the URL"],
+            &["redirect", "configure the target"],
         ),
         (
             "a proxy that compresses",
@@ -139,7 +139,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
             "a proxy in maintenance that compresses",
             answered(b"HTTP/1.1 503 X\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx").await,
             Transient,
-            &["503", "it will be asked again"],
+            &["503", "the fetch will be retried"],
         ),
         (
             "a wrong secret with status 200",
@@ -181,26 +181,26 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
 }
 
 #[tokio::test]
-async fn passports_that_cannot_be_reached_are_named_with_their_remedy() {
+async fn unreachable_passports_are_named_with_a_remedy() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
-    let secret = || SecretSource::fixed(SECRET);
-    assert_told(vec![
+    let secret = || SecretSource::from_value(SECRET);
+    assert_reported(vec![
         (
             "nothing at the port",
-            asked(plain_builder(secret(), "http://127.0.0.1:9")).await,
+            failure_of(plain_builder(secret(), "http://127.0.0.1:9")).await,
             Transient,
             &["connection refused", "check that Passport is up and reachable"],
         ),
         (
             "an unknown host",
-            asked(plain_builder(secret(), "https://no-such-host.invalid")).await,
+            failure_of(plain_builder(secret(), "https://no-such-host.invalid")).await,
             Transient,
             &["host name could not be resolved", "check that Passport is up and reachable"],
         ),
         (
             "a Passport that hangs",
-            asked(plain_builder(secret(), &silent).request_timeout(Duration::from_millis(200))).await,
+            failure_of(plain_builder(secret(), &silent).request_timeout(Duration::from_millis(200))).await,
             Transient,
             &["Passport is unavailable", "time limit"],
         ),
@@ -208,33 +208,33 @@ async fn passports_that_cannot_be_reached_are_named_with_their_remedy() {
             "a Passport in maintenance",
             answered(b"HTTP/1.1 503 X\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n").await,
             Transient,
-            &["503", "it will be asked again"],
+            &["503", "the fetch will be retried"],
         ),
     ]);
 }
 
 #[tokio::test]
-async fn secrets_as_people_write_them_are_named_with_their_remedy() {
+async fn mistyped_secrets_are_named_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let blank = folder.path().join("blank");
     fs::write(&blank, " \n\t\n").unwrap();
     let invalid = "invalid_client";
-    assert_told(vec![
+    assert_reported(vec![
         (
             "a blank in balancer",
             with_secret(format!(" {SECRET}")).await,
             Permanent,
-            &[invalid, "begins with a blank"],
+            &[invalid, "begins with a space"],
         ),
         (
             "a blank behind",
             with_secret(format!("{SECRET} ")).await,
             Permanent,
-            &[invalid, "ends with a blank"],
+            &[invalid, "ends with a space"],
         ),
         ("quotes", with_secret(format!("\"{SECRET}\"")).await, Permanent, &[invalid, "has quotes around it"]),
         ("a BOM", with_secret(format!("\u{feff}{SECRET}")).await, Permanent, &[invalid, "byte order mark"]),
-        ("a NUL", with_secret(format!("{SECRET}\0")).await, Permanent, &[invalid, "holds a NUL"]),
+        ("a NUL", with_secret(format!("{SECRET}\0")).await, Permanent, &[invalid, "contains a NUL"]),
         (
             "a line of an env file",
             with_secret(format!("PAYROLL_SECRET={SECRET}")).await,
@@ -252,7 +252,7 @@ async fn secrets_as_people_write_them_are_named_with_their_remedy() {
             "a file of blanks",
             with_source(SecretSource::file(blank.display().to_string())).await,
             Permanent,
-            &["holds only blanks", "store the secret there"],
+            &["contains only whitespace", "store the secret there"],
         ),
         (
             "a file that is not mounted",
@@ -270,11 +270,11 @@ async fn secrets_as_people_write_them_are_named_with_their_remedy() {
 }
 
 #[tokio::test]
-async fn wrong_schemes_and_files_are_named_with_their_remedy() {
+async fn wrong_schemes_and_files_are_named_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
-    let secret = || SecretSource::fixed(SECRET);
+    let secret = || SecretSource::from_value(SECRET);
     let plain_http = "danger_plain_http";
-    assert_told(vec![
+    assert_reported(vec![
         (
             "an issuer over http",
             of_config(plain_builder(secret(), "http://passport:8090").build()),

@@ -1,4 +1,5 @@
-//! Tokens on real networks: connections that break, hang or are refused, and short-lived runtimes.
+//! Tokens on real networks: connections that break, hang or are refused, and short-lived
+//! runtimes.
 
 mod connections;
 mod load_balancer;
@@ -20,13 +21,13 @@ fn address_of(passport: &DevPassport) -> SocketAddr {
     passport.issuer().strip_prefix("http://").unwrap().parse().unwrap()
 }
 
-/// A builder of an identity that reaches `passport` through `balancer`.
+/// Returns a builder of an identity that reaches `passport` through `balancer`.
 fn through(balancer: &LoadBalancer, passport: &DevPassport) -> ManagedIdentityBuilder {
     let registered = passport.managed_identity("payroll").create();
     identity_builder(passport, &registered).issuer(format!("http://{}", balancer.address))
 }
 
-/// Asserts that there is a token within 6 s, and returns how long it took.
+/// Asserts that a token is available within 6 s, and returns the duration.
 async fn token_within_6_s(identity: &ManagedIdentity) -> Duration {
     let start = tokio::time::Instant::now();
     identity.token().await.unwrap();

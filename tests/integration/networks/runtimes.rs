@@ -19,16 +19,16 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Returns its token after 10 ms, as a call has other work to do.
+/// Returns the token after 10 ms, in place of the other work of a call.
 async fn call(identity: &ManagedIdentity) -> String {
     let token = identity.token().await.unwrap();
     tokio::time::sleep(SECOND / 100).await;
     token.expose().to_owned()
 }
 
-/// A blocking service: each call has a runtime, which ends with it.
+/// A blocking service: each call creates a runtime and drops it afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_runtime_per_call_fails_no_call_over_three_token_lives() {
+async fn one_runtime_per_call_fails_no_call_in_three_lifetimes() {
     let passport = DevPassport::builder().token_lifetime(3 * SECOND).start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let identity = identity_builder(&passport, &registered).build().unwrap();
@@ -38,7 +38,7 @@ async fn one_runtime_per_call_fails_no_call_over_three_token_lives() {
             tokens.insert(runtime().block_on(call(&identity)));
             calls += 1;
         }
-        // The last refresh may be on its way.
+        // The last refresh may still be running.
         while identity.status().is_fetching() {
             thread::yield_now();
         }
@@ -51,7 +51,7 @@ async fn one_runtime_per_call_fails_no_call_over_three_token_lives() {
     assert!(requests <= tokens as u64 + 1, "{requests} requests for {tokens} tokens, {calls} calls");
 }
 
-/// A test suite: each test has a runtime, and all use one client.
+/// A test suite: each test has a runtime, and all share one client.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn static_client_serves_400_tests_with_one_runtime_each() {
     for cache in [TokenCache::memory(), TokenCache::disabled()] {
@@ -82,7 +82,7 @@ async fn static_client_serves_400_tests_with_one_runtime_each() {
     }
 }
 
-/// An API's tests: each has a runtime, and all use one verifier. Some are canceled.
+/// The tests of an API: each has a runtime, and all share one verifier. Some tests are canceled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn static_verifier_serves_400_tests_with_one_runtime_each() {
     let passport = DevPassport::start().await.unwrap();
@@ -98,7 +98,7 @@ async fn static_verifier_serves_400_tests_with_one_runtime_each() {
                     for call in 0..50 {
                         let verify = verifier.verify(token);
                         if call == 0 && thread < 4 {
-                            // The attempt that it may have started ends with its runtime.
+                            // The fetch that this call may have started ends with its runtime.
                             let canceled = async { tokio::time::timeout(SECOND / 50, verify).await };
                             let _ = runtime().block_on(canceled);
                         } else if let Err(error) = runtime().block_on(verify) {

@@ -10,7 +10,7 @@ use super::*;
 
 const ATTEMPT: &str = "passport_token_attempt";
 
-/// What happens to spans, in order.
+/// Records the events of spans in order.
 #[derive(Clone, Default)]
 struct Spans(Arc<Mutex<Vec<String>>>);
 
@@ -19,7 +19,7 @@ impl Spans {
         self.0.lock().unwrap().push(line);
     }
 
-    /// Where `line` is, if it is there.
+    /// Returns the position of `line`, if it was recorded.
     fn position(&self, line: &str) -> Option<usize> {
         self.0.lock().unwrap().iter().position(|noted| noted == line)
     }

@@ -18,13 +18,13 @@ async fn requests_for_three_bursts_of_ten(cache: TokenCache) -> u64 {
 }
 
 #[tokio::test]
-async fn each_strategy_asks_as_often_as_it_says() {
+async fn each_strategy_makes_the_documented_requests() {
     assert_eq!(requests_for_three_bursts_of_ten(TokenCache::memory()).await, 1);
     assert_eq!(requests_for_three_bursts_of_ten(TokenCache::disabled()).await, 3);
 }
 
 #[tokio::test]
-async fn a_hundred_identities_in_one_cache_have_a_token_each() {
+async fn hundred_identities_in_one_cache_have_a_token_each() {
     let passport = DevPassport::start().await.unwrap();
     let cache = TokenCache::memory();
     let identities: Vec<_> = (0..100)

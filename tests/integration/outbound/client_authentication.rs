@@ -1,4 +1,4 @@
-//! How an identity proves who it is, to a Passport that really looks.
+//! Methods of client authentication, against a dev Passport that checks them.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,8 +8,9 @@ use http::{Request, Response};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use passport_dev::{ClientKeyKind, DevIdentity, DevPassport};
 use passport_outbound::{
-    ClientAuthentication, HttpExchange, HttpTransport, Limits, ManagedIdentity, ManagedIdentityBuilder,
-    ManualClock, PrivateKeyJwt, SecretSource, SigningAlgorithm, TokenErrorKind, Transport, TransportError,
+    ClientAuthentication, HttpClient, ManagedIdentity, ManagedIdentityBuilder, ManualClock, PrivateKeyJwt,
+    ReqwestHttpClient, ResponseLimits, SecretSource, SigningAlgorithm, TokenErrorKind, Transport,
+    TransportError,
 };
 use serde_json::{Value, json};
 
@@ -22,13 +23,13 @@ fn signing(passport: &DevPassport, name: &str, kind: ClientKeyKind) -> DevIdenti
     passport.managed_identity(name).signs_with(kind).create()
 }
 
-/// An identity that signs with what it was registered with.
+/// Returns a builder of an identity that signs with its registered key.
 fn signed(
     passport: &DevPassport,
     registered: &DevIdentity,
     method: impl Into<ClientAuthentication>,
 ) -> ManagedIdentityBuilder {
-    let key = SecretSource::fixed(registered.private_key().unwrap());
+    let key = SecretSource::from_value(registered.private_key().unwrap());
     ManagedIdentity::builder(registered.client_id(), key)
         .issuer(passport.issuer())
         .client_authentication(method.into())
@@ -37,20 +38,20 @@ fn signed(
 /// Sends requests, and records their forms.
 #[derive(Clone, Debug, Default)]
 struct RecordingTransport {
-    network: Arc<HttpTransport>,
+    network: Arc<ReqwestHttpClient>,
     forms: Arc<Mutex<Vec<Bytes>>>,
 }
 
-impl HttpExchange for RecordingTransport {
-    async fn exchange(
+impl HttpClient for RecordingTransport {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         if request.method() == http::Method::POST {
             self.forms.lock().unwrap().push(request.body().clone());
         }
-        self.network.exchange(request, limits).await
+        self.network.send(request, limits).await
     }
 }
 
@@ -71,7 +72,7 @@ async fn post(passport: &DevPassport, form: impl Into<reqwest::Body>) -> u16 {
 }
 
 #[tokio::test]
-async fn a_secret_is_shown_in_each_of_three_ways() {
+async fn client_secret_is_accepted_by_each_of_three_methods() {
     let passport = DevPassport::start().await.unwrap();
     let odd = passport.managed_identity("odd").secret("a+b:c %&=\u{e9}").create();
     for method in [
@@ -81,15 +82,15 @@ async fn a_secret_is_shown_in_each_of_three_ways() {
     ] {
         let identity = builder(&passport, &odd).client_authentication(method.clone()).build().unwrap();
         assert!(identity.token().await.is_ok(), "{method:?}");
-        let wrong = ManagedIdentity::builder(odd.client_id(), SecretSource::fixed("another"));
+        let wrong = ManagedIdentity::builder(odd.client_id(), SecretSource::from_value("another"));
         let wrong = wrong.issuer(passport.issuer()).client_authentication(method.clone()).build().unwrap();
         let error = wrong.token().await.unwrap_err();
-        assert_eq!(error.kind(), TokenErrorKind::Refused, "{method:?}");
+        assert_eq!(error.kind(), TokenErrorKind::Rejected, "{method:?}");
     }
 }
 
 #[tokio::test]
-async fn an_assertion_is_signed_in_each_of_three_ways() {
+async fn assertion_is_signed_with_each_of_three_algorithms() {
     let passport = DevPassport::start().await.unwrap();
     for (name, kind, algorithm) in [
         ("rs", ClientKeyKind::Rsa, SigningAlgorithm::Rs256),
@@ -106,41 +107,41 @@ async fn an_assertion_is_signed_in_each_of_three_ways() {
 async fn secret_is_in_a_basic_header_by_default() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
-    let ear = RecordingTransport::default();
-    let identity = builder(&passport, &registered).transport(ear.transport()).build().unwrap();
+    let recorder = RecordingTransport::default();
+    let identity = builder(&passport, &registered).transport(recorder.transport()).build().unwrap();
     identity.token().await.unwrap();
-    let form = ear.last_form();
+    let form = recorder.last_form();
     assert!(!form_urlencoded::parse(&form).any(|(name, _)| name == "client_secret"));
-    assert_eq!(passport.counters().discovery(), 0, "discovery does not choose");
+    assert_eq!(passport.counters().discovery(), 0, "the method does not come from discovery");
 }
 
 #[tokio::test]
-async fn an_assertion_that_was_overheard_is_worth_nothing() {
+async fn replayed_assertion_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
-    let ear = RecordingTransport::default();
+    let recorder = RecordingTransport::default();
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
-    let identity = signed(&passport, &registered, method).transport(ear.transport()).build().unwrap();
+    let identity = signed(&passport, &registered, method).transport(recorder.transport()).build().unwrap();
     identity.token().await.unwrap();
-    assert_eq!(post(&passport, ear.last_form()).await, 401);
+    assert_eq!(post(&passport, recorder.last_form()).await, 401);
     identity.invalidate();
-    assert!(identity.token().await.is_ok(), "the next has an id of its own");
+    assert!(identity.token().await.is_ok(), "the next assertion has a new id");
 }
 
 #[tokio::test]
-async fn an_assertion_for_somebody_else_is_refused() {
+async fn assertion_for_another_audience_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
     let for_another = method.clone().audience("https://elsewhere.example/token");
     let error = signed(&passport, &registered, for_another).build().unwrap().token().await.unwrap_err();
-    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_client")));
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Rejected, Some("invalid_client")));
     let for_the_issuer = method.audience(passport.issuer());
     assert!(signed(&passport, &registered, for_the_issuer).build().unwrap().token().await.is_ok());
 }
 
 #[tokio::test]
-async fn an_assertion_of_yesterday_is_refused() {
+async fn expired_assertion_is_rejected() {
     let clock = ManualClock::at_unix_seconds(START);
     let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
@@ -153,7 +154,7 @@ async fn an_assertion_of_yesterday_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_told_and_not_shown() {
+async fn invalid_private_key_is_reported_and_not_shown() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     for (key, algorithm, told) in [
@@ -161,13 +162,13 @@ async fn a_key_that_is_none_is_told_and_not_shown() {
         (
             registered.private_key().unwrap().to_owned(),
             SigningAlgorithm::Rs256,
-            "not an RSA key of 2048 bits",
+            "not an RSA key of at least 2048 bits",
         ),
     ] {
-        let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(key.clone()));
+        let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(key.clone()));
         let builder = builder.client_authentication(PrivateKeyJwt::new(algorithm).into());
         let error = builder.issuer(passport.issuer()).build().unwrap().token().await.unwrap_err();
-        assert_eq!(error.kind(), TokenErrorKind::Secret);
+        assert_eq!(error.kind(), TokenErrorKind::SecretUnavailable);
         let chain = format!("{error} {}", std::error::Error::source(&error).unwrap());
         assert!(chain.contains(told), "{chain}");
         assert!(!format!("{chain} {error:?}").contains("hidden"), "{chain}");
@@ -175,7 +176,7 @@ async fn a_key_that_is_none_is_told_and_not_shown() {
     assert_eq!(passport.counters().token(), 0);
 }
 
-/// An assertion that another implementation makes, with `changes` to what is right.
+/// Returns an assertion of another implementation, with `changes` to a valid one.
 fn forged(passport: &DevPassport, signer: &DevIdentity, client_id: &str, changes: &Value) -> String {
     let now = u64::from(START);
     let mut claims = json!({

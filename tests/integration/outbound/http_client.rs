@@ -1,4 +1,4 @@
-//! `ManagedIdentityHttpClient`: paths, methods, bodies, and what it says when something is wrong.
+//! `ManagedIdentityHttpClient`: paths, methods, bodies and errors.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +33,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{HOUR, builder, clock};
 use crate::harness::{http, serve, verifier};
 
-/// Tells what it was asked.
+/// Returns what the server received.
 async fn echo(method: Method, uri: Uri, headers: HeaderMap, body: String) -> Json<Value> {
     let headers: BTreeMap<_, _> = headers
         .iter()
@@ -67,7 +67,7 @@ async fn client() -> (DevPassport, ManagedIdentityHttpClient) {
 }
 
 #[tokio::test]
-async fn paths_are_resolved_as_a_browser_does_it() {
+async fn paths_are_resolved_as_in_a_browser() {
     let (_passport, client) = client().await;
     for (path, asked) in [
         ("/api/accounts?since=2026-05-01", "/api/accounts?since=2026-05-01"),
@@ -83,7 +83,7 @@ async fn paths_are_resolved_as_a_browser_does_it() {
 }
 
 #[tokio::test]
-async fn each_method_sends_what_it_says() {
+async fn each_method_sends_its_http_method() {
     let (_passport, client) = client().await;
     for (request, method) in [
         (client.get("/"), "GET"),
@@ -98,7 +98,7 @@ async fn each_method_sends_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_request_is_put_together_as_with_reqwest() {
+async fn request_builder_works_as_in_reqwest() {
     let (_passport, client) = client().await;
     let more = HeaderMap::from_iter([("x-more".parse().unwrap(), "2".parse().unwrap())]);
     let request = client.post("/").header("x-one", "1").headers(more).query(&[("a", "b c")]);
@@ -117,7 +117,7 @@ async fn a_request_is_put_together_as_with_reqwest() {
 }
 
 #[tokio::test]
-async fn streams_go_out_and_come_back_as_they_are_written() {
+async fn bodies_are_streamed_in_both_directions() {
     let (_passport, client) = client().await;
     let (send, chunks) = mpsc::channel::<Result<Frame<Bytes>, std::io::Error>>(1);
     let body = reqwest::Body::wrap(StreamBody::new(ReceiverStream::new(chunks)));
@@ -126,14 +126,14 @@ async fn streams_go_out_and_come_back_as_they_are_written() {
     for chunk in ["one", "two", "three"] {
         send.send(Ok(Frame::data(Bytes::from(chunk)))).await.unwrap();
         let came_back = answer.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert_eq!(came_back, chunk, "it came back before the next was sent");
+        assert_eq!(came_back, chunk, "each chunk is returned before the next is sent");
     }
     drop(send);
     assert!(answer.frame().await.is_none_or(|frame| frame.unwrap().data_ref().is_none_or(Bytes::is_empty)));
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_by_type() {
+async fn failures_are_distinguished_by_error_type() {
     use HttpClientError::{Attach, Http, InvalidRequest, InvalidScopes};
     let (passport, client) = client().await;
     let error = client.get("http://[").send().await.unwrap_err();
@@ -143,14 +143,15 @@ async fn what_is_wrong_is_told_by_type() {
     let error = client.get("/").header("authorization", "Bearer x").send().await.unwrap_err();
     assert!(matches!(error, Attach(AttachError::AuthorizationPresent)), "{error:?}");
     let error = client.get("https://elsewhere.example/").send().await.unwrap_err();
-    assert!(matches!(error, Attach(AttachError::DestinationNotAllowed { .. })), "{error:?}");
+    assert!(matches!(error, Attach(AttachError::OriginNotAllowed { .. })), "{error:?}");
     let error = client.get("/").scopes("\u{e9}").send().await.unwrap_err();
     assert!(matches!(error, InvalidScopes(_)), "{error:?}");
-    let error = client.get("/").identity(CallerIdentity::of_task()).send().await.unwrap_err();
-    assert!(matches!(error, Attach(AttachError::CallerMissing)), "{error:?}");
-    let error = client.get("/").identity(CallerIdentity::of_task()).scopes("roles").send().await.unwrap_err();
-    assert!(error.to_string().contains("a caller's token has the scopes it has"), "{error}");
-    assert_eq!(passport.counters().token(), 0, "none of these got as far as a token");
+    let error = client.get("/").identity(CallerIdentity::from_task_local()).send().await.unwrap_err();
+    assert!(matches!(error, Attach(AttachError::MissingCallerToken)), "{error:?}");
+    let error =
+        client.get("/").identity(CallerIdentity::from_task_local()).scopes("roles").send().await.unwrap_err();
+    assert!(error.to_string().contains("the scopes of a caller's token cannot be changed"), "{error}");
+    assert_eq!(passport.counters().token(), 0, "no token was requested");
 
     assert_eq!(client.get("/status/404").send().await.unwrap().status(), 404);
     let error = client.get_json::<Value>("/status/404").await.unwrap_err();
@@ -160,7 +161,7 @@ async fn what_is_wrong_is_told_by_type() {
 }
 
 #[tokio::test]
-async fn a_path_that_a_url_would_change_is_not_sent() {
+async fn path_that_url_parsing_changes_is_not_sent() {
     let (passport, client) = client().await;
     let base = client.get("").send().await.unwrap().url().to_string();
     let tokens = passport.counters().token();
@@ -189,13 +190,13 @@ async fn a_path_that_a_url_would_change_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_host_header_of_another_host_is_not_sent() {
+async fn foreign_host_header_is_not_sent() {
     let (passport, client) = client().await;
     let error = client.get("/").header("host", "somebody-else.example").send().await.unwrap_err();
     assert!(matches!(error, HttpClientError::Attach(AttachError::HostMismatch)), "{error:?}");
     let twice = client.get("/").header("host", "a.example").header("host", "a.example");
     let error = twice.send().await.unwrap_err();
-    assert!(matches!(error, HttpClientError::Attach(AttachError::HostRepeated)), "{error:?}");
+    assert!(matches!(error, HttpClientError::Attach(AttachError::DuplicateHost)), "{error:?}");
     assert_eq!(passport.counters().token(), 0);
     let url = client.get("/").send().await.unwrap().url().clone();
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
@@ -203,7 +204,7 @@ async fn a_host_header_of_another_host_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_redirect_that_is_not_followed_is_no_success() {
+async fn redirect_that_is_not_followed_is_an_error() {
     let (passport, _) = client().await;
     let moved =
         || async { (StatusCode::TEMPORARY_REDIRECT, [("location", "https://elsewhere.example")], "{}") };
@@ -215,7 +216,7 @@ async fn a_redirect_that_is_not_followed_is_no_success() {
     assert!(matches!(error, HttpClientError::Status(StatusCode::TEMPORARY_REDIRECT)), "{error:?}");
 }
 
-/// Where the default client goes, and where it does not.
+/// The default client follows redirects only within the origin.
 #[tokio::test]
 async fn redirect_to_another_origin_is_returned_and_not_followed() {
     let passport = DevPassport::start().await.unwrap();
@@ -250,29 +251,31 @@ async fn redirect_to_another_origin_is_returned_and_not_followed() {
 async fn caller_from_extensions_without_extensions_is_an_error() {
     let (passport, client) = client().await;
     let own = builder(&passport, &passport.managed_identity("own").create()).build().unwrap();
-    for identity in [CallerIdentity::of_request().into(), CallerIdentity::of_request().or(own.clone())] {
+    for identity in
+        [CallerIdentity::from_extensions().into(), CallerIdentity::from_extensions().or(own.clone())]
+    {
         let error = client.get("/").identity(identity).send().await.unwrap_err();
-        assert!(matches!(error, HttpClientError::Attach(AttachError::CallerUnseen)), "{error:?}");
+        assert!(matches!(error, HttpClientError::Attach(AttachError::ExtensionsUnavailable)), "{error:?}");
     }
     assert_eq!(
-        client.get("/").identity(CallerIdentity::of_task().or(own)).send().await.unwrap().status(),
+        client.get("/").identity(CallerIdentity::from_task_local().or(own)).send().await.unwrap().status(),
         200
     );
 }
 
 #[tokio::test]
-async fn without_a_token_there_is_the_identitys_own_error() {
+async fn missing_token_returns_the_error_of_the_identity() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("erp-sync").create();
     registered.disable();
     let identity = builder(&passport, &registered).build().unwrap();
     let client = ManagedIdentityHttpClient::builder(identity, "http://127.0.0.1:9").client(http());
     let error = client.build().unwrap().get("/").send().await.unwrap_err();
-    assert!(matches!(&error, HttpClientError::Token(error) if error.kind() == TokenErrorKind::Refused));
+    assert!(matches!(&error, HttpClientError::Token(error) if error.kind() == TokenErrorKind::Rejected));
 }
 
 #[tokio::test]
-async fn scopes_of_a_request_have_a_token_of_their_own_that_is_kept() {
+async fn scopes_of_a_request_have_a_separate_cached_token() {
     let (passport, client) = client().await;
     for _ in 0..3 {
         client.get("/").send().await.unwrap();
@@ -282,8 +285,8 @@ async fn scopes_of_a_request_have_a_token_of_their_own_that_is_kept() {
     assert_eq!(passport.counters().token(), 2);
 }
 
-/// Refuses the first request, whatever its token.
-async fn refusing_once() -> (String, Arc<AtomicUsize>) {
+/// Starts a server that rejects the first request, whatever its token.
+async fn rejecting_first_request() -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let answer = move |body: String| async move {
@@ -296,7 +299,7 @@ async fn refusing_once() -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_refused_request_is_sent_again_if_that_was_asked_for() {
+async fn rejected_request_is_retried_if_configured() {
     for (replays, status, requests) in [(true, 200, 2), (false, 401, 1)] {
         let clock = clock();
         let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
@@ -304,9 +307,9 @@ async fn a_refused_request_is_sent_again_if_that_was_asked_for() {
         let identity = builder(&passport, &registered).clock(clock.clone()).build().unwrap();
         identity.token().await.unwrap();
         clock.advance(Duration::from_secs(60));
-        let (api, asked) = refusing_once().await;
+        let (api, asked) = rejecting_first_request().await;
         let client = ManagedIdentityHttpClient::builder(identity, &api).client(http());
-        let client = if replays { client.replay_refused() } else { client }.build().unwrap();
+        let client = if replays { client.retry_unauthorized() } else { client }.build().unwrap();
         let answer = client.post("/").body("once").send().await.unwrap();
         assert_eq!((answer.status().as_u16(), asked.load(Ordering::SeqCst)), (status, requests));
         if replays {
@@ -316,7 +319,7 @@ async fn a_refused_request_is_sent_again_if_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn another_origin_is_called_only_if_it_was_allowed() {
+async fn other_origin_is_called_only_if_allowed() {
     let (passport, _) = client().await;
     let other = api(&passport).await;
     let identity = builder(&passport, &passport.managed_identity("erp-sync").create()).build().unwrap();
@@ -326,21 +329,21 @@ async fn another_origin_is_called_only_if_it_was_allowed() {
 }
 
 #[test]
-fn a_mesh_whose_proxies_encrypt_has_to_be_named_as_such() {
-    let client = |base| ManagedIdentityHttpClient::builder(CallerIdentity::of_task(), base);
+fn plain_http_base_url_must_be_allowed_explicitly() {
+    let client = |base| ManagedIdentityHttpClient::builder(CallerIdentity::from_task_local(), base);
     assert!(client("http://erp.mesh").build().is_err());
     assert!(client("http://erp.mesh").danger_plain_http().build().is_ok());
 }
 
 #[test]
-fn a_base_url_that_is_none_is_told_and_not_shown() {
+fn invalid_base_url_is_reported_and_not_shown() {
     for base in [
         "api.bizfirst.ai",
         "http://api.bizfirst.ai",
         "https://user:hidden@api.bizfirst.ai",
         "https://a/?hidden",
     ] {
-        let client = ManagedIdentityHttpClient::new(CallerIdentity::of_request(), base);
+        let client = ManagedIdentityHttpClient::new(CallerIdentity::from_extensions(), base);
         let told = client.unwrap_err().to_string();
         assert!(told.contains("base_url: ") && !told.contains("hidden"), "{told}");
     }

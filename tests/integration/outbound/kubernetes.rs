@@ -1,12 +1,12 @@
-//! A configuration from the environment of a pod, which has the variables of Services.
+//! A configuration from the environment of a pod, which contains the variables of Services.
 
 use config::{Config, Environment};
 use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig};
 
 use super::configuration::config_of;
 
-/// The variables of Services as a kubelet sets them in each pod of the namespace: one port without
-/// a name, named ports, several ports, UDP, IPv6, and a Service whose name is longer.
+/// The variables of Services as a kubelet sets them in each pod of the namespace: one port
+/// without a name, named ports, several ports, UDP, IPv6, and a Service with a longer name.
 fn service_variables() -> Vec<(&'static str, &'static str)> {
     vec![
         ("ERP_SYNC_SERVICE_HOST", "10.96.12.7"),

@@ -1,5 +1,6 @@
-//! A hundred identities and their callers in one process, under load, while tokens are refused, secrets are rotated and keys
-//! change: the API counts whose token each request carries.
+//! A hundred identities with concurrent callers in one process, while tokens are rejected,
+//! secrets are rotated and keys change. The API checks that each request carries the token of
+//! its identity.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,7 +73,7 @@ impl InMemorySecrets {
 
 impl SecretProvider for InMemorySecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        Ok(ResolvedSecret::new(self.0.lock().unwrap()[reference.place()].clone()))
+        Ok(ResolvedSecret::new(self.0.lock().unwrap()[reference.path()].clone()))
     }
 }
 
@@ -113,11 +114,12 @@ impl Setup {
             })
             .collect();
         let client = ManagedIdentityHttpClient::builder(identities[0].1.clone(), &api);
-        let client = client.client(http()).replay_refused().build().unwrap();
+        let client = client.client(http()).retry_unauthorized().build().unwrap();
         Self { passport, clock, secrets, identities, client, counts }
     }
 
-    /// One call: mostly of a service, sometimes in the name of a user, sometimes for other scopes.
+    /// Makes one call: usually as the service, sometimes on behalf of a user, sometimes with other
+    /// scopes.
     async fn call(&self, call: usize) {
         let (registered, identity) = &self.identities[(call * 7 + call / IDENTITIES) % IDENTITIES];
         let outcome = if call.is_multiple_of(5) {
@@ -126,7 +128,7 @@ impl Setup {
             let token = AccessToken::new(&token, self.clock.now() + super::HOUR).unwrap();
             let caller = CallerToken::new(token);
             let request = self.client.get(&format!("/of/{user}"));
-            let as_caller = passport_outbound::CallerIdentity::given(caller).clock(self.clock.clone());
+            let as_caller = passport_outbound::CallerIdentity::from_token(caller).clock(self.clock.clone());
             request.identity(as_caller.or(identity.clone())).send().await
         } else {
             let request =
@@ -138,7 +140,8 @@ impl Setup {
         assert!(status == StatusCode::OK || status == StatusCode::UNAUTHORIZED, "{status}");
     }
 
-    /// Between two rounds: time passes, secrets change and their tokens go with them, sometimes the keys change.
+    /// Runs between two rounds: advances the clock, rotates secrets and revokes their tokens, and
+    /// sometimes rotates the keys.
     async fn rotate_secrets(&self, round: usize) {
         self.clock.advance(Duration::from_secs(120));
         for (registered, identity) in self.identities.iter().skip(round % 10).step_by(10) {
@@ -162,7 +165,7 @@ async fn each_request_carries_the_token_of_its_own_identity() {
         tokio::join!(calls, setup.rotate_secrets(round));
     }
     let counts = &setup.counts;
-    assert_eq!(*counts.wrong.lock().unwrap(), BTreeSet::new(), "(came with the token of, expected)");
+    assert_eq!(*counts.wrong.lock().unwrap(), BTreeSet::new(), "(token of, expected)");
     assert!(counts.right.load(Ordering::SeqCst) >= IDENTITIES * ROUNDS, "{counts:?}");
     assert!(counts.refused.load(Ordering::SeqCst) > 500, "{counts:?}");
     assert_eq!(counts.callers.lock().unwrap().len(), IDENTITIES + 10, "every identity, and ten users");

@@ -1,4 +1,4 @@
-//! The order of layers that `docs/recipes.md` recommends, and why.
+//! The order of layers that `docs/recipes.md` recommends, and its reasons.
 
 use std::{
     future::{Ready, ready},
@@ -50,7 +50,7 @@ impl<B: Clone, T> Policy<Request<B>, Response<T>, BoxError> for RetryAfterAnHour
 }
 
 #[tokio::test]
-async fn a_retry_has_a_token_that_is_alive_and_a_trace_has_none() {
+async fn retry_has_a_live_token_and_trace_has_no_token() {
     let clock = clock();
     let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
@@ -81,7 +81,7 @@ async fn a_retry_has_a_token_that_is_alive_and_a_trace_has_none() {
     assert_ne!(seen[0], seen[1], "the first token was too old by then");
 }
 
-/// Notes the token of each request, and fails the first.
+/// Starts a server that records the token of each request, and fails the first.
 async fn failing_once(seen: Arc<Mutex<Vec<String>>>) -> String {
     let answer = move |headers: HeaderMap| async move {
         let mut seen = seen.lock().unwrap();

@@ -1,4 +1,5 @@
-//! The outbound engine against a Passport over real sockets: herds, outages, refused secrets, refused tokens.
+//! The outbound side against a Passport over sockets: concurrent callers, outages, rejected
+//! secrets, rejected tokens.
 
 mod cache_strategies;
 mod client_authentication;
@@ -32,22 +33,22 @@ use crate::harness::{EmptyResponse, identity_builder as builder};
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Tokens of the dev Passport live for an hour. From here on they are refreshed, from five seconds before the end on no
-/// longer sent.
-const SOFT: Duration = Duration::from_secs(3545);
+/// Tokens of the dev Passport live for an hour. From this age on they are refreshed; in their
+/// last five seconds they are no longer sent.
+const REFRESH_AGE: Duration = Duration::from_secs(3545);
 
 fn clock() -> ManualClock {
     ManualClock::at_unix_seconds(1_750_000_000)
 }
 
-/// A client whose answers are there at once: what is awaited through it is the token.
+/// Returns a client with immediate responses, so that its calls only wait for the token.
 fn instant_client(identity: &ManagedIdentity) -> AttachToken<EmptyResponse> {
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
     AttachTokenLayer::new(identity.clone(), origins).layer(EmptyResponse)
 }
 
-/// Whether a call through `client` is answered at the first poll: it neither failed nor waited.
-fn is_served_at_once(client: &mut AttachToken<EmptyResponse>) -> bool {
+/// Returns whether a call through `client` succeeds at the first poll.
+fn is_ready_at_first_poll(client: &mut AttachToken<EmptyResponse>) -> bool {
     let request = Request::get("https://api.bizfirst.ai/x").body(()).unwrap();
     matches!(client.call(request).now_or_never(), Some(Ok(_)))
 }

@@ -20,7 +20,8 @@ use tokio::net::TcpListener;
 
 use crate::harness::serve;
 
-/// A Passport behind TLS of a private authority, and how many full TLS handshakes it has seen.
+/// A Passport behind TLS with a certificate of a private authority, which counts full TLS
+/// handshakes.
 struct PrivatePassport {
     passport: DevPassport,
     authority: Authority,
@@ -71,7 +72,8 @@ async fn identities_of_a_configuration_share_one_tls_client() {
         identity.token().await.unwrap();
     }
     assert_eq!(private.passport.counters().token(), 200);
-    // Each TLS client has a full handshake first; its later connections resume that session.
+    // The first connection of each TLS client makes a full handshake; later ones resume the
+    // session.
     assert_eq!(private.full_handshakes.load(Ordering::SeqCst), 1);
 }
 
@@ -101,7 +103,7 @@ async fn builders_trust_a_ca_file() {
     let private = PrivatePassport::start().await;
     let registered = private.passport.managed_identity("erp").create();
     let builder = || {
-        let secret = SecretSource::fixed(registered.secret());
+        let secret = SecretSource::from_value(registered.secret());
         ManagedIdentity::builder(registered.client_id(), secret).issuer(private.passport.issuer())
     };
     let verifier = || TokenVerifier::builder(private.passport.audience()).issuer(private.passport.issuer());
@@ -120,12 +122,13 @@ async fn public_issuer_has_internal_plain_http_endpoints() {
     let passport = passport.danger_any_address().start().await.unwrap();
     let registered = passport.managed_identity("erp").create();
     let internal = format!("http://{}", passport.address());
-    let token = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
-        .issuer(issuer)
-        .token_url(format!("{internal}/passport/token"))
-        .danger_plain_http()
-        .build()
-        .unwrap();
+    let token =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(issuer)
+            .token_url(format!("{internal}/passport/token"))
+            .danger_plain_http()
+            .build()
+            .unwrap();
     let token = token.token().await.unwrap();
     let verifier = TokenVerifier::builder(passport.audience())
         .issuer(issuer)

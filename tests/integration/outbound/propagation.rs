@@ -1,4 +1,4 @@
-//! A caller's token on its way from one service to the next, and nowhere else.
+//! A caller's token is forwarded from one service to the next, and to no other destination.
 
 use std::{
     sync::{Arc, Mutex},
@@ -16,7 +16,7 @@ use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, IdInfo};
 use passport_outbound::{
     AccessToken, AllowedOrigins, AttachError, AttachTokenLayer, CallerIdentity, CallerToken, Clock,
-    HttpClientError, Identity, Lease, Leased, ManagedIdentityHttpClient, StoreError, StoredToken,
+    HttpClientError, Identity, Lease, LeaseOutcome, ManagedIdentityHttpClient, StoreError, StoredToken,
     SystemClock, TokenCache, TokenKey, TokenStore,
 };
 use passport_test_support::metrics::recorded;
@@ -42,7 +42,7 @@ fn client_of(identity: impl Into<Identity>, base: &str) -> Client {
     ManagedIdentityHttpClient::builder(identity, base).client(http()).build().unwrap()
 }
 
-/// What the `Authorization` headers were that a service has seen.
+/// The `Authorization` headers that a service received.
 type SeenAuthorizations = Arc<Mutex<Vec<String>>>;
 
 fn note(seen: &SeenAuthorizations, headers: &HeaderMap) {
@@ -50,7 +50,7 @@ fn note(seen: &SeenAuthorizations, headers: &HeaderMap) {
     seen.lock().unwrap().push(shown.unwrap_or_default());
 }
 
-/// The last service: says who calls.
+/// Starts the last service, which returns its caller.
 async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     let whoami = get(|caller: IdInfo, headers: HeaderMap| async move {
         note(&seen, &headers);
@@ -59,7 +59,8 @@ async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     serve(Router::new().route("/", whoami).layer(AuthenticateLayer::new(verifier(passport)))).await
 }
 
-/// A service that hands on what it is asked, as whoever asks, on `/`; and in its own name on `/own`.
+/// Starts a service that forwards requests to `next`: with the caller's token on `/`, and with
+/// its own token on `/own`.
 async fn between(passport: &DevPassport, next: Client) -> String {
     async fn as_caller(
         State(next): State<Client>,
@@ -73,7 +74,7 @@ async fn between(passport: &DevPassport, next: Client) -> String {
     let router = Router::new()
         .route("/", get(as_caller))
         .route("/own", get(as_itself))
-        .layer(AuthenticateLayer::new(verifier(passport)).hand_on_token())
+        .layer(AuthenticateLayer::new(verifier(passport)).forward_token())
         .with_state(next);
     serve(router).await
 }
@@ -91,7 +92,7 @@ async fn ask(url: &str, token: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-/// A store of tokens that writes down everything that it is given.
+/// A token store that records everything that it receives.
 #[derive(Clone, Debug, Default)]
 struct RecordingStore(Arc<Mutex<Vec<String>>>);
 
@@ -100,7 +101,7 @@ impl TokenStore for RecordingStore {
         Ok(None)
     }
 
-    async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.0.lock().unwrap().push(format!("{key} {}", token.token().expose()));
         Ok(())
     }
@@ -110,8 +111,8 @@ impl TokenStore for RecordingStore {
         Ok(())
     }
 
-    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
-        Ok(Leased { lease: Lease::Granted, token: None })
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<LeaseOutcome, StoreError> {
+        Ok(LeaseOutcome { lease: Lease::Granted, token: None })
     }
 
     async fn release(&self, _: &TokenKey, _: &str) -> Result<(), StoreError> {
@@ -143,18 +144,15 @@ async fn user_token_passes_two_services_unchanged_and_leaks_nowhere() {
         let request = client.get(&foreign).caller(caller.clone());
         let printed = format!("{request:?} {client:?} {caller:?}");
         let error = request.send().await.unwrap_err();
-        assert!(
-            matches!(error, HttpClientError::Attach(AttachError::DestinationNotAllowed { .. })),
-            "{error}"
-        );
+        assert!(matches!(error, HttpClientError::Attach(AttachError::OriginNotAllowed { .. })), "{error}");
         format!("{printed} {error:?}")
     });
     let (printed, measured) = recorded(work).await;
 
     let at_the_last = at_the_last.lock().unwrap();
     assert_eq!(at_the_last[0], format!("Bearer {token}"), "byte for byte");
-    assert_ne!(at_the_last[1], at_the_last[0], "the service's own is another");
-    assert!(elsewhere.lock().unwrap().is_empty(), "nothing went elsewhere");
+    assert_ne!(at_the_last[1], at_the_last[0], "the service's own token differs");
+    assert!(elsewhere.lock().unwrap().is_empty(), "no request had a token for another destination");
 
     let signature = token.rsplit('.').next().unwrap();
     let kept = store.0.lock().unwrap().join("\n");
@@ -179,21 +177,22 @@ async fn next_service_sees_a_scheduler_only_if_it_is_propagated() {
 }
 
 #[tokio::test]
-async fn a_caller_that_the_next_service_refuses_stays_refused() {
+async fn rejected_caller_token_is_not_replaced_by_the_services_own() {
     let passport = DevPassport::start().await.unwrap();
     let refusing = serve(Router::new().route("/", get(|| async { StatusCode::UNAUTHORIZED }))).await;
     let identity = builder(&passport, &passport.managed_identity("a").create()).build().unwrap();
     let a = between(&passport, client_of(identity, &refusing)).await;
     assert_eq!(ask(&a, &passport.user_token("ada").build()).await.0, 401);
-    assert_eq!(passport.counters().token(), 0, "the service's own identity is not asked to help out");
+    assert_eq!(passport.counters().token(), 0, "the identity of the service requests no token");
 }
 
-/// For code between handler and client that does not hand the caller on: the task knows.
+/// For code between handler and client that does not forward the caller: the task-local value
+/// does.
 #[tokio::test]
-async fn a_handler_may_leave_the_caller_to_its_task() {
+async fn task_local_provides_the_caller_to_the_client() {
     let passport = DevPassport::start().await.unwrap();
     let b = last(&passport, SeenAuthorizations::default()).await;
-    let next = client_of(CallerIdentity::of_task(), &b);
+    let next = client_of(CallerIdentity::from_task_local(), &b);
     let handler = get(|State(next): State<Client>| async move { answer(next.get("/").send().await).await });
     let within_the_caller =
         from_fn(|Extension(caller): Extension<CallerToken>, request: Request, next: Next| async move {
@@ -202,7 +201,7 @@ async fn a_handler_may_leave_the_caller_to_its_task() {
     let router = Router::new()
         .route("/", handler)
         .layer(within_the_caller)
-        .layer(AuthenticateLayer::new(verifier(&passport)).hand_on_token())
+        .layer(AuthenticateLayer::new(verifier(&passport)).forward_token())
         .with_state(next);
     let a = serve(router).await;
     for user in ["ada", "grace"] {
@@ -210,7 +209,8 @@ async fn a_handler_may_leave_the_caller_to_its_task() {
     }
 }
 
-/// A gRPC service that asks the next one as whoever asks it; the last one lets only `ada` in.
+/// A gRPC service that calls the next one with the caller's token. The last one authorizes only
+/// `ada`.
 struct ForwardingService(Option<Channel>);
 
 #[tonic::async_trait]
@@ -227,7 +227,7 @@ impl Health for ForwardingService {
             };
         };
         let origins = AllowedOrigins::channel(&"http://127.0.0.1".parse().unwrap()).unwrap();
-        let layer = AttachTokenLayer::new(CallerIdentity::of_request(), origins);
+        let layer = AttachTokenLayer::new(CallerIdentity::from_extensions(), origins);
         let mut on = tonic::Request::new(HealthCheckRequest::default());
         if let Some(caller) = request.extensions().get::<CallerToken>() {
             on.extensions_mut().insert(caller.clone());
@@ -254,11 +254,11 @@ async fn grpc(hop: ForwardingService, layer: AuthenticateLayer) -> Channel {
 }
 
 #[tokio::test]
-async fn grpc_services_hand_a_caller_on_in_the_extensions() {
+async fn grpc_services_forward_a_caller_from_the_extensions() {
     let passport = DevPassport::start().await.unwrap();
     let b = grpc(ForwardingService(None), AuthenticateLayer::new(verifier(&passport))).await;
     let a =
-        grpc(ForwardingService(Some(b.clone())), AuthenticateLayer::new(verifier(&passport)).hand_on_token())
+        grpc(ForwardingService(Some(b.clone())), AuthenticateLayer::new(verifier(&passport)).forward_token())
             .await;
     let forgets = grpc(ForwardingService(Some(b)), AuthenticateLayer::new(verifier(&passport))).await;
     for (channel, user, expected) in [

@@ -12,11 +12,11 @@ async fn storm(identity: &ManagedIdentity) {
         tokio::spawn(async move { identity.token().await.unwrap_err().kind() })
     });
     for caller in join_all(callers).await {
-        assert_eq!(caller.unwrap(), TokenErrorKind::Refused);
+        assert_eq!(caller.unwrap(), TokenErrorKind::Rejected);
     }
 }
 
-/// The secret is revoked at Passport. An operator puts the new one into the file.
+/// The secret is revoked at Passport. Later an operator writes the new one into the file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn revoked_secret_is_one_request_in_10_s_until_rotation() {
     let passport = DevPassport::start().await.unwrap();
@@ -44,9 +44,9 @@ async fn revoked_secret_is_one_request_in_10_s_until_rotation() {
     assert_eq!(passport.counters().token(), 4);
 }
 
-/// Whatever form the refusal has, it stands.
+/// A rejection without an OAuth error body starts the same backoff.
 #[tokio::test]
-async fn a_refusal_without_a_body_stands_as_well() {
+async fn rejection_without_a_body_starts_the_backoff() {
     for status in [400, 401, 403] {
         let passport = DevPassport::start().await.unwrap();
         let registered = passport.managed_identity("payroll").create();
@@ -61,24 +61,24 @@ async fn a_refusal_without_a_body_stands_as_well() {
 }
 
 #[tokio::test]
-async fn scopes_that_the_identity_may_not_have_are_named_as_the_cause() {
+async fn disallowed_scopes_are_named_as_the_cause() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let identity = builder(&passport, &registered).scopes("openid everything").build().unwrap();
     let error = identity.token().await.unwrap_err();
-    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_scope")));
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Rejected, Some("invalid_scope")));
     assert!(!error.is_transient());
-    assert!(error.to_string().contains("check the scopes"), "{error}");
+    assert!(error.to_string().contains("check the requested scopes"), "{error}");
 }
 
-/// Secrets as editors, shells and consoles write them into a file.
+/// Secrets with the blanks and quotes that editors, shells and consoles add.
 #[tokio::test]
-async fn refusal_names_blanks_and_quotes_around_the_secret() {
+async fn rejection_names_blanks_and_quotes_around_the_secret() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let secret = registered.secret();
     for (content, told) in [
-        (format!("{secret} \n"), "ends with a blank or tab"),
+        (format!("{secret} \n"), "ends with a space or tab"),
         (format!("\"{secret}\"\n"), "has quotes around it"),
         (format!("PAYROLL_SECRET={secret}\n"), "begins with `NAME=`"),
         (format!("\u{feff}{secret}\n"), "begins with a byte order mark (BOM)"),

@@ -28,7 +28,7 @@ use tower::{ServiceBuilder, ServiceExt};
 use super::*;
 use crate::harness::{http, serve};
 
-/// An API that knows revoked tokens, as one that introspects each token.
+/// An API that introspects each token, and so knows which are revoked.
 #[derive(Clone, Debug, Default)]
 struct IntrospectingApi {
     revoked: Arc<Mutex<HashSet<String>>>,
@@ -36,7 +36,7 @@ struct IntrospectingApi {
 }
 
 impl IntrospectingApi {
-    /// Revokes every token that it has seen.
+    /// Revokes every token that the API has received.
     fn revoke_all(&self) {
         let seen = self.seen.lock().unwrap().clone();
         self.revoked.lock().unwrap().extend(seen);
@@ -69,7 +69,7 @@ async fn api(receiver: &IntrospectingApi) -> String {
     serve(Router::new().route("/", any(echo)).with_state(receiver.clone())).await
 }
 
-/// A service whose token is old enough to be replaced, and which the API has seen and rejects.
+/// A service with a token that is old enough to be replaced, and that the API rejects.
 struct Setup {
     passport: DevPassport,
     receiver: IntrospectingApi,
@@ -97,7 +97,7 @@ impl Setup {
         AttachTokenLayer::new(self.identity.clone(), AllowedOrigins::new([&self.api]).unwrap())
     }
 
-    /// The refresh that a refusal has started is over.
+    /// Waits until the refresh that a rejection started has ended.
     async fn settled(&self) {
         while self.identity.status().is_fetching() {
             tokio::task::yield_now().await;
@@ -115,36 +115,36 @@ fn stream() -> StreamBody<impl futures_util::Stream<Item = std::io::Result<Frame
 }
 
 #[tokio::test]
-async fn a_reqwest_call_with_a_revoked_token_succeeds_with_a_new_one() {
+async fn reqwest_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let setup = Setup::new().await;
-    let client = setup.layer().replay_clones().layer(http());
+    let client = setup.layer().retry_unauthorized().layer(http());
     let response = client.oneshot(setup.post("payload")).await.unwrap();
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "payload"));
     assert_eq!((setup.passport.counters().token(), setup.receiver.calls()), (2, 3));
 }
 
 #[tokio::test]
-async fn a_reqwest_stream_is_sent_again_if_it_was_buffered() {
+async fn buffered_reqwest_stream_is_retried() {
     let setup = Setup::new().await;
     let streamed = || setup.post(reqwest::Body::wrap(stream()));
 
-    let plain = setup.layer().replay_clones().layer(http());
+    let plain = setup.layer().retry_unauthorized().layer(http());
     assert_eq!(plain.oneshot(streamed()).await.unwrap().status(), 401, "a stream cannot be cloned");
     setup.settled().await;
     setup.receiver.revoke_all();
     setup.clock.advance(60 * SECOND);
 
     let wrap = |body: BufferedBody<reqwest::Body>| reqwest::Body::wrap(body);
-    let buffered = setup.layer().replay_buffered(1024, wrap).layer(http());
+    let buffered = setup.layer().retry_unauthorized_buffered(1024, wrap).layer(http());
     let response = buffered.oneshot(streamed()).await.unwrap();
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "onetwo"));
 }
 
 #[tokio::test]
-async fn a_hyper_call_with_a_revoked_token_succeeds_with_a_new_one() {
+async fn hyper_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let setup = Setup::new().await;
     let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let client = setup.layer().replay_clones().layer(hyper);
+    let client = setup.layer().retry_unauthorized().layer(hyper);
     let request = Request::post(&setup.api).body(Full::from("payload")).unwrap();
     let response = client.oneshot(request).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "payload");
@@ -154,7 +154,7 @@ async fn a_hyper_call_with_a_revoked_token_succeeds_with_a_new_one() {
 #[tokio::test]
 async fn one_new_token_for_1000_calls_with_a_revoked_token() {
     let setup = Setup::new().await;
-    let client = setup.layer().replay_clones().layer(http());
+    let client = setup.layer().retry_unauthorized().layer(http());
     let calls = (0..1000).map(|_| client.clone().oneshot(setup.post("payload")));
     for response in futures_util::future::join_all(calls).await {
         assert_eq!(response.unwrap().status(), 200);
@@ -162,26 +162,27 @@ async fn one_new_token_for_1000_calls_with_a_revoked_token() {
     assert_eq!(setup.passport.counters().token(), 2);
 }
 
-/// The API wants another audience than the tokens have, so that each of them is refused.
+/// The API requires an audience that the tokens do not have, so it rejects each of them.
 #[tokio::test]
-async fn a_wrong_audience_does_not_cause_a_mint_loop() {
+async fn wrong_audience_causes_no_loop_of_token_requests() {
     let setup = Setup::new().await;
     let verifier = TokenVerifier::builder("another-api").issuer(setup.passport.issuer()).build().unwrap();
     let api = serve(Router::new().route("/", any(|| async {})).layer(AuthenticateLayer::new(verifier))).await;
     let layer = AttachTokenLayer::new(setup.identity.clone(), AllowedOrigins::new([&api]).unwrap());
-    let client = layer.replay_clones().layer(http());
+    let client = layer.retry_unauthorized().layer(http());
     for _ in 0..600 {
         let request = http().get(&api).build().unwrap();
         assert_eq!(client.clone().oneshot(request).await.unwrap().status(), 401);
         setup.clock.advance(SECOND);
     }
-    // Each token is left alone for longer than the one before it: 5, 10, 20, ... 300 s.
+    // Each replacement is allowed later after the last one: after 5, 10, 20, ... 300 s.
     assert!((5..=8).contains(&setup.passport.counters().token()), "{}", setup.passport.counters().token());
 }
 
-/// The client takes the token off for another host. Whether that one is allowed, too, makes no difference.
+/// The client removes the token before it follows a redirect to another host, even to an allowed
+/// one.
 #[tokio::test]
-async fn a_refusal_from_where_a_redirect_led_is_not_about_the_token() {
+async fn rejection_after_a_redirect_does_not_replace_the_token() {
     let setup = Setup::new().await;
     let elsewhere = serve(Router::new().route("/", any(|| async { StatusCode::UNAUTHORIZED }))).await;
     let target = elsewhere.clone();
@@ -189,16 +190,17 @@ async fn a_refusal_from_where_a_redirect_led_is_not_about_the_token() {
     let api = serve(Router::new().route("/", redirect)).await;
     for allowed in [vec![&api], vec![&api, &elsewhere]] {
         let origins = AllowedOrigins::new(allowed).unwrap();
-        let layer = AttachTokenLayer::new(setup.identity.clone(), origins).replay_clones();
+        let layer = AttachTokenLayer::new(setup.identity.clone(), origins).retry_unauthorized();
         let response = layer.layer(http()).oneshot(http().get(&api).build().unwrap()).await.unwrap();
         assert_eq!(response.status(), 401);
         setup.settled().await;
-        assert_eq!(setup.passport.counters().token(), 1, "whoever answered has not seen it");
+        assert_eq!(setup.passport.counters().token(), 1, "the host that responded did not receive the token");
     }
 }
 
-/// Refuses before it has read the body, as a server does that looks at the token first; and lets `refused` know.
-async fn hasty_api(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String {
+/// Starts an API that rejects a request before it reads the body, as a server does that checks
+/// the token first. It notifies `refused`.
+async fn api_that_rejects_before_the_body(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String {
     let (receiver, refused) = (receiver.clone(), Arc::clone(refused));
     let echo = any(move |request: axum::extract::Request| {
         let (receiver, refused) = (receiver.clone(), Arc::clone(&refused));
@@ -215,15 +217,15 @@ async fn hasty_api(receiver: &IntrospectingApi, refused: &Arc<Notify>) -> String
 
 type BoxBody = http_body_util::combinators::UnsyncBoxBody<Bytes, crate::harness::BoxError>;
 
-/// An upload that is in the middle of its body when it is refused.
-async fn upload_that_is_refused_half_way<C>(http: C)
+/// Sends an upload that is rejected while its body is being sent.
+async fn upload_that_is_rejected_half_way<C>(http: C)
 where
     C: Service<Request<BoxBody>, Response = http::Response<hyper::body::Incoming>> + Clone,
     C::Error: Into<crate::harness::BoxError>,
 {
     let setup = Setup::new().await;
     let refused = Arc::new(Notify::new());
-    let api = hasty_api(&setup.receiver, &refused).await;
+    let api = api_that_rejects_before_the_body(&setup.receiver, &refused).await;
     let second = async move {
         refused.notified().await;
         Ok(Frame::data(Bytes::from_static(b"two")))
@@ -231,26 +233,28 @@ where
     let first = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"one")))]);
     let body = StreamBody::new(first.chain(futures_util::stream::once(second))).boxed_unsync();
     let layer = AttachTokenLayer::new(setup.identity.clone(), AllowedOrigins::new([&api]).unwrap());
-    let client = layer.replay_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(http);
+    let client = layer
+        .retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync())
+        .layer(http);
     let response = client.oneshot(Request::post(&api).body(body).unwrap()).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "onetwo");
 }
 
 #[tokio::test]
-async fn an_upload_over_http_1_that_is_refused_half_way_arrives_whole() {
-    upload_that_is_refused_half_way(Client::builder(TokioExecutor::new()).build_http()).await;
+async fn upload_rejected_half_way_is_resent_whole_over_http_1() {
+    upload_that_is_rejected_half_way(Client::builder(TokioExecutor::new()).build_http()).await;
 }
 
 #[tokio::test]
-async fn an_upload_over_http_2_that_is_refused_half_way_arrives_whole() {
-    upload_that_is_refused_half_way(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
+async fn upload_rejected_half_way_is_resent_whole_over_http_2() {
+    upload_that_is_rejected_half_way(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
         .await;
 }
 
-/// A stream of messages that ends with `UNAUTHENTICATED` in its trailers.
+/// A stream of messages with `UNAUTHENTICATED` in its trailers.
 #[tokio::test]
-async fn a_stream_that_ends_unauthenticated_has_the_token_replaced() {
+async fn stream_that_ends_unauthenticated_replaces_the_token() {
     let setup = Setup::new().await;
     let ending = any(|| async {
         let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), "16".parse().unwrap())]);
@@ -286,13 +290,13 @@ async fn grpc_server(receiver: &IntrospectingApi) -> Endpoint {
 }
 
 #[tokio::test]
-async fn a_grpc_call_with_a_revoked_token_succeeds_with_a_new_one() {
+async fn grpc_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let setup = Setup::new().await;
     let endpoint = grpc_server(&setup.receiver).await;
     let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
     let layer = AttachTokenLayer::new(setup.identity.clone(), origins);
     let channel = ServiceBuilder::new()
-        .layer(layer.replay_buffered(64 * 1024, tonic::body::Body::new))
+        .layer(layer.retry_unauthorized_buffered(64 * 1024, tonic::body::Body::new))
         .service(endpoint.connect_lazy());
     let mut client = HealthClient::new(channel);
     assert_eq!(client.check(HealthCheckRequest::default()).await.unwrap().into_inner().status, 1);

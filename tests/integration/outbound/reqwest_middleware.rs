@@ -1,4 +1,4 @@
-//! The layer in a chain of the crate `reqwest-middleware`.
+//! The layer as a middleware of the crate `reqwest-middleware`.
 
 use std::{
     sync::{Arc, Mutex},
@@ -10,7 +10,7 @@ use http::{Extensions, header::AUTHORIZATION};
 use passport_dev::DevPassport;
 use passport_outbound::{
     AccessToken, AllowedOrigins, AttachError, AttachTokenLayer, CallerIdentity, CallerToken, Clock, Identity,
-    InTheNameOf, SystemClock, TokenError,
+    RequestIdentity, SystemClock, TokenError,
 };
 use reqwest_middleware::{ClientBuilder, Error, Middleware, Next};
 
@@ -56,11 +56,11 @@ async fn only_middleware_after_the_layer_sees_the_token() {
         .build();
     assert_eq!(client.get(format!("{api}/internal/sync")).send().await.unwrap().status(), 200);
     assert_eq!(*before.0.lock().unwrap(), [(false, 0)]);
-    assert_eq!(*behind.0.lock().unwrap(), [(true, 1)], "and the extensions went along");
+    assert_eq!(*behind.0.lock().unwrap(), [(true, 1)], "the extensions are kept");
 }
 
 #[tokio::test]
-async fn a_refused_request_goes_down_the_chain_once_more() {
+async fn rejected_request_is_retried_through_the_chain() {
     let clock = clock();
     let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
@@ -71,7 +71,7 @@ async fn a_refused_request_goes_down_the_chain_once_more() {
     let (before, behind) = (RecordingMiddleware::default(), RecordingMiddleware::default());
     let client = ClientBuilder::new(http())
         .with(before.clone())
-        .with(layer(identity, &refusing).replay_clones())
+        .with(layer(identity, &refusing).retry_unauthorized())
         .with(behind.clone())
         .build();
     assert_eq!(client.get(&refusing).send().await.unwrap().status(), 401);
@@ -88,19 +88,21 @@ async fn request_extensions_choose_caller_or_identity() {
     let token = AccessToken::new(&passport.user_token("ada").build(), SystemClock.now() + HOUR).unwrap();
     let caller = CallerToken::new(token);
     let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();
-    let client = ClientBuilder::new(http()).with(layer(CallerIdentity::of_request(), &api)).build();
+    let client = ClientBuilder::new(http()).with(layer(CallerIdentity::from_extensions(), &api)).build();
     for (request, seen) in [
         (client.get(&url).with_extension(caller.clone()), "ada"),
-        (client.get(&url).with_extension(InTheNameOf::new(identity.clone())), "mi-payroll-clientid"),
+        (client.get(&url).with_extension(RequestIdentity::new(identity.clone())), "mi-payroll-clientid"),
         (
             client
                 .get(&url)
-                .with_extension(InTheNameOf::new(CallerIdentity::of_request().or(identity.clone())))
+                .with_extension(RequestIdentity::new(CallerIdentity::from_extensions().or(identity.clone())))
                 .with_extension(caller),
             "ada",
         ),
         (
-            client.get(&url).with_extension(InTheNameOf::new(CallerIdentity::of_request().or(identity))),
+            client
+                .get(&url)
+                .with_extension(RequestIdentity::new(CallerIdentity::from_extensions().or(identity))),
             "mi-payroll-clientid",
         ),
     ] {
@@ -111,7 +113,7 @@ async fn request_extensions_choose_caller_or_identity() {
 }
 
 #[tokio::test]
-async fn errors_come_as_what_they_are() {
+async fn errors_keep_their_type_in_the_chain() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     registered.disable();
@@ -121,9 +123,9 @@ async fn errors_come_as_what_they_are() {
         Error::Middleware(error) => error,
         Error::Reqwest(error) => panic!("{error}"),
     };
-    let as_caller = client(CallerIdentity::of_request().into());
+    let as_caller = client(CallerIdentity::from_extensions().into());
     let error = ours(as_caller.get("http://127.0.0.1:9").send().await.unwrap_err());
-    assert_eq!(error.downcast_ref::<AttachError>(), Some(&AttachError::CallerMissing));
+    assert_eq!(error.downcast_ref::<AttachError>(), Some(&AttachError::MissingCallerToken));
     let as_service = client(builder(&passport, &registered).build().unwrap().into());
     let error = ours(as_service.get("http://127.0.0.1:9").send().await.unwrap_err());
     assert!(error.downcast_ref::<TokenError>().is_some(), "{error}");
@@ -135,7 +137,7 @@ async fn errors_come_as_what_they_are() {
 }
 
 #[tokio::test]
-async fn a_host_header_of_another_host_is_not_sent() {
+async fn foreign_host_header_is_not_sent() {
     let passport = DevPassport::start().await.unwrap();
     let api = api(&passport).await;
     let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();

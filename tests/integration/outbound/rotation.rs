@@ -1,12 +1,12 @@
-//! A client secret that is rotated where it is mounted.
+//! Rotation of a mounted client secret.
 
 use std::{fs, os::unix::fs::symlink};
 
 use passport_outbound::SecretSource;
 
-/// As Kubernetes does it: a new folder, and a symbolic link that is renamed over the old one.
+/// Kubernetes writes a new folder, and renames a symbolic link over the old one.
 #[tokio::test]
-async fn each_of_100_swaps_of_a_mounted_secret_is_read_as_a_whole() {
+async fn mounted_secret_is_read_whole_across_100_swaps() {
     let mount = tempfile::tempdir().unwrap();
     let put = |version: usize| {
         let folder = mount.path().join(format!("..version_{version}"));

@@ -1,12 +1,12 @@
-//! Servers whose certificate is not acceptable, and machines without root certificates: each error
-//! names cause and remedy, and waiting ends.
+//! Servers with invalid certificates, and machines without root certificates: each error names
+//! cause and remedy, and waiting for readiness ends.
 
 use std::{process::Command, time::Duration};
 
 use passport_dev::DevPassport;
 use passport_inbound::TokenVerifier;
 use passport_outbound::{
-    HttpTransport, ManagedIdentity, ManagedIdentityHttpClient, SecretSource, TlsFailure, TokenErrorKind,
+    ManagedIdentity, ManagedIdentityHttpClient, ReqwestHttpClient, SecretSource, TlsFailure, TokenErrorKind,
     Transport,
 };
 use passport_test_support::certificates::{Authority, acceptor};
@@ -22,11 +22,11 @@ fn trusting(authority: &Authority) -> Transport {
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &authority.pem).unwrap();
     let ca = passport_core::CaCertificates::from_pem_file(file.path()).unwrap();
-    Transport::new(HttpTransport::new().with_ca(ca))
+    Transport::new(ReqwestHttpClient::new().with_ca(ca))
 }
 
-/// Returns the URL of a server whose certificate `change` was applied to. It accepts TLS handshakes
-/// and sends nothing.
+/// Returns the URL of a server with a certificate that `change` made invalid. It accepts TLS
+/// handshakes and sends nothing.
 async fn server(authority: &Authority, name: &str, change: fn(&mut CertificateParams)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -53,7 +53,7 @@ async fn plain() -> String {
 
 /// Asserts that both sides report `failure` for `issuer` when they wait to become ready.
 async fn assert_not_ready(issuer: &str, transport: Transport, failure: TlsFailure) {
-    let identity = ManagedIdentity::builder("mi", SecretSource::fixed("secret"))
+    let identity = ManagedIdentity::builder("mi", SecretSource::from_value("secret"))
         .issuer(issuer)
         .transport(transport.clone())
         .build()
@@ -70,7 +70,7 @@ async fn assert_not_ready(issuer: &str, transport: Transport, failure: TlsFailur
 }
 
 #[tokio::test]
-async fn an_unacceptable_certificate_ends_the_wait() {
+async fn invalid_certificate_ends_the_wait() {
     let [ours, other, renewed] = ["ours", "other", "ours"].map(Authority::named);
     let expired: fn(&mut CertificateParams) = |params| params.not_after = date_time_ymd(2020, 1, 1);
     let early: fn(&mut CertificateParams) = |params| params.not_before = date_time_ymd(2999, 1, 1);
@@ -92,9 +92,13 @@ async fn an_unacceptable_certificate_ends_the_wait() {
 }
 
 #[test]
-fn a_machine_without_roots_names_the_remedy() {
+fn machine_without_root_certificates_names_the_remedy() {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "outbound::tls_errors::in_a_process_without_roots", "--ignored"])
+        .args([
+            "--exact",
+            "outbound::tls_errors::process_without_root_certificates_is_not_ready",
+            "--ignored",
+        ])
         .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
         .output()
         .unwrap();
@@ -103,8 +107,8 @@ fn a_machine_without_roots_names_the_remedy() {
 }
 
 #[tokio::test]
-#[ignore = "it is run by a_machine_without_roots_names_the_remedy"]
-async fn in_a_process_without_roots() {
+#[ignore = "it is run by machine_without_root_certificates_names_the_remedy"]
+async fn process_without_root_certificates_is_not_ready() {
     assert_not_ready("https://localhost:9", Transport::default(), TlsFailure::NoRootCertificates).await;
 
     let passport = DevPassport::start().await.unwrap();

@@ -1,4 +1,4 @@
-"""Amazon's own client, for what an operator does: aws.py <endpoint> <what> [...]"""
+"""Actions of an operator, with Amazon's Python client: aws.py <endpoint> <action> [...]"""
 
 import json
 import sys
@@ -37,7 +37,7 @@ if what == "setup":
         "operator": user("operator", everything),
         "reader": user("reader", reads),
     }
-    # From now on signatures are computed again, and policies looked at.
+    # From now on moto verifies signatures and policies.
     plain = {"content-type": "text/plain"}
     urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset-auth", b"0", plain, method="POST"))
     print(json.dumps({**users, "arn": elsewhere["ARN"]}))

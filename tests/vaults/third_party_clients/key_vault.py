@@ -1,4 +1,4 @@
-"""Microsoft's own client against the stand-in at a port of this machine."""
+"""Checks the stand-in on a local port with Microsoft's Python client."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ def resolved(host, asked_port, *rest, **more):
     return real("127.0.0.1" if ours else host, port if ours else asked_port, *rest, **more)
 
 
-# The client compares the vault's whole address, so it has to be at the port where vaults are.
+# The client compares the whole URL of the vault, which therefore has the default port.
 socket.getaddrinfo = resolved
 
 credential = ClientSecretCredential(

@@ -1,4 +1,4 @@
-"""A client of Vault that everybody uses, against the stand-in at a port of this machine."""
+"""Checks the stand-in on a local port with hvac, the usual Python client of Vault."""
 
 import socket
 import sys
@@ -36,7 +36,7 @@ for path in ("team/judged", "team/missing"):
     except hvac.exceptions.InvalidPath:
         pass
 
-# Who takes the engine for its first version gets a warning, and no errors.
+# A client of engine version 1 gets a warning, and no errors.
 try:
     client.secrets.kv.v1.read_secret("team/judged", mount_point="secret")
     raise SystemExit("the second version answered as the first")

@@ -1,4 +1,4 @@
-//! Everything at once: a server on one core, a load on the other, sockets between.
+//! End to end: a server on one core, a load generator on the other, sockets between them.
 
 use std::{env, fs, path::PathBuf, process::Command, time::Duration};
 
@@ -10,12 +10,12 @@ use crate::{
     serve::{BARE_TONIC, Server, TONIC},
 };
 
-/// Beside them, the two fastest of the others.
+/// Compared with the two fastest peers.
 const ON_AXUM: [&str; 3] = ["bare axum", "passport-inbound", "passport-inbound, token cache off"];
 
 const CONNECTIONS: &str = "32";
 
-/// wrk shows no percentile above the 99th by itself.
+/// wrk prints no percentile above the 99th without a script.
 const SCRIPT: &str = r#"
 wrk.headers["authorization"] = os.getenv("AUTHORIZATION")
 wrk.headers["passport-sidecar"] = "true"
@@ -27,7 +27,7 @@ done = function(summary, latency)
 end
 "#;
 
-/// What a load met with. Latencies are in microseconds.
+/// The result of a load. Latencies are in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Run {
     requests: f64,
@@ -44,9 +44,10 @@ pub fn sections(world: &World) -> Vec<Section> {
     let names: Vec<_> = ON_AXUM.into_iter().chain(fastest_peers(world)).collect();
     let on_axum = section(
         "End to end: axum",
-        "axum 0.8 with a handler that answers 200, HTTP/1.1 over loopback, 32 connections of wrk. The server has one core, the \
-         load the other. The same token each time; with the token cache off each call verifies it anew, as the others do: the two \
-         fastest of them by what a new token takes.",
+        "axum 0.8 with a handler that responds with 200, HTTP/1.1 over loopback, and wrk with \
+        32 connections. The server has one core, the load generator the other. Every request \
+        has the same token. With the token cache off, each call verifies it again, as the \
+        peers do. The peers shown are the two that are fastest with a new token.",
         "end to end, axum",
         &servers(&names),
         rounds,
@@ -54,7 +55,8 @@ pub fn sections(world: &World) -> Vec<Section> {
     );
     let on_tonic = section(
         "End to end: tonic",
-        "The standard health service of tonic 0.14, h2load with 8 connections of 8 streams each.",
+        "The standard health service of tonic 0.14, and h2load with 8 connections of 8 \
+        streams each.",
         "end to end, tonic",
         &servers(&[BARE_TONIC, TONIC]),
         rounds,
@@ -63,12 +65,12 @@ pub fn sections(world: &World) -> Vec<Section> {
     vec![on_axum, on_tonic]
 }
 
-/// A server for each contender.
+/// Starts a server for each contender.
 fn servers(names: &[&'static str]) -> Vec<(&'static str, Server)> {
     names.iter().map(|name| (*name, Server::start(name))).collect()
 }
 
-/// What `servers` do under `load`, held against the first.
+/// Measures `servers` under `load`, and compares them with the first one.
 pub(super) fn section(
     title: &'static str,
     words: &str,
@@ -78,7 +80,7 @@ pub(super) fn section(
     load: impl Fn(&Server) -> Run,
 ) -> Section {
     let mut runs: Vec<Vec<Run>> = vec![Vec::new(); servers.len()];
-    // The first one warms up.
+    // The first round warms up.
     for round in 0..=rounds {
         for ((_, server), runs) in servers.iter().zip(&mut runs) {
             let run = loaded(server, &load);
@@ -100,17 +102,18 @@ pub(super) fn section(
 const COLUMNS: [&str; 10] = [
     "",
     "requests/s",
-    "of the first",
+    "relative to first",
     "p50, µs",
     "p99, µs",
-    "of the first",
+    "relative to first",
     "p99.9, µs",
-    "CPU s per million",
-    "of the first",
-    "peak MiB",
+    "CPU s per million requests",
+    "relative to first",
+    "peak memory, MiB",
 ];
 
-/// Medians of the rounds; ratios of each round by itself, as the machine is another one in each.
+/// Medians of the rounds. Ratios are taken in each round, because a shared machine changes its
+/// speed.
 struct Outcome {
     run: Run,
     rate_to_bare: f64,
@@ -187,9 +190,9 @@ fn scratch(name: &str) -> PathBuf {
     env::temp_dir().join(format!("passport-bench-{}-{name}", std::process::id()))
 }
 
-/// What a command on the second core says.
+/// Runs a command on the second core and returns its output.
 fn output_of(command: &mut Command) -> String {
-    let output = command.output().expect("the load can be had");
+    let output = command.output().expect("the load generator is installed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -202,7 +205,7 @@ fn on_the_other_core(program: &str) -> Command {
 
 pub(super) fn wrk(server: &Server, path: &str, time: Duration) -> Run {
     let script = scratch("wrk.lua");
-    fs::write(&script, SCRIPT).expect("there is room for a script");
+    fs::write(&script, SCRIPT).expect("the script is writable");
     let output = output_of(
         on_the_other_core("wrk")
             .args([
@@ -220,20 +223,21 @@ pub(super) fn wrk(server: &Server, path: &str, time: Duration) -> Run {
             .env("CALLER_TOKEN", CALLER_TOKEN),
     );
     let _ = fs::remove_file(script);
-    let line = output.lines().find_map(|line| line.strip_prefix("RESULT ")).expect("the script says it");
+    let line =
+        output.lines().find_map(|line| line.strip_prefix("RESULT ")).expect("the script prints a result");
     let values: Vec<f64> = line.split_whitespace().filter_map(|value| value.parse().ok()).collect();
     let [requests, micros, p50, p99, p999, errors] = values[..] else { panic!("{line}") };
     assert!(errors == 0.0, "{errors} of {requests} requests failed");
     Run { requests, requests_per_second: requests / (micros / 1e6), p50, p99, p999, ..Run::default() }
 }
 
-/// An empty message, as gRPC frames it.
+/// An empty message in the framing of gRPC.
 const EMPTY_MESSAGE: [u8; 5] = [0; 5];
 
 fn h2load(server: &Server, time: Duration) -> Run {
     let (body, log) = (scratch("message"), scratch("h2load.log"));
     let _ = fs::remove_file(&log);
-    fs::write(&body, EMPTY_MESSAGE).expect("there is room for a message");
+    fs::write(&body, EMPTY_MESSAGE).expect("the file is writable");
     let output = output_of(
         on_the_other_core("h2load")
             .args(["--clients=8", "--max-concurrent-streams=8", "--requests"])
@@ -253,7 +257,7 @@ fn h2load(server: &Server, time: Duration) -> Run {
     let at = |part| percentile(&times, part).as_secs_f64() * 1e6;
     Run {
         requests: times.len() as f64,
-        requests_per_second: rate.expect("h2load says it"),
+        requests_per_second: rate.expect("h2load prints the rate"),
         p50: at(0.5),
         p99: at(0.99),
         p999: at(0.999),
@@ -261,7 +265,7 @@ fn h2load(server: &Server, time: Duration) -> Run {
     }
 }
 
-/// A line for each request: when it began, its status, and how long it took, in microseconds.
+/// Reads lines that have the start of a request, its status, and its duration in microseconds.
 fn latencies(log: &str) -> Vec<Duration> {
     let time = |line: &str| Some(Duration::from_micros(line.split('\t').nth(2)?.trim().parse().ok()?));
     let mut times: Vec<Duration> = log.lines().filter_map(time).collect();

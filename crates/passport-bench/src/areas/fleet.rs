@@ -1,4 +1,4 @@
-//! What a fleet asks of the issuer: processes, and a simulation of more than there is room for.
+//! The load of a fleet on the issuer: real processes, and a simulation of more of them.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -17,14 +17,14 @@ use crate::{
 
 const SIZES: [usize; 4] = [1, 4, 16, 64];
 
-/// How long each request for a token takes.
+/// The duration of a token request.
 const SLOW: Duration = Duration::from_millis(300);
 
 pub fn sections(world: &World) -> Vec<Section> {
     vec![processes(world), simulations(world)]
 }
 
-/// A server on a Unix socket. It ends with the value.
+/// A server on a Unix socket. It is stopped when the value is dropped.
 struct Redis {
     server: Child,
     socket: String,
@@ -60,7 +60,8 @@ impl Drop for Redis {
 
 fn processes(world: &World) -> Section {
     let redis = Redis::start();
-    let columns = ["", "1", "4", "16", "64", "longest wait, ms: 1", "4", "16", "64", "failed calls"];
+    let columns =
+        ["", "token requests: 1", "4", "16", "64", "longest wait, ms: 1", "4", "16", "64", "failed calls"];
     let (mut table, mut figures) = (Table::new(columns), Vec::new());
     for entry in in_a_fleet() {
         let (mut requests, mut waits, mut failed) = (Vec::new(), Vec::new(), 0);
@@ -87,11 +88,13 @@ fn processes(world: &World) -> Section {
         table.row([entry.name.to_owned()].into_iter().chain(cells).chain([failed.to_string()]));
     }
     Section {
-        title: "A fleet: processes that start at once",
+        title: "Fleet: simultaneous start",
         words: format!(
-            "So many processes of one service, each with {CALLERS} callers, none with a token yet. The token endpoint takes 300 ms. First \
-             how many token requests they make, then how long a caller waited at most; all share the machine's cores. \
-             aliri_reqwest and middle fetch when they are made, before there are callers."
+            "The columns are numbers of processes of one service, each with {CALLERS} callers and \
+            without a token. A token request takes 300 ms. The first columns show the number of \
+            token requests, the others the longest wait of a caller. All processes share the \
+            cores of the machine. aliri_reqwest and middle fetch a token at construction, before \
+            there are callers."
         ),
         table,
         charts: Vec::new(),
@@ -101,14 +104,14 @@ fn processes(world: &World) -> Section {
 
 fn simulations(world: &World) -> Section {
     let columns = [
-        "instances that start, Redis takes",
-        "token requests",
+        "instances, start, Redis round trip",
+        "start: token requests",
         "Redis commands",
-        "in the worst second",
+        "commands in busiest second",
         "longest wait, ms",
-        "then: token requests in 3 lifetimes",
+        "3 lifetimes: token requests",
         "Redis commands",
-        "in the worst second",
+        "commands in busiest second",
         "longest wait, ms",
         "failed calls",
     ];
@@ -118,7 +121,7 @@ fn simulations(world: &World) -> Section {
         for (spread, latency) in [(0, 1), (0, 20), (60, 1), (60, 20)] {
             let (spread, latency) = (Duration::from_secs(spread), Duration::from_millis(latency));
             let outcome = simulation::run(Setting { instances, spread, latency, seed: 42 });
-            let start = if spread.is_zero() { "at once" } else { "within a minute" };
+            let start = if spread.is_zero() { "together" } else { "within a minute" };
             let name = format!("{} {start}, {latency:?}", shown(instances as f64));
             let cells = outcome.phases.iter().flat_map(cells);
             table.row([name.clone()].into_iter().chain(cells).chain([outcome.failed.to_string()]));
@@ -138,10 +141,12 @@ fn simulations(world: &World) -> Section {
         }
     }
     Section {
-        title: "A fleet: ten thousand instances, simulated",
-        words: "The policy that ships, in virtual time, over a store and an issuer that only take their time: the issuer 300 ms, Redis as said, \
-                there and back, half more or less. Tokens live for 5 minutes. All start at once or within a minute; then each \
-                calls once a second for three lifetimes. What happens by chance follows from a seed."
+        title: "Fleet: simulation of 10,000 instances",
+        words: "The released code in virtual time, with a simulated store and issuer that only add \
+               latency: 300 ms for the issuer, and the given round trip for Redis, which varies by \
+               up to a half. Tokens live for 5 minutes. All instances start together or within a \
+               minute, and then make one call per second for three lifetimes. Random values come \
+               from a fixed seed."
             .to_owned(),
         table,
         charts: Vec::new(),

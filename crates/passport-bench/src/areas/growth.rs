@@ -1,4 +1,4 @@
-//! What happens to the cost when there is more of everything.
+//! The cost of a call with many keys, tokens or identities.
 
 use std::{fs, sync::Arc, thread};
 
@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::World;
 use crate::{
-    inbound::OURS_WITH_ROOM,
+    inbound::OURS_WITH_LARGE_CACHE,
     outbound::{DESTINATION, TokenEndpoint, many_identities},
     report::{Chart, Figure, Line, Section, Table, shown},
     rig::{Case, Samples, measure_interleaved, runtime_here},
@@ -14,7 +14,8 @@ use crate::{
     subject::{Batch, Subject},
 };
 
-/// With fewer, what each takes is lost in what an allocator has in reserve.
+/// The smallest number for which memory is shown. Below it, the reserve of the allocator hides
+/// the growth.
 const MANY: usize = 5_000;
 
 pub fn sections(world: &World) -> Vec<Section> {
@@ -31,9 +32,9 @@ fn keys(world: &World) -> Section {
     let stages: Vec<(usize, Site, Subject, Subject)> =
         sizes.iter().map(|size| with_keys(world, *size)).collect();
     let mut cases = Vec::new();
-    for (size, site, remembering, forgetting) in &stages {
+    for (size, site, caching, not_caching) in &stages {
         let tokens: Arc<[HeaderValue]> = Arc::new([crate::site::bearer(&site.draft().build())]);
-        for (kind, subject) in [("known", remembering), ("new", forgetting)] {
+        for (kind, subject) in [("cached", caching), ("new", not_caching)] {
             let (here, tokens) = (&here, Arc::clone(&tokens));
             cases.push(Case::new(format!("{kind} {size}"), move |calls| {
                 let tally = here.block_on(subject.run(Batch::of(Arc::clone(&tokens), calls)));
@@ -42,28 +43,31 @@ fn keys(world: &World) -> Section {
         }
     }
     let samples = measure_interleaved(&mut cases, world.effort);
-    let mut table = Table::new(["keys in the set", "known token, ns", "new token, ns"]);
-    let (mut figures, mut lines) =
-        (Vec::new(), ["known", "new"].map(|kind| Line { name: format!("{kind} token"), points: Vec::new() }));
+    let mut table = Table::new(["signing keys", "cached token, ns", "new token, ns"]);
+    let (mut figures, mut lines) = (
+        Vec::new(),
+        ["cached", "new"].map(|kind| Line { name: format!("{kind} token"), points: Vec::new() }),
+    );
     for size in sizes {
         let values =
-            ["known", "new"].map(|kind| Samples::named(&samples, &format!("{kind} {size}")).median());
+            ["cached", "new"].map(|kind| Samples::named(&samples, &format!("{kind} {size}")).median());
         table.row([size.to_string(), shown(values[0]), shown(values[1])]);
-        for (line, (kind, value)) in lines.iter_mut().zip(["known", "new"].into_iter().zip(values)) {
+        for (line, (kind, value)) in lines.iter_mut().zip(["cached", "new"].into_iter().zip(values)) {
             line.points.push((*size as f64, value));
             figures.push(Figure::new("growth, keys", format!("{kind} token, {size} keys"), value, "ns"));
         }
     }
     let chart = Chart::Growth {
         file: "growth-keys",
-        title: "Cost against keys in the set",
-        x: "keys",
-        y: "ns a call",
+        title: "Time by number of signing keys",
+        x: "signing keys",
+        y: "ns per call",
         lines: lines.to_vec(),
     };
     section(
-        "Growth: keys in the set",
-        "A token names its key, which is looked for among so many.",
+        "Growth: signing keys",
+        "The cost of a call by the number of keys in the JWKS, in which the key of a token is \
+        looked up.",
         table,
         chart,
         figures,
@@ -72,25 +76,25 @@ fn keys(world: &World) -> Section {
 
 fn with_keys(world: &World, size: usize) -> (usize, Site, Subject, Subject) {
     world.background.block_on(async {
-        let site = Site::start().await.expect("an issuer can be had");
+        let site = Site::start().await.expect("the dev Passport starts");
         for _ in 1..size {
             site.passport.rotate_keys().await;
         }
-        let [remembering, forgetting] = crate::inbound::OURS_BOTH_WAYS;
-        let (remembering, forgetting) = (remembering.warmed(&site).await, forgetting.warmed(&site).await);
-        (size, site, remembering, forgetting)
+        let [caching, not_caching] = crate::inbound::OURS_WITH_AND_WITHOUT_CACHE;
+        let (caching, not_caching) = (caching.warmed(&site).await, not_caching.warmed(&site).await);
+        (size, site, caching, not_caching)
     })
 }
 
 fn tokens(world: &World) -> Section {
     let sizes: &[usize] =
         if world.is_quick { &[1, 100, 1_000, 5_000] } else { &[1, 10, 100, 1_000, 10_000, 100_000] };
-    let site = world.background.block_on(Site::start()).expect("an issuer can be had");
+    let site = world.background.block_on(Site::start()).expect("the dev Passport starts");
     let all = signed(&site, sizes[sizes.len() - 1]);
     let here = runtime_here();
     let mut stages = Vec::new();
     for size in sizes {
-        let subject = world.background.block_on(OURS_WITH_ROOM.warmed(&site));
+        let subject = world.background.block_on(OURS_WITH_LARGE_CACHE.warmed(&site));
         let some: Arc<[HeaderValue]> = shuffled(&all[..*size]);
         let before = memory_in_use();
         let tally = here.block_on(subject.run(Batch::of(Arc::clone(&some), *size)));
@@ -113,34 +117,35 @@ fn tokens(world: &World) -> Section {
         .collect();
     let samples = measure_interleaved(&mut cases, world.effort);
     let grown: Vec<_> = stages.iter().map(|(size, _, _, bytes)| (*size, *bytes)).collect();
-    let (table, figures, points) = listed(KNOWN_TOKENS, &samples, &grown);
+    let (table, figures, points) = listed(CACHED_TOKENS, &samples, &grown);
     let chart = Chart::Growth {
         file: "growth-tokens",
-        title: "Cost against known tokens",
-        x: "known tokens",
-        y: "ns a call",
-        lines: vec![Line { name: "a known token".to_owned(), points }],
+        title: "Time by number of cached tokens",
+        x: "cached tokens",
+        y: "ns per call",
+        lines: vec![Line { name: "cached token".to_owned(), points }],
     };
-    let words = "Every token is known and all of them come in turns, in no order, so that none is in a cache of the processor \
-                 when there are many. A thousand have a slot in the table in front, less those that lose it to another; the \
-                 others are found behind it, in moka, and what they wait for there is memory: this is not flat. The room for \
-                 them was raised above the default of 10,000 tokens and 16 MiB. Bytes are what the process grew by.";
-    section("Growth: known tokens", words, table, chart, figures)
+    let words = "All tokens are cached, and are sent in a random order, so that with many tokens none \
+                is in a processor cache. The first level of the token cache holds a thousand tokens, \
+                less those that collide; the others are found in the second level, in moka. Their \
+                cost is memory latency, and grows with their number. The capacity was raised above \
+                the default of 10,000 tokens and 16 MiB. Bytes are the growth of the process.";
+    section("Growth: cached tokens", words, table, chart, figures)
 }
 
-/// What grows, and in which area its figures are.
+/// The unit that grows, and the area of its figures.
 type Growing = (&'static str, &'static str);
 
-const KNOWN_TOKENS: Growing = ("known tokens", "growth, tokens");
+const CACHED_TOKENS: Growing = ("cached tokens", "growth, tokens");
 const IDENTITIES: Growing = ("identities", "growth, identities");
 
-/// Sizes and bytes for each, as a table, as figures, and as points of a line.
+/// Returns the sizes, times and bytes as a table, as figures, and as points of a line.
 fn listed(
     (what, area): Growing,
     samples: &[Samples],
     grown: &[(usize, f64)],
 ) -> (Table, Vec<Figure>, Vec<(f64, f64)>) {
-    let mut table = Table::new([what, "ns a call", "bytes each"]);
+    let mut table = Table::new([what, "ns per call", "bytes each"]);
     let (mut figures, mut points) = (Vec::new(), Vec::new());
     for (samples, (size, bytes)) in samples.iter().zip(grown) {
         let ns = samples.median();
@@ -153,7 +158,7 @@ fn listed(
     (table, figures, points)
 }
 
-/// So many tokens, signed on all cores.
+/// Returns `count` tokens, signed on two threads.
 fn signed(site: &Site, count: usize) -> Vec<HeaderValue> {
     let part = count.div_ceil(2);
     thread::scope(|scope| {
@@ -162,11 +167,11 @@ fn signed(site: &Site, count: usize) -> Vec<HeaderValue> {
                 (0..part).map(|_| crate::site::bearer(&site.draft().build())).collect::<Vec<_>>()
             })
         });
-        halves.into_iter().flat_map(|half| half.join().expect("it does not panic")).collect()
+        halves.into_iter().flat_map(|half| half.join().expect("the thread does not panic")).collect()
     })
 }
 
-/// In an order that no cache foresees, the same in each run.
+/// Returns the tokens in a pseudo-random order that is the same in each run.
 fn shuffled(tokens: &[HeaderValue]) -> Arc<[HeaderValue]> {
     let mut shuffled = tokens.to_vec();
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
@@ -177,7 +182,7 @@ fn shuffled(tokens: &[HeaderValue]) -> Arc<[HeaderValue]> {
     shuffled.into()
 }
 
-/// What of this process is in memory, in bytes.
+/// Returns the resident memory of this process, in bytes.
 fn memory_in_use() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or_default() * 4096
@@ -212,13 +217,14 @@ fn identities(world: &World) -> Section {
     let (table, figures, points) = listed(IDENTITIES, &samples, &grown);
     let chart = Chart::Growth {
         file: "growth-identities",
-        title: "Cost against identities in one process",
+        title: "Time by number of identities",
         x: "identities",
-        y: "ns a call",
-        lines: vec![Line { name: "a token that is there".to_owned(), points }],
+        y: "ns per call",
+        lines: vec![Line { name: "cached token".to_owned(), points }],
     };
-    let words = "Each has a token of its own and they take turns. A call here has a batch to itself, whose preparation is in \
-                 the figure (it is the same for all). They share one `Transport`, as many identities in one process should: an \
-                 HTTP client for each takes 45 KiB more.";
-    section("Growth: identities in one process", words, table, chart, figures)
+    let words = "Each identity has its own token, and the identities take turns. Every call is a \
+                separate batch here, and the figure includes the preparation of a batch (the same \
+                for all sizes). All identities share one `Transport`, as identities in one process \
+                should. A separate HTTP client for each would take 45 KiB more.";
+    section("Growth: identities", words, table, chart, figures)
 }

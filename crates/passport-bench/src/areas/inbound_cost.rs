@@ -1,4 +1,4 @@
-//! What it costs to let a caller in, or not.
+//! The cost of accepting or rejecting a request.
 
 use std::sync::Arc;
 
@@ -21,14 +21,15 @@ const FLOOR: &str = "floor prototype";
 pub const OURS: &str = "passport-inbound";
 const RAW: &str = "raw aws-lc-rs verification and one JSON parse";
 
-/// New tokens in a turn. One in sixteen loses its slot in front to another of them.
+/// The number of new tokens in a turn. One in sixteen collides in the first level of the token
+/// cache.
 const NEW_TOKENS: usize = 128;
 
-/// Ready to be called.
+/// A contender that is ready to be called.
 struct Ready {
     entry: Entry,
     subject: Subject,
-    /// Many; the first is the one that is shown again and again.
+    /// Valid tokens. The first one is used where a token is repeated.
     good: Arc<[HeaderValue]>,
 }
 
@@ -41,7 +42,7 @@ struct Stage {
 
 impl Stage {
     fn set(world: &World) -> Self {
-        let site = world.background.block_on(Site::start()).expect("an issuer can be had");
+        let site = world.background.block_on(Site::start()).expect("the dev Passport starts");
         let ready = |entry: Entry| {
             let subject = world.background.block_on(entry.warmed(&site));
             Ready { entry, subject, good: entry.authorizations(&site, NEW_TOKENS) }
@@ -52,7 +53,7 @@ impl Stage {
     }
 }
 
-/// All questions of the cost of the inbound side.
+/// Returns all sections about the cost of the inbound side.
 pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
     let stage = Stage::set(world);
     vec![
@@ -69,17 +70,17 @@ fn first(tokens: &Arc<[HeaderValue]>) -> Arc<[HeaderValue]> {
     Arc::new([tokens[0].clone()])
 }
 
-/// Calls by the bearers of `tokens`, all of whom must fare in one way.
+/// Returns a function that makes calls with `tokens` and asserts that all have the same outcome.
 fn calls<'a>(
     here: &'a Runtime,
     subject: &Subject,
     tokens: Arc<[HeaderValue]>,
-    fate: fn(&Tally) -> usize,
+    outcome: fn(&Tally) -> usize,
 ) -> impl FnMut(usize) + use<'a> {
     let subject = subject.clone();
     move |calls| {
         let tally = here.block_on(subject.run(Batch::of(Arc::clone(&tokens), calls)));
-        assert_eq!(fate(&tally), calls, "{tally:?}");
+        assert_eq!(outcome(&tally), calls, "{tally:?}");
     }
 }
 
@@ -87,7 +88,7 @@ fn accepted(tally: &Tally) -> usize {
     tally.accepted
 }
 
-/// The same token again and again.
+/// Returns a case for each contender that repeats one token.
 fn warm_cases<'a>(stage: &'a Stage, ready: &[Ready]) -> Vec<Case<'a>> {
     ready.iter().map(|ready| repeated(stage, ready, first(&ready.good))).collect()
 }
@@ -102,7 +103,7 @@ fn warm_on_a_service(world: &World, stage: &Stage) -> Section {
         Samples::named(&samples, BARE),
         Samples::named(&samples, FLOOR).over(Samples::named(&samples, BARE)),
     );
-    let mut table = Table::new(["", "ns a call", "ns above the bare service", "of the floor's"]);
+    let mut table = Table::new(["", "ns per call", "ns above bare service", "relative to floor"]);
     let mut figures = Vec::new();
     for samples in &samples {
         let over = samples.over(bare);
@@ -111,11 +112,13 @@ fn warm_on_a_service(world: &World, stage: &Stage) -> Section {
             .push(Figure::new("inbound warm, on a service", &samples.name, over, "ns").against(FLOOR, floor));
     }
     Section {
-        title: "Inbound: a known token, on a bare service",
-        words: "What the layer itself costs when it has seen the token before: around a `tower::Service` that answers at \
-                once. The floor prototype does the least that is safe (index by the signature, compare the whole token in \
-                constant time, look at the expiry and at the generation of the keys, hand over the claims) and nothing that \
-                makes a layer fit for service: no counting, no keys that change, no second place for what its table forgets."
+        title: "Inbound: cached token, bare service",
+        words: "The cost of the layer for a token that it has verified before, around a \
+               `tower::Service` that responds immediately. The floor prototype does the least that \
+               is safe: it looks the token up by its signature, compares the whole token in \
+               constant time, checks the expiry and the generation of the keys, and returns the \
+               claims. It does nothing that production needs: no metrics, no key rotation, no \
+               second level for tokens that its table evicts."
             .to_owned(),
         table,
         charts: Vec::new(),
@@ -128,8 +131,13 @@ fn on_axum(world: &World, stage: &Stage, allocations: &Allocations) -> Section {
     let bare = Samples::named(&samples, BARE_AXUM);
     let ours = Samples::named(&samples, OURS).over(bare);
     let bare_allocations = allocations.of("inbound", BARE_AXUM);
-    let mut table =
-        Table::new(["", "ns a call", "ns above bare axum", "of ours", "allocations above bare axum"]);
+    let mut table = Table::new([
+        "",
+        "ns per call",
+        "ns above bare axum",
+        "relative to passport-inbound",
+        "allocations above bare axum",
+    ]);
     let (mut figures, mut bars) = (Vec::new(), Vec::new());
     for samples in &samples {
         let over = samples.over(bare);
@@ -153,25 +161,34 @@ fn on_axum(world: &World, stage: &Stage, allocations: &Allocations) -> Section {
         }
     }
     Section {
-        title: "Inbound: a token that is sent again, on axum",
-        words: "The same behind a router of axum 0.8, beside everybody who can be put there. No other crate remembers a \
-                token that it has verified: each call pays for an RSA verification. axum itself boxes and clones every layer, \
-                which is what the no-op layer costs.\n\n\
-                * jwt-authorizer is on axum 0.7, for which it was written; what is subtracted is axum 0.8 all the same.\n\
-                * axum-jwt-auth brings the `rsa` crate to jsonwebtoken; here it gets aws-lc-rs, which is many times as fast.\n\
-                * huskarl-axum verifies with the `rsa` crate and has no other backend.\n\
-                * axum-jose compares issuers as URLs, so it is shown tokens whose `iss` ends in a slash.\n\
-                * axum-keycloak-auth does not check the issuer, and is shown tokens with the `typ` and `azp` that it wants.\n\
-                * cf-gears-toolkit-auth has no layer; around it are ten lines of `from_fn`."
+        title: "Inbound: cached token, axum",
+        words: "The same behind a router of axum 0.8, with all peers that can run there. No other \
+               crate caches a verified token, so each of their calls includes an RSA verification. \
+               axum boxes and clones every layer, which is the cost of the no-op layer.\n\n\
+               * jwt-authorizer runs on axum 0.7, its supported version. The baseline is still axum \
+               0.8.\n\
+               * axum-jwt-auth selects the `rsa` crate for jsonwebtoken. Here it uses aws-lc-rs, \
+               which is many times faster.\n\
+               * huskarl-axum verifies with the `rsa` crate and has no other backend.\n\
+               * axum-jose compares issuers as URLs, so its tokens have an `iss` that ends in a \
+               slash.\n\
+               * axum-keycloak-auth does not check the issuer. Its tokens have the `typ` and `azp` \
+               that it requires.\n\
+               * cf-gears-toolkit-auth has no layer. Ten lines of `from_fn` wrap it."
             .to_owned(),
         table,
-        charts: vec![Chart::Bars { file: "inbound-warm", title: "Above bare axum, a token that is sent again", unit: "ns a call", bars }],
+        charts: vec![Chart::Bars {
+            file: "inbound-warm",
+            title: "Time above bare axum, cached token",
+            unit: "ns per call",
+            bars,
+        }],
         figures,
     }
 }
 
-/// With nothing known at the beginning of a turn.
-fn forgetful<'a>(world: &'a World, stage: &'a Stage, name: &str, ready: &'a Ready) -> Case<'a> {
+/// Returns a case that begins each turn with an empty cache.
+fn with_empty_cache<'a>(world: &'a World, stage: &'a Stage, name: &str, ready: &'a Ready) -> Case<'a> {
     let subject = std::rc::Rc::new(std::cell::RefCell::new(ready.subject.clone()));
     let fresh = std::rc::Rc::clone(&subject);
     Case {
@@ -194,8 +211,8 @@ fn cold(world: &World, stage: &Stage) -> Section {
     const NEW_ON_AXUM: &str = "passport-inbound on axum, each token new";
     let mut cases = vec![
         Case::new(RAW, |calls| raw.verify(calls)),
-        forgetful(world, stage, NEW_ON_A_SERVICE, ours_on_a_service),
-        forgetful(world, stage, NEW_ON_AXUM, ours_on_axum),
+        with_empty_cache(world, stage, NEW_ON_A_SERVICE, ours_on_a_service),
+        with_empty_cache(world, stage, NEW_ON_AXUM, ours_on_axum),
     ];
     let forgetting = stage.on_a_service.iter().filter(|ready| ready.entry.name.contains("cache off"));
     let bare = [named(&stage.on_a_service, BARE), named(&stage.on_axum, BARE_AXUM)];
@@ -206,7 +223,12 @@ fn cold(world: &World, stage: &Stage) -> Section {
     drop(cases);
     let (bare, bare_axum) = (Samples::named(&samples, BARE), Samples::named(&samples, BARE_AXUM));
     let (raw, ours) = (Samples::named(&samples, RAW), Samples::named(&samples, NEW_ON_AXUM).over(bare_axum));
-    let mut table = Table::new(["", "µs above bare", "of the raw verification", "of ours on axum"]);
+    let mut table = Table::new([
+        "",
+        "µs above bare",
+        "relative to raw verification",
+        "relative to passport-inbound on axum",
+    ]);
     let mut figures = Vec::new();
     for samples in &samples {
         let is_on_a_service = samples.name.starts_with("passport-inbound,");
@@ -221,12 +243,14 @@ fn cold(world: &World, stage: &Stage) -> Section {
         figures.push(Figure::new("inbound cold", &samples.name, over, "ns").against(RAW, raw.median()));
     }
     Section {
-        title: "Inbound: a token that was never seen",
-        words: "The signature has to be verified. The floor is that alone, with a key parsed once, and one reading of the \
-                claims into a struct, from bytes that were decoded beforehand. All see the same number of tokens in turns. \
-                Ours starts each turn with nothing remembered, and remembers what it verifies, which the others do not: that \
-                is the difference to the token cache off. Most of it is that some kilobytes are written to memory that is in \
-                no cache of the processor, as far as could be found out."
+        title: "Inbound: new token",
+        words: "The signature must be verified. The floor is one verification with a key that was \
+               parsed beforehand, and one deserialization of the claims from decoded bytes into a \
+               struct. All contenders take turns with the same number of tokens. passport-inbound \
+               begins each turn with an empty cache and stores each verified token, which the peers \
+               do not do: that is the difference to the figures with the token cache off. As far as \
+               we could find out, most of it is the cost of writing some kilobytes to memory that \
+               is in no processor cache."
             .to_owned(),
         table,
         charts: Vec::new(),
@@ -234,7 +258,7 @@ fn cold(world: &World, stage: &Stage) -> Section {
     }
 }
 
-/// The two fastest of the others that can be served by axum 0.8, by what a token takes that they do not remember.
+/// Returns the two peers on axum 0.8 that are fastest with a new token.
 pub fn fastest_peers(world: &World) -> [&'static str; 2] {
     let stage = Stage::set(world);
     let served = |ready: &&Ready| is_peer(ready.entry.name) && ready.subject.router().is_some();
@@ -249,18 +273,22 @@ pub fn fastest_peers(world: &World) -> [&'static str; 2] {
     [0, 1].map(|index| named(&stage.on_axum, &samples[index].name).entry.name)
 }
 
-/// Whether it is one of the others.
+/// Returns whether the contender is a peer.
 fn is_peer(name: &str) -> bool {
     PEERS_ON_AXUM.iter().any(|peer| peer.name == name)
 }
 
 fn named<'a>(all: &'a [Ready], name: &str) -> &'a Ready {
-    all.iter().find(|ready| ready.entry.name == name).expect("there is such a contender")
+    all.iter().find(|ready| ready.entry.name == name).expect("the contender exists")
 }
 
 fn rejections(world: &World, stage: &Stage) -> Section {
-    let mut table =
-        Table::new(["", "malformed, ns a call", "badly signed, ns a call", "badly signed, of a good one"]);
+    let mut table = Table::new([
+        "",
+        "malformed, ns per call",
+        "invalid signature, ns per call",
+        "invalid signature, relative to valid token",
+    ]);
     let mut figures = Vec::new();
     let on_a_service = measured_rejections(world, stage, &stage.on_a_service, BARE);
     let on_axum = measured_rejections(world, stage, &stage.on_axum, BARE_AXUM);
@@ -268,25 +296,28 @@ fn rejections(world: &World, stage: &Stage) -> Section {
         for three in samples.chunks(3) {
             let [malformed, forged, good] = three else { continue };
             let name = format!("{}{suffix}", malformed.name);
-            // What is remembered is no measure for what is not.
+            // The time of a cached token is no baseline for a new one.
             let good = (!name.starts_with(OURS) || name.contains("cache off")).then(|| good.median());
             let ratio = good.map_or_else(|| "–".to_owned(), |good| times(forged.median() / good));
             table.row([name.clone(), shown(malformed.median()), shown(forged.median()), ratio]);
-            let figure = |what: &str, ns| Figure::new("inbound refusal", format!("{name}, {what}"), ns, "ns");
+            let figure =
+                |what: &str, ns| Figure::new("inbound rejection", format!("{name}, {what}"), ns, "ns");
             figures.push(figure("malformed", malformed.median()));
-            let forged = figure("badly signed", forged.median());
+            let forged = figure("invalid signature", forged.median());
             figures.push(match good {
-                Some(good) => forged.against("a good token", good),
+                Some(good) => forged.against("a valid token", good),
                 None => forged,
             });
         }
     }
     Section {
-        title: "Inbound: refusals",
-        words: "`Bearer not-a-token`, and a good token with one letter of its signature changed. The whole call, with the \
-                response that says no, counted however it says so (some say 400 or 500). A forgery costs what a new token \
-                costs, less its claims. Some refuse a malformed token faster than ours: ours makes a response with a \
-                challenge (RFC 6750), a body that names the reason, `no-store`, and the reason for the layers above."
+        title: "Inbound: rejections",
+        words: "The tokens are `Bearer not-a-token`, and a valid token with one changed letter in \
+               its signature. A figure is the time of the whole call, including the response, \
+               whatever its status (some respond with 400 or 500). A forged token costs as much as \
+               a new one, without the claims. Some peers reject a malformed token faster than \
+               passport-inbound, which builds a response with a challenge (RFC 6750), a body with \
+               the reason, `no-store`, and the reason for outer layers."
             .to_owned(),
         table,
         charts: Vec::new(),
@@ -294,14 +325,14 @@ fn rejections(world: &World, stage: &Stage) -> Section {
     }
 }
 
-/// Three samples for each: a malformed token, a forged one, and a good one.
+/// Returns three samples for each contender: a malformed token, a forged one, and a valid one.
 fn measured_rejections(world: &World, stage: &Stage, ready: &[Ready], bare: &str) -> Vec<Samples> {
     let malformed: Arc<[HeaderValue]> = Arc::new([HeaderValue::from_static("Bearer not-a-token")]);
     let not_accepted = |tally: &Tally| tally.rejected + tally.failed;
     let cases = |Ready { entry, subject, good }: &Ready| {
         let forged = Arc::new([forged(&good[0])]);
-        let case = |what: &str, tokens, fate| {
-            Case::new(format!("{}{what}", entry.name), calls(&stage.here, subject, tokens, fate))
+        let case = |what: &str, tokens, outcome| {
+            Case::new(format!("{}{what}", entry.name), calls(&stage.here, subject, tokens, outcome))
         };
         [
             case("", Arc::clone(&malformed), not_accepted),
@@ -313,12 +344,12 @@ fn measured_rejections(world: &World, stage: &Stage, ready: &[Ready], bare: &str
     measure_interleaved(&mut verifying.flat_map(cases).collect::<Vec<_>>(), world.effort)
 }
 
-/// With one letter of the signature changed.
+/// Changes one letter of the signature.
 fn forged(authorization: &HeaderValue) -> HeaderValue {
     let mut bytes = authorization.as_bytes().to_vec();
     let letter = bytes.len() - 100;
     bytes[letter] = if bytes[letter] == b'A' { b'B' } else { b'A' };
-    HeaderValue::from_bytes(&bytes).expect("it is as visible as before")
+    HeaderValue::from_bytes(&bytes).expect("the value is visible ASCII")
 }
 
 fn threads(world: &World, stage: &Stage) -> Section {
@@ -331,7 +362,7 @@ fn threads(world: &World, stage: &Stage) -> Section {
         stage.on_axum.iter().map(|ready| (ready.entry.name.to_owned(), &ready.subject, batch(ready)));
     let all: Vec<_> = on_a_service.chain(on_axum).collect();
     let samples = scaling(&all, world.effort);
-    let mut table = Table::new(["", "calls of two threads to those of one", "of bare's"]);
+    let mut table = Table::new(["", "calls of two threads, relative to one", "relative to bare"]);
     let mut figures = Vec::new();
     let mut bare = &samples[0];
     for samples in &samples {
@@ -343,11 +374,13 @@ fn threads(world: &World, stage: &Stage) -> Section {
         figures.push(Figure { baseline: Some(bare.name.clone()), ratio: Some(samples.to(bare)), ..figure });
     }
     Section {
-        title: "Inbound: two threads with the same token",
-        words: "How many times as many calls two threads make as one. Each has requests of its own, but both show the same \
-                token, as when one busy service calls: the worst case for whoever counts references to what is remembered \
-                of it, as ours and the floor prototype do. The processors of a virtual machine may be halves of one: then \
-                nobody reaches two, so what counts is the ratio to the bare service or the bare router in the same rounds."
+        title: "Inbound: two threads",
+        words: "The number of calls of two threads, divided by the number of calls of one. Each \
+               thread has its own requests, but both send the same token, like one busy client. \
+               This is the worst case for contenders that count references to cached data, as \
+               passport-inbound and the floor prototype do. The two processors of a virtual machine \
+               may share one core. No contender reaches 2 x in that case, so compare with the bare \
+               service or the bare router in the same rounds."
             .to_owned(),
         table,
         charts: Vec::new(),
@@ -356,7 +389,8 @@ fn threads(world: &World, stage: &Stage) -> Section {
 }
 
 fn mixes(world: &World, stage: &Stage) -> Section {
-    let mut table = Table::new(["known tokens", "passport-inbound, µs a call", "of the fastest other"]);
+    let mut table =
+        Table::new(["cached tokens", "passport-inbound, µs per call", "relative to fastest peer"]);
     let mut figures = Vec::new();
     let ours = named(&stage.on_axum, OURS);
     let shares = [0, 50, 90, 99];
@@ -370,21 +404,22 @@ fn mixes(world: &World, stage: &Stage) -> Section {
         .collect();
     let names = shares.map(|share| format!("{share} %"));
     let mut cases: Vec<_> =
-        mixed.iter().zip(&names).map(|(ready, name)| forgetful(world, stage, name, ready)).collect();
+        mixed.iter().zip(&names).map(|(ready, name)| with_empty_cache(world, stage, name, ready)).collect();
     cases.extend(warm_cases(stage, &stage.on_axum).into_iter().filter(|case| is_peer(&case.name)));
     let samples = measure_interleaved(&mut cases, world.effort);
     let (own, others) = samples.split_at(shares.len());
     let fastest = others.iter().map(Samples::median).fold(f64::MAX, f64::min);
     for samples in own {
         table.row([samples.name.clone(), shown(samples.median() / 1e3), times(samples.median() / fastest)]);
-        let name = format!("{} known", samples.name);
+        let name = format!("{} cached", samples.name);
         figures.push(
-            Figure::new("inbound, mixes", name, samples.median(), "ns").against("fastest other", fastest),
+            Figure::new("inbound, mixes", name, samples.median(), "ns").against("fastest peer", fastest),
         );
     }
     Section {
-        title: "Inbound: many tokens, some of them known",
-        words: "Between calls of one token that is known come tokens that are not. Others make no difference between the two."
+        title: "Inbound: mix of cached and new tokens",
+        words: "Calls with one cached token alternate with calls with new tokens. For peers, the two \
+               do not differ."
             .to_owned(),
         table,
         charts: Vec::new(),
@@ -392,7 +427,8 @@ fn mixes(world: &World, stage: &Stage) -> Section {
     }
 }
 
-/// So much of a hundred is the first token, and each of the others another one, as far as they reach.
+/// Returns a sequence in which `share` percent are the first token and the others are new ones,
+/// each used once.
 fn mix(tokens: &Arc<[HeaderValue]>, share: usize) -> Arc<[HeaderValue]> {
     let mut new = tokens[1..].iter();
     let mut mixed = Vec::new();

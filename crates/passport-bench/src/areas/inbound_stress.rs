@@ -1,4 +1,4 @@
-//! What good callers notice when others misbehave, or the issuer does.
+//! The effect of floods, key rotations and issuer outages on valid requests.
 
 use std::{
     sync::Arc,
@@ -21,12 +21,12 @@ use crate::{
 const CROWD: usize = 1_000;
 const RANDOM_KIDS: usize = 10_000;
 
-/// Who has no answer by then has none.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The time limit of a request.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
 
-/// What became of good callers.
+/// The results of valid requests.
 #[derive(Clone, Debug, Default)]
-struct Fate {
+struct CallResults {
     p99: Duration,
     failed: usize,
     calls: usize,
@@ -36,18 +36,19 @@ pub fn sections(world: &World) -> Vec<Section> {
     let watch = if world.is_quick { Duration::from_millis(600) } else { Duration::from_secs(2) };
     let mut table = Table::new([
         "",
-        "key fetches, 1,000 cold callers",
-        "key fetches, 10,000 random kids",
-        "p99 in a junk flood, µs",
-        "p99 in a rotation, µs (refused)",
-        "p99 in a JWKS hang, µs (refused)",
+        "JWKS fetches, 1,000 cold callers",
+        "JWKS fetches, 10,000 random kids",
+        "p99 in the flood, µs (rejected)",
+        "p99 in the rotation, µs (rejected)",
+        "p99 in the hang, µs (rejected)",
     ]);
     let mut figures = Vec::new();
     for entry in std::iter::once(OURS_ON_AXUM).chain(PEERS_ON_AXUM) {
         let stress = world.background.block_on(Stress::of(entry, watch));
         let us = |time: Duration| time.as_secs_f64() * 1e6;
-        let with_failed =
-            |fate: &Fate| format!("{} ({} of {})", shown(us(fate.p99)), fate.failed, fate.calls);
+        let with_failed = |results: &CallResults| {
+            format!("{} ({} of {})", shown(us(results.p99)), results.failed, results.calls)
+        };
         table.row([
             entry.name.to_owned(),
             format!("{}{}", stress.cold.0, not_all(stress.cold.1, CROWD)),
@@ -59,24 +60,28 @@ pub fn sections(world: &World) -> Vec<Section> {
         let mut figure = |what: &str, value: f64, unit| {
             figures.push(Figure::new("inbound stress", format!("{}, {what}", entry.name), value, unit));
         };
-        figure("key fetches for 1,000 cold callers", stress.cold.0 as f64, "fetches");
-        figure("key fetches for 10,000 random kids", stress.random_kids.0 as f64, "fetches");
-        for (what, fate) in [("flood", &stress.flood), ("rotation", &stress.rotation), ("hang", &stress.hang)]
+        figure("JWKS fetches for 1,000 cold callers", stress.cold.0 as f64, "fetches");
+        figure("JWKS fetches for 10,000 random kids", stress.random_kids.0 as f64, "fetches");
+        for (what, results) in
+            [("flood", &stress.flood), ("rotation", &stress.rotation), ("hang", &stress.hang)]
         {
-            figure(&format!("p99 in a {what}"), us(fate.p99), "µs");
-            figure(&format!("refused in a {what}"), fate.failed as f64, "calls");
+            figure(&format!("p99 in a {what}"), us(results.p99), "µs");
+            figure(&format!("rejected in a {what}"), results.failed as f64, "calls");
         }
     }
     vec![Section {
-        title: "Inbound: stress",
-        words: "Good callers come once a millisecond with a token that was seen before; what is shown is the time that all \
-                but one of a hundred of them take at most, and how many of them were refused. In the flood two tasks on one \
-                other thread send tokens of random kids without a pause. In the rotation the issuer signs with a new key from \
-                one moment to the next, and the callers come with a token of it; the few who wait for the new key are above \
-                the p99. In the hang the issuer's keys take half a minute, and one other asks for an unknown one. Most of the \
-                others fetch their keys while they are built, so that one fetch for cold callers says little of them; and who \
-                never fetches again is not moved by random kids, but does not survive a rotation either. A number of answers \
-                beside a number of fetches: the other callers had none after three seconds."
+        title: "Inbound: floods, key rotation and outages",
+        words: "A valid request with a cached token arrives every millisecond. A figure is the 99th \
+               percentile of its duration, followed by the number of rejected valid requests. In \
+               the flood, two tasks on one other thread send tokens with random kids without a \
+               pause. In the rotation, the issuer switches to a new key at one moment, and the \
+               callers send tokens of the new key; the few requests that wait for that key are \
+               above the p99. In the hang, a JWKS response takes half a minute, and one other \
+               request has an unknown kid. Most peers fetch their keys at construction, so one \
+               fetch for cold callers says little about them. A contender that never fetches again \
+               is not affected by random kids, but does not survive a rotation. Where a number of \
+               answered calls follows a number of fetches, the other calls had no response after \
+               three seconds."
             .to_owned(),
         table,
         charts: Vec::new(),
@@ -89,12 +94,12 @@ fn not_all(completed: usize, of: usize) -> String {
 }
 
 struct Stress {
-    /// Key fetches, and how many callers had an answer.
+    /// The JWKS fetches, and the number of answered calls.
     cold: (u64, usize),
     random_kids: (u64, usize),
-    flood: Fate,
-    rotation: Fate,
-    hang: Fate,
+    flood: CallResults,
+    rotation: CallResults,
+    hang: CallResults,
 }
 
 impl Stress {
@@ -110,7 +115,7 @@ impl Stress {
 }
 
 async fn site() -> Site {
-    Site::start().await.expect("an issuer can be had")
+    Site::start().await.expect("the dev Passport starts")
 }
 
 async fn cold(entry: &Entry) -> (u64, usize) {
@@ -129,17 +134,17 @@ async fn random_kids(entry: &Entry) -> (u64, usize) {
     (site.passport.counters().jwks() - before, completed)
 }
 
-/// A token of the usual form, signed by nobody with a key that nobody has.
+/// Returns a token of the usual form, with an unknown kid and an invalid signature.
 fn junk(site: &Site, number: usize) -> HeaderValue {
-    let (_, signature) = site.token.rsplit_once('.').expect("it is signed");
-    let (_, payload) = site.token.split_once('.').expect("it has a payload");
+    let (_, signature) = site.token.rsplit_once('.').expect("the token has a signature");
+    let (_, payload) = site.token.split_once('.').expect("the token has a payload");
     let payload = payload.split('.').next().unwrap_or_default();
     let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"random-{number}"}}"#);
     let header = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, header);
     bearer(&format!("{header}.{payload}.{signature}"))
 }
 
-/// One task each; how many had an answer in time.
+/// Makes one call per token, concurrently, and returns the number of calls that end in time.
 async fn crowd(subject: &Subject, tokens: impl Iterator<Item = HeaderValue>) -> usize {
     let mut calls = JoinSet::new();
     for token in tokens {
@@ -152,11 +157,11 @@ async fn crowd(subject: &Subject, tokens: impl Iterator<Item = HeaderValue>) -> 
             completed += usize::from(outcome.is_ok());
         }
     };
-    let _ = tokio::time::timeout(PATIENCE, all).await;
+    let _ = tokio::time::timeout(TIME_LIMIT, all).await;
     completed
 }
 
-async fn flood(entry: &Entry, watch: Duration) -> Fate {
+async fn flood(entry: &Entry, watch: Duration) -> CallResults {
     let site = site().await;
     let subject = entry.warmed(&site).await;
     let good = entry.authorizations(&site, 1);
@@ -173,39 +178,39 @@ async fn flood(entry: &Entry, watch: Duration) -> Fate {
             }
         });
     }
-    good_callers(&subject, watch, || good[0].clone()).await
+    valid_requests(&subject, watch, || good[0].clone()).await
 }
 
-async fn rotation(entry: &Entry, watch: Duration) -> Fate {
+async fn rotation(entry: &Entry, watch: Duration) -> CallResults {
     let site = site().await;
     let subject = entry.warmed(&site).await;
     site.passport.rotate_keys().await;
     let new = entry.authorizations(&site, 1);
-    good_callers(&subject, watch, || new[0].clone()).await
+    valid_requests(&subject, watch, || new[0].clone()).await
 }
 
-async fn hang(entry: &Entry, watch: Duration) -> Fate {
+async fn hang(entry: &Entry, watch: Duration) -> CallResults {
     let site = site().await;
     let subject = entry.warmed(&site).await;
     let good = entry.authorizations(&site, 1);
     site.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(30)));
     let (other, unknown) = (subject.clone(), junk(&site, 0));
     let other = tokio::spawn(async move { other.run(Batch::of(Arc::new([unknown]), 1)).await });
-    let fate = good_callers(&subject, watch, || good[0].clone()).await;
+    let results = valid_requests(&subject, watch, || good[0].clone()).await;
     other.abort();
-    fate
+    results
 }
 
-/// One each millisecond, each in a task of its own, on threads of their own.
-async fn good_callers(subject: &Subject, watch: Duration, token: impl Fn() -> HeaderValue) -> Fate {
+/// Makes a valid request every millisecond, each in a separate task, on other threads.
+async fn valid_requests(subject: &Subject, watch: Duration, token: impl Fn() -> HeaderValue) -> CallResults {
     let (subject, token) = (subject.clone(), token());
     let callers = tokio::task::spawn_blocking(move || {
         crate::rig::runtime_here().block_on(callers(&subject, &token, watch))
     });
-    callers.await.expect("it does not panic")
+    callers.await.expect("the thread does not panic")
 }
 
-async fn callers(subject: &Subject, token: &HeaderValue, watch: Duration) -> Fate {
+async fn callers(subject: &Subject, token: &HeaderValue, watch: Duration) -> CallResults {
     let mut calls = JoinSet::new();
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
     let began = Instant::now();
@@ -215,14 +220,15 @@ async fn callers(subject: &Subject, token: &HeaderValue, watch: Duration) -> Fat
         calls.spawn(async move {
             let began = Instant::now();
             let call = subject.run(Batch::of(Arc::new([token]), 1));
-            let accepted = tokio::time::timeout(PATIENCE, call).await.is_ok_and(|tally| tally.accepted == 1);
+            let accepted =
+                tokio::time::timeout(TIME_LIMIT, call).await.is_ok_and(|tally| tally.accepted == 1);
             (accepted, began.elapsed())
         });
     }
     let outcomes: Vec<(bool, Duration)> = calls.join_all().await;
     let mut times: Vec<Duration> = outcomes.iter().map(|(_, took)| *took).collect();
     times.sort_unstable();
-    Fate {
+    CallResults {
         p99: percentile(&times, 0.99),
         failed: outcomes.iter().filter(|(accepted, _)| !accepted).count(),
         calls: outcomes.len(),

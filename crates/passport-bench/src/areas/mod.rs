@@ -1,4 +1,4 @@
-//! What is asked, one file each. All answer in sections.
+//! The areas that are measured, one file each. Each returns sections of the page.
 
 pub mod end_to_end;
 pub mod fleet;
@@ -13,10 +13,10 @@ use tokio::runtime::Runtime;
 
 use crate::rig::Effort;
 
-/// Where it is asked.
+/// The environment of a measurement.
 #[derive(Debug)]
 pub struct World {
-    /// For the issuers and for what contenders do in the background.
+    /// Runs the issuers and the background tasks of the contenders.
     pub background: Runtime,
     pub effort: Effort,
     pub is_quick: bool,
@@ -26,7 +26,7 @@ impl World {
     pub fn new(is_quick: bool) -> Self {
         let background = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Self {
-            background: background.expect("a runtime can be had"),
+            background: background.expect("the runtime is built"),
             effort: if is_quick { Effort::QUICK } else { Effort::FULL },
             is_quick,
         }

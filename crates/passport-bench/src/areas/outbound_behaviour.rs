@@ -1,4 +1,5 @@
-//! What callers notice of a token's life: when there is none yet, when it is renewed, when it cannot be.
+//! Waiting and failing calls in the life of a token: before the first fetch, during a refresh,
+//! and in an outage.
 
 use std::time::{Duration, Instant};
 
@@ -11,32 +12,32 @@ use crate::{
     subject::{Batch, Subject, Tally},
 };
 
-/// How long each request for a token takes, where that is said.
+/// The duration of a token request, while the endpoint works.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// Callers at the same time.
+/// The number of concurrent callers.
 const CROWD: usize = 1_000;
 
-/// Who has no answer by then has failed.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit of a call.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// What became of some calls.
+/// The results of some calls.
 #[derive(Clone, Copy, Debug, Default)]
-struct Fate {
+struct CallResults {
     calls: usize,
     failed: usize,
     longest: Duration,
 }
 
-/// What one contender did.
+/// The results of one contender.
 struct Behaviour {
     entry: Entry,
     cold: u64,
-    /// Token requests for a crowd that comes when a new one is due, and the longest wait in it.
-    due: (u64, Fate),
-    /// The same for a steady stream of callers.
-    steady: (u64, Fate),
-    outage: Fate,
+    /// The token requests of concurrent callers when a refresh is due, and their results.
+    due: (u64, CallResults),
+    /// The same under steady load.
+    steady: (u64, CallResults),
+    outage: CallResults,
 }
 
 pub fn sections(world: &World) -> Vec<Section> {
@@ -45,15 +46,15 @@ pub fn sections(world: &World) -> Vec<Section> {
         .chain(PEERS)
         .filter(|entry| entry.name != entry.bare && entry.name != "static header")
         .collect();
-    // Together: most of it is waiting.
+    // All contenders run concurrently, because they mostly wait.
     let all = world.background.block_on(join_all(contenders.into_iter().map(observed)));
     let mut table = Table::new([
         "",
         "token requests, 1,000 cold callers",
-        "token requests, 1,000 callers when a new one is due",
-        "longest wait of them, ms",
-        "longest wait in a steady stream, ms",
-        "failed calls in an outage, of",
+        "token requests, 1,000 callers at refresh",
+        "longest wait at refresh, ms",
+        "longest wait under steady load, ms",
+        "failed calls in an outage",
     ]);
     let mut figures = Vec::new();
     for behaviour in &all {
@@ -61,12 +62,14 @@ pub fn sections(world: &World) -> Vec<Section> {
         figures.extend(behaviour.figures());
     }
     vec![Section {
-        title: "Outbound: the life of a token",
-        words: "All contenders at the same time, each with an endpoint of its own. The token endpoint takes 500 ms. Tokens live so long that each contender finds a new one due about three \
-                seconds after it got one (its own margin plus three seconds), so the token that it has is still good then. \
-                In the steady stream a hundred callers come together ten times a second while the token is renewed. In the \
-                outage the endpoint answers 503 from the first second on; the calls are those until two \
-                seconds before the token that is there expires, or for six seconds."
+        title: "Outbound: refreshes and outages",
+        words: "All contenders run at the same time, each with its own token endpoint. A token \
+               request takes 500 ms. The token lifetime of each contender is its refresh margin \
+               plus three seconds, so a refresh is due about three seconds after a fetch, while the \
+               current token is still valid. Under steady load, a hundred callers arrive together \
+               ten times per second during a refresh. In the outage, the endpoint responds with 503 \
+               from the first second on. The calls of the next six seconds are counted, but at most \
+               those until two seconds before the current token expires."
             .to_owned(),
         table,
         charts: Vec::new(),
@@ -124,38 +127,38 @@ async fn fresh(entry: &Entry) -> (TokenEndpoint, Subject) {
     (endpoint, subject)
 }
 
-async fn crowds(entry: &Entry) -> (u64, (u64, Fate)) {
+async fn crowds(entry: &Entry) -> (u64, (u64, CallResults)) {
     let (endpoint, subject) = fresh(entry).await;
     crowd(&subject, CROWD).await;
     let cold = endpoint.requests();
-    // Its three seconds, and a little, so that all agree that it is due.
+    // The three seconds, and a margin, so that a refresh is due for all contenders.
     tokio::time::sleep(Duration::from_millis(3_100)).await;
-    let fate = crowd(&subject, CROWD).await;
+    let results = crowd(&subject, CROWD).await;
     tokio::time::sleep(SLOW * 2).await;
-    (cold, (endpoint.requests() - cold, fate))
+    (cold, (endpoint.requests() - cold, results))
 }
 
-async fn stream(entry: &Entry) -> (u64, Fate) {
+async fn stream(entry: &Entry) -> (u64, CallResults) {
     let (endpoint, subject) = fresh(entry).await;
     crowd(&subject, 1).await;
     let before = endpoint.requests();
-    let fate = stream_for(&subject, Duration::from_secs(5)).await;
-    (endpoint.requests() - before, fate)
+    let results = stream_for(&subject, Duration::from_secs(5)).await;
+    (endpoint.requests() - before, results)
 }
 
-async fn outage(entry: &Entry) -> Fate {
+async fn outage(entry: &Entry) -> CallResults {
     let (endpoint, subject) = fresh(entry).await;
     crowd(&subject, 1).await;
     let began = Instant::now();
     tokio::time::sleep(Duration::from_millis(500)).await;
     endpoint.takes(Duration::ZERO);
-    endpoint.goes_down();
-    // In the last two seconds of its life nobody has to send a token that may be dead when it arrives.
+    endpoint.start_outage();
+    // In its last two seconds a token may expire on its way, so a contender need not send it.
     let alive = entry.lifetime.saturating_sub(Duration::from_secs(2)).min(Duration::from_secs(6));
     stream_for(&subject, alive.saturating_sub(began.elapsed())).await
 }
 
-async fn stream_for(subject: &Subject, time: Duration) -> Fate {
+async fn stream_for(subject: &Subject, time: Duration) -> CallResults {
     let began = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut crowds = Vec::new();
@@ -164,33 +167,33 @@ async fn stream_for(subject: &Subject, time: Duration) -> Fate {
         let subject = subject.clone();
         crowds.push(tokio::spawn(async move { crowd(&subject, 100).await }));
     }
-    let mut total = Fate::default();
+    let mut total = CallResults::default();
     for crowd in crowds {
-        let fate = crowd.await.unwrap_or(Fate { calls: 100, failed: 100, longest: Duration::ZERO });
-        total.calls += fate.calls;
-        total.failed += fate.failed;
-        total.longest = total.longest.max(fate.longest);
+        let results = crowd.await.unwrap_or(CallResults { calls: 100, failed: 100, longest: Duration::ZERO });
+        total.calls += results.calls;
+        total.failed += results.failed;
+        total.longest = total.longest.max(results.longest);
     }
     total
 }
 
-/// All at once. A task for each, so that one that panics has failed, and no more.
-async fn crowd(subject: &Subject, size: usize) -> Fate {
+/// Makes concurrent calls, each in a task, so that a panic counts as one failed call.
+async fn crowd(subject: &Subject, size: usize) -> CallResults {
     let one = || {
         let subject = subject.clone();
         tokio::spawn(async move {
             let began = Instant::now();
             let call = subject.run(Batch::to(DESTINATION, 1));
-            let tally = tokio::time::timeout(PATIENCE, call).await.unwrap_or_default();
+            let tally = tokio::time::timeout(TIME_LIMIT, call).await.unwrap_or_default();
             (tally, began.elapsed())
         })
     };
     let calls: Vec<_> = (0..size).map(|_| one()).collect();
-    let mut fate = Fate { calls: size, ..Fate::default() };
+    let mut results = CallResults { calls: size, ..CallResults::default() };
     for call in calls {
         let (tally, took) = call.await.unwrap_or((Tally::default(), Duration::ZERO));
-        fate.failed += 1 - tally.accepted;
-        fate.longest = fate.longest.max(took);
+        results.failed += 1 - tally.accepted;
+        results.longest = results.longest.max(took);
     }
-    fate
+    results
 }

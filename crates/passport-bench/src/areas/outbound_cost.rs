@@ -1,4 +1,4 @@
-//! What it costs to put a token on a request.
+//! The cost of attaching a token to a request.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ const FLOOR: &str = "static header";
 const NAME: &str = "passport-outbound";
 const SIDE: &str = "outbound";
 
-/// What is above the same without a token.
+/// The cost above a request without a token.
 struct Row {
     name: &'static str,
     ns: f64,
@@ -26,7 +26,7 @@ struct Row {
 
 pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
     let rows = rows(world, allocations);
-    let named = |name: &str| rows.iter().find(|row| row.name == name).expect("there is such a contender");
+    let named = |name: &str| rows.iter().find(|row| row.name == name).expect("the contender exists");
     let (floor, ours) = (named(FLOOR), named(NAME));
     let mut table = Table::new(COLUMNS);
     let (mut figures, mut bars) = (Vec::new(), Vec::new());
@@ -49,25 +49,39 @@ pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
         bars.push(((*name).to_owned(), *ns));
     }
     vec![Section {
-        title: "Outbound: a token that is there",
+        title: "Outbound: cached token",
         words: WORDS.to_owned(),
         table,
-        charts: vec![Chart::Bars { file: "outbound-warm", title: "A token on a request", unit: "ns", bars }],
+        charts: vec![Chart::Bars {
+            file: "outbound-warm",
+            title: "Time to attach a cached token",
+            unit: "ns",
+            bars,
+        }],
         figures,
     }]
 }
 
-const COLUMNS: [&str; 6] =
-    ["", "ns above the same without a token", "of the floor", "of ours", "allocations", "instructions"];
+const COLUMNS: [&str; 6] = [
+    "",
+    "ns above request without token",
+    "relative to floor",
+    "relative to passport-outbound",
+    "allocations",
+    "instructions",
+];
 
 const WORDS: &str = "\
-What a request takes more than the same request without a token. The floor is tower-http's `SetRequestHeaderLayer` with a token \
-that never changes. Two of the allocations are everybody's: the map of headers, which gets its first one.
-
-middle is faster, by doing less: it hands over a header, which eight lines of glue put on the request. Ours checks that the \
-destination may see the token and that the request has no other (or else a redirect or a user's request takes it away), and \
-looks at the answer for a refusal of the token, so that the next call has a new one. Crates with a client of their own are \
-measured inside of it, with the network taken away, and the same client without them is subtracted.";
+The cost of a request above the same request without a token. The floor is \
+`SetRequestHeaderLayer` of tower-http with a constant token. Two allocations are \
+common to all contenders, for the header map that gets its first entry.\n\n\
+middle is faster because it does less: it returns a header, which eight lines of \
+glue code put on the request. passport-outbound checks that the destination is \
+allowed and that the request has no `Authorization` header. (Otherwise a redirect or \
+a user's request could obtain the token.) It also checks the response for a \
+rejection of the token, so that the next call has a new one. Crates with their own \
+HTTP client are measured inside that client, with the network replaced; the baseline \
+is the same client without the crate.";
 
 fn rows(world: &World, allocations: &Allocations) -> Vec<Row> {
     let entries: Vec<Entry> = OURS.into_iter().chain(PEERS).collect();
@@ -101,7 +115,7 @@ fn timed(world: &World, entries: &[Entry]) -> Vec<Samples> {
 }
 
 async fn warmed(entry: &Entry) -> (TokenEndpoint, Subject) {
-    // So long that nobody finds a new one due.
+    // The lifetime is so long that no contender refreshes the token.
     let endpoint = TokenEndpoint::start(std::time::Duration::from_secs(24 * 3600)).await;
     let subject = (entry.attach)(&endpoint).await;
     let tally = subject.run(Batch::to(DESTINATION, 10)).await;

@@ -1,4 +1,4 @@
-//! The sidecar as a reverse proxy, beside one that does nothing else.
+//! The sidecar as a reverse proxy, compared with nginx.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     proxies,
     report::{
         Section,
-        targets::{PASSED_ON, SIDECAR_AREA},
+        targets::{PROXIED, SIDECAR_AREA},
     },
     serve::{Server, TOKEN_ENDPOINT, UPSTREAM},
 };
@@ -21,15 +21,19 @@ pub fn sections(world: &World) -> Vec<Section> {
     let [behind, passport] = [UPSTREAM, TOKEN_ENDPOINT].map(|name| Server::start_on("1", name));
     let proxies = [
         ("nginx as a plain reverse proxy", proxies::nginx(behind.port)),
-        (PASSED_ON, proxies::sidecar(behind.port, passport.port)),
+        (PROXIED, proxies::sidecar(behind.port, passport.port)),
         ("no proxy: the service itself", Server::start(UPSTREAM)),
     ];
-    let passed_on = section(
-        "The sidecar: requests passed on",
-        "HTTP/1.1 over loopback, 32 connections of wrk, a service that says \"ok\". Each proxy has one core, and one thread that serves; the \
-         service behind it shares the other core with the load. nginx (1.22, Debian's) keeps its connections and sets a fixed header, writes no \
-         log and knows no caller. The sidecar is the program that is deployed, with its access log off: it compares the caller's token \
-         with its file, judges the request, puts the identity's token on it and counts it. \"No proxy\" is the service on the proxies' core.",
+    let proxied = section(
+        "Sidecar: proxied requests",
+        "HTTP/1.1 over loopback, wrk with 32 connections, and an upstream service that \
+        responds with \"ok\". Each proxy has one core and one serving thread; the upstream \
+        service shares the other core with the load generator. nginx (1.22, from Debian) \
+        keeps connections alive and sets a fixed header; it writes no log and authenticates \
+        no caller. The sidecar is the released program with its access log off: it compares \
+        the caller's token with its file, authorizes the request, attaches the token of the \
+        identity and counts the request. \"no proxy\" is the upstream service on the core of \
+        the proxies.",
         SIDECAR_AREA,
         &proxies,
         rounds,
@@ -37,12 +41,13 @@ pub fn sections(world: &World) -> Vec<Section> {
     );
     let [_, (_, sidecar), _] = proxies;
     let tokens = section(
-        "The sidecar: tokens",
-        "The same load on `GET /v1/token`, for clients in other languages. Clients in Rust keep their token, and ask once in its life.",
+        "Sidecar: token requests",
+        "The same load on `GET /v1/token`, which is for clients in other languages. Rust \
+        clients cache their token and request one per token lifetime.",
         "sidecar, tokens",
         &[("passport-sidecar, /v1/token", sidecar)],
         rounds,
         |server| wrk(server, "/v1/token?identity=erp", time),
     );
-    vec![passed_on, tokens]
+    vec![proxied, tokens]
 }

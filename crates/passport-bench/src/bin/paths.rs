@@ -1,5 +1,6 @@
-//! One contender, called so many times, for callgrind, which counts what happens in [`counted`]: `paths <side> <name> <calls>`.
-//! Without arguments it has itself counted for the paths that are watched, and prints a line for each.
+//! Calls one contender many times under callgrind, which counts the instructions in [`counted`]:
+//! `paths <side> <name> <calls>`. Without arguments it runs itself under callgrind for the
+//! watched paths, and prints a line for each.
 
 use std::{env, hint::black_box, process::ExitCode, sync::Arc, time::Duration};
 
@@ -14,7 +15,7 @@ use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
     #[cfg(feature = "peers")]
-    passport_bench::choose_signatures();
+    passport_bench::install_crypto_provider();
     let arguments: Vec<String> = env::args().skip(1).collect();
     if arguments.is_empty() {
         instructions::watched().for_each(|(name, count)| println!("{name}\t{count:.0}"));
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     let [side, name, calls] = arguments.as_slice() else { return usage() };
     let Ok(calls) = calls.parse() else { return usage() };
     let background = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let background = background.expect("a runtime can be had");
+    let background = background.expect("the runtime is built");
     match side.as_str() {
         "inbound" => inbound_calls(&background, name, calls),
         "outbound" => outbound_calls(&background, name, calls),
@@ -37,14 +38,12 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// `<contender>, refused` is shown a token that is none.
+/// `<contender>, rejected` sends a malformed token.
 fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
-    let site = background.block_on(Site::start()).expect("an issuer can be had");
-    let (contender, is_good) = name.strip_suffix(", refused").map_or((name, true), |name| (name, false));
-    let entry = inbound::ON_A_SERVICE
-        .iter()
-        .find(|entry| entry.name == contender)
-        .expect("there is such a contender");
+    let site = background.block_on(Site::start()).expect("the dev Passport starts");
+    let (contender, is_good) = name.strip_suffix(", rejected").map_or((name, true), |name| (name, false));
+    let entry =
+        inbound::ON_A_SERVICE.iter().find(|entry| entry.name == contender).expect("the contender exists");
     let subject = background.block_on(entry.warmed(&site));
     let token = if is_good { bearer(&site.token) } else { bearer("not-a-token") };
     let batch = Batch::of(Arc::new([token]), calls);
@@ -53,8 +52,7 @@ fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
 }
 
 fn outbound_calls(background: &Runtime, name: &str, calls: usize) {
-    let entry =
-        outbound::all().into_iter().find(|entry| entry.name == name).expect("there is such a contender");
+    let entry = outbound::all().into_iter().find(|entry| entry.name == name).expect("the contender exists");
     let endpoint = background.block_on(TokenEndpoint::start(Duration::from_secs(24 * 3600)));
     let subject = background.block_on((entry.attach)(&endpoint));
     assert_eq!(background.block_on(subject.run(Batch::to(DESTINATION, 1))).accepted, 1);

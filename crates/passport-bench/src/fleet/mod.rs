@@ -1,4 +1,4 @@
-//! What a fleet costs its issuer.
+//! The load of a fleet on its issuer.
 
 pub mod simulation;
 pub mod worker;

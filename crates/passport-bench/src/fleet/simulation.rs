@@ -1,5 +1,5 @@
-//! Ten thousand instances in virtual time: the policy that ships, over a store and an issuer that only take their time. What
-//! happens by chance follows from a seed.
+//! A simulation of up to ten thousand instances in virtual time: the released code, over a store
+//! and an issuer that only add latency. Random values come from a fixed seed.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,68 +11,69 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use passport_outbound::{
-    AccessToken, ClientAuthentication, Clock, HttpExchange, Lease, Leased, Limits, ManagedIdentity,
-    SecretSource, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Transport, TransportError,
-    WakeUps,
+    AccessToken, ClientAuthentication, Clock, HttpClient, Lease, LeaseOutcome, ManagedIdentity, Notifier,
+    ResponseLimits, SecretSource, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Transport,
+    TransportError,
 };
 use tokio::time::{Instant, sleep};
 
-/// How long a token lives. An hour would show the same, for more calls.
+/// The lifetime of a token. An hour would give the same results, with more calls.
 const LIFETIME: Duration = Duration::from_secs(300);
 
-/// What the issuer takes for a token.
+/// The duration of a token request.
 const ISSUER_TAKES: Duration = Duration::from_millis(300);
 
-/// Each instance calls so often.
+/// The interval between the calls of an instance.
 const CALLS_EACH: Duration = Duration::from_secs(1);
 
-/// What is tried.
+/// The parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     pub instances: usize,
-    /// How far apart they start.
+    /// The time in which all instances start.
     pub spread: Duration,
-    /// How long a command takes to Redis and back, on average.
+    /// The average round trip of a Redis command.
     pub latency: Duration,
     pub seed: u64,
 }
 
-/// What came of it.
+/// The results of a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcome {
     pub phases: [Phase; 2],
     pub failed: usize,
 }
 
-/// At the start, and in the lifetimes after it.
+/// The results of the start, or of the lifetimes after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Phase {
     pub token_requests: u64,
     pub commands: u64,
-    /// In the second with the most of them.
+    /// The commands in the busiest second.
     pub commands_per_second: u64,
     pub longest_wait: Duration,
 }
 
-/// How many lifetimes are looked at after the start.
+/// The number of simulated lifetimes after the start.
 pub const LIFETIMES: u32 = 3;
 
-/// Runs `setting` to its end.
+/// Runs a simulation to its end.
 ///
 /// # Panics
-/// When there is no runtime to be had.
+///
+/// If the runtime cannot be created.
 pub fn run(setting: Setting) -> Outcome {
     fastrand::seed(setting.seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime can be had").block_on(simulated(setting))
+    runtime.expect("the runtime is built").block_on(simulated(setting))
 }
 
 async fn simulated(setting: Setting) -> Outcome {
     let simulation = Simulation(Arc::new(SimulationState {
         latency: setting.latency,
         began: Instant::now(),
-        seen: Mutex::default(),
-        wake_ups: WakeUps::new(),
+        state: Mutex::default(),
+        notifier: Notifier::new(),
     }));
     let instances: Vec<_> = (0..setting.instances).map(|_| simulation.instance()).collect();
     let cold = instances.iter().map(|instance| async {
@@ -97,13 +98,13 @@ async fn simulated(setting: Setting) -> Outcome {
     Outcome { phases: [at_the_start, simulation.phase(&warm)], failed }
 }
 
-/// How long a call waited for its token. None if there was none.
+/// Returns how long a call waited for its token, or `None` if it failed.
 async fn called(instance: &ManagedIdentity) -> Option<Duration> {
     let began = Instant::now();
     instance.token().await.ok().map(|_| began.elapsed())
 }
 
-/// What all instances share: a store, an issuer, and the time.
+/// The store and the issuer that all instances share.
 #[derive(Clone, Debug)]
 struct Simulation(Arc<SimulationState>);
 
@@ -111,14 +112,14 @@ struct Simulation(Arc<SimulationState>);
 struct SimulationState {
     latency: Duration,
     began: Instant,
-    seen: Mutex<Seen>,
-    wake_ups: WakeUps,
+    state: Mutex<SharedState>,
+    notifier: Notifier,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct SharedState {
     token_requests: u64,
-    /// By second.
+    /// The number of commands in each second.
     commands: BTreeMap<u64, u64>,
     tokens: HashMap<TokenKey, (StoredToken, Instant)>,
     leases: HashMap<TokenKey, (String, Instant)>,
@@ -126,51 +127,51 @@ struct Seen {
 
 impl Simulation {
     fn instance(&self) -> ManagedIdentity {
-        ManagedIdentity::builder("mi-fleet", SecretSource::fixed("secret"))
+        ManagedIdentity::builder("mi-fleet", SecretSource::from_value("secret"))
             .client_authentication(ClientAuthentication::ClientSecretBasic)
             .transport(Transport::new(self.clone()))
             .clock(self.clone())
             .token_cache(TokenCache::shared(self.clone()))
             .build()
-            .expect("it is complete")
+            .expect("the configuration is valid")
     }
 
-    /// What there was since the last phase.
+    /// Returns what was counted since the last phase.
     fn phase(&self, waits: &[Option<Duration>]) -> Phase {
-        let mut seen = self.seen();
+        let mut state = self.state();
         let phase = Phase {
-            token_requests: seen.token_requests,
-            commands: seen.commands.values().sum(),
-            commands_per_second: seen.commands.values().copied().max().unwrap_or_default(),
+            token_requests: state.token_requests,
+            commands: state.commands.values().sum(),
+            commands_per_second: state.commands.values().copied().max().unwrap_or_default(),
             longest_wait: waits.iter().flatten().copied().max().unwrap_or_default(),
         };
-        seen.token_requests = 0;
-        seen.commands.clear();
+        state.token_requests = 0;
+        state.commands.clear();
         phase
     }
 
-    /// There and back; what is asked takes effect between.
-    async fn command<T>(&self, effect: impl FnOnce(&mut Seen, Instant) -> T) -> Result<T, StoreError> {
+    /// Runs a command, which takes effect in the middle of the round trip.
+    async fn command<T>(&self, effect: impl FnOnce(&mut SharedState, Instant) -> T) -> Result<T, StoreError> {
         let takes = self.0.latency.mul_f64(0.5 + fastrand::f64());
         sleep(takes / 2).await;
         let result = {
-            let (mut seen, now) = (self.seen(), Instant::now());
-            *seen.commands.entry((now - self.0.began).as_secs()).or_default() += 1;
-            effect(&mut seen, now)
+            let (mut state, now) = (self.state(), Instant::now());
+            *state.commands.entry((now - self.0.began).as_secs()).or_default() += 1;
+            effect(&mut state, now)
         };
         sleep(takes / 2).await;
         Ok(result)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, SharedState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seen {
+impl SharedState {
     fn token(&self, key: &TokenKey, now: Instant) -> Option<StoredToken> {
         let (token, until) = self.tokens.get(key)?;
-        (now < *until).then(|| token.clone().with_time_left(*until - now))
+        (now < *until).then(|| token.clone().with_ttl(*until - now))
     }
 
     fn end_lease(&mut self, key: &TokenKey, holder: &str) -> bool {
@@ -184,63 +185,68 @@ impl Seen {
 
 impl TokenStore for Simulation {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.command(|seen, now| seen.token(key, now)).await
+        self.command(|state, now| state.token(key, now)).await
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
-        self.command(|seen, now| {
-            let lease = seen.leases.entry(key.clone()).or_insert_with(|| (holder.to_owned(), now + time));
+    async fn try_lease(
+        &self,
+        key: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> Result<LeaseOutcome, StoreError> {
+        self.command(|state, now| {
+            let lease = state.leases.entry(key.clone()).or_insert_with(|| (holder.to_owned(), now + time));
             let is_free = lease.1 <= now || lease.0 == holder;
             if is_free {
                 *lease = (holder.to_owned(), now + time);
             }
             let lease = if is_free { Lease::Granted } else { Lease::Held { left: lease.1 - now } };
-            Leased { lease, token: seen.token(key, now) }
+            LeaseOutcome { lease, token: state.token(key, now) }
         })
         .await
     }
 
-    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         let left = token.token().expires_at().duration_since(self.now()).unwrap_or_default();
-        self.command(|seen, now| {
-            if seen.tokens.get(key).is_none_or(|(_, until)| *until < now + left) {
-                seen.tokens.insert(key.clone(), (token.clone(), now + left));
+        self.command(|state, now| {
+            if state.tokens.get(key).is_none_or(|(_, until)| *until < now + left) {
+                state.tokens.insert(key.clone(), (token.clone(), now + left));
             }
-            seen.end_lease(key, holder);
-            self.0.wake_ups.wake(&key.to_string());
+            state.end_lease(key, holder);
+            self.0.notifier.notify(&key.to_string());
         })
         .await
     }
 
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
-        self.command(|seen, _| {
-            if seen.end_lease(key, holder) {
-                self.0.wake_ups.wake(&key.to_string());
+        self.command(|state, _| {
+            if state.end_lease(key, holder) {
+                self.0.notifier.notify(&key.to_string());
             }
         })
         .await
     }
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
-        self.command(|seen, _| {
-            if seen.tokens.get(key).is_some_and(|(stored, _)| stored.token().expose() == token.expose()) {
-                seen.tokens.remove(key);
+        self.command(|state, _| {
+            if state.tokens.get(key).is_some_and(|(stored, _)| stored.token().expose() == token.expose()) {
+                state.tokens.remove(key);
             }
         })
         .await
     }
 
-    fn wake_ups(&self) -> Option<WakeUps> {
-        Some(self.0.wake_ups.clone())
+    fn notifications(&self) -> Option<Notifier> {
+        Some(self.0.notifier.clone())
     }
 }
 
-impl HttpExchange for Simulation {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Simulation {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let number = {
-            let mut seen = self.seen();
-            seen.token_requests += 1;
-            seen.token_requests
+            let mut state = self.state();
+            state.token_requests += 1;
+            state.token_requests
         };
         sleep(ISSUER_TAKES).await;
         let now = (Instant::now() - self.0.began).as_micros();
@@ -255,10 +261,10 @@ impl HttpExchange for Simulation {
 
 impl Clock for Simulation {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_750_000_000) + self.uptime()
+        UNIX_EPOCH + Duration::from_secs(1_750_000_000) + self.monotonic()
     }
 
-    fn uptime(&self) -> Duration {
+    fn monotonic(&self) -> Duration {
         self.0.began.elapsed()
     }
 }
@@ -271,7 +277,7 @@ mod tests {
         Setting { instances: 300, spread: Duration::ZERO, latency: Duration::from_millis(2), seed: 1 };
 
     #[test]
-    fn a_fleet_asks_once_at_the_start_and_once_in_each_lifetime() {
+    fn fleet_makes_one_request_at_start_and_one_per_lifetime() {
         let outcome = run(SETTING);
         assert_eq!(outcome.failed, 0);
         assert_eq!(outcome.phases[0].token_requests, 1);
@@ -281,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_is_the_same_fleet() {
+    fn same_seed_gives_the_same_results() {
         assert_eq!(run(SETTING), run(SETTING));
     }
 }

@@ -1,4 +1,4 @@
-//! An instance of a service in a process of its own.
+//! An instance of a service, as a child process.
 
 use std::{
     error::Error,
@@ -17,23 +17,24 @@ use crate::{
     subject::Batch,
 };
 
-/// Callers of each process, all at once.
+/// The number of concurrent callers of each process.
 pub const CALLERS: usize = 100;
 
-/// How it went for the callers of one process.
+/// The results of the callers of one process.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Report {
     pub failed: usize,
     pub longest: Duration,
 }
 
-/// Waits for a word, lets its callers call `name`, and says how it went.
+/// Waits for a line on standard input, makes the calls through `name`, and prints a report.
 ///
 /// # Errors
-/// When there is no such contender, or nobody to talk to.
+///
+/// If there is no such contender, or a pipe fails.
 pub fn work(name: &str, endpoint: SocketAddr) -> Result<(), Box<dyn Error>> {
     runtime_here().block_on(async {
-        let endpoint = TokenEndpoint::elsewhere(endpoint);
+        let endpoint = TokenEndpoint::in_another_process(endpoint);
         let entry =
             in_a_fleet().into_iter().find(|entry| entry.name == name).ok_or("there is no such contender")?;
         let subject = (entry.attach)(&endpoint).await;
@@ -53,52 +54,55 @@ pub fn work(name: &str, endpoint: SocketAddr) -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// Such a process, seen from outside. It ends with the value.
+/// The parent's handle of such a process. The process is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Worker {
     process: Child,
-    says: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Worker {
-    /// Started, and ready.
+    /// Starts a process and waits until it is ready.
     ///
     /// # Panics
-    /// When it cannot be started.
+    ///
+    /// If the process does not start.
     pub fn start(name: &str, endpoint: SocketAddr, redis: &str) -> Self {
-        let mut process = Command::new(std::env::current_exe().expect("it is running"))
+        let mut process = Command::new(std::env::current_exe().expect("the path of this program is known"))
             .args(["--fleet", name, "--endpoint", &endpoint.to_string()])
             .env(REDIS, redis)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("it can be started once more");
-        let says = BufReader::new(process.stdout.take().expect("it is piped"));
-        let mut worker = Self { process, says };
+            .expect("the process starts");
+        let stdout = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut worker = Self { process, stdout };
         assert_eq!(worker.line(), "ready");
         worker
     }
 
-    /// Lets its callers call.
+    /// Starts the calls.
     ///
     /// # Panics
-    /// When it has gone.
+    ///
+    /// If the process has ended.
     pub fn go(&mut self) {
-        let orders = self.process.stdin.as_mut().expect("it is piped");
-        orders.write_all(b"go\n").expect("it listens");
+        let stdin = self.process.stdin.as_mut().expect("it is piped");
+        stdin.write_all(b"go\n").expect("the process reads its input");
     }
 
-    /// How it went.
+    /// Returns the report.
     ///
     /// # Panics
-    /// When it has gone.
+    ///
+    /// If the process has ended.
     pub fn report(&mut self) -> Report {
-        serde_json::from_str(&self.line()).expect("it says how it went")
+        serde_json::from_str(&self.line()).expect("the process prints a report")
     }
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.says.read_line(&mut line).expect("it is there");
+        self.stdout.read_line(&mut line).expect("the process runs");
         line.trim().to_owned()
     }
 }

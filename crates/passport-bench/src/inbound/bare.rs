@@ -1,4 +1,4 @@
-//! What everything else is held against: nothing, and a layer that does nothing.
+//! The baselines: no layer, and a layer that does nothing.
 
 use std::{
     convert::{Infallible, identity},
@@ -13,7 +13,7 @@ use tower::{Layer, Service, util::MapRequestLayer};
 use super::Contender;
 use crate::{site::Site, subject::Subject};
 
-/// A handler that looks for its caller, if there is a type to look for, and answers at once.
+/// A handler that responds immediately, with 500 if its function does not find the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Handler(pub fn(&http::Extensions) -> bool);
 
@@ -39,7 +39,7 @@ impl Service<Request<()>> for Handler {
     }
 }
 
-/// The handler alone.
+/// The handler without a layer.
 #[derive(Debug)]
 pub struct BareService;
 
@@ -51,7 +51,7 @@ impl Contender for BareService {
     }
 }
 
-/// A layer that hands each request on.
+/// A layer that forwards each request.
 #[derive(Debug)]
 pub struct NoOpLayer;
 
@@ -64,7 +64,7 @@ impl Contender for NoOpLayer {
     }
 }
 
-/// An axum router alone.
+/// An axum router without a layer.
 #[derive(Debug)]
 pub struct BareAxum;
 
@@ -76,7 +76,7 @@ impl Contender for BareAxum {
     }
 }
 
-/// An axum router with a layer that hands each request on.
+/// An axum router with a layer that forwards each request.
 #[derive(Debug)]
 pub struct NoOpOnAxum;
 

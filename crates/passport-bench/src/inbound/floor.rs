@@ -1,7 +1,8 @@
-//! The floor: the least that a layer can do for a token that was verified before, if it is to be safe. A table of verified
-//! tokens, indexed by bytes of the signature; the whole token compared in constant time; the expiry and the keys looked at
-//! again; the claims handed over. One key that never changes, no checks but of signature and expiry, no metrics, no second place
-//! for what the table forgets. Nobody could run it; it says what physics asks for.
+//! The floor: the least that a safe layer can do for a token that it has verified before. It has
+//! a table of verified tokens, indexed by bytes of the signature; compares the whole token in
+//! constant time; checks the expiry and the generation of the keys; and returns the claims. It
+//! has one key that never changes, checks only signature and expiry, and has no metrics and no
+//! second level for evicted tokens. It is not fit for production; it shows the lower bound.
 
 use std::{
     sync::{
@@ -24,7 +25,7 @@ use crate::{claims::PassportClaims, site::Site, subject::Subject};
 
 const SLOTS: usize = 1024;
 
-/// The claims, as the handler gets them.
+/// The claims that the handler gets.
 #[derive(Clone, Debug)]
 pub struct Caller(pub Arc<PassportClaims>);
 
@@ -37,7 +38,7 @@ struct Entry {
 struct Table {
     slots: [ArcSwapOption<Entry>; SLOTS],
     key: ParsedPublicKey,
-    /// Which set of keys is in force.
+    /// The generation of the current keys.
     generation: AtomicU64,
 }
 
@@ -66,7 +67,8 @@ impl<S> tower::Layer<S> for FloorLayer {
     }
 }
 
-/// Eight letters of the signature, which is as good as chance; the last one is not, as it may hold but two bits.
+/// Returns an index from eight letters of the signature, which are as good as random. The last
+/// letter is not used, because it may hold only two bits.
 fn slot(token: &[u8]) -> usize {
     let letters =
         token.len().checked_sub(9).and_then(|start| token[start..].first_chunk()).unwrap_or(&[0; 8]);
@@ -135,7 +137,7 @@ where
     }
 }
 
-/// On a bare service.
+/// The floor around a bare service.
 pub struct FloorOnAService;
 
 impl Contender for FloorOnAService {
@@ -152,7 +154,7 @@ async fn handler(Extension(Caller(claims)): Extension<Caller>) -> StatusCode {
     respond(&claims.sub)
 }
 
-/// Around an axum router.
+/// The floor around an axum router.
 pub struct FloorOnAxum;
 
 impl Contender for FloorOnAxum {

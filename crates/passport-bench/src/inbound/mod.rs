@@ -30,15 +30,16 @@ use crate::{
     subject::{Batch, Subject},
 };
 
-/// One way to let only callers with a good token through to a handler.
+/// A contender: a crate or layer that authenticates requests to a handler.
 ///
-/// The handler takes what the contender hands over, looks at the subject (so that nobody wins by handing over nothing) and
-/// answers 200 without a body.
+/// The handler takes the claims that the contender provides, reads the subject (so that no
+/// contender gains by providing nothing), and responds with 200 and no body.
 pub trait Contender: 'static {
-    /// As the tables have it.
+    /// The name in the tables.
     const NAME: &'static str;
 
-    /// Changes a token of Passport's before it is signed, for a contender that cannot take one as it is.
+    /// Changes a Passport token before it is signed, for a contender that does not accept it
+    /// unchanged.
     fn adapt(draft: TestJwtBuilder, _: &Site) -> TestJwtBuilder {
         draft
     }
@@ -46,7 +47,7 @@ pub trait Contender: 'static {
     fn protect(site: &Site) -> impl Future<Output = Subject> + Send;
 }
 
-/// A contender, without its type.
+/// A contender without its type.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub name: &'static str,
@@ -59,7 +60,8 @@ impl Entry {
         Self { name: C::NAME, adapt: C::adapt, protect: |site| Box::pin(C::protect(site)) }
     }
 
-    /// Ready to be measured: its keys are there, and a token like those that it will be shown passes.
+    /// Returns a contender that is ready to be measured: it has its keys, and has accepted one of
+    /// its tokens.
     pub async fn warmed(&self, site: &Site) -> Subject {
         let subject = (self.protect)(site).await;
         let one = Batch::of(self.authorizations(site, 1), 1);
@@ -69,16 +71,16 @@ impl Entry {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("{} lets nobody through", self.name)
+        panic!("{} accepted no token within 5 s", self.name)
     }
 
-    /// So many good tokens, as this contender is shown them.
+    /// Returns `count` valid tokens for this contender.
     pub fn authorizations(&self, site: &Site, count: usize) -> Arc<[HeaderValue]> {
         (0..count).map(|_| bearer(&(self.adapt)(site.draft(), site).build())).collect()
     }
 }
 
-/// Around a bare `service_fn`: what a layer costs where nothing else does.
+/// Contenders around a bare `service_fn`, which show the cost of the layer alone.
 pub const ON_A_SERVICE: [Entry; 5] = [
     Entry::of::<bare::BareService>(),
     Entry::of::<bare::NoOpLayer>(),
@@ -87,17 +89,17 @@ pub const ON_A_SERVICE: [Entry; 5] = [
     Entry::of::<ours::OursWithoutCacheOnAService>(),
 ];
 
-/// The one that all others are asked about.
+/// passport-inbound on axum, which the peers are compared with.
 pub const OURS_ON_AXUM: Entry = Entry::of::<ours::Ours>();
 
-/// Ours with and without a table of verified tokens.
-pub const OURS_BOTH_WAYS: [Entry; 2] =
+/// passport-inbound with and without its token cache.
+pub const OURS_WITH_AND_WITHOUT_CACHE: [Entry; 2] =
     [Entry::of::<ours::OursOnAService>(), Entry::of::<ours::OursWithoutCacheOnAService>()];
 
-/// Ours with room for more tokens than by default.
-pub const OURS_WITH_ROOM: Entry = Entry::of::<ours::OursWithRoom>();
+/// passport-inbound with a larger token cache than by default.
+pub const OURS_WITH_LARGE_CACHE: Entry = Entry::of::<ours::OursWithLargeCache>();
 
-/// Around an axum router: what everybody can be compared on.
+/// Contenders around an axum router, which all peers support.
 pub const ON_AXUM: [Entry; 5] = [
     Entry::of::<bare::BareAxum>(),
     Entry::of::<bare::NoOpOnAxum>(),
@@ -106,7 +108,7 @@ pub const ON_AXUM: [Entry; 5] = [
     Entry::of::<ours::OursWithoutCache>(),
 ];
 
-/// The same, each as its README has it.
+/// Peers around an axum router, each as its README recommends.
 #[cfg(feature = "peers")]
 pub const PEERS_ON_AXUM: [Entry; 9] = [
     Entry::of::<peers::home_made::HomeMade>(),
@@ -120,7 +122,7 @@ pub const PEERS_ON_AXUM: [Entry; 9] = [
     Entry::of::<peers::tower_oauth2_resource_server::TowerOauth2ResourceServer>(),
 ];
 
-/// Everyone on axum, as there are features.
+/// Returns all contenders on axum that the features enable.
 pub fn all() -> Vec<Entry> {
     #[cfg(feature = "peers")]
     let peers = PEERS_ON_AXUM;

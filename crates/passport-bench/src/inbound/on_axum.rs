@@ -1,8 +1,8 @@
-//! What the handlers on axum share.
+//! Code that all handlers on axum share.
 
 use http::StatusCode;
 
-/// What a handler says to a caller of whom it was told that it is `subject`.
+/// Returns the status for a caller that the contender identified as `subject`.
 pub fn respond(subject: &str) -> StatusCode {
     if subject.is_empty() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
 }

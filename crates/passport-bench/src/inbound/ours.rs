@@ -1,4 +1,4 @@
-//! Ours, as its README has it.
+//! passport-inbound, as its README recommends.
 
 use axum::{Router, routing::get};
 use http::{Extensions, StatusCode};
@@ -13,7 +13,7 @@ use crate::{
 
 fn layer(site: &Site, with: fn(TokenVerifierBuilder) -> TokenVerifierBuilder) -> AuthenticateLayer {
     let builder = TokenVerifier::builder(AUDIENCE).issuer(site.issuer());
-    AuthenticateLayer::new(with(builder).build().expect("it is complete"))
+    AuthenticateLayer::new(with(builder).build().expect("the configuration is valid"))
 }
 
 async fn handler(caller: IdInfo) -> StatusCode {
@@ -24,7 +24,7 @@ fn knows_its_caller(extensions: &Extensions) -> bool {
     extensions.get::<IdInfo>().is_some_and(|caller| !caller.user_id().is_empty())
 }
 
-/// Around an axum router, with everything as it is by default.
+/// Around an axum router, with all defaults.
 #[derive(Debug)]
 pub struct Ours;
 
@@ -37,7 +37,7 @@ impl Contender for Ours {
     }
 }
 
-/// Without the table of verified tokens.
+/// Around an axum router, without the token cache.
 #[derive(Debug)]
 pub struct OursWithoutCache;
 
@@ -50,7 +50,7 @@ impl Contender for OursWithoutCache {
     }
 }
 
-/// On a bare service.
+/// Around a bare service, with all defaults.
 #[derive(Debug)]
 pub struct OursOnAService;
 
@@ -62,7 +62,7 @@ impl Contender for OursOnAService {
     }
 }
 
-/// On a bare service, without the table of verified tokens.
+/// Around a bare service, without the token cache.
 #[derive(Debug)]
 pub struct OursWithoutCacheOnAService;
 
@@ -75,11 +75,11 @@ impl Contender for OursWithoutCacheOnAService {
     }
 }
 
-/// On a bare service, with room for many more tokens than by default.
+/// Around a bare service, with a larger token cache than by default.
 #[derive(Debug)]
-pub struct OursWithRoom;
+pub struct OursWithLargeCache;
 
-impl Contender for OursWithRoom {
+impl Contender for OursWithLargeCache {
     const NAME: &'static str = "passport-inbound, with room";
 
     async fn protect(site: &Site) -> Subject {

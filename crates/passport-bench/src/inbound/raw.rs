@@ -1,5 +1,5 @@
-//! The floor of a token that was not seen before: nothing but its signature, with a key that was parsed once, and one reading
-//! of its claims. Not even base64 is decoded.
+//! The floor for a new token: verification of its signature with a key that was parsed once, and
+//! one deserialization of its claims. Even base64 is decoded beforehand.
 
 use std::hint::black_box;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{claims::PassportClaims, site::Site};
 
-/// Tokens, taken apart beforehand, which take turns.
+/// Tokens that were split and decoded beforehand, and that take turns.
 #[derive(Debug)]
 pub struct RawVerification {
     key: ParsedPublicKey,
@@ -31,9 +31,9 @@ impl RawVerification {
 
     pub fn verify(&self, calls: usize) {
         for Parts { message, signature, payload } in self.tokens.iter().cycle().take(calls) {
-            self.key.verify_sig(black_box(message), black_box(signature)).expect("our own token is good");
+            self.key.verify_sig(black_box(message), black_box(signature)).expect("the token is valid");
             let claims: PassportClaims =
-                serde_json::from_slice(black_box(payload)).expect("it has our claims");
+                serde_json::from_slice(black_box(payload)).expect("the claims are valid");
             black_box(claims);
         }
     }
@@ -52,10 +52,10 @@ impl Parts {
 }
 
 pub fn only_key(jwks: &str) -> ParsedPublicKey {
-    let jwks: Value = serde_json::from_str(jwks).expect("our own key set is JSON");
+    let jwks: Value = serde_json::from_str(jwks).expect("the JWKS is JSON");
     let member = |name: &str| decoded(jwks["keys"][0][name].as_str().expect("an RSA key has it"));
     let components = RsaPublicKeyComponents { n: member("n"), e: member("e") };
-    components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).expect("our own key is good")
+    components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).expect("the key is valid")
 }
 
 fn decoded(text: &str) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! What everything else is held against: a client that puts nothing on a request.
+//! The baseline: a client that attaches no token.
 
 use std::{future::ready, time::Duration};
 
@@ -9,13 +9,13 @@ use tower::service_fn;
 use super::{Contender, TokenEndpoint};
 use crate::subject::Subject;
 
-/// The receiver alone, which for once minds nothing.
+/// A receiver that accepts requests without a token.
 #[derive(Debug)]
 pub struct BareClient;
 
 impl Contender for BareClient {
     const NAME: &'static str = "bare client";
-    const LIFETIME: Duration = Duration::from_secs(3600); // never looked at
+    const LIFETIME: Duration = Duration::from_secs(3600); // not used
 
     async fn attach(_: &TokenEndpoint) -> Subject {
         Subject::new(service_fn(|request: Request<Bytes>| {

@@ -28,26 +28,26 @@ pub const CLIENT_ID: &str = "payroll-scheduler";
 pub const CLIENT_SECRET: &str = "s3cret-for-the-benchmark";
 pub const SCOPES: [&str; 2] = ["openid", "roles"];
 
-/// Where the requests go.
+/// The URL of the requests.
 pub const DESTINATION: &str = "https://api.example.com/payroll";
 
-/// One way to put a service's own token on each of its requests.
+/// A contender: a crate or layer that attaches a service's token to each request.
 pub trait Contender: 'static {
-    /// As the tables have it.
+    /// The name in the tables.
     const NAME: &'static str;
 
-    /// How long tokens have to live for this contender to find a new one due about three seconds after it got one.
+    /// The token lifetime with which a refresh is due about three seconds after a fetch.
     const LIFETIME: Duration;
 
     fn attach(endpoint: &TokenEndpoint) -> impl Future<Output = Subject> + Send;
 }
 
-/// A contender, without its type.
+/// A contender without its type.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub name: &'static str,
     pub lifetime: Duration,
-    /// Which one does the same without a token: what it takes is not the token's.
+    /// The name of the baseline: the same client without a token.
     pub bare: &'static str,
     pub attach: for<'a> fn(&'a TokenEndpoint) -> BoxFuture<'a, Subject>,
 }
@@ -69,7 +69,7 @@ impl Entry {
 
 pub use self::ours::{REDIS, many_identities};
 
-/// What is not measured for its own sake, and ours.
+/// The baseline, the floor and passport-outbound.
 pub const OURS: [Entry; 3] =
     [Entry::of::<bare::BareClient>(), Entry::of::<static_header::StaticHeader>(), Entry::of::<ours::Ours>()];
 
@@ -80,7 +80,7 @@ pub use self::with_peers::PEERS;
 mod with_peers {
     use super::{Entry, peers::*};
 
-    /// Each as its documentation has it.
+    /// Peers, each as its documentation recommends.
     pub const PEERS: [Entry; 8] = [
         Entry::above::<aliri_reqwest::BareReqwestMiddleware, aliri_reqwest::BareReqwestMiddleware>(),
         Entry::of::<home_made::HomeMade>(),
@@ -93,14 +93,15 @@ mod with_peers {
     ];
 }
 
-/// Ours with and without a Redis, and the others, none of which shares a token between processes.
+/// Returns passport-outbound with and without Redis, and the peers, which share no tokens
+/// between processes.
 pub fn in_a_fleet() -> Vec<Entry> {
     let ours = [Entry::of::<ours::OursOnRedis>(), Entry::of::<ours::Ours>()];
     let others = all().into_iter().filter(|entry| OURS.iter().all(|ours| ours.name != entry.name));
     ours.into_iter().chain(others.filter(|entry| entry.name != entry.bare)).collect()
 }
 
-/// Everyone, as there are features.
+/// Returns all contenders that the features enable.
 pub fn all() -> Vec<Entry> {
     #[cfg(feature = "peers")]
     let peers = PEERS;

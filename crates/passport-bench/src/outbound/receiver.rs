@@ -1,4 +1,4 @@
-//! The far end, without a network between.
+//! The receiver of the requests, in the same process.
 
 use std::{
     convert::Infallible,
@@ -9,7 +9,7 @@ use std::{
 use http::{HeaderMap, Request, Response, StatusCode, header::AUTHORIZATION};
 use tower::Service;
 
-/// Answers at once: 200 to who brings a bearer token, 401 to all others.
+/// A service that responds immediately: 200 to requests with a bearer token, 401 to all others.
 #[derive(Clone, Copy, Debug)]
 pub struct Receiver;
 

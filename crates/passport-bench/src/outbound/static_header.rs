@@ -1,4 +1,4 @@
-//! The floor: a token that never changes, put there by tower-http. Nothing is fetched and nothing expires.
+//! The floor: a constant token, attached by tower-http. Nothing is fetched and nothing expires.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::subject::Subject;
 
 const TOKEN: &str = "constant";
 
-/// A constant in the place of a token.
+/// A constant header instead of a token.
 #[derive(Debug)]
 pub struct StaticHeader;
 
 impl Contender for StaticHeader {
     const NAME: &'static str = "static header";
-    const LIFETIME: Duration = Duration::from_secs(3600); // never looked at
+    const LIFETIME: Duration = Duration::from_secs(3600); // not used
 
     async fn attach(_: &TokenEndpoint) -> Subject {
         let layer = SetRequestHeaderLayer::overriding(
             AUTHORIZATION,
             HeaderValue::try_from(format!("Bearer {TOKEN:0>870}")).expect("it is visible ASCII"),
         );
-        // The layer takes any body, as does the receiver: a body has to be named somewhere.
+        // The layer and the receiver accept any body, so the type of the body must be named.
         Subject::new(layer.layer(service_fn(|request: Request<Bytes>| Receiver.call(request))))
     }
 }

@@ -1,4 +1,5 @@
-//! A token endpoint over a loopback socket. It takes any path and any form, so that each contender can ask in its own way.
+//! A token endpoint over a loopback socket. It accepts any path and any form, because contenders
+//! request tokens in different ways.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -18,16 +19,16 @@ use http::StatusCode;
 use serde_json::json;
 use tokio::{net::TcpListener, task::AbortHandle};
 
-/// Ends with the value.
+/// A token endpoint. It stops when the value is dropped.
 #[derive(Debug)]
 pub struct TokenEndpoint {
     address: SocketAddr,
     state: Arc<Conduct>,
-    /// None if it is another process's.
+    /// `None` if the endpoint runs in another process.
     server: Option<AbortHandle>,
 }
 
-/// How it answers.
+/// The state of the endpoint.
 #[derive(Debug, Default)]
 struct Conduct {
     lifetime: Duration,
@@ -37,18 +38,18 @@ struct Conduct {
 }
 
 impl TokenEndpoint {
-    /// Gives tokens that live for so long.
+    /// Starts an endpoint that issues tokens with this lifetime.
     pub async fn start(lifetime: Duration) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("there is a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+        let address = listener.local_addr().expect("the listener is bound");
         let state = Arc::new(Conduct { lifetime, ..Conduct::default() });
         let router = Router::new().fallback(respond).with_state(Arc::clone(&state));
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
         Self { address, state, server: Some(server.abort_handle()) }
     }
 
-    /// The one at `address`, of which it is only known where it is.
-    pub fn elsewhere(address: SocketAddr) -> Self {
+    /// Returns a handle of the endpoint at `address` in another process.
+    pub fn in_another_process(address: SocketAddr) -> Self {
         Self { address, state: Arc::default(), server: None }
     }
 
@@ -64,17 +65,17 @@ impl TokenEndpoint {
         format!("{}/passport/token", self.origin())
     }
 
-    /// From now on each answer takes so long.
+    /// Sets the duration of each response from now on.
     pub fn takes(&self, time: Duration) {
         self.state.takes_ms.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// From now on it answers 503.
-    pub fn goes_down(&self) {
+    /// Responds with 503 from now on.
+    pub fn start_outage(&self) {
         self.state.is_down.store(true, Ordering::Relaxed);
     }
 
-    /// How often it was asked.
+    /// Returns the number of token requests.
     pub fn requests(&self) -> u64 {
         self.state.requests.load(Ordering::Relaxed)
     }
@@ -103,7 +104,7 @@ async fn respond(State(conduct): State<Arc<Conduct>>) -> Response {
     .into_response()
 }
 
-/// As long as Passport's, and each another one.
+/// Returns a token as long as Passport's, a different one each time.
 fn access_token(number: u64) -> String {
     format!("{number:0>870}")
 }

@@ -1,4 +1,4 @@
-//! The pictures.
+//! Draws the charts.
 
 use std::{error::Error, path::Path};
 
@@ -17,10 +17,11 @@ const OTHERS: RGBColor = RGBColor(0xa9, 0xb4, 0xc2);
 const LINES: [RGBColor; 4] =
     [OURS, RGBColor(0xd9, 0x6b, 0x0b), RGBColor(0x2a, 0x8f, 0x4f), RGBColor(0x88, 0x3c, 0xa8)];
 
-/// Writes one picture into `folder`.
+/// Writes a chart into `folder`.
 ///
 /// # Errors
-/// When it cannot be drawn or written.
+///
+/// If the chart cannot be drawn or written.
 pub fn draw(chart: &Chart, folder: &Path) -> Outcome {
     match chart {
         Chart::Bars { file, title, unit, bars } => {

@@ -1,11 +1,11 @@
-//! What the figures were taken on, and of what.
+//! The machine and the versions of a measurement.
 
 use std::{fs, process::Command};
 
-/// What is printed with the figures.
+/// Returns the rows of the table of the environment.
 pub fn described() -> Vec<(&'static str, String)> {
     vec![
-        ("Processor", format!("{}, {} cores seen", processor(), cores())),
+        ("Processor", format!("{}, {} cores available", processor(), cores())),
         ("Memory", memory()),
         ("Kernel", fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()),
         ("Compiler", output_of("rustc", &["--version"])),
@@ -13,7 +13,7 @@ pub fn described() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The versions that were measured, from the lock file.
+/// Returns the measured versions of these crates, from the lock file.
 pub fn versions(names: &[&str]) -> Vec<String> {
     let lock = include_str!("../../Cargo.lock");
     let packages = lock.split("[[package]]").filter_map(|package| {

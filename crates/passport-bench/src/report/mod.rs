@@ -1,4 +1,4 @@
-//! What was measured, before it is written down in one way or another.
+//! The results of the measurements, for the page and the figures.
 
 pub mod charts;
 pub mod environment;
@@ -7,14 +7,14 @@ pub mod targets;
 
 use serde::Serialize;
 
-/// One value. Each is a line of JSON too.
+/// One value, and one line of JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
     pub area: &'static str,
     pub name: String,
     pub value: f64,
     pub unit: &'static str,
-    /// What it is held against, and how many times as much it is.
+    /// The name of the value that it is compared with, and the ratio to that value.
     pub baseline: Option<String>,
     pub ratio: Option<f64>,
 }
@@ -47,12 +47,12 @@ impl Table {
     }
 }
 
-/// A picture of some of the figures.
+/// A chart of some of the figures.
 #[derive(Clone, Debug)]
 pub enum Chart {
-    /// One bar for each, on a logarithmic scale.
+    /// One bar per contender, on a logarithmic scale.
     Bars { file: &'static str, title: &'static str, unit: &'static str, bars: Vec<(String, f64)> },
-    /// Lines over something that grows, both axes logarithmic.
+    /// Lines over a growing size, with both axes logarithmic.
     Growth { file: &'static str, title: &'static str, x: &'static str, y: &'static str, lines: Vec<Line> },
 }
 
@@ -62,18 +62,18 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
 }
 
-/// A question, how it was asked, and what came out.
+/// A section of the page.
 #[derive(Clone, Debug)]
 pub struct Section {
     pub title: &'static str,
-    /// How it was measured, and what is to be known of it.
+    /// The method of the measurement, and notes on the results.
     pub words: String,
     pub table: Table,
     pub charts: Vec<Chart>,
     pub figures: Vec<Figure>,
 }
 
-/// With as many digits as mean something.
+/// Formats a value with its significant digits.
 pub fn shown(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 || size.fract() == 0.0 => 0,
@@ -97,7 +97,7 @@ pub fn shown(value: f64) -> String {
     }
 }
 
-/// How many times as much.
+/// Formats a ratio.
 pub fn times(ratio: f64) -> String {
     format!("{} x", shown(ratio))
 }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_shown_with_the_digits_that_mean_something() {
+    fn values_are_formatted_with_significant_digits() {
         for (value, text) in [
             (0.0, "0"),
             (7.0, "7"),

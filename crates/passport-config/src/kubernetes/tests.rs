@@ -27,7 +27,7 @@ fn variables_of_a_service_are_recognized() {
 }
 
 #[test]
-fn other_keys_are_not_taken_for_variables_of_a_service() {
+fn other_keys_are_not_recognized() {
     for (key, value) in [
         ("service_host", json!("erp.bizfirst.ai")),
         ("service_host", json!(true)),

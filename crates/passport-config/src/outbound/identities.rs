@@ -13,17 +13,17 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{ManagedIdentityConfig, Providers, schema};
+use super::{ConfigRegistry, ManagedIdentityConfig, schema};
 use crate::{problems::within, suggestions::suggestion};
 
-/// Several managed identities by name: one for each service that calls under its own identity.
+/// The configuration of several managed identities by name.
 ///
 /// ```
 /// use passport_config::ManagedIdentitiesConfig;
 ///
 /// let config: ManagedIdentitiesConfig = serde_json::from_str(r#"{ "identities": {
-///     "erp":     { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET" },
-///     "payroll": { "client_id": "mi-payroll-clientid", "client_secret_ref": "file:/run/secrets/payroll" }
+///     "erp": { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SECRET" },
+///     "payroll": { "client_id": "mi-payroll-clientid", "client_secret_ref": "env:PAY_SECRET" }
 /// } }"#)?;
 /// let identities = config.build()?;
 /// assert_eq!(identities.get("erp")?.client_id().as_str(), "mi-erp-sync-clientid");
@@ -35,7 +35,7 @@ pub struct ManagedIdentitiesConfig {
     /// The identities by name.
     #[serde(default, deserialize_with = "by_name")]
     pub identities: BTreeMap<String, ManagedIdentityConfig>,
-    /// The keys beside it. They may be the application's own, or `identities` misspelled.
+    /// The keys other than `identities`, which belong to the application or are misspelled.
     #[serde(flatten)]
     others: BTreeMap<String, IgnoredAny>,
 }
@@ -47,47 +47,48 @@ impl From<BTreeMap<String, ManagedIdentityConfig>> for ManagedIdentitiesConfig {
 }
 
 impl ManagedIdentitiesConfig {
-    /// Builds the identities, with secrets from the environment or from files.
+    /// Builds the identities, with secrets from environment variables, files or systemd.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same
-    /// `client_id` at one Passport: neither could be revoked without the other, and an audit could
-    /// not tell who did what.
+    /// A [`ConfigError`] with every mistake of all identities. Two identities with the same
+    /// `client_id` at the same Passport are a mistake: one could not be revoked without the other,
+    /// and an audit could not distinguish them.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
-        self.build_with(Providers::default())
+        self.build_with(ConfigRegistry::default())
     }
 
-    /// Builds the identities with the secret providers and stores of `providers`.
+    /// Builds the identities with the secret providers and stores of `registry`.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
-    pub fn build_with(&self, providers: impl Into<Providers>) -> Result<ManagedIdentities, ConfigError> {
-        self.build_each(providers, |_, builder| builder)
+    /// Those of [`build`](Self::build).
+    pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentities, ConfigError> {
+        self.build_each(registry, |_, builder| builder)
     }
 
-    /// Builds the identities, and applies `settings` to the builder of each name: a transport for
-    /// all, a cache for some.
+    /// Builds the identities with the secret providers and stores of `registry`. Before each is
+    /// built, `settings` receives its name and its builder, and returns the builder, for example
+    /// with a transport.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// Those of [`build`](Self::build).
     pub fn build_each(
         &self,
-        providers: impl Into<Providers>,
+        registry: impl Into<ConfigRegistry>,
         mut settings: impl FnMut(&str, ManagedIdentityBuilder) -> ManagedIdentityBuilder,
     ) -> Result<ManagedIdentities, ConfigError> {
-        let (providers, mut problems) = (providers.into(), Vec::new());
+        let (registry, mut problems) = (registry.into(), Vec::new());
         problems.extend(self.misspelled());
         if self.identities.is_empty() && problems.is_empty() {
-            problems.push(ConfigProblem::new("identities", "there are none; name at least one"));
+            problems.push(ConfigProblem::new(IDENTITIES, "no identity configured; add at least one"));
         }
         let (mut by_name, mut names) = (BTreeMap::new(), HashMap::new());
         for (name, config) in &self.identities {
-            match config.builder(&providers).and_then(|builder| settings(name, builder).build()) {
+            match config.builder(&registry).and_then(|builder| settings(name, builder).build()) {
                 Ok(identity) => {
                     if let Some(other) =
                         names.insert((identity.client_id().clone(), identity.token_url().clone()), name)
                     {
-                        problems.push(shared(name, other));
+                        problems.push(duplicate(name, other));
                     }
                     by_name.insert(name.clone(), identity);
                 }
@@ -102,55 +103,58 @@ impl ManagedIdentitiesConfig {
             #[cfg(feature = "reqwest")]
             configs: self.identities.clone(),
             #[cfg(feature = "reqwest")]
-            clients: providers.clients,
+            clients: registry.clients,
         })
     }
 
-    /// The keys that were meant to be `identities`. A key of another word may be the application's
-    /// own, as long as there are identities.
+    /// Returns a problem for each key that is probably a misspelled `identities`.
+    ///
+    /// - Without identities, these are all keys that are similar to `identities`.
+    /// - With identities, these are only keys that differ in upper and lower case, because other
+    ///   words can belong to the application.
     fn misspelled(&self) -> impl Iterator<Item = ConfigProblem> {
-        let is_meant = |key: &&String| {
+        let is_misspelled = |key: &&String| {
             let is_likely = self.identities.is_empty() || key.eq_ignore_ascii_case(IDENTITIES);
             is_likely && suggestion(&[IDENTITIES], key).is_some()
         };
-        let problem = format!("there is no such key; did you mean `{IDENTITIES}`?");
-        self.others.keys().filter(is_meant).map(move |key| ConfigProblem::new(key.clone(), &problem))
+        let problem = format!("unknown key; did you mean `{IDENTITIES}`?");
+        self.others.keys().filter(is_misspelled).map(move |key| ConfigProblem::new(key.clone(), &problem))
     }
 
     /// Returns the [JSON Schema](https://json-schema.org) of the configuration, with the stores of
-    /// `providers`.
+    /// `registry`.
     #[must_use]
-    pub fn json_schema(providers: &Providers) -> Value {
-        schema::of_identities(providers)
+    pub fn json_schema(registry: &ConfigRegistry) -> Value {
+        schema::of_identities(registry)
     }
 }
 
 const IDENTITIES: &str = "identities";
 
-/// An error of serde would show the value.
+/// Deserializes the table of identities. Errors of serde are replaced, because they contain
+/// values.
 fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {
     match Value::deserialize(from)? {
         Value::Object(table) => Ok(table.into_iter().map(|(name, value)| (name, value.into())).collect()),
-        _ => Err(de::Error::custom(
-            "identities: it is not a table; write the identities in it, by their names",
-        )),
+        _ => Err(de::Error::custom("identities: expected a table of identities by name")),
     }
 }
 
-fn shared(name: &str, other: &str) -> ConfigProblem {
+fn duplicate(name: &str, other: &str) -> ConfigProblem {
     ConfigProblem::new(
         format!("identities.{name}.client_id"),
         format_args!(
-            "`{other}` has the same one; make an identity for each, or revoking the one revokes the other"
+            "already used by the identity `{other}`; give each service its own identity, so that one \
+             can be revoked without the other"
         ),
     )
 }
 
-/// Managed identities by name. Each is cheap to clone.
+/// Managed identities by name, built from a [`ManagedIdentitiesConfig`]. Each is cheap to clone.
 #[derive(Clone)]
 pub struct ManagedIdentities {
     by_name: BTreeMap<String, ManagedIdentity>,
-    /// The configurations of the same names, for clients.
+    /// The configurations of the identities by name, from which HTTP clients are built.
     #[cfg(feature = "reqwest")]
     configs: BTreeMap<String, ManagedIdentityConfig>,
     #[cfg(feature = "reqwest")]
@@ -158,31 +162,31 @@ pub struct ManagedIdentities {
 }
 
 impl ManagedIdentities {
-    /// Returns the identity `name`.
+    /// Returns the identity that is configured as `name`.
     ///
     /// # Errors
-    /// A [`ConfigError`] with the names there are, if none is called so.
+    /// A [`ConfigError`] with the known names, when there is no identity `name`.
     pub fn get(&self, name: &str) -> Result<&ManagedIdentity, ConfigError> {
         self.by_name.get(name).ok_or_else(|| {
             let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
-            let problem = format_args!("there is none of that name; there are {}", known.join(", "));
+            let problem = format_args!("unknown identity; known identities are {}", known.join(", "));
             ConfigError::new(vec![ConfigProblem::new(format!("identities.{name}"), problem)])
         })
     }
 
-    /// Builds a client with the identity `name`, of the service at its `base_url`.
+    /// Builds an HTTP client for the service at the `base_url` of the identity `name`.
     ///
     /// # Errors
-    /// A [`ConfigError`] if none is called so, or it has no `base_url`.
+    /// A [`ConfigError`] when there is no identity `name`, or it has no `base_url`.
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self, name: &str) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let identity = self.get(name)?.clone();
         let builder = self.configs[name].http_client_builder(identity);
-        let client = builder.and_then(|builder| builder.sharing(self.clients.clone()).build());
+        let client = builder.and_then(|builder| builder.client_pool(self.clients.clone()).build());
         client.map_err(|error| ConfigError::new(within(&format!("identities.{name}"), &error).collect()))
     }
 
-    /// Returns all identities, ordered by name.
+    /// Returns an iterator over the identities, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ManagedIdentity)> {
         self.by_name.iter().map(|(name, identity)| (name.as_str(), identity))
     }

@@ -9,7 +9,7 @@ use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Providers, options, schema};
+use super::{ConfigRegistry, options, schema};
 #[cfg(feature = "reqwest")]
 use crate::reader::Reader;
 use crate::{
@@ -17,57 +17,70 @@ use crate::{
     table::{self, Values},
 };
 
-/// The configuration of a managed identity in a file or the environment, with the names of the .NET
-/// options.
+/// The configuration of one managed identity, with the names of the .NET options.
 ///
-/// serde reads it from TOML, YAML, JSON or environment variables. Numbers and switches may be
-/// texts, as the environment has no other type. Every mistake is reported at once, when the
-/// identity is [built](Self::build).
+/// serde deserializes it from TOML, YAML, JSON or environment variables. Numbers and booleans
+/// can be strings, because environment variables have no other type. All mistakes are reported
+/// in one error, when the identity is [built](Self::build).
 ///
 /// | key | |
 /// |---|---|
 /// | `client_id` | the client id of the service; required |
-/// | `client_secret_ref` | the reference of its secret (`env:NAME`, `file:/path`), never the secret itself; required |
+/// | `client_secret_ref` | a reference to its secret: `env:NAME` or `file:/path` |
 /// | `secret_provider` | the provider of the secret, if the reference does not name one |
 /// | `passport_base_url` | the URL of Passport, the issuer of the tokens |
-/// | `token_url` | the URL of token requests, if not below the base URL |
-/// | `scopes` | the requested scopes: a list, or a text with spaces |
+/// | `token_url` | the URL of token requests, if it is not below `passport_base_url` |
+/// | `scopes` | the requested scopes: a list, or a string with spaces |
 /// | `cache_tokens` | whether tokens are cached |
-/// | `cache` | the store in which a fleet shares them: `{ redis = { .. } }`, if the program registers it |
-/// | `refresh_threshold` | the time before its expiry at which a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
-/// | `request_timeout` | the time limit of one attempt to get a token |
-/// | `client_authentication` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, `private_key_jwt` |
+/// | `cache` | the store in which a fleet shares its tokens, or a sidecar |
+/// | `refresh_threshold` | how long before its expiry a token is refreshed |
+/// | `request_timeout` | the time limit of one token fetch |
+/// | `client_authentication` | how the service authenticates token requests |
 /// | `signing_algorithm`, `key_id`, `assertion_audience` | for `private_key_jwt` |
 /// | `base_url` | the URL of the called service, for a `ManagedIdentityHttpClient` |
-/// | `also_allow` | other origins that may receive the token |
+/// | `also_allow` | other origins that are allowed to receive the token |
 /// | `ca_file` | a PEM file with a private CA, for Passport and the called service |
-/// | `danger_plain_http` | whether their URLs may be plain `http` |
-/// | `user_agent` | the `User-Agent` of requests to both |
+/// | `danger_plain_http` | whether Passport and the called service can be on plain `http` |
+/// | `user_agent` | the `User-Agent` header of requests to Passport and the called service |
 ///
-/// Defaults are those of the [`ManagedIdentityBuilder`]; `docs/config.schema.json` in the
-/// repository is for editors.
+/// - `client_secret_ref` is never the secret itself. It is required, unless the tokens come from
+///   a sidecar.
+/// - `cache` is `{ redis = { .. } }`, if the program registers this store, or
+///   `{ sidecar = { .. } }`.
+/// - Durations are `60` (seconds), `"60s"` or `"00:01:00"`.
+/// - `client_authentication` is `client_secret_basic`, `client_secret_basic_raw`,
+///   `client_secret_post` or `private_key_jwt`.
+///
+/// The defaults are those of [`ManagedIdentityBuilder`]. For editors, the repository has a JSON
+/// Schema in `docs/config.schema.json`.
 ///
 /// ```
 /// use passport_config::ManagedIdentityConfig;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(
-///     r#"{ "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET", "refresh_threshold": "60s" }"#,
+///     r#"{
+///         "client_id": "mi-erp-sync-clientid",
+///         "client_secret_ref": "env:ERP_SYNC_SECRET",
+///         "refresh_threshold": "60s"
+///     }"#,
 /// )?;
 /// let identity = config.build()?;
 /// assert_eq!(identity.client_id().as_str(), "mi-erp-sync-clientid");
 ///
-/// let wrong: ManagedIdentityConfig = serde_json::from_str(r#"{ "clientid": "mi-1", "refresh_threshold": "soon" }"#)?;
-/// println!("{}", wrong.build().unwrap_err()); // all four mistakes
+/// let invalid: ManagedIdentityConfig =
+///     serde_json::from_str(r#"{ "clientid": "mi-1", "refresh_threshold": "soon" }"#)?;
+/// println!("{}", invalid.build().unwrap_err()); // prints all four mistakes
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Deserialize)]
 #[serde(from = "Value")]
 pub struct ManagedIdentityConfig {
-    /// `None` if the configuration is not a table.
+    /// The unparsed values by key, or `None` if the configuration is not a table.
     pub(super) values: Option<Values>,
 }
 
-/// Never fails: an error of serde would show the value.
+/// Converts any value. One that is not a table is reported when the identity is built, because
+/// an error of serde would contain the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
         let values = if let Value::Object(values) = value { Some(values) } else { None };
@@ -76,71 +89,75 @@ impl From<Value> for ManagedIdentityConfig {
 }
 
 impl ManagedIdentityConfig {
-    /// Builds the identity, with a secret from the environment or from a file.
+    /// Builds the identity, with a secret from an environment variable, a file or systemd.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read:
-    /// at the first token, or by [`ManagedIdentity::ready`].
+    /// A [`ConfigError`] with every mistake. A missing secret is not detected here but when it is
+    /// read: by the first token request, or by [`ManagedIdentity::ready`].
     pub fn build(&self) -> Result<ManagedIdentity, ConfigError> {
-        self.build_with(Providers::default())
+        self.build_with(ConfigRegistry::default())
     }
 
-    /// Builds the identity with the secret providers and stores of `providers`, which
-    /// `secret_provider`, the scheme of `client_secret_ref` and `cache` may name.
+    /// Builds the identity with the secret providers and stores of `registry`. The keys
+    /// `secret_provider`, `client_secret_ref` (by its scheme) and `cache` can name them.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
-    pub fn build_with(&self, providers: impl Into<Providers>) -> Result<ManagedIdentity, ConfigError> {
-        self.builder(providers)?.build()
+    /// Those of [`build`](Self::build).
+    pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentity, ConfigError> {
+        self.builder(registry)?.build()
     }
 
-    /// Returns the settings of the identity, to add what a file cannot contain: a transport, a
-    /// cache, a clock.
+    /// Returns a builder with the configured settings, to add what a file cannot contain, such as a
+    /// transport, a cache or a clock.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
-    /// checks.
-    pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
-        let providers = providers.into();
-        table::build(self.values()?, &providers.secrets, |settings, reader| {
-            options::builder(settings, reader, &providers)
+    /// A [`ConfigError`] with every mistake in the configuration. The builder's `build` checks the
+    /// settings that are added to it.
+    pub fn builder(
+        &self,
+        registry: impl Into<ConfigRegistry>,
+    ) -> Result<ManagedIdentityBuilder, ConfigError> {
+        let registry = registry.into();
+        table::build(self.values()?, &registry.secrets, |settings, reader| {
+            options::builder(settings, reader, &registry)
         })
     }
 
-    /// Builds a client of the service at `base_url` with this identity, and with a secret from the
-    /// environment or from a file.
+    /// Builds an HTTP client for the service at `base_url`, which attaches tokens of this identity.
+    /// The secret is read from an environment variable, a file or systemd.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake; that there is no `base_url` is one here.
+    /// A [`ConfigError`] with every mistake, including a missing `base_url`.
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self) -> Result<ManagedIdentityHttpClient, ConfigError> {
-        self.http_client_with(Providers::default())
+        self.http_client_with(ConfigRegistry::default())
     }
 
     /// Builds a client like [`http_client`](Self::http_client), with the secret providers and
-    /// stores of `providers`.
+    /// stores of `registry`.
     ///
     /// # Errors
-    /// As [`http_client`](Self::http_client).
+    /// Those of [`http_client`](Self::http_client).
     #[cfg(feature = "reqwest")]
     pub fn http_client_with(
         &self,
-        providers: impl Into<Providers>,
+        registry: impl Into<ConfigRegistry>,
     ) -> Result<ManagedIdentityHttpClient, ConfigError> {
-        let providers = providers.into();
-        let identity = table::build(self.values()?, &providers.secrets, |settings, reader| {
-            let builder = options::builder(settings, reader, &providers);
+        let registry = registry.into();
+        let identity = table::build(self.values()?, &registry.secrets, |settings, reader| {
+            let builder = options::builder(settings, reader, &registry);
             options::require_base_url(settings, reader);
             builder
         })?;
-        self.http_client_builder(identity.build()?)?.sharing(providers.clients.clone()).build()
+        self.http_client_builder(identity.build()?)?.client_pool(registry.clients.clone()).build()
     }
 
-    /// Returns the settings of a client of the service at `base_url` with another `identity`: this
-    /// one, built with settings of its own, or a [`CallerIdentity`](passport_outbound::CallerIdentity).
+    /// Returns a builder of an HTTP client for the service at `base_url`, which attaches tokens of
+    /// `identity`: for example, a [`CallerIdentity`](passport_outbound::CallerIdentity), or this
+    /// identity with additional settings.
     ///
     /// # Errors
-    /// A [`ConfigError`] when `base_url` or `also_allow` is missing or wrong.
+    /// A [`ConfigError`] when `base_url` is missing, or a setting of the client is not valid.
     #[cfg(feature = "reqwest")]
     pub fn http_client_builder(
         &self,
@@ -153,20 +170,19 @@ impl ManagedIdentityConfig {
     }
 
     fn values(&self) -> Result<&Values, ConfigError> {
-        let problem =
-            || ConfigProblem::new(WHOLE, "it is not a table; write client_id, client_secret_ref, ... in it");
+        let problem = || ConfigProblem::new(WHOLE, "expected a table with client_id, client_secret_ref, ...");
         self.values.as_ref().ok_or_else(|| ConfigError::new(vec![problem()]))
     }
 
     /// Returns the [JSON Schema](https://json-schema.org) of the configuration of one identity,
-    /// with the stores of `providers`.
+    /// with the stores of `registry`.
     #[must_use]
-    pub fn json_schema(providers: &Providers) -> Value {
-        schema::of_identity(providers)
+    pub fn json_schema(registry: &ConfigRegistry) -> Value {
+        schema::of_identity(registry)
     }
 }
 
-/// Without values: one may be a secret in the wrong place.
+/// Omits the values, because one of them can be a secret that was set by mistake.
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityConfig")

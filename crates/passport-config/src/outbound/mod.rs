@@ -1,7 +1,7 @@
-//! The configuration of managed identities.
+//! Configuration of managed identities.
 //!
-//! Values are stored as they were read. They are checked when an identity is built, all of them, so
-//! that one run reports every mistake.
+//! Deserializing stores the values unparsed. Building an identity parses all of them, so that
+//! one run reports every mistake.
 
 mod identities;
 mod identity;
@@ -16,8 +16,8 @@ mod store;
 pub use self::{
     identities::{ManagedIdentities, ManagedIdentitiesConfig},
     identity::ManagedIdentityConfig,
-    registry::Providers,
-    store::StoreKind,
+    registry::ConfigRegistry,
+    store::StoreFactory,
 };
 
 #[cfg(test)]

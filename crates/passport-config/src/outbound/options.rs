@@ -1,4 +1,4 @@
-//! Builds an identity, and a client, from the settings of a configuration.
+//! Construction of identities and clients from the settings of a configuration.
 
 use passport_core::{InvalidSecretSource, SecretProviders, SecretSource};
 use passport_outbound::{
@@ -9,40 +9,42 @@ use passport_outbound::{Identity, ManagedIdentityHttpClient, ManagedIdentityHttp
 use serde_json::Value;
 
 use super::{
-    registry::Providers,
-    settings::{ClientSecretReferences, IdentitySettings, Store},
-    store::DynStoreKind,
+    registry::ConfigRegistry,
+    settings::{ClientSecretRefs, IdentitySettings, Store},
+    store::DynStoreFactory,
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
-/// Returns the builder of the identity. Mistakes are reported to `reader`.
+/// Returns a builder with the settings of the identity. Reports mistakes to `reader`, and
+/// returns `None` if the client id, or the secret or sidecar, is missing or invalid.
 pub(super) fn builder(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
-    providers: &Providers,
+    registry: &ConfigRegistry,
 ) -> Option<ManagedIdentityBuilder> {
     let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
     let base_url = reader.read(&settings.base_url);
     origins(settings, reader, plain_http, base_url.as_deref());
-    let client_id = reader.require(&settings.client_id, "name the managed identity of this service");
-    let at_sidecar = is_at_sidecar(settings, providers);
-    let secret = sources(settings, reader, &providers.secrets, at_sidecar);
+    let client_id =
+        reader.require(&settings.client_id, "set the client id of this service's managed identity");
+    let via_sidecar = uses_sidecar(settings, registry);
+    let secret = sources(settings, reader, &registry.secrets, via_sidecar);
     let secret = secret.and_then(|sources| sources.into_iter().reduce(SecretSource::or));
-    let cache = cache(settings, reader, providers);
-    let sidecar = cache.as_ref().filter(|_| at_sidecar).and_then(TokenCache::sidecar_endpoint);
-    let is_whole = secret.is_some() || sidecar.is_some();
-    // Missing values are replaced, so that all other mistakes are found as well.
+    let cache = cache(settings, reader, registry);
+    let sidecar = cache.as_ref().filter(|_| via_sidecar).and_then(TokenCache::sidecar_endpoint);
+    let is_complete = secret.is_some() || sidecar.is_some();
+    // Placeholders for missing values, so that the builder finds all other mistakes.
     let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
     let builder = match sidecar {
-        Some(sidecar) => ManagedIdentity::at_sidecar(id, sidecar.clone()),
-        None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::fixed("unused"))),
+        Some(sidecar) => ManagedIdentity::via_sidecar(id, sidecar.clone()),
+        None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::from_value("unused"))),
     };
-    let builder = builder.sharing(providers.transports.clone());
+    let builder = builder.transport_pool(registry.transports.clone());
     let builder = if plain_http { builder.danger_plain_http() } else { builder };
     let builder = cache.into_iter().fold(builder, ManagedIdentityBuilder::token_cache);
     let builder = with_options(settings, reader, builder);
     report_builder_problems(settings, reader, &builder);
-    client_id.filter(|_| is_whole).map(|_| builder)
+    client_id.filter(|_| is_complete).map(|_| builder)
 }
 
 fn with_options(
@@ -61,7 +63,7 @@ fn with_options(
     authentication.into_iter().fold(builder, ManagedIdentityBuilder::client_authentication)
 }
 
-/// Reports the mistakes that the builder finds. Its `issuer` is `passport_base_url` here.
+/// Reports the mistakes that the builder finds, with the names of the configuration keys.
 pub(super) fn report_builder_problems(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -77,92 +79,100 @@ pub(super) fn report_builder_problems(
             "client_authentication" => &settings.client_authentication,
             "request_timeout" => &settings.request_timeout,
             _ => {
-                // It belongs to no key of this table, so its own name is shown.
+                // No key of the configuration sets this option, so it keeps the builder's name.
                 reader.extend([problem]);
                 continue;
             }
         };
-        reader.wrong(setting, &problem.problem);
+        reader.report(setting, &problem.problem);
     }
 }
 
-/// Returns whether the sidecar has the client secret.
-pub(super) fn is_at_sidecar(settings: &IdentitySettings, providers: &Providers) -> bool {
+/// Returns whether the tokens come from a sidecar. Then a client secret is not allowed, because
+/// the sidecar has it.
+pub(super) fn uses_sidecar(settings: &IdentitySettings, registry: &ConfigRegistry) -> bool {
     let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
-    stores.any(|(name, _)| providers.kind(name).is_some_and(DynStoreKind::is_sidecar))
+    stores.any(|(name, _)| registry.factory(name).is_some_and(DynStoreFactory::is_sidecar))
 }
 
-/// Returns one source for each reference of the client secret.
+/// Returns a source for each reference to the client secret, or `None` if one is missing or
+/// invalid, or if the tokens come from a sidecar. Reports mistakes to `reader`.
 pub(super) fn sources(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
     secrets: &SecretProviders,
-    at_sidecar: bool,
+    via_sidecar: bool,
 ) -> Option<Vec<SecretSource>> {
     let (reference, provider) = (&settings.client_secret_ref, &settings.secret_provider);
-    if at_sidecar {
-        let wrong = "the sidecar has the secret; leave it out here";
+    if via_sidecar {
+        let problem = "not allowed with a sidecar, which holds the secret; remove the key";
         if reader.read(reference).is_some() {
-            reader.wrong(reference, wrong);
+            reader.report(reference, problem);
         }
         if reader.read(provider).is_some() {
-            reader.wrong(provider, wrong);
+            reader.report(provider, problem);
         }
         return None;
     }
-    let references = reader.require(reference, "say where the secret is: env:NAME or file:/path");
+    let references = reader.require(reference, "set the reference of the secret: env:NAME or file:/path");
     let name = reader.read(provider);
-    let ClientSecretReferences(references) = references?;
+    let ClientSecretRefs(references) = references?;
     let several = references.len() > 1;
     if several && name.is_some() {
-        reader.wrong(provider, "of several references each names its provider (env:NAME); leave this out");
+        reader.report(
+            provider,
+            "not allowed with several references, which name their providers (env:NAME); remove the key",
+        );
     }
     let name = name.as_deref().filter(|_| !several);
     let source = |text: &String| {
         let source = secrets.source(name, text);
-        let setting: &dyn AnySetting =
-            match &source {
-                Err(
-                    InvalidSecretSource::NoSuchProvider { .. } | InvalidSecretSource::MissingProvider { .. },
-                ) if name.is_some() => provider,
-                _ => reference,
-            };
+        let setting: &dyn AnySetting = match &source {
+            Err(
+                InvalidSecretSource::UnknownProvider { .. } | InvalidSecretSource::MissingProvider { .. },
+            ) if name.is_some() => provider,
+            _ => reference,
+        };
         reader.collect(setting, source)
     };
     let sources: Vec<_> = references.iter().map(source).collect();
     sources.into_iter().collect()
 }
 
-fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, providers: &Providers) -> Option<TokenCache> {
-    let keeps_nothing = reader.read(&settings.cache_tokens) == Some(false);
+fn cache(
+    settings: &IdentitySettings,
+    reader: &mut Reader<'_>,
+    registry: &ConfigRegistry,
+) -> Option<TokenCache> {
+    let is_disabled = reader.read(&settings.cache_tokens) == Some(false);
     let Some(Store(stores)) = reader.read(&settings.cache) else {
-        return keeps_nothing.then(TokenCache::disabled);
+        return is_disabled.then(TokenCache::disabled);
     };
-    if keeps_nothing {
-        reader.wrong(&settings.cache_tokens, "it contradicts `cache`; leave one of them out");
+    if is_disabled {
+        reader.report(&settings.cache_tokens, "conflicts with `cache`; remove one of them");
     }
     let mut stores = stores.into_iter();
     let (Some((name, values)), None) = (stores.next(), stores.next()) else {
-        reader.wrong(&settings.cache, "it names no store, or several; name one: { redis = { ... } }");
+        reader.report(&settings.cache, "expected exactly one store, for example { redis = { ... } }");
         return None;
     };
-    let made = providers.store(&name, &values);
-    made.map_err(|error| reader.extend(within(&format!("{}.{name}", settings.cache.key()), &error))).ok()
+    let cache = registry.store(&name, &values);
+    cache.map_err(|error| reader.extend(within(&format!("{}.{name}", settings.cache.key()), &error))).ok()
 }
 
 fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Option<ClientAuthentication> {
     let method = reader.read(&settings.client_authentication);
     let algorithm = reader.read(&settings.signing_algorithm);
     let (key_id, audience) = (reader.read(&settings.key_id), reader.read(&settings.assertion_audience));
-    let signs: [(&dyn AnySetting, bool); 3] = [
+    let only_signed: [(&dyn AnySetting, bool); 3] = [
         (&settings.signing_algorithm, algorithm.is_some()),
         (&settings.key_id, key_id.is_some()),
         (&settings.assertion_audience, audience.is_some()),
     ];
     let is_signed = matches!(method, Some(ClientAuthentication::PrivateKeyJwt(_)));
-    for (setting, _) in signs.into_iter().filter(|(_, is_there)| *is_there && !is_signed) {
-        let wrong = "it is for client_authentication = \"private_key_jwt\" only; set that, or leave this out";
-        reader.wrong(setting, wrong);
+    for (setting, _) in only_signed.into_iter().filter(|(_, is_set)| *is_set && !is_signed) {
+        let problem = "only for client_authentication = \"private_key_jwt\"; set that or remove the key";
+        reader.report(setting, problem);
     }
     Some(match method? {
         ClientAuthentication::PrivateKeyJwt(signed) => {
@@ -174,7 +184,7 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
     })
 }
 
-/// Returns the other origins that may receive the token, and checks the base URL.
+/// Returns the origins in `also_allow`. Reports mistakes in them and in `base_url`.
 fn origins(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -190,12 +200,12 @@ fn origins(
     others
 }
 
-/// What to do about a client without a `base_url`.
+/// The remedy in the message about a missing `base_url`, which an HTTP client requires.
 #[cfg(feature = "reqwest")]
-const BASE_URL_REMEDY: &str = "name the service that is called: https://host";
+const BASE_URL_REMEDY: &str = "set the URL of the called service: https://host";
 
-/// Reports that there is no `base_url`, which a client needs. If there is one, [`builder`] has
-/// checked it.
+/// Reports a missing `base_url`, which an HTTP client requires. An invalid one is not reported
+/// again, because [`builder`] has reported it.
 #[cfg(feature = "reqwest")]
 pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<'_>) {
     if settings.base_url.raw().is_none() {
@@ -203,7 +213,8 @@ pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<
     }
 }
 
-/// Returns the builder of a client of the service at `base_url`, with this `identity`.
+/// Returns a builder of an HTTP client for the service at `base_url`, which attaches tokens of
+/// `identity`. Reports mistakes to `reader`.
 #[cfg(feature = "reqwest")]
 pub(super) fn client_builder(
     settings: &IdentitySettings,

@@ -1,4 +1,4 @@
-//! The registry of secret providers and stores that a configuration may name.
+//! The registry of secret providers and token stores that a configuration can name.
 
 use std::{
     collections::BTreeMap,
@@ -6,102 +6,105 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use passport_core::{ConfigError, ConfigProblem, SecretProviders, Transports};
+use passport_core::{ConfigError, ConfigProblem, SecretProviders, TransportPool};
 #[cfg(feature = "reqwest")]
 use passport_outbound::ClientPool;
 use passport_outbound::TokenCache;
 use serde_json::{Map, Value};
 
 use super::{
-    sidecar_store::SidecarStoreKind,
-    store::{DynStoreKind, StoreKind},
+    sidecar_store::SidecarStoreFactory,
+    store::{DynStoreFactory, StoreFactory},
 };
 use crate::problems::WHOLE;
 
-/// The registry of secret providers, and of stores that a fleet shares, which a configuration may
-/// name.
+/// A registry of the secret providers and token stores that a configuration can name.
 ///
-/// `SecretProviders` convert to it.
+/// [`SecretProviders`] convert into a registry. The store `sidecar` is always registered.
 ///
-/// Identities with equal `cache` settings share a cache, if they are built with the same registry
-/// or clones of it. Identities and clients share TLS clients in the same way, if their `ca_file`
-/// and `user_agent` are equal.
+/// Identities that are built with the same registry or its clones share a cache if their `cache`
+/// settings are equal. Identities and clients share a TLS client if their `ca_file` and
+/// `user_agent` are equal.
 #[derive(Clone)]
-pub struct Providers {
+pub struct ConfigRegistry {
     pub(super) secrets: SecretProviders,
-    stores: BTreeMap<String, Arc<dyn DynStoreKind>>,
-    /// The caches by their settings.
+    stores: BTreeMap<String, Arc<dyn DynStoreFactory>>,
+    /// The caches that were built, by the name and settings of their store.
     caches: Arc<Mutex<BTreeMap<String, TokenCache>>>,
-    pub(super) transports: Transports,
+    pub(super) transports: TransportPool,
     #[cfg(feature = "reqwest")]
     pub(super) clients: ClientPool,
 }
 
-impl Default for Providers {
+impl Default for ConfigRegistry {
     fn default() -> Self {
         let none = Self {
             secrets: SecretProviders::default(),
             stores: BTreeMap::new(),
             caches: Arc::default(),
-            transports: Transports::default(),
+            transports: TransportPool::default(),
             #[cfg(feature = "reqwest")]
             clients: ClientPool::default(),
         };
-        none.with_store("sidecar", SidecarStoreKind)
+        none.with_store("sidecar", SidecarStoreFactory)
     }
 }
 
-impl Providers {
-    /// Sets the secret providers.
+impl ConfigRegistry {
+    /// Sets the secret providers. Defaults to `env`, `file` and `systemd`.
     #[must_use]
     pub fn with_secrets(self, secrets: SecretProviders) -> Self {
-        // Existing caches have other providers.
+        // Caches that were built are dropped, because they use the previous providers.
         Self { secrets, caches: Arc::default(), ..self }
     }
 
-    /// Registers a kind of store under `name`.
+    /// Registers `factory` under `name`, so that the key `cache` can contain `{ name = { .. } }`.
+    /// Replaces a store that has this name.
     #[must_use]
-    pub fn with_store(mut self, name: impl Into<String>, kind: impl StoreKind) -> Self {
-        self.stores.insert(name.into(), Arc::new(kind));
+    pub fn with_store(mut self, name: impl Into<String>, factory: impl StoreFactory) -> Self {
+        self.stores.insert(name.into(), Arc::new(factory));
         Self { caches: Arc::default(), ..self }
     }
 
-    /// Returns the transports of the identities that are built with this registry, for other code
-    /// that calls Passport.
+    /// Returns the pool of transports of the identities that are built with this registry, so that
+    /// other code can share them.
     #[must_use]
-    pub fn transports(&self) -> &Transports {
+    pub fn transports(&self) -> &TransportPool {
         &self.transports
     }
 
+    /// Returns the cache of the store `name` with `settings`, which is built at the first call with
+    /// equal arguments.
     pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {
         let problem = |problem: String| ConfigError::new(vec![ConfigProblem::new(WHOLE, problem)]);
-        let kind = self.kind(name).ok_or_else(|| problem(self.unknown()))?;
+        let factory = self.factory(name).ok_or_else(|| problem(self.unknown()))?;
         let Value::Object(values) = settings else {
-            return Err(problem("it is not a table; write its settings in it".to_owned()));
+            return Err(problem("expected a table with the settings of the store".to_owned()));
         };
         let cache_key = format!("{name} {settings}");
         if let Some(cache) = self.caches().get(&cache_key) {
             return Ok(cache.clone());
         }
-        let cache = kind.build(values, &self.secrets)?;
-        // Another thread may have been faster.
+        let cache = factory.build(values, &self.secrets)?;
+        // Another thread can have built the same cache first.
         Ok(self.caches().entry(cache_key).or_insert(cache).clone())
     }
 
-    /// Returns the kind of store that is registered under `name`.
-    pub(super) fn kind(&self, name: &str) -> Option<&dyn DynStoreKind> {
-        self.stores.get(name).map(|kind| &**kind)
+    /// Returns the store factory that is registered under `name`.
+    pub(super) fn factory(&self, name: &str) -> Option<&dyn DynStoreFactory> {
+        self.stores.get(name).map(|factory| &**factory)
     }
 
-    /// Returns the schema of each store's settings.
+    /// Returns the JSON Schema of the settings of each store, by the name of the store.
     pub(super) fn schemas(&self) -> Map<String, Value> {
-        self.stores.iter().map(|(name, kind)| (name.clone(), kind.schema())).collect()
+        self.stores.iter().map(|(name, factory)| (name.clone(), factory.schema())).collect()
     }
 
     fn unknown(&self) -> String {
         let known: Vec<_> = self.stores.keys().map(String::as_str).collect();
         format!(
-            "there is no such kind of store; there is {}; others are added with Providers::with_store, and handed to build_with",
+            "unknown store; known stores are {}; register others with ConfigRegistry::with_store and pass \
+             the registry to build_with",
             known.join(", ")
         )
     }
@@ -111,30 +114,30 @@ impl Providers {
     }
 }
 
-/// Without settings, which may contain secrets.
-impl fmt::Debug for Providers {
+/// Omits the settings of caches, because they can contain secrets.
+impl fmt::Debug for ConfigRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Providers")
+        f.debug_struct("ConfigRegistry")
             .field("secrets", &self.secrets)
             .field("stores", &self.stores.keys())
             .finish_non_exhaustive()
     }
 }
 
-impl From<SecretProviders> for Providers {
+impl From<SecretProviders> for ConfigRegistry {
     fn from(secrets: SecretProviders) -> Self {
         Self::default().with_secrets(secrets)
     }
 }
 
-impl From<&SecretProviders> for Providers {
+impl From<&SecretProviders> for ConfigRegistry {
     fn from(secrets: &SecretProviders) -> Self {
         secrets.clone().into()
     }
 }
 
-impl From<&Self> for Providers {
-    fn from(providers: &Self) -> Self {
-        providers.clone()
+impl From<&Self> for ConfigRegistry {
+    fn from(registry: &Self) -> Self {
+        registry.clone()
     }
 }

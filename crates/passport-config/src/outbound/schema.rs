@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{registry::Providers, settings::IdentitySettings};
+use super::{registry::ConfigRegistry, settings::IdentitySettings};
 use crate::table;
 
-pub(super) fn of_identity(providers: &Providers) -> Value {
+/// Returns the schema of one identity, with the settings of the stores of `registry`.
+pub(super) fn of_identity(registry: &ConfigRegistry) -> Value {
     let mut schema = table::schema::<IdentitySettings>();
-    schema["properties"]["cache"]["properties"] = providers.schemas().into();
+    schema["properties"]["cache"]["properties"] = registry.schemas().into();
     schema["properties"]["$schema"] = json!({ "type": "string" });
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "A managed identity".into();
@@ -16,8 +17,9 @@ pub(super) fn of_identity(providers: &Providers) -> Value {
     schema
 }
 
-pub(super) fn of_identities(providers: &Providers) -> Value {
-    let mut identity = of_identity(providers);
+/// Returns the schema of a table of identities by name.
+pub(super) fn of_identities(registry: &ConfigRegistry) -> Value {
+    let mut identity = of_identity(registry);
     let draft = identity.as_object_mut().and_then(|schema| schema.remove("$schema"));
     json!({
         "$schema": draft,

@@ -1,69 +1,71 @@
-//! The secrets that a configuration refers to, without building anything.
+//! The secrets that a configuration refers to, for programs that check them before they start.
 
 use passport_core::SecretSource;
 use serde_json::Value;
 
 use super::{
-    ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, options, settings::IdentitySettings,
-    store::DynStoreKind,
+    ConfigRegistry, ManagedIdentitiesConfig, ManagedIdentityConfig, options, settings::IdentitySettings,
+    store::DynStoreFactory,
 };
 use crate::{
     reader::Reader,
     table,
-    value::{ConfigValue, SecretReferences},
+    value::{ConfigValue, SecretRefValues},
 };
 
 impl ManagedIdentityConfig {
-    /// Returns the secrets that the configuration refers to, those of its store included, each with
-    /// the path of its key. A key with a list of references has one source for each of them. What
-    /// is not valid is left out: [`build`](Self::build) reports it.
+    /// Returns the sources of all secrets that the configuration refers to, including those of its
+    /// store, each with the path of its key.
     ///
-    /// For a program that checks before it starts whether its secrets can be read.
+    /// A program can use the sources to check, before it starts, that its secrets can be read. A
+    /// key with a list of references has one source per reference. Invalid references are omitted,
+    /// because [`build`](Self::build) reports them.
     #[must_use]
-    pub fn secret_sources(&self, providers: impl Into<Providers>) -> Vec<(String, SecretSource)> {
-        let providers = providers.into();
+    pub fn secret_sources(&self, registry: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
+        let registry = registry.into();
         let table = self.values.as_ref().and_then(|values| table::read::<IdentitySettings>(values).ok());
-        table.map_or_else(Vec::new, |table| of_identity(&table.settings, &providers))
+        table.map_or_else(Vec::new, |table| of_identity(&table.settings, &registry))
     }
 }
 
 impl ManagedIdentitiesConfig {
-    /// Returns the secrets that the identities refer to, each with the path of its key.
+    /// Returns the sources of all secrets that the identities refer to, each with the path of its
+    /// key.
     ///
     /// See [`ManagedIdentityConfig::secret_sources`].
     #[must_use]
-    pub fn secret_sources(&self, providers: impl Into<Providers>) -> Vec<(String, SecretSource)> {
-        let providers = providers.into();
+    pub fn secret_sources(&self, registry: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
+        let registry = registry.into();
         let of_one = |(name, config): (&String, &ManagedIdentityConfig)| {
             let path = format!("identities.{name}");
-            let sources = config.secret_sources(&providers).into_iter();
+            let sources = config.secret_sources(&registry).into_iter();
             sources.map(move |(key, source)| (format!("{path}.{key}"), source))
         };
         self.identities.iter().flat_map(of_one).collect()
     }
 }
 
-fn of_identity(settings: &IdentitySettings, providers: &Providers) -> Vec<(String, SecretSource)> {
-    let reported_by_build = &mut Reader::new(&providers.secrets);
-    let at_sidecar = options::is_at_sidecar(settings, providers);
-    let own = options::sources(settings, reported_by_build, &providers.secrets, at_sidecar);
+fn of_identity(settings: &IdentitySettings, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
+    let discarded = &mut Reader::new(&registry.secrets);
+    let via_sidecar = options::uses_sidecar(settings, registry);
+    let own = options::sources(settings, discarded, &registry.secrets, via_sidecar);
     let own = own.into_iter().flatten();
     let own = own.map(|source| (settings.client_secret_ref.key().to_owned(), source));
     let stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
     let stores = stores.flat_map(|(name, values)| {
-        let sources = of_store(name, values, providers).into_iter();
+        let sources = of_store(name, values, registry).into_iter();
         sources.map(move |(key, source)| (format!("{}.{name}.{key}", settings.cache.key()), source))
     });
     own.chain(stores).collect()
 }
 
-/// Returns the secrets of a store, each with its key.
-fn of_store(store: &str, values: &Value, providers: &Providers) -> Vec<(String, SecretSource)> {
-    let keys = providers.kind(store).map(DynStoreKind::secret_keys).unwrap_or_default();
+/// Returns the sources of the secrets in the settings `values` of a store, each with its key.
+fn of_store(store: &str, values: &Value, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
+    let keys = registry.factory(store).map(DynStoreFactory::secret_keys).unwrap_or_default();
     let references = keys.into_iter().filter_map(|key| {
-        let SecretReferences(references) = SecretReferences::parse(values.get(&key)?).ok()?;
+        let SecretRefValues(references) = SecretRefValues::parse(values.get(&key)?).ok()?;
         Some(references.into_iter().map(move |text| (key.clone(), text)))
     });
-    let source = |(key, text): (String, String)| Some((key, providers.secrets.source(None, &text).ok()?));
+    let source = |(key, text): (String, String)| Some((key, registry.secrets.source(None, &text).ok()?));
     references.flatten().filter_map(source).collect()
 }

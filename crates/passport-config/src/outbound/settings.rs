@@ -1,4 +1,5 @@
-//! The keys of one identity, from which advice and the JSON Schema are made.
+//! The configuration keys of one identity. Suggestions for unknown keys and the JSON Schema are
+//! derived from them.
 
 use std::time::Duration;
 
@@ -10,59 +11,58 @@ use serde_json::{Map, Value};
 
 use crate::{
     setting::Setting,
-    value::{Choice, ConfigValue, InvalidValue, SecretReferences},
+    value::{Choice, ConfigValue, InvalidValue, SecretRefValues},
 };
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct IdentitySettings {
     /// The client id of the managed identity. Each service has its own identity.
     pub(super) client_id: Setting<String>,
-    /// The reference of the client secret: `env:NAME`, `file:/path`, or a name that
-    /// `secret_provider` knows. Of a list, the first reference that resolves is used. Never the
-    /// secret itself.
-    pub(super) client_secret_ref: Setting<ClientSecretReferences>,
-    /// The provider of the secret, if `client_secret_ref` does not name one: env, file, or one that
-    /// the program registers.
+    /// The reference of the client secret, never the secret itself: `env:NAME`, `file:/path`, or a
+    /// name at the `secret_provider`. In a list, the first reference that can be read is used.
+    pub(super) client_secret_ref: Setting<ClientSecretRefs>,
+    /// The provider of the secret, if `client_secret_ref` does not name one: env, file, systemd, or
+    /// a provider that the program registers.
     pub(super) secret_provider: Setting<String>,
-    /// The URL of Passport, which is the issuer of the tokens. Defaults to
+    /// The URL of Passport, the issuer of the tokens. Defaults to
     /// `https://passport.bizfirst.ai`.
     #[schemars(extend("format" = "uri"))]
     pub(super) passport_base_url: Setting<String>,
     /// The URL of token requests. Defaults to `/passport/token` below `passport_base_url`.
     #[schemars(extend("format" = "uri"))]
     pub(super) token_url: Setting<String>,
-    /// The requested scopes: a list, or one text with spaces. Defaults to openid and roles.
+    /// The requested scopes: a list, or one string with spaces. Defaults to openid and roles.
     pub(super) scopes: Setting<Vec<String>>,
-    /// Whether tokens are cached. Defaults to true; false is for functions that end with their
-    /// invocation.
+    /// Whether tokens are cached. Defaults to true. Set it to false for serverless
+    /// functions that start a process for each invocation.
     pub(super) cache_tokens: Setting<bool>,
-    /// The store in which a fleet shares its tokens, or the sidecar that issues them: a table with
-    /// the name of the store and its settings. Defaults to a cache in memory.
+    /// The store in which a fleet shares its tokens, or the sidecar that provides them: a table
+    /// with the name of the store and its settings. Defaults to a cache in memory.
     pub(super) cache: Setting<Store>,
-    /// The time before its expiry at which a token is refreshed. Defaults to 60 s.
+    /// How long before its expiry a token is refreshed. Defaults to 60 s.
     pub(super) refresh_threshold: Setting<Duration>,
-    /// The time limit of one attempt to get a token. Defaults to 10 s.
+    /// The time limit of one token fetch, which includes reading the secret. Defaults to 10 s.
     pub(super) request_timeout: Setting<Duration>,
-    /// The method of client authentication. Defaults to `client_secret_basic`.
+    /// How the service authenticates token requests. Defaults to `client_secret_basic`.
     pub(super) client_authentication: Setting<ClientAuthentication>,
     /// For `private_key_jwt`: the signature algorithm. Defaults to RS256.
     pub(super) signing_algorithm: Setting<SigningAlgorithm>,
-    /// For `private_key_jwt`: the id of the key (kid). Defaults to none.
+    /// For `private_key_jwt`: the id of the signing key (kid). Defaults to none.
     pub(super) key_id: Setting<String>,
     /// For `private_key_jwt`: the audience of the assertion. Defaults to the token URL.
     pub(super) assertion_audience: Setting<String>,
     /// The URL of the called service, for a `ManagedIdentityHttpClient`.
     #[schemars(extend("format" = "uri"))]
     pub(super) base_url: Setting<String>,
-    /// Other origins that may receive the token. Defaults to none.
+    /// Other origins that are allowed to receive the token. Defaults to none.
     pub(super) also_allow: Setting<Vec<String>>,
-    /// A PEM file with the certificates of a private CA, trusted beside the system's, for Passport
-    /// and for the called service. Defaults to none.
+    /// A PEM file with the certificates of a private CA, trusted in addition to the system's, for
+    /// Passport and the called service. Defaults to none.
     pub(super) ca_file: Setting<String>,
-    /// Whether the URLs of Passport and of the called services may be plain http, for a private
-    /// network that is trusted or encrypted. Defaults to false.
+    /// Whether the URLs of Passport and the called service are allowed to be plain http. Only for a
+    /// private network that is trusted or encrypted. Defaults to false.
     pub(super) danger_plain_http: Setting<bool>,
-    /// The User-Agent of requests to Passport and to the called service. Defaults to
+    /// The User-Agent header of requests to Passport and the called service. Defaults to
     /// `tower-passport/<version>`.
     pub(super) user_agent: Setting<HeaderValue>,
 }
@@ -81,15 +81,36 @@ impl Choice for SigningAlgorithm {
         &[("RS256", Self::Rs256), ("PS256", Self::Ps256), ("ES256", Self::Es256)];
 }
 
-/// References of the client secret. One text is one reference, which may contain spaces.
-pub(super) struct ClientSecretReferences(pub(super) Vec<String>);
+impl ConfigValue for ClientAuthentication {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        Self::parse_choice(value)
+    }
 
-impl ConfigValue for ClientSecretReferences {
+    fn schema() -> Schema {
+        Self::choice_schema()
+    }
+}
+
+impl ConfigValue for SigningAlgorithm {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        Self::parse_choice(value)
+    }
+
+    fn schema() -> Schema {
+        Self::choice_schema()
+    }
+}
+
+/// The references to the client secret: a list, or a string, which is one reference and can
+/// contain spaces.
+pub(super) struct ClientSecretRefs(pub(super) Vec<String>);
+
+impl ConfigValue for ClientSecretRefs {
     const IS_SECRET_REFERENCE: bool = true;
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let references = match value {
-            Value::Array(values) if values.is_empty() => Err("it is empty; name at least one".into()),
+            Value::Array(values) if values.is_empty() => Err("empty; list at least one reference".into()),
             Value::Array(values) => values.iter().map(String::parse).collect(),
             _ => String::parse(value).map(|text| vec![text]),
         };
@@ -97,11 +118,14 @@ impl ConfigValue for ClientSecretReferences {
     }
 
     fn schema() -> Schema {
-        SecretReferences::schema()
+        SecretRefValues::schema()
     }
 }
 
-/// A table with one store, whose keys its kind knows.
+/// A table with the name of a token store and its settings. The [`StoreFactory`] of the store
+/// checks the settings.
+///
+/// [`StoreFactory`]: super::StoreFactory
 pub(super) struct Store(pub(super) Map<String, Value>);
 
 impl ConfigValue for Store {
@@ -109,7 +133,7 @@ impl ConfigValue for Store {
 
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let table = value.as_object().cloned().map(Self);
-        table.ok_or("it is not a table; name a store in it: { redis = { ... } }".into())
+        table.ok_or("expected a table with a store, for example { redis = { ... } }".into())
     }
 
     fn schema() -> Schema {

@@ -1,30 +1,31 @@
-use passport_outbound::{Sidecar, TokenCache};
+use passport_outbound::{SidecarEndpoint, TokenCache};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::store::StoreKind;
-use crate::{reader::Reader, setting::Setting, value::SecretReference};
+use super::store::StoreFactory;
+use crate::{reader::Reader, setting::Setting, value::SecretRefValue};
 
-/// Lets a configuration say `cache = { sidecar = { endpoint = ".." } }`.
+/// The factory of the store `sidecar`, which gets tokens from a sidecar. It is configured with
+/// `cache = { sidecar = { endpoint = ".." } }`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SidecarStoreKind;
+pub(super) struct SidecarStoreFactory;
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct SidecarSettings {
     /// The URL of the sidecar: `unix:///run/passport/sidecar.sock`, or `http://127.0.0.1:port`.
     endpoint: Setting<String>,
-    /// The reference of the token by which the sidecar authenticates this service on TCP.
-    caller_token_ref: Setting<SecretReference>,
+    /// The reference of the token that authenticates this service to the sidecar over TCP.
+    auth_token_ref: Setting<SecretRefValue>,
 }
 
-impl StoreKind for SidecarStoreKind {
+impl StoreFactory for SidecarStoreFactory {
     type Settings = SidecarSettings;
 
     fn cache(&self, settings: &SidecarSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
-        let token = reader.secret(&settings.caller_token_ref);
-        let remedy = "say where the sidecar is: unix:///run/passport/sidecar.sock";
+        let token = reader.secret(&settings.auth_token_ref);
+        let remedy = "set the address of the sidecar: unix:///run/passport/sidecar.sock";
         let endpoint = reader.require(&settings.endpoint, remedy)?;
-        let sidecar = reader.collect(&settings.endpoint, Sidecar::at(&endpoint))?;
-        Some(TokenCache::sidecar(token.into_iter().fold(sidecar, Sidecar::caller_token)))
+        let sidecar = reader.collect(&settings.endpoint, SidecarEndpoint::new(&endpoint))?;
+        Some(TokenCache::sidecar(token.into_iter().fold(sidecar, SidecarEndpoint::auth_token)))
     }
 }

@@ -1,4 +1,4 @@
-//! Kinds of stores that a configuration may name.
+//! Types of token stores that a configuration can name.
 
 use std::{any::TypeId, fmt};
 
@@ -8,19 +8,20 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::sidecar_store::SidecarStoreKind;
+use super::sidecar_store::SidecarStoreFactory;
 use crate::{
     reader::Reader,
     table::{self, Values},
 };
 
-/// A kind of store that a configuration may name under `cache`, with its settings:
-/// `cache = { redis = { ... } }`.
+/// A factory for a type of token store, which a configuration names under `cache` with its
+/// settings: `cache = { redis = { ... } }`.
 ///
-/// `passport-redis` implements it with `RedisStores`.
+/// `passport-redis` implements it as `RedisStoreFactory`. Register it with
+/// [`ConfigRegistry::with_store`](crate::ConfigRegistry::with_store).
 ///
 /// ```
-/// use passport_config::{Reader, Setting, StoreKind};
+/// use passport_config::{Reader, Setting, StoreFactory};
 /// use passport_outbound::TokenCache;
 /// use schemars::JsonSchema;
 /// use serde::Deserialize;
@@ -30,35 +31,41 @@ use crate::{
 ///
 /// #[derive(Debug, Deserialize, JsonSchema)]
 /// struct Settings {
-///     /// Its name, for people.
+///     /// The name of the cache, for logs.
 ///     name: Setting<String>,
 /// }
 ///
-/// impl StoreKind for InMemory {
+/// impl StoreFactory for InMemory {
 ///     type Settings = Settings;
 ///
 ///     fn cache(&self, settings: &Settings, reader: &mut Reader<'_>) -> Option<TokenCache> {
-///         reader.require(&settings.name, "call it something").map(|_| TokenCache::memory())
+///         reader.require(&settings.name, "set a name").map(|_| TokenCache::memory())
 ///     }
 /// }
 /// ```
-pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
-    /// The keys of its settings: a struct whose fields are all [`Setting`](crate::Setting)s.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a factory for a token store",
+    label = "expected a type that implements `StoreFactory`, such as `RedisStoreFactory`"
+)]
+pub trait StoreFactory: fmt::Debug + Send + Sync + 'static {
+    /// The settings of the store: a struct in which each field is a [`Setting`](crate::Setting).
     ///
-    /// `#[serde(flatten)]`, `#[serde(alias)]` and nested tables are not supported: building fails
-    /// with each configuration that names the store, so a test that builds one finds them.
+    /// `#[serde(flatten)]`, `#[serde(alias)]` and nested tables are not supported. Building fails
+    /// for each configuration that names the store, so a test that builds one detects them.
     type Settings: DeserializeOwned + JsonSchema;
 
-    /// Builds the cache with `settings`. `None` if they are invalid, after the mistakes were
-    /// reported to `reader`.
+    /// Builds the cache with `settings`. If they are not valid, reports the mistakes to `reader`
+    /// and returns `None`.
     fn cache(&self, settings: &Self::Settings, reader: &mut Reader<'_>) -> Option<TokenCache>;
 }
 
-/// A [`StoreKind`] without the type of its settings.
-pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
+/// The object-safe form of [`StoreFactory`], without the type of its settings.
+pub(super) trait DynStoreFactory: fmt::Debug + Send + Sync {
+    /// Returns whether this is the built-in store `sidecar`, with which an identity needs no client
+    /// secret.
     fn is_sidecar(&self) -> bool;
 
-    /// Returns the schema of the settings.
+    /// Returns the JSON Schema of the settings.
     fn schema(&self) -> Value;
 
     /// Returns the keys of the settings that are secret references.
@@ -68,9 +75,9 @@ pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
     fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError>;
 }
 
-impl<K: StoreKind> DynStoreKind for K {
+impl<K: StoreFactory> DynStoreFactory for K {
     fn is_sidecar(&self) -> bool {
-        TypeId::of::<K>() == TypeId::of::<SidecarStoreKind>()
+        TypeId::of::<K>() == TypeId::of::<SidecarStoreFactory>()
     }
 
     fn schema(&self) -> Value {

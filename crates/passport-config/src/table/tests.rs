@@ -4,15 +4,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::{Reader, SecretReference, Setting};
+use crate::{Reader, SecretRefValue, Setting};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Settings {
-    /// What it is called,
-    /// by `people`.
+    /// The name,
+    /// in `words`.
     name: Setting<String>,
     limit: Setting<Duration>,
-    key_ref: Setting<SecretReference>,
+    key_ref: Setting<SecretRefValue>,
 }
 
 fn read_settings(values: &Value) -> Table<Settings> {
@@ -26,17 +26,17 @@ fn fields_of_a_struct_are_the_keys_of_its_table() {
     assert_eq!(
         problems,
         [
-            "Name: there is no such key; did you mean `name`?",
-            "colour: there is no such key; there are name, limit, key_ref",
+            "Name: unknown key; did you mean `name`?",
+            "colour: unknown key; known keys are name, limit, key_ref",
         ]
     );
     let secrets = SecretProviders::default();
     let mut reader = Reader::new(&secrets);
     assert_eq!(reader.read(&table.settings.limit), Some(Duration::from_secs(60)));
-    assert_eq!(reader.require(&table.settings.name, "name it"), None);
+    assert_eq!(reader.require(&table.settings.name, "set the name"), None);
     assert!(reader.secret(&table.settings.key_ref).is_none());
     let error = reader.finish(Some(())).unwrap_err();
-    assert_eq!(error.to_string(), "the configuration has a problem: name: it is missing; name it");
+    assert_eq!(error.to_string(), "invalid configuration: name: missing; set the name");
 }
 
 #[test]
@@ -47,13 +47,13 @@ fn debug_of_settings_shows_no_values() {
 }
 
 #[test]
-fn schema_has_types_and_comments_and_requires_nothing() {
+fn schema_has_types_and_comments_but_no_required_key() {
     assert_eq!(
         schema::<Settings>(),
         json!({
             "type": "object",
             "properties": {
-                "name": { "type": "string", "minLength": 1, "description": "What it is called, by people." },
+                "name": { "type": "string", "minLength": 1, "description": "The name, in words." },
                 "limit": {
                     "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }],
                 },
@@ -65,10 +65,10 @@ fn schema_has_types_and_comments_and_requires_nothing() {
 }
 
 #[test]
-fn type_that_is_no_struct_of_settings_is_reported() {
+fn settings_type_that_is_not_a_struct_is_reported() {
     #[derive(Debug, Deserialize)]
     struct Plain {
-        #[expect(dead_code, reason = "it cannot be read")]
+        #[expect(dead_code, reason = "the type cannot be deserialized")]
         name: String,
     }
     let values = json!({ "name": "hidden" });
@@ -76,7 +76,8 @@ fn type_that_is_no_struct_of_settings_is_reported() {
     for error in [read::<Plain>(values).err(), read::<Vec<String>>(values).err()] {
         let problem = error.unwrap().to_string();
         assert!(
-            problem.contains("configuration: its settings are not a struct") && !problem.contains("hidden"),
+            problem.contains("configuration: the settings type of this store is not a struct")
+                && !problem.contains("hidden"),
             "{problem}"
         );
     }
@@ -107,13 +108,13 @@ fn flatten_and_alias_are_reported() {
     ];
     for error in errors {
         let problem = error.unwrap().to_string();
-        assert!(problem.contains("use no flatten, no alias and no nested table"), "{problem}");
+        assert!(problem.contains("remove flatten, alias and nested tables"), "{problem}");
         assert!(!problem.contains("hidden"), "{problem}");
     }
 }
 
 #[test]
-fn settings_from_another_deserializer_fail_and_show_no_value() {
+fn error_of_another_deserializer_contains_no_value() {
     for value in [
         json!("redis://:hidden@host"),
         json!(["redis://:hidden@host", "hidden"]),
@@ -123,7 +124,7 @@ fn settings_from_another_deserializer_fail_and_show_no_value() {
     ] {
         let settings = json!({ "name": value, "limit": value, "key_ref": value });
         let error = serde_json::from_value::<Settings>(settings).unwrap_err().to_string();
-        assert!(error.contains("settings are read by passport-config"), "{error}");
+        assert!(error.contains("settings can be read only by passport-config"), "{error}");
         assert!(!error.contains("hidden"), "{error}");
     }
 }
@@ -132,5 +133,5 @@ fn settings_from_another_deserializer_fail_and_show_no_value() {
 fn table_that_fails_without_a_reason_is_reported() {
     let secrets = SecretProviders::default();
     let error = Reader::new(&secrets).finish(None::<()>).unwrap_err();
-    assert!(error.to_string().contains("no reason was reported"), "{error}");
+    assert!(error.to_string().contains("without a reported reason"), "{error}");
 }

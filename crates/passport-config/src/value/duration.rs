@@ -1,4 +1,4 @@
-//! Durations.
+//! Values that are durations.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{ConfigValue, InvalidValue};
 
-/// Seconds (`60`), `"60s"` and `"1m 30s"`, or a `TimeSpan` of .NET: `"00:01:30"`, `"1.00:00:00"`.
+/// Seconds (`60`), a string such as `"60s"` or `"1m 30s"`, or a `TimeSpan` of .NET such as
+/// `"00:01:30"` or `"1.00:00:00"`.
 impl ConfigValue for Duration {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let parsed = match value {
@@ -18,7 +19,7 @@ impl ConfigValue for Duration {
             },
             _ => None,
         };
-        parsed.ok_or("it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"".into())
+        parsed.ok_or("not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"".into())
     }
 
     fn schema() -> Schema {
@@ -26,29 +27,34 @@ impl ConfigValue for Duration {
     }
 
     fn warning(value: &Value) -> Option<String> {
-        suspicion(value).map(|advice| format!("a configured time is suspiciously long: {advice}"))
+        milliseconds_warning(value)
     }
 }
 
-/// Suspects a number without a unit of being in milliseconds, which some options of .NET count: it
-/// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a day.
-fn suspicion(value: &Value) -> Option<String> {
+/// Returns a warning for a number without a unit that is probably in milliseconds, as in some
+/// .NET options. This is a number of at least 1,000 that is
+/// - a multiple of 500 (which 3600 is not), or
+/// - more than 86,400, the seconds of a day.
+fn milliseconds_warning(value: &Value) -> Option<String> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    let is_suspected = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
-    let time = seconds(number).filter(|_| is_suspected)?;
-    let meant = seconds(number / 1000.0)?;
-    Some(format!("{number} s is {}; if milliseconds were meant, write {meant:?}", rounded(time)))
+    let is_likely_millis = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
+    let time = seconds(number).filter(|_| is_likely_millis)?;
+    let intended = seconds(number / 1000.0)?;
+    Some(format!(
+        "number without a unit is in seconds: {number} s is {}; if milliseconds were meant, write {intended:?}",
+        rounded(time)
+    ))
 }
 
 fn seconds(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Formats a time in the largest unit that is not zero.
+/// Formats a duration in minutes, hours or days, rounded down.
 fn rounded(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -58,7 +64,7 @@ fn rounded(time: Duration) -> String {
     }
 }
 
-/// Parses `[d.]hh:mm:ss[.fffffff]`.
+/// Parses a `TimeSpan` of .NET: `[d.]hh:mm:ss[.fffffff]`.
 fn time_span(text: &str) -> Option<Duration> {
     let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
     let (days, hours) = hours.split_once('.').map_or(("0", hours), |(days, hours)| (days, hours));

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn a_switch_is_read_from_a_text_too() {
+fn boolean_may_be_a_string() {
     for (value, read) in [
         (json!(true), Some(true)),
         (json!("False"), Some(false)),
@@ -16,7 +16,7 @@ fn a_switch_is_read_from_a_text_too() {
 }
 
 #[test]
-fn a_list_may_be_one_text() {
+fn list_may_be_one_string() {
     for value in
         [json!(["openid", "roles"]), json!("openid roles"), json!("openid,roles"), json!("openid, roles")]
     {

@@ -1,7 +1,6 @@
 use std::io::Write;
 
 use super::*;
-use crate::with_causes;
 
 fn read(content: &[u8]) -> Result<CaCertificates, InvalidCaFile> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -16,7 +15,7 @@ fn all_certificates_of_a_file_are_read() {
 }
 
 #[test]
-fn unusable_file_is_named_with_its_problem() {
+fn error_names_the_problem_and_no_content() {
     for (content, problem) in [
         (&b""[..], "no section BEGIN CERTIFICATE"),
         (b"\x30\x82\x01\x0a", "openssl x509 -inform der"),
@@ -29,8 +28,8 @@ fn unusable_file_is_named_with_its_problem() {
     for one_line in ["-----END PRIVATE KEY----", "-----END PRIVATE KEY-----"] {
         let content = format!("-----BEGIN PRIVATE KEY-----hidden{one_line}");
         let error = read(content.as_bytes()).unwrap_err();
-        let told = format!("{} {error:?}", with_causes(&error));
-        assert!(told.contains("not base64") && !told.contains("hidden"), "{told}");
+        let message = format!("{} {error:?}", with_causes(&error));
+        assert!(message.contains("not base64") && !message.contains("hidden"), "{message}");
         assert!(error.problem.source().is_none(), "{:?}", error.problem.source());
     }
     let pasted = "-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----";
@@ -41,21 +40,21 @@ fn unusable_file_is_named_with_its_problem() {
 }
 
 #[test]
-fn ca_file_is_a_regular_file_of_bounded_size() {
+fn directory_or_large_file_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
-    let told = |path: &Path| CaCertificates::from_pem_file(path).unwrap_err().to_string();
-    assert!(told(directory.path()).contains("not a regular file"), "{}", told(directory.path()));
+    let message = |path: &Path| CaCertificates::from_pem_file(path).unwrap_err().to_string();
+    assert!(message(directory.path()).contains("not a regular file"), "{}", message(directory.path()));
     let large = directory.path().join("large.pem");
     let write = |size| File::create(&large).unwrap().set_len(size).unwrap();
     write(MAX_SIZE + 1);
-    assert!(told(&large).contains("larger than 1 MiB"), "{}", told(&large));
+    assert!(message(&large).contains("larger than 1 MiB"), "{}", message(&large));
     write(MAX_SIZE);
-    assert!(told(&large).contains("no section"), "{}", told(&large));
+    assert!(message(&large).contains("no section"), "{}", message(&large));
 }
 
 #[cfg(unix)]
 #[test]
-fn fifo_is_rejected_without_waiting_for_a_writer() {
+fn fifo_is_rejected_without_blocking() {
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("ca.pem");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -64,7 +63,7 @@ fn fifo_is_rejected_without_waiting_for_a_writer() {
 }
 
 #[test]
-fn parser_error_is_a_cause() {
+fn parser_error_is_the_source_of_the_problem() {
     for content in [
         "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -72,4 +71,11 @@ fn parser_error_is_a_cause() {
         let error = read(content.as_bytes()).unwrap_err();
         assert!(error.source().is_some_and(|problem| problem.source().is_some()), "{error}");
     }
+}
+
+#[test]
+fn debug_is_the_message_with_its_remedy() {
+    let error = read(b"").unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(format!("{error:?}").contains("use the PEM file of the CA's certificate"), "{error:?}");
 }

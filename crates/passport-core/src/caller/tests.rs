@@ -11,7 +11,7 @@ fn current() -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_innermost_scope_counts_and_only_within_it() {
+async fn innermost_scope_has_priority() {
     assert_eq!(current(), None);
     let inner = async {
         let before = current();
@@ -24,7 +24,7 @@ async fn the_innermost_scope_counts_and_only_within_it() {
 }
 
 #[tokio::test]
-async fn a_spawned_task_has_no_caller() {
+async fn spawned_task_has_no_caller() {
     let spawned = caller("a").scope(async { tokio::spawn(async { current() }).await.unwrap() }).await;
     assert_eq!(spawned, None);
 }

@@ -6,7 +6,7 @@ use std::sync::{
 use http::{Request, Response};
 
 use super::*;
-use crate::transport::{HttpExchange, TransportErrorKind};
+use crate::transport::{HttpClient, TransportErrorKind};
 
 fn url() -> Url {
     Url::parse("https://passport.bizfirst.ai/passport/.well-known/openid-configuration").unwrap()
@@ -22,31 +22,31 @@ fn checked(issuer: &str, jwks_uri: &str) -> Result<ProviderMetadata, DiscoveryEr
 }
 
 #[test]
-fn a_document_of_the_issuer_is_accepted() {
+fn document_of_the_issuer_is_accepted() {
     assert!(checked("https://passport.bizfirst.ai", "https://passport.bizfirst.ai/keys").is_ok());
 }
 
 #[test]
 fn issuer_that_differs_by_a_slash_is_rejected() {
     let result = checked("https://passport.bizfirst.ai/", "https://passport.bizfirst.ai/keys");
-    assert!(matches!(result, Err(DiscoveryError::ForeignIssuer { .. })));
+    assert!(matches!(result, Err(DiscoveryError::IssuerMismatch { .. })));
 }
 
 #[test]
 fn keys_of_another_origin_are_rejected() {
     for uri in ["https://evil.example/keys", "http://passport.bizfirst.ai/keys", "file:///keys", "keys"] {
         let result = checked("https://passport.bizfirst.ai", uri);
-        assert!(matches!(result, Err(DiscoveryError::ForeignKeys)), "{uri}");
+        assert!(matches!(result, Err(DiscoveryError::JwksUriNotAllowed)), "{uri}");
     }
 }
 
-/// A server whose first location fails with an error of this kind, and whose second has no
-/// document.
+/// A server for which the first request fails with an error of the given kind, and which
+/// responds to the second without a document. Counts the requests.
 #[derive(Clone, Debug)]
 struct Failing(TransportErrorKind, Arc<AtomicUsize>);
 
-impl HttpExchange for Failing {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Failing {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         match self.1.fetch_add(1, Ordering::SeqCst) {
             0 => Err(TransportError::new(self.0)),
             _ => Ok(Response::new(Bytes::new())),
@@ -69,18 +69,18 @@ async fn second_location_is_tried_only_after_a_response() {
     }
 }
 
-/// A server that returns this document.
+/// A server that responds with the given document.
 #[derive(Debug)]
 struct Serving(String);
 
-impl HttpExchange for Serving {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Serving {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         Ok(Response::new(self.0.clone().into()))
     }
 }
 
 #[tokio::test]
-async fn document_of_64_kib_is_read_and_a_longer_one_is_not() {
+async fn document_of_at_most_64_kib_is_read() {
     let issuer = issuer();
     let document =
         serde_json::json!({ "issuer": issuer.id(), "jwks_uri": "https://passport.bizfirst.ai/keys" });
@@ -91,4 +91,10 @@ async fn document_of_64_kib_is_read_and_a_longer_one_is_not() {
         let metadata = discover(&transport, &issuer, Duration::from_secs(1)).await;
         assert_eq!(metadata.is_ok(), is_read, "{length}");
     }
+}
+
+#[test]
+fn debug_of_the_error_is_its_message() {
+    let error = DiscoveryError::from(TransportError::new(TransportErrorKind::Dns));
+    assert_eq!(format!("{error:?}"), "the discovery request failed: the host name could not be resolved");
 }

@@ -11,11 +11,11 @@ struct Outer {
 }
 
 #[test]
-fn causes_are_shown_once_and_in_order() {
+fn each_cause_is_printed_once_and_in_order() {
     let cause: Arc<dyn Error + Send + Sync> = Arc::new(io::Error::other("disk full"));
-    let shown = |text| with_causes(&Outer { text, cause: Arc::clone(&cause) });
-    assert_eq!(shown("not saved"), "not saved: disk full");
-    assert_eq!(shown("not saved: disk full"), "not saved: disk full");
+    let message = |text| with_causes(&Outer { text, cause: Arc::clone(&cause) });
+    assert_eq!(message("not saved"), "not saved: disk full");
+    assert_eq!(message("not saved: disk full"), "not saved: disk full");
 }
 
 #[test]

@@ -5,10 +5,10 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn hung_file_has_one_thread_until_it_is_read() {
+async fn hung_file_occupies_one_thread() {
     let path = Path::new("/hung/one");
-    let (go_on, waits) = mpsc::channel::<()>();
-    let hanging = move || waits.recv().is_ok();
+    let (unblock, blocked) = mpsc::channel::<()>();
+    let hanging = move || blocked.recv().is_ok();
     let error = on_file_thread(path, LIMIT, hanging).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     for _ in 0..50 {
@@ -18,7 +18,7 @@ async fn hung_file_has_one_thread_until_it_is_read() {
     }
     tokio::time::resume();
     assert_eq!(on_file_thread(Path::new("/hung/other"), LIMIT, || 7).await.unwrap(), 7);
-    drop(go_on);
+    drop(unblock);
     let long = Duration::from_secs(60);
     assert_eq!(on_file_thread(path, long, || 8).await.unwrap(), 8);
 }
@@ -27,10 +27,10 @@ async fn hung_file_has_one_thread_until_it_is_read() {
 async fn hung_files_do_not_block_other_files() {
     let mut hanging = Vec::new();
     for number in 0..2 * MAX_THREADS {
-        let (go_on, waits) = mpsc::channel::<()>();
-        hanging.push(go_on);
+        let (unblock, blocked) = mpsc::channel::<()>();
+        hanging.push(unblock);
         let path = format!("/hung/of/many/{number}");
-        let hung = on_file_thread(Path::new(&path), LIMIT, move || waits.recv().is_ok()).await;
+        let hung = on_file_thread(Path::new(&path), LIMIT, move || blocked.recv().is_ok()).await;
         assert_eq!(hung.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
     tokio::time::resume();
@@ -39,7 +39,7 @@ async fn hung_files_do_not_block_other_files() {
 }
 
 #[tokio::test]
-async fn panic_of_the_work_is_an_error_and_frees_the_file() {
+async fn panic_is_an_error_and_unlocks_the_path() {
     let path = Path::new("/panics");
     let panics = on_file_thread(path, LIMIT, || panic!("on purpose"));
     let panics: io::Result<()> = panics.await;
@@ -48,12 +48,12 @@ async fn panic_of_the_work_is_an_error_and_frees_the_file() {
 }
 
 #[tokio::test]
-async fn paths_without_a_user_are_forgotten() {
+async fn locks_of_unused_paths_are_removed() {
     for number in 0..100 {
-        let path = format!("/forgotten/{number}");
+        let path = format!("/unused/{number}");
         on_file_thread(Path::new(&path), LIMIT, || ()).await.unwrap();
     }
     let locks = PATH_LOCKS.lock().unwrap();
-    let kept = locks.keys().filter(|path| path.starts_with("/forgotten")).count();
+    let kept = locks.keys().filter(|path| path.starts_with("/unused")).count();
     assert!(kept <= 2, "{kept}");
 }

@@ -21,7 +21,7 @@ async fn run(
 }
 
 #[tokio::test(start_paused = true)]
-async fn second_runs_only_when_first_takes_long() {
+async fn second_runs_only_if_the_first_is_slow() {
     for outcome in [Ok("first"), Err("down")] {
         let unused = async { unreachable!("the first is fast") };
         assert_eq!(run(after(1, outcome), unused).await, (Ok(outcome), 1));
@@ -30,7 +30,7 @@ async fn second_runs_only_when_first_takes_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_first_is_not_abandoned() {
+async fn slow_first_keeps_running_beside_the_second() {
     assert_eq!(run(after(4, Ok("first")), pending()).await, (Ok(Ok("first")), 4));
     assert_eq!(run(after(5, Ok("first")), after(1, Err("down"))).await, (Ok(Ok("first")), 5));
     assert_eq!(run(after(3, Err("down")), after(4, Ok("second"))).await, (Ok(Ok("second")), 6));

@@ -12,7 +12,7 @@ fn issuer_id_is_preserved_byte_for_byte() {
 }
 
 #[test]
-fn endpoints_are_where_passport_documents_them() {
+fn default_endpoints_are_those_that_passport_documents() {
     let issuer = passport();
     assert_eq!(issuer.token_url().as_str(), "https://passport.bizfirst.ai/passport/token");
     assert_eq!(
@@ -25,13 +25,13 @@ fn endpoints_are_where_passport_documents_them() {
 }
 
 #[test]
-fn an_issuer_with_a_path_keeps_it() {
+fn path_of_the_issuer_is_kept_in_its_endpoints() {
     let issuer = Issuer::new("https://host/tenant/").unwrap();
     assert_eq!(issuer.token_url().as_str(), "https://host/tenant/passport/token");
 }
 
 #[test]
-fn each_jwks_url_has_the_other_as_its_alternative() {
+fn each_documented_jwks_url_has_an_alternative() {
     let issuer = passport();
     let documented = Url::parse("https://passport.bizfirst.ai/passport/.well-known/jwks.json").unwrap();
     let specified = issuer.other_jwks_url(&documented).unwrap();
@@ -41,14 +41,14 @@ fn each_jwks_url_has_the_other_as_its_alternative() {
 }
 
 #[test]
-fn plain_http_is_for_loopback_only() {
+fn plain_http_is_accepted_only_for_loopback() {
     assert!(Issuer::new("http://127.0.0.1:8080").is_ok());
     assert!(Issuer::new("http://passport.bizfirst.ai").is_err());
     assert!(passport().with_token_url("http://elsewhere/token").is_err());
 }
 
 #[test]
-fn plain_http_is_accepted_by_its_opt_in() {
+fn danger_plain_http_accepts_plain_http() {
     let internal = Issuer::danger_plain_http("http://passport:8090").unwrap();
     assert_eq!(internal.token_url().as_str(), "http://passport:8090/passport/token");
     let public = Issuer::danger_plain_http("https://passport.bizfirst.ai").unwrap();
@@ -63,31 +63,37 @@ fn plain_http_is_accepted_by_its_opt_in() {
 }
 
 #[test]
-fn rejection_of_plain_http_names_the_opt_in() {
-    let refusals = [
+fn error_of_plain_http_names_danger_plain_http() {
+    let errors = [
         Issuer::new("http://passport").unwrap_err(),
         passport().with_token_url("http://passport/token").unwrap_err(),
         passport().with_jwks_url("http://passport/keys").unwrap_err(),
     ];
-    for refusal in refusals {
-        assert!(refusal.to_string().contains("danger_plain_http"), "{refusal}");
+    for error in errors {
+        assert!(error.to_string().contains("danger_plain_http"), "{error}");
     }
 }
 
 #[test]
-fn url_with_credentials_is_rejected_and_not_quoted() {
+fn url_with_credentials_is_rejected_and_not_displayed() {
     let error = Issuer::new("https://user:hunter2@host").unwrap_err();
     assert!(!error.to_string().contains("hunter2"));
 }
 
 #[test]
-fn user_name_alone_or_password_alone_is_rejected() {
+fn user_name_or_password_alone_is_rejected() {
     for id in ["https://user@host", "https://:hunter2@host"] {
         assert!(Issuer::new(id).is_err(), "{id}");
     }
 }
 
 #[test]
-fn issuer_is_shown_as_its_id() {
+fn display_is_the_issuer_id() {
     assert_eq!(Issuer::new("https://Host/Realms/x").unwrap().to_string(), "https://Host/Realms/x");
+}
+
+#[test]
+fn debug_of_the_error_is_its_message() {
+    let error = Issuer::new("passport").unwrap_err();
+    assert_eq!(format!("{error:?}"), "invalid URL of Passport (expected https://host): not an absolute URL");
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn times_are_whole_milliseconds_and_saturate() {
+fn times_are_rounded_down_and_saturate() {
     assert_eq!(millis(Duration::from_micros(1999)), 1);
     assert_eq!(millis(Duration::MAX), u64::MAX);
     assert_eq!(unix_millis(UNIX_EPOCH + Duration::from_secs(2)), 2000);

@@ -5,17 +5,17 @@ fn origin(text: &str) -> Origin {
 }
 
 #[test]
-fn case_and_the_default_port_make_no_difference() {
+fn case_and_default_port_are_ignored() {
     assert_eq!(origin("HTTPS://Api.BizFirst.ai"), origin("https://api.bizfirst.ai:443/"));
     assert!(origin("https://api.bizfirst.ai").matches("https", "API.bizfirst.ai", None));
     assert!(origin("http://[::1]:80").matches("http", "[::1]", None));
 }
 
 #[test]
-fn usual_spelling_is_matched_by_text() {
+fn canonical_form_is_matched_by_text() {
     let (plain, ported) = (origin("https://API.bizfirst.ai:443"), origin("http://[::1]:8080"));
-    assert!(plain.is_spelled("https", "api.bizfirst.ai"));
-    assert!(ported.is_spelled("http", "[::1]:8080"));
+    assert!(plain.matches_exactly("https", "api.bizfirst.ai"));
+    assert!(ported.matches_exactly("http", "[::1]:8080"));
     for (scheme, authority) in [
         ("http", "api.bizfirst.ai"),
         ("https", "api.bizfirst.ai:8443"),
@@ -24,12 +24,12 @@ fn usual_spelling_is_matched_by_text() {
         ("https", "api.bizfirst.ai.evil.example"),
         ("https", ""),
     ] {
-        assert!(!plain.is_spelled(scheme, authority), "{scheme}://{authority}");
+        assert!(!plain.matches_exactly(scheme, authority), "{scheme}://{authority}");
     }
 }
 
 #[test]
-fn an_ipv6_address_is_the_same_however_it_is_written() {
+fn ipv6_addresses_are_compared_by_value() {
     let loopback = origin("http://[::1]:80");
     assert!(loopback.matches("http", "[0:0:0:0:0:0:0:1]", None));
     assert!(origin("https://[2001:DB8::1]").matches("https", "[2001:db8:0::1]", Some(443)));
@@ -39,14 +39,14 @@ fn an_ipv6_address_is_the_same_however_it_is_written() {
 }
 
 #[test]
-fn an_international_name_is_compared_as_it_travels() {
+fn international_name_is_compared_in_punycode() {
     let origin = origin("https://Bücher.example");
     assert!(origin.matches("https", "xn--bcher-kva.example", None));
-    assert!(!origin.matches("https", "bücher.example", None), "no client sends it like this");
+    assert!(!origin.matches("https", "bücher.example", None), "clients send punycode");
 }
 
 #[test]
-fn another_scheme_host_or_port_does_not_match() {
+fn other_scheme_host_or_port_does_not_match() {
     let api = origin("https://api.bizfirst.ai");
     assert!(!api.matches("http", "api.bizfirst.ai", Some(443)));
     assert!(!api.matches("https", "api.bizfirst.ai.", None));
@@ -65,7 +65,7 @@ fn only_tls_or_loopback_is_secure() {
 }
 
 #[test]
-fn user_information_paths_and_odd_schemes_are_rejected() {
+fn user_information_path_or_other_scheme_is_rejected() {
     for text in ["https://a@b", "https://b/p", "https://b?q", "https://b#f", "ftp://b", "file:///x", "b:443"]
     {
         assert!(text.parse::<Origin>().is_err(), "{text}");
@@ -73,12 +73,12 @@ fn user_information_paths_and_odd_schemes_are_rejected() {
 }
 
 #[test]
-fn a_text_that_is_not_a_url_names_the_fault() {
+fn error_of_an_invalid_url_names_the_fault() {
     for (text, fault) in [
-        ("api.bizfirst.ai", "it is not an absolute URL"),
-        ("https://api.bizfirst.ai:99999", "its port is not a number"),
-        ("https://", "it has no host"),
-        ("https://a b", "its host is not valid"),
+        ("api.bizfirst.ai", "not an absolute URL"),
+        ("https://api.bizfirst.ai:99999", "the port is not a number"),
+        ("https://", "the host is missing"),
+        ("https://a b", "the host is not valid"),
     ] {
         let error = text.parse::<Origin>().unwrap_err().to_string();
         assert!(error.contains(fault), "{text}: {error}");
@@ -86,17 +86,23 @@ fn a_text_that_is_not_a_url_names_the_fault() {
 }
 
 #[test]
-fn origin_is_shown_with_its_port() {
-    for (text, shown) in [
+fn display_includes_the_port() {
+    for (text, displayed) in [
         ("https://API.bizfirst.ai", "https://api.bizfirst.ai:443"),
         ("http://[::1]:8080", "http://[::1]:8080"),
     ] {
-        assert_eq!(origin(text).to_string(), shown);
+        assert_eq!(origin(text).to_string(), displayed);
     }
 }
 
 #[test]
-fn https_is_the_scheme_and_not_the_host() {
+fn is_https_is_true_only_for_scheme_https() {
     assert!(origin("https://localhost").is_https());
     assert!(!origin("http://localhost").is_https());
+}
+
+#[test]
+fn debug_of_the_error_is_its_message() {
+    let error = "https://".parse::<Origin>().unwrap_err();
+    assert_eq!(format!("{error:?}"), "invalid origin (expected https://host[:port]): the host is missing");
 }

@@ -1,15 +1,21 @@
 use super::*;
 
 #[test]
-fn quotes_backslashes_controls_and_unicode_are_rejected() {
+fn characters_outside_of_rfc_6749_are_rejected() {
     for text in ["", "   ", "a\"b", "a\\b", "a\tb", "a\nb", "rôles"] {
         assert!(text.parse::<Scopes>().is_err(), "{text:?}");
     }
 }
 
 #[test]
-fn scopes_are_shown_sorted_with_one_blank_between() {
-    for (text, shown) in [("roles  openid roles", "openid roles"), ("!#[]~", "!#[]~")] {
-        assert_eq!(text.parse::<Scopes>().unwrap().to_string(), shown);
+fn scopes_are_displayed_sorted_and_space_separated() {
+    for (text, displayed) in [("roles  openid roles", "openid roles"), ("!#[]~", "!#[]~")] {
+        assert_eq!(text.parse::<Scopes>().unwrap().to_string(), displayed);
     }
+}
+
+#[test]
+fn debug_of_the_error_is_its_message() {
+    let error = "".parse::<Scopes>().unwrap_err();
+    assert_eq!(format!("{error:?}"), "invalid scopes: expected at least one scope");
 }

@@ -4,13 +4,13 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "env";
 
-/// Reads `env:NAME` from the environment of this process.
+/// The provider of `env:NAME`, which reads environment variables of this process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EnvSecrets;
 
 impl SecretProvider for EnvSecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        match env::var(reference.place()) {
+        match env::var(reference.path()) {
             Ok(value) => Ok(ResolvedSecret::new(Secret::new(value))),
             Err(env::VarError::NotPresent) => Err(SecretError::new(
                 SecretErrorKind::NotFound,
@@ -20,7 +20,7 @@ impl SecretProvider for EnvSecrets {
             Err(env::VarError::NotUnicode(_)) => Err(SecretError::new(
                 SecretErrorKind::Unreadable,
                 reference.clone(),
-                "the environment variable is not UTF-8",
+                "the environment variable is not UTF-8; set it to UTF-8 text",
             )),
         }
     }

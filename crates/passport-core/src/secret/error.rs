@@ -1,10 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::SecretRef;
-use crate::TlsFailure;
+use crate::{TlsFailure, with_causes};
 
-/// A secret that could not be read. Names the reference and the remedy, never the value.
-#[derive(Clone, Debug, thiserror::Error)]
+/// The error of a secret that could not be read.
+///
+/// The message names the reference and the remedy, never the value. `Debug` prints the message
+/// and its causes.
+#[derive(Clone, thiserror::Error)]
 #[error("the secret behind `{reference}` could not be read: {reason}")]
 pub struct SecretError {
     kind: SecretErrorKind,
@@ -15,89 +18,99 @@ pub struct SecretError {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What kind of thing went wrong with a secret.
+/// The reason why a secret could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretErrorKind {
-    /// It is there but was disabled.
+    /// The secret exists but is disabled.
     Disabled,
-    /// It is there but holds nothing, or only blanks.
+    /// The secret exists but is empty, or contains only whitespace.
     Empty,
-    /// The provider does not let us read it.
+    /// The provider denies this program access to the secret.
     Forbidden,
-    /// Nothing is at that place.
+    /// The secret does not exist.
     NotFound,
-    /// The provider wants to be asked less often.
+    /// The provider rejected the request because of its rate limit.
     Throttled,
-    /// No TLS session with the provider: its certificate is not trusted, or this machine has no
-    /// root certificates, for example. This does not pass by itself, and says nothing about the
-    /// secret.
+    /// No TLS session with the provider was established, for example because its certificate is not
+    /// trusted or this machine has no root certificates. The failure is permanent, and independent
+    /// of the secret.
     Tls(TlsFailure),
-    /// The provider does not know us: our own credential for it is missing, or is refused. Of the secret this says nothing.
+    /// The provider rejects this program's credential, or the program has none. Whether the secret
+    /// exists is unknown.
     Unauthenticated,
-    /// The provider cannot be reached, or has failed.
+    /// The provider is unreachable or has failed.
     Unavailable,
-    /// The place is there but cannot be read.
+    /// The reference is not valid for its provider, or the secret cannot be read or decoded, for
+    /// example because it is not UTF-8.
     Unreadable,
 }
 
+/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
+    }
+}
+
 impl SecretError {
-    /// An error of `kind`; `reason` must not hold the secret.
+    /// Creates an error. `reason` is displayed, so it must not contain the secret.
     #[must_use]
     pub fn new(kind: SecretErrorKind, reference: SecretRef, reason: impl Into<String>) -> Self {
         Self { kind, reference, reason: reason.into(), retry_after: None, source: None }
     }
 
-    /// The same, from a provider that asks to be left alone for `time`.
+    /// Sets the time to wait before the next request, which the provider returned (`Retry-After`).
     #[must_use]
     pub fn with_retry_after(self, time: Duration) -> Self {
         Self { retry_after: Some(time), ..self }
     }
 
-    /// The same, with what caused it. Mind that the cause is printed: it must not hold the secret.
+    /// Sets the cause. It is displayed, so it must not contain the secret.
     #[must_use]
-    pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 
-    /// What kind of thing went wrong.
+    /// Returns the kind of failure, which decides about retries and cached values.
     #[must_use]
     pub fn kind(&self) -> SecretErrorKind {
         self.kind
     }
 
-    /// This, with the reason why another source had none either.
+    /// Combines this error with `other`, the error of the fallback. The message names both reasons.
     pub(super) fn and(self, other: &Self) -> Self {
-        // A secret has ended only if both say so.
-        let says_more = other.is_transient() || (self.ends_a_secret() && !other.ends_a_secret());
-        let kind = if says_more { other.kind } else { self.kind };
+        // The combined error is definitive only if both are, and transient if one of them is.
+        let other_decides = other.is_transient() || (self.is_definitive() && !other.is_definitive());
+        let kind = if other_decides { other.kind } else { self.kind };
         let retry_after = self.retry_after.or(other.retry_after);
         Self { kind, reason: format!("{}; {other}", self.reason), retry_after, ..self }
     }
 
-    /// Whether the provider says that there is no such secret (any more), or not for us: what was read before does not count
-    /// then. Of any other failure that cannot be said.
+    /// Returns whether the provider has confirmed that the secret does not exist, is disabled, or
+    /// is not accessible to this program. Then a cached value of the secret must not be used. Other
+    /// failures do not affect a cached value.
     #[must_use]
-    pub fn ends_a_secret(&self) -> bool {
+    pub fn is_definitive(&self) -> bool {
         matches!(
             self.kind,
             SecretErrorKind::NotFound | SecretErrorKind::Disabled | SecretErrorKind::Forbidden
         )
     }
 
-    /// Whether it may pass by itself.
+    /// Returns whether the failure can resolve itself, so that a retry makes sense.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, SecretErrorKind::Throttled | SecretErrorKind::Unavailable)
     }
 
-    /// For how long the provider asked to be left alone, if it did.
+    /// Returns the time to wait before the next request, if the provider returned one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The reference that was to be read.
+    /// Returns the reference of the secret that could not be read.
     #[must_use]
     pub fn reference(&self) -> &SecretRef {
         &self.reference

@@ -13,75 +13,77 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "file";
 
-/// How long a file may take. Less than the 10 s of a token request, so that its error names the
-/// file.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit for reading a secret file. It is shorter than the 10 s of a token fetch, so
+/// that the error of a file system that does not respond names the file.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The largest file that is read.
+/// The maximum size of a secret file, in bytes. A larger file is an error.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// Reads `file:/path` (or `file:///path`), as Kubernetes, systemd and container platforms mount secrets.
+/// The provider of `file:/path` (or `file:///path`), for secrets that Kubernetes or a container
+/// platform mounts as files.
 ///
-/// The file is read at each use, so a rotated mount is seen. A file that does not answer within 5 s
-/// is an error ([`SecretErrorKind::Unavailable`]), and costs one thread until it answers, whatever
-/// the number of attempts.
+/// The file is read at each use, so a rotated secret takes effect without a restart. A file
+/// system that does not respond within 5 s is an error ([`SecretErrorKind::Unavailable`]). Its
+/// file occupies one thread until the file system responds, however often the file is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSecrets;
 
 impl SecretProvider for FileSecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let path = match reference.place().strip_prefix("//") {
+        let path = match reference.path().strip_prefix("//") {
             Some(host) if !host.starts_with('/') => {
                 return Err(SecretError::new(
                     SecretErrorKind::Unreadable,
                     reference.clone(),
-                    "it names a host; write file:/path or file:///path",
+                    "the reference names a host; write file:/path or file:///path",
                 ));
             }
             Some(path) => path,
-            None => reference.place(),
+            None => reference.path(),
         };
         read(Path::new(path), reference).await
     }
 }
 
-/// Reads the file at `path`.
+/// Reads the secret from the file at `path`. Errors name `reference`.
 pub(super) async fn read(path: &Path, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
     let own = path.to_owned();
-    let read = on_file_thread(path, PATIENCE, move || content(&own)).await;
+    let read = on_file_thread(path, READ_TIMEOUT, move || content(&own)).await;
     match read.and_then(|content| content) {
         Ok(secret) => Ok(ResolvedSecret::new(secret)),
-        Err(error) => Err(unread(reference, error)),
+        Err(error) => Err(read_error(reference, error)),
     }
 }
 
 fn content(path: &Path) -> io::Result<Secret> {
     let file = File::open(path)?;
-    // One buffer of the right size: a buffer that grows leaves copies of the secret behind.
+    // One buffer of sufficient size: a buffer that grows leaves copies of the secret in memory.
     let size = file.metadata()?.len().min(MAX_SIZE) as usize;
     let mut content = Zeroizing::new(Vec::with_capacity(size + 1));
     file.take(MAX_SIZE + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_SIZE {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "the file is larger than 1 MiB; check the path"));
     }
     let text = str::from_utf8(&content);
-    let text = text.map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8; save it as UTF-8"));
+    let not_utf8 = "the file is not UTF-8; save it as UTF-8";
+    let text = text.map_err(|_| io::Error::new(ErrorKind::InvalidData, not_utf8));
     text.map(Secret::from)
 }
 
-fn unread(reference: &SecretRef, error: io::Error) -> SecretError {
+fn read_error(reference: &SecretRef, error: io::Error) -> SecretError {
     let kind = match error.kind() {
         ErrorKind::NotFound => SecretErrorKind::NotFound,
         ErrorKind::PermissionDenied => SecretErrorKind::Forbidden,
         ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unreadable,
     };
-    // The operating system's errors say what happened in the source.
+    // An error of the operating system is attached as the source, with its full text.
     let reason = match error.raw_os_error() {
         Some(_) => error.kind().to_string(),
         None => error.to_string(),
     };
-    SecretError::new(kind, reference.clone(), reason).caused_by(error)
+    SecretError::new(kind, reference.clone(), reason).with_source(error)
 }
 
 #[cfg(test)]

@@ -4,45 +4,49 @@ use crate::hedged;
 
 use super::{ResolvedSecret, SecretError, SecretProvider, SecretRef, SecretSource};
 
-/// A source, and another one for when it fails or is slow. Both have references of their own.
+/// A secret source with a fallback: `second` is read if `first` fails or is slow.
 #[derive(Debug)]
 pub(super) struct FirstOf {
     pub(super) first: SecretSource,
     pub(super) second: SecretSource,
 }
 
-/// After this time without a result, the second source is read as well. A deadline instead would
-/// cut off a vault that is slow but works, or leave no time for the other source.
+/// How long the first source is read alone. After that, the second is read concurrently. A
+/// deadline for the first source would abort a vault that is slow but works, or leave no time
+/// for the second.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 type Resolved = Result<ResolvedSecret, SecretError>;
 
 impl SecretProvider for FirstOf {
     async fn resolve(&self, _: &SecretRef) -> Resolved {
-        first_good(self.first.resolve(), || self.second.resolve(), Result::is_ok).await
+        first_acceptable(self.first.resolve(), || self.second.resolve(), Result::is_ok).await
     }
 
-    /// A source that gives what was refused has not answered.
-    async fn resolve_anew(&self, _: &SecretRef, refused: &ResolvedSecret) -> Resolved {
-        let is_another = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.is_same(refused));
-        let second = || self.second.resolve_anew(refused);
-        first_good(self.first.resolve_anew(refused), second, is_another).await
+    /// Treats a source that still returns the rejected secret as failed.
+    async fn refresh(&self, _: &SecretRef, rejected: &ResolvedSecret) -> Resolved {
+        let is_new = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.has_same_secret(rejected));
+        let second = || self.second.refresh(rejected);
+        first_acceptable(self.first.refresh(rejected), second, is_new).await
     }
 }
 
-/// Returns the first good outcome, else the first secret, else the reasons of both.
-async fn first_good<F: Future<Output = Resolved>>(
+/// Reads `first`, and `second` if `first` is slow or its result is not acceptable.
+///
+/// Returns the first result for which `is_acceptable` is true. If there is none, returns a
+/// secret that was read, preferably that of `first`, or an error with the reasons of both.
+async fn first_acceptable<F: Future<Output = Resolved>>(
     first: impl Future<Output = Resolved>,
     second: impl Fn() -> F,
-    is_good: impl Fn(&Resolved) -> bool,
+    is_acceptable: impl Fn(&Resolved) -> bool,
 ) -> Resolved {
-    let (first, second) = match hedged(HEAD_START, first, second(), &is_good).await {
-        Ok(outcome) if is_good(&outcome) => return outcome,
+    let (first, second) = match hedged(HEAD_START, first, second(), &is_acceptable).await {
+        Ok(outcome) if is_acceptable(&outcome) => return outcome,
         Ok(first) => (first, second().await),
         Err(both) => both,
     };
     match (first, second) {
-        (_, second) if is_good(&second) => second,
+        (_, second) if is_acceptable(&second) => second,
         (Ok(first), _) => Ok(first),
         (Err(_), Ok(second)) => Ok(second),
         (Err(first), Err(second)) => Err(first.and(&second)),

@@ -1,8 +1,9 @@
-//! Where a client secret lives and how it is read.
+//! Secrets, references to them, and the providers that read them.
 //!
-//! A [`SecretRef`] says where (`env:PAYROLL_SECRET`, `file:/run/secrets/payroll`); a [`SecretProvider`] knows how to
-//! read one kind of reference; a [`SecretSource`] is the two together, ready to be read again and again, because a
-//! secret is rotated while the service runs.
+//! A [`SecretRef`] such as `env:PAYROLL_SECRET` or `file:/run/secrets/payroll` says where a
+//! secret is stored. A [`SecretProvider`] reads the secrets of one kind of reference. A
+//! [`SecretSource`] combines a reference with its provider. It reads the secret repeatedly,
+//! because secrets are rotated while a service runs.
 
 mod env;
 mod error;
@@ -12,8 +13,8 @@ mod provider;
 mod providers;
 mod reference;
 mod source;
-mod suspicions;
 mod systemd;
+mod warnings;
 
 use std::fmt;
 
@@ -32,36 +33,39 @@ pub use self::{
     systemd::SystemdCredentials,
 };
 
-/// A client secret. Wiped from memory when dropped; `Debug` shows nothing of it.
+/// A secret, for example a client secret or a private key.
+///
+/// Its memory is zeroed when it is dropped. `Debug` does not show the value.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes a secret in.
+    /// Creates a secret from its text.
     #[must_use]
     pub fn new(secret: impl Into<String>) -> Self {
         Self(SecretString::from(secret.into()))
     }
 
-    /// The secret itself. Mind where it goes.
+    /// Returns the text of the secret. Do not log it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// A short hash, to see in a log whether a secret has changed.
+    /// Returns a short hash of the secret, by which logs show whether the secret has changed.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.expose().as_bytes())
     }
 
-    /// Returns what is unusual about the secret, such as blanks or quotes around it.
+    /// Returns warnings about unusual characters, such as spaces or quotes around the secret.
     ///
-    /// Each item is the end of a sentence about the secret ("ends with a blank or tab"). None shows
-    /// any part of it. Empty for most secrets, and for private keys in PEM.
+    /// Each item completes the sentence "the secret ..", for example "ends with a space or tab",
+    /// and contains no part of the secret. The list is empty for most secrets, and always for
+    /// private keys in PEM.
     #[must_use]
-    pub fn suspicions(&self) -> Vec<&'static str> {
-        suspicions::of(self.expose())
+    pub fn warnings(&self) -> Vec<&'static str> {
+        warnings::of(self.expose())
     }
 }
 

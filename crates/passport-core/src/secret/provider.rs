@@ -1,35 +1,47 @@
 use std::{fmt, future::Future, pin::Pin, time::SystemTime};
 
-use super::{Secret, SecretError, SecretErrorKind, SecretRef, suspicions};
+use super::{Secret, SecretError, SecretErrorKind, SecretRef, warnings};
 
-/// Reads secrets of one kind of reference.
+/// A provider that reads the secrets of one kind of reference.
+///
+/// Implement it to read secrets from a store of your own, and pass it to
+/// [`SecretSource::new`](super::SecretSource::new), or register it in
+/// [`SecretProviders`](super::SecretProviders). The crate documentation has an example.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a secret provider",
+    label = "expected a type that implements `SecretProvider`, such as `EnvSecrets` or `FileSecrets`"
+)]
 pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
-    /// Reads the secret behind `reference` as it is now.
+    /// Reads the current value of the secret at `reference`.
     ///
     /// # Errors
-    /// A [`SecretError`] that names the reference and what to do, never the value. Its kind matters to whoever keeps secrets: those
-    /// that [end a secret](SecretError::ends_a_secret) say that what was read before does not count any more.
+    /// A [`SecretError`] that names the reference and the remedy, never the value. A cache of
+    /// secrets continues to use the value that it read before, unless the error [is
+    /// definitive](SecretError::is_definitive).
     fn resolve(
         &self,
         reference: &SecretRef,
     ) -> impl Future<Output = Result<ResolvedSecret, SecretError>> + Send;
 
-    /// The same, past whatever is kept: `refused` was read last, and has been refused. By default a [`resolve`](Self::resolve);
-    /// a provider around another one hands it on.
+    /// Reads the secret again without using a cache, because a server has rejected `rejected`, the
+    /// value that was read last.
+    ///
+    /// Defaults to [`resolve`](Self::resolve). A provider that caches must bypass its cache, and a
+    /// provider that wraps another one must call its `refresh`.
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve).
-    fn resolve_anew(
+    /// Those of [`resolve`](Self::resolve).
+    fn refresh(
         &self,
         reference: &SecretRef,
-        refused: &ResolvedSecret,
+        rejected: &ResolvedSecret,
     ) -> impl Future<Output = Result<ResolvedSecret, SecretError>> + Send {
-        let _ = refused;
+        let _ = rejected;
         self.resolve(reference)
     }
 }
 
-/// A secret as its provider gave it.
+/// A secret as read by its provider, with its version and expiry.
 #[derive(Clone, Debug)]
 pub struct ResolvedSecret {
     secret: Secret,
@@ -38,77 +50,78 @@ pub struct ResolvedSecret {
 }
 
 impl ResolvedSecret {
-    /// Creates a secret whose provider knows no versions; its fingerprint is its version.
+    /// Creates a resolved secret. Its version is its fingerprint, unless
+    /// [`with_version`](Self::with_version) sets another one.
     ///
-    /// Line breaks at its end are removed: `echo`, editors and `vault kv put f=@file` add them.
-    /// This is the one place where that happens, for the secrets of all providers.
+    /// Line breaks at the end are removed, because `echo`, editors and `vault kv put f=@file` add
+    /// them. This applies to the secrets of all providers; providers need no code for it.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
-        let bare = suspicions::without_line_breaks_at_end(secret.expose());
+        let bare = warnings::without_line_breaks_at_end(secret.expose());
         let secret = if bare.len() < secret.expose().len() { Secret::new(bare) } else { secret };
         let version = secret.fingerprint().to_string();
         Self { secret, version, expires_at: None }
     }
 
-    /// The same, with the version that the provider gave. It is logged, so it must tell nothing of the secret.
+    /// Sets the version that the provider returned. It is logged, so it must not contain any part
+    /// of the secret. Defaults to the fingerprint of the secret.
     #[must_use]
     pub fn with_version(self, version: impl Into<String>) -> Self {
         Self { version: version.into(), ..self }
     }
 
-    /// The same, of which the provider says that it ends at `time`.
+    /// Sets the time at which the secret expires, as returned by the provider. Defaults to none.
     #[must_use]
     pub fn with_expiry(self, time: SystemTime) -> Self {
         Self { expires_at: Some(time), ..self }
     }
 
-    /// Returns the secret unless it is empty or consists of blanks.
+    /// Returns `self`, unless the secret is empty or contains only whitespace.
     ///
     /// # Errors
-    /// [`SecretErrorKind::Empty`], which names `reference`.
+    /// [`SecretErrorKind::Empty`] with `reference` in the message.
     pub fn non_blank(self, reference: &SecretRef) -> Result<Self, SecretError> {
         let text = self.secret.expose();
         let reason = match text {
-            "" => "it exists, but is empty; store the secret there",
-            _ if suspicions::is_blank(text) => "it exists, but holds only blanks; store the secret there",
+            "" => "the value is empty; store the secret there",
+            _ if warnings::is_blank(text) => "the value contains only whitespace; store the secret there",
             _ => return Ok(self),
         };
         Err(SecretError::new(SecretErrorKind::Empty, reference.clone(), reason))
     }
 
-    /// The secret.
+    /// Returns the secret.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// Whether `other` is the same secret, whatever their versions.
+    /// Returns whether `other` has the same value. Versions are not compared.
     #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub fn has_same_secret(&self, other: &Self) -> bool {
         self.secret.expose() == other.secret.expose()
     }
 
-    /// Something that changes when the secret does, fit for logs.
+    /// Returns the version, which changes when the secret changes. It is safe to log.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// When the secret ends, if its provider says so. Nobody is kept from using it: whether it still counts is Passport's to say.
+    /// Returns the time at which the secret expires, if the provider returned it. It is
+    /// informative: an expired secret is still used, and Passport decides whether the secret is
+    /// valid.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 }
 
-/// The object-safe twin of [`SecretProvider`], so that users write an `async fn` and nobody sees a box.
+/// The object-safe form of [`SecretProvider`], so that implementations can use `async fn`.
 pub(super) trait DynSecretProvider: fmt::Debug + Send + Sync {
     fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
-    fn resolve_anew_dyn<'a>(
-        &'a self,
-        reference: &'a SecretRef,
-        refused: &'a ResolvedSecret,
-    ) -> ResolveFuture<'a>;
+    fn refresh_dyn<'a>(&'a self, reference: &'a SecretRef, rejected: &'a ResolvedSecret)
+    -> ResolveFuture<'a>;
 }
 
 pub(super) type ResolveFuture<'a> =
@@ -119,12 +132,12 @@ impl<P: SecretProvider> DynSecretProvider for P {
         Box::pin(self.resolve(reference))
     }
 
-    fn resolve_anew_dyn<'a>(
+    fn refresh_dyn<'a>(
         &'a self,
         reference: &'a SecretRef,
-        refused: &'a ResolvedSecret,
+        rejected: &'a ResolvedSecret,
     ) -> ResolveFuture<'a> {
-        Box::pin(self.resolve_anew(reference, refused))
+        Box::pin(self.refresh(reference, rejected))
     }
 }
 

@@ -1,42 +1,46 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
     EnvSecrets, FileSecrets, InvalidSecretRef, SecretProvider, SecretRef, SecretSource, SystemdCredentials,
     env, file, provider::DynSecretProvider, systemd,
 };
 
-/// Secret providers by name, so that a configuration can say which one it means.
+/// A registry of secret providers by name, for references in a configuration.
 ///
-/// `env` (also `environment`), `file` and `systemd` are there from the beginning. A name is found in whatever way it is written:
-/// `azure_key_vault`, `azure-key-vault` and `AzureKeyVault` are one.
+/// The default registry contains `env` (alias `environment`), `file` and `systemd`. Names are
+/// compared without case and separators: `azure_key_vault`, `azure-key-vault` and
+/// `AzureKeyVault` are the same name.
 #[derive(Clone, Debug)]
 pub struct SecretProviders {
     by_name: BTreeMap<String, Arc<dyn DynSecretProvider>>,
-    /// Why there is no provider of a name.
+    /// The remedies for providers that the program supports but that are not configured, by name.
     missing: BTreeMap<String, String>,
 }
 
 impl SecretProviders {
-    /// These, and `provider`, which is called `name`. It takes the place of one that has the name already.
+    /// Adds `provider` under `name`, and replaces the provider that has this name, if there is one.
     #[must_use]
     pub fn with(mut self, name: &str, provider: impl SecretProvider) -> Self {
         self.by_name.insert(canonical(name), Arc::new(provider));
         self
     }
 
-    /// Explains why there is no provider called `name`, for a reference that names it: "set
-    /// `VAULT_ADDR`". A provider that is added under this name makes the reason void.
+    /// Sets the remedy for the provider `name`, which the program supports but which is not
+    /// configured. The error of a reference that names the provider contains the remedy, for
+    /// example "set `VAULT_ADDR`". Has no effect if a provider is added under `name`.
     #[must_use]
-    pub fn without(mut self, name: &str, reason: impl Into<String>) -> Self {
+    pub fn with_missing_hint(mut self, name: &str, reason: impl Into<String>) -> Self {
         self.missing.insert(canonical(name), reason.into());
         self
     }
 
-    /// The secret that `provider` finds at `reference`; without a provider, `reference` is a [`SecretRef`], whose scheme names
-    /// it.
+    /// Returns the source of the secret at `reference`.
+    ///
+    /// `provider` is the name of the provider that reads the secret. If it is `None`, the scheme of
+    /// `reference` names the provider, as in a [`SecretRef`].
     ///
     /// # Errors
-    /// When `reference` is not valid, or there is no such provider.
+    /// When `reference` is not valid, or the provider is not registered.
     pub fn source(
         &self,
         provider: Option<&str>,
@@ -52,7 +56,7 @@ impl SecretProviders {
             Some((name, reason)) => {
                 InvalidSecretSource::MissingProvider { name: name.clone(), reason: reason.clone() }
             }
-            None => InvalidSecretSource::NoSuchProvider { known: self.names() },
+            None => InvalidSecretSource::UnknownProvider { known: self.names() },
         })?;
         Ok(SecretSource::of(Arc::clone(found), reference))
     }
@@ -62,7 +66,8 @@ impl SecretProviders {
     }
 }
 
-/// The reference may name the provider once more (`env:NAME` beside `env`).
+/// Returns `reference` with the scheme `name`. The scheme is not added if `reference` already
+/// has it: `env:NAME` with the provider `env`.
 fn with_scheme(name: &str, reference: &str) -> SecretRef {
     let named = reference.parse::<SecretRef>().ok().filter(|named| canonical(named.scheme()) == name);
     SecretRef::of(
@@ -86,30 +91,40 @@ fn canonical(name: &str) -> String {
     if name == "environment" { env::SCHEME.to_owned() } else { name }
 }
 
-/// Why there is no [`SecretSource`]. Neither reference nor scheme is quoted: people paste the secret itself where its reference
-/// belongs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// The error of [`SecretProviders::source`].
+///
+/// `Display` and `Debug` are the same message. It contains neither the reference nor its scheme,
+/// because a secret can have been pasted instead of its reference.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSecretSource {
-    /// There is no provider of that name.
+    /// No provider is registered under the name that `reference` or the configuration contains.
     #[error(
-        "there is no secret provider of that name; there are {known}; others are added with SecretProviders::with, and handed to build_with"
+        "unknown secret provider; known providers are {known}; add others with SecretProviders::with \
+         and pass them to build_with"
     )]
-    NoSuchProvider {
-        /// Those there are.
+    UnknownProvider {
+        /// The registered names, separated by commas.
         known: String,
     },
-    /// The provider is known to the program, but is not set up.
+    /// The program supports the provider, but it is not configured.
     #[error("the secret provider `{name}` is not set up: {reason}")]
     MissingProvider {
-        /// The provider.
+        /// The name of the provider, in lower case and without separators.
         name: String,
-        /// What to do.
+        /// The remedy, from [`SecretProviders::with_missing_hint`].
         reason: String,
     },
     /// The reference is not valid.
     #[error(transparent)]
     Reference(InvalidSecretRef),
+}
+
+/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for InvalidSecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use super::{
     first_of::FirstOf, provider::DynSecretProvider,
 };
 
-/// A secret's place together with the provider that reads it. Cheap to clone.
+/// A reference to a secret, with the provider that reads it.
+///
+/// The secret is read at each use, so a rotated secret takes effect without a restart. Cheap to
+/// clone.
 #[derive(Clone, Debug)]
 pub struct SecretSource {
     provider: Arc<dyn DynSecretProvider>,
@@ -13,7 +16,7 @@ pub struct SecretSource {
 }
 
 impl SecretSource {
-    /// The secret behind `reference`, read by `provider`.
+    /// Creates a source that reads the secret at `reference` with `provider`.
     #[must_use]
     pub fn new(provider: impl SecretProvider, reference: SecretRef) -> Self {
         Self::of(Arc::new(provider), reference)
@@ -23,53 +26,58 @@ impl SecretSource {
         Self { provider, reference }
     }
 
-    /// Where the secret is.
+    /// Returns the reference of the secret.
     #[must_use]
     pub fn reference(&self) -> &SecretRef {
         &self.reference
     }
 
-    /// The environment variable `name`, read at each use.
+    /// Creates a source for the environment variable `name`, which is read at each use.
     #[must_use]
     pub fn env(name: impl Into<String>) -> Self {
         Self::new(EnvSecrets, SecretRef::of(env::SCHEME, name.into()))
     }
 
-    /// The content of the file at `path`, read at each use.
+    /// Creates a source for the content of the file at `path`, which is read at each use.
     #[must_use]
     pub fn file(path: impl Into<String>) -> Self {
         Self::new(FileSecrets, SecretRef::of(file::SCHEME, path.into()))
     }
 
-    /// A secret that never changes. For tests and tools; a deployed service has a reference.
+    /// Creates a source that always returns `secret`, for tests and tools. Deployed services should
+    /// use a reference, so that the secret can be rotated.
     #[must_use]
-    pub fn fixed(secret: impl Into<Secret>) -> Self {
+    pub fn from_value(secret: impl Into<Secret>) -> Self {
         Self::new(FixedSecret(secret.into()), SecretRef::of("fixed", "value".to_owned()))
     }
 
-    /// This secret, or `other` where this one cannot be read, for whatever reason: a vault, and a file for when there is none. If
-    /// this one takes longer than 2 s, the other is asked beside it, and the first that answers is taken.
+    /// Adds `other` as a fallback, which is read if this source fails for any reason. For example,
+    /// a vault with a file as its fallback.
+    ///
+    /// If reading this source takes longer than 2 s, `other` is read concurrently, and the secret
+    /// that is read first is used.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let reference = self.reference.clone();
         Self::new(FirstOf { first: self, second: other }, reference)
     }
 
-    /// Reads the secret as it is now, without line breaks at its end.
+    /// Reads the current value of the secret, without line breaks at its end.
     ///
     /// # Errors
-    /// The provider's error; [`SecretErrorKind::Empty`](super::SecretErrorKind::Empty) when the
-    /// secret is empty or holds only blanks.
+    /// The provider's error, or [`SecretErrorKind::Empty`](super::SecretErrorKind::Empty) if the
+    /// secret is empty or contains only whitespace.
     pub async fn resolve(&self) -> Result<ResolvedSecret, SecretError> {
         self.provider.resolve_dyn(&self.reference).await?.non_blank(&self.reference)
     }
 
-    /// The same, past whatever the provider keeps: `refused` was read last, and has been refused.
+    /// Reads the secret again without using a cache of the provider, because a server has rejected
+    /// `rejected`, the value that was read last.
     ///
     /// # Errors
-    /// What the provider says.
-    pub async fn resolve_anew(&self, refused: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
-        let resolved = self.provider.resolve_anew_dyn(&self.reference, refused).await?;
+    /// Those of [`resolve`](Self::resolve).
+    pub async fn refresh(&self, rejected: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
+        let resolved = self.provider.refresh_dyn(&self.reference, rejected).await?;
         resolved.non_blank(&self.reference)
     }
 }

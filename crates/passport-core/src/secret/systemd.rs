@@ -4,11 +4,13 @@ use super::{ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, Secret
 
 pub(super) const SCHEME: &str = "systemd";
 
-/// Where systemd says that the credentials of a service are.
+/// The environment variable with the directory of the credentials, which systemd sets.
 const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-/// Reads `systemd:NAME` from the credentials that systemd gives a service (`LoadCredential=`, `LoadCredentialEncrypted=`): the
-/// file `NAME` in `$CREDENTIALS_DIRECTORY`, which no other user can read.
+/// The provider of `systemd:NAME`, for credentials that systemd passes to a service
+/// (`LoadCredential=`, `LoadCredentialEncrypted=`).
+///
+/// It reads the file `NAME` in `$CREDENTIALS_DIRECTORY`, which no other user can read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemdCredentials;
 
@@ -20,17 +22,17 @@ impl SecretProvider for SystemdCredentials {
 
 async fn read_in(directory: Option<PathBuf>, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
     let error = |kind, reason: &str| SecretError::new(kind, reference.clone(), reason);
-    let name = reference.place();
+    let name = reference.path();
     if name.contains('/') || name.starts_with('.') {
         return Err(error(
             SecretErrorKind::Unreadable,
-            "it is not the name of a credential; write systemd:NAME, as LoadCredential= has it",
+            "not the name of a credential; write systemd:NAME with the name from LoadCredential=",
         ));
     }
     let directory = directory.ok_or_else(|| {
         error(
             SecretErrorKind::NotFound,
-            "$CREDENTIALS_DIRECTORY is not set: the process is no service of systemd with LoadCredential=",
+            "$CREDENTIALS_DIRECTORY is not set; run the process as a systemd service with LoadCredential=",
         )
     })?;
     file::read(&directory.join(name), reference).await

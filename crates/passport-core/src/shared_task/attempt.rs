@@ -10,7 +10,9 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{AttemptProgress, TaskLimits};
 
-/// The duty to bring an outcome. Dropping it ends the attempt without one.
+/// The running attempt of a [`SharedTask`](super::SharedTask), owned by the task that runs it.
+///
+/// Dropping it ends the attempt without an outcome.
 #[derive(Debug)]
 pub struct Attempt<T> {
     generation: u64,
@@ -18,18 +20,18 @@ pub struct Attempt<T> {
     progress: watch::Sender<AttemptProgress<T>>,
 }
 
-/// Why the work of an attempt has no result.
+/// The reason why the work of an attempt has no output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TaskFailure {
-    /// It took longer than [`TaskLimits::deadline`].
-    #[error("deadline has elapsed")]
+pub enum TaskError {
+    /// The work took longer than [`TaskLimits::deadline`].
+    #[error("the task exceeded its deadline")]
     DeadlineExceeded,
-    /// It panicked. The panic's message is not repeated: it may hold anything.
+    /// The work panicked. The panic message is not included, because it can contain secrets.
     #[error("the task panicked")]
     Panicked,
-    /// It was dropped, because its runtime has ended.
-    #[error("the task was lost with its runtime")]
-    Lost,
+    /// The work was dropped before it finished, because its runtime has shut down.
+    #[error("the task was dropped with its runtime")]
+    Dropped,
 }
 
 impl<T> Attempt<T> {
@@ -41,54 +43,55 @@ impl<T> Attempt<T> {
         Self { generation, limits, progress }
     }
 
-    /// Returns the number of the attempt: 1 for the first, and higher for each later one.
+    /// Returns the number of the attempt. It is 1 for the first attempt, and higher for each later
+    /// one.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Ends the attempt with `outcome`, which all waiters get.
+    /// Ends the attempt with `outcome`, which all waiters receive.
     pub fn finish(self, outcome: T) {
         self.progress.send_replace(AttemptProgress::Finished(outcome));
     }
 
-    /// Returns a future that runs `work` within the deadline and ends the attempt with what
-    /// `complete` makes of its result.
+    /// Returns a future that runs `work` within the deadline, passes its result to `complete`, and
+    /// ends the attempt with the outcome that `complete` returns.
     ///
-    /// `complete` is called once, whatever happens: also if the work panics, and if the future is
-    /// dropped, even before its first poll. Without an outcome from it, waiters get
-    /// [`Interrupted::Lost`](super::Interrupted::Lost), and may try again.
+    /// `complete` is called exactly once, also if the work panics or the future is dropped, even
+    /// before its first poll. If it returns `None`, waiters receive
+    /// [`WaitError::Dropped`](super::WaitError::Dropped) and can start another attempt.
     pub fn run<W, C>(self, work: W, complete: C) -> impl Future<Output = ()> + use<T, W, C>
     where
         W: Future,
-        C: FnOnce(Result<W::Output, TaskFailure>) -> Option<T>,
+        C: FnOnce(Result<W::Output, TaskError>) -> Option<T>,
     {
         let deadline = self.limits.deadline;
         let mut completion = Completion { parts: Some((self, complete)), result: PhantomData };
         async move {
-            // The work is dropped before it is completed.
+            // This block drops the work before `complete` is called.
             let result = {
                 let mut work = pin!(work);
                 let caught =
                     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
                         Ok(poll) => poll.map(Ok),
-                        Err(_message) => Poll::Ready(Err(TaskFailure::Panicked)),
+                        Err(_message) => Poll::Ready(Err(TaskError::Panicked)),
                     });
-                timeout(deadline, caught).await.unwrap_or(Err(TaskFailure::DeadlineExceeded))
+                timeout(deadline, caught).await.unwrap_or(Err(TaskError::DeadlineExceeded))
             };
             completion.end(result);
         }
     }
 }
 
-/// Calls `complete` when the work has ended, or is dropped.
-struct Completion<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> {
+/// Calls `complete` when the work has ended or is dropped.
+struct Completion<T, R, C: FnOnce(Result<R, TaskError>) -> Option<T>> {
     parts: Option<(Attempt<T>, C)>,
     result: PhantomData<fn(R)>,
 }
 
-impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Completion<T, R, C> {
-    fn end(&mut self, result: Result<R, TaskFailure>) {
+impl<T, R, C: FnOnce(Result<R, TaskError>) -> Option<T>> Completion<T, R, C> {
+    fn end(&mut self, result: Result<R, TaskError>) {
         let Some((attempt, complete)) = self.parts.take() else { return };
         if let Some(outcome) = complete(result) {
             attempt.finish(outcome);
@@ -96,8 +99,8 @@ impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Completion<T, R, C> {
     }
 }
 
-impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Drop for Completion<T, R, C> {
+impl<T, R, C: FnOnce(Result<R, TaskError>) -> Option<T>> Drop for Completion<T, R, C> {
     fn drop(&mut self) {
-        self.end(Err(TaskFailure::Lost));
+        self.end(Err(TaskError::Dropped));
     }
 }

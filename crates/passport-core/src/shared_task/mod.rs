@@ -1,4 +1,4 @@
-//! One attempt at a time, in a task of its own, shared by all callers that need its outcome.
+//! A task that concurrent callers share (single flight).
 
 mod attempt;
 
@@ -10,101 +10,110 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-pub use self::attempt::{Attempt, TaskFailure};
+pub use self::attempt::{Attempt, TaskError};
 use crate::sync::{Mutex, MutexGuard};
 
-/// Runs one attempt at a time and gives its outcome to every caller (single flight).
+/// Deduplicates concurrent calls (single flight): they share one run of the task, an attempt,
+/// and all receive its outcome.
 ///
-/// A caller joins the running attempt or begins another. The attempt runs in a task of its own, so
-/// that it ends neither with the caller that began it nor with those that wait for it.
+/// A caller joins the running attempt, or starts one. Each attempt runs in a separate tokio
+/// task, so it continues when the caller that started it, or any waiter, is dropped.
 ///
-/// Nothing here spawns by itself: [`join_or_spawn`](Self::join_or_spawn) spawns on the runtime that
-/// it is given. A caller that wraps the task, in a span or a tracker for example, calls
-/// [`join_or_begin`](Self::join_or_begin) and spawns [`Attempt::run`] itself.
+/// This type spawns only on the `Handle` that a caller passes to
+/// [`join_or_spawn`](Self::join_or_spawn). To wrap the tokio task, for example in a span or a
+/// task tracker, call [`join_or_start`](Self::join_or_start) and spawn [`Attempt::run`].
 ///
 /// # Guarantees
-/// In every order in which threads may meet:
-/// - Of two callers that find no attempt running, one begins one and the other joins it.
-/// - [Generations](Attempt::generation) count from 1, and no two attempts have the same.
-/// - What an attempt's `complete` does (see [`Attempt::run`]) is done before any waiter has the
-///   outcome, and before a caller can find the attempt ended and begin another. Between the two,
-///   the attempt still counts as running: a caller that sees the new state must not take that for
-///   a stall.
-/// - A waiter gets the outcome; or [`Interrupted::Lost`] as soon as the attempt is dropped without
-///   one, by a panic or with its runtime; or [`Interrupted::Stalled`] when it has said nothing for
-///   its [deadline and grace](TaskLimits). No waiter waits for longer.
-/// - An attempt that stalled, because nothing drives its runtime, is abandoned by the next caller,
-///   which begins another. If it goes on later, those that still wait for it get its outcome, but
-///   [`is_current`](Self::is_current) is false for its generation from then on.
+/// For every interleaving of threads:
+/// - If two callers find no running attempt, one starts it and the other joins it.
+/// - [Generations](Attempt::generation) start at 1, and each attempt has a different one.
+/// - The effects of `complete` (see [`Attempt::run`]) are visible before any waiter receives the
+///   outcome, and before a caller can find the attempt ended and start another. While `complete`
+///   runs, the attempt counts as running: a caller that already sees the new state must not
+///   treat the attempt as stalled.
+/// - A waiter receives the outcome; or [`WaitError::Dropped`] as soon as the attempt is
+///   dropped without one, by a panic or with its runtime; or [`WaitError::Stalled`] if the
+///   attempt has not ended within its [deadline and grace](TaskLimits). No waiter waits longer
+///   than that.
+/// - An attempt stalls if its runtime is not driven. The next caller abandons it and starts
+///   another. If the abandoned attempt continues later, its remaining waiters receive its
+///   outcome, but [`is_current`](Self::is_current) returns false for its generation from then
+///   on.
 ///
-/// # Decisions under a lock of the caller's
-/// A caller that has a state beside this, such as a cache, locks it before it calls
-/// [`join_or_begin`](Self::join_or_begin), and locks it in `complete` before it asks
-/// [`is_current`](Self::is_current). Then no outcome of an abandoned attempt replaces a later one.
-/// The attempt must be spawned after the lock is released: a runtime that is shutting down drops
-/// the task immediately, which calls `complete`.
+/// # Combining it with a lock
+/// To protect additional state, such as a cache, lock the state before calling
+/// [`join_or_start`](Self::join_or_start), and lock it in `complete` before calling
+/// [`is_current`](Self::is_current). Then the outcome of an abandoned attempt cannot replace a
+/// later one. Spawn the attempt after the lock is released: a runtime that is shutting down
+/// drops the task immediately, which calls `complete`.
 #[derive(Debug)]
 pub struct SharedTask<T> {
     state: Mutex<TaskState<T>>,
 }
 
-/// How long an attempt may take.
+/// The time limits of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskLimits {
-    /// How long the work may take before it is dropped with [`TaskFailure::DeadlineExceeded`].
+    /// The maximum duration of the attempt's work. After that, the work is dropped and its result
+    /// is [`TaskError::DeadlineExceeded`].
     pub deadline: Duration,
-    /// How long after the deadline an attempt that has said nothing counts as stalled.
+    /// The time after `deadline` within which the attempt must have ended. After that, it counts as
+    /// stalled: its waiters receive [`WaitError::Stalled`], and the next caller starts another.
     pub grace: Duration,
 }
 
-/// An attempt that a caller has joined or begun.
+/// The result of [`SharedTask::join_or_start`]: the attempt that the caller has joined or
+/// started.
 #[derive(Debug)]
-pub enum Joined<T> {
-    /// Another caller's attempt is running.
+pub enum JoinOutcome<T> {
+    /// A waiter for the attempt of another caller, which is running.
     Running(Waiter<T>),
-    /// It is the caller's to run.
-    Begun(Attempt<T>, Waiter<T>),
+    /// A new attempt, which the caller must run, with a waiter for its outcome.
+    Started(Attempt<T>, Waiter<T>),
 }
 
-/// Waits for the outcome of one attempt. Clones wait for the same attempt.
+/// A handle that waits for the outcome of one attempt. Clones wait for the same attempt.
 #[derive(Clone, Debug)]
 pub struct Waiter<T> {
     generation: u64,
     progress: watch::Receiver<AttemptProgress<T>>,
 }
 
-/// Why an attempt has no outcome. It says nothing of the work: the caller may try again.
+/// The reason why a waiter received no outcome. It does not mean that the work failed; the
+/// caller can join or start another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Interrupted {
-    /// The attempt was dropped: it panicked, or its runtime has ended.
-    #[error("the task was lost")]
-    Lost,
-    /// The attempt has said nothing for longer than it may take: nothing drives its runtime.
-    #[error("the task has stalled")]
+pub enum WaitError {
+    /// The attempt was dropped: it panicked, or its runtime has shut down.
+    #[error("the task was dropped before it finished")]
+    Dropped,
+    /// The attempt has not ended within its [limits](TaskLimits), because its runtime is not
+    /// driven.
+    #[error("the task did not finish within its limits, because its runtime is not driven")]
     Stalled,
 }
 
 #[derive(Debug)]
 struct TaskState<T> {
-    /// Of the last attempt that began.
+    /// The generation of the last attempt, or 0 before the first.
     generation: u64,
-    /// The last attempt that began, unless it was abandoned.
+    /// The progress of the last attempt, or `None` if it was abandoned.
     current: Option<watch::Receiver<AttemptProgress<T>>>,
 }
 
 #[derive(Debug)]
 enum AttemptProgress<T> {
-    /// `None` if it may be silent for ever.
     Running {
+        /// The time from which the attempt counts as stalled, or `None` if it never does.
         stalled_at: Option<Instant>,
     },
     Finished(T),
 }
 
 impl TaskLimits {
-    /// No limits: for work that ends by itself, if the caller decides by its own clock whether an
-    /// attempt has stalled, and then calls [`begin`](SharedTask::begin) or
-    /// [`abandon`](SharedTask::abandon).
+    /// No limits: the work is not dropped after a time, and the attempt never counts as stalled.
+    ///
+    /// For work with its own time limit, if the caller detects stalled attempts with another clock,
+    /// and then calls [`begin`](SharedTask::begin) or [`abandon`](SharedTask::abandon).
     pub const UNLIMITED: Self = Self { deadline: Duration::MAX, grace: Duration::ZERO };
 
     fn stalled_at(self) -> Option<Instant> {
@@ -113,67 +122,67 @@ impl TaskLimits {
 }
 
 impl<T> SharedTask<T> {
-    /// Creates one without an attempt.
+    /// Creates a shared task. No attempt runs until a caller starts one.
     #[must_use]
     pub fn new() -> Self {
         Self { state: Mutex::new(TaskState { generation: 0, current: None }) }
     }
 
-    /// Joins the running attempt, or begins one. An attempt that has stalled is abandoned.
+    /// Joins the running attempt, or starts one if none runs. A stalled attempt is abandoned.
     #[must_use]
-    pub fn join_or_begin(&self, limits: TaskLimits) -> Joined<T> {
+    pub fn join_or_start(&self, limits: TaskLimits) -> JoinOutcome<T> {
         let mut state = self.lock();
         if let Some(waiter) = state.running() {
-            return Joined::Running(waiter);
+            return JoinOutcome::Running(waiter);
         }
         let (attempt, waiter) = state.begin(limits);
-        Joined::Begun(attempt, waiter)
+        JoinOutcome::Started(attempt, waiter)
     }
 
-    /// Begins an attempt. The one that is running is abandoned.
+    /// Starts an attempt. If another one is running, it is abandoned.
     #[must_use]
     pub fn begin(&self, limits: TaskLimits) -> (Attempt<T>, Waiter<T>) {
         self.lock().begin(limits)
     }
 
-    /// Joins the running attempt, or spawns one on `runtime` that runs `work`. See
-    /// [`Attempt::run`].
+    /// Joins the running attempt, or spawns one on `runtime` that runs `work` and `complete` as
+    /// described at [`Attempt::run`].
     pub fn join_or_spawn<W>(
         &self,
         runtime: &Handle,
         limits: TaskLimits,
         work: impl FnOnce() -> W,
-        complete: impl FnOnce(Result<W::Output, TaskFailure>) -> Option<T> + Send + 'static,
+        complete: impl FnOnce(Result<W::Output, TaskError>) -> Option<T> + Send + 'static,
     ) -> Waiter<T>
     where
         T: Send + Sync + 'static,
         W: Future<Output: Send> + Send + 'static,
     {
-        match self.join_or_begin(limits) {
-            Joined::Running(waiter) => waiter,
-            Joined::Begun(attempt, waiter) => {
+        match self.join_or_start(limits) {
+            JoinOutcome::Running(waiter) => waiter,
+            JoinOutcome::Started(attempt, waiter) => {
                 drop(runtime.spawn(attempt.run(work(), complete)));
                 waiter
             }
         }
     }
 
-    /// Returns the running attempt, unless it has stalled.
+    /// Returns a waiter for the running attempt, unless it has stalled.
     #[must_use]
     pub fn running(&self) -> Option<Waiter<T>> {
         self.lock().running()
     }
 
-    /// Returns whether the attempt of `generation` counts: it was not abandoned, and no other one
-    /// has begun since. One that stalled counts until another begins.
+    /// Returns whether the attempt `generation` is the latest one and was not abandoned. A stalled
+    /// attempt is current until another one starts.
     #[must_use]
     pub fn is_current(&self, generation: u64) -> bool {
         let state = self.lock();
         state.generation == generation && state.current.is_some()
     }
 
-    /// Abandons the attempt of `generation`, unless another one has begun since. The next caller
-    /// begins another; those that wait for this one get its outcome all the same.
+    /// Abandons the attempt `generation`, unless a later one has started. The next caller starts
+    /// another attempt. Waiters of the abandoned attempt still receive its outcome.
     pub fn abandon(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
@@ -189,7 +198,7 @@ impl<T> SharedTask<T> {
 impl<T> TaskState<T> {
     fn running(&self) -> Option<Waiter<T>> {
         let progress = self.current.as_ref()?;
-        // A sender that was dropped has ended the attempt, with an outcome or without.
+        // A dropped sender means that the attempt has ended, with or without an outcome.
         let is_running = progress.has_changed().is_ok() && progress.borrow().is_running();
         is_running.then(|| Waiter { generation: self.generation, progress: progress.clone() })
     }
@@ -220,7 +229,7 @@ impl<T> Default for SharedTask<T> {
 }
 
 impl<T> Waiter<T> {
-    /// Returns the number of the attempt.
+    /// Returns the [generation](Attempt::generation) of the attempt.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
@@ -228,29 +237,33 @@ impl<T> Waiter<T> {
 }
 
 impl<T: Clone> Waiter<T> {
-    /// Waits for the outcome. Needs a runtime with a timer, unless the attempt has ended or has no
-    /// limits.
+    /// Waits until the attempt ends, and returns its outcome.
     ///
     /// # Errors
     /// When the attempt ends without an outcome, or stalls.
     ///
+    /// # Panics
+    /// Outside of a tokio runtime with time enabled, when it has to wait for an attempt with
+    /// limits.
+    ///
     /// # Cancel safety
     /// Dropping this future affects neither the attempt nor other waiters.
-    pub async fn outcome(mut self) -> Result<T, Interrupted> {
+    pub async fn outcome(mut self) -> Result<T, WaitError> {
         loop {
-            // Read before the progress, which a lost attempt does not change any more.
-            let is_lost = self.progress.has_changed().is_err();
+            // Read before the progress: after the sender is dropped, the progress no longer
+            // changes.
+            let is_dropped = self.progress.has_changed().is_err();
             let stalled_at = match &*self.progress.borrow_and_update() {
                 AttemptProgress::Finished(outcome) => return Ok(outcome.clone()),
-                AttemptProgress::Running { .. } if is_lost => return Err(Interrupted::Lost),
+                AttemptProgress::Running { .. } if is_dropped => return Err(WaitError::Dropped),
                 AttemptProgress::Running { stalled_at } => *stalled_at,
             };
             let changed = self.progress.changed();
             match stalled_at {
                 None => drop(changed.await),
                 Some(stalled_at) => match timeout_at(stalled_at, changed).await {
-                    Ok(_finished_or_lost) => {}
-                    Err(_silent) => return Err(Interrupted::Stalled),
+                    Ok(_finished_or_dropped) => {}
+                    Err(_elapsed) => return Err(WaitError::Stalled),
                 },
             }
         }

@@ -16,7 +16,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: SECOND };
 
-type Outcome = Result<u8, TaskFailure>;
+type Outcome = Result<u8, TaskError>;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
@@ -30,9 +30,9 @@ where
 }
 
 fn begun(task: &SharedTask<Outcome>) -> (Attempt<Outcome>, Waiter<Outcome>) {
-    match task.join_or_begin(LIMITS) {
-        Joined::Begun(attempt, waiter) => (attempt, waiter),
-        Joined::Running(waiter) => panic!("{} is running", waiter.generation()),
+    match task.join_or_start(LIMITS) {
+        JoinOutcome::Started(attempt, waiter) => (attempt, waiter),
+        JoinOutcome::Running(waiter) => panic!("{} is running", waiter.generation()),
     }
 }
 
@@ -51,12 +51,12 @@ async fn callers_share_one_attempt_and_its_outcome() {
     assert_eq!((one.generation(), other.generation()), (1, 1));
     assert_eq!((one.outcome().await, other.outcome().await), (Ok(Ok(7)), Ok(Ok(7))));
     assert!(task.running().is_none() && task.is_current(1));
-    assert_eq!(call().generation(), 2, "the next caller begins another");
+    assert_eq!(call().generation(), 2, "the next caller starts another");
     assert!(!task.is_current(1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_past_its_deadline_is_dropped_and_its_failure_shared() {
+async fn work_past_its_deadline_is_dropped() {
     let task = SharedTask::new();
     let kept = Arc::new(());
     let work = {
@@ -69,13 +69,13 @@ async fn work_past_its_deadline_is_dropped_and_its_failure_shared() {
     };
     let (one, other) = (spawned(&task, work), task.running().unwrap());
     let started = Instant::now();
-    let late = Ok(Err(TaskFailure::DeadlineExceeded));
+    let late = Ok(Err(TaskError::DeadlineExceeded));
     assert_eq!((one.outcome().await, other.outcome().await), (late, late));
     assert_eq!((started.elapsed(), Arc::strong_count(&kept)), (LIMITS.deadline, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempt_outlives_the_callers_that_wait_for_it() {
+async fn attempt_continues_when_its_caller_is_dropped() {
     let task = SharedTask::new();
     let work = || async {
         sleep(SECOND).await;
@@ -86,7 +86,7 @@ async fn attempt_outlives_the_callers_that_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn completion_is_done_before_a_waiter_has_the_outcome() {
+async fn complete_runs_before_a_waiter_has_the_outcome() {
     let (task, done) = (SharedTask::new(), Arc::new(AtomicUsize::new(0)));
     let complete = {
         let done = Arc::clone(&done);
@@ -100,7 +100,7 @@ async fn completion_is_done_before_a_waiter_has_the_outcome() {
 }
 
 #[tokio::test]
-async fn dropped_attempt_frees_its_waiters() {
+async fn dropped_attempt_wakes_its_waiters() {
     let task = SharedTask::<Outcome>::new();
     let (attempt, first) = begun(&task);
     let second = task.running().unwrap();
@@ -108,45 +108,45 @@ async fn dropped_attempt_frees_its_waiters() {
     assert!(task.running().is_none());
     assert_eq!(
         (first.outcome().await, second.outcome().await),
-        (Err(Interrupted::Lost), Err(Interrupted::Lost))
+        (Err(WaitError::Dropped), Err(WaitError::Dropped))
     );
     let (next, _) = begun(&task);
     assert_eq!(next.generation(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn panic_of_the_work_is_a_failure() {
+async fn panic_is_a_failure() {
     let task = SharedTask::new();
     let work = || async {
         sleep(SECOND).await;
         panic!("on purpose")
     };
-    assert_eq!(spawned(&task, work).outcome().await, Ok(Err(TaskFailure::Panicked)));
+    assert_eq!(spawned(&task, work).outcome().await, Ok(Err(TaskError::Panicked)));
 }
 
-/// The deadline needs a timer: without one, the attempt panics outside of its work.
+/// The deadline needs a timer. Without one, the attempt panics outside its work.
 #[test]
-fn attempt_on_a_runtime_without_a_timer_frees_its_waiters() {
+fn attempt_without_a_timer_wakes_its_waiters() {
     let task = SharedTask::new();
     let without_timer = Builder::new_current_thread().build().unwrap();
     let waiter = task.join_or_spawn(without_timer.handle(), LIMITS, || async { 7 }, Some);
     without_timer.block_on(tokio::task::yield_now());
     assert!(task.running().is_none());
-    assert_eq!(runtime().block_on(waiter.outcome()), Ok(Err(TaskFailure::Lost)));
+    assert_eq!(runtime().block_on(waiter.outcome()), Ok(Err(TaskError::Dropped)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn completion_without_an_outcome_loses_the_attempt() {
+async fn complete_without_an_outcome_drops_the_attempt() {
     let task = SharedTask::<u8>::new();
     let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, |_| None);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost));
+    assert_eq!(waiter.outcome().await, Err(WaitError::Dropped));
     let complete = |_: Result<(), _>| panic!("on purpose");
     let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, complete);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost), "so does a panic of it");
+    assert_eq!(waiter.outcome().await, Err(WaitError::Dropped), "a panic of `complete` has the same effect");
 }
 
 #[test]
-fn attempt_is_completed_when_its_runtime_ends() {
+fn complete_runs_when_the_runtime_shuts_down() {
     let task = SharedTask::new();
     let ended = runtime();
     let begun = ended.block_on(async { spawned(&task, pending::<u8>) });
@@ -156,7 +156,7 @@ fn attempt_is_completed_when_its_runtime_ends() {
     let after = task.join_or_spawn(&handle, LIMITS, pending::<u8>, Some);
     runtime().block_on(async {
         for waiter in [begun, after] {
-            assert_eq!(waiter.outcome().await, Ok(Err(TaskFailure::Lost)));
+            assert_eq!(waiter.outcome().await, Ok(Err(TaskError::Dropped)));
         }
     });
 }
@@ -172,8 +172,8 @@ fn attempt_on_a_stalled_runtime_is_abandoned() {
     runtime().block_on(async {
         let waiting = first.clone().outcome();
         advance(LIMITS.deadline).await;
-        assert_eq!(spawned(&task, || async { 2 }).generation(), 1, "within its grace");
-        assert_eq!(waiting.await, Err(Interrupted::Stalled));
+        assert_eq!(spawned(&task, || async { 2 }).generation(), 1, "within the grace period");
+        assert_eq!(waiting.await, Err(WaitError::Stalled));
         assert!(task.running().is_none() && task.is_current(1));
         let (second, waiter) = begun(&task);
         assert!(second.generation() == 2 && !task.is_current(1));
@@ -181,12 +181,12 @@ fn attempt_on_a_stalled_runtime_is_abandoned() {
         assert_eq!(waiter.outcome().await, Ok(Ok(2)));
     });
     let late = stalled.block_on(first.outcome());
-    assert_eq!(late, Ok(Ok(1)), "its waiters get what it brings later");
+    assert_eq!(late, Ok(Ok(1)), "its waiters receive the late outcome");
     assert!(!task.is_current(1) && task.is_current(2));
 }
 
 #[tokio::test]
-async fn abandoned_attempt_makes_room_once() {
+async fn abandoned_attempt_is_replaced_once() {
     let task = SharedTask::new();
     let (first, waiter) = begun(&task);
     task.abandon(first.generation());
@@ -199,7 +199,7 @@ async fn abandoned_attempt_makes_room_once() {
 }
 
 #[tokio::test]
-async fn attempt_may_begin_beside_a_running_one() {
+async fn attempt_may_start_while_another_runs() {
     let task = SharedTask::new();
     let (first, one) = task.begin(LIMITS);
     let (second, other) = task.begin(LIMITS);
@@ -216,5 +216,5 @@ async fn attempt_without_limits_never_stalls() {
     advance(Duration::from_secs(24 * 60 * 60)).await;
     assert!(task.running().is_some());
     drop(attempt);
-    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost));
+    assert_eq!(waiter.outcome().await, Err(WaitError::Dropped));
 }

@@ -8,16 +8,16 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The system's resolver, which starts with another address of a host each time.
+/// A DNS resolver that uses the system's, and rotates the addresses of a host at each lookup.
 ///
-/// A server that accepts connections and then says nothing would otherwise be tried again and again
-/// while the host's other addresses are well.
+/// Without the rotation, each request would connect to the same server first, even to one that
+/// accepts connections but never responds, while the other addresses of the host work.
 #[derive(Debug, Default)]
 pub(super) struct RotatingResolver {
     lookups: Arc<AtomicUsize>,
 }
 
-/// A host name that does not resolve.
+/// The error of a host name that does not resolve.
 #[derive(Debug, thiserror::Error)]
 #[error("the host name could not be resolved")]
 pub(super) struct UnknownHost(#[source] std::io::Error);
@@ -33,11 +33,12 @@ impl Resolve for RotatingResolver {
     }
 }
 
-/// Rotates the addresses of the preferred family, which is that of the first address.
+/// Sorts the addresses of the preferred family (IPv4 or IPv6, that of the first address) to the
+/// front, and rotates them by `by` positions.
 fn rotated(mut addresses: Vec<SocketAddr>, by: usize) -> Vec<SocketAddr> {
     let Some(first) = addresses.first() else { return addresses };
     let is_ipv4 = first.is_ipv4();
-    // Stable: the resolver's order of preference stays within each family.
+    // The sort is stable, so the resolver's order is kept within each family.
     addresses.sort_by_key(|address| address.is_ipv4() != is_ipv4);
     let preferred = addresses.iter().take_while(|address| address.is_ipv4() == is_ipv4).count();
     addresses[..preferred].rotate_left(by % preferred);

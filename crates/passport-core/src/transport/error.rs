@@ -1,60 +1,66 @@
 use std::{error::Error, fmt, io, sync::Arc};
 
 use super::TlsFailure;
-use crate::error_chain::chain;
+use crate::error_chain::{chain, with_causes};
 
-/// An HTTP exchange that produced no complete response.
+/// The error of an HTTP request without a complete and usable response.
 ///
 /// `Display` shows the kind and, for a connection that failed, the operating system's reason.
-#[derive(Clone, Debug)]
+/// `Debug` adds the causes.
+#[derive(Clone)]
 pub struct TransportError {
     kind: TransportErrorKind,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// The reason for a [`TransportError`].
+/// The kind of a [`TransportError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
     /// The connection was closed or reset before the response was complete.
-    #[error("the connection broke off before the response was complete")]
-    Broken,
-    /// No TCP connection: refused, unreachable, or not within the time for a connection.
+    #[error("the connection was closed before the response was complete")]
+    ConnectionClosed,
+    /// No TCP connection was established: it was refused, the host is unreachable, or the time
+    /// limit for connecting has elapsed.
     #[error("no connection could be made")]
     Connect,
     /// The host name does not resolve.
     #[error("the host name could not be resolved")]
     Dns,
-    /// The response has a `Content-Encoding` although none was accepted. The value is the encoding.
+    /// The response has a `Content-Encoding` although the request accepts only `identity`. The
+    /// value is the encoding.
     #[error(
-        "the response is compressed ({0}), although the request accepts only identity; configure the server, or the proxy in front of it, to honor Accept-Encoding"
+        "the response is compressed ({0}), although the request accepts only identity; configure the \
+         server, or the proxy in front of it, to honor Accept-Encoding"
     )]
-    Encoded(&'static str),
-    /// The server answers with something other than HTTP/1.1.
-    #[error("the server's answer is not HTTP/1.1; check the scheme and the port of the URL")]
+    UnexpectedEncoding(&'static str),
+    /// The response is not HTTP/1.1.
+    #[error("the server's response is not HTTP/1.1; check the scheme and the port of the URL")]
     NotHttp,
-    /// The proxy on the way wants credentials, or other ones.
-    #[error("the proxy on the way requires authentication (407); put credentials into the proxy's URL")]
+    /// The proxy requires credentials, or has rejected those that were sent.
+    #[error("the proxy requires authentication (407); put valid credentials into the proxy's URL")]
     ProxyAuthentication,
-    /// The HTTP client could not be built, or it cannot send the request.
+    /// The HTTP client cannot be built, or the request is not valid.
     #[error("the HTTP request cannot be made; check the URL, and the proxy and certificate settings")]
     Setup,
-    /// No complete response within [`Limits::timeout`](super::Limits::timeout).
+    /// No complete response was received within
+    /// [`ResponseLimits::timeout`](super::ResponseLimits::timeout).
     #[error("no complete response within the time limit")]
     Timeout,
-    /// TLS failed: an untrusted certificate, for example.
+    /// The TLS handshake failed, for example because of an untrusted certificate.
     #[error("{0}")]
     Tls(TlsFailure),
-    /// The response body is larger than [`Limits::max_body`](super::Limits::max_body).
+    /// The response body is larger than
+    /// [`ResponseLimits::max_body`](super::ResponseLimits::max_body).
     #[error("the response is larger than allowed; check the URL")]
     TooLarge,
 }
 
 impl TransportErrorKind {
-    /// Whether the server has answered over HTTP, with a response that is of no use.
+    /// Returns whether the server sent an HTTP response, but one that cannot be used.
     #[must_use]
-    pub fn is_answer(self) -> bool {
-        matches!(self, Self::Encoded(_) | Self::TooLarge)
+    pub fn is_response(self) -> bool {
+        matches!(self, Self::UnexpectedEncoding(_) | Self::TooLarge)
     }
 }
 
@@ -65,35 +71,35 @@ impl TransportError {
         Self { kind, source: None }
     }
 
-    /// Adds the cause, which `Display` of an error chain prints: it must not hold a secret.
+    /// Sets the cause. It is displayed with the error, so it must not contain a secret.
     #[must_use]
-    pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 
-    /// Returns the reason.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
     }
 
-    /// Returns the transport error that `error` is or is caused by, if there is one.
+    /// Returns the transport error in the chain of `error` and its causes, if there is one.
     ///
-    /// Libraries of others that run over a [`Transport`](super::Transport) wrap its errors.
+    /// Third-party libraries that use a [`Transport`](super::Transport) wrap its errors.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         chain(error).find_map(|error| error.downcast_ref())
     }
 
-    /// Whether the failure may pass by itself.
+    /// Returns whether the failure can resolve itself, so that a retry makes sense.
     ///
-    /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be set up do
-    /// not: a certificate, a URL or this machine has to be changed.
+    /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be built are
+    /// permanent: a certificate, a URL or this machine has to be changed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         !matches!(
             self.kind,
-            TransportErrorKind::Encoded(_)
+            TransportErrorKind::UnexpectedEncoding(_)
                 | TransportErrorKind::NotHttp
                 | TransportErrorKind::ProxyAuthentication
                 | TransportErrorKind::Setup
@@ -102,10 +108,10 @@ impl TransportError {
         )
     }
 
-    /// Returns the operating system's reason for a connection that failed: a text without
-    /// addresses.
+    /// Returns the operating system's reason for a failed connection, for example "connection
+    /// refused". It contains no IP addresses.
     fn reason(&self) -> Option<io::ErrorKind> {
-        if !matches!(self.kind, TransportErrorKind::Broken | TransportErrorKind::Connect) {
+        if !matches!(self.kind, TransportErrorKind::ConnectionClosed | TransportErrorKind::Connect) {
             return None;
         }
         let source: &(dyn Error + 'static) = self.source.as_deref()?;
@@ -116,11 +122,12 @@ impl TransportError {
             .or_else(|| is_timeout().then_some(io::ErrorKind::TimedOut))
     }
 
-    /// Whether a second request on a fresh connection may have another outcome.
-    pub(super) fn may_pass_on_another_connection(&self) -> bool {
+    /// Returns whether the same request can succeed on a new connection. Then a hedged request
+    /// waits for its second connection.
+    pub(super) fn is_retryable_on_a_new_connection(&self) -> bool {
         matches!(
             self.kind,
-            TransportErrorKind::Broken | TransportErrorKind::Connect | TransportErrorKind::Timeout
+            TransportErrorKind::ConnectionClosed | TransportErrorKind::Connect | TransportErrorKind::Timeout
         )
     }
 }
@@ -132,6 +139,13 @@ impl fmt::Display for TransportError {
             Some(reason) => write!(f, " ({reason})"),
             None => Ok(()),
         }
+    }
+}
+
+/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
     }
 }
 

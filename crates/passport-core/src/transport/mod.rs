@@ -1,10 +1,11 @@
-//! The few HTTP exchanges this project makes of its own: small, bounded, never redirected.
+//! The HTTP client for requests to issuers and vaults. Responses are limited in time and size,
+//! and redirects are not followed.
 
+mod client;
 mod dns;
 mod error;
-mod exchange;
-mod http;
 mod proxy;
+mod reqwest_client;
 mod reqwest_error;
 mod response;
 mod settings;
@@ -12,10 +13,10 @@ mod tls;
 mod tls_failure;
 
 pub use self::{
+    client::{HttpClient, Idempotent, ResponseLimits, Transport, request_to},
     error::{TransportError, TransportErrorKind},
-    exchange::{HttpExchange, Limits, Repeatable, Transport, request_to},
-    http::{HttpTransport, USER_AGENT},
-    settings::{TransportSettings, Transports},
+    reqwest_client::{ReqwestHttpClient, USER_AGENT},
+    settings::{TransportPool, TransportSettings},
     tls_failure::TlsFailure,
 };
 

@@ -1,4 +1,4 @@
-//! What an error of reqwest means.
+//! Conversion of reqwest errors to [`TransportError`]s.
 
 use std::error::Error;
 
@@ -9,27 +9,30 @@ use super::{
 };
 use crate::error_chain::chain;
 
-/// How the text of a refused tunnel ends. The error's type is not public.
+/// The end of the error message for a proxy that rejects a tunnel with status 407. The text is
+/// compared because the type of the error is not public.
 const PROXY_AUTHENTICATION: &str = "proxy authorization required";
 
-/// What hyper says of too many or too long headers. The method that tells is a server's.
+/// Part of hyper's error message for too many or too large headers. The text is compared because
+/// hyper's method that detects this error is not available for clients.
 const HEAD_TOO_LARGE: &str = "head is too large";
 
-/// Returns the error of a request that was sent, or was to be sent.
+/// Converts reqwest's error of a request that was sent, and determines its kind.
 pub(super) fn classified(error: reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() && !error.is_connect() {
         TransportErrorKind::Timeout
     } else if error.is_connect() {
         TransportErrorKind::Connect
     } else {
-        TransportErrorKind::Broken
+        TransportErrorKind::ConnectionClosed
     };
     from_reqwest(kind, error)
 }
 
-/// Returns an error of `kind`, or of a more precise one that is found among the causes.
+/// Converts reqwest's error to an error of `kind`, or of a more precise kind that the causes of
+/// `error` indicate.
 ///
-/// The URL is removed: the caller knows it, and its query may be confidential.
+/// The URL is removed, because its query can be confidential.
 pub(super) fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
     let unparsed = chain(&error).find(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse));
     let kind = if let Some(failure) = TlsFailure::find(&error) {
@@ -44,5 +47,5 @@ pub(super) fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> T
     } else {
         kind
     };
-    TransportError::new(kind).caused_by(error.without_url())
+    TransportError::new(kind).with_source(error.without_url())
 }

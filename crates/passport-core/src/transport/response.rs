@@ -2,13 +2,13 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, header::CONTENT_ENCODING};
 
 use super::{
+    client::ResponseLimits,
     error::{TransportError, TransportErrorKind},
-    exchange::Limits,
     reqwest_error::classified,
 };
 
-/// Returns the encoding of a response that is not to be read as it is, by a name that is safe to
-/// show.
+/// Returns the `Content-Encoding` of a response, unless it is `identity`. An unknown encoding is
+/// replaced by a fixed text, so that the result is safe to display.
 pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
     let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();
@@ -19,10 +19,10 @@ pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     Some(known.unwrap_or("an unknown Content-Encoding"))
 }
 
-/// Reads the body, up to [`Limits::max_body`].
+/// Reads the body of `response`. A body larger than [`ResponseLimits::max_body`] is an error.
 pub(super) async fn read(
     mut response: reqwest::Response,
-    limits: Limits,
+    limits: ResponseLimits,
 ) -> Result<Response<Bytes>, TransportError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limits.max_body as u64 {
@@ -38,7 +38,7 @@ pub(super) async fn read(
     Ok(without_body(response).map(|_| body.freeze()))
 }
 
-/// Returns the head of a response.
+/// Returns the status and the headers of `response`, with an empty body.
 pub(super) fn without_body(mut response: reqwest::Response) -> Response<Bytes> {
     let mut head = Response::new(Bytes::new());
     *head.status_mut() = response.status();

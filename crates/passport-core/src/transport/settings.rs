@@ -6,19 +6,19 @@ use std::{
 
 use ::http::HeaderValue;
 
-use super::{HttpTransport, Transport};
+use super::{ReqwestHttpClient, Transport};
 use crate::{CaCertificates, ConfigProblem};
 
 const CA_FILE: &str = "ca_file";
 const USER_AGENT: &str = "user_agent";
 
-/// The part of a builder that says how its requests are sent: through a given transport, or through
-/// an [`HttpTransport`] with a few settings.
+/// The transport settings of a builder: a [`Transport`] from the user, or the options of a
+/// [`ReqwestHttpClient`].
 #[derive(Clone, Debug, Default)]
 pub struct TransportSettings {
-    given: Option<Transport>,
+    custom: Option<Transport>,
     http: HttpSettings,
-    transports: Transports,
+    transports: TransportPool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,82 +28,86 @@ struct HttpSettings {
 }
 
 impl TransportSettings {
-    /// Takes the [`HttpTransport`] from `transports`. No effect with
-    /// [`transport`](Self::transport).
+    /// Takes the transport from `transports`, which builders with equal settings share. Has no
+    /// effect together with [`transport`](Self::transport).
     #[must_use]
-    pub fn sharing(self, transports: Transports) -> Self {
+    pub fn transport_pool(self, transports: TransportPool) -> Self {
         Self { transports, ..self }
     }
 
-    /// Sets the transport. The other settings contradict it.
+    /// Sets the transport that [`build`](Self::build) returns. It conflicts with
+    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent), which `build` reports.
     #[must_use]
     pub fn transport(self, transport: Transport) -> Self {
-        Self { given: Some(transport), ..self }
+        Self { custom: Some(transport), ..self }
     }
 
-    /// Sets the PEM file of a private certificate authority, trusted beside the system's.
+    /// Sets a PEM file with the certificates of a private certificate authority, which are trusted
+    /// in addition to the system's. Defaults to none.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.http.ca_file = Some(path.into());
         self
     }
 
-    /// Sets the `User-Agent` header.
+    /// Sets the `User-Agent` header of requests. Defaults to `tower-passport/<version>`.
     #[must_use]
     pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
         self.http.user_agent = Some(user_agent);
         self
     }
 
-    /// Returns whether a `ca_file` is set.
+    /// Returns whether [`ca_file`](Self::ca_file) was called.
     #[must_use]
     pub fn has_ca_file(&self) -> bool {
         self.http.ca_file.is_some()
     }
 
-    /// Returns the transport, or adds every mistake to `problems`.
+    /// Builds the transport. If the settings are not valid, adds every problem to `problems` and
+    /// returns `None`.
     pub fn build(&self, problems: &mut Vec<ConfigProblem>) -> Option<Transport> {
-        let Some(given) = &self.given else {
+        let Some(custom) = &self.custom else {
             return self.transports.get(&self.http, problems);
         };
         let set = [(CA_FILE, self.http.ca_file.is_some()), (USER_AGENT, self.http.user_agent.is_some())];
-        let contradictions: Vec<_> = set.into_iter().filter(|(_, is_set)| *is_set).collect();
-        problems.extend(contradictions.iter().map(|(option, _)| {
-            let remedy = "it contradicts `transport`; leave one of them out, or set it in the transport";
+        let conflicts: Vec<_> = set.into_iter().filter(|(_, is_set)| *is_set).collect();
+        problems.extend(conflicts.iter().map(|(option, _)| {
+            let remedy = "conflicts with `transport`; remove one of them, or set it in the transport";
             ConfigProblem::new(*option, remedy)
         }));
-        contradictions.is_empty().then(|| given.clone())
+        conflicts.is_empty().then(|| custom.clone())
     }
 }
 
-/// Transports by their settings. Builders with equal settings share one transport, and so one TLS
-/// client with its root certificates.
+/// A pool of transports by their settings. Builders with equal settings share one transport, and
+/// so one TLS client with its root certificates.
 ///
-/// Cheap to clone; clones share. A CA file is read when the first builder with it is built.
+/// Cheap to clone; clones share the pool. A CA file is read when the first builder that uses it
+/// is built.
 #[derive(Clone, Debug, Default)]
-pub struct Transports(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
+pub struct TransportPool(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
 
-impl Transports {
+impl TransportPool {
     fn get(&self, settings: &HttpSettings, problems: &mut Vec<ConfigProblem>) -> Option<Transport> {
         let mut transports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(transport) = transports.get(settings) {
             return Some(transport.clone());
         }
-        let transport = Transport::new(settings.http_transport(problems)?);
+        let transport = Transport::new(settings.client(problems)?);
         transports.insert(settings.clone(), transport.clone());
         Some(transport)
     }
 }
 
 impl HttpSettings {
-    fn http_transport(&self, problems: &mut Vec<ConfigProblem>) -> Option<HttpTransport> {
+    fn client(&self, problems: &mut Vec<ConfigProblem>) -> Option<ReqwestHttpClient> {
         let ca = self.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
         let ca = ConfigProblem::collect(problems, CA_FILE, ca);
         let user_agent = self.user_agent.clone();
-        let transport = HttpTransport::configured(move |client| {
-            user_agent.iter().cloned().fold(client, reqwest::ClientBuilder::user_agent)
+        let client = ReqwestHttpClient::configured(move |builder| {
+            user_agent.iter().cloned().fold(builder, reqwest::ClientBuilder::user_agent)
         });
-        Some(ca?.into_iter().fold(transport, HttpTransport::with_ca))
+        Some(ca?.into_iter().fold(client, ReqwestHttpClient::with_ca))
     }
 }
 

@@ -1,15 +1,16 @@
-//! The TLS settings of a client: which root certificates it trusts.
+//! The root certificates that a client trusts.
 
 use reqwest::ClientBuilder;
 
 use crate::CaCertificates;
 
-/// Trusts `ca` beside the system's root certificates.
-pub(super) fn trusting(ca: Option<&CaCertificates>, client: ClientBuilder) -> ClientBuilder {
+/// Makes `client` trust `ca` in addition to the system's root certificates.
+pub(super) fn with_ca(ca: Option<&CaCertificates>, client: ClientBuilder) -> ClientBuilder {
     ca.into_iter().fold(client, |client, ca| client.tls_certs_merge(ca.for_reqwest()))
 }
 
-/// Loads no root certificates, for plain `http`: the machine may have none.
+/// Makes `client` trust no root certificates, so that it can be built on a machine without any.
+/// For plain `http`.
 pub(super) fn without_roots(client: ClientBuilder) -> ClientBuilder {
     client.tls_certs_only([])
 }

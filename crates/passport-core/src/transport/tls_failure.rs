@@ -1,4 +1,4 @@
-//! Why TLS with a server failed, found in the chain of causes of an HTTP client's error.
+//! Classification of TLS failures, by the causes of an HTTP client's error.
 
 use std::error::Error;
 
@@ -8,51 +8,58 @@ use crate::error_chain::chain;
 
 /// The reason why no TLS session was established with a server.
 ///
-/// `Display` names the cause and the remedy. None of these passes by itself: a certificate, a URL
-/// or this machine has to be changed.
+/// `Display` names the reason and the remedy. All reasons are permanent: a certificate, a URL or
+/// this machine has to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsFailure {
-    /// The certificate is not acceptable for another reason; the cause of the error names it.
-    #[error("the server's certificate is not acceptable; replace it")]
+    /// The server's certificate is rejected for a reason without a variant of its own. The cause of
+    /// the error names the reason.
+    #[error("the server's certificate is not valid; replace it")]
     BadCertificate,
-    /// The certificate is that of a certificate authority.
+    /// The server uses the certificate of a certificate authority (CA) as its own.
     #[error(
-        "the server's certificate is a CA's own; have the CA issue one for the server, and name the CA's in ca_file"
+        "the server's certificate is that of a CA; have the CA issue a certificate for the server, and \
+         name the CA's certificate in ca_file"
     )]
     CaAsServer,
-    /// The server wants a client certificate.
+    /// The server requires a client certificate.
     #[error(
-        "the server requires a client certificate that it trusts (mutual TLS); configure one with HttpTransport::configured"
+        "the server requires a client certificate that it trusts (mutual TLS); configure one with \
+         ReqwestHttpClient::configured"
     )]
     ClientCertificateRequired,
-    /// The certificate has expired by this machine's clock.
+    /// The server's certificate has expired, according to this machine's clock.
     #[error("the server's certificate has expired; renew it, or correct this machine's clock")]
     Expired,
     /// Client and server have no version or cipher suite in common.
     #[error(
-        "the TLS handshake failed: no common protocol version or cipher suite (enable TLS 1.2 or 1.3 on the server), or the server requires a client certificate"
+        "the TLS handshake failed: no common protocol version or cipher suite (enable TLS 1.2 or 1.3 on \
+         the server), or the server requires a client certificate"
     )]
     Handshake,
     /// This machine has no root certificates.
     #[error(
-        "this machine has no root certificates; install the package ca-certificates, or name the server's CA in ca_file"
+        "this machine has no root certificates; install the package ca-certificates, or name the \
+         certificate of the server's CA in ca_file"
     )]
     NoRootCertificates,
     /// The server does not speak TLS.
     #[error("the server does not speak TLS on this port; check the scheme and the port of the URL")]
     NotTls,
-    /// The certificate is not valid yet by this machine's clock.
+    /// The server's certificate is not valid yet, according to this machine's clock.
     #[error("the server's certificate is not valid yet; correct this machine's clock")]
     NotYetValid,
-    /// No trusted CA has issued the certificate.
+    /// The server's certificate was not issued by a trusted CA.
     #[error(
-        "the server's certificate is not trusted: its issuer is unknown; if it is a private CA, or a proxy that inspects TLS, name its certificate in ca_file"
+        "the server's certificate is not trusted: its issuer is unknown; if the issuer is a private CA, \
+         or a proxy that inspects TLS, name its certificate in ca_file"
     )]
     UnknownIssuer,
-    /// The certificate is for another host name.
+    /// The server's certificate is for another host name than that of the URL.
     #[error(
-        "the server's certificate is for another host name; use a name that is in the certificate, or correct DNS"
+        "the server's certificate is for another host name; use a name that is in the certificate, or \
+         correct DNS"
     )]
     WrongName,
 }
@@ -67,11 +74,11 @@ impl TlsFailure {
     fn from_rustls(error: &rustls::Error) -> Option<Self> {
         match error {
             rustls::Error::InvalidCertificate(error) => Some(Self::from_certificate(error)),
-            // The platform's verifier has no other error of this kind.
+            // The platform verifier reports this case only as text.
             rustls::Error::General(text) if text.starts_with("No CA certificates") => {
                 Some(Self::NoRootCertificates)
             }
-            // Of our certificate, or of the lack of one.
+            // The server sends these alerts if it rejects the client certificate, or requires one.
             rustls::Error::AlertReceived(
                 AlertDescription::AccessDenied
                 | AlertDescription::BadCertificate
@@ -101,13 +108,13 @@ impl TlsFailure {
         match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
-            // The latter is of a CA that has the name of a trusted one, but another key: made anew,
-            // as a rule.
+            // `BadSignature` means that the CA has the name of a trusted CA but another key,
+            // usually because the CA was created again.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName
             }
-            // The verifier's error is not of a public type.
+            // The type of the verifier's error is not public.
             CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
                 Self::CaAsServer
             }

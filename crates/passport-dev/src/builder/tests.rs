@@ -13,7 +13,22 @@ async fn non_loopback_address_needs_an_opt_in() {
 }
 
 #[tokio::test]
-async fn issuer_has_to_be_a_url() {
+async fn issuer_must_be_a_url() {
     let started = DevPassport::builder().issuer("passport:8090").start().await;
     assert!(matches!(started, Err(StartError::Issuer(_))));
+}
+
+#[tokio::test]
+async fn debug_of_start_error_is_its_message_with_remedy() {
+    let error = DevPassport::builder().address(([0, 0, 0, 0], 0).into()).start().await.unwrap_err();
+    let printed = format!("{error:?}");
+    assert_eq!(printed, error.to_string());
+    assert!(printed.contains("0.0.0.0:0 is not a loopback address; to serve other hosts"), "{printed}");
+
+    let passport = DevPassport::start().await.unwrap();
+    let error = DevPassport::builder().address(passport.address()).start().await.unwrap_err();
+    let printed = format!("{error:?}");
+    assert_eq!(printed, error.to_string());
+    assert!(printed.starts_with(&format!("cannot listen on {}: ", passport.address())), "{printed}");
+    assert!(printed.ends_with("choose another address, or port 0 for a free port"), "{printed}");
 }

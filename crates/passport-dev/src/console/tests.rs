@@ -21,7 +21,7 @@ impl Console {
 }
 
 #[tokio::test]
-async fn commands_are_read() {
+async fn command_arguments_are_parsed() {
     for (words, expected) in [
         ("slow 500", Fault::Slow(Duration::from_millis(500))),
         ("body {\"keys\": []}", Fault::Body("{\"keys\": []}".to_owned())),
@@ -38,21 +38,21 @@ async fn commands_are_read() {
 }
 
 #[tokio::test]
-async fn unknown_command_is_named() {
+async fn error_contains_the_invalid_word() {
     let console = Console::start().await;
-    for (line, named) in [
+    for (line, word) in [
         ("rotat", "`rotat`"),
         ("fault tokens down", "`tokens`"),
         ("fault token sideways", "`sideways`"),
         ("fault token slow soon", "`soon`"),
         ("fault token status 9", "`9`"),
     ] {
-        assert!(console.execute(line).await.unwrap_err().contains(named), "{line}");
+        assert!(console.execute(line).await.unwrap_err().contains(word), "{line}");
     }
 }
 
 #[tokio::test]
-async fn commands_act_on_the_running_passport() {
+async fn commands_change_the_running_passport() {
     let console = Console::start().await;
     let before = console.passport.user_token("u").build();
     for line in ["kid off", "rotate", "retire", "lifetime 5", "disable", "enable"] {
@@ -63,15 +63,15 @@ async fn commands_act_on_the_running_passport() {
         "fault discovery down",
         "fault introspection html",
         "fault token slow 500",
-        "heal jwks",
-        "heal discovery",
-        "heal introspection",
-        "heal token",
+        "clear jwks",
+        "clear discovery",
+        "clear introspection",
+        "clear token",
     ] {
         assert_eq!(console.execute(line).await.unwrap(), "done", "{line}");
     }
     let after = console.execute("user u").await.unwrap();
-    assert_ne!(before.split('.').next(), after.split('.').next(), "the header has lost its kid");
+    assert_ne!(before.split('.').next(), after.split('.').next(), "the header has no kid");
     let counters = console.execute("counters").await.unwrap();
     assert_eq!(counters, "discovery 0, introspection 0, jwks 0, token 0");
 }

@@ -8,7 +8,7 @@ fn read(extension: &str, content: &str) -> Result<Registrations, ConfigError> {
 }
 
 #[test]
-fn file_is_toml_json_or_yaml() {
+fn toml_json_and_yaml_files_are_read() {
     for (extension, content) in [
         ("toml", "[identities.Erp-Sync]\nroles = [\"erp.read\"]\n[users.Alice]\nroles = [\"clerk\"]\n"),
         (
@@ -24,10 +24,10 @@ fn file_is_toml_json_or_yaml() {
 }
 
 #[test]
-fn unusable_file_is_rejected() {
+fn invalid_file_is_rejected() {
     for (content, expected) in [
-        ("[identities.erp]\nrole = \"a\"\n", "role"),
-        ("[users.alice]\n", "names no identity"),
+        ("[identities.erp]\nrole = \"a\"\n", "identities.toml: unknown field `role`"),
+        ("[users.alice]\n", "no identities"),
         ("identities", "identities.toml"),
     ] {
         let error = read("toml", content).unwrap_err().to_string();

@@ -1,5 +1,6 @@
-//! `private_key_jwt`: a client that signs an assertion about itself
-//! ([RFC 7523, section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). Verified as strictly as a real Passport has to.
+//! Client authentication with `private_key_jwt`: the client signs an assertion
+//! ([RFC 7523, section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). The checks are
+//! strict, so that tests of clients find mistakes that Passport rejects.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -11,20 +12,24 @@ use crate::{
     server_state::ServerState,
 };
 
+/// The value that the form field `client_assertion_type` must have.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The longest life of an assertion, in seconds.
-const LONGEST: u64 = 300;
+/// The maximum time until an assertion expires, in seconds. A longer one is rejected.
+const MAX_LIFETIME: u64 = 300;
 
-/// The credential of a client that signs, instead of a secret's id.
-const KEY: &str = "private-key";
+/// The [`AuthenticatedClient::secret_id`] of a client that sent an assertion instead of a
+/// secret.
+const KEY_ID: &str = "private-key";
 
+/// The JOSE header of an assertion.
 #[derive(Deserialize)]
 struct AssertionHeader {
     alg: String,
 }
 
-/// One, or a list ([RFC 7519, section 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)).
+/// The claim `aud`: a text or a list ([RFC 7519, section
+/// 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)).
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audiences {
@@ -33,7 +38,8 @@ enum Audiences {
 }
 
 impl Audiences {
-    fn names(&self, audience: &str) -> bool {
+    /// Returns whether `audience` is one of the audiences.
+    fn contains(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,
             Self::Many(many) => many.iter().any(|one| one == audience),
@@ -41,6 +47,7 @@ impl Audiences {
     }
 }
 
+/// The claims of an assertion.
 #[derive(Deserialize)]
 struct AssertionClaims {
     iss: String,
@@ -50,7 +57,12 @@ struct AssertionClaims {
     exp: u64,
 }
 
-/// Returns the client that has signed `assertion`.
+/// Authenticates the client that signed `assertion`. The assertion must
+///
+/// - be signed with the key of the client in `sub`, which is also its `iss`;
+/// - have the issuer or the URL of the token endpoint as an audience;
+/// - expire within 300 s;
+/// - not have been used before.
 pub(super) fn authenticate(
     state: &ServerState,
     registry: &mut Registry,
@@ -58,23 +70,30 @@ pub(super) fn authenticate(
     assertion: &str,
 ) -> Result<AuthenticatedClient, OAuthError> {
     if form.get("client_assertion_type") != Some(TYPE) {
-        return Err(OAuthError::invalid_request("client_assertion_type is missing or another one"));
+        return Err(OAuthError::invalid_request(
+            "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        ));
     }
-    let (signed, claims) = signed_by(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
+    let (signed, claims) = verify_signature(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
     let (now, issuer) = (unix_seconds(state.clock.now()), state.issuer());
     let token_url = format!("{}/passport/token", state.base());
-    let is_for_us = claims.aud.names(issuer) || claims.aud.names(&token_url);
-    let is_of_now = claims.exp > now && claims.exp <= now + LONGEST;
-    let names_itself = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);
-    if !(signed && is_for_us && is_of_now && names_itself && registry.is_first_use(&claims.sub, &claims.jti))
+    let has_audience = claims.aud.contains(issuer) || claims.aud.contains(&token_url);
+    let has_lifetime = claims.exp > now && claims.exp <= now + MAX_LIFETIME;
+    let has_subject = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);
+    if !(signed
+        && has_audience
+        && has_lifetime
+        && has_subject
+        && registry.record_assertion(&claims.sub, &claims.jti))
     {
         return Err(OAuthError::INVALID_CLIENT);
     }
-    Ok(AuthenticatedClient { client_id: claims.sub, secret_id: KEY.to_owned() })
+    Ok(AuthenticatedClient { client_id: claims.sub, secret_id: KEY_ID.to_owned() })
 }
 
-/// Returns whether the client that an assertion names has signed it, and its claims.
-fn signed_by(registry: &Registry, assertion: &str) -> Option<(bool, AssertionClaims)> {
+/// Returns whether the client in `sub` signed `assertion`, and its claims. Returns `None` if the
+/// assertion is malformed, or if the client is unknown, disabled or has no key.
+fn verify_signature(registry: &Registry, assertion: &str) -> Option<(bool, AssertionClaims)> {
     let (message, signature) = assertion.rsplit_once('.')?;
     let (header, claims) = message.split_once('.')?;
     let decoded = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();

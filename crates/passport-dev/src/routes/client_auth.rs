@@ -1,5 +1,6 @@
-//! `client_secret_basic` and `client_secret_post`
-//! ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)), or a signed assertion in their place.
+//! Client authentication: `client_secret_basic` and `client_secret_post`
+//! ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)), and
+//! `private_key_jwt`.
 
 use axum::http::{HeaderMap, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -11,10 +12,10 @@ use crate::{
     server_state::ServerState,
 };
 
-/// The methods in the discovery document.
+/// The supported client authentication methods, for the discovery document.
 pub(super) const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
-/// Returns the client that a request authenticates.
+/// Authenticates the client of a request. The request must use exactly one method.
 pub(super) fn authenticate(
     state: &ServerState,
     registry: &mut Registry,
@@ -24,9 +25,9 @@ pub(super) fn authenticate(
     let basic = headers.get(header::AUTHORIZATION).map(|value| value.to_str().ok().and_then(decode_basic));
     let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
     match (basic, secret, assertion) {
-        // RFC 6749 wants id and secret form-encoded before base64; Passport's own .NET sample sends
-        // them raw. For the documented alphabets the two are the same; for others, either is
-        // accepted.
+        // RFC 6749 requires that id and secret are form-encoded before base64. Passport's own .NET
+        // sample does not encode them. Both forms are accepted: for the characters that Passport
+        // documents for ids and secrets, they are the same.
         (Some(Some((id, secret))), None, None) => {
             let decoded = registry.authenticate(&form_decoded(&id), &form_decoded(&secret));
             let client = decoded.or_else(|| registry.authenticate(&id, &secret));
@@ -38,10 +39,11 @@ pub(super) fn authenticate(
         }
         (None, None, Some(assertion)) => assertion::authenticate(state, registry, form, assertion),
         (Some(None) | None, None, None) => Err(OAuthError::INVALID_CLIENT),
-        _ => Err(OAuthError::invalid_request("use one client authentication method, not two")),
+        _ => Err(OAuthError::invalid_request("more than one client authentication method; use one")),
     }
 }
 
+/// Parses the value of a `Basic` authorization header. Returns the client id and the secret.
 fn decode_basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -52,6 +54,7 @@ fn decode_basic(header: &str) -> Option<(String, String)> {
     Some((id.to_owned(), secret.to_owned()))
 }
 
+/// Decodes a form-encoded text.
 fn form_decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

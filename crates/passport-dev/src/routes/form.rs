@@ -1,3 +1,5 @@
+//! The extractor of form bodies (`application/x-www-form-urlencoded`).
+
 use std::{collections::HashMap, convert::Infallible};
 
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
@@ -7,6 +9,7 @@ use axum::extract::{FromRequest, OptionalFromRequest, Request};
 pub(super) struct Form(HashMap<String, String>);
 
 impl Form {
+    /// Returns the value of the field `name`.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -15,7 +18,8 @@ impl Form {
 impl<S: Send + Sync> OptionalFromRequest<S> for Form {
     type Rejection = Infallible;
 
-    /// `None` for anything that is not such a form; the endpoint answers with the error that its RFC wants.
+    /// Parses the body. Returns `None` if it is not a form, or if a field is repeated, so that the
+    /// endpoint can return the error that its RFC specifies.
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Self::Rejection> {
         let Ok(fields) = axum::Form::<Vec<(String, String)>>::from_request(request, state).await else {
             return Ok(None);

@@ -16,27 +16,32 @@ use crate::{
     server_state::ServerState,
 };
 
-/// The claims that Passport's documented reply repeats.
-const REPEATED: [&str; 7] = ["sub", "exp", "iat", "iss", "email", "roles", "tenant_id"];
+/// The claims that the response for an active token contains, as Passport documents it.
+const RETURNED_CLAIMS: [&str; 7] = ["sub", "exp", "iat", "iss", "email", "roles", "tenant_id"];
 
+/// Handles an introspection request of an authenticated client.
 pub(super) async fn introspect(
     State(state): State<Arc<ServerState>>,
     headers: HeaderMap,
     form: Option<Form>,
 ) -> Response {
-    let introspected = || {
-        let form = form.ok_or(OAuthError::invalid_request("send a form body"))?;
+    let introspect = || {
+        let form = form.ok_or(OAuthError::invalid_request(
+            "the body must be application/x-www-form-urlencoded, without repeated fields",
+        ))?;
         client_auth::authenticate(&state, &mut state.registry(), &headers, &form)?;
-        let token = form.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
+        let token = form.get("token").ok_or(OAuthError::invalid_request("missing token"))?;
         Ok::<_, OAuthError>(active_claims(&state, token))
     };
-    match introspected() {
+    match introspect() {
         Err(error) => error.into_response(),
         Ok(None) => Json(json!({ "active": false })).into_response(),
         Ok(Some(claims)) => Json(reply(&claims)).into_response(),
     }
 }
 
+/// Returns the claims of `token` if it is active: issued by this Passport, valid now, and not
+/// revoked.
 fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
     let claims = own_claims(state, token)?;
     let now = unix_seconds(state.clock.now());
@@ -49,12 +54,12 @@ fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Va
     active.then_some(claims)
 }
 
-/// A managed identity's client is itself (`sub`); a user's is the app that the token is for
-/// (`aud`).
+/// Returns the body of the response for an active token. Its `client_id` is the `sub` of a
+/// managed identity's token, and the `aud` of a user's token.
 fn reply(claims: &Map<String, Value>) -> Value {
     let client = if claims.contains_key("managed_identity_id") { "sub" } else { "aud" };
     let mut reply = json!({ "active": true, "client_id": claims.get(client), "scope": DEFAULT_SCOPE });
-    for name in REPEATED.into_iter().filter(|name| claims.contains_key(*name)) {
+    for name in RETURNED_CLAIMS.into_iter().filter(|name| claims.contains_key(*name)) {
         reply[name] = claims[name].clone();
     }
     reply

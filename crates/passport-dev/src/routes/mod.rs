@@ -1,4 +1,4 @@
-//! The endpoints, as `passport-protocol` documents them.
+//! The HTTP endpoints, as Passport documents them.
 
 mod assertion;
 mod client_auth;
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{jwt, server_state::ServerState};
 
+/// Returns the routes of all endpoints.
 pub(crate) fn router(state: Arc<ServerState>) -> Router {
     Router::new()
         .route("/passport/.well-known/openid-configuration", get(discovery))
@@ -31,6 +32,7 @@ pub(crate) fn router(state: Arc<ServerState>) -> Router {
         .with_state(state)
 }
 
+/// Returns the discovery document.
 async fn discovery(State(state): State<Arc<ServerState>>) -> Json<Value> {
     let (issuer, base) = (state.issuer(), state.base());
     Json(json!({
@@ -54,7 +56,8 @@ async fn discovery(State(state): State<Arc<ServerState>>) -> Json<Value> {
     }))
 }
 
-/// Returns the keys with an entity tag, and the time by the dev Passport's own clock.
+/// Returns the JWKS with an `ETag`, and with a `Date` of the configured clock. Returns status
+/// 304 if the client has the current JWKS.
 async fn jwks(State(state): State<Arc<ServerState>>, headers: HeaderMap) -> Response {
     let body = state.keys().jwks().to_string();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());

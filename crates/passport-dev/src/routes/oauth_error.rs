@@ -1,3 +1,5 @@
+//! OAuth2 error responses of the token and introspection endpoints.
+
 use axum::{
     Json,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -5,7 +7,8 @@ use axum::{
 };
 use serde_json::json;
 
-/// An OAuth2 error ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+/// An OAuth2 error ([RFC 6749, section
+/// 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 #[derive(Debug)]
 pub(super) struct OAuthError {
     pub(super) code: &'static str,
@@ -13,11 +16,13 @@ pub(super) struct OAuthError {
 }
 
 impl OAuthError {
+    /// The error of a client that could not be authenticated.
     pub(super) const INVALID_CLIENT: Self = Self {
         code: "invalid_client",
-        description: "the client is unknown, disabled, or its secret is not active",
+        description: "unknown or disabled client, or its secret or assertion is invalid",
     };
 
+    /// Creates the error `invalid_request`, with a `description` of what is wrong.
     pub(super) const fn invalid_request(description: &'static str) -> Self {
         Self { code: "invalid_request", description }
     }
@@ -36,7 +41,7 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// The headers that keep a token out of caches.
+/// The headers that forbid HTTP caches to store a response.
 pub(super) const NO_STORE: [(HeaderName, HeaderValue); 2] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::PRAGMA, HeaderValue::from_static("no-cache")),

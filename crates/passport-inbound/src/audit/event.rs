@@ -1,4 +1,4 @@
-//! Audit events, and the sink that logs them.
+//! Audit events and their sinks.
 
 use std::{
     fmt,
@@ -12,12 +12,13 @@ use tracing::field::{DisplayValue, display};
 
 use crate::{IdInfo, Rejection, metrics::AUDIT_TARGET, untrusted_text::Printable};
 
-/// A request extension in which an `AuthenticateLayer` stores the caller for the audit.
+/// A request extension in which an `AuthenticateLayer` stores the caller for the audit event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AuditedCaller(Arc<OnceLock<IdInfo>>);
 
 impl AuditedCaller {
-    /// Stores the caller. The first call, by the outermost layer, wins.
+    /// Stores the caller. Only the first call has an effect: the call of the outermost
+    /// `AuthenticateLayer`.
     pub(crate) fn set(&self, caller: &IdInfo) {
         let _ = self.0.set(caller.clone());
     }
@@ -27,42 +28,67 @@ impl AuditedCaller {
     }
 }
 
-/// The outcome of a request, as far as it is known when the response begins.
+/// An audited request, with its caller and with the outcome that is known when the response
+/// begins.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuditEvent<'a> {
-    /// The caller, if a token was valid.
+    /// The caller, if the token was valid.
     pub caller: Option<&'a IdInfo>,
-    /// The reason why the request was rejected, if it was.
+    /// The reason why the request was rejected. `None` if it was not rejected.
     pub rejection: Option<&'a Rejection>,
-    /// The method.
+    /// The method of the request.
     pub method: &'a Method,
-    /// The path as the client sent it, not escaped; below a `nest` of axum, without its prefix.
-    /// Without the query, which may hold secrets.
+    /// The path as the client sent it, not escaped. Below an axum `nest`, it lacks the prefix. The
+    /// query is never recorded, because it can contain secrets.
     pub path: &'a str,
-    /// The status of the response; none if the caller disconnected before there was one, or the
-    /// service failed or panicked. On gRPC it is 200; see [`grpc_status`](Self::grpc_status).
+    /// The HTTP status of the response. `None` if the client disconnected before the response, or
+    /// the service failed or panicked. For gRPC, it is 200; see [`grpc_status`](Self::grpc_status).
     pub status: Option<StatusCode>,
-    /// The gRPC status, if it is in the headers, as that of a rejection is.
+    /// The gRPC status code, if it is known when the response begins: from the headers, or from a
+    /// rejection. `None` if the status is in the trailers.
     pub grpc_status: Option<u8>,
-    /// The time until the response began.
+    /// The time from the arrival of the request at the layer until the response began, the request
+    /// failed or the request was dropped.
     pub duration: Duration,
 }
 
-/// Receives the events of an [`AuditLayer`](super::AuditLayer): for a log, a queue, a table.
+/// Receives the events of an [`AuditLayer`](super::AuditLayer) and writes them to a log, a queue
+/// or a database.
 ///
-/// It is called within the request, so it must not block: send the event to a task with a bounded
-/// queue, for example.
+/// ```
+/// use passport_inbound::{AuditEvent, AuditLayer, AuditSink};
+///
+/// #[derive(Debug)]
+/// struct Stdout;
+///
+/// impl AuditSink for Stdout {
+///     fn record(&self, event: &AuditEvent<'_>) {
+///         println!("{} {} {:?}", event.method, event.path, event.status);
+///     }
+/// }
+///
+/// let layer = AuditLayer::with_sink(Stdout);
+/// # let _ = layer;
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an `AuditSink`",
+    note = "implement `AuditSink` for a struct; closures do not implement it"
+)]
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
-    /// Receives an event. It may be called outside of a runtime, when a request is dropped.
+    /// Records `event`.
+    ///
+    /// The layer calls this method while the response future is polled or dropped, which can be
+    /// outside a tokio runtime. The method must not block: for example, it can send the event to a
+    /// task through a bounded queue.
     ///
     /// # Panics
-    /// If it panics, the event is lost, an error is logged, and the request goes on.
+    /// If this method panics, the event is lost, an error is logged, and the request continues.
     fn record(&self, event: &AuditEvent<'_>);
 }
 
-/// Logs with `tracing`, target `passport::audit`: calls of managed identities in the shape of
-/// Passport's `mi.api.call`, and rejections.
+/// A sink that logs with `tracing`: calls of managed identities with the fields of Passport's
+/// `mi.api.call`, and rejections as `api.rejected`.
 #[derive(Debug)]
 pub(super) struct TracingSink;
 
@@ -82,7 +108,7 @@ impl AuditSink for TracingSink {
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         match rejection {
             Some(rejection) => tracing::info!(
-                target: AUDIT_TARGET, event_type = "api.refused", rejection_reason = %rejection,
+                target: AUDIT_TARGET, event_type = "api.rejected", rejection_reason = %rejection,
                 managed_identity_id, client_id, user_id, tenant_id, token_id, http_method, api_path,
                 http_status, grpc_status, duration_ms,
             ),

@@ -1,3 +1,5 @@
+//! The response future of the audit middleware, which records the event.
+
 use std::{
     fmt,
     future::Future,
@@ -14,19 +16,22 @@ use tokio::time::Instant;
 use super::{AuditEvent, AuditSink, AuditedCaller};
 use crate::{Rejection, metrics::TARGET, response::protocol::Protocol};
 
-/// Records the outcome of a request, also if the request is dropped.
+/// Records the audit event of a request when the response begins, or when the request is dropped
+/// before that.
 pub(super) struct AuditGuard {
     pub(super) caller: AuditedCaller,
     pub(super) method: Method,
-    /// The query is never recorded.
+    /// Only the path is recorded, because the query can contain secrets.
     pub(super) uri: Uri,
+    /// When the request arrived at the layer.
     pub(super) began: Instant,
     pub(super) sink: Arc<dyn AuditSink>,
+    /// Whether the event is recorded, so that `drop` does not record it again.
     pub(super) is_recorded: bool,
 }
 
 impl AuditGuard {
-    /// Records the response; none if the caller disconnected or the service failed.
+    /// Records the event. `response` is `None` if the client disconnected or the service failed.
     fn record<B>(&mut self, response: Option<&Response<B>>) {
         self.is_recorded = true;
         let grpc_status = response.and_then(|response| response.headers().get("grpc-status"));
@@ -41,14 +46,14 @@ impl AuditGuard {
                 .or_else(|| response.and_then(grpc_web_rejection)),
             duration: self.began.elapsed(),
         };
-        // A panic must reach neither the response nor a `drop`.
+        // A panic of the sink must not affect the response, nor abort the process in `drop`.
         if catch_unwind(AssertUnwindSafe(|| self.sink.record(&event))).is_err() {
-            tracing::error!(target: TARGET, "the sink of an audit has panicked, and an event is lost");
+            tracing::error!(target: TARGET, "audit sink panicked, event lost");
         }
     }
 }
 
-/// Returns the status of a rejection in grpc-web, whose status is in the body.
+/// Returns the status of a grpc-web rejection, which has it in the body and not in the headers.
 fn grpc_web_rejection<B>(response: &Response<B>) -> Option<u8> {
     let is_web = matches!(Protocol::of_content(response.headers()), Protocol::GrpcWeb(_));
     response.extensions().get().filter(|_| is_web).map(Rejection::grpc_code)
@@ -66,7 +71,7 @@ pin_project! {
     /// The response future of [`Audit`](super::Audit).
     ///
     /// # Cancel safety
-    /// Dropping it ends the request, and records an event without a status.
+    /// Dropping the future cancels the request and records an event without a status.
     pub struct AuditFuture<F> {
         #[pin]
         pub(super) response: F,

@@ -1,17 +1,19 @@
+//! The layer that records audit events.
+
 use std::sync::Arc;
 
 use tower_layer::Layer;
 
 use super::{Audit, AuditSink, event::TracingSink};
 
-/// A layer that records an audit event for each call of a managed identity, and for each rejected
-/// request.
+/// A layer that records an audit event for each call of a managed identity and for each rejected
+/// request. It does not change responses.
 ///
-/// Put it outside of the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it after
-/// that one. By default the events go to `tracing`, target `passport::audit`, in the shape of
-/// Passport's `mi.api.call` (`docs/telemetry.md` in the repository lists the fields). It changes no
-/// response. A rejection by `request.caller()?` in a tonic service is a response of that service,
-/// and is not recorded as a rejection.
+/// Apply it outside the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, add it after
+/// that layer. By default, events are logged with `tracing`, target `passport_inbound::audit`,
+/// with the fields of Passport's `mi.api.call`; `docs/telemetry.md` lists them. A rejection by
+/// `request.id_info()?` in a tonic service is a response of that service, and is not recorded as
+/// a rejection.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -33,12 +35,12 @@ pub struct AuditLayer {
 }
 
 impl AuditLayer {
-    /// Creates a layer that records with `tracing`.
+    /// Creates a layer that logs events with `tracing`.
     pub fn new() -> Self {
         Self::with_sink(TracingSink)
     }
 
-    /// Creates a layer that records with a sink of your own, which also receives calls of users.
+    /// Creates a layer that sends events to `sink`. The sink also receives calls of users.
     pub fn with_sink(sink: impl AuditSink) -> Self {
         Self { sink: Arc::new(sink) }
     }

@@ -1,3 +1,5 @@
+//! The service of an [`AuditLayer`].
+
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -9,7 +11,7 @@ use tower_service::Service;
 
 use super::{AuditFuture, AuditLayer, AuditedCaller, future::AuditGuard};
 
-/// The service that [`AuditLayer`] makes.
+/// The service of an [`AuditLayer`]. It records audit events.
 #[derive(Clone, Debug)]
 pub struct Audit<S> {
     pub(super) inner: S,
@@ -29,7 +31,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // One for all, should there be another layer outside of this one.
+        // If there is an `AuditLayer` outside this one, both share the cell for the caller.
         let caller = request.extensions_mut().get_or_insert_default::<AuditedCaller>().clone();
         let guard = AuditGuard {
             caller,

@@ -44,7 +44,7 @@ fn dropped_request_is_recorded_without_a_status() {
     let sink = RecordingSink::default();
     let inner = service_fn(|_: Request<()>| pending::<Result<Response<()>, Infallible>>());
     let response = AuditLayer::with_sink(sink.clone()).layer(inner).call(request());
-    assert!(sink.0.lock().unwrap().is_empty(), "the request is not over");
+    assert!(sink.0.lock().unwrap().is_empty(), "the request is pending");
     drop(response);
     sink.assert_one(None);
 }
@@ -109,7 +109,7 @@ fn grpc_status_of_a_grpc_web_rejection_is_recorded() {
         let inner = service_fn(|_: Request<()>| {
             let mut response = Response::builder().header(CONTENT_TYPE, content_type).body(()).unwrap();
             if is_rejected {
-                response.extensions_mut().insert(Rejection::CredentialsMissing);
+                response.extensions_mut().insert(Rejection::MissingCredentials);
             }
             ready(Ok::<_, Infallible>(response))
         });
@@ -123,7 +123,7 @@ fn calls_of_managed_identities_and_rejections_are_logged() {
     let log = Log::listen(tracing::Level::INFO);
     let service = caller(&json!({ "sub": "client-1", "is_service_account": true }));
     let user = caller(&json!({ "sub": "user-1" }));
-    let missing = Rejection::CredentialsMissing;
+    let missing = Rejection::MissingCredentials;
     for (caller, rejection) in
         [(&service, None), (&user, None), (&service, Some(&missing)), (&user, Some(&missing))]
     {
@@ -133,11 +133,11 @@ fn calls_of_managed_identities_and_rejections_are_logged() {
         TracingSink.record(&event);
     }
     let lines = log.lines_with("event_type");
-    assert_eq!(lines.len(), 3, "a call of a user is not logged: {lines:?}");
+    assert_eq!(lines.len(), 3, "calls of users are not logged: {lines:?}");
     for (line, (kind, who)) in lines.iter().zip([
         ("mi.api.call", "client_id=client-1"),
-        ("api.refused", "client_id=client-1"),
-        ("api.refused", "user_id=user-1"),
+        ("api.rejected", "client_id=client-1"),
+        ("api.rejected", "user_id=user-1"),
     ]) {
         assert!(line.contains(kind) && line.contains(who), "{kind} {who}: {line}");
     }

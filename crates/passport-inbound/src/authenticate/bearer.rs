@@ -1,6 +1,6 @@
-//! Reads the bearer token of a request's `Authorization` header ([RFC 6750, section
-//! 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). Other locations are up to
-//! `credential_rules`. Allocates nothing.
+//! Extracts the bearer token from the `Authorization` header ([RFC 6750, section
+//! 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)), without an allocation. Tokens in
+//! cookies and queries are extracted by `credential_rules`.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
@@ -8,7 +8,8 @@ use crate::RejectionReason;
 
 const BEARER: &[u8] = b"bearer";
 
-/// Returns the bearer token of a request; `None` if there are no credentials, or of another scheme.
+/// Returns the bearer token. Returns `None` if there is no `Authorization` header, or if its
+/// scheme is not Bearer. Two `Authorization` headers are an error.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReason> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -19,7 +20,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReas
     if !scheme.eq_ignore_ascii_case(BEARER) || !matches!(rest, [] | [b' ', ..]) {
         return Ok(None);
     }
-    // The form of a token is checked by `jwt/compact`.
+    // `jwt/compact` checks the form of the token.
     Ok(Some(&rest[rest.iter().take_while(|byte| **byte == b' ').count()..]))
 }
 

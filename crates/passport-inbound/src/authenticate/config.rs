@@ -1,3 +1,5 @@
+//! Settings of an `AuthenticateLayer`.
+
 use std::sync::Arc;
 
 use http::Request;
@@ -13,18 +15,18 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Config {
     pub(super) rejections: RejectionConfig,
-    /// Whether the verified token is put into the request's extensions.
+    /// Whether the verified token is stored in the request's extensions, as a `CallerToken`.
     pub(super) forwards_token: bool,
     /// Whether the caller is recorded on the current span.
     pub(super) records_caller: bool,
-    /// Settings that few layers have, which therefore cost the others nothing.
+    /// Settings that few layers have. Behind a pointer, so that they do not enlarge the others.
     pub(super) credential_rules: Option<Arc<CredentialRules>>,
-    /// What the caller must meet once it is verified.
+    /// The requirement that callers must meet, except on public paths.
     pub(super) requirement: Option<Requirement>,
 }
 
 impl Config {
-    /// Returns the token of a request.
+    /// Returns the token of a request, from the locations that the layer is configured to read.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
         match &self.credential_rules {
             None => bearer(request.headers()),
@@ -32,7 +34,7 @@ impl Config {
         }
     }
 
-    /// Decides whether the caller that is in the request's extensions meets the requirement.
+    /// Decides whether the caller in the request's extensions meets the requirement.
     pub(super) fn authorize<B>(&self, request: &Request<B>) -> Decision {
         let head = || RequestHead::of(request);
         self.requirement.as_ref().map_or(Decision::Allow, |requirement| requirement.decide(head()))

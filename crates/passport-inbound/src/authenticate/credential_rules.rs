@@ -1,5 +1,5 @@
-//! Reads the token of a request also from a cookie or the query, and strips what the inner service
-//! must not see. Pure.
+//! Extraction of the token from a cookie or the query, and removal of credentials before the
+//! inner service. Pure.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
@@ -13,25 +13,31 @@ use percent_encoding::percent_decode_str;
 use super::public_paths::PublicPaths;
 use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
-/// Locations of a token besides the `Authorization` header, requests that need no token, and what
-/// is removed from a request. All of it is off by default.
+/// Settings for tokens outside the `Authorization` header, for requests that need no token, and
+/// for the removal of credentials and headers. All are off by default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CredentialRules {
+    /// The name of the cookie from which the token is read, if the header has none.
     pub(super) cookie: Option<String>,
+    /// Whether the token is also read from the query parameter `access_token`.
     pub(super) query: bool,
+    /// Whether CORS preflights are forwarded without a token.
     pub(super) preflight: bool,
+    /// The paths whose requests are forwarded without a token.
     pub(super) public: Option<PublicPaths>,
+    /// Whether a verified token is removed from the request before the inner service is called.
     pub(super) strips_token: bool,
-    pub(super) strips: Vec<HeaderName>,
+    /// The headers that are removed from each request, because a client could forge them.
+    pub(super) stripped_headers: Vec<HeaderName>,
 }
 
-/// The name that [RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3) gives
-/// the parameter.
+/// The query parameter that has the token ([RFC 6750, section
+/// 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
 const PARAMETER: &str = "access_token";
 
 impl CredentialRules {
-    /// Returns the token of a request. The header takes precedence over a cookie, which browsers
-    /// send by themselves; together with a parameter of the query it is rejected.
+    /// Returns the token of a request. The header takes precedence over a cookie, because browsers
+    /// send cookies with every request. A token both in the header and in the query is an error.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
         let in_header = bearer(request.headers())?;
         let in_query =
@@ -47,7 +53,7 @@ impl CredentialRules {
                     tracing::debug!(
                         target: TARGET,
                         cookie = name,
-                        "the token cookie is split into chunks (name.0, name-0, nameC1), which is not supported; store the token in one cookie or send it in the Authorization header"
+                        "token cookie is split into chunks (name.0, name-0, nameC1), which is not supported; store the token in one cookie or send it in the Authorization header"
                     );
                 }
                 Ok(token)
@@ -63,7 +69,8 @@ impl CredentialRules {
         self.is_preflight(request) || self.public.as_ref().is_some_and(is_public)
     }
 
-    /// Returns whether the request is a CORS preflight, which has no credentials.
+    /// Returns whether the request is a CORS preflight and the layer forwards preflights. A request
+    /// with an `Authorization` header is not a preflight.
     fn is_preflight<B>(&self, request: &Request<B>) -> bool {
         let has = |name: HeaderName| request.headers().contains_key(name);
         self.preflight
@@ -73,7 +80,9 @@ impl CredentialRules {
             && !has(AUTHORIZATION)
     }
 
-    /// Removes what the inner service must not see. A token is only removed if it was verified.
+    /// Removes the configured credentials and headers from a request before the inner service is
+    /// called. The header and the cookie that have the token are removed only if the token was
+    /// verified.
     pub(super) fn strip<B>(&self, request: &mut Request<B>, is_verified: bool) {
         if self.query {
             strip_parameter(request.uri_mut());
@@ -88,11 +97,11 @@ impl CredentialRules {
                 strip_cookie(request.headers_mut(), name);
             }
         }
-        for name in &self.strips {
+        for name in &self.stripped_headers {
             strip_header(request.headers_mut(), name);
         }
         if self.cookie.is_some() {
-            // The other cookies must not be logged either.
+            // Other cookies are credentials as well, and must not be logged.
             if let Entry::Occupied(mut cookies) = request.headers_mut().entry(COOKIE) {
                 cookies.iter_mut().for_each(|cookie| cookie.set_sensitive(true));
             }
@@ -100,8 +109,8 @@ impl CredentialRules {
     }
 }
 
-/// Returns whether the request opens a WebSocket or a stream of events: scripts in browsers cannot
-/// set headers there.
+/// Returns whether the request opens a WebSocket or a stream of server-sent events. Scripts in
+/// browsers cannot set headers on such requests.
 fn cannot_set_headers<B>(request: &Request<B>) -> bool {
     let has = |name: HeaderName, word: &str| {
         let texts = request.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok());
@@ -109,18 +118,20 @@ fn cannot_set_headers<B>(request: &Request<B>) -> bool {
             .flat_map(|text| text.split(','))
             .any(|part| part.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(word))
     };
-    // Over HTTP/2 a handshake is a CONNECT (RFC 8441).
+    // Over HTTP/2, a WebSocket is opened with CONNECT (RFC 8441).
     let upgrades = || has(CONNECTION, "upgrade") && request.headers().contains_key(UPGRADE);
     request.method() == Method::CONNECT
         || (request.method() == Method::GET && (upgrades() || has(ACCEPT, "text/event-stream")))
 }
 
-/// Compares the decoded name, as another reader decodes it too.
+/// Returns whether a `name=value` pair is the token parameter. The name is percent-decoded,
+/// because the inner service decodes it as well.
 fn is_parameter(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default();
     percent_decode_str(name).eq(PARAMETER.bytes())
 }
 
+/// Returns the token in the query. Two tokens are an error.
 fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| is_parameter(pair));
     only(
@@ -131,7 +142,8 @@ fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     )
 }
 
-/// Splits a cookie into name and value. Other cookies may hold bytes that are not text.
+/// Splits a cookie into name and value. Works on bytes, because other cookies can be invalid
+/// UTF-8.
 fn name_and_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = pair.iter().position(|byte| *byte == b'=')?;
     Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
@@ -145,15 +157,16 @@ fn is_cookie(pair: &[u8], name: &str) -> bool {
     name_and_value(pair).is_some_and(|(own, _)| own == name.as_bytes())
 }
 
+/// Returns the token in the cookie `name`, without quotes. Two tokens are an error.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, RejectionReason> {
     let own = cookies(headers).filter_map(name_and_value).filter(|(own, _)| *own == name.as_bytes());
     let unquoted = |value: &'a [u8]| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
-    // Signing out leaves an empty cookie.
+    // Some sites set an empty cookie at sign-out.
     only(own.map(|(_, value)| unquoted(value).unwrap_or(value)).filter(|value| !value.is_empty()))
 }
 
-/// Returns whether a session library has split the token over several cookies: `name.0`, `name-0`,
-/// or `nameC1` beside `name=chunks-2`.
+/// Returns whether a session library has split the token into several cookies: `name.0`,
+/// `name-0`, or `nameC1` together with `name=chunks-2`.
 fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
     let is_chunk = |own: &[u8]| match own.strip_prefix(name.as_bytes()) {
         Some([b'.' | b'-' | b'_' | b'C', digits @ ..]) => {
@@ -165,7 +178,8 @@ fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
         && cookies(headers).filter_map(name_and_value).any(|(own, _)| is_chunk(own))
 }
 
-/// Rejects two tokens, as another reader might use the other one.
+/// Returns the only token, or `None` if there is none. Two tokens are an error, because the
+/// inner service could use the one that was not verified.
 fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, RejectionReason> {
     match (tokens.next(), tokens.next()) {
         (_, Some(_)) => Err(RejectionReason::DuplicateCredentials),
@@ -173,6 +187,7 @@ fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8
     }
 }
 
+/// Removes the token parameter from the query.
 fn strip_parameter(uri: &mut Uri) {
     let Some(query) = uri.query().filter(|query| query.split('&').any(is_parameter)) else { return };
     let rest: Vec<_> = query.split('&').filter(|pair| !is_parameter(pair)).collect();
@@ -184,6 +199,7 @@ fn strip_parameter(uri: &mut Uri) {
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
 
+/// Removes the cookie `name`, and keeps the others.
 fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     if !cookies(headers).any(|pair| is_cookie(pair, name)) {
         return;
@@ -196,7 +212,8 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
-/// Removes all spellings of the name: a gateway may treat `x_user_id` and `x-user-id` alike.
+/// Removes a header in all its spellings, because some gateways treat `x_user_id` and
+/// `x-user-id` as the same name.
 fn strip_header(headers: &mut HeaderMap, name: &HeaderName) {
     let plain = |name: &HeaderName| name.as_str().replace('_', "-");
     let alike: Vec<_> = headers.keys().filter(|own| plain(own) == plain(name)).cloned().collect();

@@ -1,4 +1,5 @@
-//! The caller in a request's extensions, and what the inner service must not see of a request.
+//! Changes to a request before it is forwarded: the caller in its extensions, and the removal of
+//! credentials.
 
 use http::{
     Request,
@@ -9,7 +10,9 @@ use passport_core::{AccessToken, CallerToken};
 use super::config::Config;
 use crate::{IdInfo, audit::AuditedCaller, identity::Anonymous};
 
-/// Stores the caller in the request's extensions, and marks the token as sensitive.
+/// Prepares a request with a verified caller for the inner service: stores the caller in the
+/// extensions, removes the configured credentials, and marks the header that has the token as
+/// sensitive, so that it is not logged.
 pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &Config) {
     if config.forwards_token
         && let Some(token) = forwarded_token(request, &caller, config)
@@ -35,12 +38,13 @@ pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &C
     extensions.insert(caller);
 }
 
-/// Marks the request as one without a caller, for the inner service and the layers before it.
+/// Prepares a request without a verified caller for the inner service: marks it as anonymous,
+/// and removes any caller that another layer has stored in its extensions.
 pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
     if let Some(rules) = &config.credential_rules {
         rules.strip(request, false);
     }
-    // A request for a public path may have a token, which is not verified.
+    // A request for a public path can have a token, which is not verified. It must not be logged.
     if let Entry::Occupied(mut tokens) = request.headers_mut().entry(AUTHORIZATION) {
         tokens.iter_mut().for_each(|token| token.set_sensitive(true));
     }
@@ -51,22 +55,24 @@ pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
     extensions.insert(Anonymous);
 }
 
-/// Records the caller on the current span, by the names of
-/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/). A
-/// span keeps only the fields that it declares. OpenTelemetry has no name for a tenant.
+/// Records the caller on the current span, with the field names of
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/),
+/// which has none for a tenant. A span ignores fields that it does not declare.
 fn record_on_span(caller: &IdInfo) {
     let span = tracing::Span::current();
     span.record("enduser.id", caller.user_id());
     span.record("passport.tenant_id", caller.tenant_id());
 }
 
-/// Returns whether a layer outside of this one has left a token that is not this caller's.
+/// Returns whether the extensions have a [`CallerToken`] that is not the token of this request.
+/// With such a token, calls to other services would be made on behalf of another caller.
 fn has_token_of_another<B>(request: &Request<B>, config: &Config) -> bool {
-    let Some(left) = request.extensions().get::<CallerToken>() else { return false };
-    !matches!(config.token(request), Ok(Some(token)) if token == left.token().expose().as_bytes())
+    let Some(other) = request.extensions().get::<CallerToken>() else { return false };
+    !matches!(config.token(request), Ok(Some(token)) if token == other.token().expose().as_bytes())
 }
 
-/// Returns the token that was just verified, for calls to other services.
+/// Returns the verified token as a [`CallerToken`], for calls to other services on behalf of the
+/// caller.
 fn forwarded_token<B>(request: &Request<B>, caller: &IdInfo, config: &Config) -> Option<CallerToken> {
     let token = std::str::from_utf8(config.token(request).ok()??).ok()?;
     AccessToken::new(token, caller.expires_at()).ok().map(CallerToken::new)

@@ -1,3 +1,5 @@
+//! The layer that authenticates requests, and its settings.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,12 +9,14 @@ use tower_layer::Layer;
 use super::{Authenticate, config::Config, credential_rules::CredentialRules};
 use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
 
-/// A layer that rejects requests without a valid token, and adds the caller to the others. See the
-/// [module](crate::authenticate).
+/// A layer that verifies the token of each request. It rejects requests without a valid token.
+/// To the extensions of all other requests it adds the caller, as [`IdInfo`](crate::IdInfo). The
+/// documentation of the [module](crate::authenticate) lists the steps and has an example.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
     pub(super) verifier: TokenVerifier,
+    /// Whether requests without a token are forwarded as anonymous.
     pub(super) is_optional: bool,
     pub(super) config: Config,
 }
@@ -21,89 +25,93 @@ impl AuthenticateLayer {
     /// Creates a layer that verifies tokens with `verifier`.
     ///
     /// # Panics
-    /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime
-    /// whose timer is not enabled.
+    /// The response future panics if it has to wait on a tokio runtime without an enabled timer,
+    /// as [`TokenVerifier::verify`] does.
     pub fn new(verifier: TokenVerifier) -> Self {
         Self { verifier, is_optional: false, config: Config::default() }
     }
 
-    /// Omits the reason of a rejection from responses. By default they have one of the seven names
-    /// of Passport's own SDK. Metrics and log events have the reason either way. The setting also
-    /// applies to layers and arguments of handlers inside of this layer.
-    pub fn opaque(mut self) -> Self {
-        self.config.rejections.is_opaque = true;
+    /// Omits the reason of a rejection from responses. By default, responses have one of the seven
+    /// reasons of Passport's own SDK, or the unmet requirement. Metrics and log events have the
+    /// reason in any case.
+    ///
+    /// The setting also applies to layers and extractors inside this layer.
+    pub fn without_error_details(mut self) -> Self {
+        self.config.rejections.hides_details = true;
         self
     }
 
-    /// Puts the caller's token, once it is verified, into the request's extensions, as a
-    /// [`CallerToken`](crate::CallerToken): for calls to other services in the caller's name. Off
-    /// by default, so that no handler gets it by accident.
+    /// Stores the verified token in the request's extensions as a
+    /// [`CallerToken`](crate::CallerToken), for calls to other services on behalf of the caller.
+    /// Off by default, so that no handler gets the token by accident.
     ///
-    /// `passport-outbound`'s `CallerIdentity` uses it; `docs/propagation.md` in the repository
-    /// describes when to forward it, and when not to.
-    pub fn hand_on_token(mut self) -> Self {
+    /// `CallerIdentity` of `passport-outbound` reads the `CallerToken`. `docs/propagation.md`
+    /// describes when to forward the caller's token, and when not to.
+    pub fn forward_token(mut self) -> Self {
         self.config.forwards_token = true;
         self
     }
 
-    /// Records the caller on the request's span, which is the current one: the field `enduser.id`,
-    /// as
-    /// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/)
-    /// calls it, is the user, or the client id of a managed identity; `passport.tenant_id` is the
-    /// tenant. The span has to declare them, as `tracing::field::Empty`. Off by default: traces
-    /// may have other readers than the service.
+    /// Records the caller on the current span. The field `enduser.id`
+    /// ([OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/))
+    /// is the user id, or the client id of a managed identity; `passport.tenant_id` is the tenant.
     ///
-    /// `docs/inbound.md` in the repository shows it with tower-http's `TraceLayer`.
+    /// The span must declare both fields as `tracing::field::Empty`; `docs/inbound.md` shows it
+    /// with tower-http's `TraceLayer`. Off by default, because traces can have other readers than
+    /// the service's own logs.
     pub fn record_caller(mut self) -> Self {
         self.config.records_caller = true;
         self
     }
 
-    /// Forwards requests without a token as anonymous: `Option<IdInfo>` is `None`, and
-    /// `RequireLayer` and the `IdInfo` extractor reject with 401. A request with an invalid token
-    /// is rejected all the same.
+    /// Forwards requests without a token as anonymous: the extractor `Option<IdInfo>` returns
+    /// `None`, and a `RequireLayer` or the extractor `IdInfo` rejects the request with 401. A
+    /// request with an invalid token is still rejected.
     pub fn optional(mut self) -> Self {
         self.is_optional = true;
         self
     }
 
-    /// Also reads the token from the cookie `name`, if the `Authorization` header has no Bearer
-    /// token.
+    /// Reads the token from the cookie `name` if the `Authorization` header has no Bearer token.
+    /// Off by default.
     ///
-    /// Browsers send cookies by themselves, also for pages of other sites: protect requests that
-    /// change something against forgery (`SameSite`, a CSRF layer).
+    /// Browsers also send cookies with requests that other sites cause. Protect requests that
+    /// change state against CSRF: with `SameSite`, or a CSRF layer.
     pub fn token_from_cookie(mut self, name: impl Into<String>) -> Self {
         self.credential_rules().cookie = Some(name.into());
         self
     }
 
-    /// Also takes the token of a WebSocket's handshake, or of a request for a stream of events,
-    /// from the parameter `access_token` of its query, as browsers set no headers there
-    /// ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
+    /// Reads the token from the query parameter `access_token` ([RFC 6750, section
+    /// 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)) of WebSocket handshakes and of
+    /// requests for server-sent events, as scripts in browsers cannot set headers on these. Off by
+    /// default.
     ///
     /// The layer removes the parameter from the URI of every request, and from axum's `OriginalUri`
-    /// (feature `axum`), before the inner service sees either; so it may be anywhere in a
-    /// router. What is outside of the layer still sees the token: put a `TraceLayer` inside of it,
-    /// and mind that proxies log URIs.
+    /// (feature `axum`), before it calls the inner service. The layer can be anywhere in a router.
+    /// Layers outside still see the token: put a `TraceLayer` inside this layer. Proxies can log
+    /// the token with the URI.
     pub fn token_from_query(mut self) -> Self {
         self.credential_rules().query = true;
         self
     }
 
-    /// Lets requests for these paths through without a token; every other path needs one. More
-    /// than once adds up. A token that comes with such a request is not read:
-    /// `Option<IdInfo>` is `None`, and guards and the `IdInfo` extractor reject with 401. What this
-    /// layer [`require`](Self::require)s is not asked for.
+    /// Forwards requests for these paths without authentication; all other paths need a token.
+    /// Repeated calls add paths.
     ///
-    /// A path is written as axum writes routes (`/health`, `/status/{id}`, `/assets/{*file}`) and
-    /// matched exactly, case and trailing slash included; in axum, below a `nest`, the prefix is
-    /// part of it. A parameter matches any segment: `/status/{id}` makes a route
-    /// `/status/secret` public as well. A path that programs read differently (dot segments, empty
-    /// segments, encoded separators) is never public.
+    /// A token in such a request is ignored, and the request is anonymous, as behind an
+    /// [`optional`](Self::optional) layer. The requirement of this layer
+    /// ([`require`](Self::require)) does not apply to it.
     ///
-    /// If a middleware outside of this layer rewrites paths, the rewritten path counts, by which
-    /// the routes inside are chosen; below a `nest`, no rewritten path is public. A middleware
-    /// inside of this layer may lead from a public path to any other: put it outside.
+    /// Paths have axum's syntax for routes (`/health`, `/status/{id}`, `/assets/{*file}`). They are
+    /// matched exactly, including case and a trailing slash; in axum, the prefix of a `nest` is
+    /// part of the path. A parameter matches any segment: `/status/{id}` also makes a route
+    /// `/status/secret` public. An ambiguous path (dot segments, empty segments, encoded
+    /// separators) is never public.
+    ///
+    /// Put a middleware that rewrites paths outside this layer, so that the rewritten path is
+    /// checked; below a `nest`, no rewritten path is public. A middleware inside this layer could
+    /// rewrite a public path to any other path, which would then need no token.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, ConfigError, TokenVerifier};
@@ -115,7 +123,7 @@ impl AuthenticateLayer {
     /// ```
     ///
     /// # Errors
-    /// When one of them is not such a path, or overlaps another.
+    /// If a path is not a valid route, or overlaps another one.
     pub fn public_paths<P: AsRef<str>>(
         mut self,
         paths: impl IntoIterator<Item = P>,
@@ -125,12 +133,12 @@ impl AuthenticateLayer {
         Ok(self)
     }
 
-    /// Lets calls of these gRPC services through without a token, as
-    /// [`public_paths`](Self::public_paths) does: by the full name of a service, such as
-    /// `grpc.health.v1.Health`.
+    /// Forwards calls of these gRPC services without authentication, as
+    /// [`public_paths`](Self::public_paths) does for paths. A service is given by its full name,
+    /// such as `grpc.health.v1.Health`.
     ///
     /// # Errors
-    /// When one of them is not the name of a service, or is there twice.
+    /// If a name is not a full service name, or is listed twice.
     pub fn public_grpc_services<S: AsRef<str>>(
         mut self,
         services: impl IntoIterator<Item = S>,
@@ -140,30 +148,31 @@ impl AuthenticateLayer {
         Ok(self)
     }
 
-    /// Forwards a browser's preflight (CORS), which has no credentials, to a CORS layer inside of
-    /// this one. Prefer a CORS layer outside of this one, which does not need this setting.
+    /// Forwards CORS preflights, which have no credentials, to a CORS layer inside this layer. Off
+    /// by default: a CORS layer outside this layer does not need this setting, and is the better
+    /// choice.
     ///
-    /// **Mind** that anyone can send such a request (`OPTIONS`, with `Origin` and
-    /// `Access-Control-Request-Method`), and that everything inside sees it without authentication
-    /// and without what this layer [`require`](Self::require)s: a proxy, a fallback, a layer that
-    /// lets a header override the method.
+    /// **Warning:** any client can send such a request (`OPTIONS`, with `Origin` and
+    /// `Access-Control-Request-Method`). Everything inside this layer receives it without
+    /// authentication and without the check of the [requirement](Self::require): for example a
+    /// proxy, a fallback, or a layer that lets a header override the method.
     pub fn allow_preflight(mut self) -> Self {
         self.credential_rules().preflight = true;
         self
     }
 
-    /// Removes the token from the request once it is verified: the header, and the cookie of
-    /// [`token_from_cookie`](Self::token_from_cookie).
+    /// Removes a verified token before the inner service is called: the `Authorization` header, and
+    /// the cookie of [`token_from_cookie`](Self::token_from_cookie). Both are kept by default.
     pub fn strip_token(mut self) -> Self {
         self.credential_rules().strips_token = true;
         self
     }
 
-    /// Removes the header `name` from each request: one by which a proxy identifies the caller, and
-    /// which anyone could send. To compare a tenant's header with the token instead, use
-    /// [`Requirement::tenant_in_header`].
+    /// Removes the header `name` from each request, such as `X-User-Id`, which a client could set
+    /// to impersonate a caller. Repeated calls add headers. To compare a tenant header with the
+    /// token instead, use [`Requirement::tenant_in_header`].
     pub fn strip_header(mut self, name: HeaderName) -> Self {
-        self.credential_rules().strips.push(name);
+        self.credential_rules().stripped_headers.push(name);
         self
     }
 
@@ -172,7 +181,7 @@ impl AuthenticateLayer {
     }
 
     /// Rejects callers that do not meet `requirement`, as a [`RequireLayer`](crate::RequireLayer)
-    /// inside of this layer does. A caller must meet the requirements of all calls.
+    /// inside this layer does. After repeated calls, a caller must meet all of the requirements.
     pub fn require(mut self, requirement: Requirement) -> Self {
         self.config.requirement = Some(match self.config.requirement {
             Some(before) => before.and(requirement),
@@ -181,40 +190,49 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Rejects in HTTP, whatever the caller's content type: for services that only speak HTTP,
-    /// above all one that a proxy asks whether to let a request through, as a rejection in gRPC has
-    /// the status 200. By default a `POST` of `application/grpc` or `application/grpc-web` is
-    /// rejected in gRPC. The setting also holds for guards and arguments of handlers inside of this
-    /// layer.
-    pub fn http_only(mut self) -> Self {
+    /// Rejects every request with an HTTP status such as 401, whatever its content type. By
+    /// default, a `POST` of `application/grpc` or `application/grpc-web` is rejected in gRPC, which
+    /// has the HTTP status 200.
+    ///
+    /// Use it for services that serve only HTTP, above all for a service to which a proxy delegates
+    /// authentication: the proxy would take the status 200 for success. The setting also applies to
+    /// layers and extractors inside this layer.
+    pub fn http_rejections(mut self) -> Self {
         self.config.rejections.forced = Some(ForcedProtocol::Http);
         self
     }
 
-    /// Rejects in gRPC, whatever the caller's content type and method; in grpc-web those that send
-    /// it. The setting also holds for guards and arguments of handlers inside of this layer.
-    pub fn grpc_only(mut self) -> Self {
+    /// Rejects every request with a gRPC status such as `UNAUTHENTICATED`, whatever its method and
+    /// content type; a grpc-web request in grpc-web. By default, a request that is not a `POST` of
+    /// one of these content types is rejected with an HTTP status.
+    ///
+    /// Use it for services that serve only gRPC. The setting also applies to layers and extractors
+    /// inside this layer.
+    pub fn grpc_rejections(mut self) -> Self {
         self.config.rejections.forced = Some(ForcedProtocol::Grpc);
         self
     }
 
-    /// Lets `respond` change or replace the response to a rejected request, for the reason that it
-    /// gets.
+    /// Sets a function that changes or replaces the HTTP response to a rejected request. The
+    /// function gets the reason and the default response. It is not called for responses in gRPC.
     ///
-    /// Also holds for guards without a `respond_with` of their own, and for arguments of handlers,
-    /// inside of this layer. For HTTP only; gRPC callers get a status in any case. A response with
-    /// a status of success (1xx, 2xx) gets the status of the rejection again, and one with that
-    /// status gets its challenge or its `Retry-After`, if it has none.
+    /// - The function cannot turn a rejection into a success: a status 1xx or 2xx is replaced by
+    ///   the status of the rejection.
+    /// - If the response has the status of the rejection, a missing challenge or `Retry-After` is
+    ///   added again.
+    /// - The function is also called for extractors inside this layer, and for a `RequireLayer`
+    ///   that has no function of its own.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, TokenVerifier};
     /// # let verifier = TokenVerifier::builder("bizfirstgo-api").build().unwrap();
-    /// let layer = AuthenticateLayer::new(verifier).respond_with(|rejection, response| {
-    ///     let problem = format!(r#"{{"title":"{}","status":{}}}"#, rejection.status(), rejection.status().as_u16());
+    /// let layer = AuthenticateLayer::new(verifier).with_rejection_response(|rejection, response| {
+    ///     let status = rejection.status();
+    ///     let problem = format!(r#"{{"title":"{status}","status":{}}}"#, status.as_u16());
     ///     response.map(|_| problem.into())
     /// });
     /// ```
-    pub fn respond_with(
+    pub fn with_rejection_response(
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {

@@ -1,4 +1,4 @@
-//! A request whose caller is not known yet, or not authorized yet.
+//! The state of a request that waits for authentication or authorization.
 
 use std::{
     future::Future,
@@ -14,15 +14,17 @@ use crate::{
     authorize::{Decision, PermissionFuture},
 };
 
-/// What a request waits for.
+/// The future that a request waits for before the inner service is called.
 pub(super) enum PendingCaller {
-    /// Keys, or a permit to verify the token.
+    /// The verification of the token, which waits for signing keys or for a permit.
     Verification(Pin<Box<dyn Future<Output = Result<IdInfo, VerifyError>> + Send>>),
-    /// A [`PermissionCheck`](crate::PermissionCheck).
+    /// The checks of a [`PermissionChecker`](crate::PermissionChecker).
     Permission(PermissionFuture),
 }
 
 impl PendingCaller {
+    /// Polls the verification and then the permission checks. A verified caller is stored in the
+    /// extensions of `request`.
     pub(super) fn poll<B>(
         &mut self,
         request: &mut Request<B>,

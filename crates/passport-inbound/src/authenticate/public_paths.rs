@@ -1,4 +1,4 @@
-//! The paths that need no token. Pure.
+//! Public paths: the paths that need no token. Pure.
 
 use std::fmt;
 
@@ -7,38 +7,42 @@ use passport_core::{ConfigError, ConfigProblem};
 
 use crate::request_path::is_plain;
 
-/// Paths that need no token, as axum writes routes; all others need one.
+/// A set of public paths, in the syntax of axum's routes.
 #[derive(Clone, Default)]
 pub(super) struct PublicPaths(Router<()>);
 
 impl PublicPaths {
+    /// Adds `path`, a route in axum's syntax. A path that is not valid or overlaps another one is
+    /// an error.
     pub(super) fn add(&mut self, path: &str) -> Result<(), ConfigError> {
         let problem = |wrong: &dyn fmt::Display| {
             let problem =
-                format_args!("`{path}`: {wrong}; write it as a route: /health, or /assets/{{*file}}");
+                format_args!("`{path}`: {wrong}; expected a route such as /health or /assets/{{*file}}");
             ConfigError::new(vec![ConfigProblem::new("public_paths", problem)])
         };
         if !is_plain(&path.replace(['{', '}'], "")) {
-            return Err(problem(
-                &"it is not absolute, or has an empty segment, a dot segment or a slash at its end",
-            ));
+            let wrong = "must begin with a slash, and must not have an empty segment, a dot segment, an \
+                encoded separator or a trailing slash";
+            return Err(problem(&wrong));
         }
         self.0.insert(path, ()).map_err(|error| problem(&error))
     }
 
-    /// Every method of a gRPC service, by its full name.
+    /// Adds all methods of a gRPC service, by its full name.
     pub(super) fn add_grpc_service(&mut self, service: &str) -> Result<(), ConfigError> {
         let is_word = |word: &str| {
             !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         };
         if !service.split('.').all(is_word) {
-            let problem = format_args!("`{service}` is no name of a service, such as grpc.health.v1.Health");
+            let problem = format_args!(
+                "`{service}` is not a full service name; expected one such as grpc.health.v1.Health"
+            );
             return Err(ConfigError::new(vec![ConfigProblem::new("public_grpc_services", problem)]));
         }
         self.add(&format!("/{service}/{{method}}"))
     }
 
-    /// `path` as it was routed. A path that programs read differently is not public.
+    /// Returns whether `path` is public. An ambiguous path never is.
     pub(super) fn contains(&self, path: &str) -> bool {
         is_plain(path) && self.0.at(path).is_ok()
     }

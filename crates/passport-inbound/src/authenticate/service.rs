@@ -1,3 +1,5 @@
+//! The service of an [`AuthenticateLayer`].
+
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -15,27 +17,28 @@ use crate::{
     verify::{VerifyProgress, counters},
 };
 
-/// The service that [`AuthenticateLayer`] makes.
+/// The service of an [`AuthenticateLayer`]. It rejects requests without a valid token.
 #[derive(Clone, Debug)]
 pub struct Authenticate<S> {
     pub(super) inner: S,
     pub(super) layer: AuthenticateLayer,
 }
 
-/// The result of authentication and authorization, or what they wait for.
+/// The decision on a request after authentication and authorization, or the future on which the
+/// decision depends.
 enum Authentication {
     Done(Decision),
     Pending(PendingCaller),
 }
 
 impl AuthenticateLayer {
-    /// Authenticates and authorizes a request, as far as that needs no wait.
-    #[inline(always)] // each call of it would copy the decision
+    /// Authenticates and authorizes a request, as far as possible without waiting.
+    #[inline(always)] // a call would copy the decision
     fn authenticate<B>(&self, request: &mut Request<B>) -> Authentication {
         let config = &self.config;
         if config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
             set_anonymous(request, config);
-            // No authorization either.
+            // The requirement of the layer does not apply to public paths and preflights.
             return Authentication::Done(Decision::Allow);
         }
         let token = match config.token(request) {
@@ -44,7 +47,7 @@ impl AuthenticateLayer {
                 set_anonymous(request, config);
                 return Authentication::Done(config.authorize(request));
             }
-            Ok(None) => return Authentication::Done(Decision::Reject(Rejection::CredentialsMissing)),
+            Ok(None) => return Authentication::Done(Decision::Reject(Rejection::MissingCredentials)),
             Err(reason) => {
                 counters::rejected(reason);
                 return Authentication::Done(Decision::Reject(reason.into()));
@@ -94,6 +97,7 @@ where
 }
 
 impl<S: Clone> Authenticate<S> {
+    /// Returns a future that waits for `caller` before it calls the inner service.
     fn pending<B>(&mut self, mut caller: PendingCaller, request: Request<B>) -> AuthenticateFuture<S, B>
     where
         S: Service<Request<B>>,

@@ -55,7 +55,7 @@ fn done() -> Reply {
 }
 
 #[tokio::test]
-async fn a_good_token_brings_its_identity_to_the_inner_service() {
+async fn valid_token_adds_its_identity_to_the_request() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let token = passport.user_token("user-7").role("clerk").build();
     let response = service.ready().await.unwrap().call(with_token(&token));
@@ -76,7 +76,7 @@ async fn rejected_request_never_reaches_the_inner_service() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
     for (request, rejection) in [
-        (Request::new(()), Rejection::CredentialsMissing),
+        (Request::new(()), Rejection::MissingCredentials),
         (with_token("a.b.c"), RejectionReason::Malformed.into()),
         (with_token(&expired), RejectionReason::Expired.into()),
     ] {
@@ -88,7 +88,7 @@ async fn rejected_request_never_reaches_the_inner_service() {
 }
 
 #[tokio::test]
-async fn identity_from_outside_is_replaced() {
+async fn identity_in_the_request_is_replaced() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
     let smuggled = verifier.verify(&passport.user_token("smuggled").build()).await.unwrap();
@@ -104,7 +104,7 @@ async fn identity_from_outside_is_replaced() {
 }
 
 #[tokio::test]
-async fn with_known_keys_a_request_is_decided_in_the_call() {
+async fn token_with_known_key_is_verified_in_call() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let token = passport.user_token("u").build();
     let first = service.ready().await.unwrap().call(with_token(&token));
@@ -118,9 +118,9 @@ async fn with_known_keys_a_request_is_decided_in_the_call() {
     assert_eq!(assert_ready_ok!(warm.poll()).status(), 200);
 }
 
-/// `ConcurrencyLimit` panics when it is called without having been polled ready.
+/// `ConcurrencyLimit` panics if it is called before it is polled ready.
 #[tokio::test]
-async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
+async fn service_that_was_polled_ready_is_called() {
     let passport = DevPassport::start().await.unwrap();
     passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_millis(100)));
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(done()) });
@@ -146,36 +146,36 @@ async fn rejected_request_keeps_the_ready_service() {
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(done()) });
     let mut service = layer(&passport).layer(ConcurrencyLimit::new(inner, 1));
     for _ in 0..3 {
-        let refused = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
-        assert_eq!(refused.status(), 401);
+        let rejected = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
+        assert_eq!(rejected.status(), 401);
     }
     let token = passport.user_token("u").build();
-    let passed = service.ready().await.unwrap().call(with_token(&token)).await.unwrap();
-    assert_eq!(passed.status(), 200);
+    let forwarded = service.ready().await.unwrap().call(with_token(&token)).await.unwrap();
+    assert_eq!(forwarded.status(), 200);
 }
 
 #[tokio::test]
-async fn not_ready_inside_is_not_ready_outside() {
+async fn pending_inner_service_is_pending_outside() {
     let Setup { mut service, mut handle, .. } = setup().await;
     handle.allow(0);
     let poll = task::spawn(()).enter(|cx, _| service.poll_ready(cx));
     assert!(poll.is_pending());
 }
 
-/// The token that the inner service may hand on, for a request that came with `left` in its
-/// extensions.
-async fn handed_on(
+/// Returns the `CallerToken` that the inner service sees, for a request that already had
+/// `existing` in its extensions.
+async fn forwarded_token(
     passport: &DevPassport,
     layer: AuthenticateLayer,
     token: &str,
-    left: Option<&str>,
+    existing: Option<&str>,
 ) -> Option<String> {
     let (mock, mut handle) = mock::pair::<Request<()>, Reply>();
     let mut service = layer.layer(mock);
     let mut request = with_token(token);
-    if let Some(left) = left {
+    if let Some(existing) = existing {
         let expires_at = std::time::UNIX_EPOCH + Duration::from_secs(1 << 40);
-        request.extensions_mut().insert(CallerToken::new(AccessToken::new(left, expires_at).unwrap()));
+        request.extensions_mut().insert(CallerToken::new(AccessToken::new(existing, expires_at).unwrap()));
     }
     let response = service.ready().await.unwrap().call(request);
     let (response, seen) = tokio::join!(response, async {
@@ -191,18 +191,18 @@ async fn handed_on(
 async fn only_the_callers_own_token_is_forwarded() {
     let passport = DevPassport::start().await.unwrap();
     let (own, other) = (passport.user_token("u").build(), passport.user_token("v").build());
-    for (hands_on, left, seen) in [
+    for (forwards, existing, seen) in [
         (false, None, None),
         (true, None, Some(&own)),
         (true, Some(&other), Some(&own)),
         (false, Some(&other), None),
-        // A layer outside of this one has handed it on.
+        // A layer outside has forwarded the same token.
         (false, Some(&own), Some(&own)),
     ] {
         let layer = layer(&passport);
-        let layer = if hands_on { layer.hand_on_token() } else { layer };
-        let handed_on = handed_on(&passport, layer, &own, left.map(String::as_str)).await;
-        assert_eq!(handed_on.as_ref(), seen, "{hands_on} {left:?}");
+        let layer = if forwards { layer.forward_token() } else { layer };
+        let forwarded = forwarded_token(&passport, layer, &own, existing.map(String::as_str)).await;
+        assert_eq!(forwarded.as_ref(), seen, "{forwards} {existing:?}");
     }
 }
 
@@ -214,7 +214,7 @@ async fn http3_rejection_follows_content_type_and_method() {
     let never = service_fn(|_: Request<Body>| pending::<Result<Reply, Infallible>>());
     let user = passport.user_token("ada").build();
     verifier.verify(&user).await.unwrap();
-    let refused = |method: Method, content_type: &str, token: Option<&str>| {
+    let rejected = |method: Method, content_type: &str, token: Option<&str>| {
         let mut request = Request::new(Body::new(StreamBody::new(stream::pending::<FrameOfBody>())));
         (*request.version_mut(), *request.method_mut()) = (Version::HTTP_3, method);
         request.headers_mut().insert(CONTENT_TYPE, content_type.parse().unwrap());
@@ -222,7 +222,7 @@ async fn http3_rejection_follows_content_type_and_method() {
             let token = format!("Bearer {token}").parse().unwrap();
             request.headers_mut().insert(AUTHORIZATION, token);
         }
-        // At the first poll, though the body has not come.
+        // Ready at the first poll, although the request body is pending.
         let response = assert_ready_ok!(task::spawn(layer.layer(never).call(request)).poll());
         let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let seen = (response.status().as_u16(), header("content-type"), header("grpc-status"));
@@ -236,15 +236,15 @@ async fn http3_rejection_follows_content_type_and_method() {
             (Method::GET, "application/grpc-web"),
             (Method::POST, "application/json"),
         ] {
-            let (seen, body) = refused(method, content_type, token);
+            let (seen, body) = rejected(method, content_type, token);
             assert_eq!(seen, (status, Some("application/json".to_owned()), None), "{content_type}");
             assert!(body.starts_with(b"{"), "{body:?}");
         }
-        let (seen, body) = refused(Method::POST, "application/grpc+proto", token);
+        let (seen, body) = rejected(Method::POST, "application/grpc+proto", token);
         assert_eq!(seen, (200, Some("application/grpc".to_owned()), Some(code.to_owned())));
         assert!(body.is_empty(), "{body:?}");
         for content_type in ["application/grpc-web+proto", "application/grpc-web-text"] {
-            let (seen, body) = refused(Method::POST, content_type, token);
+            let (seen, body) = rejected(Method::POST, content_type, token);
             assert_eq!(seen, (200, Some(content_type.to_owned()), None));
             let text = BASE64_STANDARD.decode(&body).unwrap_or_else(|_| body.to_vec());
             let expected = format!("grpc-status: {code}\r\n");
@@ -254,13 +254,13 @@ async fn http3_rejection_follows_content_type_and_method() {
 }
 
 #[tokio::test]
-async fn rejection_after_a_key_fetch_has_the_layers_settings() {
+async fn rejection_after_a_jwks_refresh_has_layer_settings() {
     let passport = DevPassport::start().await.unwrap();
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(done()) });
-    let mut service = layer(&passport).opaque().layer(inner);
+    let mut service = layer(&passport).without_error_details().layer(inner);
     let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
     let mut waiting = task::spawn(service.call(with_token(&expired)));
-    assert_pending!(waiting.poll(), "there are no keys yet");
+    assert_pending!(waiting.poll(), "no keys are cached");
     let response = waiting.await.unwrap();
     assert_eq!(response.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -303,8 +303,8 @@ async fn request_without_a_verified_token_is_anonymous() {
     for (layer, mut request) in
         [(layer(&passport).optional(), Request::new(())), (public, with_token("unverified"))]
     {
-        let left = CallerToken::new(AccessToken::new(&token, smuggled.expires_at()).unwrap());
-        request.extensions_mut().insert(left);
+        let existing = CallerToken::new(AccessToken::new(&token, smuggled.expires_at()).unwrap());
+        request.extensions_mut().insert(existing);
         request.extensions_mut().insert(smuggled.clone());
         let (mock, mut handle) = mock::pair::<Request<()>, Reply>();
         let mut service = layer.layer(mock);

@@ -1,49 +1,86 @@
+//! Permission checks by another service.
+
 use std::{error::Error, fmt, future::Future, pin::Pin};
 
 use crate::{IdInfo, metrics::TARGET};
 
-/// Checks remotely whether a caller has a permission: by Passport's permission check, a policy
-/// engine or a database.
+/// Checks permissions with another service: Passport's permission check, a policy engine or a
+/// database.
 ///
-/// It is only called where the result matters: not if another part of the requirement decides by
-/// itself. Put a time limit on it: the request waits for the result.
-pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
+/// [`Requirement::remote_permission`](crate::Requirement::remote_permission) uses it. The check
+/// is skipped if the other parts of the requirement decide without it. The request waits for the
+/// result, so give the check a timeout.
+///
+/// ```
+/// use passport_inbound::{IdInfo, PermissionCheckError, PermissionChecker, Requirement};
+///
+/// #[derive(Debug)]
+/// struct PolicyEngine;
+///
+/// impl PermissionChecker for PolicyEngine {
+///     async fn check(
+///         &self,
+///         caller: &IdInfo,
+///         permission: &str,
+///     ) -> Result<bool, PermissionCheckError> {
+///         let is_allowed = query_policy(caller.user_id(), permission).await;
+///         is_allowed.map_err(PermissionCheckError::new)
+///     }
+/// }
+/// # async fn query_policy(_: &str, _: &str) -> Result<bool, std::io::Error> { Ok(true) }
+///
+/// let may_run = Requirement::remote_permission(PolicyEngine, "payroll.run");
+/// # let _ = may_run;
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `PermissionChecker`",
+    note = "implement `PermissionChecker` for a struct; closures do not implement it",
+    note = "for a check that needs no I/O, use `Requirement::from_fn`, which takes a closure"
+)]
+pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `caller` has `permission`.
     ///
     /// # Errors
-    /// When there is no result. The request is rejected then, with 503 or `UNAVAILABLE` on gRPC.
+    /// If the check fails or times out. If the decision depends on the check, the request is then
+    /// rejected with 503, or `UNAVAILABLE` on gRPC.
+    ///
+    /// # Cancel safety
+    /// The future is dropped if the client disconnects.
     fn check(
         &self,
         caller: &IdInfo,
         permission: &str,
-    ) -> impl Future<Output = Result<bool, PermissionUnknown>> + Send;
+    ) -> impl Future<Output = Result<bool, PermissionCheckError>> + Send;
 }
 
-/// The error of a [`PermissionCheck`] that has no result.
+/// The error of a failed [`PermissionChecker::check`].
 #[derive(Debug, thiserror::Error)]
-#[error("it could not be found out whether the caller has the permission")]
-pub struct PermissionUnknown(#[source] Box<dyn Error + Send + Sync>);
+#[error("permission check failed")]
+pub struct PermissionCheckError(#[source] Box<dyn Error + Send + Sync>);
 
-impl PermissionUnknown {
-    /// Creates an error with this cause, which is logged. Callers do not see it.
+impl PermissionCheckError {
+    /// Creates an error with a cause. The cause is logged at level warn; the response does not
+    /// contain it.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
     }
 
+    /// Logs the failed check with its cause, at warn.
     pub(super) fn log(&self) {
         let cause = self.source();
         tracing::warn!(target: TARGET, cause = cause.map(tracing::field::display), "{self}");
     }
 }
 
-/// An object-safe [`PermissionCheck`].
+/// An object-safe form of [`PermissionChecker`], for checkers of any type in a requirement.
 pub(super) trait DynPermissionCheck: fmt::Debug + Send + Sync {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a>;
 }
 
-pub(super) type CheckFuture<'a> = Pin<Box<dyn Future<Output = Result<bool, PermissionUnknown>> + Send + 'a>>;
+pub(super) type CheckFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<bool, PermissionCheckError>> + Send + 'a>>;
 
-impl<C: PermissionCheck> DynPermissionCheck for C {
+impl<C: PermissionChecker> DynPermissionCheck for C {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a> {
         Box::pin(self.check(caller, permission))
     }

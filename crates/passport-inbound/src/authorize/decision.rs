@@ -1,34 +1,38 @@
-//! Decides whether a request may pass, and prepares the permission checks that remain.
+//! The decision whether to forward a request, with the permission checks that it still depends
+//! on.
 
 use std::{future::Future, pin::Pin};
 
 use super::{evaluate::Evaluation, request_head::RequestHead, requirement::Requirement};
 use crate::{Rejection, metrics::TARGET, request_path::is_plain, response::rejection::required_identity};
 
-/// Whether a request may pass.
+/// The decision on a request.
 pub(crate) enum Decision {
+    /// The caller meets the requirement.
     Allow,
     Reject(Rejection),
-    /// It depends on a [`PermissionCheck`](super::PermissionCheck).
+    /// The decision depends on a [`PermissionChecker`](super::PermissionChecker): the future runs
+    /// it and returns the decision.
     Pending(PermissionFuture),
 }
 
-/// Runs the permission checks of a requirement.
+/// A future that runs the permission checks of a requirement. Its error rejects the request.
 pub(crate) type PermissionFuture = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 
 impl Requirement {
-    /// Decides whether the caller of a request meets the requirement.
+    /// Decides whether the caller of a request meets the requirement, as far as possible without
+    /// permission checks.
     pub(crate) fn decide(&self, request: RequestHead<'_>) -> Decision {
         let caller = match required_identity(request.extensions) {
             Ok(caller) => caller,
             Err(rejection) => return Decision::Reject(rejection),
         };
-        // Before anything else: no part of a requirement may decide on a path that programs read
-        // differently.
+        // This check comes first: for an ambiguous path, the router may have chosen another route
+        // than the requirement assumes.
         if self.reads_path() && !is_plain(request.routed_path()) {
             tracing::debug!(
                 target: TARGET,
-                "path refused: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
+                "ambiguous path rejected: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
             );
             return Decision::Reject(Rejection::Forbidden(self.unmet()));
         }
@@ -42,7 +46,7 @@ impl Requirement {
             match outcome.resolve(&caller).await {
                 Some(true) => Ok(()),
                 Some(false) => Err(Rejection::Forbidden(requirement.unmet())),
-                None => Err(Rejection::PermissionUnknown),
+                None => Err(Rejection::PermissionCheckFailed),
             }
         }))
     }

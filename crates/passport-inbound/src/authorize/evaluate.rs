@@ -1,19 +1,22 @@
-//! What is left of a requirement when the token and the request are evaluated: a result, or a
-//! formula of permission checks.
+//! Partial evaluation of a requirement: the result for a token and a request, or a formula of
+//! the permission checks on which the result still depends.
 
 use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 
-use super::checker::{DynPermissionCheck, PermissionUnknown};
+use super::checker::{DynPermissionCheck, PermissionCheckError};
 use crate::IdInfo;
 
-/// A permission that a [`PermissionCheck`](super::PermissionCheck) knows of.
+/// A permission that a [`PermissionChecker`](super::PermissionChecker) has to confirm.
 pub(super) struct RemotePermission {
     pub(super) check: Box<dyn DynPermissionCheck>,
     pub(super) permission: String,
 }
 
+/// The result of a partial evaluation: a truth value, or a formula of permission checks.
 pub(super) enum Evaluation {
+    /// Whether the requirement is met. No permission check can change this result.
     Settled(bool),
+    /// The result of this permission check.
     Remote(Arc<RemotePermission>),
     Not(Box<Self>),
     Both(Box<[Self; 2]>),
@@ -23,6 +26,7 @@ pub(super) enum Evaluation {
 type EvaluationFuture<'a> = Pin<Box<dyn Future<Output = Option<bool>> + Send + 'a>>;
 
 impl Evaluation {
+    /// Returns the conjunction. Calls `other` only if the result depends on it.
     pub(super) fn and(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Settled(false) => self,
@@ -35,6 +39,7 @@ impl Evaluation {
         }
     }
 
+    /// Returns the disjunction. Calls `other` only if the result depends on it.
     pub(super) fn or(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Settled(true) => self,
@@ -47,9 +52,9 @@ impl Evaluation {
         }
     }
 
-    /// Runs the checks one after the other, but none whose result would change nothing. Returns
-    /// `None` if a check that matters fails: below a `not`, counting that as "no" would grant
-    /// access.
+    /// Runs the permission checks one after the other, and skips those that cannot change the
+    /// result. Returns `None` if the result depends on a check that has failed. A failed check does
+    /// not count as false, because a negation would turn that into access.
     pub(super) fn resolve<'a>(&'a self, caller: &'a IdInfo) -> EvaluationFuture<'a> {
         Box::pin(async move {
             match self {
@@ -57,7 +62,7 @@ impl Evaluation {
                 Self::Not(outcome) => outcome.resolve(caller).await.map(Not::not),
                 Self::Remote(remote) => {
                     let result = remote.check.check_dyn(caller, &remote.permission).await;
-                    result.inspect_err(PermissionUnknown::log).ok()
+                    result.inspect_err(PermissionCheckError::log).ok()
                 }
                 Self::Both(outcomes) => decided(outcomes, caller, false).await,
                 Self::Either(outcomes) => decided(outcomes, caller, true).await,
@@ -66,7 +71,9 @@ impl Evaluation {
     }
 }
 
-/// Returns `decisive` if one of the two is, and the other value if both are.
+/// Resolves a conjunction (`decisive` is false) or a disjunction (`decisive` is true). The
+/// result is `decisive` if one operand has that value, even if the check of the other one has
+/// failed.
 async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
     let first = one.resolve(caller).await;
     if first == Some(decisive) {

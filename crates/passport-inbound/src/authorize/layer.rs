@@ -1,3 +1,5 @@
+//! The layer that authorizes requests, and its settings.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,13 +9,13 @@ use tower_layer::Layer;
 use super::{Require, Requirement};
 use crate::{Rejection, response::rejection_config::RejectionConfig};
 
-/// A layer that rejects callers that do not meet a [`Requirement`].
+/// A layer that rejects callers that do not meet a [`Requirement`], with 403, or
+/// `PERMISSION_DENIED` on gRPC. The response names the requirement.
 ///
-/// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it to the
-/// handler, as below, so that it stays with its route: `.route_layer` does not guard routes that
-/// are added after it. Or give that one the requirement
-/// ([`AuthenticateLayer::require`](crate::AuthenticateLayer::require)), and the order cannot be
-/// wrong. Other callers get 403, or `PERMISSION_DENIED` on gRPC, with the requirement.
+/// Apply it inside an [`AuthenticateLayer`](crate::AuthenticateLayer); without one, every
+/// request is rejected with 500. In axum, apply it to the handler, as below: `.route_layer` does
+/// not apply to routes that are added after it. With
+/// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require), the order cannot be wrong.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -33,22 +35,23 @@ pub struct RequireLayer {
 }
 
 impl RequireLayer {
-    /// Creates a layer that checks `requirement`.
+    /// Creates a layer that rejects callers that do not meet `requirement`.
     pub fn new(requirement: Requirement) -> Self {
         Self { requirement, rejections: RejectionConfig::default() }
     }
 
-    /// Omits the requirement from responses. See
-    /// [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque), whose settings hold here
-    /// where this layer has none.
-    pub fn opaque(mut self) -> Self {
-        self.rejections.is_opaque = true;
+    /// Omits the requirement from responses. Defaults to the
+    /// [setting](crate::AuthenticateLayer::without_error_details) of the `AuthenticateLayer`.
+    pub fn without_error_details(mut self) -> Self {
+        self.rejections.hides_details = true;
         self
     }
 
-    /// Answers in your own words. See
-    /// [`AuthenticateLayer::respond_with`](crate::AuthenticateLayer::respond_with).
-    pub fn respond_with(
+    /// Sets a function that changes or replaces the response to a rejected request. Defaults to the
+    /// function of the `AuthenticateLayer`, whose
+    /// [`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response) lists the
+    /// rules for such a function.
+    pub fn with_rejection_response(
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
@@ -65,13 +68,13 @@ impl<S> Layer<S> for RequireLayer {
     }
 }
 
-/// Creates a [`RequireLayer`] with [`Requirement::service_account`]: Passport's
-/// `[RequireServiceAccount]`.
+/// A [`RequireLayer`] for [`Requirement::service_account`], like `[RequireServiceAccount]` of
+/// Passport's .NET SDK.
 #[derive(Debug)]
 pub enum RequireServiceAccountLayer {}
 
 impl RequireServiceAccountLayer {
-    /// Creates the layer.
+    /// Creates a [`RequireLayer`] that rejects all callers but managed identities.
     #[expect(clippy::new_ret_no_self, reason = "it is a name for one kind of RequireLayer")]
     pub fn new() -> RequireLayer {
         RequireLayer::new(Requirement::service_account())

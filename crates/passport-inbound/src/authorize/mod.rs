@@ -1,16 +1,17 @@
 //! Middleware that authorizes requests.
 //!
-//! 1. The caller is the [`IdInfo`](crate::IdInfo) that an
-//!    [`AuthenticateLayer`](crate::AuthenticateLayer) outside of this layer has left. Without such
-//!    a layer every request is rejected with 500, and an error event names the missing layer.
-//!    Without a caller, behind an [`optional`](crate::AuthenticateLayer::optional) layer, it is
-//!    401.
-//! 2. If the requirement reads the path, a path that programs read differently is rejected.
-//! 3. The requirement is evaluated with the token and the request; nothing waits for that.
-//! 4. Only if that leaves the result open, the future waits for a [`PermissionCheck`]. If the check
-//!    has no result, the request is rejected with 503.
-//! 5. A request that does not meet the requirement is rejected with 403, or `PERMISSION_DENIED` on
-//!    gRPC.
+//! 1. The caller is the [`IdInfo`](crate::IdInfo) in the request's extensions, from an
+//!    [`AuthenticateLayer`](crate::AuthenticateLayer) outside this layer. Without that layer,
+//!    every request is rejected with 500, and an error event names the missing layer. Behind an
+//!    [`optional`](crate::AuthenticateLayer::optional) layer, a request without a caller is
+//!    rejected with 401.
+//! 2. If the requirement depends on the path, a path that HTTP implementations parse differently
+//!    is rejected with 403.
+//! 3. The requirement is evaluated against the token and the request, in `call` and without I/O.
+//! 4. If the result still depends on a [`PermissionChecker`], the future waits for it. If the
+//!    check fails, the request is rejected with 503.
+//! 5. A request that does not meet the requirement is rejected with 403, or `PERMISSION_DENIED`
+//!    on gRPC. The inner service never sees a rejected request.
 
 mod checker;
 mod decision;
@@ -25,14 +26,14 @@ mod service;
 
 pub(crate) use self::decision::{Decision, PermissionFuture};
 pub use self::{
-    checker::{PermissionCheck, PermissionUnknown},
+    checker::{PermissionCheckError, PermissionChecker},
     layer::{RequireLayer, RequireServiceAccountLayer},
     request_head::RequestHead,
     requirement::Requirement,
     roles::RolePermissions,
     service::Require,
 };
-pub use crate::response::future::CheckedFuture as RequireFuture;
+pub use crate::response::future::ResponseFuture as RequireFuture;
 
 #[cfg(test)]
 mod tests;

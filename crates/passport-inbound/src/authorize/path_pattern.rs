@@ -1,4 +1,4 @@
-//! A path pattern with a parameter for the tenant. Pure.
+//! Reads the tenant from a path by a pattern with a parameter. Pure.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use matchit::Router;
 
 use crate::request_path::{decoded, is_plain};
 
-/// `/tenants/{tenant_id}/records/{record}`, or with `{*rest}` at its end: a route as axum writes
-/// it, and as axum matches it.
+/// A pattern in the syntax of axum's routes, such as `/tenants/{tenant_id}/records/{*rest}`. It
+/// is matched as axum matches routes.
 #[derive(Clone)]
 pub(super) struct PathPattern {
     router: Router<()>,
@@ -15,25 +15,25 @@ pub(super) struct PathPattern {
 }
 
 impl PathPattern {
-    /// `parameter` is the name of the parameter for the tenant.
+    /// Parses `pattern`, whose segment `{parameter}` is the tenant. The error is a text without
+    /// subject, such as "must begin with a slash"; the caller puts the pattern before it.
     pub(super) fn parse(pattern: &str, parameter: &str) -> Result<Self, String> {
         if !pattern.starts_with('/') {
-            return Err("it does not begin with a slash".to_owned());
+            return Err("must begin with a slash".to_owned());
         }
         if !is_plain(&pattern.replace(['{', '}'], "")) {
-            return Err("it has an empty segment, a dot segment or an encoded separator".to_owned());
+            return Err("must not have an empty segment, a dot segment or an encoded separator".to_owned());
         }
         let named = format!("{{{parameter}}}");
         if pattern.split('/').filter(|segment| **segment == named).count() != 1 {
-            return Err(format!("{named} is not one of its segments, or more than one"));
+            return Err(format!("must contain the segment {named} exactly once"));
         }
         let mut router = Router::new();
         router.insert(pattern, ()).map_err(|error| error.to_string())?;
         Ok(Self { router, parameter: parameter.to_owned() })
     }
 
-    /// Returns the tenant that `path` names; none if the path does not match, or could be read in
-    /// more than one way.
+    /// Returns the tenant in `path`. Returns `None` if the path does not match or is ambiguous.
     pub(super) fn tenant<'a>(&self, path: &'a str) -> Option<Cow<'a, str>> {
         if !is_plain(path) {
             return None;

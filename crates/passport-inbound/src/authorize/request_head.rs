@@ -1,18 +1,21 @@
+//! The parts of a request that a requirement can read.
+
 use http::{Extensions, HeaderMap, Method, Uri};
 
 use crate::request_path::routed_path;
 
-/// The head of a request, for a check of your own.
+/// The head of a request, for the closure of
+/// [`Requirement::from_fn`](crate::Requirement::from_fn).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RequestHead<'a> {
-    /// The method.
+    /// The method of the request.
     pub method: &'a Method,
-    /// The URI, as the layer sees it: in axum, below a `nest`, without its prefix.
+    /// The URI as the layer receives it: below an axum `nest`, without the prefix.
     pub uri: &'a Uri,
-    /// The headers. They do not identify the caller.
+    /// The headers. Any client can set them, so they do not identify the caller.
     pub headers: &'a HeaderMap,
-    /// The extensions.
+    /// The extensions of the request, including those that layers outside have added.
     pub extensions: &'a Extensions,
 }
 
@@ -27,7 +30,8 @@ impl<'a> RequestHead<'a> {
         }
     }
 
-    /// Returns the whole path that was routed, with the prefix of an axum `nest`.
+    /// Returns the path that the router has matched against its routes, with the prefixes of axum's
+    /// `nest`.
     pub(crate) fn routed_path(&self) -> &'a str {
         routed_path(self.uri, self.extensions)
     }

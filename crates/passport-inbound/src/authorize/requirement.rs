@@ -1,10 +1,12 @@
+//! Requirements and their combinations, with the texts that describe them.
+
 use std::{fmt, ops::Not, sync::Arc};
 
 use http::HeaderName;
 use passport_core::{ConfigError, ConfigProblem, InvalidScope, Scopes};
 
 use super::{
-    checker::PermissionCheck,
+    checker::PermissionChecker,
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
     request_head::RequestHead,
@@ -13,8 +15,12 @@ use super::{
 };
 use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 
-/// A requirement that a caller must meet: a single one, or several that are combined with
+/// A condition that a caller must meet: a single one, or several that are combined with
 /// [`and`](Self::and), [`or`](Self::or) and `!`. Cheap to clone.
+///
+/// [`RequireLayer`](crate::RequireLayer) applies it to a route or a service,
+/// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require) to everything inside that
+/// layer, and `Authorized` to an axum handler (feature `axum`).
 ///
 /// ```
 /// use passport_inbound::{Requirement, RequireLayer};
@@ -24,8 +30,8 @@ use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 /// # let _ = layer;
 /// ```
 ///
-/// Two requirements are equal if `Display` shows the same text. Checks, and permissions of roles,
-/// are not compared.
+/// `Display` shows the text that responses and log events have. Two requirements are equal if
+/// these texts are; closures, checkers and role permissions are not compared.
 #[derive(Clone)]
 pub struct Requirement(Arc<Rule>);
 
@@ -34,139 +40,180 @@ impl Requirement {
         Self(Arc::new(rule))
     }
 
-    /// Requires a managed identity, not a user.
+    /// Requires that the caller is a managed identity:
+    /// [`is_service_account`](IdInfo::is_service_account).
     #[must_use]
     pub fn service_account() -> Self {
         Self::of(Rule::ServiceAccount)
     }
 
-    /// Requires a user: a token without any mark of a managed identity.
+    /// Requires that the caller is a user: `is_service_account` is not `true`, and the token has no
+    /// `managed_identity_id`.
     #[must_use]
     pub fn user() -> Self {
         Self::of(Rule::User)
     }
 
-    /// Requires this role. Roles are compared exactly, case included.
+    /// Requires that the caller has `role`. The comparison is case-sensitive.
     pub fn role(role: impl Into<String>) -> Self {
         Self::any_role([role])
     }
 
-    /// Requires at least one of these roles. An empty list is never met.
+    /// Requires that the caller has at least one of these roles. An empty list is never met.
     pub fn any_role<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
         Self::of(Rule::AnyRole(roles.into_iter().map(Into::into).collect()))
     }
 
-    /// Requires all of these roles. An empty list is never met.
+    /// Requires that the caller has all of these roles. An empty list is never met.
     pub fn all_roles<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
         Self::of(Rule::AllRoles(roles.into_iter().map(Into::into).collect()))
     }
 
-    /// Requires this permission in the token: exactly, or by one that ends in `.*` and covers it.
-    /// Tokens of managed identities have no permissions; see [`RolePermissions`].
+    /// Requires that the token has `permission`, or a wildcard that covers it (`payroll.*` covers
+    /// `payroll.records.read`).
+    ///
+    /// Tokens of managed identities have no permissions. [`RolePermissions`] grants permissions to
+    /// roles, and [`remote_permission`](Self::remote_permission) checks them with another service.
     pub fn permission(permission: impl Into<String>) -> Self {
         Self::permission_by(RolePermissions::default(), permission.into())
     }
 
+    /// Requires that the token has `permission`, or that `by` grants it to one of the caller's
+    /// roles.
     fn permission_by(by: RolePermissions, permission: String) -> Self {
         Self::of(Rule::Permission { permission, by })
     }
 
-    /// Requires this permission, according to `check`.
-    pub fn remote_permission(check: impl PermissionCheck, permission: impl Into<String>) -> Self {
+    /// Requires that `check` confirms `permission` for the caller, for example with a policy
+    /// engine.
+    pub fn remote_permission(check: impl PermissionChecker, permission: impl Into<String>) -> Self {
         Self::of(Rule::Remote(Arc::new(RemotePermission {
             check: Box::new(check),
             permission: permission.into(),
         })))
     }
 
-    /// Requires all of these scopes, which are separated by spaces. The rejection says
-    /// `insufficient_scope` ([RFC 6750, section
-    /// 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)). Passport's own tokens name none.
+    /// Requires that the claim `scope` of the token has all of `scopes`, which are separated by
+    /// spaces. Passport's own tokens have no claim `scope`.
+    ///
+    /// The challenge of a rejection has the error code `insufficient_scope` ([RFC 6750, section
+    /// 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)), unless this requirement is
+    /// combined with others.
     ///
     /// # Errors
-    /// When `scopes` are not valid.
+    /// If `scopes` is empty or has a character that a scope cannot have ([RFC 6749, section
+    /// 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
     pub fn scopes(scopes: &str) -> Result<Self, InvalidScope> {
         let scopes: Scopes = scopes.parse()?;
         Ok(Self::of(Rule::Scopes(scopes.iter().map(str::to_owned).collect())))
     }
 
-    /// Requires this tenant.
+    /// Requires that the caller belongs to `tenant`.
     pub fn tenant(tenant: impl Into<String>) -> Self {
         Self::of(Rule::Tenant(tenant.into()))
     }
 
-    /// Requires the tenant that the path names, where `pattern` has `{parameter}`:
-    /// `/tenants/{tenant_id}/records/{*rest}`, as axum writes and matches routes. It is held
-    /// against the whole path; in axum, below a `nest`, the prefix is part of it.
+    /// Requires that the caller belongs to the tenant in the path: the segment at `{parameter}` in
+    /// `pattern`.
     ///
-    /// A path that does not match never grants access: it meets neither this requirement nor its
-    /// negation. In `a.or(b)`, only the other one can still let the caller through.
+    /// The pattern has axum's syntax for routes, such as `/tenants/{tenant_id}/records/{*rest}`,
+    /// and is matched as axum matches routes, against the whole path. In axum, the prefix of a
+    /// `nest` is part of that path.
     ///
-    /// A path that programs read differently is rejected before it is matched, whatever else the
-    /// requirement says: one with a dot segment, an empty segment (a slash at its end included), an
-    /// encoded slash, a backslash, invalid UTF-8, or a byte that is encoded twice.
+    /// A path that does not match meets neither this requirement nor its negation. In `a.or(b)`,
+    /// the other operand can still grant access.
+    ///
+    /// A request with an ambiguous path is rejected before any part of the requirement is
+    /// evaluated. Ambiguous is a path with a dot segment, an empty segment (a trailing slash makes
+    /// one), an encoded slash, a backslash, invalid UTF-8, or double encoding.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), passport_inbound::ConfigError> {
+    /// use passport_inbound::Requirement;
+    ///
+    /// let own_tenant = Requirement::tenant_in_path("/tenants/{tenant_id}/{*rest}", "tenant_id")?;
+    /// # let _ = own_tenant; Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// When `pattern` is not such a path, or `{parameter}` is not exactly one of its segments.
+    /// If `pattern` is not a valid route, or does not contain the segment `{parameter}` exactly
+    /// once.
     pub fn tenant_in_path(pattern: &str, parameter: &str) -> Result<Self, ConfigError> {
         let parsed = PathPattern::parse(pattern, parameter).map_err(|wrong| {
-            let problem =
-                format_args!("`{pattern}`: {wrong}; write it as a route: /tenants/{{{parameter}}}/{{*rest}}");
+            let problem = format_args!(
+                "`{pattern}`: {wrong}; expected a route such as /tenants/{{{parameter}}}/{{*rest}}"
+            );
             ConfigError::new(vec![ConfigProblem::new("pattern", problem)])
         })?;
         Ok(Self::of(Rule::TenantInPath { pattern: parsed, shown: pattern.to_owned() }))
     }
 
-    /// Requires that the header `name` (`X-Tenant-Id`), if the request has it, names the caller's
-    /// own tenant. The tenant is always that of the token.
+    /// Requires that the header `name`, such as `X-Tenant-Id`, names the caller's own tenant. A
+    /// request without the header meets the requirement: the tenant of the token applies.
     #[must_use]
     pub fn tenant_in_header(name: HeaderName) -> Self {
         Self::of(Rule::TenantInHeader(name))
     }
 
-    /// Requires a second factor: an `acr` of Passport's `urn:passport:authn:mfa`, or an `amr` with
-    /// `mfa`, `otp`, `fido` or `hwk`.
+    /// Requires multi-factor authentication. One of these claims proves it:
+    ///
+    /// - `acr` is `urn:passport:authn:mfa`, or begins with `urn:passport:authn:mfa:`;
+    /// - `amr` contains `mfa`, `otp`, `fido` or `hwk` ([RFC 8176, section
+    ///   2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
     #[must_use]
     pub fn multi_factor() -> Self {
         Self::of(Rule::MultiFactor)
     }
 
-    /// Requires exactly this authentication context (`acr`).
+    /// Requires the authentication context `acr`: the claim `acr` of the token equals this value.
     pub fn acr(acr: impl Into<String>) -> Self {
         Self::of(Rule::Acr(acr.into()))
     }
 
-    /// Requires that a check of your own returns `true`. The check must not block. `name` is what a
-    /// rejected caller sees.
-    pub fn check(
+    /// Creates a requirement from a function: the caller meets it if `check` returns true. If it
+    /// returns false, responses and log events show `name` as the unmet requirement.
+    ///
+    /// `check` is called while the request is handled, so it must not block. For a check with I/O,
+    /// use [`remote_permission`](Self::remote_permission).
+    ///
+    /// ```
+    /// use passport_inbound::Requirement;
+    ///
+    /// let reads_only = Requirement::from_fn("GET", |_, request| request.method == "GET");
+    /// # let _ = reads_only;
+    /// ```
+    pub fn from_fn(
         name: impl Into<String>,
         check: impl Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
         Self::of(Rule::Check { name: name.into(), check: Box::new(check) })
     }
 
-    /// Requires both.
+    /// Requires that the caller meets both operands.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::of(Rule::Both(self.0, other.0))
     }
 
-    /// Requires at least one of both.
+    /// Requires that the caller meets at least one of the operands.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::of(Rule::Either(self.0, other.0))
     }
 
-    /// Evaluates the requirement as far as possible without a permission check.
+    /// Evaluates the requirement as far as possible without permission checks.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>) -> Evaluation {
         self.0.evaluate(caller, request, false)
     }
 
+    /// Returns whether the result depends on the path of the request. If it does, a request with an
+    /// ambiguous path is rejected.
     pub(super) fn reads_path(&self) -> bool {
         self.0.reads_path()
     }
 
-    /// Returns the description for a response.
+    /// Returns the description of this requirement for the response to a caller that does not meet
+    /// it.
     pub(crate) fn unmet(&self) -> UnmetRequirement {
         let scopes = match &*self.0 {
             Rule::Scopes(scopes) => Some(scopes.join(" ")),
@@ -175,6 +222,7 @@ impl Requirement {
         UnmetRequirement::new(self.to_string(), self.reason(), scopes)
     }
 
+    /// Returns the kind of the requirement, which is the member `reason` of the response body.
     fn reason(&self) -> &'static str {
         match &*self.0 {
             Rule::ServiceAccount => "ServiceAccountRequired",
@@ -191,7 +239,8 @@ impl Requirement {
 }
 
 impl RolePermissions {
-    /// Requires `permission`, of the token or of one of the caller's roles.
+    /// Requires that the token has `permission`, or that this map grants it to one of the caller's
+    /// roles.
     pub fn permission(&self, permission: impl Into<String>) -> Requirement {
         Requirement::permission_by(self.clone(), permission.into())
     }
@@ -203,7 +252,7 @@ impl From<Requirement> for UnmetRequirement {
     }
 }
 
-/// The opposite: callers pass that do not meet the requirement.
+/// Negates the requirement. A request without a caller does not meet the negation either.
 impl Not for Requirement {
     type Output = Self;
 
@@ -212,7 +261,7 @@ impl Not for Requirement {
     }
 }
 
-/// The text that rejected callers see.
+/// Shows the text that responses and log events have, such as `role payroll.admin`.
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -236,21 +285,21 @@ impl Eq for Requirement {}
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ServiceAccount => f.write_str("a service account"),
-            Self::User => f.write_str("a user"),
+            Self::ServiceAccount => f.write_str("service account"),
+            Self::User => f.write_str("user"),
             Self::AnyRole(roles) => match &roles[..] {
-                [role] => write!(f, "the role {role}"),
-                roles => write!(f, "one of the roles {}", roles.join(", ")),
+                [role] => write!(f, "role {role}"),
+                roles => write!(f, "any of the roles {}", roles.join(", ")),
             },
             Self::AllRoles(roles) => write!(f, "all of the roles {}", roles.join(", ")),
-            Self::Permission { permission, .. } => write!(f, "the permission {permission}"),
-            Self::Remote(remote) => write!(f, "the permission {}", remote.permission),
-            Self::Scopes(scopes) => write!(f, "the scopes {}", scopes.join(" ")),
-            Self::Tenant(tenant) => write!(f, "the tenant {tenant}"),
-            Self::TenantInPath { shown, .. } => write!(f, "the tenant of the path {shown}"),
-            Self::TenantInHeader(name) => write!(f, "the tenant of the header {name}"),
-            Self::MultiFactor => f.write_str("a second factor"),
-            Self::Acr(acr) => write!(f, "the authentication context {acr}"),
+            Self::Permission { permission, .. } => write!(f, "permission {permission}"),
+            Self::Remote(remote) => write!(f, "permission {}", remote.permission),
+            Self::Scopes(scopes) => write!(f, "scopes {}", scopes.join(" ")),
+            Self::Tenant(tenant) => write!(f, "tenant {tenant}"),
+            Self::TenantInPath { shown, .. } => write!(f, "tenant in the path {shown}"),
+            Self::TenantInHeader(name) => write!(f, "tenant in the header {name}"),
+            Self::MultiFactor => f.write_str("multi-factor authentication"),
+            Self::Acr(acr) => write!(f, "authentication context {acr}"),
             Self::Check { name, .. } => f.write_str(name),
             Self::Not(rule) => write!(f, "not {rule}"),
             Self::Both(one, other) => write!(f, "({one} and {other})"),

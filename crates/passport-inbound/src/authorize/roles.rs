@@ -1,34 +1,40 @@
-//! Roles of a caller, and its permissions: those of the token, and those that the service grants to
-//! roles. Pure.
+//! Roles and permissions of a caller. Permissions come from the token, or from a map from roles
+//! to permissions. Pure.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::IdInfo;
 
+/// Returns whether `caller` has at least one of `roles`.
 pub(super) fn has_any(caller: &IdInfo, roles: &[String]) -> bool {
     roles.iter().any(|role| caller.has_role(role))
 }
 
-/// Returns whether `caller` has all of `roles`. An empty list grants nothing.
+/// Returns whether `caller` has all of `roles`. Returns false for an empty list, so that an
+/// empty configuration grants nothing.
 pub(super) fn has_all(caller: &IdInfo, roles: &[String]) -> bool {
     !roles.is_empty() && roles.iter().all(|role| caller.has_role(role))
 }
 
 /// Returns whether `granted` covers `wanted`: both are equal, or `granted` ends in `.*` and
-/// `wanted` starts with it. Nothing else is a wildcard; comparisons are case-sensitive.
+/// `wanted` is longer and starts with the text before the `*`. There are no other wildcards.
+/// Case-sensitive.
 fn covers(granted: &str, wanted: &str) -> bool {
     let below = granted.strip_suffix('*').filter(|prefix| prefix.len() > 1 && prefix.ends_with('.'));
     granted == wanted || below.is_some_and(|prefix| wanted.len() > prefix.len() && wanted.starts_with(prefix))
 }
 
-/// The permissions that this service grants to roles: for tokens that have roles and no
-/// permissions, such as those of managed identities.
+/// A map from roles to permissions, for tokens that have roles but no permissions, such as those
+/// of managed identities. Cheap to clone.
 ///
 /// ```
 /// use passport_inbound::RolePermissions;
 ///
-/// let roles = RolePermissions::new().grant("clerk", ["payroll.records.read"]).grant("admin", ["payroll.*"]);
-/// let may_read = roles.permission("payroll.records.read"); // the token says so, or one of the caller's roles does
+/// let roles = RolePermissions::new()
+///     .grant("clerk", ["payroll.records.read"])
+///     .grant("admin", ["payroll.*"]);
+/// // Met if the token has the permission, or the caller has the role clerk or admin.
+/// let may_read = roles.permission("payroll.records.read");
 /// # let _ = may_read;
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -37,14 +43,14 @@ pub struct RolePermissions {
 }
 
 impl RolePermissions {
-    /// Creates a map without permissions.
+    /// Creates an empty map.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Grants `permissions` to callers with `role`. Can be called more than once for a role. A
-    /// trailing `.*` stands for all permissions that start with what is before it.
+    /// Adds `permissions` to those of `role`. A trailing `.*` is a wildcard: `payroll.*` grants
+    /// `payroll.records.read`.
     #[must_use]
     pub fn grant<P: Into<String>>(
         mut self,
@@ -56,12 +62,13 @@ impl RolePermissions {
         self
     }
 
-    /// Returns whether `caller` has `permission`, by its token or by one of its roles.
+    /// Returns whether `caller` has `permission`, in the token or by one of its roles.
     pub(super) fn permit(&self, caller: &IdInfo, permission: &str) -> bool {
         caller.permissions().iter().any(|granted| covers(granted, permission))
             || self.grants(caller.roles(), permission)
     }
 
+    /// Returns whether the map grants `permission` to one of `roles`.
     fn grants(&self, roles: &[String], permission: &str) -> bool {
         let granted = roles.iter().filter_map(|role| self.granted.get(role)).flatten();
         granted.into_iter().any(|granted| covers(granted, permission))

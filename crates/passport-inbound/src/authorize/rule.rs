@@ -1,5 +1,5 @@
-//! The single rules of requirements, and their evaluation for a caller and a request. Pure; what
-//! only a [`PermissionCheck`](super::PermissionCheck) can decide is left to `evaluate`.
+//! The rules of which requirements consist, and their evaluation for a caller and a request.
+//! Pure: the checks of a [`PermissionChecker`](super::PermissionChecker) are run by `evaluate`.
 
 use std::sync::Arc;
 
@@ -14,8 +14,10 @@ use super::{
 };
 use crate::{IdInfo, metrics::TARGET};
 
+/// The function of [`Requirement::from_fn`](super::Requirement::from_fn).
 type Check = dyn Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync;
 
+/// A single rule, or a combination of rules.
 pub(super) enum Rule {
     ServiceAccount,
     User,
@@ -35,8 +37,8 @@ pub(super) enum Rule {
     Either(Arc<Self>, Arc<Self>),
 }
 
-/// The claims that few requirements need, so that most tokens are read without them. A claim of a
-/// wrong type counts as absent.
+/// Claims that few requirements read. They are parsed only for such a requirement, so that other
+/// requests do not pay for the parsing. A claim of a wrong type counts as absent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RareClaims {
@@ -55,25 +57,28 @@ impl RareClaims {
         scopes.iter().all(|scope| granted.split(' ').any(|granted| granted == scope))
     }
 
-    /// Finds Passport's own mark, or one of [RFC
-    /// 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)'s for a second factor.
+    /// Returns whether the token proves multi-factor authentication: by Passport's `acr`, or by an
+    /// `amr` of [RFC 8176, section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2).
     fn is_multi_factor(&self) -> bool {
-        const SECOND: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
+        const SECOND_FACTORS: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
         let methods = self.amr.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
         let acr = self.acr.as_str().unwrap_or_default();
         acr == PASSPORT_MFA
             || acr.strip_prefix(PASSPORT_MFA).is_some_and(|rest| rest.starts_with(':'))
-            || methods.into_iter().any(|method| SECOND.contains(&method))
+            || methods.into_iter().any(|method| SECOND_FACTORS.contains(&method))
     }
 }
 
+/// Passport's `acr` for multi-factor authentication. `:` and a method, such as `:totp`, can
+/// follow.
 const PASSPORT_MFA: &str = "urn:passport:authn:mfa";
 
 impl Rule {
-    /// Evaluates the rule as far as possible without a permission check.
+    /// Evaluates the rule as far as possible without permission checks.
     ///
-    /// `is_negated` is whether this rule is below an odd number of negations. A path without a
-    /// tenant is then taken for the caller's own: in either case it cannot grant access.
+    /// `is_negated` says whether this rule is below an odd number of negations. For a path that
+    /// does not match its pattern, [`TenantInPath`](Self::TenantInPath) returns `is_negated`, which
+    /// the negations turn into false: such a path never grants access.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Evaluation {
         let evaluated = |rule: &Self| rule.evaluate(caller, request, is_negated);
         Evaluation::Settled(match self {
@@ -82,7 +87,7 @@ impl Rule {
             Self::Both(one, other) => return evaluated(one).and(|| evaluated(other)),
             Self::Either(one, other) => return evaluated(one).or(|| evaluated(other)),
             Self::ServiceAccount => caller.is_service_account(),
-            // A token with a contradiction is neither.
+            // A token with contradictory claims is neither a user nor a service account.
             Self::User => !caller.is_service_account() && caller.managed_identity_id().is_none(),
             Self::AnyRole(roles) => roles::has_any(caller, roles),
             Self::AllRoles(roles) => roles::has_all(caller, roles),
@@ -94,13 +99,13 @@ impl Rule {
                     tracing::debug!(
                         target: TARGET,
                         pattern = shown,
-                        "the path names no tenant: the pattern has to match the whole path, with the prefix of a nest"
+                        "path does not match the tenant pattern; the pattern must match the whole path, including the prefix of an axum nest"
                     );
                     return Evaluation::Settled(is_negated);
                 };
                 tenant == caller.tenant_id()
             }
-            // A request without the header passes.
+            // A request without the header meets the rule.
             Self::TenantInHeader(name) => request
                 .headers
                 .get_all(name)
@@ -112,7 +117,7 @@ impl Rule {
         })
     }
 
-    /// Returns whether the result depends on the path.
+    /// Returns whether the result depends on the path of the request.
     pub(super) fn reads_path(&self) -> bool {
         match self {
             Self::TenantInPath { .. } => true,
@@ -129,7 +134,8 @@ impl Rule {
             | Self::MultiFactor
             | Self::Acr(_)
             | Self::Remote(_)
-            // What a check reads of the request is up to the application.
+            // A function of the application that reads the path has to handle ambiguous ones
+            // itself.
             | Self::Check { .. } => false,
         }
     }

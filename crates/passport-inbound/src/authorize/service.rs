@@ -1,3 +1,5 @@
+//! The service of a [`RequireLayer`].
+
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -9,7 +11,7 @@ use crate::{
     response::{drain::Drain, render::reject},
 };
 
-/// The service that [`RequireLayer`] makes.
+/// The service of a [`RequireLayer`]. It rejects callers that do not meet the requirement.
 #[derive(Clone, Debug)]
 pub struct Require<S> {
     pub(super) inner: S,

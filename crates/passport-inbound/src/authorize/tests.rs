@@ -1,4 +1,4 @@
-//! Decisions of requirements, and the laws of logic that they obey.
+//! Decisions of requirements, with the laws of logic that they must obey.
 
 use std::sync::{
     Arc,
@@ -29,21 +29,21 @@ fn request(claims: &Value, path: &str) -> Request<()> {
     request
 }
 
-/// The decision after all permission checks.
-fn verdict(requirement: &Requirement, request: &Request<()>) -> Result<(), Rejection> {
+/// Returns the decision after all permission checks.
+fn decision(requirement: &Requirement, request: &Request<()>) -> Result<(), Rejection> {
     match requirement.decide(RequestHead::of(request)) {
         Decision::Allow => Ok(()),
         Decision::Reject(rejection) => Err(rejection),
-        Decision::Pending(asking) => asking.now_or_never().expect("these answer at once"),
+        Decision::Pending(checks) => checks.now_or_never().expect("these checks are always ready"),
     }
 }
 
-fn passes(requirement: &Requirement, claims: &Value) -> bool {
-    passes_at(requirement, claims, "/")
+fn is_met(requirement: &Requirement, claims: &Value) -> bool {
+    is_met_at(requirement, claims, "/")
 }
 
-fn passes_at(requirement: &Requirement, claims: &Value, path: &str) -> bool {
-    match verdict(requirement, &request(claims, path)) {
+fn is_met_at(requirement: &Requirement, claims: &Value, path: &str) -> bool {
+    match decision(requirement, &request(claims, path)) {
         Ok(()) => true,
         Err(rejection) => {
             assert_eq!(rejection, Rejection::Forbidden(requirement.unmet()));
@@ -98,15 +98,15 @@ fn requirement_is_met_only_by_matching_callers() {
         ),
         (Requirement::acr("gold"), json!({ "acr": "gold" }), json!({ "acr": ["gold"] })),
         (
-            Requirement::check("is ada", |caller, _| caller.user_id() == "ada"),
+            Requirement::from_fn("is ada", |caller, _| caller.user_id() == "ada"),
             json!({ "sub": "ada" }),
             json!({ "sub": "eve" }),
         ),
     ] {
-        assert!(passes(&requirement, &meets), "{requirement}: {meets}");
-        assert!(!passes(&requirement, &does_not), "{requirement}: {does_not}");
-        assert!(!passes(&!requirement.clone(), &meets), "not {requirement}: {meets}");
-        assert!(passes(&!requirement.clone(), &does_not), "not {requirement}: {does_not}");
+        assert!(is_met(&requirement, &meets), "{requirement}: {meets}");
+        assert!(!is_met(&requirement, &does_not), "{requirement}: {does_not}");
+        assert!(!is_met(&!requirement.clone(), &meets), "not {requirement}: {meets}");
+        assert!(is_met(&!requirement.clone(), &does_not), "not {requirement}: {does_not}");
     }
 }
 
@@ -114,23 +114,23 @@ fn requirement_is_met_only_by_matching_callers() {
 fn empty_list_of_roles_is_never_met() {
     let none: [&str; 0] = [];
     for requirement in [Requirement::any_role(none), Requirement::all_roles(none)] {
-        assert!(!passes(&requirement, &json!({ "roles": ["admin"] })));
+        assert!(!is_met(&requirement, &json!({ "roles": ["admin"] })));
     }
 }
 
 #[test]
-fn the_tenant_of_the_path_is_the_callers_own() {
+fn tenant_in_the_path_must_be_the_callers_tenant() {
     let own = Requirement::tenant_in_path("/tenants/{tenant}/{*rest}", "tenant").unwrap();
     let claims = json!({ "tenant_id": "t-1" });
-    assert!(passes_at(&own, &claims, "/tenants/t-1/records"));
-    assert!(!passes_at(&own, &claims, "/tenants/t-2/records"));
-    assert!(!passes_at(&own, &claims, "/elsewhere"));
+    assert!(is_met_at(&own, &claims, "/tenants/t-1/records"));
+    assert!(!is_met_at(&own, &claims, "/tenants/t-2/records"));
+    assert!(!is_met_at(&own, &claims, "/elsewhere"));
     for ambiguous in ["/tenants/t-1/../t-2/x", "/tenants/t-1/%2e%2e/t-2/x", "/tenants/t-1/..%2ft-2/x"] {
         let user = Requirement::user;
         for requirement in [own.clone(), !own.clone(), user().or(own.clone()), user().or(!own.clone())] {
-            assert!(!passes_at(&requirement, &claims, ambiguous), "{requirement} {ambiguous}");
+            assert!(!is_met_at(&requirement, &claims, ambiguous), "{requirement} {ambiguous}");
         }
-        assert!(passes_at(&user(), &claims, ambiguous), "it does not read the path");
+        assert!(is_met_at(&user(), &claims, ambiguous), "the requirement does not read the path");
     }
     let message = Requirement::tenant_in_path("/tenants", "tenant").unwrap_err().to_string();
     assert!(message.contains("`/tenants`") && message.contains("/tenants/{tenant}/{*rest}"), "{message}");
@@ -156,74 +156,75 @@ fn path_without_a_tenant_never_grants_access() {
         !(!own()),
         !(unmet().or(own())).and(met()),
         (!own()).or(own()),
-        oracle(Some(true)).0.and(!own()),
-        !oracle(Some(true)).0.and(own()),
-        oracle(Some(false)).0.or(!own()),
+        remote(Some(true)).0.and(!own()),
+        !remote(Some(true)).0.and(own()),
+        remote(Some(false)).0.or(!own()),
     ] {
         for path in ["/elsewhere", "/", "/tenants", "/tenants/t-1/x/y"] {
-            assert!(!passes_at(&requirement, &claims, path), "{requirement} {path}");
+            assert!(!is_met_at(&requirement, &claims, path), "{requirement} {path}");
         }
     }
-    // What another part grants does not depend on the path.
+    // An operand that is met grants access, whatever the path is.
     for grants in [met().or(own()), met().or(!own()), !unmet().and(own())] {
-        assert!(passes_at(&grants, &claims, "/elsewhere"), "{grants}");
+        assert!(is_met_at(&grants, &claims, "/elsewhere"), "{grants}");
     }
-    assert!(passes_at(&own().or(records), &claims, "/tenants/t-1/records"), "one of two patterns");
-    assert!(passes_at(&!own(), &claims, "/tenants/t-2"), "the tenant of another");
-    assert!(!passes_at(&!own(), &claims, "/tenants/t-1"), "the caller's own");
+    assert!(is_met_at(&own().or(records), &claims, "/tenants/t-1/records"), "one of two patterns");
+    assert!(is_met_at(&!own(), &claims, "/tenants/t-2"), "another tenant");
+    assert!(!is_met_at(&!own(), &claims, "/tenants/t-1"), "the caller's own tenant");
 }
 
 #[test]
 fn check_sees_the_request() {
     let get =
-        Requirement::check("a look", |_, request| request.method == "GET" && request.uri.path() == "/x");
-    assert!(passes_at(&get, &json!({}), "/x"));
-    assert!(!passes_at(&get, &json!({}), "/y"));
+        Requirement::from_fn("GET of /x", |_, request| request.method == "GET" && request.uri.path() == "/x");
+    assert!(is_met_at(&get, &json!({}), "/x"));
+    assert!(!is_met_at(&get, &json!({}), "/y"));
 }
 
 #[test]
-fn request_without_identity_never_passes() {
+fn request_without_a_caller_is_rejected() {
     for requirement in [Requirement::service_account(), !Requirement::service_account()] {
         let mut request = Request::new(());
-        assert_eq!(verdict(&requirement, &request), Err(Rejection::Miswired));
+        assert_eq!(decision(&requirement, &request), Err(Rejection::MissingAuthenticateLayer));
         request.extensions_mut().insert(Anonymous);
-        assert_eq!(verdict(&requirement, &request), Err(Rejection::CredentialsMissing));
+        assert_eq!(decision(&requirement, &request), Err(Rejection::MissingCredentials));
     }
 }
 
 #[test]
 fn requirement_is_displayed_as_text() {
     let requirement = Requirement::role("a").and(!Requirement::user()).or(Requirement::multi_factor());
-    assert_eq!(requirement.to_string(), "((the role a and not a user) or a second factor)");
+    assert_eq!(requirement.to_string(), "((role a and not user) or multi-factor authentication)");
     assert_eq!(requirement, requirement.clone());
     assert_ne!(requirement, Requirement::role("a"));
 }
 
-/// Answers as it was told, and counts how often it was asked.
+/// A checker that returns a fixed result, or an error for `None`, and counts its calls.
 #[derive(Clone, Debug)]
-struct Oracle {
-    answer: Option<bool>,
-    asked: Arc<AtomicUsize>,
+struct FixedChecker {
+    result: Option<bool>,
+    calls: Arc<AtomicUsize>,
 }
 
-impl PermissionCheck for Oracle {
-    async fn check(&self, _: &IdInfo, _: &str) -> Result<bool, PermissionUnknown> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        self.answer.ok_or_else(|| PermissionUnknown::new("the oracle is silent"))
+impl PermissionChecker for FixedChecker {
+    async fn check(&self, _: &IdInfo, _: &str) -> Result<bool, PermissionCheckError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.result.ok_or_else(|| PermissionCheckError::new("policy engine down"))
     }
 }
 
-fn oracle(answer: Option<bool>) -> (Requirement, Arc<AtomicUsize>) {
-    let oracle = Oracle { answer, asked: Arc::default() };
-    (Requirement::remote_permission(oracle.clone(), "x.read"), oracle.asked)
+/// Returns a requirement with a [`FixedChecker`], and the number of its calls.
+fn remote(result: Option<bool>) -> (Requirement, Arc<AtomicUsize>) {
+    let checker = FixedChecker { result, calls: Arc::default() };
+    (Requirement::remote_permission(checker.clone(), "x.read"), checker.calls)
 }
 
 #[test]
-fn permission_check_decides_and_an_error_rejects() {
-    let decide = |answer, not: bool| {
-        let requirement = oracle(answer).0;
-        let requirement = if not { !requirement } else { requirement };
-        verdict(&requirement, &request(&json!({}), "/")).map_err(|rejection| rejection.status().as_u16())
+fn permission_check_decides_and_its_error_is_503() {
+    let decide = |result, is_negated: bool| {
+        let requirement = remote(result).0;
+        let requirement = if is_negated { !requirement } else { requirement };
+        decision(&requirement, &request(&json!({}), "/")).map_err(|rejection| rejection.status().as_u16())
     };
     assert_eq!([decide(Some(true), false), decide(Some(false), false)], [Ok(()), Err(403)]);
     assert_eq!([decide(Some(true), true), decide(Some(false), true)], [Err(403), Ok(())]);
@@ -232,9 +233,9 @@ fn permission_check_decides_and_an_error_rejects() {
 
 #[test]
 fn failed_check_is_ignored_if_the_other_part_decides() {
-    let failed = || oracle(None).0;
-    assert!(passes(&failed().or(oracle(Some(true)).0), &json!({})));
-    assert!(!passes(&failed().and(oracle(Some(false)).0), &json!({})));
+    let failed = || remote(None).0;
+    assert!(is_met(&failed().or(remote(Some(true)).0), &json!({})));
+    assert!(!is_met(&failed().and(remote(Some(false)).0), &json!({})));
 }
 
 #[test]
@@ -245,27 +246,27 @@ fn require_service_is_ready_when_its_inner_service_is() {
 #[test]
 fn check_is_skipped_if_its_result_changes_nothing() {
     let (met, unmet) = (Requirement::user(), Requirement::service_account());
-    for (combine, asks) in [
-        (unmet.clone().and(oracle(None).0), false),
-        (oracle(None).0.and(unmet.clone()), false),
-        (met.clone().or(oracle(None).0), false),
-        (oracle(None).0.or(met.clone()), false),
-        (oracle(None).0.and(met), true),
-        (oracle(None).0.or(unmet), true),
+    for (requirement, is_pending) in [
+        (unmet.clone().and(remote(None).0), false),
+        (remote(None).0.and(unmet.clone()), false),
+        (met.clone().or(remote(None).0), false),
+        (remote(None).0.or(met.clone()), false),
+        (remote(None).0.and(met), true),
+        (remote(None).0.or(unmet), true),
     ] {
         let request = request(&json!({}), "/");
-        let looked = combine.decide(RequestHead::of(&request));
-        assert_eq!(matches!(looked, Decision::Pending(_)), asks, "{combine}");
+        let decision = requirement.decide(RequestHead::of(&request));
+        assert_eq!(matches!(decision, Decision::Pending(_)), is_pending, "{requirement}");
     }
-    let ((no, _), (other, asked)) = (oracle(Some(false)), oracle(Some(true)));
-    assert!(!passes(&no.and(other), &json!({})));
-    assert_eq!(asked.load(Ordering::SeqCst), 0, "the first answer was enough");
+    let ((no, _), (other, calls)) = (remote(Some(false)), remote(Some(true)));
+    assert!(!is_met(&no.and(other), &json!({})));
+    assert_eq!(calls.load(Ordering::SeqCst), 0, "the first check decides");
 }
 
-/// A formula over four facts, of which some are known at once and others have to be asked for.
+/// A formula over four facts. A fact is a role, or the result of a permission check.
 #[derive(Clone, Debug)]
 enum Formula {
-    Fact { number: usize, is_asked_for: bool },
+    Fact { number: usize, is_remote: bool },
     Not(Box<Self>),
     And(Box<Self>, Box<Self>),
     Or(Box<Self>, Box<Self>),
@@ -273,7 +274,7 @@ enum Formula {
 
 fn formula() -> impl Strategy<Value = Formula> {
     let fact =
-        (0..4_usize, any::<bool>()).prop_map(|(number, is_asked_for)| Formula::Fact { number, is_asked_for });
+        (0..4_usize, any::<bool>()).prop_map(|(number, is_remote)| Formula::Fact { number, is_remote });
     fact.prop_recursive(5, 32, 2, |inner| {
         prop_oneof![
             inner.clone().prop_map(|one| Formula::Not(Box::new(one))),
@@ -287,7 +288,7 @@ fn formula() -> impl Strategy<Value = Formula> {
 impl Formula {
     fn requirement(&self, facts: [bool; 4]) -> Requirement {
         match self {
-            Self::Fact { number, is_asked_for: true } => oracle(Some(facts[*number])).0,
+            Self::Fact { number, is_remote: true } => remote(Some(facts[*number])).0,
             Self::Fact { number, .. } => Requirement::role(number.to_string()),
             Self::Not(one) => !one.requirement(facts),
             Self::And(one, other) => one.requirement(facts).and(other.requirement(facts)),
@@ -314,52 +315,52 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
     #[test]
-    fn a_requirement_holds_exactly_if_its_formula_does(formula in formula(), facts in any::<[bool; 4]>()) {
+    fn requirement_is_met_exactly_if_its_formula_holds(formula in formula(), facts in any::<[bool; 4]>()) {
         let requirement = formula.requirement(facts);
-        prop_assert_eq!(passes(&requirement, &claims_of(facts)), formula.holds(facts));
+        prop_assert_eq!(is_met(&requirement, &claims_of(facts)), formula.holds(facts));
     }
 
     #[test]
     fn de_morgan_and_double_negation_hold(one in formula(), other in formula(), facts in any::<[bool; 4]>()) {
         let (a, b, claims) = (one.requirement(facts), other.requirement(facts), claims_of(facts));
         prop_assert_eq!(
-            passes(&!a.clone().and(b.clone()), &claims),
-            passes(&(!a.clone()).or(!b), &claims)
+            is_met(&!a.clone().and(b.clone()), &claims),
+            is_met(&(!a.clone()).or(!b), &claims)
         );
-        prop_assert_eq!(passes(&!!a.clone(), &claims), passes(&a, &claims));
+        prop_assert_eq!(is_met(&!!a.clone(), &claims), is_met(&a, &claims));
     }
 
-    /// Whatever stands around it, a silent oracle is worth neither yes nor no.
+    /// A failed check counts neither as true nor as false, whatever the formula around it is.
     #[test]
-    fn unanswered_check_never_grants_access(formula in formula(), facts in any::<[bool; 4]>()) {
-        let outcome = verdict(&silenced(&formula), &request(&claims_of(facts), "/"));
-        let (yes, no) = (with_answers(&formula, facts, true), with_answers(&formula, facts, false));
+    fn failed_check_never_grants_access(formula in formula(), facts in any::<[bool; 4]>()) {
+        let outcome = decision(&with_failures(&formula), &request(&claims_of(facts), "/"));
+        let (yes, no) = (with_results(&formula, facts, true), with_results(&formula, facts, false));
         match outcome {
             Ok(()) => prop_assert!(yes && no),
-            Err(Rejection::PermissionUnknown) => {}
+            Err(Rejection::PermissionCheckFailed) => {}
             Err(_) => prop_assert!(!yes && !no),
         }
     }
 }
 
-/// All that is asked for has no answer.
-fn silenced(formula: &Formula) -> Requirement {
+/// Returns the requirement of a formula. All its permission checks fail.
+fn with_failures(formula: &Formula) -> Requirement {
     match formula {
-        Formula::Fact { is_asked_for: true, .. } => oracle(None).0,
+        Formula::Fact { is_remote: true, .. } => remote(None).0,
         Formula::Fact { number, .. } => Requirement::role(number.to_string()),
-        Formula::Not(one) => !silenced(one),
-        Formula::And(one, other) => silenced(one).and(silenced(other)),
-        Formula::Or(one, other) => silenced(one).or(silenced(other)),
+        Formula::Not(one) => !with_failures(one),
+        Formula::And(one, other) => with_failures(one).and(with_failures(other)),
+        Formula::Or(one, other) => with_failures(one).or(with_failures(other)),
     }
 }
 
-/// Whether it holds if all that is asked for has this answer.
-fn with_answers(formula: &Formula, facts: [bool; 4], answer: bool) -> bool {
+/// Returns whether a formula holds if all permission checks have this result.
+fn with_results(formula: &Formula, facts: [bool; 4], result: bool) -> bool {
     match formula {
-        Formula::Fact { is_asked_for: true, .. } => answer,
+        Formula::Fact { is_remote: true, .. } => result,
         Formula::Fact { number, .. } => facts[*number],
-        Formula::Not(one) => !with_answers(one, facts, answer),
-        Formula::And(one, other) => with_answers(one, facts, answer) && with_answers(other, facts, answer),
-        Formula::Or(one, other) => with_answers(one, facts, answer) || with_answers(other, facts, answer),
+        Formula::Not(one) => !with_results(one, facts, result),
+        Formula::And(one, other) => with_results(one, facts, result) && with_results(other, facts, result),
+        Formula::Or(one, other) => with_results(one, facts, result) || with_results(other, facts, result),
     }
 }

@@ -1,4 +1,4 @@
-//! Extractors for axum: the caller as an argument of a handler.
+//! Extractors for axum: the caller as a handler argument.
 
 use std::{convert::Infallible, fmt, marker::PhantomData, sync::LazyLock};
 
@@ -19,10 +19,13 @@ use crate::{
     },
 };
 
-/// Extracts the caller.
+/// Extracts the caller. Rejects a request without a caller:
 ///
-/// Without an [`AuthenticateLayer`](crate::AuthenticateLayer) on the route, the request is rejected
-/// with 500 and an error event: an unprotected route must not look like a caller's mistake.
+/// - with 401 if an [`AuthenticateLayer`](crate::AuthenticateLayer) has forwarded the request as
+///   anonymous, because it is [`optional`](crate::AuthenticateLayer::optional) or the path is
+///   public;
+/// - with 500 on a route without an `AuthenticateLayer`. An error is logged, because the service
+///   has to add the layer.
 impl<S: Sync> FromRequestParts<S> for IdInfo {
     type Rejection = CallerRejection;
 
@@ -31,7 +34,7 @@ impl<S: Sync> FromRequestParts<S> for IdInfo {
     }
 }
 
-/// Extracts the caller, if there is one: `None` on a route without an
+/// Extracts the caller, or `None` for an anonymous request. Also `None` on a route without an
 /// [`AuthenticateLayer`](crate::AuthenticateLayer).
 impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     type Rejection = Infallible;
@@ -41,91 +44,124 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     }
 }
 
-/// Extracts the caller if it is a managed identity, and rejects others with 403. Passport's
-/// `[RequireServiceAccount]`, as an argument.
+/// An extractor for callers that are managed identities. Users are rejected with 403, as by
+/// [`RequireServiceAccountLayer`](crate::RequireServiceAccountLayer).
+///
+/// ```
+/// use passport_inbound::ServiceAccount;
+///
+/// async fn handler(ServiceAccount(caller): ServiceAccount) -> String {
+///     caller.display_name().to_owned()
+/// }
+/// # let _ = handler;
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServiceAccount(pub IdInfo);
 
-/// Extracts the caller if it is a user, and rejects managed identities with 403.
+/// An extractor for callers that are users. Managed identities are rejected with 403.
 #[derive(Clone, Debug)]
 pub struct User(pub IdInfo);
 
-/// Extracts the caller, and all claims of the token as a type of your own. A token without these
-/// claims is rejected with 403.
+/// An extractor for the caller and the token's claims, deserialized into `T`. If the claims
+/// cannot be deserialized into `T`, the request is rejected with 403.
 ///
 /// ```
-/// use passport_inbound::Verified;
+/// use passport_inbound::Claims;
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Payroll {
 ///     cost_center: String,
 /// }
 ///
-/// async fn handler(Verified { caller, claims }: Verified<Payroll>) -> String {
+/// async fn handler(Claims { caller, claims }: Claims<Payroll>) -> String {
 ///     format!("{} of {}", caller.display_name(), claims.cost_center)
 /// }
 /// # let _ = handler;
 /// ```
 #[derive(Clone, Debug)]
-pub struct Verified<T> {
+pub struct Claims<T> {
     /// The caller.
     pub caller: IdInfo,
-    /// The claims.
+    /// The claims of the token, deserialized.
     pub claims: T,
 }
 
-/// A requirement of a handler, by its argument [`Guarded`].
-pub trait Guard {
-    /// Returns the requirement. Called for each request; keep a large one in a `LazyLock`, and
-    /// clone it.
+/// A named requirement for the extractor [`Authorized`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Policy`",
+    label = "the extractor `Authorized` needs a `Policy`",
+    note = "implement `passport_inbound::Policy` for `{Self}` and return the `Requirement` from it"
+)]
+pub trait Policy {
+    /// Returns the requirement. It is called for each request: keep an expensive requirement in a
+    /// `LazyLock` and clone it.
     fn requirement() -> Requirement;
 }
 
-/// Extracts the caller if it meets the requirement of `G`, and rejects others with 403.
+/// An extractor for callers that meet the requirement of `P`. Other callers are rejected with
+/// 403.
 ///
 /// ```
-/// use passport_inbound::{Guard, Guarded, Requirement};
+/// use passport_inbound::{Policy, Authorized, Requirement};
 ///
 /// struct Clerks;
 ///
-/// impl Guard for Clerks {
+/// impl Policy for Clerks {
 ///     fn requirement() -> Requirement {
 ///         Requirement::role("payroll.clerk").and(Requirement::user())
 ///     }
 /// }
 ///
-/// async fn handler(clerk: Guarded<Clerks>) -> String {
+/// async fn handler(clerk: Authorized<Clerks>) -> String {
 ///     clerk.caller().display_name().to_owned()
 /// }
 /// # let _ = handler;
 /// ```
-pub struct Guarded<G> {
+// The bound makes rustc report a missing `Policy` at the argument of the handler.
+pub struct Authorized<P: Policy> {
     caller: IdInfo,
-    requirement: PhantomData<fn() -> G>,
+    requirement: PhantomData<fn() -> P>,
 }
 
-impl<G> Guarded<G> {
+impl<P: Policy> Authorized<P> {
     /// Returns the caller.
     #[must_use]
     pub fn caller(&self) -> &IdInfo {
         &self.caller
     }
 
-    /// Returns the caller.
+    /// Converts the extractor into the caller.
     #[must_use]
     pub fn into_caller(self) -> IdInfo {
         self.caller
     }
 }
 
-impl<G> fmt::Debug for Guarded<G> {
+impl<P: Policy> fmt::Debug for Authorized<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Guarded").field(&self.caller).finish()
+        f.debug_tuple("Authorized").field(&self.caller).finish()
     }
 }
 
-/// The rejection of a request by an argument of a handler, with the settings of the layers around
-/// it.
+/// The rejection of a request by an extractor or a handler. The response has the settings of the
+/// [`AuthenticateLayer`](crate::AuthenticateLayer) outside.
+///
+/// Handlers can return this type as an error. [`Rejection`] itself does not implement
+/// [`IntoResponse`], because it does not know those settings.
+///
+/// ```
+/// use http::request::Parts;
+/// use passport_inbound::{CallerRejection, IdInfo, Rejection, Requirement};
+///
+/// async fn handler(caller: IdInfo, parts: Parts) -> Result<String, CallerRejection> {
+///     if caller.tenant_id() == "acme" {
+///         return Ok("hello".to_owned());
+///     }
+///     let unmet = Requirement::tenant("acme").into();
+///     Err(CallerRejection::new(Rejection::Forbidden(unmet), &parts))
+/// }
+/// # let _ = handler;
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{rejection}")]
 pub struct CallerRejection {
@@ -135,8 +171,8 @@ pub struct CallerRejection {
 }
 
 impl CallerRejection {
-    /// Creates a rejection of the request with these parts, for handlers and extractors of your
-    /// own. [`Parts`] can be an argument of a handler.
+    /// Creates the rejection of the request to which `parts` belong, for custom handlers and
+    /// extractors. [`Parts`] is itself an axum extractor.
     #[must_use]
     pub fn new(rejection: Rejection, parts: &Parts) -> Self {
         let config = RejectionConfig::default().within(&parts.extensions);
@@ -144,28 +180,28 @@ impl CallerRejection {
         Self { rejection, protocol, config }
     }
 
-    /// Returns the reason.
+    /// Returns the reason of the rejection.
     #[must_use]
     pub fn rejection(&self) -> &Rejection {
         &self.rejection
     }
 }
 
-/// Renders the response as the authenticating layer would, by its
-/// [`opaque`](crate::AuthenticateLayer::opaque) and
-/// [`respond_with`](crate::AuthenticateLayer::respond_with). [`Rejection`] by itself has no
-/// response, as it knows of neither.
+/// Renders the response with the settings of the `AuthenticateLayer` outside, such as
+/// [`without_error_details`](crate::AuthenticateLayer::without_error_details) and
+/// [`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response).
 impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
         rejection_response(self.rejection, self.protocol, &self.config).map(Body::from)
     }
 }
 
+/// Returns the caller, or the rejection of a request without a caller.
 fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
     required_identity(&parts.extensions).map_err(|rejection| CallerRejection::new(rejection, parts))
 }
 
-/// Returns the caller if it meets `requirement`.
+/// Returns the caller, or the rejection if there is no caller or it does not meet `requirement`.
 async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, CallerRejection> {
     let rejected = |rejection| CallerRejection::new(rejection, parts);
     match requirement.decide(RequestHead::of_parts(parts)) {
@@ -194,21 +230,21 @@ impl<S: Sync> FromRequestParts<S> for User {
     }
 }
 
-impl<S: Sync, G: Guard> FromRequestParts<S> for Guarded<G> {
+impl<S: Sync, P: Policy> FromRequestParts<S> for Authorized<P> {
     type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        let caller = satisfying(parts, G::requirement()).await?;
+        let caller = satisfying(parts, P::requirement()).await?;
         Ok(Self { caller, requirement: PhantomData })
     }
 }
 
-impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Verified<T> {
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Claims<T> {
     type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let caller = required(parts)?.clone();
-        let requirement = || Requirement::check("the claims that this route reads", |_, _| false);
+        let requirement = || Requirement::from_fn("claims that this route reads", |_, _| false);
         let claims = caller
             .claims()
             .map_err(|_| CallerRejection::new(Rejection::Forbidden(requirement().unmet()), parts))?;

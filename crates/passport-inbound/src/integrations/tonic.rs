@@ -1,53 +1,56 @@
-//! The caller of a `tonic::Request`, and middleware around a single service of a tonic server.
+//! An extension trait for `tonic::Request`, and `NamedService` for the middleware, so that a
+//! layer can wrap a single service of a tonic server.
 
 use tonic::{Request, Status, server::NamedService};
 
 use crate::{
-    Audit, Authenticate, EndStreams, IdInfo, Rejection, Require, response::rejection::required_identity,
+    Audit, Authenticate, IdInfo, Rejection, Require, TokenDeadline, response::rejection::required_identity,
 };
 
-/// Reads the caller from a `tonic::Request`.
+/// An extension trait that returns the caller of a `tonic::Request`.
 ///
 /// ```
-/// use passport_inbound::RequestExt;
+/// use passport_inbound::IdInfoExt;
 /// use tonic::{Request, Response, Status};
 ///
 /// async fn run(request: Request<()>) -> Result<Response<String>, Status> {
-///     let caller = request.caller()?;
+///     let caller = request.id_info()?;
 ///     Ok(Response::new(caller.display_name().to_owned()))
 /// }
 /// # let _ = run;
 /// ```
-pub trait RequestExt: sealed::Sealed {
+pub trait IdInfoExt: sealed::Sealed {
     /// Returns the caller.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` for a request without a token, which an
-    /// [`optional`](crate::AuthenticateLayer::optional) layer forwards; and `INTERNAL`, with an
-    /// error event, if no [`AuthenticateLayer`](crate::AuthenticateLayer) has run.
-    fn caller(&self) -> Result<&IdInfo, Status>;
+    /// - `UNAUTHENTICATED` if an [`AuthenticateLayer`](crate::AuthenticateLayer) has forwarded the
+    ///   request as anonymous, because it is [`optional`](crate::AuthenticateLayer::optional) or
+    ///   the service is public.
+    /// - `INTERNAL` if the service is not inside an `AuthenticateLayer`. An error is logged.
+    fn id_info(&self) -> Result<&IdInfo, Status>;
 }
 
 mod sealed {
-    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    #[expect(unnameable_types, reason = "only this module may implement it, which seals `IdInfoExt`")]
     pub trait Sealed {}
 
     impl<T> Sealed for tonic::Request<T> {}
 }
 
-impl<T> RequestExt for Request<T> {
-    fn caller(&self) -> Result<&IdInfo, Status> {
+impl<T> IdInfoExt for Request<T> {
+    fn id_info(&self) -> Result<&IdInfo, Status> {
         required_identity(self.extensions()).map_err(|rejection| {
             rejection.record();
             match rejection {
-                Rejection::CredentialsMissing => Status::unauthenticated("authentication required"),
+                Rejection::MissingCredentials => Status::unauthenticated("authentication required"),
                 _ => Status::internal("server error"),
             }
         })
     }
 }
 
-// The middleware around a service of a tonic server has the name of that service.
+// A tonic server routes by `NAME`, so a middleware around a service has the name of that
+// service.
 
 impl<S: NamedService> NamedService for Audit<S> {
     const NAME: &'static str = S::NAME;
@@ -57,7 +60,7 @@ impl<S: NamedService> NamedService for Authenticate<S> {
     const NAME: &'static str = S::NAME;
 }
 
-impl<S: NamedService> NamedService for EndStreams<S> {
+impl<S: NamedService> NamedService for TokenDeadline<S> {
     const NAME: &'static str = S::NAME;
 }
 

@@ -1,3 +1,6 @@
+//! Caches an issuer's keys. Readers take a snapshot without a lock. One lock guards the state
+//! that decides whether a refresh begins.
+
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -15,11 +18,11 @@ use super::{
     client::JwksClient,
     error::{KeyFetchError, SkippedKeys},
     events,
-    health::{KeyHealth, KeyState},
+    health::{JwksHealth, JwksState},
     installed_keys::{CurrentKeys, InstalledKeys},
     key_life::{Freshness, KeyLife},
     key_set::KeySet,
-    persistence::KeyFile,
+    persistence::JwksCacheFile,
     refresh::{self, KeySource},
     refresh_policy::{KeyRefreshPolicy, RefreshCause, RefreshPause},
     refresh_task::RefreshTask,
@@ -28,28 +31,31 @@ use super::{
 };
 use crate::jwt::algorithm::AllowedAlgorithms;
 
-/// Caches an issuer's keys: serves the last good set, and limits how often it is refreshed and how
-/// long it is trusted.
+/// A cache of an issuer's keys. It serves the last valid key set, and limits how often the key
+/// set is refreshed and how long it is trusted.
 #[derive(Debug)]
 pub(crate) struct JwksCache {
-    /// `None` for static keys.
+    /// The client that fetches the keys. `None` for static keys.
     pub(super) client: Option<JwksClient>,
-    pub(super) file: Option<KeyFile>,
+    /// The file that stores the keys for the next start. `None` if it is not configured.
+    pub(super) file: Option<JwksCacheFile>,
     pub(crate) allowed: AllowedAlgorithms,
     pub(super) settings: KeySettings,
     pub(super) clock: Arc<dyn Clock>,
     skipped_keys: SkippedKeyLog,
-    /// Notifies the refresh task that the time of the next attempt has changed.
+    /// Notifies the refresh task when the time of the next refresh changes.
     changed: watch::Sender<()>,
+    /// The last installed key set. It stays here when it has expired.
     installed: ArcSwapOption<InstalledKeys>,
+    /// The running refresh, which all callers that need newer keys share.
     refreshes: SharedTask<()>,
     state: Mutex<RefreshState>,
-    /// In milliseconds since 1970, so that callers that find the keys due need no lock to see that
-    /// the next attempt may not begin yet.
-    next_attempt: AtomicU64,
+    /// The time of the next scheduled refresh, in milliseconds since 1970. It is atomic, so that
+    /// callers with stale keys need no lock to see that no refresh can begin yet.
+    next_refresh: AtomicU64,
 }
 
-/// The state behind the one lock.
+/// The state that decides whether a refresh begins. The lock `JwksCache::state` guards it.
 #[derive(Debug)]
 struct RefreshState {
     policy: KeyRefreshPolicy,
@@ -57,34 +63,37 @@ struct RefreshState {
     last_error: Option<LastError>,
 }
 
+/// The error of the last refresh.
 #[derive(Debug)]
 struct LastError {
     text: String,
+    /// Whether a later refresh can succeed without a change of the configuration.
     is_transient: bool,
 }
 
 impl RefreshCause {
-    /// Returns why a request needs newer keys than `seen`, of which none verifies its token.
+    /// Returns the cause of a refresh for a token that no key of `seen` verifies. `seen` is `None`
+    /// if there were no trusted keys.
     fn of_request(seen: Option<&Arc<InstalledKeys>>) -> Self {
         if seen.is_some() { Self::UnknownKey } else { Self::Schedule }
     }
 }
 
-/// The result of a request for newer keys.
+/// The result of [`JwksCache::refresh`]: whether newer keys are available, or are being fetched.
 pub(crate) enum RefreshStatus {
-    /// They are being fetched.
+    /// A refresh is running. The waiter completes when it ends.
     Running(Waiter<()>),
-    /// Newer ones were installed since the caller has read them.
+    /// Newer keys were installed after the caller had read the snapshot.
     Newer,
-    /// An attempt may not begin yet.
+    /// No refresh is allowed to begin before the end of this pause.
     NotYet(RefreshPause),
 }
 
 impl JwksCache {
-    /// Creates a cache that fetches keys when the first request needs them.
+    /// Creates a cache that fetches its keys when a request first needs them.
     pub(crate) fn new(
         client: JwksClient,
-        file: Option<KeyFile>,
+        file: Option<JwksCacheFile>,
         allowed: AllowedAlgorithms,
         settings: KeySettings,
         clock: Arc<dyn Clock>,
@@ -92,19 +101,20 @@ impl JwksCache {
         Self { client: Some(client), file, ..Self::empty(allowed, settings, clock) }
     }
 
-    /// Creates a cache of static keys.
-    pub(crate) fn fixed(
+    /// Creates a cache of static keys, which are never refreshed.
+    pub(crate) fn with_static_keys(
         document: &[u8],
         allowed: AllowedAlgorithms,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KeyFetchError> {
         let cache = Self::empty(allowed, KeySettings::default(), clock);
-        let keys = cache.parsed(document, &KeySet::default())?;
+        let keys = cache.parse(document, &KeySet::default())?;
         let installed = InstalledKeys::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
         cache.installed.store(Some(Arc::new(installed)));
         Ok(cache)
     }
 
+    /// Creates a cache without a client and without keys.
     fn empty(allowed: AllowedAlgorithms, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
         let policy = KeyRefreshPolicy::new(settings);
         Self {
@@ -118,21 +128,22 @@ impl JwksCache {
             installed: ArcSwapOption::empty(),
             refreshes: SharedTask::new(),
             state: Mutex::new(RefreshState { policy, refresh_task: None, last_error: None }),
-            next_attempt: AtomicU64::new(0),
+            next_refresh: AtomicU64::new(0),
         }
     }
 
-    /// Returns the keys, if there are any that are trusted. Starts a refresh if they are due.
+    /// Returns the installed keys, unless they have expired. Starts a refresh in the background if
+    /// they are stale.
     pub(crate) fn current(self: &Arc<Self>, now: SystemTime) -> CurrentKeys {
         let installed = self.installed.load();
         let Some(keys) = installed.as_ref() else { return installed };
         match keys.life.freshness(now) {
             Freshness::Fresh => installed,
-            Freshness::Due => {
-                let left = self.next_attempt.load(Ordering::Relaxed).saturating_sub(unix_millis(now));
-                // No pause is so long: the clock was set back, and the policy handles that.
-                let is_too_long = Duration::from_millis(left) > self.settings.longest_pause();
-                if left == 0 || is_too_long {
+            Freshness::Stale => {
+                let wait = self.next_refresh.load(Ordering::Relaxed).saturating_sub(unix_millis(now));
+                // No pause is that long, so the clock was set back. The policy handles that case.
+                let is_too_long = Duration::from_millis(wait) > self.settings.longest_pause();
+                if wait == 0 || is_too_long {
                     drop(self.refresh_because(RefreshCause::Schedule, Some(keys), now));
                 }
                 installed
@@ -141,7 +152,8 @@ impl JwksCache {
         }
     }
 
-    /// Requests keys that are newer than `seen`, of which none verifies the caller's token.
+    /// Starts or joins a refresh for a token that no key of `seen` verifies. `seen` is `None` if
+    /// there were no trusted keys.
     pub(crate) fn refresh(
         self: &Arc<Self>,
         seen: Option<&Arc<InstalledKeys>>,
@@ -150,25 +162,26 @@ impl JwksCache {
         self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
-    /// Starts a refresh if the keys are due, for the refresh task. Returns the time until the next.
+    /// Starts a refresh if one is due. Returns the time until the next scheduled refresh. Called by
+    /// the refresh task.
     fn tick(self: &Arc<Self>) -> Duration {
         let now = self.clock.now();
         let installed = self.installed.load_full();
-        let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
-        if due {
+        let is_due = installed.as_ref().is_none_or(|keys| keys.life.freshness(now) != Freshness::Fresh);
+        if is_due {
             drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
         }
-        let next = self.state().policy.next_attempt(now);
+        let next = self.state().policy.next_refresh(now);
         next.duration_since(now).unwrap_or_default()
     }
 
-    /// Returns the longest time that a request waits for a refresh.
+    /// Returns how long a request waits for refreshes or for a permit before it is rejected.
     pub(crate) fn max_wait(&self) -> Duration {
         self.settings.max_wait
     }
 
-    /// Returns the pause for a caller that does not wait any more, and whose token no key of `seen`
-    /// verifies.
+    /// Returns the pause until a refresh is allowed to begin, for a caller that does not wait any
+    /// longer. No key of `seen` verifies its token.
     pub(crate) fn pause(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> RefreshPause {
         if self.client.is_none() {
             return RefreshPause::without_attempt(true);
@@ -180,13 +193,15 @@ impl JwksCache {
         }
     }
 
-    /// Returns why the last attempt failed, if a later one is unlikely to succeed.
-    pub(crate) fn lasting_failure(&self) -> Option<String> {
+    /// Returns the error of the last refresh, if a retry is unlikely to succeed.
+    pub(crate) fn permanent_failure(&self) -> Option<String> {
         self.state().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
     }
 
-    /// Everything is decided under the lock. An attempt installs its keys before it ends, so that a
-    /// caller that finds none running sees the keys of the last one.
+    /// Starts a refresh, joins the running one, or returns why no refresh begins.
+    ///
+    /// The decision is made under the lock. A refresh installs its keys before it ends, so a caller
+    /// that finds no running refresh sees the keys of the last one.
     fn refresh_because(
         self: &Arc<Self>,
         cause: RefreshCause,
@@ -197,10 +212,10 @@ impl JwksCache {
             return RefreshStatus::NotYet(RefreshPause::without_attempt(true));
         }
         let mut state = self.state();
-        let pause = state.policy.pause_left(cause, now);
+        let pause = state.policy.remaining_pause(cause, now);
         match self.refreshes.running() {
-            // An attempt claims the cooldown and takes less. One that still runs after it is on a
-            // stalled runtime, and another one replaces it.
+            // A refresh takes less time than the pause that begins with it. If it is still running
+            // after the pause, its runtime has stalled, and a new refresh replaces it.
             Some(waiter) if !pause.is_zero() => return RefreshStatus::Running(waiter),
             _ if self.has_newer_than(seen, now) => return RefreshStatus::Newer,
             _ => {}
@@ -209,24 +224,24 @@ impl JwksCache {
             return RefreshStatus::NotYet(state.policy.pause(cause, now));
         }
         let Ok(runtime) = Handle::try_current() else {
-            // Nothing can be fetched, so the next caller need not try at once.
-            self.next_attempt.store(unix_millis(now).saturating_add(1000), Ordering::Relaxed);
+            // Without a runtime nothing can be fetched, so the next caller need not take the lock.
+            self.next_refresh.store(unix_millis(now).saturating_add(1000), Ordering::Relaxed);
             return RefreshStatus::NotYet(RefreshPause::without_attempt(false));
         };
-        // No limits: the policy's pause decides when an attempt has stalled.
+        // No limits: the policy's pause decides when a refresh has stalled.
         let (attempt, waiter) = self.refreshes.begin(TaskLimits::UNLIMITED);
         state.policy.begin(now);
-        self.publish_next_attempt(&state, now);
+        self.publish_next_refresh(&state, now);
         drop(state);
-        // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh
-        // that is dropped takes the lock.
+        // Spawned outside the lock: a runtime that is shutting down drops a new task immediately,
+        // and dropping a refresh takes the lock.
         runtime.spawn(refresh::run(Arc::clone(self), attempt, cause));
         self.ensure_refresh_task(&runtime);
         RefreshStatus::Running(waiter)
     }
 
-    /// Starts the refresh task with the first attempt. Replaces one that has ended with its
-    /// runtime, or is on a stalled runtime.
+    /// Starts the refresh task with the first refresh. Replaces a task on a runtime that has ended
+    /// or stalled.
     fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
         let is_running = self.state().refresh_task.as_ref().is_some_and(RefreshTask::is_running);
         if !is_running {
@@ -239,6 +254,7 @@ impl JwksCache {
         }
     }
 
+    /// Returns whether the installed keys are trusted and are not `seen`, the keys of the caller.
     fn has_newer_than(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> bool {
         let installed = self.installed.load();
         let Some(installed) = installed.as_ref() else { return false };
@@ -246,17 +262,18 @@ impl JwksCache {
         is_other && installed.life.freshness(now) != Freshness::Expired
     }
 
-    /// Returns the installed keys, trusted or not.
+    /// Returns the installed keys, even if they have expired.
     pub(super) fn installed(&self) -> Option<Arc<InstalledKeys>> {
         self.installed.load_full()
     }
 
-    /// Returns whether no later attempt has begun.
+    /// Returns whether no refresh has begun after the one with the number `attempt`.
     pub(super) fn is_latest(&self, attempt: u64) -> bool {
         self.refreshes.is_current(attempt)
     }
 
-    /// Installs `keys`, unless a later attempt has begun.
+    /// Installs `keys`, the result of the refresh with the number `attempt`, unless a later refresh
+    /// has begun. Returns whether the keys were installed.
     pub(super) fn install(&self, keys: InstalledKeys, attempt: u64, source: &KeySource) -> bool {
         let now = self.clock.now();
         let mut state = self.state();
@@ -269,38 +286,40 @@ impl JwksCache {
         }
         state.last_error = None;
         self.installed.store(Some(Arc::new(keys)));
-        self.publish_next_attempt(&state, now);
+        self.publish_next_refresh(&state, now);
         true
     }
 
-    /// Records that an attempt was dropped with its runtime.
-    pub(super) fn note_dropped(&self, attempt: u64) {
+    /// Records that the refresh with the number `attempt` was dropped with its runtime, so that
+    /// another one can begin.
+    pub(super) fn record_dropped(&self, attempt: u64) {
         let now = self.clock.now();
         let mut state = self.state();
         if self.refreshes.is_current(attempt) {
             state.policy.dropped(now);
-            self.publish_next_attempt(&state, now);
+            self.publish_next_refresh(&state, now);
         }
     }
 
-    /// Records that an attempt has failed.
-    pub(super) fn note_failure(&self, error: &KeyFetchError, attempt: u64) {
+    /// Records and logs the error of the refresh with the number `attempt`. The next refresh begins
+    /// after a backoff.
+    pub(super) fn record_failure(&self, error: &KeyFetchError, attempt: u64) {
         let now = self.clock.now();
         let mut state = self.state();
         if !self.refreshes.is_current(attempt) {
             return;
         }
-        state.policy.failed(now, (self.settings.chance)());
+        state.policy.failed(now, (self.settings.random)());
         state.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
         let failures = state.policy.failures();
-        self.publish_next_attempt(&state, now);
+        self.publish_next_refresh(&state, now);
         drop(state);
-        let age = self.installed.load().as_ref().map(|held| held.life.age(now));
-        events::keys_not_installed(self.issuer(), error, failures, age);
+        let age = self.installed.load().as_ref().map(|keys| keys.life.age(now));
+        events::refresh_failed(self.issuer(), error, failures, age);
     }
 
-    /// Parses a key set that replaces `before`, and logs the keys that are not used.
-    pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
+    /// Parses a key set that replaces `before`, and logs the entries that cannot be used.
+    pub(super) fn parse(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
         let parsed = KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher);
         match &parsed {
             Ok((_, skipped)) => self.skipped_keys.log(self.issuer(), skipped, true),
@@ -312,12 +331,15 @@ impl JwksCache {
         parsed.map(|(keys, _)| Arc::new(keys))
     }
 
+    /// Returns the issuer, for logs and metrics. It is empty for static keys.
     pub(super) fn issuer(&self) -> &str {
         self.client.as_ref().map_or("", JwksClient::issuer)
     }
 
-    fn publish_next_attempt(&self, state: &RefreshState, now: SystemTime) {
-        self.next_attempt.store(unix_millis(state.policy.next_attempt(now)), Ordering::Relaxed);
+    /// Makes the time of the next refresh visible to callers without the lock, and notifies the
+    /// refresh task.
+    fn publish_next_refresh(&self, state: &RefreshState, now: SystemTime) {
+        self.next_refresh.store(unix_millis(state.policy.next_refresh(now)), Ordering::Relaxed);
         self.changed.send_replace(());
     }
 
@@ -326,29 +348,31 @@ impl JwksCache {
         self.changed.send_replace(());
     }
 
-    pub(crate) fn health(&self) -> KeyHealth {
+    /// Returns the health of the keys. Starts no refresh.
+    pub(crate) fn health(&self) -> JwksHealth {
         let now = self.clock.now();
         let state = self.state();
         let installed = self.installed.load();
-        let held = installed.as_ref();
+        let installed = installed.as_ref();
         // Static keys were not fetched.
-        let fetched = held.filter(|_| self.client.is_some());
-        KeyHealth {
-            state: match held.map(|held| held.life.freshness(now)) {
-                None => KeyState::Missing,
-                Some(Freshness::Fresh) => KeyState::Fresh,
-                Some(Freshness::Due) => KeyState::Due,
-                Some(Freshness::Expired) => KeyState::Expired,
+        let fetched = installed.filter(|_| self.client.is_some());
+        JwksHealth {
+            state: match installed.map(|keys| keys.life.freshness(now)) {
+                None => JwksState::Unavailable,
+                Some(Freshness::Fresh) => JwksState::Fresh,
+                Some(Freshness::Stale) => JwksState::Stale,
+                Some(Freshness::Expired) => JwksState::Expired,
             },
-            keys: held.map_or(0, |held| held.keys.len()),
-            fetched_at: fetched.map(|held| held.life.fetched_at),
-            age: fetched.map(|held| held.life.age(now)),
-            next_attempt: self.client.is_some().then(|| state.policy.next_attempt(now)),
+            keys: installed.map_or(0, |installed| installed.keys.len()),
+            fetched_at: fetched.map(|keys| keys.life.fetched_at),
+            age: fetched.map(|keys| keys.life.age(now)),
+            next_refresh: self.client.is_some().then(|| state.policy.next_refresh(now)),
             failures: state.policy.failures(),
             last_error: state.last_error.as_ref().map(|error| error.text.clone()),
         }
     }
 
+    /// Locks the state. It stays usable after a panic of another thread.
     fn state(&self) -> MutexGuard<'_, RefreshState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

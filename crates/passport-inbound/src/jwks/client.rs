@@ -1,4 +1,4 @@
-//! Requests an issuer's keys over HTTP, at the location that the issuer publishes.
+//! Fetches an issuer's keys over HTTP, from the configured or the discovered URL.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -7,63 +7,66 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use passport_core::{Issuer, Limits, Transport, TransportError, discover, request_to};
+use passport_core::{Issuer, ResponseLimits, Transport, TransportError, discover, request_to};
 use url::Url;
 
 use super::{error::KeyFetchError, events, http_cache::Head, key_set::entries};
 
-/// The media type that is registered for key sets, and what servers send instead
-/// ([RFC 7517, section 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)).
-const KEY_SET: HeaderValue =
+/// The `Accept` header of requests for keys: the media type of key sets ([RFC 7517, section
+/// 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)), and the types that servers send
+/// instead.
+const ACCEPTED_MEDIA_TYPES: HeaderValue =
     HeaderValue::from_static("application/jwk-set+json, application/json, */*;q=0.1");
 
-/// The largest key set that is read, in bytes.
+/// The maximum size of a key set, in bytes. A larger response is an error.
 pub(super) const MAX_BODY: usize = 256 * 1024;
 
-/// Fetches an issuer's keys from the location that it publishes.
+/// A client that fetches an issuer's keys, and stores the URL at which it found them.
 #[derive(Debug)]
 pub(crate) struct JwksClient {
     issuer: Issuer,
     transport: Transport,
-    /// The timeout of each request.
+    /// The timeout of each HTTP request.
     timeout: Duration,
     locations: Mutex<Locations>,
 }
 
-/// The locations of the keys.
+/// The last URLs at which keys were found.
 #[derive(Debug, Default)]
 struct Locations {
-    /// The last one with keys. Forgotten when it has none any more, so that they are discovered
-    /// again.
+    /// The URL of the last response with keys. Reset when a later response at this URL has no
+    /// usable keys, unless its status indicates an outage, so that discovery runs again.
     current: Option<Url>,
-    /// The last one that was logged.
+    /// The last URL that was logged, so that each change is logged once.
     logged: Option<Url>,
 }
 
-/// The issuer's response.
+/// The issuer's response to a request for keys: a key set, or that the installed one is
+/// unchanged.
 #[derive(Debug)]
 pub(crate) struct KeyResponse {
-    /// `None` if the installed version is still the current one.
+    /// The key set. `None` if the installed version is still current (304).
     pub(crate) document: Option<Bytes>,
     pub(crate) head: Head,
     pub(crate) version: Option<Version>,
 }
 
-/// The version of a key set, for conditional requests
-/// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
+/// The version of a key set: its URL and its `ETag`, for conditional requests ([RFC 9110,
+/// section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     url: Url,
     tag: HeaderValue,
 }
 
-/// How keys are requested.
+/// Options of a request for keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FetchOptions<'a> {
-    /// The installed version: only a newer one is sent.
-    pub(crate) held: Option<&'a Version>,
-    /// Whether the response may come from a cache in between.
-    pub(crate) may_be_cached: bool,
+    /// The installed version. If it is set, the request is conditional.
+    pub(crate) installed: Option<&'a Version>,
+    /// Whether an HTTP cache is allowed to respond. If false, the header `Cache-Control: no-cache`
+    /// is sent.
+    pub(crate) allow_cached: bool,
 }
 
 impl JwksClient {
@@ -71,10 +74,12 @@ impl JwksClient {
         Self { issuer, transport, timeout, locations: Mutex::default() }
     }
 
+    /// Returns the configured issuer, which is the `iss` of its tokens.
     pub(crate) fn issuer(&self) -> &str {
         self.issuer.id()
     }
 
+    /// Fetches the keys. Reads the discovery document first if the URL of the keys is unknown.
     pub(crate) async fn fetch(&self, options: FetchOptions<'_>) -> Result<KeyResponse, KeyFetchError> {
         let location = self.locations().current.clone().or_else(|| self.issuer.jwks_url().cloned());
         let (url, discovery_url) = if let Some(url) = location {
@@ -84,15 +89,16 @@ impl JwksClient {
             (document.jwks_uri, Some(document.discovery_url))
         };
         let (fetched, url) = self.fetch_from(url, options).await.inspect_err(|error| {
-            if error.is_about_the_location() {
-                self.forget();
+            if error.is_wrong_location() {
+                self.reset_location();
             }
         })?;
-        self.found_at(url, discovery_url.as_ref());
+        self.record_location(url, discovery_url.as_ref());
         Ok(fetched)
     }
 
-    fn found_at(&self, url: Url, discovery_url: Option<&Url>) {
+    /// Records that the keys were found at `url`, and logs the URL if it is new.
+    fn record_location(&self, url: Url, discovery_url: Option<&Url>) {
         let mut locations = self.locations();
         if locations.logged.as_ref() != Some(&url) {
             events::jwks_location(self.issuer(), &url, discovery_url);
@@ -101,32 +107,33 @@ impl JwksClient {
         locations.current = Some(url);
     }
 
-    /// Forgets the location, so that the keys are discovered again.
-    pub(crate) fn forget(&self) {
+    /// Forgets the URL of the keys, so that the next fetch starts with discovery.
+    pub(crate) fn reset_location(&self) {
         self.locations().current = None;
     }
 
-    /// Returns the keys and their location.
+    /// Fetches the keys from `url` or Passport's other documented URL. Returns the URL that
+    /// responded.
     async fn fetch_from(
         &self,
         url: Url,
         options: FetchOptions<'_>,
     ) -> Result<(KeyResponse, Url), KeyFetchError> {
-        let (url, response) = self.get_either(url, options).await?;
+        let (url, response) = self.get_with_fallback(url, options).await?;
         let head = Head::read(response.headers());
         let unchanged = response.status() == StatusCode::NOT_MODIFIED;
         let version = match (&head.tag, unchanged) {
             (Some(tag), _) => Some(Version { url: url.clone(), tag: tag.clone() }),
-            (None, true) => options.held.cloned(),
+            (None, true) => options.installed.cloned(),
             (None, false) => None,
         };
         let document = (!unchanged).then(|| response.into_body());
         Ok((KeyResponse { document, head, version }, url))
     }
 
-    /// Passport's documentation names two locations of the keys. If the response of one is not a
-    /// key set, the other one is tried, once.
-    async fn get_either(
+    /// Requests the keys from `url`. If the response is not a key set, requests them from
+    /// Passport's other documented URL.
+    async fn get_with_fallback(
         &self,
         url: Url,
         options: FetchOptions<'_>,
@@ -145,35 +152,39 @@ impl JwksClient {
         }
     }
 
-    /// Accepts only 200 with a key set, and 304 to a conditional request.
+    /// Requests the keys from `url`. Accepts only 200 with a key set, and 304 to a conditional
+    /// request.
     async fn get(&self, url: &Url, options: FetchOptions<'_>) -> Result<Response<Bytes>, KeyFetchError> {
-        let options = FetchOptions { held: options.held.filter(|held| held.url == *url), ..options };
-        let limits = Limits { timeout: self.timeout, max_body: MAX_BODY };
-        let response = self.transport.exchange(options.to(url)?, limits).await?;
+        let installed = options.installed.filter(|version| version.url == *url);
+        let options = FetchOptions { installed, ..options };
+        let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_BODY };
+        let response = self.transport.send(options.to(url)?, limits).await?;
         match response.status() {
-            // Read here as well as where its keys are used: a sign-in page has status 200 as
-            // well.
+            // Checked here, so that the other URL is tried: a sign-in page responds with status 200
+            // as well.
             StatusCode::OK => entries(response.body()).map(|_| response),
-            StatusCode::NOT_MODIFIED if options.held.is_some() => Ok(response),
+            StatusCode::NOT_MODIFIED if options.installed.is_some() => Ok(response),
             status => Err(KeyFetchError::Status(status)),
         }
     }
 
+    /// Locks the URLs. They stay usable after a panic of another thread.
     fn locations(&self) -> MutexGuard<'_, Locations> {
         self.locations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl FetchOptions<'_> {
+    /// Creates the request for the keys at `url`.
     fn to(self, url: &Url) -> Result<Request<Bytes>, TransportError> {
         let mut request = request_to(url, Bytes::new())?;
         let headers = request.headers_mut();
-        headers.insert(header::ACCEPT, KEY_SET);
-        if !self.may_be_cached {
+        headers.insert(header::ACCEPT, ACCEPTED_MEDIA_TYPES);
+        if !self.allow_cached {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
-        if let Some(held) = self.held {
-            headers.insert(header::IF_NONE_MATCH, held.tag.clone());
+        if let Some(version) = self.installed {
+            headers.insert(header::IF_NONE_MATCH, version.tag.clone());
         }
         Ok(request)
     }

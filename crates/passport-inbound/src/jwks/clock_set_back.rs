@@ -1,18 +1,19 @@
-//! Times by a wall clock that may be set back. Pure.
+//! Detects that the wall clock was set back. Pure: the time is an argument.
 
 use std::time::{Duration, SystemTime};
 
-/// How far the clock may be behind an earlier time before it counts as set back: a caller may have
-/// read it a little before that time.
+/// How far the clock can be behind an earlier time without counting as set back. The caller can
+/// have read the clock a little before the earlier time was recorded.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// Returns whether the clock was set back since it showed `earlier`.
+/// Returns whether the clock was set back since it showed the time `earlier`.
 pub(super) fn was_set_back(earlier: SystemTime, now: SystemTime) -> bool {
-    // The comparison is nearly always enough, and takes a tenth of the difference.
+    // The comparison is nearly always sufficient, and costs a tenth of `duration_since`.
     now < earlier && earlier.duration_since(now).is_ok_and(|ahead| ahead > CLOCK_TOLERANCE)
 }
 
-/// A range of time by the wall clock.
+/// A period of time by the wall clock. It ends early if the clock is set back before its
+/// beginning.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeWindow {
     pub(super) since: SystemTime,
@@ -20,12 +21,15 @@ pub(super) struct TimeWindow {
 }
 
 impl TimeWindow {
+    /// Creates a period that begins at `since`. Returns `None` if its end is beyond the range of
+    /// [`SystemTime`].
     pub(super) fn new(since: SystemTime, length: Duration) -> Option<Self> {
         since.checked_add(length).map(|until| Self { since, until })
     }
 
-    /// Returns the time that is left: none if the clock was set back since the window began.
-    pub(super) fn left(self, now: SystemTime) -> Duration {
+    /// Returns the duration until the period ends. Zero if the clock was set back before its
+    /// beginning.
+    pub(super) fn remaining(self, now: SystemTime) -> Duration {
         if was_set_back(self.since, now) {
             Duration::ZERO
         } else {

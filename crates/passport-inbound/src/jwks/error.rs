@@ -1,4 +1,4 @@
-//! Errors of fetching keys and of the key file, and the keys of a set that are not used.
+//! Errors of fetching keys and of the cache file, and the skipped entries of a key set.
 
 use std::{fmt, io};
 
@@ -8,37 +8,37 @@ use passport_core::{DiscoveryError, TransportError, TransportErrorKind};
 use super::key::UnusableKey;
 use crate::untrusted_text::Quoted;
 
-/// The number of skipped keys that an error names.
+/// The maximum number of skipped keys that an error lists. It says how many more there are.
 const MAX_NAMED: usize = 8;
 
-/// The reason why a fetch brought no keys.
+/// An error of a JWKS refresh.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFetchError {
-    #[error("the JWKS URL could not be discovered: {0}")]
+    #[error("JWKS discovery failed: {0}")]
     Discovery(#[from] DiscoveryError),
-    #[error("the task that fetched the key set ended without a result")]
-    Lost,
-    #[error("the key set has no usable key: {0}")]
+    #[error("the JWKS refresh was canceled: its task panicked, or a later refresh replaced it")]
+    Canceled,
+    #[error("the JWKS has no usable key: {0}")]
     NoUsableKey(SkippedKeys),
     #[error(
-        "the response is not a key set; check the JWKS URL, and whether a proxy or a sign-in page answers instead"
+        "the response is not a JWKS: check the JWKS URL, and whether a proxy or a sign-in page responds instead"
     )]
     NotAKeySet,
-    #[error("the key set was answered with status {0}")]
+    #[error("the issuer responded with status {0} to the JWKS request: expected 200, check the JWKS URL")]
     Status(StatusCode),
-    #[error("the key set could not be read: {0}")]
+    #[error("the JWKS request failed: {0}")]
     Transport(#[from] TransportError),
 }
 
 impl KeyFetchError {
-    /// Returns the value of the metric label `outcome`.
+    /// Returns the value of the label `outcome` in the counter of key fetches.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             _ if matches!(self.transport().map(TransportError::kind), Some(TransportErrorKind::Tls(_))) => {
                 "tls"
             }
             Self::Discovery(_) => "discovery",
-            Self::Lost => "lost",
+            Self::Canceled => "canceled",
             Self::NoUsableKey(_) => "no_usable_key",
             Self::NotAKeySet => "not_a_key_set",
             Self::Status(_) => "status",
@@ -46,34 +46,43 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns whether a later attempt may succeed without a change of the configuration. A
-    /// contradiction to the configuration and a certificate that is not trusted are permanent. An
-    /// issuer that has no keys yet may have some later.
+    /// Returns whether a later refresh can succeed without a change of the configuration. Permanent
+    /// errors are:
+    ///
+    /// - a discovery document that contradicts the configuration,
+    /// - a key set with entries, but without a usable key (an empty one is temporary, because the
+    ///   issuer can publish its first key later),
+    /// - the permanent errors of the transport, such as an untrusted certificate.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Discovery(DiscoveryError::ForeignIssuer { .. } | DiscoveryError::ForeignKeys) => false,
+            Self::Discovery(DiscoveryError::IssuerMismatch { .. } | DiscoveryError::JwksUriNotAllowed) => {
+                false
+            }
             Self::NoUsableKey(SkippedKeys(skipped)) => skipped.is_empty(),
             _ => self.transport().is_none_or(TransportError::is_transient),
         }
     }
 
-    /// Returns whether the location responded with something else than a key set.
+    /// Returns whether the server sent an HTTP response that is not a key set. The keys can then
+    /// be at Passport's other documented URL.
     pub(super) fn is_response(&self) -> bool {
         match self {
             Self::NotAKeySet | Self::Status(_) => true,
-            Self::Transport(error) => error.kind().is_answer(),
+            Self::Transport(error) => error.kind().is_response(),
             _ => false,
         }
     }
 
-    /// Returns whether the keys may be at another location. An outage says nothing of the location.
-    pub(super) fn is_about_the_location(&self) -> bool {
+    /// Returns whether the keys are possibly at another URL. False for a status that indicates an
+    /// outage of the server.
+    pub(super) fn is_wrong_location(&self) -> bool {
         match self {
             Self::Status(status) => !is_outage(*status),
             error => error.is_response(),
         }
     }
 
+    /// Returns the error of the HTTP request, if that is the cause.
     fn transport(&self) -> Option<&TransportError> {
         match self {
             Self::Discovery(DiscoveryError::Transport(error)) | Self::Transport(error) => Some(error),
@@ -82,31 +91,32 @@ impl KeyFetchError {
     }
 }
 
-/// Returns whether a status concerns the server, and not the location.
+/// Returns whether a status indicates an outage of the server, and not a wrong URL.
 fn is_outage(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
-/// An entry of a key set that is not used.
+/// A skipped entry of a key set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SkippedKey {
+    /// The index of the entry in the key set.
     pub(crate) position: usize,
-    /// The entry's own `kid`.
+    /// The `kid` of the entry, if it has one.
     pub(crate) kid: Option<String>,
     pub(crate) why: UnusableKey,
-    /// A hash of the entry, so that it is logged once.
+    /// A hash of the entry, with which the log recognizes an entry that was logged before.
     pub(crate) hash: u64,
 }
 
-/// The entries of a key set without a usable key.
+/// The skipped entries of a key set without a usable key.
 #[derive(Debug)]
 pub(crate) struct SkippedKeys(pub(crate) Vec<SkippedKey>);
 
-/// Names the first few, each with its reason.
+/// Lists the first entries, each with its reason.
 impl fmt::Display for SkippedKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str("it is empty");
+            return f.write_str("the list of keys is empty");
         }
         for (number, SkippedKey { position, kid, why, .. }) in self.0.iter().take(MAX_NAMED).enumerate() {
             let separator = if number == 0 { "" } else { "; " };
@@ -122,19 +132,19 @@ impl fmt::Display for SkippedKeys {
     }
 }
 
-/// The reason why the key file could not be used.
+/// An error of the JWKS cache file.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum KeyFileError {
-    #[error("the key file has not answered in a second")]
-    Hangs,
-    #[error("the key file cannot be read or written")]
+pub(crate) enum JwksCacheFileError {
+    #[error("reading or writing the file took longer than 1 s")]
+    TimedOut,
+    #[error("the file cannot be read or written")]
     Io(#[from] io::Error),
-    #[error("the keys in the key file are too old, or saved in the future")]
+    #[error("the cached keys are older than jwks_max_stale, or from the future")]
     Untrusted,
-    #[error("the key file holds no usable key")]
+    #[error("the file has no usable key")]
     NoUsableKey,
-    #[error("the key file holds the keys of another issuer")]
+    #[error("the file has the keys of another issuer: set a jwks_cache_file for each issuer")]
     OtherIssuer,
-    #[error("the key file does not hold saved keys")]
-    Unreadable,
+    #[error("not a JWKS cache file: check the path in jwks_cache_file; if it is correct, delete the file")]
+    InvalidContent,
 }

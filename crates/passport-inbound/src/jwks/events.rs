@@ -1,4 +1,4 @@
-//! Logs and counts what happens to the signing keys.
+//! Log events and metrics of the signing keys and of their refreshes.
 
 use std::{
     error::Error,
@@ -11,7 +11,7 @@ use metrics::{counter, gauge};
 use url::Url;
 
 use super::{
-    error::{KeyFetchError, KeyFileError, SkippedKey},
+    error::{JwksCacheFileError, KeyFetchError, SkippedKey},
     key::UnusableKey,
 };
 use crate::{
@@ -19,7 +19,8 @@ use crate::{
     untrusted_text::Quoted,
 };
 
-/// Records that the issuer has published new keys, or confirmed the installed ones.
+/// Logs and counts a successful refresh, and sets the gauges of the keys. `usable` is the number
+/// of usable keys. `is_new` is false if the installed keys are unchanged.
 pub(super) fn keys_installed(issuer: &str, usable: usize, fetched_at: SystemTime, is_new: bool) {
     let outcome = if is_new { "installed" } else { "unchanged" };
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => outcome).increment(1);
@@ -31,26 +32,44 @@ pub(super) fn keys_installed(issuer: &str, usable: usize, fetched_at: SystemTime
     }
 }
 
-/// Records that keys were loaded from the key file.
+/// Logs that keys were loaded from the cache file, and sets the gauges of the keys. `age` is the
+/// time since they were fetched.
 pub(super) fn keys_loaded(issuer: &str, usable: usize, fetched_at: SystemTime, age: Duration) {
     set_gauges(issuer, usable, fetched_at);
-    tracing::info!(target: TARGET, issuer, usable, age_s = age.as_secs(), "signing keys loaded from the key file");
+    tracing::info!(target: TARGET, issuer, usable, age_s = age.as_secs(), "signing keys loaded from the cache file");
 }
 
+/// Sets the gauges of the number of usable keys, and of the time at which they were fetched.
 fn set_gauges(issuer: &str, usable: usize, fetched_at: SystemTime) {
-    #[expect(clippy::cast_precision_loss, reason = "there are no more than two hundred keys")]
+    #[expect(clippy::cast_precision_loss, reason = "a key set has at most 200 keys")]
     gauge!(KEYS, ISSUER => issuer.to_owned()).set(usable as f64);
     let unix = fetched_at.duration_since(UNIX_EPOCH).unwrap_or_default();
     gauge!(KEYS_FETCHED_AT, ISSUER => issuer.to_owned()).set(unix.as_secs_f64());
 }
 
-/// Logs that the key file could not be read or written.
-pub(super) fn key_file_failed(path: &Path, error: &KeyFileError) {
-    tracing::warn!(target: TARGET, path = %path.display(), error = error as &dyn Error, "going on without the key file");
+/// Logs that no keys could be loaded from the cache file, so that they are fetched.
+pub(super) fn cache_file_not_loaded(path: &Path, error: &JwksCacheFileError) {
+    tracing::warn!(
+        target: TARGET,
+        path = %path.display(),
+        error = error as &dyn Error,
+        "cannot load JWKS cache file, fetching the keys from the issuer"
+    );
 }
 
-/// Records that a refresh failed; the installed keys stay.
-pub(super) fn keys_not_installed(issuer: &str, error: &KeyFetchError, failures: u32, age: Option<Duration>) {
+/// Logs that the keys could not be saved in the cache file. The verifier continues to use them.
+pub(super) fn cache_file_not_saved(path: &Path, error: &JwksCacheFileError) {
+    tracing::warn!(
+        target: TARGET,
+        path = %path.display(),
+        error = error as &dyn Error,
+        "cannot save JWKS cache file, the next start depends on the issuer"
+    );
+}
+
+/// Logs and counts a failed refresh. `failures` is the number of consecutive failures, and `age`
+/// the age of the installed keys, which are used until they expire.
+pub(super) fn refresh_failed(issuer: &str, error: &KeyFetchError, failures: u32, age: Option<Duration>) {
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => error.kind()).increment(1);
     let age_s = age.map(|age| age.as_secs());
     tracing::warn!(
@@ -59,48 +78,50 @@ pub(super) fn keys_not_installed(issuer: &str, error: &KeyFetchError, failures: 
         failures,
         age_s,
         error = error as &dyn Error,
-        "signing keys not refreshed"
+        "JWKS refresh failed"
     );
 }
 
-/// Logs a key that is not used. It is a warning if there may be a good key behind the last entry
-/// that is read, or if no other key is left to accept a token.
-pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, are_others_left: bool) {
+/// Logs a skipped entry of a key set. The level is warn if the key set has no usable key, or if
+/// `key` stands for entries that were not read. Otherwise it is info.
+pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, has_usable_keys: bool) {
     let SkippedKey { position, why, .. } = key;
     let kid = key.kid.as_deref().map(Quoted);
-    if *why == UnusableKey::TooMany || !are_others_left {
-        tracing::warn!(target: TARGET, issuer, position, ?kid, "an entry of the key set is not used: {why}");
+    if *why == UnusableKey::TooMany || !has_usable_keys {
+        tracing::warn!(target: TARGET, issuer, position, ?kid, "JWKS entry skipped: {why}");
     } else {
-        tracing::info!(target: TARGET, issuer, position, ?kid, "an entry of the key set is not used: {why}");
+        tracing::info!(target: TARGET, issuer, position, ?kid, "JWKS entry skipped: {why}");
     }
 }
 
-/// Logs the location of the keys, without its query, which may hold a secret.
+/// Logs the URL at which the keys were found, without its query, which can contain a secret.
+/// `discovery_url` is the URL of the discovery document, if discovery has found the keys.
 pub(super) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<&Url>) {
     let shown = |url: &Url| format!("{}{}", url.origin().ascii_serialization(), url.path());
     let discovery_url = discovery_url.map(shown);
     tracing::info!(target: TARGET, issuer, jwks_url = shown(jwks_url), discovery_url, "JWKS location found");
 }
 
-/// Records how far the issuer's clock is from this machine's. `theirs` is the issuer's time at some
-/// moment of `ours`.
+/// Sets the gauge of the difference between the issuer's clock and the local clock. Logs a
+/// warning if it exceeds `clock_skew`. `issuer_time` was read during `local_time`.
 pub(super) fn clock_difference(
     issuer: &str,
-    theirs: SystemTime,
-    ours: Range<SystemTime>,
-    tolerated: Duration,
+    issuer_time: SystemTime,
+    local_time: Range<SystemTime>,
+    clock_skew: Duration,
 ) {
-    let ahead = theirs.duration_since(ours.end).unwrap_or_default();
+    let ahead = issuer_time.duration_since(local_time.end).unwrap_or_default();
+    let behind = local_time.start.duration_since(issuer_time).unwrap_or_default();
     // `Date` has whole seconds, rounded down.
-    let behind = ours.start.duration_since(theirs).unwrap_or_default().saturating_sub(Duration::from_secs(1));
+    let behind = behind.saturating_sub(Duration::from_secs(1));
     gauge!(CLOCK_DIFFERENCE, ISSUER => issuer.to_owned()).set(ahead.as_secs_f64() - behind.as_secs_f64());
-    if ahead.max(behind) > tolerated {
+    if ahead.max(behind) > clock_skew {
         tracing::warn!(
             target: TARGET,
             issuer,
             issuer_ahead_s = ahead.as_secs(),
             issuer_behind_s = behind.as_secs(),
-            "our clock and the issuer's differ by more than tokens are granted; good tokens may be refused"
+            "clock difference exceeds clock_skew: valid tokens may be rejected, check the time synchronization"
         );
     }
 }

@@ -1,96 +1,104 @@
+//! The health of the signing keys, for readiness probes.
+
 use std::{
     fmt,
     time::{Duration, SystemTime},
 };
 
-/// Health of an issuer's signing keys, for readiness probes and dashboards. A snapshot.
+/// Health of an issuer's signing keys, for readiness probes and dashboards.
+///
+/// A snapshot, returned by [`TokenVerifier::health`](crate::TokenVerifier::health). Its
+/// `Display` prints one line for a log or a status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyHealth {
-    pub(super) state: KeyState,
+pub struct JwksHealth {
+    pub(super) state: JwksState,
     pub(super) keys: usize,
     pub(super) fetched_at: Option<SystemTime>,
     pub(super) age: Option<Duration>,
-    pub(super) next_attempt: Option<SystemTime>,
+    pub(super) next_refresh: Option<SystemTime>,
     pub(super) failures: u32,
     pub(super) last_error: Option<String>,
 }
 
-/// Whether the signing keys can be used.
+/// The state of the signing keys: whether they verify tokens, and whether a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum KeyState {
-    /// The keys are fresh.
+pub enum JwksState {
+    /// The keys verify tokens. No refresh is due.
     Fresh,
-    /// The keys are used, but a refresh is due. Requests are not affected until the keys expire.
-    Due,
-    /// The keys are too old to be trusted: requests are rejected with 503.
+    /// The keys verify tokens, but a refresh is due. Requests are not affected until the keys
+    /// expire.
+    Stale,
+    /// The keys are older than
+    /// [`jwks_max_stale`](crate::TokenVerifierBuilder::jwks_max_stale) and verify no token.
+    /// Requests wait for newer keys, or are rejected with 503.
     Expired,
-    /// No keys were fetched yet: requests wait for them, or are rejected with 503.
-    Missing,
+    /// No keys were fetched yet. Requests wait for them, or are rejected with 503.
+    Unavailable,
 }
 
-impl KeyHealth {
-    /// Returns whether the keys can be used, and are fresh.
+impl JwksHealth {
+    /// Returns the state of the keys.
     #[must_use]
-    pub fn state(&self) -> KeyState {
+    pub fn state(&self) -> JwksState {
         self.state
     }
 
-    /// Whether tokens can be verified. For readiness probes.
+    /// Returns whether tokens can be verified: the keys are fresh or stale. For readiness probes.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        matches!(self.state, KeyState::Fresh | KeyState::Due)
+        matches!(self.state, JwksState::Fresh | JwksState::Stale)
     }
 
-    /// How many usable keys there are.
+    /// Returns the number of usable keys in the installed key set, even if it has expired.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.keys
     }
 
-    /// When the issuer has last given or confirmed the keys; `None` before that, and for keys that
-    /// were given by hand.
+    /// Returns when the keys were last fetched or confirmed by the issuer. `None` before the first
+    /// fetch, and for static keys.
     #[must_use]
     pub fn fetched_at(&self) -> Option<SystemTime> {
         self.fetched_at
     }
 
-    /// How long ago that was.
+    /// Returns the duration since [`fetched_at`](Self::fetched_at).
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.age
     }
 
-    /// When the next request is sent to the issuer, unless a token with an unknown key comes first.
-    /// `None` for static keys.
+    /// Returns when the next scheduled refresh is due. A token with an unknown key can cause an
+    /// earlier one. `None` for static keys.
     #[must_use]
-    pub fn next_attempt(&self) -> Option<SystemTime> {
-        self.next_attempt
+    pub fn next_refresh_at(&self) -> Option<SystemTime> {
+        self.next_refresh
     }
 
-    /// How many attempts in a row have failed. More than none is worth a warning: from there it is
-    /// as long as the keys have to live until requests are rejected with 503.
+    /// Returns the number of consecutive failed refreshes. Alert on a value above zero: if the
+    /// refreshes continue to fail, the keys expire and requests are rejected with 503.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Why the last attempt has failed, if it has.
+    /// Returns the error of the last refresh, if it failed.
     #[must_use]
     pub fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
     }
 }
 
-/// One line for a log or a status page.
-impl fmt::Display for KeyHealth {
+/// Prints one line for a log or a status page.
+impl fmt::Display for JwksHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}, usable keys: {}", self.state, self.keys)?;
         if let Some(age) = self.age {
-            write!(f, ", {} s old", age.as_secs())?;
+            write!(f, ", age: {} s", age.as_secs())?;
         }
         match &self.last_error {
-            Some(error) => write!(f, ", failed attempts in a row: {}, the last: {error}", self.failures),
+            Some(error) => write!(f, ", consecutive failures: {}, last error: {error}", self.failures),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Reads the headers of a response: how long it is fresh, its version, and the issuer's time
+//! Reads the caching headers of a response
 //! ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
 
 use std::time::{Duration, SystemTime};
@@ -8,39 +8,44 @@ use http::{
     header::{AGE, CACHE_CONTROL, DATE, ETAG},
 };
 
-/// The longest `ETag` that is sent back.
+/// The maximum length of an `ETag`, in bytes. A longer one is ignored, so that the next request
+/// is not conditional.
 const LONGEST_TAG: usize = 256;
 
-/// The freshness, the version and the time of a response.
+/// The caching headers of a response: its freshness, its `ETag` and its time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// How much longer it is fresh; `None` if it does not say.
+    /// How much longer the response is fresh. `None` if `Cache-Control` does not say.
     pub(crate) fresh_for: Option<Duration>,
+    /// The `ETag`, for the next conditional request.
     pub(crate) tag: Option<HeaderValue>,
-    /// The time at the issuer when the response arrives.
+    /// The time of the issuer's clock when the response arrived.
     pub(crate) time: Option<SystemTime>,
 }
 
 impl Head {
+    /// Reads `Cache-Control`, `Age`, `Date` and `ETag`. Invalid headers are ignored.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let age = headers.get(AGE).and_then(seconds).unwrap_or_default();
         let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         Self {
             fresh_for: max_age(headers).map(|max_age| max_age.saturating_sub(age)),
             tag: headers.get(ETAG).filter(|tag| tag.len() <= LONGEST_TAG).cloned(),
-            // A cache in between forwards the issuer's date, and states its age.
+            // A cache forwards the issuer's `Date`, and states how long it has kept the response.
             time: date.and_then(|date| date.checked_add(age)),
         }
     }
 }
 
-/// The lifetime that `Cache-Control` gives: the least, if there are several; none for what is not
-/// to be cached.
+/// Returns the freshness lifetime in `Cache-Control`: the shortest, if there are several, and
+/// zero for a response that must not be cached.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(lifetime).min()
 }
 
+/// Returns the freshness lifetime that a directive of `Cache-Control` sets. `None` for a
+/// directive that sets none.
 fn lifetime(directive: &str) -> Option<Duration> {
     let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
     let name = name.trim();
@@ -50,15 +55,16 @@ fn lifetime(directive: &str) -> Option<Duration> {
     if !name.eq_ignore_ascii_case("max-age") {
         return None;
     }
-    // What cannot be read is taken for stale (section 4.2.1).
+    // An invalid value counts as stale (section 4.2.1).
     Some(delta_seconds(value.trim().trim_matches('"')).unwrap_or_default())
 }
 
+/// Parses the value of a header as a number of seconds.
 fn seconds(value: &HeaderValue) -> Option<Duration> {
     delta_seconds(value.to_str().ok()?.trim())
 }
 
-/// Digits only; a number that is too large is the largest (section 1.2.2).
+/// Parses delta-seconds: digits only. A number above 2^31 is read as 2^31 (section 1.2.2).
 fn delta_seconds(digits: &str) -> Option<Duration> {
     const LARGEST: u64 = 1 << 31;
     if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {

@@ -1,3 +1,5 @@
+//! An installed key set, with its lifetime, its metrics and the data for the next refresh.
+
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::Guard;
@@ -5,24 +7,26 @@ use bytes::Bytes;
 
 use super::{client::Version, key_life::KeyLife, key_set::KeySet, meters::Meters};
 
-/// An installed key set.
+/// A key set that verifies tokens until it is replaced or expires.
 #[derive(Debug)]
 pub(crate) struct InstalledKeys {
     pub(crate) keys: Arc<KeySet>,
     pub(crate) meters: Meters,
     pub(super) life: KeyLife,
+    /// The version for a conditional request. `None` for keys without an `ETag`.
     pub(super) version: Option<Version>,
-    /// How long the key set is fresh according to the issuer.
+    /// The remaining freshness in the caching headers of the response, if it has them.
     pub(super) fresh_for: Option<Duration>,
-    /// The document as the issuer sent it, to be saved.
+    /// The key set as the issuer sent it, for the cache file.
     pub(super) document: Bytes,
 }
 
-/// The installed key set, without a reference count: for immediate use.
+/// A snapshot of the installed key set. `None` if there are no trusted keys. It increments no
+/// reference count, so it must be dropped soon and not be held across an `await`.
 pub(crate) type CurrentKeys = Guard<Option<Arc<InstalledKeys>>>;
 
 impl InstalledKeys {
-    /// Creates installed keys without a version and without a lifetime that the issuer has stated.
+    /// Creates an installed key set without a version and without a freshness from the issuer.
     pub(super) fn new(keys: Arc<KeySet>, life: KeyLife, document: Bytes) -> Self {
         Self { keys, meters: Meters::new(), life, version: None, fresh_for: None, document }
     }

@@ -1,4 +1,4 @@
-//! One entry of a key set.
+//! Parses one entry of a key set (a JWK).
 
 use std::sync::Arc;
 
@@ -10,15 +10,16 @@ use crate::jwt::{
     signature::{Material, VerifyingKey},
 };
 
-/// A usable key, bound to one algorithm. Parsed when it is first published, and shared by all sets
-/// that contain it.
+/// A public key for one algorithm. It is parsed when the issuer first publishes it, and all
+/// later key sets that contain it share it.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(super) identity: KeyIdentity,
     verifying: VerifyingKey,
 }
 
-/// What makes a key the same key in the next set.
+/// The identity of a key across key sets. A key with an equal identity in a new key set is not
+/// parsed again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyIdentity {
     pub(super) kid: Option<String>,
@@ -26,59 +27,61 @@ pub(super) struct KeyIdentity {
     material: Material,
 }
 
-/// The reason why an entry of a key set is not used.
+/// The reason why an entry of a key set is skipped: it verifies no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub(crate) enum UnusableKey {
-    #[error("no allowed algorithm fits its kty, crv and alg; see `algorithms`")]
+    #[error("kty, crv and alg match no allowed algorithm, see `algorithms`")]
     Algorithm,
-    #[error("there are more than four of this name")]
-    NameTaken,
-    #[error("it is not for verifying signatures (use, key_ops)")]
+    #[error("more than four keys have this kid")]
+    DuplicateKid,
+    #[error("use or key_ops does not allow verifying signatures")]
     Purpose,
-    #[error("it is not a well-formed key of an acceptable size and strength")]
-    Key,
-    #[error("it is not a JWK: an object with a text in kty, and in kid if there is one")]
-    Shape,
-    #[error("there are more than a hundred; neither it nor those behind it are looked at")]
+    #[error("invalid key: malformed, weak, or not of an accepted size (RSA: 2048 to 8192 bits)")]
+    Invalid,
+    #[error("not a JWK: expected an object with strings as kty and kid")]
+    NotAJwk,
+    #[error("more than 100 entries: this one and those after it are not read")]
     TooMany,
 }
 
 impl Key {
-    /// Parses an entry: returns a key for each allowed algorithm that it fits. `reuse` returns a
-    /// key that is parsed already.
-    pub(super) fn of(
+    /// Parses an entry. Returns one key for each allowed algorithm that the entry can be used for.
+    /// `reuse` returns the key of the previous key set with that identity, if there is one.
+    pub(super) fn parse(
         entry: &str,
         allowed: &AllowedAlgorithms,
         reuse: impl Fn(&KeyIdentity) -> Option<Arc<Self>>,
     ) -> Result<Vec<Arc<Self>>, UnusableKey> {
-        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| UnusableKey::Shape)?;
+        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| UnusableKey::NotAJwk)?;
         if !jwk.is_for_verifying() {
             return Err(UnusableKey::Purpose);
         }
-        let fitting: Vec<_> = jwk.fitting().filter(|algorithm| allowed.contains(*algorithm)).collect();
-        if fitting.is_empty() {
+        let algorithms: Vec<_> = jwk.algorithms().filter(|algorithm| allowed.contains(*algorithm)).collect();
+        if algorithms.is_empty() {
             return Err(UnusableKey::Algorithm);
         }
         let key = |algorithm| {
             let identity = KeyIdentity { kid: jwk.kid.clone(), algorithm, material: jwk.material()? };
-            reuse(&identity).or_else(|| Self::parsed(identity))
+            reuse(&identity).or_else(|| Self::new(identity))
         };
-        fitting.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Key)
+        algorithms.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Invalid)
     }
 
-    fn parsed(identity: KeyIdentity) -> Option<Arc<Self>> {
+    /// Parses the key material. Returns `None` if it is malformed or weak.
+    fn new(identity: KeyIdentity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
         Some(Arc::new(Self { identity, verifying }))
     }
 
+    /// Returns whether `signature` is a valid signature of `message`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifying.verifies(message, signature)
     }
 }
 
 /// The members of a JWK that are read ([RFC 7517, section
-/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Others, such as `x5c`, may be of any
-/// type: they do not make a good key a bad one.
+/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, can have
+/// any type, so that they do not make a valid key unusable.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -95,8 +98,9 @@ struct Jwk {
 }
 
 impl Jwk {
-    /// `use` and `key_ops` may be absent, but must not say something else
-    /// ([RFC 7517, sections 4.2 and 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)).
+    /// Returns whether the issuer allows the key to verify signatures: `use` and `key_ops` are
+    /// absent or allow it ([RFC 7517, sections 4.2 and
+    /// 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)).
     fn is_for_verifying(&self) -> bool {
         let verifies = |operations: &Value| {
             operations.as_array().is_some_and(|operations| operations.iter().any(|it| it == "verify"))
@@ -104,9 +108,9 @@ impl Jwk {
         self.usage.as_ref().is_none_or(|usage| usage == "sig") && self.key_ops.as_ref().is_none_or(verifies)
     }
 
-    /// The algorithms that the entry's type and curve are for, and its `alg`, if there is one, does
-    /// not exclude.
-    fn fitting(&self) -> impl Iterator<Item = Algorithm> {
+    /// Returns the algorithms that the type and the curve of the key support. If the key has an
+    /// `alg`, returns at most that one.
+    fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         let of_type: &[Algorithm] = match (self.kty.as_str(), text(&self.crv)) {
             ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
             ("EC", Some("P-256")) => &[Algorithm::Es256],
@@ -118,6 +122,7 @@ impl Jwk {
         of_type.iter().copied().filter(fits)
     }
 
+    /// Returns the numbers of the public key. `None` if a member is missing or not a string.
     fn material(&self) -> Option<Material> {
         let member = |value| text(value).map(str::to_owned);
         match self.kty.as_str() {
@@ -129,6 +134,7 @@ impl Jwk {
     }
 }
 
+/// Returns the text of a member. `None` if the member is missing or not a string.
 fn text(value: &Option<Value>) -> Option<&str> {
     value.as_ref()?.as_str()
 }

@@ -1,4 +1,5 @@
-//! How long a key set is fresh and trusted. Pure.
+//! The lifetime of a key set: how long it is fresh, and how long it is trusted. Pure: the time
+//! is an argument.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,66 +8,75 @@ use super::{
     settings::{JITTER, KeySettings},
 };
 
-/// The part of the lifetime after which keys are refreshed, so that no request meets its end.
+/// The fraction of the freshness lifetime after which keys are refreshed, so that newer keys are
+/// installed before the lifetime ends.
 const REFRESH_AHEAD: f64 = 0.8;
 
-/// The shortest lifetime that the issuer can set, so that it cannot cause a flood of requests.
+/// The minimum freshness lifetime. A shorter `max-age` of the issuer is ignored, so that the
+/// issuer cannot cause a flood of requests.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 
-/// The life of a key set.
+/// When a key set was fetched, when it is refreshed, and when it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyLife {
+    /// When the keys were requested from the issuer.
     pub(super) fetched_at: SystemTime,
-    /// When new keys are due.
-    pub(super) due_at: SystemTime,
-    /// When the keys are not trusted any more.
+    /// When a refresh is due.
+    pub(super) refresh_at: SystemTime,
+    /// When the keys stop being trusted.
     pub(super) expires_at: SystemTime,
 }
 
-/// Whether keys may be used.
+/// Whether a key set is trusted, and whether a refresh is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freshness {
     Fresh,
-    /// They may be used, but new ones are due.
-    Due,
-    /// They are not trusted any more.
+    /// The keys are trusted, but a refresh is due.
+    Stale,
+    /// The keys are not trusted: they verify no token.
     Expired,
 }
 
 impl KeyLife {
-    /// Returns the life of keys that were fetched at `fetched_at`. `max_age` is the lifetime that
-    /// the issuer's response states; `random` is in 0..1.
+    /// Returns the lifetime of keys that were fetched at `fetched_at`. `max_age` is the freshness
+    /// lifetime in the issuer's response. `random` is in 0..1, for jitter.
     pub(super) fn new(
         settings: &KeySettings,
         fetched_at: SystemTime,
         max_age: Option<Duration>,
         random: f64,
     ) -> Self {
-        let lifetime = max_age.unwrap_or(settings.lifetime).max(SHORTEST_LIFETIME).min(settings.lifetime);
-        let ahead = lifetime.min(settings.max_age).mul_f64(REFRESH_AHEAD);
-        let due_in = ahead.mul_f64(1.0 + JITTER * (2.0 * random - 1.0));
+        let lifetime = max_age
+            .unwrap_or(settings.refresh_interval)
+            .max(SHORTEST_LIFETIME)
+            .min(settings.refresh_interval);
+        let ahead = lifetime.min(settings.max_stale).mul_f64(REFRESH_AHEAD);
+        let refresh_after = ahead.mul_f64(1.0 + JITTER * (2.0 * random - 1.0));
         let after = |time| fetched_at.checked_add(time).unwrap_or(fetched_at);
-        Self { fetched_at, due_at: after(due_in), expires_at: after(settings.max_age) }
+        Self { fetched_at, refresh_at: after(refresh_after), expires_at: after(settings.max_stale) }
     }
 
-    /// Returns the life of static keys: a hundred years.
+    /// Returns the lifetime of static keys: 100 years.
     pub(super) fn endless(now: SystemTime) -> Self {
         let never = now.checked_add(Duration::from_secs(100 * 365 * 24 * 60 * 60)).unwrap_or(now);
-        Self { fetched_at: now, due_at: never, expires_at: never }
+        Self { fetched_at: now, refresh_at: never, expires_at: never }
     }
 
+    /// Returns the freshness at the time `now`.
     pub(super) fn freshness(&self, now: SystemTime) -> Freshness {
         if now >= self.expires_at {
             return Freshness::Expired;
         }
-        // A clock that was set back does not tell how old the keys are.
-        if was_set_back(self.fetched_at, now) || now >= self.due_at {
-            Freshness::Due
+        // After the clock was set back, the age of the keys is unknown.
+        if was_set_back(self.fetched_at, now) || now >= self.refresh_at {
+            Freshness::Stale
         } else {
             Freshness::Fresh
         }
     }
 
+    /// Returns the duration since the keys were fetched. Zero if the clock was set back before
+    /// that.
     pub(super) fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.fetched_at).unwrap_or_default()
     }

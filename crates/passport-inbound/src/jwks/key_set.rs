@@ -1,3 +1,5 @@
+//! The key set of an issuer, and the selection of keys for a token.
+
 use std::{hash::BuildHasher, sync::Arc};
 
 use serde::Deserialize;
@@ -12,25 +14,27 @@ use crate::{
     jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json},
 };
 
-/// No more entries than this are read.
+/// The maximum number of entries that are read. The entries after it are skipped, and one
+/// warning is logged for them.
 const MAX_KEYS: usize = 100;
 
-/// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may
-/// send such a token; Passport publishes two keys during a rotation and one otherwise. As many may
-/// share a name.
+/// The maximum number of keys that are tried for a token, which bounds the work that anyone can
+/// cause with a token. If the token has no `kid`, the newest keys are tried. If it has one, all
+/// keys with that `kid` are tried, because a key set has at most this number of them. Passport
+/// publishes two keys during a rotation, and one otherwise.
 const MAX_TRIES: usize = 4;
 
-/// The usable keys of an issuer.
+/// The keys of an issuer that can verify tokens.
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
-    /// Newest first, as far as the order of the sets shows it.
+    /// Newest first: keys that were not in the previous key set precede the others.
     keys: Vec<Arc<Key>>,
 }
 
 impl KeySet {
-    /// Reads a JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5))
-    /// that comes after `previous`, whose keys are not parsed again. An entry that is of no use is
-    /// skipped; a set without a usable entry is an error, so that it can never replace a good one.
+    /// Parses a JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5))
+    /// that replaces `previous`. Keys of `previous` are reused. Unusable entries are skipped and
+    /// returned. A key set without a usable key is an error, so that it never replaces a valid one.
     pub(crate) fn parse(
         body: &[u8],
         allowed: &AllowedAlgorithms,
@@ -43,11 +47,11 @@ impl KeySet {
             |position, entry: &RawValue, why, hash| SkippedKey { position, kid: kid_of(entry), why, hash };
         if let Some(entry) = entries.get(MAX_KEYS) {
             let why = UnusableKey::TooMany;
-            // Whichever entry it is, it is said once.
+            // The hash is independent of the entry, so that the limit is logged once.
             skipped.push(skipped_key(MAX_KEYS, entry, why, hasher.hash_one(why)));
         }
         for (position, entry) in entries.iter().take(MAX_KEYS).enumerate() {
-            let keys = Key::of(entry.get(), allowed, |identity| previous.find(identity));
+            let keys = Key::parse(entry.get(), allowed, |identity| previous.find(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
                 skipped.push(skipped_key(position, entry, why, hasher.hash_one(entry.get())));
             }
@@ -56,18 +60,20 @@ impl KeySet {
             return Err(KeyFetchError::NoUsableKey(SkippedKeys(skipped)));
         }
         set.keys.reverse();
-        set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
+        // New keys have no position in `previous`, and `None` sorts first.
+        set.keys.sort_by_key(|key| previous.position(&key.identity));
         Ok((set, skipped))
     }
 
+    /// Adds the keys of one entry. Keys that the set already has are not added again.
     fn add(&mut self, keys: Vec<Arc<Key>>) -> Result<(), UnusableKey> {
         for key in keys {
             let KeyIdentity { kid, algorithm, .. } = &key.identity;
-            let same_name = |other: &&Arc<Key>| {
+            let same_kid = |other: &&Arc<Key>| {
                 kid.is_some() && other.identity.kid == *kid && other.identity.algorithm == *algorithm
             };
-            if self.keys.iter().filter(same_name).count() == MAX_TRIES {
-                return Err(UnusableKey::NameTaken);
+            if self.keys.iter().filter(same_kid).count() == MAX_TRIES {
+                return Err(UnusableKey::DuplicateKid);
             }
             if self.find(&key.identity).is_none() {
                 self.keys.push(key);
@@ -76,10 +82,12 @@ impl KeySet {
         Ok(())
     }
 
+    /// Returns the index of the key with this identity.
     fn position(&self, identity: &KeyIdentity) -> Option<usize> {
         self.keys.iter().position(|key| key.identity == *identity)
     }
 
+    /// Returns the key with this identity.
     fn find(&self, identity: &KeyIdentity) -> Option<Arc<Key>> {
         self.position(identity).map(|position| Arc::clone(&self.keys[position]))
     }
@@ -89,42 +97,45 @@ impl KeySet {
         self.keys.iter().filter_map(|key| key.identity.kid.as_deref())
     }
 
-    /// Returns whether both sets share the same keys, in the same order.
+    /// Returns whether both key sets share the same keys, in the same order.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let keys = || self.keys.iter().zip(&other.keys);
         self.keys.len() == other.keys.len() && keys().all(|(own, other)| Arc::ptr_eq(own, other))
     }
 
+    /// Returns the number of keys.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Returns why no key can verify a token with this header, if none can.
+    /// Checks whether a key has the `kid` and the algorithm of the header. Otherwise returns the
+    /// reason to reject the token.
     pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<(), RejectionReason> {
-        let mut of_name = self.keys.iter().filter(|key| is_named(key, header.kid)).peekable();
-        if of_name.peek().is_none() {
+        let mut candidates = self.keys.iter().filter(|key| matches_kid(key, header.kid)).peekable();
+        if candidates.peek().is_none() {
             Err(RejectionReason::KeyNotFound)
-        } else if of_name.any(|key| key.identity.algorithm == header.algorithm) {
+        } else if candidates.any(|key| key.identity.algorithm == header.algorithm) {
             Ok(())
         } else {
             Err(RejectionReason::AlgorithmMismatch)
         }
     }
 
-    /// Returns the key that verifies `signature`. Of a token with a `kid`, only keys with that
+    /// Returns the key that verifies `signature`. For a token with a `kid`, only keys with that
     /// `kid` are tried.
     pub(crate) fn verify(&self, header: &Header<'_>, message: &[u8], signature: &[u8]) -> Option<&Arc<Key>> {
-        let fits = |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && is_named(key, header.kid);
+        let fits =
+            |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && matches_kid(key, header.kid);
         self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))
     }
 
-    /// Returns whether [`verify`](Self::verify) would try `key`, which has verified a token with or
-    /// without a `kid`, with that token again.
-    pub(crate) fn still_tries(&self, key: &Arc<Key>, has_kid: bool) -> bool {
+    /// Returns whether [`verify`](Self::verify) would try `key` for a token that `key` has verified
+    /// before. `has_kid` is whether that token has a `kid`.
+    pub(crate) fn would_try(&self, key: &Arc<Key>, has_kid: bool) -> bool {
         let is_key = |other: &Arc<Key>| Arc::ptr_eq(other, key);
         if has_kid {
-            // All keys of that name are tried: there are no more than `MAX_TRIES`. This compares
-            // pointers only, so it does not load the other keys into the CPU's cache.
+            // All keys with that `kid` are tried, because there are at most `MAX_TRIES`. Comparing
+            // pointers does not load the other keys into the CPU's cache.
             return self.keys.iter().any(is_key);
         }
         let same_algorithm = |other: &&Arc<Key>| other.identity.algorithm == key.identity.algorithm;
@@ -132,7 +143,7 @@ impl KeySet {
     }
 }
 
-/// Splits a key set into its entries, which are not parsed yet.
+/// Splits a key set into its entries, without parsing them.
 pub(super) fn entries(body: &[u8]) -> Result<Vec<Box<RawValue>>, KeyFetchError> {
     #[derive(Deserialize)]
     struct JwkSet {
@@ -142,6 +153,7 @@ pub(super) fn entries(body: &[u8]) -> Result<Vec<Box<RawValue>>, KeyFetchError> 
     Ok(document.keys)
 }
 
+/// Returns the `kid` of an entry, for a log. `None` if it is missing or not a string.
 fn kid_of(entry: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct KidOnly {
@@ -150,9 +162,10 @@ fn kid_of(entry: &RawValue) -> Option<String> {
     serde_json::from_str::<KidOnly>(entry.get()).ok()?.kid
 }
 
-/// Returns whether a token with this `kid`, or without one, may be signed with the key.
-fn is_named(key: &Key, kid: Option<Text<'_>>) -> bool {
-    kid.is_none_or(|kid| key.identity.kid.as_deref().is_some_and(|own| kid.says(own)))
+/// Returns whether a token with this `kid`, or without one, was possibly signed with the key.
+fn matches_kid(key: &Key, kid: Option<Text<'_>>) -> bool {
+    kid.is_none_or(|kid| key.identity.kid.as_deref().is_some_and(|own| kid.equals(own)))
 }
+
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,3 +1,5 @@
+//! The metrics that most verifications update.
+
 use std::fmt;
 
 use metrics::{Counter, Histogram, counter, histogram};
@@ -5,15 +7,19 @@ use tokio::time::Instant;
 
 use crate::metrics::{TOKENS, VERIFICATION_SECONDS};
 
-/// The metrics of the hot path. Registered with each set of keys, so that a request does not look
-/// them up, and a recorder that is installed late is found with the next set.
+/// The metrics that most verifications update. They are registered with each key set, so that a
+/// verification does not have to look them up. A metrics recorder that is installed later is
+/// used from the next key set on.
 pub(crate) struct Meters {
     accepted: Counter,
+    /// The duration of verifications of tokens that are not cached.
     cold: Histogram,
+    /// The duration of cache hits.
     hit: Histogram,
 }
 
 impl Meters {
+    /// Registers the metrics with the installed metrics recorder.
     pub(super) fn new() -> Self {
         Self {
             accepted: counter!(TOKENS, "outcome" => "accepted"),
@@ -22,17 +28,17 @@ impl Meters {
         }
     }
 
-    /// Counts an accepted token.
+    /// Increments the counter of accepted tokens.
     pub(crate) fn accepted(&self) {
         self.accepted.increment(1);
     }
 
-    /// Records the time since `started` that the verification of an uncached token took.
+    /// Records the time since `started` as the duration of the verification of an uncached token.
     pub(crate) fn cold(&self, started: Instant) {
         self.cold.record(started.elapsed());
     }
 
-    /// Records the time since `started` that a cache hit took.
+    /// Records the time since `started` as the duration of a cache hit.
     pub(crate) fn hit(&self, started: Instant) {
         self.hit.record(started.elapsed());
     }

@@ -1,6 +1,8 @@
-//! The issuer's signing keys: fetched, cached, refreshed.
+//! Fetches, caches and refreshes the issuer's signing keys (JWKS).
 //!
-//! `refresh_policy` decides when keys are fetched, `refresh` fetches them, and `cache` serves them.
+//! `refresh_policy` decides when keys are refreshed, `refresh` fetches them, and `cache` serves
+//! them. One refresh reads the cache file, or sends the HTTP requests. It installs a key set or
+//! fails.
 
 mod cache;
 mod client;
@@ -22,7 +24,7 @@ mod refresh_task;
 mod settings;
 mod skipped_keys;
 
-pub use self::health::{KeyHealth, KeyState};
+pub use self::health::{JwksHealth, JwksState};
 pub(crate) use self::{
     cache::{JwksCache, RefreshStatus},
     client::JwksClient,
@@ -30,7 +32,7 @@ pub(crate) use self::{
     key::Key,
     key_set::KeySet,
     meters::Meters,
-    persistence::KeyFile,
+    persistence::JwksCacheFile,
     settings::KeySettings,
 };
 

@@ -1,24 +1,25 @@
-//! Rejects tokens with unknown keys without a refresh, for a while after a refresh. Pure. It is
-//! started and asked by [`refresh_policy`](super::refresh_policy); it holds for
-//! `KeySettings::cooldown`.
+//! The cooldown after a refresh, in which tokens with unknown keys are rejected without another
+//! refresh. Pure. Used by [`refresh_policy`](super::refresh_policy).
 
 use std::time::{Duration, SystemTime};
 
 use super::clock_set_back::TimeWindow;
 
-/// For the cooldown after a refresh, tokens with an unknown key or an invalid signature are
-/// rejected without another request to the issuer: such tokens cost anyone nothing to make.
+/// A negative cache for keys: during the cooldown after a refresh, a token with an unknown key
+/// or an invalid signature is rejected without a request to the issuer. Anyone can make such
+/// tokens.
 #[derive(Debug, Default)]
 pub(super) struct NegativeCache(Option<TimeWindow>);
 
 impl NegativeCache {
-    /// Starts the cooldown of a refresh that began at `began`.
+    /// Starts the cooldown after a refresh that began at `began`.
     pub(super) fn start(&mut self, began: SystemTime, cooldown: Duration) {
         self.0 = TimeWindow::new(began, cooldown);
     }
 
-    /// Returns how long it holds; zero if an unknown key may cause a refresh.
-    pub(super) fn left(&self, now: SystemTime) -> Duration {
-        self.0.map_or(Duration::ZERO, |span| span.left(now))
+    /// Returns the rest of the cooldown. Zero if a token with an unknown key is allowed to cause a
+    /// refresh.
+    pub(super) fn remaining(&self, now: SystemTime) -> Duration {
+        self.0.map_or(Duration::ZERO, |window| window.remaining(now))
     }
 }

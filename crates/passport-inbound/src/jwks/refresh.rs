@@ -1,13 +1,14 @@
-//! Runs one refresh: reads the keys from the file or the issuer, installs them, and saves them.
+//! Runs one refresh: reads the keys from the cache file or the issuer, installs them, and saves
+//! them in the cache file.
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::{Attempt, TaskFailure};
+use passport_core::{Attempt, TaskError};
 
 use super::{
     cache::JwksCache,
     client::{FetchOptions, JwksClient},
-    error::{KeyFetchError, KeyFileError},
+    error::{JwksCacheFileError, KeyFetchError},
     events,
     installed_keys::InstalledKeys,
     key_life::{Freshness, KeyLife},
@@ -16,48 +17,53 @@ use super::{
     refresh_policy::RefreshCause,
 };
 
-/// A running attempt to get newer keys.
+/// A running refresh.
 struct Refresh {
     cache: Arc<JwksCache>,
+    /// Increases with each refresh of the cache. Shows whether a later refresh has begun.
     number: u64,
     cause: RefreshCause,
 }
 
-/// The keys that an attempt has read.
+/// The keys that a refresh has read, before they are installed.
 struct NewKeys {
     keys: InstalledKeys,
     source: KeySource,
 }
 
-/// Where keys were read from.
+/// Where a refresh has read its keys.
 pub(super) enum KeySource {
+    /// The cache file. `age` is the time since the issuer last sent or confirmed the keys.
     File { age: Duration },
+    /// The issuer. `is_new` is false if the keys are those that were installed before.
     Issuer { is_new: bool },
 }
 
-/// Runs an attempt. One that panics counts as failed. One that is dropped with its runtime says
-/// nothing of the issuer: another may start immediately.
+/// Runs a refresh. A refresh that panics counts as failed. A refresh that is dropped with its
+/// runtime does not count as failed, so that another one can begin without a backoff.
 pub(super) fn run(
     cache: Arc<JwksCache>,
     attempt: Attempt<()>,
     cause: RefreshCause,
 ) -> impl Future<Output = ()> {
     let refresh = Arc::new(Refresh { cache, number: attempt.generation(), cause });
-    let reading = Arc::clone(&refresh);
-    attempt.run(async move { reading.new_keys().await }, move |result| refresh.complete(result))
+    let reader = Arc::clone(&refresh);
+    attempt.run(async move { reader.load_or_fetch().await }, move |result| refresh.complete(result))
 }
 
-/// Saves keys in a task of its own, as the attempt has an outcome before they are saved.
+/// Saves keys in the cache file, if one is configured. Runs in a separate task, so that a slow
+/// disk does not delay the requests that wait for the refresh.
 async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
     if let Some(file) = &cache.file {
         let saved = file.save(cache.issuer(), keys).await;
-        let _ = saved.inspect_err(|error| events::key_file_failed(&file.path, error));
+        let _ = saved.inspect_err(|error| events::cache_file_not_saved(&file.path, error));
     }
 }
 
 impl Refresh {
-    /// Records what the attempt has brought. Waiters get no outcome of one that was interrupted.
-    fn complete(&self, result: Result<Result<NewKeys, KeyFetchError>, TaskFailure>) -> Option<()> {
+    /// Installs the keys, or records the failure. Returns `None` if the refresh was interrupted, so
+    /// that its waiters get an error.
+    fn complete(&self, result: Result<Result<NewKeys, KeyFetchError>, TaskError>) -> Option<()> {
         match result {
             Ok(Ok(new_keys)) => {
                 if let Some(keys) = self.install(new_keys).filter(|_| self.cache.file.is_some()) {
@@ -66,22 +72,22 @@ impl Refresh {
                 Some(())
             }
             Ok(Err(error)) => {
-                self.cache.note_failure(&error, self.number);
+                self.cache.record_failure(&error, self.number);
                 Some(())
             }
-            Err(TaskFailure::Lost) => {
-                self.cache.note_dropped(self.number);
+            Err(TaskError::Dropped) => {
+                self.cache.record_dropped(self.number);
                 None
             }
-            Err(TaskFailure::Panicked | TaskFailure::DeadlineExceeded) => {
-                self.cache.note_failure(&KeyFetchError::Lost, self.number);
+            Err(TaskError::Panicked | TaskError::DeadlineExceeded) => {
+                self.cache.record_failure(&KeyFetchError::Canceled, self.number);
                 None
             }
         }
     }
 
-    /// Installs the keys, and returns those to be saved: the latest ones, if the issuer has sent
-    /// them.
+    /// Installs the keys, unless a later refresh has begun. Returns the keys to save in the cache
+    /// file, if they came from the issuer.
     fn install(&self, new_keys: NewKeys) -> Option<SavedKeys> {
         let cache = &self.cache;
         let NewKeys { keys: installed, source } = new_keys;
@@ -102,85 +108,90 @@ impl Refresh {
         }
     }
 
-    /// Reads keys from the file, or else fetches them from the issuer. An attempt that is not the
-    /// latest any more, as it was on a stalled runtime, fetches nothing.
-    async fn new_keys(&self) -> Result<NewKeys, KeyFetchError> {
+    /// Loads keys from the cache file, or fetches them from the issuer. If a later refresh has
+    /// replaced this one, because its runtime had stalled, it sends no request.
+    async fn load_or_fetch(&self) -> Result<NewKeys, KeyFetchError> {
         let Some(client) = self.cache.client.as_ref().filter(|_| self.is_latest()) else {
-            return Err(KeyFetchError::Lost);
+            return Err(KeyFetchError::Canceled);
         };
-        if let Some(saved) = self.saved().await {
-            return Ok(saved);
+        if let Some(loaded) = self.load().await {
+            return Ok(loaded);
         }
-        if self.is_latest() { self.fetched(client).await } else { Err(KeyFetchError::Lost) }
+        if self.is_latest() { self.fetch(client).await } else { Err(KeyFetchError::Canceled) }
     }
 
+    /// Returns whether no later refresh has begun.
     fn is_latest(&self) -> bool {
         self.cache.is_latest(self.number)
     }
 
-    /// Reads keys from the file, if none are installed yet. They are trusted for as long as if the
-    /// service had never ended; if they are due, the refresh task refreshes them next.
-    async fn saved(&self) -> Option<NewKeys> {
+    /// Loads keys from the cache file, if none are installed yet. Their lifetime began when the
+    /// issuer sent or confirmed them. If they are stale, the refresh task starts the next refresh.
+    async fn load(&self) -> Option<NewKeys> {
         let cache = &self.cache;
         let file = cache.file.as_ref().filter(|_| cache.installed().is_none())?;
         let loaded = match file.load(cache.issuer()).await {
             Ok(None) => return None,
-            Ok(Some(saved)) => self.trusted(saved),
+            Ok(Some(saved)) => self.check(saved),
             Err(error) => Err(error),
         };
-        loaded.inspect_err(|error| events::key_file_failed(&file.path, error)).ok()
+        loaded.inspect_err(|error| events::cache_file_not_loaded(&file.path, error)).ok()
     }
 
-    fn trusted(&self, saved: SavedKeys) -> Result<NewKeys, KeyFileError> {
+    /// Parses saved keys, unless they have expired.
+    fn check(&self, saved: SavedKeys) -> Result<NewKeys, JwksCacheFileError> {
         let cache = &self.cache;
         let now = cache.clock.now();
-        let life = KeyLife::new(&cache.settings, saved.fetched_at, None, (cache.settings.chance)());
-        // Keys that were saved in the future may be of any age.
+        let life = KeyLife::new(&cache.settings, saved.fetched_at, None, (cache.settings.random)());
+        // If the keys are from the future, a clock was wrong and their age is unknown.
         if life.freshness(now) == Freshness::Expired || saved.fetched_at > now {
-            return Err(KeyFileError::Untrusted);
+            return Err(JwksCacheFileError::Untrusted);
         }
-        let keys = cache.parsed(&saved.document, &KeySet::default());
-        let keys = keys.map_err(|_| KeyFileError::NoUsableKey)?;
+        let keys = cache.parse(&saved.document, &KeySet::default());
+        let keys = keys.map_err(|_| JwksCacheFileError::NoUsableKey)?;
         let installed = InstalledKeys::new(keys, life, saved.document);
         Ok(NewKeys { keys: installed, source: KeySource::File { age: life.age(now) } })
     }
 
-    async fn fetched(&self, client: &JwksClient) -> Result<NewKeys, KeyFetchError> {
+    /// Fetches keys from the issuer, and measures the difference between its clock and the local
+    /// one.
+    async fn fetch(&self, client: &JwksClient) -> Result<NewKeys, KeyFetchError> {
         let cache = &self.cache;
-        let asked_at = cache.clock.now();
-        let held = cache.installed();
+        let requested_at = cache.clock.now();
+        let current = cache.installed();
         let is_scheduled = self.cause == RefreshCause::Schedule;
         let options = FetchOptions {
-            // A new key may have an old `kid`, which not every issuer's `ETag` reflects; and a copy
-            // of a cache in between is of no use then.
-            held: held.as_ref().filter(|_| is_scheduled).and_then(|held| held.version.as_ref()),
-            may_be_cached: is_scheduled,
+            // A refresh for a token must see the issuer's latest keys. So it is not conditional, as
+            // some issuers do not change the `ETag` when a key changes under its `kid`, and it
+            // bypasses caches.
+            installed: current.as_ref().filter(|_| is_scheduled).and_then(|keys| keys.version.as_ref()),
+            allow_cached: is_scheduled,
         };
         let fetched = client.fetch(options).await?;
-        if let Some(theirs) = fetched.head.time {
+        if let Some(issuer_time) = fetched.head.time {
             events::clock_difference(
                 cache.issuer(),
-                theirs,
-                asked_at..cache.clock.now(),
+                issuer_time,
+                requested_at..cache.clock.now(),
                 cache.settings.clock_skew,
             );
         }
-        let (keys, document, fresh_for, is_new) = match (fetched.document, held) {
-            (Some(document), held) => {
-                let before = held.map(|held| Arc::clone(&held.keys)).unwrap_or_default();
-                let keys = cache.parsed(&document, &before).inspect_err(|_| client.forget())?;
+        let (keys, document, fresh_for, is_new) = match (fetched.document, current) {
+            (Some(document), current) => {
+                let before = current.map(|current| Arc::clone(&current.keys)).unwrap_or_default();
+                let keys = cache.parse(&document, &before).inspect_err(|_| client.reset_location())?;
                 let is_new = !before.is_same_as(&keys);
                 (keys, document, fetched.head.fresh_for, is_new)
             }
-            (None, Some(held)) => {
-                // What a 304 does not state still holds (RFC 9111, section 4.3.4).
-                let fresh_for = fetched.head.fresh_for.or(held.fresh_for);
-                (Arc::clone(&held.keys), held.document.clone(), fresh_for, false)
+            (None, Some(current)) => {
+                // A header that a 304 omits keeps its value (RFC 9111, section 4.3.4).
+                let fresh_for = fetched.head.fresh_for.or(current.fresh_for);
+                (Arc::clone(&current.keys), current.document.clone(), fresh_for, false)
             }
-            // Without installed keys the request was not conditional.
+            // Unreachable in practice: without installed keys the request was not conditional.
             (None, None) => return Err(KeyFetchError::NotAKeySet),
         };
-        let life = KeyLife::new(&cache.settings, asked_at, fresh_for, (cache.settings.chance)());
+        let life = KeyLife::new(&cache.settings, requested_at, fresh_for, (cache.settings.random)());
         let version = fetched.version;
         let installed = InstalledKeys { version, fresh_for, ..InstalledKeys::new(keys, life, document) };
         Ok(NewKeys { keys: installed, source: KeySource::Issuer { is_new } })

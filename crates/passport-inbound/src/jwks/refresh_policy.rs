@@ -1,18 +1,25 @@
-//! Decides when keys are fetched. Pure: the time, and chance, are arguments.
+//! Decides when keys are refreshed. Pure: the time and random numbers are arguments.
 //!
-//! | state | what callers get | what ends it |
+//! | State | A token with a known key | The next refresh begins |
 //! |---|---|---|
-//! | no keys | they wait for the attempt, or 503 in the pause after one | keys; after a failure the next attempt in 1 s, doubling to the cooldown |
-//! | fresh | a verdict at once | four fifths of the lifetime (jitter included), or an unknown key |
-//! | due | a verdict at once | keys, or the same keys confirmed; after a failure the next attempt after the cooldown (jitter included) |
-//! | expired | as with no keys | keys |
+//! | no keys, expired | waits for a refresh; 503 in a pause | immediately |
+//! | fresh | is verified without waiting | after 80 % of the lifetime, with jitter |
+//! | stale | is verified without waiting | immediately |
 //!
-//! No attempt begins in the pause that the last one has left, whatever its cause: an attempt claims
-//! the cooldown when it begins, or the longest time that it may take, and one that fails leaves a
-//! pause. One that succeeds starts the [`NegativeCache`], counted from its beginning: until that
-//! ends, no unknown key and no invalid signature causes a request, while the schedule goes on. A
-//! fetch of the first keys, or after all had expired, does not start it: otherwise an instance that
-//! starts just before a rotation would reject good tokens.
+//! In the states fresh and stale, a token with an unknown key also causes a refresh. Each
+//! refresh starts a pause, during which no other refresh begins:
+//!
+//! - From the beginning of the refresh, the pause is as long as the cooldown, or as the maximum
+//!   duration of a refresh if that is longer.
+//! - If the refresh fails, the pause is replaced by a backoff. With trusted keys it is the
+//!   cooldown, with jitter. Without trusted keys it is up to 1 s, and doubles with each failure
+//!   up to the cooldown.
+//! - If the refresh succeeds, the pause ends. The cooldown of the [`NegativeCache`] starts,
+//!   counted from the beginning of the refresh. During the cooldown, scheduled refreshes can
+//!   begin, but an unknown key or an invalid signature causes none.
+//!
+//! The first fetch, and a fetch after the keys have expired, do not start the [`NegativeCache`].
+//! Otherwise an instance that starts just before a key rotation would reject valid tokens.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,47 +32,49 @@ use super::{
     settings::{JITTER, KeySettings},
 };
 
-/// The first pause after a failure while there are no keys at all; it doubles up to the cooldown.
+/// The backoff after the first failure without trusted keys. It doubles with each failure, up to
+/// the cooldown.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
-/// Why keys are fetched.
+/// The cause of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefreshCause {
-    /// There are none, or they are due.
+    /// There are no keys, or a refresh is due.
     Schedule,
-    /// No key verifies a token: its key is new, or its signature is forged.
+    /// No installed key verifies a token: the token has a new key, or its signature is forged.
     UnknownKey,
 }
 
-/// The time until the next attempt may begin.
+/// The time until a refresh is allowed to begin, and whether the installed keys are the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RefreshPause {
-    pub(crate) left: Duration,
-    /// Whether the issuer's latest keys are known: the last attempt succeeded and no other one is
-    /// running. Only then is an unknown key or an invalid signature the fault of the caller.
+    pub(crate) remaining: Duration,
+    /// Whether the issuer's latest keys are known: the last refresh succeeded and none is running.
+    /// Only then is an unknown key or an invalid signature a reason to reject the token.
     pub(crate) is_current: bool,
 }
 
 impl RefreshPause {
-    /// The pause while keys are being fetched, or cannot be fetched at all.
+    /// Returns a pause of 1 s, for callers while a refresh is running, and for callers when keys
+    /// cannot be fetched: with static keys, or without a tokio runtime.
     pub(super) fn without_attempt(is_current: bool) -> Self {
-        Self { left: Duration::from_secs(1), is_current }
+        Self { remaining: Duration::from_secs(1), is_current }
     }
 }
 
-/// The state of the past attempts, which decides when the next may begin.
+/// The state that decides when the next refresh is allowed to begin.
 #[derive(Debug)]
 pub(super) struct KeyRefreshPolicy {
     settings: KeySettings,
-    /// Of the keys that are installed.
+    /// The lifetime of the installed keys.
     life: Option<KeyLife>,
-    /// When no attempt begins.
+    /// The period in which no refresh begins.
     pause: Option<TimeWindow>,
     negative_cache: NegativeCache,
-    /// In a row.
+    /// The number of consecutive failures.
     failures: u32,
-    /// Whether the last attempt that ended has fetched keys from the issuer. Otherwise the issuer
-    /// may have newer ones.
+    /// Whether the last refresh has fetched keys from the issuer. If not, the issuer can have newer
+    /// keys.
     is_current: bool,
 }
 
@@ -75,26 +84,29 @@ impl KeyRefreshPolicy {
         Self { settings, life: None, pause: None, negative_cache, failures: 0, is_current: false }
     }
 
-    /// Returns the time until an attempt may begin that has this cause; zero if it may begin now.
-    pub(super) fn pause_left(&self, cause: RefreshCause, now: SystemTime) -> Duration {
-        let pause = self.pause.map_or(Duration::ZERO, |pause| pause.left(now));
+    /// Returns the duration until a refresh with this cause is allowed to begin. Zero if it can
+    /// begin now.
+    pub(super) fn remaining_pause(&self, cause: RefreshCause, now: SystemTime) -> Duration {
+        let pause = self.pause.map_or(Duration::ZERO, |pause| pause.remaining(now));
         match cause {
             RefreshCause::Schedule => pause,
-            RefreshCause::UnknownKey => pause.max(self.negative_cache.left(now)),
+            RefreshCause::UnknownKey => pause.max(self.negative_cache.remaining(now)),
         }
     }
 
+    /// Returns the pause until a refresh with this cause is allowed to begin.
     pub(super) fn pause(&self, cause: RefreshCause, now: SystemTime) -> RefreshPause {
-        RefreshPause { left: self.pause_left(cause, now), is_current: self.is_current }
+        RefreshPause { remaining: self.remaining_pause(cause, now), is_current: self.is_current }
     }
 
-    /// Records that an attempt begins. The pause is claimed at once, so that it holds whatever the
-    /// outcome is.
+    /// Records that a refresh begins. Its pause begins now, so that it also holds if the refresh
+    /// never ends.
     pub(super) fn begin(&mut self, now: SystemTime) {
         self.pause = TimeWindow::new(now, self.settings.cooldown.max(self.settings.longest_attempt()));
     }
 
-    /// Records that the issuer has returned keys, or confirmed the installed ones.
+    /// Records that the issuer has sent keys or confirmed the installed ones. Ends the pause.
+    /// Starts the cooldown for unknown keys if the previous keys were trusted.
     pub(super) fn fetched(&mut self, life: KeyLife, now: SystemTime) {
         let began = self.pause.take().map_or(now, |pause| pause.since);
         if self.has_trusted_keys(now) {
@@ -105,7 +117,8 @@ impl KeyRefreshPolicy {
         self.is_current = true;
     }
 
-    /// Records that keys were loaded from the key file. The issuer may have newer ones.
+    /// Records that keys were loaded from the cache file, and ends the pause. The issuer can have
+    /// newer keys.
     pub(super) fn loaded(&mut self, life: KeyLife) {
         self.pause = None;
         self.life = Some(life);
@@ -113,45 +126,47 @@ impl KeyRefreshPolicy {
         self.is_current = false;
     }
 
-    /// Records that the attempt was dropped with its runtime. The next may begin immediately while
-    /// there are no keys, and in a second while there are: tokens that nothing has verified must
-    /// not start one each.
+    /// Records that the refresh was dropped with its runtime. Without trusted keys the next refresh
+    /// can begin immediately. With trusted keys it can begin after 1 s, so that a flood of forged
+    /// tokens does not start one refresh for each token.
     pub(super) fn dropped(&mut self, now: SystemTime) {
         self.is_current = false;
         self.pause = if self.has_trusted_keys(now) { TimeWindow::new(now, FIRST_BACKOFF) } else { None };
     }
 
-    /// Records that the attempt has failed. `random` is in 0..1: without keys, the pause is the
-    /// longest for 0.
+    /// Records that the refresh has failed, and starts the backoff. `random` is in 0..1, for
+    /// jitter. Without trusted keys the backoff is longest for 0; with them it is shortest for 0.
     pub(super) fn failed(&mut self, now: SystemTime, random: f64) {
         let cooldown = self.settings.cooldown;
-        // Without keys no token is accepted, so the next attempt comes soon.
+        // Without trusted keys no token is accepted, so the next refresh begins soon.
         let pause = if self.has_trusted_keys(now) {
             cooldown.mul_f64(1.0 + JITTER * random)
         } else {
-            Backoff::new(FIRST_BACKOFF, cooldown).pause(self.failures, 1.0 - random)
+            Backoff::new(FIRST_BACKOFF, cooldown).delay(self.failures, 1.0 - random)
         };
         self.failures = self.failures.saturating_add(1);
         self.is_current = false;
         self.pause = TimeWindow::new(now, pause);
     }
 
+    /// Returns whether there are keys that have not expired.
     fn has_trusted_keys(&self, now: SystemTime) -> bool {
         self.life.is_some_and(|life| life.freshness(now) != Freshness::Expired)
     }
 
-    /// Returns how many attempts have failed since the last success.
+    /// Returns the number of consecutive failed refreshes.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Returns when the schedule starts the next attempt.
-    pub(super) fn next_attempt(&self, now: SystemTime) -> SystemTime {
+    /// Returns when the next scheduled refresh begins: when the keys are stale and the pause has
+    /// ended.
+    pub(super) fn next_refresh(&self, now: SystemTime) -> SystemTime {
         let due = match self.life {
-            Some(life) if life.freshness(now) == Freshness::Fresh => life.due_at,
+            Some(life) if life.freshness(now) == Freshness::Fresh => life.refresh_at,
             _ => now,
         };
-        now.checked_add(self.pause_left(RefreshCause::Schedule, now))
+        now.checked_add(self.remaining_pause(RefreshCause::Schedule, now))
             .map_or(due, |after_pause| due.max(after_pause))
     }
 }

@@ -1,57 +1,60 @@
-//! Settings of the JWKS cache, and the longest times that follow from them.
+//! Settings of the JWKS cache, and the limits that follow from them.
 
 use std::time::Duration;
 
 use super::clock_set_back::CLOCK_TOLERANCE;
 
-/// The longest that reading the key file takes, with a reserve.
+/// The maximum time that a refresh spends on the cache file: 1 s to read it, and a reserve.
 const LONGEST_LOAD: Duration = Duration::from_secs(2);
 
-/// The part of a time by which it varies, so that the instances of a fleet do not refresh in step.
+/// The fraction by which refresh times and backoffs vary at random, so that the instances of a
+/// fleet do not refresh simultaneously.
 pub(super) const JITTER: f64 = 0.1;
 
+/// The settings of a JWKS cache. The options of
+/// [`TokenVerifierBuilder`](crate::TokenVerifierBuilder) describe them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySettings {
-    /// How long keys are fresh, unless the issuer says that it is less.
-    pub(crate) lifetime: Duration,
-    /// The least time between the last refresh and an attempt that an unknown key or an invalid
-    /// signature causes, and between attempts after a failure.
+    /// How long keys are fresh after a fetch, unless the issuer states a shorter time.
+    pub(crate) refresh_interval: Duration,
+    /// The minimum time between a refresh and the next one that a token with an unknown key or an
+    /// invalid signature causes. Also the maximum backoff after failed refreshes, plus jitter.
     pub(crate) cooldown: Duration,
-    /// Keys of this age are not trusted any more.
-    pub(crate) max_age: Duration,
-    /// The longest that a request waits for an attempt.
+    /// The age at which keys expire: they verify no token until a refresh succeeds.
+    pub(crate) max_stale: Duration,
+    /// How long a request waits for refreshes or for a permit before it is rejected with 503.
     pub(crate) max_wait: Duration,
-    /// The timeout of each HTTP request of an attempt.
+    /// The timeout of each HTTP request of a refresh.
     pub(crate) fetch_timeout: Duration,
-    /// How far our clock and the issuer's may differ.
+    /// The accepted difference between the local clock and the issuer's. A larger one is logged.
     pub(crate) clock_skew: Duration,
-    /// Returns a number in 0..1, for jitter.
-    pub(crate) chance: fn() -> f64,
+    /// Returns a random number in 0..1, for jitter.
+    pub(crate) random: fn() -> f64,
 }
 
 impl Default for KeySettings {
     fn default() -> Self {
         Self {
-            lifetime: Duration::from_secs(10 * 60),
+            refresh_interval: Duration::from_secs(10 * 60),
             cooldown: Duration::from_secs(30),
-            max_age: Duration::from_secs(24 * 60 * 60),
+            max_stale: Duration::from_secs(24 * 60 * 60),
             max_wait: Duration::from_secs(2),
             fetch_timeout: Duration::from_secs(5),
             clock_skew: Duration::from_secs(60),
-            chance: fastrand::f64,
+            random: fastrand::f64,
         }
     }
 }
 
 impl KeySettings {
-    /// Returns the longest pause between two attempts, for a caller that has read the clock a
-    /// little earlier.
+    /// Returns the maximum pause between two refreshes, with a tolerance for a caller that has read
+    /// the clock a little earlier.
     pub(super) fn longest_pause(&self) -> Duration {
         self.cooldown.max(self.longest_attempt()).mul_f64(1.0 + JITTER) + CLOCK_TOLERANCE
     }
 
-    /// Returns how long an attempt takes at most: the key file, two locations of the discovery
-    /// document and two of the key set, one after another.
+    /// Returns the maximum duration of a refresh: the cache file, then two locations of the
+    /// discovery document and two of the key set, one after another.
     pub(super) fn longest_attempt(&self) -> Duration {
         LONGEST_LOAD + self.fetch_timeout * 4
     }

@@ -1,3 +1,5 @@
+//! Logs the skipped entries of key sets, each entry once.
+
 use std::{
     collections::{HashSet, hash_map::RandomState},
     sync::{Mutex, PoisonError},
@@ -5,24 +7,27 @@ use std::{
 
 use super::{error::SkippedKey, events};
 
-/// The number of skipped keys that are remembered.
+/// The maximum number of skipped entries that a verifier logs. Later ones are not logged, so
+/// that an issuer cannot flood the log.
 const MAX_LOGGED: usize = 256;
 
-/// Logs each skipped key once.
+/// Logs each skipped entry once, although each refresh skips it again.
 #[derive(Debug, Default)]
 pub(super) struct SkippedKeyLog {
-    /// For the hashes of entries, which the issuer chooses.
+    /// Hashes the entries. It is seeded at random, because the issuer chooses the entries.
     pub(super) hasher: RandomState,
+    /// The hashes of the entries that were logged.
     logged: Mutex<HashSet<u64>>,
 }
 
 impl SkippedKeyLog {
-    /// `are_others_left` is whether the key set has keys that are used.
-    pub(super) fn log(&self, issuer: &str, skipped: &[SkippedKey], are_others_left: bool) {
+    /// Logs the entries that were not logged before: at warn if `has_usable_keys` is false or
+    /// entries were left unread, otherwise at info.
+    pub(super) fn log(&self, issuer: &str, skipped: &[SkippedKey], has_usable_keys: bool) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = |key: &&SkippedKey| logged.len() < MAX_LOGGED && logged.insert(key.hash);
         let new: Vec<_> = skipped.iter().filter(is_new).collect();
         drop(logged);
-        new.into_iter().for_each(|key| events::key_skipped(issuer, key, are_others_left));
+        new.into_iter().for_each(|key| events::key_skipped(issuer, key, has_usable_keys));
     }
 }

@@ -1,3 +1,5 @@
+//! Tests of the JWKS cache against a dev Passport.
+
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use futures_util::future::join_all;
@@ -5,7 +7,7 @@ use passport_core::ManualClock;
 use passport_dev::{DevPassport, Endpoint, Fault, TestJwtBuilder};
 
 mod concurrency;
-mod key_file;
+mod jwks_cache_file;
 mod lifetime;
 mod requests;
 mod rotation;
@@ -51,7 +53,7 @@ fn is_unavailable(outcome: &Result<IdInfo, VerifyError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_thousand_first_callers_cause_one_fetch() {
+async fn first_1000_callers_cause_one_fetch() {
     let setup = Arc::new(setup().await);
     let token: Arc<str> = setup.token().build().into();
     let callers: Vec<_> = (0..1000)
@@ -68,7 +70,7 @@ async fn a_thousand_first_callers_cause_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_rotation_costs_one_fetch_and_no_call() {
+async fn rotation_causes_one_fetch_and_rejects_no_call() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.rotate_keys().await;
@@ -81,7 +83,7 @@ async fn a_rotation_costs_one_fetch_and_no_call() {
 }
 
 #[tokio::test]
-async fn a_rotation_without_kid_costs_one_fetch_and_no_call() {
+async fn rotation_without_kid_causes_one_fetch() {
     let setup = setup().await;
     setup.passport.set_kid_in_tokens(false);
     let old = setup.token().build();
@@ -107,7 +109,7 @@ async fn unknown_keys_cause_one_fetch_per_cooldown() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_published_late_is_accepted_after_the_cooldown() {
+async fn key_published_late_is_accepted_after_the_cooldown() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     let junk = setup.token().header("kid", "junk").build();
@@ -131,7 +133,7 @@ async fn removed_key_is_rejected_after_the_next_refresh() {
 }
 
 #[tokio::test]
-async fn old_keys_are_refreshed_in_the_background_while_calls_go_on() {
+async fn stale_keys_are_refreshed_while_calls_continue() {
     let setup = setup().await;
     let token = setup.token().build();
     setup.verify(&token).await.unwrap();
@@ -145,7 +147,7 @@ async fn old_keys_are_refreshed_in_the_background_while_calls_go_on() {
 }
 
 #[tokio::test]
-async fn faults_of_the_issuer_do_not_replace_good_keys() {
+async fn faulty_response_does_not_replace_valid_keys() {
     let setup = setup().await;
     let token = setup.token().build();
     setup.verify(&token).await.unwrap();
@@ -157,7 +159,7 @@ async fn faults_of_the_issuer_do_not_replace_good_keys() {
         Fault::Truncated,
         Fault::Oversize(300 * 1024),
     ] {
-        // So that a conditional request does not get a 304.
+        // Changes the key set, so that a conditional request does not get a 304.
         setup.passport.publish_next_key().await;
         setup.passport.inject(Endpoint::Jwks, fault.clone());
         setup.clock.advance(Duration::from_secs(600));
@@ -171,14 +173,14 @@ async fn faults_of_the_issuer_do_not_replace_good_keys() {
 #[tokio::test]
 async fn redirect_of_the_jwks_url_is_not_followed() {
     let (setup, other) = (setup().await, DevPassport::start().await.unwrap());
-    let elsewhere = format!("{}/.well-known/jwks.json", other.issuer());
-    setup.passport.inject(Endpoint::Jwks, Fault::Redirect(elsewhere));
+    let location = format!("{}/.well-known/jwks.json", other.issuer());
+    setup.passport.inject(Endpoint::Jwks, Fault::Redirect(location));
     assert!(is_unavailable(&setup.verify(&setup.token().build()).await));
     assert_eq!(other.counters().jwks(), 0);
 }
 
 #[tokio::test]
-async fn key_published_during_a_fetch_is_waited_for() {
+async fn token_waits_for_a_key_published_during_a_fetch() {
     let setup = setup().await;
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_millis(200)));
     let old = setup.token().build();
@@ -193,7 +195,7 @@ async fn key_published_during_a_fetch_is_waited_for() {
 }
 
 #[tokio::test]
-async fn keys_are_trusted_for_a_day_of_outage() {
+async fn cached_keys_are_trusted_for_24_hours_of_outage() {
     let setup = setup().await;
     let token = setup.token().build();
     setup.verify(&token).await.unwrap();
@@ -203,26 +205,26 @@ async fn keys_are_trusted_for_a_day_of_outage() {
     setup.passport.counters().reached(Endpoint::Jwks, 2).await;
     setup.clock.advance(Duration::from_secs(31));
     assert!(is_unavailable(&setup.verify(&token).await));
-    setup.passport.heal(Endpoint::Jwks);
+    setup.passport.clear_fault(Endpoint::Jwks);
     setup.clock.advance(Duration::from_secs(30));
     setup.verify(&token).await.unwrap();
 }
 
 #[tokio::test]
-async fn without_keys_it_is_503_and_fetched_again_soon() {
+async fn token_is_503_without_keys_until_the_next_fetch() {
     let setup = setup().await;
     let token = setup.token().build();
     setup.passport.inject(Endpoint::Discovery, Fault::Down);
     assert!(is_unavailable(&setup.verify(&token).await));
     assert!(is_unavailable(&setup.verify(&token).await));
-    assert_eq!(setup.passport.counters().discovery(), 1, "the second call came too soon");
-    setup.passport.heal(Endpoint::Discovery);
+    assert_eq!(setup.passport.counters().discovery(), 1, "the second call was within the pause");
+    setup.passport.clear_fault(Endpoint::Discovery);
     setup.clock.advance(Duration::from_secs(1));
     setup.verify(&token).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_issuer_that_hangs_holds_a_caller_for_two_seconds_at_most() {
+async fn hanging_issuer_delays_a_caller_by_2_seconds_at_most() {
     let setup = setup().await;
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(600)));
     let token = setup.token().build();
@@ -233,7 +235,7 @@ async fn an_issuer_that_hangs_holds_a_caller_for_two_seconds_at_most() {
 }
 
 #[test]
-fn fetch_on_a_stalled_runtime_is_replaced_after_the_cooldown() {
+fn refresh_on_a_stalled_runtime_is_replaced() {
     let frozen = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let driven = tokio::runtime::Runtime::new().unwrap();
     let setup = driven.block_on(setup());
@@ -260,31 +262,31 @@ async fn configured_jwks_url_needs_no_discovery() {
 }
 
 #[test]
-fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
+fn caller_without_a_runtime_gets_an_error() {
     let verifier = TokenVerifier::builder("api").build().unwrap();
     let mut caller = tokio_test::task::spawn(verifier.verify("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"));
     match caller.poll() {
         Poll::Ready(outcome) => assert!(is_unavailable(&outcome)),
-        Poll::Pending => panic!("this caller is never woken"),
+        Poll::Pending => panic!("the caller would never be woken"),
     }
 }
 
 #[tokio::test]
-async fn keys_gone_from_their_url_are_discovered_again() {
+async fn discovery_runs_again_if_the_jwks_url_is_gone() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.rotate_keys().await;
     let token = setup.token().build();
     setup.passport.inject(Endpoint::Jwks, Fault::Status(http::StatusCode::GONE));
     assert!(is_unavailable(&setup.verify(&token).await));
-    setup.passport.heal(Endpoint::Jwks);
-    setup.clock.advance(Duration::from_secs(33)); // the cooldown and a tenth, at most
+    setup.passport.clear_fault(Endpoint::Jwks);
+    setup.clock.advance(Duration::from_secs(33)); // the cooldown with the maximum jitter
     setup.verify(&token).await.unwrap();
     assert_eq!(setup.passport.counters().discovery(), 2);
 }
 
 #[test]
-fn attempt_that_is_lost_with_its_runtime_starts_no_pause() {
+fn refresh_dropped_with_its_runtime_starts_no_pause() {
     let driven = tokio::runtime::Runtime::new().unwrap();
     let setup = driven.block_on(setup());
     let gone = tokio::runtime::Runtime::new().unwrap();
@@ -293,7 +295,7 @@ fn attempt_that_is_lost_with_its_runtime_starts_no_pause() {
     let token = setup.token().build();
     {
         let _entered = handle.enter();
-        // What is spawned there is dropped immediately.
+        // A task on this runtime is dropped immediately.
         assert!(setup.verifier.try_verify(&token).is_none());
         assert!(setup.verifier.try_verify(&token).is_none());
     }
@@ -302,12 +304,12 @@ fn attempt_that_is_lost_with_its_runtime_starts_no_pause() {
 }
 
 #[test]
-fn superseded_attempt_changes_nothing() {
+fn replaced_refresh_does_not_install_keys() {
     let frozen = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let driven = tokio::runtime::Runtime::new().unwrap();
     let setup = driven.block_on(setup());
     let old = setup.token().build();
-    // The first attempt has its response, but its runtime does not read it.
+    // The first refresh has its response, but its runtime has stalled.
     let mut first = tokio_test::task::spawn(setup.verify(&old));
     frozen.block_on(async {
         assert!(first.poll().is_pending());
@@ -327,7 +329,7 @@ fn superseded_attempt_changes_nothing() {
 }
 
 #[tokio::test]
-async fn full_queue_for_keys_is_rejected_at_once() {
+async fn request_is_rejected_if_the_queue_for_keys_is_full() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(60)));
@@ -337,6 +339,6 @@ async fn full_queue_for_keys_is_rejected_at_once() {
     let mut caller = tokio_test::task::spawn(setup.verify(&junk));
     match caller.poll() {
         Poll::Ready(outcome) => assert!(is_unavailable(&outcome)),
-        Poll::Pending => panic!("it waits"),
+        Poll::Pending => panic!("expected an error without a wait"),
     }
 }

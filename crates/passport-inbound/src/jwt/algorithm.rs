@@ -1,19 +1,21 @@
+//! Signature algorithms, and the list of those that are allowed.
+
 use std::{fmt, str::FromStr};
 
 /// A signature algorithm ([RFC 7518, section
 /// 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1), [RFC
 /// 8037](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
 ///
-/// Passport signs with RS256, the only one that is accepted unless
-/// [`algorithms`](crate::TokenVerifierBuilder::algorithms) says otherwise. There is no `none` here
-/// and nothing with a shared secret, so neither can be configured.
+/// Passport signs with RS256. It is the only allowed algorithm by default; see
+/// [`algorithms`](crate::TokenVerifierBuilder::algorithms). The algorithm `none` and algorithms
+/// with a shared secret (HMAC) are not supported, so they cannot be configured by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// ECDSA with P-256 and SHA-256. Costs more time to verify than RS256.
+    /// ECDSA with P-256 and SHA-256. Verifying takes longer than with RS256.
     Es256,
-    /// Ed25519, which tokens call `EdDSA`, or `Ed25519` ([RFC
-    /// 9864](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)). Costs more time to verify than
+    /// Ed25519. Its name in tokens is `EdDSA` or `Ed25519` ([RFC
+    /// 9864](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)). Verifying takes longer than with
     /// RS256.
     EdDsa,
     /// RSASSA-PSS with SHA-256.
@@ -23,7 +25,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Returns the usual name in `alg`. Names are case-sensitive.
+    /// Returns the name in `alg`, which is case-sensitive: `EdDSA` for Ed25519.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -34,20 +36,22 @@ impl Algorithm {
         }
     }
 
+    /// All supported algorithms.
     pub(crate) const ALL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
 
-    /// Whether one of the algorithm's names passes `same_as`.
+    /// Returns whether `same_as` returns `true` for one of the names that the algorithm has in
+    /// tokens and keys. A closure compares them, because a name in a token can have escapes.
     pub(crate) fn has_name(self, mut same_as: impl FnMut(&str) -> bool) -> bool {
         same_as(self.name()) || (self == Self::EdDsa && same_as("Ed25519"))
     }
 }
 
-/// The algorithms that an issuer may use. Never empty.
+/// The algorithms that the configuration allows. Never empty.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct AllowedAlgorithms(Vec<Algorithm>);
 
 impl AllowedAlgorithms {
-    /// `None` if there are none.
+    /// Creates the list. Returns `None` if `algorithms` is empty.
     pub(crate) fn new(algorithms: Vec<Algorithm>) -> Option<Self> {
         (!algorithms.is_empty()).then_some(Self(algorithms))
     }
@@ -56,20 +60,20 @@ impl AllowedAlgorithms {
         self.0.contains(&algorithm)
     }
 
-    /// The allowed algorithm of that name.
+    /// Returns the allowed algorithm with a name for which `same_as` returns `true`.
     pub(crate) fn named(&self, mut same_as: impl FnMut(&str) -> bool) -> Option<Algorithm> {
         self.0.iter().copied().find(|algorithm| algorithm.has_name(&mut same_as))
     }
 }
 
-/// RS256 alone, as Passport's checklist has it.
+/// RS256 only, as Passport's documentation requires.
 impl Default for AllowedAlgorithms {
     fn default() -> Self {
         Self(vec![Algorithm::Rs256])
     }
 }
 
-/// As tokens spell them, for explanations.
+/// Prints the names that the algorithms have in `alg`, for logs.
 impl fmt::Debug for AllowedAlgorithms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|algorithm| algorithm.name())).finish()
@@ -82,7 +86,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// By the name in `alg`, for configuration files.
+/// Parses a name that `alg` can have, for configuration files.
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
@@ -92,11 +96,18 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A name that is none of an [`Algorithm`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not one of RS256, PS256, ES256 and EdDSA (or Ed25519); names are case-sensitive")]
+/// The error of parsing an [`Algorithm`]: the name is not a supported algorithm.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown algorithm: expected RS256, PS256, ES256, EdDSA or Ed25519 (case-sensitive)")]
 pub struct UnknownAlgorithm {
     _private: (),
+}
+
+/// Prints the message, because that is what a `main` that returns the error prints.
+impl fmt::Debug for UnknownAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]

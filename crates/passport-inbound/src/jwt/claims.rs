@@ -1,4 +1,5 @@
-//! Reads the claims of a token, strictly and once. `validation` checks their values.
+//! Parses the claims of a token. Rejects duplicate members and values of a wrong type.
+//! `validation` checks the values.
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -9,12 +10,13 @@ use serde::{
 
 use crate::jwt::json::{self, Flag, NumericDate, OneOrMany, Skipped};
 
-/// The size of the text claims of most tokens, in bytes.
+/// The initial capacity of the buffer for text claims, in bytes. Most tokens fit into it.
 const INITIAL_CAPACITY: usize = 256;
 
+/// The claims of a token that this crate reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
-    /// The values of the text claims, one after another: one allocation instead of seven.
+    /// The values of all text claims, concatenated: one allocation instead of seven.
     texts: String,
     iss: TextRange,
     sub: TextRange,
@@ -32,20 +34,20 @@ pub(crate) struct Claims {
     pub(crate) permissions: Vec<String>,
     pub(crate) is_service_account: bool,
 
-    /// Whether a claim marks an ID token or a logout token: Passport gives them the issuer, the key
-    /// and the audience of an access token.
-    pub(crate) is_of_another_kind: bool,
-    /// Whether the token is bound to a key of the client ([RFC
-    /// 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
-    pub(crate) is_bound: bool,
+    /// Whether a claim marks an ID token or a logout token. Passport issues these with the same
+    /// issuer, key and audience as an access token.
+    pub(crate) is_other_token_type: bool,
+    /// Whether `cnf` binds the token to a key of the client
+    /// ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
+    pub(crate) is_sender_constrained: bool,
 }
 
-/// The range of a claim in the texts, if the token has the claim.
+/// The byte range of a claim in `texts`. `None` if the token does not have the claim.
 type TextRange = Option<Range<usize>>;
 
 impl Claims {
-    /// Reads a JSON object. A duplicate member, known or not, is an error: another reader might use
-    /// the other one.
+    /// Parses a JSON object. A duplicate member, known or unknown, is an error, because another
+    /// parser might use the other value.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
         json::object(payload)
     }
@@ -78,10 +80,12 @@ impl Claims {
         self.text(&self.managed_identity_id)
     }
 
+    /// Returns the text in this range.
     fn text(&self, range: &TextRange) -> Option<&str> {
         self.texts.get(range.clone()?)
     }
 
+    /// Appends the text of a claim to `texts`, and returns its range.
     fn push(&mut self, claim: Option<TextClaim<'_>>) -> TextRange {
         let TextClaim(text) = claim?;
         let start = self.texts.len();
@@ -89,19 +93,19 @@ impl Claims {
         Some(start..self.texts.len())
     }
 
-    /// Returns the memory in use, in bytes.
+    /// Returns the memory that the claims occupy on the heap, in bytes.
     pub(crate) fn size(&self) -> usize {
         let lists = [&self.aud, &self.roles, &self.permissions];
         let each = lists.iter().flat_map(|list| list.iter());
         let elements = lists.iter().map(|list| list.capacity() * size_of::<String>()).sum::<usize>();
-        // No allocation is smaller than this, whatever it is for.
+        // An allocation takes at least 16 bytes.
         self.texts.capacity() + elements + each.map(|text| text.capacity().max(16)).sum::<usize>()
     }
 
-    /// Reads the value of the member `name`.
+    /// Parses the value of the member `name`.
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
-            // Claims that are validated: `null` is a value of the wrong type, not an absence.
+            // Claims that are validated: `null` has the wrong type and does not count as absent.
             "iss" => self.iss = self.push(Some(map.next_value()?)),
             "aud" => self.aud = map.next_value::<OneOrMany>()?.0,
             "exp" => self.exp = Some(map.next_value()?),
@@ -109,7 +113,7 @@ impl Claims {
             "iat" => self.iat = Some(map.next_value()?),
             "sub" => self.sub = self.push(Some(map.next_value()?)),
             "tenant_id" => self.tenant_id = self.push(Some(map.next_value()?)),
-            // Optional claims: `null` counts as an absence.
+            // Optional claims: `null` counts as absent.
             "email" => self.email = self.push(map.next_value()?),
             "name" => self.name = self.push(map.next_value()?),
             "jti" => self.jti = self.push(map.next_value()?),
@@ -117,10 +121,10 @@ impl Claims {
             "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "is_service_account" => self.is_service_account = matches!(map.next_value()?, Flag::Bool(true)),
-            // What counts of the others is that they are there.
+            // For other claims, only their presence matters.
             _ => {
-                self.is_of_another_kind |= matches!(name, "nonce" | "at_hash" | "c_hash" | "events");
-                self.is_bound |= name == "cnf";
+                self.is_other_token_type |= matches!(name, "nonce" | "at_hash" | "c_hash" | "events");
+                self.is_sender_constrained |= name == "cnf";
                 map.next_value::<Skipped>()?;
             }
         }
@@ -161,7 +165,7 @@ impl<'de> Deserialize<'de> for Claims {
     }
 }
 
-/// A name or a text; borrowed from the payload unless it has escapes.
+/// The name of a member or the text of a claim, borrowed from the payload unless it has escapes.
 #[derive(Deserialize)]
 struct TextClaim<'a>(#[serde(borrow)] Cow<'a, str>);
 

@@ -1,21 +1,23 @@
-//! Splits a signed token in the compact form
-//! ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)). Allocates nothing.
+//! Splits a signed token in the compact form into its segments ([RFC
+//! 7515](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)). Allocates nothing.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::header::HeaderMembers;
 use crate::RejectionReason;
 
-/// The largest token that is accepted by default, in bytes. Passport's have about one thousand.
+/// The default maximum size of a token, in bytes. Passport's tokens have about 1,000.
 pub(crate) const DEFAULT_MAX_LEN: usize = 8 * 1024;
 
-/// The largest header of a token, in bytes, whatever the size of the token.
+/// The maximum size of a token's decoded header, in bytes. It applies even if `max_token_size`
+/// is larger.
 pub(crate) const MAX_HEADER: usize = 6 * 1024;
 
-/// The longest signature: RSA with 8192 bits.
+/// The maximum size of a decoded signature, in bytes: RSA with 8192 bits.
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
-/// The size of buffers for usual headers and signatures: RSA with 4096 bits has 512 bytes.
+/// The size of the buffers for most headers and signatures, in bytes. It suffices for RSA with
+/// 4096 bits. Small buffers make the verification faster, because they are zeroed first.
 pub(crate) const SMALL_BUFFER: usize = 512;
 
 /// The three segments of a token, still encoded. Not `Debug`, so that no token is logged.
@@ -24,21 +26,23 @@ pub(crate) struct Jws<'a> {
     header: &'a [u8],
     payload: &'a [u8],
     signature: &'a [u8],
-    /// The signed text: header and payload with the dot between them.
+    /// The signed part of the token: header and payload with the dot between them.
     pub(crate) message: &'a [u8],
 }
 
 impl<'a> Jws<'a> {
+    /// Splits a token of at most `max_len` bytes, and checks that its segments are base64url.
     pub(crate) fn parse(token: &'a [u8], max_len: usize) -> Result<Self, RejectionReason> {
         if token.len() > max_len {
-            return Err(RejectionReason::TooLong);
+            return Err(RejectionReason::TooLarge);
         }
         let mut dots = memchr::memchr_iter(b'.', token);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(RejectionReason::Malformed);
         };
         let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
-        // Whether a signature may be missing is up to the header.
+        // An empty signature is rejected when it is decoded, after the header: `alg: none` has a
+        // more specific reason.
         if header.is_empty() || payload.is_empty() {
             return Err(RejectionReason::Malformed);
         }
@@ -48,38 +52,41 @@ impl<'a> Jws<'a> {
         Ok(Self { header, payload, signature, message: &token[..second] })
     }
 
-    /// Returns whether header and signature fit into buffers of [`SMALL_BUFFER`] bytes.
+    /// Returns whether the header and the signature fit into buffers of [`SMALL_BUFFER`] bytes.
     pub(crate) fn fits_small_buffers(&self) -> bool {
         [self.header, self.signature].iter().all(|segment| segment.len() * 3 / 4 <= SMALL_BUFFER)
     }
 
-    /// Decodes and reads the header, which is not validated yet.
+    /// Decodes the header into `buffer` and parses it, without validating its values.
     pub(crate) fn header<'b>(&self, buffer: &'b mut [u8]) -> Result<HeaderMembers<'b>, RejectionReason> {
         HeaderMembers::read(decoded(self.header, buffer)?)
     }
 
-    /// Decodes the payload, for a token with a valid signature.
+    /// Decodes the payload. Only for a token with a valid signature, because it allocates.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, RejectionReason> {
         BASE64_URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| RejectionReason::Malformed)
     }
 
+    /// Decodes the signature into `buffer`.
     pub(crate) fn signature<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
         decoded(self.signature, buffer)
     }
 }
 
-/// Checks every byte without an early return, so that the compiler vectorizes the loop.
+/// Returns whether all bytes are in the base64url alphabet. Has no early return, so that the
+/// compiler vectorizes the loop.
 fn is_base64url(segment: &[u8]) -> bool {
     segment.iter().fold(true, |so_far, byte| {
         so_far & (byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'_'))
     })
 }
 
-/// Decodes strict base64url: no padding, no other alphabet, no second spelling by unused bits.
+/// Decodes strict base64url into `buffer`: no padding, no other alphabet, and unused bits must
+/// be zero. Returns the decoded bytes.
 fn decoded<'b>(segment: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
     let length =
         BASE64_URL_SAFE_NO_PAD.decode_slice(segment, buffer).map_err(|_| RejectionReason::Malformed)?;
-    // Only `alg: none` has an empty signature; its header was rejected before this.
+    // Only unsigned tokens (`alg: none`) have an empty signature.
     if length == 0 { Err(RejectionReason::Malformed) } else { Ok(&buffer[..length]) }
 }
 

@@ -1,4 +1,4 @@
-//! Validates the header of a token
+//! Parses and validates the header of a token
 //! ([RFC 7515, section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)). Allocates nothing.
 
 use super::{
@@ -7,27 +7,29 @@ use super::{
 };
 use crate::RejectionReason;
 
-/// A valid header.
+/// The members of a valid header that select the key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header<'a> {
     pub(crate) algorithm: Algorithm,
-    /// The key that the token claims to be signed with.
+    /// The id of the key with which the token claims to be signed.
     pub(crate) kid: Option<Text<'a>>,
 }
 
-/// The members of a header that are read, not validated yet. Keys in the header (`jwk`, `jku`,
-/// `x5u`, `x5c`) are ignored.
+/// The members of a header that are read. Their values are not validated yet. Keys in the header
+/// (`jwk`, `jku`, `x5u`, `x5c`) are ignored.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HeaderMembers<'a> {
     pub(crate) alg: Option<Text<'a>>,
     pub(crate) kid: Option<Text<'a>>,
     pub(crate) typ: Option<Text<'a>>,
     has_crit: bool,
-    /// Whether there is a member that no signed token with its payload can have.
-    has_foreign: bool,
+    /// Whether there is a member of encrypted tokens (`enc`, `zip`), or of tokens with an unencoded
+    /// payload (`b64`).
+    has_unsupported: bool,
 }
 
 impl<'a> HeaderMembers<'a> {
+    /// Parses the decoded header of a token.
     pub(crate) fn read(json: &'a [u8]) -> Result<Self, RejectionReason> {
         let mut members = Self::default();
         let mut is_text = true;
@@ -37,46 +39,49 @@ impl<'a> HeaderMembers<'a> {
                 // `null` is a value of the wrong type, not an absence.
                 Value::Other => is_text = false,
             };
-            if name.says("alg") {
+            if name.equals("alg") {
                 text(&mut members.alg);
-            } else if name.says("kid") {
+            } else if name.equals("kid") {
                 text(&mut members.kid);
-            } else if name.says("typ") {
+            } else if name.equals("typ") {
                 text(&mut members.typ);
-            } else if name.says("crit") {
+            } else if name.equals("crit") {
                 members.has_crit = true;
-            } else if ["b64", "enc", "zip"].iter().any(|foreign| name.says(foreign)) {
-                members.has_foreign = true;
+            } else if ["b64", "enc", "zip"].iter().any(|unsupported| name.equals(unsupported)) {
+                members.has_unsupported = true;
             }
         })
         .map_err(|_| RejectionReason::Malformed)?;
         if is_text { Ok(members) } else { Err(RejectionReason::Malformed) }
     }
 
-    /// `crit` requires extensions, of which none is supported; `b64` needs it ([RFC 7797, section
-    /// 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)); `enc` and `zip` belong to encryption.
+    /// Checks that the algorithm is allowed and that the token is a signed access token.
+    ///
+    /// `crit` requires extensions, and none is supported. `b64` is such an extension
+    /// ([RFC 7797, section 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)). `enc` and `zip`
+    /// are members of encrypted tokens.
     pub(crate) fn validate(self, allowed: &AllowedAlgorithms) -> Result<Header<'a>, RejectionReason> {
         let alg = self.alg.ok_or(RejectionReason::Malformed)?;
-        let algorithm = allowed.named(|name| alg.says(name)).ok_or(RejectionReason::AlgorithmNotAllowed)?;
+        let algorithm = allowed.named(|name| alg.equals(name)).ok_or(RejectionReason::AlgorithmNotAllowed)?;
         if self.has_crit {
-            return Err(RejectionReason::CriticalHeader);
+            return Err(RejectionReason::UnsupportedCritical);
         }
-        if self.has_foreign {
+        if self.has_unsupported {
             return Err(RejectionReason::Malformed);
         }
         match self.typ {
-            Some(typ) if !is_access_token_type(typ) => Err(RejectionReason::NotAnAccessToken),
+            Some(typ) if !is_access_token_type(typ) => Err(RejectionReason::WrongTokenType),
             _ => Ok(Header { algorithm, kid: self.kid }),
         }
     }
 }
 
-/// The media types of access tokens.
+/// The accepted values of `typ`, in lower case.
 pub(crate) const ACCESS_TOKEN_TYPES: [&str; 4] = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
 
-/// Passport says `JWT` or nothing; [RFC 9068, section
-/// 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) says `at+jwt`. Both may be spelled as a
-/// whole media type, in any case.
+/// Returns whether `typ` is the media type of an access token, in any case. Passport uses `JWT`
+/// or omits `typ`; [RFC 9068, section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)
+/// requires `at+jwt`. The prefix `application/` is optional.
 fn is_access_token_type(typ: Text<'_>) -> bool {
     ACCESS_TOKEN_TYPES
         .iter()

@@ -1,22 +1,23 @@
-//! Reads one JSON object without an allocation, also in case of an error.
+//! Parses one JSON object without allocating, even for an error.
 //!
-//! Headers of tokens are read before anything is known of the caller: `serde_json` allocates its
-//! errors, and accepts unknown members twice. This reader accepts a subset of what `serde_json`
-//! accepts, and reads it alike; a fuzz target compares the two.
+//! The header of a token is parsed before the caller is authenticated. `serde_json` allocates
+//! its errors, and accepts duplicate unknown members. This parser accepts a subset of the input
+//! that `serde_json` accepts, with the same result. A fuzz target compares the two.
 
 use std::iter;
 
-/// The deepest nesting of arrays and objects in a member.
+/// The maximum nesting depth of arrays and objects in a member. It bounds the recursion.
 const MAX_DEPTH: u32 = 32;
 
-/// The maximum number of members. Limits the work of finding duplicate names.
+/// The maximum number of members. It bounds the work to find duplicate names.
 const MAX_MEMBERS: usize = 32;
 
-/// The text is not a JSON object, or exceeds a limit. Without details, as they are not reported.
+/// The error of the parser: the text is not a JSON object, or exceeds a limit. It has no
+/// details, because none are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson;
 
-/// The value of a member.
+/// The value of a member of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Text(Text<'a>),
@@ -24,12 +25,13 @@ pub(crate) enum Value<'a> {
     Other,
 }
 
-/// The text between the quotes of a string, checked but not unescaped.
+/// The text between the quotes of a string. Its escapes are valid, but not decoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a>(&'a str);
 
-/// Reads `json`, one object with nothing but whitespace around it, and passes each member to `see`.
-pub(crate) fn object<'a>(json: &'a [u8], mut see: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), NotJson> {
+/// Parses `json`, an object with optional whitespace around it, and passes each member to
+/// `visit`.
+pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), NotJson> {
     let text = str::from_utf8(json).map_err(|_| NotJson)?;
     let mut scanner = Scanner { text, at: 0 };
     let mut names = [Text(""); MAX_MEMBERS];
@@ -42,25 +44,28 @@ pub(crate) fn object<'a>(json: &'a [u8], mut see: impl FnMut(Text<'a>, Value<'a>
         }
         *names.get_mut(seen).ok_or(NotJson)? = name;
         seen += 1;
-        see(name, scanner.value()?);
+        visit(name, scanner.value()?);
     }
     scanner.skip_blanks();
     if scanner.at == text.len() { Ok(()) } else { Err(NotJson) }
 }
 
+/// The parser: a text and the position of the next byte in it.
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
+    /// Returns the next byte, without consuming it.
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// Consumes bytes while `belongs` returns `true`. Returns their number.
     fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) -> usize {
         let start = self.at;
-        // A local position stays in a register; the field would be written for each byte.
+        // A local variable stays in a register. The field would be written for each byte.
         let mut at = start;
         while self.text.as_bytes().get(at).is_some_and(|byte| belongs(*byte)) {
             at += 1;
@@ -69,29 +74,31 @@ impl<'a> Scanner<'a> {
         at - start
     }
 
+    /// Consumes whitespace.
     fn skip_blanks(&mut self) {
         self.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     }
 
-    /// Consumes the next byte if it is one of `bytes`.
+    /// Consumes the next byte if it is one of `bytes`. Returns whether it did.
     fn take(&mut self, bytes: &[u8]) -> bool {
         let is_there = self.peek().is_some_and(|next| bytes.contains(&next));
         self.at += usize::from(is_there);
         is_there
     }
 
-    /// Consumes `byte` if it is the next byte that is not whitespace.
+    /// Consumes whitespace and then `byte`, if `byte` is next. Returns whether it did.
     fn accept(&mut self, byte: u8) -> bool {
         self.skip_blanks();
         self.take(&[byte])
     }
 
+    /// Consumes whitespace and then `byte`. Any other byte is an error.
     fn expect(&mut self, byte: u8) -> Result<(), NotJson> {
         if self.accept(byte) { Ok(()) } else { Err(NotJson) }
     }
 
-    /// Consumes what is before an item of an object or array, or else its end. Returns whether there
-    /// is an item.
+    /// Consumes the comma before an item of an object or array, or the closing bracket. Returns
+    /// whether there is an item.
     fn has_item(&mut self, is_first: bool, closing: u8) -> Result<bool, NotJson> {
         if is_first {
             Ok(!self.accept(closing))
@@ -102,7 +109,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads the name of a member and the colon behind it.
+    /// Parses the name of a member and the colon after it.
     fn name(&mut self) -> Result<Text<'a>, NotJson> {
         self.expect(b'"')?;
         let name = self.text()?;
@@ -110,7 +117,7 @@ impl<'a> Scanner<'a> {
         Ok(name)
     }
 
-    /// Reads up to the closing quote, which is consumed.
+    /// Parses a string after its opening quote, and consumes the closing quote.
     fn text(&mut self) -> Result<Text<'a>, NotJson> {
         let start = self.at;
         loop {
@@ -126,6 +133,7 @@ impl<'a> Scanner<'a> {
         Ok(text)
     }
 
+    /// Parses a value of the outermost object. Skips a value that is not a string.
     fn value(&mut self) -> Result<Value<'a>, NotJson> {
         if self.accept(b'"') {
             return self.text().map(Value::Text);
@@ -133,7 +141,7 @@ impl<'a> Scanner<'a> {
         self.skip_value(0).map(|()| Value::Other)
     }
 
-    /// Skips a value that is within `depth` arrays and objects.
+    /// Skips a value. `depth` is the number of arrays and objects around it.
     fn skip_value(&mut self, depth: u32) -> Result<(), NotJson> {
         self.skip_blanks();
         match self.peek().ok_or(NotJson)? {
@@ -151,7 +159,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Skips an object or an array, whose first byte is the next one.
+    /// Skips an object or an array, from its opening bracket to the bracket `closing`.
     fn skip_items(&mut self, depth: u32, closing: u8) -> Result<(), NotJson> {
         self.at += 1;
         let mut is_first = true;
@@ -165,12 +173,14 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Consumes this literal.
     fn word(&mut self, word: &str) -> Result<(), NotJson> {
         let there = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += word.len();
         if there { Ok(()) } else { Err(NotJson) }
     }
 
+    /// Consumes a number in JSON syntax.
     fn number(&mut self) -> Result<(), NotJson> {
         self.take(b"-");
         if !self.take(b"0") {
@@ -186,13 +196,14 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Consumes one or more digits.
     fn digits(&mut self) -> Result<(), NotJson> {
         if self.skip_while(|byte| byte.is_ascii_digit()) == 0 { Err(NotJson) } else { Ok(()) }
     }
 }
 
-/// Returns the character of the escape at the start of `text`, and the length of the escape. `None`
-/// for half a surrogate pair.
+/// Decodes the escape at the start of `text`. Returns the character and the length of the
+/// escape, or `None` if the escape is invalid, such as half of a surrogate pair.
 fn unescaped(text: &str) -> Option<(char, usize)> {
     let character = match text.as_bytes().get(1)? {
         b'"' => '"',
@@ -217,17 +228,19 @@ fn unescaped(text: &str) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
+/// Parses the four hexadecimal digits of an escape as a UTF-16 code unit.
 fn code_unit(digits: &str) -> Option<u16> {
-    // `from_str_radix` would take a sign.
+    // `from_str_radix` accepts a sign, which JSON does not allow.
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
 impl<'a> Text<'a> {
+    /// Returns whether the string has no escapes.
     fn is_plain(self) -> bool {
         !self.0.contains('\\')
     }
 
-    /// Returns the unescaped characters.
+    /// Returns the characters of the string, with its escapes decoded.
     pub(crate) fn chars(self) -> impl Iterator<Item = char> + 'a {
         let mut rest = self.0;
         iter::from_fn(move || {
@@ -240,16 +253,16 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// Returns whether the unescaped string equals `text`.
-    pub(crate) fn says(self, text: &str) -> bool {
+    /// Returns whether the string equals `text` when its escapes are decoded.
+    pub(crate) fn equals(self, text: &str) -> bool {
         if self.is_plain() { self.0 == text } else { self.chars().eq(text.chars()) }
     }
 }
 
-/// Compares the unescaped texts.
+/// Compares the strings with their escapes decoded.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        if self.is_plain() { other.says(self.0) } else { self.chars().eq(other.chars()) }
+        if self.is_plain() { other.equals(self.0) } else { self.chars().eq(other.chars()) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Strict types for reading JSON, shared by claims and key sets.
+//! Strict types for parsing JSON, shared by claims and key sets.
 
 use std::{
     fmt,
@@ -11,9 +11,9 @@ use serde::{
 };
 use serde_json::Number;
 
-/// Reads a JSON object. Rejects an array, which serde would accept for a struct.
+/// Parses a JSON object. Rejects an array, which serde accepts for a struct.
 pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
-    // All of it must be UTF-8, also members that are not read.
+    // The whole text must be UTF-8, including members that are not read.
     let text = str::from_utf8(json).map_err(serde_json::Error::custom)?;
     if text.trim_ascii_start().starts_with('{') {
         serde_json::from_str(text)
@@ -22,7 +22,7 @@ pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::
     }
 }
 
-/// A string or a list of strings.
+/// The value of a claim that is a string or a list of strings. One string becomes a list.
 #[derive(Debug, Default)]
 pub(crate) struct OneOrMany(pub(crate) Vec<String>);
 
@@ -50,7 +50,8 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// A claim that counts only as the boolean `true`; no type is an error.
+/// The value of a claim that counts only if it is the boolean `true`. A value of another type is
+/// not an error.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Flag {
@@ -58,8 +59,8 @@ pub(crate) enum Flag {
     Other(Skipped),
 }
 
-/// A value that is not read. Unlike `IgnoredAny` it is checked as if it were read, the limit on
-/// depth included.
+/// A value that is parsed and dropped. Unlike `IgnoredAny`, it is parsed in full, so that
+/// numbers out of range and too deep nesting are errors.
 #[derive(Debug)]
 pub(crate) struct Skipped;
 
@@ -111,9 +112,9 @@ impl<'de> Visitor<'de> for Skipped {
     }
 }
 
-/// Seconds since 1970 as a JSON number, fractions allowed ([RFC 7519, section
-/// 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or beyond the range
-/// of the clock, is an error.
+/// A time as a JSON number of seconds since 1970, with optional fractions ([RFC 7519, section
+/// 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or one that
+/// exceeds the range of [`SystemTime`], is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumericDate(pub(crate) SystemTime);
 
@@ -122,7 +123,7 @@ impl<'de> Deserialize<'de> for NumericDate {
         let seconds = Number::deserialize(value)?.as_f64();
         let since = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let time = since.and_then(|since| UNIX_EPOCH.checked_add(since));
-        time.map(Self).ok_or_else(|| D::Error::custom("no clock can show that time"))
+        time.map(Self).ok_or_else(|| D::Error::custom("time out of range"))
     }
 }
 

@@ -1,8 +1,8 @@
-//! Parses signed tokens and validates their claims. Pure: no clock and no I/O; the current time is
-//! an argument.
+//! Parses signed tokens and validates their claims. Pure: no clock and no I/O; the current time
+//! is an argument.
 //!
-//! `compact` splits a token, `header` validates its header, `signature` verifies it with a key,
-//! `claims` reads the payload, and `validation` checks the claims.
+//! `compact` splits a token, `header` validates its header, `signature` verifies the signature
+//! with a key, `claims` parses the payload, and `validation` validates the claims.
 
 pub(crate) mod algorithm;
 pub(crate) mod claims;

@@ -1,7 +1,8 @@
-//! Verifies signatures. No other file depends on the cryptographic library for that.
+//! Verifies signatures. No other file uses the cryptographic library for that.
 //!
-//! aws-lc-rs directly: a key is parsed once, when it is first published, instead of at each
-//! request, and no process-wide crypto provider can be missing or doubled.
+//! It uses aws-lc-rs directly instead of a JWT library, for two reasons. A key is parsed once,
+//! when it is first published, instead of for each request. And there is no process-wide crypto
+//! provider that could be missing or installed twice.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
@@ -11,12 +12,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::jwt::algorithm::Algorithm;
 
-/// The sizes of RSA keys that are used, in bits ([RFC 7518, section
-/// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3) demands the lower bound; the upper one
-/// keeps a hostile key from burning the CPU).
+/// The accepted sizes of RSA keys, in bits. [RFC 7518, section
+/// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3) requires the lower bound. The upper
+/// bound limits the processor time of a verification.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// A public key as it is published: numbers in base64url.
+/// The numbers of a public key in base64url, as a key set contains them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Material {
     Rsa { n: String, e: String },
@@ -24,13 +25,14 @@ pub(crate) enum Material {
     Ed25519 { x: String },
 }
 
-/// A public key, ready to verify signatures of one algorithm.
+/// A parsed public key that verifies signatures of one algorithm.
 #[derive(Debug)]
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
 impl VerifyingKey {
-    /// Returns `None` for a key that is malformed, of another kind than `algorithm` needs, too
-    /// small, too large, or worthless: anyone can make signatures for it.
+    /// Parses a key for `algorithm`. Returns `None` if the key is malformed, is not for this
+    /// algorithm, has a size that is not accepted, or is so weak that anyone can forge its
+    /// signatures.
     pub(crate) fn new(material: &Material, algorithm: Algorithm) -> Option<Self> {
         match (algorithm, material) {
             (Algorithm::Rs256, Material::Rsa { n, e }) => from_rsa(n, e, &RSA_PKCS1_2048_8192_SHA256),
@@ -48,11 +50,13 @@ impl VerifyingKey {
         }
     }
 
+    /// Returns whether `signature` is a valid signature of `message`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.verify_sig(message, signature).is_ok()
     }
 }
 
+/// Parses an RSA key. Returns `None` if its size or its exponent is not accepted.
 fn from_rsa(n: &str, e: &str, algorithm: &'static RsaParameters) -> Option<VerifyingKey> {
     let n = unsigned(n)?;
     let e = unsigned(e)?;
@@ -66,12 +70,14 @@ fn from_rsa(n: &str, e: &str, algorithm: &'static RsaParameters) -> Option<Verif
     components.to_parsed_public_key(algorithm).ok().map(VerifyingKey)
 }
 
+/// Parses the encoded key with the cryptographic library.
 fn parsed(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Option<VerifyingKey> {
     ParsedPublicKey::new(algorithm, key).ok().map(VerifyingKey)
 }
 
-/// The y coordinates of the Ed25519 points of small order, little-endian: one each of order 1 and
-/// 2, two points of order 4 and four of order 8. The sign of x, the top bit, is left out.
+/// The y coordinates of the Ed25519 points of small order, little-endian. One point each has the
+/// order 1 and 2, two points have the order 4, and four have the order 8. The top bit, which is
+/// the sign of x, is zero.
 const SMALL_ORDER: [[u8; 32]; 5] = [
     // 0
     [0; 32],
@@ -92,10 +98,10 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     ],
 ];
 
-/// Whether a signature for the point can be made without a private key: its order is small.
-/// Encodings of a y of p and more ([RFC 8032, section
-/// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)) are rejected with it, since they
-/// are a second spelling of such points.
+/// Returns whether the point has a small order, so that anyone can make signatures for it
+/// without a private key. Also returns `true` for a y of p or more ([RFC 8032, section
+/// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)): such an encoding is not
+/// canonical, and can be another encoding of a point of small order.
 fn has_small_order(point: &[u8]) -> bool {
     let Some((top, rest)) = point.split_last() else { return true };
     let top = top & 0x7f;
@@ -103,7 +109,7 @@ fn has_small_order(point: &[u8]) -> bool {
     is_beyond_p || SMALL_ORDER.iter().any(|point| point[31] == top && point[..31] == *rest)
 }
 
-/// A big-endian number; zeros in front, which some servers send, are taken off.
+/// Decodes a big-endian number, without its leading zeros, which some servers send.
 fn unsigned(text: &str) -> Option<Vec<u8>> {
     let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
@@ -111,7 +117,7 @@ fn unsigned(text: &str) -> Option<Vec<u8>> {
     (!bytes.is_empty()).then_some(bytes)
 }
 
-/// A coordinate of a point has its full length
+/// Decodes a coordinate of a point, which must have its full length of 32 bytes
 /// ([RFC 7518, section 6.2.1.2](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.2)).
 fn coordinate(text: &str) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32)

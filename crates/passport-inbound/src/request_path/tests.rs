@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn plain_path_is_read_alike_by_all() {
+fn unambiguous_path_is_plain() {
     for path in ["/", "/a", "/a/b.c/..d/...", "/caf%C3%A9/a%20b", "/100%25", "/a;v=1", "/@:!$&'()*+,=~"] {
         assert!(is_plain(path), "{path}");
     }
@@ -51,7 +51,7 @@ fn ambiguous_path_is_not_plain() {
 
 #[cfg(feature = "axum")]
 #[test]
-fn prefix_of_a_nest_is_part_of_the_path() {
+fn nested_path_has_the_prefix_of_its_nest() {
     for (prefix, path, original) in [
         ("/api", "/records", "/api/records"),
         ("/api", "/", "/api"),
@@ -82,7 +82,7 @@ fn prefix_of_a_nest_is_part_of_the_path() {
 
 #[cfg(feature = "axum")]
 #[test]
-fn path_outside_of_a_nest_counts_as_it_is() {
+fn path_outside_a_nest_is_unchanged() {
     let mut extensions = Extensions::new();
     assert_eq!(routed_path(&Uri::from_static("/a?b"), &extensions), "/a");
     extensions.insert(OriginalUri(Uri::from_static("/public/a")));
@@ -96,12 +96,12 @@ mod routed {
 
     use super::*;
 
-    /// Responds with the path that the router has routed.
+    /// Responds with the routed path.
     async fn respond(request: Request) -> String {
         routed_path(request.uri(), request.extensions()).to_owned()
     }
 
-    /// Removes the first segment, as a middleware that rewrites paths does.
+    /// Removes the first segment of the path, as a middleware that rewrites paths may do.
     async fn rewrite(mut request: Request, next: middleware::Next) -> axum::response::Response {
         *request.uri_mut() = "/orders".parse().unwrap();
         next.run(request).await
@@ -115,7 +115,7 @@ mod routed {
     }
 
     #[tokio::test]
-    async fn path_without_a_nest_is_that_of_the_uri() {
+    async fn path_without_a_nest_is_the_path_of_the_uri() {
         let router = Router::new().route("/orders", get(respond));
         assert_eq!(routed(router, "/orders?page=2").await, "/orders");
     }
@@ -130,7 +130,7 @@ mod routed {
     }
 
     #[tokio::test]
-    async fn path_that_was_rewritten_below_a_nest_is_empty() {
+    async fn path_rewritten_below_a_nest_is_empty() {
         let orders = Router::new().fallback(respond).layer(middleware::from_fn(rewrite));
         let router = Router::new().nest("/tenants/{tenant}", orders);
         assert_eq!(routed(router, "/tenants/acme/invoices").await, "");

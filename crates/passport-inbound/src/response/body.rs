@@ -1,3 +1,5 @@
+//! The response body of the middleware.
+
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -9,7 +11,7 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A response body: the inner service's own, untouched, or the few bytes of a rejection.
+    /// A response body: the unchanged body of the inner service, or the body of a rejection.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -36,7 +38,7 @@ impl<B> ResponseBody<B> {
     }
 }
 
-/// An empty body of the inner service; some layers of tower-http need one.
+/// Creates the default body of the inner service. Some layers of tower-http require `Default`.
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::inner(B::default())

@@ -1,7 +1,8 @@
-//! Reads what is left of the body of a rejected request.
+//! Reads and drops the body of a rejected request before the response.
 //!
-//! Over HTTP/1.1 a server closes the connection after a response when it has not read the request's
-//! body, and a client that is still sending it sees a broken connection instead of the response.
+//! Over HTTP/1.1, a server closes the connection after the response if it has not read the
+//! request body. A client that is still sending the body then sees a broken connection instead
+//! of the response.
 
 use std::{
     any::Any,
@@ -19,23 +20,34 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// The limits for a rejected caller: a small body and a short time.
-const MOST_BYTES: u64 = 64 * 1024;
-const MOST_TIME: Duration = Duration::from_secs(1);
+/// The maximum number of body bytes that are read before the response is sent. The rest of a
+/// larger body is not read.
+const MAX_BYTES: u64 = 64 * 1024;
+/// The maximum time for which a slow request body delays the response.
+const MAX_TIME: Duration = Duration::from_secs(1);
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
+/// The part of a request body that is not read yet.
 type Rest = Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>;
 
-/// What is left of a body, to be read and dropped.
+/// Reads and drops the body of a rejected request.
 pub(crate) struct Drain {
     rest: Rest,
+    /// How many bytes are still read before the response is sent.
     bytes_left: u64,
+    /// Ends the reading after [`MAX_TIME`]. Created when the body is pending for the first time.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Drain {
-    /// Returns none where there is nothing to read, the client waits for a `100 Continue`, or the
-    /// body is of no type that axum or tonic has.
+    /// Returns a drain for the body of a request. Returns `None`, so that the response is sent at
+    /// once, in these cases:
+    ///
+    /// - the request is not HTTP/1;
+    /// - the body is empty, or known to be larger than [`MAX_BYTES`];
+    /// - the client sends the body only after a `100 Continue`;
+    /// - the body type is neither axum's nor tonic's;
+    /// - there is no tokio runtime.
     pub(crate) fn of<B: 'static>(request: Request<B>) -> Option<Box<Self>> {
         if request.version() > Version::HTTP_11 {
             return None;
@@ -43,10 +55,10 @@ impl Drain {
         let (head, body) = request.into_parts();
         let rest = known_body(body)?;
         let is_wanted = !head.headers.contains_key(EXPECT) && Handle::try_current().is_ok();
-        is_wanted.then(|| Box::new(Self { rest, bytes_left: MOST_BYTES, timer: None }))
+        is_wanted.then(|| Box::new(Self { rest, bytes_left: MAX_BYTES, timer: None }))
     }
 
-    /// Ready when the body, the time or the number of bytes has come to its end.
+    /// Reads until the body ends or fails, [`MAX_BYTES`] are exceeded or [`MAX_TIME`] has passed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.rest.as_mut().poll_frame(cx) {
@@ -59,7 +71,7 @@ impl Drain {
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => {
-                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(MOST_TIME)));
+                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(MAX_TIME)));
                     return timer.as_mut().poll(cx);
                 }
             }
@@ -67,8 +79,9 @@ impl Drain {
     }
 }
 
-/// Returns the body if it is of a type that axum or tonic has, and is worth reading. The layers
-/// take bodies of any type, even those that do not implement `Body`.
+/// Returns the body if its type is axum's or tonic's, and `worth_reading` accepts it. A generic
+/// bound is not possible: the layers accept request bodies of any type, even types that do not
+/// implement `Body`.
 fn known_body<B: 'static>(body: B) -> Option<Rest> {
     let mut body = Some(body);
     let body: &mut dyn Any = &mut body;
@@ -84,10 +97,11 @@ fn known_body<B: 'static>(body: B) -> Option<Rest> {
     None
 }
 
+/// Returns the body unless it has ended or is known to be larger than [`MAX_BYTES`].
 #[cfg(any(feature = "axum", feature = "tonic"))]
 fn worth_reading<B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static>(body: B) -> Option<Rest> {
     use http_body_util::BodyExt;
-    let is_small = body.size_hint().lower() <= MOST_BYTES;
+    let is_small = body.size_hint().lower() <= MAX_BYTES;
     (is_small && !body.is_end_stream()).then(|| Box::pin(body.map_err(Into::into)) as Rest)
 }
 

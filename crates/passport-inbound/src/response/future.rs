@@ -1,4 +1,4 @@
-//! The response futures that the middleware shares.
+//! The response futures of the middleware.
 
 use std::{
     fmt,
@@ -15,7 +15,9 @@ use tower_service::Service;
 
 use super::{body::ResponseBody, drain::Drain};
 
-/// Checks a request, and prepares it for the inner service or returns the response that rejects it.
+/// A function that polls the authentication or authorization of a request. On success, it has
+/// prepared the request for the inner service. Otherwise it returns the response of the
+/// rejection.
 pub(crate) type RequestCheck<B> =
     Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Response<Bytes>>> + Send>;
 
@@ -24,9 +26,9 @@ pin_project! {
     /// [`Require`](crate::Require).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request, and a [`PermissionCheck`](crate::PermissionCheck) that was
-    /// asked for it. A fetch of keys goes on, for other requests.
-    pub struct CheckedFuture<S, B>
+    /// Dropping the future cancels the request and its permission check. A JWKS refresh that the
+    /// request waits for continues, because other requests share it.
+    pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
     {
@@ -41,22 +43,24 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        /// The hot path starts here.
+        /// The request is forwarded or rejected. On the hot path, this is the first stage.
         Decided { #[pin] future: DecidedFuture<S::Future> },
-        /// Boxed, as a future is moved more than once before it is polled.
+        /// The request waits for its check. Boxed, so that the future is cheap to move.
         Checking { pending: Option<Box<Pending<S, B>>> },
     }
 }
 
+/// A request that waits for its check, with the service that is called afterwards.
 struct Pending<S, B> {
     check: RequestCheck<B>,
-    /// The service that was polled ready. It holds whatever permit that reserved.
+    /// The service that was polled ready. It holds what its `poll_ready` has reserved, such as a
+    /// concurrency permit.
     ready: S,
     request: Request<B>,
 }
 
-impl<S: Service<Request<B>>, B> CheckedFuture<S, B> {
-    #[inline(always)] // each call of it would move the response's future once more
+impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+    #[inline(always)] // a call would move the response future once more
     pub(crate) fn forwarded(response: S::Future) -> Self {
         Self { stage: Stage::Decided { future: DecidedFuture::Forwarded { response } } }
     }
@@ -65,9 +69,10 @@ impl<S: Service<Request<B>>, B> CheckedFuture<S, B> {
         Self { stage: Stage::Decided { future: DecidedFuture::rejected(response, drain) } }
     }
 
-    /// Moves the service that was polled ready into the future, and leaves a clone of it in its
-    /// place. See "Be careful when cloning inner services" in the documentation of
-    /// `tower::Service`.
+    /// Creates a future that waits for `check`.
+    ///
+    /// Moves the service that was polled ready into the future, and replaces `service` by a clone.
+    /// See "Be careful when cloning inner services" in the documentation of `tower::Service`.
     pub(crate) fn checking(check: RequestCheck<B>, service: &mut S, request: Request<B>) -> Self
     where
         S: Clone,
@@ -80,6 +85,7 @@ impl<S: Service<Request<B>>, B> CheckedFuture<S, B> {
 }
 
 impl<S: Service<Request<B>>, B: 'static> Pending<S, B> {
+    /// Calls the inner service, or rejects the request, depending on the result of the check.
     fn decided(mut self, result: Result<(), Response<Bytes>>) -> DecidedFuture<S::Future> {
         match result {
             Ok(()) => DecidedFuture::Forwarded { response: self.ready.call(self.request) },
@@ -88,7 +94,7 @@ impl<S: Service<Request<B>>, B: 'static> Pending<S, B> {
     }
 }
 
-impl<S, B, R> Future for CheckedFuture<S, B>
+impl<S, B, R> Future for ResponseFuture<S, B>
 where
     B: 'static,
     S: Service<Request<B>, Response = Response<R>>,
@@ -103,7 +109,7 @@ where
                 StageProjection::Checking { pending: checking } => {
                     let pending = checking.as_mut().expect("the stage changes when the check is done");
                     let result = ready!((pending.check)(&mut pending.request, cx));
-                    let pending = checking.take().expect("it was there a moment ago");
+                    let pending = checking.take().expect("the check has just been polled");
                     stage.set(Stage::Decided { future: pending.decided(result) });
                 }
             }
@@ -111,14 +117,14 @@ where
     }
 }
 
-impl<S: Service<Request<B>>, B> fmt::Debug for CheckedFuture<S, B> {
+impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CheckedFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
 pin_project! {
-    /// The future of a request that is forwarded or rejected.
+    /// The response future of a request that is forwarded or rejected.
     #[project = DecidedProjection]
     pub(crate) enum DecidedFuture<F> {
         Forwarded { #[pin] response: F },
@@ -128,7 +134,8 @@ pin_project! {
 }
 
 impl<F> DecidedFuture<F> {
-    /// `drain` is the rest of the request's body, which is read first.
+    /// Creates a future that drains the request body, if there is a `drain`, and then returns
+    /// `response`.
     pub(crate) fn rejected(response: Response<Bytes>, drain: Option<Box<Drain>>) -> Self {
         Self::Rejected { response: Some(response), drain }
     }
@@ -140,7 +147,7 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
-    #[inline(always)] // each call of it would move the response once more
+    #[inline(always)] // a call would move the response once more
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             DecidedProjection::Forwarded { response } => {

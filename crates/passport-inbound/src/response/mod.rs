@@ -1,4 +1,4 @@
-//! Responses to rejected requests, and the response future and body that the middleware shares.
+//! Responses to rejected requests, and the response futures and the body of the middleware.
 
 pub(crate) mod body;
 pub(crate) mod drain;

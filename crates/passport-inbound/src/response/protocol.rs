@@ -1,10 +1,10 @@
-//! Determines the protocol of a response to a rejected request. Pure.
+//! The protocol of the response to a rejected request: HTTP, gRPC or grpc-web. Pure.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
 
-/// A protocol that a caller can read.
+/// A protocol in which a rejection is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Grpc,
@@ -12,32 +12,35 @@ pub(crate) enum Protocol {
     Http,
 }
 
-/// A protocol that a layer always responds in, so that the caller cannot choose it by a content
-/// type.
+/// The protocol in which a layer rejects all requests, if it is configured. Then a client cannot
+/// choose the protocol by the content type of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForcedProtocol {
     Http,
     Grpc,
 }
 
-/// A media type of
-/// [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md), as responses use it.
+/// The media type and the encoding of a
+/// [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WebFormat {
     pub(crate) content_type: &'static str,
+    /// Whether the body is encoded in base64 (`application/grpc-web-text`).
     is_text: bool,
 }
 
 const GRPC: &[u8] = b"application/grpc";
 
-/// The media types that clients send and responses repeat. For other message formats, the response
-/// has the first of their kind: nothing of a request comes back.
+/// The media types of binary grpc-web. The response to a request has the same media type if it
+/// is in this list, and otherwise the first one, so that no text of the request is in the
+/// response.
 const BINARY: [&str; 4] = [
     "application/grpc-web",
     "application/grpc-web+proto",
     "application/grpc-web+json",
     "application/grpc-web+thrift",
 ];
+/// The media types of grpc-web in base64. They are used as those of [`BINARY`].
 const TEXT: [&str; 4] = [
     "application/grpc-web-text",
     "application/grpc-web-text+proto",
@@ -46,8 +49,12 @@ const TEXT: [&str; 4] = [
 ];
 
 impl Protocol {
-    /// Returns gRPC and grpc-web only for a `POST` of their media types, whatever the version of
-    /// HTTP (tonic-web forwards HTTP/1.1), unless the layer has a forced protocol.
+    /// Returns the protocol of the response that rejects a request:
+    ///
+    /// - HTTP if `forced` is HTTP;
+    /// - if `forced` is gRPC: grpc-web for a request with a media type of grpc-web, otherwise gRPC;
+    /// - if `forced` is `None`: gRPC or grpc-web for a `POST` with such a media type, otherwise
+    ///   HTTP. The version of HTTP does not matter, because tonic-web also forwards HTTP/1.1.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
         match forced {
             Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {
@@ -59,7 +66,7 @@ impl Protocol {
         }
     }
 
-    /// Returns the protocol of a content type, of a request or a response.
+    /// Returns the protocol to which the `Content-Type` of a request or a response belongs.
     pub(crate) fn of_content(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let media = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
@@ -76,7 +83,7 @@ impl Protocol {
     }
 }
 
-/// Whether `media` is `base`, or `base+format`.
+/// Returns whether `media` is `base` or `base+format`.
 fn is_kind_of(media: &[u8], base: &[u8]) -> bool {
     media
         .split_at_checked(base.len())
@@ -84,11 +91,12 @@ fn is_kind_of(media: &[u8], base: &[u8]) -> bool {
 }
 
 impl WebFormat {
-    /// The frame with which a body of grpc-web ends: trailers, as HTTP/1.1 writes headers.
+    /// Renders the trailers frame that ends a grpc-web body. The trailers have the syntax of
+    /// HTTP/1.1 headers.
     pub(crate) fn trailers(self, status: u8, message: &str) -> Bytes {
         const TRAILERS: u8 = 0x80;
         let text = format!("grpc-status: {status}\r\ngrpc-message: {message}\r\n");
-        // Of a requirement's own words, which are short.
+        // Only a text of more than 4 GiB would not fit, and no requirement has one.
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let mut frame = Vec::with_capacity(5 + text.len());
         frame.push(TRAILERS);

@@ -1,3 +1,5 @@
+//! The reasons for which the middleware rejects requests.
+
 use std::time::Duration;
 
 use http::{Extensions, StatusCode};
@@ -5,102 +7,107 @@ use http::{Extensions, StatusCode};
 use crate::{
     IdInfo, RejectionReason, VerifyError,
     identity::Anonymous,
-    metrics::{REFUSED_REQUESTS, TARGET, count},
+    metrics::{REJECTED_REQUESTS, TARGET, count},
     response::unmet_requirement::UnmetRequirement,
 };
 
 /// The reason why a request was rejected.
 ///
-/// The response contains little of it; its extensions hold the whole value, for layers outside that
-/// log or count.
+/// It is in the extensions of the response, for layers outside that log or count. The response
+/// itself has fewer details.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// There is no token: no `Authorization` header of the Bearer scheme, and none in the other
-    /// places that the layer is configured for. 401.
-    #[error("no credentials")]
-    CredentialsMissing,
-    /// The caller does not meet the requirement. 403.
-    #[error("the caller is or has not: {0}")]
+    /// The request has no token: neither in an `Authorization` header of the Bearer scheme, nor in
+    /// a cookie or the query if the layer is configured to read those. Status 401.
+    #[error("missing credentials")]
+    MissingCredentials,
+    /// The caller does not meet the requirement. Status 403.
+    #[error("requirement not met: {0}")]
     Forbidden(UnmetRequirement),
-    /// There are no signing keys. 503.
-    #[error("the signing keys are unavailable")]
+    /// The issuer's signing keys are unavailable, so the token cannot be verified. Status 503.
+    #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
-        /// When the caller should try again.
+        /// How long the client should wait before it retries.
         retry_after: Duration,
     },
-    /// A `RequireLayer`, an extractor or an `EndStreamsLayer` ran without an
-    /// [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the caller cannot correct
-    /// it.
-    #[error("no AuthenticateLayer ran before what needs to know the caller")]
-    Miswired,
-    /// A [`PermissionCheck`](crate::PermissionCheck) has no answer. 503.
-    #[error("it could not be found out whether the caller has the permission")]
-    PermissionUnknown,
-    /// Too many tokens are being verified at once. 503.
-    #[error("too many tokens are being verified at once")]
+    /// A [`RequireLayer`](crate::RequireLayer), a
+    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer) or an extractor is not inside an
+    /// [`AuthenticateLayer`](crate::AuthenticateLayer). Status 500, because the
+    /// service has to be corrected, and not the request.
+    #[error("missing AuthenticateLayer")]
+    MissingAuthenticateLayer,
+    /// A [`PermissionChecker`](crate::PermissionChecker) has returned an error. Status 503.
+    #[error("permission check failed")]
+    PermissionCheckFailed,
+    /// The limit of concurrent verifications or of waiting requests is reached. Status 503.
+    #[error("too many concurrent signature verifications")]
     Overloaded {
-        /// When the caller should try again.
+        /// How long the client should wait before it retries.
         retry_after: Duration,
     },
-    /// The token is not acceptable. 401.
+    /// The token is invalid. Status 401.
     #[error(transparent)]
     Token(#[from] RejectionReason),
 }
 
 impl Rejection {
-    /// The status of the HTTP response.
+    /// Returns the status of the HTTP response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::CredentialsMissing | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => {
+            Self::MissingCredentials | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionCheckFailed => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Miswired => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::MissingAuthenticateLayer => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
         }
     }
 
-    /// The [gRPC status code](https://grpc.io/docs/guides/status-codes/) of the gRPC response.
+    /// Returns the [status code](https://grpc.io/docs/guides/status-codes/) of the gRPC response.
     #[must_use]
     pub fn grpc_code(&self) -> u8 {
         match self {
-            Self::CredentialsMissing | Self::Token(_) => 16,
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => 14,
-            Self::Miswired => 13,
+            Self::MissingCredentials | Self::Token(_) => 16,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionCheckFailed => 14,
+            Self::MissingAuthenticateLayer => 13,
             Self::Forbidden(_) => 7,
         }
     }
 
-    /// Counts and logs the rejection of a request.
+    /// Increments the counter of rejected requests, by reason, and logs the rejection: at error if
+    /// the `AuthenticateLayer` is missing, otherwise at debug.
     pub(crate) fn record(&self) {
-        count!(REFUSED_REQUESTS, "reason",
-            Self::CredentialsMissing => "credentials_missing",
+        count!(REJECTED_REQUESTS, "reason",
+            Self::MissingCredentials => "missing_credentials",
             Self::Forbidden(_) => "forbidden",
             Self::KeysUnavailable { .. } => "keys_unavailable",
-            Self::Miswired => "miswired",
+            Self::MissingAuthenticateLayer => "missing_authenticate_layer",
             Self::Overloaded { .. } => "overloaded",
-            Self::PermissionUnknown => "permission_unknown",
+            Self::PermissionCheckFailed => "permission_check_failed",
             Self::Token(_) => "token",
             ; self);
-        if matches!(self, Self::Miswired) {
+        if matches!(self, Self::MissingAuthenticateLayer) {
             tracing::error!(
                 target: TARGET,
-                "a guard, an extractor or a layer that ends streams found no identity: no AuthenticateLayer ran before it; add one outside of it"
+                "missing AuthenticateLayer: a RequireLayer, a TokenDeadlineLayer or an extractor found no caller; add an AuthenticateLayer outside it"
             );
         } else {
-            // Anyone can cause these; their own causes are logged as warnings where they happen.
-            tracing::debug!(target: TARGET, reason = ?self, "request refused: {self}");
+            // Any client can cause these rejections, and must not be able to fill the log. Failures
+            // of the service itself, such as a failed JWKS refresh, are logged where they happen.
+            tracing::debug!(target: TARGET, reason = ?self, "request rejected: {self}");
         }
     }
 }
 
-/// Returns the identity that an `AuthenticateLayer` has left in the extensions of a request.
+/// Returns the caller that an `AuthenticateLayer` has stored in the extensions of a request. The
+/// error is `MissingCredentials` for an anonymous request, and otherwise
+/// `MissingAuthenticateLayer`.
 pub(crate) fn required_identity(extensions: &Extensions) -> Result<&IdInfo, Rejection> {
     let missing = || match extensions.get::<Anonymous>() {
-        Some(Anonymous) => Rejection::CredentialsMissing,
-        None => Rejection::Miswired,
+        Some(Anonymous) => Rejection::MissingCredentials,
+        None => Rejection::MissingAuthenticateLayer,
     };
     extensions.get().ok_or_else(missing)
 }

@@ -1,3 +1,5 @@
+//! Settings for the responses to rejected requests.
+
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
@@ -8,60 +10,66 @@ use http::{
 
 use crate::{Rejection, response::protocol::ForcedProtocol};
 
-/// How a layer responds to rejected requests. Layers and extractors inside inherit what they do not
-/// set themselves.
+/// Settings of a layer for its responses to rejected requests. Layers and extractors inside
+/// inherit the settings that they do not have themselves.
 #[derive(Clone, Default)]
 pub(crate) struct RejectionConfig {
-    /// Whether the response omits the reason.
-    pub(crate) is_opaque: bool,
-    /// Changes or replaces a response in HTTP.
+    /// Whether responses omit the reason for rejecting a token, and the unmet requirement.
+    pub(crate) hides_details: bool,
+    /// The function that changes or replaces an HTTP response.
     pub(crate) custom: Option<Arc<Respond>>,
-    /// The protocol of all responses, whatever the request's content type.
+    /// The protocol of all rejections. If `None`, the request's content type decides.
     pub(crate) forced: Option<ForcedProtocol>,
 }
 
+/// The function of [`RejectionConfig::custom`]. It gets the rejection and the standard response.
 pub(crate) type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
 impl RejectionConfig {
-    /// Leaves the settings in a request's extensions, for the layers and extractors inside.
-    #[inline] // most layers have none, and need no call to see it
+    /// Stores the settings in a request's extensions, for the layers and extractors inside.
+    #[inline] // most layers have no settings, and should not pay for a call
     pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
-        if self.is_opaque || self.custom.is_some() || self.forced.is_some() {
+        if self.hides_details || self.custom.is_some() || self.forced.is_some() {
             self.insert_within(extensions);
         }
     }
 
+    /// Stores the settings, with those of the layers outside as defaults.
     #[cold]
     fn insert_within(&self, extensions: &mut Extensions) {
         let config = self.within(extensions);
         extensions.insert(config);
     }
 
-    /// Completes these settings by those that an authenticating layer outside has left in the
-    /// request's extensions.
+    /// Returns these settings. Those that are not set are taken from the `AuthenticateLayer`
+    /// outside, which has stored its settings in `extensions`.
     pub(crate) fn within(&self, extensions: &Extensions) -> Self {
         let Some(outer) = extensions.get::<Self>() else { return self.clone() };
         Self {
-            is_opaque: self.is_opaque || outer.is_opaque,
+            hides_details: self.hides_details || outer.hides_details,
             custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
             forced: self.forced.or(outer.forced),
         }
     }
 
-    /// Lets the custom function change the response. The response stays a rejection: a proxy that
-    /// delegates authentication goes by the status. A 401 keeps its challenge and a
-    /// 503 its `Retry-After`, which HTTP requires ([RFC 9110, section
-    /// 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)).
+    /// Applies the custom function, if it is set, to the standard response. The result remains a
+    /// rejection:
+    ///
+    /// - A status 1xx or 2xx is replaced by the status of the rejection, because a proxy that
+    ///   delegates authentication would take it for success.
+    /// - If the function has removed the challenge of a 401, which HTTP requires ([RFC 9110,
+    ///   section 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), or the
+    ///   `Retry-After` of a 503, it is added again.
     pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
         let Some(respond) = &self.custom else { return standard };
-        let demanded =
+        let mandatory =
             [WWW_AUTHENTICATE, RETRY_AFTER].map(|name| (standard.headers().get(&name).cloned(), name));
         let mut response = respond(rejection, standard);
         if response.status().is_success() || response.status().is_informational() {
             *response.status_mut() = rejection.status();
         }
         if response.status() == rejection.status() {
-            for (value, name) in demanded {
+            for (value, name) in mandatory {
                 if let (Some(value), None) = (value, response.headers().get(&name)) {
                     response.headers_mut().insert(name, value);
                 }
@@ -74,7 +82,7 @@ impl RejectionConfig {
 impl fmt::Debug for RejectionConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RejectionConfig")
-            .field("is_opaque", &self.is_opaque)
+            .field("hides_details", &self.hides_details)
             .field("is_custom", &self.custom.is_some())
             .field("forced", &self.forced)
             .finish()

@@ -1,9 +1,9 @@
-//! Renders the response to a rejected request: RFC 6750 and Passport's error body on HTTP, a
-//! trailers-only response on gRPC.
+//! Renders the response to a rejected request: a challenge of RFC 6750 and Passport's error body
+//! on HTTP, a trailers-only response on gRPC.
 //!
-//! No response contains anything of the request, so nothing can be injected. Of a token it states
-//! no more than one of the seven names of Passport's own SDK; of an unmet requirement, the text
-//! that the service has chosen.
+//! No response contains anything from the request, so a client cannot inject text. The reason
+//! for rejecting a token is one of the seven names of Passport's own SDK. An unmet requirement
+//! is described by the text that the service has configured.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -27,8 +27,8 @@ use crate::{
     },
 };
 
-/// Renders the response to a rejected request, by the settings of a layer and of those outside of
-/// it.
+/// Renders the response to a rejected request. `own` has the settings of the layer that rejects
+/// the request; those that are not set are taken from the layers outside.
 pub(crate) fn reject<B>(
     rejection: Rejection,
     request: &Request<B>,
@@ -39,14 +39,15 @@ pub(crate) fn reject<B>(
     rejection_response(rejection, protocol, &config)
 }
 
-/// Renders the response to a rejected request, with the whole reason in its extensions.
+/// Renders the response to a rejected request, with the [`Rejection`] in its extensions. Counts
+/// and logs the rejection.
 pub(crate) fn rejection_response(
     rejection: Rejection,
     protocol: Protocol,
     config: &RejectionConfig,
 ) -> Response<Bytes> {
     rejection.record();
-    let texts = if config.is_opaque { Texts::opaque(&rejection) } else { Texts::of(&rejection) };
+    let texts = if config.hides_details { Texts::without_details(&rejection) } else { Texts::of(&rejection) };
     let mut response = match protocol {
         Protocol::Grpc => grpc(&rejection, texts),
         Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format),
@@ -74,18 +75,19 @@ fn http(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Returns the value of `Retry-After`, for a temporary rejection.
+/// Returns the time for the header `Retry-After`, which only responses with status 503 have.
 fn retry_after(rejection: &Rejection) -> Option<Duration> {
     match rejection {
         Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } => {
             Some(*retry_after)
         }
-        Rejection::PermissionUnknown => Some(Duration::from_secs(1)),
+        Rejection::PermissionCheckFailed => Some(Duration::from_secs(1)),
         _ => None,
     }
 }
 
-/// Omits a text that is not valid in a header. A static text is not copied.
+/// Converts a text to a header value. Returns `None` if it is not valid in a header. A static
+/// text is not copied.
 fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
     match text {
         Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),
@@ -93,8 +95,8 @@ fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
     }
 }
 
-/// Renders a trailers-only response: the status is in the headers, and there is no body
-/// ([gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
+/// Renders a trailers-only response: the status is in the headers, and there is no body ([gRPC
+/// over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
 fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     const STATUS: HeaderName = HeaderName::from_static("grpc-status");
     const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -108,7 +110,8 @@ fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Renders the status in the body, which scripts can read whatever CORS exposes of the headers
+/// Renders a grpc-web response, with the gRPC status in the body. Scripts in browsers can read
+/// the body even if CORS does not expose the headers
 /// ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
 fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response<Bytes> {
     let mut response = Response::new(format.trailers(rejection.grpc_code(), &texts.message));
@@ -116,13 +119,18 @@ fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response
     response
 }
 
-/// The characters that `grpc-message` encodes: all but printable ASCII, and the percent sign.
+/// The characters that are percent-encoded in `grpc-message`: the percent sign and all but
+/// printable ASCII.
 const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The texts of a response. All but an unmet requirement are static.
+/// The texts of the response to a rejected request. They are static, except for the description
+/// of an unmet requirement.
 struct Texts {
+    /// The value of `WWW-Authenticate` (HTTP).
     challenge: Option<Cow<'static, str>>,
+    /// The JSON body (HTTP).
     body: Cow<'static, str>,
+    /// The value of `grpc-message` (gRPC and grpc-web).
     message: Cow<'static, str>,
 }
 
@@ -135,21 +143,20 @@ impl Texts {
         }
     }
 
-    /// Describes the requirement that is not met.
+    /// Returns the texts for an unmet requirement.
     fn forbidden(requirement: &UnmetRequirement) -> Self {
         let (reason, required) = (requirement.reason(), requirement.required());
         let challenge = requirement.scopes().map(|scopes| {
             Cow::Owned(format!("Bearer realm=\"passport\", error=\"insufficient_scope\", scope=\"{scopes}\""))
         });
         let body = json!({ "error": "forbidden", "reason": reason, "required": required }).to_string();
-        let message = format!("forbidden: required is {required}");
-        // Percent-encoded, as the protocol has it.
+        let message = format!("requirement not met: {required}");
         let message = utf8_percent_encode(&message, NOT_IN_MESSAGES).to_string();
         Self { challenge, body: body.into(), message: message.into() }
     }
 }
 
-/// The texts for a rejected token, by the name that Passport's SDK has for the reason.
+/// Returns the texts for an invalid token, with the name of the reason in Passport's SDK.
 macro_rules! token_texts {
     ($name:literal) => {
         Texts::fixed(
@@ -165,8 +172,8 @@ macro_rules! token_texts {
 }
 
 impl Texts {
-    /// The minimum that RFC 6750 demands.
-    fn opaque(rejection: &Rejection) -> Self {
+    /// Returns the texts without the reason: the minimum that RFC 6750 requires.
+    fn without_details(rejection: &Rejection) -> Self {
         match rejection {
             Rejection::Token(_) => Self::fixed(
                 Some("Bearer realm=\"passport\", error=\"invalid_token\""),
@@ -178,10 +185,12 @@ impl Texts {
         }
     }
 
+    /// Returns the texts with the reason for rejecting a token, or with the unmet requirement.
     fn of(rejection: &Rejection) -> Self {
         match rejection {
-            // A request without credentials gets no error code (RFC 6750, section 3.1).
-            Rejection::CredentialsMissing => Self::fixed(
+            // The challenge has no error code if the request has no credentials (RFC 6750, section
+            // 3.1).
+            Rejection::MissingCredentials => Self::fixed(
                 Some("Bearer realm=\"passport\""),
                 "{\"error\":\"authentication_required\"}",
                 "authentication required",
@@ -189,14 +198,16 @@ impl Texts {
             Rejection::KeysUnavailable { .. } | Rejection::Overloaded { .. } => Self::fixed(
                 None,
                 "{\"error\":\"temporarily_unavailable\"}",
-                "tokens cannot be verified at the moment",
+                "token verification is temporarily unavailable",
             ),
-            Rejection::PermissionUnknown => Self::fixed(
+            Rejection::PermissionCheckFailed => Self::fixed(
                 None,
                 "{\"error\":\"temporarily_unavailable\"}",
-                "permissions cannot be checked at the moment",
+                "permission check is temporarily unavailable",
             ),
-            Rejection::Miswired => Self::fixed(None, "{\"error\":\"server_error\"}", "server error"),
+            Rejection::MissingAuthenticateLayer => {
+                Self::fixed(None, "{\"error\":\"server_error\"}", "server error")
+            }
             Rejection::Forbidden(requirement) => Self::forbidden(requirement),
             Rejection::Token(reason) => match reason.coarse() {
                 CoarseReason::AudienceMismatch => token_texts!("AudienceMismatch"),

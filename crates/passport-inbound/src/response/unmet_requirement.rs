@@ -1,8 +1,11 @@
+//! The description of an unmet requirement in responses and log events.
+
 use std::{fmt, sync::Arc};
 
-/// A requirement that a caller does not meet, as the response describes it.
+/// The description of a requirement that a caller does not meet.
 ///
-/// For a rejection of your own, it is made from a [`Requirement`](crate::Requirement) by `into()`.
+/// To reject a request with [`Rejection::Forbidden`](crate::Rejection::Forbidden) in a handler,
+/// convert a [`Requirement`](crate::Requirement) with `into()`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnmetRequirement(Arc<Summary>);
 
@@ -14,23 +17,27 @@ struct Summary {
 }
 
 impl UnmetRequirement {
-    /// `scopes` are those of a requirement of nothing else, separated by spaces.
+    /// Creates a description. `scopes` has the scopes, separated by spaces, if the requirement is
+    /// [`Requirement::scopes`](crate::Requirement::scopes); otherwise it is `None`.
     pub(crate) fn new(required: String, reason: &'static str, scopes: Option<String>) -> Self {
         Self(Arc::new(Summary { required, reason, scopes }))
     }
 
-    /// Returns the requirement as text, such as `the role payroll.admin`.
+    /// Returns the requirement as text, such as `role payroll.admin`. It is the member `required`
+    /// of the response body.
     #[must_use]
     pub fn required(&self) -> &str {
         &self.0.required
     }
 
-    /// Returns a name for what is missing, such as `RoleRequired`, for programs.
+    /// Returns the kind of the requirement, such as `RoleRequired`, for programs. It is the member
+    /// `reason` of the response body.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.0.reason
     }
 
+    /// Returns the scopes, separated by spaces, for the parameter `scope` of the challenge.
     pub(super) fn scopes(&self) -> Option<&str> {
         self.0.scopes.as_deref()
     }

@@ -1,3 +1,5 @@
+//! The response body that ends when the token expires.
+
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
@@ -18,34 +20,41 @@ use crate::{
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project! {
-    /// A response body that ends when the caller's token has expired.
+    /// A response body that ends when the caller's token expires.
     ///
     /// # Panics
-    /// When it has to wait outside of a tokio runtime with a timer.
+    /// The body panics if it has to wait outside a tokio runtime with an enabled timer.
     #[derive(Debug)]
-    pub struct ExpiringBody<B> {
+    pub struct DeadlineBody<B> {
         #[pin]
         inner: B,
-        // None for an anonymous request, and for a body of known length.
+        // `None` for an anonymous request and for a body of known length.
         deadline: Option<Deadline>,
         timer: DeadlineTimer,
         kind: StreamKind,
+        // Whether the body was polled before. The first frame is forwarded even after the deadline.
         has_begun: bool,
+        // Whether the deadline has ended the body.
         is_over: bool,
     }
 }
 
-/// How a body ends.
+/// The kind of a response, which decides how its body ends at the deadline.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum StreamKind {
+    /// Ends with `UNAUTHENTICATED` in the trailers.
     Grpc,
+    /// Ends with `UNAUTHENTICATED` in a trailers frame of the body.
     GrpcWeb(WebFormat),
+    /// Server-sent events. The body ends without an error.
     Events,
+    /// Ends with an error.
     #[default]
     Other,
 }
 
 impl StreamKind {
+    /// Returns the kind of a response with these headers.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         match (Protocol::of_content(headers), content_type.get(..EVENTS.len())) {
@@ -57,19 +66,22 @@ impl StreamKind {
     }
 }
 
+/// The media type of server-sent events.
 const EVENTS: &[u8] = b"text/event-stream";
+/// The message of a gRPC stream, or the error of another body, that the deadline has ended.
 const EXPIRED: &str = "the token has expired";
-/// A status of gRPC.
+/// The gRPC status code of a stream that the deadline has ended.
 const UNAUTHENTICATED: u8 = 16;
 
-impl<B: Body> ExpiringBody<B> {
+impl<B: Body> DeadlineBody<B> {
+    /// Wraps a body. Ignores `deadline` if the length of the body is known.
     pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: StreamKind) -> Self {
         let deadline = deadline.filter(|_| inner.size_hint().exact().is_none());
         Self { inner, deadline, timer: DeadlineTimer::default(), kind, has_begun: false, is_over: false }
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -86,7 +98,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
         let has_begun = std::mem::replace(this.has_begun, true);
         match &frame {
             Poll::Pending => ready!(this.timer.poll(deadline, cx)),
-            // Data after the deadline is dropped. The first frame, trailers and the end are
+            // After the deadline, data is dropped; the first frame, trailers and the end are
             // forwarded.
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && deadline.is_reached() => {}
             Poll::Ready(_) => return frame,
@@ -95,10 +107,11 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
         counter!(ENDED_STREAMS).increment(1);
         Poll::Ready(match this.kind {
             StreamKind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
-            // Between two messages: tonic-web forwards whole ones.
+            // The trailers frame is between two messages: tonic-web forwards only complete
+            // messages.
             StreamKind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
             StreamKind::Events => None,
-            // So that a part does not pass for the whole.
+            // A client must not take the truncated body for a complete one.
             StreamKind::Other => Some(Err(EXPIRED.into())),
         })
     }
@@ -112,13 +125,15 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
     }
 }
 
-/// An empty body without a deadline; some layers of tower-http need one.
-impl<B: Body + Default> Default for ExpiringBody<B> {
+/// Creates the default body of the inner service, without a deadline. Some layers of tower-http
+/// require `Default`.
+impl<B: Body + Default> Default for DeadlineBody<B> {
     fn default() -> Self {
         Self::new(B::default(), None, StreamKind::default())
     }
 }
 
+/// Returns the trailers of a gRPC stream that the deadline has ended.
 fn unauthenticated() -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(2);
     trailers.insert("grpc-status", HeaderValue::from(u16::from(UNAUTHENTICATED)));

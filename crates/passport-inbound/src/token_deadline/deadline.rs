@@ -1,4 +1,4 @@
-//! The moment at which a token expires, and a timer for it.
+//! The deadline of a token, and a timer for it.
 
 use std::{
     future::Future,
@@ -13,10 +13,12 @@ use tokio::time::{Sleep, sleep};
 
 use crate::IdInfo;
 
-/// The timer reads the wall clock this often: it may be set, and a machine may be suspended.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// The longest time between two reads of the wall clock. If the clock is set forward, or the
+/// machine was suspended, the stream ends at most this long after the deadline.
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 
-/// The moment from which on a token is not accepted any more, by the wall clock.
+/// The wall-clock time from which the verifier rejects a token, with the clock that tells the
+/// time.
 #[derive(Clone, Debug)]
 pub(super) struct Deadline {
     at: SystemTime,
@@ -28,34 +30,36 @@ impl Deadline {
         Self { at, clock }
     }
 
-    /// The deadline of the caller's token.
+    /// Returns the deadline of the caller's token.
     pub(super) fn of(caller: &IdInfo, clock: Arc<dyn Clock>) -> Self {
         Self::new(caller.accepted_until(), clock)
     }
 
     pub(super) fn is_reached(&self) -> bool {
-        self.left().is_none()
+        self.remaining().is_none()
     }
 
-    fn left(&self) -> Option<Duration> {
-        self.at.duration_since(self.clock.now()).ok().filter(|left| !left.is_zero())
+    /// Returns the time until the deadline, or `None` if it is reached.
+    fn remaining(&self) -> Option<Duration> {
+        self.at.duration_since(self.clock.now()).ok().filter(|remaining| !remaining.is_zero())
     }
 
+    /// Waits until the deadline is reached.
     async fn reached(self) {
         let mut timer = DeadlineTimer::default();
         std::future::poll_fn(|cx| timer.poll(&self, cx)).await;
     }
 }
 
-/// Wakes the task that waits for a [`Deadline`]. The timer of tokio is created by the first poll.
+/// A timer that completes when a [`Deadline`] is reached. The first poll creates tokio's timer.
 #[derive(Debug, Default)]
 pub(super) struct DeadlineTimer(Option<Pin<Box<Sleep>>>);
 
 impl DeadlineTimer {
     pub(super) fn poll(&mut self, deadline: &Deadline, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Some(left) = deadline.left() else { return Poll::Ready(()) };
-            let timer = self.0.get_or_insert_with(|| Box::pin(sleep(left.min(LONGEST_SLEEP))));
+            let Some(remaining) = deadline.remaining() else { return Poll::Ready(()) };
+            let timer = self.0.get_or_insert_with(|| Box::pin(sleep(remaining.min(MAX_SLEEP))));
             match timer.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => self.0 = None,
@@ -64,19 +68,30 @@ impl DeadlineTimer {
     }
 }
 
-/// Here and not beside the other methods, so that the identity does not depend on timers.
+// This method is here so that the module `identity` does not depend on timers.
 impl IdInfo {
-    /// Waits until the verifier does not accept the token any more, by default 60 s after its
-    /// `exp`: for a WebSocket, for example. By the operating system's clock, and by the token's
-    /// times alone: a deny list does not end it. For response bodies, use
-    /// [`EndStreamsLayer`](crate::EndStreamsLayer).
+    /// Waits until the token expires: until `exp` plus the verifier's clock skew, by default 60 s.
+    ///
+    /// Use it to close a WebSocket. For response bodies, use
+    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer). This method reads the clock of the
+    /// operating system. It completes only when the token expires, and not when
+    /// [`reject_if`](crate::TokenVerifierBuilder::reject_if) would reject the caller.
+    ///
+    /// ```
+    /// # async fn example(caller: passport_inbound::IdInfo, socket: impl Future<Output = ()>) {
+    /// tokio::select! {
+    ///     () = socket => {}
+    ///     () = caller.expired() => println!("token expired, closing the socket"),
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Panics
-    /// When it is polled outside of a tokio runtime with a timer.
+    /// If the future is polled outside a tokio runtime with an enabled timer.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
-    pub async fn until_expiry(&self) {
+    /// Cancel safe: the future has no state but a timer.
+    pub async fn expired(&self) {
         Deadline::of(self, Arc::new(SystemClock)).reached().await;
     }
 }

@@ -1,3 +1,5 @@
+//! The response future that wraps the response body in a [`DeadlineBody`].
+
 use std::{
     fmt,
     future::Future,
@@ -10,22 +12,22 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{ExpiringBody, body::StreamKind, deadline::Deadline};
+use super::{DeadlineBody, body::StreamKind, deadline::Deadline};
 use crate::{ResponseBody, response::future::DecidedFuture};
 
 pin_project! {
-    /// The response future of [`EndStreams`](super::EndStreams).
+    /// The response future of [`TokenDeadline`](super::TokenDeadline).
     ///
     /// # Cancel safety
-    /// Dropping it ends the request.
-    pub struct EndStreamsFuture<F> {
+    /// Dropping the future cancels the request.
+    pub struct TokenDeadlineFuture<F> {
         #[pin]
         decided: DecidedFuture<WithDeadline<F>>,
     }
 }
 
 pin_project! {
-    // The inner service's future; the body of its response gets the deadline.
+    // The future of the inner service. The body of its response gets the deadline.
     struct WithDeadline<F> {
         #[pin]
         response: F,
@@ -33,7 +35,7 @@ pin_project! {
     }
 }
 
-impl<F> EndStreamsFuture<F> {
+impl<F> TokenDeadlineFuture<F> {
     pub(super) fn forwarded(response: F, deadline: Option<Deadline>) -> Self {
         Self { decided: DecidedFuture::Forwarded { response: WithDeadline { response, deadline } } }
     }
@@ -48,30 +50,30 @@ where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
 {
-    type Output = Result<Response<ExpiringBody<B>>, E>;
+    type Output = Result<Response<DeadlineBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.response.poll(cx))?;
         let (deadline, kind) = (this.deadline.take(), StreamKind::of(response.headers()));
-        Poll::Ready(Ok(response.map(|body| ExpiringBody::new(body, deadline, kind))))
+        Poll::Ready(Ok(response.map(|body| DeadlineBody::new(body, deadline, kind))))
     }
 }
 
-impl<F, B, E> Future for EndStreamsFuture<F>
+impl<F, B, E> Future for TokenDeadlineFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
 {
-    type Output = Result<Response<ResponseBody<ExpiringBody<B>>>, E>;
+    type Output = Result<Response<ResponseBody<DeadlineBody<B>>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.project().decided.poll(cx)
     }
 }
 
-impl<F> fmt::Debug for EndStreamsFuture<F> {
+impl<F> fmt::Debug for TokenDeadlineFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EndStreamsFuture").finish_non_exhaustive()
+        f.debug_struct("TokenDeadlineFuture").finish_non_exhaustive()
     }
 }

@@ -1,66 +1,76 @@
+//! The layer that ends response bodies when the token expires.
+
 use std::sync::Arc;
 
 use passport_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
-use super::EndStreams;
+use super::TokenDeadline;
 
-/// A layer that ends response bodies when the caller's token has expired, the tolerated clock skew
-/// included (by default 60 s after its `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of
-/// server-sent events by its end, any other body by an error, so that a part does not pass for the
-/// whole. The client reconnects with a new token.
+/// A layer that ends response bodies when the caller's token expires, so that the client has to
+/// reconnect with a new token.
 ///
-/// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that stream;
-/// other routes cost a few nanoseconds. Outside of it, each request is rejected with 500, as there
-/// is no caller. The body of a response to an anonymous request
-/// ([`optional`](crate::AuthenticateLayer::optional)) does not end; nor does a request body, a call
-/// whose response has not begun, or a body of known length. A caller that is added to the deny
-/// list, or whose key is withdrawn, goes on until the token expires. An open WebSocket has no
-/// response body: select on [`IdInfo::until_expiry`](crate::IdInfo::until_expiry) there.
+/// The deadline is `exp` plus the verifier's clock skew, by default 60 s. Then a gRPC stream
+/// ends with `UNAUTHENTICATED`, a stream of server-sent events ends, and any other body fails
+/// with an error, so that a client does not take a truncated body for a complete one.
+///
+/// Apply it inside an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that
+/// stream; on other routes it costs a few nanoseconds. Without an `AuthenticateLayer`, every
+/// request is rejected with 500.
+///
+/// These are not ended:
+///
+/// - the response to an anonymous request (see
+///   [`optional`](crate::AuthenticateLayer::optional)), and a body of known length;
+/// - a request body, and a call before its response begins;
+/// - a stream that is already open when
+///   [`reject_if`](crate::TokenVerifierBuilder::reject_if) starts to reject its caller, or when
+///   the signing key is withdrawn: it continues until the token expires;
+/// - a WebSocket, which has no response body: use [`IdInfo::expired`](crate::IdInfo::expired).
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
 /// use axum::{Router, routing::get};
-/// use passport_inbound::EndStreamsLayer;
+/// use passport_inbound::TokenDeadlineLayer;
 ///
 /// let events: Router = Router::new()
 ///     .route("/events", get(|| async { "data: hello\n\n" }))
-///     .route_layer(EndStreamsLayer::new()); // and the AuthenticateLayer after it
+///     .route_layer(TokenDeadlineLayer::new()); // apply the AuthenticateLayer after it
 /// # let _ = events; }
 /// ```
 ///
 /// # Panics
-/// The body, when it has to wait outside of a tokio runtime with a timer.
+/// The response body panics if it has to wait outside a tokio runtime with an enabled timer.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct EndStreamsLayer {
+pub struct TokenDeadlineLayer {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl EndStreamsLayer {
-    /// Creates the layer.
+impl TokenDeadlineLayer {
+    /// Creates a layer with the clock of the operating system.
     pub fn new() -> Self {
         Self { clock: Arc::new(SystemClock) }
     }
 
-    /// Reads the time from `clock`, which must be the verifier's. Defaults to the operating
-    /// system's.
+    /// Sets the clock that decides when a token has expired. It must be the clock of the verifier.
+    /// Defaults to the clock of the operating system.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 }
 
-impl Default for EndStreamsLayer {
+impl Default for TokenDeadlineLayer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<S> Layer<S> for EndStreamsLayer {
-    type Service = EndStreams<S>;
+impl<S> Layer<S> for TokenDeadlineLayer {
+    type Service = TokenDeadline<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EndStreams { inner, layer: self.clone() }
+        TokenDeadline { inner, layer: self.clone() }
     }
 }

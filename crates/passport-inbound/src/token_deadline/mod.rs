@@ -1,12 +1,15 @@
 //! Middleware that ends response bodies when the caller's token expires.
 //!
-//! 1. The layer is inside of an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that
-//!    stream. Without one, requests are rejected with 500.
-//! 2. A body of known length, and the body of a request without a caller, is forwarded as it is.
-//! 3. Any other body is forwarded frame by frame until the token has expired: then a gRPC stream
-//!    ends with `UNAUTHENTICATED`, a stream of server-sent events ends, and any other body fails,
-//!    as a part must not pass for the whole.
-//! 4. A timer is only created while a body has no frame ready.
+//! 1. The layer is inside an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that
+//!    stream. Without that layer, every request is rejected with 500.
+//! 2. A body of known length is not changed, nor is the body of an anonymous request.
+//! 3. The deadline is `exp` plus the clock skew of the verifier.
+//! 4. Frames are forwarded until the deadline. Then a gRPC stream ends with `UNAUTHENTICATED` in
+//!    its trailers, a stream of server-sent events ends, and any other body fails with an error,
+//!    so that a client does not take a truncated body for a complete one.
+//! 5. After the deadline, the first frame, trailers and the end of the body are still forwarded,
+//!    if they are ready.
+//! 6. A timer is created only when the body is pending for the first time.
 
 mod body;
 mod deadline;
@@ -14,7 +17,9 @@ mod future;
 mod layer;
 mod service;
 
-pub use self::{body::ExpiringBody, future::EndStreamsFuture, layer::EndStreamsLayer, service::EndStreams};
+pub use self::{
+    body::DeadlineBody, future::TokenDeadlineFuture, layer::TokenDeadlineLayer, service::TokenDeadline,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+//! The service of a [`TokenDeadlineLayer`].
+
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -7,27 +9,27 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{EndStreamsFuture, EndStreamsLayer, ExpiringBody, deadline::Deadline};
+use super::{DeadlineBody, TokenDeadlineFuture, TokenDeadlineLayer, deadline::Deadline};
 use crate::{
     Rejection, ResponseBody,
     response::{rejection::required_identity, rejection_config::RejectionConfig, render::reject},
 };
 
-/// The service that [`EndStreamsLayer`] makes.
+/// The service of a [`TokenDeadlineLayer`]. It ends response bodies when the token expires.
 #[derive(Clone, Debug)]
-pub struct EndStreams<S> {
+pub struct TokenDeadline<S> {
     pub(super) inner: S,
-    pub(super) layer: EndStreamsLayer,
+    pub(super) layer: TokenDeadlineLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for EndStreams<S>
+impl<S, B, R> Service<Request<B>> for TokenDeadline<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
     R: Body,
 {
-    type Response = Response<ResponseBody<ExpiringBody<R>>>;
+    type Response = Response<ResponseBody<DeadlineBody<R>>>;
     type Error = S::Error;
-    type Future = EndStreamsFuture<S::Future>;
+    type Future = TokenDeadlineFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -36,12 +38,16 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let deadline = match required_identity(request.extensions()) {
             Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.layer.clock))),
-            // An anonymous request has no token that could expire.
-            Err(Rejection::CredentialsMissing) => None,
-            Err(miswired) => {
-                return EndStreamsFuture::rejected(reject(miswired, &request, &RejectionConfig::default()));
+            // An anonymous request has no token, so its response has no deadline.
+            Err(Rejection::MissingCredentials) => None,
+            Err(rejection) => {
+                return TokenDeadlineFuture::rejected(reject(
+                    rejection,
+                    &request,
+                    &RejectionConfig::default(),
+                ));
             }
         };
-        EndStreamsFuture::forwarded(self.inner.call(request), deadline)
+        TokenDeadlineFuture::forwarded(self.inner.call(request), deadline)
     }
 }

@@ -25,104 +25,104 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const NOW: u32 = 1_750_000_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A stream of a caller whose token lives for another minute, and what feeds it.
+/// Returns a stream with a deadline in one minute, and the sender of its frames.
 fn stream(
     clock: &ManualClock,
     kind: StreamKind,
 ) -> (mpsc::UnboundedSender<Bytes>, impl Body<Data = Bytes, Error = BoxError> + Unpin + use<>) {
-    let (feed, mut frames) = mpsc::unbounded_channel();
+    let (sender, mut frames) = mpsc::unbounded_channel();
     let frames = futures_util::stream::poll_fn(move |cx| frames.poll_recv(cx));
     let body = StreamBody::new(frames.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))));
     let at = UNIX_EPOCH + Duration::from_secs(u64::from(NOW)) + MINUTE;
-    (feed, Box::pin(ExpiringBody::new(body, Some(Deadline::new(at, Arc::new(clock.clone()))), kind)))
+    (sender, Box::pin(DeadlineBody::new(body, Some(Deadline::new(at, Arc::new(clock.clone()))), kind)))
 }
 
-async fn later(clock: &ManualClock, by: Duration) {
+async fn advance_both(clock: &ManualClock, by: Duration) {
     clock.advance(by);
     advance(by).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_goes_on_until_the_token_expires_and_then_ends() {
+async fn event_stream_ends_when_the_token_expires() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (feed, mut body) = stream(&clock, StreamKind::Events);
-    feed.send("one".into()).unwrap();
+    let (sender, mut body) = stream(&clock, StreamKind::Events);
+    sender.send("one".into()).unwrap();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
-    later(&clock, Duration::from_secs(59)).await;
-    assert!(body.frame().now_or_never().is_none(), "it is not over yet");
-    feed.send("two".into()).unwrap();
+    advance_both(&clock, Duration::from_secs(59)).await;
+    assert!(body.frame().now_or_never().is_none(), "the token is still valid");
+    sender.send("two".into()).unwrap();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "two");
     assert!(!body.is_end_stream());
-    later(&clock, Duration::from_secs(1)).await;
+    advance_both(&clock, Duration::from_secs(1)).await;
     assert!(body.frame().await.is_none());
     assert!(body.is_end_stream());
 }
 
 #[tokio::test(start_paused = true)]
-async fn grpc_web_stream_ends_with_a_frame_of_trailers() {
+async fn grpc_web_stream_ends_with_a_trailers_frame() {
     let clock = ManualClock::at_unix_seconds(NOW);
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/grpc-web+proto".parse().unwrap())]);
-    let (_feed, mut body) = stream(&clock, StreamKind::of(&headers));
+    let (_sender, mut body) = stream(&clock, StreamKind::of(&headers));
     assert!(body.frame().now_or_never().is_none());
-    later(&clock, MINUTE).await;
+    advance_both(&clock, MINUTE).await;
     let trailers = body.frame().await.unwrap().unwrap().into_data().unwrap();
     assert!(trailers[5..].starts_with(b"grpc-status: 16\r\n") && trailers[0] == 0x80, "{trailers:?}");
     assert!(body.frame().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_grpc_stream_ends_with_unauthenticated() {
+async fn grpc_stream_ends_with_unauthenticated() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (_feed, mut body) = stream(&clock, StreamKind::Grpc);
+    let (_sender, mut body) = stream(&clock, StreamKind::Grpc);
     assert!(body.frame().now_or_never().is_none());
-    later(&clock, MINUTE).await;
+    advance_both(&clock, MINUTE).await;
     let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
     assert_eq!(trailers["grpc-status"], "16");
     assert!(body.frame().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_never_pauses_ends_as_well() {
+async fn stream_that_is_always_ready_ends_at_the_deadline() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (feed, mut body) = stream(&clock, StreamKind::Events);
+    let (sender, mut body) = stream(&clock, StreamKind::Events);
     for _ in 0..3 {
-        feed.send("more".into()).unwrap();
+        sender.send("more".into()).unwrap();
     }
     assert!(body.frame().await.is_some());
     clock.advance(MINUTE);
-    assert!(body.frame().await.is_none(), "what was not sent by then is not sent");
+    assert!(body.frame().await.is_none(), "frames after the deadline are dropped");
 }
 
 #[tokio::test(start_paused = true)]
 async fn deadline_wakes_a_pending_body() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (_feed, mut body) = stream(&clock, StreamKind::Events);
+    let (_sender, mut body) = stream(&clock, StreamKind::Events);
     let waiting = tokio::spawn(async move { body.frame().await.is_none() });
     for _ in 0..6 {
         tokio::task::yield_now().await;
-        later(&clock, Duration::from_secs(10)).await;
+        advance_both(&clock, Duration::from_secs(10)).await;
     }
     assert!(waiting.await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_was_set_back_does_not_end_it_early() {
+async fn clock_set_back_does_not_end_the_stream_early() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (_feed, mut body) = stream(&clock, StreamKind::Events);
+    let (_sender, mut body) = stream(&clock, StreamKind::Events);
     assert!(body.frame().now_or_never().is_none());
-    advance(MINUTE).await; // and the wall clock stands still
+    advance(MINUTE).await; // only tokio's clock, not the wall clock
     assert!(body.frame().now_or_never().is_none());
-    later(&clock, MINUTE).await;
+    advance_both(&clock, MINUTE).await;
     assert!(body.frame().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn truncated_body_ends_with_an_error() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (feed, mut body) = stream(&clock, StreamKind::Other);
-    feed.send("half".into()).unwrap();
+    let (sender, mut body) = stream(&clock, StreamKind::Other);
+    sender.send("half".into()).unwrap();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
-    later(&clock, MINUTE).await;
+    advance_both(&clock, MINUTE).await;
     assert_eq!(body.frame().await.unwrap().unwrap_err().to_string(), "the token has expired");
     assert!(body.frame().await.is_none());
 }
@@ -130,19 +130,19 @@ async fn truncated_body_ends_with_an_error() {
 #[tokio::test(start_paused = true)]
 async fn body_that_ended_before_the_deadline_keeps_its_own_end() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (feed, mut body) = stream(&clock, StreamKind::Grpc);
-    feed.send("done".into()).unwrap();
-    drop(feed);
+    let (sender, mut body) = stream(&clock, StreamKind::Grpc);
+    sender.send("done".into()).unwrap();
+    drop(sender);
     clock.advance(MINUTE);
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
-    assert!(body.frame().await.is_none(), "no other status in the place of its own");
+    assert!(body.frame().await.is_none(), "the body has no trailers");
 }
 
 #[tokio::test]
 async fn body_of_known_length_is_forwarded_without_a_timer() {
     let at = UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
     let end = Deadline::new(at, Arc::new(ManualClock::at_unix_seconds(NOW + 1)));
-    let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), StreamKind::Other);
+    let mut body = DeadlineBody::new(Full::new(Bytes::from("done")), Some(end), StreamKind::Other);
     assert_eq!(body.size_hint().exact(), Some(4));
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
     assert!(body.frame().await.is_none());
@@ -169,19 +169,19 @@ fn caller_until(until: SystemTime) -> IdInfo {
 }
 
 #[tokio::test(start_paused = true)]
-async fn expiry_is_waited_for_only_while_it_is_ahead() {
+async fn expired_waits_until_the_token_expires() {
     let valid = caller_until(UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX)));
-    assert!(valid.until_expiry().now_or_never().is_none());
-    assert!(caller_until(UNIX_EPOCH).until_expiry().now_or_never().is_some());
+    assert!(valid.expired().now_or_never().is_none());
+    assert!(caller_until(UNIX_EPOCH).expired().now_or_never().is_some());
 }
 
 type Stream = Box<dyn Body<Data = Bytes, Error = BoxError> + Send + Unpin>;
 
-/// Calls the layer's service around a stream without frames.
+/// Returns the response of the layer around a service with a stream that never has a frame.
 fn response_of(
-    layer: &EndStreamsLayer,
+    layer: &TokenDeadlineLayer,
     request: Request<()>,
-) -> Response<crate::ResponseBody<ExpiringBody<Stream>>> {
+) -> Response<crate::ResponseBody<DeadlineBody<Stream>>> {
     let inner = service_fn(|_: Request<()>| {
         let never = futures_util::stream::pending::<Result<Frame<Bytes>, BoxError>>();
         ready(Ok::<_, Infallible>(Response::new(Box::new(StreamBody::new(never)) as Stream)))
@@ -191,7 +191,7 @@ fn response_of(
 
 #[tokio::test(start_paused = true)]
 async fn layer_reads_the_time_from_its_clock() {
-    let layer = EndStreamsLayer::new().clock(ManualClock::at_unix_seconds(NOW));
+    let layer = TokenDeadlineLayer::new().clock(ManualClock::at_unix_seconds(NOW));
     for (seconds, has_expired) in [(NOW + 1, false), (NOW, true)] {
         let mut request = Request::new(());
         let until = UNIX_EPOCH + Duration::from_secs(seconds.into());
@@ -205,17 +205,17 @@ async fn layer_reads_the_time_from_its_clock() {
 async fn stream_of_an_anonymous_request_does_not_end() {
     let mut request = Request::new(());
     request.extensions_mut().insert(Anonymous);
-    let mut response = response_of(&EndStreamsLayer::new(), request);
+    let mut response = response_of(&TokenDeadlineLayer::new(), request);
     assert!(response.extensions().get::<Rejection>().is_none());
     assert!(response.body_mut().frame().now_or_never().is_none());
 }
 
 #[test]
-fn missing_layer_is_rejected_in_the_protocol_of_the_request() {
+fn missing_layer_is_rejected_in_the_request_protocol() {
     let grpc = || Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
     for (request, status, is_grpc) in [(grpc(), 200, true), (Request::new(()), 500, false)] {
-        let response = response_of(&EndStreamsLayer::new(), request);
-        assert_eq!(response.extensions().get(), Some(&Rejection::Miswired));
+        let response = response_of(&TokenDeadlineLayer::new(), request);
+        assert_eq!(response.extensions().get(), Some(&Rejection::MissingAuthenticateLayer));
         assert_eq!(response.status(), status);
         assert_eq!(response.headers().contains_key("grpc-status"), is_grpc);
     }
@@ -223,5 +223,5 @@ fn missing_layer_is_rejected_in_the_protocol_of_the_request() {
 
 #[test]
 fn deadline_service_is_ready_when_its_inner_service_is() {
-    assert_ready_with_inner_service(&EndStreamsLayer::new());
+    assert_ready_with_inner_service(&TokenDeadlineLayer::new());
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn quoted_text_is_escaped_and_never_a_token() {
+fn quoted_text_is_escaped_and_never_shows_a_token() {
     assert_eq!(format!("{:?}", Quoted("a\r\n\u{1b}[0m")), r#""a\r\n\u{1b}[0m""#);
     for text in ["eyJhbGciOiJSUzI1NiJ9", "Bearer eyJx", &"x".repeat(101)] {
         assert!(!format!("{:?}", Quoted(text)).contains(text), "{text}");
@@ -10,13 +10,17 @@ fn quoted_text_is_escaped_and_never_a_token() {
 }
 
 #[test]
-fn printable_text_is_shortened_and_escaped() {
+fn printable_text_is_truncated_and_escaped() {
     let long = format!("/tenants/{}/records", "7".repeat(400));
-    let told = Printable(&long).to_string();
-    assert!(told.starts_with("/tenants/777") && told.ends_with("...") && told.len() < 320, "{told}");
+    let text = Printable(&long).to_string();
+    assert!(text.starts_with("/tenants/777") && text.ends_with("...") && text.len() < 320, "{text}");
     assert_eq!(Printable(&"/".repeat(60_000)).to_string().len(), MAX_PRINTED + 3);
-    assert_eq!(Printable(&"x".repeat(MAX_PRINTED)).to_string(), "x".repeat(MAX_PRINTED), "nothing was cut");
-    for (text, told) in [
+    assert_eq!(
+        Printable(&"x".repeat(MAX_PRINTED)).to_string(),
+        "x".repeat(MAX_PRINTED),
+        "it is not truncated"
+    );
+    for (text, displayed) in [
         ("/tenants/7/records", "/tenants/7/records"),
         ("/of/eyJhbGciOiJSUzI1NiJ9.e30.x/and/on", "/of/(not shown)/and/on"),
         ("/of/eyJhbGciOiJSUzI1NiJ9.e30.x", "/of/(not shown)"),
@@ -25,6 +29,6 @@ fn printable_text_is_shortened_and_escaped() {
         ("jti-eyJx", "jti-eyJx"),
         ("", ""),
     ] {
-        assert_eq!(Printable(text).to_string(), told);
+        assert_eq!(Printable(text).to_string(), displayed);
     }
 }

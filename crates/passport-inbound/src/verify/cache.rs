@@ -1,5 +1,6 @@
-//! Caches verified tokens. A hit is checked for its time and its key, so that its result is that of
-//! another verification; otherwise the token is verified again.
+//! Caches verified tokens. The validity and the key of a cached token are checked at each hit,
+//! so that a hit has the same result as a new verification. If the check fails, the token is
+//! verified again.
 
 use std::{
     fmt,
@@ -21,16 +22,19 @@ use crate::{
     jwt::validation::Validity,
 };
 
-/// The largest entry of the front table, in bytes.
+/// The maximum size of an entry in the front table, in bytes. A larger entry is only stored in
+/// the overflow.
 const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
 
-/// More slots do not help: a token loses its slot only to another one that is in use.
+/// The maximum number of slots of the front table. More slots would waste memory: a token moves
+/// to the slower overflow only if another token that is in use has the same slot.
 const MAX_SLOTS: u64 = 1024;
 
-/// The size of an entry beside its token and its claims, in bytes: itself, and the entry in moka.
+/// The assumed size of an entry without its token and its claims, in bytes: the entry itself,
+/// and the memory that moka uses for it.
 const OVERHEAD: usize = 512;
 
-/// The limits of the cache.
+/// The limits of the cache: the number of tokens, and their size in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CacheLimits {
     pub(crate) tokens: u64,
@@ -43,15 +47,17 @@ impl Default for CacheLimits {
     }
 }
 
-/// A verified token, and all that its result depends on. Not `Debug`, so that no token is logged.
+/// A verified token, its caller, and what a later use of the entry is checked against: its
+/// validity and its key. Does not implement `Debug`, so that no token is logged.
 pub(crate) struct CacheEntry {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
     /// The key that verified the token.
     pub(crate) key: Arc<Key>,
+    /// Whether the header of the token has a `kid`, which decides which keys are tried for it.
     pub(crate) has_kid: bool,
-    /// Whether the token has been put into the overflow.
+    /// Whether the token was put into the overflow. It is inserted there only once.
     pub(crate) is_in_overflow: AtomicBool,
 }
 
@@ -59,29 +65,33 @@ pub(crate) struct CacheEntry {
 #[derive(Clone)]
 struct OverflowEntry {
     entry: Arc<CacheEntry>,
-    /// The time that the token had left when it was put there.
+    /// The time from the insertion into the overflow until the token expires and moka evicts it.
     lives_for: Duration,
 }
 
-/// A cache of two levels. The front is a small table, in which each token has exactly one slot. A
-/// token that loses its slot to another one goes to the overflow, a moka cache, which evicts by
-/// use; an access to it costs more than all else about a cached token.
+/// A cache of two levels. The front is a small table in which each token has exactly one slot. A
+/// token that loses its slot to another token moves to the overflow, a moka cache that evicts
+/// the least used tokens. The front exists because an access to moka costs more than all other
+/// work of a cache hit.
 pub(crate) struct VerifiedTokenCache {
     front: Box<[ArcSwapOption<CacheEntry>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
     hashing: SignatureHashing,
-    /// Whether the overflow has tokens that are too large for the front.
-    has_heavy: AtomicBool,
+    /// Whether a token that is too large for the front was put into the overflow. If not, an unused
+    /// slot of the front means that its tokens are not cached.
+    has_large: AtomicBool,
 }
 
 impl VerifiedTokenCache {
+    /// Creates an empty cache. A quarter of the bytes is for the front, the rest for the overflow.
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = SignatureHashing::default();
-        // A quarter is for the front.
+        // The front gets a quarter of the bytes.
         let (front, overflow) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
         let slots = (front / u64::from(MAX_FRONT_WEIGHT)).min(limits.tokens / 4).clamp(1, MAX_SLOTS);
         let slots = 1_usize << slots.ilog2();
-        // Each token weighs at least its part of the bytes, so that one limit enforces both.
+        // moka has one limit, for the total weight. It limits the number of tokens as well, because
+        // the weight of each entry is at least the limit divided by the number of tokens.
         let least = overflow / (limits.tokens - slots as u64).max(1);
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
@@ -90,45 +100,48 @@ impl VerifiedTokenCache {
             .expire_after(TokenExpiry)
             .build_with_hasher(hashing.clone());
         let front = (0..slots).map(|_| ArcSwapOption::empty()).collect();
-        Self { front, overflow: cache, hashing, has_heavy: AtomicBool::new(false) }
+        Self { front, overflow: cache, hashing, has_large: AtomicBool::new(false) }
     }
 
-    /// Returns the caller of `token`, if it was verified before and would be verified again `now`
-    /// with `keys`.
-    #[inline] // small, as the usual hit ends in the front
+    /// Returns the caller of `token`, if it is cached and a verification with `keys` at the time
+    /// `now` would accept it.
+    #[inline] // small, because most hits are in the front
     pub(crate) fn get(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         match self.slot(token).load().as_deref() {
-            Some(verified) if verified.is_of(token) => return verified.caller_at(keys, now),
-            // The slot was never used, so the token has not lost it. Heavy tokens have no slot.
-            None if !self.has_heavy.load(Ordering::Relaxed) => return None,
+            Some(verified) if verified.matches(token) => return verified.caller_at(keys, now),
+            // The slot was never used, so no token has moved from it to the overflow. Only large
+            // tokens are put into the overflow directly.
+            None if !self.has_large.load(Ordering::Relaxed) => return None,
             _ => {}
         }
         self.get_from_overflow(token, keys, now)
     }
 
+    /// Returns the caller of a token in the overflow, as [`get`](Self::get) does, and puts the
+    /// token into its slot of the front.
     #[cold]
     fn get_from_overflow(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         let OverflowEntry { entry, .. } = self.overflow.get(token)?;
         let caller = entry.caller_at(keys, now)?;
-        if entry.is_light() {
+        if entry.fits_front() {
             self.put(entry, now);
         }
         Some(caller)
     }
 
-    /// Inserts a verified token.
+    /// Inserts a token that was verified at the time `now`.
     pub(crate) fn insert(&self, verified: CacheEntry, now: SystemTime) {
         self.put(Arc::new(verified), now);
     }
 
-    /// Puts a token into the front, if it is small enough. The token that had the slot goes to the
-    /// overflow.
+    /// Puts a token into its slot of the front, and the previous token of that slot into the
+    /// overflow. Puts a token that is too large for the front into the overflow.
     fn put(&self, entry: Arc<CacheEntry>, now: SystemTime) {
-        if !entry.is_light() {
-            self.has_heavy.store(true, Ordering::Relaxed);
+        if !entry.fits_front() {
+            self.has_large.store(true, Ordering::Relaxed);
             self.put_in_overflow(entry, now);
         } else if let Some(before) = self.slot(&entry.token).swap(Some(Arc::clone(&entry)))
-            // Another request has verified the same token.
+            // It is the same token if another request has verified it concurrently.
             && before.token != entry.token
         {
             self.put_in_overflow(before, now);
@@ -143,6 +156,7 @@ impl VerifiedTokenCache {
         }
     }
 
+    /// Returns the slot of the front that belongs to `token`.
     fn slot(&self, token: &[u8]) -> &ArcSwapOption<CacheEntry> {
         #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
         let hash = self.hashing.hash_one(token) as usize;
@@ -153,36 +167,39 @@ impl VerifiedTokenCache {
 impl fmt::Debug for VerifiedTokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedTokenCache")
-            .field("tokens_behind", &self.overflow.entry_count())
+            .field("overflow_tokens", &self.overflow.entry_count())
             .finish_non_exhaustive()
     }
 }
 
 impl CacheEntry {
-    /// Compares in constant time, so that the time does not tell how much of a cached token was
-    /// guessed.
-    fn is_of(&self, token: &[u8]) -> bool {
+    /// Returns whether this is the entry of `token`. Compares in constant time, so that the time
+    /// does not reveal how much of a cached token was guessed.
+    fn matches(&self, token: &[u8]) -> bool {
         verify_slices_are_equal(&self.token, token).is_ok()
     }
 
+    /// Returns the caller if a new verification with `keys` at the time `now` would accept the
+    /// token.
     fn caller_at(&self, keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
-        let is_valid = self.validity.includes(now) && keys.still_tries(&self.key, self.has_kid);
+        let is_valid = self.validity.includes(now) && keys.would_try(&self.key, self.has_kid);
         is_valid.then(|| self.caller.clone())
     }
 
     /// Returns whether the token is small enough for the front.
-    fn is_light(&self) -> bool {
+    fn fits_front(&self) -> bool {
         self.weight() <= MAX_FRONT_WEIGHT
     }
 
+    /// Returns the size that counts against the limits of the cache, in bytes.
     fn weight(&self) -> u32 {
-        // Twice the token: moka keeps the key of an entry that is replaced, which is another copy.
+        // Twice the token, because moka keeps the key of a replaced entry, which is another copy.
         let bytes = 2 * self.token.len() + self.caller.size() + OVERHEAD;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }
 
-/// Evicts an entry when its token has expired.
+/// The expiry policy of the overflow: moka evicts an entry when its token expires.
 struct TokenExpiry;
 
 impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
@@ -191,9 +208,9 @@ impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
     }
 }
 
-/// Hashes a token by the end of its signature, which is as good as random: only the issuer can make
-/// another token with the same one. The multiplier keeps the order of the table from being
-/// predicted.
+/// Hashes a token by the last 16 bytes of its signature. They are as good as random, because
+/// only the issuer can make another token with the same last bytes. The random multiplier keeps
+/// clients from predicting which tokens share a slot.
 #[derive(Clone)]
 struct SignatureHashing {
     multiplier: u64,
@@ -214,6 +231,7 @@ impl BuildHasher for SignatureHashing {
     }
 }
 
+/// The state while one token is hashed.
 struct SignatureHasher {
     multiplier: u64,
     hash: u64,
@@ -226,14 +244,14 @@ impl Hasher for SignatureHasher {
         let short = rest.iter().map(|byte| u64::from(*byte));
         for word in last_two.chain(short.filter(|_| eights.len() < 2)) {
             let product = u128::from(self.hash ^ word) * u128::from(self.multiplier);
-            // Both halves of the product, folded: the letters of base64 use few bits of each byte.
-            #[expect(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+            // Folds both halves of the product, because base64 letters use few bits of each byte.
+            #[expect(clippy::cast_possible_truncation, reason = "each half of the product is used")]
             let folded = (product >> 64) as u64 ^ product as u64;
             self.hash = folded;
         }
     }
 
-    /// Ignores the length, which a slice writes before its bytes.
+    /// Ignores the length that a slice writes before its bytes.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! Counts the outcomes of verifications.
+//! Increments the counter of tokens, `passport_inbound_tokens_total`, by outcome.
 
 use metrics::counter;
 
@@ -7,16 +7,16 @@ use crate::{
     metrics::{TOKENS, count},
 };
 
-/// Counts a rejected token.
+/// Increments the counter of tokens. The reason of the rejection is the label `outcome`.
 pub(crate) fn rejected(reason: RejectionReason) {
     use RejectionReason as R;
     count!(TOKENS, "outcome",
         R::AlgorithmMismatch => "algorithm_mismatch",
         R::AlgorithmNotAllowed => "algorithm_not_allowed",
         R::AudienceMismatch => "audience_mismatch",
-        R::BoundToken => "bound_token",
-        R::CriticalHeader => "critical_header",
-        R::Denied => "denied",
+        R::SenderConstrained => "sender_constrained",
+        R::UnsupportedCritical => "unsupported_critical",
+        R::Revoked => "revoked",
         R::DuplicateCredentials => "duplicate_credentials",
         R::Expired => "expired",
         R::ImplausibleTime(_) => "implausible_time",
@@ -25,19 +25,21 @@ pub(crate) fn rejected(reason: RejectionReason) {
         R::KeyNotFound => "key_not_found",
         R::Malformed => "malformed",
         R::MissingClaim(_) => "missing_claim",
-        R::NotAnAccessToken => "not_an_access_token",
+        R::WrongTokenType => "wrong_token_type",
         R::NotYetValid => "not_yet_valid",
         R::SignatureInvalid => "signature_invalid",
-        R::TooLong => "too_long",
+        R::TooLarge => "too_large",
         ; reason);
 }
 
-/// Counts a token that could not be verified for lack of keys.
+/// Increments the counter of tokens, with the outcome `keys_unavailable`: no installed key
+/// verifies the token, and it is unknown whether the issuer has a newer key.
 pub(super) fn keys_unavailable() {
     counter!(TOKENS, "outcome" => "keys_unavailable").increment(1);
 }
 
-/// Counts a token that did not get a permit to be verified in time.
+/// Increments the counter of tokens, with the outcome `overloaded`: no verification permit was
+/// available in time.
 pub(super) fn overloaded() {
     counter!(TOKENS, "outcome" => "overloaded").increment(1);
 }

@@ -1,9 +1,10 @@
-//! Logs for operators why a token was rejected: what was expected, and what the token has instead.
-//! The texts go to the log at level debug, never into a response, and are only made if that level
-//! is enabled.
+//! Logs why a token was rejected: the expected value, and the value in the token. The events
+//! have the level debug and are formatted only if that level is enabled. They are never part of
+//! a response.
 //!
-//! Claims are logged only of tokens with a valid signature; anyone can write a header. Either is
-//! shortened, and omitted if it looks like a token.
+//! Claims are logged only if the token's signature is valid. The header members `alg`, `typ` and
+//! `kid` are logged for any token. All values are escaped, truncated, and omitted if they look
+//! like a token.
 
 use std::{
     fmt,
@@ -26,29 +27,31 @@ use crate::{
     untrusted_text::{MAX_QUOTED, Quoted},
 };
 
-/// Warns, once, that the issuer of tokens differs from the configured one only by a trailing slash:
-/// every token is rejected then, and the cause is hard to see.
+/// Logs a warning, once, if `iss` differs from the configured issuer only by a trailing slash.
+/// Every token is rejected then, and the cause is hard to see.
 #[derive(Debug, Default)]
 pub(crate) struct IssuerSlashWarning(AtomicBool);
 
 impl IssuerSlashWarning {
+    /// Logs the warning if the token was rejected for that mistake and the warning was not logged
+    /// yet.
     pub(crate) fn check(&self, reason: RejectionReason, claims: &Claims, policy: &Policy) {
         let issuer = claims.iss().unwrap_or_default();
         if reason == RejectionReason::IssuerMismatch
-            && policy.differs_by_a_slash(issuer)
+            && policy.differs_by_trailing_slash(issuer)
             && !self.0.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(
                 target: TARGET,
                 configured = policy.issuer,
                 token = ?Quoted(issuer),
-                "tokens name the configured issuer but for a slash at the end; issuers are compared byte for byte, so set it as the tokens have it"
+                "the issuer of the tokens differs from the configured one by a trailing slash: set `issuer` to the `iss` of the tokens"
             );
         }
     }
 }
 
-/// Logs claims that the policy rejects.
+/// Logs which claim the policy rejects: the expected value and the value in the token.
 pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, now: SystemTime) {
     if !is_enabled() {
         return;
@@ -62,49 +65,50 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
             let audiences: Vec<_> = claims.aud.iter().take(8).map(|audience| Quoted(audience)).collect();
             log(reason, &policy.audiences, &audiences);
         }
-        RejectionReason::Expired => log(reason, &"exp ahead", &time(claims.exp)),
+        RejectionReason::Expired => log(reason, &"exp in the future", &time(claims.exp)),
         RejectionReason::ImplausibleTime(name) => {
             let claim = [("exp", claims.exp), ("iat", claims.iat), ("nbf", claims.nbf)];
             let got = claim.into_iter().find(|(own, _)| *own == name).and_then(|(_, date)| time(date));
             log(reason, &"seconds since 1970", &(name, got));
         }
-        RejectionReason::NotYetValid => log(reason, &"nbf behind", &time(claims.nbf)),
-        RejectionReason::IssuedInFuture => log(reason, &"iat behind", &time(claims.iat)),
-        RejectionReason::MissingClaim(name) => log(reason, &name, &"nothing, or blanks"),
-        RejectionReason::BoundToken => {
-            log(reason, &"no cnf, as no binding is checked", &"cnf");
-        }
+        RejectionReason::NotYetValid => log(reason, &"nbf in the past", &time(claims.nbf)),
+        RejectionReason::IssuedInFuture => log(reason, &"iat in the past", &time(claims.iat)),
+        RejectionReason::MissingClaim(name) => log(reason, &name, &"missing or blank"),
+        RejectionReason::SenderConstrained => log(reason, &"no cnf", &"cnf"),
         _ => log(
             reason,
             &"an access token",
-            &"nonce, at_hash, c_hash or events, as ID tokens and logout tokens have them",
+            &"nonce, at_hash, c_hash or events, which are claims of ID tokens and logout tokens",
         ),
     }
 }
 
-/// Logs a signed payload that is not a JSON object of claims with the right types.
+/// Logs why the payload of a signed token is not a JSON object of claims with the right types.
+/// Returns the reason for the rejection.
 pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
     let reason = RejectionReason::Malformed;
     if is_enabled() {
-        log(reason, &"claims in one JSON object", &Quoted(&error.to_string()));
+        log(reason, &"a JSON object of claims", &Quoted(&error.to_string()));
     }
     reason
 }
 
-/// Logs a token that is not in the compact form, or whose header is malformed.
+/// Logs a token that is not in the compact form, or has a malformed header.
 pub(crate) fn form(reason: RejectionReason, length: usize) {
     if reason == RejectionReason::Malformed {
-        let expected = "header.payload.signature in base64url, a header of one JSON object";
-        log(reason, &expected, &format_args!("{length} bytes of something else"));
+        let expected = "header.payload.signature in base64url, with a JSON object as header";
+        log(reason, &expected, &format_args!("{length} bytes in another form"));
     }
 }
 
-/// Warns, at most once a minute, of a token that is larger than `max_token_size`: anyone can send
-/// one. Holds the minute of the last warning, counted from 1970.
+/// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`.
+/// The rate is limited because anyone can send such a token. The value is the time of the last
+/// warning, in minutes since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct TokenSizeWarning(AtomicU64);
 
 impl TokenSizeWarning {
+    /// Logs the size of the token, in bytes, unless a warning was logged in the same minute.
     pub(crate) fn log(&self, size: usize, max_token_size: usize, now: SystemTime) {
         let minute = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 60;
         if self.0.swap(minute, Ordering::Relaxed) != minute {
@@ -112,35 +116,37 @@ impl TokenSizeWarning {
                 target: TARGET,
                 size,
                 max_token_size,
-                "token rejected: it is larger than max_token_size; raise max_token_size if the issuer's tokens are that large"
+                "token larger than max_token_size rejected: raise max_token_size if the issuer's tokens are that large"
             );
         }
     }
 }
 
-/// Logs a caller that is on the deny list.
-pub(crate) fn denied(caller: &IdInfo) {
+/// Logs the user and the token id of a caller that `reject_if` rejects.
+pub(crate) fn revoked(caller: &IdInfo) {
     if is_enabled() {
         let id = caller.token_id().map(Quoted);
-        log(RejectionReason::Denied, &"nobody on the deny list", &(Quoted(caller.user_id()), id));
+        log(RejectionReason::Revoked, &"reject_if returns false", &(Quoted(caller.user_id()), id));
     }
 }
 
-/// Logs a token whose key is not published, or does not verify its signature.
+/// Logs a token that no published key verifies, with the `kid` of each published key.
 pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| log(reason, expected, got));
 }
 
-/// Logs a token that no key verifies while the keys could not be refreshed.
+/// Logs a token that no installed key verifies, while the keys cannot be refreshed.
 pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| {
         tracing::debug!(
             target: TARGET, ?expected, ?got,
-            "token not verified: {reason}, unless the issuer has newer keys, which could not be fetched"
+            "token not verified: {reason}, but the keys could not be refreshed, so the issuer may have a newer key"
         );
     });
 }
 
+/// Calls `write` if the level debug is enabled. Its arguments are the `kid`s of the installed
+/// keys, and the algorithm and the `kid` of the token.
 fn with_keys(
     header: &Header<'_>,
     installed: &CurrentKeys,
@@ -152,43 +158,48 @@ fn with_keys(
     }
 }
 
-/// Logs a header that is not acceptable.
+/// Logs why the header of a token is rejected: the accepted values and the value in the token.
 pub(crate) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, allowed: &AllowedAlgorithms) {
     if is_enabled() {
         let (alg, typ) = (start_of(members.alg), start_of(members.typ));
         let (alg, typ) = (alg.as_deref().map(Quoted), typ.as_deref().map(Quoted));
         match reason {
-            RejectionReason::NotAnAccessToken => log(reason, &ACCESS_TOKEN_TYPES, &typ),
-            RejectionReason::CriticalHeader => log(reason, &"no crit", &"crit"),
+            RejectionReason::WrongTokenType => log(reason, &ACCESS_TOKEN_TYPES, &typ),
+            RejectionReason::UnsupportedCritical => log(reason, &"no crit", &"crit"),
             _ => log(reason, allowed, &alg),
         }
     }
 }
 
-/// Returns the beginning of a text, long enough to show that the text is too long to be logged.
+/// Returns the beginning of a text, one character longer than the limit of [`Quoted`], so that a
+/// text over the limit is recognized.
 fn start_of(text: Option<Text<'_>>) -> Option<String> {
     text.map(|text| text.chars().take(MAX_QUOTED + 1).collect())
 }
 
-/// Shows how far a time is from now.
+/// A time and the current time. Prints how many seconds the first is in the past or in the
+/// future.
 struct Distance(SystemTime, SystemTime);
 
 impl fmt::Debug for Distance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |time: Duration| time.as_secs();
         match self.0.duration_since(self.1) {
-            Ok(ahead) => write!(f, "{} s ahead of our clock", whole(ahead)),
-            Err(behind) => write!(f, "{} s behind our clock", whole(behind.duration())),
+            Ok(ahead) => write!(f, "{} s in the future", whole(ahead)),
+            Err(behind) => write!(f, "{} s in the past", whole(behind.duration())),
         }
     }
 }
 
+/// Returns whether events of the level debug are logged, so that expensive values are only
+/// prepared for a log.
 fn is_enabled() -> bool {
     tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
 }
 
+/// Logs at the level debug what was expected of a rejected token and what it has instead.
 fn log(reason: RejectionReason, expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
-    tracing::debug!(target: TARGET, ?expected, ?got, "token refused: {reason}");
+    tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Errors of a verification.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::RejectionReason;
 
@@ -8,25 +8,37 @@ use crate::RejectionReason;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// There are no signing keys, or none that verifies the token while the keys cannot be
-    /// refreshed. The token may be good.
+    /// There are no signing keys, or no known key verifies the token and the keys could not be
+    /// refreshed. The token is possibly valid.
     #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
-        /// When the caller should try again.
+        /// How long to wait before a retry can succeed.
         retry_after: Duration,
     },
-    /// All verification permits were in use for too long. Cached tokens need none.
-    #[error("too many tokens are being verified at once")]
+    /// No verification permit was available in time, because too many other tokens are being
+    /// verified. Cached tokens do not need a permit.
+    #[error("too many concurrent signature verifications")]
     Overloaded {
-        /// When the caller should try again.
+        /// How long to wait before a retry can succeed.
         retry_after: Duration,
     },
-    /// The token is not acceptable.
+    /// The token is invalid.
     #[error(transparent)]
     Rejected(#[from] RejectionReason),
 }
 
-/// The reason why waiting for signing keys is unlikely to help.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are no signing keys, and waiting will not bring any: {0}")]
-pub struct NotReady(pub(super) String);
+/// The error of [`TokenVerifier::ready`](crate::TokenVerifier::ready): the signing keys cannot
+/// be fetched, and a retry is unlikely to help. The message has the cause and the remedy.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("signing keys unavailable, and retrying will not help: {0}")]
+pub struct ReadyError(pub(super) String);
+
+/// Prints the message, because that is what a `main` that returns the error prints.
+impl fmt::Debug for ReadyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests;

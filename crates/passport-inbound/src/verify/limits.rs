@@ -1,37 +1,39 @@
-//! Limits concurrent signature verifications, so that a flood of unknown tokens leaves time for
-//! requests with cached ones, and the number of requests that wait.
+//! Limits the number of concurrent signature verifications, so that a flood of new tokens leaves
+//! processor time for requests with cached tokens. Also limits the number of requests that wait
+//! for keys or for a permit.
 
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many requests may wait for keys, and how many for a permit. Each holds its token and all
-/// that the server has for it.
+/// The maximum number of requests in each wait queue. Further requests are rejected with 503,
+/// because a waiting request occupies memory for its token and for its connection.
 const MAX_WAITING: usize = 4096;
 
-/// A permit to verify a signature, until it is dropped.
+/// A permit to verify a signature. It is released on drop.
 #[derive(Debug)]
 pub(crate) struct VerificationPermit {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl VerificationPermit {
-    /// Returns a permit that does not count: for a caller that blocks its own thread.
+    /// Returns a permit that does not count against the limit, for a caller that blocks its own
+    /// thread.
     pub(crate) fn unlimited() -> Self {
         Self { _permit: None }
     }
 }
 
-/// The permits to verify signatures.
+/// The pool of permits to verify signatures.
 #[derive(Clone, Debug)]
 pub(crate) struct VerificationPermits(Arc<Semaphore>);
 
 impl VerificationPermits {
-    pub(crate) fn new(at_once: NonZeroUsize) -> Self {
-        Self(Arc::new(Semaphore::new(at_once.get().min(Semaphore::MAX_PERMITS))))
+    pub(crate) fn new(max_concurrent: NonZeroUsize) -> Self {
+        Self(Arc::new(Semaphore::new(max_concurrent.get().min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Returns the default number of permits: half of the processors, and at least one.
+    /// Returns the default number of permits: half of the processors, at least one.
     pub(crate) fn default_number() -> NonZeroUsize {
         let processors = available_parallelism().unwrap_or(NonZeroUsize::MIN);
         NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN)
@@ -43,7 +45,7 @@ impl VerificationPermits {
         Some(VerificationPermit { _permit: Some(permit) })
     }
 
-    /// Waits for a permit, in the order of arrival.
+    /// Waits for a permit. Requests get permits in the order of arrival. Never returns `None`.
     pub(crate) async fn acquire(&self) -> Option<VerificationPermit> {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.0).acquire_owned().await.ok()?;
@@ -51,17 +53,18 @@ impl VerificationPermits {
     }
 }
 
-/// The queues of waiting requests. Requests that wait for keys have a queue of their own: a flood
-/// of them, for as long as a slow fetch takes, leaves the other to tokens that only need a permit.
+/// The two queues of waiting requests: for keys, and for permits. They are separate so that a
+/// flood of tokens with unknown keys does not block tokens that only need a permit.
 #[derive(Debug)]
 pub(crate) struct WaitQueues {
     for_keys: Arc<Semaphore>,
     for_permits: Arc<Semaphore>,
 }
 
-/// The slot of a request in a queue, until it is dropped.
+/// A request's slot in one of the wait queues. It is released on drop.
 pub(crate) struct QueueSlot {
     _slot: OwnedSemaphorePermit,
+    /// Whether the slot is in the queue for keys, and not in the queue for permits.
     is_for_keys: bool,
 }
 
@@ -71,12 +74,15 @@ impl WaitQueues {
         Self { for_keys: queue(), for_permits: queue() }
     }
 
-    /// Returns a queue slot, if one is free, for a request that has `held`. A request that has
-    /// waited for keys keeps its slot while it waits for a permit, so that the requests that a
-    /// fetch releases do not fill the other queue.
-    pub(crate) fn slot(&self, held: Option<QueueSlot>, waits_for_keys: bool) -> Option<QueueSlot> {
-        match held {
-            Some(held) if held.is_for_keys || !waits_for_keys => Some(held),
+    /// Returns a queue slot if one is free. `current` is the slot that the request already has.
+    /// `waits_for_keys` is true if the request waits for keys next, and false if it waits for a
+    /// permit.
+    ///
+    /// A request that has waited for keys keeps that slot while it waits for a permit. Otherwise
+    /// all requests that waited for a refresh would move to the queue for permits when it ends.
+    pub(crate) fn slot(&self, current: Option<QueueSlot>, waits_for_keys: bool) -> Option<QueueSlot> {
+        match current {
+            Some(slot) if slot.is_for_keys || !waits_for_keys => Some(slot),
             _ => {
                 let queue = if waits_for_keys { &self.for_keys } else { &self.for_permits };
                 let slot = Arc::clone(queue).try_acquire_owned().ok()?;

@@ -1,4 +1,5 @@
-//! Verifies tokens: form, key, signature, claims. `pipeline` has the steps.
+//! Verifies access tokens. `pipeline` has the verification steps, which never wait. This module
+//! waits for keys or for a verification permit, and then runs the steps again.
 
 mod builder;
 mod cache;
@@ -13,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) use self::pipeline::VerifyProgress;
 pub use self::{
     builder::TokenVerifierBuilder,
-    error::{NotReady, VerifyError},
+    error::{ReadyError, VerifyError},
 };
 use self::{
     limits::VerificationPermit,
@@ -21,26 +22,41 @@ use self::{
 };
 use crate::{
     IdInfo,
-    jwks::{KeyHealth, RefreshStatus},
+    jwks::{JwksHealth, RefreshStatus},
 };
 
-/// When a caller that got no permit should try again.
-const SOON: Duration = Duration::from_secs(1);
+/// The `retry_after` of [`VerifyError::Overloaded`], which a response contains as `Retry-After`.
+const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How long [`TokenVerifier::ready`] waits for one attempt: it may be on a stalled runtime, while
-/// another attempt has fetched keys.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long [`TokenVerifier::ready`] waits for one refresh before it checks again whether there
+/// are keys. The refresh can be on a stalled runtime while a refresh on another runtime has
+/// installed keys.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a request waits for keys: for those of the key file, for those that the issuer may
-/// have sent before it published the token's key, and for newer ones.
+/// The maximum number of JWKS refreshes that one token waits for. Three are needed: the first
+/// one only loads the cache file, the second one can have read the key set before the issuer
+/// published the token's key, and the third one returns that key.
 const MAX_WAITS: u32 = 3;
 
-/// Verifies tokens, without an HTTP framework.
+/// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
 ///
-/// Cheap to clone; clones share the keys and the cached tokens. Building one does no I/O; the keys
-/// are fetched for the first token, or by [`ready`](Self::ready). From then on a task refreshes
-/// them, on that runtime or, when that has ended, on the one of the next request that needs keys;
-/// until the last clone is dropped.
+/// A clone is cheap and shares the keys and the cached tokens. Building a verifier does no I/O.
+/// The keys are fetched for the first token, or by [`ready`](Self::ready), on the caller's tokio
+/// runtime. From the first fetch on, a background task on that runtime refreshes the keys until
+/// the last clone is dropped. If the runtime ends, the next request that needs newer keys starts
+/// another task on the runtime of that request.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use passport_inbound::TokenVerifier;
+///
+/// let verifier = TokenVerifier::builder("bizfirstgo-api").build()?;
+/// verifier.ready().await?;
+/// # let token = "";
+/// let caller = verifier.verify(token).await?;
+/// println!("{} {:?}", caller.user_id(), caller.roles());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
     pipeline: Arc<Pipeline>,
@@ -51,22 +67,24 @@ impl TokenVerifier {
         Self { pipeline: Arc::new(pipeline) }
     }
 
-    /// Verifies a token in the compact form, without the `Bearer` in front of it.
+    /// Verifies a token in the compact form, without the prefix `Bearer`.
     ///
-    /// Waits, for 2 s at most, only if the token's key is not known (for the one refresh that all
-    /// callers share) or if all verification permits are in use.
+    /// Waits in two cases, for at most 2 s in total:
+    /// - No known key verifies the token: waits for a JWKS refresh, which all callers share.
+    /// - All verification permits are in use: waits for one of them.
     ///
     /// # Errors
-    /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`]
-    /// when there are no keys, or none that verifies the token while a refresh has failed or is
-    /// still running (keys cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`]
-    /// when there was no verification permit in time.
+    /// - [`VerifyError::Rejected`]: the token is invalid.
+    /// - [`VerifyError::KeysUnavailable`]: there are no keys, or no known key verifies the token
+    ///   and the refresh has failed or is still running. Without a tokio runtime no keys can be
+    ///   fetched.
+    /// - [`VerifyError::Overloaded`]: no verification permit was available within the 2 s.
     ///
     /// # Panics
-    /// On a tokio runtime whose timer is not enabled, if it has to wait.
+    /// Panics if it has to wait on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves a refresh running for the others.
+    /// Dropping the future does not cancel the refresh, because other callers can wait for it.
     pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
         let token = token.as_bytes();
         match self.verify_now(token) {
@@ -75,12 +93,14 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies a token at once, on this thread. Returns `None` if its key is not known and newer
-    /// keys are being fetched: [`verify`](Self::verify) waits for them. The limit on concurrent
-    /// verifications does not apply.
+    /// Verifies a token on this thread without waiting. Returns `None` if no known key verifies the
+    /// token and newer keys are being fetched; [`verify`](Self::verify) waits for them.
+    ///
+    /// For callers that are not async. The limit on concurrent verifications does not apply,
+    /// because the verification blocks the thread of the caller, and no other.
     ///
     /// # Errors
-    /// As [`verify`](Self::verify).
+    /// The inner result has the errors of [`verify`](Self::verify).
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
         match self.pipeline.verify(token.as_bytes(), Some(VerificationPermit::unlimited()), true) {
@@ -89,22 +109,32 @@ impl TokenVerifier {
         }
     }
 
-    /// Waits until there are keys, so that the first request does not wait for them.
+    /// Waits until the signing keys are fetched, so that the first request does not have to wait
+    /// for them.
     ///
-    /// Retries temporary failures without a limit; wrap it in `tokio::time::timeout` if the service
-    /// should start anyway.
+    /// Retries temporary failures without a limit. To let a service start without keys after some
+    /// time, wrap the call in `tokio::time::timeout`.
     ///
     /// # Errors
-    /// When waiting is not likely to help: the issuer's discovery document contradicts the
-    /// configuration, none of its keys is usable, its certificate is not trusted or this machine
-    /// has no root certificates, it does not speak HTTP/1.1, or there is no tokio runtime.
+    /// [`ReadyError`] if a retry is unlikely to help:
+    /// - the discovery document has another `issuer`, or a `jwks_uri` on another origin,
+    /// - the issuer's key set has entries, but no usable key,
+    /// - the TLS handshake failed, for example because the certificate is not trusted, or because
+    ///   this machine has no root certificates,
+    /// - the server does not speak HTTP/1.1,
+    /// - the response is compressed, although the request accepts only `identity`,
+    /// - the response is too large: more than 64 KiB for the discovery document, or 256 KiB for the
+    ///   key set,
+    /// - the proxy responded with status 407,
+    /// - the HTTP client cannot be built, or the request is not valid,
+    /// - there is no tokio runtime.
     ///
     /// # Panics
-    /// On a tokio runtime whose timer is not enabled.
+    /// Panics on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the attempt running for the others.
-    pub async fn ready(&self) -> Result<(), NotReady> {
+    /// Dropping the future does not cancel the refresh, because other callers can wait for it.
+    pub async fn ready(&self) -> Result<(), ReadyError> {
         let Pipeline { jwks, clock, .. } = &*self.pipeline;
         loop {
             let now = clock.now();
@@ -112,25 +142,25 @@ impl TokenVerifier {
                 return Ok(());
             }
             if tokio::runtime::Handle::try_current().is_err() {
-                return Err(NotReady("there is no tokio runtime to fetch the signing keys on".to_owned()));
+                return Err(ReadyError("no tokio runtime; call `ready` within one".to_owned()));
             }
             match jwks.refresh(None, now) {
                 RefreshStatus::Running(keys) => {
-                    drop(tokio::time::timeout(ATTEMPT_TIMEOUT, keys.outcome()).await);
+                    drop(tokio::time::timeout(REFRESH_TIMEOUT, keys.outcome()).await);
                 }
-                RefreshStatus::NotYet(pause) => match jwks.lasting_failure() {
-                    Some(why) => return Err(NotReady(why)),
-                    None => tokio::time::sleep(pause.left).await,
+                RefreshStatus::NotYet(pause) => match jwks.permanent_failure() {
+                    Some(why) => return Err(ReadyError(why)),
+                    None => tokio::time::sleep(pause.remaining).await,
                 },
                 RefreshStatus::Newer => {}
             }
         }
     }
 
-    /// Returns the health of the signing keys, for readiness probes and status pages. Sends no
-    /// request.
+    /// Returns the health of the signing keys, for readiness probes and dashboards. Sends no
+    /// request to the issuer.
     #[must_use]
-    pub fn health(&self) -> KeyHealth {
+    pub fn health(&self) -> JwksHealth {
         self.pipeline.jwks.health()
     }
 
@@ -139,14 +169,16 @@ impl TokenVerifier {
         &self.pipeline
     }
 
-    /// The hot path: synchronous.
+    /// Verifies a token without waiting: the fast path. If a wait is necessary, returns what
+    /// [`verify_after`](Self::verify_after) has to wait for.
     pub(crate) fn verify_now(&self, token: &[u8]) -> VerifyProgress {
         self.pipeline.verify(token, None, true)
     }
 
-    /// The slow path: waits, and verifies the token again. All waits share one time limit.
+    /// Waits for keys or a permit, and verifies the token again: the slow path. All waits of a
+    /// token share one time limit.
     pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        // Without a runtime nothing is fetched, and there is no timer to end the wait.
+        // Without a runtime no keys are fetched, and no timer would end the wait.
         if tokio::runtime::Handle::try_current().is_err() {
             return self.verify_last(token, Some(VerificationPermit::unlimited()));
         }
@@ -157,6 +189,8 @@ impl TokenVerifier {
         }
     }
 
+    /// Repeats waiting and verifying until the token is accepted or rejected. Returns an error if
+    /// the wait queue is full.
     async fn wait_and_verify(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
         let (mut waits, mut slot) = (0, None);
         loop {
@@ -166,8 +200,8 @@ impl TokenVerifier {
             }
             let permit = match wait {
                 Wait::Keys(keys) => {
-                    // A fetch that was dropped with its runtime does not count: this call starts
-                    // another.
+                    // A refresh that was dropped with its runtime does not count: the next
+                    // verification starts another one.
                     waits += u32::from(keys.outcome().await.is_ok());
                     None
                 }
@@ -180,13 +214,14 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies a token without waiting any more.
+    /// Verifies a token with the keys that are installed now, and returns an error instead of
+    /// waiting.
     fn verify_last(&self, token: &[u8], permit: Option<VerificationPermit>) -> Result<IdInfo, VerifyError> {
         match self.pipeline.verify(token, permit, false) {
             VerifyProgress::Done(outcome) => outcome,
             VerifyProgress::Waiting(_) => {
                 counters::overloaded();
-                Err(VerifyError::Overloaded { retry_after: SOON })
+                Err(VerifyError::Overloaded { retry_after: OVERLOAD_RETRY_AFTER })
             }
         }
     }

@@ -1,12 +1,12 @@
-//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified again
-//! when it has them.
+//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified
+//! again when they are available.
 //!
-//! 1. A token in the cache is accepted if it would be accepted again now.
+//! 1. A cached token is accepted if steps 2 to 4 would accept it now.
 //! 2. The compact form, the header and the size of the signature are checked.
-//! 3. A key that the token may be signed with is looked up, and the signature is verified under a
-//!    permit.
+//! 3. The keys that the token can be signed with are selected, and the signature is verified
+//!    under a permit.
 //! 4. The claims are read and checked, and the token is cached.
-//! 5. The deny list is checked, for cached tokens as well.
+//! 5. The `reject_if` predicate is called, for cached tokens as well.
 
 use std::{
     fmt,
@@ -35,14 +35,14 @@ use crate::{
     },
 };
 
-/// What a verification needs; shared by the clones of a verifier.
+/// The state of a verifier, shared by its clones.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) policy: Policy,
     pub(crate) jwks: Arc<JwksCache>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Option<VerifiedTokenCache>,
-    pub(crate) deny_list: Option<DenyList>,
+    pub(crate) reject_if: Option<RejectPredicate>,
     pub(crate) permits: VerificationPermits,
     pub(crate) queues: WaitQueues,
     pub(crate) max_token_size: usize,
@@ -50,27 +50,27 @@ pub(crate) struct Pipeline {
     pub(crate) size_warning: TokenSizeWarning,
 }
 
-/// Rejects callers with valid tokens.
+/// The predicate of `reject_if`: a valid token is rejected if it returns `true` for the caller.
 #[derive(Clone)]
-pub(crate) struct DenyList(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
+pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
-/// The result of a verification that does not wait.
+/// The result of a verification, or the resource that it has to wait for.
 #[derive(Debug)]
 pub(crate) enum VerifyProgress {
     Done(Result<IdInfo, VerifyError>),
     Waiting(Wait),
 }
 
-/// What a verification waits for.
+/// The resource that a verification waits for.
 #[derive(Debug)]
 pub(crate) enum Wait {
-    /// No key verifies the token; newer keys are being fetched.
+    /// A JWKS refresh that is running. No installed key verifies the token.
     Keys(Waiter<()>),
-    /// All permits are in use.
+    /// A verification permit. All are in use.
     Permit,
 }
 
-/// A token whose form and header are acceptable.
+/// A token in the compact form with a valid header. Its signature is not verified yet.
 struct ParsedToken<'a> {
     token: &'a [u8],
     jws: Jws<'a>,
@@ -78,10 +78,11 @@ struct ParsedToken<'a> {
     signature: &'a [u8],
 }
 
-/// The circumstances of a verification.
+/// The installed keys, the permit and the time that one verification uses.
 struct VerifyContext {
     installed: CurrentKeys,
     permit: Option<VerificationPermit>,
+    /// Whether the token is allowed to cause a refresh of the keys.
     may_refresh: bool,
     now: SystemTime,
 }
@@ -89,16 +90,19 @@ struct VerifyContext {
 /// The result of a verification with the installed keys.
 enum KeyVerification {
     Done(Result<IdInfo, RejectionReason>),
-    /// There are no keys.
+    /// There are no trusted keys.
     NoKeys,
-    /// No key verifies the token. If there are no newer keys, this is the reason.
+    /// No installed key verifies the token. If these are the issuer's latest keys, the token is
+    /// rejected for this reason.
     NoKey(RejectionReason),
-    /// There is no permit.
+    /// No verification permit is free.
     NoPermit,
 }
 
 impl Pipeline {
-    /// Verifies a token. `may_refresh` is whether newer keys may be fetched for it.
+    /// Verifies a token without waiting. `permit` is a verification permit, if the caller has one.
+    /// If `may_refresh` is false, the token causes no refresh of the keys, and the result is an
+    /// error instead of [`Wait::Keys`].
     pub(super) fn verify(
         &self,
         token: &[u8],
@@ -110,7 +114,7 @@ impl Pipeline {
         if let (Some(cache), Some(current)) = (&self.cache, &*installed) {
             let started = started_if_timed();
             if let Some(caller) = cache.get(token, &current.keys, now) {
-                let outcome = self.check_deny_list(caller);
+                let outcome = self.apply_reject_if(caller);
                 if let Some(started) = started {
                     current.meters.hit(started);
                 }
@@ -121,6 +125,7 @@ impl Pipeline {
         self.verify_uncached(token, VerifyContext { installed, permit, may_refresh, now })
     }
 
+    /// Verifies a token that is not in the cache.
     fn verify_uncached(&self, token: &[u8], context: VerifyContext) -> VerifyProgress {
         match Jws::parse(token, self.max_token_size) {
             Ok(jws) if jws.fits_small_buffers() => {
@@ -128,16 +133,19 @@ impl Pipeline {
             }
             Ok(jws) => self.verify_with_buffers::<MAX_HEADER, MAX_SIGNATURE>(token, jws, context),
             Err(reason) => {
-                if reason == RejectionReason::TooLong {
+                if reason == RejectionReason::TooLarge {
                     self.size_warning.log(token.len(), self.max_token_size, context.now);
                 }
-                rejected_for_its_form(reason, token)
+                reject_malformed(reason, token)
             }
         }
     }
 
-    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: clearing
-    /// the large ones costs more than all else about an invalid token.
+    /// Verifies a token whose decoded header has at most `HEADER` bytes and whose decoded signature
+    /// has at most `SIGNATURE` bytes.
+    ///
+    /// Not inlined, so that the caller's stack frame does not hold both sizes of buffers: zeroing
+    /// the large ones costs more than the rest of the work for an invalid token.
     #[inline(never)]
     fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,
@@ -148,10 +156,11 @@ impl Pipeline {
         let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
         match self.parse(token, jws, &mut header, &mut signature) {
             Ok(parsed) => self.verify_or_refresh(&parsed, context),
-            Err(reason) => rejected_for_its_form(reason, token),
+            Err(reason) => reject_malformed(reason, token),
         }
     }
 
+    /// Decodes and validates the header, and decodes the signature.
     fn parse<'a>(
         &self,
         token: &'a [u8],
@@ -168,7 +177,8 @@ impl Pipeline {
         Ok(ParsedToken { token, jws, header, signature })
     }
 
-    /// Verifies a token with the installed keys, and requests newer ones if that decides nothing.
+    /// Verifies a token with the installed keys. Requests newer keys if no installed key verifies
+    /// it.
     fn verify_or_refresh(&self, parsed: &ParsedToken<'_>, context: VerifyContext) -> VerifyProgress {
         let VerifyContext { mut installed, mut permit, may_refresh, now } = context;
         let jwks = &self.jwks;
@@ -197,16 +207,19 @@ impl Pipeline {
                     diagnostics::key(reason, &parsed.header, &installed);
                     reason.into()
                 }
-                // The key may be new, also under an old `kid`.
+                // The issuer can have a new key, even with a known `kid`, so this is not the
+                // caller's fault.
                 Some(reason) => {
                     diagnostics::not_verified(reason, &parsed.header, &installed);
-                    keys_unavailable(pause.left)
+                    keys_unavailable(pause.remaining)
                 }
-                None => keys_unavailable(pause.left),
+                None => keys_unavailable(pause.remaining),
             }));
         }
     }
 
+    /// Verifies a token with the installed keys, under `permit` or a new permit. A new permit is
+    /// stored in `permit` for the next call.
     fn verify_with_keys(
         &self,
         parsed: &ParsedToken<'_>,
@@ -236,7 +249,7 @@ impl Pipeline {
         }
     }
 
-    /// Checks the claims of a token with a valid signature.
+    /// Checks the claims of a token with a valid signature, and caches the token.
     fn accept(
         &self,
         parsed: &ParsedToken<'_>,
@@ -261,27 +274,30 @@ impl Pipeline {
             };
             cache.insert(verified, now);
         }
-        self.check_deny_list(caller)
+        self.apply_reject_if(caller)
     }
 
-    /// Calls the deny list, whose results are not cached.
-    fn check_deny_list(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
-        match &self.deny_list {
-            Some(DenyList(denies)) if denies(&caller) => {
-                diagnostics::denied(&caller);
-                Err(RejectionReason::Denied)
+    /// Rejects the token if the `reject_if` predicate returns `true`. Its results are not cached.
+    fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
+        match &self.reject_if {
+            Some(RejectPredicate(rejects)) if rejects(&caller) => {
+                diagnostics::revoked(&caller);
+                Err(RejectionReason::Revoked)
             }
             _ => Ok(caller),
         }
     }
 }
 
-/// Returns the time for one cache hit in so many: reading the clock twice takes longer than a hit.
+/// Returns the current time for one of 128 cache hits, chosen at random, so that the duration of
+/// that hit is recorded. Returns `None` for the others, because reading the clock twice takes
+/// longer than a cache hit.
 fn started_if_timed() -> Option<Instant> {
     const TIMED_HITS: u8 = 128;
     fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
 }
 
+/// Increments the counter of tokens by the outcome of a verification.
 fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     match outcome {
         Ok(_) => meters.accepted(),
@@ -289,20 +305,22 @@ fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     }
 }
 
-fn rejected_for_its_form(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
+/// Counts, logs and rejects a token that is not in the compact form or has an invalid header.
+fn reject_malformed(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
     counters::rejected(reason);
     diagnostics::form(reason, token.len());
     VerifyProgress::Done(Err(reason.into()))
 }
 
+/// Counts a token that cannot be verified without newer keys, and returns the error.
 fn keys_unavailable(retry_after: Duration) -> VerifyError {
     counters::keys_unavailable();
     VerifyError::KeysUnavailable { retry_after }
 }
 
-impl fmt::Debug for DenyList {
+impl fmt::Debug for RejectPredicate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DenyList")
+        f.write_str("RejectPredicate")
     }
 }
 

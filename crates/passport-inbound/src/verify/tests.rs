@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, ManualClock, Transport, TransportError};
+use passport_core::{HttpClient, ManualClock, ResponseLimits, Transport, TransportError};
 
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
@@ -10,26 +10,26 @@ use crate::{
     verify::limits::VerificationPermits,
 };
 
-/// An issuer that takes longer than the cooldown for each response, by the clock of the verifier.
+/// An issuer that takes longer than the cooldown for each response, by the verifier's clock.
 #[derive(Clone, Debug)]
 struct SlowIssuer {
     issuer: ScriptedIssuer,
     clock: ManualClock,
 }
 
-impl HttpExchange for SlowIssuer {
-    async fn exchange(
+impl HttpClient for SlowIssuer {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         self.clock.advance(Duration::from_secs(60));
-        self.issuer.exchange(request, limits).await
+        self.issuer.send(request, limits).await
     }
 }
 
 #[tokio::test]
-async fn request_waits_for_keys_three_times_at_most() {
+async fn request_waits_for_at_most_three_refreshes() {
     let setup = setup().await;
     let clock = ManualClock::at_unix_seconds(START);
     let issuer = ScriptedIssuer::new(ScriptedResponse::body(&setup.passport.jwks()));
@@ -46,7 +46,7 @@ async fn request_waits_for_keys_three_times_at_most() {
 }
 
 #[test]
-fn half_of_the_processors_verify_by_default() {
+fn default_permits_are_half_of_the_processors() {
     let processors = std::thread::available_parallelism().unwrap().get();
     assert_eq!(VerificationPermits::default_number().get(), (processors / 2).max(1));
 }

@@ -1,4 +1,4 @@
-//! The base URL of a service that is called.
+//! The base URL of a called service.
 
 use passport_core::{ConfigError, ConfigProblem, Origin};
 use url::Url;
@@ -6,44 +6,46 @@ use url::Url;
 use super::allowed_origins::{AllowedOrigins, NotAllowable, secure};
 
 impl AllowedOrigins {
-    /// Allows the origin of a service's base URL, which may have a path: `https://host[:port]/path`.
-    /// The path does not restrict requests.
+    /// Allows the origin of a base URL, which can have a path: `https://host[:port]/path`. Requests
+    /// to other paths of the origin are allowed as well.
     ///
-    /// For a base URL that a configuration gives and a client takes as well.
-    /// [`AllowedOrigins::new`] takes several origins, without a path.
+    /// Use it if the same base URL also configures the client. For several origins, without a path,
+    /// use [`AllowedOrigins::new`].
     ///
     /// # Errors
-    /// A [`ConfigError`] when it is not an absolute `https` URL (or one of a loopback host), or has
-    /// user information, a query or a fragment.
+    /// Returns a [`ConfigError`] if `url` is not an absolute `https` URL (`http` for a loopback
+    /// host), or has user information, a query or a fragment.
     pub fn base_url(url: &str) -> Result<Self, ConfigError> {
         of_base_url(url, false)
     }
 
-    /// Allows a base URL like [`AllowedOrigins::base_url`], and plain `http` as well. For a base
-    /// URL with a path, which [`AllowedOrigins::danger_plain_http`] rejects.
+    /// Allows the origin of a base URL like [`AllowedOrigins::base_url`], also with plain `http`.
+    /// [`AllowedOrigins::danger_plain_http`] does the same for origins without a path.
     ///
-    /// **Danger:** as [`AllowedOrigins::danger_plain_http`].
+    /// **Danger:** see [`AllowedOrigins::danger_plain_http`].
     ///
     /// # Errors
-    /// When it is not an absolute URL, or has user information, a query or a fragment.
+    /// Returns a [`ConfigError`] if `url` is not an absolute URL, or has user information, a query
+    /// or a fragment.
     pub fn danger_plain_http_base_url(url: &str) -> Result<Self, ConfigError> {
         of_base_url(url, true)
     }
 }
 
-/// The opt-in to plain `http`. Configurations use this function for their key as well.
+/// The option that allows plain `http`, as error messages name it. `passport-config` calls
+/// `danger_plain_http_base_url` for its key `danger_plain_http`, so the message names both.
 const PLAIN_HTTP_BASE_URL: &str = "danger_plain_http (in code danger_plain_http_base_url)";
 
 fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigError> {
     match base_url(url, allow_plain, PLAIN_HTTP_BASE_URL) {
         Ok((_, origins)) => Ok(origins),
-        Err(wrong) => Err(ConfigError::new(vec![ConfigProblem::caused_by("base_url", wrong)])),
+        Err(wrong) => Err(ConfigError::new(vec![ConfigProblem::with_source("base_url", wrong)])),
     }
 }
 
-/// Returns the base URL of a service and the list of its origin. The path of the URL ends in a
-/// slash, so that relative paths are resolved below it. The error of a plain `http` URL names
-/// `opt_in`.
+/// Parses the base URL `text`. Returns it, and [`AllowedOrigins`] with only its origin. The path
+/// of the returned URL ends in a slash, so that relative paths are resolved below it. The error
+/// of a plain `http` URL names `opt_in`, the option that allows it.
 pub(crate) fn base_url(
     text: &str,
     allow_plain: bool,

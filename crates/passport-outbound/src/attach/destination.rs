@@ -1,22 +1,24 @@
+//! The destination of a request, as its URI states it.
+
 use http::uri::Authority;
 use url::Url;
 
-/// The destination of a request, as its URI states it.
+/// The server that the URI of a request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(unnameable_types, reason = "a sealed trait returns it")]
 pub enum Destination<'a> {
     /// An absolute URI. Without a port, the scheme's default applies.
     Absolute { scheme: &'a str, host: &'a str, port: Option<u16> },
-    /// Only a path: the client below knows the origin.
+    /// Only a path. The inner client, such as a tonic channel, determines the server.
     PathOnly,
-    /// The URI carries a user name or a password.
+    /// The URI contains a user name or a password.
     WithUserInfo,
-    /// A form that a request for a resource does not have (`*`, `host:port`).
+    /// Another form of URI, which does not name a resource (`*`, `host:port`).
     Unclear,
 }
 
-/// Returns host and port, if there is nothing else. A port that is not a number is not the default
-/// port, whatever a client makes of it.
+/// Returns the host and the port of `authority`. Returns `None` if it contains user information,
+/// or a port that is not a number: clients interpret such a port differently.
 pub(super) fn host_and_port(authority: &Authority) -> Option<(&str, Option<u16>)> {
     let (host, port) = (authority.host(), authority.port());
     let whole = port.as_ref().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());

@@ -1,70 +1,95 @@
+//! The errors of the middleware.
+
+use std::fmt;
+
 use super::destination::Destination;
 use crate::identity::CallerTokenError;
 #[cfg(feature = "reqwest")]
 use crate::token::TokenError;
 
-/// The error of the middleware, boxed: its own errors and those of the client have different types.
+/// The error type of the middleware: a boxed [`AttachError`], a boxed `TokenError`, or the
+/// client's error.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The reason why a request must not have a token. Nothing was sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// The reason why a request must not carry a token. Nothing was sent.
+///
+/// `Debug` prints the message with its remedy, like `Display`: a `main` that returns the error
+/// prints it with `Debug`.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// The request carries an `Authorization` header already.
+    /// The request already has an `Authorization` header. See
+    /// [`existing_authorization`](crate::AttachTokenLayer::existing_authorization).
     #[error(
-        "the request carries an Authorization header already; remove it, or tell the layer what to do with it (existing_authorization)"
+        "the request already has an Authorization header; remove it, or set existing_authorization on the \
+         layer"
     )]
     AuthorizationPresent,
-    /// The token of the caller has expired. The caller has to call again with a new one.
-    #[error("the caller's token has expired, so nothing can be done in the caller's name any more")]
-    CallerExpired,
-    /// There is no caller in whose name the request could be sent.
+    /// The caller's token has expired. The caller must send a new request with a new token.
+    #[error("the caller's token has expired; the caller must send a new request with a new token")]
+    CallerTokenExpired,
+    /// The identity is a [`CallerIdentity`](crate::CallerIdentity), and there is no caller token.
     #[error(
-        "there is no caller in whose name the request could go; hand a CallerToken on, or name an identity to use instead (CallerIdentity::or)"
+        "missing caller token; enable forward_token on the inbound AuthenticateLayer and pass the \
+         CallerToken with the request, or set another identity with CallerIdentity::or"
     )]
-    CallerMissing,
-    /// The caller was expected in the extensions of a `reqwest::Request`, which reqwest does not
-    /// expose.
+    MissingCallerToken,
+    /// The caller token should come from the extensions of a `reqwest::Request`, which reqwest does
+    /// not expose.
     #[error(
-        "the caller was to be found in the request's extensions, and reqwest shows nobody those; name the caller (ManagedIdentityRequest::caller, CallerIdentity::given), or take CallerIdentity::of_task"
+        "cannot read the caller token: reqwest does not expose the extensions of a request; set the token \
+         with ManagedIdentityRequest::caller or CallerIdentity::from_token, or use \
+         CallerIdentity::from_task_local"
     )]
-    CallerUnseen,
-    /// Its origin is not among the [`AllowedOrigins`](crate::AllowedOrigins).
-    #[error("{origin} is not among the allowed origins, so the token does not go there")]
-    DestinationNotAllowed {
-        /// Scheme, host and port of the request.
+    ExtensionsUnavailable,
+    /// The origin of the request is not in [`AllowedOrigins`](crate::AllowedOrigins).
+    #[error(
+        "origin not allowed: {origin}; add it to AllowedOrigins (also_allow of an HTTP client) if it may \
+         receive the token"
+    )]
+    OriginNotAllowed {
+        /// The scheme, host and port of the request's URI.
         origin: String,
     },
-    /// Its URI names no origin.
+    /// The URI of the request has no origin: it is only a path, or not a URL.
     #[error(
-        "the request's URI names no origin, so it cannot be seen where the token would go; above a tonic Channel, use AllowedOrigins::channel"
+        "the request's URI has no origin; use an absolute URI, or AllowedOrigins::channel above a tonic Channel"
     )]
-    DestinationUnknown,
-    /// Its `Host` header names another host or port than the origin that it goes to. Virtual hosts
-    /// and proxies choose the receiver by it
-    /// ([RFC 9110, section 7.2](https://www.rfc-editor.org/rfc/rfc9110#section-7.2)).
+    NoOrigin,
+    /// The `Host` header names another host or port than the URI. Virtual hosts and proxies choose
+    /// the receiver by this header
+    /// ([RFC 9110, section 7.2](https://www.rfc-editor.org/rfc/rfc9110#section-7.2)), so the token
+    /// could reach another server.
     #[error(
-        "the request's Host header names another host or port than the origin that it goes to, and could lead the token there; remove the header, or put that host into the URI and allow its origin"
+        "the request's Host header names another host or port than its URI; remove the header, or put that \
+         host into the URI and allow its origin"
     )]
     HostMismatch,
-    /// It has more than one `Host` header.
+    /// The request has more than one `Host` header.
     #[error("the request has more than one Host header; remove them: the client derives one from the URI")]
-    HostRepeated,
-    /// Its URI carries a user name or a password. Beside a token they are one credential too many.
-    #[error("the request's URI carries user information (user:password@host); take it out")]
+    DuplicateHost,
+    /// The URI contains a user name or a password, which is a second credential beside the token.
+    #[error("the request's URI contains user information (user:password@host); remove it")]
     UserInfoPresent,
 }
 
+/// The message with its remedy, as `Display` prints it.
+impl fmt::Debug for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl AttachError {
-    /// Returns the error of a request to a `destination` that is not allowed.
+    /// Returns the error for a request to `destination`, which is not allowed.
     pub(crate) fn not_allowed(destination: &Destination<'_>) -> Self {
         match *destination {
             Destination::Absolute { scheme, host, port } => {
                 let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-                Self::DestinationNotAllowed { origin: format!("{scheme}://{host}{port}") }
+                Self::OriginNotAllowed { origin: format!("{scheme}://{host}{port}") }
             }
             Destination::WithUserInfo => Self::UserInfoPresent,
-            Destination::PathOnly | Destination::Unclear => Self::DestinationUnknown,
+            Destination::PathOnly | Destination::Unclear => Self::NoOrigin,
         }
     }
 }
@@ -72,19 +97,21 @@ impl AttachError {
 impl From<CallerTokenError> for AttachError {
     fn from(error: CallerTokenError) -> Self {
         match error {
-            CallerTokenError::Missing => Self::CallerMissing,
-            CallerTokenError::Expired => Self::CallerExpired,
-            CallerTokenError::ExtensionsUnavailable => Self::CallerUnseen,
+            CallerTokenError::Missing => Self::MissingCallerToken,
+            CallerTokenError::Expired => Self::CallerTokenExpired,
+            CallerTokenError::ExtensionsUnavailable => Self::ExtensionsUnavailable,
         }
     }
 }
 
-/// An error of a call through the middleware, by its origin.
+/// An error that a call through the middleware returned, by its origin.
 #[cfg(feature = "reqwest")]
 pub(crate) enum CallError {
+    /// The request must not carry a token.
     Attach(AttachError),
+    /// No token could be fetched.
     Token(TokenError),
-    /// An error of the client.
+    /// The inner client failed.
     Client(BoxError),
 }
 
@@ -101,3 +128,6 @@ impl From<BoxError> for CallError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

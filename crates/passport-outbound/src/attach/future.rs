@@ -1,3 +1,6 @@
+//! The response future of the layer. A state machine: it waits for the token, sends the request,
+//! and retries it after a rejection of the token.
+
 use std::{
     fmt,
     future::Future,
@@ -13,7 +16,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    OutboundRequest, OutboundResponse, Replay,
+    OutboundRequest, OutboundResponse, RetryMode,
     allowed_origins::MatchedOrigin,
     error::BoxError,
     policy::AttachPolicy,
@@ -24,7 +27,7 @@ use super::{
     token_rejection::{is_grpc, may_concern_token, rejects_token},
 };
 use crate::{
-    metrics::{CLIENT_ID, REPLAYS, TARGET},
+    metrics::{CLIENT_ID, RETRIES, TARGET},
     token::{Credential, PendingCredential},
 };
 
@@ -32,12 +35,12 @@ pin_project! {
     /// The response future of [`AttachToken`](super::AttachToken).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request. A token that is being fetched is still fetched, for the next
-    /// request.
+    /// Dropping the future cancels this request. A running token fetch continues, so that the next
+    /// request can use the token.
     pub struct AttachTokenFuture<S, R, P>
     where
         S: Service<R>,
-        P: Replay<R>,
+        P: RetryMode<R>,
     {
         #[pin]
         state: AttachState<S, R, P>,
@@ -45,31 +48,33 @@ pin_project! {
 }
 
 pin_project! {
-    /// The parts that few requests need are boxed: a future is moved more than once before it is
-    /// polled.
+    /// The state of a request. Data that few requests need is boxed, to keep the future small: it
+    /// is moved several times before it is polled.
     #[project = AttachStateProjection]
     enum AttachState<S, R, P>
     where
         S: Service<R>,
-        P: Replay<R>,
+        P: RetryMode<R>,
     {
-        /// Rejected before anything was sent.
+        /// The request failed before anything was sent.
         Failed { error: Option<BoxError> },
-        /// Sent. The hot path starts here.
+        /// The request was sent, and its response is awaited. With a cached token, this is the
+        /// first state.
         Forwarding { #[pin] response: S::Future, watch: Option<ResponseWatch>, retry: Option<Retry<S, R, P>> },
-        /// The token is being fetched. Holds the ready service, and with it the capacity that was
-        /// reserved.
+        /// The token is being fetched. Holds the service that was polled ready, and with it the
+        /// capacity that `poll_ready` reserved.
         Waiting { credential: PendingCredential, held: Option<Box<AwaitingToken<S, R, P>>> },
-        /// The token was rejected, and another is being fetched. Without one, the rejection is the
-        /// response.
+        /// The receiver rejected the token, and another one is being fetched. If the fetch fails,
+        /// the rejection is returned to the caller.
         Replacing { credential: PendingCredential, rejected: Option<Box<Rejected<S, R, P>>> },
-        /// There is another token; the service has to be ready for the second request.
+        /// Another token was fetched. Waits until the service is ready for the second request.
         Readying { second: Option<Box<SecondRequest<S, R>>> },
     }
 }
 
-/// A request whose token is being fetched, and what it takes to send it.
+/// A request that waits for its token, and what is needed to send it then.
 pub(super) struct AwaitingToken<S, R, P> {
+    /// The service that was polled ready.
     pub(super) ready: S,
     pub(super) request: R,
     pub(super) origin: MatchedOrigin,
@@ -77,12 +82,12 @@ pub(super) struct AwaitingToken<S, R, P> {
     pub(super) mode: P,
 }
 
-impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
+impl<S: Service<R>, R, P: RetryMode<R>> AttachTokenFuture<S, R, P> {
     pub(super) fn failed(error: BoxError) -> Self {
         Self { state: AttachState::Failed { error: Some(error) } }
     }
 
-    #[inline(always)] // each call of it would move the response's future once more
+    #[inline(always)] // a function call would move the response future once more
     pub(super) fn forwarding(
         response: S::Future,
         watch: Option<ResponseWatch>,
@@ -102,7 +107,7 @@ where
     S::Response: OutboundResponse,
     S::Error: Into<BoxError>,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     type Output = Result<<S::Response as ResponseHead>::Watched, BoxError>;
 
@@ -156,10 +161,14 @@ where
     }
 }
 
-const POLLED_AGAIN: &str = "polled again after it was ready";
+const POLLED_AGAIN: &str = "`AttachTokenFuture` polled again after completion";
 
-/// Returns what follows from `response`. It is the result unless it rejects the token, another
-/// token is there or is being fetched, and the request can be sent again.
+/// Returns the next state after `response`, or `response` itself if it is the result of the
+/// call. The request is retried only if all of these are true:
+///
+/// - The response rejects the token.
+/// - The identity has another token, or is fetching one.
+/// - The request was saved.
 fn next_step<S, R, P>(
     response: S::Response,
     watch: Option<ResponseWatch>,
@@ -169,7 +178,7 @@ where
     S: Service<R>,
     S::Response: OutboundResponse,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     let Some(watch) = watch else { return ControlFlow::Break(response.watched(None)) };
     if !(rejects_token(response.status(), response.headers())
@@ -195,11 +204,11 @@ where
 }
 
 fn record_retry(client_id: &ClientId) {
-    counter!(REPLAYS, CLIENT_ID => client_id.to_string()).increment(1);
+    counter!(RETRIES, CLIENT_ID => client_id.to_string()).increment(1);
     tracing::debug!(target: TARGET, %client_id, "request sent again with another token");
 }
 
-impl<S: Service<R>, R, P: Replay<R>> fmt::Debug for AttachTokenFuture<S, R, P> {
+impl<S: Service<R>, R, P: RetryMode<R>> fmt::Debug for AttachTokenFuture<S, R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachTokenFuture").finish_non_exhaustive()
     }

@@ -1,12 +1,12 @@
-//! The `Host` header, by which proxies and virtual hosts choose the receiver. It must name the host
-//! of the URI. Pure.
+//! Checks the `Host` header. Proxies and virtual hosts choose the receiver by that header, so it
+//! must name the host of the URI. Pure: no I/O, no clock.
 
 use http::{HeaderMap, header::HOST, uri::Authority};
 
 use super::{AllowedOrigins, AttachError, allowed_origins::MatchedOrigin, destination::host_and_port};
 
-/// Checks the `Host` headers of a request that goes to `origin`. Without one the client derives it
-/// from the URI.
+/// Checks that the `Host` header, if there is one, names the host and port of `origin`, the
+/// allowed origin of the URI. Without a `Host` header, the client derives one from the URI.
 #[inline]
 pub(super) fn check(
     headers: &HeaderMap,
@@ -25,7 +25,7 @@ fn check_present(
     let mut hosts = headers.get_all(HOST).iter();
     let authority = hosts.next().and_then(|host| Authority::try_from(host.as_bytes()).ok());
     if hosts.next().is_some() {
-        return Err(AttachError::HostRepeated);
+        return Err(AttachError::DuplicateHost);
     }
     let named = authority.as_ref().and_then(host_and_port);
     match named {

@@ -1,37 +1,50 @@
+//! The layer, and the methods that configure it.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::{
-    AllowedOrigins, AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay,
+    AllowedOrigins, AttachToken, BufferedBody, ExistingAuthorization, NoRetry, RetryBuffered, RetryCloned,
     error::BoxError, policy::AttachPolicy,
 };
 use crate::identity::Identity;
 
-/// A layer that attaches the token of an [`Identity`] to each request. See the [crate's front
-/// page](crate).
+/// A layer that attaches the token of an [`Identity`] to each request. The [crate's front
+/// page](crate) has an example.
 ///
-/// An `http::Request` may name another identity in its extensions
-/// ([`InTheNameOf`](crate::InTheNameOf)). reqwest does not expose the extensions of its requests;
-/// use a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) there.
+/// For each request:
 ///
-/// When a receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token is
-/// replaced. With [`replay_clones`](Self::replay_clones) or
-/// [`replay_buffered`](Self::replay_buffered) the request is then retried.
+/// 1. A request to an origin that is not in [`AllowedOrigins`] fails with an
+///    [`AttachError`](crate::AttachError). So does a request with the `Host` header of another
+///    host.
+/// 2. A request with an `Authorization` header fails, unless
+///    [`existing_authorization`](Self::existing_authorization) permits it.
+/// 3. The cached token is attached. If no valid token is cached, the request waits for a token
+///    fetch. If the fetch fails, the request fails with a [`TokenError`](crate::TokenError).
+/// 4. If the receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token
+///    is replaced. With [`retry_unauthorized`](Self::retry_unauthorized) or
+///    [`retry_unauthorized_buffered`](Self::retry_unauthorized_buffered) the request is then
+///    retried once.
+///
+/// To use another identity for one request, insert a [`RequestIdentity`](crate::RequestIdentity)
+/// into the extensions of the `http::Request`. reqwest does not expose the extensions of its
+/// requests; use a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) with reqwest.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct AttachTokenLayer<P = NoReplay> {
+pub struct AttachTokenLayer<P = NoRetry> {
     policy: Arc<AttachPolicy>,
     mode: P,
 }
 
 impl AttachTokenLayer {
-    /// Attaches the token of `identity` to requests to `origins`; other requests fail.
+    /// Creates a layer that attaches the token of `identity` to requests to `origins`. Requests to
+    /// other origins fail.
     pub fn new(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
         let existing = ExistingAuthorization::default();
         let policy = AttachPolicy { identity: identity.into(), origins, existing };
-        Self { policy: Arc::new(policy), mode: NoReplay }
+        Self { policy: Arc::new(policy), mode: NoRetry }
     }
 }
 
@@ -41,44 +54,55 @@ impl<P> AttachTokenLayer<P> {
         &self.policy.identity
     }
 
-    /// Sets what happens to a request with an `Authorization` header. By default it is rejected.
+    /// Sets what happens to a request that already has an `Authorization` header. Defaults to
+    /// [`Reject`](ExistingAuthorization::Reject).
     pub fn existing_authorization(mut self, existing: ExistingAuthorization) -> Self {
         Arc::make_mut(&mut self.policy).existing = existing;
         self
     }
 
-    /// Retries a request with a new token when a receiver rejects the old one. For `http` requests
-    /// whose body is `Clone`, and for requests of reqwest whose body is not a stream.
+    /// Retries a request once, with a new token, when the receiver rejects the first token. Works
+    /// for `http` requests with a `Clone` body, and for reqwest requests without a stream as their
+    /// body.
     ///
-    /// Off by default: it copies the head of each request, and a receiver may reject late. A
-    /// receiver that checks the token first, as ours do, has done nothing yet. A receiver that acts
-    /// first, and then forwards a rejection from another service, acts twice. If yours may, leave
-    /// this off, or use it for idempotent requests only.
+    /// Off by default, for two reasons:
     ///
-    /// The wait for the new token, and the second request, are not covered by the time limits of
-    /// the client below (reqwest's `timeout`, `grpc-timeout`). Put a limit for everything above the
-    /// layer (`tower::timeout`).
-    pub fn replay_clones(self) -> AttachTokenLayer<CloneRequest> {
-        self.with_mode(CloneRequest)
+    /// - It copies the head of each request.
+    /// - A receiver can have side effects before it rejects the token. `passport-inbound` verifies
+    ///   the token first and has none. But a service that acts first, and then returns the 401 of
+    ///   another service, acts twice. For such a receiver, do not enable the retry, or send only
+    ///   idempotent requests.
+    ///
+    /// The timeouts of the inner client (reqwest's `timeout`, `grpc-timeout`) cover neither the
+    /// wait for the new token nor both requests together. To limit the total time, place a
+    /// `tower::timeout::TimeoutLayer` above this layer.
+    pub fn retry_unauthorized(self) -> AttachTokenLayer<RetryCloned> {
+        self.with_mode(RetryCloned)
     }
 
-    /// Retries like [`replay_clones`](Self::replay_clones), for bodies that cannot be cloned, such
-    /// as streams. Up to `max_bytes` that were read from the body are recorded (shared, not
-    /// copied), and the rest of it is sent after them. If more had been read when the rejection
-    /// arrives, the request is not retried. A first request that is still being sent is aborted.
+    /// Retries like [`retry_unauthorized`](Self::retry_unauthorized), for bodies that cannot be
+    /// cloned, such as streams.
+    ///
+    /// The first `max_bytes` that the client reads from the body are kept in memory, without
+    /// copying them. The retry sends these bytes and then the rest of the body. If the client has
+    /// read more than `max_bytes` when the rejection arrives, the request is not retried. If the
+    /// first request is still being sent when the retry starts, it is aborted.
     ///
     /// `wrap` converts a [`BufferedBody`] to the client's body type: `tonic::body::Body::new`,
-    /// `reqwest::Body::wrap`, `axum::body::Body::new`. It costs a few small allocations for each
-    /// request.
-    pub fn replay_buffered<B, F>(self, max_bytes: usize, wrap: F) -> AttachTokenLayer<BufferBody<F>>
+    /// `reqwest::Body::wrap`, `axum::body::Body::new`. Each request costs a few small allocations.
+    pub fn retry_unauthorized_buffered<B, F>(
+        self,
+        max_bytes: usize,
+        wrap: F,
+    ) -> AttachTokenLayer<RetryBuffered<F>>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
         F: Fn(BufferedBody<B>) -> B + Clone,
     {
-        self.with_mode(BufferBody { max_bytes, wrap })
+        self.with_mode(RetryBuffered { max_bytes, wrap })
     }
 
-    /// Returns the same layer for another identity.
+    /// Returns a copy of the layer that attaches the token of `identity`.
     #[cfg(feature = "reqwest-middleware")]
     pub(super) fn with_identity(&self, identity: Identity) -> Self
     where

@@ -1,18 +1,24 @@
-//! The middleware that attaches a token to each request.
+//! The middleware that attaches a token to each request. It processes a request in this order:
 //!
-//! 1. A request to an origin that is not allowed is rejected, and one whose URI contains user
-//!    information, or whose `Host` header names another host.
-//! 2. A request with an `Authorization` header is rejected, unless the layer says what to do with
-//!    it.
-//! 3. The identity returns the token. If there is none yet, the future waits for it.
-//! 4. The header is set, marked sensitive, and the inner service called.
-//! 5. When a response rejects the token, the identity replaces exactly the token that was sent,
-//!    once for all requests, and not if it is so young that the next would be rejected as well. A
-//!    saved request is sent a second time. Without one, or without another token, the rejection is
-//!    the response.
+//! 1. A request is rejected if its origin is not allowed, if its URI contains user information,
+//!    or if its `Host` header names another host ([`AllowedOrigins`], `host_header`).
+//! 2. A request with an `Authorization` header is rejected, unless [`ExistingAuthorization`]
+//!    permits it (`policy`).
+//! 3. The identity returns its cached token. If no valid token is cached, the future waits for a
+//!    token fetch that all callers share (`service`, `future`).
+//! 4. The `Authorization` header is set and marked sensitive, and the inner service is called
+//!    (`send`).
+//! 5. If a response rejects the token, the identity replaces exactly the token that was sent.
+//!    All requests share the replacement. A token that is only seconds old is not replaced: a
+//!    new one would be rejected as well (`token_rejection`, `response_watch`).
+//! 6. If the retry is enabled, the saved request is then sent a second time, with the new token.
+//!    Otherwise, or if no new token can be fetched, the rejection is returned to the caller
+//!    (`retry`).
 //!
-//! The token is taken in `call`, never in `poll_ready`: a token failure must not look like a broken
-//! service to a balancer or a buffer.
+//! A caller's token is forwarded unchanged: steps 5 and 6 do not apply to it.
+//!
+//! The token is read in `call`, never in `poll_ready`: a balancer or a buffer would treat a
+//! token failure as a broken service.
 
 mod allowed_origins;
 mod base_url;
@@ -43,7 +49,7 @@ pub use self::{
     response::OutboundResponse,
     response_watch::WatchedBody,
     retry_body::BufferedBody,
-    retry_mode::{BufferBody, CloneRequest, NoReplay, Replay},
+    retry_mode::{NoRetry, RetryBuffered, RetryCloned, RetryMode},
     service::AttachToken,
 };
 #[cfg(feature = "reqwest")]

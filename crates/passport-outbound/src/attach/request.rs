@@ -1,18 +1,22 @@
+//! The requests that a token can be attached to.
+
 use http::header::AUTHORIZATION;
 
 use crate::token::SendableToken;
 
-/// A request that a token can be attached to: `http::Request<B>` (hyper, tonic, tower-http) and
+/// A request that a token can be attached to: `http::Request<B>` (hyper, tonic, tower-http) or
 /// `reqwest::Request`.
 ///
-/// Sealed: these two are all there is, and more can be added.
+/// The trait is sealed. Requests of other clients can be added in a minor version.
 #[diagnostic::on_unimplemented(
-    message = "a token cannot be attached to a `{Self}`",
-    note = "only to `http::Request<_>` and `reqwest::Request`"
+    message = "`AttachTokenLayer` does not support requests of type `{Self}`",
+    label = "expected `http::Request<_>` or `reqwest::Request`",
+    note = "the request must be `http::Request<_>` (http 1) or `reqwest::Request` (reqwest 0.13, feature `reqwest`)",
+    note = "types of another version of http or reqwest do not match; `cargo tree -d` lists duplicate versions"
 )]
 pub trait OutboundRequest: sealed::RequestParts {}
 
-/// Sets the `Authorization` header.
+/// Sets the `Authorization` header of `request` to `token`.
 pub(super) fn attach(request: &mut impl OutboundRequest, token: SendableToken) {
     request.headers_mut().insert(AUTHORIZATION, token.authorization);
 }
@@ -23,10 +27,11 @@ pub(crate) mod sealed {
     use crate::attach::destination::Destination;
 
     /// The parts of a request that the middleware reads and changes.
-    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    #[expect(unnameable_types, reason = "seals `OutboundRequest`")]
     pub trait RequestParts {
-        /// Returns scheme and authority as the URI spells them, if it has both.
+        /// Returns scheme and authority as they are written in the URI, if it has both.
         fn scheme_and_authority(&self) -> Option<(&str, &str)>;
+        /// Returns the server that the URI names.
         fn destination(&self) -> Destination<'_>;
         fn headers(&self) -> &HeaderMap;
         fn headers_mut(&mut self) -> &mut HeaderMap;

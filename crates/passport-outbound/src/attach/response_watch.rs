@@ -1,3 +1,5 @@
+//! Detects a rejection of the token that was sent, also in the trailers of a gRPC response.
+
 use std::{
     fmt,
     pin::Pin,
@@ -14,35 +16,39 @@ use super::{
 };
 use crate::token::Credential;
 
-/// The token that was sent with a request, and its destination.
+/// Identifies the token that was sent with a request and the origin it was sent to, so that a
+/// rejection replaces exactly that token.
 #[derive(Clone, Debug)]
 #[expect(unnameable_types, reason = "a sealed trait takes it")]
 pub struct ResponseWatch {
     pub(super) policy: Arc<AttachPolicy>,
+    /// The generation of the token: the number of the token fetch that returned it.
     pub(super) generation: u64,
     pub(super) origin: MatchedOrigin,
 }
 
 impl ResponseWatch {
-    /// Returns whether the token was sent to the server that has answered, at `answered` if the
-    /// client reports it. A client removes the token where it follows a redirect to another origin.
-    pub(super) fn token_was_sent_to(&self, answered: Option<Destination<'_>>) -> bool {
+    /// Returns whether the token was sent to the server that responded. `responder` is the URL that
+    /// responded, after redirects: a client that follows a redirect to another origin removes the
+    /// token. If the client does not report it (`None`), returns true.
+    pub(super) fn token_was_sent_to(&self, responder: Option<Destination<'_>>) -> bool {
         let is_same =
-            |answered| self.policy.origins.check(&answered).is_ok_and(|origin| origin == self.origin);
-        answered.is_none_or(is_same)
+            |responder| self.policy.origins.check(&responder).is_ok_and(|origin| origin == self.origin);
+        responder.is_none_or(is_same)
     }
 
-    /// Reports that the token was rejected. Returns a newer one to retry with, if a retry is
-    /// useful.
+    /// Reports to the identity that the receiver rejected the token. Returns another token for a
+    /// retry, or `None` if there is none: the token is too young to be replaced, tokens are not
+    /// cached, the identity was shut down, or there is no tokio runtime.
     pub(super) fn replace_token(&self) -> Option<Credential> {
         self.policy.identity.managed()?.replace_rejected(self.generation)
     }
 }
 
 pin_project! {
-    /// The body of a response to a request with a token. It passes the inner body on unchanged.
+    /// The body of a response to a request with a token. Forwards the inner body unchanged.
     ///
-    /// When its trailers have the gRPC status `UNAUTHENTICATED`, the identity replaces the token
+    /// If the trailers contain the gRPC status `UNAUTHENTICATED`, the identity replaces the token
     /// that was sent.
     pub struct WatchedBody<B> {
         #[pin]
@@ -56,7 +62,7 @@ impl<B> WatchedBody<B> {
         Self { inner, watch }
     }
 
-    /// Returns the inner body.
+    /// Returns the inner body. Its trailers are then not examined.
     pub fn into_inner(self) -> B {
         self.inner
     }
@@ -76,7 +82,8 @@ impl<B: Body> Body for WatchedBody<B> {
         if trailers.is_some_and(is_unauthenticated)
             && let Some(watch) = this.watch.take()
         {
-            // Too late for a retry; the next request has another token.
+            // Too late for a retry: the caller already has the response. The next request uses
+            // another token.
             drop(watch.replace_token());
         }
         Poll::Ready(frame)

@@ -1,35 +1,36 @@
-//! The retry of a request after its token was rejected (401, or UNAUTHENTICATED of gRPC). Which
-//! responses reject a token, `token_rejection` decides; whether to retry, [`next_step`] in `future`,
-//! and `TokenEntry::reject` replaces the token.
+//! Restores a saved request after its token was rejected (401, or the gRPC status
+//! `UNAUTHENTICATED`), to send it with another token.
 //!
-//! [`next_step`]: super::future
+//! `token_rejection` detects a rejection, `next_step` in `future` decides whether to retry, and
+//! `TokenEntry::reject` replaces the token.
 
 use std::ops::ControlFlow;
 
 use tower_service::Service;
 
 use super::{
-    OutboundRequest, OutboundResponse, Replay, request::attach, response::sealed::ResponseHead,
+    OutboundRequest, OutboundResponse, RetryMode, request::attach, response::sealed::ResponseHead,
     response_watch::ResponseWatch,
 };
 use crate::token::SendableToken;
 
-/// What it takes to send a request a second time. The service has not been polled ready.
-pub(super) struct Retry<S, R, P: Replay<R>> {
+/// A saved request, and the service that sends it if the token is rejected. The service has not
+/// been polled ready.
+pub(super) struct Retry<S, R, P: RetryMode<R>> {
     pub(super) saved: P::Saved,
     pub(super) mode: P,
     pub(super) service: S,
 }
 
-/// A response that rejects the token. The request is restored only when there is another token:
-/// until then, its first body is not touched.
-pub(super) struct Rejected<S: Service<R>, R, P: Replay<R>> {
+/// A response that rejects the token. The saved request is restored only when another token has
+/// been fetched: until then, the client can continue to send the first body.
+pub(super) struct Rejected<S: Service<R>, R, P: RetryMode<R>> {
     pub(super) response: S::Response,
     pub(super) watch: ResponseWatch,
     pub(super) retry: Retry<S, R, P>,
 }
 
-/// A request to be sent for the second time.
+/// A restored request with another token, which is sent when `service` is ready.
 pub(super) struct SecondRequest<S, R> {
     pub(super) watch: ResponseWatch,
     pub(super) service: S,
@@ -41,11 +42,13 @@ where
     S: Service<R>,
     S::Response: OutboundResponse,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
-    /// Returns the same request with `token`, if it is another token and the request can be
-    /// restored; otherwise the response. A response that is not returned is dropped: if much of its
-    /// body is outstanding, its connection is closed.
+    /// Restores the request and attaches `token`. Returns the response instead if `token` is the
+    /// rejected one or `None`, or if the request cannot be restored.
+    ///
+    /// For a retry the response is dropped. If much of its body has not been read, the client
+    /// closes the connection.
     pub(super) fn retry(
         self,
         token: Option<SendableToken>,

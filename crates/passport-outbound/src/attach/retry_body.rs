@@ -1,3 +1,5 @@
+//! A request body that can be sent twice although it cannot be cloned.
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -12,51 +14,56 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::error::BoxError;
 
-/// A request body that records what is read from it, so that the request can be retried. The chunks
-/// are shared, not copied. See
-/// [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
+/// A request body that records the chunks that are read from it, so that the request can be
+/// retried. The chunks are shared, not copied. See
+/// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 ///
-/// Its error is the inner body's, boxed.
+/// Its error is the error of the inner body, boxed.
 pub struct BufferedBody<B>(RecordingState<B>);
 
 enum RecordingState<B> {
-    /// The body itself, while it is sent for the first time.
+    /// The body of the first request.
     First(Arc<Mutex<Recorded<B>>>),
-    /// The recorded chunks, and then the rest of the body.
+    /// The body of the second request: the recorded chunks, then the rest of the first body.
     Second { chunks: VecDeque<Bytes>, rest: Option<Pin<Box<B>>>, trailers: Option<HeaderMap> },
 }
 
+/// The inner body and its recorded chunks, which the body of the first request and its
+/// [`Recording`] share.
 struct Recorded<B> {
-    /// `None` once it has ended, or is being sent for the second time.
+    /// The inner body. `None` after its end, or after the second request has taken it.
     inner: Option<Pin<Box<B>>>,
+    /// Whether the second request has taken the body.
     taken: bool,
     chunks: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
-    /// How many more bytes may be recorded. `None` when there were too many, the body failed, or
-    /// there will be no second time.
-    room: Option<usize>,
-    /// Wakes the task that sends the body for the first time.
+    /// The number of bytes that can still be recorded. `None` if the request cannot be retried: the
+    /// body was read beyond the limit, it failed, or the recording was dropped.
+    remaining: Option<usize>,
+    /// Wakes the task that sends the first request, when the second request takes the body.
     sender: Option<Waker>,
 }
 
-/// The body is being sent for the second time, so the first request gets no more of it. An end of
-/// the body would make half a body look complete; with an error the client aborts.
+/// The error that ends the body of the first request when the second request takes it. Without
+/// an error, a half-sent body would look complete; with it, the client aborts the first request.
 #[derive(Debug, thiserror::Error)]
-#[error("the request was refused before its body was sent; it is being sent again")]
+#[error("request body aborted: the token was rejected, and the request is being sent again")]
 struct SentSecondTime;
 
-/// The recording of a body that is being sent.
+/// A handle to the recorded chunks of a body that is being sent. Dropping it stops the
+/// recording.
 #[expect(unnameable_types, reason = "a sealed trait has it as a type")]
 pub struct Recording<B>(Arc<Mutex<Recorded<B>>>);
 
 impl<B: Body<Data = Bytes>> BufferedBody<B> {
+    /// Wraps `inner`, so that its first `max_bytes` are recorded when they are read.
     pub(super) fn recording(inner: B, max_bytes: usize) -> (Self, Recording<B>) {
         let recorded = Arc::new(Mutex::new(Recorded {
             inner: Some(Box::pin(inner)),
             taken: false,
             chunks: VecDeque::new(),
             trailers: None,
-            room: Some(max_bytes),
+            remaining: Some(max_bytes),
             sender: None,
         }));
         (Self(RecordingState::First(Arc::clone(&recorded))), Recording(recorded))
@@ -64,13 +71,14 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
 }
 
 impl<B> Recording<B> {
-    /// Returns the body for the second time: what was read so far, and then the rest. `None` if
-    /// more was read than may be recorded.
+    /// Returns the body of the second request: the recorded chunks, then the unread rest of the
+    /// inner body. Returns `None` if the recording is incomplete.
     ///
-    /// The rest is taken from the first request, whose response has been received.
-    pub(super) fn replay(self) -> Option<BufferedBody<B>> {
+    /// The body of the first request then ends with an error. That request no longer needs its
+    /// body, because its response has arrived.
+    pub(super) fn into_body(self) -> Option<BufferedBody<B>> {
         let mut recorded = locked(&self.0);
-        recorded.room?;
+        recorded.remaining?;
         recorded.taken = true;
         if let Some(sender) = recorded.sender.take() {
             sender.wake();
@@ -84,15 +92,15 @@ impl<B> Recording<B> {
 }
 
 impl<B> Drop for Recording<B> {
-    /// The request is not sent again, so nothing more is recorded.
+    /// Stops the recording and frees its memory, because the request will not be retried.
     fn drop(&mut self) {
-        locked(&self.0).forget();
+        locked(&self.0).discard();
     }
 }
 
 impl<B> Recorded<B> {
-    fn forget(&mut self) {
-        self.room = None;
+    fn discard(&mut self) {
+        self.remaining = None;
         self.chunks = VecDeque::new();
     }
 }
@@ -109,17 +117,17 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Recorded<B> {
         let frame = frame.map(|frame| frame.map_err(Into::into));
         match &frame {
             Some(Ok(frame)) => self.record(frame),
-            Some(Err(_)) => self.forget(),
+            Some(Err(_)) => self.discard(),
             None => self.inner = None,
         }
         Poll::Ready(frame)
     }
 
     fn record(&mut self, frame: &Frame<Bytes>) {
-        let Some(room) = self.room else { return };
+        let Some(remaining) = self.remaining else { return };
         if let Some(chunk) = frame.data_ref().filter(|chunk| !chunk.is_empty()) {
-            let Some(left) = room.checked_sub(chunk.len()) else { return self.forget() };
-            self.room = Some(left);
+            let Some(left) = remaining.checked_sub(chunk.len()) else { return self.discard() };
+            self.remaining = Some(left);
             self.chunks.push_back(chunk.clone());
         }
         if let Some(trailers) = frame.trailers_ref() {
@@ -171,10 +179,10 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            RecordingState::First(recorded) => hint(locked(recorded).inner.as_ref()),
+            RecordingState::First(recorded) => size_hint_of(locked(recorded).inner.as_ref()),
             RecordingState::Second { chunks, rest, .. } => {
                 let recorded = chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
-                let rest = hint(rest.as_ref());
+                let rest = size_hint_of(rest.as_ref());
                 let mut sum = SizeHint::new();
                 sum.set_lower(recorded + rest.lower());
                 if let Some(upper) = rest.upper() {
@@ -186,7 +194,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
     }
 }
 
-fn hint<B: Body>(body: Option<&Pin<Box<B>>>) -> SizeHint {
+fn size_hint_of<B: Body>(body: Option<&Pin<Box<B>>>) -> SizeHint {
     body.map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
 }
 

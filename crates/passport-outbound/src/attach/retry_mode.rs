@@ -1,58 +1,68 @@
-//! What is saved of a request, in case it has to be sent a second time.
+//! The retry modes of the layer: how a request is saved, in case it has to be sent a second
+//! time.
 
 use std::{convert::Infallible, fmt};
 
-/// How an [`AttachTokenLayer`](super::AttachTokenLayer) sends a request of type `R` once more after
-/// its token was refused.
+/// A way to retry a request of type `R` after its token was rejected: [`NoRetry`],
+/// [`RetryCloned`] or [`RetryBuffered`].
 ///
-/// Sealed: [`NoReplay`], [`CloneRequest`] and [`BufferBody`] are all there is.
+/// The methods of [`AttachTokenLayer`](super::AttachTokenLayer) select the mode. The trait is
+/// sealed.
 #[diagnostic::on_unimplemented(
-    message = "a request of type `{R}` cannot be sent again in this way",
-    note = "`replay_clones` needs a body that is `Clone`; take `replay_buffered` for others"
+    message = "`AttachTokenLayer` cannot retry requests of type `{R}` with `{Self}`",
+    label = "the body cannot be sent twice",
+    note = "`retry_unauthorized` requires a body that is `Clone`",
+    note = "for other bodies, use `retry_unauthorized_buffered(max_bytes, wrap)`, with tonic: `.retry_unauthorized_buffered(65_536, tonic::body::Body::new)`"
 )]
-pub trait Replay<R>: sealed::SaveRequest<R> {}
+pub trait RetryMode<R>: sealed::SaveRequest<R> {}
 
-/// The default: a rejected request is not retried; the next one has another token.
+/// Does not retry (the default). A rejected token is replaced, and the next request uses the new
+/// one.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoReplay;
+pub struct NoRetry;
 
-/// See [`AttachTokenLayer::replay_clones`](super::AttachTokenLayer::replay_clones).
+/// Retries a clone of the request. See
+/// [`retry_unauthorized`](super::AttachTokenLayer::retry_unauthorized).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CloneRequest;
+pub struct RetryCloned;
 
-/// See [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
+/// Retries the request with the recorded beginning of its body. See
+/// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 #[derive(Clone, Copy)]
-pub struct BufferBody<F> {
+pub struct RetryBuffered<F> {
     pub(super) max_bytes: usize,
     pub(super) wrap: F,
 }
 
-impl<F> fmt::Debug for BufferBody<F> {
+impl<F> fmt::Debug for RetryBuffered<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufferBody").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
+        f.debug_struct("RetryBuffered").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
     }
 }
 
-impl<R> Replay<R> for NoReplay {}
+impl<R> RetryMode<R> for NoRetry {}
 
 pub(crate) mod sealed {
-    /// Saves what is needed to send a request of type `R` a second time.
-    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    /// Saves the data that is needed to send a request of type `R` a second time.
+    #[expect(unnameable_types, reason = "seals `RetryMode`")]
     pub trait SaveRequest<R>: Clone {
+        /// The saved data.
         type Saved;
 
-        /// Whether anything is ever saved. If not, a request is not moved for it.
+        /// Whether this mode saves requests. If false, `save` is not called, which avoids moving
+        /// the request.
         const SAVES: bool = true;
 
-        /// Returns the request to send, and what it can be restored from, if it can be restored.
+        /// Returns the request to send first, and the saved data, or `None` if the request cannot
+        /// be retried.
         fn save(&self, request: R) -> (R, Option<Self::Saved>);
 
-        /// Returns the request for the second time, if it can still be restored.
+        /// Returns the request to send a second time, or `None` if its body cannot be restored.
         fn restore(&self, saved: Self::Saved) -> Option<R>;
     }
 }
 
-impl<R> sealed::SaveRequest<R> for NoReplay {
+impl<R> sealed::SaveRequest<R> for NoRetry {
     type Saved = Infallible;
 
     const SAVES: bool = false;

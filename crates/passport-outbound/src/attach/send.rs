@@ -1,17 +1,17 @@
-//! Sends a request with its token.
+//! Attaches the token to a request and sends it.
 
 use std::sync::Arc;
 
 use tower_service::Service;
 
 use super::{
-    AttachTokenFuture, OutboundRequest, Replay, allowed_origins::MatchedOrigin, policy::AttachPolicy,
+    AttachTokenFuture, OutboundRequest, RetryMode, allowed_origins::MatchedOrigin, policy::AttachPolicy,
     request::attach, response_watch::ResponseWatch, retry::Retry,
 };
 use crate::token::SendableToken;
 
-/// Sends `request` with `token` through a service that is ready.
-#[inline(always)] // each call of it would move the request once more
+/// Sends `request` with `token` through `ready`, a service that was polled ready.
+#[inline(always)] // a function call would move the request once more
 pub(super) fn send<S, R, P>(
     ready: &mut S,
     mut request: R,
@@ -23,14 +23,14 @@ pub(super) fn send<S, R, P>(
 where
     S: Service<R> + Clone,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     let watch = ResponseWatch { policy, generation: token.generation, origin };
     if !P::SAVES {
         attach(&mut request, token);
         return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);
     }
-    // The saved request has no token in it: it is sent again with another one.
+    // The request is saved before the token is attached, because a retry uses another token.
     let (mut request, saved) = mode.save(request);
     let retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
     attach(&mut request, token);

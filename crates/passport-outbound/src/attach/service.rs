@@ -1,3 +1,5 @@
+//! The service of the layer, which attaches a token to each request.
+
 use std::{
     mem,
     sync::Arc,
@@ -8,7 +10,7 @@ use http::header::AUTHORIZATION;
 use tower_service::Service;
 
 use super::{
-    AttachError, AttachTokenFuture, NoReplay, OutboundRequest, OutboundResponse, Replay,
+    AttachError, AttachTokenFuture, NoRetry, OutboundRequest, OutboundResponse, RetryMode,
     error::BoxError,
     future::AwaitingToken,
     policy::{AttachDecision, AttachPolicy},
@@ -17,18 +19,22 @@ use super::{
 };
 use crate::{identity::SelectedIdentity, token::Credential};
 
-/// The service of [`AttachTokenLayer`](super::AttachTokenLayer), around a client that is `Clone`.
+/// The service of [`AttachTokenLayer`](super::AttachTokenLayer). The inner client must be
+/// `Clone`.
 ///
-/// An `http::Response<B>` is returned with a [`WatchedBody<B>`](super::WatchedBody), a
+/// Returns an `http::Response<B>` with a [`WatchedBody<B>`](super::WatchedBody), and a
 /// `reqwest::Response` unchanged.
 ///
 /// # Errors
-/// Boxed; downcast to tell them apart. [`AttachError`]: the request must not
-/// have a token, and nothing was sent. [`TokenError`](crate::TokenError): there is no token, and
-/// nothing was sent. Anything else is the client's own. `poll_ready` fails only when the client's
-/// does.
+/// Errors are boxed; downcast them to one of these types:
+///
+/// - [`AttachError`]: the request must not carry a token. Nothing was sent.
+/// - [`TokenError`](crate::TokenError): no token could be fetched. Nothing was sent.
+/// - the error type of the inner client.
+///
+/// `poll_ready` fails only if `poll_ready` of the inner client fails.
 #[derive(Clone, Debug)]
-pub struct AttachToken<S, P = NoReplay> {
+pub struct AttachToken<S, P = NoRetry> {
     inner: S,
     policy: Arc<AttachPolicy>,
     mode: P,
@@ -46,7 +52,7 @@ where
     S::Response: OutboundResponse,
     S::Error: Into<BoxError>,
     R: OutboundRequest,
-    P: Replay<R>,
+    P: RetryMode<R>,
 {
     type Response = <S::Response as ResponseHead>::Watched;
     type Error = BoxError;
@@ -76,9 +82,9 @@ where
         match credential {
             Credential::Ready(token) => send(&mut self.inner, request, origin, token, policy, &self.mode),
             Credential::Pending(credential) => {
-                // The service that was polled ready goes into the future; its clone was not, and
-                // stays here. See "Be careful when cloning inner services" in the documentation of
-                // `tower::Service`.
+                // The future must call the service that was polled ready, so its clone, which was
+                // not polled, stays here. See "Be careful when cloning inner services" in the
+                // documentation of `tower::Service`.
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
                 let mode = self.mode.clone();
@@ -91,12 +97,12 @@ where
 }
 
 impl<S, P> AttachToken<S, P> {
-    /// Ends a call that is not sent. Replacing the service returns the capacity that `poll_ready`
-    /// reserved for it.
+    /// Returns a future that fails with `error`; the request is not sent. Replaces the inner
+    /// service by a clone, to release the capacity that `poll_ready` reserved.
     fn reject<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P>
     where
         S: Service<R> + Clone,
-        P: Replay<R>,
+        P: RetryMode<R>,
     {
         let not_ready = self.inner.clone();
         self.inner = not_ready;

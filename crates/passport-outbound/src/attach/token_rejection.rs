@@ -1,4 +1,4 @@
-//! Whether a response rejects the token that was sent. Pure.
+//! Detects responses that reject the token. Pure: no I/O, no clock.
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -6,19 +6,21 @@ use http::{
 };
 use http_auth::ChallengeParser;
 
-/// `UNAUTHENTICATED`, as `grpc-status` has it.
+/// The value of the header `grpc-status` for `UNAUTHENTICATED`.
 const UNAUTHENTICATED: &[u8] = b"16";
 
-/// Returns whether a response has to be examined further. Most have not.
+/// Returns whether a response can be a rejection of the token, so that [`rejects_token`] has to
+/// examine it. Fast, because it runs for every response.
 pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::UNAUTHORIZED || is_grpc(headers)
 }
 
-/// Returns whether the head of a response rejects the token, by HTTP
-/// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)) or by gRPC.
+/// Returns whether the head of a response rejects the token, by the rules of HTTP
+/// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)) or of gRPC.
 ///
-/// A 401 whose Bearer challenge names another error, such as `insufficient_scope`, does not: a new
-/// token would not help. 403 and `PERMISSION_DENIED` are about rights and never about the token.
+/// A 401 with a Bearer challenge that names another error, such as `insufficient_scope`, does
+/// not reject the token: a new token would not help. Neither do 403 and `PERMISSION_DENIED`,
+/// which concern the caller's rights.
 pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     match status {
         StatusCode::UNAUTHORIZED => {
@@ -29,7 +31,8 @@ pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Returns whether a response is gRPC, whose status may be in the trailers.
+/// Returns whether a response is gRPC, by its `Content-Type`. The status of such a response can
+/// be in its trailers.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
@@ -39,13 +42,14 @@ pub(super) fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").map(HeaderValue::as_bytes) == Some(UNAUTHENTICATED)
 }
 
-/// Returns the text of a header. Other characters than ASCII, as in a description, are replaced.
+/// Returns the text of a header. Characters that are not ASCII are replaced by `?`: an
+/// `error_description` can contain them, and need not be valid UTF-8.
 fn ascii_of(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()
 }
 
-/// Returns whether a `WWW-Authenticate` contains a Bearer challenge with an error other than
-/// `invalid_token`. A challenge that cannot be parsed is ignored.
+/// Returns whether the value of a `WWW-Authenticate` header contains a Bearer challenge with an
+/// error other than `invalid_token`. A challenge that cannot be parsed is ignored.
 fn names_another_error(challenges: &str) -> bool {
     ChallengeParser::new(challenges)
         .map_while(Result::ok)

@@ -1,14 +1,18 @@
+//! The key of a token in caches and stores.
+
 use std::fmt;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use passport_core::{ClientId, Hex, Scopes};
 use url::Url;
 
-/// What a token was asked for with: the client id first, then a digest of the rest.
+/// The key of a token in a cache or store: the client id and a digest of the request
+/// parameters.
 ///
-/// As text it is `<client id>:<64 hexadecimal digits>`. The parts (token URL, client
-/// authentication, scopes) go into the digest with their lengths, so that no two questions share a
-/// key. The secret is not among them: all active secrets of an identity give the same token.
+/// `Display` prints `<client id>:<64 hexadecimal digits>`. The digest covers token URL, kind of
+/// client authentication, and scopes, each with its length, so that different requests have
+/// different keys. The secret is not included, because all active secrets of an identity get
+/// the same tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     client_id: ClientId,
@@ -16,6 +20,7 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
+    /// Creates the key of a token request. The order of the scopes does not matter.
     pub(crate) fn new(client_id: &ClientId, token_url: &Url, authentication: &str, scopes: &Scopes) -> Self {
         let mut digest = Context::new(&SHA256);
         for part in [token_url.as_str(), authentication].into_iter().chain(scopes.iter()) {
@@ -27,7 +32,7 @@ impl TokenKey {
         Self { client_id: client_id.clone(), parameters }
     }
 
-    /// Returns the client id.
+    /// Returns the client id of the identity for which the token is issued.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         &self.client_id

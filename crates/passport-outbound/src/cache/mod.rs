@@ -1,4 +1,4 @@
-//! Where tokens are cached: in this process, and in a store that a fleet shares.
+//! Token caches: in memory, and in a store that the instances of a service share.
 
 mod key;
 mod shared;
@@ -9,6 +9,6 @@ pub(crate) use self::shared::{Coordinator, store_time_limit};
 
 pub use self::{
     key::TokenKey,
-    store::{Lease, Leased, StoreError, StoredToken, TokenStore, WakeUps},
+    store::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenStore},
     token_cache::TokenCache,
 };

@@ -1,3 +1,5 @@
+//! The token caches that a service can choose from.
+
 use std::{fmt, sync::Arc};
 
 use moka::sync::Cache;
@@ -7,91 +9,97 @@ use super::{
     store::{StoreHandle, TokenStore},
 };
 use crate::{
-    Sidecar,
+    SidecarEndpoint,
     token::{Retention, TokenEntry},
 };
 
-/// The number of tokens in one cache.
+/// The maximum number of entries in one cache. An identity keeps an evicted entry that it uses,
+/// but no longer shares it with identities that are built later.
 const CAPACITY: u64 = 10_000;
 
-/// The cache of tokens. Cheap to clone; clones share.
+/// A cache of tokens. Cheap to clone; clones share their content.
 ///
 /// By default each [`ManagedIdentity`](crate::ManagedIdentity) caches its token in memory, for
-/// itself and its clones. Choose another cache by the deployment of the service:
+/// itself and its clones. Other deployments can use another cache:
 ///
-/// | | |
+/// | Deployment | Cache |
 /// |---|---|
-/// | a service that runs for long | the default, or [`TokenCache::memory`] if the same identity is built in several places |
-/// | a function that lives for one invocation | [`TokenCache::disabled`] |
+/// | a long-running service | the default |
+/// | a service that builds the same identity in several places | [`TokenCache::memory`] |
+/// | a function that runs for one invocation | [`TokenCache::disabled`] |
 /// | many instances of one service | [`TokenCache::shared`] |
 /// | many small services on one machine | [`TokenCache::sidecar`] |
 #[derive(Clone)]
 pub struct TokenCache {
     retention: Retention,
     store: Option<StoreHandle>,
-    sidecar: Option<Sidecar>,
-    /// The shared entries. A manager holds its entry, so that a hit does not look it up here.
+    sidecar: Option<SidecarEndpoint>,
+    /// The entries by key. A token manager keeps a reference to its entry, so that a call needs no
+    /// lookup here.
     entries: Cache<TokenKey, Arc<TokenEntry>>,
 }
 
 impl TokenCache {
-    /// Caches tokens in this process, by client id and request parameters, up to 10,000 tokens.
+    /// Creates a cache in memory for up to 10,000 tokens. Identities with the same client id, token
+    /// URL, kind of client authentication and scopes share one token.
     ///
-    /// Share one cache between identities when the same identity is built in several places and is
-    /// to fetch one token.
+    /// If the same identity is built in several places of a program, pass clones of one cache to
+    /// all of them, so that they fetch only one token.
     #[must_use]
     pub fn memory() -> Self {
         Self { retention: Retention::Token, store: None, sidecar: None, entries: Cache::new(CAPACITY) }
     }
 
-    /// Caches tokens in memory and in a store that a fleet shares: all instances use the token that
-    /// one instance fetches.
+    /// Creates a cache in memory and in a store that the instances of a service share. All
+    /// instances use the token that one of them fetches.
     ///
-    /// Before an instance requests a token, it reads `store` and requests a lease. Instances that
-    /// do not get the lease wait for its holder to publish the token, and fetch on their own after
-    /// the request timeout. A holder that has died delays them for 3 s. A call with a live token
+    /// Before an instance requests a token, it reads `store` and tries to get a lease. Instances
+    /// without the lease wait until its holder publishes the token; after the request timeout they
+    /// fetch a token themselves. A crashed holder delays them for 3 s. A call with a valid token
     /// does not use the store.
     ///
-    /// A failure of the store is a cache miss. After a failure the store is not called until it
-    /// works again, and each instance fetches for itself, once for all its callers.
+    /// A failure of the store counts as a cache miss. It opens a circuit breaker: the store is not
+    /// called until a probe succeeds, and each instance fetches its own token, once for all its
+    /// callers.
     #[must_use]
     pub fn shared(store: impl TokenStore) -> Self {
         Self { store: Some(StoreHandle::new(store)), ..Self::memory() }
     }
 
-    /// Caches tokens in memory in front of a sidecar, which has the credentials and fetches tokens
-    /// for all services on the machine. A call with a live token does not use the sidecar.
+    /// Creates a cache in memory for tokens of a sidecar, which has the credentials and fetches
+    /// tokens for all services on the machine. A call with a valid token does not use the sidecar.
     ///
-    /// [`ManagedIdentity::at_sidecar`](crate::ManagedIdentity::at_sidecar) is the short form.
+    /// [`ManagedIdentity::via_sidecar`](crate::ManagedIdentity::via_sidecar) builds an identity
+    /// with such a cache.
     #[must_use]
-    pub fn sidecar(sidecar: Sidecar) -> Self {
+    pub fn sidecar(sidecar: SidecarEndpoint) -> Self {
         Self { sidecar: Some(sidecar), ..Self::memory() }
     }
 
-    /// Caches nothing: each call fetches a token; calls that overlap share one fetch. For functions
-    /// that end with their invocation.
+    /// Creates a cache that stores nothing: each call fetches a token, and concurrent calls share
+    /// one fetch. It suits functions that end with their invocation.
     ///
-    /// After a failed fetch, calls get its error until the pause is over. A rejected token is not
-    /// replaced, so no request is retried.
-    /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
+    /// After a failed fetch, calls return its error until the backoff is over. A rejected token is
+    /// not replaced, so no request is retried.
+    /// [`IdentityStatus::has_valid_token`](crate::IdentityStatus::has_valid_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
         Self { retention: Retention::Nothing, ..Self::memory() }
     }
 
-    /// Returns the store that a fleet shares, if there is one.
+    /// Returns the shared store of [`TokenCache::shared`]. `None` for the other caches.
     pub(crate) fn store(&self) -> Option<StoreHandle> {
         self.store.clone()
     }
 
     /// Returns the sidecar of [`TokenCache::sidecar`], which has the credentials. `None` for the
-    /// other caches, whose identities have a secret of their own.
+    /// other caches: an identity that uses them needs a secret.
     #[must_use]
-    pub fn sidecar_endpoint(&self) -> Option<&Sidecar> {
+    pub fn sidecar_endpoint(&self) -> Option<&SidecarEndpoint> {
         self.sidecar.as_ref()
     }
 
-    /// Returns the entry of the token for `key`.
+    /// Returns the entry for `key`. Creates an empty entry if there is none.
     pub(crate) fn entry(&self, key: TokenKey) -> Arc<TokenEntry> {
         self.entries.get_with(key, || Arc::new(TokenEntry::new(self.retention)))
     }

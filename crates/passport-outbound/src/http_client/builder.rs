@@ -1,3 +1,5 @@
+//! The settings of the typed HTTP client, and their validation.
+
 use std::{fmt, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
@@ -13,7 +15,8 @@ use crate::{
     attach::{PLAIN_HTTP, base_url},
 };
 
-/// Settings of a [`ManagedIdentityHttpClient`].
+/// Configures a [`ManagedIdentityHttpClient`]. [`build`](Self::build) reports all problems in
+/// one error.
 #[must_use]
 pub struct ManagedIdentityHttpClientBuilder {
     identity: Identity,
@@ -40,75 +43,83 @@ impl ManagedIdentityHttpClientBuilder {
         }
     }
 
-    /// Sends requests with `client`, and with its time limits, proxies, certificates and redirects.
+    /// Sends requests with `client`, with the timeouts, proxies, certificates and redirects that it
+    /// was built with. A client with a cookie store shares its cookies among all identities.
     ///
-    /// The default client has a connect timeout of 10 s, and a timeout of 100 s like .NET's, unless
-    /// the request sets another one ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its
-    /// body is a stream. It follows 10 redirects within an origin, and returns one to another
-    /// origin as the response. It does not use the system's proxy for loopback hosts and plain
-    /// `http`. Its `User-Agent` is `tower-passport/<version>`. A client with a cookie store shares
-    /// cookies among all identities.
+    /// Defaults to a client with these settings:
+    ///
+    /// - connect timeout 10 s;
+    /// - timeout 100 s, like .NET's `HttpClient`, unless the request sets another
+    ///   [`timeout`](crate::ManagedIdentityRequest::timeout) or its body is a stream;
+    /// - up to 10 redirects within an origin; a redirect to another origin is returned as the
+    ///   response, because reqwest would send the body and other headers there;
+    /// - the system's proxy, except for loopback hosts and plain `http`;
+    /// - `User-Agent: tower-passport/<version>`.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Allows other origins besides that of the base URL. Defaults to none.
+    /// Allows requests to `origins`, which also receive the token, in addition to the origin of the
+    /// base URL. Defaults to none.
     pub fn also_allow(mut self, origins: AllowedOrigins) -> Self {
         self.others = Some(origins);
         self
     }
 
-    /// Retries a request with a new token when its receiver rejects the first. Off by default. See
-    /// [`replay_clones`](crate::AttachTokenLayer::replay_clones) for its effects.
-    pub fn replay_refused(mut self) -> Self {
+    /// Retries a request once, with a new token, when the receiver rejects the first token. Off
+    /// by default; see [`AttachTokenLayer`](crate::AttachTokenLayer::retry_unauthorized) for the
+    /// reasons.
+    pub fn retry_unauthorized(mut self) -> Self {
         self.retries = true;
         self
     }
 
-    /// Allows plain `http` for the base URL. A configuration has the key `danger_plain_http`.
+    /// Allows plain `http` for the base URL. The key in a configuration file has the same name.
     ///
-    /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a private network that is trusted
-    /// or encrypted: docker compose, kind, a service mesh whose proxies encrypt what leaves the
-    /// pod.
+    /// **Danger:** anyone on the network path can read the token, as with
+    /// [`AllowedOrigins::danger_plain_http`]. Use it only in a private network that is trusted or
+    /// encrypted: docker compose, kind, a service mesh that encrypts the traffic between pods.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates. The file is
-    /// read by [`build`](Self::build). Contradicts [`client`](Self::client).
+    /// Trusts the certificates in this PEM file in addition to the system's root certificates.
+    /// [`build`](Self::build) reads the file. Cannot be combined with [`client`](Self::client).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.ca_file = Some(path.into());
         self
     }
 
     /// Sets the `User-Agent` of the default client. Defaults to `tower-passport/<version>`.
-    /// Contradicts [`client`](Self::client).
+    /// Cannot be combined with [`client`](Self::client).
     pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
         self.settings.user_agent = Some(user_agent);
         self
     }
 
-    /// Takes the default client from `pool`: clients with equal [`ca_file`](Self::ca_file) and
-    /// [`user_agent`](Self::user_agent) share connections and root certificates, but no tokens. By
-    /// default each client has its own. No effect with [`client`](Self::client).
-    pub fn sharing(mut self, pool: ClientPool) -> Self {
+    /// Takes the default client from `pool`: typed clients of one pool with equal
+    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) share connections and root
+    /// certificates, but no tokens. By default each typed client has its own connections. No effect
+    /// with [`client`](Self::client).
+    pub fn client_pool(mut self, pool: ClientPool) -> Self {
         self.pool = pool;
         self
     }
 
-    /// Builds the client. Does no I/O except for reading certificates.
+    /// Builds the typed client. Does no I/O, except for reading certificates.
     ///
     /// # Errors
-    /// A [`ConfigError`] when the base URL is not an absolute `https` URL (or one of a loopback
-    /// host), or the machine lacks what TLS needs.
+    /// Returns a [`ConfigError`] that lists every problem: the base URL is not an absolute `https`
+    /// URL (`http` for a loopback host), an option is combined with [`client`](Self::client) that
+    /// cannot be, the certificates cannot be read, or the machine has no root certificates.
     pub fn build(self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let mut problems = Vec::new();
         let base = base_url(&self.base_url, self.plain_http, PLAIN_HTTP);
         let (base, origins) = ConfigProblem::collect(&mut problems, "base_url", base).unzip();
-        // Without a base URL, the client is built as well, so that every mistake is reported.
-        let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.and(&other));
+        // The client is built even if the base URL is invalid, so that all problems are reported.
+        let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.union(&other));
         let clients = self.clients(allowed.as_ref(), &mut problems);
         let (Some(base), Some(origins), Some(clients), []) = (base, allowed, clients, &*problems) else {
             return Err(ConfigError::new(problems));
@@ -123,6 +134,7 @@ impl ManagedIdentityHttpClientBuilder {
         })
     }
 
+    /// Returns the clients that send the requests, or adds to `problems` why there are none.
     fn clients(
         &self,
         origins: Option<&AllowedOrigins>,
@@ -131,15 +143,16 @@ impl ManagedIdentityHttpClientBuilder {
         let Some(own) = &self.client else {
             return self.pool.clients(&self.settings, origins?, problems);
         };
-        let contradicts = "it contradicts `client`; leave one of them out, or set it in the client";
-        problems.extend(self.settings.options().map(|option| ConfigProblem::new(option, contradicts)));
+        let conflict = "cannot be combined with `client`; configure it on that client, or remove `client`";
+        problems.extend(self.settings.options().map(|option| ConfigProblem::new(option, conflict)));
         Some(Clients::Own(own.clone()))
     }
 }
 
+/// The timeout of a request that sets none, if the default client sends it. The same as in .NET.
 const TIME_LIMIT: Duration = Duration::from_secs(100);
 
-/// Without the URL: until it is checked, it may contain credentials.
+/// Omits the URL: until it is validated, it can contain credentials.
 impl fmt::Debug for ManagedIdentityHttpClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityHttpClientBuilder")

@@ -1,4 +1,5 @@
-//! The default clients of reqwest: one for each route to a server, shared by equal settings.
+//! The default reqwest clients: one for each kind of route, shared by typed clients with equal
+//! settings.
 
 use std::{
     collections::HashMap,
@@ -20,10 +21,12 @@ use url::Url;
 use super::{runtime_clients::RuntimeClients, tls};
 use crate::AllowedOrigins;
 
+/// The time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum number of redirects of a request. A request that exceeds it fails.
 const MAX_REDIRECTS: usize = 10;
 
-/// The settings of a default client.
+/// The settings of a default client. Typed clients with equal settings can share it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct ClientSettings {
     pub(super) ca_file: Option<PathBuf>,
@@ -31,25 +34,29 @@ pub(super) struct ClientSettings {
 }
 
 impl ClientSettings {
-    /// Returns the options that are set, by their names.
+    /// Returns the names of the options that are set. They have no effect on a client that the user
+    /// configured, so `build` reports them as problems.
     pub(super) fn options(&self) -> impl Iterator<Item = &'static str> + use<> {
         let set = [("ca_file", self.ca_file.is_some()), ("user_agent", self.user_agent.is_some())];
         set.into_iter().filter_map(|(option, is_set)| is_set.then_some(option))
     }
 }
 
-/// The route to a server. Requests to this machine, and plain `http`, bypass the system's proxy.
+/// The way in which requests reach an origin. Each way has its own reqwest client. Requests to
+/// loopback hosts and plain `http` requests bypass the system's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ClientRoute {
     /// TLS, through the system's proxy if there is one.
     Proxied,
-    /// TLS to this machine.
+    /// TLS to a loopback host, without a proxy.
     Direct,
-    /// Without TLS, and so without root certificates, which the machine may not have.
+    /// Plain `http`, without a proxy. Loads no root certificates, because the machine can lack
+    /// them.
     Plain,
 }
 
 impl ClientRoute {
+    /// Returns the route of requests to `origin`.
     fn to(origin: &Origin) -> Self {
         match (origin.is_https(), origin.is_loopback()) {
             (true, false) => Self::Proxied,
@@ -59,19 +66,18 @@ impl ClientRoute {
     }
 }
 
-/// The client, or the clients, of one
-/// [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient).
+/// The reqwest clients of one [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient).
 #[derive(Clone, Debug)]
 pub(super) enum Clients {
-    /// A client of the user's own, for all requests.
+    /// The client that the user configured, for all requests.
     Own(Client),
-    /// The default clients for the routes that tokens may take.
+    /// The default clients, for the routes of the allowed origins.
     Default(Arc<[(ClientRoute, Arc<RuntimeClients>)]>),
 }
 
 impl Clients {
-    /// Returns a client to build a request to `url` with. `None` for a route that no allowed origin
-    /// has.
+    /// Returns a client to build a request to `url` with. Returns `None` if no allowed origin has
+    /// the route of `url`.
     pub(super) fn to(&self, url: &Url) -> Option<&Client> {
         match self {
             Self::Own(client) => Some(client),
@@ -79,7 +85,8 @@ impl Clients {
         }
     }
 
-    /// Returns the client that sends a request to `url` on the current runtime.
+    /// Returns the client to send a request to `url` with, on the current runtime. Returns `None`
+    /// if no allowed origin has the route of `url`.
     pub(super) fn sender_to(&self, url: &Url) -> Option<Client> {
         match self {
             Self::Own(client) => Some(client.clone()),
@@ -93,17 +100,19 @@ fn by_route<'a>(clients: &'a [(ClientRoute, Arc<RuntimeClients>)], url: &Url) ->
     clients.iter().find(|(other, _)| *other == route).map(|(_, client)| &**client)
 }
 
-/// Default clients by their settings, so that typed clients with equal settings share connections
-/// and root certificates. See [`sharing`](crate::ManagedIdentityHttpClientBuilder::sharing).
+/// A pool of default clients. Typed clients with equal settings share connections and root
+/// certificates through it. See
+/// [`client_pool`](crate::ManagedIdentityHttpClientBuilder::client_pool).
 ///
-/// Cheap to clone; clones share.
+/// Cheap to clone; clones share the clients.
 #[derive(Clone, Debug, Default)]
 pub struct ClientPool(Arc<Mutex<BySettings>>);
 
 type BySettings = HashMap<(ClientSettings, ClientRoute), Arc<RuntimeClients>>;
 
 impl ClientPool {
-    /// Returns the clients that requests to `origins` need, or adds every mistake to `problems`.
+    /// Returns the clients for requests to `origins`, or adds to `problems` why they cannot be
+    /// built. Reads the CA file.
     pub(super) fn clients(
         &self,
         settings: &ClientSettings,
@@ -119,6 +128,7 @@ impl ClientPool {
         ConfigProblem::collect(problems, "client", clients).map(Clients::Default)
     }
 
+    /// Returns the client of `settings` and `route`, and builds it if the pool has none yet.
     fn client(
         &self,
         settings: &ClientSettings,
@@ -134,14 +144,14 @@ impl ClientPool {
         let build = move || default_client(&own, route, ca.as_ref());
         let client = Arc::new(RuntimeClients::new(build).map_err(|error| {
             let kind = TlsFailure::find(&error).map_or(TransportErrorKind::Setup, TransportErrorKind::Tls);
-            TransportError::new(kind).caused_by(error)
+            TransportError::new(kind).with_source(error)
         })?);
         clients.insert(key, Arc::clone(&client));
         Ok(client)
     }
 }
 
-/// Returns the routes to `origins`, each once.
+/// Returns the routes of requests to `origins`, without duplicates.
 fn routes(origins: &AllowedOrigins) -> Vec<ClientRoute> {
     let mut routes: Vec<_> = origins.listed_origins().iter().map(ClientRoute::to).collect();
     if origins.allows_any_https() {
@@ -164,14 +174,14 @@ fn default_client(
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::custom(within_an_origin));
     match route {
-        ClientRoute::Proxied => tls::trusting(ca, builder),
-        ClientRoute::Direct => tls::trusting(ca, builder).no_proxy(),
+        ClientRoute::Proxied => tls::with_ca(ca, builder),
+        ClientRoute::Direct => tls::with_ca(ca, builder).no_proxy(),
         ClientRoute::Plain => tls::without_roots(builder).no_proxy(),
     }
 }
 
-/// Follows redirects within an origin. reqwest removes the token where a redirect leads to another
-/// origin, but not the body and the other headers.
+/// Follows redirects within an origin only. On a redirect to another origin, reqwest would
+/// remove the token, but send the body and the other headers.
 fn within_an_origin(attempt: Attempt<'_>) -> Action {
     let stays = attempt.previous().last().is_some_and(|url| url.origin() == attempt.url().origin());
     match attempt.previous().len() {

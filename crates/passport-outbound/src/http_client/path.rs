@@ -1,49 +1,56 @@
-//! What a caller may give as a path: a text that a URL takes as it is.
+//! Rejects paths that a URL parser would change. Pure: no I/O, no clock.
 //!
-//! A URL parser resolves dot segments, takes `\` for `/` and removes line breaks. A caller who has
-//! checked the text would have checked another path than the one that the request goes to, with the
-//! service's token.
+//! A URL parser resolves dot segments, converts `\` to `/` and removes line breaks. If an
+//! application validates the text and the parser then changes it, the request reaches another
+//! path than the validated one, with the service's token.
 
-/// A path or URL that is not sent as it is written. Nothing was sent.
+/// The reason why a path or URL is rejected: URL parsers or servers would interpret it as
+/// another path. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPath {
-    /// A `\`, which URLs take for `/`.
+    /// The path has a `\`, which URL parsers convert to `/`.
     #[error(
-        "the path has a backslash, which URLs take for a slash; write / or encode the value in the query"
+        "the path has a backslash, which URL parsers convert to a slash; write /, or encode the value in \
+         the query"
     )]
     Backslash,
-    /// A tab, a line break or another control character, which URLs remove.
-    #[error("the path or query has a control character, which URLs remove; take it out")]
+    /// The path or query has a tab, a line break or another control character, which URL parsers
+    /// remove.
+    #[error("the path or query has a control character, which URL parsers remove; remove it")]
     ControlCharacter,
-    /// A segment `.` or `..`, which URLs resolve.
+    /// The path has a segment `.` or `..`, which URL parsers resolve.
     #[error(
-        "the path has a dot segment (`.` or `..`), which URLs resolve, so the request would go to another path; write the path that is meant"
+        "the path has a dot segment (`.` or `..`), which URL parsers resolve to another path; write the \
+         resolved path"
     )]
     DotSegment,
-    /// A segment `.` or `..` with an encoded dot (`%2e`), which URLs resolve.
+    /// The path has a segment `.` or `..` with an encoded dot (`%2e`), which URL parsers resolve.
     #[error(
-        "the path has an encoded dot segment (`%2e`), which URLs resolve, so the request would go to another path; write the path that is meant"
+        "the path has an encoded dot segment (`%2e`), which URL parsers resolve to another path; write the \
+         resolved path"
     )]
     EncodedDotSegment,
-    /// A dot segment beside an encoded `/` or `\` (`..%2f`), which servers may decode before they
-    /// resolve it.
+    /// The path has a dot segment next to an encoded `/` or `\` (`..%2f`). Servers can decode it
+    /// first and then resolve the segment.
     #[error(
-        "the path has a dot segment beside an encoded separator (`%2f` or `%5c`), which servers may decode and resolve, so the request would go to another path; write the path that is meant"
+        "the path has a dot segment next to an encoded separator (`%2f` or `%5c`), which servers can decode \
+         and resolve to another path; write the resolved path"
     )]
     EncodedSeparator,
-    /// A scheme without `//` and a host behind it.
-    #[error("the URL has a scheme but no host; write https://host/path, or a path alone")]
+    /// The URL has a scheme that is not followed by `//` and a host.
+    #[error("the URL has a scheme but no host; write https://host/path, or only a path")]
     MissingHost,
-    /// `//host/path`, which names another host.
-    #[error("the path begins with //, which names a host; write one slash, or the whole URL with its scheme")]
+    /// The path starts with `//`, so it names another host.
+    #[error("the path starts with //, which names a host; write one slash, or a URL with its scheme")]
     SchemeRelative,
-    /// A space at the beginning or end, which URLs remove.
-    #[error("the path begins or ends with a space, which URLs remove; take it out")]
+    /// The path starts or ends with a space, which URL parsers remove.
+    #[error("the path starts or ends with a space, which URL parsers remove; remove it")]
     Space,
 }
 
-/// Checks a path, or an absolute URL, before a URL parser changes it.
+/// Checks that URL parsers and servers interpret `text`, a path or an absolute URL, as it is
+/// written.
 pub(super) fn check(text: &str) -> Result<(), InvalidPath> {
     if text.contains(|char: char| char.is_ascii_control()) {
         return Err(InvalidPath::ControlCharacter);
@@ -58,7 +65,7 @@ pub(super) fn check(text: &str) -> Result<(), InvalidPath> {
     path_of(before_query)?.split('/').try_for_each(check_segment)
 }
 
-/// Returns the path of a text without query.
+/// Returns the path of `text`, a path or an absolute URL without a query.
 fn path_of(text: &str) -> Result<&str, InvalidPath> {
     let of_http = text
         .split_once(':')
@@ -75,6 +82,7 @@ fn path_of(text: &str) -> Result<&str, InvalidPath> {
     }
 }
 
+/// Returns an error if a URL parser or a server can interpret `segment` as a dot segment.
 fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     if !segment.contains(['.', '%']) {
         return Ok(());
@@ -93,12 +101,12 @@ fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     }
 }
 
-/// The number of encodings of a segment that are decoded. Proxies and servers may decode more than
-/// once.
+/// The number of times that a segment is decoded for the check. Proxies and servers on the way
+/// can each decode it once more.
 const MAX_ENCODINGS: usize = 4;
 
-/// Decodes what may lead to a dot segment, a separator only as `%2f`. Some servers decode the
-/// overlong `%c0%ae` to a dot.
+/// Decodes the characters of `lower`, a segment in lower case, that can form a dot segment. Both
+/// separators become `%2f`. Some servers decode the overlong `%c0%ae` to a dot.
 fn decoded(lower: &str) -> String {
     const CODES: [(&str, &str); 8] = [
         ("%2e", "."),
@@ -115,8 +123,8 @@ fn decoded(lower: &str) -> String {
     (0..MAX_ENCODINGS).fold(lower.to_owned(), |text, _| decode(text))
 }
 
-/// Some servers look for dot segments without their parameters (`..;a=b`), or without a space or
-/// NUL at the end.
+/// Returns whether a server can interpret `segment`, which is decoded, as a dot segment. Some
+/// servers first remove its parameters (`..;a=b`), or a space or NUL at its end.
 fn is_dot_segment(segment: &str) -> bool {
     let name = segment.split(';').next().unwrap_or_default();
     matches!(name.trim_end_matches([' ', '\0']), "." | "..")

@@ -1,3 +1,5 @@
+//! A request of the typed HTTP client.
+
 use std::{fmt, future::poll_fn, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -13,7 +15,8 @@ use crate::{
     attach::{BoxError, destination_of},
 };
 
-/// A request of a [`ManagedIdentityHttpClient`].
+/// A request of a [`ManagedIdentityHttpClient`] that has not been sent. [`send`](Self::send)
+/// sends it.
 #[must_use = "a request does nothing until it is sent"]
 pub struct ManagedIdentityRequest {
     client: ManagedIdentityHttpClient,
@@ -30,25 +33,29 @@ impl ManagedIdentityRequest {
         Self { client, request, identity: None, scopes: None }
     }
 
-    /// Sets the identity of this request. Defaults to the client's.
+    /// Sets the identity whose token is attached to this request. Defaults to the client's
+    /// identity.
     pub fn identity(mut self, identity: impl Into<Identity>) -> Self {
         self.identity = Some(identity.into());
         self
     }
 
-    /// Uses the token of this caller: the receiver sees the caller.
+    /// Sends this request on behalf of `caller`: with the caller's token instead of the service's
+    /// own.
     pub fn caller(self, caller: CallerToken) -> Self {
-        self.identity(CallerIdentity::given(caller))
+        self.identity(CallerIdentity::from_token(caller))
     }
 
-    /// Sets the scopes of the managed identity's token, separated by spaces. Each set of scopes has
-    /// its own token; see [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
+    /// Sets the scopes of the managed identity's token, separated by spaces. Defaults to the scopes
+    /// of the identity. Each set of scopes has its own token; see
+    /// [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
         self
     }
 
-    /// Adds a header. `Authorization` is set by the layer.
+    /// Adds a header. Do not add `Authorization`, which the middleware sets: the request would
+    /// fail.
     pub fn header<N, V>(self, name: N, value: V) -> Self
     where
         HeaderName: TryFrom<N>,
@@ -59,49 +66,50 @@ impl ManagedIdentityRequest {
         self.with(|request| request.header(name, value))
     }
 
-    /// Sets headers, which replace those of the same name.
+    /// Sets `headers`, which replace headers of the same name.
     pub fn headers(self, headers: HeaderMap) -> Self {
         self.with(|request| request.headers(headers))
     }
 
-    /// Adds parameters to the query.
+    /// Appends `query`, serialized as form fields, to the query of the URL.
     pub fn query(self, query: &(impl Serialize + ?Sized)) -> Self {
         self.with(|request| request.query(query))
     }
 
-    /// Sets the body, as JSON.
+    /// Sets the body to `body` as JSON, and `Content-Type: application/json`.
     pub fn json(self, body: &(impl Serialize + ?Sized)) -> Self {
         self.with(|request| request.json(body))
     }
 
-    /// Sets the body. A stream ([`Body::wrap`]) is not buffered.
+    /// Sets the body. A stream ([`Body::wrap`]) is not buffered, and such a request is not retried.
     pub fn body(self, body: impl Into<Body>) -> Self {
         self.with(|request| request.body(body))
     }
 
-    /// Sets the time limit of the request, which includes the body of the response, but not the
-    /// wait for a token. Defaults to 100 s, unless the body is a stream or the client is [your
-    /// own](crate::ManagedIdentityHttpClientBuilder::client).
+    /// Sets the timeout of the request. It includes the body of the response, but not the wait for
+    /// a token. Defaults to 100 s. There is no default if the body is a stream, or with a
+    /// configured [`client`](crate::ManagedIdentityHttpClientBuilder::client), which has its own
+    /// timeout.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.timeout(timeout))
     }
 
-    /// Applies any other setting of reqwest.
+    /// Applies `change` to the request builder of reqwest, for its other settings.
     pub fn with(mut self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
         self.request = self.request.map(change);
         self
     }
 
-    /// Sends the request and returns the response, whatever its status is (see
-    /// [`Response::error_for_status`]).
+    /// Sends the request and returns the response, with any status. Use
+    /// [`Response::error_for_status`] to convert an error status to an error.
     ///
     /// # Errors
-    /// [`HttpClientError`] tells what was the matter. Nothing was sent, unless it is
-    /// [`HttpClientError::Http`] (or [`Status`](HttpClientError::Status)).
+    /// Returns [`HttpClientError::Http`] if the HTTP client fails; the service may have received
+    /// the request. With any other variant, nothing was sent.
     ///
     /// # Cancel safety
-    /// Dropping the future ends the request; it may have reached the service. A token that is being
-    /// fetched is still fetched, for the next request.
+    /// Dropping the future cancels the request, which the service may already have received. A
+    /// running token fetch continues, so that the next request can use the token.
     pub async fn send(self) -> Result<Response, HttpClientError> {
         let Self { client, request, identity, scopes } = self;
         let mut request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
@@ -117,21 +125,25 @@ impl ManagedIdentityRequest {
         let sender = client.clients.sender_to(request.url()).ok_or_else(not_allowed)?;
         let layer = AttachTokenLayer::new(identity, client.origins);
         let response = if client.retries {
-            call(layer.replay_clones().layer(sender), request).await
+            call(layer.retry_unauthorized().layer(sender), request).await
         } else {
             call(layer.layer(sender), request).await
         };
         response.map_err(HttpClientError::of)
     }
 
-    /// Sends the request and returns the JSON of the response, which has to be a success.
+    /// Sends the request and returns the JSON of the response. A status other than a success (2xx)
+    /// is an error.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and [`HttpClientError::Http`] or [`HttpClientError::Status`] for
-    /// another status or another content.
+    /// Returns an [`HttpClientError`] like [`send`](Self::send), and also:
+    ///
+    /// - [`HttpClientError::Http`] if the status is an error (4xx, 5xx) or the body is not the
+    ///   expected JSON;
+    /// - [`HttpClientError::Status`] for another status that is not a success, such as a redirect.
     ///
     /// # Cancel safety
-    /// As [`send`](Self::send).
+    /// Dropping the future cancels the request, which the service may already have received.
     pub async fn receive_json<T: DeserializeOwned>(self) -> Result<T, HttpClientError> {
         let response = self.send().await?.error_for_status()?;
         if response.status().is_success() {
@@ -142,12 +154,13 @@ impl ManagedIdentityRequest {
     }
 }
 
-/// Returns whether the body is a stream, whose length of time is unknown.
+/// Returns whether the body is a stream. Such a request has no default timeout, because the
+/// duration of a stream is unknown.
 fn is_stream(body: Option<&Body>) -> bool {
     body.is_some_and(|body| body.as_bytes().is_none())
 }
 
-/// Calls the middleware.
+/// Waits until `service` is ready, and calls it.
 async fn call<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
 where
     S: Service<reqwest::Request, Response = Response, Error = BoxError>,
@@ -156,12 +169,14 @@ where
     service.call(request).await
 }
 
-/// Returns the same identity with these scopes. The scopes of a caller's token cannot be changed.
+/// Returns the same identity with `scopes`. Fails for a caller's identity: the scopes of a
+/// caller's token cannot be changed.
 fn with_scopes(mut identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
     let problem = |problem: &dyn fmt::Display| ConfigError::new(vec![ConfigProblem::new("scopes", problem)]);
     let (Identity::Managed(managed) | Identity::CallerOr(_, managed)) = &mut identity else {
-        let wrong = "a caller's token has the scopes it has; only a managed identity's can be asked for";
-        return Err(problem(&wrong));
+        let fixed =
+            "the scopes of a caller's token cannot be changed; set scopes for a managed identity only";
+        return Err(problem(&fixed));
     };
     *managed = managed.with_scopes(scopes).map_err(|error| problem(&error))?;
     Ok(identity)

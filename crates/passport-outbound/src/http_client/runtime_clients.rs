@@ -1,8 +1,8 @@
-//! One pool of connections for each tokio runtime.
+//! A connection pool for each tokio runtime.
 //!
-//! A pooled connection lives on the runtime of the request that opened it. Where each test, or each
-//! blocking call, has a runtime of its own, a request of one runtime would get a connection of
-//! another, and fail or hang when that one ends.
+//! The task of a pooled connection runs on the runtime of the request that opened it. If each
+//! test or each blocking call creates a runtime, a request could get a connection of another
+//! runtime, and fail or hang when that runtime ends.
 
 use std::{
     fmt,
@@ -13,16 +13,21 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use reqwest::{Client, ClientBuilder};
 use tokio::runtime::{Handle, Id};
 
-/// The number of runtimes, beside the first, for which connections are kept. The least recently
-/// used one is evicted.
+/// The number of runtimes with a pool, besides the first runtime. The pool of the least recently
+/// used runtime is evicted.
 const MAX_RUNTIMES: u64 = 64;
 
-/// A client with one connection pool for each runtime.
+/// One reqwest client for each runtime, with equal settings and its own connection pool.
 pub(super) struct RuntimeClients {
+    /// Creates the builder of each client.
     settings: Box<dyn Fn() -> ClientBuilder + Send + Sync>,
+    /// The client of the first runtime.
     first: Client,
+    /// The runtime of the first request. Its requests use `first`.
     first_runtime: OnceLock<Id>,
+    /// The client for the first request of each other runtime. It keeps no idle connections.
     unpooled: OnceLock<Client>,
+    /// The clients for the later requests of the other runtimes.
     others: Cache<Id, Arc<OnceLock<Client>>>,
 }
 
@@ -38,15 +43,17 @@ impl RuntimeClients {
         })
     }
 
-    /// Returns a client to build requests with.
+    /// Returns a client to build requests with. [`of_this_runtime`](Self::of_this_runtime) returns
+    /// the one that sends them.
     pub(super) fn any(&self) -> &Client {
         &self.first
     }
 
-    /// Returns the client whose pooled connections are on the current runtime.
+    /// Returns the client to send a request with, on the current runtime.
     ///
-    /// The first request of a further runtime has a connection that is not kept: most such runtimes
-    /// end with their first request, and a client costs as much as reading the root certificates.
+    /// The first request on any runtime but the first uses a connection that is not pooled. Many
+    /// such runtimes run a single request, and creating a client for each would be expensive: it
+    /// loads the root certificates.
     pub(super) fn of_this_runtime(&self) -> Client {
         let Ok(runtime) = Handle::try_current() else { return self.first.clone() };
         if *self.first_runtime.get_or_init(|| runtime.id()) == runtime.id() {
@@ -61,7 +68,7 @@ impl RuntimeClients {
         let idle = if is_fresh { 0 } else { usize::MAX };
         match (self.settings)().pool_max_idle_per_host(idle).build() {
             Ok(client) => cell.get_or_init(|| client).clone(),
-            // The root certificates were there before.
+            // Unlikely, because the first client was built with the same settings.
             Err(_) => self.first.clone(),
         }
     }

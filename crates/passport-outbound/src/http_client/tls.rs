@@ -1,14 +1,15 @@
-//! The TLS settings of the default clients: which root certificates they trust.
+//! The root certificates of the default clients.
 
 use passport_core::CaCertificates;
 use reqwest::ClientBuilder;
 
-/// Trusts `ca` beside the system's root certificates.
-pub(super) fn trusting(ca: Option<&CaCertificates>, client: ClientBuilder) -> ClientBuilder {
+/// Makes `client` trust `ca` in addition to the system's root certificates.
+pub(super) fn with_ca(ca: Option<&CaCertificates>, client: ClientBuilder) -> ClientBuilder {
     client.tls_certs_merge(ca.into_iter().flat_map(CaCertificates::for_reqwest))
 }
 
-/// Loads no root certificates, for plain `http`: the machine may have none.
+/// Makes `client` load no root certificates. For plain `http`, which needs none: the machine can
+/// lack them, and loading would fail.
 pub(super) fn without_roots(client: ClientBuilder) -> ClientBuilder {
     client.tls_certs_only([])
 }

@@ -1,26 +1,30 @@
+//! The settings of a managed identity, and their validation.
+
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use passport_core::{
-    Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
-    TransportSettings, Transports,
+    Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport, TransportPool,
+    TransportSettings,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{ManagedIdentity, spec::IdentitySpec};
 use crate::{
     TokenCache,
-    sources::{ClientAuthentication, Sidecar},
+    sources::{ClientAuthentication, SidecarEndpoint},
     token::{DEFAULT_THRESHOLD, RefreshSettings},
 };
 
+/// The maximum of [`request_timeout`](ManagedIdentityBuilder::request_timeout). Callers without
+/// a token wait that long.
 const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// Settings of a [`ManagedIdentity`]. [`build`](Self::build) reports every mistake at once.
+/// Configures a [`ManagedIdentity`]. [`build`](Self::build) reports all problems in one error.
 #[must_use]
 pub struct ManagedIdentityBuilder {
     client_id: String,
-    /// `None` if the sidecar has it.
+    /// `None` for an identity at a sidecar, which has the secret.
     secret: Option<SecretSource>,
     issuer: Option<String>,
     token_url: Option<String>,
@@ -35,14 +39,15 @@ pub struct ManagedIdentityBuilder {
 }
 
 impl ManagedIdentity {
-    /// Configures an identity for `client_id` with the secret that `secret` refers to.
+    /// Creates a builder for the identity `client_id`. Its client secret is read from `secret` for
+    /// each token fetch.
     pub fn builder(client_id: impl Into<String>, secret: SecretSource) -> ManagedIdentityBuilder {
         ManagedIdentityBuilder::new(client_id.into(), Some(secret))
     }
 
-    /// Configures the identity `client_id`, whose secret is in the sidecar, which returns its
-    /// tokens.
-    pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
+    /// Creates a builder for the identity `client_id` at a sidecar. The sidecar has the client
+    /// secret and returns the tokens.
+    pub fn via_sidecar(client_id: impl Into<String>, sidecar: SidecarEndpoint) -> ManagedIdentityBuilder {
         ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
     }
 }
@@ -65,14 +70,14 @@ impl ManagedIdentityBuilder {
         }
     }
 
-    /// Sets the Passport that issues the tokens. Defaults to `https://passport.bizfirst.ai`.
+    /// Sets the issuer of the tokens. Defaults to Passport, `https://passport.bizfirst.ai`.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Sets the URL of token requests. Defaults to `/passport/token` below the issuer, as Passport
-    /// documents it.
+    /// Sets the URL of the token endpoint. Defaults to `/passport/token` below the issuer, as
+    /// Passport documents it.
     pub fn token_url(mut self, url: impl Into<String>) -> Self {
         self.token_url = Some(url.into());
         self
@@ -80,112 +85,118 @@ impl ManagedIdentityBuilder {
 
     /// Allows plain `http` for the issuer and the token URL.
     ///
-    /// **Danger:** anyone on the network path reads the client secret and the tokens. For a private
-    /// network that is trusted or encrypted: docker compose, kind, a service mesh. Such requests
-    /// never use the system's proxy.
+    /// **Danger:** anyone on the network path can read the client secret and the tokens. Use it
+    /// only in a private network that is trusted or encrypted: docker compose, kind, a service
+    /// mesh. Plain `http` requests never use the system's proxy.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates, for requests
-    /// to the issuer. [`build`](Self::build) reads the file. Contradicts
-    /// [`transport`](Self::transport), which has
-    /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
+    /// Trusts the certificates in this PEM file in addition to the system's root certificates, for
+    /// requests to the issuer. [`build`](Self::build) reads the file.
+    ///
+    /// Cannot be combined with [`transport`](Self::transport); use
+    /// [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca) for a transport.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self
     }
 
     /// Sets the `User-Agent` of requests to the issuer. Defaults to `tower-passport/<version>`.
-    /// Contradicts [`transport`](Self::transport).
+    /// Cannot be combined with [`transport`](Self::transport).
     pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
         self.transport = self.transport.user_agent(user_agent);
         self
     }
 
-    /// Takes the default transport from `transports`: identities with equal
-    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) share a TLS client with its
-    /// root certificates, but no connections and no tokens. By default each identity has its own.
-    /// No effect with [`transport`](Self::transport).
-    pub fn sharing(mut self, transports: Transports) -> Self {
-        self.transport = self.transport.sharing(transports);
+    /// Takes the default transport from `transports`. Identities with the same pool and equal
+    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) share one HTTP client,
+    /// which loads the root certificates once. They share no tokens, and no connections, because
+    /// the client keeps no idle connections. By default each identity has its own HTTP client. No
+    /// effect with [`transport`](Self::transport).
+    pub fn transport_pool(mut self, transports: TransportPool) -> Self {
+        self.transport = self.transport.transport_pool(transports);
         self
     }
 
-    /// Sets the requested scopes, separated by spaces. Defaults to `openid roles`, as Passport's
-    /// managed identities do.
+    /// Sets the requested scopes, separated by spaces. Defaults to `openid roles`, which Passport
+    /// documents for managed identities.
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
         self
     }
 
-    /// Sets the client authentication. Defaults to
-    /// [`ClientSecretBasic`](ClientAuthentication::ClientSecretBasic), as Passport documents it.
+    /// Sets the method of client authentication. Defaults to
+    /// [`ClientSecretBasic`](ClientAuthentication::ClientSecretBasic), which Passport documents.
     pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
         self.authentication = authentication;
         self
     }
 
-    /// Sets the time before its expiry at which a token is refreshed. Defaults to 60 s, as in
-    /// Passport's own client. It is at most half of the token's lifetime. Up to 10 % of the
-    /// lifetime (30 s at most) is added, so that instances do not refresh at the same time.
+    /// Sets how long before its expiry a token is refreshed. Defaults to 60 s, like Passport's .NET
+    /// client.
+    ///
+    /// The threshold is at most half of the token's lifetime. A random time is added to it, at most
+    /// 10 % of the lifetime and at most 30 s, so that instances do not refresh at the same time.
     pub fn refresh_threshold(mut self, threshold: Duration) -> Self {
         self.refresh_threshold = threshold;
         self
     }
 
-    /// Sets the time limit of an attempt, which includes reading the secret; 10 min at most.
-    /// Defaults to 10 s.
+    /// Sets the time limit of one token fetch, which includes reading the secret. At most 10 min,
+    /// because callers wait for the fetch. Defaults to 10 s.
     ///
-    /// While no token is live, a token request without a response after two fifths of it is sent a
-    /// second time, on another connection. With [`TokenCache::shared`], the attempt of another
-    /// instance is waited for first, as long again, and the store has its own limits (4 s more, by
-    /// default). An attempt that was dropped with its runtime is abandoned a second after that, and
-    /// repeated.
+    /// - While there is no valid token, a token request without a response after 40 % of the limit
+    ///   is sent a second time, on another connection.
+    /// - With [`TokenCache::shared`], a token fetch first waits for the fetch of another instance,
+    ///   up to the same limit. The timeouts of the store are added, 4 s by default.
+    /// - A token fetch on a stalled runtime is abandoned one second after the limit, and started
+    ///   again on a background thread.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// Sets the cache of the token. By default the token is cached in memory, for this identity and
-    /// its clones.
+    /// Sets the token cache. By default the token is cached in memory, for this identity and its
+    /// clones.
     pub fn token_cache(mut self, cache: TokenCache) -> Self {
         self.cache = Some(cache);
         self
     }
 
     /// Sends requests to Passport through `transport`. Defaults to
-    /// [`HttpTransport`](crate::HttpTransport).
+    /// [`ReqwestHttpClient`](crate::ReqwestHttpClient).
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
     }
 
-    /// Reads the time from `clock`. Defaults to the operating system's.
+    /// Reads the time from `clock`. Defaults to the operating system's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Builds the identity. Does no I/O, except that it reads the [`ca_file`](Self::ca_file), and
-    /// starts no task.
+    /// Builds the identity. Does no I/O, except for reading the [`ca_file`](Self::ca_file), and
+    /// starts no task. The first token is fetched on demand.
     ///
     /// # Errors
-    /// A [`ConfigError`] that lists every option that is wrong.
+    /// Returns a [`ConfigError`] that lists every option that is invalid, or cannot be combined
+    /// with another one.
     pub fn build(self) -> Result<ManagedIdentity, ConfigError> {
         let (spec, scopes) = self.parsed().map_err(ConfigError::new)?;
         Ok(ManagedIdentity::new(spec, scopes))
     }
 
-    /// Returns every mistake that [`build`](Self::build) would report, for code that has more to
-    /// check and reports all mistakes at once. Reads the [`ca_file`](Self::ca_file).
+    /// Returns the problems that [`build`](Self::build) would report, for code that reports them
+    /// together with its own. Reads the [`ca_file`](Self::ca_file).
     #[must_use]
     pub fn problems(&self) -> Vec<ConfigProblem> {
         self.parsed().err().unwrap_or_default()
     }
 
-    /// Returns the specification of the identity and its default scopes, or every mistake.
+    /// Returns the validated settings of the identity and its default scopes, or all problems.
     pub(crate) fn parsed(&self) -> Result<(IdentitySpec, Scopes), Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let client_id = ConfigProblem::collect(&mut problems, "client_id", self.client_id.parse());
@@ -215,11 +226,12 @@ impl ManagedIdentityBuilder {
         Ok((spec, scopes))
     }
 
+    /// Returns the issuer with its token URL, or adds the problems of both to `problems`.
     fn parsed_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
         let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
         let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
         let issuer = ConfigProblem::collect(problems, "issuer", new(given));
-        // An invalid issuer is replaced, so that the token URL is checked as well.
+        // Replaces an invalid issuer, so that the token URL is checked as well.
         let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
         match &self.token_url {
             Some(url) => ConfigProblem::collect(problems, "token_url", issuer.with_token_url(url)),
@@ -227,30 +239,35 @@ impl ManagedIdentityBuilder {
         }
     }
 
+    /// Adds the problems of valid options that cannot be combined, and of an invalid request
+    /// timeout.
     fn check_combinations(&self, problems: &mut Vec<ConfigProblem>) {
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
         if self.authentication == ClientAuthentication::ClientSecretBasicRaw && self.client_id.contains(':') {
             problem(
                 "client_authentication",
-                "a client id with a colon cannot be told from its secret when neither is encoded; use client_secret_basic",
+                "a client id with a colon cannot be separated from its secret without encoding; use client_secret_basic",
             );
         }
         if self.secret.is_none() && self.cache.as_ref().and_then(TokenCache::sidecar_endpoint).is_none() {
             problem(
                 "token_cache",
-                "the sidecar had the secret, and another cache is in its place; leave that out, or give the secret",
+                "an identity at a sidecar requires the cache of that sidecar; remove token_cache, or set a client secret",
             );
         }
         if self.request_timeout.is_zero() {
-            problem("request_timeout", "it is zero, so no attempt could succeed");
+            problem(
+                "request_timeout",
+                "must be greater than zero, or every token fetch fails; the default is 10 s",
+            );
         }
         if self.request_timeout > MAX_REQUEST_TIMEOUT {
-            problem("request_timeout", "it is longer than 10 min, and callers wait for it");
+            problem("request_timeout", "must not be longer than 10 min, because callers wait for it");
         }
     }
 }
 
-/// Without URLs: until they are checked, they may contain credentials.
+/// Omits the URLs: until they are validated, they can contain credentials.
 impl fmt::Debug for ManagedIdentityBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityBuilder")

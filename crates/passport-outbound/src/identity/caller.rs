@@ -1,3 +1,5 @@
+//! The identity of the caller, whose token is forwarded.
+
 use std::{fmt, sync::Arc};
 
 use http::{Extensions, HeaderValue};
@@ -7,78 +9,95 @@ use passport_core::{CallerToken, Clock, SystemClock};
 use super::{Identity, ManagedIdentity, SelectedIdentity};
 use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 
-/// The identity of the caller of this service. Its token is forwarded unchanged.
+/// The identity of the caller of this service. Requests are sent on behalf of the caller: its
+/// token is forwarded unchanged.
 ///
-/// The token is looked up in this order: the [given](Self::given) one, the [`CallerToken`] in the
-/// extensions of the outgoing request, and, with [`of_task`](Self::of_task), the task's
-/// [scope](CallerToken::scope).
+/// The token is looked up in this order:
 ///
-/// A caller's token is never cached, refreshed or replaced. A receiver's rejection is the response.
-/// Without a caller, or once the token has expired, nothing is sent and the request fails with an
-/// [`AttachError`](crate::AttachError).
+/// 1. the token of [`from_token`](Self::from_token);
+/// 2. the [`CallerToken`] in the extensions of the outgoing request;
+/// 3. the [`CallerToken`] of the task's [scope](CallerToken::scope), only with
+///    [`from_task_local`](Self::from_task_local).
+///
+/// A caller's token is never cached, refreshed or replaced. If the receiver rejects it, its
+/// response is returned unchanged. Without a caller token, or with an expired one, the request
+/// fails with an [`AttachError`](crate::AttachError) and nothing is sent.
 ///
 /// ```
 /// # use passport_outbound::{AllowedOrigins, AttachTokenLayer, CallerIdentity};
-/// let layer = AttachTokenLayer::new(CallerIdentity::of_request(), AllowedOrigins::new(["https://api.bizfirst.ai"])?);
+/// let origins = AllowedOrigins::new(["https://api.bizfirst.ai"])?;
+/// let layer = AttachTokenLayer::new(CallerIdentity::from_extensions(), origins);
 /// # Ok::<(), passport_outbound::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct CallerIdentity {
+    /// The token of [`from_token`](Self::from_token), or one that was found in the extensions.
     pub(super) given: Option<CallerToken>,
-    /// Whether the extensions of the request were checked already, by code that can see them.
+    /// Whether code with access to the request's extensions has searched them for a token already.
+    /// If so, a missing token is not reported as unavailable extensions.
     pub(super) extensions_checked: bool,
+    /// Whether the token is also read from the scope of the task.
     uses_task_local: bool,
     clock: Arc<dyn Clock>,
 }
 
 impl CallerIdentity {
-    /// Takes the caller from the [`CallerToken`] in the extensions of the outgoing request. reqwest
-    /// does not expose the extensions of a `reqwest::Request`, so with reqwest such a request fails
-    /// with [`AttachError::CallerUnseen`](crate::AttachError::CallerUnseen): use
-    /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller) or
-    /// [`of_task`](Self::of_task).
+    /// Reads the [`CallerToken`] from the extensions of the outgoing request.
+    ///
+    /// Does not work with a `reqwest::Request`, because reqwest does not expose its extensions: the
+    /// request fails with
+    /// [`AttachError::ExtensionsUnavailable`](crate::AttachError::ExtensionsUnavailable). With
+    /// reqwest, use [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller) or
+    /// [`from_task_local`](Self::from_task_local).
     #[must_use]
-    pub fn of_request() -> Self {
+    pub fn from_extensions() -> Self {
         Self { given: None, extensions_checked: false, uses_task_local: false, clock: Arc::new(SystemClock) }
     }
 
-    /// Takes the caller from the extensions, or from the [`scope`](CallerToken::scope) of the task,
-    /// for code that cannot pass the token on. A task that is spawned within the scope is not in
-    /// it, nor is a call below a `tower::Buffer`, which calls the service in its own task.
+    /// Reads the [`CallerToken`] from the extensions of the outgoing request, or from the
+    /// [`scope`](CallerToken::scope) of the task. For code that cannot pass the token as an
+    /// argument.
+    ///
+    /// A task that is spawned within the scope is outside the scope. So is a service below a
+    /// `tower::Buffer`, which calls it in another task.
     #[must_use]
-    pub fn of_task() -> Self {
-        Self { uses_task_local: true, ..Self::of_request() }
+    pub fn from_task_local() -> Self {
+        Self { uses_task_local: true, ..Self::from_extensions() }
     }
 
-    /// Uses this caller, for one request or for a client that lives no longer than that.
+    /// Uses the token of `caller`, for one request or for a client that is created for one request.
     #[must_use]
-    pub fn given(caller: CallerToken) -> Self {
-        Self { given: Some(caller), ..Self::of_request() }
+    pub fn from_token(caller: CallerToken) -> Self {
+        Self { given: Some(caller), ..Self::from_extensions() }
     }
 
-    /// Uses `identity` if there is no caller: for code that serves requests and also runs on a
-    /// schedule.
+    /// Uses `identity` for requests without a caller token. For code that serves requests and also
+    /// runs on a schedule.
     ///
-    /// It applies only if there is no caller. A caller whose token has expired, or is rejected by
-    /// the receiver, does not become the service: callers could use its rights that way.
+    /// If the caller's token has expired, or the receiver rejects it, `identity` is not used:
+    /// callers could gain the rights of the service that way.
     ///
-    /// **Caution:** a caller token that was lost looks like no caller: the inbound layer does not
-    /// [forward](CallerToken) it, an extension was not copied, a task was spawned. Where there is
-    /// always a caller, leave this out, and such a mistake is an error. Requests that go out as the
-    /// service are counted (`passport_outbound_without_caller_total`).
+    /// **Caution:** `identity` is also used if the caller token is lost by mistake:
+    ///
+    /// - The inbound layer does not [forward](CallerToken) the token.
+    /// - The extension was not copied to the outgoing request.
+    /// - The request is sent in a spawned task.
+    ///
+    /// If every request has a caller, do not call `or`: such a mistake is then an error. The metric
+    /// `passport_outbound_without_caller_total` counts the requests that use `identity`.
     #[must_use]
     pub fn or(self, identity: ManagedIdentity) -> Identity {
         Identity::CallerOr(self, identity)
     }
 
-    /// Reads the time from `clock`. Defaults to the operating system's.
+    /// Reads the time from `clock`. Defaults to the operating system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Selects the caller, or `identity` if there is no caller.
+    /// Returns the caller's token, or `identity` if there is no caller token.
     pub(super) fn select_or<'a>(
         &self,
         request: Option<&Extensions>,
@@ -97,11 +116,14 @@ impl CallerIdentity {
         }
     }
 
-    /// Returns the `Authorization` header of the caller's token, if there is a caller.
+    /// Returns the `Authorization` header with the caller's token, or `None` without a caller
+    /// token.
     fn authorization(&self, request: Option<&Extensions>) -> Result<Option<HeaderValue>, CallerTokenError> {
-        let of_request = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
-        let of_task = || CallerToken::current().filter(|_| self.uses_task_local);
-        let Some(caller) = self.given.clone().or_else(of_request).or_else(of_task) else { return Ok(None) };
+        let from_extensions = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
+        let from_task_local = || CallerToken::current().filter(|_| self.uses_task_local);
+        let Some(caller) = self.given.clone().or_else(from_extensions).or_else(from_task_local) else {
+            return Ok(None);
+        };
         if caller.token().expires_at() <= self.clock.now() {
             return Err(CallerTokenError::Expired);
         }
@@ -109,12 +131,14 @@ impl CallerIdentity {
     }
 }
 
-/// The reason why a request cannot go out in its caller's name.
+/// The reason why a request cannot use its caller's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallerTokenError {
+    /// There is no caller token, and no other identity is configured.
     Missing,
+    /// The caller's token has expired.
     Expired,
-    /// The request does not expose its extensions, and the caller is looked up nowhere else.
+    /// The request does not expose its extensions, and no other source is configured.
     ExtensionsUnavailable,
 }
 

@@ -1,3 +1,5 @@
+//! The managed identity of a service.
+
 use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use passport_core::{AccessToken, ClientId, InvalidScope, Scopes};
@@ -7,28 +9,27 @@ use url::Url;
 use super::{IdentityStatus, scopes::ScopedManagers, spec::IdentitySpec};
 use crate::token::{Credential, TokenError, TokenManager};
 
-/// A service's own identity at Passport: a client id, the reference of its secret, and its current
+/// A service's own identity at Passport: a client id, a reference to its secret, and its current
 /// token.
 ///
-/// Cheap to clone; clones share the token. Building an identity does no I/O and starts no task, so
-/// a service starts while Passport is down, and recovers when Passport is back. Create one identity
-/// for each service that calls: a shared identity can neither be revoked nor audited by service.
-/// Build it once and clone it, not for each request.
+/// Cheap to clone; clones share the token. Build an identity once and clone it; do not build one
+/// for each request. Building does no I/O and starts no task, so a service can start while
+/// Passport is unavailable, and recovers when Passport is available again. Register one identity
+/// per service: Passport cannot revoke or audit the services that share an identity separately.
 ///
-/// Tokens are fetched in tasks of the current tokio runtime, which needs its timer
-/// (`tokio::runtime::Builder::enable_time`).
-///
-/// The tasks of an identity end when its last clone and the last request that waits for its token
-/// are dropped.
+/// Tokens are fetched in tasks on the current tokio runtime, which must have its timer enabled
+/// (`tokio::runtime::Builder::enable_time`). The tasks end when the last clone and the last
+/// request that waits for the token are dropped.
 #[derive(Clone)]
 pub struct ManagedIdentity {
-    /// The manager of its scopes.
+    /// The manager of the token for the scopes of this clone.
     pub(crate) manager: Arc<TokenManager>,
     scoped: Arc<ScopedManagers>,
 }
 
-/// The time between two attempts of [`ManagedIdentity::ready`], so that a sleep of the machine does
-/// not prolong the wait.
+/// The minimum and maximum time that [`ManagedIdentity::ready`] sleeps before it tries again. It
+/// sleeps through a longer backoff in parts, because timers stand still while the machine is
+/// suspended.
 const READY_POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
 impl ManagedIdentity {
@@ -37,7 +38,8 @@ impl ManagedIdentity {
         Self::with_manager(manager, spec, scopes)
     }
 
-    /// Returns an identity whose default scopes are those of `manager`.
+    /// Creates an identity whose default token comes from `manager`. Managers for other scopes are
+    /// created from `spec`.
     pub(crate) fn with_manager(manager: TokenManager, spec: IdentitySpec, scopes: Scopes) -> Self {
         let manager = Arc::new(manager);
         let scoped = Arc::new(ScopedManagers::new(spec, scopes, Arc::clone(&manager)));
@@ -46,13 +48,13 @@ impl ManagedIdentity {
 
     /// Returns the same identity with a token for `scopes`, which are separated by spaces.
     ///
-    /// Each set of scopes has its own token, which is fetched on demand and cached: the same scopes
-    /// return the same token. Pauses after a failure are separate for each set. The identity keeps
-    /// tokens for 1,000 sets and evicts the least recently used one. A [`shutdown`](Self::shutdown)
-    /// applies to all sets.
+    /// Each set of scopes has its own token, which is fetched on demand and cached. Backoff after a
+    /// failure is separate for each set. The identity caches the tokens of 1,000 sets and evicts
+    /// the least recently used one. [`shutdown`](Self::shutdown) applies to all sets.
     ///
     /// # Errors
-    /// When `scopes` are not valid.
+    /// Returns [`InvalidScope`] if a scope is not valid
+    /// ([RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
     pub fn with_scopes(&self, scopes: &str) -> Result<Self, InvalidScope> {
         let scopes: Scopes = scopes.parse()?;
         Ok(Self { manager: self.scoped.manager(scopes), scoped: Arc::clone(&self.scoped) })
@@ -64,95 +66,107 @@ impl ManagedIdentity {
         &self.manager.client_id
     }
 
-    /// Returns the URL of token requests. Together with the client id it tells identities apart.
+    /// Returns the URL of the token endpoint. URL and client id together identify an identity.
     ///
-    /// An identity [at a sidecar](Self::at_sidecar) sends no request to it: the sidecar requests
-    /// the tokens, from the issuer of its own configuration.
+    /// An identity [at a sidecar](Self::via_sidecar) sends no request to this URL: the sidecar
+    /// fetches the tokens, from the issuer in the sidecar's configuration.
     #[must_use]
     pub fn token_url(&self) -> &Url {
         self.scoped.token_url()
     }
 
-    /// Returns the default scopes.
+    /// Returns the scopes that the builder set. [`with_scopes`](Self::with_scopes) does not change
+    /// them.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
         self.scoped.default_scopes()
     }
 
-    /// Returns a token that may be sent now: the cached one, or a new one if there is none.
+    /// Returns a valid token: the cached one, or a new one if none is cached.
     ///
-    /// Layers call this themselves. It is for code that calls a service in another way.
+    /// [`AttachTokenLayer`](crate::AttachTokenLayer) does the same for each request. Call this
+    /// method to send the token in another way.
     ///
     /// # Errors
-    /// When there is no live token and none can be had; outside of a tokio runtime, for example.
-    /// All callers that wait share one attempt and its error; for a while after it (see
-    /// [`IdentityStatus::next_attempt_at`]) callers get that error at once.
+    /// Returns a [`TokenError`] if no valid token is cached and none can be fetched, for example
+    /// outside a tokio runtime. Concurrent callers share one token fetch and its error. During the
+    /// backoff after a failure (see [`IdentityStatus::retry_at`]), callers get that error without
+    /// waiting.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the attempt running for the others.
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
         self.manager.token().await
     }
 
-    /// Returns a token with at least `life` left, if one can be fetched. A cached token with less
-    /// is refreshed first, but not in the first half of its life. If the refresh fails, the cached
-    /// token is returned.
+    /// Returns a token that is valid for at least `min_ttl`, if one can be fetched. A cached token
+    /// with less time left is refreshed first, but not in the first half of its lifetime. If the
+    /// refresh fails, the cached token is returned.
     ///
-    /// For code that forwards tokens to others, and so is not called for each request.
+    /// For code that forwards tokens to other programs, which use a token for some time.
     ///
     /// # Errors
-    /// As [`token`](Self::token).
+    /// Returns a [`TokenError`] like [`token`](Self::token).
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the attempt running for the others.
-    pub async fn token_for(&self, life: Duration) -> Result<AccessToken, TokenError> {
-        self.manager.token_for(life).await
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    pub async fn token_with_min_ttl(&self, min_ttl: Duration) -> Result<AccessToken, TokenError> {
+        self.manager.token_with_min_ttl(min_ttl).await
     }
 
-    /// Returns a token to replace one that a receiver rejected. The cached token is replaced if
-    /// `is_refused` returns true for it: once for all callers, and not in its first seconds.
+    /// Returns a token to use after a receiver rejected one. If `is_rejected` returns `true` for
+    /// the cached token, that token is replaced first, once for all callers. A token that is only
+    /// seconds old is not replaced, but returned: a new one would be rejected as well.
     ///
-    /// Layers call this themselves. It is for code that forwards tokens to others.
+    /// [`AttachTokenLayer`](crate::AttachTokenLayer) replaces rejected tokens itself. This method
+    /// is for code that forwards tokens to other programs.
     ///
     /// # Errors
-    /// As [`token`](Self::token), also when no other token can be had.
+    /// Returns a [`TokenError`] like [`token`](Self::token), and also if the rejected token cannot
+    /// be replaced.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the attempt running for the others.
-    pub async fn token_after_refusal(
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    pub async fn replace_rejected_token(
         &self,
-        is_refused: impl FnOnce(&AccessToken) -> bool + Send,
+        is_rejected: impl FnOnce(&AccessToken) -> bool + Send,
     ) -> Result<AccessToken, TokenError> {
-        self.manager.token_after_refusal(is_refused).await
+        self.manager.replace_rejected_token(is_rejected).await
     }
 
-    /// Waits until there is a token, through failures that are transient
-    /// ([`TokenError::is_transient`]). A service that calls it before it accepts traffic does not
-    /// delay its first caller.
+    /// Waits until a token has been fetched. Transient failures ([`TokenError::is_transient`]) are
+    /// retried. Call it before the service accepts traffic, so that the first request does not wait
+    /// for a token.
     ///
-    /// There is no time limit; use `tokio::time::timeout` if the service is to start without a
-    /// token. With [`TokenCache::disabled`](crate::TokenCache::disabled) it fetches a token and
-    /// drops it.
+    /// There is no time limit: wrap it in `tokio::time::timeout` if the service should also start
+    /// without a token. With [`TokenCache::disabled`](crate::TokenCache::disabled) the token is
+    /// fetched and dropped.
     ///
     /// # Errors
-    /// When waiting is not likely to help: Passport refuses, the secret cannot be read (a vault
-    /// that is down included), the identity was shut down. Do not end a service for it that is to
-    /// start anyway: the identity tries again.
+    /// Returns a [`TokenError`] if waiting is unlikely to help, for example:
+    ///
+    /// - Passport rejects the token request.
+    /// - The secret cannot be read, even if only because a vault is unavailable.
+    /// - The identity was shut down.
+    ///
+    /// The identity continues to retry, except after a shutdown, so the service can start
+    /// nevertheless.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the attempt running for the others.
+    /// Dropping the future does not cancel the token fetch, because other callers can share it.
     pub async fn ready(&self) -> Result<(), TokenError> {
         loop {
             match self.manager.token().await {
                 Ok(_) => return Ok(()),
                 Err(error) if !error.is_transient() || Handle::try_current().is_err() => return Err(error),
-                Err(_) => self.pause().await,
+                Err(_) => self.wait_for_next_attempt().await,
             }
         }
     }
 
-    /// Waits until the next attempt is allowed, or the identity is shut down.
-    async fn pause(&self) {
+    /// Waits until the backoff ends or the identity is shut down, within the bounds of
+    /// [`READY_POLL`].
+    async fn wait_for_next_attempt(&self) {
         let now = self.manager.now();
         let until = self.manager.entry.snapshot().paused_until(now);
         let left = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
@@ -162,7 +176,7 @@ impl ManagedIdentity {
         }
     }
 
-    /// Returns the status, for a health probe. Takes no lock and starts no task.
+    /// Returns the status of the token, for health probes. Takes no lock and starts no task.
     #[must_use]
     pub fn status(&self) -> IdentityStatus {
         let snapshot = self.manager.entry.snapshot();
@@ -170,24 +184,24 @@ impl ManagedIdentity {
         IdentityStatus::new(&snapshot, &manager.entry.clock, now, manager.life.is_cancelled())
     }
 
-    /// Removes the token, so that the next call waits for a new one. The result of a running
-    /// attempt is discarded.
+    /// Removes the cached token, so that the next call waits for a new one. The result of a running
+    /// token fetch is discarded. A backoff after a failure continues.
     ///
-    /// For operators: the identity's roles have changed, or its token has leaked. A request that
-    /// was rejected with 401 does not need it: the layer replaces the token, in a way that one
-    /// receiver cannot turn into a storm. A pause after a failure continues.
+    /// For operators, after the identity's roles have changed or its token has leaked. Do not call
+    /// it after a 401: the layer replaces a rejected token itself, and limits how often it does.
     pub fn invalidate(&self) {
         self.manager.entry.invalidate();
     }
 
-    /// Ends all tasks of the identity and waits until they have ended. A cached token is sent until
-    /// it expires. After that, and for callers that are waiting now, calls fail with
-    /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown).
+    /// Cancels the token fetches of the identity and its clones, and waits until they have ended.
+    /// Other identities with the same [`TokenCache`](crate::TokenCache) are not affected.
     ///
-    /// It waits no longer than an attempt may take: an attempt on a stalled runtime does not end.
+    /// Callers that wait for a token fail with
+    /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown). A cached token is still used
+    /// until it expires; later calls fail with the same error.
     ///
-    /// Clones are shut down as well. Identities that share a [`TokenCache`](crate::TokenCache) are
-    /// not.
+    /// Waits no longer than the time limit of a token fetch, because a fetch on a stalled runtime
+    /// never ends.
     ///
     /// # Cancel safety
     /// Dropping the future does not undo the shutdown.
@@ -201,13 +215,14 @@ impl ManagedIdentity {
         }
     }
 
-    /// Returns the token, without waiting for it.
+    /// Returns the cached token, the error of the last token fetch, or a future of the token. Does
+    /// not wait.
     pub(crate) fn credential(&self) -> Credential {
         self.manager.credential()
     }
 
-    /// Reports that a receiver rejected the token of `generation`. Returns a newer one, if a retry
-    /// is useful.
+    /// Records that a receiver rejected the token of `generation`. Returns a newer token for a
+    /// retry, or a future that fetches one. Returns `None` if the rejected token is not replaced.
     pub(crate) fn replace_rejected(&self, generation: u64) -> Option<Credential> {
         self.manager.replace_rejected(generation)
     }

@@ -1,4 +1,4 @@
-//! Whose token a request gets: that of the service's own managed identity, or that of its caller.
+//! Identities: the service's own managed identity, and the identity of the service's caller.
 
 mod builder;
 mod caller;
@@ -14,7 +14,7 @@ pub use self::{
     builder::ManagedIdentityBuilder,
     caller::CallerIdentity,
     managed::ManagedIdentity,
-    selection::{Identity, InTheNameOf},
+    selection::{Identity, RequestIdentity},
     status::IdentityStatus,
 };
 pub(crate) use self::{caller::CallerTokenError, selection::SelectedIdentity};

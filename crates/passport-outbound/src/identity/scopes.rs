@@ -10,16 +10,18 @@ use url::Url;
 use super::spec::IdentitySpec;
 use crate::token::TokenManager;
 
-/// The number of sets of scopes for which an identity keeps tokens. The least recently used set is
-/// evicted.
+/// The number of sets of scopes for which an identity caches tokens. The least recently used set
+/// is evicted.
 pub(super) const MAX_SCOPE_SETS: u64 = 1_000;
 
-/// The token managers of an identity. Dropping it shuts the identity down.
+/// The token managers of an identity. Dropping them cancels its token fetches.
 pub(super) struct ScopedManagers {
     spec: IdentitySpec,
+    /// The scopes that the builder set, and their manager.
     default: (Scopes, Arc<TokenManager>),
-    /// Created with the first other set of scopes.
+    /// The managers of other scopes. Created when the first of them is requested.
     pub(super) others: OnceLock<Cache<Scopes, Arc<TokenManager>>>,
+    /// Cancels [`IdentitySpec::life`] when it is dropped.
     _life: DropGuard,
 }
 
@@ -37,13 +39,13 @@ impl ScopedManagers {
         &self.spec.token_url
     }
 
-    /// Returns the manager for `scopes`.
+    /// Returns the token manager for `scopes`, or creates it.
     pub(super) fn manager(&self, scopes: Scopes) -> Arc<TokenManager> {
         let (default, manager) = &self.default;
         if scopes == *default {
             return Arc::clone(manager);
         }
-        // By recency alone: a frequently used set must not keep a new one out.
+        // LRU, not the default policy of moka: a frequently used set must not keep a new one out.
         let others = self.others.get_or_init(|| {
             let cache = Cache::builder().max_capacity(MAX_SCOPE_SETS);
             cache.eviction_policy(EvictionPolicy::lru()).build()

@@ -8,37 +8,38 @@ use super::{CallerIdentity, CallerTokenError, ManagedIdentity};
 
 /// The identity of a request: the service's own, or its caller's.
 ///
-/// A layer has one identity; a request may name another ([`InTheNameOf`]). Neither is replaced by
-/// the other implicitly.
+/// A layer has one identity. A request can set another one with [`RequestIdentity`]. Without a
+/// caller's token, a request is never sent with the service's token instead, except with
+/// [`CallerOr`](Self::CallerOr).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Identity {
-    /// The service's own identity: the receiver sees a service account.
+    /// The service's own identity. The receiver authenticates a service account.
     Managed(ManagedIdentity),
-    /// The caller's identity: the receiver sees the caller of this service.
+    /// The caller's identity. The receiver authenticates the caller of this service.
     Caller(CallerIdentity),
-    /// The caller's identity, or the service's own if there is no caller. See
+    /// The caller's identity, or the service's own if there is no caller token. See
     /// [`CallerIdentity::or`].
     CallerOr(CallerIdentity, ManagedIdentity),
 }
 
-/// The identity of one request, instead of that of its layer. Insert it into the extensions of an
-/// `http::Request`, or of a request of `reqwest-middleware`.
+/// Overrides the layer's identity for one request. Insert it into the extensions of an
+/// `http::Request`, or set it with `with_extension` on a request of `reqwest-middleware`.
 ///
-/// It is a separate type, so that an [`Identity`] that an application stores in extensions has no
-/// effect here.
+/// An [`Identity`] in the extensions has no effect: applications may store one for other
+/// purposes.
 ///
 /// ```
-/// # use passport_outbound::{CallerIdentity, InTheNameOf, ManagedIdentity};
+/// # use passport_outbound::{CallerIdentity, RequestIdentity, ManagedIdentity};
 /// # fn example(mut request: http::Request<()>, nightly: ManagedIdentity) {
-/// request.extensions_mut().insert(InTheNameOf::new(nightly));
+/// request.extensions_mut().insert(RequestIdentity::new(nightly));
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct InTheNameOf(pub(crate) Identity);
+pub struct RequestIdentity(pub(crate) Identity);
 
-impl InTheNameOf {
-    /// Selects `identity`.
+impl RequestIdentity {
+    /// Creates an override: the request is sent with the token of `identity`.
     #[must_use]
     pub fn new(identity: impl Into<Identity>) -> Self {
         Self(identity.into())
@@ -57,7 +58,7 @@ impl From<CallerIdentity> for Identity {
     }
 }
 
-/// The identity whose token a request gets.
+/// The identity that was selected for a request.
 #[derive(Debug)]
 pub(crate) enum SelectedIdentity<'a> {
     Managed(&'a ManagedIdentity),
@@ -66,8 +67,9 @@ pub(crate) enum SelectedIdentity<'a> {
 }
 
 impl Identity {
-    /// Selects the identity of a request with these extensions.
-    #[inline] // the common case is one comparison, in the hottest path there is
+    /// Returns the identity of a request. `request` contains its extensions, or is `None` if the
+    /// client does not expose them.
+    #[inline] // runs for each request, and is usually one comparison
     pub(crate) fn select(
         &self,
         request: Option<&Extensions>,
@@ -79,8 +81,8 @@ impl Identity {
         }
     }
 
-    /// Returns the same identity with the caller in `request`, for a request that does not expose
-    /// its own extensions.
+    /// Returns the same identity with the caller token in `request`, the extensions that
+    /// reqwest-middleware keeps for a `reqwest::Request`, which does not expose its own.
     #[cfg(feature = "reqwest-middleware")]
     pub(crate) fn with_caller_from(&self, request: &Extensions) -> Self {
         let mut identity = self.clone();
@@ -91,7 +93,7 @@ impl Identity {
         identity
     }
 
-    /// Returns the service's own identity, if a request may use it.
+    /// Returns the service's own identity, or `None` if only the caller's token is used.
     pub(crate) fn managed(&self) -> Option<&ManagedIdentity> {
         match self {
             Self::Managed(identity) | Self::CallerOr(_, identity) => Some(identity),

@@ -1,3 +1,5 @@
+//! The validated settings of an identity, and the construction of its token managers.
+
 use std::{sync::Arc, time::Duration};
 
 use passport_core::{ClientId, Clock, Scopes, SecretSource, Transport};
@@ -11,10 +13,10 @@ use crate::{
     token::{RefreshSettings, TokenEntry, TokenManager, TokenSource},
 };
 
-/// The checked settings of an identity, which all its scopes share.
+/// The validated settings of an identity, which all sets of scopes share.
 pub(crate) struct IdentitySpec {
     pub(crate) client_id: ClientId,
-    /// `None` if the sidecar has it.
+    /// `None` for an identity at a sidecar, which has the secret.
     pub(crate) secret: Option<SecretSource>,
     pub(crate) token_url: Url,
     pub(crate) authentication: ClientAuthentication,
@@ -25,11 +27,12 @@ pub(crate) struct IdentitySpec {
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
+    /// The running token fetches, which a shutdown waits for.
     pub(crate) attempts: TaskTracker,
 }
 
 impl IdentitySpec {
-    /// Creates the manager of the token for `scopes`.
+    /// Creates the token manager for `scopes`, with the cache and the store of the identity.
     pub(crate) fn manager(&self, scopes: Scopes) -> TokenManager {
         let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.credential(), &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);
@@ -54,7 +57,7 @@ impl IdentitySpec {
         }
     }
 
-    /// Creates the source of tokens: the token endpoint, or the sidecar.
+    /// Creates the source of tokens for `scopes`: the token endpoint, or the sidecar.
     fn source(&self, scopes: Scopes) -> Box<dyn TokenSource> {
         let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
         let timeout = self.request_timeout;

@@ -1,4 +1,4 @@
-//! The sources of tokens: the token endpoint of Passport, or a sidecar.
+//! The token sources: the token endpoint of Passport, or a sidecar.
 
 mod client_credentials;
 mod sidecar;
@@ -8,5 +8,5 @@ mod transport_failure;
 pub(crate) use self::{client_credentials::ClientCredentials, sidecar::SidecarSource};
 pub use self::{
     client_credentials::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
-    sidecar::{InvalidSidecar, Sidecar},
+    sidecar::{InvalidSidecarEndpoint, SidecarEndpoint},
 };

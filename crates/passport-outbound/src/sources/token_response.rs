@@ -1,5 +1,5 @@
-//! Reads the response of a token endpoint or sidecar. Pure. Of the body, only a well-formed OAuth2
-//! error code enters an error.
+//! Parses the response of a token endpoint or sidecar. Pure. The only part of the body that
+//! enters an error is a well-formed OAuth2 error code.
 
 use std::{
     collections::HashSet,
@@ -13,19 +13,21 @@ use passport_core::{AccessToken, Scopes, retry_after};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-use crate::token::{FetchFailure, FetchedToken, LEAST_LIFE, TokenErrorKind};
+use crate::token::{FetchFailure, FetchedToken, MIN_LIFETIME, TokenErrorKind};
 
-/// The largest token response that is read. A token is 1 to 8 KiB.
+/// The maximum size of a token response, in bytes. A longer response is invalid. A token is 1
+/// to 8 KiB.
 pub(super) const MAX_RESPONSE: usize = 64 * 1024;
 
-/// The longest lifetime of a token. A longer claim is capped, so that no arithmetic overflows.
+/// The maximum lifetime of a token. A longer one is capped, so that no arithmetic overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The lifetime of a token without any claim about it: the shortest that Passport documents.
+/// The assumed lifetime of a token if neither the response nor the claims of the token state
+/// one. It is the shortest lifetime that Passport documents.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The members of a token response and of an error response. Each may be of any type until it is
-/// checked.
+/// The members of a token response or an error response. A member of the wrong type does not
+/// fail the parsing of the others.
 #[derive(Default, Deserialize)]
 struct ResponseMembers {
     access_token: Option<Value>,
@@ -35,11 +37,12 @@ struct ResponseMembers {
     error: Option<Value>,
 }
 
-/// Reads the response to a request for `scopes`. The lifetime begins with the request, so that a
-/// slow response does not prolong it.
+/// Parses the response to a token request for `scopes`. The lifetime of the token begins at
+/// `requested_at`, so that a slow response does not extend it.
 ///
-/// Success is 200, or 201 and 203, into which gateways and proxies may change it. The other 2xx
-/// have no content, or only a part of it.
+/// A response with status 200 is successful. So is one with 201 or 203, because gateways and
+/// proxies sometimes change 200 to these. Responses with another 2xx status have no content, or
+/// only a part of it.
 pub(super) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
@@ -52,32 +55,32 @@ pub(super) fn read(
         return Err(error_response(response, code, requested_at));
     }
     let token = members.and_then(|members| token(&members, scopes, requested_at));
-    token.map_err(|reason| FetchFailure { status: Some(response.status()), ..unusable(reason) })
+    token.map_err(|reason| FetchFailure { status: Some(response.status()), ..invalid(reason) })
 }
 
-/// Returns the failure of an unusable response.
-fn unusable(reason: UnusableReason) -> FetchFailure {
-    let failure = FetchFailure::of(TokenErrorKind::UnusableResponse).caused_by(reason);
+/// Returns the failure for an invalid token response.
+fn invalid(reason: InvalidReason) -> FetchFailure {
+    let failure = FetchFailure::of(TokenErrorKind::InvalidResponse).with_source(reason);
     FetchFailure { is_permanent: reason.is_permanent(), ..failure }
 }
 
-/// Reads a successful response.
+/// Parses the members of a successful response.
 fn token(
     members: &ResponseMembers,
     scopes: &Scopes,
     requested_at: SystemTime,
-) -> Result<FetchedToken, UnusableReason> {
-    let access_token = members.access_token.as_ref().ok_or(UnusableReason::NoToken)?;
+) -> Result<FetchedToken, InvalidReason> {
+    let access_token = members.access_token.as_ref().ok_or(InvalidReason::NoToken)?;
     let access_token =
-        access_token.as_str().filter(|token| !token.is_empty()).ok_or(UnusableReason::NoToken)?;
-    let token_type = members.token_type.as_ref().ok_or(UnusableReason::NoTokenType)?;
+        access_token.as_str().filter(|token| !token.is_empty()).ok_or(InvalidReason::NoToken)?;
+    let token_type = members.token_type.as_ref().ok_or(InvalidReason::NoTokenType)?;
     if !token_type.as_str().is_some_and(|name| name.eq_ignore_ascii_case("bearer")) {
-        return Err(UnusableReason::TokenType(registered_type(token_type)));
+        return Err(InvalidReason::TokenType(registered_type(token_type)));
     }
     let lifetime =
-        lifetime(access_token, members.expires_in.as_ref(), requested_at).ok_or(UnusableReason::NoLife)?;
+        lifetime(access_token, members.expires_in.as_ref(), requested_at).ok_or(InvalidReason::NoLife)?;
     let token = AccessToken::new(access_token, requested_at + lifetime)
-        .map_err(|_| UnusableReason::TokenCharacters)?;
+        .map_err(|_| InvalidReason::TokenCharacters)?;
     Ok(FetchedToken {
         token,
         issued_at: requested_at,
@@ -86,39 +89,47 @@ fn token(
     })
 }
 
-/// The reason why a response is not usable, with the remedy. Fixed texts: nothing of the response
-/// is quoted.
+/// The reason why a token response is invalid, with the remedy. The texts are fixed and quote
+/// no part of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum UnusableReason {
-    #[error("the body begins with a byte order mark (BOM); have the server send JSON in UTF-8 without it")]
+enum InvalidReason {
+    #[error("the body begins with a byte order mark (BOM); the server must send JSON in UTF-8 without it")]
     ByteOrderMark,
-    #[error("the body is empty; check the token URL, and whether a proxy answers instead of Passport")]
+    #[error("the body is empty; check the token URL, and whether a proxy responds instead of Passport")]
     Empty,
     #[error(
-        "the body is a web page (HTML or XML); check the token URL, and whether a proxy, a firewall or a sign-in page answers instead of Passport"
+        "the body is a web page (HTML or XML); check the token URL, and whether a proxy, a firewall or a sign-in page responds instead of Passport"
     )]
     Markup,
-    #[error("expires_in is not positive, so the token has no lifetime; check the identity's token lifetime")]
+    #[error("expires_in is not positive; check the token lifetime of the identity in Passport")]
     NoLife,
-    #[error("access_token is missing or not a text; check that the token URL is that of a token endpoint")]
+    #[error("access_token is missing or not a string; check that the token URL is that of a token endpoint")]
     NoToken,
-    #[error("token_type is missing; the server has to send \"Bearer\" (RFC 6749, section 5.1)")]
+    #[error("token_type is missing; the server must send \"Bearer\" (RFC 6749, section 5.1)")]
     NoTokenType,
     #[error("the body is not a JSON object; check that the token URL is that of a token endpoint")]
     NotAnObject,
-    #[error("the proxy on the way requires authentication; put credentials into the proxy's URL")]
+    #[error("the proxy requires authentication; add the credentials to the proxy URL")]
     ProxyAuthentication,
-    #[error("it is a redirect, which is not followed; configure the URL to which it leads")]
+    #[error(
+        "the response is a redirect, which is not followed; configure the target of the redirect as the token URL"
+    )]
     Redirect,
-    #[error("a token endpoint does not answer with this status; check the token URL")]
+    #[error("a token endpoint does not respond with this status; check the token URL")]
     Status,
-    #[error("the token has characters that no bearer token may have; check what issues it")]
+    #[error(
+        "the token contains characters that are not allowed in a bearer token (RFC 6750, section 2.1); check the issuer"
+    )]
     TokenCharacters,
-    #[error("token_type is {0}, and only Bearer is supported; configure the client for Bearer tokens")]
+    #[error(
+        "token_type is {0}, but only Bearer is supported; configure the client in Passport for Bearer tokens"
+    )]
     TokenType(&'static str),
 }
 
-impl UnusableReason {
+impl InvalidReason {
+    /// Returns why a response with `status`, which is neither a success nor an OAuth error, is
+    /// invalid.
     fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             300..=399 => Self::Redirect,
@@ -127,8 +138,9 @@ impl UnusableReason {
         }
     }
 
-    /// Returns whether it lasts until a URL or a server is changed. A web page or an empty body may
-    /// be from a proxy during a deployment.
+    /// Returns whether the response will be the same until a URL or a server is changed. If so, the
+    /// error is not transient. A web page or an empty body is not permanent, because a proxy can
+    /// return it during a deployment.
     fn is_permanent(self) -> bool {
         match self {
             Self::Empty | Self::Markup | Self::NoLife | Self::NotAnObject | Self::TokenCharacters => false,
@@ -143,22 +155,23 @@ impl UnusableReason {
     }
 }
 
-/// Parses the body, which has to be a JSON object.
-fn members(body: &[u8]) -> Result<ResponseMembers, UnusableReason> {
+/// Parses the body of a response, which must be a JSON object.
+fn members(body: &[u8]) -> Result<ResponseMembers, InvalidReason> {
     const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
     if MARKS.iter().any(|mark| body.starts_with(mark)) {
-        return Err(UnusableReason::ByteOrderMark);
+        return Err(InvalidReason::ByteOrderMark);
     }
     match body.trim_ascii_start().first() {
-        None => Err(UnusableReason::Empty),
-        Some(b'<') => Err(UnusableReason::Markup),
-        // serde would accept an array of the members in their order.
-        Some(b'{') => serde_json::from_slice(body).map_err(|_| UnusableReason::NotAnObject),
-        Some(_) => Err(UnusableReason::NotAnObject),
+        None => Err(InvalidReason::Empty),
+        Some(b'<') => Err(InvalidReason::Markup),
+        // Checked first, because serde would also accept an array of the members in their order.
+        Some(b'{') => serde_json::from_slice(body).map_err(|_| InvalidReason::NotAnObject),
+        Some(_) => Err(InvalidReason::NotAnObject),
     }
 }
 
-/// Returns a token type that is registered or common. Another text could be a secret.
+/// Returns the name of the token type for the error message, if it is a registered or common
+/// one. Any other text is not quoted, because it could be a secret.
 fn registered_type(token_type: &Value) -> &'static str {
     const KNOWN: [&str; 6] = ["DPoP", "PoP", "MAC", "N_A", "Basic", "JWT"];
     let registered =
@@ -166,18 +179,19 @@ fn registered_type(token_type: &Value) -> &'static str {
     registered.unwrap_or("an unknown type")
 }
 
-/// Returns the OAuth error code of a response without a token, if it is well-formed: registered
-/// codes are lower-case words, and another text could be a secret.
+/// Returns the OAuth error code of a response. Returns `None` if the response contains a token,
+/// or if the code does not consist of lower-case letters and `_`, as the registered codes do.
+/// Any other text could be a secret.
 fn error_code(members: &ResponseMembers) -> Option<String> {
-    let text = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
-    let code = text(&members.error)?;
+    let string = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let code = string(&members.error)?;
     let is_well_formed =
         (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let has_token = text(&members.access_token).is_some_and(|token| !token.is_empty());
+    let has_token = string(&members.access_token).is_some_and(|token| !token.is_empty());
     (is_well_formed && !has_token).then_some(code)
 }
 
-/// Codes that only an OAuth server sends
+/// The registered OAuth error codes, which only an OAuth server sends
 /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 const REGISTERED: [&str; 6] = [
     "invalid_client",
@@ -188,43 +202,51 @@ const REGISTERED: [&str; 6] = [
     "unsupported_grant_type",
 ];
 
-/// Returns the failure of an error response. A registered error code is accepted with any status,
-/// as some servers send errors with 200. A gateway's own code with its own status is no rejection.
+/// Returns the failure for an error response. Its kind is:
+/// - `Unavailable` for status 408, 429 or 5xx, and for the codes `temporarily_unavailable` and
+///   `server_error`;
+/// - `Rejected` for status 400, 401 or 403, for a registered code with any other status, and
+///   for any code with status 2xx, because some servers respond to errors with status 200;
+/// - `InvalidResponse` otherwise, also for an unregistered code, which can come from a gateway.
 fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> FetchFailure {
     let status = response.status();
     let kind = match (status.as_u16(), code.as_deref()) {
         (_, Some("temporarily_unavailable" | "server_error")) | (408 | 429 | 500.., _) => {
             TokenErrorKind::Unavailable
         }
-        (400 | 401 | 403, _) | (200..=299, Some(_)) => TokenErrorKind::Refused,
-        (_, Some(code)) if REGISTERED.contains(&code) => TokenErrorKind::Refused,
-        _ => TokenErrorKind::UnusableResponse,
+        (400 | 401 | 403, _) | (200..=299, Some(_)) => TokenErrorKind::Rejected,
+        (_, Some(code)) if REGISTERED.contains(&code) => TokenErrorKind::Rejected,
+        _ => TokenErrorKind::InvalidResponse,
     };
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let wait = wait.and_then(|value| retry_after(value, now));
     let failure = match kind {
-        TokenErrorKind::UnusableResponse => unusable(UnusableReason::of_status(status)),
+        TokenErrorKind::InvalidResponse => invalid(InvalidReason::of_status(status)),
         _ => FetchFailure::of(kind),
     };
     FetchFailure { status: Some(status), oauth_error: code, retry_after: wait, ..failure }
 }
 
-/// Returns the lifetime of a token: `expires_in`, limited by the token's own claims, or the claims
-/// alone if `expires_in` is missing or invalid. `None` if it is zero.
+/// Returns the lifetime of a token:
+/// - `expires_in`, or the lifetime that the claims of the token state if that is shorter;
+/// - the lifetime by the claims if `expires_in` is missing, invalid or zero;
+/// - [`UNKNOWN_LIFETIME`] if `expires_in` is missing or invalid and the token has no claims;
+/// - `None`, an invalid response, if `expires_in` is zero and the token has no claims.
 fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<Duration> {
     let claims = claims(token);
     let expires_in = expires_in.map(seconds);
     let lifetime = match (expires_in, &claims) {
-        (Some(Some(said)), Some(claims)) if !said.is_zero() => claims.bound(said, now),
-        (Some(Some(said)), None) if !said.is_zero() => said,
-        (_, Some(claims)) => claims.life_left(now),
+        (Some(Some(stated)), Some(claims)) if !stated.is_zero() => claims.limit(stated, now),
+        (Some(Some(stated)), None) if !stated.is_zero() => stated,
+        (_, Some(claims)) => claims.left(now),
         (Some(Some(_zero)), None) => return None,
         (Some(None) | None, None) => UNKNOWN_LIFETIME,
     };
     Some(lifetime.min(MAX_LIFETIME))
 }
 
-/// Reads a number of seconds, also from a text, as some servers send it. A negative number is zero.
+/// Parses `expires_in`, a number of seconds. Some servers send it as a string. A negative
+/// number counts as zero.
 fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -234,44 +256,46 @@ fn seconds(value: &Value) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(MAX_LIFETIME))
 }
 
-/// The claims of a token about its lifetime. They are not verified: the token is our own, and they
-/// decide only when to refresh it.
+/// The claims that limit the lifetime of a token. The signature is not verified, because the
+/// claims decide only when the service refreshes its own token.
 #[derive(Deserialize)]
 struct LifetimeClaims {
     exp: f64,
     iat: Option<f64>,
 }
 
+/// Parses the claims of a JWT. `None` for an opaque token.
 fn claims(token: &str) -> Option<LifetimeClaims> {
     let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice(&payload).ok()
 }
 
 impl LifetimeClaims {
-    /// Returns the time from issue to expiry, both by Passport's clock.
-    fn whole_life(&self) -> Option<Duration> {
+    /// Returns the total lifetime: the time from issue to expiry, both by Passport's clock. `None`
+    /// without a valid `iat`.
+    fn total(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
     }
 
-    /// Limits a lifetime to the claims. A token that has expired by our clock is an exception: the
-    /// clock is wrong then, as the token was just issued. A clock that is an hour ahead causes
-    /// that.
-    fn bound(&self, said: Duration, now: SystemTime) -> Duration {
-        let said = said.min(self.whole_life().unwrap_or(said));
-        let left = self.life_left(now);
-        if left < LEAST_LIFE { said } else { said.min(left) }
+    /// Returns `stated`, the lifetime by `expires_in`, or a shorter lifetime that the claims state.
+    /// The time left by the local clock is ignored if it is less than [`MIN_LIFETIME`]: the token
+    /// was just issued, so the local clock is wrong, for example by an hour.
+    fn limit(&self, stated: Duration, now: SystemTime) -> Duration {
+        let stated = stated.min(self.total().unwrap_or(stated));
+        let left = self.left(now);
+        if left < MIN_LIFETIME { stated } else { stated.min(left) }
     }
 
-    /// Returns the time until the expiry by our clock. If our clock is behind, it is limited to the
-    /// whole lifetime.
-    fn life_left(&self, now: SystemTime) -> Duration {
+    /// Returns the time from `now` to the expiry, by the local clock. The total lifetime is the
+    /// maximum, because the local clock can be behind.
+    fn left(&self, now: SystemTime) -> Duration {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let left = Duration::try_from_secs_f64((self.exp - now).max(0.0)).unwrap_or(MAX_LIFETIME);
-        self.whole_life().map_or(left, |whole| left.min(whole))
+        self.total().map_or(left, |total| left.min(total))
     }
 }
 
-/// Returns the scopes that were requested and not granted. A response without scopes grants the
+/// Returns the requested scopes that were not granted. A response without `scope` grants all
 /// requested ones ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
 fn missing(requested: &Scopes, granted: Option<&Value>) -> Vec<String> {
     let Some(granted) = granted.and_then(Value::as_str).filter(|granted| !granted.trim().is_empty()) else {

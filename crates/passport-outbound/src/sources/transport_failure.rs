@@ -1,16 +1,20 @@
+//! Maps transport errors to failures of a token fetch.
+
 use passport_core::{TransportError, TransportErrorKind};
 
 use crate::token::{FetchFailure, TokenErrorKind};
 
-/// Returns the failure of a request without a response.
+/// Returns the failure of a token request without a usable HTTP response.
 pub(super) fn no_response(error: TransportError) -> FetchFailure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),
-        TransportErrorKind::Encoded(_) | TransportErrorKind::TooLarge => TokenErrorKind::UnusableResponse,
+        TransportErrorKind::UnexpectedEncoding(_) | TransportErrorKind::TooLarge => {
+            TokenErrorKind::InvalidResponse
+        }
         _ if !error.is_transient() => TokenErrorKind::Misconfigured,
         _ => TokenErrorKind::Unavailable,
     };
-    FetchFailure { is_permanent: !error.is_transient(), ..FetchFailure::of(kind) }.caused_by(error)
+    FetchFailure { is_permanent: !error.is_transient(), ..FetchFailure::of(kind) }.with_source(error)
 }
 
 #[cfg(test)]

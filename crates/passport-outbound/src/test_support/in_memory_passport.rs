@@ -8,43 +8,50 @@ use std::sync::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
-use passport_core::{HttpExchange, Limits, TransportError};
+use passport_core::{HttpClient, ResponseLimits, TransportError};
 use serde_json::json;
 
-/// A token endpoint that knows one secret.
+/// A token endpoint that issues tokens to `mi-1` with one accepted secret, and rejects all
+/// other requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InMemoryPassport {
-    pub(crate) good_secret: Arc<Mutex<String>>,
+    pub(crate) accepted_secret: Arc<Mutex<String>>,
     pub(crate) requests: Arc<AtomicUsize>,
-    /// What it says that it grants, if it says anything.
+    /// The value of `scope` in the response. `None` for a response without `scope`.
     pub(crate) grants: Option<&'static str>,
 }
 
 impl InMemoryPassport {
+    /// Creates an endpoint that accepts `secret`.
     pub(crate) fn knowing(secret: &str) -> Self {
         let passport = Self::default();
-        passport.now_knows(secret);
+        secret.clone_into(&mut passport.accepted_secret.lock().unwrap());
         passport
     }
 
-    pub(crate) fn now_knows(&self, secret: &str) {
-        secret.clone_into(&mut self.good_secret.lock().unwrap());
-    }
-
+    /// Returns the number of token requests.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
 
-impl HttpExchange for InMemoryPassport {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for InMemoryPassport {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
-        let shown = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
-        let expected = format!("mi-1:{}", self.good_secret.lock().unwrap());
-        let (status, body) = if BASE64_STANDARD.decode(shown).unwrap() == expected.as_bytes() {
+        let credentials = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
+        let expected = format!("mi-1:{}", self.accepted_secret.lock().unwrap());
+        let (status, body) = if BASE64_STANDARD.decode(credentials).unwrap() == expected.as_bytes() {
             let token = format!("token-{number}");
-            let (kind, scope) = ("Bearer", self.grants);
-            (200, json!({ "access_token": token, "token_type": kind, "expires_in": 3600, "scope": scope }))
+            let (token_type, scope) = ("Bearer", self.grants);
+            let expires_in = 3600;
+            (
+                200,
+                json!({ "access_token": token, "token_type": token_type, "expires_in": expires_in, "scope": scope }),
+            )
         } else {
             (401, json!({ "error": "invalid_client" }))
         };

@@ -1,4 +1,4 @@
-//! A store in memory that fails on request.
+//! A token store in memory that fails when a test says so.
 
 use std::{
     collections::HashMap,
@@ -12,34 +12,38 @@ use std::{
 use passport_core::AccessToken;
 use tokio::time::{Instant, sleep};
 
-use crate::{Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps};
+use crate::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, TokenStore};
 
-/// A store with switches to make it fail. Clones share.
+/// A store with faults that a test turns on and off. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InMemoryStore {
     pub(crate) tokens: Arc<Mutex<HashMap<String, StoredToken>>>,
     pub(crate) leases: Arc<Mutex<HashMap<String, (String, Instant)>>>,
+    /// Whether all calls fail.
     pub(crate) down: Arc<AtomicBool>,
+    /// Whether all calls hang.
     pub(crate) hangs: Arc<AtomicBool>,
-    /// How long each call takes.
+    /// The delay of each call.
     pub(crate) delay: Arc<Mutex<Duration>>,
-    pub(crate) forgets_to_remove: Arc<AtomicBool>,
-    /// The number of calls.
-    pub(crate) asked: Arc<AtomicUsize>,
-    /// `None` if it sends no notifications.
-    pub(crate) wake_ups: Option<WakeUps>,
-    /// Published by another instance just before a lease is granted.
+    /// Whether calls of `remove` fail.
+    pub(crate) fails_to_remove: Arc<AtomicBool>,
+    /// The number of calls to the store.
+    pub(crate) calls: Arc<AtomicUsize>,
+    /// `None` for a store without notifications.
+    pub(crate) notifier: Option<Notifier>,
+    /// A token that another instance publishes just before the next lease request.
     pub(crate) published_before_lease: Arc<Mutex<Option<StoredToken>>>,
 }
 
 impl InMemoryStore {
-    /// A store that sends notifications.
+    /// Creates a store that sends notifications.
     pub(crate) fn with_notifications() -> Self {
-        Self { wake_ups: Some(WakeUps::new()), ..Self::default() }
+        Self { notifier: Some(Notifier::new()), ..Self::default() }
     }
 
-    async fn works(&self) -> Result<(), StoreError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+    /// Counts a call, and fails, hangs or delays it as the test has set.
+    async fn begin_call(&self) -> Result<(), StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         let delay = *self.delay.lock().unwrap();
         if !delay.is_zero() {
             sleep(delay).await;
@@ -50,34 +54,42 @@ impl InMemoryStore {
         if self.down.load(Ordering::SeqCst) { Err(StoreError::new("down")) } else { Ok(()) }
     }
 
-    pub(crate) fn kept(&self) -> Option<StoredToken> {
+    /// Returns the stored token of [`key`].
+    pub(crate) fn stored(&self) -> Option<StoredToken> {
         self.tokens.lock().unwrap().get(&key().to_string()).cloned()
     }
 
+    /// Returns whether any lease is held.
     pub(crate) fn is_leased(&self) -> bool {
         self.leases.lock().unwrap().values().any(|(_, until)| Instant::now() < *until)
     }
 
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    /// Returns the number of calls to the store.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
     }
 
     fn end_lease(&self, key: &TokenKey, holder: &str) {
         self.leases.lock().unwrap().retain(|leased, (by, _)| *leased != key.to_string() || by != holder);
-        if let Some(wake_ups) = &self.wake_ups {
-            wake_ups.wake(&key.to_string());
+        if let Some(notifier) = &self.notifier {
+            notifier.notify(&key.to_string());
         }
     }
 }
 
 impl TokenStore for InMemoryStore {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.works().await?;
+        self.begin_call().await?;
         Ok(self.tokens.lock().unwrap().get(&key.to_string()).cloned())
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
-        self.works().await?;
+    async fn try_lease(
+        &self,
+        key: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> Result<LeaseOutcome, StoreError> {
+        self.begin_call().await?;
         if let Some(token) = self.published_before_lease.lock().unwrap().take() {
             self.tokens.lock().unwrap().insert(key.to_string(), token);
         }
@@ -85,16 +97,16 @@ impl TokenStore for InMemoryStore {
         leases.retain(|_, (by, until)| now < *until && by != holder);
         let lease = leases.entry(key.to_string()).or_insert((holder.to_owned(), now + time));
         let lease = if lease.0 == holder { Lease::Granted } else { Lease::Held { left: lease.1 - now } };
-        Ok(Leased { lease, token: self.tokens.lock().unwrap().get(&key.to_string()).cloned() })
+        Ok(LeaseOutcome { lease, token: self.tokens.lock().unwrap().get(&key.to_string()).cloned() })
     }
 
-    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
-        self.works().await?;
+    async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+        self.begin_call().await?;
         {
             let mut tokens = self.tokens.lock().unwrap();
-            let kept = tokens.entry(key.to_string()).or_insert_with(|| token.clone());
-            if kept.token().expires_at() < token.token().expires_at() {
-                *kept = token.clone();
+            let stored = tokens.entry(key.to_string()).or_insert_with(|| token.clone());
+            if stored.token().expires_at() < token.token().expires_at() {
+                *stored = token.clone();
             }
         }
         self.end_lease(key, holder);
@@ -102,28 +114,29 @@ impl TokenStore for InMemoryStore {
     }
 
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
-        self.works().await?;
+        self.begin_call().await?;
         self.end_lease(key, holder);
         Ok(())
     }
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
-        self.works().await?;
-        if self.forgets_to_remove.load(Ordering::SeqCst) {
+        self.begin_call().await?;
+        if self.fails_to_remove.load(Ordering::SeqCst) {
             return Err(StoreError::new("read-only"));
         }
         let mut tokens = self.tokens.lock().unwrap();
-        if tokens.get(&key.to_string()).is_some_and(|kept| kept.token().expose() == token.expose()) {
+        if tokens.get(&key.to_string()).is_some_and(|stored| stored.token().expose() == token.expose()) {
             tokens.remove(&key.to_string());
         }
         Ok(())
     }
 
-    fn wake_ups(&self) -> Option<WakeUps> {
-        self.wake_ups.clone()
+    fn notifications(&self) -> Option<Notifier> {
+        self.notifier.clone()
     }
 }
 
+/// Returns the key that the tests use.
 pub(crate) fn key() -> TokenKey {
     let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
     TokenKey::new(&"mi-test".parse().unwrap(), &url, "client_secret", &"openid".parse().unwrap())

@@ -1,5 +1,5 @@
-//! Shared by the unit tests of this crate: sources of tokens, and managers and identities around
-//! them.
+//! Support for the unit tests of this crate: token sources, and managers and identities that
+//! use them.
 
 pub(crate) mod in_memory_passport;
 pub(crate) mod in_memory_store;
@@ -18,37 +18,43 @@ use crate::{
     token::{DEFAULT_THRESHOLD, RefreshSettings, Retention, TokenEntry, TokenManager, TokenSource},
 };
 
+/// Creates a manager that fetches from `source`, with its own cache entry.
 pub(crate) fn manager(source: &Arc<ScriptedSource>) -> Arc<TokenManager> {
     Arc::new(manager_value(source, Arc::default()))
 }
 
+/// Creates a manager whose cache entry has the given retention.
 pub(crate) fn manager_that_retains(source: &Arc<ScriptedSource>, retention: Retention) -> Arc<TokenManager> {
     Arc::new(manager_value(source, Arc::new(TokenEntry::new(retention))))
 }
 
+/// Creates a manager that shares `entry` with other managers.
 pub(crate) fn manager_with_entry(source: &Arc<ScriptedSource>, entry: &Arc<TokenEntry>) -> Arc<TokenManager> {
     Arc::new(manager_value(source, Arc::clone(entry)))
 }
 
+/// Creates an identity whose default token comes from `source`.
 pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
-    identity_around(manager_value(source, Arc::default()))
+    identity_with_manager(manager_value(source, Arc::default()))
 }
 
-/// An identity whose default scopes are those of `manager`.
-pub(crate) fn identity_around(manager: TokenManager) -> ManagedIdentity {
-    let builder = ManagedIdentity::builder("mi-test", SecretSource::fixed("unused"));
+/// Creates an identity whose default token comes from `manager`.
+pub(crate) fn identity_with_manager(manager: TokenManager) -> ManagedIdentity {
+    let builder = ManagedIdentity::builder("mi-test", SecretSource::from_value("unused"));
     let (spec, scopes) = builder.parsed().unwrap();
     let spec = IdentitySpec { life: manager.life.clone(), attempts: manager.attempts.clone(), ..spec };
     ManagedIdentity::with_manager(manager, spec, scopes)
 }
 
+/// The refresh settings of the tests: the default threshold, and no jitter.
 pub(crate) const POLICY: RefreshSettings = RefreshSettings { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
 
 fn manager_value(source: &Arc<ScriptedSource>, entry: Arc<TokenEntry>) -> TokenManager {
-    manager_over(Box::new(Arc::clone(source)), source, entry)
+    manager_with_source(Box::new(Arc::clone(source)), source, entry)
 }
 
-pub(crate) fn manager_over(
+/// Creates a manager that fetches from `source`, and reads the time from the clock of `script`.
+pub(crate) fn manager_with_source(
     source: Box<dyn TokenSource>,
     script: &ScriptedSource,
     entry: Arc<TokenEntry>,

@@ -1,4 +1,4 @@
-//! A source of tokens that follows a script.
+//! A token source that follows a script.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// Issues `token-1`, `token-2`, ... for an hour each. Fails, waits or panics on request.
+/// A token source that issues `token-1`, `token-2`, ..., which are valid for an hour by
+/// default. A test can make it fail, wait or panic.
 #[derive(Debug)]
 pub(crate) struct ScriptedSource {
     prefix: &'static str,
@@ -25,7 +26,7 @@ pub(crate) struct ScriptedSource {
     panics: AtomicBool,
     repeats: AtomicBool,
     requests: Mutex<Vec<FetchRequest>>,
-    /// The clock of the source and of the managers around it.
+    /// The clock of the source and of the managers that use it.
     pub(crate) clock: ManualClock,
 }
 
@@ -38,7 +39,7 @@ impl ScriptedSource {
         Arc::new(Self::scripted("token", lifetime))
     }
 
-    /// Its tokens are `prefix-1`, `prefix-2`, ...
+    /// Creates a source that issues `<prefix>-1`, `<prefix>-2`, ...
     pub(crate) fn with_tokens_called(prefix: &'static str) -> Arc<Self> {
         Arc::new(Self::scripted(prefix, Duration::from_secs(3600)))
     }
@@ -57,30 +58,33 @@ impl ScriptedSource {
         }
     }
 
-    /// Fetches wait until [`ScriptedSource::release`].
+    /// Makes fetches wait until [`ScriptedSource::release`].
     pub(crate) fn hold(&self) {
         self.permits.forget_permits(Semaphore::MAX_PERMITS);
     }
 
+    /// Lets all fetches continue.
     pub(crate) fn release(&self) {
         self.permits.add_permits(Semaphore::MAX_PERMITS - self.permits.available_permits());
     }
 
-    /// Releases the fetch that has waited longest.
+    /// Lets the fetch continue that has waited longest.
     pub(crate) fn release_one(&self) {
         self.permits.add_permits(1);
     }
 
+    /// Makes the next fetch fail. Several calls make several fetches fail.
     pub(crate) fn fail_next(&self, kind: TokenErrorKind) {
         self.fail_next_with(FetchFailure::of(kind));
     }
 
+    /// Makes the next fetch fail with `failure`. Several calls make several fetches fail.
     pub(crate) fn fail_next_with(&self, failure: FetchFailure) {
         self.failures.lock().unwrap().push_back(failure);
     }
 
-    /// Issues `token-1` again and again from now on.
-    pub(crate) fn repeat_the_token(&self) {
+    /// Makes all further fetches return `token-1`.
+    pub(crate) fn repeat_first_token(&self) {
         self.repeats.store(true, Ordering::SeqCst);
     }
 
@@ -89,10 +93,12 @@ impl ScriptedSource {
         self.requests.lock().unwrap().last().unwrap().clone()
     }
 
+    /// Makes all further fetches panic.
     pub(crate) fn panic_from_now_on(&self) {
         self.panics.store(true, Ordering::SeqCst);
     }
 
+    /// Returns the number of fetches.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }

@@ -1,34 +1,39 @@
-//! What a caller does, by the phase of the cached token and the activity of its entry. Pure.
+//! The decision table of a call: maps the phase of the cached token and the activity of its
+//! entry to an action. Pure.
 
 use super::schedule::Phase;
 
-/// The state of the attempts of an entry.
+/// Whether a token fetch for an entry is running, or backed off after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activity {
-    /// No attempt is running, and one may start.
+    /// No token fetch is running, and no backoff is active.
     Idle,
-    /// An attempt is running.
+    /// A token fetch is running.
     Running,
-    /// An attempt has failed, and a retry follows within a second.
+    /// The last token fetch failed, and a retry follows within a second. Calls without a valid
+    /// token wait for the retry.
     Retrying,
-    /// The last attempt has failed, and no other is made during the pause.
-    Pausing,
+    /// The last token fetch failed, and none starts until the backoff is over. Calls without a
+    /// valid token fail immediately.
+    BackingOff,
 }
 
-/// What a caller does.
+/// What a call does to get a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenAction {
     /// Sends the cached token.
     Send,
-    /// Sends the cached token, and starts an attempt to replace it.
+    /// Sends the cached token, and starts a token fetch in the background to replace it.
     SendAndRefresh,
-    /// Waits for an attempt, or for the retry after a failed one; starts it if none is running.
+    /// Waits for the running token fetch, or for the retry after a failed one. Starts a fetch if
+    /// none is running.
     Fetch,
-    /// Gets the last error.
+    /// Fails with the error of the last token fetch.
     ReturnError,
 }
 
-/// Returns the action of a caller. A missing token is treated like one that may not be sent.
+/// Returns the action of a call. `phase` is that of the cached token. `None`, no cached token,
+/// has the same effect as an expired token.
 pub(crate) fn action(phase: Option<Phase>, activity: Activity) -> TokenAction {
     match (phase, activity) {
         (Some(Phase::Soft), Activity::Idle) => TokenAction::SendAndRefresh,
@@ -36,7 +41,7 @@ pub(crate) fn action(phase: Option<Phase>, activity: Activity) -> TokenAction {
         (Some(Phase::Hard) | None, Activity::Idle | Activity::Running | Activity::Retrying) => {
             TokenAction::Fetch
         }
-        (Some(Phase::Hard) | None, Activity::Pausing) => TokenAction::ReturnError,
+        (Some(Phase::Hard) | None, Activity::BackingOff) => TokenAction::ReturnError,
     }
 }
 

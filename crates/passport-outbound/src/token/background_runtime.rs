@@ -1,20 +1,22 @@
-//! Attempts that outlive the runtime of the call that starts them.
+//! A process-wide tokio runtime for token fetches that must outlive the runtime of their
+//! caller.
 
 use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::instrument::WithSubscriber;
 
-/// The runtime of all such attempts in this process. It is started when it is first needed, and
-/// never ends: what an attempt leaves behind (a connection to a store, a shared read of a secret)
-/// is used by the next. It has one worker thread, and is of the kind that lets a secret provider
-/// block.
+/// The process-wide runtime. It starts on first use and never ends, because what a token fetch
+/// creates on it is reused by later fetches, for example a connection to a store or a shared
+/// read of a secret. It has one worker thread. It is a multi-thread runtime, because a secret
+/// provider is allowed to call `block_in_place`, which panics on a current-thread runtime.
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
-/// Runs `attempt` on a runtime that does not end.
+/// Spawns `attempt`, the future of a token fetch, on the process-wide runtime. If no thread can
+/// be started, spawns it on `fallback`.
 ///
-/// A caller may have one runtime for each call and drop it when the call returns. A refresh that
-/// such a call starts would never end. If no thread can be started, `attempt` runs on `fallback`.
+/// A blocking caller can create a runtime for each call and drop it when the call returns. A
+/// background refresh on such a runtime would never complete.
 pub(super) fn spawn(attempt: impl Future<Output = ()> + Send + 'static, fallback: &Handle) {
     let runtime = process_runtime().map_or(fallback, Runtime::handle);
     drop(runtime.spawn(attempt.with_current_subscriber()));
@@ -24,9 +26,10 @@ fn process_runtime() -> Option<&'static Runtime> {
     if RUNTIME.get().is_none() {
         let mut builder = Builder::new_multi_thread();
         let runtime = builder.worker_threads(1).thread_name("passport-token").enable_all().build().ok()?;
-        if let Err(second) = RUNTIME.set(runtime) {
-            // Another call was faster. To drop a runtime within a runtime panics.
-            second.shutdown_background();
+        if let Err(redundant) = RUNTIME.set(runtime) {
+            // Another call has set its runtime first. Dropping the redundant one inside a runtime
+            // would panic.
+            redundant.shutdown_background();
         }
     }
     RUNTIME.get()

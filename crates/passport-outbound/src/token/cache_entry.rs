@@ -1,7 +1,8 @@
-//! One cached token and its fetches.
+//! The cache entry of one token, and the state of the token fetches for it.
 //!
-//! Readers load an immutable snapshot without a lock. Changes are decided and published under one
-//! lock. An attempt publishes its result before it completes.
+//! Readers load an immutable snapshot without a lock. Writers take a lock, change the state,
+//! and publish the next snapshot. A token fetch publishes its result before it wakes its
+//! waiters.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -18,62 +19,72 @@ use super::{
     cached_token::CachedToken,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
-    retry_backoff::{AttemptWindow, FailedAttempt, RetryBackoff, at_least, repeated},
+    retry_backoff::{AttemptWindow, FailedAttempt, RetryBackoff, at_least, unchanged_backoff},
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
-/// A younger token is not replaced when a receiver rejects it: the token is unlikely to be the
-/// cause. The time doubles with each replacement that is rejected as well.
-const LEAST_AGE: Duration = Duration::from_secs(5);
-const MAX_LEAST_AGE: Duration = Duration::from_secs(5 * 60);
+/// The minimum age at which a rejected token is replaced. The receiver probably rejects a
+/// younger token for another reason, such as its audience, and would reject the replacement as
+/// well. The minimum age doubles with each replacement that is rejected, up to
+/// [`MAX_MIN_REJECTED_AGE`].
+const MIN_REJECTED_AGE: Duration = Duration::from_secs(5);
+/// The maximum of the minimum age: a rejected token that is 5 minutes old is always replaced.
+const MAX_MIN_REJECTED_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// The result of an attempt, which all of its callers share.
+/// The result of a token fetch, which all calls that wait for the fetch share.
 pub(crate) type FetchResult = Result<Arc<CachedToken>, TokenError>;
 
-/// What an entry retains of the results of its attempts.
+/// Whether an entry caches the tokens that are fetched for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Retention {
-    /// The token, until it expires.
+    /// Caches the token until it expires.
     #[default]
     Token,
-    /// Nothing, but callers share a running attempt.
+    /// Caches no token. Concurrent callers still share a running token fetch.
     Nothing,
 }
 
+/// A cached token, the task that fetches it (one at a time), and the backoff after failed token
+/// fetches.
 #[derive(Debug, Default)]
 pub(crate) struct TokenEntry {
     retention: Retention,
-    /// The clock of all times in this entry.
+    /// The clock that all times in this entry are measured with.
     pub(crate) clock: MonotonicClock,
     snapshot: ArcSwap<EntryState>,
     task: SharedTask<FetchResult>,
     writer_state: Mutex<WriterState>,
 }
 
-/// The state that only writers need.
+/// The state of an entry that only writers read and change, under the lock.
 #[derive(Debug, Default)]
 struct WriterState {
+    /// The number of the latest token fetch.
     last_ticket: u64,
-    /// Cancels the attempt that was started last.
+    /// Cancels the latest token fetch.
     stop: CancellationToken,
-    /// The span of the running attempt, which its ticket owns.
+    /// The tracing span of the running token fetch. The ticket of the fetch owns the span, which
+    /// therefore ends with the fetch.
     span: Weak<OnceLock<Span>>,
-    /// The results of attempts before this one are discarded.
-    oldest_wanted: u64,
+    /// The number of the first token fetch since the token was last invalidated. The results of
+    /// earlier fetches are discarded.
+    first_valid_ticket: u64,
     backoff: RetryBackoff,
-    /// Whether an attempt was dropped with its runtime, or was on a stalled one. Later attempts do
-    /// not depend on a caller's runtime.
+    /// Whether token fetches run on the process-wide runtime instead of the caller's. Becomes true
+    /// when a fetch was dropped with its runtime, or its runtime has stalled.
     detached: bool,
-    /// Whether a receiver rejected the cached token.
+    /// Whether a receiver rejected the cached token. The next token fetch must return another one.
     rejected: bool,
-    /// The number of tokens in a row that were replaced because a receiver rejected them.
-    replaced: u32,
-    /// The token that was removed by [`TokenEntry::invalidate`], until there is another.
+    /// The number of consecutive tokens that were replaced because a receiver rejected them.
+    rejected_in_a_row: u32,
+    /// The token that [`TokenEntry::invalidate`] removed. The next token fetch must return another
+    /// one. `None` once another one is cached.
     invalidated: Option<AccessToken>,
 }
 
 impl WriterState {
-    /// Returns whether the attempt changes the state of the entry: no other was started since.
+    /// Returns whether `ticket` belongs to the latest token fetch. An earlier fetch changes neither
+    /// the backoff nor the published state of the running fetch.
     fn is_current(&self, ticket: &FetchTicket) -> bool {
         ticket.number == self.last_ticket
     }
@@ -82,62 +93,69 @@ impl WriterState {
 /// The result of [`TokenEntry::begin`].
 #[derive(Debug)]
 pub(crate) enum FetchStart {
-    /// No attempt is needed, or the pause after a failure is not over.
+    /// A token or an error that the caller gets without a token fetch.
     Settled(FetchResult),
-    /// An attempt is running, in this span.
+    /// The running token fetch, for which the caller waits, and the tracing span of the fetch.
     Following(Waiter<FetchResult>, Option<Span>),
-    /// The caller runs the attempt.
+    /// A new token fetch, which the caller has to run; its ticket; and the waiter for its result.
     Leading(Attempt<FetchResult>, FetchTicket, Waiter<FetchResult>),
 }
 
-/// What an attempt has to know, and to report to the entry with its result.
+/// The parameters of one token fetch. At its end, the fetch passes its ticket to the entry
+/// together with the result.
 #[derive(Debug)]
 pub(crate) struct FetchTicket {
-    /// Also the generation of the fetched token.
+    /// The number of the token fetch, which becomes the generation of the fetched token.
     pub(crate) number: u64,
-    /// The cached token, which the attempt replaces.
+    /// The cached token, which the fetched token will replace. It can have expired.
     pub(crate) current: Option<AccessToken>,
-    /// A token that a receiver rejected, or that was invalidated.
+    /// The rejected or invalidated token, which the token source must not return again.
     pub(crate) excluded: Option<AccessToken>,
-    /// Canceled when the result of the attempt would be discarded.
+    /// Canceled when the token is invalidated. The fetch then ends early, because its result would
+    /// be discarded.
     pub(crate) stop: CancellationToken,
-    /// Whether the attempt must not depend on a caller's runtime.
+    /// Whether the fetch runs on the process-wide runtime instead of the caller's.
     pub(crate) detached: bool,
+    /// The time at which the fetch started.
     started: SystemTime,
-    /// Set when the attempt starts. Calls that wait for the attempt are linked to it.
+    /// The tracing span of the fetch, set when the fetch starts. The spans of waiting calls are
+    /// linked to it.
     pub(crate) span: Arc<OnceLock<Span>>,
 }
 
 /// What happens to a token that a receiver rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RejectionEffect {
-    /// It was replaced before.
+    /// The entry no longer holds the rejected token. A retry uses the token that replaced it.
     AlreadyReplaced,
-    /// It is replaced now.
+    /// The rejected token is still cached, and is now due for a refresh.
     ReplacementDue,
-    /// It is retained: it is so young that another one would be rejected as well.
+    /// The rejected token stays cached. It is so young that the receiver would probably reject its
+    /// replacement as well.
     TooYoung,
-    /// It was for one call only.
+    /// The entry caches no tokens ([`Retention::Nothing`]), so there is none to replace.
     NotCached,
 }
 
 impl TokenEntry {
+    /// Creates an empty entry.
     pub(crate) fn new(retention: Retention) -> Self {
         Self { retention, ..Self::default() }
     }
 
-    /// Returns whether a fetched token is cached.
+    /// Returns whether the entry caches fetched tokens.
     pub(crate) fn retains_token(&self) -> bool {
         self.retention == Retention::Token
     }
 
-    /// Returns the current snapshot, without a lock or a reference count.
+    /// Returns the current snapshot without taking a lock or counting a reference.
     pub(crate) fn snapshot(&self) -> Guard<Arc<EntryState>> {
         self.snapshot.load()
     }
 
-    /// Joins the running attempt or starts one, if one is needed. An attempt that does not report
-    /// within `limits` is abandoned.
+    /// Joins the running token fetch. If none is running, starts one, unless the cached token is
+    /// still fresh or a backoff is active. A fetch that reports no result within `limits` is
+    /// abandoned.
     pub(crate) fn begin(&self, now: SystemTime, limits: TaskLimits) -> FetchStart {
         let mut state = self.writer_state();
         let snapshot = self.snapshot.load_full();
@@ -149,7 +167,8 @@ impl TokenEntry {
                 );
             }
             self.task.abandon(waiter.generation());
-            // An attempt without a published limit has reported, and is about to end.
+            // If the published snapshot has no running fetch, this one has reported its result and
+            // is about to end. Its runtime has not stalled.
             state.detached |= snapshot.running.is_some();
         }
         match (snapshot.action(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
@@ -160,11 +179,12 @@ impl TokenEntry {
             }
             _ => {}
         }
-        // The entry decides by its own clock whether an attempt has stalled.
+        // With an unlimited grace period, the task itself is never considered stalled. The entry
+        // decides that, by its own clock.
         let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
         state.last_ticket = attempt.generation();
         let running = Some(AttemptWindow::starting(now, limits.deadline.saturating_add(limits.grace)));
-        self.publish(EntryState { running, pausing: None, ..EntryState::clone(&snapshot) });
+        self.publish(EntryState { running, backoff: None, ..EntryState::clone(&snapshot) });
         let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
         let excluded = if state.rejected { current.clone() } else { state.invalidated.clone() };
         let stop = CancellationToken::new();
@@ -176,30 +196,32 @@ impl TokenEntry {
         FetchStart::Leading(attempt, ticket, waiter)
     }
 
-    /// Caches the token of a successful attempt, and returns what its callers get. A token that was
-    /// invalidated is discarded, and its callers try again.
+    /// Caches the token of a successful fetch, and returns the result for its waiters. Returns
+    /// `None` if the token was invalidated after the fetch began: the result is discarded, and the
+    /// waiters start another fetch.
     pub(crate) fn succeed(&self, ticket: &FetchTicket, cached: CachedToken) -> Option<FetchResult> {
         let mut state = self.writer_state();
-        if ticket.number < state.oldest_wanted {
+        if ticket.number < state.first_valid_ticket {
             return None;
         }
         let cached = Arc::new(cached);
         let before = self.snapshot.load_full();
         let newest = before.cached.as_ref().is_none_or(|before| before.generation < cached.generation);
         if newest {
-            state.replaced = if state.rejected { state.replaced.saturating_add(1) } else { 0 };
+            state.rejected_in_a_row =
+                if state.rejected { state.rejected_in_a_row.saturating_add(1) } else { 0 };
             state.rejected = false;
             state.invalidated = None;
             state.backoff = RetryBackoff::default();
             let running = before.running.filter(|_| !state.is_current(ticket));
             let cached = self.retains_token().then(|| Arc::clone(&cached));
-            self.publish(EntryState { cached, running, pausing: None, last_error: None });
+            self.publish(EntryState { cached, running, backoff: None, last_error: None });
         }
         Some(Ok(cached))
     }
 
-    /// Starts the pause after a failed attempt, and returns what its callers get. `random` is in
-    /// 0..1.
+    /// Starts the backoff after a failed token fetch, and returns the result for its waiters.
+    /// `random` is the random number for the jitter, in 0..1.
     pub(crate) fn fail(
         &self,
         ticket: &FetchTicket,
@@ -211,56 +233,58 @@ impl TokenEntry {
         if !state.is_current(ticket) {
             return Err(error);
         }
-        let snapshot = self.copied();
+        let snapshot = self.snapshot_clone();
         let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
         let took = now.duration_since(ticket.started).unwrap_or_default();
         let retry_after = error.retry_after();
         let flat = |length| AttemptWindow::starting(now, at_least(length, retry_after));
-        let pause = match error.kind() {
-            TokenErrorKind::Refused => flat(RetryBackoff::rejected(random)),
-            TokenErrorKind::Repeated => flat(repeated(left)),
+        let backoff = match error.kind() {
+            TokenErrorKind::Rejected => flat(RetryBackoff::rejected(random)),
+            TokenErrorKind::Unchanged => flat(unchanged_backoff(left)),
             _ => state.backoff.failed(now, FailedAttempt { took, left, retry_after, random }),
         };
-        let waited_for = pause.waited_for && error.may_pass_soon();
-        let pausing = Some(AttemptWindow { waited_for, ..pause });
-        self.publish(EntryState { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
+        let callers_wait = backoff.callers_wait && error.is_worth_waiting();
+        let backoff = Some(AttemptWindow { callers_wait, ..backoff });
+        self.publish(EntryState { running: None, backoff, last_error: Some(error.clone()), ..snapshot });
         Err(error)
     }
 
-    /// Records that the attempt was dropped with its runtime. That says nothing of Passport, so
-    /// another attempt may start immediately; it does not depend on a caller's runtime.
+    /// Records that the token fetch was dropped with its tokio runtime. No backoff starts, because
+    /// Passport is not the cause. Later fetches run on the process-wide runtime.
     pub(crate) fn dropped(&self, ticket: &FetchTicket) {
         self.writer_state().detached = true;
         self.cancel(ticket);
     }
 
-    /// Records that the attempt was canceled: its identity was shut down, or its result would be
-    /// discarded.
+    /// Records that the token fetch ended without a result and without a failure: it was canceled
+    /// or postponed. No backoff starts.
     pub(crate) fn cancel(&self, ticket: &FetchTicket) {
         let state = self.writer_state();
         if state.is_current(ticket) {
-            self.publish(EntryState { running: None, ..self.copied() });
+            self.publish(EntryState { running: None, ..self.snapshot_clone() });
         }
     }
 
-    /// Abandons an attempt that has not reported within its time limit, so that another may start.
-    /// Returns false if the limit, which its starter has set, is not over.
-    pub(crate) fn abandon(&self, silent: &Waiter<FetchResult>, now: SystemTime) -> bool {
+    /// Abandons the token fetch of `waiter` if its time limit is over, so that another fetch can
+    /// start. Returns whether the fetch has ended or was abandoned. The caller that started the
+    /// fetch has set its time limit, which can be longer than that of this caller.
+    pub(crate) fn abandon(&self, waiter: &Waiter<FetchResult>, now: SystemTime) -> bool {
         let mut state = self.writer_state();
-        if self.task.running().is_none_or(|running| running.generation() != silent.generation()) {
+        if self.task.running().is_none_or(|running| running.generation() != waiter.generation()) {
             return true;
         }
-        let snapshot = self.copied();
+        let snapshot = self.snapshot_clone();
         if snapshot.activity(now) == Activity::Running {
             return false;
         }
-        self.task.abandon(silent.generation());
+        self.task.abandon(waiter.generation());
         state.detached |= snapshot.running.is_some();
         self.publish(EntryState { running: None, ..snapshot });
         true
     }
 
-    /// Records that a receiver rejected the token of `generation`, which is then due for a refresh.
+    /// Records that a receiver rejected the token of `generation`. The token becomes due for a
+    /// refresh, unless it is younger than [`MIN_REJECTED_AGE`].
     pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> RejectionEffect {
         let mut state = self.writer_state();
         if !self.retains_token() {
@@ -270,8 +294,9 @@ impl TokenEntry {
         let Some(cached) = snapshot.cached.as_ref().filter(|cached| cached.generation == generation) else {
             return RejectionEffect::AlreadyReplaced;
         };
-        let least_age = LEAST_AGE.saturating_mul(1 << state.replaced.min(6)).min(MAX_LEAST_AGE);
-        if cached.schedule.age(now) < least_age {
+        let min_age =
+            MIN_REJECTED_AGE.saturating_mul(1 << state.rejected_in_a_row.min(6)).min(MAX_MIN_REJECTED_AGE);
+        if cached.schedule.age(now) < min_age {
             return RejectionEffect::TooYoung;
         }
         state.rejected = true;
@@ -280,9 +305,9 @@ impl TokenEntry {
         RejectionEffect::ReplacementDue
     }
 
-    /// Makes the cached token due for a refresh if it has less than `min_ttl` left, and returns
-    /// whether it did. Not in the first half of its life: a `min_ttl` longer than the life would
-    /// cause a fetch for each call.
+    /// Makes the cached token due for a refresh if it has less than `min_ttl` left and is in the
+    /// second half of its lifetime. Returns whether both are true. Without the second condition, a
+    /// `min_ttl` longer than the lifetime would cause a token fetch for each call.
     pub(crate) fn refresh_if_shorter(&self, min_ttl: Duration, now: SystemTime) -> bool {
         let _state = self.writer_state();
         let snapshot = self.snapshot.load_full();
@@ -298,37 +323,38 @@ impl TokenEntry {
         true
     }
 
-    /// Removes the token, and discards the result of the running attempt. A pause continues.
+    /// Removes the cached token, and discards the result of the running token fetch. An active
+    /// backoff continues.
     pub(crate) fn invalidate(&self) {
         let mut state = self.writer_state();
-        state.oldest_wanted = state.last_ticket + 1;
+        state.first_valid_ticket = state.last_ticket + 1;
         state.stop.cancel();
         state.rejected = false;
         self.task.abandon(state.last_ticket);
-        let snapshot = self.copied();
+        let snapshot = self.snapshot_clone();
         if let Some(cached) = &snapshot.cached {
             state.invalidated = Some(cached.token.clone());
         }
         self.publish(EntryState { cached: None, running: None, ..snapshot });
     }
 
-    /// Locks the entry for writers.
+    /// Locks the entry, so that a test can show that readers do not take the lock.
     #[cfg(test)]
     pub(crate) fn locked(&self) -> impl Drop + '_ {
         self.writer_state()
     }
 
-    /// Returns the running attempt, if there is one.
+    /// Returns a waiter for the running token fetch. `None` if none is running.
     #[cfg(test)]
     pub(crate) fn running(&self) -> Option<Waiter<FetchResult>> {
         self.task.running()
     }
 
-    fn copied(&self) -> EntryState {
+    fn snapshot_clone(&self) -> EntryState {
         EntryState::clone(&self.snapshot.load_full())
     }
 
-    /// The caller holds the lock.
+    /// Publishes `snapshot` to readers. The caller must hold the lock.
     fn publish(&self, snapshot: EntryState) {
         self.snapshot.store(Arc::new(snapshot));
     }

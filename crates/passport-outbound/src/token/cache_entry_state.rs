@@ -1,3 +1,6 @@
+//! The snapshot of a token entry, which determines what a call does: send the cached token,
+//! fetch one, or fail. Pure.
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -11,58 +14,59 @@ use super::{
     schedule::Phase,
 };
 
-/// The step of a coarse wall clock, by which a pause ends. A caller that slept for less would find
-/// more often than needed that the pause is not over.
+/// The minimum time that a caller sleeps until the end of a backoff. It is the resolution of a
+/// coarse wall clock: after a shorter sleep, the clock can still show a time before the end,
+/// and the caller would have to sleep again.
 const CLOCK_TICK: Duration = Duration::from_millis(4);
 
 /// The state of an entry at one moment. Readers share it without a lock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EntryState {
     pub(crate) cached: Option<Arc<CachedToken>>,
-    /// The time within which the running attempt has to report.
+    /// The time limit of the running token fetch. `None` if none is running.
     pub(super) running: Option<AttemptWindow>,
-    /// The time within which no attempt is made.
-    pub(super) pausing: Option<AttemptWindow>,
-    /// The error of the last attempt, until one succeeds.
+    /// The backoff after a failed token fetch. Until it ends, no fetch starts.
+    pub(super) backoff: Option<AttemptWindow>,
+    /// The error of the last token fetch. `None` if that succeeded.
     pub(crate) last_error: Option<TokenError>,
 }
 
 impl EntryState {
-    /// Returns what a caller does at `now`.
+    /// Returns what a call at `now` does.
     pub(crate) fn action(&self, now: SystemTime) -> TokenAction {
         match self.cached.as_ref().map(|cached| cached.schedule.phase(now)) {
-            // The usual case, in which the activity does not matter.
+            // The hot path: a fresh token is sent, whether or not a token fetch is running.
             Some(Phase::Fresh) => TokenAction::Send,
             phase => action(phase, self.activity(now)),
         }
     }
 
-    /// Returns the activity at `now`.
+    /// Returns whether, at `now`, a token fetch is running or backed off.
     pub(crate) fn activity(&self, now: SystemTime) -> Activity {
-        let covers = |pause: Option<AttemptWindow>| pause.is_some_and(|pause| pause.covers(now));
-        match (covers(self.running), covers(self.pausing)) {
+        let covers = |window: Option<AttemptWindow>| window.is_some_and(|window| window.covers(now));
+        match (covers(self.running), covers(self.backoff)) {
             (true, _) => Activity::Running,
-            (false, true) if self.pausing.is_some_and(|pause| pause.waited_for) => Activity::Retrying,
-            (false, true) => Activity::Pausing,
+            (false, true) if self.backoff.is_some_and(|backoff| backoff.callers_wait) => Activity::Retrying,
+            (false, true) => Activity::BackingOff,
             (false, false) => Activity::Idle,
         }
     }
 
-    /// Returns how soon a caller whose attempt has failed may get another result, if it is to wait
-    /// for that.
+    /// Returns how long a call waits after a failed token fetch before it retries. `None` if the
+    /// call returns the error instead.
     pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
-        // The caller may see the failure when another attempt has succeeded or is running already.
+        // If the caller is polled late, another token fetch can have succeeded or be running.
         if self.last_error.is_none() || self.activity(now) == Activity::Running {
             return Some(Duration::ZERO);
         }
-        let pause = self.pausing.filter(|pause| pause.waited_for)?;
-        let left = pause.until.duration_since(now).unwrap_or_default();
+        let backoff = self.backoff.filter(|backoff| backoff.callers_wait)?;
+        let left = backoff.until.duration_since(now).unwrap_or_default();
         Some(if left.is_zero() { left } else { left.max(CLOCK_TICK) })
     }
 
-    /// Returns when the pause ends, if there is one.
+    /// Returns the end of the backoff. `None` if no backoff is active at `now`.
     pub(crate) fn paused_until(&self, now: SystemTime) -> Option<SystemTime> {
-        self.pausing.filter(|pause| pause.covers(now)).map(|pause| pause.until)
+        self.backoff.filter(|backoff| backoff.covers(now)).map(|backoff| backoff.until)
     }
 }
 

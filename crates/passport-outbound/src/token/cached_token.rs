@@ -1,3 +1,5 @@
+//! A fetched token, with its refresh schedule and metrics.
+
 use std::sync::Arc;
 
 use metrics::Counter;
@@ -5,16 +7,17 @@ use passport_core::AccessToken;
 
 use super::schedule::Schedule;
 
-/// A token and the times of its refresh.
+/// A fetched token, as an entry caches it.
 #[derive(Clone, Debug)]
 pub(crate) struct CachedToken {
     pub(crate) token: AccessToken,
     pub(crate) schedule: Schedule,
-    /// Numbers the tokens of an entry. A later one has a higher number.
+    /// The number of the token fetch that returned the token. Later tokens of the same entry have
+    /// higher numbers.
     pub(crate) generation: u64,
-    /// The scopes that were requested and not granted.
+    /// The requested scopes that Passport did not grant.
     pub(crate) missing_scopes: Arc<[String]>,
-    /// Counts the calls that got this token. Registered once for each token, so that a call only
-    /// increments it.
+    /// The counter of calls that got a cached token. It is registered once per token, so that a
+    /// call only increments it.
     pub(crate) hits: Counter,
 }

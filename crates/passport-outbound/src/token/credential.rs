@@ -1,10 +1,13 @@
+//! The result of a token lookup for one call: a token, a future of a token, or an error.
+
 use std::pin::Pin;
 
 use http::HeaderValue;
 
 use super::{CachedToken, TokenError};
 
-/// The `Authorization` header of a token, and the token's generation.
+/// The `Authorization` header with a token, and the generation of the token, which identifies
+/// the token if a receiver rejects it.
 #[derive(Debug)]
 pub(crate) struct SendableToken {
     pub(crate) authorization: HeaderValue,
@@ -17,15 +20,17 @@ impl From<&CachedToken> for SendableToken {
     }
 }
 
-/// The token of an identity, at the moment of a call.
+/// The result of a token lookup for one call.
 pub(crate) enum Credential {
-    /// The cached token. The hot path: nothing was awaited, allocated or locked.
+    /// The cached token. The hot path: no await, no allocation, no lock.
     Ready(SendableToken),
-    /// The token is being fetched.
+    /// A future of the token, which is being fetched.
     Pending(PendingCredential),
-    /// There is no token, and no attempt is made during the pause after a failure.
+    /// The error of the last token fetch. There is no valid token, and no fetch starts during the
+    /// backoff.
     Failed(TokenError),
 }
 
-/// A token that is being fetched. Boxed: it exists only before a network round trip.
+/// A future of a token that is being fetched. It is boxed, which is cheap compared with the
+/// network round trip.
 pub(crate) type PendingCredential = Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>;

@@ -1,3 +1,5 @@
+//! The error of a token fetch, and its message.
+
 use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
@@ -6,12 +8,16 @@ use tokio::time::error::Elapsed;
 
 use super::fetch_failure::FetchFailure;
 
-/// The reason why there is no token.
+/// The error of a call that got no token.
 ///
-/// All callers that waited for an attempt share its error, so it is cheap to clone. An
-/// [`AttachTokenLayer`](crate::AttachTokenLayer) returns it as a boxed error; downcast it. It
-/// contains the client id and the remedy, and neither the secret nor anything of the response's
-/// body.
+/// It is cheap to clone: all calls that waited for a failed token fetch share it. An
+/// [`AttachTokenLayer`](crate::AttachTokenLayer) returns it as a boxed error, which can be
+/// downcast.
+///
+/// `Display` prints the client id, what failed, the cause and the remedy. `Debug` prints the
+/// same and all further causes, because a `main` that returns the error prints it with `Debug`.
+/// Neither contains the secret, or any part of the response body except a well-formed OAuth2
+/// error code.
 #[derive(Clone)]
 pub struct TokenError(Arc<TokenErrorDetails>);
 
@@ -24,45 +30,51 @@ struct TokenErrorDetails {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenErrorKind {
-    /// The attempt was dropped: there is no tokio runtime, or it has ended; a secret provider
-    /// panicked; the machine slept while the caller waited.
-    Aborted,
-    /// The request cannot be sent, or the server does not speak HTTP/1.1: the scheme or port of the
-    /// URL, or a setting of the HTTP client, is wrong.
+    /// The token fetch ended without a result. Possible causes:
+    /// - There is no tokio runtime, or it was shut down.
+    /// - A secret provider or the HTTP transport panicked.
+    /// - The machine was suspended while the caller waited.
+    Canceled,
+    /// The token request cannot be sent, or the server does not speak HTTP/1.1. The scheme or the
+    /// port of the token URL, or a setting of the HTTP client, is wrong.
     Misconfigured,
-    /// Passport rejected the request: wrong or revoked secret, disabled identity, unknown scope.
-    /// The next attempt is made after 10 s at the earliest.
-    Refused,
-    /// Passport returned the current token, though it was to be replaced.
-    Repeated,
-    /// The client secret could not be read within the time limit of the attempt.
-    Secret,
-    /// The identity was shut down.
+    /// Passport rejected the token request: the secret is wrong or revoked, the identity is
+    /// disabled, or a scope is unknown. The next token fetch starts after 10 s at the earliest.
+    Rejected,
+    /// Passport returned the token that was to be replaced. Some issuers return the same token
+    /// until it expires.
+    Unchanged,
+    /// The client secret could not be read within the time limit of the token fetch, or it is not
+    /// usable.
+    SecretUnavailable,
+    /// The identity was shut down, and fetches no more tokens.
     ShutDown,
-    /// The TLS handshake with Passport failed, for example because its certificate is not trusted,
-    /// or this machine has no root certificates. A certificate, a URL or this machine has to be
-    /// changed.
+    /// The TLS handshake with Passport failed, for example because its certificate is not trusted
+    /// or this machine has no root certificates. Retries do not help; [`TlsFailure`] names the
+    /// remedy.
     Tls(TlsFailure),
-    /// Passport cannot be reached in time, or reports that it is unavailable (408, 429, 5xx).
+    /// Passport is unreachable, did not respond in time, or responded with status 408, 429 or 5xx.
     Unavailable,
-    /// The response is not a usable token response: a redirect, a web page, more than 64 KiB, a
-    /// token of another type, with invalid characters, or without any lifetime left. The message
-    /// names what is wrong.
-    UnusableResponse,
+    /// The response is not a valid token response. The message states the problem:
+    /// - The response is a redirect, or longer than 64 KiB.
+    /// - The body is not a JSON object with a token, but for example a web page.
+    /// - The token is not a bearer token, contains invalid characters, or has expired.
+    InvalidResponse,
 }
 
 impl TokenError {
+    /// Creates the error of a failed token fetch for `client_id`.
     pub(crate) fn new(client_id: &ClientId, failure: FetchFailure) -> Self {
         Self(Arc::new(TokenErrorDetails { client_id: client_id.clone(), failure }))
     }
 
-    /// Returns the kind.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> TokenErrorKind {
         self.0.failure.kind
     }
 
-    /// Returns the status of Passport's response, if there was one.
+    /// Returns the status of Passport's response. `None` without a response.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.failure.status
@@ -75,45 +87,48 @@ impl TokenError {
         self.0.failure.oauth_error.as_deref()
     }
 
-    /// Returns the `Retry-After` of the response ([RFC 9110, section
-    /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). It is obeyed for an hour at
-    /// most.
+    /// Returns the delay in the `Retry-After` header of Passport's response ([RFC 9110, section
+    /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). `None` without the header.
+    /// The identity waits that long before the next token fetch, but at most one hour; the returned
+    /// delay can be longer.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.failure.retry_after
     }
 
-    /// Returns what else operators should check: the reference of a secret, and why it could not be
-    /// read or what is unusual about it. It is a part of the message; a server that shows the
-    /// message to its clients leaves it out.
+    /// Returns a hint about the client secret: its reference, and why it could not be read or
+    /// what is unusual about it. The hint is part of the message. It is meant for operators: a
+    /// server should not show it to its clients.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.failure.hint.as_deref()
     }
 
-    /// Returns whether the failure is transient: Passport is down, a proxy answers instead, an
-    /// attempt was dropped. The others ([`Refused`](TokenErrorKind::Refused),
-    /// [`Secret`](TokenErrorKind::Secret), [`Tls`](TokenErrorKind::Tls),
+    /// Returns whether the failure is transient, for example because Passport is down, a proxy
+    /// responded instead, or the token fetch was canceled. The other failures
+    /// ([`Rejected`](TokenErrorKind::Rejected),
+    /// [`SecretUnavailable`](TokenErrorKind::SecretUnavailable), [`Tls`](TokenErrorKind::Tls),
     /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
-    /// usually need an operator; except after a shutdown, the identity retries.
+    /// usually need an operator. The identity retries after each failure, except after a shutdown.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.kind() {
-            TokenErrorKind::Aborted | TokenErrorKind::Repeated | TokenErrorKind::Unavailable => true,
-            TokenErrorKind::UnusableResponse => !self.0.failure.is_permanent,
+            TokenErrorKind::Canceled | TokenErrorKind::Unchanged | TokenErrorKind::Unavailable => true,
+            TokenErrorKind::InvalidResponse => !self.0.failure.is_permanent,
             TokenErrorKind::Misconfigured
-            | TokenErrorKind::Refused
-            | TokenErrorKind::Secret
+            | TokenErrorKind::Rejected
+            | TokenErrorKind::SecretUnavailable
             | TokenErrorKind::ShutDown
             | TokenErrorKind::Tls(_) => false,
         }
     }
 
-    /// Returns whether an attempt within the next second is likely to have another result.
-    pub(crate) fn may_pass_soon(&self) -> bool {
+    /// Returns whether a retry is likely to succeed within a second. If so, calls without a valid
+    /// token wait for it instead of failing.
+    pub(crate) fn is_worth_waiting(&self) -> bool {
         match self.kind() {
             TokenErrorKind::Unavailable => true,
-            TokenErrorKind::Secret => {
+            TokenErrorKind::SecretUnavailable => {
                 let cause = self.0.failure.source.as_deref();
                 cause.and_then(|cause| cause.downcast_ref()).is_some_and(SecretError::is_transient)
             }
@@ -121,76 +136,85 @@ impl TokenError {
         }
     }
 
-    /// Returns whether both are the same error, not only equal.
+    /// Returns whether `self` and `other` are clones of the same error.
     #[cfg(test)]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns what to do, unless the cause says so.
+    /// Returns the message without the client id, for log events that have the client id as a
+    /// field.
+    pub(crate) fn reason(&self) -> impl fmt::Display {
+        Reason(self)
+    }
+
+    /// Returns what to do or to check. `None` if the text of the cause contains it.
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let remedy = match (self.kind(), self.oauth_error()) {
-            (TokenErrorKind::Refused, Some("invalid_scope")) => {
-                "check the scopes that are asked for, and that the identity may have them"
+            (TokenErrorKind::Rejected, Some("invalid_scope")) => {
+                "check the requested scopes, and that the identity is allowed to have them"
             }
-            (TokenErrorKind::Refused, Some("unauthorized_client" | "unsupported_grant_type")) => {
+            (TokenErrorKind::Rejected, Some("unauthorized_client" | "unsupported_grant_type")) => {
                 "allow the client credentials grant for this client in Passport"
             }
-            (TokenErrorKind::Refused, code) => return Some(self.client_remedy(code.is_none()).into()),
-            (TokenErrorKind::Repeated, _) => {
-                "it will be asked again; an issuer that repeats its tokens until they expire leaves a gap between them"
+            (TokenErrorKind::Rejected, code) => return Some(self.client_remedy(code.is_none()).into()),
+            (TokenErrorKind::Unchanged, _) => {
+                "the fetch will be retried; if the issuer returns the same token until it expires, calls fail for a short time after that"
             }
-            (TokenErrorKind::Secret, _) => "check the place of the client secret",
-            (TokenErrorKind::ShutDown, _) => "build another identity to go on",
+            (TokenErrorKind::SecretUnavailable, _) => {
+                "check the reference and the content of the client secret"
+            }
+            (TokenErrorKind::ShutDown, _) => "build a new identity",
             (TokenErrorKind::Unavailable, _) => {
-                "it will be asked again; check that Passport is up and reachable"
+                "the fetch will be retried; check that Passport is up and reachable"
             }
-            (TokenErrorKind::UnusableResponse, _) if self.0.failure.source.is_none() => {
-                "check that the issuer's URL is a Passport"
+            (TokenErrorKind::InvalidResponse, _) if self.0.failure.source.is_none() => {
+                "check that the issuer URL is that of a Passport"
             }
-            (
-                TokenErrorKind::Misconfigured | TokenErrorKind::Tls(_) | TokenErrorKind::UnusableResponse,
-                _,
-            ) => {
+            (TokenErrorKind::Misconfigured | TokenErrorKind::Tls(_) | TokenErrorKind::InvalidResponse, _) => {
                 return None;
             }
-            (TokenErrorKind::Aborted, _) => {
-                "the tokio runtime is shutting down or missing, the secret provider has panicked, or the machine has slept"
+            (TokenErrorKind::Canceled, _) => {
+                "check that the tokio runtime is running and that the secret provider does not panic; the machine may also have been suspended"
             }
         };
         Some(remedy.into())
     }
 
-    /// Returns what to do about a client that was rejected.
+    /// Returns what to check after Passport rejected the client. `is_without_code` is whether the
+    /// response has no OAuth2 error code, so that it can come from a firewall or proxy.
     fn client_remedy(&self, is_without_code: bool) -> String {
         let firewall = "the response has no OAuth error code, so a firewall or proxy in front of Passport may have \
-             refused the request: check its rules, the client id, ";
+             rejected the request: check its rules, the client id, ";
         let first = if is_without_code { firewall } else { "check the client id, " };
         let authentication =
             self.0.failure.authentication_remedy.map_or_else(String::new, |remedy| format!("{remedy}, "));
         format!("{first}that the secret is active, {authentication}and that the identity is enabled")
     }
 
-    /// Returns what failed, unless the cause says so.
+    /// Returns what failed. `None` if the text of the cause states it.
     fn problem(&self) -> Option<&'static str> {
         let problem = match self.kind() {
-            TokenErrorKind::Aborted => "the attempt was aborted",
-            TokenErrorKind::Misconfigured => "Passport cannot be asked",
-            TokenErrorKind::Refused => "Passport refused",
-            TokenErrorKind::Repeated => "Passport handed out the token that was to be replaced",
-            TokenErrorKind::Secret if self.source().is_some_and(<dyn Error>::is::<SecretError>) => {
+            TokenErrorKind::Canceled => "the token fetch was canceled",
+            TokenErrorKind::Misconfigured => "the token request failed",
+            TokenErrorKind::Rejected => "Passport rejected the token request",
+            TokenErrorKind::Unchanged => "Passport returned the token that was to be replaced",
+            TokenErrorKind::SecretUnavailable
+                if self.source().is_some_and(<dyn Error>::is::<SecretError>) =>
+            {
                 return None;
             }
-            TokenErrorKind::Secret => "the client secret could not be read",
+            TokenErrorKind::SecretUnavailable => "the client secret cannot be used",
             TokenErrorKind::ShutDown => "the identity was shut down",
             TokenErrorKind::Tls(_) => return None,
             TokenErrorKind::Unavailable => "Passport is unavailable",
-            TokenErrorKind::UnusableResponse => "Passport's answer is not a usable token response",
+            TokenErrorKind::InvalidResponse => "Passport's response is not a valid token response",
         };
         Some(problem)
     }
 
-    fn cause(&self) -> Option<String> {
+    /// Returns the text of the direct cause, as the message contains it.
+    fn cause_text(&self) -> Option<String> {
         match (self.kind(), self.source()) {
             (TokenErrorKind::Tls(TlsFailure::BadCertificate), Some(cause)) => Some(with_causes(cause)),
             (TokenErrorKind::Tls(failure), _) => Some(failure.to_string()),
@@ -200,38 +224,50 @@ impl TokenError {
     }
 }
 
-/// The failure with the status of the response, the direct cause, and the remedy.
-impl fmt::Display for TokenError {
+/// Prints a [`TokenError`] without the client id: what failed, the status of the response, the
+/// direct cause, and the remedy.
+struct Reason<'a>(&'a TokenError);
+
+impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no token for `{}`", self.0.client_id)?;
-        if let (TokenErrorKind::Secret, Some(hint)) = (self.kind(), &self.0.failure.hint) {
-            return write!(f, ": {hint}");
+        let Self(error) = self;
+        let hint = error.hint();
+        if let (TokenErrorKind::SecretUnavailable, Some(hint)) = (error.kind(), hint) {
+            return f.write_str(hint);
         }
-        self.problem().map_or(Ok(()), |problem| write!(f, ": {problem}"))?;
-        match (self.status(), self.oauth_error()) {
+        let cause = error.cause_text();
+        let separator = if let Some(problem) = error.problem() {
+            f.write_str(problem)?;
+            ": "
+        } else {
+            ""
+        };
+        match (error.status(), error.oauth_error()) {
             (Some(status), Some(code)) => write!(f, " ({} {code})", status.as_u16())?,
             (Some(status), None) => write!(f, " ({})", status.as_u16())?,
             (None, _) => {}
         }
-        self.cause().map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
-        self.remedy().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))?;
-        match &self.0.failure.hint {
-            Some(hint) => write!(f, "; {hint}"),
-            None => Ok(()),
-        }
+        cause.map_or(Ok(()), |cause| write!(f, "{separator}{cause}"))?;
+        error.remedy().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))?;
+        hint.map_or(Ok(()), |hint| write!(f, "; {hint}"))
     }
 }
 
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no token for `{}`: {}", self.0.client_id, self.reason())
+    }
+}
+
+/// Prints the message and its causes instead of the fields, because a `main` that returns the
+/// error prints it with `Debug`.
 impl fmt::Debug for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenError")
-            .field("client_id", &self.0.client_id)
-            .field("kind", &self.0.failure.kind)
-            .field("status", &self.0.failure.status)
-            .field("oauth_error", &self.0.failure.oauth_error)
-            .field("retry_after", &self.0.failure.retry_after)
-            .field("source", &self.0.failure.source)
-            .finish()
+        let message = self.to_string();
+        match self.source().map(with_causes) {
+            Some(causes) if !message.contains(&causes) => write!(f, "{message} (caused by: {causes})"),
+            _ => f.write_str(&message),
+        }
     }
 }
 
@@ -240,3 +276,7 @@ impl Error for TokenError {
         self.0.failure.source.as_deref().map(|source| source as _)
     }
 }
+
+#[cfg(test)]
+#[path = "error/tests.rs"]
+mod tests;

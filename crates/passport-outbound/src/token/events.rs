@@ -1,8 +1,8 @@
-//! Logs, metrics and spans of fetches.
+//! Logs, metrics and tracing spans of token fetches.
 
 use std::{
     error::Error,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use metrics::{Counter, counter, gauge, histogram};
@@ -17,16 +17,16 @@ use super::{
     source::FetchRequest,
 };
 use crate::metrics::{
-    ATTEMPT_SECONDS, ATTEMPTS, CLIENT_ID, EXPIRES_AT, HITS, LIFE_LEFT, NEGATIVE_HITS, SOFT_REFRESHES, TARGET,
-    UNAUTHORIZED, WAITS,
+    ATTEMPT_SECONDS, ATTEMPTS, BACKGROUND_REFRESHES, CACHED_ERRORS, CLIENT_ID, EXPIRES_AT, HITS, LIFE_LEFT,
+    TARGET, UNAUTHORIZED, WAITS,
 };
 
-/// Returns the span of a fetch.
+/// Creates the tracing span of a token fetch.
 ///
-/// A root span: many calls share the fetch, and the call that started it may end long before. The
-/// span is linked to that call.
+/// It is a root span, because many calls share the fetch and the call that started it can end
+/// much earlier. A `follows_from` link leads to that call.
 pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
-    let reason = match (&request.excluded, request.is_live()) {
+    let reason = match (&request.excluded, request.has_valid_token()) {
         (Some(_), _) => "unwanted",
         (None, true) => "refresh",
         (None, false) => "missing",
@@ -37,38 +37,42 @@ pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     span
 }
 
-/// Links the span of a waiting call to that of the fetch it waits for.
+/// Links the current span, which is that of a waiting call, to the span of the token fetch.
 pub(super) fn link_to_fetch(fetch: Option<&Span>) {
     Span::current().follows_from(fetch.and_then(Span::id));
 }
 
-/// Returns the counter of calls that the cached token serves. It is registered with each token, so
-/// that a call does not look it up.
+/// Returns the counter of calls that got a cached token, by client id. It is registered once
+/// per token, so that a call only increments it.
 pub(super) fn hit_counter(client_id: &ClientId) -> Counter {
     counter!(HITS, CLIENT_ID => client_id.to_string())
 }
 
-/// Counts a call that waits for a token.
+/// Increments the counter of calls that wait for a token fetch, by client id.
 pub(super) fn call_waits(client_id: &ClientId) {
     counter!(WAITS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
-/// Counts a call that got the last error, without a fetch.
+/// Increments the counter of calls that failed during a backoff, without a token fetch, by
+/// client id.
 pub(super) fn cached_error(client_id: &ClientId) {
-    counter!(NEGATIVE_HITS, CLIENT_ID => client_id.to_string()).increment(1);
+    counter!(CACHED_ERRORS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
-/// Measures a fetch.
+/// Measures the duration of a token fetch.
 pub(super) struct FetchTimer {
     client_id: ClientId,
     started: Instant,
 }
 
 impl FetchTimer {
+    /// Starts the measurement.
     pub(super) fn start(client_id: &ClientId) -> Self {
         Self { client_id: client_id.clone(), started: Instant::now() }
     }
 
+    /// Counts the token fetch and records its duration, by client id and outcome. `failed` is the
+    /// kind of the failure, `None` after a success.
     pub(super) fn end(self, failed: Option<TokenErrorKind>) {
         let labels = fetch_labels(&self.client_id, failed);
         counter!(ATTEMPTS, &labels).increment(1);
@@ -76,13 +80,13 @@ impl FetchTimer {
     }
 }
 
-/// Records a fetch that was dropped with its runtime.
+/// Counts and logs a token fetch that was dropped with its tokio runtime.
 pub(super) fn fetch_dropped(client_id: &ClientId) {
-    counter!(ATTEMPTS, &fetch_labels(client_id, Some(TokenErrorKind::Aborted))).increment(1);
+    counter!(ATTEMPTS, &fetch_labels(client_id, Some(TokenErrorKind::Canceled))).increment(1);
     tracing::info!(
         target: TARGET,
         %client_id,
-        "a token attempt was dropped with its tokio runtime; later attempts run on a thread of their own"
+        "token fetch dropped with its tokio runtime, later fetches run on a background thread"
     );
 }
 
@@ -91,28 +95,31 @@ fn fetch_labels(client_id: &ClientId, failed: Option<TokenErrorKind>) -> [(&'sta
     [(CLIENT_ID, client_id.to_string()), ("outcome", outcome.to_owned())]
 }
 
+/// Returns the value of the label `outcome` for a failure of `kind`.
 fn outcome(kind: TokenErrorKind) -> &'static str {
     match kind {
-        TokenErrorKind::Aborted => "aborted",
+        TokenErrorKind::Canceled => "canceled",
         TokenErrorKind::Misconfigured => "misconfigured",
-        TokenErrorKind::Refused => "refused",
-        TokenErrorKind::Repeated => "repeated",
-        TokenErrorKind::Secret => "secret",
+        TokenErrorKind::Rejected => "rejected",
+        TokenErrorKind::Unchanged => "unchanged",
+        TokenErrorKind::SecretUnavailable => "secret_unavailable",
         TokenErrorKind::ShutDown => "shut_down",
         TokenErrorKind::Tls(_) => "tls",
         TokenErrorKind::Unavailable => "unavailable",
-        TokenErrorKind::UnusableResponse => "unusable_response",
+        TokenErrorKind::InvalidResponse => "invalid_response",
     }
 }
 
-/// Records that a live token is being replaced.
+/// Counts a background refresh, and records how much time was left until the expiry of
+/// `current`.
 pub(super) fn replacing(client_id: &ClientId, current: &AccessToken, now: SystemTime) {
     let left = current.expires_at().duration_since(now).unwrap_or_default();
-    counter!(SOFT_REFRESHES, CLIENT_ID => client_id.to_string()).increment(1);
+    counter!(BACKGROUND_REFRESHES, CLIENT_ID => client_id.to_string()).increment(1);
     histogram!(LIFE_LEFT, CLIENT_ID => client_id.to_string()).record(left);
 }
 
-/// Records a new token.
+/// Logs a fetched token, and sets the gauge of its expiry. Warns if Passport granted fewer
+/// scopes than requested.
 pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
     let expires_at = cached.token.expires_at();
     let unix = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -129,14 +136,19 @@ pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
         tracing::warn!(
             target: TARGET,
             %client_id,
-            missing = ?cached.missing_scopes,
-            "Passport granted fewer scopes than were asked for; grant them to the identity, or do not ask for them"
+            missing_scopes = ?cached.missing_scopes,
+            "Passport granted fewer scopes than requested: grant the missing scopes to the identity, or do not request them"
         );
     }
 }
 
-/// Records a fetch that failed.
-pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError) {
+/// Logs a failed token fetch and its effect on calls. `token_left` is how long the cached token
+/// is still valid. `None` without a valid token.
+pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError, token_left: Option<Duration>) {
+    let effect = match token_left.map(|left| left.as_secs()) {
+        Some(seconds) => format!("using the cached token for another {seconds} s"),
+        None => "no valid token is cached".to_owned(),
+    };
     tracing::warn!(
         target: TARGET,
         %client_id,
@@ -144,22 +156,27 @@ pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError) {
         status = error.status().map(|status| status.as_u16()),
         oauth_error = error.oauth_error(),
         cause = error.source().map(with_causes).map(display),
-        "token not fetched: {error}"
+        token_left_s = token_left.map(|left| left.as_secs()),
+        "token fetch failed, {effect}: {}",
+        error.reason()
     );
 }
 
-/// Records that a receiver rejected a token.
+/// Counts and logs a token that a receiver rejected, and whether the token is replaced.
 pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
-    let (action, advice) = match rejection {
-        RejectionEffect::ReplacementDue => ("replaced", "the token is being replaced"),
-        RejectionEffect::AlreadyReplaced => ("superseded", "it has been replaced meanwhile"),
+    let (action, effect) = match rejection {
+        RejectionEffect::ReplacementDue => ("replaced", "fetching another one"),
+        RejectionEffect::AlreadyReplaced => ("superseded", "using the newer one that is already cached"),
         RejectionEffect::TooYoung => (
             "too_young",
-            "it is too young to be the cause; check the receiver's audience and issuer, and the identity's rights",
+            "not fetching another one, because this one is new; check the audience and issuer that the receiver \
+             requires, and the identity's roles and scopes",
         ),
-        RejectionEffect::NotCached => ("not_kept", "it was for one call only"),
+        RejectionEffect::NotCached => {
+            ("not_cached", "not fetching another one, because token caching is disabled")
+        }
     };
     let labels = [(CLIENT_ID, client_id.to_string()), ("action", action.to_owned())];
     counter!(UNAUTHORIZED, &labels).increment(1);
-    tracing::info!(target: TARGET, %client_id, action, "a receiver refused the token: {advice}");
+    tracing::info!(target: TARGET, %client_id, action, "token rejected by the receiver: {effect}");
 }

@@ -1,3 +1,5 @@
+//! A failed token fetch, as token sources report it.
+
 use std::{error::Error, time::Duration};
 
 use http::StatusCode;
@@ -5,23 +7,31 @@ use passport_core::SecretError;
 
 use super::error::TokenErrorKind;
 
-/// A failed attempt, before the client id is added to it.
+/// A failed token fetch, without the client id, which [`TokenError`](super::error::TokenError)
+/// adds.
 #[derive(Debug)]
 pub(crate) struct FetchFailure {
     pub(crate) kind: TokenErrorKind,
+    /// The status of the response. `None` without a response.
     pub(crate) status: Option<StatusCode>,
+    /// The OAuth2 error code of the response, such as `invalid_client`.
     pub(crate) oauth_error: Option<String>,
+    /// The delay in the `Retry-After` header of the response.
     pub(crate) retry_after: Option<Duration>,
-    /// What else to check. It is a part of the message, so it must not hold a secret.
+    /// What is unusual about the client secret, or why it could not be read. Part of the message,
+    /// so it must not contain the secret itself.
     pub(crate) hint: Option<String>,
-    /// What to check about the client authentication in use. The message of a rejection names it.
+    /// What to check about the client authentication method. Part of the message if Passport
+    /// rejected the client.
     pub(crate) authentication_remedy: Option<&'static str>,
-    /// Whether an unusable response stays the same until a URL or a server is changed.
+    /// Whether an invalid response will be the same until a URL or a server is changed. If so, the
+    /// error is not transient.
     pub(crate) is_permanent: bool,
     pub(crate) source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl FetchFailure {
+    /// Creates a failure of `kind` without details.
     pub(crate) fn of(kind: TokenErrorKind) -> Self {
         Self {
             kind,
@@ -35,12 +45,15 @@ impl FetchFailure {
         }
     }
 
-    /// Returns the failure to read a secret. The message names its reference and the cause.
+    /// Creates a failure with kind `SecretUnavailable`. Its message is that of `error`: the
+    /// reference of the secret, and why it could not be read.
     pub(crate) fn secret(error: SecretError) -> Self {
-        Self { hint: Some(error.to_string()), ..Self::of(TokenErrorKind::Secret) }.caused_by(error)
+        Self { hint: Some(error.to_string()), ..Self::of(TokenErrorKind::SecretUnavailable) }
+            .with_source(error)
     }
 
-    pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
+    /// Sets the cause.
+    pub(crate) fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Box::new(source)), ..self }
     }
 }

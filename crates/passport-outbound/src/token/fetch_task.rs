@@ -1,36 +1,36 @@
-//! An attempt to fetch a token, in a task of its own, which the cancellation of a caller does not
-//! end.
+//! Runs a token fetch in its own task, so that a canceled caller does not cancel the fetch.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use passport_core::{AccessToken, Attempt, TaskFailure};
+use passport_core::{AccessToken, Attempt, TaskError};
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
-    CachedToken, FetchFailure, FetchRequest, FetchedToken, LEAST_LIFE, Phase, SourceError, TokenErrorKind,
+    CachedToken, FetchFailure, FetchRequest, FetchedToken, MIN_LIFETIME, Phase, SourceError, TokenErrorKind,
     TokenManager,
     cache_entry::{FetchResult, FetchTicket},
     events::{self, FetchTimer},
 };
 
-/// A token without any lifetime left. It is not sent, and the pause after a failure prevents a
-/// storm of requests.
+/// The error for a fetched token that has expired or is about to. Without the backoff that this
+/// failure starts, each call would fetch another token.
 #[derive(Debug, thiserror::Error)]
-#[error("the token had expired when it arrived, or was about to")]
+#[error("the fetched token has expired or is about to; check the identity's token lifetime and the clocks")]
 struct ExpiredOnArrival;
 
-/// A panic of a secret provider or a transport. Its message is left out: it may hold a secret, and
-/// the panic hook has reported it.
+/// The error for a panic of a secret provider or a transport. The panic message is left out,
+/// because it can contain a secret, and the panic hook has already reported it.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret provider or the transport panicked")]
+#[error("the secret provider or the HTTP transport panicked")]
 struct Panicked;
 
-/// What the work of an attempt has brought.
+/// The result of the token source, before the entry caches the token or starts a backoff.
 type Fetched = Result<CachedToken, SourceError>;
 
-/// Returns the attempt of `ticket`. If the future is dropped, even before its first poll, the entry
-/// records that.
+/// Returns the future that runs the token fetch with `ticket`. If the future is dropped, even
+/// before its first poll, the waiters start another fetch
+/// ([`TokenEntry::dropped`](super::TokenEntry::dropped)).
 pub(super) fn run(
     manager: Arc<TokenManager>,
     attempt: Attempt<FetchResult>,
@@ -59,31 +59,33 @@ pub(super) fn run(
 }
 
 impl TokenManager {
+    /// Fetches a token from the source, and checks it. `number` is the number of the token fetch.
     async fn fetch(&self, request: FetchRequest, number: u64) -> Fetched {
         let fetched = self.source.fetch(request.clone()).await?;
         Ok(self.checked(fetched, &request, number)?)
     }
 
-    /// Reports the end of an attempt to the entry, and returns what its callers get. `result` is
-    /// `None` if it was canceled; without a return value, callers try again.
+    /// Passes the result of a token fetch to the entry, and returns the result for the waiters.
+    /// `result` is `Ok(None)` if the fetch was canceled. If the return value is `None`, the waiters
+    /// start another fetch.
     fn complete(
         &self,
         ticket: &FetchTicket,
         timer: FetchTimer,
-        result: Result<Option<Fetched>, TaskFailure>,
+        result: Result<Option<Fetched>, TaskError>,
     ) -> Option<FetchResult> {
         let fetched = match result {
             Ok(fetched) => fetched.unwrap_or(Err(SourceError::Postponed)),
-            Err(TaskFailure::Lost) => {
+            Err(TaskError::Dropped) => {
                 events::fetch_dropped(&self.client_id);
                 self.entry.dropped(ticket);
                 return None;
             }
-            Err(TaskFailure::Panicked) => {
-                Err(FetchFailure::of(TokenErrorKind::Aborted).caused_by(Panicked).into())
+            Err(TaskError::Panicked) => {
+                Err(FetchFailure::of(TokenErrorKind::Canceled).with_source(Panicked).into())
             }
-            Err(late @ TaskFailure::DeadlineExceeded) => {
-                Err(FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late).into())
+            Err(late @ TaskError::DeadlineExceeded) => {
+                Err(FetchFailure::of(TokenErrorKind::Unavailable).with_source(late).into())
             }
         };
         match fetched {
@@ -99,24 +101,34 @@ impl TokenManager {
             Err(SourceError::Failed(failure)) => {
                 timer.end(Some(failure.kind));
                 let error = self.error(failure);
-                events::fetch_failed(&self.client_id, &error);
+                events::fetch_failed(&self.client_id, &error, self.token_left());
                 Some(self.entry.fail(ticket, error, self.now(), fastrand::f64()))
             }
         }
     }
 
-    /// Returns the end of the time in which the current token may be sent, and records its
-    /// replacement.
-    fn current_valid_until(&self) -> Option<Instant> {
+    /// Returns how long the cached token is still valid. `None` without a valid token.
+    fn token_left(&self) -> Option<Duration> {
         let (snapshot, now) = (self.entry.snapshot(), self.now());
-        let live = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
-        if let Some(cached) = live {
-            events::replacing(&self.client_id, &cached.token, self.clock.now());
-        }
-        live.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
+        let left = snapshot.cached.as_deref().map(|cached| cached.schedule.left(now));
+        left.filter(|left| !left.is_zero())
     }
 
-    /// Returns the token to cache, unless it is the one to replace or has no lifetime left.
+    /// Returns the time until which the cached token is valid, and counts the background refresh of
+    /// that token. Returns `None` without a valid token.
+    fn current_valid_until(&self) -> Option<Instant> {
+        let (snapshot, now) = (self.entry.snapshot(), self.now());
+        let valid = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
+        if let Some(cached) = valid {
+            events::replacing(&self.client_id, &cached.token, self.clock.now());
+        }
+        valid.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
+    }
+
+    /// Checks a fetched token, and returns it with its refresh schedule.
+    ///
+    /// # Errors
+    /// When `fetched` is a token that was to be replaced, or has expired or is about to.
     fn checked(
         &self,
         fetched: FetchedToken,
@@ -125,15 +137,15 @@ impl TokenManager {
     ) -> Result<CachedToken, FetchFailure> {
         let is_same = |other: &AccessToken| other.authorization() == fetched.token.authorization();
         if request.current.as_ref().is_some_and(is_same) || request.excluded.as_ref().is_some_and(is_same) {
-            return Err(FetchFailure::of(TokenErrorKind::Repeated));
+            return Err(FetchFailure::of(TokenErrorKind::Unchanged));
         }
-        // Sources use the wall clock, which may have been set back; but no token was issued in the
-        // future.
+        // The token source read `issued_at` from the wall clock. If that clock was set back since
+        // then, the converted time is in the future, and the current time is used instead.
         let now = self.now();
         let issued_at = self.entry.clock.at_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);
-        if fetched.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
-            return Err(FetchFailure::of(TokenErrorKind::UnusableResponse).caused_by(ExpiredOnArrival));
+        if fetched.lifetime < MIN_LIFETIME || schedule.phase(now) == Phase::Hard {
+            return Err(FetchFailure::of(TokenErrorKind::InvalidResponse).with_source(ExpiredOnArrival));
         }
         Ok(CachedToken {
             token: fetched.token,

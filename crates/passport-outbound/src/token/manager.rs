@@ -1,4 +1,5 @@
-//! Returns the cached token of an entry, or fetches one; concurrent callers share a single fetch.
+//! Returns the cached token of an entry, or fetches one. Concurrent callers share a single
+//! fetch.
 
 use std::{
     sync::Arc,
@@ -22,32 +23,42 @@ use super::{
     events, fetch_task,
 };
 
-/// The time that callers wait for the result of an attempt beyond the attempt's own limit.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long callers wait for the result of a token fetch after its time limit is over. Then the
+/// tokio runtime of the fetch is considered stalled.
+const RESULT_GRACE: Duration = Duration::from_secs(1);
 
-/// The number of attempts that a caller waits for. An attempt may be dropped with its runtime,
-/// canceled with the identity that started it, or discarded because the token was invalidated.
+/// The maximum number of token fetches that a call waits for, so that the call ends. A call
+/// waits for another fetch if the last one ended without a result:
+/// - the fetch was dropped with its tokio runtime;
+/// - the identity that started the fetch was shut down;
+/// - the token was invalidated after the fetch had started.
 const MAX_ATTEMPTS: usize = 10;
 
-/// The time in all that a caller without a token waits for retries, beside the attempts themselves.
+/// The maximum total time that a call without a token waits between token fetches. When it is
+/// used up, the call returns the last error.
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
-/// Returns the token of an identity for one set of scopes, and refreshes it.
+/// Returns the token of one identity for one set of scopes, and refreshes it before it expires.
 pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) entry: Arc<TokenEntry>,
     pub(crate) policy: RefreshSettings,
-    /// The time limit of an attempt.
+    /// The time limit of one token fetch, which includes reading the secret and waiting for a
+    /// shared store.
     pub(crate) attempt_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
+    /// Tracks the running token fetches, so that a shutdown can wait for them.
     pub(crate) attempts: TaskTracker,
 }
 
 impl TokenManager {
-    /// Returns the token, at once if there is one that may be sent.
+    /// Returns the token for one call, without waiting:
+    /// - the cached token, if it is valid;
+    /// - the error of the last token fetch, during the backoff after it;
+    /// - otherwise a future that waits for a token fetch.
     pub(crate) fn credential(self: &Arc<Self>) -> Credential {
         let snapshot = self.entry.snapshot();
         match self.lookup(&snapshot) {
@@ -57,7 +68,8 @@ impl TokenManager {
         }
     }
 
-    /// Returns the token, and waits for it if there is none.
+    /// Returns the cached token if it is valid. Otherwise waits for a token fetch, or returns the
+    /// error of the last one during the backoff after it.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
         match self.lookup(&self.entry.snapshot()) {
             CacheLookup::Token(cached) => return Ok(cached.token.clone()),
@@ -67,33 +79,38 @@ impl TokenManager {
         self.fetched().await.map(|cached| cached.token.clone())
     }
 
-    /// Returns a token with at least `min_ttl` left, if one can be fetched.
-    pub(crate) async fn token_for(self: &Arc<Self>, min_ttl: Duration) -> Result<AccessToken, TokenError> {
+    /// Returns the cached token. If it has less than `min_ttl` left and is in the second half of
+    /// its lifetime, replaces it first. If the replacement fails, returns the cached token, which
+    /// is still valid.
+    pub(crate) async fn token_with_min_ttl(
+        self: &Arc<Self>,
+        min_ttl: Duration,
+    ) -> Result<AccessToken, TokenError> {
         let token = self.token().await?;
         if !self.entry.retains_token() {
             return Ok(token);
         }
         if !self.entry.refresh_if_shorter(min_ttl, self.now()) {
-            // Another call may have replaced it.
+            // Another call can have replaced the token.
             return self.token().await;
         }
-        let Some(attempt) = self.attempt() else { return Ok(token) };
+        let Some(attempt) = self.join_or_start() else { return Ok(token) };
         match self.wait_for(attempt).await {
             Some(Ok(cached)) if !self.is_expired(&cached) => Ok(cached.token.clone()),
-            // The current token is still good.
+            // The cached token is still valid.
             _ => Ok(token),
         }
     }
 
-    /// Returns the token, and replaces the cached one first if `is_refused` says that it was
-    /// rejected.
-    pub(crate) async fn token_after_refusal(
+    /// Returns the cached token. If `is_rejected` returns true for it, replaces it first, unless it
+    /// is too young to be replaced ([`RejectionEffect::TooYoung`]).
+    pub(crate) async fn replace_rejected_token(
         self: &Arc<Self>,
-        is_refused: impl FnOnce(&AccessToken) -> bool,
+        is_rejected: impl FnOnce(&AccessToken) -> bool,
     ) -> Result<AccessToken, TokenError> {
         let snapshot = self.entry.snapshot().clone();
-        let refused = snapshot.cached.as_ref().filter(|cached| is_refused(&cached.token));
-        match refused.and_then(|cached| self.replace_rejected(cached.generation)) {
+        let rejected = snapshot.cached.as_ref().filter(|cached| is_rejected(&cached.token));
+        match rejected.and_then(|cached| self.replace_rejected(cached.generation)) {
             None | Some(Credential::Ready(_)) => self.token().await,
             Some(Credential::Failed(error)) => Err(error),
             Some(Credential::Pending(pending)) => {
@@ -103,14 +120,15 @@ impl TokenManager {
         }
     }
 
-    /// Looks up the cached token or error. Starts a refresh when it is due, without waiting for it.
+    /// Looks up the valid token, or during a backoff the last error. Starts a background refresh if
+    /// the token is due for one.
     fn lookup<'a>(self: &Arc<Self>, snapshot: &'a EntryState) -> CacheLookup<'a> {
         let action = snapshot.action(self.now());
         match (action, &snapshot.cached, &snapshot.last_error) {
             (TokenAction::Send | TokenAction::SendAndRefresh, Some(cached), _) => {
                 cached.hits.increment(1);
                 if action == TokenAction::SendAndRefresh {
-                    drop(self.attempt());
+                    drop(self.join_or_start());
                 }
                 CacheLookup::Token(cached)
             }
@@ -122,8 +140,9 @@ impl TokenManager {
         }
     }
 
-    /// Records that a receiver rejected the token of `generation`. Returns a newer one to retry
-    /// with, if a retry is useful.
+    /// Records that a receiver rejected the token of `generation`. Returns a newer token, with
+    /// which the caller can retry the request, or a future that fetches it. Returns `None` if the
+    /// rejected token is not replaced.
     pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
         let rejection = self.entry.reject(generation, self.now());
         events::token_rejected(&self.client_id, rejection);
@@ -131,7 +150,7 @@ impl TokenManager {
             RejectionEffect::TooYoung | RejectionEffect::NotCached => None,
             RejectionEffect::AlreadyReplaced => Some(self.credential()),
             RejectionEffect::ReplacementDue => {
-                let attempt = self.attempt()?;
+                let attempt = self.join_or_start()?;
                 let manager = Arc::clone(self);
                 Some(Credential::Pending(Box::pin(async move {
                     let is_newer = |cached: &CachedToken| cached.generation > generation;
@@ -142,6 +161,7 @@ impl TokenManager {
         }
     }
 
+    /// Returns a future that waits for a token fetch, and returns the token for one call.
     fn pending(self: &Arc<Self>) -> Credential {
         let manager = Arc::clone(self);
         Credential::Pending(Box::pin(async move {
@@ -149,24 +169,28 @@ impl TokenManager {
         }))
     }
 
+    /// Waits for a token fetch, and counts the call as waiting.
     async fn fetched(self: &Arc<Self>) -> FetchResult {
         events::call_waits(&self.client_id);
         self.result_of(None, |_| true).await
     }
 
-    /// Waits for a token that `is_wanted`: for the attempt `first`, and for retries.
+    /// Waits until a token fetch returns a token that satisfies `is_acceptable`. Waits for the
+    /// fetch `first`, if there is one, and then for further fetches, within [`MAX_ATTEMPTS`] and
+    /// [`RetryBudget`].
     async fn result_of(
         self: &Arc<Self>,
         mut first: Option<PendingFetch>,
-        is_wanted: impl Fn(&CachedToken) -> bool,
+        is_acceptable: impl Fn(&CachedToken) -> bool,
     ) -> FetchResult {
         let mut budget = RetryBudget::new(self.attempt_timeout);
         let (mut last_error, mut attempts) = (None, 0);
         while attempts < MAX_ATTEMPTS {
-            let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
+            let Some(attempt) = first.take().or_else(|| self.join_or_start()) else { break };
             let is_attempt = matches!(attempt, PendingFetch::Running(..));
             attempts += usize::from(is_attempt);
-            // A retry that hangs does not delay the caller for longer than one attempt.
+            // A retry that hangs does not delay the caller beyond the time limit of one token
+            // fetch.
             let waiting = self.wait_for(attempt);
             let result = match last_error {
                 None => Ok(waiting.await),
@@ -175,8 +199,11 @@ impl TokenManager {
             match result {
                 Err(_late) => break,
                 Ok(None) => continue,
-                // This task may be polled late, after the machine has slept.
-                Ok(Some(Ok(cached))) if !self.is_expired(&cached) && is_wanted(&cached) => return Ok(cached),
+                // The token can have expired if this task is polled late, after the machine was
+                // suspended.
+                Ok(Some(Ok(cached))) if !self.is_expired(&cached) && is_acceptable(&cached) => {
+                    return Ok(cached);
+                }
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(error))) => last_error = Some(error),
             }
@@ -185,7 +212,8 @@ impl TokenManager {
                 last_error = last_error.or_else(|| snapshot.last_error.clone());
                 break;
             };
-            // The budget limits the waits for pauses. Nothing else limits a round without one.
+            // The budget limits the total length of the pauses. A round without a pause and without
+            // a token fetch counts as a fetch, because otherwise the loop would not end.
             attempts += usize::from(!is_attempt && pause.is_zero());
             tokio::select! {
                 () = sleep(pause) => {}
@@ -193,11 +221,12 @@ impl TokenManager {
             }
         }
         let error = last_error.filter(|_| !self.life.is_cancelled());
-        Err(error.unwrap_or_else(|| self.aborted()))
+        Err(error.unwrap_or_else(|| self.canceled()))
     }
 
-    /// Joins the running attempt, or starts one. `None` without a runtime or after a shutdown.
-    fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
+    /// Joins the running token fetch, or starts one. Returns `None` outside a tokio runtime, and
+    /// after the identity was shut down.
+    fn join_or_start(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
         match self.entry.begin(self.now(), self.limits()) {
             FetchStart::Settled(result) => Some(PendingFetch::Done(result)),
@@ -215,10 +244,12 @@ impl TokenManager {
         }
     }
 
-    /// Waits for the result of an attempt. `None` if it was canceled or dropped.
+    /// Waits for the result of a token fetch. Returns `None` if the fetch ended without a result,
+    /// so that the caller starts another one.
     ///
-    /// An attempt has a time limit. One that does not report within it is on a stalled runtime, and
-    /// is abandoned, unless the identity that started it allows it more time than this one.
+    /// A fetch without a result after its time limit runs on a stalled tokio runtime, and is
+    /// abandoned. If another identity with a longer time limit started the fetch, the fetch
+    /// continues, and this caller gets an error.
     async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
         let waiter = match attempt {
             PendingFetch::Done(result) => return Some(result),
@@ -229,31 +260,35 @@ impl TokenManager {
         };
         tokio::select! {
             biased;
-            result = timeout(self.attempt_timeout + GRACE, waiter.clone().outcome()) => match result {
+            result = timeout(self.attempt_timeout + RESULT_GRACE, waiter.clone().outcome()) => match result {
                 Ok(result) => result.ok(),
                 Err(_late) if self.entry.abandon(&waiter, self.now()) => None,
-                Err(_late) => Some(Err(self.aborted())),
+                Err(_late) => Some(Err(self.canceled())),
             },
             () = self.life.cancelled() => None,
         }
     }
 
-    /// A source has its own time limit and reports what took so long; the deadline is a fallback.
+    /// Returns the time limits of a token fetch. A token source has its own, shorter time limit,
+    /// and its error names the slow step. The deadline here is a fallback.
     fn limits(&self) -> TaskLimits {
-        TaskLimits { deadline: self.attempt_timeout + GRACE / 2, grace: GRACE / 2 }
+        TaskLimits { deadline: self.attempt_timeout + RESULT_GRACE / 2, grace: RESULT_GRACE / 2 }
     }
 
+    /// Returns whether `cached` is no longer valid, which is shortly before its expiry.
     fn is_expired(&self, cached: &CachedToken) -> bool {
         cached.schedule.phase(self.now()) == Phase::Hard
     }
 
-    /// Returns the time by the clock of the entry.
+    /// Returns the current time of the entry's clock.
     pub(crate) fn now(&self) -> SystemTime {
         self.entry.clock.now(&*self.clock)
     }
 
-    fn aborted(&self) -> TokenError {
-        let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Aborted };
+    /// Returns the error of a call without a result: `ShutDown` if the identity was shut down,
+    /// otherwise `Canceled`.
+    fn canceled(&self) -> TokenError {
+        let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Canceled };
         self.error(FetchFailure::of(kind))
     }
 
@@ -262,26 +297,31 @@ impl TokenManager {
     }
 }
 
-/// The result of a lookup.
+/// The result of [`TokenManager::lookup`].
 enum CacheLookup<'a> {
+    /// The cached token, which is valid.
     Token(&'a Arc<CachedToken>),
+    /// The error of the last token fetch, during the backoff after it.
     Error(&'a TokenError),
+    /// No valid token and no backoff: a token has to be fetched.
     Miss,
 }
 
-/// An attempt that a caller waits for, or a result without one.
+/// What a call waits for: a running token fetch, or a result that is already known.
 enum PendingFetch {
+    /// The known result.
     Done(FetchResult),
+    /// The running fetch, and its tracing span.
     Running(Waiter<FetchResult>, Option<Span>),
 }
 
-/// The time that a caller waits for retries.
+/// Limits how long one call waits for retries of failed token fetches.
 struct RetryBudget {
-    /// What is left for pauses.
+    /// The total length of the pauses between token fetches that the call can still wait for.
     pauses: Duration,
-    /// No retry begins later.
+    /// The time after which no retry starts.
     last_start: Instant,
-    /// The wait for a retry ends.
+    /// The time at which the call stops waiting for a retry, and returns the last error.
     end: Instant,
 }
 
@@ -291,6 +331,8 @@ impl RetryBudget {
         Self { pauses: RETRY_PAUSES, last_start: now + attempt_timeout / 2, end: now + attempt_timeout }
     }
 
+    /// Deducts `pause` from the budget. Returns whether the budget is sufficient. If not, the
+    /// caller returns the last error instead of waiting for `pause`.
     fn allows(&mut self, pause: Duration) -> bool {
         let left = self.pauses.checked_sub(pause);
         self.pauses = left.unwrap_or_default();

@@ -1,9 +1,10 @@
-//! One token: its cache entry, its fetches, and the schedule of its refresh.
+//! Fetches one token, caches it, and refreshes it before it expires.
 //!
-//! A [`TokenManager`] returns the cached token of a [`TokenEntry`], or starts an attempt to fetch
-//! one from a [`TokenSource`] in a task of its own (`fetch_task`). Concurrent callers share the
-//! attempt. The decisions are pure: `action`, `schedule` and `retry_backoff` take the time as an
-//! argument.
+//! A [`TokenManager`] returns the cached token of a [`TokenEntry`]. Without a valid token it
+//! starts a token fetch: a task that gets a token from a [`TokenSource`] (`fetch_task`).
+//! Concurrent callers share the fetch. Names with `attempt` also mean one token fetch. The
+//! modules `action`, `schedule` and `retry_backoff` are pure: they do no I/O and take the time
+//! as an argument.
 
 mod action;
 mod background_runtime;
@@ -32,6 +33,6 @@ pub(crate) use self::{
     fetch_failure::FetchFailure,
     manager::TokenManager,
     monotonic_clock::MonotonicClock,
-    schedule::{DEFAULT_THRESHOLD, LEAST_LIFE, Phase, RefreshSettings},
+    schedule::{DEFAULT_THRESHOLD, MIN_LIFETIME, Phase, RefreshSettings},
     source::{FetchFuture, FetchRequest, FetchedToken, SourceError, TokenSource},
 };

@@ -1,4 +1,4 @@
-//! A wall clock that does not go back.
+//! A wall clock that ignores large steps back.
 
 use std::{
     sync::{
@@ -10,36 +10,39 @@ use std::{
 
 use passport_core::Clock;
 
-/// A smaller step back is an adjustment of the clock, and ignored.
-const IGNORED_STEP: Duration = Duration::from_secs(5);
+/// The largest step back of the wall clock that this clock follows, because clock
+/// synchronization causes such steps. After a larger one, this clock continues unchanged.
+const MAX_FOLLOWED_STEP: Duration = Duration::from_secs(5);
 
-/// A task that was interrupted for longer between reading the two clocks has not read them at one
-/// time.
+/// The longest time that one comparison of the two clocks can take. If the thread was
+/// interrupted for longer, the comparison is discarded, because the clocks were not read at the
+/// same time.
 const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 
-/// The clock of a token entry: a wall clock that does not go back. All identities that share the
-/// entry use it.
+/// The clock of a token entry: a wall clock that ignores steps back of more than 5 s. All
+/// identities that share the entry use it.
 ///
-/// It advances while the machine sleeps, unlike the system's monotonic clock on most systems. When
-/// the wall clock is set back, it continues as if that had not happened, so that no token is used
-/// for longer. Reading it costs two loads more than reading the wall clock; once a second, the wall
-/// clock is compared with the system's monotonic clock.
+/// It advances while the machine is suspended, unlike the monotonic clock of most systems. When
+/// the wall clock is set back by more than 5 s, this clock continues unchanged, so that no
+/// token is used beyond its lifetime. Reading it costs two atomic loads more than reading the
+/// wall clock. Once a second, it compares the wall clock with the system's monotonic clock.
 ///
-/// Its times are valid in its entry only: elsewhere they are ahead by as much as the wall clock was
-/// set back.
+/// Its times are valid only within its entry. They are ahead of the wall clock by the total of
+/// all ignored steps back.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicClock {
-    /// The milliseconds in all by which the wall clock was set back.
+    /// The total of all ignored steps back of the wall clock, in milliseconds.
     offset_ms: AtomicU64,
-    /// The wall clock at the last comparison, in whole seconds since the Unix epoch.
+    /// The wall clock time of the last comparison, in whole seconds since the Unix epoch. The next
+    /// comparison follows when the second has changed.
     compared_at: AtomicU64,
-    /// Both clocks at the last comparison. The lock is not waited for: one comparison at a time is
-    /// enough.
+    /// The wall clock time and the monotonic time of the last comparison. A caller that finds it
+    /// locked does not wait, because another caller is just comparing the clocks.
     compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 
 impl MonotonicClock {
-    /// Returns the time.
+    /// Returns the current time of this clock.
     pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
         let wall = clock.now();
         if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
@@ -48,7 +51,7 @@ impl MonotonicClock {
         self.at_wall(wall)
     }
 
-    /// Converts a time of the wall clock.
+    /// Converts a wall clock time to a time of this clock.
     pub(crate) fn at_wall(&self, wall: SystemTime) -> SystemTime {
         match self.offset() {
             Duration::ZERO => wall,
@@ -56,7 +59,7 @@ impl MonotonicClock {
         }
     }
 
-    /// Converts a time of this clock to the wall clock's.
+    /// Converts a time of this clock to a wall clock time.
     pub(crate) fn to_wall(&self, monotonic: SystemTime) -> SystemTime {
         monotonic.checked_sub(self.offset()).unwrap_or(monotonic)
     }
@@ -65,21 +68,24 @@ impl MonotonicClock {
         Duration::from_millis(self.offset_ms.load(Ordering::Relaxed))
     }
 
+    /// Compares the wall clock with the system's monotonic clock. If the wall clock was set
+    /// back by more than [`MAX_FOLLOWED_STEP`] since the last comparison, adds the step to the
+    /// offset.
     fn compare(&self, clock: &dyn Clock) {
         let Ok(mut compared) = self.compared.try_lock() else { return };
-        let (uptime, wall) = (clock.uptime(), clock.now());
-        if clock.uptime().saturating_sub(uptime) > MAX_INTERRUPTION {
+        let (monotonic, wall) = (clock.monotonic(), clock.now());
+        if clock.monotonic().saturating_sub(monotonic) > MAX_INTERRUPTION {
             return;
         }
-        if let Some((wall_before, uptime_before)) = *compared {
-            let expected = wall_before + uptime.saturating_sub(uptime_before);
+        if let Some((wall_before, monotonic_before)) = *compared {
+            let expected = wall_before + monotonic.saturating_sub(monotonic_before);
             let step_back = expected.duration_since(wall).unwrap_or_default();
-            if step_back > IGNORED_STEP {
+            if step_back > MAX_FOLLOWED_STEP {
                 self.offset_ms
                     .fetch_add(u64::try_from(step_back.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
         }
-        *compared = Some((wall, uptime));
+        *compared = Some((wall, monotonic));
         self.compared_at.store(seconds(wall), Ordering::Relaxed);
     }
 }

@@ -1,129 +1,156 @@
-//! The pauses after failed attempts. Pure.
+//! Computes the backoff after failed token fetches. Pure.
 
 use std::time::{Duration, SystemTime};
 
 use passport_core::Backoff;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The maximum of the first backoff.
+const FIRST_MAX_DELAY: Duration = Duration::from_millis(500);
 
-/// The ceiling of a pause while a token is live.
-const WITH_TOKEN: Backoff = Backoff::new(FIRST_PAUSE, Duration::from_secs(30));
+/// The backoff while a token is valid: its maximum doubles from 0.5 s to 30 s.
+const WITH_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(30));
 
-/// The same while no token is live. Calls fail until the next attempt, so it is made sooner.
-const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_PAUSE, Duration::from_secs(8));
+/// The backoff without a valid token: its maximum doubles from 0.5 s to 8 s. It is shorter
+/// because calls fail until the next token fetch.
+const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(8));
 
-/// After each of the first so many failures in a row, callers wait for the next attempt.
+/// The number of consecutive failures after which calls without a valid token still wait for
+/// the retry. After further failures, they fail immediately.
 const RETRIED_FAILURES: u32 = 2;
 
-/// The longest pause that callers without a token wait for.
-const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// The longest backoff that calls without a valid token wait for. During a longer one, they
+/// fail immediately.
+const MAX_AWAITED_BACKOFF: Duration = Duration::from_secs(1);
 
-/// A failure later than this after the last pause starts a new count: nothing has shown that an
-/// outage lasted until then.
-const QUIET: Duration = Duration::from_secs(60);
+/// The count of consecutive failures restarts at 0 if there was no token fetch for this time
+/// after the last backoff. The outage can have ended since then.
+const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// The shortest pause as a part of the ceiling, so that a small random number causes no storm.
-const LEAST_PART: f64 = 0.1;
+/// The minimum backoff as a fraction of the maximum. Without it, a small random number would
+/// cause an immediate retry.
+const MIN_FRACTION: f64 = 0.1;
 
-/// The pause after Passport has rejected the client. Its audit treats bursts of rejections as an
-/// attack.
+/// The minimum backoff after Passport rejected the client. It is long because Passport's audit
+/// treats many rejections in a short time as an attack.
 const REJECTED: Duration = Duration::from_secs(10);
 
-/// The jitter of that pause, so that a fleet with a wrong secret does not retry at the same time.
+/// The maximum random time that is added to [`REJECTED`], so that the instances of a service
+/// with a wrong secret retry at different times.
 const REJECTED_JITTER: Duration = Duration::from_secs(5);
 
-/// The pause after an issuer has returned the current token once more.
-const REPEATED: Duration = Duration::from_secs(5);
-const REPEATED_LEAST: Duration = Duration::from_secs(1);
+/// The maximum backoff after Passport returned the current token instead of a new one.
+const UNCHANGED: Duration = Duration::from_secs(5);
+/// The minimum backoff after Passport returned the current token again. It applies if that
+/// token expires sooner.
+const MIN_UNCHANGED: Duration = Duration::from_secs(1);
 
-/// The longest `Retry-After` that is obeyed.
+/// The longest `Retry-After` that is respected. A longer one counts as one hour.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// A time in which an attempt runs, or in which none is made.
+/// A period in which no other token fetch starts: the time limit of the running fetch, or a
+/// backoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptWindow {
+    /// The end of the period.
     pub(crate) until: SystemTime,
-    /// Whether callers without a token wait for the end.
-    pub(crate) waited_for: bool,
+    /// Whether calls without a valid token wait for the end of this backoff, and then retry. If
+    /// false, they fail immediately. Always false for a running fetch.
+    pub(crate) callers_wait: bool,
 }
 
 impl AttemptWindow {
-    /// Returns a pause of `length` from `now` on.
+    /// Creates a period of `length` that begins at `now`, with `callers_wait` set to false.
     pub(crate) fn starting(now: SystemTime, length: Duration) -> Self {
-        Self { until: now.checked_add(length).unwrap_or(now), waited_for: false }
+        Self { until: now.checked_add(length).unwrap_or(now), callers_wait: false }
     }
 
+    /// Returns whether `now` is before the end of the period.
     pub(crate) fn covers(&self, now: SystemTime) -> bool {
         now < self.until
     }
 }
 
-/// Computes the pauses after failures in a row.
+/// Counts consecutive failed token fetches, and computes the backoff after each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RetryBackoff {
     failures: u32,
-    /// When the last pause ended.
+    /// The end of the last backoff.
     ended: Option<SystemTime>,
 }
 
-/// A failed attempt.
+/// A failed token fetch, from which the backoff is computed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FailedAttempt {
-    /// The duration of the attempt.
+    /// The duration of the fetch.
     pub(crate) took: Duration,
-    /// How long the current token may still be sent.
+    /// How long the cached token is still valid; zero if it has expired. `None` if no token is
+    /// cached.
     pub(crate) left: Option<Duration>,
-    /// The `Retry-After` of the response.
+    /// The delay in the `Retry-After` header of the response, if there is one.
     pub(crate) retry_after: Option<Duration>,
-    /// A random number in 0..1.
+    /// The random number for the jitter, in 0..1.
     pub(crate) random: f64,
 }
 
 impl RetryBackoff {
-    /// Returns the pause after a transient failure.
+    /// Counts a transient failure, and returns the backoff after it.
     ///
-    /// Full jitter below a ceiling that doubles from 0.5 s to 30 s, to 8 s only while no token is
-    /// live; at least a tenth of the ceiling. The time of the attempt counts for up to two thirds
-    /// of the ceiling, as an attempt that hangs has been a pause itself; the rest keeps instances
-    /// apart. Callers without a token wait for the first two pauses, if they are short.
+    /// The backoff is a random fraction, at least a tenth, of a maximum delay (full jitter):
+    /// - The maximum doubles with each consecutive failure, from 0.5 s to 30 s. Without a valid
+    ///   token it doubles to 8 s.
+    /// - The duration of the failed fetch is deducted from the maximum, because it has already
+    ///   delayed the next fetch. At least a third of the maximum remains, so that the instances of
+    ///   a service do not retry at the same time.
+    /// - While a token is valid, the backoff ends at the latest when a backoff that begins at the
+    ///   expiry of the token would end.
+    /// - `Retry-After` is the minimum of the backoff.
+    ///
+    /// Calls without a valid token wait for the first two backoffs, if these are at most 1 s.
     pub(crate) fn failed(&mut self, now: SystemTime, attempt: FailedAttempt) -> AttemptWindow {
         let FailedAttempt { took, left, retry_after, random } = attempt;
-        if self.ended.and_then(|ended| now.duration_since(ended).ok()).is_some_and(|quiet| quiet > QUIET) {
+        if self
+            .ended
+            .and_then(|ended| now.duration_since(ended).ok())
+            .is_some_and(|quiet| quiet > RESET_AFTER)
+        {
             self.failures = 0;
         }
         let earlier = self.failures;
         self.failures = earlier.saturating_add(1);
-        let part = |backoff: Backoff| {
-            let ceiling = backoff.ceiling(earlier);
-            let ceiling = ceiling.saturating_sub(took).max(ceiling / 3);
-            ceiling.mul_f64(random.clamp(LEAST_PART, 1.0))
+        let jittered = |backoff: Backoff| {
+            let max_delay = backoff.max_delay(earlier);
+            let max_delay = max_delay.saturating_sub(took).max(max_delay / 3);
+            max_delay.mul_f64(random.clamp(MIN_FRACTION, 1.0))
         };
-        let without_token = part(WITHOUT_TOKEN);
-        let own = left.map_or(without_token, |left| part(WITH_TOKEN).min(left.saturating_add(without_token)));
-        let length = at_least(own, retry_after);
-        let waited_for = self.failures <= RETRIED_FAILURES && length <= MAX_RETRY_PAUSE;
-        let pause = AttemptWindow { waited_for, ..AttemptWindow::starting(now, length) };
-        self.ended = Some(pause.until);
-        pause
+        let without_token = jittered(WITHOUT_TOKEN);
+        let length =
+            left.map_or(without_token, |left| jittered(WITH_TOKEN).min(left.saturating_add(without_token)));
+        let length = at_least(length, retry_after);
+        let callers_wait = self.failures <= RETRIED_FAILURES && length <= MAX_AWAITED_BACKOFF;
+        let backoff = AttemptWindow { callers_wait, ..AttemptWindow::starting(now, length) };
+        self.ended = Some(backoff.until);
+        backoff
     }
 
-    /// Returns the pause after a rejection, which is permanent: 10 s to 15 s, however often it
-    /// happens. `random` is in 0..1.
+    /// Returns the backoff after Passport rejected the client: 10 s to 15 s. It does not grow with
+    /// the number of rejections. `random` is the random number for the jitter, in 0..1.
     pub(crate) fn rejected(random: f64) -> Duration {
         REJECTED + REJECTED_JITTER.mul_f64(random.clamp(0.0, 1.0))
     }
 }
 
-/// Returns the pause after an issuer has returned the current token, which may be sent for `left`
-/// more: such an issuer returns another one when it has expired. It does not grow, as the issuer
-/// works. `left` is `None` if no token is cached.
-pub(crate) fn repeated(left: Option<Duration>) -> Duration {
-    left.map_or(REPEATED, |left| left.clamp(REPEATED_LEAST, REPEATED))
+/// Returns the backoff after the issuer returned the current token again: until that token
+/// expires, but at least 1 s and at most 5 s. Such an issuer issues a new token only after the
+/// current one has expired. The backoff does not grow, because the issuer works. `left` is how
+/// long the current token is still valid. `None` if no token is cached.
+pub(crate) fn unchanged_backoff(left: Option<Duration>) -> Duration {
+    left.map_or(UNCHANGED, |left| left.clamp(MIN_UNCHANGED, UNCHANGED))
 }
 
-/// Returns the longer of `pause` and `retry_after`, which is obeyed for an hour at most.
-pub(crate) fn at_least(pause: Duration, retry_after: Option<Duration>) -> Duration {
-    pause.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
+/// Returns the longer of `backoff` and `retry_after`. A `retry_after` of more than one hour
+/// counts as one hour.
+pub(crate) fn at_least(backoff: Duration, retry_after: Option<Duration>) -> Duration {
+    backoff.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]

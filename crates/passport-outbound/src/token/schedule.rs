@@ -1,62 +1,69 @@
-//! When a token is refreshed, and when it is no longer sent. Pure.
+//! The refresh schedule of a token: from when it is refreshed, and from when it is no longer
+//! sent. Pure.
 
 use std::time::{Duration, SystemTime};
 
-/// The default time before the expiry at which a refresh starts, as in Passport's own client.
+/// The default of [`RefreshSettings::threshold`]. Passport's own client has the same default.
 pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 
-/// The longest time before its expiry in which a token is no longer sent: the receiver's clock may
-/// be ahead of ours.
+/// How long before its expiry a token is no longer sent, because the receiver's clock can be
+/// ahead of the local one. The value is shorter for tokens with a lifetime below 50 s.
 const HARD_MARGIN: Duration = Duration::from_secs(5);
 
-/// The shortest lifetime of a usable token. A shorter one would be refreshed without end.
-pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
+/// The minimum lifetime of a fetched token. A token with a shorter lifetime is a failed fetch,
+/// because it would have to be refreshed continuously.
+pub(crate) const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
+/// The maximum time by which jitter moves a refresh to an earlier time.
 const MAX_JITTER: Duration = Duration::from_secs(30);
 
-/// The settings of the refresh.
+/// Settings that determine when an identity refreshes its tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct RefreshSettings {
-    /// The time before the expiry at which a refresh starts.
+    /// How long before the expiry of a token its background refresh is due.
     pub(crate) threshold: Duration,
-    /// The part of the jitter that this instance uses, in 0..1. It never changes, so that instances
-    /// do not refresh at the same time.
+    /// The fraction of the maximum jitter by which this instance refreshes earlier, in 0..1. It is
+    /// constant, so that the instances of a service keep refreshing at different times.
     pub(crate) jitter: f64,
 }
 
-/// The times in the life of a token.
+/// The times at which the phase of a token changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
     issued_at: SystemTime,
+    /// The time from which a background refresh is due.
     soft_at: SystemTime,
+    /// The time from which the token is no longer sent, shortly before its expiry.
     hard_at: SystemTime,
 }
 
-/// The phase of a token's life.
+/// The phase of a token within its lifetime. A token is valid until the phase `Hard`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It is sent.
+    /// The token is sent.
     Fresh,
-    /// It is sent, and refreshed.
+    /// The token is sent, and a refresh is due.
     Soft,
-    /// It is not sent.
+    /// The token is no longer sent.
     Hard,
 }
 
 impl RefreshSettings {
-    /// Returns the schedule of a token.
+    /// Returns the refresh schedule of a token that was issued at `issued_at`.
     ///
-    /// The threshold is at most half of the lifetime, so that a short-lived token is not refreshed
-    /// without end. The jitter is at most 10 % of the lifetime and 30 s, so that the instances of a
-    /// fleet do not refresh at the same time.
+    /// The refresh is due before the expiry, by the sum of two times:
+    /// - The threshold, but at most half of the lifetime, so that a short-lived token is not
+    ///   refreshed continuously.
+    /// - The jitter, at most 10 % of the lifetime and 30 s, so that the instances of a service
+    ///   refresh at different times.
     pub(crate) fn schedule(&self, issued_at: SystemTime, lifetime: Duration) -> Schedule {
         let threshold = self.threshold.min(lifetime / 2);
         let jitter = (lifetime / 10).min(MAX_JITTER).mul_f64(self.jitter.clamp(0.0, 1.0));
         let margin = (lifetime / 10).min(HARD_MARGIN);
-        let after =
-            |part: Duration| issued_at.checked_add(lifetime.saturating_sub(part)).unwrap_or(issued_at);
-        let hard_at = after(margin);
-        Schedule { issued_at, soft_at: after(threshold + jitter).min(hard_at), hard_at }
+        let before_expiry =
+            |time: Duration| issued_at.checked_add(lifetime.saturating_sub(time)).unwrap_or(issued_at);
+        let hard_at = before_expiry(margin);
+        Schedule { issued_at, soft_at: before_expiry(threshold + jitter).min(hard_at), hard_at }
     }
 }
 
@@ -66,17 +73,19 @@ impl Schedule {
         now.duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// Returns how long the token may still be sent.
+    /// Returns how long the token is still valid, which is until it is no longer sent. Zero if it
+    /// is not valid at `now`.
     pub(crate) fn left(&self, now: SystemTime) -> Duration {
         self.hard_at.duration_since(now).unwrap_or_default()
     }
 
-    /// Returns the same schedule, but due for a refresh from `now` on.
+    /// Returns a copy of the schedule in which the background refresh is due at `now` at the
+    /// latest.
     pub(crate) fn due(self, now: SystemTime) -> Self {
         Self { soft_at: self.soft_at.min(now), ..self }
     }
 
-    /// Returns the phase at `now`.
+    /// Returns the phase of the token at `now`.
     pub(crate) fn phase(&self, now: SystemTime) -> Phase {
         if now < self.soft_at {
             Phase::Fresh

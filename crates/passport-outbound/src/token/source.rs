@@ -1,3 +1,5 @@
+//! The trait of token sources, and the parameters and results of a fetch.
+
 use std::{
     pin::Pin,
     time::{Duration, SystemTime},
@@ -8,20 +10,28 @@ use tokio::time::Instant;
 
 use super::fetch_failure::FetchFailure;
 
-/// Fetches tokens. Called in a task of its own. An entry has one call running, unless the task of
-/// an earlier one has stalled or its result is no longer wanted.
+/// Fetches tokens: from Passport, from a shared store, or from a sidecar.
+///
+/// Each fetch runs in its own task. For one entry, one fetch runs at a time. Exceptions: the
+/// runtime of the earlier fetch has stalled, or the token was invalidated, so that the result
+/// of the earlier fetch will be discarded.
 pub(crate) trait TokenSource: Send + Sync + 'static {
+    /// Fetches a token.
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;
 }
 
+/// The future of [`TokenSource::fetch`].
 pub(crate) type FetchFuture<'a> =
     Pin<Box<dyn Future<Output = Result<FetchedToken, SourceError>> + Send + 'a>>;
 
 /// The reason why a source returned no token.
 #[derive(Debug)]
 pub(crate) enum SourceError {
+    /// The fetch failed. The entry starts a backoff, and calls without a valid token get this
+    /// error.
     Failed(FetchFailure),
-    /// Another instance fetches, and the current token is live. The next call may try again.
+    /// Another instance of the service is fetching the token, and the current token is still valid.
+    /// Not a failure: no backoff starts, and the next call can start a fetch.
     Postponed,
 }
 
@@ -31,31 +41,36 @@ impl From<FetchFailure> for SourceError {
     }
 }
 
-/// What a source has to know of the token that it is to fetch.
+/// The parameters of a fetch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchRequest {
-    /// The cached token, which the new one replaces.
+    /// The cached token, which can have expired. A source that returns it again fails with
+    /// [`Unchanged`](super::TokenErrorKind::Unchanged).
     pub(crate) current: Option<AccessToken>,
-    /// The end of the time in which the current token may be sent, so that no caller waits.
+    /// The time until which the current token is valid. Until then, no caller waits for the fetch.
+    /// `None` without a valid token.
     pub(crate) current_valid_until: Option<Instant>,
-    /// A token that must not be returned: a receiver rejected it, or it was invalidated.
+    /// A token that a receiver rejected, or that was invalidated. A source that returns it again
+    /// fails with [`Unchanged`](super::TokenErrorKind::Unchanged).
     pub(crate) excluded: Option<AccessToken>,
 }
 
 impl FetchRequest {
-    /// Returns whether the current token may still be sent.
-    pub(crate) fn is_live(&self) -> bool {
+    /// Returns whether the current token is still valid. If so, the fetch is a background refresh,
+    /// for which no caller waits.
+    pub(crate) fn has_valid_token(&self) -> bool {
         self.current_valid_until.is_some_and(|until| Instant::now() < until)
     }
 }
 
-/// A token as a source returned it.
+/// A token that a source returned, and its lifetime.
 pub(crate) struct FetchedToken {
     pub(crate) token: AccessToken,
-    /// The begin of its lifetime by the wall clock: before the request, so that a slow response
-    /// does not prolong it.
+    /// The start of the token's lifetime, by the wall clock. Sources set it to the time before the
+    /// token request, so that a slow response does not extend the lifetime.
     pub(crate) issued_at: SystemTime,
+    /// The time from `issued_at` to the expiry.
     pub(crate) lifetime: Duration,
-    /// The scopes that were requested and not granted.
+    /// The requested scopes that Passport did not grant.
     pub(crate) missing_scopes: Vec<String>,
 }

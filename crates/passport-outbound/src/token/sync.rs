@@ -1,5 +1,5 @@
-//! The synchronization primitives of the token entry. `tests/model` compiles the entry with loom's
-//! primitives instead, and tries the interleavings of threads.
+//! The synchronization primitives of the token entry. `tests/model` compiles the entry with
+//! loom's primitives instead, and explores the interleavings of threads.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};
 

@@ -1,4 +1,5 @@
-//! What is wrong with the settings of a store.
+//! Checks of a store's settings. Each invalid setting becomes a [`ConfigProblem`] with its
+//! remedy.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -8,45 +9,52 @@ use redis::{ConnectionAddr, IntoConnectionInfo};
 use super::RedisTokenStoreBuilder;
 use crate::connection::Topology;
 
-const LIMITS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
+/// The allowed values of [`RedisTokenStoreBuilder::timeout`].
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 
+/// The maximum length of a namespace, in bytes.
 const MAX_NAMESPACE: usize = 64;
 
+/// The setting that problems of a server's URL name.
 pub(super) const URL: &str = "url";
 
 impl RedisTokenStoreBuilder {
+    /// Parses the URLs. Returns the addresses of the servers and the number of the database. Adds a
+    /// problem for each invalid URL.
     pub(super) fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
         let mut problem = |problem| problems.push(ConfigProblem::new(URL, problem));
         let (mut addresses, mut databases) = (Vec::new(), Vec::new());
         for url in &self.urls {
-            // The text of the client's error may quote a password.
+            // The parser's error is dropped, because its text may quote a password.
             let Ok(info) = url.as_str().into_connection_info() else {
-                problem(
-                    "it is not that of a Redis; write redis://host:6379, rediss://host:6379 or unix:///path",
-                );
+                problem("not a Redis URL; write redis://host:6379, rediss://host:6379 or unix:///path");
                 continue;
             };
             let settings = info.redis_settings();
             if settings.password().is_some() || settings.username().is_some() {
-                problem("user and password do not belong into it; write username, and where the password is");
+                problem(
+                    "must not contain a user name or password, because URLs appear in logs; set username and the reference of the password",
+                );
             }
             databases.push(settings.db());
             addresses.push(info.addr().clone());
         }
         if self.urls.is_empty() {
-            problem("there is none; name at least one node");
+            problem("no servers are configured; set the URL of at least one");
         }
         let database = databases.first().copied().unwrap_or_default();
         if databases.iter().any(|other| *other != database) {
-            problem("they name different databases; all have to name the same");
+            problem("the URLs name different databases; write the same number in all");
         }
         #[cfg(feature = "cluster")]
         if database != 0 && matches!(self.topology, Topology::Cluster) {
-            problem("a Cluster has no databases; leave the number out");
+            problem("a Redis Cluster has only database 0; remove the number from the URL");
         }
         (addresses, database)
     }
 
+    /// Adds a problem for each other invalid setting, and for settings that contradict the
+    /// `addresses` of the servers.
     pub(super) fn check_options(&self, addresses: &[ConnectionAddr], problems: &mut Vec<ConfigProblem>) {
         let settings = &self.settings;
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
@@ -55,19 +63,16 @@ impl RedisTokenStoreBuilder {
             || settings.namespace.len() > MAX_NAMESPACE
             || !settings.namespace.bytes().all(is_name)
         {
-            problem("namespace", "it has to be 1 to 64 letters, digits or any of -._:");
+            problem("namespace", "must be 1 to 64 letters, digits or any of -._:");
         }
-        if !LIMITS.contains(&settings.limit) {
-            problem("limit", "it has to be 10 ms to 5 s");
+        if !TIMEOUTS.contains(&settings.timeout) {
+            problem("timeout", "must be between 10 ms and 5 s");
         }
         if settings.username.is_some() && settings.password.is_none() {
-            problem("password", "it is missing; a username without one is not shown to Redis at all");
+            problem("password", "missing; without it the user name is not sent to Redis");
         }
         if settings.sentinel_username.is_some() && settings.sentinel_password.is_none() {
-            problem(
-                "sentinel_password",
-                "it is missing; a username without one is not shown to a Sentinel at all",
-            );
+            problem("sentinel_password", "missing; without it the user name is not sent to the Sentinels");
         }
         let has_sentinels = match self.topology {
             #[cfg(feature = "sentinel")]
@@ -75,21 +80,30 @@ impl RedisTokenStoreBuilder {
             _ => false,
         };
         if settings.sentinel_password.is_some() && !has_sentinels {
-            problem("sentinel_password", "there are no Sentinels");
+            problem("sentinel_password", "set without Sentinels; remove it, or connect through Sentinels");
         }
         let is_tls = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
         if settings.tls.is_set() && !addresses.iter().any(is_tls) {
-            problem("tls", "there are certificates, but no URL says rediss://");
+            problem(
+                "tls",
+                "certificates are set, but the URL is not rediss://; write rediss://, or remove the certificates",
+            );
         }
         if addresses.iter().any(is_tls) && !addresses.iter().all(is_tls) {
-            problem(URL, "some say rediss:// and some do not; with TLS all have to");
+            problem(URL, "some URLs are rediss:// and some are not; write rediss:// in all");
         }
         let is_unix = |address: &ConnectionAddr| matches!(address, ConnectionAddr::Unix(_));
         if addresses.iter().any(is_unix) && !matches!(self.topology, Topology::Single) {
-            problem(URL, "a Unix socket leads to one server only");
+            problem(
+                URL,
+                "a Cluster or Sentinel has no Unix socket; write redis://host:port or rediss://host:port",
+            );
         }
         if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {
-            problem(URL, "#insecure would let anybody pass for Redis; give its CA by ca_file");
+            problem(
+                URL,
+                "#insecure disables the check of the certificate; remove it, and set ca_file to the CA of Redis",
+            );
         }
     }
 }

@@ -1,4 +1,6 @@
-//! The settings of a store.
+//! The builder of a store: its settings, their defaults, and the checks of [`build`].
+//!
+//! [`build`]: RedisTokenStoreBuilder::build
 
 mod checks;
 
@@ -12,13 +14,17 @@ use crate::{
     connection::{ConnectionSettings, RedisEndpoint, TlsSettings, Topology},
 };
 
-const LIMIT: Duration = Duration::from_millis(500);
+/// The default of [`RedisTokenStoreBuilder::timeout`].
+const TIMEOUT: Duration = Duration::from_millis(500);
 
+/// The default of [`RedisTokenStoreBuilder::namespace`].
 const NAMESPACE: &str = "passport";
 
+/// The setting that problems of the CA file name.
 const CA_FILE: &str = "ca_file";
 
-/// Settings of a [`RedisTokenStore`]. [`build`](Self::build) reports every mistake at once.
+/// A builder of a [`RedisTokenStore`]. [`build`](Self::build) checks the settings and reports
+/// all problems together.
 #[must_use]
 pub struct RedisTokenStoreBuilder {
     urls: Vec<String>,
@@ -29,6 +35,7 @@ pub struct RedisTokenStoreBuilder {
 }
 
 impl RedisTokenStoreBuilder {
+    /// Creates a builder with the default settings for the servers at `urls`.
     pub(crate) fn new(urls: Vec<String>, topology: Topology, keys: EncryptionKeys) -> Self {
         let settings = ConnectionSettings {
             username: None,
@@ -37,82 +44,100 @@ impl RedisTokenStoreBuilder {
             sentinel_password: None,
             tls: TlsSettings::default(),
             namespace: NAMESPACE.to_owned(),
-            limit: LIMIT,
+            timeout: TIMEOUT,
         };
         Self { urls, topology, settings, keys, clock: Arc::new(SystemClock) }
     }
 
-    /// Sets the prefix of all names in Redis: keys are `<namespace>:{...}:...`, and the channel is
-    /// `<namespace>:news`. Instances with the same namespace share tokens. Defaults to `passport`.
+    /// Sets the prefix of all keys and channels in Redis: 1 to 64 letters, digits or any of `-._:`.
+    /// Keys are `<namespace>:{...}:...`, and the pub/sub channel is `<namespace>:news`. Instances
+    /// with the same namespace share tokens. Defaults to `passport`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.settings.namespace = namespace.into();
         self
     }
 
-    /// Sets the ACL user. Defaults to Redis' own, `default`.
+    /// Sets the ACL user that the store logs in as. Requires a [`password`](Self::password).
+    /// Defaults to the user `default` of Redis.
     pub fn username(mut self, username: impl Into<String>) -> Self {
         self.settings.username = Some(username.into());
         self
     }
 
-    /// Sets the source of the password, which is read for each connection. None by default. A
-    /// password in the URL is rejected, as URLs are logged.
+    /// Sets the source of the Redis user's password. The store reads it for each connection.
+    /// Defaults to no password. A password in the URL is rejected, because URLs appear in logs.
     pub fn password(mut self, password: SecretSource) -> Self {
         self.settings.password = Some(password);
         self
     }
 
-    /// Sets the ACL user of the Sentinels, which have users of their own.
+    /// Sets the ACL user for connections to the Sentinels, which have other users than Redis.
+    /// Requires a [`sentinel_password`](Self::sentinel_password). Defaults to the user `default`.
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
         self.settings.sentinel_username = Some(name.into());
         self
     }
 
-    /// Sets the source of the password for the Sentinels.
+    /// Sets the source of the password for connections to the Sentinels. The store reads it for
+    /// each connection. Defaults to no password.
     pub fn sentinel_password(mut self, password: SecretSource) -> Self {
         self.settings.sentinel_password = Some(password);
         self
     }
 
-    /// Trusts the certificates in this PEM file for Redis, instead of the operating system's, which
-    /// are the default (and have to be readable all the same; `SSL_CERT_FILE` names others). The
-    /// file is checked by [`build`](Self::build) and read for each connection. A certificate of
-    /// Redis has to name the host of the URL; on a Cluster and behind Sentinels, also the hosts
-    /// that they report.
+    /// Trusts the CA certificates in this PEM file for Redis, instead of those of the operating
+    /// system. [`build`](Self::build) checks the file, and each connection reads it again.
+    ///
+    /// Defaults to the certificates of the operating system, or those in the file that the
+    /// environment variable `SSL_CERT_FILE` names. The TLS library loads these even if a `ca_file`
+    /// is set, so they must be readable.
+    ///
+    /// The certificate of a Redis server must be valid for the host in the URL. On a Cluster or
+    /// behind Sentinels, it must be valid for the hosts that these report.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.tls.ca_file = Some(path.into());
         self
     }
 
-    /// Sets the sources of a client certificate and its key (PEM), for a Redis that requires one.
-    /// None by default. They are read for each connection.
+    /// Sets the sources of a client certificate and its private key (PEM), for a Redis that
+    /// requires mutual TLS. The store reads both for each connection. Defaults to no client
+    /// certificate.
     pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
         self.settings.tls.identity = Some((certificate, key));
         self
     }
 
-    /// Sets the time limit of the store, 10 ms to 5 s. Defaults to 500 ms. It holds for everything
-    /// before a call waits for another instance's token or fetches its own, connecting included,
-    /// and again for everything after that. Only the first call to a silent Redis waits for it:
-    /// then the circuit is open until Redis replies to a probe.
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.settings.limit = limit;
+    /// Sets the time limit for the Redis commands of one token fetch, 10 ms to 5 s. Defaults to
+    /// 500 ms.
+    ///
+    /// The limit applies twice:
+    ///
+    /// 1. to connecting, and all commands before the token fetch, or before the wait for the token
+    ///    of another instance;
+    /// 2. to all commands after that.
+    ///
+    /// If Redis does not reply, only the first call waits that long. The circuit breaker then
+    /// opens, and later calls continue without Redis until a probe succeeds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
         self
     }
 
-    /// Reads the time from `clock`. Defaults to the operating system's.
+    /// Sets the clock that decides whether stored tokens have expired and when the encryption keys
+    /// are reloaded. Defaults to the clock of the operating system.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Builds the store. Does no I/O except for reading the CA file, and spawns nothing.
+    /// Builds the store. Does no I/O except reading the CA file, and spawns no task.
     ///
-    /// TLS is rustls'. If the process has no crypto provider (`CryptoProvider::install_default`)
-    /// when the first connection is made, that of aws-lc-rs is installed.
+    /// TLS connections use rustls. If the process has no default crypto provider
+    /// (`CryptoProvider::install_default`) when the first connection is made, the provider of
+    /// aws-lc-rs is installed.
     ///
     /// # Errors
-    /// A [`ConfigError`] that lists every option that is wrong.
+    /// Returns a [`ConfigError`] that lists every invalid setting with its remedy.
     pub fn build(self) -> Result<RedisTokenStore, ConfigError> {
         let mut problems = Vec::new();
         let (addresses, database) = self.addresses(&mut problems);
@@ -132,13 +157,14 @@ impl RedisTokenStoreBuilder {
     }
 }
 
-/// URLs are left out: until they are checked, they may hold credentials.
+/// Omits the URLs: before [`build`](RedisTokenStoreBuilder::build) has checked them, they may
+/// contain a password.
 impl fmt::Debug for RedisTokenStoreBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisTokenStoreBuilder")
             .field("namespace", &self.settings.namespace)
             .field("username", &self.settings.username)
-            .field("limit", &self.settings.limit)
+            .field("timeout", &self.settings.timeout)
             .finish_non_exhaustive()
     }
 }

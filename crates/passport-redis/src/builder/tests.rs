@@ -22,14 +22,14 @@ fn valid_urls_are_accepted() {
 }
 
 #[test]
-fn every_mistake_is_reported_at_once() {
-    let source = || SecretSource::fixed("x");
-    let wrong = builder("redis://host")
+fn every_problem_is_reported_together() {
+    let source = || SecretSource::from_value("x");
+    let invalid = builder("redis://host")
         .namespace("a{b")
-        .limit(Duration::ZERO)
+        .timeout(Duration::ZERO)
         .username("me")
         .ca_file("/no/such/ca.pem");
-    assert_eq!(options(wrong), ["namespace", "limit", "password", "tls", CA_FILE]);
+    assert_eq!(options(invalid), ["namespace", "timeout", "password", "tls", CA_FILE]);
     assert_eq!(options(builder("redis://host").sentinel_password(source())), ["sentinel_password"]);
     for url in ["", "host", "http://host", "redis://user@host", "rediss://host/#insecure"] {
         assert_eq!(options(builder(url)), [URL], "{url}");
@@ -46,7 +46,7 @@ fn password_in_a_url_is_not_shown() {
 
 #[cfg(all(feature = "cluster", feature = "sentinel"))]
 #[test]
-fn urls_of_one_store_are_of_one_kind() {
+fn urls_of_different_kinds_are_rejected() {
     let keys = EncryptionKeys::danger_unencrypted;
     assert_eq!(options(RedisTokenStore::cluster(Vec::<String>::new(), keys())), [URL]);
     assert_eq!(options(RedisTokenStore::cluster(["redis://a", "rediss://b"], keys())), [URL]);

@@ -1,4 +1,5 @@
-//! The connection to Redis: how it is made (`endpoint`), and the one that all calls share.
+//! The connection to Redis: connecting (`endpoint`), and the one connection that all calls of a
+//! store share (`shared_connection`).
 
 mod endpoint;
 mod server_or_cluster;

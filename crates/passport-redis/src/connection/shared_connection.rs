@@ -1,57 +1,64 @@
-//! The one connection of a process, shared by all calls.
+//! The one connection of a store, shared by all calls.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use passport_core::{SharedTask, TaskLimits};
-use passport_outbound::{StoreError, WakeUps};
+use passport_core::{SharedTask, TaskError, TaskLimits};
+use passport_outbound::{Notifier, StoreError};
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
 
 use super::{endpoint::RedisEndpoint, server_or_cluster::RedisConnection};
 use crate::{
-    error::{concerns_the_connection, is_server_error, store_error},
+    error::{is_connection_error, is_server_error, store_error},
     task_outcome::{interrupted, outcome_of},
 };
 
-/// For a connection, including the read of its password and certificates. No call waits for longer
-/// than the store may take; the connection is there for the next call.
+/// The time limits of the task that reads the credentials and connects. A caller stops waiting
+/// earlier, at the timeout of the store. The task continues, so that a later call can use the
+/// connection.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: Duration::from_secs(5) };
 
-const LATE: &str = "no connection to Redis could be made in time";
+/// The error of a connect that exceeded its time limit.
+const TIMED_OUT: &str = "connecting to Redis, with its password and certificates, took longer than 5 s; check the network and the vault";
 
-/// Connects when there is something to ask. A connection that has failed is discarded, and the next
-/// call makes another. There is no backoff here: while the store does not work, only probes ask it.
+/// The one connection of a store. The first call that needs it connects. A failed connection is
+/// discarded, and the next call connects again. There is no backoff here: after a failure, the
+/// circuit breaker of the token cache lets only probes through.
 pub(crate) struct SharedConnection {
     endpoint: RedisEndpoint,
-    wake_ups: WakeUps,
+    notifier: Notifier,
     current: Mutex<Option<Arc<RedisConnection>>>,
     connecting: SharedTask<Result<Arc<RedisConnection>, StoreError>>,
 }
 
 impl SharedConnection {
-    pub(crate) fn new(endpoint: RedisEndpoint, wake_ups: WakeUps) -> Self {
-        Self { endpoint, wake_ups, current: Mutex::default(), connecting: SharedTask::new() }
+    /// Creates the connection in the unconnected state. Connections forward notifications to
+    /// `notifier`.
+    pub(crate) fn new(endpoint: RedisEndpoint, notifier: Notifier) -> Self {
+        Self { endpoint, notifier, current: Mutex::default(), connecting: SharedTask::new() }
     }
 
-    /// Returns the reply of Redis. If the connection has died since its last use, the command is
-    /// sent again on another one: it must be fit to be run twice.
+    /// Sends `command` and returns the reply. If that fails because of the connection, retries once
+    /// on a new connection. So `command` must be idempotent.
     ///
     /// # Cancel safety
-    /// A connection without a reply when the future is dropped is not used again.
+    /// If the future is dropped before the reply, the connection is discarded.
     pub(crate) async fn query<T: FromRedisValue>(self: &Arc<Self>, command: Cmd) -> Result<T, StoreError> {
         let error = match self.query_once(&command).await? {
             Ok(reply) => return Ok(reply),
             Err(error) => error,
         };
-        if !concerns_the_connection(&error) {
-            return Err(store_error(&error));
+        if !is_connection_error(&error) {
+            return Err(store_error(&error, &self.endpoint));
         }
-        self.query_once(&command).await?.map_err(|error| store_error(&error))
+        self.query_once(&command).await?.map_err(|error| store_error(&error, &self.endpoint))
     }
 
+    /// Sends `command` once. Discards the connection if it fails. The outer error is that of
+    /// connecting, the inner one that of the command.
     async fn query_once<T: FromRedisValue>(
         self: &Arc<Self>,
         command: &Cmd,
@@ -63,24 +70,36 @@ impl SharedConnection {
         Ok(reply)
     }
 
-    /// Returns the current connection, or makes one.
+    /// Returns the current connection. If there is none, connects; concurrent callers share one
+    /// connect.
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
         let current = self.current().clone();
         if let Some(current) = current {
             return Ok(current);
         }
         let connect = || Arc::clone(self).connect();
-        let waiter =
-            self.connecting.join_or_spawn(&Handle::current(), LIMITS, connect, |made| outcome_of(made, LATE));
+        let shared = Arc::clone(self);
+        let timed_out = move |failure| shared.timed_out(failure);
+        let waiter = self
+            .connecting
+            .join_or_spawn(&Handle::current(), LIMITS, connect, |made| outcome_of(made, timed_out));
         waiter.outcome().await.unwrap_or_else(interrupted)
     }
 
+    /// Connects, and makes the new connection the current one.
     async fn connect(self: Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
-        let connection = Arc::new(self.endpoint.connect(&self.wake_ups).await?);
+        let connection = Arc::new(self.endpoint.connect(&self.notifier).await?);
         *self.current() = Some(Arc::clone(&connection));
         Ok(connection)
     }
 
+    /// Returns the error of a connect that exceeded its time limit.
+    fn timed_out(&self, source: TaskError) -> StoreError {
+        StoreError::new(TIMED_OUT)
+            .with_source(ConnectTimedOut { endpoint: self.endpoint.to_string(), source })
+    }
+
+    /// Removes the connection `failed`, unless another call has already replaced it.
     fn discard(&self, failed: &Arc<RedisConnection>) {
         let mut current = self.current();
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, failed)) {
@@ -88,16 +107,26 @@ impl SharedConnection {
         }
     }
 
+    /// Locks the current connection. `None` if there is none.
     fn current(&self) -> MutexGuard<'_, Option<Arc<RedisConnection>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A query on its way. Its connection is discarded unless Redis has replied: after an error, or
-/// when the caller has stopped waiting.
+/// The cause of the error of a connect that exceeded its time limit. Names the servers.
+#[derive(Debug, thiserror::Error)]
+#[error("{endpoint}: no connection")]
+struct ConnectTimedOut {
+    endpoint: String,
+    source: TaskError,
+}
+
+/// Discards the connection of a query that ends without a reply: the query failed, or its caller
+/// dropped the future, for example because of a timeout.
 struct PendingQuery<'a> {
     shared: &'a SharedConnection,
     connection: &'a Arc<RedisConnection>,
+    /// Whether Redis replied. If true, dropping this keeps the connection.
     has_reply: bool,
 }
 

@@ -1,26 +1,30 @@
-//! Certificates of TLS connections to Redis. They are read for each connection, so that they can be
-//! replaced in their source.
+//! Certificates of TLS connections to Redis. They are read for each connection, so that they can
+//! be renewed without a restart.
 
 use std::path::PathBuf;
 
+use passport_core::SecretRef;
 use passport_outbound::{SecretSource, StoreError};
 use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-/// Where the certificates and keys are. By default the root certificates are those of the operating
-/// system, and there is no client certificate.
+/// The sources of the CA certificates, the client certificate and its private key. By default,
+/// the CA certificates are those of the operating system, and there is no client certificate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSettings {
     pub(crate) ca_file: Option<PathBuf>,
-    /// Certificate and key.
+    /// The client certificate and its private key.
     pub(crate) identity: Option<(SecretSource, SecretSource)>,
 }
 
 impl TlsSettings {
+    /// Returns whether a CA file or a client certificate is configured. If so, the connection must
+    /// use TLS.
     pub(crate) fn is_set(&self) -> bool {
         self.ca_file.is_some() || self.identity.is_some()
     }
 
+    /// Reads the certificates and the private key from their sources.
     pub(crate) async fn read(&self) -> Result<TlsCertificates, StoreError> {
         let root_cert = match &self.ca_file {
             Some(path) => Some(pem(&SecretSource::file(path.display().to_string())).await?),
@@ -36,23 +40,31 @@ impl TlsSettings {
     }
 }
 
+/// Reads a certificate or a private key, and checks that it is PEM.
 async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
     let read = source.resolve().await.map_err(|error| {
-        StoreError::new("a certificate or key for Redis could not be read; see where it lies")
-            .caused_by(error)
+        StoreError::new("cannot read a certificate or private key for Redis; the cause names its reference")
+            .with_source(error)
     })?;
     let pem = read.secret().expose();
     if pem.contains("-----BEGIN ") {
         Ok(pem.as_bytes().to_vec())
     } else {
-        Err(StoreError::new("a certificate or key for Redis is not PEM"))
+        let error = "a certificate or private key for Redis is not PEM; store it with its -----BEGIN line";
+        Err(StoreError::new(error).with_source(NotPem(source.reference().clone())))
     }
 }
 
-/// Installs a crypto provider of rustls for the process, unless there is one.
+/// The cause of the error of a text that is not PEM. Has the reference of that text.
+#[derive(Debug, thiserror::Error)]
+#[error("its reference is `{0}`")]
+struct NotPem(SecretRef);
+
+/// Installs the crypto provider of aws-lc-rs as the default of the process, unless the process
+/// has one. TLS connections of the `redis` crate need a default.
 pub(crate) fn install_crypto_provider() {
     if CryptoProvider::get_default().is_none() {
-        // Another thread may have installed one since.
+        // An error means that another thread has installed a provider since the check.
         let _ = aws_lc_rs::default_provider().install_default();
     }
 }

@@ -1,37 +1,37 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::sealing_key::tests::ring;
+use crate::sealing_key::tests::keyring;
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtaS0xIn0.c2lnbmF0dXJl";
 pub(crate) const REDIS_KEY: &str = "passport:{mi-1:0a}:token";
 
 pub(crate) fn stored() -> StoredToken {
-    let minted_at = UNIX_EPOCH + Duration::from_millis(1_750_000_000_123);
-    StoredToken::new(AccessToken::new(JWT, minted_at + Duration::from_secs(3600)).unwrap(), minted_at)
+    let issued_at = UNIX_EPOCH + Duration::from_millis(1_750_000_000_123);
+    StoredToken::new(AccessToken::new(JWT, issued_at + Duration::from_secs(3600)).unwrap(), issued_at)
 }
 
 fn sealed() -> Vec<u8> {
-    seal(&ring(&[1]), REDIS_KEY, &stored()).unwrap()
+    seal(&keyring(&[1]), REDIS_KEY, &stored()).unwrap()
 }
 
 #[test]
-fn sealed_token_is_opened() {
-    for ring in [ring(&[1]), Ring::Plain] {
-        let opened = open(&ring, REDIS_KEY, &seal(&ring, REDIS_KEY, &stored()).unwrap()).unwrap();
+fn sealed_token_can_be_opened() {
+    for keyring in [keyring(&[1]), Keyring::Unencrypted] {
+        let opened = open(&keyring, REDIS_KEY, &seal(&keyring, REDIS_KEY, &stored()).unwrap()).unwrap();
         assert_eq!(opened.token().expose(), JWT);
         assert_eq!(
-            (opened.minted_at(), opened.token().expires_at()),
-            (stored().minted_at(), stored().token().expires_at())
+            (opened.issued_at(), opened.token().expires_at()),
+            (stored().issued_at(), stored().token().expires_at())
         );
     }
 }
 
 #[test]
 fn unencrypted_value_has_the_documented_layout() {
-    let value = seal(&Ring::Plain, REDIS_KEY, &stored()).unwrap();
+    let value = seal(&Keyring::Unencrypted, REDIS_KEY, &stored()).unwrap();
     let times = [1_750_000_000_123_u64, 1_750_003_600_123].map(u64::to_be_bytes).concat();
-    assert_eq!(value, [&[0; 5][..], &mark(stored().token()), &times, JWT.as_bytes()].concat());
+    assert_eq!(value, [&[0; 5][..], &token_hash(stored().token()), &times, JWT.as_bytes()].concat());
 }
 
 #[test]
@@ -40,25 +40,25 @@ fn sealed_value_has_the_documented_layout() {
     assert_eq!(value.len(), 1 + 4 + 16 + 12 + 16 + JWT.len() + 16);
     assert_eq!(value[0], 1);
     assert_eq!(value[1..5], 0x3151_9f45_u32.to_be_bytes());
-    assert_eq!(value[5..21], mark(stored().token()));
+    assert_eq!(value[5..21], token_hash(stored().token()));
 }
 
 #[test]
-fn mark_is_the_beginning_of_a_sha256() {
+fn token_hash_is_the_start_of_its_sha256() {
     let token = AccessToken::new("abc", UNIX_EPOCH).unwrap();
-    assert_eq!(mark(&token)[..4], [0xba, 0x78, 0x16, 0xbf]);
+    assert_eq!(token_hash(&token)[..4], [0xba, 0x78, 0x16, 0xbf]);
 }
 
 #[test]
-fn nothing_is_sealed_without_a_key() {
-    assert_eq!(seal(&ring(&[]), REDIS_KEY, &stored()), None);
+fn token_is_not_sealed_without_a_key() {
+    assert_eq!(seal(&keyring(&[]), REDIS_KEY, &stored()), None);
 }
 
 #[test]
-fn mark_of_another_token_is_rejected() {
-    let mut value = seal(&Ring::Plain, REDIS_KEY, &stored()).unwrap();
+fn hash_of_another_token_is_rejected() {
+    let mut value = seal(&Keyring::Unencrypted, REDIS_KEY, &stored()).unwrap();
     value[5] ^= 1;
-    assert_eq!(open(&Ring::Plain, REDIS_KEY, &value).err(), Some(InvalidValue::Tampered));
+    assert_eq!(open(&Keyring::Unencrypted, REDIS_KEY, &value).err(), Some(InvalidValue::Tampered));
 }
 
 #[test]
@@ -74,42 +74,42 @@ fn sealed_token_is_not_readable() {
 }
 
 #[test]
-fn each_sealed_value_differs() {
+fn two_seals_of_a_token_differ() {
     assert_ne!(sealed(), sealed());
 }
 
 #[test]
 fn value_with_a_flipped_bit_is_rejected() {
-    let (ring, value) = (ring(&[1]), sealed());
+    let (keyring, value) = (keyring(&[1]), sealed());
     for position in 0..value.len() {
         for bit in 0..8 {
             let mut changed = value.clone();
             changed[position] ^= 1 << bit;
-            assert!(open(&ring, REDIS_KEY, &changed).is_err(), "bit {bit} of byte {position}");
+            assert!(open(&keyring, REDIS_KEY, &changed).is_err(), "bit {bit} of byte {position}");
         }
     }
 }
 
 #[test]
 fn truncated_or_extended_value_is_rejected() {
-    let (ring, mut value) = (ring(&[1]), sealed());
+    let (keyring, mut value) = (keyring(&[1]), sealed());
     for length in 0..value.len() {
-        assert!(open(&ring, REDIS_KEY, &value[..length]).is_err(), "{length}");
+        assert!(open(&keyring, REDIS_KEY, &value[..length]).is_err(), "{length}");
     }
     value.push(0);
-    assert_eq!(open(&ring, REDIS_KEY, &value).err(), Some(InvalidValue::Tampered));
+    assert_eq!(open(&keyring, REDIS_KEY, &value).err(), Some(InvalidValue::Tampered));
 }
 
 #[test]
 fn value_of_another_redis_key_is_rejected() {
     for other in ["passport:{mi-2:0a}:token", "other:{mi-1:0a}:token", ""] {
-        assert_eq!(open(&ring(&[1]), other, &sealed()).err(), Some(InvalidValue::Tampered), "{other}");
+        assert_eq!(open(&keyring(&[1]), other, &sealed()).err(), Some(InvalidValue::Tampered), "{other}");
     }
 }
 
 #[test]
 fn first_key_seals_and_all_keys_open() {
-    let (old, both, new) = (ring(&[1]), ring(&[2, 1]), ring(&[2]));
+    let (old, both, new) = (keyring(&[1]), keyring(&[2, 1]), keyring(&[2]));
     assert!(open(&both, REDIS_KEY, &seal(&old, REDIS_KEY, &stored()).unwrap()).is_ok());
     let value = seal(&both, REDIS_KEY, &stored()).unwrap();
     assert!(open(&new, REDIS_KEY, &value).is_ok());
@@ -118,15 +118,15 @@ fn first_key_seals_and_all_keys_open() {
 
 #[test]
 fn unencrypted_value_is_rejected_if_there_are_keys() {
-    let plain = seal(&Ring::Plain, REDIS_KEY, &stored()).unwrap();
-    assert_eq!(open(&ring(&[1]), REDIS_KEY, &plain).err(), Some(InvalidValue::Malformed));
-    assert_eq!(open(&Ring::Plain, REDIS_KEY, &sealed()).err(), Some(InvalidValue::Malformed));
+    let plain = seal(&Keyring::Unencrypted, REDIS_KEY, &stored()).unwrap();
+    assert_eq!(open(&keyring(&[1]), REDIS_KEY, &plain).err(), Some(InvalidValue::Malformed));
+    assert_eq!(open(&Keyring::Unencrypted, REDIS_KEY, &sealed()).err(), Some(InvalidValue::Malformed));
 }
 
 #[test]
-fn mark_is_where_the_scripts_read_it() {
-    let (first, last) = MARK_IN_LUA;
-    assert_eq!(sealed()[first - 1..last], mark(stored().token()));
+fn token_hash_is_where_the_scripts_read_it() {
+    let (first, last) = HASH_POSITIONS_IN_LUA;
+    assert_eq!(sealed()[first - 1..last], token_hash(stored().token()));
 }
 
 proptest! {
@@ -134,14 +134,14 @@ proptest! {
 
     #[test]
     fn junk_is_rejected_without_a_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(open(&ring(&[1, 2]), REDIS_KEY, &value).is_err());
-        let _ = open(&Ring::Plain, REDIS_KEY, &value);
+        prop_assert!(open(&keyring(&[1, 2]), REDIS_KEY, &value).is_err());
+        let _ = open(&Keyring::Unencrypted, REDIS_KEY, &value);
     }
 
     #[test]
     fn junk_after_a_valid_head_is_rejected(value in prop::collection::vec(any::<u8>(), 0..200), kept in 0_usize..60) {
-        let good = sealed();
-        let value = [&good[..kept.min(good.len())], &value].concat();
-        prop_assert!(open(&ring(&[1]), REDIS_KEY, &value).is_err());
+        let valid = sealed();
+        let value = [&valid[..kept.min(valid.len())], &value].concat();
+        prop_assert!(open(&keyring(&[1]), REDIS_KEY, &value).is_err());
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     sealing_key::tests::{id, ids},
 };
 
-/// A vault with one key, which can be replaced.
+/// A vault with one key, and the number of its reads.
 #[derive(Clone, Debug, Default)]
 struct Vault(Arc<Mutex<String>>, Arc<AtomicUsize>);
 
@@ -20,58 +20,58 @@ impl SecretProvider for Vault {
     }
 }
 
-/// Returns the keys when no read is running.
-async fn settled(keyring: &Arc<Keyring>) -> Arc<Ring> {
-    while keyring.reading.running().is_some() {
+/// Waits until no read is running, and returns the cached keys.
+async fn settled(cache: &Arc<KeyringCache>) -> Arc<Keyring> {
+    while cache.reads.running().is_some() {
         tokio::task::yield_now().await;
     }
-    let last = keyring.last_read().clone();
-    last.unwrap().ring
+    let last = cache.last_read().clone();
+    last.unwrap().keyring
 }
 
 #[tokio::test]
-async fn replaced_key_is_read_and_the_previous_one_is_kept() {
+async fn replaced_key_is_reloaded_and_the_previous_one_kept() {
     let (vault, clock) = (Vault::default(), ManualClock::at_unix_seconds(1_750_000_000));
     let replace = |text: String| *vault.0.lock().unwrap() = text;
     replace(encoded(1));
     let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
-    let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
-    let first = keyring.ring().await.unwrap();
+    let cache = Arc::new(KeyringCache::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
+    let first = cache.get().await.unwrap();
     replace(encoded(2));
-    keyring.reload_for_unknown_key();
-    assert!(Arc::ptr_eq(&settled(&keyring).await, &first), "not within a minute");
+    cache.reload_for_unknown_key();
+    assert!(Arc::ptr_eq(&settled(&cache).await, &first), "no reload within a minute");
     clock.advance(UNKNOWN_KEY_INTERVAL);
-    keyring.reload_for_unknown_key();
-    assert_eq!(ids(&*settled(&keyring).await), [id(2), id(1)]);
-    for (now, ring) in
+    cache.reload_for_unknown_key();
+    assert_eq!(ids(&*settled(&cache).await), [id(2), id(1)]);
+    for (text, expected) in
         [(encoded(2), [id(2), id(1)]), ("no key".to_owned(), [id(2), id(1)]), (encoded(3), [id(3), id(2)])]
     {
-        replace(now);
+        replace(text);
         clock.advance(RELOAD_INTERVAL);
-        keyring.ring().await.unwrap();
-        assert_eq!(ids(&*settled(&keyring).await), ring);
+        cache.get().await.unwrap();
+        assert_eq!(ids(&*settled(&cache).await), expected);
     }
 }
 
 #[tokio::test]
-async fn one_read_for_100_unknown_keys() {
+async fn one_reload_for_100_unknown_keys() {
     let (vault, clock) = (Vault::default(), ManualClock::at_unix_seconds(1_750_000_000));
     *vault.0.lock().unwrap() = encoded(1);
     let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
-    let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
-    keyring.ring().await.unwrap();
+    let cache = Arc::new(KeyringCache::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
+    cache.get().await.unwrap();
     clock.advance(UNKNOWN_KEY_INTERVAL);
     *vault.0.lock().unwrap() = "no key".to_owned();
     for _ in 0..100 {
-        keyring.reload_for_unknown_key();
+        cache.reload_for_unknown_key();
     }
-    settled(&keyring).await;
-    keyring.reload_for_unknown_key();
-    settled(&keyring).await;
-    assert_eq!(vault.1.load(Ordering::SeqCst), 2, "also if it fails");
+    settled(&cache).await;
+    cache.reload_for_unknown_key();
+    settled(&cache).await;
+    assert_eq!(vault.1.load(Ordering::SeqCst), 2, "the failed reload counts");
 }
 
-/// A vault that returns a key once, and then hangs.
+/// A vault that returns a key once, and then does not respond.
 #[derive(Clone, Debug, Default)]
 struct HangingVault(Arc<AtomicUsize>);
 
@@ -85,15 +85,15 @@ impl SecretProvider for HangingVault {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_vault_is_backed_off_and_known_keys_stay_in_use() {
+async fn cached_keys_are_used_while_the_vault_hangs() {
     let (vault, clock) = (HangingVault::default(), ManualClock::at_unix_seconds(1_750_000_000));
     let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
-    let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
-    keyring.ring().await.unwrap();
+    let cache = Arc::new(KeyringCache::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
+    cache.get().await.unwrap();
     clock.advance(RELOAD_INTERVAL);
     for _ in 0..3 {
-        assert_eq!(ids(&keyring.ring().await.unwrap()), [id(1)]);
-        tokio::time::sleep(2 * MAX_READING).await;
+        assert_eq!(ids(&cache.get().await.unwrap()), [id(1)]);
+        tokio::time::sleep(2 * READ_TIMEOUT).await;
     }
     assert_eq!(vault.0.load(Ordering::SeqCst), 2);
 }

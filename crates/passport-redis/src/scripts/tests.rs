@@ -1,6 +1,6 @@
 use super::*;
 
 #[test]
-fn read_is_one_byte_longer_than_the_longest_value() {
+fn read_length_exceeds_the_maximum_by_one_byte() {
     assert!(READ.contains(&format!("0, {MAX_VALUE})")));
 }

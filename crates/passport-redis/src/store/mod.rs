@@ -1,53 +1,55 @@
-//! The store: which scripts each of its operations runs, and what their replies mean.
+//! The store: runs a script for each operation of [`TokenStore`], and interprets its reply.
 
 mod stored_value;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use passport_core::{Clock, millis};
-use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps};
+use passport_outbound::{
+    AccessToken, Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, TokenStore,
+};
 use redis::{Cmd, cmd};
 
 use self::stored_value::{StoredValue, duration, record_invalid};
 use crate::{
     EncryptionKeys, RedisTokenStoreBuilder,
     connection::{RedisEndpoint, SharedConnection, Topology},
-    envelope::{self, InvalidValue, MARK_IN_LUA},
+    envelope::{self, HASH_POSITIONS_IN_LUA, InvalidValue},
     key_names::{TokenKeys, channel},
-    keyring::Keyring,
+    keyring::KeyringCache,
     scripts::{self, MAX_VALUE},
-    sealing_key::Ring,
+    sealing_key::Keyring,
 };
 
-/// A token store on Redis, shared by all instances of a fleet that have the same Redis, namespace
-/// and keys. For [`TokenCache::shared`](passport_outbound::TokenCache::shared).
+/// A token store on Redis, for [`TokenCache::shared`](passport_outbound::TokenCache::shared).
+/// Instances that configure the same Redis, namespace and encryption keys share their tokens.
 ///
-/// Cheap to clone; clones share the connection. Building a store does no I/O: it connects for the
-/// first token, so that a service starts while Redis is down. It runs on the tokio runtime of its
-/// caller, which needs I/O and a timer.
+/// Cheap to clone; clones share one connection. Building a store does not connect: the first
+/// call that needs a token does, so a service can start while Redis is down. The store runs on
+/// the tokio runtime of its caller, which must have I/O and time enabled.
 #[derive(Clone)]
 pub struct RedisTokenStore(Arc<SharedStore>);
 
-/// What all clones of a store share.
+/// The state that all clones of a store share.
 struct SharedStore {
     namespace: String,
     connection: Arc<SharedConnection>,
-    keyring: Arc<Keyring>,
-    wake_ups: WakeUps,
+    keyring: Arc<KeyringCache>,
+    notifier: Notifier,
     clock: Arc<dyn Clock>,
-    limit: Duration,
+    timeout: Duration,
 }
 
 impl RedisTokenStore {
-    /// Returns the builder of a store on the Redis at `url`: `redis://host:6379`,
-    /// `rediss://host:6379` with TLS, or `unix:///run/redis.sock`. A number at the end (`/2`, of a
-    /// socket `?db=2`) is the database.
+    /// Creates a builder for a store on the single server at `url`: `redis://host:6379`,
+    /// `rediss://host:6379` with TLS, or `unix:///run/redis.sock`. The URL may end with a database:
+    /// `/2`, or `?db=2` for a Unix socket. Defaults to database 0.
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
         RedisTokenStoreBuilder::new(vec![url.into()], Topology::Single, keys)
     }
 
-    /// Returns the builder of a store on a Redis Cluster. `nodes` are the URLs of some of its
-    /// nodes, one of which has to be reachable.
+    /// Creates a builder for a store on a Redis Cluster. `nodes` are the URLs of some of its nodes;
+    /// at least one must be reachable to connect.
     #[cfg(feature = "cluster")]
     pub fn cluster<I: IntoIterator<Item: Into<String>>>(
         nodes: I,
@@ -56,8 +58,8 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Topology::Cluster, keys)
     }
 
-    /// Returns the builder of a store on the Redis that Sentinels call the master of `service`.
-    /// `sentinels` are their URLs.
+    /// Creates a builder for a store on a master that Redis Sentinel monitors. `sentinels` are the
+    /// URLs of the Sentinels, and `service` is the name under which they monitor the master.
     #[cfg(feature = "sentinel")]
     pub fn sentinel<I: IntoIterator<Item: Into<String>>>(
         sentinels: I,
@@ -68,28 +70,34 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
     }
 
-    /// Reads the keys and connects, for a service that does so before it takes traffic. Otherwise
-    /// the first call that needs a token does, within the [limit](RedisTokenStoreBuilder::limit); a
-    /// read that takes longer, of a vault for example, goes on for the next call.
+    /// Reads the encryption keys and connects. Call this before a service accepts requests, so that
+    /// its first request does not wait for both.
+    ///
+    /// Without this call, the first call that needs a token does both, within the
+    /// [timeout](RedisTokenStoreBuilder::timeout). If they take longer, for example because the
+    /// keys are in a vault, that call continues without the store. Both then complete in the
+    /// background, for later calls.
     ///
     /// # Errors
-    /// When Redis or a secret is unavailable. The service may start all the same.
+    /// Returns a [`StoreError`] if Redis or a secret is unavailable. The service can start anyway:
+    /// the store connects again when it is used.
     ///
     /// # Cancel safety
-    /// The attempt goes on when the future is dropped.
+    /// Dropping the future does not cancel the read of the keys or the connect.
     pub async fn connect(&self) -> Result<(), StoreError> {
-        self.0.keyring.ring().await?;
+        self.0.keyring.get().await?;
         self.0.connection.get().await.map(drop)
     }
 
+    /// Creates a store on the servers of `endpoint`. Does no I/O.
     pub(crate) fn new(endpoint: RedisEndpoint, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
-        let wake_ups = WakeUps::new();
+        let notifier = Notifier::new();
         Self(Arc::new(SharedStore {
             namespace: endpoint.settings.namespace.clone(),
-            limit: endpoint.settings.limit,
-            connection: Arc::new(SharedConnection::new(endpoint, wake_ups.clone())),
-            keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
-            wake_ups,
+            timeout: endpoint.settings.timeout,
+            connection: Arc::new(SharedConnection::new(endpoint, notifier.clone())),
+            keyring: Arc::new(KeyringCache::new(keys, Arc::clone(&clock))),
+            notifier,
             clock,
         }))
     }
@@ -97,30 +105,42 @@ impl RedisTokenStore {
 
 impl TokenStore for RedisTokenStore {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        let (keys, ring) = (self.keys(key), self.0.keyring.ring().await?);
-        let (value, left) = self.0.connection.query(script(scripts::READ, &[&keys.token])).await?;
-        Ok(self.opened(key, &keys, &ring, StoredValue { value, left }).await)
+        let (keys, keyring) = (self.keys(key), self.0.keyring.get().await?);
+        let (value, ttl_ms) = self.0.connection.query(script(scripts::READ, &[&keys.token])).await?;
+        Ok(self.usable_token(key, &keys, &keyring, StoredValue { value, ttl_ms }).await)
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
-        // An instance without keys could not publish; it must fail before others wait for it.
-        let (keys, ring) = (self.keys(key), self.0.keyring.ring().await?);
+    async fn try_lease(
+        &self,
+        key: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> Result<LeaseOutcome, StoreError> {
+        // Without encryption keys, this instance cannot store the token. It must fail before it
+        // gets the lease: otherwise other instances would wait for its token.
+        let (keys, keyring) = (self.keys(key), self.0.keyring.get().await?);
         let mut command = script(scripts::LEASE, &[&keys.token, &keys.lease]);
         command.arg(holder).arg(at_least_1_ms(time));
-        let (granted, lease_left, value, left): (bool, i64, _, _) = self.0.connection.query(command).await?;
-        let lease = if granted { Lease::Granted } else { Lease::Held { left: duration(lease_left) } };
-        Ok(Leased { lease, token: self.opened(key, &keys, &ring, StoredValue { value, left }).await })
+        let (granted, lease_ttl_ms, value, ttl_ms): (bool, i64, _, _) =
+            self.0.connection.query(command).await?;
+        let lease = if granted { Lease::Granted } else { Lease::Held { left: duration(lease_ttl_ms) } };
+        Ok(LeaseOutcome {
+            lease,
+            token: self.usable_token(key, &keys, &keyring, StoredValue { value, ttl_ms }).await,
+        })
     }
 
-    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         let keys = self.keys(key);
-        // A wall clock may have been set back since.
+        // The time to live is at most the lifetime of the token, because the wall clock may have
+        // been set back since the token was issued.
         let left = token.token().expires_at().duration_since(self.0.clock.now()).unwrap_or_default();
         let left = left.min(token.lifetime());
-        let ring = self.0.keyring.ring().await?;
-        let value = envelope::seal(&ring, &keys.token, token).filter(|value| value.len() <= MAX_VALUE);
+        let keyring = self.0.keyring.get().await?;
+        let value = envelope::seal(&keyring, &keys.token, token).filter(|value| value.len() <= MAX_VALUE);
         let Some(value) = value.filter(|_| !left.is_zero()) else {
-            // There is nothing to store; those that wait must go on all the same.
+            // The token cannot be stored: it is too long, expired, or was not encrypted. Ending the
+            // lease lets waiting instances continue.
             return self.release(key, holder).await;
         };
         let mut command = script(scripts::PUBLISH, &[&keys.token, &keys.lease]);
@@ -141,80 +161,87 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
-        let (first, last) = MARK_IN_LUA;
+        let (first, last) = HASH_POSITIONS_IN_LUA;
         let mut command = script(scripts::REMOVE, &[&self.keys(key).token]);
-        command.arg(&envelope::mark(token)).arg(first).arg(last);
+        command.arg(&envelope::token_hash(token)).arg(first).arg(last);
         self.0.connection.query(command).await
     }
 
-    /// Runs the scripts of a token with keys of its own: a full Redis or a replica can still be
-    /// read, and a user may lack a permission.
-    async fn probe(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.0.keyring.ring().await?;
+    /// Runs the scripts that write, on the probe keys. A read would not be enough: it also succeeds
+    /// if Redis is full or a replica, or if the user lacks the permission to write.
+    async fn ping(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.0.keyring.get().await?;
         let [token, lease] = &self.keys(key).probes;
         let mut command = script(scripts::LEASE, &[token, lease]);
-        command.arg("probe").arg(PROBE_LASTS);
+        command.arg("probe").arg(PROBE_TTL_MS);
         let _: redis::Value = self.0.connection.query(command).await?;
         let mut command = script(scripts::PUBLISH, &[token, lease]);
-        command.arg("probe").arg("").arg(PROBE_LASTS).arg(channel(&self.0.namespace)).arg("");
+        command.arg("probe").arg("").arg(PROBE_TTL_MS).arg(channel(&self.0.namespace)).arg("");
         self.0.connection.query(command).await
     }
 
-    fn limit(&self) -> Duration {
-        self.0.limit
+    fn timeout(&self) -> Duration {
+        self.0.timeout
     }
 
-    fn wake_ups(&self) -> Option<WakeUps> {
-        Some(self.0.wake_ups.clone())
+    fn notifications(&self) -> Option<Notifier> {
+        Some(self.0.notifier.clone())
     }
 }
 
 impl RedisTokenStore {
+    /// Returns the Redis keys of a token.
     fn keys(&self, key: &TokenKey) -> TokenKeys {
         TokenKeys::new(&self.0.namespace, key)
     }
 
-    /// Returns the token in a value, if it can be used.
-    async fn opened(
+    /// Returns the token in `found`, the value that was read from Redis. Returns `None` if the
+    /// value is missing, expired or invalid. Logs an invalid value, and removes it if no instance
+    /// can use it.
+    async fn usable_token(
         &self,
         key: &TokenKey,
         keys: &TokenKeys,
-        ring: &Ring,
+        keyring: &Keyring,
         found: StoredValue,
     ) -> Option<StoredToken> {
         if found.is_missing() {
             return None;
         }
-        let why = match found.open(ring, &keys.token) {
+        let reason = match found.open(keyring, &keys.token) {
             Ok(stored) if self.0.clock.now() < stored.token().expires_at() => return Some(stored),
-            // By our clock; the clock of another instance may differ.
+            // Expired by the clock of this instance. The value is kept, because the clocks of other
+            // instances may differ.
             Ok(_expired) => return None,
-            Err(why) => why,
+            Err(reason) => reason,
         };
-        record_invalid(key.client_id(), why);
-        if why == InvalidValue::UnknownKey {
+        record_invalid(key.client_id(), reason);
+        if reason == InvalidValue::UnknownKey {
             self.0.keyring.reload_for_unknown_key();
         }
-        if found.is_removed(why) {
-            // The script leaves a value that has been replaced since.
+        if found.must_be_removed(reason) {
+            // The script does nothing if the value has been replaced since it was read.
             let mut command = script(scripts::CLEAR, &[&keys.token]);
             command.arg(found.value);
-            // If this fails, the next command on the connection fails too.
+            // An error is ignored: the next command on this connection reports it.
             let _: Result<redis::Value, _> = self.0.connection.query(command).await;
         }
         None
     }
 }
 
-/// How long the values of a probe are kept, in milliseconds.
-const PROBE_LASTS: u64 = 1000;
+/// The time to live of the values that a probe writes, in milliseconds.
+const PROBE_TTL_MS: u64 = 1000;
 
+/// Returns the command that runs the script `source` on the Redis keys `keys`. The caller adds
+/// the arguments (`ARGV`).
 fn script(source: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(source).arg(keys.len()).arg(keys);
     command
 }
 
+/// Returns `time` in milliseconds, at least 1: Redis rejects a time to live of zero.
 fn at_least_1_ms(time: Duration) -> u64 {
     millis(time).max(1)
 }

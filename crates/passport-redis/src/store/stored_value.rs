@@ -1,4 +1,4 @@
-//! Decides whether a value in Redis can be used, and whether it is removed.
+//! Checks a value that was read from Redis, and decides whether an invalid value is removed.
 
 use std::time::Duration;
 
@@ -7,75 +7,86 @@ use passport_outbound::{ClientId, StoredToken};
 
 use crate::{
     envelope::{self, InvalidValue},
-    metrics::{REFUSED, TARGET},
+    metrics::{REJECTED, TARGET},
     scripts::MAX_VALUE,
-    sealing_key::Ring,
+    sealing_key::Keyring,
 };
 
-/// A value in Redis, and for how many milliseconds it is kept.
+/// The reply of [`READ`](crate::scripts::READ): the value of a token.
 pub(super) struct StoredValue {
+    /// The value. Empty if the Redis key does not exist.
     pub(super) value: Vec<u8>,
-    pub(super) left: i64,
+    /// The reply of `PTTL`: the time to live in milliseconds, -1 if the value never expires, or -2
+    /// if the Redis key does not exist.
+    pub(super) ttl_ms: i64,
 }
 
-/// The reply of `PTTL` for a key that does not exist.
+/// The reply of `PTTL` for a Redis key that does not exist.
 const NO_SUCH_KEY: i64 = -2;
 
-const A_MINUTE: Duration = Duration::from_secs(60);
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// By how much the time to live of a value is allowed to exceed the lifetime of its token. No
+/// instance stores a token for longer than its lifetime, but after a failover the clock of the
+/// new master can be behind. A value with a longer time to live is treated as tampered with.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// The maximum time to live of a value that was encrypted with an unknown key. A value that
+/// lives longer is removed.
+const MAX_UNKNOWN_KEY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl StoredValue {
+    /// Returns whether the Redis key does not exist.
     pub(super) fn is_missing(&self) -> bool {
-        self.value.is_empty() && self.left == NO_SUCH_KEY
+        self.value.is_empty() && self.ttl_ms == NO_SUCH_KEY
     }
 
-    /// Returns the token in the value, which was stored at `redis_key`.
-    pub(super) fn open(&self, ring: &Ring, redis_key: &str) -> Result<StoredToken, InvalidValue> {
+    /// Decrypts the value, which was stored at `redis_key`, and returns its token. Rejects a value
+    /// that is too long, or whose time to live does not fit the lifetime of the token.
+    pub(super) fn open(&self, keyring: &Keyring, redis_key: &str) -> Result<StoredToken, InvalidValue> {
         if self.value.len() > MAX_VALUE {
             return Err(InvalidValue::Malformed);
         }
-        let stored = envelope::open(ring, redis_key, &self.value)?;
-        // Without an end it is none that an instance has stored.
-        let left = u64::try_from(self.left).map_err(|_| InvalidValue::Tampered)?;
-        let left = Duration::from_millis(left);
-        // No instance stores a token for longer than it lives; but the clock of a Redis that takes
-        // over may be behind.
-        if left > stored.lifetime() + A_MINUTE {
+        let stored = envelope::open(keyring, redis_key, &self.value)?;
+        // A negative reply means that the value never expires: no instance stores such a value.
+        let ttl_ms = u64::try_from(self.ttl_ms).map_err(|_| InvalidValue::Tampered)?;
+        let ttl = Duration::from_millis(ttl_ms);
+        if ttl > stored.lifetime() + MAX_CLOCK_SKEW {
             return Err(InvalidValue::Tampered);
         }
-        Ok(stored.with_time_left(left))
+        Ok(stored.with_ttl(ttl))
     }
 
-    /// Whether an invalid value is removed, as it must not keep a valid one out. A value with a key
-    /// that other instances may have is kept, for a day at most.
-    pub(super) fn is_removed(&self, why: InvalidValue) -> bool {
-        why != InvalidValue::UnknownKey || duration(self.left) > A_DAY
+    /// Returns whether the value, which is invalid for `reason`, must be removed, so that a valid
+    /// one can replace it. A value that was encrypted with an unknown key is kept, because other
+    /// instances may have the key, unless its time to live exceeds a day.
+    pub(super) fn must_be_removed(&self, reason: InvalidValue) -> bool {
+        reason != InvalidValue::UnknownKey || duration(self.ttl_ms) > MAX_UNKNOWN_KEY_TTL
     }
 }
 
-/// Counts and logs a value that cannot be used.
-pub(super) fn record_invalid(client_id: &ClientId, why: InvalidValue) {
-    counter!(REFUSED, "client_id" => client_id.to_string(), "reason" => why.as_str()).increment(1);
-    let advice = match why {
+/// Counts and logs an invalid value of the client `client_id`.
+pub(super) fn record_invalid(client_id: &ClientId, reason: InvalidValue) {
+    counter!(REJECTED, "client_id" => client_id.to_string(), "reason" => reason.as_str()).increment(1);
+    let advice = match reason {
         InvalidValue::Malformed => {
-            "it is none of ours, and taken away; does something else use the namespace, or an instance not encrypt?"
+            "it has another format and was removed; check whether another program uses the namespace, or some instances do not encrypt"
         }
         InvalidValue::UnknownKey => {
-            "its key is not among encryption_keys; others may have it, so it stays. Were keys rotated in two steps?"
+            "the key that encrypted it is not in encryption_keys; it was kept for instances that have the key. To avoid this, rotate keys in two steps"
         }
         InvalidValue::Tampered => {
-            "it was changed, or moved here from elsewhere, and is taken away; who may write to this Redis?"
+            "it was changed or moved, and was removed; check who can write to this Redis"
         }
     };
     tracing::warn!(
         target: TARGET,
         %client_id,
-        reason = why.as_str(),
-        "a stored token is not used: {advice}"
+        reason = reason.as_str(),
+        "stored token ignored: {advice}"
     );
 }
 
-/// Returns a time that Redis has replied. Negative numbers are no times.
+/// Converts a time to live in milliseconds, as Redis replies it. Returns zero for a negative
+/// reply.
 pub(super) fn duration(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
 }

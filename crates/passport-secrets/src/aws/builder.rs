@@ -1,3 +1,5 @@
+//! The builder of an [`AwsSecretsManager`]: its settings and their defaults.
+
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use aws_config::SdkConfig;
@@ -6,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::{AwsSecretsManager, SecretsManager};
 
-/// Builds an [`AwsSecretsManager`]. Everything has a default.
+/// A builder of an [`AwsSecretsManager`]. All settings have defaults.
 #[derive(Clone, Default)]
 pub struct AwsSecretsManagerBuilder {
     sdk_config: Option<SdkConfig>,
@@ -14,26 +16,28 @@ pub struct AwsSecretsManagerBuilder {
 }
 
 impl AwsSecretsManagerBuilder {
-    /// Region, credentials and all else that Amazon's clients can be told. Found in the environment by default, see
-    /// [`AwsSecretsManager`]. An HTTP client in it is used; its retries are not.
+    /// Sets the configuration of the SDK: region, credentials, endpoint and so on. If `config` has
+    /// an HTTP client, that client sends all requests. The retry settings of `config` are ignored.
+    /// Defaults to the configuration of the environment, see [`AwsSecretsManager`].
     #[must_use]
     pub fn sdk_config(mut self, config: SdkConfig) -> Self {
         self.sdk_config = Some(config);
         self
     }
 
-    /// Sends requests to Secrets Manager and for credentials through `transport`, for roots or a proxy
-    /// of your own. Defaults to [`HttpTransport`](passport_core::HttpTransport).
+    /// Sets the transport of all requests, including those for credentials, for example to use a
+    /// proxy or other root certificates. Defaults to
+    /// [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates, for a VPC
-    /// endpoint or a proxy that inspects TLS. The file is read by [`build`](Self::build).
-    /// Contradicts [`transport`](Self::transport), which has
-    /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
+    /// Trusts the CA certificates in this PEM file in addition to those of the operating system,
+    /// for a VPC endpoint or a proxy that inspects TLS. [`build`](Self::build) reads the file.
+    /// Cannot be combined with [`transport`](Self::transport), which has
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca) for this.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
@@ -43,12 +47,16 @@ impl AwsSecretsManagerBuilder {
     /// Builds the provider. Sends no request.
     ///
     /// # Errors
-    /// When the CA file cannot be read, or has no effect.
+    /// Returns a [`ConfigError`] if
+    ///
+    /// - the CA file cannot be read or has no certificate;
+    /// - a CA file is set together with a transport, or with an SDK configuration that has an HTTP
+    ///   client.
     pub fn build(self) -> Result<AwsSecretsManager, ConfigError> {
         let Self { sdk_config, transport } = self;
         let mut problems = Vec::new();
         if transport.has_ca_file() && sdk_config.as_ref().is_some_and(|it| it.http_client().is_some()) {
-            let remedy = "it contradicts the HTTP client of `sdk_config`; leave one of them out";
+            let remedy = "contradicts the HTTP client in sdk_config; remove one of them";
             problems.push(ConfigProblem::new("ca_file", remedy));
         }
         match transport.build(&mut problems) {

@@ -1,9 +1,10 @@
-//! What the SDK's errors mean for a secret.
+//! Converts errors of the AWS SDK into [`SecretError`]s.
 
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::{
+    config::Region,
     error::{ProvideErrorMetadata, SdkError},
     operation::get_secret_value::GetSecretValueError,
 };
@@ -11,68 +12,79 @@ use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, cha
 
 use crate::{last_failure::FailedRequest, sanitize};
 
-const NO_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and \
-                              AWS_SECRET_ACCESS_KEY, or give the machine a role";
+/// The remedy if there are no AWS credentials.
+const SET_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+     or attach a role to the machine";
 
-/// The error's text without the SDK's error behind it, which holds whole responses. `of_identity`
-/// is the last failed request for credentials.
-pub(super) fn of(
+/// Converts the SDK's `error` of reading the secret `reference` in `region`. The result does not
+/// have `error` as its source, because `error` contains whole responses. `identity_failure` is
+/// the last failed request for AWS credentials.
+pub(super) fn secret_error(
     reference: &SecretRef,
+    region: &Region,
     error: &SdkError<GetSecretValueError>,
-    of_identity: Option<FailedRequest>,
+    identity_failure: Option<FailedRequest>,
 ) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     if let Some(transport) = TransportError::find(error) {
-        let reason = format!("AWS was not reached: {}", sanitize::causes(transport));
-        return new(sanitize::kind_of(transport), reason).caused_by(transport.clone());
+        let (cause, remedy) = (sanitize::causes(transport), sanitize::remedy(transport));
+        let reason = format!("cannot reach AWS in {region}: {cause}{remedy}");
+        return new(sanitize::kind_of(transport), reason).with_source(transport.clone());
     }
     match error {
-        SdkError::ServiceError(answered) => {
-            let status = answered.raw().status().as_u16();
+        SdkError::ServiceError(context) => {
+            let status = context.raw().status().as_u16();
             let code = error.code().unwrap_or_default();
             let message = error.message().unwrap_or_default();
-            let reason = format!("Secrets Manager answered {status} {code} {message}");
-            let said = new(kind(status, code, message), sanitize::shown(&reason));
-            let wait = answered.raw().headers().get("retry-after").and_then(sanitize::retry_after);
-            wait.into_iter().fold(said, SecretError::with_retry_after)
+            let kind = kind(status, code, message);
+            let message = message.trim_end_matches('.');
+            let reason =
+                format!("Secrets Manager in {region} responded with status {status} {code} {message}");
+            let error = new(kind, format!("{}{}", sanitize::one_line(&reason), remedy(kind)));
+            let wait = context.raw().headers().get("retry-after").and_then(sanitize::retry_after);
+            wait.into_iter().fold(error, SecretError::with_retry_after)
         }
         SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
-            let kind = kind_of_credentials(error, of_identity.as_ref());
-            let hint = if kind == SecretErrorKind::Unauthenticated { NO_CREDENTIALS } else { "" };
-            let last = of_identity.map(|failed| format!("; last failure: {failed}")).unwrap_or_default();
-            new(kind, format!("Secrets Manager was not asked: {}{last}{hint}", sanitize::causes(error)))
+            let kind = kind_of_credentials(error, identity_failure.as_ref());
+            let remedy = if kind == SecretErrorKind::Unauthenticated { SET_CREDENTIALS } else { "" };
+            let last = identity_failure.map(|failed| format!("; last failure: {failed}")).unwrap_or_default();
+            let causes = sanitize::causes(error);
+            new(kind, format!("the request to Secrets Manager was not sent: {causes}{last}{remedy}"))
         }
-        // Its text would quote what was answered.
+        // The text of the SDK's error is omitted, because it quotes the response.
         SdkError::ResponseError(_) => new(
             SecretErrorKind::Unavailable,
-            "what answered does not speak as Secrets Manager does".to_owned(),
+            "the response is not from Secrets Manager; check AWS_ENDPOINT_URL and the proxy".to_owned(),
         ),
         SdkError::ConstructionFailure(_) => new(
             SecretErrorKind::Unreadable,
-            format!("Secrets Manager was not asked: {}", sanitize::causes(error)),
+            format!("the request to Secrets Manager cannot be built: {}", sanitize::causes(error)),
         ),
         _ => new(
             SecretErrorKind::Unavailable,
-            format!("Secrets Manager was not reached: {}", sanitize::causes(error)),
+            format!("cannot reach AWS in {region}: {}", sanitize::causes(error)),
         ),
     }
 }
 
-/// Credentials that cannot be had now, or never. The SDK's own limit of time ends without an error
-/// of the provider.
+/// Returns the kind of a failed request for AWS credentials: `Unavailable` if a retry can
+/// succeed, otherwise `Unauthenticated`. `error` has no `CredentialsError` if the request
+/// exceeded the SDK's time limit; then `identity_failure` decides.
 fn kind_of_credentials(
     error: &(dyn Error + 'static),
-    of_identity: Option<&FailedRequest>,
+    identity_failure: Option<&FailedRequest>,
 ) -> SecretErrorKind {
     match chain(error).find_map(|error| error.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
             SecretErrorKind::Unavailable
         }
-        None if of_identity.is_some_and(is_transient) => SecretErrorKind::Unavailable,
+        None if identity_failure.is_some_and(is_transient) => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unauthenticated,
     }
 }
 
+/// Returns whether a retry of the request can succeed: it had no response because of the
+/// network, or a response with status 408, 429 or 5xx.
 pub(super) fn is_transient(failed: &FailedRequest) -> bool {
     match failed {
         FailedRequest::Status { status, .. } => matches!(status, 408 | 429 | 500..),
@@ -80,10 +92,11 @@ pub(super) fn is_transient(failed: &FailedRequest) -> bool {
     }
 }
 
+/// Returns the kind of an error response of Secrets Manager, by its error code or its status.
 fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
     match code {
         "ResourceNotFoundException" => SecretErrorKind::NotFound,
-        // What is marked for deletion is there yet.
+        // A secret that is marked for deletion can be restored.
         "InvalidRequestException" if message.contains("deletion") || message.contains("deleted") => {
             SecretErrorKind::Disabled
         }
@@ -99,11 +112,23 @@ fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
         | "MissingAuthenticationTokenException"
         | "RequestExpired"
         | "ExpiredTokenException" => SecretErrorKind::Unauthenticated,
-        // Without a code it may come from a proxy, which says nothing of the secret.
+        // Without a code, the response may be from a proxy. It says nothing about the secret.
         "" if matches!(status, 401 | 403) => SecretErrorKind::Unauthenticated,
         _ if status == 429 => SecretErrorKind::Throttled,
         _ if status >= 500 => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unreadable,
+    }
+}
+
+/// Returns what an operator can do about an error of `kind`.
+fn remedy(kind: SecretErrorKind) -> &'static str {
+    match kind {
+        SecretErrorKind::Disabled => "; restore the secret, or change the reference",
+        SecretErrorKind::Forbidden => "; allow secretsmanager:GetSecretValue, and kms:Decrypt for the key",
+        SecretErrorKind::NotFound => "; check the name and the region",
+        SecretErrorKind::Unauthenticated => "; check the AWS credentials of this program",
+        SecretErrorKind::Unavailable => "; check the status of AWS, and the proxy",
+        _ => "",
     }
 }
 

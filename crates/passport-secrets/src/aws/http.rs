@@ -1,4 +1,5 @@
-//! Sends the SDK's requests by the project's own transport: one set of roots, proxies and limits.
+//! Sends the requests of the SDK through a [`Transport`], so that they use the same root
+//! certificates, proxies and limits as all other requests.
 
 use std::time::Duration;
 
@@ -13,29 +14,38 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::Full;
-use passport_core::{Limits, Repeatable, Transport, TransportError, TransportErrorKind};
+use passport_core::{Idempotent, ResponseLimits, Transport, TransportError, TransportErrorKind};
 
-use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
+use crate::{deadline::send, last_failure::LastFailure, sanitize::LIMITS};
 
-/// For Secrets Manager.
+/// Returns the HTTP client for Secrets Manager.
 pub(super) fn client(transport: &Transport) -> SharedHttpClient {
     http_client(transport.clone(), LIMITS, LastFailure::default())
 }
 
-/// For the services that say who this program is. Notes their last failure, before the SDK's limit
-/// of 5 s for credentials ends without a cause.
+/// Returns the HTTP client for the services that issue AWS credentials (STS, metadata services).
+/// It records their last failure in `last_failure`: the SDK's own timeout error after 5 s has no
+/// cause.
 pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
-    http_client(transport.clone(), Limits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS }, last_failure.clone())
+    http_client(
+        transport.clone(),
+        ResponseLimits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS },
+        last_failure.clone(),
+    )
 }
 
+/// The time limit of one request for credentials. Shorter than the SDK's limit of 5 s for all of
+/// them, so that the failure of this request is recorded before the SDK gives up.
 const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
 
-fn http_client(transport: Transport, limits: Limits, last_failure: LastFailure) -> SharedHttpClient {
+/// Returns an HTTP client for the SDK that sends requests through `transport`.
+fn http_client(transport: Transport, limits: ResponseLimits, last_failure: LastFailure) -> SharedHttpClient {
     http_client_fn(move |settings, _| {
-        // A metadata service answers within a second, or does not exist.
-        let wanted = settings.connect_timeout().zip(settings.read_timeout());
-        let timeout = wanted.map_or(limits.timeout, |(connect, read)| limits.timeout.min(connect + read));
-        let limits = Limits { timeout, ..limits };
+        // The SDK sets short timeouts for a metadata service, which responds within a second or
+        // does not exist.
+        let requested = settings.connect_timeout().zip(settings.read_timeout());
+        let timeout = requested.map_or(limits.timeout, |(connect, read)| limits.timeout.min(connect + read));
+        let limits = ResponseLimits { timeout, ..limits };
         SharedHttpConnector::new(TransportConnector {
             transport: transport.clone(),
             limits,
@@ -44,10 +54,11 @@ fn http_client(transport: Transport, limits: Limits, last_failure: LastFailure) 
     })
 }
 
+/// Sends each request of the SDK through a [`Transport`] and records its failure.
 #[derive(Debug)]
 struct TransportConnector {
     transport: Transport,
-    limits: Limits,
+    limits: ResponseLimits,
     last_failure: LastFailure,
 }
 
@@ -56,28 +67,30 @@ impl HttpConnector for TransportConnector {
         let (transport, limits) = (self.transport.clone(), self.limits);
         let last_failure = self.last_failure.clone();
         HttpConnectorFuture::new(async move {
-            let mut request = converted(request).map_err(ConnectorError::user)?;
-            // All that the SDK asks for is read, a token included.
-            request.extensions_mut().insert(Repeatable);
+            let mut request = convert_request(request).map_err(ConnectorError::user)?;
+            // All requests of the SDK only read, so the transport is allowed to retry them.
+            request.extensions_mut().insert(Idempotent);
             let host = request.uri().host().unwrap_or_default().to_owned();
-            let outcome = exchange(&transport, request, limits).await;
-            last_failure.note(&host, &outcome);
-            let response = outcome.map_err(failed)?;
-            // Not as bytes, though they are: those the SDK logs.
+            let outcome = send(&transport, request, limits).await;
+            last_failure.record(&host, &outcome);
+            let response = outcome.map_err(connector_error)?;
+            // Not `SdkBody::from(bytes)`: the SDK would log its content, which is a secret.
             let response = response.map(|body| SdkBody::from_body_1_x(Full::new(body)));
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
-fn converted(request: HttpRequest) -> Result<http::Request<Bytes>, BoxError> {
+/// Converts a request of the SDK.
+fn convert_request(request: HttpRequest) -> Result<http::Request<Bytes>, BoxError> {
     let (parts, body) = request.try_into_http1x()?.into_parts();
-    let body = body.bytes().map(Bytes::copy_from_slice).ok_or("streams are not sent")?;
+    let body = body.bytes().map(Bytes::copy_from_slice).ok_or("request bodies must not be streams")?;
     Ok(http::Request::from_parts(parts, body))
 }
 
-/// The SDK sends a request again after a timeout or an I/O error, and after no other.
-fn failed(error: TransportError) -> ConnectorError {
+/// Converts a transport error into the SDK's error type. The kind decides about retries: the SDK
+/// retries requests for credentials only after a timeout or an I/O error.
+fn connector_error(error: TransportError) -> ConnectorError {
     match error.kind() {
         _ if !error.is_transient() => ConnectorError::other(error.into(), None),
         TransportErrorKind::Timeout => ConnectorError::timeout(error.into()),

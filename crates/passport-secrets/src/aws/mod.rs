@@ -1,4 +1,4 @@
-//! AWS Secrets Manager, through Amazon's own client.
+//! AWS Secrets Manager, through Amazon's SDK.
 
 mod builder;
 mod failure;
@@ -23,82 +23,98 @@ pub use self::builder::AwsSecretsManagerBuilder;
 use self::reference::SecretId;
 use crate::{deadline::within_deadline, last_failure::LastFailure};
 
-/// The secrets of AWS Secrets Manager, read by Amazon's client.
+/// A secret provider for AWS Secrets Manager, based on Amazon's SDK.
 ///
-/// A reference is a secret's name or its ARN, whose region is asked then. If the secret is a JSON object, `#key` behind it says which
-/// of its texts is meant: `team/payroll#client_secret`. What is labelled `AWSCURRENT` is read.
+/// # References
+/// The path of a reference is the name or the ARN of a secret; an ARN also selects the region.
+/// For a secret that is a JSON object, append `#` and a key: `team/payroll#client_secret`. The
+/// provider reads the version with the staging label `AWSCURRENT`.
 ///
-/// Region and credentials are found as Amazon's clients find them: environment, profile, web identity (EKS), container (ECS, EKS
-/// Pod Identity), instance. Not found is what needs a browser or a program: SSO, `aws login`, `credential_process`; a configuration
-/// that can do that is handed to the [builder](AwsSecretsManagerBuilder::sdk_config).
+/// # Credentials
+/// By default, region and credentials come from the default chain of the SDK: environment,
+/// profile, web identity (EKS), container (ECS, EKS Pod Identity), instance metadata. Sources
+/// that need a browser or another program (SSO, `aws login`, `credential_process`) are not
+/// included; for those, set an [`SdkConfig`](AwsSecretsManagerBuilder::sdk_config). The IAM
+/// permission is `secretsmanager:GetSecretValue`, and `kms:Decrypt` for a key of your own.
 ///
-/// Asks once; put it into [`CachedSecrets`](crate::CachedSecrets), which asks again.
+/// # Retries
+/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
+/// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
 ///
+/// # Example
 /// ```
+/// use passport_core::SecretProviders;
 /// use passport_secrets::{AwsSecretsManager, CachedSecrets};
 ///
 /// let secrets = AwsSecretsManager::builder().build()?;
-/// let providers =
-///     passport_core::SecretProviders::default().with("aws_secrets_manager", CachedSecrets::new(secrets));
+/// let secrets = CachedSecrets::new(secrets);
+/// let providers = SecretProviders::default().with("aws_secrets_manager", secrets);
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct AwsSecretsManager(Arc<SecretsManager>);
 
+/// The settings and the clients that all clones of a provider share.
 struct SecretsManager {
+    /// The configuration that the program set. `None` loads it from the environment.
     sdk_config: Option<SdkConfig>,
     transport: Transport,
-    /// By the region that a reference names. Created when first needed, and dropped when its
-    /// credentials are rejected: their files may be mounted late, or replaced.
+    /// The clients by region; `None` is the default region. A client is created by the first read,
+    /// because files with credentials can be mounted after the start. It is dropped when AWS
+    /// rejects its credentials, so that the next read loads them again.
     clients: Mutex<HashMap<Option<String>, SdkClient>>,
 }
 
+/// A client of Secrets Manager in one region.
 #[derive(Clone)]
 struct SdkClient {
     client: Client,
-    /// Of the requests for credentials.
+    /// The last failed request for the credentials of `client`.
     last_failure: LastFailure,
 }
 
 impl AwsSecretsManager {
-    /// See [`AwsSecretsManagerBuilder`].
+    /// Creates a builder. All settings have defaults.
     #[must_use]
     pub fn builder() -> AwsSecretsManagerBuilder {
         AwsSecretsManagerBuilder::default()
     }
 
+    /// Reads the secret with one request, without a retry.
     async fn read(
         &self,
         reference: &SecretRef,
         id: SecretId<'_>,
     ) -> Result<GetSecretValueOutput, SecretError> {
         let SdkClient { client, last_failure } = self.client(id.region).await;
-        if client.config().region().is_none() {
-            self.forget(id.region).await;
+        let Some(region) = client.config().region() else {
+            self.drop_client(id.region).await;
             return Err(SecretError::new(SecretErrorKind::Unreadable, reference.clone(), NO_REGION));
-        }
+        };
         let read = client.get_secret_value().secret_id(id.id).send().await;
-        read.map_err(|error| failure::of(reference, &error, last_failure.get()))
+        read.map_err(|error| failure::secret_error(reference, region, &error, last_failure.get()))
     }
 
-    /// Reads the secret; after a rejection, with the settings of the environment loaded again: they
-    /// may have been replaced there.
+    /// Reads the secret. If AWS rejects credentials from the environment, loads them again and
+    /// retries once, because they may have been rotated.
     async fn read_with_reload(
         &self,
         reference: &SecretRef,
         id: SecretId<'_>,
     ) -> Result<GetSecretValueOutput, SecretError> {
         let read = self.read(reference, id).await;
-        let is_refused = |error: &SecretError| error.kind() == SecretErrorKind::Unauthenticated;
-        if !read.as_ref().is_err_and(is_refused) || self.0.sdk_config.is_some() {
+        let is_rejected = |error: &SecretError| error.kind() == SecretErrorKind::Unauthenticated;
+        if !read.as_ref().is_err_and(is_rejected) || self.0.sdk_config.is_some() {
             return read;
         }
-        self.forget(id.region).await;
+        self.drop_client(id.region).await;
         self.read(reference, id).await
     }
 
+    /// Returns the client of `region`. If there is none, creates it.
+    ///
     /// # Cancel safety
-    /// Dropping the future ends the search for credentials; the next call begins another.
+    /// Dropping the future cancels the load of the configuration; the next call starts it again.
     async fn client(&self, region: Option<&str>) -> SdkClient {
         let mut clients = self.0.clients.lock().await;
         let key = region.map(str::to_owned);
@@ -110,20 +126,22 @@ impl AwsSecretsManager {
         created
     }
 
-    async fn forget(&self, region: Option<&str>) {
+    /// Removes the client of `region`, so that the next read loads region and credentials again.
+    async fn drop_client(&self, region: Option<&str>) {
         self.0.clients.lock().await.remove(&region.map(str::to_owned));
     }
 
+    /// Creates a client of `region`, with the configuration of the program or the environment.
     async fn new_client(&self, region: Option<String>) -> SdkClient {
         let (region, last_failure) = (region.map(Region::new), LastFailure::default());
         let transport = &self.0.transport;
-        let found = match &self.0.sdk_config {
+        let loaded = match &self.0.sdk_config {
             Some(config) => config.clone(),
-            None => found(http::identity_client(transport, &last_failure), region.clone()).await,
+            None => load_config(http::identity_client(transport, &last_failure), region.clone()).await,
         };
-        // The caller has a deadline, and the cache around this decides when to retry.
-        let mut config = Builder::from(&found).retry_config(RetryConfig::disabled());
-        if self.0.sdk_config.is_none() || found.http_client().is_none() {
+        // No retries: the read has a deadline, and the cache around this provider retries.
+        let mut config = Builder::from(&loaded).retry_config(RetryConfig::disabled());
+        if self.0.sdk_config.is_none() || loaded.http_client().is_none() {
             config = config.http_client(http::client(transport));
         }
         let client = Client::from_conf(region.into_iter().fold(config, Builder::region).build());
@@ -131,39 +149,49 @@ impl AwsSecretsManager {
     }
 }
 
-/// Loads the settings of the environment. With a known `region`, no metadata service is requested
-/// for one.
-async fn found(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
-    let found = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-    region.into_iter().fold(found, ConfigLoader::region).load().await
+/// Loads the region and the sources of credentials from the environment. With a `region`, no
+/// request for one is sent to the metadata service.
+async fn load_config(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    region.into_iter().fold(loader, ConfigLoader::region).load().await
 }
 
 impl SecretProvider for AwsSecretsManager {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let error = |reason| SecretError::new(SecretErrorKind::Unreadable, reference.clone(), reason);
-        let id = SecretId::parse(reference.place()).map_err(error)?;
+        let id = SecretId::parse(reference.path()).map_err(error)?;
         let read = within_deadline(reference, self.read_with_reload(reference, id)).await?;
-        let version = read.version_id().map(crate::sanitize::shown);
+        let version = read.version_id().map(crate::sanitize::one_line);
         let resolved = ResolvedSecret::new(value(read, id.key).map_err(error)?);
         Ok(version.into_iter().fold(resolved, ResolvedSecret::with_version))
     }
 }
 
-const NO_REGION: &str = "no region is known; set AWS_REGION, or write the secret's ARN";
+/// The error of a reference without a region, if the environment has none either.
+const NO_REGION: &str =
+    "no AWS region is configured; set AWS_REGION, or write the ARN of the secret in the reference";
 
-/// Returns the secret as a whole, or the text at `key` in its JSON; or why it is unreadable.
+/// Returns the text of the secret in `read`, or the string at `key` if that text is a JSON
+/// object.
+///
+/// # Errors
+/// Returns the reason and the remedy if there is no such string.
 fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, &'static str> {
-    let text = read.secret_string.ok_or("it is binary, and not a text")?;
+    let text = read.secret_string.ok_or("the secret is binary; store it as text")?;
     let Some(key) = key else { return Ok(text.into()) };
     at_key(&zeroize::Zeroizing::new(text), key)
 }
 
+/// Returns the string at `key` in a JSON object.
 fn at_key(json: &str, key: &str) -> Result<Secret, &'static str> {
-    let fields: HashMap<Cow<'_, str>, &RawValue> =
-        serde_json::from_str(json).map_err(|_| "it is no JSON object; leave #key out if it is a text")?;
-    let field = fields.get(key).ok_or("its JSON has no such key")?;
+    let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json).map_err(
+        |_| "the secret is not a JSON object; remove #key from the reference to read the whole text",
+    )?;
+    let field = fields
+        .get(key)
+        .ok_or("the JSON of the secret has no such key; check the text behind # in the reference")?;
     let text: Result<String, _> = serde_json::from_str(field.get());
-    text.map(Secret::from).map_err(|_| "what is at the key is not a text")
+    text.map(Secret::from).map_err(|_| "the value at the key is not a string; store it as a JSON string")
 }
 
 impl fmt::Debug for AwsSecretsManager {

@@ -1,29 +1,34 @@
-//! Parses references to a secret. Pure.
+//! Parses references to AWS secrets. Does no I/O.
 
-/// Why a text names no secret. The text is not quoted: some paste the secret instead of its name.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
+/// be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
-/// A secret, or one key of it.
+/// A parsed reference: the id of a secret, and optionally a key of its JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SecretId<'a> {
-    /// A name, or an ARN.
+    /// The name or the ARN of the secret.
     pub(super) id: &'a str,
-    /// The region of an ARN.
+    /// The region in the ARN. `None` for a name, which is read in the default region.
     pub(super) region: Option<&'a str>,
-    /// The key in a JSON object. `None` for the whole text.
+    /// The key of the JSON object in the secret. `None` for the whole text of the secret.
     pub(super) key: Option<&'a str>,
 }
 
 impl<'a> SecretId<'a> {
-    /// Parses `name[#key]` or `arn:aws:secretsmanager:region:account:secret:name[#key]`
+    /// Parses `name[#key]` or `arn:aws:secretsmanager:region:account:secret:name[#key]`.
     pub(super) fn parse(text: &'a str) -> Result<Self, InvalidReference> {
         let (id, key) = text.split_once('#').map_or((text, None), |(id, key)| (id, Some(key)));
         if id.is_empty() || key.is_some_and(str::is_empty) {
-            return Err("it names no secret: write its name or ARN, and for a key of its JSON name#key");
+            return Err("not the name of a secret; write a name or an ARN, with #key for a key of its JSON");
         }
         let region = match id.split(':').collect::<Vec<_>>()[..] {
             ["arn", _, "secretsmanager", region, _, "secret", ..] if !region.is_empty() => Some(region),
-            ["arn", ..] => return Err("it is an ARN, but not of a secret"),
+            ["arn", ..] => {
+                return Err(
+                    "an ARN, but not of a secret; write arn:aws:secretsmanager:region:account:secret:name",
+                );
+            }
             _ => None,
         };
         Ok(Self { id, region, key })

@@ -6,29 +6,33 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider, future::ProvideCredentials as ProvideFuture},
 };
 use bytes::Bytes;
-use passport_core::{HttpExchange, Limits, SecretSource, TransportError};
+use passport_core::{HttpClient, ResponseLimits, SecretSource, TransportError};
 
 use super::*;
 
-/// Answers everything as it was told, and notes whom it was for.
+/// Returns one response to every request, and records the hosts of the requests.
 #[derive(Clone, Debug)]
 struct Aws(Arc<(u16, &'static str, Mutex<Vec<String>>)>);
 
-impl HttpExchange for Aws {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
-        let (status, body, asked) = &*self.0;
-        asked.lock().unwrap().push(request.uri().host().unwrap_or_default().to_owned());
+impl HttpClient for Aws {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let (status, body, hosts) = &*self.0;
+        hosts.lock().unwrap().push(request.uri().host().unwrap_or_default().to_owned());
         let response = Response::builder().status(*status).header("retry-after", "17");
         Ok(response.body(Bytes::from_static(body.as_bytes())).unwrap())
     }
 }
 
 impl Aws {
-    fn answering(status: u16, body: &'static str) -> Self {
+    fn responding(status: u16, body: &'static str) -> Self {
         Self(Arc::new((status, body, Mutex::default())))
     }
 
-    fn secret(&self, place: &str) -> SecretSource {
+    fn secret(&self, path: &str) -> SecretSource {
         let key = Credentials::new("id", "key", None, None, "tests");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -37,14 +41,14 @@ impl Aws {
             .build();
         let builder = AwsSecretsManager::builder().sdk_config(config);
         let secrets = builder.transport(Transport::new(self.clone())).build().unwrap();
-        SecretSource::new(secrets, format!("aws:{place}").parse().unwrap())
+        SecretSource::new(secrets, format!("aws:{path}").parse().unwrap())
     }
 }
 
-/// The bodies are those that AWS sends.
+/// The bodies of the responses are copied from AWS.
 #[tokio::test]
-async fn aws_errors_are_reported_as_they_are() {
-    for (status, body, kind, told) in [
+async fn error_of_aws_is_reported_with_kind_and_message() {
+    for (status, body, kind, expected) in [
         (
             400,
             r#"{"__type":"AccessDeniedException","Message":"User: x is not authorized to perform: secretsmanager:GetSecretValue"}"#,
@@ -72,36 +76,39 @@ async fn aws_errors_are_reported_as_they_are() {
         (500, r#"{"__type":"InternalServiceError"}"#, SecretErrorKind::Unavailable, "500"),
         (503, "<html>hidden", SecretErrorKind::Unavailable, "503"),
         (403, "<html>hidden", SecretErrorKind::Unauthenticated, "403"),
-        (200, "<html>hidden", SecretErrorKind::Unreadable, "answered 200"),
+        (200, "<html>hidden", SecretErrorKind::Unreadable, "responded with status 200"),
     ] {
-        let error = Aws::answering(status, body).secret("payroll").resolve().await.unwrap_err();
+        let error = Aws::responding(status, body).secret("payroll").resolve().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
         assert!(!format!("{error} {error:?}").contains("hidden"));
         assert_eq!(error.retry_after().map(|time| time.as_secs()), Some(17), "{error}");
     }
 }
 
 #[tokio::test]
-async fn arn_is_read_in_its_region() {
-    let aws = Aws::answering(200, r#"{"SecretString":"one","VersionId":"v1"}"#);
-    let far = "arn:aws:secretsmanager:us-east-2:123456789012:secret:payroll-a1b2c3";
-    for place in ["payroll", far, "payroll"] {
-        assert_eq!(aws.secret(place).resolve().await.unwrap().secret().expose(), "one");
+async fn arn_selects_the_region() {
+    let aws = Aws::responding(200, r#"{"SecretString":"one","VersionId":"v1"}"#);
+    let arn = "arn:aws:secretsmanager:us-east-2:123456789012:secret:payroll-a1b2c3";
+    for path in ["payroll", arn, "payroll"] {
+        assert_eq!(aws.secret(path).resolve().await.unwrap().secret().expose(), "one");
     }
-    let [here, there] =
+    let [default, of_arn] =
         ["eu-central-1", "us-east-2"].map(|region| format!("secretsmanager.{region}.amazonaws.com"));
-    assert_eq!(*aws.0.2.lock().unwrap(), [here.clone(), there, here]);
+    assert_eq!(*aws.0.2.lock().unwrap(), [default.clone(), of_arn, default]);
 }
 
 #[test]
-fn of_a_json_object_the_text_at_the_key_is_taken() {
+fn key_selects_a_string_of_a_json_object() {
     let json = r#"{ "id": "mi-1", "sec\u0072et": "a\nb", "number": 7 }"#;
     let read = |key| at_key(json, key).map(|secret| secret.expose().to_owned());
     assert_eq!(read("secret").as_deref(), Ok("a\nb"));
-    assert_eq!(read("number"), Err("what is at the key is not a text"));
-    assert_eq!(read("other"), Err("its JSON has no such key"));
-    assert!(at_key("a text", "secret").unwrap_err().starts_with("it is no JSON object"));
+    assert_eq!(read("number"), Err("the value at the key is not a string; store it as a JSON string"));
+    assert_eq!(
+        read("other"),
+        Err("the JSON of the secret has no such key; check the text behind # in the reference")
+    );
+    assert!(at_key("a text", "secret").unwrap_err().starts_with("the secret is not a JSON object"));
 }
 
 #[test]
@@ -113,18 +120,22 @@ fn ca_file_is_read_and_contradicts_a_transport() {
     }
 }
 
-/// Nothing answers: neither the machine's metadata nor a token service.
+/// A network in which no server responds, neither the metadata service nor a token service.
 #[derive(Clone, Debug)]
 struct Silent;
 
-impl HttpExchange for Silent {
-    async fn exchange(&self, _: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Silent {
+    async fn send(
+        &self,
+        _: Request<Bytes>,
+        limits: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
         tokio::time::sleep(limits.timeout).await;
         Err(TransportError::new(passport_core::TransportErrorKind::Timeout))
     }
 }
 
-/// Credentials that take 4 s.
+/// A credential provider that responds after 4 s.
 #[derive(Debug)]
 struct SlowCredentials;
 
@@ -154,11 +165,11 @@ async fn credentials_and_secrets_manager_share_one_deadline() {
     let error = source.resolve().await.unwrap_err();
     assert!(start.elapsed().as_millis() < 9500, "{:?}", start.elapsed());
     assert_eq!(error.kind(), SecretErrorKind::Unavailable, "{error}");
-    assert!(error.to_string().contains("AWS was not reached: no complete response"), "{error}");
+    assert!(error.to_string().contains("cannot reach AWS in eu-central-1: no complete response"), "{error}");
 }
 
 #[test]
-fn failed_request_is_transient_as_its_transport_error_is() {
+fn failed_request_is_transient_if_its_transport_error_is() {
     use passport_core::{TlsFailure, TransportErrorKind as Kind};
     for (kind, expected) in [
         (Kind::Timeout, true),
@@ -167,22 +178,22 @@ fn failed_request_is_transient_as_its_transport_error_is() {
         (Kind::NotHttp, false),
     ] {
         let last = LastFailure::default();
-        last.note("sts.amazonaws.com", &Err(TransportError::new(kind)));
+        last.record("sts.amazonaws.com", &Err(TransportError::new(kind)));
         assert_eq!(failure::is_transient(&last.get().unwrap()), expected, "{kind}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn unreachable_identity_is_named_before_the_deadline() {
+async fn unreachable_metadata_service_is_named() {
     if std::env::vars().any(|(name, _)| name.starts_with("AWS_")) {
-        return; // another identity would be asked
+        return; // the SDK would use another identity
     }
     let secrets = AwsSecretsManager::builder().transport(Transport::new(Silent)).build().unwrap();
     let reference = "aws:arn:aws:secretsmanager:us-east-2:123456789012:secret:payroll-a1b2c3";
     let start = tokio::time::Instant::now();
     let error = SecretSource::new(secrets, reference.parse().unwrap()).resolve().await.unwrap_err();
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
-    let told = error.to_string();
-    assert!(told.contains("169.254.169.254: no complete response"), "{told}");
-    assert!(told.contains("set AWS_ROLE_ARN"), "{told}");
+    let message = error.to_string();
+    assert!(message.contains("169.254.169.254: no complete response"), "{message}");
+    assert!(message.contains("set AWS_ROLE_ARN"), "{message}");
 }

@@ -1,3 +1,5 @@
+//! The builder of an [`AzureKeyVault`]: its settings and their defaults.
+
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use azure_core::credentials::TokenCredential;
@@ -6,10 +8,11 @@ use url::Url;
 
 use super::{AzureKeyVault, KeyVault, credential::UserCredential, identifier::vault_at};
 
-/// The API's version. All of Azure's clouds have it, and newer ones do not tell more of a secret.
+/// The default version of the Key Vault API. All Azure clouds support it, and newer versions
+/// return the same response for a secret.
 const API_VERSION: &str = "7.4";
 
-/// Builds an [`AzureKeyVault`]. Everything has a default.
+/// A builder of an [`AzureKeyVault`]. All settings have defaults.
 #[derive(Clone, Default)]
 pub struct AzureKeyVaultBuilder {
     vault: Option<String>,
@@ -19,43 +22,45 @@ pub struct AzureKeyVaultBuilder {
 }
 
 impl AzureKeyVaultBuilder {
-    /// The vault in which names are looked for: `https://contoso.vault.azure.net`. By default none: references are whole
-    /// identifiers.
+    /// Sets the default vault, such as `https://contoso.vault.azure.net`, for references that are
+    /// only names. Defaults to none: references must then be whole identifiers.
     #[must_use]
     pub fn vault(mut self, url: impl Into<String>) -> Self {
         self.vault = Some(url.into());
         self
     }
 
-    /// Sets the credential. Defaults to that of the environment, see [`AzureKeyVault`].
+    /// Sets the credential. Defaults to the credential of the environment, see [`AzureKeyVault`].
     ///
-    /// When the vault rejects a token, only the default credential is replaced; a credential of your
-    /// own caches its tokens itself.
+    /// If the vault rejects a token of the default credential, the provider creates the credential
+    /// again, which fetches another token. It cannot do this for a `credential` that is set here,
+    /// which must itself stop returning a rejected token.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(Arc::new(UserCredential(credential)));
         self
     }
 
-    /// The version of Key Vault's API. Defaults to 7.4, which all of Azure's clouds have.
+    /// Sets the version of the Key Vault API. Defaults to 7.4, which all Azure clouds support.
     #[must_use]
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = Some(version.into());
         self
     }
 
-    /// Sends requests to the vault, and those of the default credential, through `transport`, for
-    /// roots or a proxy of your own. Defaults to [`HttpTransport`](passport_core::HttpTransport).
+    /// Sets the transport of the requests to the vault and of the default credential, for example
+    /// to use a proxy or other root certificates. Defaults to
+    /// [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates, for a vault
-    /// behind a private endpoint or a proxy that inspects TLS. The file is read by
-    /// [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
-    /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
+    /// Trusts the CA certificates in this PEM file in addition to those of the operating system,
+    /// for a private endpoint or a proxy that inspects TLS. [`build`](Self::build) reads the file.
+    /// Cannot be combined with [`transport`](Self::transport), which has
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca) for this.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
@@ -65,7 +70,11 @@ impl AzureKeyVaultBuilder {
     /// Builds the provider. Sends no request.
     ///
     /// # Errors
-    /// When the vault is not the https URL of one, or the CA file cannot be read.
+    /// Returns a [`ConfigError`] if
+    ///
+    /// - the default vault is not an `https` URL;
+    /// - the CA file cannot be read or has no certificate;
+    /// - a CA file is set together with a transport.
     pub fn build(self) -> Result<AzureKeyVault, ConfigError> {
         let mut problems = Vec::new();
         let vault = self.vault.as_deref().map(vault).transpose();
@@ -85,10 +94,11 @@ impl AzureKeyVaultBuilder {
     }
 }
 
+/// Parses the URL of the default vault.
 fn vault(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if url.path() == "/" => vault_at(&url),
-        _ => Err("it is not the URL of a vault; write https://contoso.vault.azure.net"),
+        _ => Err("not the URL of a vault; write https://contoso.vault.azure.net"),
     }
 }
 

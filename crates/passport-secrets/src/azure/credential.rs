@@ -1,4 +1,5 @@
-//! The credential of the environment.
+//! The default credential: environment variables select a workload identity, a client secret or
+//! a managed identity.
 
 use std::{env, sync::Arc};
 
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::last_failure::LastFailure;
 
+/// The environment variable with the URL of Entra ID, for other clouds than the public one.
 const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
 const CLIENT_ID: &str = "AZURE_CLIENT_ID";
@@ -28,19 +30,20 @@ const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
 const TENANT_ID: &str = "AZURE_TENANT_ID";
 const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
-/// The kind of credential that the environment has.
+/// The kind of credential in the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CredentialKind {
-    /// A Kubernetes service account.
+    /// A workload identity: the token of a Kubernetes service account.
     Workload,
     /// The managed identity of the machine or the app.
     Managed,
-    /// A secret of an application in Entra.
+    /// An application in Entra ID with a client secret.
     Secret,
 }
 
 impl CredentialKind {
-    /// Returns the variable that selects the kind.
+    /// Returns the environment variable that selects this kind of credential, or for a managed
+    /// identity one of several identities.
     fn variable(self) -> &'static str {
         match self {
             Self::Workload => FEDERATED_TOKEN_FILE,
@@ -50,12 +53,13 @@ impl CredentialKind {
     }
 }
 
-/// Returns the first kind for which the environment has something, else a managed identity: that of
-/// a machine is behind an address that is the same everywhere, so only a request shows whether there
-/// is one.
+/// Returns the kind of the default credential. `is_set` returns whether an environment variable
+/// has a value. Without the variable of a workload identity or of a client secret, it is a
+/// managed identity: no variable announces one, because its endpoint has the same address on all
+/// machines.
 ///
-/// The environment decides, not what works at the moment: a fallback to another identity would have
-/// other rights, and "forbidden" would end a secret that is still good.
+/// The choice does not depend on which credential works. A fallback would use an identity with
+/// other permissions, and its `Forbidden` error would remove a valid secret from the cache.
 fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     if is_set(FEDERATED_TOKEN_FILE) {
         CredentialKind::Workload
@@ -66,10 +70,14 @@ fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     }
 }
 
-pub(super) fn of_the_environment(transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
+/// Creates the default credential from the environment variables. Its requests use `transport`.
+///
+/// # Errors
+/// Returns an error that names a missing or invalid variable.
+pub(super) fn from_environment(transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
     let set = |name: &str| {
         let value = env::var(name).ok()?;
-        // As all secrets and references, without the line break of an `echo`.
+        // As for all secrets, a line break at the end (from `echo`) is removed.
         Some(value.trim_end_matches(['\r', '\n']).to_owned()).filter(|value| !value.is_empty())
     };
     let last_failure = LastFailure::default();
@@ -89,42 +97,48 @@ fn credential(
         return Ok(ManagedIdentityCredential::new(Some(options))?);
     }
     if let Some(problem) = set(AUTHORITY_HOST).as_deref().and_then(authority_problem) {
-        return Err(wrong(problem.to_owned()));
+        return Err(credential_error(problem.to_owned()));
     }
-    let needed = |name: &str| {
-        let problem = || wrong(format!("{name} is not set, but {} is; set both", kind.variable()));
+    let required = |name: &str| {
+        let problem = || credential_error(format!("{name} is not set, but {} is; set both", kind.variable()));
         set(name).ok_or_else(problem)
     };
-    let (tenant, client) = (needed(TENANT_ID)?, needed(CLIENT_ID)?);
+    let (tenant, client) = (required(TENANT_ID)?, required(CLIENT_ID)?);
     if kind == CredentialKind::Workload {
-        let token = FederatedToken(SecretSource::file(needed(FEDERATED_TOKEN_FILE)?));
+        let token = FederatedToken(SecretSource::file(required(FEDERATED_TOKEN_FILE)?));
         let options = ClientAssertionCredentialOptions { client_options };
         return Ok(ClientAssertionCredential::new(tenant, client, token, Some(options))?);
     }
-    let secret = needed(CLIENT_SECRET)?;
+    let secret = required(CLIENT_SECRET)?;
     let options = ClientSecretCredentialOptions { client_options };
     Ok(ClientSecretCredential::new(&tenant, client, secret.into(), Some(options))?)
 }
 
-fn wrong(problem: String) -> Error {
+/// Creates the error of an environment variable that is missing or invalid.
+fn credential_error(problem: String) -> Error {
     Error::with_message(ErrorKind::Credential, problem)
 }
 
-/// Returns what is wrong with the URL of Entra. It is not shown, as people mix up variables.
+/// Returns what is wrong with `host`, the value of `AZURE_AUTHORITY_HOST`, or `None` if it is an
+/// `https` URL. The value is not quoted, because it may be a secret that was assigned by
+/// mistake.
 fn authority_problem(host: &str) -> Option<&'static str> {
     match host.split_once("://") {
         None => Some(
             "AZURE_AUTHORITY_HOST has no scheme; write it as a URL, such as https://login.microsoftonline.com",
         ),
         Some((scheme, _)) if !scheme.eq_ignore_ascii_case("https") => {
-            Some("AZURE_AUTHORITY_HOST is no https URL; write it as https://login.microsoftonline.com")
+            Some("AZURE_AUTHORITY_HOST is not an https URL; write it as https://login.microsoftonline.com")
         }
-        Some(_) if url::Url::parse(host).is_err() => Some("AZURE_AUTHORITY_HOST is no URL"),
+        Some(_) if url::Url::parse(host).is_err() => {
+            Some("AZURE_AUTHORITY_HOST is not a URL; write it as https://login.microsoftonline.com")
+        }
         Some(_) => None,
     }
 }
 
-/// A credential of the user's, whose errors are told apart from the vault's.
+/// Wraps the credential that a program set. Its errors get [`ErrorKind::Credential`], so that
+/// they are not taken for errors of the vault.
 #[derive(Debug)]
 pub(super) struct UserCredential(pub(super) Arc<dyn TokenCredential>);
 
@@ -136,7 +150,9 @@ impl TokenCredential for UserCredential {
         options: Option<TokenRequestOptions<'_>>,
     ) -> Result<AccessToken> {
         let token = self.0.get_token(scopes, options).await;
-        token.map_err(|error| Error::with_error(ErrorKind::Credential, error, "the credential gave none"))
+        token.map_err(|error| {
+            Error::with_error(ErrorKind::Credential, error, "the credential returned no token")
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the SDK's errors mean for a secret.
+//! Converts errors of the Azure SDK into [`SecretError`]s.
 
 use std::error::Error as StdError;
 
@@ -12,51 +12,60 @@ use serde_json::Value;
 
 use crate::{last_failure::FailedRequest, sanitize};
 
-/// Whether the vault has refused the token that it was shown.
+/// Returns whether the vault rejected the access token: it responded with status 401.
 pub(super) fn is_unauthorized(error: &Error) -> bool {
     error.http_status() == Some(StatusCode::Unauthorized)
 }
 
-/// The error's text without the SDK's error behind it, which holds whole responses.
-pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
+/// Converts the SDK's `error` of reading the secret `reference` from the vault at `host`. The
+/// result does not have `error` as its source, because `error` contains whole responses.
+pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     match (error.kind(), TransportError::find(error)) {
         (ErrorKind::HttpResponse { status, raw_response, .. }, _) => {
             let body = raw_response.as_deref().map(ErrorBody::read).unwrap_or_default();
             let status = u16::from(*status);
-            let said = new(kind(status, &body), format!("the vault answered {status}{body}"));
-            body.retry_after.into_iter().fold(said, SecretError::with_retry_after)
+            let kind = kind(status, &body);
+            let error = new(kind, format!("{host} responded with status {status}{body}{}", remedy(kind)));
+            body.retry_after.into_iter().fold(error, SecretError::with_retry_after)
         }
-        (sdk, Some(transport)) => {
-            let failed = match sdk {
-                ErrorKind::Credential => "no token for the vault",
-                _ => "the vault was not reached",
-            };
-            let cause = chain(error).find_map(|error| error.downcast_ref::<FailedRequest>());
-            let cause = cause.map_or_else(|| sanitize::causes(transport), ToString::to_string);
-            let reason = format!("{failed}: {cause}");
-            new(sanitize::kind_of(transport), reason).caused_by(transport.clone())
+        (ErrorKind::Credential, Some(transport)) => {
+            let failed = chain(error).find_map(|error| error.downcast_ref::<FailedRequest>());
+            let cause = failed.map_or_else(|| sanitize::causes(transport), ToString::to_string);
+            let reason = format!("no token for the vault: {cause}{}", sanitize::remedy(transport));
+            new(sanitize::kind_of(transport), reason).with_source(transport.clone())
         }
-        // Its text would quote what was answered.
-        (ErrorKind::DataConversion, None) => {
-            new(SecretErrorKind::Unreadable, "what answered does not speak as a vault does".to_owned())
+        (_, Some(transport)) => {
+            let cause = sanitize::causes(transport);
+            let reason = format!("cannot reach {host}: {cause}{}", sanitize::remedy(transport));
+            new(sanitize::kind_of(transport), reason).with_source(transport.clone())
         }
-        (ErrorKind::Connection | ErrorKind::Io, None) => new(
-            SecretErrorKind::Unavailable,
-            format!("the vault was not reached: {}", sanitize::causes(error)),
+        // The text of the SDK's error is omitted, because it quotes the response.
+        (ErrorKind::DataConversion, None) => new(
+            SecretErrorKind::Unreadable,
+            format!(
+                "the response is not from Key Vault; check the URL of the vault at {host}, and the proxy"
+            ),
         ),
-        // Behind it is what came of asking for a token.
+        (ErrorKind::Connection | ErrorKind::Io, None) => {
+            new(SecretErrorKind::Unavailable, format!("cannot reach {host}: {}", sanitize::causes(error)))
+        }
         (ErrorKind::Credential, None) => {
-            new(kind_of_credential(error), format!("no token for the vault: {}", sanitize::causes(error)))
+            let kind = kind_of_credential(error);
+            // An error without a source is from `credential.rs`, and names its remedy.
+            let remedy = StdError::source(error).map_or("", |_| remedy(kind));
+            new(kind, format!("no token for the vault: {}{remedy}", sanitize::causes(error)))
         }
         (ErrorKind::Other, None) => new(
             SecretErrorKind::Unauthenticated,
-            format!("the vault was not asked: {}", sanitize::causes(error)),
+            format!("the secret was not requested from {host}: {}", sanitize::causes(error)),
         ),
     }
 }
 
-/// Only what the vault says itself ends a secret: a proxy, or the network that we are in, says nothing of it.
+/// Returns the kind of an error response, by its status and the error codes in its body. A 403
+/// or 404 without a code of Key Vault may be from a proxy or a firewall, and says nothing about
+/// the secret, so it is `Unavailable`.
 fn kind(status: u16, body: &ErrorBody) -> SecretErrorKind {
     match (status, &*body.code, &*body.inner_code) {
         (401, ..) => SecretErrorKind::Unauthenticated,
@@ -69,18 +78,36 @@ fn kind(status: u16, body: &ErrorBody) -> SecretErrorKind {
     }
 }
 
-/// A token that cannot be had at the moment, or never.
+/// Returns what an operator can do about an error of `kind`.
+fn remedy(kind: SecretErrorKind) -> &'static str {
+    match kind {
+        SecretErrorKind::Disabled => "; enable the secret in the vault",
+        SecretErrorKind::Forbidden => {
+            "; give this program's identity the role Key Vault Secrets User, or the secret permission Get"
+        }
+        SecretErrorKind::NotFound => "; check the name and the version in the reference",
+        SecretErrorKind::Unauthenticated => {
+            "; check this program's identity: the AZURE_* variables, or its managed identity"
+        }
+        SecretErrorKind::Unavailable => "; check the status of the service, and firewalls and proxies",
+        _ => "",
+    }
+}
+
+/// Returns the kind of a failed token request: a transient kind if a retry can succeed,
+/// otherwise `Unauthenticated`.
 fn kind_of_credential(error: &Error) -> SecretErrorKind {
     chain(error).find_map(transient_kind).unwrap_or(SecretErrorKind::Unauthenticated)
 }
 
-/// Returns the kind of one error of a chain if it may pass by itself.
+/// Returns the kind of `error`, which is one error of a chain of causes, if it is transient.
+/// Otherwise returns `None`.
 fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
     if let Some(error) = error.downcast_ref::<SecretError>() {
         return error.is_transient().then_some(error.kind());
     }
     let is_transient = match error.downcast_ref::<Error>()?.kind() {
-        // The last is of an body that is no body of Entra's.
+        // `DataConversion` is a body that is not from Entra, for example from a proxy.
         ErrorKind::Connection | ErrorKind::Io | ErrorKind::DataConversion => true,
         ErrorKind::HttpResponse { status, .. } => matches!(u16::from(*status), 408 | 410 | 429 | 500..),
         _ => false,
@@ -92,16 +119,18 @@ fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
 #[derive(Debug, Default)]
 struct ErrorBody {
     code: String,
+    /// The more specific code in `innererror`, for example `SecretDisabled`.
     inner_code: String,
     message: String,
     retry_after: Option<std::time::Duration>,
 }
 
 impl ErrorBody {
+    /// Parses the body and the `Retry-After` header of `response`. Missing texts are empty.
     fn read(response: &RawResponse) -> Self {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let text = |pointer: &str| {
-            sanitize::shown(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
+            sanitize::one_line(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
         };
         let retry_after = response.headers().get_optional_str(&"retry-after".into());
         Self {
@@ -115,9 +144,10 @@ impl ErrorBody {
 
 impl std::fmt::Display for ErrorBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (before, words) in [(" ", &self.code), (", ", &self.inner_code), (": ", &self.message)] {
-            if !words.is_empty() {
-                write!(f, "{before}{words}")?;
+        for (before, text) in [(" ", &self.code), (", ", &self.inner_code), (": ", &self.message)] {
+            let text = text.trim_end_matches('.');
+            if !text.is_empty() {
+                write!(f, "{before}{text}")?;
             }
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! Sends the SDK's requests by the project's own transport: one set of roots, proxies and limits.
+//! Sends the requests of the SDK through a [`Transport`](passport_core::Transport), so that they
+//! use the same root certificates, proxies and limits as all other requests.
 
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use azure_core::{
     },
 };
 use bytes::Bytes;
-use passport_core::{Limits, Repeatable, TransportError, TransportErrorKind, request_to};
+use passport_core::{Idempotent, ResponseLimits, TransportError, TransportErrorKind, request_to};
 
-use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
+use crate::{deadline::send, last_failure::LastFailure, sanitize::LIMITS};
 
-/// Returns options for a client of the SDK that does not retry: the caller has a deadline, and the
-/// cache around the provider decides when to retry.
+/// Returns options for a client of Key Vault that never retries: each read has a deadline, and
+/// [`CachedSecrets`](crate::CachedSecrets) around the provider retries later.
 pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptions {
     let client = AzureHttpClient {
         transport: transport.clone(),
@@ -25,24 +26,28 @@ pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptio
     ClientOptions { retry: RetryOptions::none(), ..client.options() }
 }
 
-/// Options for a client of the SDK that repeats failed requests, as its service wants it, and notes
-/// the last failure.
+/// Returns options for a credential with the SDK's own retries: Microsoft requires clients of
+/// the managed identity endpoint to retry. The last failed request is recorded in
+/// `last_failure`.
 pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
-    let limits = Limits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
+    let limits = ResponseLimits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
     AzureHttpClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
 
-/// Less than a token may take in all, so that the failure is noted before that time ends.
+/// The time limit of one token request. Shorter than the limit of 7 s for a token request with
+/// its retries, so that the failure of this request is recorded before the credential gives up.
 const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
+/// Sends each request of the SDK through a transport and records its failure.
 #[derive(Debug)]
 struct AzureHttpClient {
     transport: passport_core::Transport,
-    limits: Limits,
+    limits: ResponseLimits,
     last_failure: LastFailure,
 }
 
 impl AzureHttpClient {
+    /// Returns options for a client of the SDK that sends its requests through this client.
     fn options(self) -> ClientOptions {
         let transport = Some(Transport::new(std::sync::Arc::new(self)));
         ClientOptions { transport, ..ClientOptions::default() }
@@ -53,12 +58,12 @@ impl AzureHttpClient {
 impl HttpClient for AzureHttpClient {
     async fn execute_request(&self, request: &Request) -> Result<AsyncRawResponse> {
         let Body::Bytes(body) = request.body() else {
-            return Err(Error::with_message(ErrorKind::Other, "streams are not sent"));
+            return Err(Error::with_message(ErrorKind::Other, "request bodies must not be streams"));
         };
         let host = request.url().host_str().unwrap_or_default();
-        let outcome = exchange(&self.transport, converted(request, body.clone())?, self.limits).await;
-        self.last_failure.note(host, &outcome);
-        let response = outcome.map_err(failed)?;
+        let outcome = send(&self.transport, convert_request(request, body.clone())?, self.limits).await;
+        self.last_failure.record(host, &outcome);
+        let response = outcome.map_err(sdk_error)?;
         let mut headers = Headers::new();
         for (name, value) in response.headers() {
             if let Ok(value) = value.to_str() {
@@ -70,8 +75,9 @@ impl HttpClient for AzureHttpClient {
     }
 }
 
-fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
-    let mut converted = request_to(request.url(), body).map_err(failed)?;
+/// Converts a request of the SDK. The `Authorization` header is marked as sensitive.
+fn convert_request(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
+    let mut converted = request_to(request.url(), body).map_err(sdk_error)?;
     let method = http::Method::from_bytes(request.method().as_ref().as_bytes());
     *converted.method_mut() = method.map_err(|error| Error::new(ErrorKind::DataConversion, error))?;
     for (name, value) in request.headers().iter() {
@@ -82,14 +88,14 @@ fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
         value.set_sensitive(name == http::header::AUTHORIZATION);
         converted.headers_mut().append(name, value);
     }
-    // All that the SDK asks for is read, a token included.
-    converted.extensions_mut().insert(Repeatable);
+    // All requests of the SDK only read, so the transport is allowed to retry them.
+    converted.extensions_mut().insert(Idempotent);
     Ok(converted)
 }
 
-/// The SDK sends a request again after an error of the kinds for connections and I/O, and after no
-/// other.
-fn failed(error: TransportError) -> Error {
+/// Converts a transport error into the SDK's error type. The kind decides about retries: the SDK
+/// only retries after errors of the kinds `Connection` and `Io`.
+fn sdk_error(error: TransportError) -> Error {
     let kind = match error.kind() {
         _ if !error.is_transient() => ErrorKind::Other,
         TransportErrorKind::Connect => ErrorKind::Connection,

@@ -1,61 +1,68 @@
-//! Which secret of which vault is meant. Pure.
+//! Parses references to Azure secrets. Does no I/O.
 
 use url::Url;
 
-/// Why a text names no secret of a vault. It is not quoted: people paste the secret itself where its name belongs.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
+/// be the secret itself, pasted by mistake.
 pub(super) type InvalidReference = &'static str;
 
-/// A secret of a vault.
+/// A parsed reference: the vault, name and version of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identifier {
-    /// `https://host[:port]/`
+    /// The URL of the vault: `https://host[:port]/`.
     pub(super) vault: Url,
     pub(super) name: String,
-    /// None is the one that is current.
+    /// The version of the secret. `None` for the current version.
     pub(super) version: Option<String>,
 }
 
 impl Identifier {
-    /// A whole identifier (`https://contoso.vault.azure.net/secrets/payroll`), or `name[/version]` in `vault`.
+    /// Parses a reference: a whole identifier (`https://contoso.vault.azure.net/secrets/payroll`),
+    /// or `name[/version]` of a secret in the default `vault`.
     pub(super) fn parse(text: &str, vault: Option<&Url>) -> Result<Self, InvalidReference> {
         if !text.contains("://") {
-            let vault = vault.ok_or("no vault is known; give AzureKeyVaultBuilder::vault one, or write the whole identifier: https://contoso.vault.azure.net/secrets/name")?;
+            let vault = vault.ok_or("no default vault is set; write the whole identifier, https://contoso.vault.azure.net/secrets/name, or set AzureKeyVaultBuilder::vault")?;
             return Self::within(vault.clone(), text.split('/'));
         }
-        let url = Url::parse(text).map_err(|_| "its identifier is not a URL")?;
+        let url = Url::parse(text)
+            .map_err(|_| "the identifier is not a URL; write https://contoso.vault.azure.net/secrets/name")?;
         let path = url.path().strip_prefix("/secrets/");
-        let path = path.ok_or("its identifier has no /secrets/ in it; copy it from the vault: https://contoso.vault.azure.net/secrets/name")?;
+        let path = path.ok_or("the identifier has no /secrets/ in its path; copy it from the vault: https://contoso.vault.azure.net/secrets/name")?;
         Self::within(vault_at(&url)?, path.split('/'))
     }
 
+    /// Parses the segments `name[/version]` of a secret in `vault`.
     fn within<'a>(vault: Url, mut path: impl Iterator<Item = &'a str>) -> Result<Self, InvalidReference> {
         let name = path.next().unwrap_or_default();
-        // The identifier of the current one may end with a slash.
+        // An identifier without a version may end with a slash.
         let version = path.next().filter(|version| !version.is_empty());
         if path.next().is_some() || ![Some(name), version].into_iter().flatten().all(is_name) {
             return Err(
-                "it names no secret: a name, and a version, are of 1 to 127 letters, digits and hyphens (name or name/version)",
+                "not the name of a secret; write name or name/version, each 1 to 127 letters, digits and hyphens",
             );
         }
         Ok(Self { vault, name: name.to_owned(), version: version.map(str::to_owned) })
     }
 }
 
-/// The vault of `url`: its scheme, host and port.
+/// Returns the URL of the vault: the scheme, host and port of `url`. Rejects another scheme than
+/// `https`, and a user, query or fragment.
 pub(super) fn vault_at(url: &Url) -> Result<Url, InvalidReference> {
     if url.scheme() != "https" {
-        return Err("a vault is asked over https only");
+        return Err("the URL of a vault must begin with https://");
     }
     if !url.username().is_empty()
         || url.password().is_some()
         || url.query().is_some()
         || url.fragment().is_some()
     {
-        return Err("its URL has more than a host and a path");
+        return Err("the URL must have only a host and a path; remove user, query and fragment");
     }
-    url.join("/").map_err(|_| "its URL names no host")
+    url.join("/").map_err(|_| "the URL has no host; write https://contoso.vault.azure.net")
 }
 
+/// Returns whether `name` is a valid name or version of a secret: 1 to 127 ASCII letters, digits
+/// and hyphens.
 fn is_name(name: &str) -> bool {
     (1..=127).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

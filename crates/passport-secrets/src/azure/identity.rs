@@ -1,4 +1,5 @@
-//! A credential whose token requests end in time, with their cause.
+//! Wrappers of credentials: a time limit for token requests whose error names the last failed
+//! request, and a workload identity's token file.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,15 +15,16 @@ use tokio::time::timeout;
 
 use crate::last_failure::LastFailure;
 
-/// How long a token may take, the retries of Microsoft's client included. It would try for 72 s,
-/// while a token request of Passport has 10 s for everything.
+/// The time limit of a token request at Entra ID, including the retries of the SDK. The SDK
+/// alone would retry for 72 s, but a token request at Passport, which needs the secret, has 10 s
+/// in all.
 const MAX_TIME: Duration = Duration::from_secs(7);
 
-/// A credential of the environment.
+/// A default credential whose token requests have the time limit [`MAX_TIME`].
 #[derive(Debug)]
 pub(super) struct TimeLimited {
     pub(super) credential: Arc<dyn TokenCredential>,
-    /// What the credential's client notes.
+    /// The last failed HTTP request of `credential`.
     pub(super) last_failure: LastFailure,
 }
 
@@ -35,32 +37,35 @@ impl TokenCredential for TimeLimited {
     ) -> Result<AccessToken> {
         let token = timeout(MAX_TIME, self.credential.get_token(scopes, options)).await;
         match token {
-            Ok(token) => token.map_err(|error| self.named(error)),
-            Err(_) => Err(self.late()),
+            Ok(token) => token.map_err(|error| self.with_host(error)),
+            Err(_) => Err(self.timed_out()),
         }
     }
 }
 
 impl TimeLimited {
-    /// Names the host of a request that had no response.
-    fn named(&self, error: Error) -> Error {
+    /// Returns `error` with the host of the failed request, if the request had no response.
+    /// Otherwise returns `error` unchanged.
+    fn with_host(&self, error: Error) -> Error {
         match self.last_failure.get().filter(|_| TransportError::find(&error).is_some()) {
             Some(failed) => Error::with_error(ErrorKind::Credential, failed, "the token request failed"),
             None => error,
         }
     }
 
-    fn late(&self) -> Error {
-        let text = format!("none was issued within {} s", MAX_TIME.as_secs());
+    /// Returns the error of a token request that exceeded the time limit.
+    fn timed_out(&self) -> Error {
+        let text = format!("the token request took longer than {} s", MAX_TIME.as_secs());
         let cause = match self.last_failure.get() {
             Some(failed) => Error::new(ErrorKind::Connection, failed),
-            None => Error::with_message(ErrorKind::Connection, "the identity's endpoint is silent"),
+            None => Error::with_message(ErrorKind::Connection, "the token endpoint did not respond"),
         };
         Error::with_error(ErrorKind::Credential, cause, text)
     }
 }
 
-/// The token of a pod. Microsoft's client would read its file on a thread of the runtime.
+/// The service account token of a pod, read from its file on a separate thread. The SDK's own
+/// implementation would read the file on a thread of the tokio runtime.
 #[derive(Debug)]
 pub(super) struct FederatedToken(pub(super) SecretSource);
 

@@ -1,4 +1,4 @@
-//! Azure Key Vault, through Microsoft's own client.
+//! Azure Key Vault, through Microsoft's SDK.
 
 mod builder;
 mod credential;
@@ -26,65 +26,90 @@ pub use self::builder::AzureKeyVaultBuilder;
 use self::identifier::Identifier;
 use crate::deadline::within_deadline;
 
-/// The secrets of Azure Key Vault, read by Microsoft's client.
+/// A secret provider for Azure Key Vault, based on Microsoft's SDK.
 ///
-/// A reference is a secret's identifier (`https://contoso.vault.azure.net/secrets/payroll`), or, if the builder was told a
-/// [vault](AzureKeyVaultBuilder::vault), its name. Behind either there may be a version (`payroll/0a1b...`), which pins the secret
-/// and so its rotation: leave it out.
+/// # References
+/// The path of a reference is the identifier of a secret
+/// (`https://contoso.vault.azure.net/secrets/payroll`), or its name if a default
+/// [vault](AzureKeyVaultBuilder::vault) is set. Either can end with a version
+/// (`payroll/0a1b...`). Omit the version: a reference with a version always returns that
+/// version, even after a rotation.
 ///
-/// The credential is that of the environment: a workload identity of Kubernetes (`AZURE_FEDERATED_TOKEN_FILE`), the secret of an
-/// application (`AZURE_CLIENT_SECRET`, both with `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`), or else the managed identity of App
-/// Service, Functions or the machine (`AZURE_CLIENT_ID` says which, if it has several). The first that is there is taken,
-/// whether it works or not. Any other `TokenCredential` is handed to the [builder](AzureKeyVaultBuilder::credential).
+/// # Credentials
+/// By default, the environment determines the credential:
 ///
-/// Asks once; put it into [`CachedSecrets`](crate::CachedSecrets), which asks again.
+/// 1. `AZURE_FEDERATED_TOKEN_FILE` is set: a Kubernetes workload identity,
+/// 2. `AZURE_CLIENT_SECRET` is set: an application with a client secret,
+/// 3. otherwise the managed identity of App Service, Functions or the machine. `AZURE_CLIENT_ID`
+///    selects one of several.
 ///
+/// The first two also need `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`. If the selected credential
+/// fails, no other one is tried: it would have other permissions. Any other `TokenCredential`
+/// can be set by [`credential`](AzureKeyVaultBuilder::credential). The identity needs the role
+/// Key Vault Secrets User on the secret, or the secret permission Get in a vault with access
+/// policies.
+///
+/// # Retries
+/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
+/// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
+///
+/// # Example
 /// ```
+/// use passport_core::SecretProviders;
 /// use passport_secrets::{AzureKeyVault, CachedSecrets};
 ///
 /// let vault = AzureKeyVault::builder().vault("https://contoso.vault.azure.net").build()?;
-/// let providers = passport_core::SecretProviders::default().with("azure_key_vault", CachedSecrets::new(vault));
+/// let secrets = CachedSecrets::new(vault);
+/// let providers = SecretProviders::default().with("azure_key_vault", secrets);
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct AzureKeyVault(Arc<KeyVault>);
 
+/// The settings and the clients that all clones of a provider share.
 struct KeyVault {
-    /// Where names are, that name no vault.
+    /// The default vault, for references that are names.
     vault: Option<Url>,
+    /// The credential that the program set. `None` for the default credential.
     credential: Option<Arc<dyn TokenCredential>>,
     api_version: String,
     transport: Transport,
     created: Mutex<SdkClients>,
 }
 
-/// Created when first needed: the files of a credential may be mounted late.
+/// The clients of the SDK. They are created by the first read, because files with credentials
+/// can be mounted after the start.
 #[derive(Default)]
 struct SdkClients {
+    /// The default credential. `None` before the first read, and after a rejection of its token.
     credential: Option<Arc<dyn TokenCredential>>,
-    /// A vault's client knows what its vault wants to be shown.
+    /// One client for each vault, as a client caches the authentication challenge of its vault.
     clients: HashMap<Url, Arc<SecretClient>>,
 }
 
 impl AzureKeyVault {
-    /// See [`AzureKeyVaultBuilder`].
+    /// Creates a builder. All settings have defaults.
     #[must_use]
     pub fn builder() -> AzureKeyVaultBuilder {
         AzureKeyVaultBuilder::default()
     }
 
+    /// Reads the secret. If the vault rejects the token of the default credential, creates the
+    /// credential and the client again, and retries once.
     async fn read(&self, identifier: &Identifier) -> azure_core::Result<Secret> {
         let client = self.client(&identifier.vault)?;
         match get(&client, identifier).await {
-            // Its credential keeps tokens, and shows one that was revoked for as long as it would have lived.
+            // The credential caches tokens: without a new one, it would send a revoked token until
+            // the token expires.
             Err(error) if failure::is_unauthorized(&error) && self.0.credential.is_none() => {
-                self.forget(&identifier.vault, &client);
+                self.drop_client(&identifier.vault, &client);
                 get(&*self.client(&identifier.vault)?, identifier).await
             }
             outcome => outcome,
         }
     }
 
+    /// Returns the client of `vault`. If there is none, creates it.
     fn client(&self, vault: &Url) -> azure_core::Result<Arc<SecretClient>> {
         let mut created = self.created();
         if let Some(client) = created.clients.get(vault) {
@@ -92,12 +117,12 @@ impl AzureKeyVault {
         }
         let credential = match self.0.credential.as_ref().or(created.credential.as_ref()) {
             Some(credential) => Arc::clone(credential),
-            None => Arc::clone(created.credential.insert(credential::of_the_environment(&self.0.transport)?)),
+            None => Arc::clone(created.credential.insert(credential::from_environment(&self.0.transport)?)),
         };
         let options = SecretClientOptions {
             api_version: self.0.api_version.clone(),
             client_options: http::without_retry(&self.0.transport),
-            // A vault that is none may not ask for tokens of others.
+            // A server that is not a vault must not get a token for another resource.
             verify_challenge_resource: Some(true),
         };
         let client = Arc::new(SecretClient::new(vault.as_str(), credential, Some(options))?);
@@ -105,9 +130,9 @@ impl AzureKeyVault {
         Ok(client)
     }
 
-    /// Drops the vault's client and the credential, unless they were replaced since. Clients of other
-    /// vaults are kept.
-    fn forget(&self, vault: &Url, client: &Arc<SecretClient>) {
+    /// Removes the default credential and `client`, the client of `vault`, unless another call has
+    /// already replaced them. Clients of other vaults are kept.
+    fn drop_client(&self, vault: &Url, client: &Arc<SecretClient>) {
         let mut created = self.created();
         if created.clients.get(vault).is_some_and(|current| Arc::ptr_eq(current, client)) {
             created.clients.remove(vault);
@@ -115,11 +140,13 @@ impl AzureKeyVault {
         }
     }
 
+    /// Locks the clients and the default credential.
     fn created(&self) -> MutexGuard<'_, SdkClients> {
         self.0.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Requests a secret from the vault.
 async fn get(client: &SecretClient, identifier: &Identifier) -> azure_core::Result<Secret> {
     let options = SecretClientGetSecretOptions {
         secret_version: identifier.version.clone(),
@@ -131,14 +158,18 @@ async fn get(client: &SecretClient, identifier: &Identifier) -> azure_core::Resu
 impl SecretProvider for AzureKeyVault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let error = |kind, reason: &str| SecretError::new(kind, reference.clone(), reason);
-        let identifier = Identifier::parse(reference.place(), self.0.vault.as_ref());
-        let identifier = identifier.map_err(|wrong| error(SecretErrorKind::Unreadable, wrong))?;
-        let read = async { self.read(&identifier).await.map_err(|error| failure::of(reference, &error)) };
+        let identifier = Identifier::parse(reference.path(), self.0.vault.as_ref());
+        let identifier = identifier.map_err(|reason| error(SecretErrorKind::Unreadable, reason))?;
+        let host = identifier.vault.host_str().unwrap_or_default();
+        let error_of = |error| failure::secret_error(reference, host, &error);
+        let read = async { self.read(&identifier).await.map_err(error_of) };
         let secret = within_deadline(reference, read).await?;
-        let value = secret.value.ok_or_else(|| error(SecretErrorKind::Empty, "the vault gave no value"))?;
+        let value = secret
+            .value
+            .ok_or_else(|| error(SecretErrorKind::Empty, "the vault returned no value; store one"))?;
         let mut resolved = ResolvedSecret::new(value.into());
         if let Some(version) = secret.id.as_deref().and_then(|id| id.rsplit('/').next()) {
-            resolved = resolved.with_version(crate::sanitize::shown(version));
+            resolved = resolved.with_version(crate::sanitize::one_line(version));
         }
         let expiry = secret.attributes.and_then(|attributes| attributes.expires);
         Ok(expiry.map(SystemTime::from).into_iter().fold(resolved, ResolvedSecret::with_expiry))

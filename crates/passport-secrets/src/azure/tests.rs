@@ -1,35 +1,35 @@
-//! What a managed identity costs, and says, that cannot be reached. No variable of Azure may be
-//! set.
+//! Duration and error of a read when the managed identity or the vault cannot be reached. The
+//! tests do nothing if variables of Azure are set.
 
 use std::{env, time::Duration};
 
 use ::http::{Request, Response};
 use bytes::Bytes;
-use passport_core::{HttpExchange, Limits, SecretSource, TransportError, TransportErrorKind};
+use passport_core::{HttpClient, ResponseLimits, SecretSource, TransportError, TransportErrorKind};
 use tokio::time::Instant;
 
 use super::*;
 
-/// A vault that asks for a token, and an identity endpoint that fails.
+/// A vault that requires a token, and a token endpoint that fails.
 #[derive(Clone, Copy, Debug)]
 enum Azure {
     Silent,
-    Refusing,
+    Unreachable,
     Unavailable,
 }
 
-impl HttpExchange for Azure {
-    async fn exchange(
+impl HttpClient for Azure {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         let is_vault = request.uri().host().is_some_and(|host| host.ends_with("vault.azure.net"));
         let challenge = "Bearer authorization=\"https://login.microsoftonline.com/t\", resource=\"https://vault.azure.net\"";
         let response = Response::builder();
         let response = match self {
             _ if is_vault => response.status(401).header("www-authenticate", challenge),
-            Self::Refusing => return Err(TransportError::new(TransportErrorKind::Connect)),
+            Self::Unreachable => return Err(TransportError::new(TransportErrorKind::Connect)),
             Self::Unavailable => response.status(503),
             Self::Silent => {
                 tokio::time::sleep(limits.timeout).await;
@@ -40,28 +40,28 @@ impl HttpExchange for Azure {
     }
 }
 
-/// Answers the challenge after 4 s, and is silent when it has been asked for the secret, or for a
-/// token.
+/// A network in which every response takes 4 s, except that the `silent` host does not respond
+/// to a request for a token or a secret.
 #[derive(Clone, Copy, Debug)]
 struct Slow {
     silent: &'static str,
 }
 
-impl HttpExchange for Slow {
-    async fn exchange(
+impl HttpClient for Slow {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         let host = request.uri().host().unwrap_or_default();
         let is_token = host == "169.254.169.254";
         let has_token = request.headers().contains_key("authorization");
-        let takes = match (host == self.silent, is_token || has_token) {
+        let delay = match (host == self.silent, is_token || has_token) {
             (true, true) => Duration::from_secs(60),
             _ => Duration::from_secs(4),
         };
-        tokio::time::sleep(takes.min(limits.timeout)).await;
-        if takes > limits.timeout {
+        tokio::time::sleep(delay.min(limits.timeout)).await;
+        if delay > limits.timeout {
             return Err(TransportError::new(TransportErrorKind::Timeout));
         }
         let challenge = "Bearer authorization=\"https://login.microsoftonline.com/t\", resource=\"https://vault.azure.net\"";
@@ -78,11 +78,11 @@ impl HttpExchange for Slow {
 #[tokio::test(start_paused = true)]
 async fn vault_and_identity_share_one_deadline() {
     if env::vars().any(|(name, _)| name.starts_with("AZURE_") || name.starts_with("IDENTITY_")) {
-        return; // another identity would be asked
+        return; // the SDK would use another identity
     }
     for (silent, cause) in [
         ("169.254.169.254", "169.254.169.254: no complete response within the time limit"),
-        ("contoso.vault.azure.net", "the vault was not reached: no complete response"),
+        ("contoso.vault.azure.net", "cannot reach contoso.vault.azure.net: no complete response"),
     ] {
         let vault = AzureKeyVault::builder().transport(Transport::new(Slow { silent })).build().unwrap();
         let reference = "azure:https://contoso.vault.azure.net/secrets/payroll".parse().unwrap();
@@ -95,14 +95,14 @@ async fn vault_and_identity_share_one_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unreachable_identity_is_named_before_the_deadline() {
+async fn unreachable_managed_identity_is_named() {
     if env::vars().any(|(name, _)| name.starts_with("AZURE_") || name.starts_with("IDENTITY_")) {
-        return; // another identity would be asked
+        return; // the SDK would use another identity
     }
     for (azure, cause) in [
         (Azure::Silent, "169.254.169.254: no complete response within the time limit"),
-        (Azure::Refusing, "169.254.169.254: no connection could be made"),
-        (Azure::Unavailable, "169.254.169.254 answered 503"),
+        (Azure::Unreachable, "169.254.169.254: no connection could be made"),
+        (Azure::Unavailable, "169.254.169.254 responded with status 503"),
     ] {
         let vault = AzureKeyVault::builder().transport(Transport::new(azure)).build().unwrap();
         let reference = "azure:https://contoso.vault.azure.net/secrets/payroll".parse().unwrap();

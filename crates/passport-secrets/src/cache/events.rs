@@ -1,4 +1,4 @@
-//! What the cache counts and logs. No field and no label ever holds a secret.
+//! Metrics and logs of the secret cache. No field and no label contains a secret.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,56 +7,59 @@ use passport_core::{ResolvedSecret, SecretError, SecretRef};
 
 use crate::metrics::{EXPIRY, READS, ROTATIONS, STALE, TARGET};
 
-/// How long before its end a secret is warned about.
+/// How long before the expiry of a secret each read of it logs a warning.
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Records a read.
-pub(super) fn read(reference: &SecretRef, result: &Result<ResolvedSecret, SecretError>) {
+/// Increments the counter of reads, by provider and outcome.
+pub(super) fn count_read(reference: &SecretRef, result: &Result<ResolvedSecret, SecretError>) {
     let outcome = if result.is_ok() { "read" } else { "failed" };
     counter!(READS, "provider" => reference.scheme().to_owned(), "outcome" => outcome).increment(1);
 }
 
-/// Records that a read brought another secret than the one before.
-pub(super) fn rotated(reference: &SecretRef, secret: &ResolvedSecret) {
+/// Counts and logs a rotation: a read returned another secret than the read before.
+pub(super) fn record_rotation(reference: &SecretRef, secret: &ResolvedSecret) {
     counter!(ROTATIONS, "provider" => reference.scheme().to_owned()).increment(1);
-    tracing::info!(target: TARGET, %reference, secret_version = secret.version(), "a secret was rotated");
+    tracing::info!(target: TARGET, %reference, secret_version = secret.version(), "secret rotated");
 }
 
-/// Records when a secret ends: in `ends_in`, if that is known and in the future. A secret without an
-/// end has it at infinity.
-pub(super) fn expires(reference: &SecretRef, secret: &ResolvedSecret, ends_in: Option<Duration>) {
+/// Sets the gauge of the expiry of `secret`, as Unix time; infinity if the secret does not
+/// expire. Logs a warning if it expires in less than 7 days or has expired. `expires_in` is the
+/// time until then, or `None` if there is no expiry or it has passed.
+pub(super) fn record_expiry(reference: &SecretRef, secret: &ResolvedSecret, expires_in: Option<Duration>) {
     let seconds = secret.expires_at().map_or(f64::INFINITY, |time| {
         time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
     });
-    let (provider, place) = (reference.scheme().to_owned(), reference.to_string());
-    gauge!(EXPIRY, "provider" => provider, "reference" => place).set(seconds);
-    if secret.expires_at().is_some() && ends_in.is_none_or(|time| time < SOON) {
-        let days = ends_in.unwrap_or_default().as_secs() / (24 * 60 * 60);
+    let (provider, reference_label) = (reference.scheme().to_owned(), reference.to_string());
+    gauge!(EXPIRY, "provider" => provider, "reference" => reference_label).set(seconds);
+    if secret.expires_at().is_some() && expires_in.is_none_or(|time| time < SOON) {
+        let days_left = expires_in.unwrap_or_default().as_secs() / (24 * 60 * 60);
         tracing::warn!(
             target: TARGET,
             %reference,
-            days,
-            "a secret ends soon, or has ended; a new one is to be generated at Passport"
+            days_left,
+            "secret expires soon or has expired; generate a new one at Passport and store it in the vault"
         );
     }
 }
 
-/// Records a failed read, and whether the secret that was read before is used instead.
-pub(super) fn not_read(reference: &SecretRef, error: &SecretError, has_previous: bool) {
-    if has_previous {
+/// Logs a failed read. If callers get the cached secret instead (`has_cached`), also counts
+/// that.
+pub(super) fn record_failure(reference: &SecretRef, error: &SecretError, has_cached: bool) {
+    if has_cached {
         counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "failed").increment(1);
-        tracing::warn!(target: TARGET, %reference, "going on with the secret that was read before: {error}");
+        tracing::warn!(target: TARGET, %reference, "secret not refreshed, using the cached secret: {error}");
     } else {
-        tracing::warn!(target: TARGET, %reference, "there is no secret: {error}");
+        tracing::warn!(target: TARGET, %reference, "no cached secret to fall back to: {error}");
     }
 }
 
-/// Records that the secret that was read before is used, as the provider takes long.
-pub(super) fn late(reference: &SecretRef) {
-    counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "late").increment(1);
+/// Counts and logs that a caller gets the cached secret, because a read takes longer than 500
+/// ms.
+pub(super) fn record_slow_read(reference: &SecretRef) {
+    counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "slow").increment(1);
     tracing::debug!(
         target: TARGET,
         %reference,
-        "the provider takes long; going on with the secret that was read before"
+        "provider is slow, using the cached secret"
     );
 }

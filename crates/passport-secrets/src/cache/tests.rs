@@ -10,19 +10,19 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 
-/// A vault that gives `secret-<version>`, or fails as it is told.
+/// A vault that returns `secret-<version>`, or a configured error.
 #[derive(Clone, Debug, Default)]
 struct Vault(Arc<VaultState>);
 
 #[derive(Debug, Default)]
 struct VaultState {
     version: AtomicUsize,
-    asked: AtomicUsize,
+    reads: AtomicUsize,
     fails: Mutex<Option<SecretErrorKind>>,
     hangs: AtomicBool,
-    is_empty: AtomicBool,
-    takes: Mutex<Duration>,
-    ends_at: Mutex<Option<std::time::SystemTime>>,
+    returns_empty: AtomicBool,
+    delay: Mutex<Duration>,
+    expires_at: Mutex<Option<std::time::SystemTime>>,
 }
 
 impl Vault {
@@ -34,28 +34,28 @@ impl Vault {
         self.0.version.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn asked(&self) -> usize {
-        self.0.asked.load(Ordering::SeqCst)
+    fn reads(&self) -> usize {
+        self.0.reads.load(Ordering::SeqCst)
     }
 }
 
 impl SecretProvider for Vault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        self.0.asked.fetch_add(1, Ordering::SeqCst);
+        self.0.reads.fetch_add(1, Ordering::SeqCst);
         if self.0.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
         let version = self.0.version.load(Ordering::SeqCst);
-        let takes = *self.0.takes.lock().unwrap();
-        sleep(takes).await;
-        if self.0.is_empty.load(Ordering::SeqCst) {
+        let delay = *self.0.delay.lock().unwrap();
+        sleep(delay).await;
+        if self.0.returns_empty.load(Ordering::SeqCst) {
             return Ok(ResolvedSecret::new("".into()));
         }
         if let Some(kind) = *self.0.fails.lock().unwrap() {
             return Err(SecretError::new(kind, reference.clone(), "on purpose"));
         }
         let read = ResolvedSecret::new(format!("secret-{version}").into()).with_version(version.to_string());
-        Ok(self.0.ends_at.lock().unwrap().into_iter().fold(read, ResolvedSecret::with_expiry))
+        Ok(self.0.expires_at.lock().unwrap().into_iter().fold(read, ResolvedSecret::with_expiry))
     }
 }
 
@@ -70,69 +70,69 @@ async fn secret(source: &SecretSource) -> Result<String, SecretErrorKind> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_who_need_a_secret_at_a_time_read_it_once() {
+async fn one_read_for_100_concurrent_callers() {
     let (vault, _, source) = cached();
-    *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
-    for read in join_all((0..100).map(|_| secret(&source))).await {
-        assert_eq!(read.unwrap(), "secret-0");
+    *vault.0.delay.lock().unwrap() = Duration::from_secs(1);
+    for result in join_all((0..100).map(|_| secret(&source))).await {
+        assert_eq!(result.unwrap(), "secret-0");
     }
-    assert_eq!(vault.asked(), 1);
+    assert_eq!(vault.reads(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotated_secret_is_seen_after_its_time_to_live() {
+async fn rotated_secret_is_read_after_the_interval() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.rotate();
-    clock.advance(TIME_TO_LIVE - Duration::from_secs(1));
+    clock.advance(REFRESH_INTERVAL - Duration::from_secs(1));
     assert_eq!(secret(&source).await.unwrap(), "secret-0");
     clock.advance(Duration::from_secs(1));
     assert_eq!(secret(&source).await.unwrap(), "secret-1");
-    assert_eq!(vault.asked(), 2);
+    assert_eq!(vault.reads(), 2);
 }
 
-/// It was rotated between its being read and its being judged.
+/// The secret was rotated after it had been read and before Passport rejected it.
 #[tokio::test(start_paused = true)]
 async fn rejected_secret_is_read_again_once_for_all_callers() {
     let (vault, _, source) = cached();
     let old = source.resolve().await.unwrap();
     vault.rotate();
-    *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
-    let anew = join_all((0..10).map(|_| source.resolve_anew(&old))).await;
-    assert!(anew.iter().all(|read| read.as_ref().unwrap().secret().expose() == "secret-1"));
-    assert_eq!(vault.asked(), 2);
-    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-1");
-    assert_eq!(vault.asked(), 2, "it is another one by now");
+    *vault.0.delay.lock().unwrap() = Duration::from_secs(1);
+    let secrets = join_all((0..10).map(|_| source.refresh(&old))).await;
+    assert!(secrets.iter().all(|read| read.as_ref().unwrap().secret().expose() == "secret-1"));
+    assert_eq!(vault.reads(), 2);
+    assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-1");
+    assert_eq!(vault.reads(), 2, "the cached secret is already another one");
 }
 
 #[tokio::test(start_paused = true)]
 async fn read_begun_before_the_rejection_is_ignored() {
     let (vault, clock, source) = cached();
     let old = source.resolve().await.unwrap();
-    *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
-    clock.advance(TIME_TO_LIVE);
-    secret(&source).await.unwrap(); // goes on with the old one, as the vault takes long
+    *vault.0.delay.lock().unwrap() = Duration::from_secs(1);
+    clock.advance(REFRESH_INTERVAL);
+    secret(&source).await.unwrap(); // uses the cached secret, because the vault is slow
     vault.rotate();
-    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-1");
+    assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_vault_is_down_the_secret_goes_on() {
+async fn cached_secret_is_used_while_the_vault_is_down() {
     let (vault, clock, source) = cached();
     let old = source.resolve().await.unwrap();
     vault.fails(Some(SecretErrorKind::Unavailable));
     for _ in 0..100 {
-        clock.advance(TIME_TO_LIVE);
+        clock.advance(REFRESH_INTERVAL);
         assert_eq!(secret(&source).await.unwrap(), "secret-0");
     }
-    let asked = vault.asked();
+    let reads = vault.reads();
     for _ in 0..10 {
-        assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-0");
+        assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-0");
     }
-    assert_eq!(vault.asked(), asked, "it is left alone, whoever was refused");
+    assert_eq!(vault.reads(), reads, "the backoff also applies after a rejection");
     vault.fails(None);
     vault.rotate();
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     assert_eq!(secret(&source).await.unwrap(), "secret-1");
 }
 
@@ -141,57 +141,57 @@ async fn hanging_vault_does_not_delay_a_cached_secret() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.0.hangs.store(true, Ordering::SeqCst);
-    clock.advance(TIME_TO_LIVE);
-    let began = Instant::now();
-    for read in join_all((0..10).map(|_| secret(&source))).await {
-        assert_eq!(read.unwrap(), "secret-0");
+    clock.advance(REFRESH_INTERVAL);
+    let start = Instant::now();
+    for result in join_all((0..10).map(|_| secret(&source))).await {
+        assert_eq!(result.unwrap(), "secret-0");
     }
-    assert_eq!(began.elapsed(), PATIENCE);
-    assert_eq!(vault.asked(), 2);
+    assert_eq!(start.elapsed(), MAX_WAIT);
+    assert_eq!(vault.reads(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_slow_vault_says_late_is_there_for_the_next() {
+async fn late_result_of_a_slow_vault_is_cached() {
     let (vault, clock, source) = cached();
-    *vault.0.takes.lock().unwrap() = Duration::from_secs(3);
+    *vault.0.delay.lock().unwrap() = Duration::from_secs(3);
     secret(&source).await.unwrap();
     vault.rotate();
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     assert_eq!(secret(&source).await.unwrap(), "secret-0");
     sleep(Duration::from_secs(3)).await;
     assert_eq!(secret(&source).await.unwrap(), "secret-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_who_need_a_rotated_secret_have_it_of_one_read() {
+async fn one_read_of_a_rotated_secret_for_10_callers() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.rotate();
-    *vault.0.takes.lock().unwrap() = PATIENCE / 2;
-    clock.advance(TIME_TO_LIVE);
-    for read in join_all((0..10).map(|_| secret(&source))).await {
-        assert_eq!(read.unwrap(), "secret-1");
+    *vault.0.delay.lock().unwrap() = MAX_WAIT / 2;
+    clock.advance(REFRESH_INTERVAL);
+    for result in join_all((0..10).map(|_| secret(&source))).await {
+        assert_eq!(result.unwrap(), "secret-1");
     }
-    assert_eq!(vault.asked(), 2);
+    assert_eq!(vault.reads(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_says_that_there_is_nothing_is_believed_and_one_that_says_nothing_is_not() {
+async fn empty_result_keeps_the_secret_but_disabled_removes_it() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
-    vault.0.is_empty.store(true, Ordering::SeqCst);
-    clock.advance(TIME_TO_LIVE);
-    assert_eq!(secret(&source).await.unwrap(), "secret-0", "an empty answer is none");
-    vault.0.is_empty.store(false, Ordering::SeqCst);
+    vault.0.returns_empty.store(true, Ordering::SeqCst);
+    clock.advance(REFRESH_INTERVAL);
+    assert_eq!(secret(&source).await.unwrap(), "secret-0", "an empty secret is an error");
+    vault.0.returns_empty.store(false, Ordering::SeqCst);
     vault.fails(Some(SecretErrorKind::Disabled));
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     assert_eq!(secret(&source).await, Err(SecretErrorKind::Disabled));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_ends_is_read_again_at_that_moment() {
+async fn expired_secret_is_read_again() {
     let (vault, clock, source) = cached();
-    *vault.0.ends_at.lock().unwrap() = Some(clock.now() + Duration::from_secs(60));
+    *vault.0.expires_at.lock().unwrap() = Some(clock.now() + Duration::from_secs(60));
     secret(&source).await.unwrap();
     vault.rotate();
     clock.advance(Duration::from_secs(59));
@@ -199,37 +199,37 @@ async fn a_secret_that_ends_is_read_again_at_that_moment() {
     clock.advance(Duration::from_secs(1));
     assert_eq!(secret(&source).await.unwrap(), "secret-1");
     secret(&source).await.unwrap();
-    assert_eq!(vault.asked(), 2, "one that has ended already is believed like any other");
+    assert_eq!(vault.reads(), 2, "a secret that had expired when it was read is fresh");
 }
 
-/// A node of Passport may not know the new one yet.
+/// A node of Passport may not accept the new secret yet.
 #[tokio::test(start_paused = true)]
 async fn rejected_new_secret_falls_back_to_the_previous_one() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.rotate();
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     let new = source.resolve().await.unwrap();
-    let before = source.resolve_anew(&new).await.unwrap();
-    assert_eq!((new.secret().expose(), before.secret().expose()), ("secret-1", "secret-0"));
-    assert_eq!(source.resolve_anew(&before).await.unwrap().secret().expose(), "secret-1");
-    assert_eq!(vault.asked(), 3, "the vault was asked whether it has another one");
+    let previous = source.refresh(&new).await.unwrap();
+    assert_eq!((new.secret().expose(), previous.secret().expose()), ("secret-1", "secret-0"));
+    assert_eq!(source.refresh(&previous).await.unwrap().secret().expose(), "secret-1");
+    assert_eq!(vault.reads(), 3, "each rejection reads the vault");
     vault.rotate();
-    let newest = source.resolve_anew(&new).await.unwrap();
-    assert_eq!(newest.secret().expose(), "secret-2", "it has, and that comes first");
+    let newest = source.refresh(&new).await.unwrap();
+    assert_eq!(newest.secret().expose(), "secret-2", "a newer secret comes first");
 }
 
 #[tokio::test(start_paused = true)]
-async fn reads_rotations_and_what_goes_on_are_counted() {
+async fn reads_rotations_and_stale_secrets_are_counted() {
     let measured = measured(async {
         let (vault, clock, source) = cached();
         secret(&source).await.unwrap();
         vault.rotate();
-        *vault.0.ends_at.lock().unwrap() = Some(UNIX_EPOCH + Duration::from_secs(1_750_086_400));
-        clock.advance(TIME_TO_LIVE);
+        *vault.0.expires_at.lock().unwrap() = Some(UNIX_EPOCH + Duration::from_secs(1_750_086_400));
+        clock.advance(REFRESH_INTERVAL);
         secret(&source).await.unwrap();
         vault.fails(Some(SecretErrorKind::Unavailable));
-        clock.advance(TIME_TO_LIVE);
+        clock.advance(REFRESH_INTERVAL);
         secret(&source).await.unwrap();
     })
     .await;
@@ -243,36 +243,35 @@ async fn reads_rotations_and_what_goes_on_are_counted() {
     assert_eq!(measured, expected.map(|(name, value)| (name.to_owned(), value)).into());
 }
 
-/// As a vault does that answers late what it then is told to be wrong.
 #[tokio::test(start_paused = true)]
 async fn rejection_during_backoff_does_not_read_the_vault() {
     let (vault, clock, source) = cached();
     let old = source.resolve().await.unwrap();
-    *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
+    *vault.0.delay.lock().unwrap() = Duration::from_secs(1);
     vault.fails(Some(SecretErrorKind::Throttled));
-    clock.advance(TIME_TO_LIVE);
+    clock.advance(REFRESH_INTERVAL);
     secret(&source).await.unwrap();
-    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-0");
-    assert_eq!(vault.asked(), 2, "the read that was running has failed");
+    assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-0");
+    assert_eq!(vault.reads(), 2, "the running read failed, and no other began");
 }
 
 #[test]
-fn a_read_that_is_lost_with_its_runtime_is_made_again() {
+fn read_that_ends_with_its_runtime_is_repeated() {
     let (vault, clock, source) = cached();
     let runtime =
         || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     vault.0.hangs.store(true, Ordering::SeqCst);
-    let gone = runtime();
-    gone.block_on(async { drop(timeout(Duration::from_secs(1), source.resolve()).await) });
-    drop(gone);
+    let stopped = runtime();
+    stopped.block_on(async { drop(timeout(Duration::from_secs(1), source.resolve()).await) });
+    drop(stopped);
     vault.0.hangs.store(false, Ordering::SeqCst);
     runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
-    // With a secret in hand, a lost read is none to wait for.
+    // With a cached secret, no caller waits for another read.
     vault.0.hangs.store(true, Ordering::SeqCst);
-    clock.advance(TIME_TO_LIVE);
-    let gone = runtime();
-    gone.block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
-    drop(gone);
+    clock.advance(REFRESH_INTERVAL);
+    let stopped = runtime();
+    stopped.block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
+    drop(stopped);
     runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
 }
 
@@ -281,12 +280,12 @@ fn late_result_of_a_stalled_read_is_discarded() {
     let (vault, clock, source) = cached();
     let runtime =
         || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    *vault.0.takes.lock().unwrap() = Duration::from_secs(2);
-    let frozen = runtime();
-    frozen.block_on(async { drop(timeout(Duration::from_secs(1), source.resolve()).await) });
+    *vault.0.delay.lock().unwrap() = Duration::from_secs(2);
+    let stalled = runtime();
+    stalled.block_on(async { drop(timeout(Duration::from_secs(1), source.resolve()).await) });
     vault.rotate();
     runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-1") });
-    frozen.block_on(async { sleep(Duration::from_secs(10)).await });
+    stalled.block_on(async { sleep(Duration::from_secs(10)).await });
     clock.advance(Duration::from_secs(1));
     runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-1") });
 }
@@ -294,7 +293,7 @@ fn late_result_of_a_stalled_read_is_discarded() {
 #[tokio::test(start_paused = true)]
 async fn dropping_the_first_caller_does_not_end_the_read() {
     let (vault, _, source) = cached();
-    *vault.0.takes.lock().unwrap() = Duration::from_secs(2);
+    *vault.0.delay.lock().unwrap() = Duration::from_secs(2);
     let first = tokio::spawn({
         let source = source.clone();
         async move { secret(&source).await }
@@ -306,11 +305,11 @@ async fn dropping_the_first_caller_does_not_end_the_read() {
     sleep(Duration::from_secs(1)).await;
     first.abort();
     assert_eq!(second.await.unwrap().unwrap(), "secret-0");
-    assert_eq!(vault.asked(), 1);
+    assert_eq!(vault.reads(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_hangs_from_the_beginning_is_an_error_that_says_so() {
+async fn hanging_vault_without_a_cached_secret_is_an_error() {
     let (vault, _, source) = cached();
     vault.0.hangs.store(true, Ordering::SeqCst);
     let error = source.resolve().await.unwrap_err();
@@ -324,7 +323,7 @@ async fn vault_without_any_result_is_backed_off() {
     for _ in 0..100 {
         assert_eq!(secret(&source).await, Err(SecretErrorKind::Unavailable));
     }
-    assert_eq!(vault.asked(), 1);
+    assert_eq!(vault.reads(), 1);
     vault.fails(None);
     clock.advance(Duration::from_secs(1));
     assert_eq!(secret(&source).await.unwrap(), "secret-0");
@@ -334,10 +333,10 @@ async fn vault_without_any_result_is_backed_off() {
 async fn each_secret_has_its_own_entry() {
     let vault = Vault::default();
     let secrets = Arc::new(CachedSecrets::new(vault.clone()));
-    for place in ["vault:a", "vault:b", "vault:a"] {
-        secrets.resolve(&place.parse().unwrap()).await.unwrap();
+    for reference in ["vault:a", "vault:b", "vault:a"] {
+        secrets.resolve(&reference.parse().unwrap()).await.unwrap();
     }
-    assert_eq!(vault.asked(), 2);
+    assert_eq!(vault.reads(), 2);
 }
 
 #[tokio::test(start_paused = true)]

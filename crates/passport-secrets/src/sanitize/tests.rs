@@ -1,9 +1,9 @@
 use super::*;
 
 #[test]
-fn what_a_provider_says_stays_on_one_line_and_comes_to_an_end() {
-    assert_eq!(shown("no\r\n such \u{1b}[31msecret\t"), "no such [31msecret");
-    assert_eq!(shown(&"ä".repeat(301)), format!("{}...", "ä".repeat(300)));
+fn provider_text_is_one_line_of_300_characters() {
+    assert_eq!(one_line("no\r\n such \u{1b}[31msecret\t"), "no such [31msecret");
+    assert_eq!(one_line(&"ä".repeat(301)), format!("{}...", "ä".repeat(300)));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn shown(lookup: SecretLookup) -> String {
 }
 
 #[test]
-fn a_secret_is_believed_for_its_time_and_due_then() {
+fn secret_is_due_after_the_refresh_interval() {
     let mut state = SecretState::default();
     assert_eq!(shown(state.lookup(SECOND, TTL)), "due -");
     assert!(!state.record_success(secret("one"), SECOND, None));
@@ -37,24 +37,24 @@ fn a_secret_is_believed_for_its_time_and_due_then() {
 }
 
 #[test]
-fn while_a_provider_is_down_what_was_read_goes_on_and_it_is_left_alone_for_longer_and_longer() {
+fn cached_secret_is_used_while_the_provider_is_backed_off() {
     let mut state = SecretState::default();
     state.record_success(secret("one"), Duration::ZERO, None);
     let mut now = TTL;
     for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
         assert_eq!(shown(state.lookup(now, TTL)), "due one");
-        let goes_on = state.record_failure(error(SecretErrorKind::Unavailable), now, 1.0).unwrap();
-        assert_eq!(goes_on.secret().expose(), "one");
+        let cached = state.record_failure(error(SecretErrorKind::Unavailable), now, 1.0).unwrap();
+        assert_eq!(cached.secret().expose(), "one");
         now += pause * SECOND;
-        assert_eq!(shown(state.lookup(now - SECOND / 10, TTL)), "fresh one", "it is left alone");
+        assert_eq!(shown(state.lookup(now - SECOND / 10, TTL)), "fresh one", "backed off");
     }
     state.record_success(secret("two"), now, None);
     state.record_failure(error(SecretErrorKind::Unavailable), now + TTL, 1.0).unwrap();
-    assert_eq!(shown(state.lookup(now + TTL + SECOND, TTL)), "due two", "and from the beginning");
+    assert_eq!(shown(state.lookup(now + TTL + SECOND, TTL)), "due two", "a success resets the backoff");
 }
 
 #[test]
-fn whatever_else_goes_wrong_what_was_read_goes_on() {
+fn error_that_is_not_definitive_keeps_the_secret() {
     use SecretErrorKind::{Empty, Throttled, Unavailable, Unreadable};
     for kind in [Empty, Throttled, Unavailable, Unreadable] {
         let mut state = SecretState::default();
@@ -66,22 +66,28 @@ fn whatever_else_goes_wrong_what_was_read_goes_on() {
 #[test]
 fn rejected_secret_is_replaced_or_read_again() {
     let mut state = SecretState::default();
-    let known = |state: &SecretState, refused: &str, now| {
-        state.after_rejection(&secret(refused), now).map(|known| known.unwrap().secret().expose().to_owned())
+    let after_rejection = |state: &SecretState, rejected: &str, now| {
+        state
+            .after_rejection(&secret(rejected), now)
+            .map(|result| result.unwrap().secret().expose().to_owned())
     };
     state.record_success(secret("one"), Duration::ZERO, None);
-    assert_eq!(known(&state, "one", Duration::ZERO), None);
+    assert_eq!(after_rejection(&state, "one", Duration::ZERO), None);
     state.record_success(secret("two"), SECOND, None);
-    assert_eq!(known(&state, "one", SECOND).as_deref(), Some("two"), "somebody has read it since");
+    assert_eq!(
+        after_rejection(&state, "one", SECOND).as_deref(),
+        Some("two"),
+        "another caller has read it since"
+    );
     state
         .record_failure(error(SecretErrorKind::Throttled).with_retry_after(60 * SECOND), SECOND, 0.0)
         .unwrap();
-    assert_eq!(known(&state, "two", 60 * SECOND).as_deref(), Some("two"), "it is too soon");
-    assert_eq!(known(&state, "two", 61 * SECOND), None);
+    assert_eq!(after_rejection(&state, "two", 60 * SECOND).as_deref(), Some("two"), "backed off");
+    assert_eq!(after_rejection(&state, "two", 61 * SECOND), None);
 }
 
 #[test]
-fn a_secret_is_read_again_when_it_ends() {
+fn expired_secret_is_due() {
     let mut state = SecretState::default();
     state.record_success(secret("one"), SECOND, Some(60 * SECOND));
     assert_eq!(shown(state.lookup(60 * SECOND, TTL)), "fresh one");
@@ -92,24 +98,24 @@ fn a_secret_is_read_again_when_it_ends() {
 fn previous_secret_is_available_during_the_overlap() {
     let mut state = SecretState::default();
     state.record_success(secret("one"), Duration::ZERO, None);
-    let before = |state: &SecretState, refused: &str, now| {
-        state.previous(&secret(refused), now).map(|secret| secret.secret().expose().to_owned())
+    let previous = |state: &SecretState, rejected: &str, now| {
+        state.previous(&secret(rejected), now).map(|secret| secret.secret().expose().to_owned())
     };
-    assert_eq!(before(&state, "one", SECOND), None, "there is none");
+    assert_eq!(previous(&state, "one", SECOND), None, "no previous secret");
     state.record_success(secret("two"), TTL, None);
     state.record_success(secret("two"), 2 * TTL, None);
-    assert_eq!(before(&state, "two", TTL + OVERLAP - SECOND).as_deref(), Some("one"));
-    assert_eq!(before(&state, "two", TTL + OVERLAP), None);
-    assert_eq!(before(&state, "one", 2 * TTL), None, "it is the one that was refused");
+    assert_eq!(previous(&state, "two", TTL + OVERLAP - SECOND).as_deref(), Some("one"));
+    assert_eq!(previous(&state, "two", TTL + OVERLAP), None);
+    assert_eq!(previous(&state, "one", 2 * TTL), None, "the previous secret itself was rejected");
     state.record_success(secret("two"), TTL + OVERLAP, None);
-    assert!(state.previous.is_none(), "it is not kept for longer");
+    assert!(state.previous.is_none(), "removed after the overlap");
     state.record_success(secret("three"), 2 * OVERLAP, None);
     state.record_failure(error(SecretErrorKind::Disabled), 2 * OVERLAP, 0.0).unwrap_err();
-    assert!(state.previous.is_none(), "a secret that has ended takes it along");
+    assert!(state.previous.is_none(), "removed by a definitive error");
 }
 
 #[test]
-fn a_secret_that_is_gone_does_not_go_on() {
+fn definitive_error_removes_the_secret() {
     for kind in [SecretErrorKind::NotFound, SecretErrorKind::Disabled, SecretErrorKind::Forbidden] {
         let mut state = SecretState::default();
         state.record_success(secret("one"), Duration::ZERO, None);
@@ -120,10 +126,10 @@ fn a_secret_that_is_gone_does_not_go_on() {
 }
 
 #[test]
-fn a_provider_is_left_alone_for_as_long_as_it_asks_but_not_for_ever() {
-    for (asked, seconds) in [(30, 30), (86_400, 600)] {
+fn retry_after_extends_the_backoff_to_10_minutes_at_most() {
+    for (retry_after, seconds) in [(30, 30), (86_400, 600)] {
         let mut state = SecretState::default();
-        let throttled = error(SecretErrorKind::Throttled).with_retry_after(asked * SECOND);
+        let throttled = error(SecretErrorKind::Throttled).with_retry_after(retry_after * SECOND);
         state.record_failure(throttled, Duration::ZERO, 0.0).unwrap_err();
         assert_eq!(shown(state.lookup(seconds * SECOND - SECOND / 10, TTL)), "failed Throttled");
         assert_eq!(shown(state.lookup(seconds * SECOND, TTL)), "due -");

@@ -1,4 +1,4 @@
-//! Vault's HTTP API, as far as it is needed: <https://developer.hashicorp.com/vault/api-docs>.
+//! Requests to the HTTP API of Vault: <https://developer.hashicorp.com/vault/api-docs>.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -7,7 +7,7 @@ use http::{
     HeaderValue, Method, Request, Response,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
-use passport_core::{Secret, SecretErrorKind, Transport, request_to};
+use passport_core::{Secret, SecretErrorKind, Transport, TransportError, request_to};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use url::Url;
@@ -15,11 +15,11 @@ use zeroize::Zeroizing;
 
 use super::failure::{VaultError, VaultErrorResponse};
 use crate::{
-    deadline::exchange,
+    deadline::send,
     sanitize::{self, LIMITS},
 };
 
-/// Where and how Vault is asked.
+/// The address of a Vault server, and the namespace and the transport of requests to it.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     pub(super) address: Url,
@@ -27,32 +27,36 @@ pub(super) struct Api {
     pub(super) transport: Transport,
 }
 
-/// A token.
+/// A token that Vault issued or that the program configured, and its lease.
 #[derive(Debug)]
 pub(super) struct GrantedToken {
     pub(super) token: Secret,
     pub(super) lease: TokenLease,
-    /// Whether Vault has confirmed the token.
-    pub(super) is_vouched: bool,
+    /// Whether Vault has confirmed that the token is valid. If not, a "forbidden" response to a
+    /// read can mean that the token is invalid, instead of lacking a permission.
+    pub(super) is_confirmed: bool,
 }
 
-/// How long a token lives without a renewal; zero is for ever.
+/// How long a token is valid if it is not renewed, and whether it can be renewed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TokenLease {
+    /// The remaining lifetime of the token. Zero if it does not expire.
     pub(super) time: Duration,
     pub(super) is_renewable: bool,
 }
 
-/// A longer time counts as this one.
-const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// The maximum of a lease, 10 years. A longer lease is shortened, so that adding it to an
+/// instant does not overflow.
+const MAX_LEASE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl TokenLease {
-    fn of(seconds: u64, is_renewable: bool) -> Self {
-        Self { time: Duration::from_secs(seconds).min(LONG), is_renewable }
+    /// Creates the lease of a token that expires in `seconds`; 0 if it does not expire.
+    fn new(seconds: u64, is_renewable: bool) -> Self {
+        Self { time: Duration::from_secs(seconds).min(MAX_LEASE), is_renewable }
     }
 }
 
-/// A token that Vault grants or renews.
+/// The part `auth` of a response of Vault that issues or renews a token.
 #[derive(Deserialize)]
 struct Auth {
     client_token: String,
@@ -60,23 +64,28 @@ struct Auth {
     renewable: bool,
 }
 
+/// The response to a login or a renewal.
 #[derive(Deserialize)]
-struct WithAuth {
+struct AuthResponse {
     auth: Auth,
 }
 
+/// The data of the response to `lookup-self`.
 #[derive(Deserialize)]
 struct TokenLookup {
+    /// The remaining lifetime of the token, in seconds. 0 if it does not expire.
     ttl: u64,
     #[serde(default)]
     renewable: bool,
 }
 
+/// A response with a member `data`.
 #[derive(Deserialize)]
-struct WithData<T> {
+struct DataResponse<T> {
     data: T,
 }
 
+/// The body of a response that is not a success.
 #[derive(Deserialize)]
 struct ErrorBody {
     errors: Option<Vec<String>>,
@@ -84,113 +93,126 @@ struct ErrorBody {
     data: Option<Value>,
 }
 
-/// The fields of a secret, unparsed.
+/// The fields of a secret by name. Their values are unparsed JSON.
 pub(super) type Fields = HashMap<String, Box<RawValue>>;
 
-/// A secret of the engine's second version.
+/// The response of a key-value engine of version 2: a secret and the metadata of its version.
 #[derive(Deserialize)]
 pub(super) struct Versioned {
     pub(super) data: Fields,
     pub(super) metadata: Metadata,
 }
 
+/// The metadata of one version of a secret.
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     pub(super) version: u64,
-    /// When it will be deleted, if that is set.
+    /// The time at which Vault will delete the version (RFC 3339). Empty if it will not.
     #[serde(default)]
     pub(super) deletion_time: String,
 }
 
 impl Api {
-    /// `POST /v1/auth/<mount>/login`
+    /// Logs in: `POST /v1/auth/<mount>/login` with `credentials` as its body.
     pub(super) async fn login(
         &self,
         mount: &str,
-        proof: Zeroizing<String>,
+        credentials: Zeroizing<String>,
     ) -> Result<GrantedToken, VaultError> {
         let path = ["auth"].into_iter().chain(mount.split('/')).chain(["login"]);
-        let granted: WithAuth = self.ask(path, None, Some(proof)).await?;
-        let lease = TokenLease::of(granted.auth.lease_duration, granted.auth.renewable);
+        let granted: AuthResponse = self.call(path, None, Some(credentials)).await?;
+        let lease = TokenLease::new(granted.auth.lease_duration, granted.auth.renewable);
         if granted.auth.client_token.is_empty() {
-            let reason = "the login wants more: is MFA enforced for it?";
+            let reason = "the login returned no token; disable login MFA for this auth method";
             return Err(VaultError::new(SecretErrorKind::Unauthenticated, reason));
         }
-        Ok(GrantedToken { token: granted.auth.client_token.into(), lease, is_vouched: true })
+        Ok(GrantedToken { token: granted.auth.client_token.into(), lease, is_confirmed: true })
     }
 
-    /// `POST /v1/auth/token/renew-self`
+    /// Renews `token`: `POST /v1/auth/token/renew-self`.
     pub(super) async fn renew(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "renew-self"];
-        let granted: WithAuth = self.ask(path, Some(token), Some("{}".to_owned().into())).await?;
-        Ok(TokenLease::of(granted.auth.lease_duration, granted.auth.renewable))
+        let granted: AuthResponse = self.call(path, Some(token), Some("{}".to_owned().into())).await?;
+        Ok(TokenLease::new(granted.auth.lease_duration, granted.auth.renewable))
     }
 
-    /// `GET /v1/auth/token/lookup-self`
+    /// Returns the lease of `token`: `GET /v1/auth/token/lookup-self`.
     pub(super) async fn look_up(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "lookup-self"];
-        let found: WithData<TokenLookup> = self.ask(path, Some(token), None).await?;
-        Ok(TokenLease::of(found.data.ttl, found.data.renewable))
+        let found: DataResponse<TokenLookup> = self.call(path, Some(token), None).await?;
+        Ok(TokenLease::new(found.data.ttl, found.data.renewable))
     }
 
-    /// `GET /v1/<path>`, whose answer has its `data`.
+    /// Returns the member `data` of the response to `GET /v1/<path>`.
     pub(super) async fn read<T: DeserializeOwned>(
         &self,
         path: impl IntoIterator<Item = &str>,
         token: Option<&Secret>,
     ) -> Result<T, VaultError> {
-        let read: WithData<T> = self.ask(path, token, None).await?;
+        let read: DataResponse<T> = self.call(path, token, None).await?;
         Ok(read.data)
     }
 
-    /// Sends a `GET`, or a `POST` with a body.
-    async fn ask<T: DeserializeOwned>(
+    /// Sends a `POST` request if there is a body, otherwise a `GET` request, and parses the
+    /// response as JSON.
+    async fn call<T: DeserializeOwned>(
         &self,
         path: impl IntoIterator<Item = &str>,
         token: Option<&Secret>,
         body: Option<Zeroizing<String>>,
     ) -> Result<T, VaultError> {
-        let request = self.request(path, token, body)?;
-        let response = exchange(&self.transport, request, LIMITS).await.map_err(VaultError::not_reached)?;
+        let request = self.build_request(path, token, body)?;
+        let response =
+            send(&self.transport, request, LIMITS).await.map_err(|error| self.unreachable(error))?;
         if !response.status().is_success() {
-            return Err(failure_of(&response));
+            return Err(self.error_of(&response));
         }
-        // The error would quote what it found.
+        // The parser's error is omitted, because it quotes the response.
         serde_json::from_slice(response.body()).map_err(|_| {
             VaultError::new(
                 SecretErrorKind::Unreadable,
-                "Vault's answer is not of the form that was expected; is it the engine's version, and its mount?",
+                "the response has an unexpected form; check the version and the mount of the key-value engine",
             )
         })
     }
 
-    fn request<'a>(
+    /// Builds a request to `/v1/<path>` with the token and the headers that Vault needs.
+    fn build_request<'a>(
         &self,
         path: impl IntoIterator<Item = &'a str>,
         token: Option<&Secret>,
         body: Option<Zeroizing<String>>,
     ) -> Result<Request<Bytes>, VaultError> {
-        let broken = || VaultError::new(SecretErrorKind::Unreadable, "no request can be made of it");
+        let invalid_url = || {
+            VaultError::new(
+                SecretErrorKind::Unreadable,
+                "the URL cannot be built; check the address of Vault",
+            )
+        };
         let mut url = self.address.clone();
-        url.path_segments_mut().map_err(|()| broken())?.pop_if_empty().push("v1").extend(path);
+        url.path_segments_mut().map_err(|()| invalid_url())?.pop_if_empty().push("v1").extend(path);
         let has_body = body.is_some();
         let mut request = request_to(&url, body.map(Bytes::from_owner).unwrap_or_default())
-            .map_err(VaultError::not_reached)?;
+            .map_err(|error| self.unreachable(error))?;
         if has_body {
             *request.method_mut() = Method::POST;
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let headers = request.headers_mut();
-        // Agents may be told to want it: no browser can be made to send it.
+        // A Vault Agent may require this header as a protection against server-side request
+        // forgery.
         headers.insert("x-vault-request", HeaderValue::from_static("true"));
         if let Some(namespace) = &self.namespace {
             headers.insert("x-vault-namespace", namespace.clone());
         }
         if let Some(token) = token {
-            let wrong = |_| {
-                VaultError::new(SecretErrorKind::Unauthenticated, "the token has characters that none has")
+            let invalid = |_| {
+                VaultError::new(
+                    SecretErrorKind::Unauthenticated,
+                    "the token has characters that a Vault token cannot have; check the text at its source",
+                )
             };
-            let mut token = HeaderValue::from_str(token.expose()).map_err(wrong)?;
+            let mut token = HeaderValue::from_str(token.expose()).map_err(invalid)?;
             token.set_sensitive(true);
             headers.insert("x-vault-token", token);
         }
@@ -198,21 +220,35 @@ impl Api {
     }
 }
 
-fn failure_of(response: &Response<Bytes>) -> VaultError {
-    let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let wait = wait.and_then(sanitize::retry_after);
-    VaultError::response(response.status(), &error_response(response.body()), wait)
+impl Api {
+    /// Returns the scheme, host and port of the address, for errors.
+    fn origin(&self) -> String {
+        self.address.origin().ascii_serialization()
+    }
+
+    /// Returns the error of a request that had no response.
+    fn unreachable(&self, error: TransportError) -> VaultError {
+        VaultError::unreachable(&self.origin(), error)
+    }
+
+    /// Returns the error of a response that is not a success.
+    fn error_of(&self, response: &Response<Bytes>) -> VaultError {
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(sanitize::retry_after);
+        VaultError::response(&self.origin(), response.status(), &error_response(response.body()), wait)
+    }
 }
 
+/// Parses the body of a response that is not a success.
 fn error_response(body: &[u8]) -> VaultErrorResponse {
     match serde_json::from_slice(body) {
         Ok(ErrorBody { errors: Some(errors), .. }) if errors.is_empty() => VaultErrorResponse::NoSecret,
         Ok(ErrorBody { errors: Some(errors), .. }) => VaultErrorResponse::Errors(errors),
-        // Of the engine's second version, for a request of the first version.
+        // An engine of version 2 returns warnings for a request of version 1.
         Ok(ErrorBody { warnings: Some(warnings), .. }) if !warnings.is_empty() => {
             VaultErrorResponse::Errors(warnings)
         }
-        // A deleted version has the form of a secret, without its data.
+        // A deleted version has metadata, but no data.
         Ok(ErrorBody { data: Some(data), .. }) if data.pointer("/metadata/destroyed").is_some() => {
             VaultErrorResponse::NoSecret
         }

@@ -1,3 +1,5 @@
+//! The auth methods of Vault.
+
 use passport_core::{Secret, SecretError, SecretErrorKind, SecretSource};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -7,13 +9,15 @@ use super::{
     failure::VaultError,
 };
 
-/// Where Kubernetes mounts a pod's service account.
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/// The file in which Kubernetes mounts the token of a pod's service account.
+const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// An auth method of Vault, and its credentials.
+/// An auth method of Vault, and its credentials: how a [`HashiCorpVault`](super::HashiCorpVault)
+/// gets the token that it sends.
 #[derive(Clone, Debug)]
 pub struct VaultAuth(AuthKind);
 
+/// The auth method, with the sources of its credentials.
 #[derive(Clone, Debug)]
 enum AuthKind {
     Agent,
@@ -23,76 +27,88 @@ enum AuthKind {
 }
 
 impl VaultAuth {
-    /// A token, for example of a file that a Vault Agent writes (its sink). It is read again when Vault refuses it, and kept alive if
-    /// it can be renewed.
+    /// Uses an existing token, for example from the sink file of a Vault Agent. The provider renews
+    /// the token if Vault allows it, and reads it again from its source if Vault rejects it.
     #[must_use]
     pub fn token(token: SecretSource) -> Self {
         Self(AuthKind::Token(token))
     }
 
-    /// An [`AppRole`](https://developer.hashicorp.com/vault/docs/auth/approle). The secret id is read at each login: about once in the
-    /// longest life of a token, because tokens are renewed.
+    /// Logs in with an [AppRole](https://developer.hashicorp.com/vault/docs/auth/approle). The
+    /// secret id is read at each login. The provider renews its token, so it needs about one login
+    /// in each maximum lifetime (`token_max_ttl`) of a token.
     #[must_use]
     pub fn app_role(role_id: impl Into<String>, secret_id: SecretSource) -> Self {
         Self(AuthKind::AppRole { mount: "approle".to_owned(), role_id: role_id.into(), secret_id })
     }
 
-    /// The [service account](https://developer.hashicorp.com/vault/docs/auth/kubernetes) of the pod, in `role`. Its token is read at
-    /// each login, as Kubernetes replaces it.
+    /// Logs in with the
+    /// [service account](https://developer.hashicorp.com/vault/docs/auth/kubernetes) of the pod, in
+    /// the Vault role `role`. The token of the service account is read from its file at each login,
+    /// because Kubernetes rotates it.
     #[must_use]
     pub fn kubernetes(role: impl Into<String>) -> Self {
-        let jwt = SecretSource::file(SERVICE_ACCOUNT);
+        let jwt = SecretSource::file(SERVICE_ACCOUNT_TOKEN);
         Self(AuthKind::Kubernetes { mount: "kubernetes".to_owned(), role: role.into(), jwt })
     }
 
-    /// Sends no token: a Vault Agent or Proxy in front of Vault adds one of its own.
+    /// Sends no token, for a Vault Agent or Vault Proxy that adds its token to requests.
     #[must_use]
     pub fn agent() -> Self {
         Self(AuthKind::Agent)
     }
 
-    /// Where the auth method is mounted, under `auth/`. Defaults to its name; a token has none.
+    /// Sets the mount path of the auth method, below `auth/`. Defaults to `approle` for
+    /// [`app_role`](Self::app_role), and to `kubernetes` for [`kubernetes`](Self::kubernetes). Has
+    /// no effect on [`token`](Self::token) and [`agent`](Self::agent), which do not log in.
     #[must_use]
-    pub fn mounted_at(mut self, path: impl Into<String>) -> Self {
+    pub fn mount(mut self, path: impl Into<String>) -> Self {
         if let AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } = &mut self.0 {
             *mount = path.into();
         }
         self
     }
 
-    /// Where the service account's token is, if Kubernetes was told to mount it elsewhere. For
-    /// [`kubernetes`](Self::kubernetes) only.
+    /// Sets the source of the service account's token for [`kubernetes`](Self::kubernetes), for
+    /// example a projected volume with the audience of Vault. Defaults to the file
+    /// `/var/run/secrets/kubernetes.io/serviceaccount/token`. Has no effect on other methods.
     #[must_use]
-    pub fn service_account(mut self, token: SecretSource) -> Self {
+    pub fn service_account_token(mut self, token: SecretSource) -> Self {
         if let AuthKind::Kubernetes { jwt, .. } = &mut self.0 {
             *jwt = token;
         }
         self
     }
 
-    /// Where there is a login; none if there is none.
-    pub(super) fn mount(&self) -> Option<&str> {
+    /// Returns the mount path of the auth method. `None` for a method without a login (token,
+    /// Agent).
+    pub(super) fn login_mount(&self) -> Option<&str> {
         match &self.0 {
             AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } => Some(mount),
             AuthKind::Agent | AuthKind::Token(_) => None,
         }
     }
 
-    /// A token, if one is needed. What it proves itself by is read at this moment, and once more if it is refused.
+    /// Reads the credentials and logs in. If Vault rejects the credentials, reads them again and
+    /// retries once, because they may have been rotated. Returns the token of Vault, or `None` if
+    /// an Agent adds the token.
     pub(super) async fn log_in(&self, api: &Api) -> Result<Option<GrantedToken>, VaultError> {
-        let proof = match &self.0 {
+        let credentials = match &self.0 {
             AuthKind::Agent => return Ok(None),
-            AuthKind::Token(proof)
-            | AuthKind::AppRole { secret_id: proof, .. }
-            | AuthKind::Kubernetes { jwt: proof, .. } => proof,
+            AuthKind::Token(credentials)
+            | AuthKind::AppRole { secret_id: credentials, .. }
+            | AuthKind::Kubernetes { jwt: credentials, .. } => credentials,
         };
-        let unreadable = |error: SecretError| VaultError::new(error.kind(), error.to_string()).of_login();
-        let read = proof.resolve().await.map_err(unreadable)?;
+        let unreadable =
+            |error: SecretError| VaultError::new(error.kind(), error.to_string()).into_login_error();
+        let read = credentials.resolve().await.map_err(unreadable)?;
         match self.log_in_with(api, read.secret()).await {
-            Err(refused) if refused.kind == SecretErrorKind::Unauthenticated => {
-                match proof.resolve_anew(&read).await {
-                    Ok(another) if !another.is_same(&read) => self.log_in_with(api, another.secret()).await,
-                    _ => Err(refused),
+            Err(rejected) if rejected.kind == SecretErrorKind::Unauthenticated => {
+                match credentials.refresh(&read).await {
+                    Ok(another) if !another.has_same_secret(&read) => {
+                        self.log_in_with(api, another.secret()).await
+                    }
+                    _ => Err(rejected),
                 }
             }
             outcome => outcome,
@@ -100,21 +116,23 @@ impl VaultAuth {
         .map(Some)
     }
 
-    async fn log_in_with(&self, api: &Api, proof: &Secret) -> Result<GrantedToken, VaultError> {
-        let secret = proof.expose();
+    /// Logs in once with `credentials`: a token, a secret id, or the token of a service account.
+    async fn log_in_with(&self, api: &Api, credentials: &Secret) -> Result<GrantedToken, VaultError> {
+        let secret = credentials.expose();
         let (mount, body) = match &self.0 {
-            AuthKind::Agent | AuthKind::Token(_) => return configured_token(api, proof.clone()).await,
+            AuthKind::Agent | AuthKind::Token(_) => return configured_token(api, credentials.clone()).await,
             AuthKind::AppRole { mount, role_id, .. } => {
                 (mount, LoginBody::AppRole { role_id, secret_id: secret })
             }
             AuthKind::Kubernetes { mount, role, .. } => (mount, LoginBody::Kubernetes { role, jwt: secret }),
         };
-        let wrong = |_| VaultError::new(SecretErrorKind::Unreadable, "no request can be made of it");
-        let body = Zeroizing::new(serde_json::to_string(&body).map_err(wrong)?);
-        api.login(mount, body).await.map_err(VaultError::of_login)
+        let invalid = |_| VaultError::new(SecretErrorKind::Unreadable, "the login request cannot be encoded");
+        let body = Zeroizing::new(serde_json::to_string(&body).map_err(invalid)?);
+        api.login(mount, body).await.map_err(VaultError::into_login_error)
     }
 }
 
+/// The body of a login request.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum LoginBody<'a> {
@@ -122,11 +140,13 @@ enum LoginBody<'a> {
     Kubernetes { role: &'a str, jwt: &'a str },
 }
 
-/// Returns a token that was configured. It may be good without the permission to look itself up.
+/// Returns the configured token with its lease, which Vault reports (`lookup-self`). If Vault
+/// rejects that request, the token is returned without a lease and unconfirmed: it may be valid,
+/// and only lack the permission for `lookup-self`.
 async fn configured_token(api: &Api, token: Secret) -> Result<GrantedToken, VaultError> {
     match api.look_up(&token).await {
-        Ok(lease) => Ok(GrantedToken { token, lease, is_vouched: true }),
-        Err(failure) if failure.is_transient() => Err(failure.of_login()),
-        Err(_) => Ok(GrantedToken { token, lease: TokenLease::default(), is_vouched: false }),
+        Ok(lease) => Ok(GrantedToken { token, lease, is_confirmed: true }),
+        Err(failure) if failure.is_transient() => Err(failure.into_login_error()),
+        Err(_) => Ok(GrantedToken { token, lease: TokenLease::default(), is_confirmed: false }),
     }
 }

@@ -1,22 +1,25 @@
+//! The builder of a [`HashiCorpVault`]: its settings, their defaults and their checks.
+
 use std::{path::PathBuf, sync::Arc};
 
 use http::HeaderValue;
 use passport_core::{ConfigError, ConfigProblem, Origin, Transport, TransportSettings};
 use url::Url;
 
-use super::{Api, HashiCorpVault, KvEngine, Sessions, VaultAuth, reference::is_path};
+use super::{Api, HashiCorpVault, KvEngine, Sessions, VaultAuth, reference::are_valid_segments};
 
-/// The version of a key-value engine.
+/// The version of a key-value engine. It determines the paths of the HTTP API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KvVersion {
-    /// Without versions of secrets.
+    /// Version 1, which stores only the current value of a secret.
     V1,
-    /// With versions of secrets. What new engines are.
+    /// Version 2, which stores several versions of each secret. New engines have this version.
     #[default]
     V2,
 }
 
-/// Builds a [`HashiCorpVault`]. Each setting has a default. [`build`](Self::build) reports every mistake at once.
+/// A builder of a [`HashiCorpVault`]. All settings have defaults. [`build`](Self::build) reports
+/// all invalid settings together.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct HashiCorpVaultBuilder {
@@ -31,6 +34,7 @@ pub struct HashiCorpVaultBuilder {
 }
 
 impl HashiCorpVaultBuilder {
+    /// Creates a builder with the default settings.
     pub(super) fn new(address: String, auth: VaultAuth) -> Self {
         Self {
             address,
@@ -44,50 +48,54 @@ impl HashiCorpVaultBuilder {
         }
     }
 
-    /// Where the key-value engine is mounted. Defaults to `secret`, where a development server has it.
+    /// Sets the mount path of the key-value engine. Defaults to `secret`, which is its path in a
+    /// Vault development server.
     pub fn mount(mut self, path: impl Into<String>) -> Self {
         self.mount = path.into();
         self
     }
 
-    /// The engine's version. Defaults to the second.
+    /// Sets the version of the key-value engine. Defaults to [`KvVersion::V2`].
     pub fn kv_version(mut self, version: KvVersion) -> Self {
         self.version = version;
         self
     }
 
-    /// The namespace, of Vault Enterprise, HCP and OpenBao. None by default.
+    /// Sets the namespace (`X-Vault-Namespace`) of all requests, for Vault Enterprise, HCP Vault
+    /// and OpenBao. Defaults to none.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
         self
     }
 
-    /// Sends what is asked through `transport`, for roots or a proxy of your own. Defaults to
-    /// [`HttpTransport`](passport_core::HttpTransport).
+    /// Sets the transport of all requests, for example to use a proxy or other root certificates.
+    /// Defaults to [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates. The file is
-    /// read by [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
-    /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
+    /// Trusts the CA certificates in this PEM file in addition to those of the operating system.
+    /// [`build`](Self::build) reads the file. Cannot be combined with
+    /// [`transport`](Self::transport), which has
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca) for this.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self
     }
 
-    /// Lets the address be plain `http`.
+    /// Allows an `http` address that is not a loopback address. By default, it is rejected.
     ///
-    /// **Danger:** Vault's tokens and the secrets can be read on the network path. For a private
-    /// network that is trusted or encrypted: docker compose, kind, a service mesh.
+    /// **Danger:** Vault tokens and secrets can be read on the network path. Only for a private
+    /// network that is trusted or encrypted, such as docker compose, kind or a service mesh.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Sets the name by which errors call [`danger_plain_http`](Self::danger_plain_http), for a
-    /// program whose users know it as a variable or a key. Defaults to `danger_plain_http`.
+    /// Sets the name of [`danger_plain_http`](Self::danger_plain_http) in errors, for a program
+    /// that takes this option from an environment variable or a configuration key: the error then
+    /// names the variable or the key. Defaults to `danger_plain_http`.
     pub fn plain_http_option(mut self, name: &'static str) -> Self {
         self.plain_http_option = name;
         self
@@ -96,16 +104,16 @@ impl HashiCorpVaultBuilder {
     /// Builds the provider. Sends no request.
     ///
     /// # Errors
-    /// When a setting is not valid.
+    /// Returns a [`ConfigError`] that lists every invalid setting with its remedy.
     pub fn build(self) -> Result<HashiCorpVault, ConfigError> {
         let mut problems = Vec::new();
         let opt_in = (!self.plain_http).then_some(self.plain_http_option);
         let address = ConfigProblem::collect(&mut problems, "address", address(&self.address, opt_in));
         let namespace = self.namespace.as_deref().map(HeaderValue::from_str).transpose();
         let namespace = ConfigProblem::collect(&mut problems, "namespace", namespace);
-        for (name, path) in [("mount", Some(&*self.mount)), ("auth", self.auth.mount())] {
-            if path.is_some_and(|path| !is_path(&path.split('/').collect::<Vec<_>>())) {
-                let problem = "it is not a path; write it without slashes at its ends: team/secret";
+        for (name, path) in [("mount", Some(&*self.mount)), ("auth", self.auth.login_mount())] {
+            if path.is_some_and(|path| !are_valid_segments(&path.split('/').collect::<Vec<_>>())) {
+                let problem = "not a path; write it without slashes at its start and end: team/secret";
                 problems.push(ConfigProblem::new(name, problem));
             }
         }
@@ -122,16 +130,17 @@ impl HashiCorpVaultBuilder {
     }
 }
 
-/// A token is sent there: over TLS, or to this machine. `opt_in` names the option that allows plain
-/// `http`; it is `None` when the option is set.
+/// Parses the address of Vault. An `http` address must be a loopback address, because tokens are
+/// sent to it, unless plain `http` is allowed. `opt_in` is the name of the option that allows
+/// it, for the error; `None` if the option is set.
 fn address(text: &str, opt_in: Option<&str>) -> Result<Url, String> {
-    const WRONG: &str = "it is not the address of a Vault; write https://vault.example.com:8200";
-    let url = Url::parse(text).map_err(|_| WRONG)?;
-    let origin = text.trim_end_matches('/').parse::<Origin>().map_err(|_| WRONG)?;
+    const INVALID: &str = "not the address of a Vault server; write https://vault.example.com:8200";
+    let url = Url::parse(text).map_err(|_| INVALID)?;
+    let origin = text.trim_end_matches('/').parse::<Origin>().map_err(|_| INVALID)?;
     match opt_in {
         Some(opt_in) if !origin.is_secure() => Err(format!(
-            "plain http is for an Agent on this machine only; write https, or use {opt_in} in a private \
-             network"
+            "plain http is only allowed for a Vault Agent on this machine; write https, or set {opt_in} in a \
+             private network"
         )),
         _ => Ok(url),
     }

@@ -1,4 +1,4 @@
-//! What a response of Vault means that holds no secret. Pure.
+//! Errors of requests to Vault, and the responses that cause them. Does no I/O.
 
 use std::time::Duration;
 
@@ -7,88 +7,119 @@ use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 
 use crate::sanitize;
 
-/// The content of a response without a secret.
+/// The content of a response that is not a success.
 #[derive(Debug)]
 pub(super) enum VaultErrorResponse {
-    /// There is no secret, or its current version was deleted.
+    /// There is no secret at the path, or its current version was deleted.
     NoSecret,
-    /// Errors of Vault, or warnings.
+    /// The error messages or the warnings of Vault.
     Errors(Vec<String>),
-    /// The response is not Vault's.
+    /// The body is not one of Vault: the response may be from a proxy, or a redirect.
     NotVault,
 }
 
-/// A request that brought nothing.
+/// A failed request to Vault, an invalid response, or an invalid reference. It becomes a
+/// [`SecretError`] when the reference of the secret is known.
 #[derive(Debug, thiserror::Error)]
-#[error("{reason}")]
+#[error("{reason}{remedy}")]
 pub(super) struct VaultError {
     pub(super) kind: SecretErrorKind,
     reason: String,
+    /// What an operator can do. Begins with a semicolon, unless it is empty.
+    remedy: &'static str,
     retry_after: Option<Duration>,
     source: Option<TransportError>,
 }
 
 impl VaultError {
+    /// Creates an error with a `reason` that includes the remedy.
     pub(super) fn new(kind: SecretErrorKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), retry_after: None, source: None }
+        Self { kind, reason: reason.into(), remedy: "", retry_after: None, source: None }
     }
 
-    /// Creates the failure of a request without a response.
-    pub(super) fn not_reached(error: TransportError) -> Self {
-        let reason = format!("Vault was not reached: {}", sanitize::causes(&error));
+    /// Creates the error of a request to `address` that had no response.
+    pub(super) fn unreachable(address: &str, error: TransportError) -> Self {
+        let reason = format!("cannot reach Vault at {address}: {}", sanitize::causes(&error));
         let failure = Self::new(sanitize::kind_of(&error), reason);
-        Self { source: Some(error), ..failure }
+        Self { remedy: sanitize::remedy(&error), source: Some(error), ..failure }
     }
 
-    /// Creates the failure of a response without a secret.
+    /// Creates the error of a response from `address` that is not a success.
     pub(super) fn response(
+        address: &str,
         status: StatusCode,
         content: &VaultErrorResponse,
         retry_after: Option<Duration>,
     ) -> Self {
         let kind = match (content, status.as_u16()) {
             (_, 429) => SecretErrorKind::Throttled,
-            // A proxy on the way knows no secrets. The statuses are of a node that lags behind another
-            // one, is on standby, or is sealed.
+            // A response of a proxy says nothing about the secret. A node responds with status 412
+            // while its data is older than that of the active node, with 472 or 473 on standby, and
+            // with 503 if it is sealed.
             (VaultErrorResponse::NotVault, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
             (VaultErrorResponse::NoSecret, 404) => SecretErrorKind::NotFound,
             (VaultErrorResponse::Errors(_), 403) => SecretErrorKind::Forbidden,
-            // For example an unknown mount, which says nothing of the secret either.
+            // For example an unknown mount. Not `NotFound`, so that the cached secret is kept.
             _ => SecretErrorKind::Unreadable,
         };
         let status = status.as_u16();
-        let reason = match content {
-            VaultErrorResponse::NotVault => {
-                format!("what answered {status} is not Vault, or sends elsewhere, which is not followed")
-            }
-            VaultErrorResponse::NoSecret => {
+        let (reason, remedy) = match content {
+            VaultErrorResponse::NotVault => (
                 format!(
-                    "Vault answered {status}: nothing is there, or no more; are path, mount and version of the engine right?"
-                )
-            }
-            VaultErrorResponse::Errors(errors) => {
-                format!("Vault answered {status}: {}", sanitize::shown(&errors.join("; ")))
-            }
+                    "{address} responded with status {status}, but the response is not from Vault, or is a redirect, which is not followed"
+                ),
+                "; check the address, and the proxy",
+            ),
+            VaultErrorResponse::NoSecret => (
+                format!(
+                    "Vault at {address} responded with status {status}: there is no secret at the path, or it was deleted"
+                ),
+                "; check the path, and the mount and version of the key-value engine",
+            ),
+            VaultErrorResponse::Errors(errors) => (
+                format!(
+                    "Vault at {address} responded with status {status}: {}",
+                    sanitize::one_line(&errors.join("; "))
+                ),
+                remedy(kind),
+            ),
         };
-        Self { retry_after, ..Self::new(kind, reason) }
+        Self { retry_after, remedy, ..Self::new(kind, reason) }
     }
 
-    /// The same, of a login or a token: it says nothing of the secret. Without a response it says
-    /// nothing of the credentials either.
-    pub(super) fn of_login(self) -> Self {
+    /// Converts this error into the error of a login or of a token: `Unauthenticated`, which keeps
+    /// the cached secret. A transient error, and that of a request without a response, keep their
+    /// kind, because they do not mean that the credentials are wrong.
+    pub(super) fn into_login_error(self) -> Self {
         let keeps_kind = self.is_transient() || self.source.is_some();
-        let kind = if keeps_kind { self.kind } else { SecretErrorKind::Unauthenticated };
-        Self { kind, reason: format!("there is no token: {}", self.reason), ..self }
+        let (kind, remedy) = if keeps_kind {
+            (self.kind, self.remedy)
+        } else {
+            (SecretErrorKind::Unauthenticated, "; check the credentials of the auth method, and its role")
+        };
+        Self { kind, remedy, reason: format!("no Vault token: {}", self.reason), ..self }
     }
 
+    /// Returns whether a retry of the request can succeed.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self.kind, SecretErrorKind::Throttled | SecretErrorKind::Unavailable)
     }
 
-    pub(super) fn concerning(self, reference: &SecretRef) -> SecretError {
-        let error = SecretError::new(self.kind, reference.clone(), self.reason);
+    /// Converts this error into that of reading the secret `reference`.
+    pub(super) fn into_secret_error(self, reference: &SecretRef) -> SecretError {
+        let error = SecretError::new(self.kind, reference.clone(), self.to_string());
         let error = self.retry_after.into_iter().fold(error, SecretError::with_retry_after);
-        self.source.into_iter().fold(error, SecretError::caused_by)
+        self.source.into_iter().fold(error, SecretError::with_source)
+    }
+}
+
+/// Returns what an operator can do about error messages of Vault of this `kind`.
+fn remedy(kind: SecretErrorKind) -> &'static str {
+    match kind {
+        SecretErrorKind::Forbidden => "; grant the capability read on the path to the policy of the token",
+        SecretErrorKind::Unavailable => "; check `vault status`",
+        SecretErrorKind::Unreadable => "; check the path, and the mount and version of the key-value engine",
+        _ => "",
     }
 }
 

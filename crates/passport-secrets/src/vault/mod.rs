@@ -1,4 +1,4 @@
-//! HashiCorp Vault and OpenBao, by their key-value engine.
+//! HashiCorp Vault and OpenBao, through their key-value engine.
 
 mod api;
 mod auth;
@@ -23,28 +23,39 @@ pub use self::{
 };
 use crate::deadline::within_deadline;
 
-/// The secrets of HashiCorp Vault, or of OpenBao, which speaks the same.
+/// A secret provider for the key-value engine of HashiCorp Vault, or of OpenBao, which has the
+/// same API.
 ///
-/// A reference is a secret's path in the key-value engine, and the field there: `team/payroll#client_secret`. Of a secret with one
-/// field that is enough without it.
+/// # References
+/// The path of a reference is the path of a secret in the engine, followed by `#` and a field:
+/// `team/payroll#client_secret`. The field can be omitted if the secret has only one.
 ///
-/// A token that Vault has granted is renewed while it can be, in a task of the tokio runtime that asks; when it cannot, or Vault
-/// refuses it, another one is got by the same [`VaultAuth`].
+/// # Tokens
+/// A [`VaultAuth`] obtains the token at the first read. A task on the tokio runtime of that read
+/// renews the token while Vault allows it. When the token expires, or Vault rejects it, the
+/// provider logs in again. The token needs the capability `read` on the path:
+/// `secret/data/team/payroll`, or `secret/team/payroll` in an engine of version 1.
 ///
-/// Asks once; put it into [`CachedSecrets`](crate::CachedSecrets), which asks again.
+/// # Retries
+/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
+/// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
 ///
+/// # Example
 /// ```
 /// use passport_core::{SecretProviders, SecretSource};
 /// use passport_secrets::{CachedSecrets, HashiCorpVault, VaultAuth};
 ///
-/// let auth = VaultAuth::app_role("payroll", SecretSource::file("/run/secrets/vault-secret-id"));
+/// let secret_id = SecretSource::file("/run/secrets/vault-secret-id");
+/// let auth = VaultAuth::app_role("payroll", secret_id);
 /// let vault = HashiCorpVault::builder("https://vault.example.com:8200", auth).build()?;
-/// let providers = SecretProviders::default().with("hashicorp_vault", CachedSecrets::new(vault));
+/// let secrets = CachedSecrets::new(vault);
+/// let providers = SecretProviders::default().with("hashicorp_vault", secrets);
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct HashiCorpVault(Arc<KvEngine>);
 
+/// A key-value engine and the session with its server, shared by all clones of a provider.
 struct KvEngine {
     api: Api,
     mount: String,
@@ -53,28 +64,28 @@ struct KvEngine {
 }
 
 impl HashiCorpVault {
-    /// Creates a builder for the Vault at `address` (`https://vault.example.com:8200`; `http` for an
-    /// Agent on this machine only, unless
-    /// [`danger_plain_http`](HashiCorpVaultBuilder::danger_plain_http) is set), with the auth method
-    /// `auth`. See [`HashiCorpVaultBuilder`].
+    /// Creates a builder for the Vault at `address`, such as `https://vault.example.com:8200`, with
+    /// the auth method `auth`. An `http` address must be a loopback address, unless
+    /// [`danger_plain_http`](HashiCorpVaultBuilder::danger_plain_http) is set.
     pub fn builder(address: impl Into<String>, auth: VaultAuth) -> HashiCorpVaultBuilder {
         HashiCorpVaultBuilder::new(address.into(), auth)
     }
 
-    /// What is at `path`; with another token, if the one there was is not good any more.
+    /// Reads the secret at `path`. If Vault rejects the token, gets another token and retries once.
     async fn read(&self, path: &SecretPath<'_>) -> Result<ResolvedSecret, VaultError> {
         let sessions = &self.0.sessions;
         let mut session = sessions.current().await?;
         let mut read = self.read_with(path, session.token()).await;
         if read.as_ref().is_err_and(is_forbidden)
-            && let Some(another) = sessions.replaced(&session).await?
+            && let Some(another) = sessions.replace_rejected(&session).await?
         {
             read = self.read_with(path, another.token()).await;
             session = another;
         }
-        read.map_err(|failure| doubted(failure, &session))
+        read.map_err(|error| attribute(error, &session))
     }
 
+    /// Reads the secret at `path` with one request that has `token`. `None` if an Agent adds it.
     async fn read_with(
         &self,
         path: &SecretPath<'_>,
@@ -99,35 +110,44 @@ impl HashiCorpVault {
     }
 }
 
-fn is_forbidden(failure: &VaultError) -> bool {
-    failure.kind == SecretErrorKind::Forbidden
+/// Returns whether Vault responded with status 403: it rejects the token, or the token lacks the
+/// permission for the secret.
+fn is_forbidden(error: &VaultError) -> bool {
+    error.kind == SecretErrorKind::Forbidden
 }
 
-/// It may be the token that is not good, and not the secret that is not for us.
-fn doubted(failure: VaultError, session: &Session) -> VaultError {
-    if is_forbidden(&failure) && !session.is_vouched() { failure.of_login() } else { failure }
+/// Converts a `Forbidden` error into that of a login, unless Vault has confirmed the token of
+/// `session`: the token may be invalid, instead of lacking the permission for the secret.
+fn attribute(error: VaultError, session: &Session) -> VaultError {
+    if is_forbidden(&error) && !session.is_confirmed() { error.into_login_error() } else { error }
 }
 
-/// Returns the text in the field of that name, or in the only one.
+/// Returns the string in the field `name`, or in the only field if there is no `name`.
+///
+/// # Errors
+/// Returns the reason and the remedy if there is no such string.
 fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, VaultError> {
     let unreadable = |reason| VaultError::new(SecretErrorKind::Unreadable, reason);
     let (field, missing) = match name {
-        Some(name) => (fields.get(name), "the secret is there, but has no such field"),
+        Some(name) => {
+            (fields.get(name), "the secret has no such field; check the text behind # in the reference")
+        }
         None => (
             fields.values().next().filter(|_| fields.len() == 1),
-            "the secret has not just one field; write which one: path#field",
+            "the secret does not have exactly one field; append the field to the reference: path#field",
         ),
     };
     let field = field.ok_or_else(|| unreadable(missing))?;
     let text: Result<String, _> = serde_json::from_str(field.get());
-    text.map(Secret::from).map_err(|_| unreadable("the field is not a text"))
+    text.map(Secret::from).map_err(|_| unreadable("the field is not a string; store it as a string"))
 }
 
 impl SecretProvider for HashiCorpVault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let path = SecretPath::parse(reference.place())
-            .map_err(|wrong| VaultError::new(SecretErrorKind::Unreadable, wrong).concerning(reference))?;
-        let read = async { self.read(&path).await.map_err(|failure| failure.concerning(reference)) };
+        let path = SecretPath::parse(reference.path()).map_err(|reason| {
+            VaultError::new(SecretErrorKind::Unreadable, reason).into_secret_error(reference)
+        })?;
+        let read = async { self.read(&path).await.map_err(|error| error.into_secret_error(reference)) };
         within_deadline(reference, read).await
     }
 }

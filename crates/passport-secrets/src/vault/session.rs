@@ -1,5 +1,5 @@
-//! Vault's token: fetched when it is needed, renewed while Vault allows it, replaced when it has
-//! ended.
+//! The session with Vault: its token is obtained by a login, renewed while Vault allows it, and
+//! replaced when it expires or Vault rejects it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -19,37 +19,42 @@ use super::{
 };
 use crate::metrics::TARGET;
 
-/// A token with less time to live is neither used nor renewed: near the end of its maximum life,
-/// Vault grants less and less.
-const REMAINS: Duration = Duration::from_secs(5);
+/// A token with less remaining lifetime is not used, and its renewal stops: near the maximum
+/// lifetime, Vault extends a token by less and less.
+const MIN_REMAINING: Duration = Duration::from_secs(5);
 
-/// The least time between two logins that rejections cause. A token without the permission to look
-/// itself up would cause one at each rejection.
-const REPLACE_INTERVAL: Duration = Duration::from_secs(60);
+/// The minimum interval between two logins that rejections of the token cause. Without it, a
+/// token that lacks the permission for `lookup-self` would cause a login at each rejected read.
+const REPLACE_COOLDOWN: Duration = Duration::from_secs(60);
 
-/// The current token, shared by all reads.
+/// The current session, shared by all reads.
 #[derive(Debug)]
 pub(super) struct Sessions {
     api: Api,
     auth: VaultAuth,
-    /// Locked during a login: concurrent callers wait for its token.
+    /// Locked during a login, so that concurrent callers share it.
     current: tokio::sync::Mutex<CurrentSession>,
 }
 
+/// The session that new reads use. Without one, the next read logs in.
 #[derive(Debug, Default)]
 struct CurrentSession {
     session: Option<Arc<Session>>,
+    /// When the session was last replaced because Vault rejected its token.
     replaced_at: Option<Instant>,
 }
 
+/// A token of Vault, its expiry, and the task that renews it.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// `None` if an Agent adds the token.
     granted: Option<GrantedToken>,
-    end: Arc<SessionExpiry>,
+    expiry: Arc<SessionExpiry>,
+    /// The task that renews the token. `None` if the token is not renewable.
     renewal: Option<AbortHandle>,
 }
 
-/// When a token ends. `None` for never.
+/// The time at which a token expires, or `None` if it does not. Each renewal sets it.
 #[derive(Debug)]
 struct SessionExpiry(Mutex<Option<Instant>>);
 
@@ -58,80 +63,89 @@ impl Sessions {
         Self { api, auth, current: tokio::sync::Mutex::default() }
     }
 
-    /// Returns the current token, or logs in.
+    /// Returns the current session. If there is none, or its token expires within 5 s, logs in.
     ///
     /// # Cancel safety
-    /// Dropping the future ends its login; the next caller begins another.
+    /// Dropping the future cancels its login; the next caller starts another.
     pub(super) async fn current(&self) -> Result<Arc<Session>, VaultError> {
         let mut current = self.current.lock().await;
-        if let Some(session) = current.session.as_ref().filter(|session| session.end.remains(Instant::now()))
+        if let Some(session) =
+            current.session.as_ref().filter(|session| session.expiry.is_valid(Instant::now()))
         {
             return Ok(Arc::clone(session));
         }
-        self.begin(&mut current).await
+        self.log_in(&mut current).await
     }
 
-    /// Returns the successor of a rejected token. `None` if Vault says that the token is good: it
-    /// lacks the permission to read the secret then.
-    pub(super) async fn replaced(&self, refused: &Arc<Session>) -> Result<Option<Arc<Session>>, VaultError> {
+    /// Logs in again after Vault rejected the token of the session `rejected`, unless another call
+    /// has already replaced it. Returns the new session.
+    ///
+    /// Returns `None` if Vault confirms that the token is valid: the token then lacks the
+    /// permission to read the secret, and another login would not help.
+    pub(super) async fn replace_rejected(
+        &self,
+        rejected: &Arc<Session>,
+    ) -> Result<Option<Arc<Session>>, VaultError> {
         let mut current = self.current.lock().await;
-        if let Some(other) = current.session.as_ref().filter(|current| !Arc::ptr_eq(current, refused)) {
+        if let Some(other) = current.session.as_ref().filter(|current| !Arc::ptr_eq(current, rejected)) {
             return Ok(Some(Arc::clone(other)));
         }
-        let Some(token) = refused.token() else { return Ok(None) };
+        let Some(token) = rejected.token() else { return Ok(None) };
         match self.api.look_up(token).await {
             Ok(_) => return Ok(None),
-            Err(failure) if failure.kind == SecretErrorKind::Forbidden => {}
-            Err(failure) => return Err(failure.of_login()),
+            Err(error) if error.kind == SecretErrorKind::Forbidden => {}
+            Err(error) => return Err(error.into_login_error()),
         }
-        if self.auth.mount().is_some()
-            && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACE_INTERVAL)
+        if self.auth.login_mount().is_some()
+            && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACE_COOLDOWN)
         {
-            let reason = "it was got a moment ago, and is refused";
-            return Err(VaultError::new(SecretErrorKind::Unauthenticated, reason).of_login());
+            let reason = "Vault rejects a token that is less than 60 s old";
+            return Err(VaultError::new(SecretErrorKind::Unauthenticated, reason).into_login_error());
         }
         current.replaced_at = Some(Instant::now());
-        self.begin(&mut current).await.map(Some)
+        self.log_in(&mut current).await.map(Some)
     }
 
-    /// Logs in. The previous token is kept if the login fails.
-    async fn begin(&self, current: &mut CurrentSession) -> Result<Arc<Session>, VaultError> {
-        let session = Arc::new(Session::begin(&self.api, &self.auth).await?);
+    /// Logs in and replaces the current session. If the login fails, the previous session is kept.
+    async fn log_in(&self, current: &mut CurrentSession) -> Result<Arc<Session>, VaultError> {
+        let session = Arc::new(Session::log_in(&self.api, &self.auth).await?);
         current.session = Some(Arc::clone(&session));
         Ok(session)
     }
 }
 
 impl Session {
-    async fn begin(api: &Api, auth: &VaultAuth) -> Result<Self, VaultError> {
+    /// Gets a token by `auth`, and starts the task that renews it.
+    async fn log_in(api: &Api, auth: &VaultAuth) -> Result<Self, VaultError> {
         let granted = auth.log_in(api).await?;
         let lease = granted.as_ref().map(|granted| granted.lease).unwrap_or_default();
         if granted.is_some() {
-            let (seconds, is_renewable) = (lease.time.as_secs(), lease.is_renewable);
+            let (lease_seconds, renewable) = (lease.time.as_secs(), lease.is_renewable);
             tracing::debug!(
                 target: TARGET,
-                seconds,
-                is_renewable,
-                "there is a new token to read secrets with"
+                lease_seconds,
+                renewable,
+                "Vault token obtained"
             );
         }
-        let end = Arc::new(SessionExpiry::of(lease));
+        let expiry = Arc::new(SessionExpiry::new(lease));
         let renewal = granted.as_ref().filter(|_| lease.is_renewable && !lease.time.is_zero());
         let renewal = renewal.map(|granted| {
-            let renewed = renewed(api.clone(), granted.token.clone(), lease, Arc::clone(&end));
-            tokio::spawn(renewed).abort_handle()
+            let renewal = keep_renewed(api.clone(), granted.token.clone(), lease, Arc::clone(&expiry));
+            tokio::spawn(renewal).abort_handle()
         });
-        Ok(Self { granted, end, renewal })
+        Ok(Self { granted, expiry, renewal })
     }
 
-    /// `None` if an agent adds the token.
+    /// Returns the token. `None` if an Agent adds it.
     pub(super) fn token(&self) -> Option<&Secret> {
         self.granted.as_ref().map(|granted| &granted.token)
     }
 
-    /// Whether Vault has said that the token is good, so that a refusal is not of the token.
-    pub(super) fn is_vouched(&self) -> bool {
-        self.granted.as_ref().is_some_and(|granted| granted.is_vouched)
+    /// Returns whether Vault has confirmed that the token is valid. Then a "forbidden" response
+    /// means that the token lacks the permission for the secret.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.granted.as_ref().is_some_and(|granted| granted.is_confirmed)
     }
 }
 
@@ -143,45 +157,49 @@ impl Drop for Session {
     }
 }
 
-/// Renews the token when two thirds of its lease are over, for as long as Vault does it.
+/// Renews `token` whenever two thirds of its lease have passed, until Vault no longer renews it.
 ///
-/// The next caller cannot do it: it may come after hours, and a login may need a credential that is
-/// good for one login only.
-async fn renewed(api: Api, token: Secret, mut lease: TokenLease, end: Arc<SessionExpiry>) {
-    while lease.is_renewable && lease.time > REMAINS {
+/// A renewal at the next read would be too late: that read may come hours later, when the token
+/// has expired, and a secret id that is valid for one login only does not allow another login.
+async fn keep_renewed(api: Api, token: Secret, mut lease: TokenLease, expiry: Arc<SessionExpiry>) {
+    while lease.is_renewable && lease.time > MIN_REMAINING {
         sleep(lease.time * 2 / 3).await;
         match api.renew(&token).await {
             Ok(granted) => {
                 lease = granted;
-                end.set(lease);
+                expiry.set(lease);
             }
-            Err(failure) => {
-                tracing::warn!(target: TARGET, "the token to read secrets with was not renewed: {failure}");
-                if failure.kind == SecretErrorKind::Forbidden {
-                    return end.set(TokenLease { time: Duration::from_nanos(1), is_renewable: false });
+            Err(error) => {
+                tracing::warn!(target: TARGET, "Vault token not renewed: {error}");
+                if error.kind == SecretErrorKind::Forbidden {
+                    return expiry.set(TokenLease { time: Duration::from_nanos(1), is_renewable: false });
                 }
-                lease.time = end.remaining(Instant::now());
+                lease.time = expiry.remaining(Instant::now());
             }
         }
     }
 }
 
 impl SessionExpiry {
-    fn of(lease: TokenLease) -> Self {
-        let end = Self(Mutex::default());
-        end.set(lease);
-        end
+    /// Creates the expiry of a token with `lease`, which begins now.
+    fn new(lease: TokenLease) -> Self {
+        let expiry = Self(Mutex::default());
+        expiry.set(lease);
+        expiry
     }
 
+    /// Sets the expiry to the end of `lease`, counted from now.
     fn set(&self, lease: TokenLease) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(lease.time).filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
     }
 
-    fn remains(&self, now: Instant) -> bool {
-        self.get().is_none_or(|end| now + REMAINS < end)
+    /// Returns whether the token can be used at `now`: it does not expire within 5 s.
+    fn is_valid(&self, now: Instant) -> bool {
+        self.get().is_none_or(|end| now + MIN_REMAINING < end)
     }
 
+    /// Returns the time from `now` until the token expires. Zero if it does not expire.
     fn remaining(&self, now: Instant) -> Duration {
         self.get().map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
     }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn log_shows_only_configured_parts_of_a_path() {
+fn logged_path_has_only_known_parts() {
     for (path, expected) in [
         ("/v1/token", "/v1/token"),
         ("/to/erp", "/to/erp"),

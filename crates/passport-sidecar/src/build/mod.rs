@@ -1,4 +1,4 @@
-//! Builds the running parts of a sidecar from its configuration, and notes every mistake.
+//! Builds the running parts of a sidecar from its configuration, and reports every mistake.
 
 mod callers;
 mod upstreams;
@@ -6,7 +6,7 @@ mod verifier;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use passport_config::{ManagedIdentities, Providers};
+use passport_config::{ConfigRegistry, ManagedIdentities};
 use passport_core::{ConfigError, ConfigProblem};
 use passport_outbound::ManagedIdentity;
 
@@ -23,11 +23,13 @@ use crate::{
     tokens::TokenEndpoints,
 };
 
+/// Builds the state of a sidecar from its configuration. Sends no request and reads no secret.
+///
 /// # Errors
-/// A [`ConfigError`] with every mistake of the configuration.
-pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<AppState, ConfigError> {
+/// Returns a [`ConfigError`] with every mistake of the configuration.
+pub(crate) fn build(config: &SidecarConfig, registry: &ConfigRegistry) -> Result<AppState, ConfigError> {
     let mut problems = Vec::new();
-    let identities = config.identities().build_with(providers.clone());
+    let identities = config.identities().build_with(registry.clone());
     let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned()));
     let identities = identities.map(|identities| by_name(config, &identities)).unwrap_or_default();
     check_listen(config, &mut problems);
@@ -35,15 +37,15 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<App
     let callers = callers(config, &mut problems);
     let idle = idle_connections(max_open_files(), pools(config));
     let upstreams = upstreams(config, &identities, idle, &mut problems);
-    let verifier = verifier(config, providers, &mut problems);
+    let verifier = verifier(config, registry, &mut problems);
     if !problems.is_empty() {
         return Err(ConfigError::new(problems));
     }
     let admission = Arc::new(admission(config, callers));
-    let response_time = config.limits.response_time();
+    let timeout = config.limits.response_timeout();
     Ok(AppState {
         guard: RequestGuard { listen: config.listen.clone() },
-        tokens: Arc::new(TokenEndpoints { admission: Arc::clone(&admission), identities, response_time }),
+        tokens: Arc::new(TokenEndpoints { admission: Arc::clone(&admission), identities, timeout }),
         proxy: Proxy { admission: Arc::clone(&admission), upstreams },
         admission,
         verifier,
@@ -56,25 +58,26 @@ fn by_name(config: &SidecarConfig, identities: &ManagedIdentities) -> BTreeMap<S
     config.identities.keys().filter_map(named).collect()
 }
 
-/// A sole caller may use all the memory for requests of own endpoints, and each of several callers
-/// half of it.
+/// Creates the callers and their limits. If there are several callers, each of them can use at
+/// most half of the memory for requests to own endpoints.
 fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     let (limits, number) = (&config.limits, callers.0.len());
     let own_requests = bounds::own_requests(limits, config.max_form());
     Admission {
         callers,
         own_requests: Shares::new(own_requests, default_share(own_requests, number)),
-        forwarded: Shares::new(limits.forwarded, limits.forwarded_per_caller),
+        forwarded: Shares::new(limits.max_forwarded_requests, limits.max_forwarded_requests_per_caller),
         files: OpenFiles::new(max_open_files(), pools(config), number, limits),
     }
 }
 
-/// Notes each identity whose name is the client id of another: callers use either.
+/// Reports each name of an identity that is the client id of another identity. Such a name would
+/// be ambiguous, because a request selects an identity by its name or its client id.
 fn check_names(identities: &BTreeMap<String, ManagedIdentity>, problems: &mut Vec<ConfigProblem>) {
     for (other, identity) in identities {
         let name = identity.client_id().as_str();
         if name != other && identities.contains_key(name) {
-            let text = format!("it has the name that is the client id of `{other}`; give it another name");
+            let text = format!("the name is also the client id of identity `{other}`: choose another name");
             problems.push(ConfigProblem::new(format!("identities.{name}"), text));
         }
     }
@@ -85,19 +88,19 @@ fn check_listen(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
     let listen = &config.listen;
     for (key, address) in [("listen.tcp", listen.tcp), ("listen.admin", listen.admin)] {
         if address.is_some_and(|address| !address.ip().is_loopback()) {
-            problem(key, "it is not a loopback address; a sidecar is for its own machine: 127.0.0.1:7070");
+            problem(key, "not a loopback address: use an address such as 127.0.0.1:7070");
         }
     }
     if u32::from_str_radix(&listen.unix_mode, 8).map_or(true, |mode| mode > 0o777) {
-        problem("listen.unix_mode", "it is not a mode; write it as chmod has it: 0660");
+        problem("listen.unix_mode", "expected an octal file mode up to 0777, such as 0660");
     }
     if listen.tcp.is_some() && config.callers.values().all(|caller| caller.token_ref.is_none()) {
-        problem("listen.tcp", "nobody has a token to show there; give a caller a token_ref");
+        problem("listen.tcp", "no caller has a token, which TCP requires: set token_ref of a caller");
     }
     bounds::check(&config.limits, config.max_form(), problems);
 }
 
-/// Returns how many pools of connections there may be: one for each caller and upstream.
+/// Returns the number of connection pools: one for each caller and upstream.
 fn pools(config: &SidecarConfig) -> usize {
     config.callers.len().max(1) * config.upstreams.len()
 }

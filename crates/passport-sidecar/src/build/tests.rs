@@ -1,7 +1,7 @@
 use super::*;
 
-fn mistakes(text: &str) -> Vec<String> {
-    let Err(error) = build(&SidecarConfig::from_toml(text).unwrap(), &Providers::default()) else {
+fn problems_of(text: &str) -> Vec<String> {
+    let Err(error) = build(&SidecarConfig::from_toml(text).unwrap(), &ConfigRegistry::default()) else {
         return Vec::new();
     };
     error.problems().iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
@@ -11,14 +11,14 @@ const ERP: &str = "[identities.erp]\nclient_id = \"mi-1\"\nclient_secret_ref = \
 
 #[test]
 fn identity_alone_is_a_valid_configuration() {
-    assert_eq!(mistakes(ERP), [""; 0]);
+    assert_eq!(problems_of(ERP), [""; 0]);
 }
 
 #[test]
 fn configuration_of_the_docs_is_valid() {
     let page = include_str!("../../../../docs/sidecar.md");
     let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    let problems = mistakes(file);
+    let problems = problems_of(file);
     assert_eq!(problems.len(), 3, "{problems:#?}");
     assert!(problems.iter().all(|problem| problem.contains("/etc/ssl/corp-ca.pem")), "{problems:#?}");
 }
@@ -34,7 +34,7 @@ fn every_mistake_is_reported_at_once() {
         [identities.erp]
         client_id = "mi-1"
 
-        [callers.nobody]
+        [callers.empty]
         identities = ["payroll"]
 
         [upstreams.erp]
@@ -47,17 +47,17 @@ fn every_mistake_is_reported_at_once() {
         [validate]
         audience = ""
     "#;
-    let problems = mistakes(text).join("\n");
+    let problems = problems_of(text).join("\n");
     for part in [
-        "identities.erp.client_secret_ref: it is missing",
-        "listen.tcp: it is not a loopback address",
-        "listen.admin: it is not a loopback address",
+        "identities.erp.client_secret_ref: missing",
+        "listen.tcp: not a loopback address",
+        "listen.admin: not a loopback address",
         "listen.unix_mode: ",
-        "listen.tcp: nobody has a token",
-        "callers.nobody.uids: nobody is it",
-        "callers.nobody.identities: there is no identity `payroll`",
-        "upstreams.erp.url: tokens go over https",
-        "upstreams.other.identity: in whose name?",
+        "listen.tcp: no caller has a token",
+        "callers.empty.uids: caller `empty` matches nothing: set uids, gids or token_ref",
+        "callers.empty.identities: unknown identity `payroll`",
+        "upstreams.erp.url: plain http to another machine: use https",
+        "upstreams.other.identity: requests would have no token",
         "validate.audience: ",
     ] {
         assert!(problems.contains(part), "{part} in\n{problems}");
@@ -89,8 +89,8 @@ fn plain_http_needs_its_opt_in_everywhere() {
             "#
         )
     };
-    assert_eq!(mistakes(&text(true)), [""; 0]);
-    let problems = mistakes(&text(false));
+    assert_eq!(problems_of(&text(true)), [""; 0]);
+    let problems = problems_of(&text(false));
     assert_eq!(problems.len(), 3, "{problems:#?}");
     assert!(problems.iter().all(|problem| problem.contains("danger_plain_http")), "{problems:#?}");
 }
@@ -98,7 +98,7 @@ fn plain_http_needs_its_opt_in_everywhere() {
 #[test]
 fn ca_file_that_cannot_be_read_is_named() {
     let ca_file = "ca_file = \"/no/such/ca.pem\"\n";
-    let problems = mistakes(&format!(
+    let problems = problems_of(&format!(
         "{ERP}{ca_file}[upstreams.erp]\nurl = \"https://erp\"\nidentity = \"erp\"\n{ca_file}\
          [validate]\naudience = \"api\"\nuser_agent = \"a\\nb\"\n{ca_file}"
     ));
@@ -110,7 +110,7 @@ fn ca_file_that_cannot_be_read_is_named() {
 
 #[test]
 fn unknown_identity_hides_no_other_mistake_of_an_upstream() {
-    let problems = mistakes("[upstreams.erp]\nurl = \"erp\"\nidentity = \"payroll\"\n");
+    let problems = problems_of("[upstreams.erp]\nurl = \"erp\"\nidentity = \"payroll\"\n");
     let keys = ["upstreams.erp.identity", "upstreams.erp.url"];
     for key in keys {
         assert!(problems.iter().any(|problem| problem.starts_with(key)), "{key} {problems:#?}");
@@ -118,21 +118,24 @@ fn unknown_identity_hides_no_other_mistake_of_an_upstream() {
 }
 
 #[test]
-fn number_of_validate_out_of_bounds_is_named() {
-    for (key, bounds, good, wrong) in [
+fn validate_limit_out_of_bounds_is_named() {
+    for (key, bounds, valid, invalid) in [
         ("max_token_size", "1 KiB and 64 KiB", [1024, 65_536], [1023, 65_537]),
-        ("jwks_fetch_timeout_seconds", "1 s and 60 s", [1, 60], [0, 61]),
+        ("jwks_request_timeout_seconds", "1 s and 60 s", [1, 60], [0, 61]),
         ("jwks_cooldown_seconds", "1 s and 10 min", [1, 600], [0, 601]),
     ] {
         let with = |number: u64| {
             let validate = format!("[validate]\naudience = \"api\"\n{key} = {number}\n");
-            mistakes(&format!("{ERP}{validate}[limits]\nbuffered_mib = 2048\n"))
+            problems_of(&format!("{ERP}{validate}[limits]\nmax_buffered_mib = 2048\n"))
         };
-        for number in good {
+        for number in valid {
             assert_eq!(with(number), [""; 0], "{key} {number}");
         }
-        for number in wrong.into_iter().chain([i64::MAX.unsigned_abs()]) {
-            assert_eq!(with(number), [format!("validate.{key}: it must be between {bounds}")]);
+        for number in invalid.into_iter().chain([i64::MAX.unsigned_abs()]) {
+            let seconds = std::time::Duration::from_secs(number);
+            let value =
+                if key.ends_with("_seconds") { format!("{seconds:?}") } else { format!("{number} bytes") };
+            assert_eq!(with(number), [format!("validate.{key}: must be between {bounds}, is {value}")]);
         }
     }
 }
@@ -141,17 +144,17 @@ fn number_of_validate_out_of_bounds_is_named() {
 fn larger_tokens_need_more_memory() {
     let problems = |token: usize| {
         let validate = format!("[validate]\naudience = \"api\"\nmax_token_size = {token}\n");
-        mistakes(&format!("{ERP}{validate}[limits]\nbuffered_mib = 930\n"))
+        problems_of(&format!("{ERP}{validate}[limits]\nmax_buffered_mib = 930\n"))
     };
     assert_eq!(problems(15 * 1024), [""; 0]);
     let problems = problems(64 * 1024);
-    assert!(problems.len() == 1 && problems[0].starts_with("limits.buffered_mib: "), "{problems:?}");
+    assert!(problems.len() == 1 && problems[0].starts_with("limits.max_buffered_mib: "), "{problems:?}");
 }
 
 #[test]
 fn credentials_in_an_upstreams_url_are_rejected() {
     for url in ["http://user:hidden@127.0.0.1", "http://:hidden@127.0.0.1", "https://hidden@erp"] {
-        let problems = mistakes(&format!("{ERP}[upstreams.erp]\nurl = \"{url}\"\nidentity = \"erp\"\n"));
+        let problems = problems_of(&format!("{ERP}[upstreams.erp]\nurl = \"{url}\"\nidentity = \"erp\"\n"));
         assert!(problems.len() == 1 && !problems[0].contains("hidden"), "{problems:?}");
     }
 }
@@ -159,36 +162,36 @@ fn credentials_in_an_upstreams_url_are_rejected() {
 #[test]
 fn upstream_name_is_valid_in_a_path() {
     let named = |name: &str| {
-        mistakes(&format!("{ERP}[upstreams.\"{name}\"]\nurl = \"https://erp\"\nidentity = \"erp\"\n"))
+        problems_of(&format!("{ERP}[upstreams.\"{name}\"]\nurl = \"https://erp\"\nidentity = \"erp\"\n"))
     };
     assert!(named("erp-1.of_us").is_empty());
-    for odd in ["a/b", "a b", "", &"a".repeat(61)] {
-        assert!(named(odd)[0].contains("an upstream is called by letters"), "{odd}");
+    for invalid in ["a/b", "a b", "", &"a".repeat(61)] {
+        assert!(named(invalid)[0].contains("invalid upstream name: use at most 60 letters"), "{invalid}");
     }
 }
 
 #[test]
 fn callers_share_no_user_group_or_token() {
-    for (key, who) in [
-        ("uids = [7]", "uids: user 7"),
-        ("gids = [7]", "gids: group 7"),
-        ("token_ref = \"env:TOKEN\"", "token_ref: whoever has `env:TOKEN`"),
+    for (key, credential) in [
+        ("uids = [7]", "uids: uid 7"),
+        ("gids = [7]", "gids: gid 7"),
+        ("token_ref = \"env:TOKEN\"", "token_ref: token `env:TOKEN`"),
     ] {
         let callers = format!("{ERP}[callers.a]\n{key}\n[callers.b]\n{key}\n");
-        let problems = format!("callers.b.{who} is `a` already; which of the two would it be?");
-        assert_eq!(mistakes(&callers), [problems]);
+        let problem = format!("callers.b.{credential} is already assigned to caller `a`");
+        assert_eq!(problems_of(&callers), [problem]);
     }
     let twice = format!("{ERP}[callers.a]\nuids = [7, 7]\ngids = [7]\n");
-    assert!(mistakes(&twice).is_empty(), "it is one all the same");
+    assert!(problems_of(&twice).is_empty(), "a repeated uid of one caller is no conflict");
 }
 
 #[test]
 fn identity_named_like_anothers_client_id_is_rejected() {
     let other = "[identities.mi-1]\nclient_id = \"mi-2\"\nclient_secret_ref = \"env:SECRET\"\n";
-    let problems = "identities.mi-1: it has the name that is the client id of `erp`; give it another name";
-    assert_eq!(mistakes(&format!("{ERP}{other}")), [problems]);
+    let problem = "identities.mi-1: the name is also the client id of identity `erp`: choose another name";
+    assert_eq!(problems_of(&format!("{ERP}{other}")), [problem]);
     let own = ERP.replace("identities.erp", "identities.mi-1");
-    assert_eq!(mistakes(&own), [""; 0], "its own client id may be its name");
+    assert_eq!(problems_of(&own), [""; 0], "the client id of the identity itself may be its name");
 }
 
 #[test]
@@ -200,7 +203,7 @@ fn credentials_in_any_url_are_rejected_and_not_shown() {
         format!("{ERP}[validate]\naudience = \"api\"\njwks_url = \"https://:hidden@passport\"\n"),
         format!("{ERP}[upstreams.erp]\nurl = \"https://:hidden@erp\"\nidentity = \"erp\"\n"),
     ] {
-        let problems = mistakes(&text);
+        let problems = problems_of(&text);
         assert!(!problems.is_empty() && !problems.join("").contains("hidden"), "{text}: {problems:?}");
     }
 }

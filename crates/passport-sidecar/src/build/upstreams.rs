@@ -1,9 +1,12 @@
+//! Builds the upstreams of a configuration.
+
 use std::collections::BTreeMap;
 
 use passport_core::{ConfigProblem, Origin, with_causes};
 use passport_outbound::ManagedIdentity;
 use url::Url;
 
+use super::callers::unknown_identity;
 use crate::{
     config::{SidecarConfig, UpstreamConfig},
     limits::Limits,
@@ -11,7 +14,8 @@ use crate::{
     route::is_valid_name,
 };
 
-/// Returns the upstreams of a configuration. Each keeps so many idle connections for each caller.
+/// Builds the upstreams of a configuration, by name. Each of them keeps at most
+/// `idle_connections` idle connections for each caller.
 pub(super) fn upstreams(
     config: &SidecarConfig,
     identities: &BTreeMap<String, ManagedIdentity>,
@@ -20,29 +24,29 @@ pub(super) fn upstreams(
 ) -> BTreeMap<String, Upstream> {
     let (mut upstreams, mut tls) = (BTreeMap::new(), TlsConfigs::default());
     for (name, settings) in &config.upstreams {
-        let mut note = |problem: ConfigProblem| {
+        let mut report = |problem: ConfigProblem| {
             let key = format!("upstreams.{name}.{}", problem.option);
             problems.push(problem.renamed(key));
         };
         if !is_valid_name(name) {
-            let text = "an upstream is called by letters, digits, `-`, `_` and `.`, 60 at most";
-            note(ConfigProblem::new("url", text));
+            let text = "invalid upstream name: use at most 60 letters, digits, `-`, `_` and `.`";
+            report(ConfigProblem::new("url", text));
         }
         if let Some(unknown) =
             settings.identity.as_ref().filter(|name| !config.identities.contains_key(*name))
         {
-            note(ConfigProblem::new("identity", format!("there is no identity `{unknown}`")));
+            report(ConfigProblem::new("identity", unknown_identity(unknown)));
         }
         match upstream(name, settings, config.limits, identities, idle_connections, &mut tls) {
             Ok(built) => upstreams.extend(built.map(|built| (name.clone(), built))),
-            Err(problem) => note(problem),
+            Err(problem) => report(problem),
         }
     }
     upstreams
 }
 
-/// Returns the upstream, or `None` if its identity is missing or was not built, which is a problem
-/// that is known.
+/// Builds one upstream. Returns `None` if its identity is unknown or could not be built. Both
+/// are reported where the identities are checked.
 fn upstream(
     name: &str,
     settings: &UpstreamConfig,
@@ -62,7 +66,7 @@ fn upstream(
         },
         None if settings.propagate => None,
         None => {
-            let text = "in whose name? name an identity, or set propagate";
+            let text = "requests would have no token: set identity, or propagate = true";
             return Err(ConfigProblem::new("identity", text));
         }
     };
@@ -72,15 +76,18 @@ fn upstream(
 }
 
 fn base_url(text: &str, plain_http: bool) -> Result<Url, &'static str> {
-    const WRONG: &str = "it is not the base URL of a service; write https://erp.bizfirst.ai";
-    let url = Url::parse(text).map_err(|_| WRONG)?;
-    let origin = Origin::of(&url).map_err(|_| WRONG)?;
+    const INVALID: &str = "expected a base URL without credentials, query and fragment, such as \
+                           https://erp.bizfirst.ai";
+    let url = Url::parse(text).map_err(|_| INVALID)?;
+    let origin = Origin::of(&url).map_err(|_| INVALID)?;
     let has_credentials = !url.username().is_empty() || url.password().is_some();
     if url.query().is_some() || url.fragment().is_some() || has_credentials {
-        return Err(WRONG);
+        return Err(INVALID);
     }
     if !origin.is_secure() && !plain_http {
-        return Err("tokens go over https, or to this machine; in a private network set danger_plain_http");
+        return Err(
+            "plain http to another machine: use https, or set danger_plain_http in a private network",
+        );
     }
     Ok(url)
 }

@@ -1,29 +1,31 @@
+//! Builds the verifier of the table `validate`.
+
 use std::time::Duration;
 
 use http::HeaderValue;
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 
 use crate::config::{SidecarConfig, ValidateConfig};
 
-/// Returns the verifier of `validate`, if that is configured.
+/// Builds the token verifier. Returns `None` if `validate` is not configured or has a mistake.
 pub(super) fn verifier(
     config: &SidecarConfig,
-    providers: &Providers,
+    registry: &ConfigRegistry,
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<TokenVerifier> {
     let validate = config.validate.as_ref()?;
     let mut found = Vec::new();
-    let transport = transport(validate, providers, &mut found);
+    let transport = transport(validate, registry, &mut found);
     let builder = TokenVerifier::builder(validate.audience.clone());
     let builder = validate.issuer.iter().fold(builder, TokenVerifierBuilder::issuer);
     let builder = validate.jwks_url.iter().fold(builder, TokenVerifierBuilder::jwks_url);
     let builder = if validate.danger_plain_http { builder.danger_plain_http() } else { builder };
     let builder = validate.max_token_size.into_iter().fold(builder, TokenVerifierBuilder::max_token_size);
     let seconds = |seconds: Option<u64>| seconds.into_iter().map(Duration::from_secs);
-    let builder =
-        seconds(validate.jwks_fetch_timeout_seconds).fold(builder, TokenVerifierBuilder::jwks_fetch_timeout);
+    let builder = seconds(validate.jwks_request_timeout_seconds)
+        .fold(builder, TokenVerifierBuilder::jwks_request_timeout);
     let builder = seconds(validate.jwks_cooldown_seconds).fold(builder, TokenVerifierBuilder::jwks_cooldown);
     let verifier = transport.into_iter().fold(builder, TokenVerifierBuilder::transport).build();
     found.extend(verifier.as_ref().err().into_iter().flat_map(ConfigError::problems).cloned());
@@ -31,24 +33,25 @@ pub(super) fn verifier(
     verifier.ok()
 }
 
-/// Returns the key of an option of the verifier.
+/// Returns the path of the configuration key that sets `option` of the verifier.
 fn key_of(option: &str) -> String {
     match option {
-        "jwks_fetch_timeout" | "jwks_cooldown" => format!("validate.{option}_seconds"),
+        "jwks_request_timeout" | "jwks_cooldown" => format!("validate.{option}_seconds"),
         _ => format!("validate.{option}"),
     }
 }
 
-/// Returns the transport of identities with the same settings.
+/// Builds the transport for discovery and JWKS requests. It is shared with identities that have
+/// the same settings.
 fn transport(
     validate: &ValidateConfig,
-    providers: &Providers,
+    registry: &ConfigRegistry,
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<Transport> {
     let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
-    let user_agent = user_agent.map_err(|_| "it is not the value of a header; write product/version");
+    let user_agent = user_agent.map_err(|_| "not a valid header value: expected product/version");
     let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
-    let settings = TransportSettings::default().sharing(providers.transports().clone());
+    let settings = TransportSettings::default().transport_pool(registry.transports().clone());
     let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);
     user_agent.into_iter().fold(settings, TransportSettings::user_agent).build(problems)
 }

@@ -1,4 +1,5 @@
-//! Callers: how they are authenticated, and what each of them may request.
+//! Authenticates callers, and decides which identities and scopes each of them is allowed to
+//! use.
 
 mod token;
 
@@ -9,36 +10,46 @@ use futures_util::future::join_all;
 use http::HeaderName;
 use passport_outbound::Scopes;
 
-pub(crate) use self::token::CallerToken;
+pub(crate) use self::token::CallerCredential;
 use self::token::sha256;
 use crate::{error::ErrorResponse, peer::Peer};
 
+/// The header in which a caller on TCP sends its token.
 pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-token");
 
-/// A service that may send requests.
+/// A service that is allowed to use the sidecar.
 #[derive(Debug)]
 pub(crate) struct Caller {
+    /// The name of the table in `callers` that configures the caller.
     pub(crate) name: Arc<str>,
-    /// The identities it may use. `None` is all.
+    /// The names of identities. The caller is allowed to get their tokens. `None` allows all
+    /// identities.
     pub(crate) identities: Option<BTreeSet<String>>,
-    /// The scopes it may request. `None` is the scopes that an identity is configured with.
+    /// The scopes that the caller is allowed to request. `None` allows the scopes that are
+    /// configured for the requested identity.
     pub(crate) scopes: Option<BTreeSet<String>>,
 }
 
+/// A caller, and the credentials that identify it.
 #[derive(Debug)]
 pub(crate) struct CallerRule {
     pub(crate) caller: Arc<Caller>,
     pub(crate) uids: BTreeSet<u32>,
     pub(crate) gids: BTreeSet<u32>,
-    pub(crate) token: Option<CallerToken>,
+    pub(crate) token: Option<CallerCredential>,
 }
 
+/// All configured callers, with the credentials that identify them.
 #[derive(Debug)]
 pub(crate) struct Callers(pub(crate) Vec<CallerRule>);
 
 impl Callers {
-    /// Returns the caller of a request: on a Unix socket by its user or group, and on TCP by its
-    /// token, of which `tokens` are the possible readings.
+    /// Returns the caller of a request. On the Unix socket the user or group of the process
+    /// identifies the caller, and on TCP a token. `tokens` are the possible decodings of the token
+    /// that was sent.
+    ///
+    /// # Errors
+    /// Returns a 403 on the Unix socket and a 401 on TCP if there is no such caller.
     pub(crate) async fn authenticate(
         &self,
         peer: Peer,
@@ -48,22 +59,25 @@ impl Callers {
             Peer::Unix { uid, gid } => self.find_by_user(uid, gid)?,
             Peer::Tcp if tokens.is_empty() => {
                 return Err(unauthorized(
-                    "this listener wants a caller's token: in `Passport-Sidecar-Token`, or at /passport/token in the place of \
-                     the client's secret",
+                    "missing caller token: send it in `Passport-Sidecar-Token`, or as the client secret at \
+                     /passport/token",
                 ));
             }
             Peer::Tcp => {
                 let rule = self.find_by_token(tokens).await;
-                rule.ok_or_else(|| unauthorized("the caller's token is not known"))?
+                rule.ok_or_else(|| {
+                    unauthorized("unknown caller token: expected the token at callers.*.token_ref")
+                })?
             }
         };
         Ok(Arc::clone(&rule.caller))
     }
 
-    /// Returns the name of the caller with that user, or else with that group.
+    /// Returns the name of the caller that has the user id `uid`. If no caller has it, returns the
+    /// name of the caller that has the group id `gid`.
     ///
     /// # Errors
-    /// 403 when there is no such caller.
+    /// Returns a 403 if there is no such caller.
     pub(crate) fn name_of_user(&self, uid: u32, gid: u32) -> Result<&Arc<str>, ErrorResponse> {
         self.find_by_user(uid, gid).map(|rule| &rule.caller.name)
     }
@@ -72,15 +86,16 @@ impl Callers {
         let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
         let rule = user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)));
         rule.ok_or_else(|| {
-            ErrorResponse::forbidden(format!("user {uid} is none of the callers; list it under callers"))
+            ErrorResponse::forbidden(format!("uid {uid} matches no caller: add it to callers.*.uids"))
         })
     }
 
-    /// Compares with the token of each caller, in a time that does not depend on `tokens`. A token
-    /// of two callers identifies neither.
+    /// Returns the caller that has one of `tokens`. The comparison takes constant time. A token
+    /// that two callers have identifies neither of them.
     async fn find_by_token(&self, tokens: &[&str]) -> Option<&CallerRule> {
         let sent: Vec<_> = tokens.iter().map(|token| sha256(token)).collect();
-        // Concurrently: a token that cannot be read must not delay the callers after it.
+        // All tokens are read concurrently, so that a token in a file that cannot be read does not
+        // delay other callers.
         let tokens = self.0.iter().filter_map(|rule| Some((rule, rule.token.as_ref()?)));
         let hashes = join_all(tokens.map(|(rule, token)| async move { (rule, token.hash().await) })).await;
         let found = hashes.into_iter().filter(|(_, hash)| hash.is_some_and(|hash| is_one_of(hash, &sent)));
@@ -101,12 +116,13 @@ fn unauthorized(description: &str) -> ErrorResponse {
 }
 
 impl Caller {
-    /// Whether it may request tokens of the identity of that name.
+    /// Returns whether the caller is allowed to get tokens of the identity `identity`.
     pub(crate) fn may_use(&self, identity: &str) -> bool {
         self.identities.as_ref().is_none_or(|identities| identities.contains(identity))
     }
 
-    /// Whether it may request `scopes` of an identity that is configured with `defaults`.
+    /// Returns whether the caller is allowed to request `scopes` of an identity. `defaults` are the
+    /// scopes that are configured for the identity.
     pub(crate) fn may_request(&self, scopes: &Scopes, defaults: &Scopes) -> bool {
         scopes.iter().all(|scope| match &self.scopes {
             Some(allowed) => allowed.contains(scope),

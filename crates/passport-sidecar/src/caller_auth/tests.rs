@@ -13,29 +13,29 @@ fn callers() -> Callers {
         caller: Arc::new(caller(None, None)),
         uids: uids.iter().copied().collect(),
         gids: gids.iter().copied().collect(),
-        token: token.map(|token| CallerToken::new(SecretSource::fixed(token))),
+        token: token.map(|token| CallerCredential::new(SecretSource::from_value(token))),
     };
     Callers(vec![rule(&[1000], &[2000], None), rule(&[], &[], Some("caller-token")), rule(&[], &[], None)])
 }
 
 #[tokio::test]
 async fn unix_caller_is_authenticated_by_uid_or_gid() {
-    for (uid, gid, is_admitted) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
-        let outcome = callers().authenticate(Peer::Unix { uid, gid }, &["caller-token"]).await;
-        assert_eq!(outcome.is_ok(), is_admitted, "{uid} {gid}");
+    for (uid, gid, is_caller) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
+        let caller = callers().authenticate(Peer::Unix { uid, gid }, &["caller-token"]).await;
+        assert_eq!(caller.is_ok(), is_caller, "{uid} {gid}");
     }
 }
 
 #[tokio::test]
 async fn tcp_caller_is_authenticated_by_token() {
-    for (shown, is_admitted) in [
+    for (tokens, is_caller) in [
         (&["caller-token"][..], true),
         (&["another", "caller-token"], true),
         (&["caller-toke"], false),
         (&[""], false),
         (&[], false),
     ] {
-        assert_eq!(callers().authenticate(Peer::Tcp, shown).await.is_ok(), is_admitted, "{shown:?}");
+        assert_eq!(callers().authenticate(Peer::Tcp, tokens).await.is_ok(), is_caller, "{tokens:?}");
     }
 }
 
@@ -48,12 +48,14 @@ async fn token_of_two_callers_authenticates_neither() {
 
 #[test]
 fn unlisted_identity_and_scope_are_not_allowed() {
-    let usual: Scopes = "openid roles".parse().unwrap();
+    let defaults: Scopes = "openid roles".parse().unwrap();
     let scopes = |text: &str| text.parse::<Scopes>().unwrap();
     let any = caller(None, None);
-    assert!(any.may_use("payroll") && any.may_request(&scopes("roles"), &usual));
-    assert!(!any.may_request(&scopes("roles admin"), &usual), "more than the identity asks for");
+    assert!(any.may_use("payroll") && any.may_request(&scopes("roles"), &defaults));
+    assert!(!any.may_request(&scopes("roles admin"), &defaults), "not a default scope of the identity");
     let some = caller(Some(&["erp"]), Some(&["erp.read"]));
     assert!(some.may_use("erp") && !some.may_use("payroll"));
-    assert!(some.may_request(&scopes("erp.read"), &usual) && !some.may_request(&scopes("roles"), &usual));
+    assert!(
+        some.may_request(&scopes("erp.read"), &defaults) && !some.may_request(&scopes("roles"), &defaults)
+    );
 }

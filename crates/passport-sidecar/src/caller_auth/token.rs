@@ -1,4 +1,5 @@
-//! The token of a caller, read again from its file or variable.
+//! The token that authenticates a caller on TCP. It is read from its file or variable again and
+//! again, so that a changed token takes effect without a restart.
 
 use std::time::Duration;
 
@@ -11,41 +12,47 @@ use tokio::{
 
 use crate::metrics::TARGET;
 
-/// How long a token is trusted after it was read, as each request is compared with it.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long a caller token is used before it is read again. It is short, so that a revoked token
+/// is soon rejected.
+const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// How long a read may take. Requests on TCP wait for it.
-const READ_TIME: Duration = Duration::from_millis(500);
+/// The time limit of reading a caller token. It is short, because requests on TCP wait until the
+/// token is read.
+const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A token that authenticates a caller. It fails closed: while it cannot be read, is empty or
-/// malformed, no request is authenticated by it. A secret that authenticates the sidecar itself
-/// stays in use in such a case; with this one a revoked caller would be admitted.
+/// A token that authenticates a caller. It fails closed: while the token cannot be read, is
+/// empty or contains a control character, it authenticates no request. Otherwise the token of a
+/// revoked caller would stay valid. In contrast, a secret of the sidecar itself stays in use
+/// while it cannot be read.
 #[derive(Debug)]
-pub(crate) struct CallerToken {
+pub(crate) struct CallerCredential {
     source: SecretSource,
-    /// Held during a read, so that all requests wait for one.
+    /// The result of the last read. It is locked during a read, so that concurrent requests share
+    /// one read.
     last: Mutex<Option<TokenRead>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct TokenRead {
     at: Instant,
-    /// Its hash, or `None` if it could not be read.
+    /// The hash of the token, or `None` if the token could not be read or is malformed.
     token: Option<Digest>,
 }
 
-impl CallerToken {
+impl CallerCredential {
+    /// Creates a credential. Its token is read from `source` when a request first needs it.
     pub(crate) fn new(source: SecretSource) -> Self {
         Self { source, last: Mutex::new(None) }
     }
 
-    /// Returns the hash of the token, or `None` if it is not usable.
+    /// Returns the hash of the token, or `None` if the token cannot be read or is malformed. Reads
+    /// the token if the last read is too old.
     ///
     /// # Cancel safety
-    /// A read that is dropped is begun again by the next request.
+    /// If the future is dropped, the next request starts another read.
     pub(crate) async fn hash(&self) -> Option<Digest> {
         let mut last = self.last.lock().await;
-        if let Some(read) = last.filter(|read| read.at.elapsed() < FRESH) {
+        if let Some(read) = last.filter(|read| read.at.elapsed() < MAX_AGE) {
             return read.token;
         }
         let token = self.read().await;
@@ -53,7 +60,7 @@ impl CallerToken {
         let was_usable = last.is_none_or(|read| read.token.is_some());
         match &token {
             Err(reason) if was_usable => {
-                tracing::warn!(target: TARGET, %reference, reason, "caller token unusable: its requests are refused");
+                tracing::warn!(target: TARGET, %reference, reason, "caller token unusable, rejecting its requests");
             }
             Ok(_) if !was_usable => tracing::info!(target: TARGET, %reference, "caller token usable again"),
             _ => {}
@@ -64,19 +71,19 @@ impl CallerToken {
     }
 
     async fn read(&self) -> Result<Digest, String> {
-        let read = timeout(READ_TIME, self.source.resolve()).await;
-        let read = read.map_err(|_| "it was not read in time".to_owned())?;
+        let read = timeout(READ_TIMEOUT, self.source.resolve()).await;
+        let read = read.map_err(|_| format!("timed out after {} ms", READ_TIMEOUT.as_millis()))?;
         let token = read.map_err(|error| with_causes(&error))?;
         let token = token.secret().expose();
         if token.chars().any(char::is_control) {
-            return Err("it has a line break or another control character inside".to_owned());
+            return Err("contains a line break or another control character".to_owned());
         }
         Ok(sha256(token))
     }
 }
 
-/// Returns the hash of a token. Hashes have one length, so that the time of a comparison does not
-/// reveal that of the token.
+/// Returns the SHA-256 of a caller token. All hashes have the same length, so that the time of a
+/// comparison does not reveal the length of the token.
 pub(crate) fn sha256(token: &str) -> Digest {
     digest(&SHA256, token.as_bytes())
 }

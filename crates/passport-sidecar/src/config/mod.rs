@@ -1,11 +1,11 @@
-//! The configuration: a TOML file, and environment variables that override it.
+//! Reads the configuration from a TOML file and from environment variables that override it.
 
 mod redaction;
 mod secret_check;
 mod suggestions;
 mod tables;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use config::{Config, Environment, File};
 use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig};
@@ -15,13 +15,14 @@ pub use self::secret_check::{CheckedSecret, SecretCheck};
 pub(crate) use self::tables::{CallerConfig, Listen, ProxyHeaders, UpstreamConfig, ValidateConfig};
 use crate::limits::{Limits, MAX_FORM};
 
-/// The largest value of `validate.max_token_size`.
-const MAX_TOKEN: usize = 64 * 1024;
+/// The largest allowed value of `validate.max_token_size`, in bytes.
+const MAX_TOKEN_SIZE: usize = 64 * 1024;
 
-/// A configuration as it was read. [`Sidecar::new`](crate::Sidecar::new) validates it, and reports
-/// every mistake at once.
+/// The configuration of a sidecar: the contents of its TOML file, and of the environment
+/// variables that override keys. It is not validated yet.
 ///
-/// `docs/sidecar.md` has its keys.
+/// [`SidecarServer::new`](crate::SidecarServer::new) validates the configuration, and reports
+/// all mistakes together. `docs/sidecar.md` in the repository describes the keys.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SidecarConfig {
@@ -33,10 +34,19 @@ pub struct SidecarConfig {
     pub(crate) limits: Limits,
 }
 
-/// A configuration cannot be read. The error shows no value of it.
-#[derive(Debug, thiserror::Error)]
+/// The error of [`SidecarConfig::read`]. Its message contains no value of the configuration,
+/// because a value could be a secret under a wrong key.
+///
+/// `Debug` prints the message, so that a `main` that returns the error shows it.
+#[derive(thiserror::Error)]
 #[error("the configuration cannot be read: {0}")]
 pub struct ReadError(String);
+
+impl fmt::Debug for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl From<config::ConfigError> for ReadError {
     fn from(error: config::ConfigError) -> Self {
@@ -45,11 +55,14 @@ impl From<config::ConfigError> for ReadError {
 }
 
 impl SidecarConfig {
-    /// Reads the file at `path`, if any, and the environment variables that override it:
-    /// `PASSPORT_SIDECAR__LISTEN__UNIX` is `unix` of the table `listen`.
+    /// Reads the TOML file at `path`, if any, and the environment variables that override its keys.
+    ///
+    /// The name of a variable is `PASSPORT_SIDECAR` and the path of the key, joined by `__`:
+    /// `PASSPORT_SIDECAR__LISTEN__UNIX` sets `unix` of the table `listen`.
     ///
     /// # Errors
-    /// When the file cannot be read, or a key or the type of a value is not valid.
+    /// Returns an error if the file cannot be read, a key is unknown, or a value has the wrong
+    /// type.
     pub fn read(path: Option<&Path>) -> Result<Self, ReadError> {
         let mut config = Config::builder();
         if let Some(path) = path {
@@ -58,6 +71,7 @@ impl SidecarConfig {
         Self::deserialize(config.add_source(environment()).build()?)
     }
 
+    /// Reads a configuration from TOML, without environment variables.
     #[cfg(test)]
     pub(crate) fn from_toml(text: &str) -> Result<Self, ReadError> {
         let source = File::from_str(text, config::FileFormat::Toml);
@@ -72,25 +86,31 @@ impl SidecarConfig {
         Ok(config.try_deserialize()?)
     }
 
-    /// Whether there is an admin listener, which shows metrics.
+    /// Returns whether `listen.admin` is set, so that the sidecar opens the listener for health and
+    /// metrics.
     #[must_use]
     pub fn has_admin(&self) -> bool {
         self.listen.admin.is_some()
     }
 
-    /// Returns the bytes of the largest form. That of `/v1/validate` has a token.
+    /// Returns the size limit of the form of `/v1/validate` in bytes. It grows with
+    /// `validate.max_token_size`, because the form contains a token.
     pub(crate) fn max_form(&self) -> usize {
         let token = self.validate.as_ref().and_then(|validate| validate.max_token_size);
-        MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN) + 1024)
+        MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN_SIZE) + 1024)
     }
 
+    /// Returns the table `identities` as a type of `passport-config`, which builds the identities
+    /// from it.
     pub(crate) fn identities(&self) -> ManagedIdentitiesConfig {
         ManagedIdentitiesConfig::from(self.identities.clone())
     }
 }
 
-/// Returns the source of environment variables. Kubernetes sets variables for a Service
-/// `passport-sidecar` with one `_` after the name, so that they are not read.
+/// Returns the configuration source that reads the environment variables.
+///
+/// The prefix ends with `__`, so that the variables that Kubernetes sets for a Service
+/// `passport-sidecar`, such as `PASSPORT_SIDECAR_PORT`, are not read.
 fn environment() -> Environment {
     Environment::with_prefix("PASSPORT_SIDECAR").prefix_separator("__").separator("__")
 }

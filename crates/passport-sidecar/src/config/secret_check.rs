@@ -1,75 +1,83 @@
-//! The secrets that a configuration refers to, and whether they can be read here.
+//! Checks whether the secrets that a configuration refers to can be read on this machine.
 
 use std::{collections::HashSet, time::Duration};
 
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::{SecretError, SecretErrorKind, SecretProviders, SecretSource};
 use tokio::time::timeout;
 
 use super::SidecarConfig;
 
-/// Providers that need no network.
+/// Schemes of the secret providers that need no network. Only their references are read by
+/// `--check`.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
 
-/// How long reading one secret may take. A file that hangs fails before.
+/// The time limit of reading one secret. Reading a file on a hung mount fails sooner, by the
+/// limit of the file provider.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A secret that a configuration refers to.
+/// A reference to a secret, and whether the secret could be read. See
+/// [`SidecarConfig::check_secrets`].
 #[derive(Debug)]
 pub struct CheckedSecret {
-    /// The path of its key: `identities.erp.client_secret_ref`.
+    /// The path of the configuration key that contains the reference, such as
+    /// `identities.erp.client_secret_ref`.
     pub key: String,
-    /// The result of reading it.
+    /// Whether the secret could be read.
     pub outcome: SecretCheck,
 }
 
-/// The result of reading a secret.
+/// Whether a secret could be read, or why it was not.
 #[derive(Debug)]
 pub enum SecretCheck {
-    /// It was read.
+    /// The secret was read.
     Read {
-        /// What is unusual about it, each as the end of a sentence. Empty for most secrets.
-        suspicions: Vec<&'static str>,
+        /// Unusual characters that the secret contains, such as "has quotes around it". Each text
+        /// continues a sentence that begins with "the secret". Empty for most secrets.
+        warnings: Vec<&'static str>,
     },
-    /// It is in a vault, to which no request is sent. The reference.
-    NotTried(String),
-    /// It cannot be read, and neither can another reference of its key.
+    /// The secret was not read, because it is in a vault. The text is the reference.
+    Skipped(String),
+    /// The secret cannot be read, and the key has no other reference that can replace it.
     Unreadable(SecretError),
-    /// It cannot be read, but another reference of its key can, or is in a vault.
-    Bypassed(SecretError),
+    /// The secret cannot be read, but the key has another reference to a secret that can be read or
+    /// is in a vault.
+    FallbackAvailable(SecretError),
 }
 
 impl SidecarConfig {
-    /// Reads the secrets that the configuration refers to, as far as that needs no network: those
-    /// whose reference is `env:`, `file:` or `systemd:`. Each reference of a list is checked
-    /// separately.
+    /// Reads the secrets that need no network: those with a reference that begins with `env:`,
+    /// `file:` or `systemd:`. If a key has a list of references, each reference has its own result.
+    /// Reading one secret takes at most 10 s.
     ///
-    /// References that are not valid are left out: [`Sidecar::new`](crate::Sidecar::new) reports them.
-    pub async fn check_secrets(&self, providers: &Providers) -> Vec<CheckedSecret> {
+    /// References that cannot be parsed are not in the result.
+    /// [`SidecarServer::new`](crate::SidecarServer::new) reports them.
+    pub async fn check_secrets(&self, registry: &ConfigRegistry) -> Vec<CheckedSecret> {
         let mut checked = Vec::new();
-        for (key, source) in self.secret_sources(providers) {
+        for (key, source) in self.secret_sources(registry) {
             checked.push(CheckedSecret { key, outcome: check(&source).await });
         }
-        bypassed(checked)
+        mark_fallbacks(checked)
     }
 
-    fn secret_sources(&self, providers: &Providers) -> Vec<(String, SecretSource)> {
+    fn secret_sources(&self, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
         let tokens = self.callers.iter().filter_map(|(name, caller)| {
             let source = SecretProviders::default().source(None, caller.token_ref.as_deref()?).ok()?;
             Some((format!("callers.{name}.token_ref"), source))
         });
-        self.identities().secret_sources(providers).into_iter().chain(tokens).collect()
+        self.identities().secret_sources(registry).into_iter().chain(tokens).collect()
     }
 }
 
-/// Marks references that cannot be read where another one of the same key may have the secret.
-fn bypassed(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
+/// Replaces [`SecretCheck::Unreadable`] by [`SecretCheck::FallbackAvailable`] where the same key
+/// has another reference that is usable.
+fn mark_fallbacks(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
     let is_usable = |outcome: &SecretCheck| !matches!(outcome, SecretCheck::Unreadable(_));
     let usable = checked.iter().filter(|secret| is_usable(&secret.outcome));
     let usable: HashSet<_> = usable.map(|secret| secret.key.clone()).collect();
     let marked = checked.into_iter().map(|CheckedSecret { key, outcome }| match outcome {
         SecretCheck::Unreadable(error) if usable.contains(&key) => {
-            CheckedSecret { key, outcome: SecretCheck::Bypassed(error) }
+            CheckedSecret { key, outcome: SecretCheck::FallbackAvailable(error) }
         }
         outcome => CheckedSecret { key, outcome },
     });
@@ -79,14 +87,14 @@ fn bypassed(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
 async fn check(source: &SecretSource) -> SecretCheck {
     let reference = source.reference();
     if !LOCAL.contains(&reference.scheme()) {
-        return SecretCheck::NotTried(reference.to_string());
+        return SecretCheck::Skipped(reference.to_string());
     }
-    let late = |_| {
-        let reason = format!("it did not answer within {} s", TIMEOUT.as_secs());
+    let timed_out = |_| {
+        let reason = format!("timed out after {} s", TIMEOUT.as_secs());
         Err(SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason))
     };
-    match timeout(TIMEOUT, source.resolve()).await.unwrap_or_else(late) {
-        Ok(read) => SecretCheck::Read { suspicions: read.secret().suspicions() },
+    match timeout(TIMEOUT, source.resolve()).await.unwrap_or_else(timed_out) {
+        Ok(read) => SecretCheck::Read { warnings: read.secret().warnings() },
         Err(error) => SecretCheck::Unreadable(error),
     }
 }

@@ -1,41 +1,48 @@
+//! The tables of the configuration file.
+
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-/// The table `listen`.
+/// The table `listen`: the sockets of the sidecar.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
-    /// The path of a Unix socket. Empty for none.
+    /// The path of the Unix socket. An empty path disables the Unix socket.
     pub(crate) unix: PathBuf,
-    /// The mode of its file, as for `chmod`.
+    /// The octal mode of the socket file, as for `chmod`.
     pub(crate) unix_mode: String,
-    /// The owner of its file.
+    /// The name of the user that owns the socket file. Defaults to the user of the process.
     pub(crate) unix_owner: Option<String>,
-    /// The group of its file.
+    /// The name of the group of the socket file. Defaults to the group of the process.
     pub(crate) unix_group: Option<String>,
-    /// A loopback address, for callers with a token.
+    /// The loopback address of the listener for callers that send a token. `None` disables it.
     pub(crate) tcp: Option<SocketAddr>,
-    /// A loopback address for health and metrics.
+    /// The loopback address of the listener for health and metrics. `None` disables it.
     pub(crate) admin: Option<SocketAddr>,
-    /// Further names of the sidecar in the `Host` of requests.
+    /// Names that requests are allowed to have in `Host`, in addition to `localhost` and loopback
+    /// addresses.
     pub(crate) hosts: Vec<String>,
-    /// What is done with proxy headers of forwarded requests on the Unix socket.
+    /// What happens to proxy headers of requests that arrive on the Unix socket and are forwarded
+    /// to an upstream.
     pub(crate) unix_proxy_headers: ProxyHeaders,
-    /// The same on TCP.
+    /// What happens to proxy headers of requests that arrive on TCP and are forwarded to an
+    /// upstream.
     pub(crate) tcp_proxy_headers: ProxyHeaders,
 }
 
-/// What is done with headers that proxies set, in forwarded requests.
+/// Whether proxy headers (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Via`, `Referer`) of
+/// forwarded requests are removed, forwarded or rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ProxyHeaders {
-    /// They are removed.
+    /// Removes the headers, and forwards the request.
     Drop,
-    /// They are forwarded, for a gateway that is trusted to set them.
+    /// Forwards the request with the headers. For a trusted gateway, which overwrites the proxy
+    /// headers that its own clients send.
     Forward,
-    /// The request is rejected with 403.
-    Refuse,
+    /// Rejects the request with 403.
+    Reject,
 }
 
 impl Default for Listen {
@@ -49,60 +56,69 @@ impl Default for Listen {
             admin: None,
             hosts: Vec::new(),
             unix_proxy_headers: ProxyHeaders::Drop,
-            tcp_proxy_headers: ProxyHeaders::Refuse,
+            tcp_proxy_headers: ProxyHeaders::Reject,
         }
     }
 }
 
-/// A table of `callers`.
+/// A table of `callers`: a service that is allowed to use the sidecar.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallerConfig {
+    /// User ids. A process with one of them is this caller on the Unix socket.
     pub(crate) uids: BTreeSet<u32>,
+    /// Group ids. A process with one of them is this caller on the Unix socket.
     pub(crate) gids: BTreeSet<u32>,
+    /// The reference of the token that identifies this caller on TCP.
     pub(crate) token_ref: Option<String>,
+    /// The names of identities. The caller is allowed to get their tokens.
     pub(crate) identities: BTreeSet<String>,
+    /// The scopes that the caller is allowed to request. `None` allows the scopes that are
+    /// configured for the requested identity.
     pub(crate) scopes: Option<BTreeSet<String>>,
 }
 
-/// A table of `upstreams`.
+/// A table of `upstreams`: a service that requests are forwarded to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamConfig {
     pub(crate) url: String,
-    /// The identity whose token its requests have.
+    /// The name of an identity. Its token is attached to forwarded requests.
     pub(crate) identity: Option<String>,
-    /// Whether a request keeps the token that it brings.
+    /// Whether the token that a client sends in `Authorization` is forwarded instead of the
+    /// identity's token.
     #[serde(default)]
     pub(crate) propagate: bool,
-    /// HTTP/2 without TLS.
+    /// Whether requests to the upstream use HTTP/2 without negotiation (prior knowledge), as for
+    /// gRPC over plain `http`.
     #[serde(default)]
     pub(crate) http2: bool,
-    /// A PEM file with a private CA, trusted beside the system's.
+    /// A PEM file with a private CA, trusted in addition to the system's root certificates.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Lets the URL be plain `http` off this machine.
+    /// Allows a `url` with plain `http` to another machine.
     #[serde(default)]
     pub(crate) danger_plain_http: bool,
 }
 
-/// The table `validate`: which tokens are accepted.
+/// The table `validate`: the rules by which `/v1/validate` and `/v1/auth` accept a token.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ValidateConfig {
     pub(crate) audience: String,
     pub(crate) issuer: Option<String>,
     pub(crate) jwks_url: Option<String>,
-    /// A PEM file with a private CA, trusted beside the system's.
+    /// A PEM file with a private CA, trusted in addition to the system's root certificates.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Lets the issuer and the JWKS URL be plain `http` off this machine.
+    /// Allows plain `http` to an issuer or a JWKS URL on another machine.
     #[serde(default)]
     pub(crate) danger_plain_http: bool,
-    /// The `User-Agent` of requests for keys.
+    /// The `User-Agent` of discovery and JWKS requests.
     pub(crate) user_agent: Option<String>,
-    /// Bytes of the largest token that is accepted.
+    /// The maximum size of an accepted token, in bytes.
     pub(crate) max_token_size: Option<usize>,
-    /// Seconds for each request for the discovery document and for keys.
-    pub(crate) jwks_fetch_timeout_seconds: Option<u64>,
-    /// Seconds between two requests for keys that tokens can cause.
+    /// The timeout of each discovery or JWKS request, in seconds.
+    pub(crate) jwks_request_timeout_seconds: Option<u64>,
+    /// The minimum interval between two JWKS refreshes that tokens with an unknown key cause, in
+    /// seconds.
     pub(crate) jwks_cooldown_seconds: Option<u64>,
 }

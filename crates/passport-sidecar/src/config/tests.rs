@@ -1,4 +1,4 @@
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::{ResolvedSecret, SecretError, SecretProvider, SecretProviders, SecretRef};
 
 use super::*;
@@ -32,40 +32,47 @@ fn misspelled_table_is_named_in_the_environment_too() {
     let environment = environment().source(Some([variable].into()));
     let built = Config::builder().add_source(environment).build().unwrap();
     let message = SidecarConfig::deserialize(built).unwrap_err().to_string();
-    assert!(message.contains("there is no key `identity`; did you mean `identities`?"), "{message}");
+    assert!(message.contains("unknown key `identity`; did you mean `identities`?"), "{message}");
 }
 
-/// A vault that must not be asked.
-#[derive(Debug)]
-struct Unasked;
+#[test]
+fn debug_of_a_read_error_is_its_message() {
+    let error = SidecarConfig::from_toml("[listen]\nport = 1").unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(error.to_string().starts_with("the configuration cannot be read: "), "{error}");
+}
 
-impl SecretProvider for Unasked {
+/// A vault that fails the test if it is contacted.
+#[derive(Debug)]
+struct UncontactedVault;
+
+impl SecretProvider for UncontactedVault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         panic!("{reference} was read")
     }
 }
 
 #[tokio::test]
-async fn check_reads_each_local_reference_and_no_vault() {
+async fn check_reads_local_references_and_no_vault() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "s3cret").unwrap();
     let (good, missing) = (format!("file:{}", file.path().display()), "file:/no/such/secret");
-    let secrets = SecretProviders::default().with("vault", Unasked);
-    let providers = Providers::default().with_secrets(secrets);
+    let secrets = SecretProviders::default().with("vault", UncontactedVault);
+    let registry = ConfigRegistry::default().with_secrets(secrets);
     for (references, expected) in [
-        (vec![missing, "vault:x"], vec!["bypassed", "not tried"]),
-        (vec!["vault:x", missing], vec!["not tried", "bypassed"]),
-        (vec!["vault:x", &good], vec!["not tried", "read"]),
-        (vec![missing, &good], vec!["bypassed", "read"]),
+        (vec![missing, "vault:x"], vec!["fallback", "skipped"]),
+        (vec!["vault:x", missing], vec!["skipped", "fallback"]),
+        (vec!["vault:x", &good], vec!["skipped", "read"]),
+        (vec![missing, &good], vec!["fallback", "read"]),
         (vec![missing, "file:/no/such/other"], vec!["unreadable", "unreadable"]),
         (vec![missing], vec!["unreadable"]),
     ] {
         let text = format!("[identities.erp]\nclient_id = \"mi-1\"\nclient_secret_ref = {references:?}\n");
-        let checked = SidecarConfig::from_toml(&text).unwrap().check_secrets(&providers).await;
+        let checked = SidecarConfig::from_toml(&text).unwrap().check_secrets(&registry).await;
         let outcomes = checked.iter().map(|secret| match secret.outcome {
             SecretCheck::Read { .. } => "read",
-            SecretCheck::NotTried(_) => "not tried",
-            SecretCheck::Bypassed(_) => "bypassed",
+            SecretCheck::Skipped(_) => "skipped",
+            SecretCheck::FallbackAvailable(_) => "fallback",
             SecretCheck::Unreadable(_) => "unreadable",
         });
         assert_eq!(outcomes.collect::<Vec<_>>(), expected, "{references:?}");

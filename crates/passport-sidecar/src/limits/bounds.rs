@@ -1,4 +1,5 @@
-//! The bounds of each number of `limits`, and the memory that they allow together. Pure.
+//! Checks the numbers of the table `limits`, and computes the memory that connections and
+//! requests use at most with them. Pure.
 
 use passport_core::ConfigProblem;
 
@@ -9,32 +10,35 @@ use super::{
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Listeners with [`Limits::connections`]: the Unix socket and TCP.
+/// The number of listeners to which [`Limits::max_connections`] applies: the Unix socket and
+/// TCP.
 const LISTENERS: usize = 2;
 
-/// Notes each number that is out of bounds, and buffers that exceed `buffered_mib` together. `form`
-/// is the size of the largest form of an own endpoint.
+/// Reports each number that is out of bounds. If there is none, reports whether the buffers that
+/// the other limits allow exceed `max_buffered_mib`. `form` is the size limit of a form in
+/// bytes.
 pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
-        ("connections", number(limits.connections), 1, 100_000),
-        ("head", number(limits.head), 8192, 1024 * 1024),
-        ("head_seconds", limits.head_seconds, 1, 3600),
-        ("idle_seconds", limits.idle_seconds, 1, DAY),
-        ("answer_seconds", limits.answer_seconds, 1, 3600),
-        ("drain_seconds", limits.drain_seconds, 0, 3600),
-        ("forwarded", number(limits.forwarded), 1, 100_000),
-        ("forwarded_per_caller", number(limits.forwarded_per_caller), 1, 100_000),
-        ("stream_kib", number(limits.stream_kib), 16, 16 * 1024),
-        ("connection_kib", number(limits.connection_kib), 64, 64 * 1024),
-        ("buffered_mib", number(limits.buffered_mib), 1, 1024 * 1024),
+        ("max_connections", number(limits.max_connections), 1, 100_000),
+        ("max_head_bytes", number(limits.max_head_bytes), 8192, 1024 * 1024),
+        ("head_timeout_seconds", limits.head_timeout_seconds, 1, 3600),
+        ("idle_timeout_seconds", limits.idle_timeout_seconds, 1, DAY),
+        ("response_timeout_seconds", limits.response_timeout_seconds, 1, 3600),
+        ("shutdown_timeout_seconds", limits.shutdown_timeout_seconds, 0, 3600),
+        ("max_forwarded_requests", number(limits.max_forwarded_requests), 1, 100_000),
+        ("max_forwarded_requests_per_caller", number(limits.max_forwarded_requests_per_caller), 1, 100_000),
+        ("body_buffer_kib", number(limits.body_buffer_kib), 16, 16 * 1024),
+        ("http2_connection_window_kib", number(limits.http2_connection_window_kib), 64, 64 * 1024),
+        ("max_buffered_mib", number(limits.max_buffered_mib), 1, 1024 * 1024),
     ];
-    let share =
-        limits.connections_per_caller.map(|share| ("connections_per_caller", number(share), 1, 100_000));
+    let share = limits
+        .max_connections_per_caller
+        .map(|share| ("max_connections_per_caller", number(share), 1, 100_000));
     let before = problems.len();
     for (key, value, least, most) in bounds.into_iter().chain(share) {
         if !(least..=most).contains(&value) {
-            let text = format!("it is {value}; write a number from {least} to {most}");
+            let text = format!("must be from {least} to {most}, but is {value}");
             problems.push(ConfigProblem::new(format!("limits.{key}"), text));
         }
     }
@@ -42,45 +46,55 @@ pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProbl
         return;
     }
     let needed = needed_mib(limits, form);
-    if needed > limits.buffered_mib {
+    if needed > limits.max_buffered_mib {
         let text = format!(
-            "the other limits allow {needed} MiB of buffers; write that here, or lower connections, \
-             forwarded, head, stream_kib or connection_kib"
+            "the other limits allow {needed} MiB of buffers: set this to at least {needed}, or lower \
+             max_connections, max_forwarded_requests, max_head_bytes, body_buffer_kib or \
+             http2_connection_window_kib"
         );
-        problems.push(ConfigProblem::new("limits.buffered_mib", text));
+        problems.push(ConfigProblem::new("limits.max_buffered_mib", text));
     }
 }
 
-/// Returns how many requests of the sidecar's own endpoints there is memory for, in what
-/// connections and forwarded requests leave of `buffered_mib`.
+/// Returns the limit on concurrent requests to the sidecar's own endpoints. Their memory is the
+/// part of `max_buffered_mib` that connections and forwarded requests cannot use. `form` is the
+/// size limit of a form in bytes.
 pub(crate) fn own_requests(limits: &Limits, form: usize) -> usize {
-    let left = limits.buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
-    left / own_request_kib(limits, form)
+    let available = limits.max_buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
+    available / own_request_kib(limits, form)
 }
 
-/// The least that `buffered_mib` may be: each connection can have a request of an own endpoint.
+/// Returns the smallest valid value of `max_buffered_mib`: each connection can then have one
+/// request to an own endpoint.
 fn needed_mib(limits: &Limits, form: usize) -> usize {
-    let own = LISTENERS * limits.connections * own_request_kib(limits, form);
+    let own = LISTENERS * limits.max_connections * own_request_kib(limits, form);
     (reserved_kib(limits) + own).div_ceil(1024)
 }
 
-/// The most that connections and forwarded requests can take. A connection has a window for bodies
-/// that are not read yet, and the head of a request and of a response; on TCP, it also has forms
-/// whose caller is not known yet. A forwarded request has a head, a buffer to and from the
-/// upstream, and one to the client.
+/// Returns the maximum memory of all connections and forwarded requests, in KiB.
+///
+/// A connection needs memory for:
+/// - the HTTP/2 window of unread bodies;
+/// - the head of a request and the head of a response;
+/// - on TCP, forms that are read before their caller is authenticated.
+///
+/// A forwarded request needs memory for a head and three buffers: to the upstream, from the
+/// upstream, and to the client.
 fn reserved_kib(limits: &Limits) -> usize {
-    let connections =
-        LISTENERS * (limits.connection_kib + 2 * head_kib(limits)) + UNKNOWN_FORMS * MAX_FORM / 1024;
-    limits.connections * connections + limits.forwarded * (3 * limits.stream_kib + head_kib(limits))
+    let connections = LISTENERS * (limits.http2_connection_window_kib + 2 * head_kib(limits))
+        + UNKNOWN_FORMS * MAX_FORM / 1024;
+    limits.max_connections * connections
+        + limits.max_forwarded_requests * (3 * limits.body_buffer_kib + head_kib(limits))
 }
 
-/// A head, a form, and a response of that size: tokens and claims take less.
+/// Returns the maximum memory of one request to an own endpoint, in KiB: a head, a form, and a
+/// response that is at most as large as the form, because it contains a token or its claims.
 fn own_request_kib(limits: &Limits, form: usize) -> usize {
     head_kib(limits) + 2 * form.div_ceil(1024)
 }
 
 fn head_kib(limits: &Limits) -> usize {
-    limits.head.div_ceil(1024)
+    limits.max_head_bytes.div_ceil(1024)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Limits on memory, connections, requests and open files, and what counts against them.
+//! Limits on memory, connections, requests and open files. Each use holds a permit until it
+//! ends.
 
 pub(crate) mod bounds;
 mod forms;

@@ -1,5 +1,5 @@
-//! Limits the files that connections and forwarded requests have open. The other files of the
-//! process are reserved for operators, logs, secrets and requests to Passport.
+//! Limits how many file descriptors connections and forwarded requests use, so that some are
+//! left for the admin listener, logs, secrets and requests to Passport.
 
 use std::sync::Arc;
 
@@ -11,41 +11,44 @@ use super::{
 };
 use crate::peer::Peer;
 
+/// Permits for open files: limited in total, for each caller, and for all TCP connections.
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
     all: Shares,
-    /// Of these, files of connections on TCP. Its clients are unknown when they connect, and must
-    /// not take the files of callers on the Unix socket.
+    /// The permits that TCP connections can take. TCP clients are not authenticated when they
+    /// connect, and must not use up the files that callers on the Unix socket need.
     tcp: Arc<Semaphore>,
     reserved: Reserved,
     number: usize,
 }
 
-/// Files to reject connections with, when all others are taken.
+/// Permits of each listener for connections that get a 429 because all other permits are taken.
 #[derive(Debug)]
 struct Reserved {
     unix: Arc<Semaphore>,
     tcp: Arc<Semaphore>,
 }
 
-/// A permit to have one file open, until it is dropped.
+/// The permit of one open file. Dropping it releases the permit.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     _of_all: Option<Share>,
-    /// A permit of files on TCP, or of reserved ones.
+    /// A permit of the TCP connections or of the reserved files.
     _of_part: Option<OwnedSemaphorePermit>,
 }
 
 impl OpenFile {
-    /// Returns a permit of a listener whose files are not counted.
+    /// Returns a permit that counts against no limit, for the admin listener, which has reserved
+    /// files.
     pub(crate) const fn uncounted() -> Self {
         Self { _of_all: None, _of_part: None }
     }
 }
 
 impl OpenFiles {
-    /// Takes the needs of the sidecar itself, and of `pools` of idle connections to upstreams, from
-    /// `limit` files. One of several `callers` may have half of the rest, and a sole caller all.
+    /// Creates the permits from `limit`, the limit of the process on open files. Not available are
+    /// the sidecar's own files, and the idle connections of `pools` connection pools to upstreams.
+    /// If there are several `callers`, each of them can take at most half of the rest.
     pub(crate) fn new(limit: usize, pools: usize, callers: usize, limits: &Limits) -> Self {
         let idle = pools.saturating_mul(idle_connections(limit, pools));
         let number = limit.saturating_sub(OWN_FILES + idle).clamp(1, Semaphore::MAX_PERMITS);
@@ -58,23 +61,25 @@ impl OpenFiles {
         }
     }
 
-    /// Returns how many files there are for connections and forwarded requests.
+    /// Returns how many files connections and forwarded requests can have open at a time.
     pub(crate) fn number(&self) -> usize {
         self.number
     }
 
-    /// Takes a file for `caller`, or for a client that is unknown.
+    /// Takes a permit for a file of `caller`, or of a client that is not authenticated. Returns
+    /// `None` immediately if no permit is left.
     pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         Some(OpenFile { _of_all: Some(self.all.take(caller).ok()?), _of_part: None })
     }
 
-    /// Takes a file for a connection of `peer`.
+    /// Takes a permit for a connection of `peer`. Returns `None` immediately if no permit is left.
     pub(crate) fn for_connection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let of_tcp = if peer == Peer::Tcp { Some(acquire(&self.tcp)?) } else { None };
         Some(OpenFile { _of_part: of_tcp, ..self.take(caller)? })
     }
 
-    /// Takes a file for a connection of `peer` that is rejected and closed.
+    /// Takes a permit for a connection of `peer` that gets a 429 and is closed. Takes a reserved
+    /// permit if no other is left.
     pub(crate) fn for_rejection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let reserved = match peer {
             Peer::Unix { .. } => &self.reserved.unix,
@@ -89,21 +94,24 @@ fn acquire(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     Arc::clone(permits).try_acquire_owned().ok()
 }
 
-/// Connections that are rejected at a time, at each listener, when no other file is left.
+/// How many connections each listener can reject with a 429 at a time when all other files are
+/// in use.
 pub(crate) const REJECTIONS: usize = 16;
 
-/// Files of the admin listener, as many for everything else, and those for rejections.
-const OWN_FILES: usize = 2 * Limits::ADMIN.connections + 2 * REJECTIONS;
+/// How many files are reserved for the sidecar itself: for the admin listener, as many again for
+/// logs, secrets and requests to Passport, and for rejected connections.
+const OWN_FILES: usize = 2 * Limits::ADMIN.max_connections + 2 * REJECTIONS;
 
-/// Returns how many of `number` files are for connections on TCP. If there are too few for all
-/// limits, it is in proportion to the limits.
+/// Returns how many of `number` files TCP connections can take: `max_connections`, or a
+/// proportional part of it if there are too few files for all limits.
 fn part_of_tcp(number: usize, limits: &Limits) -> usize {
-    let wanted = 2 * limits.connections + limits.forwarded;
-    (number.min(wanted) * limits.connections / wanted).max(1)
+    let required = 2 * limits.max_connections + limits.max_forwarded_requests;
+    (number.min(required) * limits.max_connections / required).max(1)
 }
 
-/// Returns how many idle connections each of `pools` keeps: one caller's to one upstream. All of
-/// them take a quarter of `limit` files at most.
+/// Returns how many idle connections each of `pools` connection pools keeps. A pool contains the
+/// connections of one caller to one upstream. All pools together take at most a quarter of
+/// `limit` open files.
 pub(crate) fn idle_connections(limit: usize, pools: usize) -> usize {
     const MAX: usize = 64;
     MAX.min(limit / 4 / pools.max(1))

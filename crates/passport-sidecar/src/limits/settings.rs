@@ -1,37 +1,49 @@
+//! The table `limits` of the configuration, and its defaults.
+
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// The table `limits` of a configuration.
+/// The table `limits`. `docs/sidecar.md` describes the keys and their defaults.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    /// Connections at a time, at each listener.
-    pub(crate) connections: usize,
-    /// Of these, connections of one caller. By default half of them; all, if there is no other
-    /// caller.
-    pub(crate) connections_per_caller: Option<usize>,
-    /// Bytes of a request's head.
-    pub(crate) head: usize,
-    /// Seconds for a request's head, and for which a connection may wait for its next request.
-    pub(crate) head_seconds: u64,
-    /// Seconds for which a connection may move no byte, have no request, or not read its responses;
-    /// and for which an upstream may take nothing of a request's body.
-    pub(crate) idle_seconds: u64,
-    /// Seconds for a token, or for the head of an upstream's response.
-    pub(crate) answer_seconds: u64,
-    /// Seconds for requests in flight during the shutdown.
-    pub(crate) drain_seconds: u64,
-    /// Forwarded requests at a time.
-    pub(crate) forwarded: usize,
-    /// Of these, requests of one caller.
-    pub(crate) forwarded_per_caller: usize,
-    /// KiB of each buffer for a body.
-    pub(crate) stream_kib: usize,
-    /// KiB of request bodies that a connection of HTTP/2 may send before they are read.
-    pub(crate) connection_kib: usize,
-    /// MiB of all buffers together.
-    pub(crate) buffered_mib: usize,
+    /// The limit on concurrent connections at each listener. A further connection gets a 429.
+    pub(crate) max_connections: usize,
+    /// The limit on concurrent connections of one caller at each listener. `None` means half of
+    /// `max_connections`, or all if there is only one caller.
+    pub(crate) max_connections_per_caller: Option<usize>,
+    /// The size limit of a request's head (request line and headers), in bytes. A larger head gets
+    /// a 431.
+    pub(crate) max_head_bytes: usize,
+    /// The time limit for receiving a request's head, and for the next request on an HTTP/1
+    /// connection, in seconds.
+    pub(crate) head_timeout_seconds: u64,
+    /// The time in seconds after which a connection, or a forwarded request, without progress is
+    /// ended. No progress means:
+    /// - no byte is transferred;
+    /// - no request is in flight on the connection;
+    /// - the client does not read its response;
+    /// - an upstream does not read the body of a request.
+    pub(crate) idle_timeout_seconds: u64,
+    /// How long a request waits for a token, and for the head of an upstream's response, in
+    /// seconds.
+    pub(crate) response_timeout_seconds: u64,
+    /// How long the shutdown waits for requests in flight before it aborts them, in seconds.
+    pub(crate) shutdown_timeout_seconds: u64,
+    /// The limit on forwarded requests in flight. A further request gets a 503.
+    pub(crate) max_forwarded_requests: usize,
+    /// The limit on forwarded requests in flight of one caller. A further request gets a 429.
+    pub(crate) max_forwarded_requests_per_caller: usize,
+    /// The size of each buffer for a part of a body in KiB. It is also the flow-control window of
+    /// an HTTP/2 stream.
+    pub(crate) body_buffer_kib: usize,
+    /// The flow-control window of a client's HTTP/2 connection in KiB: how much of all its request
+    /// bodies the client can send before the sidecar reads them.
+    pub(crate) http2_connection_window_kib: usize,
+    /// The limit on the memory of all buffers together in MiB. If the other limits allow more, the
+    /// configuration is rejected.
+    pub(crate) max_buffered_mib: usize,
 }
 
 impl Default for Limits {
@@ -41,67 +53,76 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The limits of a configuration without the table `limits`.
     pub(crate) const DEFAULT: Self = Self {
-        connections: 1000,
-        connections_per_caller: None,
-        head: 16 * 1024,
-        head_seconds: 30,
-        idle_seconds: 300,
-        answer_seconds: 30,
-        drain_seconds: 25,
-        forwarded: 1024,
-        forwarded_per_caller: 256,
-        stream_kib: 64,
-        connection_kib: 256,
-        buffered_mib: 1024,
+        max_connections: 1000,
+        max_connections_per_caller: None,
+        max_head_bytes: 16 * 1024,
+        head_timeout_seconds: 30,
+        idle_timeout_seconds: 300,
+        response_timeout_seconds: 30,
+        shutdown_timeout_seconds: 25,
+        max_forwarded_requests: 1024,
+        max_forwarded_requests_per_caller: 256,
+        body_buffer_kib: 64,
+        http2_connection_window_kib: 256,
+        max_buffered_mib: 1024,
     };
 
-    /// Limits of the admin listener: operators send few requests, and small ones.
+    /// The limits of the admin listener, which gets few and small requests.
     pub(crate) const ADMIN: Self = Self {
-        connections: 64,
-        head_seconds: 5,
-        idle_seconds: 60,
-        answer_seconds: 5,
-        drain_seconds: 1,
-        connection_kib: 64,
+        max_connections: 64,
+        head_timeout_seconds: 5,
+        idle_timeout_seconds: 60,
+        response_timeout_seconds: 5,
+        shutdown_timeout_seconds: 1,
+        http2_connection_window_kib: 64,
         ..Self::DEFAULT
     };
 
-    pub(crate) fn head_time(&self) -> Duration {
-        Duration::from_secs(self.head_seconds)
+    /// Returns `head_timeout_seconds` as a duration.
+    pub(crate) fn head_timeout(&self) -> Duration {
+        Duration::from_secs(self.head_timeout_seconds)
     }
 
-    pub(crate) fn idle_time(&self) -> Duration {
-        Duration::from_secs(self.idle_seconds)
+    /// Returns `idle_timeout_seconds` as a duration.
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout_seconds)
     }
 
-    pub(crate) fn response_time(&self) -> Duration {
-        Duration::from_secs(self.answer_seconds)
+    /// Returns `response_timeout_seconds` as a duration.
+    pub(crate) fn response_timeout(&self) -> Duration {
+        Duration::from_secs(self.response_timeout_seconds)
     }
 
+    /// Returns `body_buffer_kib` in bytes.
     pub(crate) fn stream_bytes(&self) -> usize {
-        self.stream_kib.saturating_mul(1024)
+        self.body_buffer_kib.saturating_mul(1024)
     }
 
+    /// Returns the HTTP/2 window of one stream in bytes.
     pub(crate) fn stream_window(&self) -> u32 {
         window(self.stream_bytes())
     }
 
+    /// Returns the HTTP/2 window of a client's connection in bytes.
     pub(crate) fn connection_window(&self) -> u32 {
-        window(self.connection_kib.saturating_mul(1024))
+        window(self.http2_connection_window_kib.saturating_mul(1024))
     }
 
-    /// Returns the window of a caller's connection to an upstream, for all of its streams.
+    /// Returns the HTTP/2 window of a connection to an upstream in bytes. It has room for all
+    /// streams of a caller, so that a stream that is not read does not delay the others.
     pub(crate) fn upstream_window(&self) -> u32 {
-        window(self.stream_bytes().saturating_mul(self.forwarded_per_caller))
+        window(self.stream_bytes().saturating_mul(self.max_forwarded_requests_per_caller))
     }
 
-    pub(crate) fn drain_time(&self) -> Duration {
-        Duration::from_secs(self.drain_seconds)
+    /// Returns `shutdown_timeout_seconds` as a duration.
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
+        Duration::from_secs(self.shutdown_timeout_seconds)
     }
 }
 
-/// Returns a valid window of HTTP/2
+/// Returns the largest valid HTTP/2 window of at most `bytes`
 /// ([RFC 9113, section 6.9.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1)).
 fn window(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX).min(u32::MAX >> 1)

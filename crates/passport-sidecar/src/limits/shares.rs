@@ -1,4 +1,4 @@
-//! Limits on what one caller, and all callers together, have at a time.
+//! Permits that are limited in total and for each caller.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ErrorResponse;
 
-/// A number of permits, of which each caller may have a part.
+/// A pool of permits, of which one caller can take only a part, so that it cannot block other
+/// callers.
 #[derive(Debug)]
 pub(crate) struct Shares {
     all: Arc<Semaphore>,
@@ -18,50 +19,55 @@ pub(crate) struct Shares {
     by_caller: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
-/// A permit, until it is dropped.
+/// A permit of [`Shares`]. Dropping it releases the permit.
 #[derive(Debug)]
 pub(crate) struct Share {
     _of_all: OwnedSemaphorePermit,
     _of_the_caller: Option<OwnedSemaphorePermit>,
 }
 
-/// Which limit was reached.
+/// Which limit was reached, so that no permit was available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exhausted {
+    /// The limit of all callers together.
     All,
+    /// The limit of one caller.
     Caller,
 }
 
 impl Exhausted {
-    /// Returns the response to a request for which there is no permit. `limit` is the key of the
-    /// limit in the configuration.
+    /// Returns the response to a request that gets no permit: 503 if all callers together reached
+    /// the limit, 429 if one caller did. `limit` is the key of the limit in the table `limits`.
     pub(crate) fn response(self, limit: &str) -> ErrorResponse {
         match self {
             Self::All => ErrorResponse::unavailable(
-                format!("too many requests are on their way; see limits.{limit}"),
+                format!("too many requests in flight: retry later, or raise limits.{limit}"),
                 Duration::ZERO,
             ),
             Self::Caller => ErrorResponse::too_many_requests(format!(
-                "this caller has too many requests on their way; see limits.{limit}"
+                "too many requests of this caller in flight: retry later, or raise limits.{limit}"
             )),
         }
     }
 }
 
-/// Returns how many of `all` permits one of `callers` may have by default.
+/// Returns how many of `all` permits one caller can take by default: half of them if there are
+/// several `callers`, or all if there is only one.
 pub(crate) fn default_share(all: usize, callers: usize) -> usize {
     if callers == 1 { all } else { all.div_ceil(2) }
 }
 
 impl Shares {
+    /// Creates `all` permits, of which each caller can take `each`.
     pub(crate) fn new(all: usize, each: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), each, by_caller: Mutex::default() }
     }
 
-    /// Takes a permit for `caller`, or for a client that is unknown.
+    /// Takes a permit for `caller`, or for a client that is not authenticated. Fails immediately if
+    /// none is left.
     ///
     /// # Errors
-    /// When there is none; it does not wait.
+    /// Returns the limit that was reached.
     pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Result<Share, Exhausted> {
         let of_the_caller = match caller {
             Some(caller) => Some(self.of_caller(caller).ok_or(Exhausted::Caller)?),
@@ -71,7 +77,8 @@ impl Shares {
         Ok(Share { _of_all: of_all, _of_the_caller: of_the_caller })
     }
 
-    /// Takes a permit of a caller's part, when one of all is held already.
+    /// Takes a permit that counts against the limit of `caller` only, for a client that already has
+    /// a permit of the total. Returns `None` immediately if none is left.
     pub(crate) fn of_caller(&self, caller: &Arc<str>) -> Option<OwnedSemaphorePermit> {
         let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
         let permits =

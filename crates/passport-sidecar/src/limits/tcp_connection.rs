@@ -1,3 +1,5 @@
+//! Counts TCP connections against the limit of each caller that uses them.
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -9,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::shares::Shares;
 use crate::error::ErrorResponse;
 
-/// A connection on TCP. Its caller is unknown when it is accepted, so it counts as one of each
-/// caller from when that caller's token is first sent on it.
+/// The callers of one TCP connection. None is known when the connection is accepted. The
+/// connection counts against the limit of a caller as soon as a request on it has that caller's
+/// token.
 #[derive(Clone, Debug)]
 pub(crate) struct TcpConnection {
     shares: Arc<Shares>,
@@ -19,14 +22,15 @@ pub(crate) struct TcpConnection {
 }
 
 impl TcpConnection {
+    /// Creates the state of a connection on which no request was authenticated yet.
     pub(crate) fn new(shares: Arc<Shares>) -> Self {
         Self { shares, callers: Arc::default(), rejected: CancellationToken::new() }
     }
 
-    /// Counts the connection as one of `caller`.
+    /// Counts the connection against the limit of `caller`, unless it is counted already.
     ///
     /// # Errors
-    /// 429 when that caller has too many.
+    /// Returns a 429 if the caller has too many connections.
     pub(crate) fn count_for(&self, caller: &Arc<str>) -> Result<(), ErrorResponse> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if callers.contains_key(caller) {
@@ -35,14 +39,15 @@ impl TcpConnection {
         let Some(permit) = self.shares.of_caller(caller) else {
             self.rejected.cancel();
             return Err(ErrorResponse::too_many_requests(
-                "this caller has too many connections; see limits.connections_per_caller",
+                "too many connections of this caller: close some, or raise limits.max_connections_per_caller",
             ));
         };
         callers.insert(Arc::clone(caller), permit);
         Ok(())
     }
 
-    /// Canceled when a caller has one too many, so that it is closed.
+    /// Returns a cancellation token. It is canceled when the connection exceeds the limit of a
+    /// caller, and the connection is closed then.
     pub(crate) fn rejected(&self) -> &CancellationToken {
         &self.rejected
     }

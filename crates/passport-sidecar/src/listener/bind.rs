@@ -1,3 +1,6 @@
+//! Opens the listeners: the sockets that systemd passes (socket activation), or else those of
+//! the configuration.
+
 use std::{io, net::SocketAddr};
 
 use listenfd::ListenFd;
@@ -6,14 +9,14 @@ use tokio::net::{TcpListener, UnixListener};
 use super::unix_socket::SocketFile;
 use crate::config::Listen;
 
-/// A bound socket that accepts connections.
+/// A socket that accepts connections.
 pub(crate) enum Listener {
     Unix(UnixListener),
     Tcp(TcpListener),
 }
 
 impl Listener {
-    /// Returns the value of its label in metrics.
+    /// Returns the value of the label `listener` in metrics.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Unix(_) => "unix",
@@ -21,7 +24,7 @@ impl Listener {
         }
     }
 
-    /// Returns its address on TCP.
+    /// Returns the address of a TCP listener, or `None` for a Unix socket.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Unix(_) => None,
@@ -30,8 +33,12 @@ impl Listener {
     }
 }
 
-/// Returns the listeners that systemd has opened, or else binds those of the configuration. The
-/// file of a Unix socket is removed when it is dropped.
+/// Returns the listeners that systemd has opened. If there are none, binds those of the
+/// configuration. The file of the Unix socket is removed when the [`SocketFile`] is dropped.
+///
+/// # Errors
+/// Returns an error that names the configuration key if a listener cannot be bound. Returns an
+/// error if no listener is configured.
 pub(crate) async fn bind(listen: &Listen) -> io::Result<(Vec<Listener>, Option<SocketFile>)> {
     let inherited = inherited()?;
     if !inherited.is_empty() {
@@ -44,17 +51,26 @@ pub(crate) async fn bind(listen: &Listen) -> io::Result<(Vec<Listener>, Option<S
         file = Some(bound);
     }
     if let Some(address) = listen.tcp {
-        listeners.push(Listener::Tcp(TcpListener::bind(address).await?));
+        listeners.push(Listener::Tcp(bind_tcp("listen.tcp", address).await?));
     }
     if listeners.is_empty() {
         return Err(io::Error::other(
-            "there is no listener: set listen.unix or listen.tcp, or have systemd open a socket",
+            "no listener is configured: set listen.unix or listen.tcp, or use a socket unit of systemd",
         ));
     }
     Ok((listeners, file))
 }
 
-/// Returns the sockets of systemd's socket activation
+/// Binds `address`, which is the value of the configuration key `key`.
+///
+/// # Errors
+/// Returns an error that names `key` and `address` if the address cannot be bound.
+pub(crate) async fn bind_tcp(key: &str, address: SocketAddr) -> io::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| io::Error::new(error.kind(), format!("{key} = {address}: {error}")))
+}
+
+/// Returns the sockets that systemd has opened and passed to this process (socket activation)
 /// ([sd_listen_fds](https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html)).
 fn inherited() -> io::Result<Vec<Listener>> {
     let (mut fds, mut listeners) = (ListenFd::from_env(), Vec::new());
@@ -65,7 +81,7 @@ fn inherited() -> io::Result<Vec<Listener>> {
         } else if let Some(listener) = fds.take_tcp_listener(at)? {
             if !listener.local_addr()?.ip().is_loopback() {
                 return Err(io::Error::other(
-                    "systemd has opened a socket that is not on loopback; use ListenStream=127.0.0.1:port",
+                    "the socket of systemd is not on loopback: set ListenStream=127.0.0.1:<port>",
                 ));
             }
             listener.set_nonblocking(true)?;

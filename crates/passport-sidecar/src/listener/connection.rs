@@ -1,3 +1,5 @@
+//! Serves the HTTP requests of one connection, and decides when the connection is closed.
+
 use std::{convert::Infallible, pin::pin, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
@@ -27,27 +29,34 @@ use crate::{
     peer::Peer,
 };
 
-/// The most requests in flight on one HTTP/2 connection.
+/// The limit on requests in flight on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 
-/// How long a client has to take its last response, or to end a connection.
-pub(super) const GRACE: Duration = Duration::from_millis(200);
+/// The delay before each step of closing a connection, so that the client can read its last
+/// response, or close the connection first.
+pub(super) const CLOSE_DELAY: Duration = Duration::from_millis(200);
 
-/// An accepted connection, and when it ends.
+/// An accepted connection, with its limits and the cancellation tokens that end it.
 pub(super) struct AcceptedConnection {
     pub(super) peer: Peer,
-    /// On TCP, the callers that use it.
+    /// The callers that the connection counts for. `None` on the Unix socket, where the caller is
+    /// known before.
     pub(super) tcp: Option<TcpConnection>,
     pub(super) limits: Limits,
-    /// Canceled when the client is to send its next request on another connection.
+    /// Canceled when the shutdown begins. HTTP/1 responses then have `Connection: close`, so that
+    /// the client sends its next request on another connection.
     pub(super) stop: CancellationToken,
-    /// Canceled when no further request is taken.
+    /// Canceled when the shutdown has given clients time to close the connection. No further
+    /// request is accepted then.
     pub(super) last_request: CancellationToken,
 }
 
 impl AcceptedConnection {
-    /// Serves HTTP/1 or HTTP/2 until the client closes the connection, it is unused, its caller has
-    /// too many, or the listener ends.
+    /// Serves HTTP/1 or HTTP/2 requests until one of these events:
+    /// - the client closes the connection;
+    /// - the connection is idle for too long;
+    /// - its caller has too many connections;
+    /// - the listener shuts down.
     pub(super) fn serve<S>(
         self,
         service: S,
@@ -58,8 +67,8 @@ impl AcceptedConnection {
     {
         let usage = ConnectionUsage::new();
         let rejected = self.tcp.as_ref().map(TcpConnection::rejected).cloned().unwrap_or_default();
-        let idle = self.limits.idle_time();
-        let io = TokioIo::new(TimeoutStream::new(stream, self.limits.head_time(), idle));
+        let idle = self.limits.idle_timeout();
+        let io = TokioIo::new(TimeoutStream::new(stream, self.limits.head_timeout(), idle));
         let service = http_service(service, self.peer, self.tcp, usage.clone(), self.stop);
         let connection = protocol(&self.limits).serve_connection(io, service).into_owned();
         let last_request = self.last_request;
@@ -67,9 +76,9 @@ impl AcceptedConnection {
             let mut connection = pin!(connection);
             let ends = async {
                 tokio::select! {
-                    _ = last_request.run_until_cancelled(usage.unused_for(idle)) => {}
-                    // Some clients ignore a response that comes after a GOAWAY.
-                    () = async { rejected.cancelled().await; sleep(GRACE).await } => {}
+                    _ = last_request.run_until_cancelled(usage.idle_for(idle)) => {}
+                    // Some clients ignore a response that arrives after a GOAWAY.
+                    () = async { rejected.cancelled().await; sleep(CLOSE_DELAY).await } => {}
                 }
             };
             let outcome = tokio::select! {
@@ -78,14 +87,14 @@ impl AcceptedConnection {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         outcome = connection => outcome,
-                        // hyper waits without a limit for an HTTP/2 client that stops reading.
-                        () = async { sleep(GRACE).await; usage.unused_for(idle).await } => Ok(()),
+                        // hyper has no timeout for an HTTP/2 client that stops reading.
+                        () = async { sleep(CLOSE_DELAY).await; usage.idle_for(idle).await } => Ok(()),
                     }
                 }
             };
-            // Mostly a fault of the client, so it is no warning.
+            // Not a warning, because clients cause most of these errors.
             if let Err(error) = outcome {
-                tracing::debug!(target: TARGET, error, "a connection ended");
+                tracing::debug!(target: TARGET, error, "connection error");
             }
         }
     }
@@ -96,22 +105,23 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time())
-        .max_buf_size(limits.head);
+        .header_read_timeout(limits.head_timeout())
+        .max_buf_size(limits.max_head_bytes);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(limits.stream_window())
         .initial_connection_window_size(limits.connection_window())
         .max_send_buf_size(limits.stream_bytes())
-        .keep_alive_interval(Some(limits.head_time()))
+        .keep_alive_interval(Some(limits.head_timeout()))
         .keep_alive_timeout(Duration::from_secs(10));
     builder
 }
 
-/// Adds to each request what is known of its connection, and tracks whether the connection is used.
+/// Creates the service of one connection. It adds the peer and the limits of the connection to
+/// each request, and tracks in `usage` whether a request is in flight.
 fn http_service<S>(
     service: S,
     peer: Peer,
@@ -143,7 +153,7 @@ where
             let mut response = response.await?;
             let is_rejected = tcp.is_some_and(|tcp| tcp.rejected().is_cancelled());
             if is_http1 && (is_rejected || stop.is_cancelled()) {
-                // Otherwise the next request could be on its way when the connection is closed.
+                // Otherwise the client could send the next request while the connection is closed.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             drop(active);

@@ -1,7 +1,9 @@
-//! Limits the time in which a client sends its first bytes, and then the time without a byte. It is
-//! for a hung client of HTTP/1, such as a deadlocked worker of a service, which would keep its
-//! permits until it is restarted. A hung client of HTTP/2 may answer pings, which are bytes: see
-//! [`super::usage`].
+//! Limits the time until a client has sent its first bytes, and after that the time in which no
+//! byte is transferred.
+//!
+//! Without this limit a hung HTTP/1 client, such as a deadlocked worker of a service, would hold
+//! its permits until it is restarted. A hung HTTP/2 client can still respond to pings, which
+//! transfers bytes. [`super::usage`] closes its connection.
 
 use std::{
     io::{self, ErrorKind},
@@ -15,41 +17,44 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// Bytes that tell HTTP/1 from HTTP/2. No request is shorter.
-const PREFACE: usize = 24;
+/// The number of bytes that distinguish HTTP/1 from HTTP/2 (the length of the HTTP/2 connection
+/// preface). A request of a client is not shorter.
+const PREFACE_LEN: usize = 24;
 
-/// A stream that fails when its first bytes do not come in time, or when nothing is read or written
-/// for too long.
+/// A stream that fails if its first bytes arrive too late, or if nothing is read or written for
+/// too long.
 ///
-/// hyper limits the time for a head. It has no limit for the bytes that tell the version of HTTP,
-/// nor for a client that sends or takes a body slowly.
+/// hyper limits the time for receiving the head of a request. It has no limit for the bytes
+/// before, which identify the version of HTTP, nor for a client that sends or reads a body
+/// slowly.
 pub(super) struct TimeoutStream<S> {
     stream: S,
     read: usize,
     idle: Duration,
-    moved_at: Instant,
+    last_progress: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl<S> TimeoutStream<S> {
-    /// Limits the time for the first bytes to `first`, and then each time without a byte to `idle`.
+    /// Creates a stream that fails if its first bytes do not arrive within `first`, or if after
+    /// that no byte is transferred for `idle`.
     pub(super) fn new(stream: S, first: Duration, idle: Duration) -> Self {
-        Self { stream, read: 0, idle, moved_at: Instant::now(), timer: Box::pin(sleep(first)) }
+        Self { stream, read: 0, idle, last_progress: Instant::now(), timer: Box::pin(sleep(first)) }
     }
 
-    fn moved(&mut self) {
-        if self.read >= PREFACE {
-            self.moved_at = Instant::now();
+    fn note_progress(&mut self) {
+        if self.read >= PREFACE_LEN {
+            self.last_progress = Instant::now();
         }
     }
 
-    /// Ready when a limit is reached.
+    /// Polls the timer. Returns ready with an error when the current time limit is reached.
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
-            // The timer is only reset when it fires, which is cheaper than at each byte.
-            let end = self.moved_at + self.idle;
-            if self.read < PREFACE || end <= Instant::now() {
+            // The timer is reset only when it fires, which is cheaper than for each byte.
+            let end = self.last_progress + self.idle;
+            if self.read < PREFACE_LEN || end <= Instant::now() {
                 return Poll::Ready(ErrorKind::TimedOut.into());
             }
             self.timer.as_mut().reset(end);
@@ -69,7 +74,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimeoutStream<S> {
             return self.poll_timeout(cx).map(Err);
         }
         self.read = self.read.saturating_add(buf.filled().len() - before);
-        self.moved();
+        self.note_progress();
         read
     }
 }
@@ -79,7 +84,7 @@ impl<S: AsyncWrite + Unpin> TimeoutStream<S> {
         if written.is_pending() {
             return self.poll_timeout(cx).map(Err);
         }
-        self.moved();
+        self.note_progress();
         written
     }
 }

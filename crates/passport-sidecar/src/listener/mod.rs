@@ -1,4 +1,4 @@
-//! Listeners: the sockets of a sidecar, and the HTTP servers on them.
+//! Opens the listeners of a sidecar, and serves HTTP on them within limits.
 
 mod bind;
 mod connection;
@@ -9,6 +9,6 @@ mod unix_socket;
 mod usage;
 
 pub(crate) use self::{
-    bind::{Listener, bind},
+    bind::{Listener, bind, bind_tcp},
     server::HttpServer,
 };

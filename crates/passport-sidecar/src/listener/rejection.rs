@@ -1,3 +1,5 @@
+//! Rejects connections with an HTTP response, so that their clients learn the reason.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
@@ -8,35 +10,39 @@ use tokio::{
 
 use crate::{error::ErrorResponse, limits::OpenFile};
 
-/// The response to a connection beyond the limits.
+/// The response to a connection beyond the limits of its listener or its caller.
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
-    passport-sidecar-refused: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    passport-sidecar-error: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Responses to connections beyond the limits that are sent at a time.
+/// How many 429 responses one listener sends at a time. Further connections beyond the limits
+/// are closed without a response.
 const MAX_TOO_MANY: usize = 256;
 
-/// Responses to users that are no callers that are sent at a time.
+/// How many 403 responses to users that are no callers one listener sends at a time. Further
+/// connections of such users are closed without a response.
 const MAX_UNKNOWN_USERS: usize = 32;
 
-/// How long it is waited for the first byte of a request that is rejected.
-const FIRST_BYTE_TIME: Duration = Duration::from_millis(200);
+/// How long a connection of a user without a configured caller can stay open without the first
+/// byte of a request. After that it is closed without a response.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long a response may take.
-const RESPONSE_TIME: Duration = Duration::from_secs(1);
+/// The time limit of sending the response to a rejected connection. After that the connection is
+/// closed.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a rejected connection holds while it is open.
+/// The permits that a rejected connection holds while it is open.
 type RejectionPermits = (OwnedSemaphorePermit, OpenFile);
 
-/// Sends responses to connections that are not served. Connections beyond the limits of this type
-/// are closed without a response.
+/// Sends responses to the rejected connections of one listener. If too many responses are being
+/// sent, it closes a connection without one.
 pub(super) struct Rejections {
     too_many: Arc<Semaphore>,
-    /// Apart from the others, so that users that are no callers do not use up the responses of
-    /// callers.
+    /// Separate permits, so that users that are no callers do not use up the responses for callers.
     unknown_users: Arc<Semaphore>,
 }
 
 impl Rejections {
+    /// Creates the permits for the responses of one listener.
     pub(super) fn new() -> Self {
         Self {
             too_many: Arc::new(Semaphore::new(MAX_TOO_MANY)),
@@ -44,7 +50,8 @@ impl Rejections {
         }
     }
 
-    /// Rejects a connection beyond the limits of a listener or of a caller.
+    /// Rejects a connection beyond the limits of a listener or of a caller with a 429. `file` is
+    /// the permit of its file descriptor.
     pub(super) fn too_many(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -55,8 +62,9 @@ impl Rejections {
         }
     }
 
-    /// Rejects a user that is no caller when its request begins: some clients ignore a response
-    /// that is sent before.
+    /// Rejects the connection of a user without a configured caller with `error`, as soon as the
+    /// first byte of a request arrives. Some clients ignore a response that is sent before their
+    /// request. `file` is the permit of the file descriptor.
     pub(super) fn unknown_user(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -66,7 +74,7 @@ impl Rejections {
         let response = error.to_http1();
         if let Ok(permit) = Arc::clone(&self.unknown_users).try_acquire_owned() {
             tokio::spawn(async move {
-                if let Ok(Ok(_first)) = timeout(FIRST_BYTE_TIME, stream.read_u8()).await {
+                if let Ok(Ok(_first)) = timeout(FIRST_BYTE_TIMEOUT, stream.read_u8()).await {
                     respond(stream, response, (permit, file)).await;
                 }
             });
@@ -74,7 +82,7 @@ impl Rejections {
     }
 }
 
-/// Sends a whole response instead of serving the connection.
+/// Sends `response` without parsing the request, and closes the connection.
 async fn respond(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     response: Vec<u8>,
@@ -83,8 +91,8 @@ async fn respond(
     let sent = async {
         stream.write_all(&response).await?;
         stream.shutdown().await?;
-        // A connection that is closed with unread bytes is reset, and the response is lost.
+        // Closing a connection with unread bytes resets it, and the response is lost.
         copy(&mut stream, &mut sink()).await
     };
-    let _ = timeout(RESPONSE_TIME, sent).await;
+    let _ = timeout(RESPONSE_TIMEOUT, sent).await;
 }

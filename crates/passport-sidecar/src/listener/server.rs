@@ -1,3 +1,5 @@
+//! An HTTP server on one listener: accepts connections within limits, and shuts down gracefully.
+
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
@@ -14,7 +16,7 @@ use tower::Service;
 
 use super::{
     bind::Listener,
-    connection::{AcceptedConnection, GRACE},
+    connection::{AcceptedConnection, CLOSE_DELAY},
     rejection::Rejections,
 };
 use crate::{
@@ -25,21 +27,22 @@ use crate::{
     peer::Peer,
 };
 
-/// The pause after a connection could not be accepted, as there are no file descriptors or there is
-/// no memory.
+/// The delay before the next accept after a failed one. Accepting fails if file descriptors or
+/// memory are used up, and an immediate retry would fail as well.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// How long connections that a client has opened already are accepted at the end. It is limited, as
-/// other clients could connect again and again.
-const LAST_ACCEPTS: Duration = Duration::from_millis(200);
+/// How long the shutdown keeps accepting the connections that clients have already opened. It is
+/// limited, because clients can keep opening connections.
+const FINAL_ACCEPT_PERIOD: Duration = Duration::from_millis(200);
 
-/// How long each of the last accepts waits.
-const LAST_ACCEPT: Duration = Duration::from_millis(20);
+/// How long the shutdown waits for a further connection. If none arrives, it closes the
+/// listener.
+const FINAL_ACCEPT_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// What an accepted connection holds: a permit of its listener, and a file.
+/// The permits of an accepted connection: one of its listener, and one of an open file.
 type ConnectionPermits = (Share, OpenFile);
 
-/// Accepts connections at one listener, and serves them. Each listener has limits of its own, so
+/// Accepts connections at one listener, and serves them. Each listener has separate limits, so
 /// that a flood at one does not affect another.
 pub(crate) struct HttpServer<S> {
     name: &'static str,
@@ -49,12 +52,12 @@ pub(crate) struct HttpServer<S> {
     shares: Arc<Shares>,
     rejections: Rejections,
     connections: TaskTracker,
-    /// Canceled when no connection is accepted any more, and each has its last request.
+    /// Canceled when the shutdown begins. HTTP/1 connections are then closed after their next
+    /// response.
     stop: CancellationToken,
-    /// Canceled when no connection takes another request.
+    /// Canceled when connections no longer accept requests, 200 ms after the listener was closed.
     last_request: CancellationToken,
-    /// Canceled when connections are closed, whatever they do. It is at the latest when this value
-    /// is dropped.
+    /// Aborts all connections when it is canceled, which happens when this value is dropped.
     abort: CancellationToken,
     _abort_on_drop: DropGuard,
 }
@@ -63,8 +66,8 @@ impl<S> HttpServer<S>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    /// Creates a server that stops accepting when `stop` is canceled. Without `admission`,
-    /// connections take neither a caller's share nor the files of callers.
+    /// Creates a server that stops accepting connections when `stop` is canceled. Without
+    /// `admission`, connections count neither against the limit of a caller nor against open files.
     pub(crate) fn new(
         name: &'static str,
         service: S,
@@ -77,7 +80,7 @@ where
             name,
             service,
             limits,
-            shares: Arc::new(Shares::new(limits.connections, per_caller(&limits, admission.as_deref()))),
+            shares: Arc::new(Shares::new(limits.max_connections, per_caller(&limits, admission.as_deref()))),
             admission,
             rejections: Rejections::new(),
             connections: TaskTracker::new(),
@@ -88,20 +91,20 @@ where
         }
     }
 
-    /// Serves until it is stopped. Then it accepts the connections that clients have opened
-    /// already, and waits for the requests in flight.
+    /// Serves `listener` until the shutdown begins. Then accepts the connections that clients have
+    /// already opened, closes the listener, and waits for the requests in flight.
     pub(crate) async fn serve(self, listener: Listener) {
         while let Some(outcome) = self.stop.run_until_cancelled(self.accept(&listener)).await {
             if let Err(error) = outcome {
-                tracing::warn!(target: TARGET, %error, "a connection could not be taken in");
+                tracing::warn!(target: TARGET, %error, "accepting a connection failed, retrying in 100 ms");
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
-        let end = Instant::now() + LAST_ACCEPTS;
-        while Instant::now() < end && matches!(timeout(LAST_ACCEPT, self.accept(&listener)).await, Ok(Ok(())))
-        {
-        }
-        // From now on clients cannot connect.
+        let end = Instant::now() + FINAL_ACCEPT_PERIOD;
+        while Instant::now() < end
+            && matches!(timeout(FINAL_ACCEPT_TIMEOUT, self.accept(&listener)).await, Ok(Ok(())))
+        {}
+        // Clients cannot connect after this.
         drop(listener);
         self.drain().await;
     }
@@ -115,7 +118,7 @@ where
             }
             Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // No response leaves this machine, whatever its routes are.
+                // With a TTL of 1 no response leaves this machine, regardless of its routes.
                 stream.set_ttl(1)?;
                 stream.set_nodelay(true)?;
                 self.admit(stream, Peer::Tcp);
@@ -130,7 +133,7 @@ where
                 Ok(caller) => Some(caller),
                 Err(error) => {
                     counter!(CONNECTIONS_FORBIDDEN).increment(1);
-                    // It takes none of the files that are reserved for the rejection of callers.
+                    // Does not use the files that are reserved for rejecting callers.
                     if let Some(file) = admission.files.take(None) {
                         self.rejections.unknown_user(stream, &error, file);
                     }
@@ -142,7 +145,7 @@ where
         if let Some(permits) = self.take_permits(peer, caller) {
             self.spawn(stream, peer, permits);
         } else {
-            counter!(CONNECTIONS_REJECTED, "door" => self.name).increment(1);
+            counter!(CONNECTIONS_REJECTED, "listener" => self.name).increment(1);
             if let Some(file) = self.file(|files| files.for_rejection(peer, caller)) {
                 self.rejections.too_many(stream, file);
             }
@@ -154,7 +157,8 @@ where
         Some((self.shares.take(caller).ok()?, file))
     }
 
-    /// Takes a file of those for callers, if this listener is for them.
+    /// Takes a file permit with `take`. Returns an uncounted permit if the files of this listener
+    /// do not count against the limit.
     fn file(&self, take: impl FnOnce(&OpenFiles) -> Option<OpenFile>) -> Option<OpenFile> {
         self.admission
             .as_ref()
@@ -175,7 +179,7 @@ where
             last_request: self.last_request.clone(),
         };
         let served = connection.serve(self.service.clone(), stream);
-        let open = GaugeGuard::new(gauge!(CONNECTIONS, "door" => self.name));
+        let open = GaugeGuard::new(gauge!(CONNECTIONS, "listener" => self.name));
         let abort = self.abort.clone();
         self.connections.spawn(async move {
             abort.run_until_cancelled(served).await;
@@ -183,19 +187,20 @@ where
         });
     }
 
-    /// Waits for the requests in flight. Those that take too long are aborted.
+    /// Waits until the requests in flight have ended, for at most the shutdown timeout. Requests
+    /// that are still in flight are aborted when `self` is dropped.
     async fn drain(&self) {
-        sleep(GRACE).await;
+        sleep(CLOSE_DELAY).await;
         self.last_request.cancel();
         self.connections.close();
-        if timeout(self.limits.drain_time(), self.connections.wait()).await.is_err() {
-            tracing::warn!(target: TARGET, "some requests took too long and are cut off");
+        if timeout(self.limits.shutdown_timeout(), self.connections.wait()).await.is_err() {
+            tracing::warn!(target: TARGET, "shutdown timeout reached, aborting the requests in flight");
         }
     }
 }
 
-/// Returns how many connections one caller may have.
+/// Returns the limit on concurrent connections of one caller at a listener.
 fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
     let callers = admission.map_or(1, |admission| admission.callers.0.len());
-    limits.connections_per_caller.unwrap_or_else(|| default_share(limits.connections, callers))
+    limits.max_connections_per_caller.unwrap_or_else(|| default_share(limits.max_connections, callers))
 }

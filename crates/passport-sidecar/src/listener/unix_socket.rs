@@ -1,3 +1,5 @@
+//! Binds the Unix socket, and removes its file at the end.
+
 use std::{
     fs::{self, Permissions},
     io::{self, ErrorKind},
@@ -13,41 +15,48 @@ use tokio::net::UnixListener;
 
 use crate::config::Listen;
 
-/// The file of a Unix socket. It is removed with this value, unless another process has replaced it.
+/// The file of a Unix socket. It is removed when this value is dropped, unless another process
+/// has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and inode.
+    /// The device and the inode of the file, which tell it from a file that has replaced it.
     file: (u64, u64),
 }
 
 impl SocketFile {
-    /// Binds the socket and creates its file. The file of a sidecar that is gone is replaced.
+    /// Binds the socket and creates its file. Replaces the file of a socket that no process listens
+    /// on.
     ///
     /// The file is created under another name and then renamed, so that clients never see it with
     /// another mode, owner or group.
+    ///
+    /// # Errors
+    /// Returns an error that names the configuration key if the file cannot be created, another
+    /// process listens on the path, or the owner or the group is unknown.
     pub(super) fn bind(listen: &Listen) -> io::Result<(UnixListener, Self)> {
         let path = &listen.unix;
-        let explained = |error: io::Error| {
-            io::Error::new(error.kind(), format!("no socket at {}: {error}", path.display()))
+        let with_key = |error: io::Error| {
+            io::Error::new(error.kind(), format!("listen.unix = {}: {error}", path.display()))
         };
-        check_free(path).map_err(explained)?;
+        check_free(path).map_err(with_key)?;
         let temporary = path.with_extension("new");
         if is_a_socket(&temporary) {
-            fs::remove_file(&temporary).map_err(explained)?;
+            fs::remove_file(&temporary).map_err(with_key)?;
         }
-        let listener = UnixListener::bind(&temporary).map_err(explained)?;
-        // It removes the file on each error from here on.
-        let mut created = Self { file: file(&temporary).map_err(explained)?, path: temporary };
+        let listener = UnixListener::bind(&temporary).map_err(with_key)?;
+        // Removes the file if a step below fails.
+        let mut created = Self { file: file(&temporary).map_err(with_key)?, path: temporary };
         let mode = u32::from_str_radix(&listen.unix_mode, 8).map_err(io::Error::other)?;
         let (owner, group) = (owner(listen)?, group(listen)?);
-        chown(&created.path, owner, group).map_err(explained)?;
-        fs::set_permissions(&created.path, Permissions::from_mode(mode)).map_err(explained)?;
-        fs::rename(&created.path, path).map_err(explained)?;
+        chown(&created.path, owner, group).map_err(with_key)?;
+        fs::set_permissions(&created.path, Permissions::from_mode(mode)).map_err(with_key)?;
+        fs::rename(&created.path, path).map_err(with_key)?;
         created.path.clone_from(path);
         Ok((listener, created))
     }
 
+    /// Returns the path of the file, for logs.
     pub(crate) fn path(&self) -> std::path::Display<'_> {
         self.path.display()
     }
@@ -56,24 +65,33 @@ impl SocketFile {
 fn owner(listen: &Listen) -> io::Result<Option<u32>> {
     let Some(name) = &listen.unix_owner else { return Ok(None) };
     let user = User::from_name(name).map_err(io::Error::from)?;
-    let user = user.ok_or_else(|| io::Error::other(format!("there is no user `{name}`")))?;
+    let user = user.ok_or_else(|| io::Error::other(format!("listen.unix_owner: unknown user `{name}`")))?;
     Ok(Some(user.uid.as_raw()))
 }
 
 fn group(listen: &Listen) -> io::Result<Option<u32>> {
     let Some(name) = &listen.unix_group else { return Ok(None) };
     let group = Group::from_name(name).map_err(io::Error::from)?;
-    let group = group.ok_or_else(|| io::Error::other(format!("there is no group `{name}`")))?;
+    let group =
+        group.ok_or_else(|| io::Error::other(format!("listen.unix_group: unknown group `{name}`")))?;
     Ok(Some(group.gid.as_raw()))
 }
 
-/// Checks that there is no file, or the socket of a process that is gone.
+/// Checks that a socket can be created at `path`: no file exists there, or the file is a socket
+/// that no process listens on.
 fn check_free(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused && is_a_socket(path) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(io::Error::new(
+            ErrorKind::AlreadyExists,
+            "the file is not a socket: remove it, or choose another path",
+        )),
         Err(error) => Err(error),
-        Ok(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another sidecar listens there")),
+        Ok(_) => Err(io::Error::new(
+            ErrorKind::AddrInUse,
+            "another process is listening on this path: stop the process, or choose another path",
+        )),
     }
 }
 
@@ -87,7 +105,7 @@ fn file(path: &Path) -> io::Result<(u64, u64)> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another sidecar may have replaced it, or its folder may be gone.
+        // Another sidecar can have replaced the file, or its directory can have been removed.
         if file(&self.path).is_ok_and(|file| file == self.file) {
             let _ = fs::remove_file(&self.path);
         }

@@ -1,7 +1,9 @@
-//! How long no request of a connection has waited for the sidecar. A client of HTTP/2, such as a
-//! channel of gRPC, keeps an idle connection for as long as its process lives, and answers pings.
-//! One that hangs does so as well, and does not read its response. Without a limit on that time,
-//! such clients would use up `limits.connections`.
+//! Tracks how long a connection has been idle. It is idle while no request waits for the
+//! sidecar.
+//!
+//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection open as long as its
+//! process runs, and responds to pings. A hung client that does not read its response does the
+//! same. Without a limit on the idle time, such clients would use up `limits.max_connections`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,33 +15,36 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
-/// The requests of a connection that wait for the sidecar: for a response, or for more of its body.
+/// Counts the requests of one connection that wait for the sidecar: for the head of a response,
+/// or for more of its body.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
 #[derive(Debug)]
 struct Usage {
     waiting: usize,
-    /// When that number last changed.
+    /// When `waiting` last changed, or the client last read a part of a response.
     changed_at: Instant,
 }
 
 impl ConnectionUsage {
+    /// Creates the usage of a connection without requests.
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(Usage { waiting: 0, changed_at: Instant::now() })))
     }
 
-    /// Counts a request until the returned value is dropped.
+    /// Counts a request as waiting until the returned value is dropped.
     pub(super) fn begin(&self) -> WaitingRequest {
         self.change(|waiting| waiting + 1);
         WaitingRequest(self.clone())
     }
 
-    /// Completes when no request has waited for `time`, and no part of a response was taken.
-    pub(super) async fn unused_for(&self, time: Duration) {
+    /// Completes when the connection has been idle for `duration`: no request waited for the
+    /// sidecar, and the client read no part of a response.
+    pub(super) async fn idle_for(&self, duration: Duration) {
         loop {
             let now = Instant::now();
-            let end = self.unused_since().unwrap_or(now) + time;
+            let end = self.idle_since().unwrap_or(now) + duration;
             if end <= now {
                 return;
             }
@@ -47,7 +52,7 @@ impl ConnectionUsage {
         }
     }
 
-    fn unused_since(&self) -> Option<Instant> {
+    fn idle_since(&self) -> Option<Instant> {
         let usage = self.usage();
         (usage.waiting == 0).then_some(usage.changed_at)
     }
@@ -62,7 +67,7 @@ impl ConnectionUsage {
     }
 }
 
-/// A request that waits for the sidecar, until it is dropped.
+/// A request that waits for the sidecar. Dropping it ends the wait.
 #[derive(Debug)]
 pub(super) struct WaitingRequest(ConnectionUsage);
 
@@ -72,16 +77,18 @@ impl Drop for WaitingRequest {
     }
 }
 
-/// The body of a response. Its request waits while the body has no next part; a part that the
-/// client does not read does not count.
+/// The body of a response. Its request counts as waiting for the sidecar while the body is
+/// pending, and does not count while the client has data to read.
 pub(super) type TrackedBody = ObservedBody<ResponseUsage>;
 
+/// Observes the body of a response, and counts its request as waiting while the body is pending.
 pub(super) struct ResponseUsage {
     usage: ConnectionUsage,
     waiting: Option<WaitingRequest>,
 }
 
 impl TrackedBody {
+    /// Wraps a response body. `usage` counts the request as waiting while the body is pending.
     pub(super) fn new(body: Body, usage: ConnectionUsage) -> Self {
         Self { body, observer: ResponseUsage { usage, waiting: None } }
     }
@@ -92,7 +99,8 @@ impl BodyObserver for ResponseUsage {
         match (polled.is_pending(), self.waiting.take()) {
             (true, waiting) => self.waiting = Some(waiting.unwrap_or_else(|| self.usage.begin())),
             (false, Some(waiting)) => drop(waiting),
-            // A poll means that the last part was taken, which restarts the idle time.
+            // The body is polled because the client has read the last part, which restarts the idle
+            // time.
             (false, None) => self.usage.change(|waiting| waiting),
         }
         polled

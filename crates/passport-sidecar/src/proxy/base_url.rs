@@ -1,4 +1,4 @@
-//! The base URL of an upstream, and the URLs of requests below it. Pure.
+//! The base URL of an upstream, and the URLs of requests, which must be below it. Pure.
 
 use std::borrow::Cow;
 
@@ -6,22 +6,24 @@ use http::{Uri, uri::InvalidUri};
 use percent_encoding::percent_decode;
 use url::Url;
 
-/// The URL of an upstream. No path of a request leads out of it.
+/// The base URL of an upstream. Each request URL is below it, whatever path the client sends.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
-    /// The scheme and authority, without a path.
+    /// The scheme and the authority of the base URL, with the path `/`.
     root: Uri,
-    /// The path, without a slash at its end.
+    /// The path of the base URL, without a slash at its end.
     path: String,
 }
 
 impl BaseUrl {
+    /// Creates the base URL from scheme, authority and path of `base`.
     pub(super) fn new(base: &Url) -> Result<Self, InvalidUri> {
         let root = format!("{}://{}/", base.scheme(), base.authority()).parse()?;
         Ok(Self { root, path: base.path().trim_end_matches('/').to_owned() })
     }
 
-    /// Returns the URL of `path` below this one, unless the path leads out of it.
+    /// Returns the URL of a request: this base URL with `path` and `query` appended. Returns `None`
+    /// if a server could read the path as one outside the base URL.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
         if !path.starts_with('/') || is_traversal(path) {
             return None;
@@ -36,14 +38,16 @@ impl BaseUrl {
     }
 }
 
-/// The most times that a path is decoded. No server decodes one more often.
+/// How many times a path is percent-decoded to check it. A path that is still encoded after that
+/// is rejected.
 const MAX_DECODINGS: usize = 8;
 
-/// Whether a path leads up, however it is encoded: how often an upstream decodes it is unknown.
+/// Returns whether a path has a dot segment in any encoding, single or repeated, because it is
+/// unknown how often an upstream decodes a path.
 fn is_traversal(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
     for _ in 0..MAX_DECODINGS {
-        // Overlong encodings are not UTF-8, and some servers decode them all the same.
+        // Overlong encodings of a dot are not valid UTF-8, but some servers decode them.
         let Ok(text) = str::from_utf8(&plain) else { return true };
         if is_ambiguous(text) {
             return true;
@@ -56,8 +60,9 @@ fn is_traversal(path: &str) -> bool {
     true
 }
 
-/// Whether a segment is a dot or two, with or without what some servers strip from names or take
-/// for a dot or a slash; or the path has characters that end it early.
+/// Returns whether a server could read a segment of `path` as `.` or `..`. Servers could strip
+/// blanks, and could read similar characters as a dot or a slash. Also returns true for a
+/// control character, because it could end the path early.
 fn is_ambiguous(path: &str) -> bool {
     let is_separator =
         |letter| matches!(letter, '/' | '\\' | ';' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
@@ -66,11 +71,12 @@ fn is_ambiguous(path: &str) -> bool {
         let count = dots.chars().count();
         (1..=2).contains(&count) && dots.chars().all(|letter| matches!(letter, '.' | '\u{2024}' | '\u{ff0e}'))
     };
-    path.chars().any(char::is_control) || path.split(is_separator).any(is_dots) || has_utf16(path)
+    path.chars().any(char::is_control) || path.split(is_separator).any(is_dots) || has_utf16_escape(path)
 }
 
-/// Whether there is a `%u002e`, which some servers decode.
-fn has_utf16(path: &str) -> bool {
+/// Returns whether a path has an escape of the form `%u002e` (UTF-16), which some servers
+/// decode.
+fn has_utf16_escape(path: &str) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     path.as_bytes()
         .windows(6)

@@ -1,6 +1,8 @@
-//! Tells reused connections from fresh ones. It is for upstreams that close idle connections sooner
-//! than the pool does, as Node does after five seconds: a request that meets such an end is sent
-//! again, and one that fails on a fresh connection is not.
+//! Tells whether a connection to an upstream was reused or new when a request failed on it.
+//!
+//! Some upstreams close idle connections sooner than the pool does, such as Node after 5 s. A
+//! request that fails on a reused connection is therefore retried. A request that fails on a new
+//! connection is not.
 
 use std::{
     io,
@@ -16,8 +18,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::time::Instant;
 
-/// Whether a connection to an upstream was used before. It is an extension of each response and of
-/// the connection of each error.
+/// When a connection to an upstream was established, and whether it has carried a response. It
+/// is an extension of each response, and of the connection info of each error.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionHistory {
     established: Instant,
@@ -25,24 +27,28 @@ pub(super) struct ConnectionHistory {
 }
 
 impl ConnectionHistory {
+    /// Records that the connection has carried a response, so that it counts as reused.
     pub(super) fn note_response(&self) {
         self.had_response.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a request that began at `begin` reuses the connection: it was there before, or
-    /// became free after another request while this one waited for a connection of its own.
+    /// Returns whether a request that began at `begin` reused the connection. It did in two cases:
+    /// - the connection was established before the request began;
+    /// - the connection became free after another request, while this one waited for a new
+    ///   connection.
     pub(super) fn is_reused(&self, begin: Instant) -> bool {
         self.established < begin || self.had_response.load(Ordering::Relaxed)
     }
 }
 
-/// A connection with its history.
+/// A connection to an upstream, with its history.
 pub(super) struct TrackedConnection<S> {
     stream: S,
     history: ConnectionHistory,
 }
 
 impl<S> TrackedConnection<S> {
+    /// Wraps a connection that was just established.
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,

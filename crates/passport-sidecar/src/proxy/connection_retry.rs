@@ -1,4 +1,4 @@
-//! Which requests are retried, and after which failures.
+//! Decides which requests are retried after a connection to an upstream failed.
 
 use std::{error::Error, io};
 
@@ -12,32 +12,37 @@ use tokio::time::Instant;
 
 use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 
-/// A request that can be retried.
+/// The copy of a request that has no body, so that the request can be sent again.
 pub(super) struct RetryableRequest {
     request: Request<RequestBody>,
-    begin: Instant,
+    started: Instant,
 }
 
 impl RetryableRequest {
-    /// Copies `request`, unless it has a body, which could be sent in part.
+    /// Copies `request`. Returns `None` if it has a body, because a part of the body could have
+    /// been sent already.
     pub(super) fn of(request: &Request<RequestBody>) -> Option<Self> {
         if !request.body().is_end_stream() {
             return None;
         }
-        let mut again = Request::new(RequestBody::watched(Body::empty()).0);
-        *again.method_mut() = request.method().clone();
-        *again.uri_mut() = request.uri().clone();
-        *again.version_mut() = request.version();
-        again.headers_mut().clone_from(request.headers());
-        Some(Self { request: again, begin: Instant::now() })
+        let mut copy = Request::new(RequestBody::watched(Body::empty()).0);
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.version_mut() = request.version();
+        copy.headers_mut().clone_from(request.headers());
+        Some(Self { request: copy, started: Instant::now() })
     }
 
-    /// Returns the request if it may be retried after `error`: a reused connection has ended, and
-    /// the request was not processed, or is idempotent
-    /// ([RFC 9110, section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)). A failure
-    /// of a fresh connection is the upstream's, and could go on for ever.
+    /// Returns the request if a retry after `error` is allowed. It is if the request failed on a
+    /// reused connection, and one of these conditions holds:
+    /// - the upstream reported that it has not processed the request;
+    /// - the connection was closed, and the method is idempotent ([RFC 9110, section
+    ///   9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)).
+    ///
+    /// A failure on a new connection is a fault of the upstream, so that a retry would fail as
+    /// well.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<RequestBody>> {
-        let was_reused = history(error).is_some_and(|history| history.is_reused(self.begin));
+        let was_reused = history(error).is_some_and(|history| history.is_reused(self.started));
         let may_be_retried =
             is_refused(error) || (self.request.method().is_idempotent() && was_closed(error));
         (was_reused && may_be_retried).then_some(self.request)
@@ -51,7 +56,7 @@ fn history(error: &legacy::Error) -> Option<ConnectionHistory> {
     extras.remove()
 }
 
-/// Whether the upstream says that it has not processed the request
+/// Returns whether the upstream reported that it has not processed the request
 /// ([RFC 9113, section 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)).
 fn is_refused(error: &legacy::Error) -> bool {
     chain(error)
@@ -59,8 +64,8 @@ fn is_refused(error: &legacy::Error) -> bool {
         .any(|error| error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM))
 }
 
-/// Whether a connection ended without a response: an upstream closes idle connections, and a
-/// request may be on its way at that moment.
+/// Returns whether the connection was closed without a response. An upstream can close an idle
+/// connection at the moment when a request is sent on it.
 fn was_closed(error: &legacy::Error) -> bool {
     !error.is_connect() && chain(error).any(is_of_a_closed_connection)
 }
@@ -73,11 +78,12 @@ fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
     let h2 = error.downcast_ref::<h2::Error>();
     hyper.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
         || io.is_some_and(|kind| kinds.contains(&kind))
-        || h2.is_some_and(is_graceful_end)
+        || h2.is_some_and(is_graceful_goaway)
 }
 
-/// Whether the upstream has ended an HTTP/2 connection before it saw the request. A request that it
-/// has seen goes on ([RFC 9113, section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
-fn is_graceful_end(error: &h2::Error) -> bool {
+/// Returns whether the upstream has closed an HTTP/2 connection (GOAWAY with `NO_ERROR`) before
+/// it received the request. It would respond to a request that it has received ([RFC 9113,
+/// section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
+fn is_graceful_goaway(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
 }

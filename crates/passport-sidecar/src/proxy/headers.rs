@@ -1,15 +1,16 @@
-//! Headers that are not forwarded: those of a connection, and those of the sidecar. Pure.
+//! Checks the headers of forwarded requests and responses, and removes those that are not for
+//! the recipient: hop-by-hop headers, and headers of the sidecar. Pure.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body::{Body, Frame};
 
 use crate::{
-    error::REFUSED_HEADER,
+    error::ERROR_HEADER,
     request_guard::{SIDECAR_HEADER, is_proxy_header},
 };
 
-/// Fields of a connection and not of a message
+/// Hop-by-hop fields, which belong to a connection and not to a message
 /// ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
 const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
@@ -22,8 +23,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// Fields that identify the caller, or say where a message goes and where it ends. They are
-/// neither connection options nor trailers
+/// Fields for credentials, routing and framing. They must not be connection options or trailers
 /// ([RFC 9110, section 6.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1)).
 const END_TO_END: [HeaderName; 6] = [
     header::AUTHORIZATION,
@@ -34,24 +34,30 @@ const END_TO_END: [HeaderName; 6] = [
     header::SET_COOKIE,
 ];
 
-/// Checks the headers of a request before any of them is removed.
+/// Checks the headers of a request, before any of them is removed.
 ///
 /// # Errors
-/// When another recipient could read them in another way: a connection option that would take the
-/// caller's token off the request, two tokens, or two lengths.
+/// Returns an error if the upstream could read the headers in another way than the sidecar:
+/// - `Connection` names a header such as `Authorization`, which would be removed;
+/// - there is more than one `Authorization`;
+/// - the length of the body is ambiguous.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
-    if options(headers).any(|name| END_TO_END.contains(&name)) {
-        return Err("the Connection header names a field that is not of the connection, as Authorization; \
-             name hop-by-hop fields only");
+    if connection_options(headers).any(|name| END_TO_END.contains(&name)) {
+        return Err(
+            "Connection names an end-to-end field such as Authorization: name hop-by-hop fields only",
+        );
     }
     if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
-        return Err("there is more than one Authorization header; send one");
+        return Err("more than one Authorization header: send one");
     }
     check_length(headers)
 }
 
+/// Checks that the length of the body is given at most once: by `Content-Length`, or by
+/// `Transfer-Encoding: chunked`.
+///
 /// # Errors
-/// When there is more than one length
+/// Returns an error if the length is ambiguous
 /// ([RFC 9112, section 6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)).
 pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
     let values = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
@@ -60,20 +66,19 @@ pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
         (None, None, None, None) => Ok(()),
         (Some(length), None, None, None) if !length.contains(&b',') => Ok(()),
         (None, None, Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err("there is more than one Content-Length or Transfer-Encoding, or both, or another \
-                  coding than chunked"),
+        _ => Err("ambiguous length: expected one Content-Length, or Transfer-Encoding: chunked"),
     }
 }
 
-/// Whether an HTTP/1.1 client would leave out the body: hyper sends none of unknown length with
-/// these methods unless the header says so.
+/// Returns whether a request needs the header `Transfer-Encoding: chunked`. Without it, hyper
+/// does not send a body of unknown length in a `GET` or `HEAD` request.
 pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
     let is_unusual = [Method::GET, Method::HEAD].contains(method);
     is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none()
 }
 
-/// Removes from trailers the fields that are not forwarded in headers, and those that are no
-/// trailers.
+/// Removes fields from a frame with trailers: those that are also removed from headers, and
+/// those that must not be trailers. Returns other frames unchanged.
 pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
@@ -90,31 +95,34 @@ pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     }
 }
 
-/// Turns the headers of a request into those of the request to the upstream. Headers that the
-/// sidecar sets for identities are removed, as a client must not set them.
+/// Turns the headers of a client's request into those of the request to the upstream: joins
+/// cookies, and removes hop-by-hop headers and headers of the sidecar. Removes `X-Passport-*`,
+/// because a client must not set the identity of a caller. Removes proxy headers if
+/// `drops_proxy_headers` is true.
 pub(super) fn prepare_request(headers: &mut HeaderMap, drops_proxy_headers: bool) {
-    let takes_trailers = listed(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
+    let takes_trailers = list_members(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
     join_cookies(headers);
     remove(headers, |name| {
         let is_proxy_header = drops_proxy_headers && is_proxy_header(name);
         name == header::TE || name == header::HOST || is_sidecar_header(name) || is_proxy_header
     });
     if takes_trailers {
-        // gRPC servers require it.
+        // gRPC servers require `TE: trailers`.
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
 }
 
 fn is_sidecar_header(name: &HeaderName) -> bool {
     // Some servers read `_`, or each character that is neither a letter nor a digit, as `-`.
-    let is_it = |(is, wanted): (u8, u8)| is == wanted || (wanted == b'-' && !is.is_ascii_alphanumeric());
+    let matches =
+        |(byte, expected): (u8, u8)| byte == expected || (expected == b'-' && !byte.is_ascii_alphanumeric());
     let name = name.as_str();
     [SIDECAR_HEADER.as_str(), "x-passport-"]
         .iter()
-        .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(is_it))
+        .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(matches))
 }
 
-/// Joins cookies in one field: HTTP/2 may have several, and HTTP/1 has one
+/// Joins several `Cookie` fields into one, because HTTP/2 allows several, and HTTP/1 only one
 /// ([RFC 9113, section 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
 fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
@@ -126,29 +134,31 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Turns the headers of an upstream's response into those of the sidecar's. Only error responses of
-/// the sidecar have its own header.
+/// Turns the headers of an upstream's response into those of the response to the client. Removes
+/// hop-by-hop headers, and the error header, which only the sidecar is allowed to send.
 pub(super) fn prepare_response(headers: &mut HeaderMap) {
-    remove(headers, |name| *name == REFUSED_HEADER);
+    remove(headers, |name| *name == ERROR_HEADER);
 }
 
-/// Removes the fields of the connection, and those for which `also` is true.
+/// Removes hop-by-hop fields, the fields that `Connection` names, and those for which `also`
+/// returns true.
 fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
-    let named: Vec<HeaderName> = options(headers).collect();
-    let is_one = |name: &&HeaderName| HOP_BY_HOP.contains(name) || named.contains(name) || also(name);
-    let names: Vec<HeaderName> = headers.keys().filter(is_one).cloned().collect();
+    let named: Vec<HeaderName> = connection_options(headers).collect();
+    let is_removed = |name: &&HeaderName| HOP_BY_HOP.contains(name) || named.contains(name) || also(name);
+    let names: Vec<HeaderName> = headers.keys().filter(is_removed).cloned().collect();
     for name in names {
         headers.remove(name);
     }
 }
 
-/// Returns the fields that a Connection header names.
-fn options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
-    listed(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
+/// Returns the names of the fields that `Connection` lists.
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    list_members(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
 }
 
-/// Returns the members of a list. They are bytes, so that one that is not ASCII hides no other.
-fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+/// Returns the members of the comma-separated list in the header `name`. They are bytes, so that
+/// a member that is not ASCII does not hide the others.
+fn list_members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }

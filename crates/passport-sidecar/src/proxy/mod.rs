@@ -1,4 +1,4 @@
-//! The reverse proxy: forwards requests to the configured upstreams, with a token.
+//! The reverse proxy: forwards requests to the configured upstreams, with a token attached.
 
 mod base_url;
 mod connection_history;
@@ -19,7 +19,8 @@ use self::permit::ForwardPermit;
 pub(crate) use self::{tls::TlsConfigs, upstream::Upstream};
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse, route::Route};
 
-/// Names the upstream, for clients that cannot have it in the path, as those of gRPC.
+/// The header that names the upstream of a request. For clients that cannot put the name into
+/// the path, such as gRPC clients.
 const UPSTREAM_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
 /// Forwards requests to the upstreams of the configuration.
@@ -29,8 +30,17 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Forwards `request` to the upstream that its path names (`/to/<upstream>/...`), or else its
-    /// header.
+    /// Forwards `request` to the upstream that its path (`/to/<upstream>/...`) or its header names.
+    ///
+    /// # Errors
+    /// Returns an error response in these cases:
+    /// - the request is ambiguous, its path could leave the upstream's URL (400), or its method is
+    ///   `CONNECT` (501);
+    /// - the client's token is missing (401);
+    /// - the upstream is unknown, or the caller is not allowed to use it (404);
+    /// - too many requests are in flight (429, 503);
+    /// - no token could be fetched (502, 503);
+    /// - the upstream sends no valid response (502), or none in time (504).
     pub(crate) async fn forward(
         &self,
         caller: &Caller,
@@ -40,7 +50,7 @@ impl Proxy {
     ) -> Result<Response, ErrorResponse> {
         check(&request)?;
         let (name, path) = target(route, &request);
-        let upstream = self.upstreams.get(name).filter(|upstream| upstream.is_for(caller));
+        let upstream = self.upstreams.get(name).filter(|upstream| upstream.is_allowed_for(caller));
         let upstream = upstream.ok_or_else(ErrorResponse::not_found)?;
         let uri = upstream.uri(path, request.uri().query())?;
         let permit = ForwardPermit::take(&self.admission, caller)?;
@@ -50,17 +60,19 @@ impl Proxy {
     }
 }
 
-/// Rejects what cannot be forwarded. An upgrade is an offer, which is ignored
-/// ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+/// Rejects requests that cannot be forwarded: `CONNECT`, and requests with ambiguous headers. A
+/// request to upgrade the protocol is forwarded without `Upgrade`, because a server is allowed
+/// to ignore it ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
 fn check(request: &Request) -> Result<(), ErrorResponse> {
     if request.method() == Method::CONNECT {
-        let description = "connections are not passed on, requests are: no CONNECT";
+        let description = "CONNECT is not supported: only requests are forwarded";
         return Err(ErrorResponse::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
     }
     headers::check(request.headers()).map_err(ErrorResponse::invalid)
 }
 
-/// Returns the name of the upstream of `request`, and the path there, as it was sent: not decoded.
+/// Returns the name of the upstream of `request`, and the path of the request to the upstream.
+/// The path is not percent-decoded.
 fn target(route: Route, request: &Request) -> (&str, &str) {
     let path = request.uri().path();
     if route == Route::ProxyByPath {

@@ -1,3 +1,5 @@
+//! The permit of a forwarded request.
+
 use std::{sync::Arc, time::Duration};
 
 use metrics::{counter, gauge};
@@ -11,34 +13,40 @@ use crate::{
     metrics::{FORWARDED, FORWARDED_REJECTED},
 };
 
-/// The permit of a forwarded request, held until its body and the body of its response have ended.
+/// The permit of a forwarded request: its share of the requests in flight, and one open file.
+/// Its clones are held until the bodies of the request and of the response have ended.
 #[derive(Clone, Debug)]
 pub(super) struct ForwardPermit {
     _held: Arc<(Share, OpenFile, GaugeGuard)>,
 }
 
 impl ForwardPermit {
+    /// Takes a permit for a request of `caller`, or fails immediately if none is left.
+    ///
     /// # Errors
-    /// 429 when the caller has too many requests in flight, and 503 when all callers together have,
-    /// or too many files are open.
+    /// Returns a 429 if the caller has too many requests in flight. Returns a 503 if all callers
+    /// together have, or if too many files are open.
     pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
         let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let limit = match exhausted {
-                Exhausted::Caller => "forwarded_per_caller",
-                Exhausted::All => "forwarded",
+                Exhausted::Caller => "max_forwarded_requests_per_caller",
+                Exhausted::All => "max_forwarded_requests",
             };
             count_rejected(limit);
             exhausted.response(limit)
         })?;
         let file = admission.files.take(Some(&caller.name)).ok_or_else(|| {
             count_rejected("open_files");
-            ErrorResponse::unavailable("too many files are open; see LimitNOFILE", Duration::ZERO)
+            ErrorResponse::unavailable(
+                "too many open files: retry later, or raise LimitNOFILE (ulimit -n)",
+                Duration::ZERO,
+            )
         })?;
         Ok(Self { _held: Arc::new((share, file, GaugeGuard::new(gauge!(FORWARDED)))) })
     }
 }
 
-/// Counts a request that is not forwarded because `limit` is reached.
+/// Increments the counter of requests that were not forwarded because `limit` was reached.
 fn count_rejected(limit: &'static str) {
     counter!(FORWARDED_REJECTED, "limit" => limit).increment(1);
 }

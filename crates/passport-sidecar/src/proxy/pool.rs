@@ -1,3 +1,5 @@
+//! Pools of connections to an upstream, one pool for each caller.
+
 use std::{
     collections::HashMap,
     pin::Pin,
@@ -24,19 +26,23 @@ use super::{
 };
 use crate::limits::Limits;
 
-pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// The time limit of connecting to an upstream, and of its response to an HTTP/2 ping. After it
+/// the request fails, or the connection is closed.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 type UpstreamStream = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Connector =
     MapResponse<HttpsConnector<HttpConnector>, fn(UpstreamStream) -> TrackedConnection<UpstreamStream>>;
 type Http = Client<Connector, RequestBody>;
 
-/// The caller of a request, in its extensions.
+/// The name of the caller of a request, as an extension of the request. It selects the
+/// connection pool.
 #[derive(Clone, Debug)]
 pub(super) struct CallerName(pub(super) Arc<str>);
 
-/// Pools of connections to one upstream, one for each caller: a caller that stops reading responses
-/// delays no other. On a connection of HTTP/2 all streams share one window.
+/// Sends requests to one upstream, on connections from a separate pool for each caller. With
+/// shared connections, a caller that stops reading would delay the others, because the streams
+/// of an HTTP/2 connection share one flow-control window.
 #[derive(Clone)]
 pub(super) struct CallerPools {
     pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,
@@ -51,13 +57,13 @@ struct PoolSettings {
 }
 
 impl CallerPools {
-    /// Creates pools that keep so many idle connections for each caller.
+    /// Creates the pools. Each of them keeps at most `idle_connections` idle connections.
     pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits, idle_connections: usize) -> Self {
         let settings = PoolSettings { tls, http2, limits, idle_connections };
         Self { pools: Arc::default(), settings: Arc::new(settings) }
     }
 
-    /// Returns the connections of a caller.
+    /// Returns the pool of `caller`. Creates it for the first request of the caller.
     fn pool(&self, caller: Arc<str>) -> Http {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.entry(caller).or_insert_with(|| self.settings.client(self.settings.idle_connections)).clone()
@@ -69,7 +75,7 @@ impl PoolSettings {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIME));
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone());
         let connector = connector.https_or_http().enable_all_versions().wrap_connector(tcp);
         let mut builder = Client::builder(TokioExecutor::new());
@@ -79,13 +85,13 @@ impl PoolSettings {
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(idle_connections)
             .http2_only(self.http2)
-            // A dead connection is found before the next request needs it.
+            // Detects a dead connection by pings, before the next request needs it.
             .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_timeout(CONNECT_TIME)
+            .http2_keep_alive_timeout(CONNECT_TIMEOUT)
             .http1_max_buf_size(self.limits.stream_bytes())
             .http2_max_send_buf_size(self.limits.stream_bytes())
             .http2_initial_stream_window_size(self.limits.stream_window())
-            // Room for all of a caller's streams, so that one that is not read delays none of them.
+            // Room for all streams of a caller, so that an unread one does not delay the others.
             .http2_initial_connection_window_size(self.limits.upstream_window());
         let tracked: fn(UpstreamStream) -> TrackedConnection<UpstreamStream> = TrackedConnection::new;
         builder.build(connector.map_response(tracked))
@@ -117,8 +123,9 @@ impl Service<Request<RequestBody>> for CallerPools {
                 Err(error) => error,
             };
             match retry.and_then(|retry| retry.after(&error)) {
-                // A pool could have another connection that was closed at the same moment.
-                Some(again) => settings.client(0).request(again).await,
+                // The retry uses a new connection without the pool, because other connections of
+                // the pool could have been closed at the same time.
+                Some(request) => settings.client(0).request(request).await,
                 None => Err(error),
             }
         })

@@ -1,6 +1,9 @@
-//! Tells a slow upstream from a slow client. It is for large uploads and for client streams of
-//! gRPC, which may take any time: a fixed limit from the beginning of a request would cut them off,
-//! and without a limit an upstream that hangs would keep the permits of its callers.
+//! Tracks whether an upload waits for the client or for the upstream, to time out a slow
+//! upstream but not a slow client.
+//!
+//! A large upload or a gRPC client stream is allowed to take any time, so a fixed timeout from
+//! the beginning of a request would abort it. Without a timeout, requests to a hung upstream
+//! would hold their permits.
 
 use std::{task::Poll, time::Duration};
 
@@ -14,50 +17,57 @@ use tokio::{
 use super::{headers, permit::ForwardPermit};
 use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
-/// A request body that reports its progress, and holds the permit of its request.
+/// The body of a forwarded request. It reports its progress, and holds the permit of the
+/// request.
 pub(super) type RequestBody = ObservedBody<UploadObserver>;
 
+/// Observes the body of a forwarded request while the upstream reads it.
 pub(super) struct UploadObserver {
+    /// Sends true while the upstream waits for the client to send more of the body, and false when
+    /// a part arrives. `None` once the body has ended.
     awaited: Option<watch::Sender<bool>>,
     _permit: Option<ForwardPermit>,
 }
 
-/// The progress of a body: whether the upstream waits for more of it from the client.
+/// Receives whether the upstream waits for the client to send more of a request's body. `None`
+/// if the request has no body.
 pub(super) struct UploadProgress(Option<watch::Receiver<bool>>);
 
 impl RequestBody {
+    /// Wraps `body`. Returns it with a value that receives its progress.
     pub(super) fn watched(body: Body) -> (Self, UploadProgress) {
         let (awaited, progress) = (!body.is_end_stream()).then(|| watch::channel(false)).unzip();
         let observer = UploadObserver { awaited, _permit: None };
         (Self { body, observer }, UploadProgress(progress))
     }
 
-    /// Holds `permit` until this body is dropped.
+    /// Stores `permit` in this body, which holds it until it is dropped.
     pub(super) fn holding(self, permit: ForwardPermit) -> Self {
         Self { observer: UploadObserver { _permit: Some(permit), ..self.observer }, ..self }
     }
 }
 
 impl UploadProgress {
-    /// Completes when the upstream is too slow: it has taken nothing of what the client sent for
-    /// `idle`, or has not begun within `response`, or has taken all and not responded within
-    /// `response`.
-    pub(super) async fn timed_out(self, idle: Duration, response: Duration) {
+    /// Completes when the upstream times out:
+    /// - it does not begin to read the body within `response_timeout`;
+    /// - it reads nothing for `idle_timeout`, although the client has sent data;
+    /// - it does not respond within `response_timeout` after it has read the whole body.
+    pub(super) async fn timed_out(self, idle_timeout: Duration, response_timeout: Duration) {
         if let Some(mut awaited) = self.0 {
-            // Until the upstream takes a part, the request waits for a token or a connection.
-            let mut time = response;
+            // Until the upstream begins to read, the request waits for a token or a connection.
+            let mut limit = response_timeout;
             loop {
-                match timeout(time, awaited.changed()).await {
+                match timeout(limit, awaited.changed()).await {
                     Ok(Ok(())) => {
                         let is_awaited = *awaited.borrow_and_update();
-                        time = if is_awaited { Duration::MAX } else { idle };
+                        limit = if is_awaited { Duration::MAX } else { idle_timeout };
                     }
                     Ok(Err(_ended)) => break,
                     Err(_elapsed) => return,
                 }
             }
         }
-        sleep(response).await;
+        sleep(response_timeout).await;
     }
 }
 

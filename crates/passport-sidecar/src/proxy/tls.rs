@@ -1,3 +1,5 @@
+//! The TLS settings of upstreams.
+
 use std::{
     collections::{HashMap, hash_map::Entry},
     path::{Path, PathBuf},
@@ -12,19 +14,21 @@ use rustls_platform_verifier::Verifier;
 use tower::BoxError;
 use url::Url;
 
-/// The TLS settings of upstreams. Upstreams with the same CA file share one set of root
-/// certificates.
+/// The TLS settings of upstreams by their CA file. Upstreams with the same CA file share one set
+/// of root certificates.
 #[derive(Default)]
 pub(crate) struct TlsConfigs(HashMap<Option<PathBuf>, ClientConfig>);
 
 impl TlsConfigs {
-    /// Returns the settings for the upstream at `base`.
+    /// Returns the TLS settings for the upstream at `base`, which trust `ca_file` in addition to
+    /// the system's root certificates.
     ///
     /// # Errors
-    /// When the CA file cannot be read, or there are no root certificates at all.
+    /// Returns an error if the CA file cannot be read, or there are no root certificates at all.
     pub(crate) fn get(&mut self, base: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, BoxError> {
         if ca_file.is_none() && base.scheme() != "https" {
-            // No TLS, and so no root certificates, which the machine may not have.
+            // No root certificates are loaded for plain `http`, because a machine without any must
+            // be able to use it.
             return Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
         }
         match self.0.entry(ca_file.map(Path::to_owned)) {
@@ -34,7 +38,8 @@ impl TlsConfigs {
     }
 }
 
-/// Returns settings that trust the system's root certificates, and those in `ca_file`.
+/// Creates TLS settings that trust the system's root certificates and the certificates in
+/// `ca_file`.
 fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BoxError> {
     let ca = ca_file.map(CaCertificates::from_pem_file).transpose()?;
     let roots = ca.iter().flat_map(CaCertificates::iter).cloned();

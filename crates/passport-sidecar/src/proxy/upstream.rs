@@ -1,3 +1,5 @@
+//! Sends forwarded requests to an upstream, with the token that they need.
+
 use std::sync::Arc;
 
 use axum::{body::Body, extract::Request, response::Response};
@@ -21,23 +23,27 @@ use crate::{
     body::hold_until_end, caller_auth::Caller, config::UpstreamConfig, error::ErrorResponse, limits::Limits,
 };
 
-/// A service that requests are forwarded to.
+/// A service that requests are forwarded to, with the settings of its table in `upstreams`.
 pub(crate) struct Upstream {
     name: String,
     base_url: BaseUrl,
     version: Version,
-    /// The identity whose token requests have, by its name.
+    /// The identity, and its name. Its token is attached to requests.
     identity: Option<(String, ManagedIdentity)>,
-    /// Whether a request keeps the token that it brings.
+    /// Whether the token that a client sends in `Authorization` is forwarded instead of the
+    /// identity's token.
     propagate: bool,
+    /// Sends requests without attaching a token.
     plain: CallerPools,
-    /// Attaches the identity's token.
+    /// Attaches the token of the identity to requests, and sends them. `None` if the upstream has
+    /// no identity.
     with_token: Option<AttachToken<CallerPools>>,
     limits: Limits,
 }
 
 impl Upstream {
-    /// Creates the upstream at `base`.
+    /// Creates the upstream `name` at the base URL `base`. It keeps at most `idle_connections` idle
+    /// connections for each caller.
     pub(crate) fn new(
         name: &str,
         config: &UpstreamConfig,
@@ -48,7 +54,8 @@ impl Upstream {
         idle_connections: usize,
     ) -> Result<Self, BoxError> {
         let plain = CallerPools::new(tls, config.http2, limits, idle_connections);
-        // The configuration has been checked for plain http.
+        // Allows plain `http` here, because the configuration was checked for `danger_plain_http`
+        // before.
         let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
         let attach = |(_, identity): &(_, ManagedIdentity)| {
             AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone())
@@ -65,22 +72,30 @@ impl Upstream {
         })
     }
 
-    /// Whether `caller` may use the identity of this upstream, if it has one.
-    pub(super) fn is_for(&self, caller: &Caller) -> bool {
+    /// Returns whether `caller` is allowed to use this upstream: the upstream has no identity, or
+    /// the caller is allowed to use the identity with all its scopes.
+    pub(super) fn is_allowed_for(&self, caller: &Caller) -> bool {
         self.identity.as_ref().is_none_or(|(name, identity)| {
             caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())
         })
     }
 
-    /// Returns the URL of a request, which stays below the base URL.
+    /// Returns the URL of a request to this upstream: the base URL with `path` and `query`
+    /// appended.
     ///
     /// # Errors
-    /// 400 when the path leads out of it.
+    /// Returns a 400 if the path could leave the base URL.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Result<Uri, ErrorResponse> {
-        let wrong = "the path cannot be passed on: it begins with a slash, and does not lead up";
-        self.base_url.uri(path, query).ok_or_else(|| ErrorResponse::invalid(wrong))
+        let invalid = "invalid path: expected one that begins with `/`, without dot segments";
+        self.base_url.uri(path, query).ok_or_else(|| ErrorResponse::invalid(invalid))
     }
 
+    /// Sends `request` with the identity's token or the client's token, and returns the response of
+    /// the upstream. The bodies of request and response hold `permit` until they have ended.
+    ///
+    /// # Errors
+    /// Returns a 401 if the client's token is missing, a 502 or 503 if there is no token or no
+    /// valid response, and a 504 after a timeout.
     pub(super) async fn call(
         &self,
         caller: &Caller,
@@ -96,11 +111,11 @@ impl Upstream {
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
         let limits = &self.limits;
-        // The time for a response begins when the body is sent, so that a large body or a stream
-        // may take any time.
+        // The timeout for the response begins when the body has been sent, so that a large body or
+        // a stream can take any time.
         tokio::select! {
             outcome = self.send(request) => outcome.map(|response| hold_until_end(permit, response)),
-            () = progress.timed_out(limits.idle_time(), limits.response_time()) => Err(self.timed_out()),
+            () = progress.timed_out(limits.idle_timeout(), limits.response_timeout()) => Err(self.timed_out()),
         }
     }
 
@@ -108,7 +123,7 @@ impl Upstream {
         let has_token = request.headers().contains_key(header::AUTHORIZATION);
         match self.with_token.as_ref().filter(|_| !(self.propagate && has_token)) {
             Some(with_token) => {
-                // Credentials of the client are for the sidecar, not for the upstream.
+                // The client's credentials are for the sidecar, not for the upstream.
                 request.headers_mut().remove(header::AUTHORIZATION);
                 let response = with_token.clone().oneshot(request).await;
                 self.accept(response.map_err(|error| self.token_error(&error))?)
@@ -119,20 +134,21 @@ impl Upstream {
             }
             None => {
                 let description =
-                    "this upstream is called in the caller's name; send its token in Authorization";
+                    "missing token: this upstream needs the caller's access token in Authorization";
                 Err(ErrorResponse::unauthorized("Bearer", "invalid_token", description))
             }
         }
     }
 
-    /// Turns an upstream's response into a response of the sidecar.
+    /// Turns an upstream's response into the response to the client. Rejects a response of
+    /// ambiguous length, or one that switches protocols, with a 502.
     fn accept<B>(&self, response: http::Response<B>) -> Result<Response, ErrorResponse>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
         if response.status().is_informational() {
-            return Err(self.bad_gateway("the upstream switched protocols, which no request asks for"));
+            return Err(self.bad_gateway("the upstream switched protocols without a request to do so"));
         }
         headers::check_length(response.headers()).map_err(|problem| self.bad_gateway(problem))?;
         let mut response = response.map(|body| Body::new(body.map_frame(headers::filter_trailers)));
@@ -153,18 +169,17 @@ impl Upstream {
             target: crate::metrics::TARGET,
             upstream = self.name,
             error,
-            "request could not be forwarded"
+            "request to upstream failed, responding with status 502"
         );
         ErrorResponse::new(
             StatusCode::BAD_GATEWAY,
             "server_error",
-            format!("the upstream `{}` did not answer", self.name),
+            format!("no valid response from upstream `{}`; see the sidecar's log", self.name),
         )
     }
 
     fn timed_out(&self) -> ErrorResponse {
-        let description =
-            format!("the upstream `{}` did not answer in time, or there was no token in time", self.name);
+        let description = format!("timed out waiting for upstream `{}`, or for its token", self.name);
         ErrorResponse::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
     }
 }

@@ -3,7 +3,7 @@ use http::StatusCode;
 use super::*;
 
 fn checked(uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
-    checked_with(ProxyHeaders::Refuse, uri, headers)
+    checked_with(ProxyHeaders::Reject, uri, headers)
 }
 
 fn checked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
@@ -14,7 +14,7 @@ fn checked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> O
     let uri: Uri = uri.parse().unwrap();
     let listen = Listen {
         hosts: vec!["sidecar.internal".to_owned()],
-        unix_proxy_headers: ProxyHeaders::Refuse,
+        unix_proxy_headers: ProxyHeaders::Reject,
         tcp_proxy_headers: setting,
         ..Listen::default()
     };
@@ -32,12 +32,12 @@ fn local_service_is_accepted() {
     {
         assert_eq!(checked("/v1/token", &[("host", host), SIDECAR]), None, "{host}");
     }
-    assert_eq!(checked("http://localhost/v1/token", &[SIDECAR]), None, "as HTTP/2 has it");
-    assert_eq!(checked("/passport/token", &[("host", "localhost")]), None, "a stock client");
+    assert_eq!(checked("http://localhost/v1/token", &[SIDECAR]), None, "HTTP/2");
+    assert_eq!(checked("/passport/token", &[("host", "localhost")]), None, "stock OAuth2 client");
     let of_node = [("host", "localhost"), SIDECAR, ("sec-fetch-mode", "cors")];
-    assert_eq!(checked("/v1/token", &of_node), None, "fetch as Node has it");
+    assert_eq!(checked("/v1/token", &of_node), None, "fetch of Node");
     let forwarded = [("host", "localhost"), SIDECAR, ("x-forwarded-for", "1.2.3.4"), ("origin", "https://a")];
-    assert_eq!(checked("/v1/auth/api/orders", &forwarded), None, "it is about a request from elsewhere");
+    assert_eq!(checked("/v1/auth/api/orders", &forwarded), None, "headers of the request to authorize");
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn foreign_host_is_rejected() {
         let status = checked("/v1/token", &[("host", host), SIDECAR]);
         assert!(status.is_some_and(|status| status.is_client_error()), "{host}");
     }
-    assert!(checked("/v1/token", &[SIDECAR]).is_some(), "none");
-    assert!(checked("/v1/token", &[("host", "localhost"), ("host", "evil"), SIDECAR]).is_some(), "two");
-    assert!(checked("http://evil/v1/token", &[("host", "localhost"), SIDECAR]).is_some(), "as to a proxy");
+    assert!(checked("/v1/token", &[SIDECAR]).is_some(), "no host");
+    assert!(checked("/v1/token", &[("host", "localhost"), ("host", "evil"), SIDECAR]).is_some(), "two hosts");
+    assert!(checked("http://evil/v1/token", &[("host", "localhost"), SIDECAR]).is_some(), "absolute form");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn browser_and_proxy_headers_are_rejected() {
 }
 
 #[test]
-fn setting_accepts_proxy_headers_and_no_browser() {
+fn proxy_headers_setting_accepts_no_browser_headers() {
     let proxies = ["forwarded", "via", "x-real-ip", "referer", "x-forwarded-for", "x_forwarded.for"];
     let status =
         |setting, uri, header| checked_with(setting, uri, &[("host", "localhost"), SIDECAR, (header, "x")]);
@@ -101,7 +101,7 @@ fn setting_accepts_proxy_headers_and_no_browser() {
         }
     }
     for header in proxies {
-        let status = status(ProxyHeaders::Refuse, "/to/erp/x", header);
+        let status = status(ProxyHeaders::Reject, "/to/erp/x", header);
         assert_eq!(status, Some(StatusCode::FORBIDDEN), "{header}");
     }
 }

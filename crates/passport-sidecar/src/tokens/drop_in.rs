@@ -1,3 +1,5 @@
+//! The drop-in replacement of Passport's token endpoint.
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -20,9 +22,11 @@ use crate::{
     peer::Peer,
 };
 
-/// `POST /passport/token`, as Passport has it
-/// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)): an OAuth2 client
-/// works when one URL is changed.
+/// `POST /passport/token`: the client credentials grant, as at Passport
+/// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
+///
+/// To use it, an OAuth2 client needs only another token URL, and on TCP the caller's token as
+/// its client secret.
 pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request: Request) -> Response {
     match admit(&endpoints, request).await {
         Ok((form, caller, share)) => {
@@ -36,9 +40,10 @@ pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request:
     }
 }
 
-/// Authenticates the caller before the form is read, unless its token is in the form.
+/// Authenticates the caller, reads the form, and takes a permit for the request. The caller is
+/// authenticated before the form is read, unless its token is in the form.
 ///
-/// Returns the form, the caller, and the memory of its request.
+/// Returns the form, the caller, and the permit of the request.
 async fn admit(
     endpoints: &TokenEndpoints,
     request: Request,
@@ -48,22 +53,23 @@ async fn admit(
     form::check_content_type(&parts.headers)?;
     let basic = parts.headers.get(header::AUTHORIZATION);
     let basic = basic.map(|value| form::basic_credentials(value.as_bytes())).transpose()?;
-    let is_known = basic.is_some() || peer != Peer::Tcp;
+    let is_authenticated_early = basic.is_some() || peer != Peer::Tcp;
     let tokens = basic.iter().flat_map(|(_, tokens)| tokens);
     let tokens: Vec<&str> = tokens.map(String::as_str).filter(|token| !token.is_empty()).collect();
     let connection: Option<TcpConnection> = parts.extensions.get().cloned();
     let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
-    // The head may be larger than the form, and reading the form takes time.
+    // Frees the head before the form is read, because the head can be larger than the form.
     drop(parts);
     let admit = async |tokens: &[&str]| {
         let caller = endpoints.admission.authenticate(peer, connection.clone(), tokens).await?;
         let share = endpoints.admission.own_request(&caller)?;
         Ok::<_, ErrorResponse>((caller, share))
     };
-    let early = if is_known { Some(admit(&tokens).await?) } else { None };
-    let _permit = if is_known { None } else { Some(unknown.take()?) };
+    let early = if is_authenticated_early { Some(admit(&tokens).await?) } else { None };
+    let _permit = if is_authenticated_early { None } else { Some(unknown.take()?) };
     let form = to_bytes(body, MAX_FORM).await;
-    let form = form::parse(basic, &form.map_err(|_| ErrorResponse::invalid("the form is too large"))?)?;
+    let form =
+        form::parse(basic, &form.map_err(|_| ErrorResponse::invalid("the form is larger than 16 KiB"))?)?;
     let tokens: Vec<&str> = form.caller_tokens.iter().map(String::as_str).collect();
     let (caller, share) = match early {
         Some(admitted) => admitted,

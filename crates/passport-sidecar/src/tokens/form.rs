@@ -1,3 +1,5 @@
+//! Parses the form and the `Authorization` header of token requests at `/passport/token`.
+
 use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -6,15 +8,20 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::ErrorResponse;
 
-/// A token request of an OAuth2 client.
+/// The parameters of a token request of an OAuth2 client.
 pub(super) struct TokenForm {
     pub(super) client_id: String,
-    /// Readings of the caller's token, which a client sends as its secret. In a Basic header some
-    /// clients encode it, and others do not.
+    /// The possible values of the caller's token, which a client sends as its client secret. A
+    /// Basic header results in two values, because some clients percent-encode the secret there,
+    /// and others do not.
     pub(super) caller_tokens: Vec<String>,
     pub(super) scope: Option<String>,
 }
 
+/// Checks that `Content-Type` says that the body is a form.
+///
+/// # Errors
+/// Returns a 400 if it has another content type.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let is_form = headers
         .get(header::CONTENT_TYPE)
@@ -23,59 +30,76 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorRespons
     if is_form {
         Ok(())
     } else {
-        Err(ErrorResponse::invalid("send a form: application/x-www-form-urlencoded"))
+        Err(ErrorResponse::invalid("expected Content-Type: application/x-www-form-urlencoded"))
     }
 }
 
-/// Parses a form. Client id and secret are in a Basic header or in the form
-/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+/// Parses a form. `basic` contains the client id and secret of a Basic header. Without such a
+/// header, they are in the form ([RFC 6749, section
+/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+///
+/// # Errors
+/// Returns a 400 if a parameter is repeated or missing, or if `client_id` differs from the
+/// client id of the Basic header.
 pub(super) fn parse(basic: Option<BasicCredentials>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {
-        // Another recipient could read the other value.
+        // Rejected, because another server could use the other value.
         if form.insert(key.into_owned(), value.into_owned()).is_some() {
-            return Err(ErrorResponse::invalid("a parameter is there twice"));
+            return Err(ErrorResponse::invalid("repeated parameter: send each one once"));
         }
     }
     if form.get("grant_type").is_none_or(|grant| grant != "client_credentials") {
         return Err(ErrorResponse::new(
             StatusCode::BAD_REQUEST,
             "unsupported_grant_type",
-            "grant_type is client_credentials here",
+            "unsupported grant_type: expected client_credentials",
         ));
     }
-    let of_the_form = form.remove("client_id");
-    let (client_id, mut caller_tokens) = match (basic, of_the_form) {
+    let form_id = form.remove("client_id");
+    let (client_id, mut caller_tokens) = match (basic, form_id) {
         (Some((id, _)), Some(other)) if id != other => {
-            return Err(ErrorResponse::invalid("client_id is one in the form and another in the header"));
+            return Err(ErrorResponse::invalid(
+                "client_id of the form differs from that of the Authorization header: send the same, or one",
+            ));
         }
         (Some((id, tokens)), _) => (id, tokens.to_vec()),
         (None, Some(id)) => (id, form.remove("client_secret").into_iter().collect()),
-        (None, None) => return Err(ErrorResponse::invalid("client_id is missing: which identity is it?")),
+        (None, None) => {
+            return Err(ErrorResponse::invalid(
+                "missing client_id: send the name or the client id of an identity",
+            ));
+        }
     };
     caller_tokens.retain(|token| !token.is_empty());
     Ok(TokenForm { client_id, caller_tokens, scope: form.remove("scope") })
 }
 
-/// The client id, and both readings of its secret.
+/// The client id, and the two possible values of the client secret: with and without
+/// percent-decoding.
 pub(super) type BasicCredentials = (String, [String; 2]);
 
+/// Parses the value of an `Authorization` header.
+///
+/// # Errors
+/// Returns a 400 if it is not a Basic header with client id and secret.
 pub(super) fn basic_credentials(value: &[u8]) -> Result<BasicCredentials, ErrorResponse> {
-    let wrong = || ErrorResponse::invalid("the Authorization header is not Basic with id and secret");
-    let text = std::str::from_utf8(value).map_err(|_| wrong())?;
-    let (scheme, encoded) = text.split_once(' ').ok_or_else(wrong)?;
+    let invalid =
+        || ErrorResponse::invalid("expected a Basic Authorization header with client id and secret");
+    let text = std::str::from_utf8(value).map_err(|_| invalid())?;
+    let (scheme, encoded) = text.split_once(' ').ok_or_else(invalid)?;
     if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(wrong());
+        return Err(invalid());
     }
-    let decoded = BASE64_STANDARD.decode(encoded.trim()).map_err(|_| wrong())?;
-    let decoded = String::from_utf8(decoded).map_err(|_| wrong())?;
-    let (id, secret) = decoded.split_once(':').ok_or_else(wrong)?;
+    let decoded = BASE64_STANDARD.decode(encoded.trim()).map_err(|_| invalid())?;
+    let decoded = String::from_utf8(decoded).map_err(|_| invalid())?;
+    let (id, secret) = decoded.split_once(':').ok_or_else(invalid)?;
     let plain = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned)
     };
-    let read = plain(secret).unwrap_or_default();
-    Ok((plain(id).map_err(|_| wrong())?, [read, secret.to_owned()]))
+    let decoded_secret = plain(secret).unwrap_or_default();
+    Ok((plain(id).map_err(|_| invalid())?, [decoded_secret, secret.to_owned()]))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Endpoints that return tokens: the one that Passport has as well, and two of the sidecar's own.
+//! The endpoints that return tokens: a drop-in replacement of Passport's token endpoint, and two
+//! endpoints of the sidecar with more options.
 
 mod drop_in;
 mod form;
@@ -15,6 +16,7 @@ use axum::{
 
 pub(crate) use self::request::TokenEndpoints;
 
+/// Creates the routes of the token endpoints.
 pub(crate) fn routes() -> Router<Arc<TokenEndpoints>> {
     Router::new()
         .route("/passport/token", post(drop_in::token))

@@ -1,3 +1,5 @@
+//! Authorizes token requests, and waits until their tokens are available.
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::response::Response;
@@ -8,19 +10,21 @@ use tokio::time::timeout;
 use super::response;
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse};
 
-/// The longest time to live that a token is requested with.
+/// The maximum of the parameter `min_ttl`. A larger value is reduced to it without an error.
 const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the token endpoints share.
+const MALFORMED_SCOPE: &str = "malformed scope: expected names that are separated by spaces";
+
+/// The state of the token endpoints.
 #[derive(Debug)]
 pub(crate) struct TokenEndpoints {
     pub(crate) admission: Arc<Admission>,
     pub(crate) identities: BTreeMap<String, ManagedIdentity>,
-    /// How long a request waits for a token.
-    pub(crate) response_time: Duration,
+    /// How long a request waits for a token before it gets a 503.
+    pub(crate) timeout: Duration,
 }
 
-/// A request for a token that its caller may have.
+/// A request for a token that the caller is allowed to have.
 pub(super) struct TokenRequest {
     pub(super) identity: ManagedIdentity,
     scopes: Scopes,
@@ -28,10 +32,12 @@ pub(super) struct TokenRequest {
 }
 
 impl TokenEndpoints {
-    /// Returns the request of `caller` for a token of an identity, by its name or client id.
+    /// Authorizes a request of `caller` for a token of `identity`, which is the name or the client
+    /// id of an identity. `scopes` are separated by spaces and default to those of the identity.
     ///
     /// # Errors
-    /// When the caller may not have that token. The error does not tell whether the identity
+    /// Returns an error if the caller is not allowed to have a token of the identity or with these
+    /// scopes, or if the scopes are malformed. The error does not reveal whether the identity
     /// exists.
     pub(super) fn request(
         &self,
@@ -40,25 +46,24 @@ impl TokenEndpoints {
         scopes: Option<&str>,
     ) -> Result<TokenRequest, ErrorResponse> {
         let identity = self.identity(identity, caller).ok_or_else(|| {
-            let description = "there is no such identity, or it is not for this caller";
+            let description = "unknown identity, or not allowed for this caller";
             ErrorResponse::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
         })?;
         let invalid =
             |description: &str| ErrorResponse::new(StatusCode::BAD_REQUEST, "invalid_scope", description);
         let scopes: Scopes = match scopes.filter(|scopes| !scopes.is_empty()) {
-            Some(scopes) => scopes.parse().map_err(|_| invalid("these are no scopes"))?,
+            Some(scopes) => scopes.parse().map_err(|_| invalid(MALFORMED_SCOPE))?,
             None => identity.scopes().clone(),
         };
         if !caller.may_request(&scopes, identity.scopes()) {
-            return Err(invalid("some of the scopes are not for this caller; ask for those that are"));
+            return Err(invalid("scope not allowed for this caller: request only allowed scopes"));
         }
-        let identity =
-            identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("these are no scopes"))?;
-        Ok(TokenRequest { identity, scopes, timeout: self.response_time })
+        let identity = identity.with_scopes(&scopes.to_string()).map_err(|_| invalid(MALFORMED_SCOPE))?;
+        Ok(TokenRequest { identity, scopes, timeout: self.timeout })
     }
 
-    /// Responds with a token that lives for at least `min_ttl`, as far as Passport issues such
-    /// tokens.
+    /// Returns a response with a token that is valid for at least `min_ttl`. If Passport does not
+    /// issue such tokens, the token has a shorter remaining lifetime.
     pub(super) async fn token(
         &self,
         caller: &Caller,
@@ -67,34 +72,37 @@ impl TokenEndpoints {
         min_ttl: Duration,
     ) -> Result<Response, ErrorResponse> {
         let request = self.request(caller, identity, scopes)?;
-        request.respond(request.identity.token_for(min_ttl.min(MAX_TTL))).await
+        request.respond(request.identity.token_with_min_ttl(min_ttl.min(MAX_TTL))).await
     }
 
-    /// Returns the identity of that name or client id, if `caller` may use it.
+    /// Returns the identity with the name or client id `name`, if `caller` is allowed to use it.
     fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
         let mut allowed = self.identities.iter().filter(|(known, _)| caller.may_use(known));
-        let is_it =
+        let is_named =
             |known: &str, identity: &ManagedIdentity| known == name || identity.client_id().as_str() == name;
-        allowed.find(|(known, identity)| is_it(known, identity)).map(|(_, identity)| identity)
+        allowed.find(|(known, identity)| is_named(known, identity)).map(|(_, identity)| identity)
     }
 }
 
 impl TokenRequest {
-    /// Responds with `token`, and waits for it as long as the request may. The attempt goes on
-    /// after that.
+    /// Waits for `token`, and returns a response with it, or a 503 after the timeout. The token
+    /// fetch continues in the background after the timeout.
     pub(super) async fn respond(
         &self,
         token: impl Future<Output = Result<AccessToken, TokenError>>,
     ) -> Result<Response, ErrorResponse> {
-        let late = || {
-            ErrorResponse::unavailable("there was no token in time; it is still asked for", Duration::ZERO)
+        let timed_out = || {
+            ErrorResponse::unavailable(
+                "timed out waiting for a token: retry later, the token fetch continues",
+                Duration::ZERO,
+            )
         };
-        let token = timeout(self.timeout, token).await.map_err(|_| late())?;
+        let token = timeout(self.timeout, token).await.map_err(|_| timed_out())?;
         let token = token.map_err(|error| ErrorResponse::token_unavailable(&self.identity, &error))?;
         Ok(response::token(&token, &self.granted()))
     }
 
-    /// Returns the requested scopes that were granted.
+    /// Returns the requested scopes without those that Passport did not grant, separated by spaces.
     fn granted(&self) -> String {
         let missing = self.identity.status().missing_scopes().to_vec();
         let scopes = self.scopes.to_string();

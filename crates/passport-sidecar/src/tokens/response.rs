@@ -1,3 +1,5 @@
+//! Token responses.
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -7,17 +9,17 @@ use passport_core::{Clock, SystemClock, unix_millis};
 use passport_outbound::AccessToken;
 use serde_json::json;
 
-/// Returns a token response of OAuth2
-/// ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), with the remaining
-/// and the absolute time of its expiry.
+/// Returns an OAuth2 token response ([RFC 6749, section
+/// 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), with `token`, its remaining
+/// lifetime in seconds, its expiry as Unix time, and the granted scopes.
 pub(super) fn token(token: &AccessToken, granted: &str) -> Response {
-    let end = token.expires_at();
-    let left = end.duration_since(SystemClock.now()).unwrap_or_default();
+    let expires_at = token.expires_at();
+    let remaining = expires_at.duration_since(SystemClock.now()).unwrap_or_default();
     let body = json!({
         "access_token": token.expose(),
         "token_type": "Bearer",
-        "expires_in": left.as_secs(),
-        "expires_on": unix_millis(end) / 1000,
+        "expires_in": remaining.as_secs(),
+        "expires_on": unix_millis(expires_at) / 1000,
         "scope": granted,
     });
     ([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(body)).into_response()

@@ -1,3 +1,5 @@
+//! The endpoints `/v1/token` and `/v1/token/refresh`.
+
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::{
@@ -19,25 +21,28 @@ use serde::Deserialize;
 use super::request::TokenEndpoints;
 use crate::{caller_auth::Caller, error::ErrorResponse};
 
+/// The query parameters of `GET /v1/token`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenQuery {
     identity: String,
     scope: Option<String>,
-    /// Seconds that the token has to be valid for at least.
+    /// The minimum remaining lifetime of the token in seconds.
     min_ttl: Option<u32>,
 }
 
+/// The form parameters of `POST /v1/token/refresh`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RefreshForm {
     identity: String,
     scope: Option<String>,
-    /// The SHA-256 of the rejected token, in hexadecimal digits.
+    /// The SHA-256 of the rejected token in 64 hexadecimal digits.
     rejected: String,
 }
 
-/// `GET /v1/token?identity=&scope=&min_ttl=`
+/// `GET /v1/token?identity=&scope=&min_ttl=`: returns a token of an identity that the caller is
+/// allowed to use.
 pub(super) async fn token(
     State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,
@@ -45,15 +50,15 @@ pub(super) async fn token(
 ) -> Result<Response, ErrorResponse> {
     let Query(parameters) = parameters.map_err(|_| {
         ErrorResponse::invalid(
-            "write identity=, and scope= and min_ttl= (whole seconds) if need be, and nothing else",
+            "expected the parameter identity, and optionally scope and min_ttl (whole seconds)",
         )
     })?;
     let min_ttl = Duration::from_secs(parameters.min_ttl.unwrap_or_default().into());
     endpoints.token(&caller, &parameters.identity, parameters.scope.as_deref(), min_ttl).await
 }
 
-/// `POST /v1/token/refresh` with a form: returns another token than the rejected one. All callers
-/// that report the same token share one request to Passport.
+/// `POST /v1/token/refresh` with a form: replaces a token that a receiver has rejected, and
+/// returns the new token. All callers that report the same token share one token fetch.
 pub(super) async fn refresh(
     State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,
@@ -61,15 +66,17 @@ pub(super) async fn refresh(
 ) -> Result<Response, ErrorResponse> {
     let Form(parameters) = parameters.map_err(|_| {
         ErrorResponse::invalid(
-            "send a form with identity=, rejected= (the token's SHA-256) and scope= if need be",
+            "expected a form with identity, rejected (SHA-256 of the token) and optionally scope",
         )
     })?;
     let request = endpoints.request(&caller, &parameters.identity, parameters.scope.as_deref())?;
     if !is_hash(&parameters.rejected) {
-        return Err(ErrorResponse::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"));
+        return Err(ErrorResponse::invalid(
+            "rejected must be the SHA-256 of the token: 64 hexadecimal digits",
+        ));
     }
     let rejected = parameters.rejected.to_ascii_lowercase();
-    request.respond(request.identity.token_after_refusal(|cached| has_hash(cached, &rejected))).await
+    request.respond(request.identity.replace_rejected_token(|cached| has_hash(cached, &rejected))).await
 }
 
 fn has_hash(token: &AccessToken, hash: &str) -> bool {

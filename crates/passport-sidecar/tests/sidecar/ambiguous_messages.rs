@@ -1,4 +1,4 @@
-//! Requests and responses that two recipients could read in two ways.
+//! Ambiguous requests and responses, which two recipients could read in two ways.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,15 +9,15 @@ use tokio::{
 
 use crate::harness::{Setup, SidecarProcess, json};
 
-/// An upstream that answers the first request of each connection with the same bytes, and keeps
-/// what it received.
+/// An upstream that records the first request of each connection, and sends a fixed response to
+/// it.
 pub(crate) struct ScriptedUpstream {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl ScriptedUpstream {
-    /// Reads until the request contains `end`.
+    /// Starts the upstream. A request is complete when it contains `end`.
     pub(crate) async fn start(end: &'static str, response: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -36,12 +36,13 @@ impl ScriptedUpstream {
         Self { url, requests }
     }
 
+    /// Returns the recorded requests.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
 
-/// Reads until `end` was read, or there is no more.
+/// Reads until the received text contains `end`, or the stream ends.
 async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut read = Vec::new();
     while !read.windows(end.len()).any(|part| part == end.as_bytes()) {
@@ -52,7 +53,8 @@ async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String 
     String::from_utf8_lossy(&read).into_owned()
 }
 
-/// Sends `head`, which needs no headers of the sidecar, and `body`; returns the whole response.
+/// Sends a raw request: `head`, the headers that the sidecar requires, and `body`. Returns the
+/// whole response.
 async fn send(sidecar: &SidecarProcess, head: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
     let request =
@@ -68,15 +70,15 @@ fn upstream(name: &str, url: &str) -> String {
 }
 
 #[tokio::test]
-async fn connection_option_does_not_make_a_users_call_the_services() {
+async fn connection_option_cannot_remove_a_users_token() {
     let setup = Setup::new().await;
     let both = format!("{}propagate = true", upstream("both", &setup.api));
     let sidecar = setup.sidecar_with(&both).await;
     let user = setup.passport.managed_identity("user").create().token().build();
     let get = || sidecar.unix().get("http://localhost/to/both/orders").bearer_auth(&user);
-    let refused = get().header("connection", "close, authorization").send().await.unwrap();
-    assert_eq!(refused.status(), 400);
-    assert_eq!(refused.headers()["passport-sidecar-refused"], "invalid_request");
+    let rejected = get().header("connection", "close, authorization").send().await.unwrap();
+    assert_eq!(rejected.status(), 400);
+    assert_eq!(rejected.headers()["passport-sidecar-error"], "invalid_request");
     let forwarded = get().header("connection", "close, x-of-the-hop").send().await.unwrap();
     assert_eq!(json(forwarded).await["caller"], "user");
 }
@@ -94,7 +96,7 @@ async fn request_with_two_lengths_is_not_forwarded() {
         assert!(response.starts_with("HTTP/1.1 400 "), "{lengths}: {response}");
     }
     assert_eq!(raw.requests(), [""; 0]);
-    // RFC 9112, section 6.3: the coding counts, and the length goes no further.
+    // RFC 9112, section 6.3: the transfer coding overrides the length, which is not forwarded.
     let head = "POST /to/raw/a HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked";
     send(&sidecar, head, "3\r\nabc\r\n0\r\n\r\n").await;
     let forwarded = raw.requests()[0].to_lowercase();
@@ -133,9 +135,9 @@ async fn ambiguous_response_is_a_502() {
     ] {
         let odd = ScriptedUpstream::start("\r\n\r\n", response).await;
         let sidecar = setup.sidecar_with(&upstream("odd", &odd.url)).await;
-        let answer = sidecar.unix().get("http://localhost/to/odd/a").send().await.unwrap();
-        assert_eq!(answer.status(), 502, "{response}");
-        assert_eq!(answer.headers()["passport-sidecar-refused"], "server_error");
+        let received = sidecar.unix().get("http://localhost/to/odd/a").send().await.unwrap();
+        assert_eq!(received.status(), 502, "{response}");
+        assert_eq!(received.headers()["passport-sidecar-error"], "server_error");
     }
 }
 

@@ -35,12 +35,12 @@ async fn propagated_request_needs_the_callers_token() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     let get = || sidecar.unix().get("http://localhost/to/as_the_caller/orders");
-    let token = setup.passport.managed_identity("somebody").create().token().build();
+    let token = setup.passport.managed_identity("user").create().token().build();
     let seen = json(get().bearer_auth(token).send().await.unwrap()).await;
-    assert_eq!(seen["caller"], "somebody");
-    let refused = get().send().await.unwrap();
+    assert_eq!(seen["caller"], "user");
+    let rejected = get().send().await.unwrap();
     assert_eq!(
-        (refused.status().as_u16(), json(refused).await["error"].clone()),
+        (rejected.status().as_u16(), json(rejected).await["error"].clone()),
         (401, "invalid_token".into())
     );
 }
@@ -51,30 +51,34 @@ async fn propagation_falls_back_to_the_identity() {
     let both = format!("[upstreams.both]\nurl = \"{}\"\nidentity = \"erp\"\npropagate = true", setup.api);
     let sidecar = setup.sidecar_with(&both).await;
     let get = || sidecar.unix().get("http://localhost/to/both/orders");
-    let token = setup.passport.managed_identity("somebody").create().token().build();
-    assert_eq!(json(get().bearer_auth(token).send().await.unwrap()).await["caller"], "somebody");
+    let token = setup.passport.managed_identity("user").create().token().build();
+    assert_eq!(json(get().bearer_auth(token).send().await.unwrap()).await["caller"], "user");
     assert_eq!(json(get().send().await.unwrap()).await["caller"], "erp");
-    assert_eq!(get().bearer_auth("not-one").send().await.unwrap().status(), 401, "it is not replaced");
+    assert_eq!(
+        get().bearer_auth("not-one").send().await.unwrap().status(),
+        401,
+        "an invalid token is not replaced"
+    );
 }
 
 #[tokio::test]
 async fn unresponsive_upstream_times_out() {
-    let hangs = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = hangs.local_addr().unwrap();
+    let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = upstream.local_addr().unwrap();
     let setup = Setup::new().await;
     let more = format!(
-        "[limits]\nhead_seconds = 1\nanswer_seconds = 1\nidle_seconds = 3\n\
+        "[limits]\nhead_timeout_seconds = 1\nresponse_timeout_seconds = 1\nidle_timeout_seconds = 3\n\
          [upstreams.hangs]\nurl = \"http://{address}\"\nidentity = \"erp\"\n\
          [upstreams.of_tls]\nurl = \"https://{address}\"\nidentity = \"erp\""
     );
     let sidecar = setup.sidecar_with(&more).await;
     for name in ["hangs", "of_tls"] {
         let post = || sidecar.unix().post(format!("http://localhost/to/{name}/orders"));
-        // No body, one that fits into the buffers on the way, and one that does not.
+        // Without a body, with one that fits into the buffers, and with one that does not.
         for body in [0, 1000, 50_000_000] {
-            let late = post().body("x".repeat(body)).send().await.unwrap();
-            assert_eq!(late.status(), 504, "{name} {body}");
-            assert_eq!(late.headers()["passport-sidecar-refused"], "server_error");
+            let response = post().body("x".repeat(body)).send().await.unwrap();
+            assert_eq!(response.status(), 504, "{name} {body}");
+            assert_eq!(response.headers()["passport-sidecar-error"], "server_error");
         }
     }
 }
@@ -89,8 +93,8 @@ async fn head_is_forwarded_and_redirect_returned() {
     let sidecar = setup.sidecar_with(&plain).await;
     let head = sidecar.unix().head("http://localhost/to/plain/there").send().await.unwrap();
     assert_eq!((head.status().as_u16(), &head.headers()["content-length"]), (200, &"4".parse().unwrap()));
-    let follows_none = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    let client = follows_none.unix_socket(sidecar.socket.as_path()).build().unwrap();
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client = builder.unix_socket(sidecar.socket.as_path()).build().unwrap();
     let request = client.get("http://localhost/to/plain/here").header("passport-sidecar", "true");
     let redirect = request.send().await.unwrap();
     assert_eq!(
@@ -114,29 +118,29 @@ async fn tcp_needs_the_callers_token_and_does_not_forward_it() {
 async fn unforwardable_request_is_rejected() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar_with(&format!(
-        "[upstreams.nobody]\nurl = \"http://127.0.0.1:9\"\nidentity = \"erp\"\n[upstreams.payroll]\nurl = \"{}\"\nidentity = \"payroll\"",
+        "[upstreams.unreachable]\nurl = \"http://127.0.0.1:9\"\nidentity = \"erp\"\n[upstreams.payroll]\nurl = \"{}\"\nidentity = \"payroll\"",
         setup.api
     ))
     .await;
     let get = |path: &str| sidecar.unix().get(format!("http://localhost{path}"));
-    assert_eq!(get("/to/payroll/x").send().await.unwrap().status(), 404, "it is not for this caller");
-    assert_eq!(get("/to/nobody/x").send().await.unwrap().status(), 502);
+    assert_eq!(get("/to/payroll/x").send().await.unwrap().status(), 404, "an identity of another caller");
+    assert_eq!(get("/to/unreachable/x").send().await.unwrap().status(), 502);
     assert_eq!(get("/to/api/..%2fx").send().await.unwrap().status(), 400);
     assert_eq!(get("/to/api/a%5c..%5cx").send().await.unwrap().status(), 400);
     assert_eq!(get("/anything").send().await.unwrap().status(), 404);
-    for ours in ["/v1/x", "/passport/x", "/to"] {
-        let led = get(ours).header("passport-sidecar-upstream", "api").send().await.unwrap();
-        assert_eq!(led.status(), 404, "{ours}");
+    for reserved in ["/v1/x", "/passport/x", "/to"] {
+        let response = get(reserved).header("passport-sidecar-upstream", "api").send().await.unwrap();
+        assert_eq!(response.status(), 404, "{reserved}");
     }
     let named = get("/orders").header("passport-sidecar-upstream", "api").send().await.unwrap();
     assert_eq!(json(named).await["uri"], "/orders");
 }
 
 #[tokio::test]
-async fn gateway_reaches_an_upstream_by_the_unix_socket() {
+async fn gateway_headers_follow_the_setting() {
     let setup = Setup::new().await;
     let headers = [("x-forwarded-for", "1.2.3.4"), ("via", "1.1 gateway"), ("referer", "https://a/b")];
-    for (setting, status, forwarded) in [("drop", 200, false), ("forward", 200, true), ("refuse", 403, false)]
+    for (setting, status, forwarded) in [("drop", 200, false), ("forward", 200, true), ("reject", 403, false)]
     {
         let listen =
             format!("[listen]\nunix_proxy_headers = \"{setting}\"\ntcp_proxy_headers = \"{setting}\"");
@@ -157,7 +161,7 @@ async fn gateway_reaches_an_upstream_by_the_unix_socket() {
 }
 
 #[tokio::test]
-async fn proxy_headers_are_dropped_on_unix_and_refused_on_tcp() {
+async fn proxy_headers_are_dropped_on_unix_rejected_on_tcp() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     let unix = sidecar.unix().get("http://localhost/to/api/orders").header("via", "1.1 gateway");

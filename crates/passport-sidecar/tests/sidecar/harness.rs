@@ -1,4 +1,4 @@
-//! A dev Passport, an API that authenticates requests, and a sidecar as a child process.
+//! A dev Passport, an API that authenticates requests, and sidecars as child processes.
 
 use std::{
     fs,
@@ -27,18 +27,21 @@ use tokio::{
     process::{Child, Command},
 };
 
+/// The token that the caller `erp` sends on TCP.
 pub(crate) const CALLER_TOKEN: &str = "caller-token-of-erp";
+/// The name of the file with the client secret of the identity `erp`.
 pub(crate) const SECRET_FILE: &str = "erp.secret";
 
+/// The servers of a test, and the folder of its sidecars.
 pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) registered: DevIdentity,
-    /// The base URL of the guarded API.
+    /// The base URL of an API that authenticates requests.
     pub(crate) api: String,
     pub(crate) folder: TempDir,
-    /// Environment variables of the sidecar, beside those of the tests.
+    /// Environment variables of the sidecar, in addition to those of the test process.
     pub(crate) variables: &'static [(&'static str, &'static str)],
-    /// How many files a sidecar may have open, if not as many as the tests.
+    /// The limit on open files of the sidecar. `None` inherits the limit of the test process.
     pub(crate) open_files: Option<u32>,
 }
 
@@ -52,10 +55,12 @@ pub(crate) struct SidecarProcess {
 }
 
 impl Setup {
+    /// Starts a dev Passport and an API.
     pub(crate) async fn new() -> Self {
         Self::with(DevPassport::start().await.unwrap()).await
     }
 
+    /// Starts an API that accepts tokens of `passport`.
     pub(crate) async fn with(passport: DevPassport) -> Self {
         let registered = passport.managed_identity("erp").role("erp.read").create();
         let folder = tempfile::tempdir().unwrap();
@@ -65,16 +70,18 @@ impl Setup {
         Self { passport, registered, api, folder, variables: &[], open_files: None }
     }
 
-    /// A client of the Unix socket, also before there is one.
+    /// Returns a client of the Unix socket. The sidecar can be started later.
     pub(crate) fn unix(&self) -> reqwest::Client {
         marked().unix_socket(self.folder.path().join("sidecar.sock")).build().unwrap()
     }
 
+    /// Returns the path of a file in the folder of the test.
     pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
-    /// Returns a configuration with one identity, and a caller on both listeners; `more` is added.
+    /// Returns a configuration with one identity, and one caller on both listeners. `more` is
+    /// appended to it.
     pub(crate) fn config(&self, more: &str) -> String {
         let uid = nix::unistd::getuid();
         format!(
@@ -123,17 +130,18 @@ impl Setup {
         )
     }
 
+    /// Starts a sidecar with the configuration of [`Setup::config`], and waits until it serves.
     pub(crate) async fn sidecar(&self) -> SidecarProcess {
         self.sidecar_with("").await
     }
 
-    /// Starts a sidecar with `more` in its configuration.
+    /// Starts a sidecar with `more` appended to its configuration, and waits until it serves.
     pub(crate) async fn sidecar_with(&self, more: &str) -> SidecarProcess {
         self.start(&self.config(more)).serves().await
     }
 
-    /// Starts a sidecar without a token in its cache: at the socket, or at another one if the socket
-    /// is in use.
+    /// Starts another sidecar, with an empty token cache: at the same socket, or at another one if
+    /// the socket is in use.
     pub(crate) async fn sidecar_again(&self) -> SidecarProcess {
         let config = self.config("");
         let socket = self.folder.path().join("sidecar.sock");
@@ -147,7 +155,7 @@ impl Setup {
         SidecarProcess { socket, ..self.start(&config) }.serves().await
     }
 
-    /// Starts a sidecar, and does not wait until it serves.
+    /// Starts a sidecar without waiting until it serves.
     pub(crate) fn start(&self, config: &str) -> SidecarProcess {
         let mut logs = (0..).map(|number| self.folder.path().join(format!("sidecar.{number}.log")));
         let log = logs.find(|log| !log.exists()).unwrap();
@@ -155,6 +163,7 @@ impl Setup {
         SidecarProcess { log, ..self.start_logging_to(config, file) }
     }
 
+    /// Starts a sidecar that logs to `log`, without waiting until it serves.
     pub(crate) fn start_logging_to(&self, config: &str, log: Stdio) -> SidecarProcess {
         let path = self.folder.path().join("sidecar.toml");
         fs::write(&path, config).unwrap();
@@ -179,16 +188,16 @@ impl Setup {
 }
 
 impl SidecarProcess {
-    /// Waits until its log says that it serves, and at which ports.
+    /// Waits until the sidecar serves, and reads the ports from its log.
     pub(crate) async fn serves(mut self) -> Self {
-        let said = eventually(async || {
+        let started = eventually(async || {
             let log = self.logged();
-            let said = log.lines().find(|line| line.contains("the sidecar serves"));
-            said.map(str::to_owned).ok_or_else(|| format!("it does not start: {log}"))
+            let started = log.lines().find(|line| line.contains("listening on "));
+            started.map(str::to_owned).ok_or_else(|| format!("the sidecar does not start: {log}"))
         });
-        let said = said.await;
+        let started = started.await;
         let port = |name: &str| {
-            let (_, address) = said.split_once(&format!(" {name}=127.0.0.1:"))?;
+            let (_, address) = started.split_once(&format!(" {name}=127.0.0.1:"))?;
             address.split(' ').next()?.parse().ok()
         };
         self.tcp = port("tcp").unwrap_or_default();
@@ -196,32 +205,35 @@ impl SidecarProcess {
         self
     }
 
+    /// Requests `path` from the admin listener, and returns the status and the body of the
+    /// response.
     pub(crate) async fn admin(&self, path: &str) -> Option<(u16, String)> {
         let response = plain().get(format!("http://127.0.0.1:{}{path}", self.admin)).send().await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))
     }
 
+    /// Returns what the sidecar has logged so far.
     pub(crate) fn logged(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// A client of its Unix socket that sends the required header.
+    /// Returns a client of the Unix socket that sends the required header.
     pub(crate) fn unix(&self) -> reqwest::Client {
         marked().unix_socket(self.socket.as_path()).build().unwrap()
     }
 
-    /// Waits until its metrics have that line.
+    /// Waits until the metrics contain `line`.
     pub(crate) async fn has(&self, line: &str) {
         eventually(async || {
             let (_, metrics) = self.admin("/metrics").await.unwrap();
-            let has_it = metrics.lines().any(|metric| metric == line);
-            has_it.then_some(()).ok_or_else(|| format!("{line} is not in {metrics}"))
+            let found = metrics.lines().any(|metric| metric == line);
+            found.then_some(()).ok_or_else(|| format!("{line} is not in {metrics}"))
         })
         .await;
     }
 
-    /// Connects to its port until no process listens there.
-    pub(crate) fn shut(&self) -> impl Future<Output = ()> + use<> {
+    /// Waits until the TCP listener is closed, by connecting to it repeatedly.
+    pub(crate) fn listener_closed(&self) -> impl Future<Output = ()> + use<> {
         let port = self.tcp;
         eventually(async move || match TcpStream::connect(("127.0.0.1", port)).await {
             Ok(_) => Err("the listener is open".to_owned()),
@@ -229,12 +241,12 @@ impl SidecarProcess {
         })
     }
 
-    /// Returns the most memory that it has had, in bytes.
+    /// Returns the peak memory of the process in bytes.
     pub(crate) fn peak(&self) -> u64 {
         self.memory("VmHWM:")
     }
 
-    /// Returns the memory that it has now, in bytes.
+    /// Returns the current memory of the process in bytes.
     pub(crate) fn resident(&self) -> u64 {
         self.memory("VmRSS:")
     }
@@ -245,32 +257,37 @@ impl SidecarProcess {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
+    /// Returns the URL of `path` on TCP.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.tcp)
     }
 
+    /// Sends `signal` to the sidecar process.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.process.id().unwrap()).unwrap());
         kill(pid, signal).unwrap();
     }
 
-    pub(crate) async fn ended(mut self) -> String {
+    /// Waits until the process exits with success, and returns its log.
+    pub(crate) async fn log_after_exit(mut self) -> String {
         let status = tokio::time::timeout(Duration::from_secs(30), self.process.wait()).await;
-        assert!(status.expect("it ends").unwrap().success(), "{}", self.logged());
+        assert!(status.expect("the process exits").unwrap().success(), "{}", self.logged());
         self.logged()
     }
 }
 
+/// Returns the builder of a client that sends the required header.
 pub(crate) fn marked() -> reqwest::ClientBuilder {
     let headers = HeaderMap::from_iter([("passport-sidecar".parse().unwrap(), "true".parse().unwrap())]);
     client_builder().default_headers(headers)
 }
 
+/// Parses the body of `response` as JSON.
 pub(crate) async fn json(response: reqwest::Response) -> Value {
     response.json().await.unwrap()
 }
 
-/// Starts an API that responds with its caller and the request.
+/// Starts an API that responds with a description of the caller and the request, as JSON.
 async fn api(passport: &DevPassport) -> String {
     let echo = any(|request: axum::extract::Request| async move {
         let caller = request.extensions().get::<IdInfo>().unwrap().display_name().to_owned();
@@ -286,6 +303,7 @@ async fn api(passport: &DevPassport) -> String {
     serve(router.layer(axum::extract::DefaultBodyLimit::disable())).await
 }
 
+/// Returns the permission bits of the file at `path`.
 pub(crate) fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

@@ -1,4 +1,4 @@
-//! The sidecar as a process of its own, as it is deployed.
+//! Tests of the sidecar binary, which runs as a child process.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 

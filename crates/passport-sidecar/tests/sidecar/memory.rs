@@ -1,5 +1,5 @@
-//! The memory that clients can make the sidecar take. They write frames of HTTP/2 themselves, and
-//! read nothing.
+//! Limits of the memory that clients can make the sidecar use. The clients write raw HTTP/2
+//! frames, and read nothing.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -22,13 +22,14 @@ use crate::{
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// Each has a file here, and one in the sidecar.
+/// The number of unauthenticated clients. It is limited, because each has a file descriptor in
+/// the test and one in the sidecar.
 const UNKNOWN_CLIENTS: usize = 200;
 
-/// As many as the sidecar takes on one connection.
+/// The limit of the sidecar on concurrent requests of one HTTP/2 connection.
 const STREAMS: u32 = 100;
 
-/// The preface of a client that takes as much as there is.
+/// Returns the HTTP/2 preface of a client that announces the largest flow-control windows.
 fn preface() -> Vec<u8> {
     let window = (u32::MAX >> 1).to_be_bytes();
     let settings = frame(SETTINGS, 0, 0, &[&[0, 4], &window[..]].concat());
@@ -40,31 +41,32 @@ fn streams() -> impl Iterator<Item = u32> {
     (0..STREAMS).map(|number| 2 * number + 1)
 }
 
-/// Writes what the peer takes; it may have closed the connection.
+/// Writes `bytes`, or as many of them as the peer reads within 2 s. Ignores errors, because the
+/// peer can have closed the connection.
 async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
     let _ = tokio::time::timeout(Duration::from_secs(2), stream.write_all(bytes)).await;
 }
 
-/// Reads until the server has widened the window of the connection.
-async fn widened(stream: &mut TcpStream) {
+/// Reads frames until the server increases a flow-control window.
+async fn window_update(stream: &mut TcpStream) {
     while read_frame(stream).await != WINDOW_UPDATE {}
 }
 
 async fn resident(sidecar: &SidecarProcess) -> u64 {
-    // What is on its way has arrived when the memory changes no more.
+    // Once its memory no longer grows, the sidecar has received everything.
     let mut before = 0;
     eventually(async || {
         sleep(Duration::from_millis(300)).await;
         let now = sidecar.resident();
         let change = now.abs_diff(std::mem::replace(&mut before, now));
-        if change < MEBIBYTE { Ok(now) } else { Err(format!("{now} bytes, and it changes")) }
+        if change < MEBIBYTE { Ok(now) } else { Err(format!("{now} bytes, and still changing")) }
     })
     .await
 }
 
-/// Each connection has a hundred forms that do not end, with the largest heads.
+/// Each connection sends a hundred unfinished forms. Their heads are as large as allowed.
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_tcp_clients_take_little_memory() {
+async fn unknown_tcp_clients_use_little_memory() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     let large = "x".repeat(15_000);
@@ -89,22 +91,22 @@ async fn unknown_tcp_clients_take_little_memory() {
         tokio::spawn(async move {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
             write(&mut stream, &preface()).await;
-            widened(&mut stream).await;
+            window_update(&mut stream).await;
             write(&mut stream, &attack).await;
             stream
         })
     });
     let held = futures_util::future::join_all(connections.collect::<Vec<_>>()).await;
-    sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
+    sidecar.has(&format!("passport_sidecar_connections{{listener=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
     let each = (resident(&sidecar).await - before) / UNKNOWN_CLIENTS as u64;
     // Measured: 0.62 MB to 0.79 MB, in a debug build.
     assert!(each < MEBIBYTE, "{each} bytes for each connection");
     drop(held);
 }
 
-/// Their heads are missing or incomplete.
+/// The clients send no byte, or half the head of a request.
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_clients_without_a_request_take_little_memory() {
+async fn unknown_clients_without_a_request_use_little_memory() {
     let half = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8000));
     for begin in ["", &half] {
         let setup = Setup::new().await;
@@ -116,14 +118,14 @@ async fn unknown_clients_without_a_request_take_little_memory() {
             write(&mut stream, begin.as_bytes()).await;
             held.push(stream);
         }
-        sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
+        sidecar.has(&format!("passport_sidecar_connections{{listener=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
         let each = (resident(&sidecar).await - before) / UNKNOWN_CLIENTS as u64;
         // Measured: 13 KiB and 31 KiB, in a debug build.
         assert!(each < 100 * 1024, "{each} bytes for each connection");
     }
 }
 
-/// An upstream with a body that does not end.
+/// Starts an upstream with a response that does not end.
 async fn endless() -> String {
     let body = || {
         let chunk = Bytes::from_static(&[7; 16 * 1024]);
@@ -134,7 +136,7 @@ async fn endless() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_that_read_nothing_take_little_memory() {
+async fn callers_that_read_nothing_use_little_memory() {
     let setup = Setup::new().await;
     let url = endless().await;
     let sidecar =
@@ -158,7 +160,6 @@ async fn callers_that_read_nothing_take_little_memory() {
         held.push(stream);
     }
     sidecar.has("passport_sidecar_forwarded_requests 256").await;
-    let taken = resident(&sidecar).await - before;
-
-    assert!(taken < 64 * MEBIBYTE, "{taken} bytes for 10 connections");
+    let used = resident(&sidecar).await - before;
+    assert!(used < 64 * MEBIBYTE, "{used} bytes for 10 connections");
 }

@@ -1,4 +1,4 @@
-//! A sidecar that may have few files open.
+//! A sidecar with a low limit on open files.
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
@@ -10,7 +10,8 @@ use crate::{
     harness::{Setup, SidecarProcess, eventually, plain},
 };
 
-/// Less than its connections want, but more than it reserves.
+/// A limit on open files that is lower than the connections of the sidecar need, but higher than
+/// the number of files that it reserves.
 const OPEN_FILES: u32 = 300;
 
 async fn sidecar() -> (Setup, SidecarProcess) {
@@ -19,22 +20,23 @@ async fn sidecar() -> (Setup, SidecarProcess) {
 
 async fn sidecar_with(more: impl Fn(&Setup) -> String) -> (Setup, SidecarProcess) {
     let setup = Setup { open_files: Some(OPEN_FILES), ..Setup::new().await };
-    let sidecar = setup.sidecar_with(&format!("{}[limits]\nhead_seconds = 300", more(&setup))).await;
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nhead_timeout_seconds = 300", more(&setup))).await;
     (setup, sidecar)
 }
 
-/// Takes all files of a listener, and checks that one more connection is rejected with a response.
+/// Opens connections with `connect` until the listener has no file left, and checks that one
+/// more connection is rejected with a response. Returns the open connections.
 async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> {
     let mut held = Vec::new();
     for _ in 0..OPEN_FILES / 2 {
         held.push(connect().await);
     }
-    // Some of the connections before may be rejected at this moment.
+    // The sidecar can still be rejecting some of these connections.
     eventually(async || {
-        let mut said = [0; 12];
-        let read = connect().await.read_exact(&mut said).await;
-        read.map_err(|error| format!("it is closed without an answer: {error}"))?;
-        assert_eq!(&said, b"HTTP/1.1 429");
+        let mut status = [0; 12];
+        let read = connect().await.read_exact(&mut status).await;
+        read.map_err(|error| format!("closed without a response: {error}"))?;
+        assert_eq!(&status, b"HTTP/1.1 429");
         Ok(())
     })
     .await;
@@ -42,9 +44,9 @@ async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> 
 }
 
 #[tokio::test]
-async fn connection_beyond_the_open_files_is_answered_429() {
+async fn connection_beyond_the_open_files_gets_429() {
     let (_setup, sidecar) = sidecar().await;
-    assert!(sidecar.logged().contains("open file limit is lower than"), "{}", sidecar.logged());
+    assert!(sidecar.logged().contains("open file limit is too low for"), "{}", sidecar.logged());
     let _held = take_all(async || UnixStream::connect(&sidecar.socket).await.unwrap()).await;
     assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
 }

@@ -1,4 +1,4 @@
-//! A private certificate authority, and plain http inside a private network.
+//! Private certificate authorities, and plain HTTP in a private network.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,7 +18,8 @@ async fn bound() -> (TcpListener, String) {
     (tcp, url)
 }
 
-/// A service that shows the beginning of `Authorization`.
+/// Starts a service that responds with the first characters of the `Authorization` header that
+/// it received.
 async fn service(address: IpAddr) -> SocketAddr {
     let scheme = async |headers: HeaderMap| headers["authorization"].to_str().unwrap()[..7].to_owned();
     let listener = TcpListener::bind((address, 0)).await.unwrap();
@@ -26,7 +27,8 @@ async fn service(address: IpAddr) -> SocketAddr {
     serve_on(listener, router)
 }
 
-/// A configuration whose three URLs are trusted by `trust`, a line of it.
+/// Returns a configuration with URLs of Passport, of the issuer and of an upstream. The line
+/// `trust` is added to each of their tables: it sets a CA file, or allows plain `http`.
 fn config(setup: &Setup, token_url: &str, jwks_url: &str, upstream: &str, trust: &str) -> String {
     format!(
         r#"
@@ -59,10 +61,10 @@ fn config(setup: &Setup, token_url: &str, jwks_url: &str, upstream: &str, trust:
     )
 }
 
-/// Gets a token for an upstream, and has a token verified.
-async fn works(setup: &Setup, sidecar: &SidecarProcess) {
-    let passed_on = sidecar.unix().get("http://localhost/to/orders/orders").send().await.unwrap();
-    assert_eq!((passed_on.status().as_u16(), &*passed_on.text().await.unwrap()), (200, "Bearer "));
+/// Checks that `sidecar` forwards a request with a token attached, and verifies a token.
+async fn check_endpoints(setup: &Setup, sidecar: &SidecarProcess) {
+    let forwarded = sidecar.unix().get("http://localhost/to/orders/orders").send().await.unwrap();
+    assert_eq!((forwarded.status().as_u16(), &*forwarded.text().await.unwrap()), (200, "Bearer "));
     let token = setup.registered.token().build();
     let body = format!("token={token}");
     let request = sidecar.unix().post("http://localhost/v1/validate").body(body);
@@ -88,15 +90,16 @@ async fn private_ca_is_trusted_without_system_roots() {
     let jwks_url = format!("{issuer}/.well-known/jwks.json");
     let trust = format!("ca_file = \"{}\"", setup.path("ca.pem"));
     let sidecar = setup.start(&config(&setup, &token_url, &jwks_url, &upstream, &trust)).serves().await;
-    works(&setup, &sidecar).await;
+    check_endpoints(&setup, &sidecar).await;
 }
 
 #[tokio::test]
-async fn public_issuer_has_internal_plain_http_urls() {
+async fn public_issuer_with_internal_plain_http_urls_works() {
     let address = outer_address();
     let builder = DevPassport::builder().address((address, 0).into()).danger_any_address();
     let mut setup = setup(builder.issuer("https://passport.example.com")).await;
-    // No proxy must see a secret or a token: this one does not respond.
+    // The sidecar must not use a proxy from the environment, which would see secrets and tokens.
+    // This proxy does not respond.
     setup.variables = &[("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")];
     let internal = format!("http://{}", setup.passport.address());
     let token_url = format!("{internal}/passport/token");
@@ -104,5 +107,5 @@ async fn public_issuer_has_internal_plain_http_urls() {
     let upstream = format!("http://{}", service(address).await);
     let config = config(&setup, &token_url, &jwks_url, &upstream, "danger_plain_http = true");
     let sidecar = setup.start(&config).serves().await;
-    works(&setup, &sidecar).await;
+    check_endpoints(&setup, &sidecar).await;
 }

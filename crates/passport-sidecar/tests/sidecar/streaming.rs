@@ -1,4 +1,5 @@
-//! Streams and large bodies are forwarded as they come.
+//! Forwarding of streams and large bodies. The sidecar forwards each part as it arrives, and
+//! does not buffer the whole body.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -19,7 +20,8 @@ use tonic_reflection::pb::v1::{
 
 use crate::harness::{CALLER_TOKEN, Setup};
 
-/// A gRPC server with a method that streams both ways, behind the inbound layer.
+/// Starts a gRPC server with a method that streams in both directions. An `AuthenticateLayer`
+/// verifies the tokens of its callers.
 async fn grpc(setup: &Setup) -> String {
     let verifier =
         TokenVerifier::builder(setup.passport.audience()).issuer(setup.passport.issuer()).build().unwrap();
@@ -46,22 +48,22 @@ async fn grpc_streams_in_both_directions() {
         metadata.insert("passport-sidecar-upstream", "grpc".parse().unwrap());
         Ok(request)
     });
-    let ask = || ServerReflectionRequest {
+    let message = || ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
     let (send, receive) = tokio::sync::mpsc::channel(1);
-    send.send(ask()).await.unwrap();
-    let asked = tokio_stream::wrappers::ReceiverStream::new(receive);
-    let mut stream = client.server_reflection_info(asked).await.unwrap().into_inner();
+    send.send(message()).await.unwrap();
+    let requests = tokio_stream::wrappers::ReceiverStream::new(receive);
+    let mut stream = client.server_reflection_info(requests).await.unwrap().into_inner();
     assert!(stream.message().await.unwrap().is_some());
-    // One message at a time: the next is sent after the response to the one before.
+    // Each message is sent after the response to the previous message has arrived.
     for _ in 0..5 {
-        send.send(ask()).await.unwrap();
+        send.send(message()).await.unwrap();
         assert!(stream.message().await.unwrap().is_some());
     }
     drop(send);
-    assert!(stream.message().await.unwrap().is_none(), "and it ends as it should, with its trailers");
+    assert!(stream.message().await.unwrap().is_none(), "the stream ends with its trailers");
 }
 
 const CHUNK: usize = 64 * 1024;
@@ -72,7 +74,8 @@ fn chunks() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter(0..GIBIBYTE / CHUNK as u64).map(move |_| Ok(chunk.clone()))
 }
 
-/// Starts an upstream that counts the bytes of a request, and responds with as many.
+/// Starts an upstream that counts the bytes of a request body, and responds with a body of as
+/// many bytes.
 async fn large() -> String {
     let router = Router::new().route(
         "/large",
@@ -93,7 +96,7 @@ async fn large() -> String {
 async fn one_gibibyte_is_forwarded_in_little_memory() {
     let setup = Setup::new().await;
     let upstream = format!(
-        "[upstreams.large]\nurl = \"{}\"\nidentity = \"erp\"\n[limits]\nanswer_seconds = 300",
+        "[upstreams.large]\nurl = \"{}\"\nidentity = \"erp\"\n[limits]\nresponse_timeout_seconds = 300",
         large().await
     );
     let sidecar = setup.sidecar_with(&upstream).await;

@@ -1,4 +1,5 @@
-//! A sidecar under systemd: with an inherited socket, and a socket for notifications.
+//! A sidecar under systemd: it serves a socket that systemd has opened (socket activation), and
+//! notifies systemd of its state.
 
 use std::{os::unix::net::UnixDatagram, process::Stdio, time::Duration};
 
@@ -6,8 +7,9 @@ use tokio::process::Command;
 
 use crate::harness::{Setup, json};
 
-/// Opens a socket, and becomes the sidecar with it.
-const ACTIVATES: &str = "
+/// A program that opens a socket as systemd does, and executes the sidecar, which inherits the
+/// socket.
+const SOCKET_ACTIVATION: &str = "
 import os, socket, sys
 path, program, *arguments = sys.argv[1:]
 listener = socket.socket(socket.AF_UNIX)
@@ -29,21 +31,21 @@ async fn systemd_socket_is_served_and_systemd_notified() {
     let message = UnixDatagram::bind(&notify).unwrap();
     message.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut process = Command::new("python3")
-        .args(["-c", ACTIVATES, &socket, env!("CARGO_BIN_EXE_passport-sidecar"), "--config", &config])
+        .args(["-c", SOCKET_ACTIVATION, &socket, env!("CARGO_BIN_EXE_passport-sidecar"), "--config", &config])
         .env("NOTIFY_SOCKET", &notify)
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .expect("`cargo xtask test` installs python3");
-    let heard = tokio::task::spawn_blocking(move || {
-        let mut words = [0; 64];
-        let length = message.recv(&mut words).unwrap();
-        String::from_utf8_lossy(&words[..length]).into_owned()
+    let notified = tokio::task::spawn_blocking(move || {
+        let mut state = [0; 64];
+        let length = message.recv(&mut state).unwrap();
+        String::from_utf8_lossy(&state[..length]).into_owned()
     });
-    assert!(heard.await.unwrap().contains("READY=1"));
+    assert!(notified.await.unwrap().contains("READY=1"));
     let client = reqwest::Client::builder().tls_certs_only([]).unix_socket(socket.as_str()).build().unwrap();
-    let asked = client.get("http://localhost/v1/token?identity=erp").header("passport-sidecar", "true");
-    assert!(json(asked.send().await.unwrap()).await["access_token"].is_string());
+    let request = client.get("http://localhost/v1/token?identity=erp").header("passport-sidecar", "true");
+    assert!(json(request.send().await.unwrap()).await["access_token"].is_string());
     assert!(
         !std::path::Path::new(&setup.path("sidecar.sock")).exists(),
         "the configured listener is not opened"

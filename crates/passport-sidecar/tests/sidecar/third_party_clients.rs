@@ -1,4 +1,4 @@
-//! Clients in other languages: nginx in front of a service, and an OAuth2 client of Python.
+//! Clients in other languages: nginx in front of a service, and an OAuth2 client in Python.
 
 use std::{path::Path, process::Stdio};
 
@@ -10,20 +10,21 @@ use crate::harness::{CALLER_TOKEN, Setup, eventually};
 
 const THROUGH_NGINX: &str = "http://localhost/orders";
 
-/// A service that trusts the headers of nginx.
+/// Starts a service behind nginx that trusts the `X-Passport-*` headers.
 async fn service() -> String {
     let router = Router::new().route(
         "/orders",
         get(|headers: HeaderMap| async move {
-            let said = |name: &str| headers.get(name).map_or("-", |value| value.to_str().unwrap()).to_owned();
-            let [roles, subject] = ["x-passport-roles", "x-passport-subject"].map(said);
-            format!("{roles} {} {subject}", said("x-passport-service-account"))
+            let header =
+                |name: &str| headers.get(name).map_or("-", |value| value.to_str().unwrap()).to_owned();
+            let [roles, subject] = ["x-passport-roles", "x-passport-subject"].map(header);
+            format!("{roles} {} {subject}", header("x-passport-service-account"))
         }),
     );
     serve(router).await.replace("http://", "")
 }
 
-/// Starts nginx with the snippet of the docs.
+/// Starts nginx with the configuration in `docs/sidecar.md`.
 async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, reqwest::Client) {
     let here = folder.display();
     let docs = include_str!("../../../../docs/sidecar.md");
@@ -54,9 +55,9 @@ async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, reqwest::
         .expect("`cargo xtask test` installs nginx");
     let client = reqwest::Client::builder().unix_socket(folder.join("nginx.sock")).build().unwrap();
     eventually(async || {
-        let answer = client.get(THROUGH_NGINX).send().await;
-        let said = || std::fs::read_to_string(folder.join("nginx.error")).unwrap_or_default();
-        answer.map_err(|_| format!("nginx does not start: {}", said()))
+        let response = client.get(THROUGH_NGINX).send().await;
+        let log = || std::fs::read_to_string(folder.join("nginx.error")).unwrap_or_default();
+        response.map_err(|_| format!("nginx does not start: {}", log()))
     })
     .await;
     (process, client)
@@ -67,22 +68,22 @@ async fn nginx_authenticates_requests_and_forwards_the_caller() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     let (_nginx, client) = nginx(setup.folder.path(), &sidecar.socket, &service().await).await;
-    let ask = || {
+    let get_orders = || {
         client
             .get(THROUGH_NGINX)
             .header("x-passport-roles", "admin")
             .header("x-passport-subject", "admin")
             .header("origin", "https://elsewhere")
     };
-    assert_eq!(ask().send().await.unwrap().status(), 401);
-    let good = ask().bearer_auth(setup.registered.token().build()).send().await.unwrap();
+    assert_eq!(get_orders().send().await.unwrap().status(), 401);
+    let good = get_orders().bearer_auth(setup.registered.token().build()).send().await.unwrap();
     assert_eq!(good.status(), 200);
-    let says = good.text().await.unwrap();
-    assert!(says.starts_with("erp.read true ") && !says.contains("admin"), "{says}");
-    assert_eq!(ask().bearer_auth("x").send().await.unwrap().status(), 401);
+    let body = good.text().await.unwrap();
+    assert!(body.starts_with("erp.read true ") && !body.contains("admin"), "{body}");
+    assert_eq!(get_orders().bearer_auth("x").send().await.unwrap().status(), 401);
 }
 
-/// `requests-oauthlib` gets a token, and sends it to the API, directly and through the sidecar.
+/// `requests-oauthlib` gets a token and calls the API with it, directly and through the sidecar.
 #[tokio::test]
 async fn python_oauthlib_needs_only_another_token_url() {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/third-party-clients/bin/python");
@@ -100,11 +101,11 @@ sidecar, api, client_id, secret = sys.argv[1:]
 session = OAuth2Session(client=BackendApplicationClient(client_id))
 session.trust_env = False
 session.fetch_token(sidecar + '/passport/token', client_id=client_id, client_secret=secret)
-ours = {'Passport-Sidecar': 'true', 'Passport-Sidecar-Token': secret}
+sidecar_headers = {'Passport-Sidecar': 'true', 'Passport-Sidecar-Token': secret}
 for url, headers in [
     (api + '/orders', {}),
-    (sidecar + '/to/as_the_caller/orders', ours),
-    (sidecar + '/to/api/orders', ours),
+    (sidecar + '/to/as_the_caller/orders', sidecar_headers),
+    (sidecar + '/to/api/orders', sidecar_headers),
 ]:
     response = session.get(url, headers=headers)
     response.raise_for_status()

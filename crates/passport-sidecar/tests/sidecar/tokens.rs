@@ -13,24 +13,24 @@ use tower::{Layer, ServiceExt};
 
 use crate::harness::{CALLER_TOKEN, SECRET_FILE, Setup, eventually, json, mode, plain};
 
-async fn api_says(setup: &Setup, token: &str) -> Value {
+async fn call_api(setup: &Setup, token: &str) -> Value {
     json(plain().get(format!("{}/orders", setup.api)).bearer_auth(token).send().await.unwrap()).await
 }
 
 #[tokio::test]
-async fn token_over_the_unix_socket_has_its_remaining_life() {
+async fn token_response_has_the_remaining_lifetime() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     assert_eq!(mode(&sidecar.socket), 0o660);
     let response = sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await.unwrap();
     assert_eq!(response.headers()["cache-control"], "no-store");
-    let reply = json(response).await;
-    assert!((3500..=3600).contains(&reply["expires_in"].as_u64().unwrap()), "{reply}");
-    assert_eq!(reply["token_type"], "Bearer");
-    assert_eq!(api_says(&setup, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
+    let response = json(response).await;
+    assert!((3500..=3600).contains(&response["expires_in"].as_u64().unwrap()), "{response}");
+    assert_eq!(response["token_type"], "Bearer");
+    assert_eq!(call_api(&setup, response["access_token"].as_str().unwrap()).await["caller"], "erp");
     let by_id = format!("http://localhost/v1/token?identity={}", setup.registered.client_id());
     let again = json(sidecar.unix().get(by_id).send().await.unwrap()).await;
-    assert_eq!(again["access_token"], reply["access_token"]);
+    assert_eq!(again["access_token"], response["access_token"]);
     assert_eq!(setup.passport.counters().token(), 1);
 }
 
@@ -38,14 +38,14 @@ async fn token_over_the_unix_socket_has_its_remaining_life() {
 async fn token_over_tcp_needs_the_callers_token() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
-    let asked = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
-    assert_eq!(asked.try_clone().unwrap().send().await.unwrap().status(), 401);
-    let wrong = asked.try_clone().unwrap().header("passport-sidecar-token", "wrong").send().await.unwrap();
+    let request = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
+    assert_eq!(request.try_clone().unwrap().send().await.unwrap().status(), 401);
+    let wrong = request.try_clone().unwrap().header("passport-sidecar-token", "wrong").send().await.unwrap();
     assert_eq!((wrong.status().as_u16(), json(wrong).await["error"].clone()), (401, "invalid_client".into()));
-    assert_eq!(asked.header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap().status(), 200);
+    assert_eq!(request.header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap().status(), 200);
 }
 
-/// Runs curl, and returns the JSON of its response.
+/// Runs curl, and returns the response as JSON.
 async fn curl(arguments: &[&str]) -> Value {
     let always = ["--silent", "--show-error", "--fail-with-body", "--noproxy", "*"];
     let done = Command::new("curl").args(always).args(arguments).output().await.unwrap();
@@ -53,7 +53,8 @@ async fn curl(arguments: &[&str]) -> Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
-/// As any OAuth2 client: with another token URL, and the caller's token as the secret.
+/// curl sends what any OAuth2 client sends. Only the token URL and the client secret differ: the
+/// secret is the caller's token.
 #[tokio::test]
 async fn curl_gets_a_token_at_passports_path() {
     let setup = Setup::new().await;
@@ -64,13 +65,13 @@ async fn curl_gets_a_token_at_passports_path() {
     let by_tcp = ["-u", &credentials, &url];
     let by_unix = ["--unix-socket", &socket, "-d", &client_id, "http://localhost/passport/token"];
     for arguments in [&by_tcp[..], &by_unix] {
-        let reply = curl(&[arguments, &["-d", "grant_type=client_credentials"]].concat()).await;
-        assert_eq!(api_says(&setup, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
+        let response = curl(&[arguments, &["-d", "grant_type=client_credentials"]].concat()).await;
+        assert_eq!(call_api(&setup, response["access_token"].as_str().unwrap()).await["caller"], "erp");
     }
 }
 
 #[tokio::test]
-async fn curl_gets_and_refreshes_a_token_and_is_forwarded() {
+async fn curl_uses_each_endpoint_on_both_listeners() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     let token_header = format!("Passport-Sidecar-Token: {CALLER_TOKEN}");
@@ -78,38 +79,39 @@ async fn curl_gets_and_refreshes_a_token_and_is_forwarded() {
     let by_tcp = (sidecar.url(""), vec!["-H", &token_header]);
     let by_unix = ("http://localhost".to_owned(), vec!["--unix-socket", &socket]);
     for (base, listener) in [by_tcp, by_unix] {
-        let ask = async |path: &str, form: &[&str]| {
+        let send = async |path: &str, form: &[&str]| {
             let url = format!("{base}{path}");
             curl(&[&listener[..], &["-H", "Passport-Sidecar: true"], form, &[&url]].concat()).await
         };
-        let token = ask("/v1/token?identity=erp&min_ttl=60", &[]).await;
-        assert_eq!(api_says(&setup, token["access_token"].as_str().unwrap()).await["caller"], "erp");
+        let token = send("/v1/token?identity=erp&min_ttl=60", &[]).await;
+        assert_eq!(call_api(&setup, token["access_token"].as_str().unwrap()).await["caller"], "erp");
         let rejected = format!("rejected={}", "0".repeat(64));
         let form = ["-d", "identity=erp", "-d", &rejected];
-        let instead = ask("/v1/token/refresh", &form).await;
-        assert_eq!(instead["access_token"], token["access_token"], "it was another that was refused");
-        assert_eq!(ask("/to/api/orders", &[]).await["caller"], "erp");
+        let refreshed = send("/v1/token/refresh", &form).await;
+        assert_eq!(refreshed["access_token"], token["access_token"], "another token was rejected");
+        assert_eq!(send("/to/api/orders", &[]).await["caller"], "erp");
     }
 }
 
-/// The same client as against Passport itself, with another base URL.
+/// The client is configured as for Passport itself, except for the token URL.
 #[tokio::test]
 async fn outbound_client_uses_the_sidecar_as_passport() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
-    let identity = ManagedIdentity::builder(setup.registered.client_id(), SecretSource::fixed(CALLER_TOKEN));
+    let identity =
+        ManagedIdentity::builder(setup.registered.client_id(), SecretSource::from_value(CALLER_TOKEN));
     let identity = identity.token_url(sidecar.url("/passport/token")).build().unwrap();
     identity.token().await.unwrap();
 }
 
 #[tokio::test]
-async fn sidecar_client_needs_no_secret_and_keeps_its_token() {
+async fn sidecar_client_needs_no_secret_and_caches_its_token() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     for endpoint in [format!("unix://{}", sidecar.socket.display()), sidecar.url("")] {
-        let at = passport_outbound::Sidecar::at(&endpoint).unwrap();
-        let at = at.caller_token(SecretSource::file(setup.path("caller.token")));
-        let identity = ManagedIdentity::at_sidecar(setup.registered.client_id(), at).build().unwrap();
+        let at = passport_outbound::SidecarEndpoint::new(&endpoint).unwrap();
+        let at = at.auth_token(SecretSource::file(setup.path("caller.token")));
+        let identity = ManagedIdentity::via_sidecar(setup.registered.client_id(), at).build().unwrap();
         let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&setup.api]).unwrap());
         let client = layer.layer(plain());
         for _ in 0..20 {
@@ -118,7 +120,7 @@ async fn sidecar_client_needs_no_secret_and_keeps_its_token() {
         }
     }
     let log = sidecar.logged();
-    assert_eq!(log.matches("/v1/token").count(), 2, "one for each client");
+    assert_eq!(log.matches("/v1/token").count(), 2, "one request for each client");
     assert_eq!(setup.passport.counters().token(), 1);
 }
 
@@ -137,14 +139,14 @@ async fn one_refresh_for_all_reports_of_a_rejected_token() {
     // A token is not replaced in its first seconds.
     sleep(Duration::from_millis(5200)).await;
     let form = [("identity", "erp"), ("rejected", &hash)];
-    let asked = (0..20).map(|_| {
+    let requests = (0..20).map(|_| {
         let request = sidecar
             .unix()
             .post("http://localhost/v1/token/refresh")
             .body(form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish());
         request.header("content-type", "application/x-www-form-urlencoded").send()
     });
-    for response in futures_util::future::join_all(asked).await {
+    for response in futures_util::future::join_all(requests).await {
         let token = json(response.unwrap()).await["access_token"].as_str().unwrap().to_owned();
         assert_ne!(token, first);
     }
@@ -166,7 +168,7 @@ async fn token_is_used_until_expiry_while_passport_is_down() {
         if response.status() == 200 { Err("the token is valid".to_owned()) } else { Ok(response) }
     })
     .await;
-    assert!(begin.elapsed() > Duration::from_secs(1), "it lived for a while");
+    assert!(begin.elapsed() > Duration::from_secs(1), "the token is used until it expires");
     assert_eq!(rejected.status(), 503);
     assert!(rejected.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
     assert_eq!(json(rejected).await["error"], "temporarily_unavailable");
@@ -175,16 +177,19 @@ async fn token_is_used_until_expiry_while_passport_is_down() {
 }
 
 #[tokio::test]
-async fn slow_token_request_goes_on_after_its_timeout() {
+async fn slow_token_request_continues_after_the_timeout() {
     let setup = Setup::new().await;
     setup.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
-    let sidecar = setup.sidecar_with("[limits]\nanswer_seconds = 1").await;
+    let sidecar = setup.sidecar_with("[limits]\nresponse_timeout_seconds = 1").await;
     let get = || sidecar.unix().get("http://localhost/v1/token?identity=erp").send();
-    let late = get().await.unwrap();
-    assert_eq!((late.status().as_u16(), &late.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    let response = get().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["retry-after"]),
+        (503, &"1".parse().unwrap())
+    );
     let deadline = Instant::now() + Duration::from_secs(30);
     while get().await.unwrap().status() != 200 {
-        assert!(Instant::now() < deadline, "it does not come");
+        assert!(Instant::now() < deadline, "the token request does not end");
     }
     assert_eq!(setup.passport.counters().token(), 1);
 }
@@ -197,18 +202,19 @@ async fn secret_is_in_no_response_log_environment_or_dump() {
         json(sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await.unwrap()).await;
     let token = token["access_token"].as_str().unwrap();
     setup.registered.disable();
-    let ask = |path: &str| sidecar.unix().get(format!("http://localhost{path}")).send();
-    let mut replies = String::new();
+    let send = |path: &str| sidecar.unix().get(format!("http://localhost{path}")).send();
+    let mut responses = String::new();
     for path in ["/v1/token?identity=payroll", "/v1/token?identity=erp&scope=openid", "/v1/auth", "/to/api/x"]
     {
-        replies += &ask(path).await.unwrap().text().await.unwrap();
+        responses += &send(path).await.unwrap().text().await.unwrap();
     }
     let (_, metrics) = sidecar.admin("/metrics").await.unwrap();
     let (_, ready) = sidecar.admin("/readyz").await.unwrap();
     let pid = sidecar.process.id().unwrap();
-    // The files of a process that is not dumpable belong to root, so other users cannot read them.
+    // The files in `/proc` of a process that is not dumpable belong to root, so that other users
+    // cannot read them.
     let environment = std::fs::read(format!("/proc/{pid}/environ"));
-    assert!(environment.is_err() || nix::unistd::geteuid().is_root(), "it can be dumped");
+    assert!(environment.is_err() || nix::unistd::geteuid().is_root(), "the process can be dumped");
     let environment = environment.unwrap_or_default();
     let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
     assert!(
@@ -223,11 +229,11 @@ async fn secret_is_in_no_response_log_environment_or_dump() {
     }
     // The reference of a secret that cannot be read is not in the response either.
     for hidden in [&*secret, CALLER_TOKEN, "NOWHERE"] {
-        assert!(!replies.contains(hidden), "{hidden}");
+        assert!(!responses.contains(hidden), "{hidden}");
     }
-    assert!(replies.contains("server_error"), "there were some: {replies}");
+    assert!(responses.contains("server_error"), "at least one error response: {responses}");
     assert!(
-        all.contains("passport_sidecar_requests_total") && all.contains("answered"),
-        "all of it was looked at"
+        all.contains("passport_sidecar_requests_total") && all.contains("request finished"),
+        "metrics and log are complete"
     );
 }

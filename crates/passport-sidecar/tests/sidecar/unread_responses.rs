@@ -1,4 +1,4 @@
-//! HTTP/2 clients that answer pings and do not read their responses.
+//! HTTP/2 clients that respond to pings but do not read their responses. They are disconnected.
 
 use std::time::Duration;
 
@@ -10,10 +10,12 @@ use crate::{
     http2_frames::{END_HEADERS, END_STREAM, HEADERS, SETTINGS, answer_pings, block, frame, read_frame},
 };
 
-/// Pings are more frequent than the idle time, so that each connection moves bytes.
-const LIMITS: &str = "head_seconds = 1\nidle_seconds = 2";
+/// The sidecar sends pings every second, and the idle timeout is 2 s, so that no connection is
+/// without a byte for the idle timeout.
+const LIMITS: &str = "head_timeout_seconds = 1\nidle_timeout_seconds = 2";
 
-/// Requests a token with a window of so many bytes for the response, and reads its head.
+/// Requests a token on an HTTP/2 connection with a flow-control window of `window` bytes for the
+/// response, and reads the head of the response.
 async fn request(sidecar: &SidecarProcess, caller_token: Option<&str>, window: u32) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
     let mut headers = vec![
@@ -37,14 +39,15 @@ async fn is_closed(mut stream: TcpStream) {
     timeout(Duration::from_secs(20), answer_pings(&mut stream)).await.expect("the connection is closed");
 }
 
-/// The sidecar has the rest of the response in a buffer: its request has ended.
+/// The sidecar has buffered the rest of the response, so that the request is no longer in
+/// flight.
 #[tokio::test]
 async fn client_that_stops_reading_is_disconnected() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar_with(&format!("[limits]\n{LIMITS}")).await;
     let stream = request(&sidecar, Some(CALLER_TOKEN), 1).await;
     is_closed(stream).await;
-    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 0").await;
+    sidecar.has("passport_sidecar_connections{listener=\"tcp\"} 0").await;
 }
 
 #[tokio::test]
@@ -53,13 +56,13 @@ async fn caller_that_does_not_begin_to_read_is_disconnected() {
     let sidecar = setup.sidecar_with(&format!("[limits]\n{LIMITS}")).await;
     let stream = request(&sidecar, Some(CALLER_TOKEN), 0).await;
     is_closed(stream).await;
-    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 0").await;
+    sidecar.has("passport_sidecar_connections{listener=\"tcp\"} 0").await;
 }
 
 #[tokio::test]
 async fn rejected_caller_that_does_not_read_is_disconnected() {
     let setup = Setup::new().await;
-    let (_hangs, sidecar) = hanging(&setup, &format!("{LIMITS}\nconnections_per_caller = 1")).await;
+    let (_upstream, sidecar) = hanging(&setup, &format!("{LIMITS}\nmax_connections_per_caller = 1")).await;
     let client = marked().http2_prior_knowledge().build().unwrap();
     let get = client.get(sidecar.url("/to/hangs/a")).header("passport-sidecar-token", CALLER_TOKEN);
     let held = tokio::spawn(get.send());
@@ -67,7 +70,7 @@ async fn rejected_caller_that_does_not_read_is_disconnected() {
     let stream = request(&sidecar, Some(CALLER_TOKEN), 0).await;
     is_closed(stream).await;
     assert!(sidecar.logged().contains("status=429"), "{}", sidecar.logged());
-    assert!(!held.is_finished(), "its other connection is open");
+    assert!(!held.is_finished(), "the other connection of the caller is open");
     held.abort();
 }
 
@@ -77,6 +80,6 @@ async fn unknown_client_that_does_not_read_is_disconnected() {
     let sidecar = setup.sidecar_with(&format!("[limits]\n{LIMITS}")).await;
     let stream = request(&sidecar, None, 0).await;
     is_closed(stream).await;
-    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 0").await;
+    sidecar.has("passport_sidecar_connections{listener=\"tcp\"} 0").await;
     assert!(sidecar.logged().contains("status=401"), "{}", sidecar.logged());
 }

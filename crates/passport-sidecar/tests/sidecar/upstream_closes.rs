@@ -1,4 +1,4 @@
-//! An upstream of HTTP/2 that ends connections and streams while requests are on their way.
+//! An HTTP/2 upstream that closes connections and resets streams while requests are in flight.
 
 use std::sync::{
     Arc,
@@ -19,11 +19,12 @@ use crate::{
 /// `:status: 200` ([RFC 7541, appendix A](https://www.rfc-editor.org/rfc/rfc7541#appendix-A)).
 const OK: u8 = 0x88;
 
-/// How an upstream ends a request, and the code of it ([RFC 9113, section
-/// 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
+/// How the upstream ends a request without a response. Contains the HTTP/2 error code ([RFC
+/// 9113, section 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
 #[derive(Clone, Copy, Debug)]
 enum StreamEnd {
-    /// The request is above the last stream.
+    /// A GOAWAY with a last stream id that is lower than that of the request: the request was not
+    /// processed.
     GoAway(u32),
     Reset(u32),
 }
@@ -34,7 +35,8 @@ const INTERNAL_ERROR: StreamEnd = StreamEnd::Reset(2);
 const REFUSED_STREAM: StreamEnd = StreamEnd::Reset(7);
 
 impl StreamEnd {
-    fn of(self, stream: u32) -> Vec<u8> {
+    /// Returns the frame that ends the request with the id `stream`.
+    fn frame_for(self, stream: u32) -> Vec<u8> {
         match self {
             Self::GoAway(code) => {
                 let last = stream.saturating_sub(2).to_be_bytes();
@@ -45,8 +47,9 @@ impl StreamEnd {
     }
 }
 
-/// Responds to that many requests of a connection, and ends each further one.
-async fn answer(mut stream: TcpStream, mut answers: usize, end: StreamEnd) -> std::io::Result<()> {
+/// Responds to the first `responses` requests of a connection, and ends each further request as
+/// `end` says.
+async fn serve(mut stream: TcpStream, mut responses: usize, end: StreamEnd) -> std::io::Result<()> {
     stream.read_exact(&mut [0; 24]).await?;
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
     loop {
@@ -58,19 +61,19 @@ async fn answer(mut stream: TcpStream, mut answers: usize, end: StreamEnd) -> st
         if kind != HEADERS {
             continue;
         }
-        let answered = answers.checked_sub(1);
-        answers = answered.unwrap_or_default();
-        let said = match answered {
+        let remaining = responses.checked_sub(1);
+        responses = remaining.unwrap_or_default();
+        let reply = match remaining {
             Some(_) => frame(HEADERS, END_HEADERS | END_STREAM, id, &[OK]),
-            None => end.of(id),
+            None => end.frame_for(id),
         };
-        stream.write_all(&said).await?;
+        stream.write_all(&reply).await?;
     }
 }
 
-/// Returns the URL of an upstream whose connections answer that many requests each, and how many
-/// connections it has had.
-async fn upstream(answers: [usize; 2], end: StreamEnd) -> (String, Arc<AtomicUsize>) {
+/// Returns the URL of an upstream, and a counter of its connections. The first connection sends
+/// `responses[0]` responses, and each later one `responses[1]`.
+async fn upstream(responses: [usize; 2], end: StreamEnd) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let connections = Arc::<AtomicUsize>::default();
@@ -78,7 +81,7 @@ async fn upstream(answers: [usize; 2], end: StreamEnd) -> (String, Arc<AtomicUsi
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let number = counted.fetch_add(1, Ordering::SeqCst);
-            tokio::spawn(answer(stream, answers[number.min(1)], end));
+            tokio::spawn(serve(stream, responses[number.min(1)], end));
         }
     });
     (url, connections)
@@ -88,28 +91,29 @@ const ALL: usize = usize::MAX;
 
 #[tokio::test]
 async fn request_that_was_not_processed_is_retried_once() {
-    for (method, body, end, answers, expected, connections) in [
+    for (method, body, end, responses, expected, connections) in [
         (Method::GET, "", NO_ERROR, [1, ALL], 200, 2),
         (Method::GET, "", REFUSED_STREAM, [1, ALL], 200, 2),
         (Method::POST, "", REFUSED_STREAM, [1, ALL], 200, 2),
-        // It may have been processed, cannot be sent again, or the upstream wants less.
+        // Not retried: the request can have been processed, has a body, or the upstream wants fewer
+        // requests.
         (Method::POST, "", NO_ERROR, [1, ALL], 502, 1),
         (Method::POST, "content", REFUSED_STREAM, [1, ALL], 502, 1),
         (Method::GET, "", INTERNAL_ERROR, [1, ALL], 502, 1),
         (Method::GET, "", ENHANCE_YOUR_CALM, [1, ALL], 502, 1),
-        // The fresh connection also fails.
+        // The retry on a new connection also fails.
         (Method::GET, "", NO_ERROR, [1, 0], 502, 2),
         (Method::GET, "", REFUSED_STREAM, [1, 0], 502, 2),
     ] {
         let setup = Setup::new().await;
-        let (url, seen) = upstream(answers, end).await;
+        let (url, seen) = upstream(responses, end).await;
         let more = format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"\nhttp2 = true");
         let sidecar = setup.sidecar_with(&more).await;
         let send = |method: Method, body: &'static str| {
             sidecar.unix().request(method, "http://localhost/to/ends/a").body(body).send()
         };
         assert_eq!(send(Method::GET, "").await.unwrap().status(), 200);
-        let case = format!("{method} {end:?} {answers:?}");
+        let case = format!("{method} {end:?} {responses:?}");
         assert_eq!(send(method, body).await.unwrap().status(), expected, "{case}");
         assert_eq!(seen.load(Ordering::SeqCst), connections, "{case}");
     }
@@ -148,7 +152,8 @@ async fn http1_failure_of_a_fresh_connection_is_not_retried() {
     assert_eq!(seen.load(Ordering::SeqCst), 1);
 }
 
-/// A server of the `h2` crate that refuses each second stream, and ends a connection after four.
+/// Starts an HTTP/2 server that refuses each second stream with `REFUSED_STREAM`, and closes
+/// each connection after four streams.
 async fn restarting() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

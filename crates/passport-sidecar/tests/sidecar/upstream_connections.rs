@@ -1,4 +1,4 @@
-//! Connections to upstreams: one pool for each caller, and retries when a connection ends.
+//! Connections to upstreams: a pool for each caller, and retries after a connection was closed.
 
 use std::{
     convert::Infallible,
@@ -24,8 +24,8 @@ use crate::harness::{CALLER_TOKEN, Setup, SidecarProcess, plain};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// An upstream that answers one request on each of its first connections, and closes it when it has
-/// the next. Also returns how many connections it has had.
+/// Starts an upstream that closes each of its `first` connections at the second request. Returns
+/// its URL, and a counter of its connections.
 async fn closing(first: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -69,7 +69,7 @@ async fn idempotent_request_on_a_closed_connection_is_retried() {
     }
 }
 
-/// A request may wait for a connection of its own, and get one that another request has used.
+/// A request that waits for a new connection can get one that another request has used before.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_requests_on_closed_connections_are_retried() {
     let setup = Setup::new().await;
@@ -85,7 +85,8 @@ async fn concurrent_requests_on_closed_connections_are_retried() {
     }
 }
 
-/// An upstream of HTTP/2 with a body that does not end, and one of 1 MiB.
+/// Starts an HTTP/2 upstream with two paths: one has a response that does not end, and the other
+/// a response of 1 MiB.
 async fn streaming() -> String {
     let endless = || {
         let chunk = Bytes::from_static(&[7; 64 * 1024]);
@@ -97,7 +98,7 @@ async fn streaming() -> String {
     serve(router).await
 }
 
-/// A client that reads the beginning of a response that does not end, and no more.
+/// Connects a client that reads only the beginning of a response that does not end.
 async fn stops_reading(sidecar: &SidecarProcess) -> UnixStream {
     let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
     let request = b"GET /to/h2/endless HTTP/1.1\r\nHost: localhost\r\nPassport-Sidecar: true\r\n\r\n";
@@ -108,15 +109,16 @@ async fn stops_reading(sidecar: &SidecarProcess) -> UnixStream {
     stream
 }
 
-/// The caller on TCP is another one than that on the Unix socket.
+/// The clients that stop reading are on the Unix socket. The two clients that read are on TCP:
+/// one has the same caller, and the other another caller.
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_stop_reading_hold_up_no_other() {
+async fn clients_that_stop_reading_delay_no_others() {
     let setup = Setup::new().await;
     std::fs::write(setup.path("web.token"), "token-of-web").unwrap();
     let more = format!(
         "[upstreams.h2]\nurl = \"{}\"\nidentity = \"erp\"\nhttp2 = true\n\
          [callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n\
-         [limits]\nforwarded_per_caller = 40",
+         [limits]\nmax_forwarded_requests_per_caller = 40",
         streaming().await,
         setup.path("web.token"),
     );
@@ -130,7 +132,7 @@ async fn clients_that_stop_reading_hold_up_no_other() {
             let get = plain().get(sidecar.url("/to/h2/mebibyte")).header("passport-sidecar", "true");
             get.header("passport-sidecar-token", token).send().await.unwrap().bytes().await.unwrap()
         };
-        let body = timeout(Duration::from_secs(10), mebibyte).await.expect("held up");
+        let body = timeout(Duration::from_secs(10), mebibyte).await.expect("not delayed");
         assert_eq!(body.len(), MEBIBYTE);
     }
 }

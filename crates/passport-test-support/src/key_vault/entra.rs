@@ -1,4 +1,4 @@
-//! The endpoints that issue access tokens.
+//! The endpoints of Entra ID and of managed identities, which issue access tokens for the vault.
 
 use std::sync::Mutex;
 
@@ -11,11 +11,12 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    APPLICATION, APPLICATION_SECRET, ENTRA_HOST, Fields, IDENTITY_HEADER, RESOURCE, SharedState, TENANT,
-    VaultState, WORKLOAD_ASSERTION, locked,
+    APPLICATION, APPLICATION_SECRET, CLIENT_ASSERTION, ENTRA_HOST, Fields, IDENTITY_HEADER, RESOURCE,
+    SharedState, TENANT, VaultState, locked,
 };
 
-/// The token endpoint of Entra ID.
+/// Handles a token request at Entra ID: the client credentials grant with a secret or an
+/// assertion.
 pub(super) async fn token(
     State(state): SharedState,
     Path(tenant): Path<String>,
@@ -24,7 +25,7 @@ pub(super) async fn token(
     let mut vault = locked(&state);
     let has = |key: &str, value: &str| form.get(key).is_some_and(|given| given == value);
     let is_authenticated = has("client_secret", APPLICATION_SECRET)
-        || (has("client_assertion", WORKLOAD_ASSERTION)
+        || (has("client_assertion", CLIENT_ASSERTION)
             && has("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
     let is_for_vaults = form
         .get("scope")
@@ -49,11 +50,12 @@ pub(super) async fn token(
         return (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response();
     }
     let body = json!({
-        "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": vault.grant(),
+        "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": vault.issue_token(),
     });
     Json(body).into_response()
 }
 
+/// Returns the discovery document of a tenant.
 pub(super) async fn openid_configuration(Path(tenant): Path<String>, headers: HeaderMap) -> Json<Value> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or(ENTRA_HOST);
     Json(json!({
@@ -63,7 +65,8 @@ pub(super) async fn openid_configuration(Path(tenant): Path<String>, headers: He
     }))
 }
 
-/// The managed identities of App Service.
+/// Handles a token request of a managed identity in App Service. It must have the header
+/// `X-Identity-Header`.
 pub(super) async fn app_service_identity(
     state: SharedState,
     Query(query): Query<Fields>,
@@ -73,7 +76,8 @@ pub(super) async fn app_service_identity(
     managed_identity(&state.0, &query, is_known && has_version(&query, "2019-08-01"))
 }
 
-/// The managed identities of a machine. Browsers and proxies do not send the header `Metadata`.
+/// Handles a token request of a managed identity on a virtual machine. It must have the header
+/// `Metadata`, which browsers and proxies do not send.
 pub(super) async fn machine_identity(
     state: SharedState,
     Query(query): Query<Fields>,
@@ -83,19 +87,22 @@ pub(super) async fn machine_identity(
     managed_identity(&state.0, &query, is_marked && query.contains_key("api-version"))
 }
 
+/// Returns whether the request is for the API `version`.
 fn has_version(query: &Fields, version: &str) -> bool {
     query.get("api-version").is_some_and(|given| given == version)
 }
 
+/// Issues a token to a managed identity. Responds with status 400 if `is_valid` is false, or if
+/// the token is not for Key Vault.
 fn managed_identity(state: &Mutex<VaultState>, query: &Fields, is_valid: bool) -> Response {
     if !is_valid || query.get("resource").is_none_or(|resource| resource != RESOURCE) {
         return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request" }))).into_response();
     }
     let mut vault = locked(state);
     vault.identities.push(query.get("client_id").cloned());
-    // The real one sends numbers as strings.
+    // The numbers are strings, as in responses of Azure.
     let body = json!({
-        "access_token": vault.grant(), "expires_on": "4102444800", "expires_in": "86399", "resource": RESOURCE,
+        "access_token": vault.issue_token(), "expires_on": "4102444800", "expires_in": "86399", "resource": RESOURCE,
         "token_type": "Bearer", "client_id": query.get("client_id"),
     });
     Json(body).into_response()

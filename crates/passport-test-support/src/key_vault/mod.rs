@@ -1,6 +1,6 @@
-//! A stand-in for Azure Key Vault, Entra ID and the managed identities of App Service, none of
-//! which can be installed: the protocol as Microsoft documents it and its clients speak it.
-//! Microsoft's own clients check it (`tests/vaults/azure.rs`).
+//! A local server with the protocols of Azure Key Vault, Entra ID and managed identities: Azure
+//! has no servers that a test can install. The server follows Microsoft's documentation, and
+//! `tests/vaults/azure.rs` checks it with Microsoft's own clients.
 //!
 //! - <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
 //! - <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret>
@@ -31,68 +31,76 @@ use crate::{
 pub const VAULT_HOST: &str = "contoso.vault.azure.net";
 /// The host name of Entra ID.
 pub const ENTRA_HOST: &str = "login.microsoftonline.com";
-/// The id of the only tenant.
+/// The id of the only Entra ID tenant.
 pub const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 /// The client id of the only application.
 pub const APPLICATION: &str = "1950a258-227b-4e31-a9cf-717495945fc2";
 /// The client secret of the application.
 pub const APPLICATION_SECRET: &str = "EntraSecretOfTheApplication";
-/// The assertion of the application's workload identity.
-pub const WORKLOAD_ASSERTION: &str = "eyJhbGciOiJSUzI1NiJ9.the-pod.signature";
-/// What App Service expects in the header `X-Identity-Header`.
+/// The `client_assertion` that the test Entra ID accepts from the application.
+pub const CLIENT_ASSERTION: &str = "eyJhbGciOiJSUzI1NiJ9.the-pod.signature";
+/// The value that App Service requires in the header `X-Identity-Header`.
 pub const IDENTITY_HEADER: &str = "of-the-app-service";
 
+/// The resource that a token request must name, so that the token is valid for Key Vault.
 const RESOURCE: &str = "https://vault.azure.net";
 
-/// A running stand-in. Clones share its state.
+/// A running server of Key Vault and Entra ID. Clones share its state.
 #[derive(Clone)]
 pub struct KeyVault {
     state: Arc<Mutex<VaultState>>,
     /// The address of the vault and of Entra ID.
     pub address: SocketAddr,
-    /// The certificate of the authority that issued theirs.
+    /// The certificate (PEM) of the authority that issued the server's certificate. Clients must
+    /// trust it.
     pub ca_pem: String,
 }
 
+/// The secrets, the issued tokens and the recorded requests of a server.
 #[derive(Default)]
 struct VaultState {
+    /// The versions of each secret by its name, oldest first.
     secrets: BTreeMap<String, Vec<Version>>,
-    /// The valid access tokens.
+    /// The access tokens that were issued. The vault accepts all of them.
     tokens: BTreeSet<String>,
-    granted: usize,
+    /// The number of issued access tokens.
+    issued: usize,
+    /// The number of requests with a valid token.
     reads: usize,
-    /// What the vault responds to a request with a valid token, if not a secret.
-    fault: Option<Fault>,
-    /// The parameters of its challenge, if not those of Key Vault.
+    /// The error response to requests with a valid token. `None` returns the secret.
+    fault: Option<VaultFault>,
+    /// The parameters of the challenge in 401 responses. `None` for those of Key Vault.
     challenge: Option<&'static str>,
-    /// The versions of the API that were requested.
+    /// The parameter `api-version` of each request to the vault, without repetitions.
     api_versions: BTreeSet<String>,
-    /// The managed identities whose tokens were requested.
+    /// The parameter `client_id` of each token request of a managed identity, in order.
     identities: Vec<Option<String>>,
 }
 
+/// A version of a secret in the vault.
 struct Version {
     id: String,
     value: String,
     is_enabled: bool,
-    ends_at: Option<i64>,
+    /// When the version expires, as Unix time in seconds.
+    expires_at: Option<i64>,
 }
 
-/// An error response of the vault.
+/// An error response of the vault, injected with [`KeyVault::inject`].
 #[derive(Clone, Copy, Debug)]
-pub struct Fault {
-    /// The HTTP status.
+pub struct VaultFault {
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The error code.
+    /// The error code in the body (`error.code`).
     pub code: &'static str,
-    /// The code of the inner error.
+    /// The code of the inner error in the body (`error.innererror.code`), if it has one.
     pub inner_code: Option<&'static str>,
-    /// The seconds in `Retry-After`.
+    /// The `Retry-After` of the response, in seconds.
     pub retry_after: Option<u32>,
 }
 
 impl KeyVault {
-    /// Starts vault and Entra ID behind TLS.
+    /// Starts Key Vault and Entra ID, over TLS, on a free loopback port.
     pub async fn start() -> Self {
         let authority = Authority::default();
         let state = Arc::new(Mutex::new(VaultState::default()));
@@ -107,8 +115,8 @@ impl KeyVault {
         Self { state, address, ca_pem: authority.pem }
     }
 
-    /// Serves the managed identities of App Service (`/msi/token`) and of machines over plain HTTP,
-    /// and returns the base URL.
+    /// Serves the managed identities of App Service (`/msi/token`) and of virtual machines
+    /// (`/metadata/identity/oauth2/token`) over plain HTTP, and returns the base URL.
     pub async fn serve_managed_identities(&self) -> String {
         let router = Router::new()
             .route("/msi/token", get(entra::app_service_identity))
@@ -117,25 +125,25 @@ impl KeyVault {
         serve(router).await
     }
 
-    /// Returns the identifier of the current version of a secret.
+    /// Returns the identifier (URL) of the secret `name`, without a version.
     pub fn identifier(&self, name: &str) -> String {
         format!("https://{VAULT_HOST}:{}/secrets/{name}", self.address.port())
     }
 
-    /// Returns the base URL of Entra ID.
+    /// Returns the base URL of Entra ID, for `AZURE_AUTHORITY_HOST`.
     pub fn authority(&self) -> String {
         format!("https://{ENTRA_HOST}:{}", self.address.port())
     }
 
-    /// Adds a version of a secret, which becomes the current one, and returns its id.
+    /// Adds a version of a secret and makes it the current one. Returns the id of the version.
     pub fn put(&self, name: &str, value: &str) -> String {
         self.state().put(name, value)
     }
 
-    /// Sets the expiry of the current version of a secret.
+    /// Sets the expiry of the current version of a secret, as Unix time in seconds.
     pub fn expire_at(&self, name: &str, unix_seconds: i64) {
         if let Some(version) = self.state().current(name) {
-            version.ends_at = Some(unix_seconds);
+            version.expires_at = Some(unix_seconds);
         }
     }
 
@@ -146,40 +154,41 @@ impl KeyVault {
         }
     }
 
-    /// Sets the response to requests with a valid token, or with `None` serves secrets again.
-    pub fn inject(&self, fault: Option<Fault>) {
+    /// Makes requests with a valid token fail with `fault`. With `None`, they return the secret
+    /// again.
+    pub fn inject(&self, fault: Option<VaultFault>) {
         self.state().fault = fault;
     }
 
-    /// Sets the parameters of the challenge.
+    /// Sets the parameters of the challenge in 401 responses.
     pub fn challenge_with(&self, parameters: &'static str) {
         self.state().challenge = Some(parameters);
     }
 
-    /// Returns the versions of the API that were requested.
+    /// Returns the API versions that requests to the vault had, without repetitions.
     pub fn api_versions(&self) -> Vec<String> {
         self.state().api_versions.iter().cloned().collect()
     }
 
-    /// Returns the client ids of the managed identities whose tokens were requested.
+    /// Returns the parameter `client_id` of each token request of a managed identity, in order.
     pub fn identities(&self) -> Vec<Option<String>> {
         self.state().identities.clone()
     }
 
-    /// Revokes all access tokens.
+    /// Revokes all access tokens: the vault rejects them from now on.
     pub fn revoke_tokens(&self) {
         self.state().tokens.clear();
     }
 
-    /// Issues an access token, as Entra ID does.
-    pub fn grant_token(&self) -> String {
-        self.state().grant()
+    /// Issues an access token that the vault accepts, without a request to Entra ID.
+    pub fn issue_token(&self) -> String {
+        self.state().issue_token()
     }
 
-    /// Returns the number of tokens that were issued, and of secrets that were read.
+    /// Returns the number of issued tokens, and the number of requests with a valid token.
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state();
-        (state.granted, state.reads)
+        (state.issued, state.reads)
     }
 
     fn state(&self) -> MutexGuard<'_, VaultState> {
@@ -197,23 +206,31 @@ impl VaultState {
     fn put(&mut self, name: &str, value: &str) -> String {
         let versions = self.secrets.entry(name.to_owned()).or_default();
         let id = format!("{:032x}", versions.len() + 1);
-        versions.push(Version { id: id.clone(), value: value.to_owned(), is_enabled: true, ends_at: None });
+        versions.push(Version {
+            id: id.clone(),
+            value: value.to_owned(),
+            is_enabled: true,
+            expires_at: None,
+        });
         id
     }
 
+    /// Returns the current version of the secret `name`: the newest.
     fn current(&mut self, name: &str) -> Option<&mut Version> {
         self.secrets.get_mut(name)?.last_mut()
     }
 
-    fn grant(&mut self) -> String {
-        self.granted += 1;
-        let token = format!("token-of-entra-{}", self.granted);
+    fn issue_token(&mut self) -> String {
+        self.issued += 1;
+        let token = format!("token-of-entra-{}", self.issued);
         self.tokens.insert(token.clone());
         token
     }
 }
 
+/// The extractor of the server's state.
 type SharedState = State<Arc<Mutex<VaultState>>>;
+/// The parameters of a query or of a form.
 type Fields = BTreeMap<String, String>;
 
 fn locked(state: &Mutex<VaultState>) -> MutexGuard<'_, VaultState> {

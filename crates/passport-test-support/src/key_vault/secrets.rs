@@ -1,4 +1,4 @@
-//! The endpoints that return secrets.
+//! The endpoints of Key Vault, which return and store secrets.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -12,15 +12,17 @@ use serde_json::{Value, json};
 
 use super::{Fields, RESOURCE, SharedState, TENANT, VAULT_HOST, VaultState, Version, locked};
 
+/// Returns an error response in the format of Key Vault.
 fn error(status: u16, code: &str, inner_code: Option<&str>, message: &str) -> (StatusCode, Json<Value>) {
     let inner = inner_code.map(|code| json!({ "code": code }));
     let body = json!({ "error": { "code": code, "message": message, "innererror": inner } });
     (StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT), Json(body))
 }
 
-/// Returns the state for a request with a valid token, or else a challenge.
-#[expect(clippy::result_large_err, reason = "it is the response")]
-fn admit<'a>(
+/// Checks the API version and the token of a request, and returns the locked state. Returns an
+/// error response if one of them is missing or invalid, or if a fault is injected.
+#[expect(clippy::result_large_err, reason = "the error is the HTTP response")]
+fn authorize<'a>(
     state: &'a Mutex<VaultState>,
     headers: &HeaderMap,
     query: &Fields,
@@ -35,8 +37,8 @@ fn admit<'a>(
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer "));
     if token.is_none_or(|token| !vault.tokens.contains(token)) {
-        let usual = format!(r#"authorization="https://login.windows.net/{TENANT}", resource="{RESOURCE}""#);
-        let challenge = format!("Bearer {}", vault.challenge.unwrap_or(&usual));
+        let default = format!(r#"authorization="https://login.windows.net/{TENANT}", resource="{RESOURCE}""#);
+        let challenge = format!("Bearer {}", vault.challenge.unwrap_or(&default));
         let message = "AKV10000: Request is missing a Bearer or PoP token.";
         let response = error(401, "Unauthorized", None, message);
         return Err(([(header::WWW_AUTHENTICATE, challenge)], response).into_response());
@@ -45,23 +47,24 @@ fn admit<'a>(
     match vault.fault {
         None => Ok(vault),
         Some(fault) => {
-            let wait = fault.retry_after.map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
+            let retry_after = fault.retry_after.map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
             let response = error(fault.status, fault.code, fault.inner_code, "on purpose");
-            Err(wait.map_or_else(
+            Err(retry_after.map_or_else(
                 || response.clone().into_response(),
-                |wait| (wait, response.clone()).into_response(),
+                |header| (header, response.clone()).into_response(),
             ))
         }
     }
 }
 
+/// Returns the response for a version of the secret `name`.
 fn secret_json(name: &str, version: &Version) -> Value {
     json!({
         "value": version.value,
         "id": format!("https://{VAULT_HOST}/secrets/{name}/{}", version.id),
         "attributes": {
             "enabled": version.is_enabled, "created": 1_750_000_000, "updated": 1_750_000_000,
-            "exp": version.ends_at, "recoveryLevel": "Recoverable+Purgeable", "recoverableDays": 90,
+            "exp": version.expires_at, "recoveryLevel": "Recoverable+Purgeable", "recoverableDays": 90,
         },
     })
 }
@@ -69,18 +72,19 @@ fn secret_json(name: &str, version: &Version) -> Value {
 /// The headers and the query of a request.
 type RequestParts<'a> = (&'a HeaderMap, &'a Fields);
 
+/// Returns the version `version_id` of a secret. `None` for the current version.
 fn read(
     state: &Mutex<VaultState>,
     (headers, query): RequestParts<'_>,
     name: &str,
-    wanted: Option<&str>,
+    version_id: Option<&str>,
 ) -> Response {
-    let vault = match admit(state, headers, query) {
+    let vault = match authorize(state, headers, query) {
         Ok(vault) => vault,
         Err(response) => return response,
     };
     let versions = vault.secrets.get(name).map(Vec::as_slice).unwrap_or_default();
-    let version = match wanted {
+    let version = match version_id {
         None => versions.last(),
         Some(id) => versions.iter().find(|version| version.id == id),
     };
@@ -95,6 +99,7 @@ fn read(
     }
 }
 
+/// Handles a request for the current version of a secret.
 pub(super) async fn read_current(
     State(state): SharedState,
     Path(name): Path<String>,
@@ -104,6 +109,7 @@ pub(super) async fn read_current(
     read(&state, (&headers, &query), &name, None)
 }
 
+/// Handles a request for one version of a secret.
 pub(super) async fn read_version(
     State(state): SharedState,
     Path((name, version)): Path<(String, String)>,
@@ -121,7 +127,7 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    let mut vault = match admit(&state, &headers, &query) {
+    let mut vault = match authorize(&state, &headers, &query) {
         Ok(vault) => vault,
         Err(response) => return response,
     };
@@ -134,7 +140,7 @@ pub(super) async fn put(
     Json(version).into_response()
 }
 
-/// Changes the attributes of a version.
+/// Enables or disables a version of a secret, as the body says.
 pub(super) async fn update(
     State(state): SharedState,
     Path((name, id)): Path<(String, String)>,
@@ -142,14 +148,14 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    let mut vault = match admit(&state, &headers, &query) {
+    let mut vault = match authorize(&state, &headers, &query) {
         Ok(vault) => vault,
         Err(response) => return response,
     };
     let body: Value = serde_json::from_str(&body).unwrap_or_default();
     let versions = vault.secrets.entry(name.clone()).or_default();
     let Some(version) = versions.iter_mut().find(|version| version.id == id) else {
-        return error(404, "SecretNotFound", None, "there is no such version").into_response();
+        return error(404, "SecretNotFound", None, "unknown version").into_response();
     };
     version.is_enabled = body["attributes"]["enabled"].as_bool().unwrap_or(version.is_enabled);
     let mut body = secret_json(&name, version);

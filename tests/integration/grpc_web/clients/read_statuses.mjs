@@ -1,5 +1,5 @@
-// Calls grpc.health.v1.Health/Check of a server with each client, and prints the status that each reads.
-// Arguments: the server's URL, and a token.
+// Calls grpc.health.v1.Health/Check with each client, and prints the status that it reads.
+// Arguments: the URL of the server, and a token.
 
 import { createRequire } from "node:module";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -14,7 +14,7 @@ const { GrpcWebClientBase, MethodDescriptor, MethodType } = require("grpc-web");
 const [, , server, token] = process.argv;
 const authorization = `Bearer ${token}`;
 
-// Fields of the answer that `Empty` does not know are skipped: no generated code is needed.
+// `Empty` skips the fields of the response, so no generated code is needed.
 const method = {
   kind: "rpc",
   name: "Check",

@@ -1,5 +1,5 @@
-//! aliri_tower: a layer of tower-http 0.5 over keys that are refreshed in the background; ring verifies. Its README's layer for
-//! scopes is left out, as our tokens have roles instead.
+//! aliri_tower: a layer for tower-http 0.5 over keys that are refreshed in the background. ring
+//! verifies. Its layer for scopes is not used, because Passport tokens have roles instead.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::{
     subject::Subject,
 };
 
-/// `PassportClaims`, with the types that it asks for.
+/// The claims of `PassportClaims`, with the types that the crate requires.
 #[derive(Clone, Debug, Deserialize)]
 #[allow(dead_code, reason = "the handler looks at the subject alone")]
 struct Claims {
@@ -87,7 +87,7 @@ impl Contender for AliriTower {
             .add_allowed_audience(Audience::from(AUDIENCE))
             .require_issuer(Issuer::from(site.issuer()));
         let authority =
-            Authority::new_from_url(site.jwks_url(), validator).await.expect("the issuer is there");
+            Authority::new_from_url(site.jwks_url(), validator).await.expect("the issuer responds");
         authority.spawn_refresh(Duration::from_secs(300));
         let authorizer = Oauth2Authorizer::new().with_claims::<Claims>().with_terse_error_handler::<Body>();
         let router: Router =

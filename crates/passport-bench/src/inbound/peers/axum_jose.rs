@@ -1,5 +1,6 @@
-//! axum-jose: a layer over a cached key set, from which it makes the key anew for each call. Its issuer is a `Url`, which always
-//! ends an address in a slash, so it is shown tokens whose issuer does too. A token without `iss` or `aud` passes.
+//! axum-jose: a layer over a cached key set, from which it builds the key again for each call.
+//! Its issuer is a `Url`, which always ends a host in a slash, so its tokens have an issuer with
+//! a slash as well. A token without `iss` or `aud` passes.
 
 use std::{num::NonZero, time::Duration};
 
@@ -30,11 +31,11 @@ impl Contender for AxumJose {
     }
 
     async fn protect(site: &Site) -> Subject {
-        let keys = RemoteJwkSet::builder(Url::parse(&site.jwks_url()).expect("it is an address"))
+        let keys = RemoteJwkSet::builder(Url::parse(&site.jwks_url()).expect("the URL is valid"))
             .with_cache(Duration::from_secs(300))
             .with_rate_limit(NonZero::new(10).expect("it is not zero"), Duration::from_secs(60))
             .build();
-        let issuer = Url::parse(site.issuer()).expect("it is an address");
+        let issuer = Url::parse(site.issuer()).expect("the URL is valid");
         let layer = AuthorizationLayer::with_remote_jwk_set(keys, issuer, AUDIENCE.to_owned());
         let router: Router = Router::new().route("/", get(handler)).layer(layer);
         Subject::axum(router)

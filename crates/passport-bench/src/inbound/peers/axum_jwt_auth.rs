@@ -1,5 +1,6 @@
-//! axum-jwt-auth: an extractor over a key cache that is refreshed in the background. Alone it verifies with the slower `rsa`
-//! crate; here it gets the provider that the process has installed.
+//! axum-jwt-auth: an extractor over a key cache that is refreshed in the background. By default
+//! it verifies with the slower `rsa` crate; here it uses the provider that the process has
+//! installed.
 
 use std::sync::Arc;
 
@@ -30,9 +31,9 @@ impl Contender for AxumJwtAuth {
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         let decoder = RemoteJwksDecoder::builder().jwks_url(site.jwks_url()).validation(validation).build();
-        let decoder = decoder.expect("it is complete");
-        // The refresh goes on until it is cancelled; dropping its handle does not.
-        let _refresh = decoder.initialize().await.expect("the issuer is there");
+        let decoder = decoder.expect("the configuration is valid");
+        // The refresh continues until it is canceled; dropping its handle does not cancel it.
+        let _refresh = decoder.initialize().await.expect("the issuer responds");
         let decoder: Decoder<PassportClaims> = Arc::new(decoder);
         let router: Router = Router::new().route("/", get(handler)).with_state(decoder);
         Subject::axum(router)

@@ -1,5 +1,6 @@
-//! axum-keycloak-auth, in front of what looks like a realm of Keycloak. It does not check the issuer, tries its keys one after
-//! another (there is one), and wants `typ` and `azp` among the claims, so it is shown tokens that have them.
+//! axum-keycloak-auth, with an issuer that looks like a realm of Keycloak. It does not check the
+//! issuer, tries its keys one after another (there is one), and requires the claims `typ` and
+//! `azp`, which its tokens therefore have.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -24,7 +25,7 @@ use crate::{
 
 const REALM: &str = "passport";
 
-/// Serves the discovery document where Keycloak has it.
+/// Serves the discovery document at Keycloak's path.
 async fn keycloak(site: &Site) -> Url {
     let issuer = site.issuer();
     let discovery = json!({
@@ -37,10 +38,10 @@ async fn keycloak(site: &Site) -> Url {
     });
     let path = format!("/realms/{REALM}/.well-known/openid-configuration");
     let router: Router = Router::new().route(&path, get(move || async move { Json(discovery) }));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("there is a free port");
-    let address = listener.local_addr().expect("it is bound");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+    let address = listener.local_addr().expect("the listener is bound");
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Url::parse(&format!("http://{address}/")).expect("it is an address")
+    Url::parse(&format!("http://{address}/")).expect("the URL is valid")
 }
 
 async fn handler(Extension(token): Extension<KeycloakToken<String, PrivateClaims>>) -> StatusCode {
@@ -59,7 +60,7 @@ impl Contender for AxumKeycloakAuth {
     async fn protect(site: &Site) -> Subject {
         let config = KeycloakConfig::builder().server(keycloak(site).await).realm(REALM.to_owned()).build();
         let instance = Arc::new(KeycloakAuthInstance::new(config));
-        // Its service panics when it is called before its discovery has begun.
+        // Its service panics if it is called before discovery has begun.
         while !instance.is_operational().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

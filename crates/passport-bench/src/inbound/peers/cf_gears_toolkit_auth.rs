@@ -1,5 +1,5 @@
-//! cf-gears-toolkit-auth: it verifies but has no layer for what comes in, so one of axum's functions is put around it, which is
-//! ours. Any algorithm of RSA is let through, and the claims are a JSON value.
+//! cf-gears-toolkit-auth: it verifies tokens but has no inbound layer, so a `from_fn` of axum
+//! wraps it. It accepts every RSA algorithm, and returns the claims as a JSON value.
 
 use std::sync::Arc;
 
@@ -49,8 +49,8 @@ impl Contender for CfGearsToolkitAuth {
     const NAME: &'static str = "cf-gears-toolkit-auth";
 
     async fn protect(site: &Site) -> Subject {
-        let keys = JwksKeyProvider::new(site.jwks_url()).expect("its client can be made");
-        keys.refresh_keys().await.expect("the issuer is there");
+        let keys = JwksKeyProvider::new(site.jwks_url()).expect("the HTTP client is built");
+        keys.refresh_keys().await.expect("the issuer responds");
         let config = AuthConfig {
             issuers: vec![site.issuer().to_owned()],
             audiences: vec![AUDIENCE.to_owned()],

@@ -1,5 +1,5 @@
-//! What is written where no crate is used: keys fetched once, jsonwebtoken 11, a function as the layer. New keys are never
-//! noticed, and nothing is remembered of a token.
+//! The usual code without a crate: keys fetched once, jsonwebtoken 11, a function as the layer.
+//! It never notices new keys, and caches no token.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -27,12 +27,12 @@ struct Verifier {
 
 impl Verifier {
     async fn of(site: &Site) -> Self {
-        let response = reqwest::get(site.jwks_url()).await.expect("the issuer is there");
-        let body = response.bytes().await.expect("it sends all of its answer");
-        let set: JwkSet = serde_json::from_slice(&body).expect("it is a key set");
+        let response = reqwest::get(site.jwks_url()).await.expect("the issuer responds");
+        let body = response.bytes().await.expect("the response is complete");
+        let set: JwkSet = serde_json::from_slice(&body).expect("the body is a JWKS");
         let keys = set.keys.iter().map(|jwk| {
-            let kid = jwk.common.key_id.clone().expect("our keys have names");
-            (kid, DecodingKey::from_jwk(jwk).expect("our keys are sound"))
+            let kid = jwk.common.key_id.clone().expect("the keys have a kid");
+            (kid, DecodingKey::from_jwk(jwk).expect("the keys are valid"))
         });
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[site.issuer()]);

@@ -1,5 +1,6 @@
-//! huskarl-axum, with its validator for tokens that are not of RFC 9068 (ours have the type `JWT`). It also looks for bound
-//! tokens, `iat`, `jti` and `sub`, and verifies with the `rsa` crate in plain Rust, for which it offers no other.
+//! huskarl-axum, with its validator for tokens outside RFC 9068 (Passport tokens have the type
+//! `JWT`). It also checks for sender-constrained tokens, `iat`, `jti` and `sub`, and verifies
+//! with the pure Rust `rsa` crate, its only backend.
 
 use axum::{Router, routing::get};
 use http::StatusCode;
@@ -25,10 +26,10 @@ impl Contender for HuskarlAxum {
     const NAME: &'static str = "huskarl-axum";
 
     async fn protect(site: &Site) -> Subject {
-        // Its own builder is not `Send`.
+        // The builder of the crate is not `Send`.
         let client = ReqwestClient::from(reqwest::Client::new());
         let discovery = AuthorizationServerMetadata::oidc_fetch().http_client(&client).issuer(site.issuer());
-        let metadata = discovery.call().await.expect("the issuer is there");
+        let metadata = discovery.call().await.expect("the issuer responds");
         let validator = CustomValidator::builder_from_metadata(&metadata)
             .with_claims::<PrivateClaims>()
             .iss(site.issuer())
@@ -36,7 +37,7 @@ impl Contender for HuskarlAxum {
             .jwks_source(client)
             .build()
             .await
-            .expect("it has its keys");
+            .expect("the keys were fetched");
         let layer = ValidatorLayer::builder().validator(validator).build();
         let router: Router = Router::new().route("/", get(handler)).layer(layer.authenticated());
         Subject::axum(router)

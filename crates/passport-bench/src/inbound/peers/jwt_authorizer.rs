@@ -1,5 +1,5 @@
-//! jwt-authorizer, on axum 0.7 as it has no newer one (its figures include that router). ring verifies; one mutex guards its
-//! keys. A token without `iss` or `aud` passes.
+//! jwt-authorizer, on axum 0.7, the newest version that it supports (its figures include that
+//! router). ring verifies, and a mutex guards its keys. A token without `iss` or `aud` passes.
 
 use axum07::{Router, body::Body, routing::get};
 use http::StatusCode;
@@ -24,7 +24,7 @@ impl Contender for JwtAuthorizerOnAxum07 {
     async fn protect(site: &Site) -> Subject {
         let validation = Validation::new().iss(&[site.issuer()]).aud(&[AUDIENCE]);
         let authorizer = JwtAuthorizer::<PassportClaims>::from_oidc(site.issuer()).validation(validation);
-        let authorizer = authorizer.build().await.expect("the issuer is there");
+        let authorizer = authorizer.build().await.expect("the issuer responds");
         let router: Router = Router::new().route("/", get(handler)).layer(authorizer.into_layer());
         Subject::new::<_, Body, _>(router)
     }

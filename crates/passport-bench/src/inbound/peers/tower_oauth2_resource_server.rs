@@ -1,5 +1,6 @@
-//! tower-oauth2-resource-server: a layer over keys that are fetched in the background, once a minute. It copies all headers of
-//! a request to look at one, and makes its rules anew for each call.
+//! tower-oauth2-resource-server: a layer over keys that are fetched in the background once a
+//! minute. It copies all headers of a request to read one, and builds its rules again for each
+//! call.
 
 use axum::{Extension, Router, body::Body, routing::get};
 use http::StatusCode;
@@ -23,9 +24,9 @@ impl Contender for TowerOauth2ResourceServer {
 
     async fn protect(site: &Site) -> Subject {
         let tenant = TenantConfiguration::builder(site.issuer()).audiences(&[AUDIENCE]).build().await;
-        let tenant = tenant.expect("the issuer is there");
+        let tenant = tenant.expect("the issuer responds");
         let server = OAuth2ResourceServer::<PassportClaims>::builder().add_tenant(tenant).build().await;
-        let server = server.expect("it has its tenant");
+        let server = server.expect("the tenant is configured");
         let router: Router = Router::new().route("/", get(handler)).layer(server.into_layer::<Body>());
         Subject::axum(router)
     }

@@ -1,7 +1,7 @@
 //! `aliri_reqwest`: a middleware of `reqwest-middleware`, with the watcher of `aliri_tokens`.
 //!
-//! A middleware of ours stands at the end of the chain in place of the network. The same chain without the hook is there
-//! to be taken away from it.
+//! A middleware at the end of the chain replaces the network. The baseline is the same chain
+//! without the token middleware.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,8 @@ use crate::{
     subject::Subject,
 };
 
-/// The end of the chain: 200 if the receiver says what is expected of it.
+/// The end of the chain, which replaces the network. It returns 200 if the receiver responds
+/// with the expected status.
 struct Network {
     expected: StatusCode,
 }
@@ -57,7 +58,7 @@ impl Middleware for Network {
 
 fn caller(chain: ClientBuilder, expected: StatusCode) -> Subject {
     let client = Arc::new(chain.with(Network { expected }).build());
-    let url: Url = "https://api.example.com/payroll".parse().expect("it is a URL");
+    let url: Url = "https://api.example.com/payroll".parse().expect("the URL is valid");
     Subject::new(service_fn(move |_: Request<Bytes>| {
         let (client, url) = (client.clone(), url.clone());
         async move {
@@ -69,14 +70,14 @@ fn caller(chain: ClientBuilder, expected: StatusCode) -> Subject {
     }))
 }
 
-/// With its hook.
+/// The chain with the token middleware.
 #[derive(Debug)]
 pub struct AliriReqwest;
 
 impl Contender for AliriReqwest {
     const NAME: &'static str = "aliri_reqwest";
-    /// It lets three quarters of a token's life go by, and 30 s at least by default, which is 3 s below; the jitter that
-    /// would bring it forward is off.
+    /// It refreshes after three quarters of the lifetime, after 30 s at least by default. The
+    /// minimum is set to 3 s below, and the jitter, which would start a refresh earlier, is off.
     const LIFETIME: Duration = Duration::from_secs(4);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
@@ -89,26 +90,26 @@ impl Contender for AliriReqwest {
         };
         let source = ClientCredentialsTokenSource::new(
             Client::new(),
-            endpoint.url().parse().expect("it is a URL"),
+            endpoint.url().parse().expect("the URL is valid"),
             credentials,
             TokenLifetimeConfig::new(0.75, DurationSecs(3)),
         );
         let watcher =
             TokenWatcher::spawn_from_token_source(source, NullJitter, ErrorBackoffConfig::default())
                 .await
-                .expect("the endpoint is there");
+                .expect("the endpoint responds");
         let chain = ClientBuilder::new(Client::new()).with(AccessTokenMiddleware::new(watcher));
         caller(chain, StatusCode::OK)
     }
 }
 
-/// The chain without a hook, whose requests the receiver refuses.
+/// The chain without the token middleware. The receiver rejects its requests.
 #[derive(Debug)]
 pub struct BareReqwestMiddleware;
 
 impl Contender for BareReqwestMiddleware {
     const NAME: &'static str = "bare reqwest-middleware";
-    const LIFETIME: Duration = Duration::from_secs(3600); // never looked at
+    const LIFETIME: Duration = Duration::from_secs(3600); // not used
 
     async fn attach(_: &TokenEndpoint) -> Subject {
         caller(ClientBuilder::new(Client::new()), StatusCode::UNAUTHORIZED)

@@ -17,10 +17,10 @@ use crate::{
     subject::Subject,
 };
 
-/// Both the credential and the policy keep a token, each up to 300 s before its end.
+/// Both the credential and the policy refresh a token 300 s before its expiry.
 const LIFETIME: Duration = Duration::from_secs(300 + 3);
 
-/// To our endpoint instead of Entra's: its own client, and another URL.
+/// An HTTP client that sends requests to the benchmark's endpoint instead of Entra's.
 #[derive(Debug)]
 struct Detour {
     http: Arc<dyn HttpClient>,
@@ -40,7 +40,8 @@ impl HttpClient for Detour {
 }
 
 fn credential(endpoint: &TokenEndpoint) -> Arc<ClientSecretCredential> {
-    let detour = Detour { http: new_http_client(None), url: endpoint.url().parse().expect("it is a URL") };
+    let detour =
+        Detour { http: new_http_client(None), url: endpoint.url().parse().expect("the URL is valid") };
     let options = ClientSecretCredentialOptions {
         client_options: ClientOptions {
             transport: Some(Transport::new(Arc::new(detour))),
@@ -48,10 +49,10 @@ fn credential(endpoint: &TokenEndpoint) -> Arc<ClientSecretCredential> {
         },
     };
     ClientSecretCredential::new("tenant", CLIENT_ID.to_owned(), CLIENT_SECRET.into(), Some(options))
-        .expect("it is complete")
+        .expect("the configuration is valid")
 }
 
-/// The credential alone, asked for each request.
+/// The credential without its policy, called for each request.
 #[derive(Debug)]
 pub struct AzureIdentity;
 

@@ -14,26 +14,26 @@ use crate::{
     subject::Subject,
 };
 
-/// The layer that its `with_bearer_auth` puts into its own client.
+/// The layer that `with_bearer_auth` adds to the crate's own client.
 #[derive(Debug)]
 pub struct CfGearsToolkitAuth;
 
 impl Contender for CfGearsToolkitAuth {
     const NAME: &'static str = "cf-gears-toolkit-auth";
-    /// Its offset is 30 min; of a life shorter than that it lets half go by. Its jitter, at most 5 min, can be all of what
-    /// is left: this is due at any time within 3 s.
+    /// Its offset is 30 min, or half of a shorter lifetime. Its jitter of at most 5 min can be
+    /// longer than the rest, so a refresh is due at any time within 3 s.
     const LIFETIME: Duration = Duration::from_secs(30 * 60 + 3);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
         let tokens = TokenProvider::new(OAuthClientConfig {
-            token_endpoint: Some(endpoint.url().parse().expect("it is a URL")),
+            token_endpoint: Some(endpoint.url().parse().expect("the URL is valid")),
             client_id: CLIENT_ID.to_owned(),
             client_secret: SecretString::new(CLIENT_SECRET),
             scopes: SCOPES.map(str::to_owned).to_vec(),
             ..OAuthClientConfig::default()
         })
-        .expect("it is complete");
-        // It wants the error type of its own client.
+        .expect("the configuration is valid");
+        // The layer requires the error type of the crate's client.
         let receiver = service_fn(|request: Request<Bytes>| {
             Receiver.call(request).map_err(|never: Infallible| -> HttpError { match never {} })
         });

@@ -1,6 +1,7 @@
-//! `google-cloud-auth`: the headers of its credentials, as Google's own clients take them.
+//! `google-cloud-auth`: the headers of its credentials, as Google's clients use them.
 //!
-//! Its user account is the one credential that asks nothing but a token endpoint of our choice, over plain HTTP.
+//! The user account is the only credential that needs only a token endpoint, which may
+//! be any URL over plain HTTP.
 
 use std::time::Duration;
 
@@ -14,13 +15,14 @@ use crate::{
     subject::Subject,
 };
 
-/// The token of a user account; all its kinds of credentials share their cache and the making of headers.
+/// The token of a user account. All credentials of the crate share the cache and the code that
+/// builds headers.
 #[derive(Debug)]
 pub struct GoogleCloudAuth;
 
 impl Contender for GoogleCloudAuth {
     const NAME: &'static str = "google-cloud-auth";
-    /// Its slack is 240 s; a token with a shorter life is fetched again every 10 s.
+    /// Its slack is 240 s. A token with a shorter lifetime is fetched again every 10 s.
     const LIFETIME: Duration = Duration::from_secs(240 + 3);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
@@ -34,7 +36,7 @@ impl Contender for GoogleCloudAuth {
             .with_token_uri(endpoint.url())
             .with_scopes(SCOPES)
             .build()
-            .expect("it is complete");
+            .expect("the configuration is valid");
         Subject::new(service_fn(move |mut request: Request<Bytes>| {
             let credentials = credentials.clone();
             async move {

@@ -1,4 +1,5 @@
-//! What one writes without a crate for it: a token in a mutex, fetched under the lock when it is about to expire.
+//! The usual code without a crate: a token in a mutex, fetched under the lock when it is about
+//! to expire.
 
 use std::{
     sync::Arc,
@@ -25,7 +26,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 struct Tokens {
     http: reqwest::Client,
     url: String,
-    /// The token, and when to get the next.
+    /// The token, and the time of the next fetch.
     cached: Mutex<Option<(String, Instant)>>,
 }
 

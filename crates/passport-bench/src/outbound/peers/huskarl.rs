@@ -1,4 +1,4 @@
-//! `huskarl`: a grant, in a source, in a cache, in an authorizer that makes the headers.
+//! `huskarl`: a grant, in a source, in a cache, in an authorizer that builds the headers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,22 +21,22 @@ use crate::{
     subject::Subject,
 };
 
-/// The request loop of its guide, but for the second try.
+/// The request loop of its guide, without the retry.
 #[derive(Debug)]
 pub struct Huskarl;
 
 impl Contender for Huskarl {
     const NAME: &'static str = "huskarl";
-    /// Its margin is 30 s, but half of a token's life at most; and up to a tenth of the life earlier by chance, so that
-    /// this is due after 2.4 to 3 s.
+    /// Its margin is 30 s, but at most half of the lifetime, plus a random part of up to a tenth of
+    /// the lifetime. A refresh is therefore due after 2.4 to 3 s.
     const LIFETIME: Duration = Duration::from_secs(6);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
         let secret = ProvidedSecret::new(SecretString::new(CLIENT_SECRET));
         let grant = ClientCredentialsGrant::builder()
-            .token_endpoint(endpoint.url().parse().expect("it is a URL"))
+            .token_endpoint(endpoint.url().parse().expect("the URL is valid"))
             .client_id(CLIENT_ID)
-            // Its own builder makes a future that is not Send.
+            // The future of the crate's builder is not `Send`.
             .http_client(ReqwestClient::from(reqwest::Client::new()))
             .client_auth(ClientSecret::new(secret))
             .build();

@@ -1,4 +1,4 @@
-//! `middle`: its authorizer hands over a header that a task keeps fresh.
+//! `middle`: its authorizer returns a header that a background task refreshes.
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -12,22 +12,22 @@ use crate::{
     subject::Subject,
 };
 
-/// As its `HttpClient` does it, for which it has reqwest alone.
+/// The code of its `HttpClient`, which exists for reqwest only.
 #[derive(Debug)]
 pub struct Middle;
 
 impl Contender for Middle {
     const NAME: &'static str = "middle";
-    /// Its tolerance is 30 s by default; of a life shorter than that it lets half go by.
+    /// Its tolerance is 30 s by default, or half of a shorter lifetime.
     const LIFETIME: Duration = Duration::from_secs(30 + 3);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
-        let url = endpoint.url().parse().expect("it is a URL");
+        let url = endpoint.url().parse().expect("the URL is valid");
         let authorizer = BasicClientCredentialAuthorizer::basic_builder(CLIENT_ID, CLIENT_SECRET, url)
             .add_scopes(&SCOPES)
             .build()
             .await
-            .expect("the endpoint is there");
+            .expect("the endpoint responds");
         Subject::new(service_fn(move |mut request: Request<Bytes>| {
             let header = authorizer.authorization_header().map(Arc::unwrap_or_clone);
             ready(header.map(|header| {

@@ -1,7 +1,7 @@
 //! The message of each mistake.
 
 use passport_core::SecretProviders;
-use passport_outbound::{ManagedIdentity, Sidecar, TokenCache};
+use passport_outbound::{ManagedIdentity, SidecarEndpoint, TokenCache};
 
 use super::*;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     table::{self, Values},
 };
 
-/// Key, value as a configuration has it, whether the message may show it, and what it advises.
+/// A key, its value, whether the message contains the value, and the remedy in the message.
 type Mistake = (&'static str, Value, Shown, &'static str);
 
 #[derive(Clone, Copy, PartialEq)]
@@ -22,42 +22,57 @@ use Shown::{Nothing, Value as Shows};
 
 fn wrong_identities() -> Vec<Mistake> {
     vec![
-        ("client_id", json!(null), Nothing, "name the managed identity of this service"),
-        ("client_id", json!(""), Shows, "give it a value"),
-        ("client_id", json!("  "), Shows, "give it a value"),
+        ("client_id", json!(null), Nothing, "set the client id of this service's managed identity"),
+        ("client_id", json!(""), Shows, "set a value"),
+        ("client_id", json!("  "), Shows, "set a value"),
         ("client_id", json!("mi\u{e9}"), Shows, "only printable ASCII is allowed"),
-        ("client_id", json!(["mi-1"]), Shows, "write one, in quotes"),
+        ("client_id", json!(["mi-1"]), Shows, "write it in quotes"),
         ("client_id", json!("mics_sk_hidden\u{e9}"), Nothing, "only printable ASCII is allowed"),
-        ("client_secret_ref", json!(null), Nothing, "say where the secret is: env:NAME or file:/path"),
+        (
+            "client_secret_ref",
+            json!(null),
+            Nothing,
+            "set the reference of the secret: env:NAME or file:/path",
+        ),
         ("client_secret_ref", json!("mics_sk_hidden"), Nothing, "expected env:NAME or file:/path"),
-        ("client_secret_ref", json!("vault:hidden"), Nothing, "there are env, file"),
+        ("client_secret_ref", json!("vault:hidden"), Nothing, "known providers are env, file"),
         ("client_secret_ref", json!("env:"), Nothing, "expected env:NAME or file:/path"),
-        ("client_secret_ref", json!({ "hidden": 1 }), Nothing, "write one, in quotes"),
-        ("client_secret", json!("mics_sk_hidden"), Nothing, "put it where a reference points"),
-        ("secret", json!("mics_sk_hidden"), Nothing, "a common prefix has brought here"),
-        ("secret_provider", json!("4hidden8Q~Zx9f7Gh2"), Nothing, "there are env, file"),
+        ("client_secret_ref", json!({ "hidden": 1 }), Nothing, "write it in quotes"),
+        ("client_secret", json!("mics_sk_hidden"), Nothing, "set a reference to it"),
+        (
+            "secret",
+            json!("mics_sk_hidden"),
+            Nothing,
+            "rename the environment variable if it only shares the prefix",
+        ),
+        ("secret_provider", json!("4hidden8Q~Zx9f7Gh2"), Nothing, "known providers are env, file"),
         ("client_authentication", json!("MIGHAgEAhiddenBgkqhkjOPQ"), Nothing, "one of client_secret_basic"),
-        ("scopes", json!("\"4hidden8QxZx9f7Gh2"), Nothing, "separate scopes by one blank"),
-        ("ClientSecret", json!("mics_sk_hidden"), Nothing, "put it where a reference points"),
-        ("private_key", json!("hidden"), Nothing, "put it where a reference points"),
-        ("secret_provider", json!("AzureKeyVault"), Shows, "handed to build_with"),
-        ("secret_provider", json!(""), Shows, "leave the key out"),
-        ("secret_provider", json!(true), Shows, "write one, in quotes"),
-        ("secret_provider", json!("mics_sk_hidden"), Nothing, "there are env, file"),
-        ("scopes", json!(""), Shows, "name at least one"),
-        ("scopes", json!([]), Shows, "name at least one"),
-        ("scopes", json!(["openid", 7]), Shows, "a list of texts, or one text with spaces"),
-        ("scopes", json!("open\"id"), Shows, "separate scopes by one blank"),
-        ("cache", json!("redis"), Nothing, "name a store in it"),
-        ("cache", json!({}), Nothing, "name one"),
-        ("cache", json!({ "a": {}, "b": {} }), Nothing, "name one"),
-        ("cache_tokens", json!("yes"), Shows, "neither true nor false"),
-        ("cache_tokens", json!(1), Shows, "neither true nor false"),
+        ("scopes", json!("\"4hidden8QxZx9f7Gh2"), Nothing, "separate scopes by spaces"),
+        ("ClientSecret", json!("mics_sk_hidden"), Nothing, "set a reference to it"),
+        ("private_key", json!("hidden"), Nothing, "set a reference to it"),
+        ("secret_provider", json!("AzureKeyVault"), Shows, "pass them to build_with"),
+        ("secret_provider", json!(""), Shows, "remove the key"),
+        ("secret_provider", json!(true), Shows, "write it in quotes"),
+        ("secret_provider", json!("mics_sk_hidden"), Nothing, "known providers are env, file"),
+        ("scopes", json!(""), Shows, "list at least one"),
+        ("scopes", json!([]), Shows, "list at least one"),
+        (
+            "scopes",
+            json!(["openid", 7]),
+            Shows,
+            "a list of strings, or one string that is separated by spaces",
+        ),
+        ("scopes", json!("open\"id"), Shows, "separate scopes by spaces"),
+        ("cache", json!("redis"), Nothing, "expected a table with a store"),
+        ("cache", json!({}), Nothing, "expected exactly one store"),
+        ("cache", json!({ "a": {}, "b": {} }), Nothing, "expected exactly one store"),
+        ("cache_tokens", json!("yes"), Shows, "expected true or false"),
+        ("cache_tokens", json!(1), Shows, "expected true or false"),
         ("refresh_threshold", json!("soon"), Shows, "write seconds (60)"),
         ("refresh_threshold", json!(-60), Shows, "write seconds (60)"),
         ("refresh_threshold", json!("00:99:00"), Shows, "\"00:01:00\""),
         ("refresh_threshold", json!(true), Shows, "write seconds (60)"),
-        ("request_timeout", json!(0), Shows, "no attempt could succeed"),
+        ("request_timeout", json!(0), Shows, "every token fetch fails"),
         ("request_timeout", json!("1h"), Shows, "longer than 10 min"),
         ("request_timeout", json!("10 parsecs"), Shows, "write seconds (60)"),
     ]
@@ -83,100 +98,106 @@ fn wrong_addresses() -> Vec<Mistake> {
         ("base_url", json!("http://api"), Shows, "danger_plain_http"),
         ("also_allow", json!("http://api"), Shows, "danger_plain_http"),
         ("ca_file", json!("/no/such/ca.pem"), Shows, "No such file"),
-        ("danger_plain_http", json!("yes"), Shows, "neither true nor false"),
+        ("danger_plain_http", json!("yes"), Shows, "expected true or false"),
         ("user_agent", json!("a\nb"), Shows, "write product/version"),
-        ("also_allow", json!([]), Shows, "name at least one"),
+        ("also_allow", json!([]), Shows, "list at least one"),
         ("also_allow", json!(["https://user:hidden@a.example"]), Nothing, "expected https://host[:port]"),
     ]
 }
 
-fn wrong_proofs_and_unknown_keys() -> Vec<Mistake> {
-    let signs = "for client_authentication = \"private_key_jwt\" only";
+fn wrong_authentication_and_unknown_keys() -> Vec<Mistake> {
+    let only_signed = "only for client_authentication = \"private_key_jwt\"";
     vec![
         (
             "client_authentication",
             json!("basic"),
             Shows,
-            "one of client_secret_basic, client_secret_basic_raw",
+            "expected one of client_secret_basic, client_secret_basic_raw",
         ),
-        ("client_authentication", json!(7), Shows, "one of client_secret_basic, client_secret_basic_raw"),
-        ("signing_algorithm", json!("RS256"), Shows, signs),
-        ("key_id", json!("key-7"), Shows, signs),
-        ("assertion_audience", json!("https://passport.bizfirst.ai"), Shows, signs),
+        (
+            "client_authentication",
+            json!(7),
+            Shows,
+            "expected one of client_secret_basic, client_secret_basic_raw",
+        ),
+        ("signing_algorithm", json!("RS256"), Shows, only_signed),
+        ("key_id", json!("key-7"), Shows, only_signed),
+        ("assertion_audience", json!("https://passport.bizfirst.ai"), Shows, only_signed),
         ("refreshThreshold", json!("60s"), Nothing, "did you mean `refresh_threshold`?"),
         ("ClientId", json!("mi-1"), Nothing, "did you mean `client_id`?"),
         ("scope", json!("openid"), Nothing, "did you mean `scopes`?"),
         ("cache-tokens", json!(true), Nothing, "did you mean `cache_tokens`?"),
         ("passport_url", json!("https://hidden"), Nothing, "did you mean `passport_base_url`?"),
-        ("colour", json!("hidden"), Nothing, "there are client_id, client_secret_ref,"),
+        ("colour", json!("hidden"), Nothing, "known keys are client_id, client_secret_ref,"),
     ]
 }
 
 #[test]
-fn each_mistake_has_its_key_its_value_and_a_remedy() {
-    let all = [wrong_identities(), wrong_addresses(), wrong_proofs_and_unknown_keys()].concat();
+fn message_has_the_key_the_value_and_a_remedy() {
+    let all = [wrong_identities(), wrong_addresses(), wrong_authentication_and_unknown_keys()].concat();
     assert!(all.len() >= 40, "{}", all.len());
-    for (key, value, shown, advice) in all {
-        let told = mistakes_with(&json!({ key: value }));
-        let [told] = &told[..] else { panic!("{key} = {value} makes one mistake: {told:?}") };
-        assert!(told.starts_with(&format!("{key}: ")), "{told}");
-        assert_eq!(told.contains(&value.to_string()), shown == Shows, "{told}");
-        assert!(told.contains(advice), "{told}");
-        assert!(!told.contains("hidden"), "{told}");
+    for (key, value, shown, remedy) in all {
+        let messages = mistakes_with(&json!({ key: value }));
+        let [message] = &messages[..] else { panic!("{key} = {value} is one mistake: {messages:?}") };
+        assert!(message.starts_with(&format!("{key}: ")), "{message}");
+        assert_eq!(message.contains(&value.to_string()), shown == Shows, "{message}");
+        assert!(message.contains(remedy), "{message}");
+        assert!(!message.contains("hidden"), "{message}");
     }
 }
 
 #[test]
-fn contradictions_are_reported() {
-    for (wrong, told) in [
+fn conflicts_are_reported() {
+    for (changes, message) in [
         (
             json!({ "client_authentication": "client_secret_basic_raw", "client_id": "mi:1" }),
-            "client_authentication: \"client_secret_basic_raw\": a client id with a colon cannot be told from its \
-             secret when neither is encoded; use client_secret_basic",
+            "client_authentication: \"client_secret_basic_raw\": a client id with a colon cannot be separated from \
+             its secret without encoding; use client_secret_basic",
         ),
         (
             json!({ "client_authentication": "private_key_jwt", "signing_algorithm": "HS256" }),
-            "signing_algorithm: \"HS256\": it is not one of RS256, PS256, ES256",
+            "signing_algorithm: \"HS256\": expected one of RS256, PS256, ES256",
         ),
         (
             json!({ "secret_provider": "env", "client_secret_ref": ["env:A", "env:B"] }),
-            "secret_provider: \"env\": of several references each names its provider (env:NAME); leave this out",
+            "secret_provider: \"env\": not allowed with several references, which name their providers (env:NAME); remove \
+             the key",
         ),
         (
             json!({ "client_secret_ref": ["env:A", "hidden"] }),
             "client_secret_ref: not a secret reference: expected env:NAME or file:/path (the text is not shown, in case \
              it is the secret itself)",
         ),
-        (json!({ "client_secret_ref": [] }), "client_secret_ref: it is empty; name at least one"),
+        (json!({ "client_secret_ref": [] }), "client_secret_ref: empty; list at least one reference"),
         (
             json!({ "cache": { "sidecar": { "endpoint": "unix:///run/s.sock" } } }),
-            "client_secret_ref: the sidecar has the secret; leave it out here",
+            "client_secret_ref: not allowed with a sidecar, which holds the secret; remove the key",
         ),
         (
             json!({ "secret_provider": "env", "client_secret_ref": "" }),
-            "client_secret_ref: it is empty; give it a value or leave the key out",
+            "client_secret_ref: empty; set a value or remove the key",
         ),
     ] {
-        assert_eq!(mistakes_with(&wrong), [told]);
+        assert_eq!(mistakes_with(&changes), [message]);
     }
 }
 
 #[test]
 fn sidecar_cache_needs_no_secret_and_a_local_address() {
-    let at = |endpoint: &str| json!({ "client_id": "mi-1", "cache": { "sidecar": { "endpoint": endpoint, "caller_token_ref": "env:TOKEN" } } });
+    let at = |endpoint: &str| json!({ "client_id": "mi-1", "cache": { "sidecar": { "endpoint": endpoint, "auth_token_ref": "env:TOKEN" } } });
     assert_eq!(mistakes(at("unix:///run/passport/sidecar.sock")), [""; 0]);
     assert_eq!(
         mistakes(at("http://sidecar:7070")),
         [
-            "cache.sidecar.endpoint: \"http://sidecar:7070\": not the address of a sidecar: a sidecar is at unix:///path or http://127.0.0.1:port, on this machine"
+            "cache.sidecar.endpoint: \"http://sidecar:7070\": invalid sidecar endpoint: expected unix:///path or http://127.0.0.1:port, on this machine"
         ]
     );
 }
 
 #[test]
 fn unknown_problem_of_the_builder_is_reported() {
-    let sidecar = Sidecar::at("unix:///run/passport/sidecar.sock").unwrap();
-    let builder = ManagedIdentity::at_sidecar("mi-1", sidecar).token_cache(TokenCache::memory());
+    let sidecar = SidecarEndpoint::new("unix:///run/passport/sidecar.sock").unwrap();
+    let builder = ManagedIdentity::via_sidecar("mi-1", sidecar).token_cache(TokenCache::memory());
     let (secrets, table) = (SecretProviders::default(), table::read(&Values::new()).unwrap());
     let mut reader = Reader::new(&secrets);
     options::report_builder_problems(&table.settings, &mut reader, &builder);
@@ -187,7 +208,7 @@ fn unknown_problem_of_the_builder_is_reported() {
 
 #[test]
 fn every_mistake_is_reported_at_once() {
-    let told = mistakes(json!({
+    let messages = mistakes(json!({
         "clientid": "mi-1",
         "passport_base_url": "passport",
         "scopes": [],
@@ -197,7 +218,7 @@ fn every_mistake_is_reported_at_once() {
         "base_url": "api",
         "also_allow": ["http://a", "b"],
     }));
-    let keys: Vec<_> = told.iter().map(|told| told.split(':').next().unwrap()).collect();
+    let keys: Vec<_> = messages.iter().map(|message| message.split(':').next().unwrap()).collect();
     let expected = [
         "clientid",
         "also_allow",
@@ -211,20 +232,17 @@ fn every_mistake_is_reported_at_once() {
         "passport_base_url",
         "request_timeout",
     ];
-    assert_eq!(keys, expected, "{told:#?}");
+    assert_eq!(keys, expected, "{messages:#?}");
 }
 
 #[cfg(feature = "reqwest")]
 #[test]
-fn a_client_needs_to_know_whom_it_calls() {
+fn client_without_a_base_url_is_a_mistake() {
     let config: ManagedIdentityConfig =
         serde_json::from_value(json!({ "client_secret_ref": "env:SECRET", "also_allow": "http://a" }))
             .unwrap();
     let error = config.http_client().unwrap_err();
     let keys: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
     assert_eq!(keys, ["also_allow", "client_id", "base_url"], "{error}");
-    assert!(
-        error.to_string().contains("base_url: it is missing; name the service that is called"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("base_url: missing; set the URL of the called service"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Transports, clients and plain `http`.
+//! Mistakes of transports, clients and plain `http`.
 
 use super::*;
 
@@ -12,34 +12,34 @@ fn danger_plain_http_covers_every_url() {
         values["danger_plain_http"] = plain_http;
         mistakes_with(&values)
             .iter()
-            .map(|told| told.split(':').next().unwrap().to_owned())
+            .map(|message| message.split(':').next().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
     let all = ["also_allow", "base_url", "passport_base_url", "token_url"];
     for allowed in [json!(true), json!("true")] {
         assert_eq!(keys(urls.clone(), allowed), [""; 0]);
     }
-    for refused in [json!(false), json!(null)] {
-        assert_eq!(keys(urls.clone(), refused), all);
+    for rejected in [json!(false), json!(null)] {
+        assert_eq!(keys(urls.clone(), rejected), all);
     }
     let internal = json!({ "token_url": "http://passport:8090/token" });
     assert_eq!(keys(internal, json!(true)), [""; 0], "the issuer may be public");
 }
 
 #[test]
-fn transport_contradicts_ca_file_of_the_configuration() {
+fn transport_conflicts_with_ca_file() {
     let folder = ca_file();
     let mut config = json!({ "client_id": "mi-1", "client_secret_ref": "env:SECRET" });
     config["ca_file"] = folder.path().join("ca.pem").to_str().unwrap().into();
     let config: ManagedIdentityConfig = serde_json::from_value(config).unwrap();
-    let builder = config.builder(Providers::default()).unwrap();
+    let builder = config.builder(ConfigRegistry::default()).unwrap();
     let error = builder.transport(passport_core::Transport::default()).build().unwrap_err();
     assert_eq!(error.problems()[0].option, "ca_file", "{error}");
 }
 
 #[cfg(feature = "reqwest")]
 #[test]
-fn client_contradicts_ca_file_and_user_agent() {
+fn client_conflicts_with_ca_file_and_user_agent() {
     let folder = ca_file();
     let mut config = json!({ "client_id": "mi-1", "client_secret_ref": "env:SECRET" });
     config["base_url"] = "https://erp".into();

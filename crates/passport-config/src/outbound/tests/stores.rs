@@ -1,4 +1,4 @@
-//! Stores that a configuration names.
+//! Token stores in a configuration.
 
 use std::sync::{
     Arc,
@@ -7,38 +7,38 @@ use std::sync::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, SecretProviders, Transport, TransportError};
+use passport_core::{HttpClient, ResponseLimits, SecretProviders, Transport, TransportError};
 use passport_outbound::TokenCache;
 
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::*;
-use crate::{ConfigValue, InvalidValue, Reader, SecretReference, Setting};
+use crate::{ConfigValue, InvalidValue, Reader, SecretRefValue, Setting};
 
-/// A store that takes a name, and does nothing.
+/// A store that requires the setting `name`, and is a cache in memory.
 #[derive(Debug)]
 struct Named;
 
 #[derive(Deserialize, JsonSchema)]
 struct NamedSettings {
-    /// Its name.
+    /// The name.
     name: Setting<String>,
-    /// Its key.
-    key_ref: Setting<SecretReference>,
+    /// The reference of the key.
+    key_ref: Setting<SecretRefValue>,
 }
 
-impl StoreKind for Named {
+impl StoreFactory for Named {
     type Settings = NamedSettings;
 
     fn cache(&self, settings: &NamedSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
-        reader.require(&settings.name, "name it");
+        reader.require(&settings.name, "set the name");
         reader.secret(&settings.key_ref);
         Some(TokenCache::memory())
     }
 }
 
-fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
+fn with_named_store(settings: &Value) -> ManagedIdentityConfig {
     serde_json::from_value(json!({
         "client_id": "mi-1", "client_secret_ref": "env:SECRET", "cache": { "named": settings },
     }))
@@ -46,30 +46,33 @@ fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
 }
 
 #[test]
-fn unregistered_store_is_named_without_its_settings() {
-    let told = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("cache.redis: ") && told[0].contains("Providers::with_store"), "{told:?}");
-    assert!(!told[0].contains("hidden"));
+fn unknown_store_is_reported_without_its_settings() {
+    let messages = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(
+        messages[0].starts_with("cache.redis: ") && messages[0].contains("ConfigRegistry::with_store"),
+        "{messages:?}"
+    );
+    assert!(!messages[0].contains("hidden"));
 }
 
 #[test]
 fn mistakes_of_a_store_are_reported_under_its_name() {
-    let providers = Providers::default().with_store("named", Named);
-    let built = of_a_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&providers);
-    let told: Vec<_> =
+    let registry = ConfigRegistry::default().with_store("named", Named);
+    let built = with_named_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&registry);
+    let messages: Vec<_> =
         built.unwrap_err().problems().iter().map(|problem| problem.option.to_string()).collect();
-    assert_eq!(told, ["cache.named.nam", "cache.named.name", "cache.named.key_ref"]);
-    assert!(of_a_store(&json!("x")).build_with(&providers).is_err());
-    assert!(of_a_store(&json!({ "name": "x" })).build_with(&providers).is_ok());
+    assert_eq!(messages, ["cache.named.nam", "cache.named.name", "cache.named.key_ref"]);
+    assert!(with_named_store(&json!("x")).build_with(&registry).is_err());
+    assert!(with_named_store(&json!({ "name": "x" })).build_with(&registry).is_ok());
 }
 
-/// Grants every request a token, and counts the requests.
+/// Issues a token for every request, and counts the requests.
 #[derive(Clone, Debug, Default)]
 struct CountingPassport(Arc<AtomicUsize>);
 
-impl HttpExchange for CountingPassport {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for CountingPassport {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         let body = json!({ "access_token": "token", "token_type": "Bearer", "expires_in": 3600 });
         Ok(Response::new(Bytes::from(body.to_string())))
@@ -77,47 +80,47 @@ impl HttpExchange for CountingPassport {
 }
 
 #[tokio::test]
-async fn identities_that_say_the_same_of_their_cache_share_it() {
-    let providers = Providers::default().with_store("named", Named);
+async fn identities_with_equal_cache_settings_share_a_cache() {
+    let registry = ConfigRegistry::default().with_store("named", Named);
     let (passport, secret) = (CountingPassport::default(), tempfile::NamedTempFile::new().unwrap());
     std::fs::write(secret.path(), "s3cret").unwrap();
-    let fetches = async |name: &str, providers: &Providers| {
-        let mut config = of_a_store(&json!({ "name": name }));
+    let fetches = async |name: &str, registry: &ConfigRegistry| {
+        let mut config = with_named_store(&json!({ "name": name }));
         let reference = format!("file:{}", secret.path().display());
         config.values.as_mut().unwrap().insert("client_secret_ref".to_owned(), reference.into());
-        let builder = config.builder(providers).unwrap();
+        let builder = config.builder(registry).unwrap();
         let before = passport.0.load(Ordering::Relaxed);
         builder.transport(Transport::new(passport.clone())).build().unwrap().token().await.unwrap();
         passport.0.load(Ordering::Relaxed) > before
     };
-    assert!(fetches("x", &providers).await);
-    assert!(!fetches("x", &providers.clone()).await);
-    assert!(fetches("y", &providers).await);
+    assert!(fetches("x", &registry).await);
+    assert!(!fetches("x", &registry.clone()).await);
+    assert!(fetches("y", &registry).await);
     for others in [
-        Providers::default().with_store("named", Named),
-        providers.clone().with_secrets(SecretProviders::default()),
-        providers.clone().with_store("named", Named),
+        ConfigRegistry::default().with_store("named", Named),
+        registry.clone().with_secrets(SecretProviders::default()),
+        registry.clone().with_store("named", Named),
     ] {
-        assert!(fetches("x", &others).await, "other keys, other passwords");
+        assert!(fetches("x", &others).await, "other registries do not share caches");
     }
 }
 
 #[test]
-fn a_cache_and_none_contradict_each_other() {
-    let mut config = of_a_store(&json!({ "name": "x" }));
+fn cache_conflicts_with_disabled_caching() {
+    let mut config = with_named_store(&json!({ "name": "x" }));
     config.values.as_mut().unwrap().insert("cache_tokens".to_owned(), json!(false));
-    let built = config.build_with(Providers::default().with_store("named", Named));
+    let built = config.build_with(ConfigRegistry::default().with_store("named", Named));
     assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
 }
 
-/// A value of a third party.
+/// A type of values of another crate, which are secret references.
 struct Vault;
 
 impl ConfigValue for Vault {
     const IS_SECRET_REFERENCE: bool = true;
 
     fn parse(_: &Value) -> Result<Self, InvalidValue> {
-        Err("it is wrong".into())
+        Err("not valid".into())
     }
 
     fn schema() -> Schema {
@@ -134,7 +137,7 @@ struct ThirdPartySettings {
     url: Setting<String>,
 }
 
-impl StoreKind for ThirdParty {
+impl StoreFactory for ThirdParty {
     type Settings = ThirdPartySettings;
 
     fn cache(&self, settings: &ThirdPartySettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
@@ -145,27 +148,27 @@ impl StoreKind for ThirdParty {
 
 #[test]
 fn secret_references_of_third_party_types_are_listed() {
-    let providers = Providers::default().with_store("named", ThirdParty);
-    let config = of_a_store(&json!({ "vault": "env:hidden", "url": "env:URL" }));
-    let sources = config.secret_sources(&providers);
+    let registry = ConfigRegistry::default().with_store("named", ThirdParty);
+    let config = with_named_store(&json!({ "vault": "env:hidden", "url": "env:URL" }));
+    let sources = config.secret_sources(&registry);
     let keys: Vec<_> = sources.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["client_secret_ref", "cache.named.vault"]);
-    let error = config.build_with(&providers).unwrap_err().to_string();
-    assert!(error.contains("cache.named.vault: it is wrong") && !error.contains("hidden"), "{error}");
-    let schema = ManagedIdentityConfig::json_schema(&providers).to_string();
+    let error = config.build_with(&registry).unwrap_err().to_string();
+    assert!(error.contains("cache.named.vault: not valid") && !error.contains("hidden"), "{error}");
+    let schema = ManagedIdentityConfig::json_schema(&registry).to_string();
     assert!(!schema.contains("secret-reference"), "{schema}");
 }
 
 #[test]
 fn store_that_replaces_the_sidecar_needs_the_secret() {
-    let providers = Providers::default().with_store("sidecar", Named);
+    let registry = ConfigRegistry::default().with_store("sidecar", Named);
     let config = |with_secret: Value| -> ManagedIdentityConfig {
         let mut config = json!({ "client_id": "mi-1", "cache": { "sidecar": { "name": "x" } } });
         config["client_secret_ref"] = with_secret;
         serde_json::from_value(config).unwrap()
     };
-    let error = config(json!(null)).build_with(&providers).unwrap_err();
-    assert!(error.to_string().contains("client_secret_ref: it is missing"), "{error}");
-    config(json!("env:SECRET")).build_with(&providers).unwrap();
-    assert_eq!(config(json!("env:SECRET")).secret_sources(&providers).len(), 1);
+    let error = config(json!(null)).build_with(&registry).unwrap_err();
+    assert!(error.to_string().contains("client_secret_ref: missing"), "{error}");
+    config(json!("env:SECRET")).build_with(&registry).unwrap();
+    assert_eq!(config(json!("env:SECRET")).secret_sources(&registry).len(), 1);
 }

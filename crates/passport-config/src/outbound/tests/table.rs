@@ -1,22 +1,23 @@
-//! The table and its keys as a whole.
+//! Mistakes of the table as a whole, and unknown keys.
 
 use super::*;
 
 #[test]
-fn value_that_is_no_table_is_reported_and_not_shown() {
+fn value_instead_of_a_table_is_reported_but_not_shown() {
     let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
         "erp": "mics_sk_hidden",
         "payroll": { "client_id": "mi-1" },
     } }))
     .unwrap();
-    let told = config.build().unwrap_err().to_string();
-    assert!(told.contains("identities.erp: it is not a table; write client_id"), "{told}");
-    assert!(told.contains("identities.payroll.client_secret_ref: it is missing"), "{told}");
-    let told = serde_json::from_value::<ManagedIdentitiesConfig>(json!({ "identities": "mics_sk_hidden" }));
-    assert!(told.unwrap_err().to_string().contains("identities: it is not a table"));
+    let message = config.build().unwrap_err().to_string();
+    assert!(message.contains("identities.erp: expected a table with client_id"), "{message}");
+    assert!(message.contains("identities.payroll.client_secret_ref: missing"), "{message}");
+    let message =
+        serde_json::from_value::<ManagedIdentitiesConfig>(json!({ "identities": "mics_sk_hidden" }));
+    assert!(message.unwrap_err().to_string().contains("identities: expected a table"));
     let config: ManagedIdentityConfig = serde_json::from_value(json!("mics_sk_hidden")).unwrap();
-    let told = config.build().unwrap_err().to_string();
-    assert!(told.contains("configuration: it is not a table") && !told.contains("hidden"), "{told}");
+    let message = config.build().unwrap_err().to_string();
+    assert!(message.contains("configuration: expected a table") && !message.contains("hidden"), "{message}");
 }
 
 #[test]
@@ -27,16 +28,16 @@ fn debug_shows_no_values() {
 }
 
 #[test]
-fn an_editors_key_is_no_mistake() {
+fn schema_key_of_editors_is_ignored() {
     assert_eq!(mistakes_with(&json!({ "$schema": "config.schema.json#/$defs/identity" })), [""; 0]);
 }
 
 #[test]
-fn variable_of_a_service_does_not_hide_a_misspelled_key() {
-    let told = mistakes_with(&json!({
+fn misspelled_key_beside_service_variables_is_reported() {
+    let message = mistakes_with(&json!({
         "service_host": "10.0.0.1", "port": "tcp://10.0.0.1:80", "clientid": "mi-1", "service_hosts": "10.0.0.1",
     }));
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told.iter().any(|problem| problem.starts_with("clientid: ")), "{told:?}");
-    assert!(told.iter().any(|problem| problem.starts_with("service_hosts: ")), "{told:?}");
+    assert_eq!(message.len(), 2, "{message:?}");
+    assert!(message.iter().any(|problem| problem.starts_with("clientid: ")), "{message:?}");
+    assert!(message.iter().any(|problem| problem.starts_with("service_hosts: ")), "{message:?}");
 }

@@ -4,7 +4,7 @@ use super::super::SecretSource;
 use super::*;
 
 #[tokio::test]
-async fn a_file_is_read_at_each_use_without_its_last_line_break() {
+async fn file_is_read_at_each_use_without_its_line_break() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"first\n").unwrap();
     let source = SecretSource::file(file.path().to_str().unwrap());
@@ -14,7 +14,7 @@ async fn a_file_is_read_at_each_use_without_its_last_line_break() {
 }
 
 #[tokio::test]
-async fn a_url_with_three_slashes_is_a_path() {
+async fn url_with_three_slashes_is_a_path() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), "x").unwrap();
     let reference = format!("file://{}", file.path().display()).parse().unwrap();
@@ -30,17 +30,18 @@ async fn url_with_a_host_is_rejected() {
 
 #[tokio::test]
 async fn unusable_file_is_an_error_with_a_remedy() {
-    for (content, told) in [(b"\xff\xfes\0".to_vec(), "save it as UTF-8"), (vec![b'a'; 1_048_577], "1 MiB")] {
+    for (content, remedy) in [(b"\xff\xfes\0".to_vec(), "save it as UTF-8"), (vec![b'a'; 1_048_577], "1 MiB")]
+    {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), content).unwrap();
         let error = SecretSource::file(file.path().to_str().unwrap()).resolve().await.unwrap_err();
         assert_eq!(error.kind(), SecretErrorKind::Unreadable);
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(remedy), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_missing_file_is_named() {
+async fn error_names_the_missing_file() {
     let error = SecretSource::file("/no/such/secret").resolve().await.unwrap_err();
     assert_eq!(error.kind(), SecretErrorKind::NotFound);
     assert!(error.to_string().contains("/no/such/secret"));

@@ -2,28 +2,28 @@ use super::*;
 
 #[tokio::test]
 async fn first_readable_source_is_used() {
-    let (none, some) = (SecretSource::env("PASSPORT_NO_SUCH_VARIABLE"), SecretSource::fixed("right"));
+    let (none, some) = (SecretSource::env("PASSPORT_NO_SUCH_VARIABLE"), SecretSource::from_value("right"));
     for source in [
-        some.clone().or(SecretSource::fixed("other")),
+        some.clone().or(SecretSource::from_value("other")),
         none.clone().or(some.clone()),
         none.clone().or(none.clone()).or(some.clone()),
     ] {
         assert_eq!(source.resolve().await.unwrap().secret().expose(), "right");
         let wrong = ResolvedSecret::new("wrong".into());
-        assert_eq!(source.resolve_anew(&wrong).await.unwrap().secret().expose(), "right");
+        assert_eq!(source.refresh(&wrong).await.unwrap().secret().expose(), "right");
     }
 }
 
 #[tokio::test]
-async fn rejected_secret_of_the_first_source_reads_the_second() {
-    let source = SecretSource::fixed("old").or(SecretSource::fixed("new"));
+async fn second_source_replaces_a_rejected_secret() {
+    let source = SecretSource::from_value("old").or(SecretSource::from_value("new"));
     let old = source.resolve().await.unwrap();
-    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "new");
-    let both = SecretSource::fixed("old").or(SecretSource::fixed("old"));
-    assert_eq!(both.resolve_anew(&old).await.unwrap().secret().expose(), "old");
+    assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "new");
+    let both = SecretSource::from_value("old").or(SecretSource::from_value("old"));
+    assert_eq!(both.refresh(&old).await.unwrap().secret().expose(), "old");
 }
 
-/// A source that answers after so many seconds, if ever.
+/// A provider that returns its secret after the given number of seconds, or never.
 #[derive(Debug)]
 struct Slow(Option<u64>);
 
@@ -33,7 +33,7 @@ impl SecretProvider for Slow {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             None => std::future::pending().await,
         }
-        Ok(ResolvedSecret::new(reference.place().into()))
+        Ok(ResolvedSecret::new(reference.path().into()))
     }
 }
 
@@ -45,9 +45,9 @@ fn slow(seconds: Option<u64>, secret: &str) -> SecretSource {
 async fn hanging_source_does_not_delay_a_working_one() {
     let none = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE");
     for (source, seconds) in [
-        (slow(None, "hangs").or(SecretSource::fixed("right")), 2),
+        (slow(None, "hangs").or(SecretSource::from_value("right")), 2),
         (slow(None, "hangs").or(slow(Some(3), "right")), 5),
-        (slow(Some(1), "right").or(SecretSource::fixed("other")), 1),
+        (slow(Some(1), "right").or(SecretSource::from_value("other")), 1),
         (slow(Some(4), "right").or(slow(None, "hangs")), 4),
         (slow(Some(4), "right").or(none), 4),
     ] {
@@ -58,9 +58,12 @@ async fn hanging_source_does_not_delay_a_working_one() {
 }
 
 #[tokio::test]
-async fn failure_of_all_sources_names_every_reason() {
+async fn failure_of_all_sources_lists_every_reason() {
     let none = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE").or(SecretSource::file("/no/such/secret"));
     let error = none.resolve().await.unwrap_err();
-    let told = error.to_string();
-    assert!(told.contains("PASSPORT_NO_SUCH_VARIABLE") && told.contains("/no/such/secret"), "{told}");
+    let message = error.to_string();
+    assert!(
+        message.contains("PASSPORT_NO_SUCH_VARIABLE") && message.contains("/no/such/secret"),
+        "{message}"
+    );
 }

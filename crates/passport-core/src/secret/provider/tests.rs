@@ -16,14 +16,14 @@ fn line_breaks_at_the_end_of_a_secret_are_removed() {
 }
 
 #[test]
-fn line_break_at_the_end_makes_no_other_secret() {
+fn line_break_at_the_end_does_not_change_the_secret() {
     let [bare, broken] = ["s3cret", "s3cret\n"].map(|text| ResolvedSecret::new(text.into()));
-    assert!(bare.is_same(&broken));
+    assert!(bare.has_same_secret(&broken));
     assert_eq!(bare.version(), broken.version());
 }
 
 #[test]
-fn secret_of_blanks_is_empty_and_its_reference_is_named() {
+fn error_of_a_blank_secret_names_its_reference() {
     let reference: SecretRef = "vault:payroll".parse().unwrap();
     for blank in ["", "\n", " ", "\t\r\n", "\u{a0}", "\u{feff}\n"] {
         let error = ResolvedSecret::new(blank.into()).non_blank(&reference).unwrap_err();

@@ -8,7 +8,7 @@ fn path_of(provider: Option<&str>, reference: &str) -> Result<String, InvalidSec
 }
 
 #[test]
-fn a_provider_is_found_by_its_name_or_by_the_scheme() {
+fn provider_is_found_by_name_or_scheme() {
     for (provider, reference, found) in [
         (None, "env:A", "env:A"),
         (Some("env"), "A", "env:A"),
@@ -23,7 +23,7 @@ fn a_provider_is_found_by_its_name_or_by_the_scheme() {
 }
 
 #[test]
-fn what_is_not_found_is_not_quoted() {
+fn error_does_not_contain_the_reference() {
     for (provider, reference) in
         [(None, "mics_sk_hidden"), (None, "hidden:mics"), (Some("vault"), "hidden"), (Some("env"), "")]
     {
@@ -32,11 +32,12 @@ fn what_is_not_found_is_not_quoted() {
 }
 
 #[test]
-fn provider_that_is_not_set_up_is_explained() {
-    let providers = SecretProviders::default().without("hashicorp_vault", "set VAULT_ADDR");
+fn error_of_a_missing_provider_has_its_remedy() {
+    let providers = SecretProviders::default().with_missing_hint("hashicorp_vault", "set VAULT_ADDR");
     for (provider, reference) in [(None, "hashicorp-vault:kv/hidden"), (Some("HashiCorpVault"), "hidden")] {
-        let told = providers.source(provider, reference).unwrap_err().to_string();
-        assert_eq!(told, "the secret provider `hashicorpvault` is not set up: set VAULT_ADDR");
+        let error = providers.source(provider, reference).unwrap_err();
+        let expected = "the secret provider `hashicorpvault` is not set up: set VAULT_ADDR";
+        assert_eq!((error.to_string().as_str(), format!("{error:?}").as_str()), (expected, expected));
     }
     let providers = providers.with("hashicorp_vault", EnvSecrets);
     assert!(providers.source(None, "hashicorp_vault:kv/payroll").is_ok());

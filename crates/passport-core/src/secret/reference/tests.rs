@@ -1,7 +1,9 @@
 use super::*;
 
 #[test]
-fn a_secret_pasted_as_a_reference_is_not_echoed() {
+fn secret_instead_of_a_reference_is_not_displayed() {
     let error = "mics_sk_abcdefghijklmnopqrstuvwx".parse::<SecretRef>().unwrap_err();
-    assert!(!error.to_string().contains("abcdef"));
+    let message = error.to_string();
+    assert!(message.contains("expected env:NAME or file:/path") && !message.contains("abcdef"), "{message}");
+    assert_eq!(format!("{error:?}"), message);
 }

@@ -8,7 +8,7 @@ async fn read(directory: &std::path::Path, reference: &str) -> Result<String, Se
 }
 
 #[tokio::test]
-async fn a_credential_is_found_by_its_name() {
+async fn credential_is_found_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("payroll"), "mics_sk\n").unwrap();
     assert_eq!(read(folder.path(), "systemd:payroll").await.as_deref(), Ok("mics_sk"));
@@ -16,7 +16,7 @@ async fn a_credential_is_found_by_its_name() {
 }
 
 #[tokio::test]
-async fn what_is_no_name_does_not_leave_the_directory() {
+async fn path_outside_of_the_directory_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     for reference in ["systemd:../payroll", "systemd:/etc/passwd", "systemd:.."] {
         assert_eq!(read(folder.path(), reference).await, Err(SecretErrorKind::Unreadable));
@@ -24,9 +24,9 @@ async fn what_is_no_name_does_not_leave_the_directory() {
 }
 
 #[tokio::test]
-async fn outside_of_a_service_it_is_said_what_is_missing() {
+async fn error_outside_of_a_service_has_a_remedy() {
     if env::var_os(DIRECTORY).is_some() {
-        return; // the tests are a service themselves
+        return; // The tests run as a systemd service.
     }
     let error = SystemdCredentials.resolve(&"systemd:a".parse().unwrap()).await.unwrap_err();
     assert!(error.to_string().contains("LoadCredential="), "{error}");

@@ -9,10 +9,10 @@ fn problems(settings: &TransportSettings) -> Vec<String> {
 }
 
 #[test]
-fn a_given_transport_contradicts_the_other_settings() {
-    let given = TransportSettings::default().transport(Transport::default());
-    assert!(problems(&given).is_empty());
-    assert_eq!(problems(&given.ca_file("ca.pem").user_agent(AGENT)), [CA_FILE, USER_AGENT]);
+fn custom_transport_conflicts_with_other_settings() {
+    let custom = TransportSettings::default().transport(Transport::default());
+    assert!(problems(&custom).is_empty());
+    assert_eq!(problems(&custom.ca_file("ca.pem").user_agent(AGENT)), [CA_FILE, USER_AGENT]);
 }
 
 #[test]
@@ -22,9 +22,9 @@ fn unreadable_ca_file_is_reported() {
 
 #[test]
 fn equal_settings_share_one_transport() {
-    let transports = Transports::default();
+    let transports = TransportPool::default();
     let built = |user_agent: Option<HeaderValue>| {
-        let settings = TransportSettings::default().sharing(transports.clone());
+        let settings = TransportSettings::default().transport_pool(transports.clone());
         let settings = user_agent.into_iter().fold(settings, TransportSettings::user_agent);
         settings.build(&mut Vec::new()).unwrap()
     };

@@ -3,7 +3,7 @@ use std::io;
 use super::*;
 
 #[test]
-fn a_failure_is_found_however_deep_it_is_wrapped() {
+fn failure_is_found_at_any_depth() {
     for (error, failure) in [
         (CertificateError::UnknownIssuer, TlsFailure::UnknownIssuer),
         (CertificateError::BadSignature, TlsFailure::UnknownIssuer),

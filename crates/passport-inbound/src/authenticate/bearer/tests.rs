@@ -11,14 +11,14 @@ fn read(values: &[&[u8]]) -> Result<Option<String>, RejectionReason> {
 }
 
 #[test]
-fn the_scheme_is_matched_in_any_case() {
+fn scheme_is_case_insensitive() {
     for value in [&b"Bearer a.b.c"[..], b"bearer a.b.c", b"BEARER   a.b.c"] {
         assert_eq!(read(&[value]), Ok(Some("a.b.c".to_owned())));
     }
 }
 
 #[test]
-fn no_header_or_another_scheme_is_no_credential() {
+fn missing_header_or_other_scheme_is_no_token() {
     assert_eq!(read(&[]), Ok(None));
     assert_eq!(read(&[b"Basic YTpi"]), Ok(None));
     assert_eq!(read(&[b"BearerX a.b.c"]), Ok(None));

@@ -1,7 +1,7 @@
 use super::*;
 use crate::test_support::Log;
 
-fn sources() -> CredentialRules {
+fn rules() -> CredentialRules {
     CredentialRules {
         cookie: Some("session".to_owned()),
         query: true,
@@ -42,10 +42,10 @@ fn token_is_read_from_configured_locations() {
         ("/?access_token=q", &[EVENTS, ("cookie", "session=c")], Some("q")),
     ] {
         let request = request(uri, headers);
-        let token = sources().token(&request).unwrap().map(String::from_utf8_lossy);
+        let token = rules().token(&request).unwrap().map(String::from_utf8_lossy);
         assert_eq!(token.as_deref(), found, "{uri} {headers:?}");
         let token = CredentialRules::default().token(&request).unwrap().map(String::from_utf8_lossy);
-        assert_eq!(token.as_deref(), found.filter(|token| *token == "h"), "by default from the header alone");
+        assert_eq!(token.as_deref(), found.filter(|token| *token == "h"), "by default only from the header");
     }
 }
 
@@ -58,7 +58,7 @@ fn two_tokens_are_rejected() {
         ("/", &[("cookie", "session=a; session=b")]),
         ("/", &[("cookie", "session=a"), ("cookie", "session=b")]),
     ] {
-        let found = sources().token(&request(uri, headers)).map(drop);
+        let found = rules().token(&request(uri, headers)).map(drop);
         assert_eq!(found, Err(RejectionReason::DuplicateCredentials), "{uri} {headers:?}");
     }
 }
@@ -88,7 +88,7 @@ fn only_a_chunked_cookie_is_logged_as_chunked() {
     for (cookies, lines) in [("session.0=a", 1), ("other.0=a", 0)] {
         let log = Log::listen(tracing::Level::DEBUG);
         let request = request("/", &[("cookie", cookies)]);
-        assert_eq!(sources().token(&request), Ok(None));
+        assert_eq!(rules().token(&request), Ok(None));
         assert_eq!(log.lines_with("split into chunks").len(), lines, "{cookies}");
     }
 }
@@ -99,7 +99,7 @@ fn credentials_are_stripped_only_if_configured_and_verified() {
         [(true, true, false), (true, false, true), (false, true, true), (false, false, true)]
     {
         let mut request = request("/", &[("authorization", "Bearer h"), ("cookie", "session=c")]);
-        CredentialRules { strips_token, ..sources() }.strip(&mut request, is_verified);
+        CredentialRules { strips_token, ..rules() }.strip(&mut request, is_verified);
         for name in [AUTHORIZATION, COOKIE] {
             assert_eq!(request.headers().contains_key(name), stays, "{strips_token} {is_verified}");
         }
@@ -107,8 +107,8 @@ fn credentials_are_stripped_only_if_configured_and_verified() {
 }
 
 #[test]
-fn stripping_removes_all_of_the_token() {
-    for (uri, cookies, tidied, rest) in [
+fn stripping_removes_the_token_everywhere() {
+    for (uri, cookies, stripped, rest) in [
         ("/x?access_token=q", "session=c", "/x", None),
         ("/x?a=b&access_token=q&c=%20d", "a=b; session=c; d=e", "/x?a=b&c=%20d", Some("a=b; d=e")),
         ("/x?access_token=q&access_token", "a=b", "/x", Some("a=b")),
@@ -120,9 +120,10 @@ fn stripping_removes_all_of_the_token() {
             uri,
             &[("cookie", cookies), ("authorization", "Bearer h"), ("x-tenant-id", "t"), ("x_tenant_id", "t")],
         );
-        let sources = CredentialRules { strips: vec![HeaderName::from_static("x-tenant-id")], ..sources() };
-        sources.strip(&mut request, true);
-        assert_eq!(request.uri().to_string(), tidied);
+        let rules =
+            CredentialRules { stripped_headers: vec![HeaderName::from_static("x-tenant-id")], ..rules() };
+        rules.strip(&mut request, true);
+        assert_eq!(request.uri().to_string(), stripped);
         assert!(!request.headers().contains_key("x_tenant_id"));
         assert!(request.headers().get(COOKIE).is_none_or(HeaderValue::is_sensitive));
         let cookies = request.headers().get(COOKIE).map(|value| value.to_str().unwrap());
@@ -135,29 +136,29 @@ fn stripping_removes_all_of_the_token() {
 
 #[cfg(feature = "axum")]
 #[test]
-fn original_uri_of_axum_has_no_token() {
+fn token_is_stripped_from_the_original_uri_of_axum() {
     use axum::extract::OriginalUri;
     for is_verified in [true, false] {
         let mut request = request("/chat?access_token=q", &[]);
         let original = "/api/chat?access_token=q&access%5Ftoken=r&a=b".parse().unwrap();
         request.extensions_mut().insert(OriginalUri(original));
-        sources().strip(&mut request, is_verified);
+        rules().strip(&mut request, is_verified);
         assert_eq!(request.extensions().get::<OriginalUri>().unwrap().0, "/api/chat?a=b");
     }
 }
 
 #[test]
-fn a_preflight_is_what_a_browser_sends_as_one() {
-    let sources = CredentialRules { preflight: true, ..CredentialRules::default() };
-    let asks = [("origin", "https://app.example"), ("access-control-request-method", "PUT")];
+fn only_a_cors_preflight_needs_no_token() {
+    let rules = CredentialRules { preflight: true, ..CredentialRules::default() };
+    let preflight = [("origin", "https://app.example"), ("access-control-request-method", "PUT")];
     let options = |headers: &[(&str, &str)]| {
         let mut request = request("/", headers);
         *request.method_mut() = Method::OPTIONS;
         request
     };
-    assert!(sources.needs_no_token(&options(&asks)));
-    assert!(!CredentialRules::default().needs_no_token(&options(&asks)));
-    assert!(!sources.needs_no_token(&options(&asks[..1])));
-    assert!(!sources.needs_no_token(&request("/", &asks)), "not an OPTIONS");
-    assert!(!sources.needs_no_token(&options(&[asks[0], asks[1], ("authorization", "Bearer x")])));
+    assert!(rules.needs_no_token(&options(&preflight)));
+    assert!(!CredentialRules::default().needs_no_token(&options(&preflight)));
+    assert!(!rules.needs_no_token(&options(&preflight[..1])));
+    assert!(!rules.needs_no_token(&request("/", &preflight)), "not an OPTIONS");
+    assert!(!rules.needs_no_token(&options(&[preflight[0], preflight[1], ("authorization", "Bearer x")])));
 }

@@ -68,7 +68,7 @@ fn ambiguous_path_is_not_public() {
 }
 
 #[test]
-fn wrong_public_path_is_an_error() {
+fn invalid_public_path_is_an_error() {
     for path in ["", "health", "/health/", "//health", "/a/../b", "/{a", "/{*a}/b", "/a%2fb"] {
         let error = PublicPaths::default().add(path).unwrap_err();
         assert!(error.to_string().contains("/assets/{*file}"), "{error}");

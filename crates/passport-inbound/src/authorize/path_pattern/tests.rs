@@ -5,8 +5,8 @@ fn tenant(pattern: &str, path: &str) -> Option<String> {
 }
 
 #[test]
-fn a_path_names_a_tenant_where_the_pattern_says_so() {
-    for (pattern, path, named) in [
+fn tenant_is_the_segment_at_the_parameter() {
+    for (pattern, path, expected) in [
         ("/tenants/{tenant}", "/tenants/t%201", Some("t 1")),
         ("/tenants/{tenant}", "/tenants/t%201/", None),
         ("/tenants/{tenant}", "/tenants/t%201/records", None),
@@ -21,12 +21,12 @@ fn a_path_names_a_tenant_where_the_pattern_says_so() {
         ("/tenants/{tenant}", "*", None),
         ("/tenants/{tenant}", "/tenants/%FF", None),
     ] {
-        assert_eq!(tenant(pattern, path).as_deref(), named, "{pattern} {path}");
+        assert_eq!(tenant(pattern, path).as_deref(), expected, "{pattern} {path}");
     }
 }
 
 #[test]
-fn ambiguous_path_names_no_tenant() {
+fn ambiguous_path_has_no_tenant() {
     for path in [
         "/tenants/mine/../other/records",
         "/tenants/mine/%2e%2e/other/records",
@@ -45,7 +45,7 @@ fn ambiguous_path_names_no_tenant() {
 }
 
 #[test]
-fn a_wrong_pattern_is_an_error() {
+fn invalid_pattern_is_an_error() {
     for pattern in [
         "tenants/{tenant}",
         "/tenants",

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_permission_is_covered_by_itself_and_by_a_star_behind_a_dot() {
+fn permission_is_covered_by_itself_or_a_wildcard() {
     for (granted, wanted, is_covered) in [
         ("payroll.records.read", "payroll.records.read", true),
         ("payroll.records.read", "payroll.records.readall", false),

@@ -15,7 +15,7 @@ fn fresh_for(cache_control: &'static str) -> Option<u64> {
 }
 
 #[test]
-fn max_age_is_read_among_other_directives() {
+fn max_age_is_read_from_cache_control() {
     for (value, seconds) in [
         ("max-age=300", Some(300)),
         ("public, max-age=300, must-revalidate", Some(300)),
@@ -39,7 +39,7 @@ fn max_age_is_read_among_other_directives() {
 }
 
 #[test]
-fn the_time_in_a_cache_on_the_way_counts() {
+fn age_header_reduces_the_freshness() {
     let head =
         head(&[("cache-control", "max-age=300"), ("age", "100"), ("date", "Thu, 01 Jan 1970 00:10:00 GMT")]);
     assert_eq!(head.fresh_for, Some(Duration::from_secs(200)));
@@ -47,13 +47,13 @@ fn the_time_in_a_cache_on_the_way_counts() {
 }
 
 #[test]
-fn absent_headers_say_nothing() {
+fn missing_or_invalid_headers_are_ignored() {
     assert_eq!(head(&[]), Head::default());
     assert_eq!(head(&[("date", "yesterday"), ("age", "old")]), Head::default());
 }
 
 #[test]
-fn etag_is_kept_unless_it_is_huge() {
+fn etag_is_kept_up_to_its_maximum_length() {
     assert_eq!(head(&[("etag", "W/\"1\"")]).tag, Some(HeaderValue::from_static("W/\"1\"")));
     let mut headers = HeaderMap::new();
     headers.insert(ETAG, HeaderValue::from_str(&"x".repeat(LONGEST_TAG + 1)).unwrap());

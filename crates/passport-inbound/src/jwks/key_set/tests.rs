@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::jwt::{algorithm::Algorithm, header::HeaderMembers};
 
-/// Odd, and with its top bit set.
+/// Returns an RSA modulus that is odd and has its top bit set.
 fn modulus(bytes: usize, filler: u8) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(vec![filler; bytes])
 }
@@ -46,7 +46,7 @@ fn skipped(keys: &[Value]) -> Vec<UnusableKey> {
     parsed(keys, &KeySet::default()).unwrap().1.iter().map(|entry| entry.why).collect()
 }
 
-/// Keys of one algorithm, the newest first.
+/// Returns keys of one algorithm, newest first.
 pub(crate) fn test_keys(number: u8) -> Vec<Arc<Key>> {
     let keys: Vec<_> = (0..number).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
     set(&keys).keys
@@ -62,7 +62,7 @@ fn check_header(set: &KeySet, header: &Value) -> Result<(), RejectionReason> {
 }
 
 #[test]
-fn a_key_may_leave_its_purpose_open() {
+fn key_without_use_alg_or_kid_is_usable() {
     for name in ["use", "alg", "kid"] {
         assert_eq!(set(&[without(name)]).len(), 1, "{name}");
     }
@@ -78,29 +78,29 @@ fn invalid_entry_is_skipped_with_its_reason() {
         (changed("alg", json!("RSA-OAEP")), UnusableKey::Algorithm),
         (changed("alg", json!("ML-DSA-65")), UnusableKey::Algorithm),
         (changed("kty", json!("AKP")), UnusableKey::Algorithm),
-        (changed("n", json!("not base64!")), UnusableKey::Key),
-        (changed("n", json!(modulus(128, 0xc7))), UnusableKey::Key),
-        (changed("n", json!(modulus(2048, 0xc7))), UnusableKey::Key),
-        (changed("e", json!("AQ")), UnusableKey::Key),
-        (changed("kid", json!(5)), UnusableKey::Shape),
+        (changed("n", json!("not base64!")), UnusableKey::Invalid),
+        (changed("n", json!(modulus(128, 0xc7))), UnusableKey::Invalid),
+        (changed("n", json!(modulus(2048, 0xc7))), UnusableKey::Invalid),
+        (changed("e", json!("AQ")), UnusableKey::Invalid),
+        (changed("kid", json!(5)), UnusableKey::NotAJwk),
         (json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" }), UnusableKey::Algorithm),
         (json!({ "kty": "oct", "k": "AAAA" }), UnusableKey::Algorithm),
-        (json!(null), UnusableKey::Shape),
-        (json!("key"), UnusableKey::Shape),
+        (json!(null), UnusableKey::NotAJwk),
+        (json!("key"), UnusableKey::NotAJwk),
     ] {
         assert_eq!(skipped(&[odd.clone(), good()]), [why], "{odd}");
     }
 }
 
 #[test]
-fn a_set_without_a_usable_key_is_an_error() {
+fn key_set_without_a_usable_key_is_an_error() {
     let none = KeySet::default();
     assert!(matches!(parsed(&[], &none), Err(KeyFetchError::NoUsableKey(_))));
     assert!(matches!(parsed(&[changed("use", json!("enc"))], &none), Err(KeyFetchError::NoUsableKey(_))));
 }
 
 #[test]
-fn document_that_is_no_key_set_is_an_error() {
+fn document_other_than_a_key_set_is_an_error() {
     for body in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[}"#] {
         let outcome = KeySet::parse(
             body.as_bytes(),
@@ -113,7 +113,7 @@ fn document_that_is_no_key_set_is_an_error() {
 }
 
 #[test]
-fn at_most_a_hundred_entries_are_read() {
+fn key_set_is_read_up_to_100_entries() {
     let mut keys = vec![json!(null); 100];
     keys.push(good());
     assert!(parsed(&keys, &KeySet::default()).is_err());
@@ -126,7 +126,7 @@ fn at_most_a_hundred_entries_are_read() {
 }
 
 #[test]
-fn the_newest_keys_come_first() {
+fn newest_keys_are_first() {
     let kids = |set: &KeySet| set.kids().map(str::to_owned).collect::<Vec<_>>();
     let (a, b, c) = (named("a", 0xc1), named("b", 0xc3), named("c", 0xc5));
     let first = set(&[a.clone(), b.clone()]);
@@ -141,30 +141,30 @@ fn kept_key_is_shared_and_removed_key_is_not_tried() {
     let tried: Vec<_> = first
         .keys
         .iter()
-        .map(|key| (key.identity.kid.clone().unwrap(), second.still_tries(key, true)))
+        .map(|key| (key.identity.kid.clone().unwrap(), second.would_try(key, true)))
         .collect();
-    assert_eq!(tried, [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
-    assert!(Arc::ptr_eq(&first.keys[0], &second.keys[1]), "b is the same");
-    assert!(second.keys.iter().all(|key| second.still_tries(key, false)));
+    assert_eq!(tried, [("b".to_owned(), true), ("a".to_owned(), false)], "kid `a` has another key");
+    assert!(Arc::ptr_eq(&first.keys[0], &second.keys[1]), "the key of kid `b` is shared");
+    assert!(second.keys.iter().all(|key| second.would_try(key, false)));
 }
 
 #[test]
-fn only_the_four_newest_keys_are_tried_without_a_kid() {
+fn four_newest_keys_are_tried_without_a_kid() {
     let keys: Vec<_> = (0..6).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
     let set = set(&keys);
-    let tried: Vec<_> = set.keys.iter().filter(|key| set.still_tries(key, false)).collect();
+    let tried: Vec<_> = set.keys.iter().filter(|key| set.would_try(key, false)).collect();
     assert_eq!(
         tried.iter().filter_map(|key| key.identity.kid.as_deref()).collect::<Vec<_>>(),
         ["5", "4", "3", "2"]
     );
-    assert!(set.keys.iter().all(|key| set.still_tries(key, true)));
+    assert!(set.keys.iter().all(|key| set.would_try(key, true)));
 }
 
 #[test]
 fn four_keys_may_share_a_kid() {
     let keys: Vec<_> = (0..5).map(|number| named("a", 0xc1 + 2 * number)).collect();
     let (set, skipped) = parsed(&keys, &KeySet::default()).unwrap();
-    assert_eq!((set.len(), skipped[0].why, skipped[0].position), (4, UnusableKey::NameTaken, 4));
+    assert_eq!((set.len(), skipped[0].why, skipped[0].position), (4, UnusableKey::DuplicateKid, 4));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn all_algorithms() -> AllowedAlgorithms {
 }
 
 #[test]
-fn odd_members_that_are_not_read_do_not_discard_a_key() {
+fn invalid_unread_members_do_not_discard_a_key() {
     for (name, value) in [
         ("x5c", json!("MIIC")),
         ("x5t", json!(["a"])),
@@ -225,15 +225,15 @@ fn odd_members_that_are_not_read_do_not_discard_a_key() {
 }
 
 #[test]
-fn odd_members_that_are_read_discard_the_key() {
+fn invalid_read_members_discard_the_key() {
     for (name, value, why) in [
-        ("kty", json!(["RSA"]), UnusableKey::Shape),
-        ("kid", json!(["a"]), UnusableKey::Shape),
+        ("kty", json!(["RSA"]), UnusableKey::NotAJwk),
+        ("kid", json!(["a"]), UnusableKey::NotAJwk),
         ("use", json!(["sig"]), UnusableKey::Purpose),
         ("key_ops", json!({}), UnusableKey::Purpose),
         ("alg", json!(["RS256"]), UnusableKey::Algorithm),
-        ("n", json!(5), UnusableKey::Key),
-        ("e", json!(65537), UnusableKey::Key),
+        ("n", json!(5), UnusableKey::Invalid),
+        ("e", json!(65537), UnusableKey::Invalid),
     ] {
         assert_eq!(skipped(&[changed(name, value.clone()), good()]), [why], "{name}: {value}");
     }
@@ -254,13 +254,16 @@ fn ed25519_is_a_name_of_eddsa_in_keys_and_tokens() {
 }
 
 #[test]
-fn worthless_keys_are_skipped() {
+fn weak_keys_are_skipped() {
     let point = |x: &str| json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
     let body = json!({ "keys": [point(&"A".repeat(43)), changed("e", json!("AQ")), good()] }).to_string();
     let (set, odd) =
         KeySet::parse(body.as_bytes(), &all_algorithms(), &KeySet::default(), &RandomState::new()).unwrap();
     assert_eq!(set.len(), 1);
-    assert_eq!(odd.iter().map(|entry| entry.why).collect::<Vec<_>>(), [UnusableKey::Key, UnusableKey::Key]);
+    assert_eq!(
+        odd.iter().map(|entry| entry.why).collect::<Vec<_>>(),
+        [UnusableKey::Invalid, UnusableKey::Invalid]
+    );
 }
 
 #[test]
@@ -268,8 +271,10 @@ fn error_names_each_skipped_key_with_its_reason() {
     let weak = changed("n", json!(modulus(128, 0xc7)));
     let error = parsed(&[weak, json!({ "kty": "AKP", "kid": "pq" })], &KeySet::default()).unwrap_err();
     let text = error.to_string();
-    for part in ["key 0 (kid \"a\"): it is not a well-formed key", "key 1 (kid \"pq\"): no allowed algorithm"]
-    {
+    for part in [
+        "key 0 (kid \"a\"): invalid key: malformed, weak, or not of an accepted size (RSA: 2048 to 8192 bits)",
+        "key 1 (kid \"pq\"): kty, crv and alg match no allowed algorithm",
+    ] {
         assert!(text.contains(part), "{text}");
     }
     let many = parsed(&vec![json!(null); 30], &KeySet::default()).unwrap_err().to_string();
@@ -277,8 +282,8 @@ fn error_names_each_skipped_key_with_its_reason() {
 }
 
 #[test]
-fn p256_keys_are_read() {
-    // The generator of the curve.
+fn p256_key_is_usable() {
+    // The base point of the curve.
     let key = json!({
         "kty": "EC", "crv": "P-256",
         "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",

@@ -3,13 +3,13 @@ use std::time::UNIX_EPOCH;
 use super::*;
 
 const SETTINGS: KeySettings = KeySettings {
-    lifetime: Duration::from_secs(600),
+    refresh_interval: Duration::from_secs(600),
     cooldown: Duration::from_secs(30),
-    max_age: Duration::from_secs(24 * 60 * 60),
+    max_stale: Duration::from_secs(24 * 60 * 60),
     max_wait: Duration::from_secs(2),
     fetch_timeout: Duration::from_secs(5),
     clock_skew: Duration::from_secs(60),
-    chance: || 0.5,
+    random: || 0.5,
 };
 
 fn at(seconds: u64) -> SystemTime {
@@ -25,85 +25,86 @@ fn life(seconds: u64) -> KeyLife {
 }
 
 #[test]
-fn keys_age_from_fresh_over_due_to_expired() {
+fn keys_become_stale_and_then_expired() {
     let day = 24 * 60 * 60;
     for (age, freshness) in [
         (0, Freshness::Fresh),
         (479, Freshness::Fresh),
-        (480, Freshness::Due),
-        (day - 1, Freshness::Due),
+        (480, Freshness::Stale),
+        (day - 1, Freshness::Stale),
         (day, Freshness::Expired),
     ] {
         assert_eq!(life(0).freshness(at(age)), freshness, "{age}");
     }
-    assert_eq!(life(5).freshness(at(0)), Freshness::Fresh, "clock nudged");
-    assert_eq!(life(500).freshness(at(0)), Freshness::Due, "clock set back");
+    assert_eq!(life(5).freshness(at(0)), Freshness::Fresh, "clock slightly behind");
+    assert_eq!(life(500).freshness(at(0)), Freshness::Stale, "clock set back");
 }
 
 #[test]
-fn max_age_counts_between_one_minute_and_the_setting() {
-    for (said, due_in) in [(None, 480), (Some(0), 48), (Some(59), 48), (Some(300), 240), (Some(86_400), 480)]
+fn max_age_is_limited_to_1_minute_and_the_refresh_interval() {
+    for (max_age, refresh_after) in
+        [(None, 480), (Some(0), 48), (Some(59), 48), (Some(300), 240), (Some(86_400), 480)]
     {
-        let life = KeyLife::new(&SETTINGS, at(0), said.map(secs), 0.5);
-        assert_eq!(life.due_at, at(due_in), "{said:?}");
+        let life = KeyLife::new(&SETTINGS, at(0), max_age.map(secs), 0.5);
+        assert_eq!(life.refresh_at, at(refresh_after), "{max_age:?}");
     }
 }
 
 #[test]
-fn refreshes_are_spread_by_a_tenth_to_either_side() {
-    let due_in = |random| KeyLife::new(&SETTINGS, at(0), None, random).age_at_due();
-    assert_eq!((due_in(0.0), due_in(1.0)), (secs(432), secs(528)));
+fn refresh_time_has_10_percent_jitter() {
+    let refresh_after = |random| KeyLife::new(&SETTINGS, at(0), None, random).age_at_refresh();
+    assert_eq!((refresh_after(0.0), refresh_after(1.0)), (secs(432), secs(528)));
 }
 
 #[test]
-fn keys_that_expire_soon_are_refreshed_before() {
-    let settings = KeySettings { max_age: secs(100), ..SETTINGS };
+fn keys_are_refreshed_before_they_expire() {
+    let settings = KeySettings { max_stale: secs(100), ..SETTINGS };
     let life = KeyLife::new(&settings, at(0), None, 1.0);
-    assert_eq!((life.due_at, life.expires_at), (at(88), at(100)));
+    assert_eq!((life.refresh_at, life.expires_at), (at(88), at(100)));
 }
 
 #[test]
-fn an_attempt_claims_the_cooldown_when_it_begins() {
+fn refresh_starts_the_pause_when_it_begins() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(0)), secs(0));
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(0)), secs(0));
     policy.begin(at(0));
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(0)), secs(30));
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(30)), secs(0));
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(0)), secs(30));
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(30)), secs(0));
 }
 
 #[test]
-fn success_starts_the_cooldown_whatever_its_cause() {
+fn successful_refresh_of_any_cause_starts_the_cooldown() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.begin(at(0));
     policy.fetched(life(0), at(1));
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(1)), secs(0), "the first keys");
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(1)), secs(0), "the first keys");
     for began in [10, 480] {
         policy.begin(at(began));
         policy.fetched(life(began), at(began + 1));
-        assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(began + 1)), secs(29));
-        assert_eq!(policy.pause_left(RefreshCause::Schedule, at(began + 1)), secs(0));
-        assert_eq!(policy.next_attempt(at(began + 1)), at(began + 480));
+        assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(began + 1)), secs(29));
+        assert_eq!(policy.remaining_pause(RefreshCause::Schedule, at(began + 1)), secs(0));
+        assert_eq!(policy.next_refresh(at(began + 1)), at(began + 480));
     }
 }
 
 #[test]
-fn cooldown_outlives_an_attempt_that_was_lost() {
+fn dropped_refresh_does_not_end_the_cooldown() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.fetched(life(0), at(0));
     policy.begin(at(100));
     policy.fetched(life(100), at(100));
     policy.begin(at(110));
     policy.dropped(at(110));
-    assert_eq!(policy.pause_left(RefreshCause::Schedule, at(110)), secs(1));
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(110)), secs(20));
+    assert_eq!(policy.remaining_pause(RefreshCause::Schedule, at(110)), secs(1));
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(110)), secs(20));
 }
 
 #[test]
-fn keys_are_current_after_a_fetch_that_succeeded() {
+fn keys_are_current_after_a_successful_fetch() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.loaded(life(0));
-    assert!(!policy.is_current, "those of the file");
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(0)), secs(0));
+    assert!(!policy.is_current, "keys of the cache file");
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(0)), secs(0));
     policy.fetched(life(0), at(0));
     assert!(policy.is_current);
     policy.dropped(at(1));
@@ -120,8 +121,8 @@ fn failure_with_keys_pauses_for_the_cooldown_with_jitter() {
         policy.fetched(life(0), at(0));
         policy.begin(at(480));
         policy.failed(at(485), random);
-        assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(485)), secs(pause));
-        assert_eq!(policy.next_attempt(at(485)), at(485 + pause));
+        assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(485)), secs(pause));
+        assert_eq!(policy.next_refresh(at(485)), at(485 + pause));
     }
 }
 
@@ -131,78 +132,78 @@ fn failures_without_keys_back_off_up_to_the_cooldown() {
     for pause in [1, 2, 4, 8, 16, 30, 30] {
         policy.begin(at(0));
         policy.failed(at(0), 0.0);
-        assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(0)), secs(pause));
+        assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(0)), secs(pause));
     }
     assert_eq!(policy.failures(), 7);
     policy.failed(at(0), 1.0);
     assert_eq!(
-        policy.pause_left(RefreshCause::UnknownKey, at(0)),
+        policy.remaining_pause(RefreshCause::UnknownKey, at(0)),
         secs(15),
-        "half of it at least, by chance"
+        "at least half of the pause, with jitter"
     );
 }
 
 #[test]
-fn expired_keys_are_fetched_as_urgently_as_none() {
+fn expired_keys_have_the_backoff_of_missing_keys() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.fetched(life(0), at(0));
     policy.failed(at(24 * 60 * 60), 0.0);
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(24 * 60 * 60)), secs(1));
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(24 * 60 * 60)), secs(1));
 }
 
 #[test]
-fn a_clock_that_was_set_back_does_not_prolong_the_cooldown() {
+fn clock_set_back_does_not_prolong_the_pause() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.begin(at(1000));
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(1001)), secs(29));
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(994)), secs(0));
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(1001)), secs(29));
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(994)), secs(0));
     assert_eq!(
-        policy.pause_left(RefreshCause::UnknownKey, at(999)),
+        policy.remaining_pause(RefreshCause::UnknownKey, at(999)),
         secs(31),
-        "read just before the cooldown began"
+        "the clock was read just before the pause began"
     );
 }
 
 #[test]
-fn slow_attempt_is_not_joined_by_another() {
+fn slow_refresh_has_a_pause_of_its_maximum_duration() {
     let settings = KeySettings { fetch_timeout: secs(60), cooldown: secs(1), ..SETTINGS };
     let mut policy = KeyRefreshPolicy::new(settings);
     policy.fetched(life(0), at(0));
     policy.begin(at(0));
-    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(240)), secs(2));
+    assert_eq!(policy.remaining_pause(RefreshCause::UnknownKey, at(240)), secs(2));
     policy.fetched(life(240), at(240));
     assert_eq!(
-        policy.pause_left(RefreshCause::UnknownKey, at(240)),
+        policy.remaining_pause(RefreshCause::UnknownKey, at(240)),
         secs(0),
-        "the cooldown began with the attempt"
+        "the cooldown began with the refresh"
     );
 }
 
 impl KeyLife {
-    fn age_at_due(&self) -> Duration {
-        self.due_at.duration_since(self.fetched_at).unwrap()
+    fn age_at_refresh(&self) -> Duration {
+        self.refresh_at.duration_since(self.fetched_at).unwrap()
     }
 }
 
 #[test]
-fn keys_of_a_file_end_the_pause_and_the_failures() {
+fn keys_of_the_cache_file_reset_pause_and_failures() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.failed(at(0), 0.0);
     assert_eq!(policy.failures(), 1);
     policy.loaded(life(0));
-    assert_eq!((policy.failures(), policy.next_attempt(at(1))), (0, at(480)));
+    assert_eq!((policy.failures(), policy.next_refresh(at(1))), (0, at(480)));
 }
 
 #[test]
-fn attempt_is_due_at_once_after_the_clock_was_set_back() {
+fn refresh_is_due_after_the_clock_was_set_back() {
     let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.loaded(life(500));
-    assert_eq!(policy.next_attempt(at(500)), at(980));
-    assert_eq!(policy.next_attempt(at(0)), at(0));
+    assert_eq!(policy.next_refresh(at(500)), at(980));
+    assert_eq!(policy.next_refresh(at(0)), at(0));
 }
 
 #[test]
-fn clock_behind_by_5_s_is_not_set_back() {
+fn clock_that_is_5_s_behind_is_not_set_back() {
     let window = TimeWindow::new(at(100), secs(10)).unwrap();
-    assert_eq!((window.left(at(95)), window.left(at(94))), (secs(15), Duration::ZERO));
+    assert_eq!((window.remaining(at(95)), window.remaining(at(94))), (secs(15), Duration::ZERO));
 }

@@ -5,7 +5,7 @@ use passport_core::ManualClock;
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn task_that_resumes_after_a_freeze_counts_as_running() {
+async fn task_resumed_after_a_freeze_counts_as_running() {
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
     let (_changed, changes) = watch::channel(());
     let task: Arc<Mutex<Option<RefreshTask>>> = Arc::default();
@@ -18,7 +18,7 @@ async fn task_that_resumes_after_a_freeze_counts_as_running() {
     let spawned = RefreshTask::spawn(&Handle::current(), Arc::new(clock.clone()), tick, changes);
     *task.lock().unwrap() = Some(spawned);
     clock.advance(STALLED_AFTER);
-    assert!(!task.lock().unwrap().as_ref().unwrap().is_running(), "it has not resumed yet");
+    assert!(!task.lock().unwrap().as_ref().unwrap().is_running(), "the task has not resumed");
     ticks.changed().await.unwrap();
     assert_eq!(*ticks.borrow(), Some(true));
 }

@@ -1,5 +1,5 @@
-//! Many callers on several threads against an issuer in memory, for races between reading the
-//! installed keys and taking the lock; and responses that a real issuer does not send.
+//! Tests with many callers on several threads, for races between reading the installed keys and
+//! taking the lock, and tests of responses that a dev Passport does not send.
 
 use std::{
     sync::{
@@ -12,28 +12,32 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind};
+use passport_core::{HttpClient, ManualClock, ResponseLimits, Transport, TransportError, TransportErrorKind};
 use passport_dev::DevPassport;
 use url::Url;
 
-use crate::{KeyState, TokenVerifier, TokenVerifierBuilder};
+use crate::{JwksState, TokenVerifier, TokenVerifierBuilder};
 
 const ROUNDS: usize = 150;
 const CALLERS: usize = 64;
 
-/// Responds to every request with the current key set.
+/// An HTTP client that responds to every request with the current key set.
 #[derive(Clone, Debug, Default)]
 struct InMemory {
     keys: Arc<Mutex<Bytes>>,
     fetches: Arc<AtomicUsize>,
     panics: bool,
-    /// Where the keys are; 404 elsewhere. Everywhere, if it is not said.
+    /// The only path with the keys; other paths return 404. `None` for all paths.
     only_at: Option<&'static str>,
 }
 
-impl HttpExchange for InMemory {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
-        assert!(!self.panics, "this exchange panics on purpose");
+impl HttpClient for InMemory {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: ResponseLimits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        assert!(!self.panics, "this client panics intentionally");
         self.fetches.fetch_add(1, Ordering::SeqCst);
         if self.only_at.is_some_and(|path| path != request.uri().path()) {
             return Ok(Response::builder().status(404).body(Bytes::new()).expect("a status and no body"));
@@ -45,7 +49,7 @@ impl HttpExchange for InMemory {
 impl InMemory {
     async fn load_from(&self, passport: &DevPassport) {
         let url = Url::parse(&format!("{}/.well-known/jwks.json", passport.issuer())).unwrap();
-        let limits = Limits { timeout: Duration::from_secs(5), max_body: 100_000 };
+        let limits = ResponseLimits { timeout: Duration::from_secs(5), max_body: 100_000 };
         let keys = Transport::default().get(&url, limits).await.unwrap().into_body();
         *self.keys.lock().unwrap() = keys;
     }
@@ -68,12 +72,12 @@ async fn verify_concurrently(verifier: &TokenVerifier, token: &Arc<str>) {
         tokio::spawn(async move { verifier.verify(&token).await })
     });
     for outcome in join_all(callers).await {
-        outcome.unwrap().expect("a good token is never rejected");
+        outcome.unwrap().expect("a valid token is never rejected");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn first_calls_on_many_threads_make_one_fetch() {
+async fn first_calls_on_many_threads_cause_one_fetch() {
     let (passport, issuer) = (DevPassport::start().await.unwrap(), InMemory::default());
     issuer.load_from(&passport).await;
     let token: Arc<str> = passport.user_token("u").build().into();
@@ -84,7 +88,7 @@ async fn first_calls_on_many_threads_make_one_fetch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn rotation_under_load_makes_one_fetch_and_rejects_no_call() {
+async fn rotation_under_load_causes_one_fetch_and_no_401() {
     let (passport, issuer) = (DevPassport::start().await.unwrap(), InMemory::default());
     issuer.load_from(&passport).await;
     let before = issuer.keys.lock().unwrap().clone();
@@ -104,7 +108,7 @@ async fn rotation_under_load_makes_one_fetch_and_rejects_no_call() {
 }
 
 #[tokio::test]
-async fn panic_in_the_transport_is_a_failed_attempt() {
+async fn panic_in_the_transport_is_a_failed_refresh() {
     let passport = DevPassport::start().await.unwrap();
     let issuer = InMemory { panics: true, ..InMemory::default() };
     let verifier = issuer.verifier(&passport);
@@ -123,17 +127,17 @@ async fn response_over_the_size_limit_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let issuer = InMemory::default();
     *issuer.keys.lock().unwrap() = Bytes::from(vec![b' '; 300 * 1024]);
-    let limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
+    let limits = ResponseLimits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
     let url = Url::parse(passport.issuer()).unwrap();
     let error = Transport::new(issuer).get(&url, limits).await.unwrap_err();
     assert_eq!(error.kind(), TransportErrorKind::TooLarge);
 }
 
 #[tokio::test]
-async fn other_location_is_tried_once_if_one_has_no_keys() {
+async fn other_location_is_tried_once_after_a_404() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("u").build();
-    for (only_at, found) in [("/.well-known/jwks.json", true), ("/elsewhere", false)] {
+    for (only_at, found) in [("/.well-known/jwks.json", true), ("/other", false)] {
         let issuer = InMemory { only_at: Some(only_at), ..InMemory::default() };
         issuer.load_from(&passport).await;
         assert_eq!(issuer.verifier(&passport).verify(&token).await.is_ok(), found, "{only_at}");
@@ -155,10 +159,10 @@ fn refresh_task_on_a_stalled_runtime_is_replaced() {
     driven.block_on(async {
         clock.advance(Duration::from_secs(600));
         verifier.verify(&token).await.unwrap();
-        while verifier.health().state() != KeyState::Fresh {
+        while verifier.health().state() != JwksState::Fresh {
             tokio::task::yield_now().await;
         }
-        // There are no more requests, and yet the keys are refreshed.
+        // The keys are refreshed again without further requests.
         clock.advance(Duration::from_secs(600));
         verifier.pipeline().jwks.wake_refresh_task();
         while issuer.fetches.load(Ordering::SeqCst) < 3 {

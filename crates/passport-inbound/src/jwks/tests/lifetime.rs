@@ -1,4 +1,4 @@
-//! The cache on paused time, against a scripted issuer.
+//! Tests of the lifetime of keys, on paused time with a scripted issuer.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tracing::Level;
 
 use crate::{
-    KeyState, RejectionReason, TokenVerifier, VerifyError,
+    JwksState, RejectionReason, TokenVerifier, VerifyError,
     test_support::{Log, ScriptedIssuer, ScriptedResponse, Setup, setup},
 };
 
@@ -25,19 +25,22 @@ fn accepts_at_once(verifier: &TokenVerifier, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn an_idle_service_has_fresh_keys() {
+async fn keys_are_refreshed_without_requests() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.ready().await.unwrap();
     sleep(HOUR).await;
-    assert_eq!(verifier.health().state(), KeyState::Fresh);
-    // Every 432 s to 528 s.
+    assert_eq!(verifier.health().state(), JwksState::Fresh);
+    // A refresh every 432 s to 528 s.
     assert!((7..=9).contains(&setup.issuer.requests()), "{}", setup.issuer.requests());
 
     setup.passport.rotate_keys().await;
     setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(10 * MINUTE).await;
-    assert!(accepts_at_once(&verifier, &setup.token().build()), "the first request finds the new key");
+    assert!(
+        accepts_at_once(&verifier, &setup.token().build()),
+        "the new key is installed before the first request"
+    );
 }
 
 #[tokio::test]
@@ -57,13 +60,13 @@ async fn keys_are_fetched_only_while_a_verifier_is_in_use() {
 }
 
 #[tokio::test]
-async fn max_age_of_the_response_counts_within_bounds() {
+async fn max_age_of_the_response_is_used_within_limits() {
     let setup = setup().await;
     for (cache_control, least, most) in [
-        ("max-age=200", 19, 26),  // due after 160 s, more or less
-        ("max-age=1", 60, 84),    // taken for a minute
-        ("no-store", 60, 84),     // the same
-        ("max-age=86400", 7, 10), // taken for ten minutes
+        ("max-age=200", 19, 26),  // a refresh after 160 s, with jitter
+        ("max-age=1", 60, 84),    // the minimum: 1 min
+        ("no-store", 60, 84),     // the minimum as well
+        ("max-age=86400", 7, 10), // the maximum: 10 min
     ] {
         let issuer = ScriptedIssuer::new(with_headers(&setup, &[(header::CACHE_CONTROL, cache_control)]));
         let verifier = setup.builder().transport(Transport::new(issuer.clone())).build().unwrap();
@@ -74,7 +77,7 @@ async fn max_age_of_the_response_counts_within_bounds() {
 }
 
 #[tokio::test]
-async fn keys_that_have_not_changed_are_confirmed_and_not_sent_again() {
+async fn unchanged_keys_are_confirmed_by_a_304() {
     let setup = setup().await;
     setup.issuer.respond_with(with_headers(&setup, &[(header::ETAG, "\"1\"")]));
     let verifier = setup.verifier();
@@ -83,7 +86,7 @@ async fn keys_that_have_not_changed_are_confirmed_and_not_sent_again() {
     sleep(10 * MINUTE).await;
     assert_eq!(setup.issuer.last_request()[header::IF_NONE_MATCH], "\"1\"");
     let health = verifier.health();
-    assert_eq!((health.state(), health.keys(), health.failures()), (KeyState::Fresh, 1, 0));
+    assert_eq!((health.state(), health.keys(), health.failures()), (JwksState::Fresh, 1, 0));
     assert!(health.age().unwrap() < 5 * MINUTE);
 
     setup.passport.rotate_keys().await;
@@ -105,7 +108,7 @@ async fn not_modified_without_installed_keys_is_an_error() {
 }
 
 #[tokio::test]
-async fn outage_shows_in_health_at_once_and_to_callers_in_a_day() {
+async fn outage_is_reported_in_health_and_is_503_after_24_h() {
     let setup = setup().await;
     let log = Log::listen(Level::WARN);
     let verifier = setup.verifier();
@@ -116,45 +119,49 @@ async fn outage_shows_in_health_at_once_and_to_callers_in_a_day() {
     setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     sleep(10 * MINUTE).await;
     let health = verifier.health();
-    assert_eq!(health.state(), KeyState::Due);
+    assert_eq!(health.state(), JwksState::Stale);
     assert!(health.is_usable() && health.failures() > 0);
     assert!(health.last_error().unwrap().contains("502"));
-    assert!(log.lines_with("signing keys not refreshed")[0].contains("failures=1"));
-    assert!(health.to_string().starts_with("Due, usable keys: 1"), "{health}");
+    assert!(log.lines_with("JWKS refresh failed")[0].contains("failures=1"));
+    assert!(health.to_string().starts_with("Stale, usable keys: 1, age: "), "{health}");
 
     sleep(Duration::from_secs(23 * 60 * 60 + 49 * 60)).await;
-    assert!(accepts_at_once(&verifier, &token), "23 h 59 min");
+    assert!(accepts_at_once(&verifier, &token), "after 23 h 59 min");
     sleep(2 * MINUTE).await;
-    assert_eq!(verifier.health().state(), KeyState::Expired);
+    assert_eq!(verifier.health().state(), JwksState::Expired);
     let outcome = verifier.verify(&token).await;
     assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "{outcome:?}");
 
     setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(Duration::from_secs(31)).await;
-    assert!(accepts_at_once(&verifier, &token), "nobody had to ask for it");
+    assert!(accepts_at_once(&verifier, &token), "the keys are refreshed without a request");
     assert_eq!(verifier.health().failures(), 0);
 }
 
 #[tokio::test]
-async fn outage_causes_one_fetch_per_thirty_seconds() {
+async fn outage_causes_one_fetch_per_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let token = setup.token().build();
     verifier.verify(&token).await.unwrap();
     setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::SERVICE_UNAVAILABLE));
     sleep(HOUR).await;
-    // From the eighth minute on.
-    let (asked, before) = (setup.issuer.requests(), Instant::now());
+    // The refreshes have failed since the eighth minute.
+    let (requests, before) = (setup.issuer.requests(), Instant::now());
     for _ in 0..1000 {
         assert!(accepts_at_once(&verifier, &token));
         sleep(Duration::from_millis(300)).await;
     }
     let most = usize::try_from(before.elapsed().as_secs() / 30).unwrap() + 1;
-    assert!((5..=most).contains(&(setup.issuer.requests() - asked)), "{}", setup.issuer.requests() - asked);
+    assert!(
+        (5..=most).contains(&(setup.issuer.requests() - requests)),
+        "{}",
+        setup.issuer.requests() - requests
+    );
 }
 
 #[tokio::test]
-async fn an_issuer_that_hangs_delays_no_request_with_a_known_key() {
+async fn hanging_issuer_delays_no_token_with_a_known_key() {
     let setup = setup().await;
     let verifier = setup.builder().cache_tokens(false).build().unwrap();
     let token = setup.token().build();
@@ -164,28 +171,28 @@ async fn an_issuer_that_hangs_delays_no_request_with_a_known_key() {
         assert!(accepts_at_once(&verifier, &token));
         sleep(Duration::from_secs(2)).await;
     }
-    assert!(verifier.health().failures() > 5, "each attempt ends");
+    assert!(verifier.health().failures() > 5, "each refresh times out");
 }
 
 #[tokio::test]
-async fn invalid_key_set_does_not_replace_good_keys() {
+async fn invalid_key_set_does_not_replace_valid_keys() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let token = setup.token().build();
     verifier.verify(&token).await.unwrap();
     let weak = json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }] }).to_string();
-    for (answer, why) in [
+    for (response, why) in [
         (ScriptedResponse::body(r#"{"keys":[]}"#), "no usable key"),
         (ScriptedResponse::body(&weak), "no usable key"),
-        (ScriptedResponse::body("[]"), "not a key set"),
-        (ScriptedResponse::body("<html>Please log in</html>"), "not a key set"),
-        (ScriptedResponse::body(&setup.passport.jwks()[..200]), "not a key set"),
+        (ScriptedResponse::body("[]"), "not a JWKS"),
+        (ScriptedResponse::body("<html>Please log in</html>"), "not a JWKS"),
+        (ScriptedResponse::body(&setup.passport.jwks()[..200]), "not a JWKS"),
         (ScriptedResponse::body(&" ".repeat(300 * 1024)), "larger"),
         (ScriptedResponse::Status(StatusCode::FOUND), "302"),
         (ScriptedResponse::Status(StatusCode::NO_CONTENT), "204"),
         (ScriptedResponse::Status(StatusCode::PARTIAL_CONTENT), "206"),
     ] {
-        setup.issuer.respond_with(answer);
+        setup.issuer.respond_with(response);
         sleep(10 * MINUTE).await;
         assert!(accepts_at_once(&verifier, &token), "{why}");
         let health = verifier.health();
@@ -203,17 +210,17 @@ async fn skipped_key_is_logged_once() {
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     sleep(HOUR).await;
-    let named = log.lines_with("an entry of the key set is not used");
-    assert_eq!(named.len(), 1, "{named:?}");
-    assert!(named[0].contains("position=1") && named[0].contains("algorithm"), "{named:?}");
-    assert_eq!(log.lines_with("signing keys installed").len(), 1, "and the keys when they change");
+    let logged = log.lines_with("JWKS entry skipped");
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].contains("position=1") && logged[0].contains("algorithm"), "{logged:?}");
+    assert_eq!(log.lines_with("signing keys installed").len(), 1, "only changed keys are logged");
 }
 
 #[tokio::test]
-async fn a_clock_that_is_far_from_the_issuers_is_warned_of() {
+async fn clock_difference_above_the_skew_is_logged() {
     let setup = setup().await;
     let log = Log::listen(Level::WARN);
-    // Ours shows 15:06:40.
+    // The local time is 15:06:40.
     for (date, warns) in [
         ("Sun, 15 Jun 2025 15:06:00 GMT", false),
         ("Sun, 15 Jun 2025 15:07:30 GMT", false),
@@ -229,7 +236,7 @@ async fn a_clock_that_is_far_from_the_issuers_is_warned_of() {
 }
 
 #[tokio::test]
-async fn max_age_holds_if_not_modified_omits_it() {
+async fn max_age_is_kept_if_a_304_omits_it() {
     let setup = setup().await;
     let tag = (header::ETAG, "\"1\"");
     setup.issuer.respond_with(with_headers(&setup, &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")]));
@@ -251,12 +258,12 @@ async fn fetch_for_an_unknown_key_bypasses_caches() {
 }
 
 #[tokio::test]
-async fn moved_keys_are_discovered_again() {
+async fn discovery_runs_again_if_the_keys_have_moved() {
     let setup = setup().await;
     let here = setup.passport.issuer().to_owned();
     let discovery =
-        |place: &str| ScriptedResponse::body(&format!(r#"{{"issuer":"{here}","jwks_uri":"{here}{place}"}}"#));
-    for odd in [
+        |path: &str| ScriptedResponse::body(&format!(r#"{{"issuer":"{here}","jwks_uri":"{here}{path}"}}"#));
+    for response in [
         ScriptedResponse::Status(StatusCode::MOVED_PERMANENTLY),
         ScriptedResponse::Status(StatusCode::FORBIDDEN),
         ScriptedResponse::body("<html>"),
@@ -272,19 +279,19 @@ async fn moved_keys_are_discovered_again() {
             .unwrap();
         verifier.ready().await.unwrap();
         issuer.respond_at("openid-configuration", discovery("/new"));
-        issuer.respond_at("/old", odd);
+        issuer.respond_at("/old", response);
         issuer.respond_at("/new", ScriptedResponse::body(&setup.passport.jwks()));
         sleep(HOUR).await;
-        assert_eq!(verifier.health().state(), KeyState::Fresh, "{}", verifier.health());
+        assert_eq!(verifier.health().state(), JwksState::Fresh, "{}", verifier.health());
     }
 }
 
 #[tokio::test]
-async fn static_keys_send_no_request() {
+async fn static_keys_cause_no_request() {
     let setup = setup().await;
     let verifier = TokenVerifier::builder(setup.passport.audience())
         .issuer(setup.passport.issuer())
-        .static_keys(setup.passport.jwks())
+        .static_jwks(setup.passport.jwks())
         .transport(Transport::new(setup.issuer.clone()))
         .clock(setup.clock.clone())
         .build()
@@ -295,7 +302,7 @@ async fn static_keys_send_no_request() {
     assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::KeyNotFound));
     sleep(HOUR).await;
     verifier.ready().await.unwrap();
-    assert_eq!((setup.issuer.requests(), verifier.health().next_attempt()), (0, None));
+    assert_eq!((setup.issuer.requests(), verifier.health().next_refresh_at()), (0, None));
 }
 
 #[tokio::test]

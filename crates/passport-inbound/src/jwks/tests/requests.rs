@@ -1,4 +1,4 @@
-//! What the verifier asks for, and what operators see of failures without a response.
+//! Tests of the requests for keys, and of the errors in `ready` and `health`.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::{
     test_support::{Log, ScriptedIssuer, ScriptedResponse, Setup, setup},
 };
 
-/// What a server says instead of the document.
-fn other_answers() -> Vec<ScriptedResponse> {
+/// Returns responses that are neither a discovery document nor a key set.
+fn invalid_responses() -> Vec<ScriptedResponse> {
     let statuses = [204, 301, 400, 401, 403, 404, 405, 410, 429, 500, 503].into_iter();
     let statuses = statuses.map(|status| ScriptedResponse::Status(StatusCode::from_u16(status).unwrap()));
     let bodies = ["<html>Please log in</html>", "", "[]", "{}"].into_iter().map(ScriptedResponse::body);
-    let large =
-        [TransportErrorKind::TooLarge, TransportErrorKind::Encoded("gzip")].map(ScriptedResponse::Fails);
+    let large = [TransportErrorKind::TooLarge, TransportErrorKind::UnexpectedEncoding("gzip")]
+        .map(ScriptedResponse::Fails);
     statuses.chain(bodies).chain(large).collect()
 }
 
 const BELOW: &str = "/passport/.well-known/";
 const ROOT: &str = "/.well-known/";
 
-/// An issuer that has the keys and the discovery document at one of the two locations.
+/// Returns an issuer with the keys and the discovery document at one of the two locations.
 fn issuer_with(
     setup: &Setup,
     instead: &ScriptedResponse,
@@ -47,11 +47,11 @@ fn issuer_with(
 }
 
 #[tokio::test]
-async fn second_location_is_tried_on_every_other_response() {
+async fn second_location_is_tried_after_an_invalid_response() {
     let setup = setup().await;
     let log = Log::listen(Level::INFO);
     for locations in [(ROOT, BELOW), (BELOW, ROOT)] {
-        for (number, instead) in other_answers().into_iter().enumerate() {
+        for (number, instead) in invalid_responses().into_iter().enumerate() {
             let issuer = issuer_with(&setup, &instead, locations);
             let verifier = setup.builder_at(&issuer).build().unwrap();
             let outcome = verifier.verify(&setup.token().build()).await;
@@ -62,7 +62,7 @@ async fn second_location_is_tried_on_every_other_response() {
             if number == 0 {
                 let count = logged.len();
                 tokio::time::sleep(Duration::from_secs(3600)).await;
-                assert_eq!(log.lines_with("JWKS location found").len(), count, "once");
+                assert_eq!(log.lines_with("JWKS location found").len(), count, "logged once");
             }
         }
     }
@@ -71,7 +71,9 @@ async fn second_location_is_tried_on_every_other_response() {
 #[tokio::test]
 async fn second_location_is_not_tried_without_a_response() {
     let setup = setup().await;
-    for kind in [TransportErrorKind::Timeout, TransportErrorKind::Connect, TransportErrorKind::Broken] {
+    for kind in
+        [TransportErrorKind::Timeout, TransportErrorKind::Connect, TransportErrorKind::ConnectionClosed]
+    {
         let issuer = issuer_with(&setup, &ScriptedResponse::Fails(kind), (ROOT, BELOW));
         let verifier = setup.builder_at(&issuer).build().unwrap();
         assert!(verifier.verify(&setup.token().build()).await.is_err());
@@ -80,37 +82,37 @@ async fn second_location_is_not_tried_without_a_response() {
 }
 
 #[tokio::test]
-async fn error_of_both_locations_is_the_more_telling_one() {
+async fn error_of_two_locations_is_not_the_404() {
     let setup = setup().await;
-    for (below, root, named) in [(403, 404, "403"), (404, 403, "403"), (401, 403, "401")] {
+    for (below, root, reported) in [(403, 404, "403"), (404, 403, "403"), (401, 403, "401")] {
         let status = |status| ScriptedResponse::Status(StatusCode::from_u16(status).unwrap());
         let issuer = ScriptedIssuer::new(status(root));
         issuer.respond_at("/passport/.well-known/openid-configuration", status(below));
         let verifier = setup.builder_at(&issuer).build().unwrap();
         verifier.verify(&setup.token().build()).await.unwrap_err();
         let health = verifier.health();
-        assert!(health.last_error().unwrap().contains(named), "{health}");
+        assert!(health.last_error().unwrap().contains(reported), "{health}");
     }
 }
 
 #[tokio::test]
-async fn ready_names_the_keys_that_are_not_usable() {
+async fn ready_error_lists_the_unusable_keys() {
     let setup = setup().await;
     let log = Log::listen(Level::WARN);
     let jwks = json!({ "keys": [{ "kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB" }] }).to_string();
     setup.issuer.respond_with(ScriptedResponse::body(&jwks));
     let verifier = setup.verifier();
     let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
-    let error = ready.expect("it does not wait").unwrap_err().to_string();
-    assert!(error.contains("\"weak\"") && error.contains("size and strength"), "{error}");
-    assert_eq!(log.lines_with("an entry of the key set is not used").len(), 1);
+    let error = ready.expect("no timeout").unwrap_err().to_string();
+    assert!(error.contains("\"weak\"") && error.contains("not of an accepted size"), "{error}");
+    assert_eq!(log.lines_with("JWKS entry skipped").len(), 1);
 
-    let given = TokenVerifier::builder("api").static_keys(jwks).build().unwrap_err().to_string();
-    assert!(given.contains("\"weak\""), "{given}");
+    let error = TokenVerifier::builder("api").static_jwks(jwks).build().unwrap_err().to_string();
+    assert!(error.contains("\"weak\""), "{error}");
 }
 
 #[tokio::test]
-async fn ready_waits_for_an_issuer_that_has_no_keys_yet() {
+async fn ready_waits_for_an_issuer_without_keys() {
     let setup = setup().await;
     setup.issuer.respond_with(ScriptedResponse::body(r#"{"keys":[]}"#));
     let verifier = setup.verifier();
@@ -122,26 +124,27 @@ async fn ready_waits_for_an_issuer_that_has_no_keys_yet() {
 }
 
 #[tokio::test]
-async fn ready_returns_a_failure_that_does_not_pass() {
+async fn ready_returns_a_permanent_error() {
     let setup = setup().await;
-    for (kind, named) in [
+    for (kind, remedy) in [
         (TransportErrorKind::Tls(TlsFailure::UnknownIssuer), "its issuer is unknown"),
         (TransportErrorKind::Tls(TlsFailure::NoRootCertificates), "no root certificates"),
         (TransportErrorKind::NotHttp, "check the scheme and the port"),
         (TransportErrorKind::Setup, "check the URL"),
     ] {
         setup.issuer.respond_with(ScriptedResponse::Fails(kind));
-        for verifier in [setup.verifier(), setup.discovering()] {
+        for verifier in [setup.verifier(), setup.discovering_verifier()] {
             let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
-            let error = ready.expect("it does not wait").unwrap_err().to_string();
-            assert!(error.contains(named), "{error}");
-            assert!(verifier.health().last_error().unwrap().contains(named), "{:?}", verifier.health());
+            let error = ready.expect("no timeout").unwrap_err();
+            assert!(error.to_string().contains(remedy), "{error}");
+            assert!(format!("{error:?}").contains(remedy), "{error:?}");
+            assert!(verifier.health().last_error().unwrap().contains(remedy), "{:?}", verifier.health());
         }
     }
 }
 
 #[tokio::test]
-async fn ready_waits_for_an_issuer_that_is_unreachable() {
+async fn ready_waits_for_an_unreachable_issuer() {
     let setup = setup().await;
     setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::Dns));
     let verifier = setup.verifier();
@@ -156,9 +159,9 @@ async fn ready_waits_for_an_issuer_that_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_compressed_key_set_is_named_in_the_health() {
+async fn compressed_key_set_is_reported_in_health() {
     let setup = setup().await;
-    setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::Encoded("gzip")));
+    setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::UnexpectedEncoding("gzip")));
     let verifier = setup.verifier();
     assert!(verifier.verify(&setup.token().build()).await.is_err());
     let health = verifier.health().to_string();
@@ -172,7 +175,11 @@ async fn key_sets_are_requested_by_media_type() {
     let accepted = "application/jwk-set+json, application/json, */*;q=0.1";
     assert_eq!(setup.issuer.last_request()["accept"], accepted);
     setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::NOT_FOUND));
-    let discovering = setup.discovering();
+    let discovering = setup.discovering_verifier();
     assert!(discovering.verify(&setup.token().build()).await.is_err());
-    assert_eq!(setup.issuer.last_request()["accept"], "application/json", "of a discovery document");
+    assert_eq!(
+        setup.issuer.last_request()["accept"],
+        "application/json",
+        "the request for the discovery document"
+    );
 }

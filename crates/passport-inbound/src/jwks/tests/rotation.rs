@@ -1,4 +1,4 @@
-//! New keys, under new names and old ones, while forged and foreign tokens come in.
+//! Tests of key rotation, with new and with reused `kid`s, and with forged tokens.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 const COOLDOWN: Duration = Duration::from_secs(30);
 
-/// The same issuer after it has made new keys under the old names.
+/// An issuer with new keys under the `kid`s of the old keys.
 struct Rekeyed(DevPassport);
 
 impl Rekeyed {
@@ -52,7 +52,7 @@ async fn reason(verifier: &TokenVerifier, token: &str) -> RejectionReason {
 }
 
 #[tokio::test]
-async fn new_key_under_an_old_kid_costs_one_fetch_and_no_401() {
+async fn new_key_with_an_old_kid_causes_one_fetch_and_no_401() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
@@ -66,20 +66,20 @@ async fn new_key_under_an_old_kid_costs_one_fetch_and_no_401() {
 }
 
 #[tokio::test]
-async fn forged_signatures_cost_one_fetch_per_cooldown() {
+async fn forged_signatures_cause_one_fetch_per_cooldown() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     let forged: Vec<_> = (0..50).map(|n| rekeyed.token(&setup).claim("n", n).build()).collect();
-    let asked = setup.issuer.requests();
+    let requests = setup.issuer.requests();
     for second in 0..120 {
         for outcome in join_all(forged.iter().map(|token| verifier.verify(token))).await {
             assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::SignatureInvalid));
         }
-        assert_eq!(setup.issuer.requests() - asked, second / 30 + 1, "{second}");
+        assert_eq!(setup.issuer.requests() - requests, second / 30 + 1, "{second}");
         sleep(SECOND).await;
     }
-    // A key that comes amid the flood waits for the end of one cooldown.
+    // A key that is published during the flood is used after at most one cooldown.
     setup.issuer.respond_with(rekeyed.jwks(&setup));
     let published = Instant::now();
     while verifier.verify(&forged[0]).await.is_err() {
@@ -94,12 +94,12 @@ async fn forged_signature_is_401_only_after_a_refresh() {
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     let forged = rekeyed.token(&setup).build();
-    for answer in [ScriptedResponse::Status(StatusCode::BAD_GATEWAY), ScriptedResponse::Never] {
-        setup.issuer.respond_with(answer);
+    for response in [ScriptedResponse::Status(StatusCode::BAD_GATEWAY), ScriptedResponse::Never] {
+        setup.issuer.respond_with(response);
         sleep(2 * COOLDOWN).await;
         for _ in 0..3 {
             let outcome = verifier.verify(&forged).await;
-            assert!(is_unavailable(&outcome), "a refresh that failed or runs: {outcome:?}");
+            assert!(is_unavailable(&outcome), "the refresh has failed or is running: {outcome:?}");
         }
     }
     setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
@@ -110,7 +110,7 @@ async fn forged_signature_is_401_only_after_a_refresh() {
 }
 
 #[tokio::test]
-async fn new_key_under_an_old_kid_is_503_until_jwks_is_back() {
+async fn new_key_with_an_old_kid_is_503_until_the_outage_ends() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.verifier();
     let old = setup.token().build();
@@ -137,9 +137,9 @@ async fn new_key_under_an_old_kid_is_503_until_jwks_is_back() {
     assert_eq!(reason(&verifier, &old).await, RejectionReason::SignatureInvalid);
 }
 
-/// The refresh says nothing of the issuer then.
+/// After a dropped refresh it is unknown whether the issuer has a new key.
 #[test]
-fn token_is_503_when_its_refresh_was_lost() {
+fn token_is_503_if_its_refresh_was_dropped() {
     let driven = tokio::runtime::Runtime::new().unwrap();
     let clock = ManualClock::at_unix_seconds(START);
     let passport = driven.block_on(DevPassport::builder().clock(clock.clone()).start()).unwrap();
@@ -158,7 +158,7 @@ fn token_is_503_when_its_refresh_was_lost() {
     for token in [format!("{message}.{signature}"), junk] {
         {
             let _entered = handle.enter();
-            // What is spawned there is dropped immediately.
+            // A task on this runtime is dropped immediately.
             let _ = verifier.try_verify(&token);
         }
         let outcome = driven.block_on(async { verifier.try_verify(&token) }).unwrap();
@@ -167,7 +167,7 @@ fn token_is_503_when_its_refresh_was_lost() {
 }
 
 #[tokio::test]
-async fn new_kid_is_503_until_jwks_is_back() {
+async fn new_kid_is_503_until_the_outage_ends() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let old = setup.token().build();
@@ -199,7 +199,7 @@ async fn new_kid_is_503_until_jwks_is_back() {
 }
 
 #[tokio::test]
-async fn unknown_kid_is_503_while_the_fetch_is_running() {
+async fn unknown_kid_is_503_while_the_refresh_is_running() {
     let setup = setup().await;
     let log = Log::listen(Level::DEBUG);
     let verifier = setup.verifier();
@@ -212,18 +212,18 @@ async fn unknown_kid_is_503_while_the_fetch_is_running() {
 }
 
 #[tokio::test]
-async fn unknown_kid_is_401_during_the_cooldown_of_a_success() {
+async fn unknown_kid_is_401_during_the_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let junk = |n| setup.token().header("kid", format!("junk-{n}")).build();
     for n in 0..20 {
         assert_eq!(reason(&verifier, &junk(n)).await, RejectionReason::KeyNotFound);
     }
-    assert_eq!(setup.issuer.requests(), 2, "the first keys, and one refresh for all");
+    assert_eq!(setup.issuer.requests(), 2, "the first fetch, and one refresh for all tokens");
 }
 
 #[tokio::test]
-async fn key_used_before_it_is_published_waits_one_cooldown() {
+async fn key_used_before_publication_is_accepted_in_a_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
@@ -237,18 +237,18 @@ async fn key_used_before_it_is_published_waits_one_cooldown() {
 }
 
 #[tokio::test]
-async fn scheduled_fetch_counts_for_the_cooldown() {
+async fn scheduled_refresh_starts_the_cooldown() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.builder().without_jitter().build().unwrap();
     let forged = rekeyed.token(&setup).build();
     verifier.verify(&setup.token().build()).await.unwrap();
-    // Two refreshes by schedule.
-    for asked in 2..=3 {
-        setup.issuer.wait_for_requests(asked).await;
+    // Two scheduled refreshes.
+    for requests in 2..=3 {
+        setup.issuer.wait_for_requests(requests).await;
         sleep(SECOND).await;
         for _ in 0..29 {
             assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
-            assert_eq!(setup.issuer.requests(), asked, "the keys were fetched less than 30 s ago");
+            assert_eq!(setup.issuer.requests(), requests, "the keys were fetched less than 30 s ago");
             sleep(SECOND).await;
         }
     }
@@ -257,7 +257,7 @@ async fn scheduled_fetch_counts_for_the_cooldown() {
 }
 
 #[tokio::test]
-async fn key_published_after_a_scheduled_fetch_waits_a_cooldown() {
+async fn key_published_after_a_refresh_waits_one_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
@@ -273,9 +273,9 @@ async fn key_published_after_a_scheduled_fetch_waits_a_cooldown() {
     assert!(published.elapsed() <= COOLDOWN, "{:?}", published.elapsed());
 }
 
-/// Else an instance that starts just before a rotation would refuse good tokens.
+/// Otherwise an instance that starts just before a rotation would reject valid tokens.
 #[tokio::test]
-async fn first_fetch_does_not_count_for_the_cooldown() {
+async fn first_fetch_does_not_start_the_cooldown() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
@@ -286,7 +286,7 @@ async fn first_fetch_does_not_count_for_the_cooldown() {
 }
 
 #[tokio::test]
-async fn second_rotation_waits_one_cooldown_at_most() {
+async fn second_rotation_waits_at_most_one_cooldown() {
     for (settings, cooldown) in [(None, COOLDOWN), (Some(SECOND), SECOND)] {
         let setup = setup().await;
         let builder = setup.builder();
@@ -309,11 +309,11 @@ async fn second_rotation_waits_one_cooldown_at_most() {
 }
 
 #[tokio::test]
-async fn new_algorithm_under_an_old_kid_is_accepted() {
+async fn new_algorithm_with_an_old_kid_is_accepted() {
     let setup = setup().await;
     let good = setup.jwks();
     let mut other = good.clone();
-    // The kid belongs to a key of another type first.
+    // At first the `kid` belongs to a key of another type.
     other["keys"][0] = json!({
         "kty": "OKP", "crv": "Ed25519", "kid": good["keys"][0]["kid"],
         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn names_are_compared_byte_for_byte() {
+fn algorithm_names_are_compared_byte_for_byte() {
     let names = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Rs256];
     let all = AllowedAlgorithms::new(names.to_vec()).unwrap();
     for algorithm in names {
@@ -17,16 +17,23 @@ fn names_are_compared_byte_for_byte() {
 }
 
 #[test]
-fn what_is_not_configured_is_not_allowed() {
+fn unknown_algorithm_debug_prints_the_expected_names() {
+    let error = "HS256".parse::<Algorithm>().unwrap_err();
+    let message = "unknown algorithm: expected RS256, PS256, ES256, EdDSA or Ed25519 (case-sensitive)";
+    assert_eq!((format!("{error:?}"), error.to_string()), (message.to_owned(), message.to_owned()));
+}
+
+#[test]
+fn unconfigured_algorithm_is_not_allowed() {
     let default = AllowedAlgorithms::default();
     assert_eq!(default.named(|name| name == "ES256"), None);
     assert!(AllowedAlgorithms::new(Vec::new()).is_none());
 }
 
 #[test]
-fn algorithm_is_shown_by_its_name_in_tokens() {
-    let shown = Algorithm::ALL.map(|algorithm| algorithm.to_string());
-    assert_eq!(shown, ["ES256", "EdDSA", "PS256", "RS256"]);
+fn algorithm_displays_its_name_in_alg() {
+    let names = Algorithm::ALL.map(|algorithm| algorithm.to_string());
+    assert_eq!(names, ["ES256", "EdDSA", "PS256", "RS256"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn claim_of_a_wrong_type_is_not_absent() {
+fn claim_of_a_wrong_type_is_rejected() {
     for payload in [
         r#"{"exp":"1"}"#,
         r#"{"exp":null}"#,
@@ -50,7 +50,7 @@ fn unread_members_must_be_well_formed() {
 }
 
 #[test]
-fn only_the_boolean_true_makes_a_service_account() {
+fn is_service_account_counts_only_as_boolean_true() {
     let flag = |value: &str| {
         Claims::parse(format!(r#"{{"is_service_account":{value}}}"#).as_bytes()).unwrap().is_service_account
     };
@@ -62,7 +62,7 @@ fn only_the_boolean_true_makes_a_service_account() {
 }
 
 #[test]
-fn null_for_an_optional_claim_is_an_absence() {
+fn null_for_an_optional_claim_counts_as_absent() {
     for name in ["email", "name", "jti", "managed_identity_id", "roles", "permissions", "is_service_account"]
     {
         assert!(Claims::parse(format!(r#"{{"{name}":null}}"#).as_bytes()).is_ok(), "{name}");
@@ -70,7 +70,7 @@ fn null_for_an_optional_claim_is_an_absence() {
 }
 
 #[test]
-fn one_audience_or_role_may_stand_without_a_list() {
+fn single_audience_or_role_may_be_a_string() {
     let claims = Claims::parse(br#"{"aud":"a","roles":"r"}"#).unwrap();
     assert_eq!((claims.aud, claims.roles), (vec!["a".to_owned()], vec!["r".to_owned()]));
 }
@@ -89,7 +89,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn error_says_which_type_a_claim_must_have() {
+fn error_names_the_claim_and_the_expected_type() {
     let error = |payload: &str| Claims::parse(payload.as_bytes()).unwrap_err().to_string();
     let aud = error(r#"{"aud":5}"#);
     assert!(aud.contains("aud: invalid type: integer `5`, expected a string or a list of strings"), "{aud}");

@@ -17,10 +17,10 @@ fn one(json: &str) -> Option<String> {
 }
 
 #[test]
-fn members_are_shown_in_their_order() {
-    let shown = members(r#" { "a" : "x" , "b":[1,{"c":null}],"d":-0.5e+3 } "#).unwrap();
+fn members_are_visited_in_order() {
+    let visited = members(r#" { "a" : "x" , "b":[1,{"c":null}],"d":-0.5e+3 } "#).unwrap();
     let text = |text: &str| Some(text.to_owned());
-    assert_eq!(shown, [("a".to_owned(), text("x")), ("b".to_owned(), None), ("d".to_owned(), None)]);
+    assert_eq!(visited, [("a".to_owned(), text("x")), ("b".to_owned(), None), ("d".to_owned(), None)]);
     assert_eq!(members("{}"), Ok(Vec::new()));
 }
 
@@ -37,7 +37,7 @@ fn duplicate_name_is_rejected_in_any_spelling() {
 }
 
 #[test]
-fn header_that_is_no_object_is_rejected() {
+fn invalid_json_is_rejected() {
     for json in [
         "",
         " ",
@@ -98,10 +98,10 @@ fn depth_and_number_of_members_are_bounded() {
 }
 
 #[test]
-fn values_that_are_skipped_may_be_of_any_type() {
-    let shown = members(r#"{"a":true,"b":false,"c":null,"d":[true,false,null,"x",1],"e":"y"}"#).unwrap();
-    assert_eq!(shown.len(), 5);
-    assert_eq!(shown[4], ("e".to_owned(), Some("y".to_owned())));
+fn skipped_values_may_have_any_type() {
+    let visited = members(r#"{"a":true,"b":false,"c":null,"d":[true,false,null,"x",1],"e":"y"}"#).unwrap();
+    assert_eq!(visited.len(), 5);
+    assert_eq!(visited[4], ("e".to_owned(), Some("y".to_owned())));
 }
 
 #[test]

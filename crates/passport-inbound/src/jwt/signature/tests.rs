@@ -18,13 +18,13 @@ fn is_used(modulus_bytes: usize, exponent: &[u8]) -> bool {
 }
 
 #[test]
-fn an_rsa_key_of_2048_to_8192_bits_is_used() {
+fn rsa_key_of_2048_to_8192_bits_is_accepted() {
     assert!(is_used(256, &[1, 0, 1]));
     assert!(is_used(1024, &[1, 0, 1]));
 }
 
 #[test]
-fn small_huge_and_odd_rsa_keys_are_not_used() {
+fn rsa_key_of_invalid_size_or_exponent_is_rejected() {
     for (modulus, exponent, what) in [
         (128, &[1, 0, 1][..], "1024 bits"),
         (255, &[1, 0, 1], "2040 bits"),
@@ -47,14 +47,14 @@ fn even_rsa_modulus_is_rejected() {
 
 #[test]
 fn ed25519_points_of_small_order_are_rejected() {
-    let mut worthless: Vec<[u8; 32]> = SMALL_ORDER.to_vec();
-    // The second spellings of 0 and 1, and the largest y that fits.
+    let mut weak: Vec<[u8; 32]> = SMALL_ORDER.to_vec();
+    // The non-canonical encodings of 0 and 1, and the largest y.
     for first in [0xed, 0xee, 0xff] {
         let mut beyond_p = [0xff; 32];
         (beyond_p[0], beyond_p[31]) = (first, 0x7f);
-        worthless.push(beyond_p);
+        weak.push(beyond_p);
     }
-    for mut point in worthless {
+    for mut point in weak {
         for sign in [0, 0x80] {
             point[31] = point[31] & 0x7f | sign;
             let key = Material::Ed25519 { x: text(&point) };
@@ -64,12 +64,12 @@ fn ed25519_points_of_small_order_are_rejected() {
 }
 
 #[test]
-fn zeros_in_front_of_a_number_do_not_matter() {
+fn leading_zeros_of_a_number_are_ignored() {
     assert!(is_used(256, &[0, 0, 1, 0, 1]));
 }
 
 #[test]
-fn an_es256_key_verifies_its_signatures_and_no_zeros() {
+fn es256_key_verifies_its_signatures_and_no_zeros() {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let point = pair.public_key().as_ref();
     let jwk = |y: &[u8]| Material::P256 { x: text(&point[1..33]), y: text(y) };
@@ -77,7 +77,7 @@ fn an_es256_key_verifies_its_signatures_and_no_zeros() {
     let signature = pair.sign(&SystemRandom::new(), b"message").unwrap();
     assert!(key.verifies(b"message", signature.as_ref()));
     assert!(!key.verifies(b"massage", signature.as_ref()));
-    assert!(!key.verifies(b"message", &[0; 64]), "the psychic signature");
+    assert!(!key.verifies(b"message", &[0; 64]), "r = s = 0 (CVE-2022-21449)");
     for (jwk, algorithm) in [
         (jwk(&[0; 32]), Algorithm::Es256),
         (jwk(&point[34..]), Algorithm::Es256),
@@ -88,7 +88,7 @@ fn an_es256_key_verifies_its_signatures_and_no_zeros() {
 }
 
 #[test]
-fn an_ed25519_key_verifies_its_signatures() {
+fn ed25519_key_verifies_its_signatures() {
     let pair = Ed25519KeyPair::generate().unwrap();
     let jwk = Material::Ed25519 { x: text(pair.public_key().as_ref()) };
     let key = VerifyingKey::new(&jwk, Algorithm::EdDsa).unwrap();
@@ -98,7 +98,7 @@ fn an_ed25519_key_verifies_its_signatures() {
 }
 
 #[test]
-fn a_key_verifies_signatures_of_its_own_algorithm_only() {
+fn rsa_key_verifies_signatures_of_its_algorithm_only() {
     use aws_lc_rs::{
         rsa::KeySize,
         signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair},
@@ -129,7 +129,7 @@ fn modulus_of_2047_bits_is_rejected() {
 }
 
 #[test]
-fn ed25519_points_near_those_of_small_order_are_not_rejected() {
+fn ed25519_points_near_small_order_points_are_accepted() {
     // p - 2 and 2, little-endian.
     let mut below = [0xff; 32];
     (below[0], below[31]) = (0xeb, 0x7f);

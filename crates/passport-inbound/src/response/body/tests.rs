@@ -3,7 +3,7 @@ use http_body_util::Empty;
 use super::*;
 
 #[test]
-fn size_and_end_are_those_of_the_body() {
+fn response_body_has_size_and_end_of_its_content() {
     let full = |text: &'static str| ResponseBody::inner(Full::new(Bytes::from(text)));
     let rejection = ResponseBody::<Full<Bytes>>::rejection(Bytes::from("no"));
     for (body, size) in [(full("four"), 4), (rejection, 2)] {

@@ -13,21 +13,21 @@ fn endless(chunk: usize) -> AxumBody {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rest_of_a_body_is_read_within_bounds() {
+async fn body_is_read_up_to_the_limits() {
     let mut drain = Drain::of(request(AxumBody::from("five"))).unwrap();
     assert_ready!(task::spawn(()).enter(|cx, _| drain.poll(cx)));
     let mut drain = Drain::of(request(endless(1000))).unwrap();
-    assert_ready!(task::spawn(()).enter(|cx, _| drain.poll(cx)), "more than is read");
+    assert_ready!(task::spawn(()).enter(|cx, _| drain.poll(cx)), "the limit is reached");
     let never = stream::pending::<Result<Bytes, Error>>();
     let mut drain = Drain::of(request(AxumBody::from_stream(never))).unwrap();
     let mut task = task::spawn(());
     assert_pending!(task.enter(|cx, _| drain.poll(cx)));
-    tokio::time::advance(MOST_TIME).await;
+    tokio::time::advance(MAX_TIME).await;
     assert_ready!(task.enter(|cx, _| drain.poll(cx)));
 }
 
 #[tokio::test]
-async fn body_that_need_not_be_read_is_not() {
+async fn body_is_not_read_without_need() {
     assert!(Drain::of(request(AxumBody::empty())).is_none());
     assert!(Drain::of(request(AxumBody::from(vec![0; 100_000]))).is_none());
     let mut expects = request(endless(1));

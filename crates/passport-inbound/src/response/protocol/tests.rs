@@ -34,7 +34,7 @@ fn protocol_follows_content_type_and_method() {
 }
 
 #[test]
-fn fixed_form_is_not_for_the_caller_to_choose() {
+fn forced_protocol_ignores_the_content_type() {
     for method in [Method::GET, Method::POST] {
         for content_type in ["application/grpc", "application/grpc-web", "application/json"] {
             let headers = headers(content_type);
@@ -47,7 +47,7 @@ fn fixed_form_is_not_for_the_caller_to_choose() {
 }
 
 #[test]
-fn grpc_web_trailers_are_a_frame() {
+fn grpc_web_trailers_are_one_frame() {
     let binary = WebFormat { content_type: BINARY[0], is_text: false }.trailers(16, "no");
     assert_eq!(&binary[..], b"\x80\0\0\0\x23grpc-status: 16\r\ngrpc-message: no\r\n".as_slice());
     let text = WebFormat { content_type: TEXT[0], is_text: true }.trailers(16, "no");

@@ -6,7 +6,7 @@ use crate::RejectionReason;
 #[test]
 fn each_setting_is_inherited_from_the_outer_layer() {
     let set: [fn(&mut RejectionConfig); 3] = [
-        |config| config.is_opaque = true,
+        |config| config.hides_details = true,
         |config| config.custom = Some(Arc::new(|_, standard| standard)),
         |config| config.forced = Some(ForcedProtocol::Grpc),
     ];
@@ -17,7 +17,7 @@ fn each_setting_is_inherited_from_the_outer_layer() {
         for within in
             [RejectionConfig::default().within(&extensions), outer.within(&Extensions::new()), outer]
         {
-            let settings = [within.is_opaque, within.custom.is_some(), within.forced.is_some()];
+            let settings = [within.hides_details, within.custom.is_some(), within.forced.is_some()];
             assert_eq!(settings, [0, 1, 2].map(|setting| setting == number));
         }
     }

@@ -12,14 +12,14 @@ fn rejection_response(rejection: Rejection, protocol: Protocol) -> Response<Byte
 }
 
 #[test]
-fn opaque_rejection_has_no_reason() {
-    let opaque = RejectionConfig { is_opaque: true, ..RejectionConfig::default() };
+fn rejection_without_details_has_no_reason() {
+    let opaque = RejectionConfig { hides_details: true, ..RejectionConfig::default() };
     let token = super::rejection_response(RejectionReason::Expired.into(), Protocol::Http, &opaque);
     assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
     assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
     assert_eq!(token.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
     let forbidden = Rejection::Forbidden(UnmetRequirement::new(
-        "a service account".to_owned(),
+        "service account".to_owned(),
         "ServiceAccountRequired",
         None,
     ));
@@ -51,7 +51,7 @@ fn custom_response_keeps_status_and_challenge() {
 }
 
 #[test]
-fn a_rejected_token_gets_a_challenge_and_passports_body() {
+fn invalid_token_gets_challenge_and_passport_body() {
     let response = rejection_response(RejectionReason::Expired.into(), Protocol::Http);
     assert_eq!(response.status(), 401);
     assert_eq!(
@@ -64,7 +64,7 @@ fn a_rejected_token_gets_a_challenge_and_passports_body() {
 
 #[test]
 fn missing_credentials_get_a_bare_challenge() {
-    let response = rejection_response(Rejection::CredentialsMissing, Protocol::Http);
+    let response = rejection_response(Rejection::MissingCredentials, Protocol::Http);
     assert_eq!(response.status(), 401);
     assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport""#);
     assert!(!response.body().windows(13).any(|part| part == b"invalid_token"));
@@ -80,37 +80,41 @@ fn missing_keys_are_503_with_retry_after() {
 }
 
 #[test]
-fn unknown_permission_is_503_with_retry_after() {
-    let response = rejection_response(Rejection::PermissionUnknown, Protocol::Http);
+fn failed_permission_check_is_503_with_retry_after() {
+    let response = rejection_response(Rejection::PermissionCheckFailed, Protocol::Http);
     assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"1".parse().unwrap()));
 }
 
 #[tokio::test]
-async fn rejections_are_counted_and_a_missing_layer_is_an_error() {
+async fn rejections_are_counted_and_missing_layer_is_logged() {
     let log = Log::listen(tracing::Level::ERROR);
     let measured = measured(async {
-        for rejection in [Rejection::Miswired, Rejection::CredentialsMissing, Rejection::CredentialsMissing] {
+        for rejection in [
+            Rejection::MissingAuthenticateLayer,
+            Rejection::MissingCredentials,
+            Rejection::MissingCredentials,
+        ] {
             rejection_response(rejection, Protocol::Http);
         }
     })
     .await;
-    for (reason, count) in [("miswired", 1.0), ("credentials_missing", 2.0)] {
-        let name = format!("passport_inbound_refused_requests_total {reason}");
+    for (reason, count) in [("missing_authenticate_layer", 1.0), ("missing_credentials", 2.0)] {
+        let name = format!("passport_inbound_rejected_requests_total {reason}");
         assert_eq!(measured.get(&name), Some(&count), "{measured:#?}");
     }
-    assert_eq!(log.lines_with("no AuthenticateLayer ran").len(), 1);
+    assert_eq!(log.lines_with("missing AuthenticateLayer").len(), 1);
 }
 
 #[test]
-fn each_passport_name_has_its_own_body() {
+fn each_passport_name_has_a_body() {
     for reason in [
         RejectionReason::AlgorithmNotAllowed,
         RejectionReason::AudienceMismatch,
-        RejectionReason::BoundToken,
+        RejectionReason::SenderConstrained,
         RejectionReason::Expired,
         RejectionReason::IssuerMismatch,
         RejectionReason::KeyNotFound,
-        RejectionReason::TooLong,
+        RejectionReason::TooLarge,
     ] {
         let response = rejection_response(reason.into(), Protocol::Http);
         let body = format!(r#"{{"error":"invalid_token","reason":"{}"}}"#, reason.passport_name());
@@ -119,19 +123,19 @@ fn each_passport_name_has_its_own_body() {
 }
 
 #[test]
-fn grpc_gets_its_status_in_the_headers_and_no_body() {
+fn grpc_rejection_has_status_in_headers_and_no_body() {
     for (rejection, status) in [
-        (Rejection::CredentialsMissing, "16"),
+        (Rejection::MissingCredentials, "16"),
         (RejectionReason::Expired.into(), "16"),
         (
             Rejection::Forbidden(UnmetRequirement::new(
-                "a service account".to_owned(),
+                "service account".to_owned(),
                 "ServiceAccountRequired",
                 None,
             )),
             "7",
         ),
-        (Rejection::Miswired, "13"),
+        (Rejection::MissingAuthenticateLayer, "13"),
     ] {
         let response = rejection_response(rejection, Protocol::Grpc);
         assert_eq!(response.status(), 200);
@@ -142,31 +146,31 @@ fn grpc_gets_its_status_in_the_headers_and_no_body() {
 }
 
 #[test]
-fn grpc_web_gets_its_status_in_the_body() {
+fn grpc_web_rejection_has_status_in_body() {
     for (content_type, body) in [
         ("application/grpc-web+proto", &b"\x80\0\0\0\x38grpc-status: 16\r\n"[..]),
         ("application/grpc-web-text", b"gAAAADhncnBjLXN0YXR1czogMTYNCmdycGMtbWVzc2FnZTog"),
     ] {
         let request = Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
-        let response = reject(Rejection::CredentialsMissing, &request, &RejectionConfig::default());
+        let response = reject(Rejection::MissingCredentials, &request, &RejectionConfig::default());
         assert_eq!((response.status().as_u16(), response.headers().len()), (200, 1));
         assert_eq!(response.headers()[CONTENT_TYPE], content_type);
         assert!(response.body().starts_with(body), "{:?}", response.body());
-        assert_eq!(response.extensions().get(), Some(&Rejection::CredentialsMissing));
+        assert_eq!(response.extensions().get(), Some(&Rejection::MissingCredentials));
     }
 }
 
 #[test]
-fn fixed_form_of_a_layer_holds_for_those_inside() {
+fn forced_protocol_is_inherited_by_inner_layers() {
     let forced = |protocol| RejectionConfig { forced: Some(protocol), ..RejectionConfig::default() };
-    let http_only = forced(ForcedProtocol::Http);
+    let http_rejections = forced(ForcedProtocol::Http);
     let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
     let status = |request: &Request<()>, responder: &RejectionConfig| {
-        reject(Rejection::CredentialsMissing, request, responder).status().as_u16()
+        reject(Rejection::MissingCredentials, request, responder).status().as_u16()
     };
     assert_eq!(status(&request, &RejectionConfig::default()), 200);
-    assert_eq!(status(&request, &http_only), 401);
-    request.extensions_mut().insert(http_only);
+    assert_eq!(status(&request, &http_rejections), 401);
+    request.extensions_mut().insert(http_rejections);
     assert_eq!(status(&request, &RejectionConfig::default()), 401);
     assert_eq!(status(&request, &forced(ForcedProtocol::Grpc)), 200);
 }

@@ -1,12 +1,12 @@
 use super::*;
 
 #[test]
-fn an_audience_is_all_that_is_needed() {
+fn audience_is_the_only_required_option() {
     assert!(TokenVerifier::builder("bizfirstgo-api").build().is_ok());
 }
 
 #[test]
-fn every_mistake_is_reported_at_once() {
+fn all_problems_are_reported_together() {
     let error = TokenVerifier::builder(" ")
         .issuer("http://passport.bizfirst.ai")
         .jwks_url("keys")
@@ -26,13 +26,13 @@ fn danger_plain_http_covers_issuer_and_jwks_url() {
         ("https://passport.bizfirst.ai", "http://passport:8090/keys"),
     ] {
         builder(issuer, jwks_url).danger_plain_http().build().unwrap();
-        let refusal = builder(issuer, jwks_url).build().unwrap_err();
-        assert!(refusal.problems().iter().all(|it| it.problem.contains("danger_plain_http")), "{refusal}");
+        let error = builder(issuer, jwks_url).build().unwrap_err();
+        assert!(error.problems().iter().all(|it| it.problem.contains("danger_plain_http")), "{error}");
     }
 }
 
 #[test]
-fn ca_file_contradicts_a_transport() {
+fn ca_file_cannot_be_combined_with_a_transport() {
     let options = |builder: TokenVerifierBuilder| {
         let error = builder.issuer("passport").build().unwrap_err();
         error.problems().iter().map(|problem| problem.option.to_string()).collect::<Vec<_>>()
@@ -47,8 +47,8 @@ fn options_out_of_range_are_reported() {
     let minute = Duration::from_secs(60);
     let error = TokenVerifier::builder("api")
         .jwks_refresh_interval(minute - Duration::from_nanos(1))
-        .max_key_age(Duration::ZERO)
-        .jwks_fetch_timeout(Duration::ZERO)
+        .jwks_max_stale(Duration::ZERO)
+        .jwks_request_timeout(Duration::ZERO)
         .jwks_cooldown(Duration::from_millis(999))
         .max_token_size(64 * 1024 + 1)
         .max_cached_tokens(0)
@@ -56,27 +56,27 @@ fn options_out_of_range_are_reported() {
         .algorithms([])
         .build()
         .unwrap_err();
-    let options: Vec<_> = error.problems().iter().map(|problem| problem.option.clone()).collect();
+    let problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
     assert_eq!(
-        options,
+        problems,
         [
-            "jwks_refresh_interval",
-            "max_key_age",
-            "jwks_fetch_timeout",
-            "jwks_cooldown",
-            "max_token_size",
-            "max_cached_tokens",
-            "max_cached_bytes",
-            "algorithms",
+            "jwks_refresh_interval: must be between 1 min and 24 h, is 59.999999999s",
+            "jwks_max_stale: must be between 1 min and 30 days, is 0ns",
+            "jwks_request_timeout: must be between 1 s and 60 s, is 0ns",
+            "jwks_cooldown: must be between 1 s and 10 min, is 999ms",
+            "max_token_size: must be between 1 KiB and 64 KiB, is 65537 bytes",
+            "max_cached_tokens: must be at least 2, is 0; cache_tokens(false) disables the cache",
+            "max_cached_bytes: must be between 64 KiB and 4 GiB, is 0 bytes; cache_tokens(false) disables the cache",
+            "algorithms: must not be empty; add an algorithm, or omit the option for RS256",
         ]
     );
-    TokenVerifier::builder("api").jwks_refresh_interval(minute).max_key_age(minute).build().unwrap();
+    TokenVerifier::builder("api").jwks_refresh_interval(minute).jwks_max_stale(minute).build().unwrap();
 }
 
 #[test]
-fn static_keys_must_be_keys_and_the_only_ones() {
+fn invalid_or_combined_static_keys_are_reported() {
     let problem = |builder: TokenVerifierBuilder| builder.build().unwrap_err().to_string();
-    let builder = || TokenVerifier::builder("api").static_keys("{\"keys\":[]}");
+    let builder = || TokenVerifier::builder("api").static_jwks("{\"keys\":[]}");
     assert!(problem(builder()).contains("no usable key"), "{}", problem(builder()));
-    assert!(problem(builder().key_file("keys.json")).contains("never asked"));
+    assert!(problem(builder().jwks_cache_file("keys.json")).contains("have no effect with static keys"));
 }

@@ -22,13 +22,13 @@ fn verified(token: &str, key: &Arc<Key>) -> CacheEntry {
     }
 }
 
-/// An empty cache, a key, and the key set of that key.
+/// Returns an empty cache, a key, and the key set of that key.
 fn setup(limits: CacheLimits) -> (VerifiedTokenCache, Arc<Key>, KeySet) {
     let keys = test_keys(1);
     (VerifiedTokenCache::new(limits), Arc::clone(&keys[0]), key_set(&keys))
 }
 
-/// Tokens of one length that end differently, as signatures do.
+/// Returns a token that differs from others at the end only, as signatures do.
 fn token(number: u64) -> String {
     format!("{:0>900}", format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
@@ -57,9 +57,9 @@ fn cached_token_is_accepted_while_its_key_is_tried() {
     }
 }
 
-/// Its verification began before the key was removed.
+/// The verification of such a token began before its key was removed.
 #[test]
-fn token_cached_after_its_key_was_removed_is_not_accepted() {
+fn token_cached_after_its_key_was_removed_is_rejected() {
     let (cache, keys) = (VerifiedTokenCache::new(CacheLimits::default()), test_keys(2));
     let installed = key_set(&keys[..1]);
     for (number, key) in keys.iter().enumerate() {
@@ -70,7 +70,7 @@ fn token_cached_after_its_key_was_removed_is_not_accepted() {
 }
 
 #[test]
-fn only_the_whole_token_is_the_token() {
+fn different_token_is_not_a_cache_hit() {
     let (cache, key, keys) = setup(CacheLimits::default());
     let known = token(1);
     cache.insert(verified(&known, &key), at(150));
@@ -85,7 +85,7 @@ fn only_the_whole_token_is_the_token() {
 }
 
 #[test]
-fn overflow_hit_moves_the_token_back_to_the_front() {
+fn overflow_hit_moves_the_token_to_the_front() {
     let (cache, key, keys) = setup(CacheLimits { tokens: 100, bytes: 256 * 1024 });
     assert_eq!(cache.front.len(), 16);
     for number in 0..40 {
@@ -111,16 +111,16 @@ fn token_enters_the_overflow_when_it_loses_its_slot() {
     let slot: *const _ = cache.slot(known.as_bytes());
     let rival = (2..).map(token).find(|other| std::ptr::eq(cache.slot(other.as_bytes()), slot)).unwrap();
     cache.insert(verified(&rival, &key), at(150));
-    assert_eq!(overflow(), 1, "the one that was there first");
+    assert_eq!(overflow(), 1, "the token that lost its slot");
     for _ in 0..3 {
         assert!(cache.get(known.as_bytes(), &keys, at(150)).is_some());
-        assert_eq!(overflow(), 2, "both have lost it once");
+        assert_eq!(overflow(), 2, "each token has lost the slot once");
         assert!(cache.get(rival.as_bytes(), &keys, at(150)).is_some());
     }
 }
 
 #[test]
-fn expired_or_repeated_token_is_not_put_into_the_overflow() {
+fn expired_or_equal_token_does_not_enter_the_overflow() {
     let (cache, key, _) = setup(CacheLimits { tokens: 2, bytes: 256 * 1024 });
     assert_eq!(cache.front.len(), 1);
     let overflow = || {
@@ -129,7 +129,7 @@ fn expired_or_repeated_token_is_not_put_into_the_overflow() {
     };
     cache.insert(verified(&token(1), &key), at(150));
     cache.insert(verified(&token(1), &key), at(150));
-    assert_eq!(overflow(), 0, "the same one");
+    assert_eq!(overflow(), 0, "the same token");
     cache.insert(
         CacheEntry { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
         at(250),
@@ -170,7 +170,7 @@ fn tokens_and_bytes_are_bounded() {
 }
 
 #[test]
-fn a_list_of_short_texts_weighs_what_it_takes() {
+fn weight_includes_the_overhead_of_short_texts() {
     let payload = format!(r#"{{"roles":["a"{}]}}"#, r#","a""#.repeat(999)).into_bytes();
     let heavy = IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH);
     assert!(heavy.size() > 1000 * (24 + 16) + 4000, "{}", heavy.size());
@@ -187,7 +187,7 @@ fn tokens_spread_over_all_slots() {
 }
 
 #[test]
-fn entry_weighs_its_token_twice_its_caller_and_the_overhead() {
+fn entry_weight_is_twice_the_token_plus_caller_and_overhead() {
     let (_, key, _) = setup(CacheLimits::default());
     let entry = verified(&token(1), &key);
     let weight = 2 * token(1).len() + entry.caller.size() + OVERHEAD;
@@ -195,7 +195,7 @@ fn entry_weighs_its_token_twice_its_caller_and_the_overhead() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "moka has a clock of its own")]
+#[expect(clippy::disallowed_methods, reason = "moka uses its own clock")]
 fn overflow_evicts_a_token_when_it_expires() {
     let (_, key, _) = setup(CacheLimits::default());
     let entry = Arc::new(verified(&token(1), &key));

@@ -50,7 +50,7 @@ async fn tokens_and_key_fetches_are_counted() {
     assert!((measured["passport_inbound_clock_difference_seconds"] + 480.0).abs() < 300.0, "{measured:#?}");
     for path in ["cold", "hit"] {
         let seconds = measured[&format!("passport_inbound_verification_duration_seconds {path}")];
-        assert!(!seconds.is_nan(), "{path}: nothing was recorded");
+        assert!(!seconds.is_nan(), "{path}: no time was recorded");
     }
 }
 
@@ -63,18 +63,18 @@ async fn rejections_are_logged_with_expected_and_actual_values() {
     for (token, expected, got) in [
         (token().audience("payroll").build(), "bizfirstgo-api", "payroll"),
         (token().claim("iss", "https://evil.example").build(), setup.passport.issuer(), "evil.example"),
-        (token().expired_for(Duration::from_secs(300)).build(), "exp ahead", "300 s behind"),
+        (token().expired_for(Duration::from_secs(300)).build(), "exp in the future", "300 s in the past"),
         (token().header("kid", "junk").build(), "signing-key-", "junk"),
         (token().header("typ", "logout+jwt").build(), "at+jwt", "logout+jwt"),
-        (token().claim("exp", u64::from(START) * 1000).build(), "seconds since 1970", "s ahead"),
-        (token().claim("exp", "soon").build(), "one JSON object", "exp: invalid type"),
-        (token().without_claim("sub").build(), "sub", "nothing"),
+        (token().claim("exp", u64::from(START) * 1000).build(), "seconds since 1970", "s in the future"),
+        (token().claim("exp", "soon").build(), "a JSON object", "exp: invalid type"),
+        (token().without_claim("sub").build(), "sub", "missing or blank"),
         (token().claim("cnf", 5).build(), "no cnf", "cnf"),
         ("junk".to_owned(), "header.payload.signature", "4 bytes"),
         (token().header("alg", "none").build(), "RS256", "none"),
     ] {
         verifier.verify(&token).await.unwrap_err();
-        let line = log.lines_with("token refused").pop().unwrap();
+        let line = log.lines_with("token rejected").pop().unwrap();
         assert!(line.contains(expected) && line.contains(got), "{got}: {line}");
     }
 }
@@ -85,7 +85,7 @@ async fn too_large_token_is_logged_with_its_size() {
     let log = Log::listen(Level::WARN);
     let large = setup.token().claim("padding", "x".repeat(12_000)).build();
     let outcome = setup.verifier().verify(&large).await;
-    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::TooLong));
+    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::TooLarge));
     let logged = log.lines_with("max_token_size");
     assert!(logged[0].contains(&format!("size={} max_token_size=8192", large.len())), "{logged:?}");
 
@@ -129,7 +129,7 @@ async fn unsigned_claims_are_never_logged() {
         verifier.verify(&token).await.unwrap_err();
     }
     assert_eq!(log.lines_with("mallory"), Vec::<String>::new());
-    assert!(!log.lines_with("token refused").is_empty());
+    assert!(!log.lines_with("token rejected").is_empty());
 }
 
 #[tokio::test]
@@ -141,13 +141,13 @@ async fn trailing_slash_of_the_issuer_is_logged_once() {
     for _ in 0..3 {
         verifier.verify(&with_slash).await.unwrap_err();
     }
-    let named = log.lines_with("but for a slash at the end");
-    assert_eq!(named.len(), 1, "{named:?}");
-    assert!(named[0].contains(&format!("{}/", setup.passport.issuer())), "{named:?}");
+    let logged = log.lines_with("by a trailing slash");
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].contains(&format!("{}/", setup.passport.issuer())), "{logged:?}");
 }
 
 #[tokio::test]
-async fn late_recorder_is_used_from_the_next_keys_on() {
+async fn late_metrics_recorder_is_used_after_the_next_refresh() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let good = setup.token().build();

@@ -1,9 +1,9 @@
 use super::*;
 
 #[test]
-fn request_that_needs_keys_waits_in_their_queue() {
+fn request_that_needs_keys_gets_a_slot_in_their_queue() {
     let queues = WaitQueues::new();
-    for (held, waits_for_keys, is_for_keys) in [
+    for (current, waits_for_keys, is_for_keys) in [
         (None, false, false),
         (None, true, true),
         (Some(false), false, false),
@@ -11,19 +11,19 @@ fn request_that_needs_keys_waits_in_their_queue() {
         (Some(true), false, true),
         (Some(true), true, true),
     ] {
-        let held_slot = held.map(|for_keys| queues.slot(None, for_keys).unwrap());
-        let slot = queues.slot(held_slot, waits_for_keys).unwrap();
-        assert_eq!(slot.is_for_keys, is_for_keys, "{held:?} {waits_for_keys}");
+        let current_slot = current.map(|for_keys| queues.slot(None, for_keys).unwrap());
+        let slot = queues.slot(current_slot, waits_for_keys).unwrap();
+        assert_eq!(slot.is_for_keys, is_for_keys, "{current:?} {waits_for_keys}");
     }
 }
 
 #[test]
-fn held_slot_is_enough_in_a_full_queue() {
+fn existing_slot_is_reused_if_the_queue_is_full() {
     for (is_for_keys, waits_for_keys) in [(false, false), (true, false), (true, true)] {
         let queues = WaitQueues::new();
         let mut slots: Vec<_> = (0..MAX_WAITING).map(|_| queues.slot(None, is_for_keys).unwrap()).collect();
-        let held = slots.pop();
+        let current = slots.pop();
         assert!(queues.slot(None, is_for_keys).is_none());
-        assert!(queues.slot(held, waits_for_keys).is_some(), "{is_for_keys} {waits_for_keys}");
+        assert!(queues.slot(current, waits_for_keys).is_some(), "{is_for_keys} {waits_for_keys}");
     }
 }

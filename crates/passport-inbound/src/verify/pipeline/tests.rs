@@ -1,4 +1,5 @@
-//! Cached and uncached tokens have the same result; permits; the deny list.
+//! Tests that cached and uncached tokens have the same result, and tests of permits and
+//! `reject_if`.
 
 use std::{
     num::NonZeroUsize,
@@ -29,8 +30,7 @@ use crate::{
     },
 };
 
-/// Six keys, and tokens of each that differ in when they are good and in whether they name their
-/// key.
+/// Six keys, and tokens of each key with different validity, with and without a `kid`.
 struct Fixture {
     issuer: String,
     audience: String,
@@ -65,7 +65,7 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     })
 });
 
-/// A verifier whose keys a test changes by hand.
+/// A verifier with a scripted issuer.
 struct TestVerifier {
     issuer: ScriptedIssuer,
     verifier: TokenVerifier,
@@ -120,7 +120,7 @@ fn action() -> impl Strategy<Value = Action> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the order of rotations, outages, requests and the time between them.
+    /// Tries random sequences of key rotations, outages, requests and waiting times.
     #[test]
     fn cached_and_uncached_results_agree(steps in prop::collection::vec(action(), 1..60)) {
         let clock = ManualClock::at_unix_seconds(START);
@@ -146,10 +146,10 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_input_never_panics_and_is_never_accepted(token in ".{0,200}", tail in "[A-Za-z0-9_.-]{0,400}") {
+    fn arbitrary_input_is_rejected_without_a_panic(token in ".{0,200}", tail in "[A-Za-z0-9_.-]{0,400}") {
         let clock = ManualClock::at_unix_seconds(START);
         let verifier = TokenVerifier::builder("api")
-            .static_keys(json!({ "keys": FIXTURE.keys }).to_string())
+            .static_jwks(json!({ "keys": FIXTURE.keys }).to_string())
             .clock(clock)
             .build()
             .unwrap();
@@ -166,26 +166,23 @@ async fn cached_tokens_need_no_permit() {
     let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     let known = setup.token().build();
     verifier.verify(&known).await.unwrap();
-    let flood = verifier.pipeline().permits.try_acquire().unwrap();
+    let only_permit = verifier.pipeline().permits.try_acquire().unwrap();
 
     assert!(matches!(verifier.try_verify(&known), Some(Ok(_))));
     let new = setup.token().role("x").build();
     assert!(matches!(verifier.verify_now(new.as_bytes()), VerifyProgress::Waiting(Wait::Permit)));
     let other = setup.token().role("y").build();
-    assert!(
-        matches!(verifier.try_verify(&other), Some(Ok(_))),
-        "a caller that blocks its own thread does not wait"
-    );
+    assert!(matches!(verifier.try_verify(&other), Some(Ok(_))), "try_verify needs no permit");
     let unnamed = setup.token().header("kid", "junk").build();
     verifier.verify(&unnamed).await.unwrap_err();
     assert!(
         matches!(verifier.verify_now(unnamed.as_bytes()), VerifyProgress::Done(_)),
-        "a token without a signature to verify needs no permit"
+        "a token with an unknown key needs no permit"
     );
 
     let mut waiting = task::spawn(verifier.verify(&new));
     assert_pending!(waiting.poll());
-    drop(flood);
+    drop(only_permit);
     assert!(waiting.is_woken());
     assert_ready_ok!(waiting.poll());
 }
@@ -201,12 +198,12 @@ async fn cached_tokens_need_no_permit_after_a_rotation() {
     for _ in 0..2 {
         setup.passport.rotate_keys().await;
         let keys = setup.jwks()["keys"].as_array().unwrap().clone();
-        // The new key replaces any other but that of the known tokens.
+        // The key of the cached tokens stays published; the new key replaces the others.
         let published = json!({ "keys": [keys.first(), keys.last()] });
         setup.issuer.respond_with(ScriptedResponse::body(&published.to_string()));
         sleep(Duration::from_secs(60)).await;
         verifier.verify(&setup.token().build()).await.unwrap();
-        let _flood = verifier.pipeline().permits.try_acquire().unwrap();
+        let _only_permit = verifier.pipeline().permits.try_acquire().unwrap();
         for token in &known {
             assert!(matches!(verifier.verify_now(token.as_bytes()), VerifyProgress::Done(Ok(_))));
         }
@@ -214,16 +211,16 @@ async fn cached_tokens_need_no_permit_after_a_rotation() {
 }
 
 #[tokio::test]
-async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
+async fn request_waiting_for_keys_takes_no_permit_slot() {
     let setup = setup().await;
     let builder = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN);
-    let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
+    let verifier = builder.jwks_request_timeout(Duration::from_secs(1)).build().unwrap();
     verifier.ready().await.unwrap();
     sleep(Duration::from_secs(60)).await;
     setup.issuer.respond_with(ScriptedResponse::Never);
     let (good, other) = (setup.token().build(), setup.token().role("x").build());
     let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
-    // This test polls more often than tokio lets one task go on.
+    // The test polls more often than tokio's cooperative budget allows.
     let verify = |token| task::spawn(unconstrained(verifier.verify(token)));
     let mut waiting: Vec<_> = (0..4096).map(|_| verify(&forged)).collect();
     waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
@@ -249,11 +246,11 @@ async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
 }
 
 #[tokio::test]
-async fn missing_permit_is_503_after_two_seconds() {
+async fn token_without_a_permit_is_503_after_2_seconds() {
     let setup = setup().await;
     let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     verifier.ready().await.unwrap();
-    let _flood = verifier.pipeline().permits.try_acquire().unwrap();
+    let _only_permit = verifier.pipeline().permits.try_acquire().unwrap();
     let before = Instant::now();
     let outcome = verifier.verify(&setup.token().build()).await;
     assert!(matches!(outcome, Err(VerifyError::Overloaded { .. })), "{outcome:?}");
@@ -277,34 +274,34 @@ async fn permit_is_released_after_the_verification() {
 }
 
 #[tokio::test]
-async fn deny_list_rejects_cached_and_uncached_tokens() {
+async fn reject_if_applies_to_cached_and_uncached_tokens() {
     let setup = setup().await;
     let revoked = Arc::new(AtomicBool::new(false));
     let list = Arc::clone(&revoked);
     let verifier = setup
         .builder()
-        .deny_list(move |caller| caller.user_id() == "mallory" || list.load(Ordering::Relaxed))
+        .reject_if(move |caller| caller.user_id() == "mallory" || list.load(Ordering::Relaxed))
         .build()
         .unwrap();
-    let denied = VerifyError::Rejected(RejectionReason::Denied);
+    let rejected = VerifyError::Rejected(RejectionReason::Revoked);
     let mallory = setup.passport.user_token("mallory").build();
     for _ in 0..2 {
-        assert_eq!(verifier.verify(&mallory).await.unwrap_err(), denied);
+        assert_eq!(verifier.verify(&mallory).await.unwrap_err(), rejected);
     }
     let known = setup.token().build();
     verifier.verify(&known).await.unwrap();
     revoked.store(true, Ordering::Relaxed);
-    assert_eq!(verifier.verify(&known).await.unwrap_err(), denied, "it is asked at each request");
+    assert_eq!(verifier.verify(&known).await.unwrap_err(), rejected, "reject_if is called each time");
     revoked.store(false, Ordering::Relaxed);
     verifier.verify(&known).await.unwrap();
-    assert_eq!(RejectionReason::Denied.passport_name(), "TokenExpired");
+    assert_eq!(RejectionReason::Revoked.passport_name(), "TokenExpired");
 }
 
 #[tokio::test]
 async fn cached_token_is_verified_once() {
     let setup = setup().await;
-    for (keeps, same) in [(true, true), (false, false)] {
-        let verifier = setup.builder().cache_tokens(keeps).build().unwrap();
+    for (caches, same) in [(true, true), (false, false)] {
+        let verifier = setup.builder().cache_tokens(caches).build().unwrap();
         let token = setup.token().build();
         let (first, second) =
             (verifier.verify(&token).await.unwrap(), verifier.verify(&token).await.unwrap());
@@ -313,7 +310,7 @@ async fn cached_token_is_verified_once() {
 }
 
 #[tokio::test]
-async fn a_header_of_any_length_is_read() {
+async fn header_of_any_length_is_parsed() {
     let setup = setup().await;
     let verifier = setup.verifier();
     for padding in [0, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 2_000, 3_000] {

@@ -50,7 +50,7 @@ fn exact_match_equals_the_checked_match() {
 }
 
 #[test]
-fn above_a_channel_a_path_is_enough() {
+fn path_only_uri_is_allowed_above_a_channel() {
     let origins = AllowedOrigins::channel(&Uri::from_static("https://grpc.bizfirst.ai/base")).unwrap();
     assert!(origins.check(&Destination::PathOnly).is_ok());
     assert!(origins.check(&Destination::Unclear).is_err());
@@ -58,7 +58,7 @@ fn above_a_channel_a_path_is_enough() {
 }
 
 #[test]
-fn the_danger_is_in_the_name_and_nowhere_else() {
+fn danger_functions_permit_only_what_they_name() {
     let plain = AllowedOrigins::danger_plain_http(["http://payroll.mesh"]).unwrap();
     assert!(plain.check(&absolute("http", "payroll.mesh", None)).is_ok());
     assert!(plain.check(&absolute("https", "payroll.mesh", None)).is_err());
@@ -96,7 +96,7 @@ fn allowed_origins_are_distinguished() {
 #[test]
 fn two_lists_are_joined() {
     let https = AllowedOrigins::new(["https://a"]).unwrap();
-    let both = https.and(&AllowedOrigins::danger_plain_http(["http://b"]).unwrap());
+    let both = https.union(&AllowedOrigins::danger_plain_http(["http://b"]).unwrap());
     assert!(both.check(&absolute("https", "a", None)).is_ok());
     assert!(both.check(&absolute("http", "b", None)).is_ok());
     assert!(both.check(&absolute("http", "a", None)).is_err());
@@ -109,7 +109,7 @@ fn every_wrong_origin_is_reported_at_once() {
 }
 
 #[test]
-fn an_empty_list_is_a_mistake() {
+fn empty_list_is_rejected() {
     assert!(AllowedOrigins::new([""; 0]).is_err());
 }
 
@@ -117,7 +117,7 @@ fn an_empty_list_is_a_mistake() {
 fn any_https_origin_is_allowed_by_either_of_two_lists() {
     let listed = AllowedOrigins::new(["https://a"]).unwrap();
     let any = AllowedOrigins::danger_any_https();
-    for both in [listed.clone().and(&any), any.and(&listed)] {
+    for both in [listed.clone().union(&any), any.union(&listed)] {
         assert!(both.check(&absolute("https", "anywhere.example", None)).is_ok());
     }
 }

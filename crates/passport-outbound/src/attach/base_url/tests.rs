@@ -8,8 +8,8 @@ fn plain_http_base_url_is_rejected_with_its_opt_in() {
 
 #[test]
 fn plain_http_origin_of_a_base_url_names_its_own_opt_in() {
-    let told = AllowedOrigins::base_url("http://erp/api").unwrap_err().to_string();
-    assert!(told.contains("with danger_plain_http (in code danger_plain_http_base_url) in"), "{told}");
+    let message = AllowedOrigins::base_url("http://erp/api").unwrap_err().to_string();
+    assert!(message.contains("with danger_plain_http (in code danger_plain_http_base_url) in"), "{message}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Requests and responses of the crate `http`: hyper, tonic, tower-http.
+//! Support for clients that use the crate `http`: hyper, tonic, tower-http.
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode, request};
 use http_body::Body;
 
 use crate::attach::{
-    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, Replay, WatchedBody,
+    BufferedBody, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned, RetryMode, WatchedBody,
     destination::{Destination, host_and_port},
     error::BoxError,
     request::sealed::RequestParts,
@@ -72,9 +72,12 @@ impl<B> ResponseHead for Response<B> {
     }
 }
 
-impl<B: Clone> Replay<Request<B>> for CloneRequest {}
+// `do_not_recommend` makes rustc show the diagnostic of `RetryMode` instead of `B: Clone`.
+#[diagnostic::do_not_recommend]
+impl<B: Clone> RetryMode<Request<B>> for RetryCloned {}
 
-impl<B: Clone> SaveRequest<Request<B>> for CloneRequest {
+#[diagnostic::do_not_recommend]
+impl<B: Clone> SaveRequest<Request<B>> for RetryCloned {
     type Saved = Request<B>;
 
     fn save(&self, request: Request<B>) -> (Request<B>, Option<Request<B>>) {
@@ -87,14 +90,16 @@ impl<B: Clone> SaveRequest<Request<B>> for CloneRequest {
     }
 }
 
-impl<B, F> Replay<Request<B>> for BufferBody<F>
+#[diagnostic::do_not_recommend]
+impl<B, F> RetryMode<Request<B>> for RetryBuffered<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     F: Fn(BufferedBody<B>) -> B + Clone,
 {
 }
 
-impl<B, F> SaveRequest<Request<B>> for BufferBody<F>
+#[diagnostic::do_not_recommend]
+impl<B, F> SaveRequest<Request<B>> for RetryBuffered<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     F: Fn(BufferedBody<B>) -> B + Clone,
@@ -109,6 +114,6 @@ where
     }
 
     fn restore(&self, (parts, recording): Self::Saved) -> Option<Request<B>> {
-        Some(Request::from_parts(parts, (self.wrap)(recording.replay()?)))
+        Some(Request::from_parts(parts, (self.wrap)(recording.into_body()?)))
     }
 }

@@ -1,4 +1,4 @@
-//! The requests and responses of each supported client.
+//! The request and response types of each supported client.
 
 mod http;
 #[cfg(feature = "reqwest")]

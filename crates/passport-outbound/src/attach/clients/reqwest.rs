@@ -1,9 +1,9 @@
-//! Requests and responses of `reqwest::Client`.
+//! Support for `reqwest::Client`.
 
 use http::{Extensions, HeaderMap, StatusCode};
 
 use crate::attach::{
-    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, Replay,
+    BufferedBody, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned, RetryMode,
     destination::{Destination, destination_of},
     request::sealed::RequestParts,
     response::sealed::ResponseHead,
@@ -31,7 +31,7 @@ impl RequestParts for reqwest::Request {
         self.headers_mut()
     }
 
-    /// reqwest does not expose them.
+    /// Returns `None`: reqwest does not expose the extensions.
     fn extensions(&self) -> Option<&Extensions> {
         None
     }
@@ -59,9 +59,9 @@ impl ResponseHead for reqwest::Response {
     }
 }
 
-impl Replay<reqwest::Request> for CloneRequest {}
+impl RetryMode<reqwest::Request> for RetryCloned {}
 
-impl SaveRequest<reqwest::Request> for CloneRequest {
+impl SaveRequest<reqwest::Request> for RetryCloned {
     type Saved = reqwest::Request;
 
     fn save(&self, request: reqwest::Request) -> (reqwest::Request, Option<reqwest::Request>) {
@@ -74,20 +74,20 @@ impl SaveRequest<reqwest::Request> for CloneRequest {
     }
 }
 
-impl<F> Replay<reqwest::Request> for BufferBody<F> where
+impl<F> RetryMode<reqwest::Request> for RetryBuffered<F> where
     F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone
 {
 }
 
-impl<F> SaveRequest<reqwest::Request> for BufferBody<F>
+impl<F> SaveRequest<reqwest::Request> for RetryBuffered<F>
 where
     F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone,
 {
     type Saved = (reqwest::Request, Option<Recording<reqwest::Body>>);
 
     fn save(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Saved>) {
-        // A body that reqwest can clone is not wrapped: it could not follow redirects with 307
-        // and 308 any more.
+        // A body that reqwest can clone is not wrapped: with a wrapped body, reqwest could not
+        // follow redirects with 307 and 308.
         if let Some(copy) = request.try_clone() {
             return (request, Some((copy, None)));
         }
@@ -99,7 +99,7 @@ where
 
     fn restore(&self, (request, recording): Self::Saved) -> Option<reqwest::Request> {
         let Some(recording) = recording else { return Some(request) };
-        Some(with_body(request, Some((self.wrap)(recording.replay()?))))
+        Some(with_body(request, Some((self.wrap)(recording.into_body()?))))
     }
 }
 

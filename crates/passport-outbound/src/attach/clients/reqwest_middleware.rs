@@ -1,4 +1,4 @@
-//! The layer as a middleware of the crate `reqwest-middleware`.
+//! Implements `reqwest_middleware::Middleware` for the layer.
 
 use std::{
     pin::Pin,
@@ -16,45 +16,47 @@ use tower_service::Service;
 
 use crate::{
     attach::{
-        AttachToken, AttachTokenLayer, Replay,
+        AttachToken, AttachTokenLayer, RetryMode,
         error::{BoxError, CallError},
     },
-    identity::InTheNameOf,
+    identity::RequestIdentity,
 };
 
-/// `ClientBuilder::new(client).with(layer)`.
+/// Use the layer as a middleware: `ClientBuilder::new(client).with(layer)`.
 ///
-/// What is behind the layer in the chain sees each request with its token, and a second time if it
-/// is retried; what is before it sees one request. So a middleware that tries again
-/// (`reqwest-retry`) belongs before it, and has a token that is alive each time. A request may name
-/// another identity ([`InTheNameOf`]), or its [`CallerToken`](crate::CallerToken), with
-/// `with_extension`.
+/// The order in the chain matters. A middleware after the layer gets each request with its
+/// token, and gets it twice if the layer retries it. A middleware before the layer gets each
+/// request once, without its token. Place a middleware that retries (`reqwest-retry`) before the
+/// layer: each attempt then uses a valid token.
+///
+/// To use another identity for a request, set a [`RequestIdentity`] or a
+/// [`CallerToken`](crate::CallerToken) with `with_extension`.
 ///
 /// # Errors
-/// `reqwest_middleware::Error::Middleware` with an [`AttachError`](crate::AttachError) or a
-/// [`TokenError`](crate::TokenError): nothing was sent.
+/// Returns `reqwest_middleware::Error::Middleware` with an [`AttachError`](crate::AttachError)
+/// or a [`TokenError`](crate::TokenError) if nothing was sent.
 #[async_trait]
-impl<P: Replay<Request, Saved: Send> + Send + Sync + 'static> Middleware for AttachTokenLayer<P> {
+impl<P: RetryMode<Request, Saved: Send> + Send + Sync + 'static> Middleware for AttachTokenLayer<P> {
     async fn handle(
         &self,
         request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response, Error> {
-        let named = extensions.get::<InTheNameOf>().map(|InTheNameOf(identity)| identity);
+        let named = extensions.get::<RequestIdentity>().map(|RequestIdentity(identity)| identity);
         let identity = named.unwrap_or_else(|| self.identity()).with_caller_from(extensions);
         let mut service: AttachToken<_, P> =
             self.with_identity(identity).layer(Chain { next, extensions: Arc::new(Mutex::new(extensions)) });
-        // A chain is always ready.
+        // No `poll_ready` before `call`: a chain is always ready.
         service.call(request).await.map_err(chain_error)
     }
 }
 
-/// The rest of the chain, as a service.
+/// The rest of the middleware chain, as a service.
 #[derive(Clone)]
 struct Chain<'a> {
     next: Next<'a>,
-    /// One request uses them at a time: a retry comes after the first request.
+    /// Never contended: the retry is sent after the first request has ended.
     extensions: Arc<Mutex<&'a mut Extensions>>,
 }
 
@@ -76,14 +78,14 @@ impl<'a> Service<Request> for Chain<'a> {
     }
 }
 
-/// Returns an error of the chain as it is, and an error of the middleware as the chain wraps
-/// errors: each can be downcast.
+/// Returns an error of the chain unchanged, and wraps an error of the layer like the chain wraps
+/// the errors of its middleware. Both can be downcast.
 fn chain_error(error: BoxError) -> Error {
     match error.downcast::<Error>().map_err(CallError::from) {
         Ok(error) => *error,
         Err(CallError::Attach(error)) => Error::middleware(error),
         Err(CallError::Token(error)) => Error::middleware(error),
-        // The inner service is the chain, so its errors are `Error`.
+        // Unreachable: the inner service is the chain, so its errors are `Error`.
         Err(CallError::Client(error)) => Error::middleware(std::io::Error::other(error)),
     }
 }

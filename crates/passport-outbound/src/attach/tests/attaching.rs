@@ -5,7 +5,7 @@ use tower::retry;
 use super::*;
 
 #[tokio::test]
-async fn a_request_carries_the_token_and_nothing_else_changes() {
+async fn request_carries_the_token_and_is_otherwise_unchanged() {
     let (mut client, mut handle) = client(&ScriptedSource::new());
     handle.allow(2);
     for _ in 0..2 {
@@ -26,14 +26,14 @@ async fn a_request_carries_the_token_and_nothing_else_changes() {
 }
 
 #[tokio::test]
-async fn a_request_waits_for_the_first_token_and_is_sent_once() {
+async fn request_waits_for_the_first_token_and_is_sent_once() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = client(&source);
     handle.allow(1);
     source.hold();
     let mut response = task::spawn(client.ready().await.unwrap().call(request(API)));
     assert_pending!(response.poll());
-    assert_pending!(handle.poll_request(), "nothing may leave without a token");
+    assert_pending!(handle.poll_request(), "nothing is sent without a token");
     source.release();
     tokio::task::yield_now().await;
     assert_pending!(response.poll());
@@ -44,14 +44,14 @@ async fn a_request_waits_for_the_first_token_and_is_sent_once() {
 }
 
 #[tokio::test]
-async fn without_a_token_the_request_fails_and_does_not_leave() {
+async fn request_without_a_token_fails_and_is_not_sent() {
     let source = ScriptedSource::new();
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     let (mut client, mut handle) = client(&source);
     handle.allow(1);
     let error = client.ready().await.unwrap().call(request(API)).await.unwrap_err();
     let error = error.downcast::<TokenError>().unwrap();
-    assert_eq!(error.kind(), TokenErrorKind::Refused);
+    assert_eq!(error.kind(), TokenErrorKind::Rejected);
     assert_pending!(handle.poll_request());
 }
 
@@ -73,9 +73,9 @@ async fn a_foreign_origin_gets_no_request_and_no_token() {
     for uri in ["https://evil.example/x", "http://api.bizfirst.ai/x", "https://api.bizfirst.ai:8443/x"] {
         let mut response = task::spawn(client.ready().await.unwrap().call(request(uri)));
         let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
-        assert!(matches!(*error, AttachError::DestinationNotAllowed { .. }), "{uri}");
+        assert!(matches!(*error, AttachError::OriginNotAllowed { .. }), "{uri}");
     }
-    // Only a path; a port that is none; forms that a request for a resource does not have.
+    // Only a path, invalid ports, and URIs that do not name a resource.
     for uri in [
         "/only/a/path",
         "https://api.bizfirst.ai:70000/x",
@@ -85,10 +85,10 @@ async fn a_foreign_origin_gets_no_request_and_no_token() {
     ] {
         let mut response = task::spawn(client.ready().await.unwrap().call(request(uri)));
         let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
-        assert_eq!(*error, AttachError::DestinationUnknown, "{uri}");
+        assert_eq!(*error, AttachError::NoOrigin, "{uri}");
     }
     assert_pending!(handle.poll_request());
-    assert_eq!(source.calls(), 0, "no token is fetched for a request that may not have it");
+    assert_eq!(source.calls(), 0, "no token is fetched for a rejected request");
 }
 
 #[tokio::test]
@@ -102,9 +102,9 @@ async fn existing_authorization_header_is_rejected() {
     assert_pending!(handle.poll_request());
 }
 
-/// `ConcurrencyLimit` panics when it is called without having been polled ready.
+/// `ConcurrencyLimit` panics if it is called before it was polled ready.
 #[tokio::test]
-async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
+async fn service_that_was_polled_ready_is_called() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
     let mut client = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
@@ -131,7 +131,7 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
 }
 
 #[tokio::test]
-async fn not_ready_inside_is_not_ready_outside() {
+async fn layer_is_ready_only_if_the_inner_service_is() {
     let (mut client, mut handle) = client(&ScriptedSource::new());
     handle.allow(0);
     let poll = task::spawn(()).enter(|cx, _| client.poll_ready(cx));
@@ -140,7 +140,7 @@ async fn not_ready_inside_is_not_ready_outside() {
 
 #[cfg(feature = "reqwest")]
 #[tokio::test]
-async fn a_reqwest_request_is_checked_by_its_url() {
+async fn reqwest_request_is_checked_by_its_url() {
     use super::{destination::Destination, request::sealed::RequestParts};
 
     let url = "https://API.bizfirst.ai:8443/x".parse().unwrap();
@@ -170,9 +170,9 @@ async fn user_information_in_the_uri_is_rejected() {
 }
 
 #[tokio::test]
-async fn what_becomes_of_an_authorization_header_is_a_choice() {
-    use ExistingAuthorization::{Replace, Respect};
-    for (policy, sent) in [(Replace, "Bearer token-1"), (Respect, "Basic abc")] {
+async fn existing_authorization_header_is_overwritten_or_kept() {
+    use ExistingAuthorization::{Keep, Overwrite};
+    for (policy, sent) in [(Overwrite, "Bearer token-1"), (Keep, "Basic abc")] {
         let source = ScriptedSource::new();
         let (mock, mut handle) = mock::pair();
         let mut client = layer(&source).existing_authorization(policy).layer(mock);
@@ -182,7 +182,7 @@ async fn what_becomes_of_an_authorization_header_is_a_choice() {
         let response = client.ready().await.unwrap().call(with_header);
         let (_, seen) = tokio::join!(response, respond(&mut handle, Response::new("done")));
         assert_eq!(seen.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), [sent]);
-        assert_eq!(source.calls(), usize::from(policy == Replace));
+        assert_eq!(source.calls(), usize::from(policy == Overwrite));
     }
 }
 
@@ -191,7 +191,7 @@ async fn existing_header_is_sent_to_allowed_origins_only() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair();
     let mut client =
-        layer(&source).existing_authorization(ExistingAuthorization::Respect).replay_clones().layer(mock);
+        layer(&source).existing_authorization(ExistingAuthorization::Keep).retry_unauthorized().layer(mock);
     handle.allow(2);
     let with_header = |uri| {
         let mut request = request(uri);
@@ -205,11 +205,11 @@ async fn existing_header_is_sent_to_allowed_origins_only() {
     assert_eq!(source.calls(), 0);
 }
 
-/// Sends a request again until it succeeds.
+/// A retry policy that retries until the response is a success.
 #[derive(Clone)]
-struct UntilItSucceeds;
+struct RetryUntilSuccess;
 
-impl retry::Policy<Request<()>, Response<WatchedBody<&'static str>>, BoxError> for UntilItSucceeds {
+impl retry::Policy<Request<()>, Response<WatchedBody<&'static str>>, BoxError> for RetryUntilSuccess {
     type Future = std::future::Ready<()>;
 
     fn retry(
@@ -226,10 +226,10 @@ impl retry::Policy<Request<()>, Response<WatchedBody<&'static str>>, BoxError> f
 }
 
 #[tokio::test]
-async fn a_retry_outside_of_the_layer_has_the_token_of_the_moment() {
+async fn retry_above_the_layer_uses_the_current_token() {
     let source = ScriptedSource::new();
     let (client, mut handle) = client(&source);
-    let mut client = retry::Retry::new(UntilItSucceeds, client);
+    let mut client = retry::Retry::new(RetryUntilSuccess, client);
     handle.allow(10);
     let response = client.ready().await.unwrap().call(request(API));
     let (response, ()) = tokio::join!(response, async {
@@ -243,14 +243,14 @@ async fn a_retry_outside_of_the_layer_has_the_token_of_the_moment() {
 }
 
 #[tokio::test]
-async fn a_call_that_does_not_go_out_gives_its_permit_back() {
+async fn failed_call_releases_its_permit() {
     let source = ScriptedSource::new();
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
     let limited = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(10);
     let mut idle = limited.clone();
-    // Not allowed, waited for in vain, and within the pause.
+    // An origin that is not allowed, a failed token request, and the backoff after it.
     for uri in ["https://evil.example/", API, API] {
         idle.ready().await.unwrap().call(request(uri)).await.unwrap_err();
         let mut other = limited.clone();

@@ -10,7 +10,7 @@ use super::{retry_mode::sealed::SaveRequest, *};
 
 type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// A body that cannot be cloned, in chunks.
+/// Returns a body in chunks, which cannot be cloned.
 fn chunks(chunks: &'static [&'static str]) -> BoxBody {
     let frames =
         chunks.iter().map(|chunk| Ok::<_, BoxError>(Frame::data(Bytes::from_static(chunk.as_bytes()))));
@@ -21,16 +21,16 @@ fn boxed(body: impl http_body::Body<Data = Bytes, Error = Infallible> + Send + '
     body.map_err(|never| match never {}).boxed_unsync()
 }
 
-fn buffering(max_bytes: usize) -> BufferBody<impl Fn(BufferedBody<BoxBody>) -> BoxBody + Clone> {
-    BufferBody { max_bytes, wrap: |body: BufferedBody<BoxBody>| body.boxed_unsync() }
+fn buffering(max_bytes: usize) -> RetryBuffered<impl Fn(BufferedBody<BoxBody>) -> BoxBody + Clone> {
+    RetryBuffered { max_bytes, wrap: |body: BufferedBody<BoxBody>| body.boxed_unsync() }
 }
 
 async fn text(body: BoxBody) -> String {
     String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-/// What can be sent again after `read` chunks of the body went out.
-async fn again(body: BoxBody, max_bytes: usize, read: usize) -> Option<String> {
+/// Returns the body of the retry after `read` chunks of the first body were read.
+async fn retried_body(body: BoxBody, max_bytes: usize, read: usize) -> Option<String> {
     let mode = buffering(max_bytes);
     let (request, saved) = mode.save(Request::new(body));
     let mut sent = request.into_body();
@@ -42,11 +42,11 @@ async fn again(body: BoxBody, max_bytes: usize, read: usize) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_body_can_be_sent_again_however_much_of_it_was_read() {
+async fn partly_read_body_is_restored_completely() {
     for read in 0..=3 {
-        assert_eq!(again(chunks(&["one", "two"]), 6, read).await.as_deref(), Some("onetwo"), "{read}");
+        assert_eq!(retried_body(chunks(&["one", "two"]), 6, read).await.as_deref(), Some("onetwo"), "{read}");
     }
-    assert_eq!(again(chunks(&[]), 0, 1).await.as_deref(), Some(""));
+    assert_eq!(retried_body(chunks(&[]), 0, 1).await.as_deref(), Some(""));
 }
 
 #[tokio::test]
@@ -61,9 +61,10 @@ async fn empty_chunks_are_not_recorded() {
 
 #[tokio::test]
 async fn body_read_beyond_the_limit_is_not_retried() {
-    assert_eq!(again(chunks(&["one", "two"]), 5, 3).await, None);
-    assert_eq!(again(chunks(&["one", "two"]), 5, 1).await.as_deref(), Some("onetwo"), "it was only begun");
-    assert_eq!(again(chunks(&["onetwo", ""]), 5, 2).await, None);
+    assert_eq!(retried_body(chunks(&["one", "two"]), 5, 3).await, None);
+    let begun = retried_body(chunks(&["one", "two"]), 5, 1).await;
+    assert_eq!(begun.as_deref(), Some("onetwo"), "only the bytes that were read count");
+    assert_eq!(retried_body(chunks(&["onetwo", ""]), 5, 2).await, None);
 }
 
 #[tokio::test]
@@ -81,7 +82,8 @@ async fn known_body_length_is_preserved() {
     assert!(request.body().is_end_stream());
 }
 
-/// An end would make a whole body of half a one, and silence would keep the connection for ever.
+/// If the first body ended, half a body would look complete. If it stayed pending, its
+/// connection would stay open forever.
 #[tokio::test]
 async fn first_sender_is_woken_and_aborts() {
     let mode = buffering(100);
@@ -99,7 +101,7 @@ async fn first_sender_is_woken_and_aborts() {
 }
 
 #[tokio::test]
-async fn nothing_is_recorded_once_a_retry_is_impossible() {
+async fn body_is_not_recorded_when_a_retry_is_impossible() {
     let mode = buffering(100);
     let (first, second) = (Bytes::from("one".to_owned()), Bytes::from("two".to_owned()));
     let frames = [first.clone(), second.clone()].map(|chunk| Ok::<_, BoxError>(Frame::data(chunk)));
@@ -112,7 +114,7 @@ async fn nothing_is_recorded_once_a_retry_is_impossible() {
 }
 
 #[tokio::test]
-async fn a_body_that_broke_is_not_sent_again() {
+async fn failed_body_is_not_retried() {
     let frames = [Ok(Frame::data(Bytes::from_static(b"one"))), Err(BoxError::from("disk"))];
     let body: BoxBody = StreamBody::new(stream::iter(frames)).boxed_unsync();
     let mode = buffering(100);
@@ -122,7 +124,7 @@ async fn a_body_that_broke_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn trailers_are_sent_again_too() {
+async fn trailers_are_sent_again() {
     let trailers = HeaderMap::from_iter([("x-checksum".parse().unwrap(), "7".parse().unwrap())]);
     let frames = [Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"one"))), Ok(Frame::trailers(trailers))];
     let mode = buffering(100);
@@ -133,7 +135,7 @@ async fn trailers_are_sent_again_too() {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_what_would_have_been_sent() {
+async fn body_beyond_the_limit_is_sent_unchanged() {
     let mode = buffering(3);
     let (request, _saved) = mode.save(Request::new(chunks(&["one", "two", "three"])));
     assert_eq!(text(request.into_body()).await, "onetwothree");
@@ -143,8 +145,9 @@ async fn what_is_sent_is_what_would_have_been_sent() {
 async fn rejected_request_with_a_stream_is_retried() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<BoxBody>, MockResponse>();
-    let mut client =
-        layer(&source).replay_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(mock);
+    let mut client = layer(&source)
+        .retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync())
+        .layer(mock);
     handle.allow(3);
     let request = || Request::post(API).body(chunks(&["one", "two"])).unwrap();
     let first = client.ready().await.unwrap().call(request());
@@ -164,14 +167,15 @@ async fn rejected_request_with_a_stream_is_retried() {
     assert_eq!((first.as_str(), second.as_str()), ("onetwo", "onetwo"));
 }
 
-/// The token is too young to be replaced, so the rejection stands, and the upload that it came for
-/// goes on.
+/// The token is too young to be replaced, so the rejection is the response, and the upload of
+/// the first request continues.
 #[tokio::test]
-async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
+async fn first_body_continues_if_the_request_is_not_retried() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<BoxBody>, MockResponse>();
-    let mut client =
-        layer(&source).replay_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(mock);
+    let mut client = layer(&source)
+        .retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync())
+        .layer(mock);
     handle.allow(1);
     let response =
         client.ready().await.unwrap().call(Request::post(API).body(chunks(&["one", "two"])).unwrap());
@@ -188,14 +192,14 @@ async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
 
 #[cfg(feature = "reqwest")]
 #[tokio::test]
-async fn a_reqwest_stream_can_be_sent_again() {
+async fn reqwest_stream_is_sent_again() {
     let mode =
-        BufferBody { max_bytes: 100, wrap: |body: BufferedBody<reqwest::Body>| reqwest::Body::wrap(body) };
+        RetryBuffered { max_bytes: 100, wrap: |body: BufferedBody<reqwest::Body>| reqwest::Body::wrap(body) };
     let mut request = reqwest::Request::new(reqwest::Method::POST, API.parse().unwrap());
     let stream =
         StreamBody::new(stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"one")))]));
     *request.body_mut() = Some(reqwest::Body::wrap(stream));
-    assert!(request.try_clone().is_none(), "reqwest itself cannot");
+    assert!(request.try_clone().is_none(), "reqwest cannot clone a stream");
     let (mut request, saved) = mode.save(request);
     let sent = request.body_mut().take().unwrap().collect().await.unwrap().to_bytes();
     let mut again: reqwest::Request = mode.restore(saved.unwrap()).unwrap();
@@ -204,7 +208,7 @@ async fn a_reqwest_stream_can_be_sent_again() {
     let mut with_bytes = reqwest::Request::new(reqwest::Method::POST, API.parse().unwrap());
     *with_bytes.body_mut() = Some("bytes".into());
     let (sent, _) = mode.save(with_bytes);
-    assert!(sent.try_clone().is_some(), "redirects with 307 and 308 need that");
+    assert!(sent.try_clone().is_some(), "reqwest follows redirects with 307 and 308 with a clone");
 
     let without_body = reqwest::Request::new(reqwest::Method::GET, API.parse().unwrap());
     let (_, saved) = mode.save(without_body);

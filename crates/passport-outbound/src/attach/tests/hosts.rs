@@ -1,11 +1,11 @@
-//! The `Host` header is bound to the origin that the request goes to.
+//! The `Host` header must name the origin of the request.
 
 use http::{Uri, header::HOST};
 
 use super::*;
 
-/// What becomes of a request to `uri` with these `Host` headers.
-async fn outcome(origins: AllowedOrigins, uri: &str, hosts: &[&str]) -> Result<(), AttachError> {
+/// Sends a request to `uri` with these `Host` headers. Returns the error if it is rejected.
+async fn send(origins: AllowedOrigins, uri: &str, hosts: &[&str]) -> Result<(), AttachError> {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair();
     let mut client = AttachTokenLayer::new(identity(&source), origins).layer(mock);
@@ -15,9 +15,9 @@ async fn outcome(origins: AllowedOrigins, uri: &str, hosts: &[&str]) -> Result<(
         request.headers_mut().append(HOST, http::HeaderValue::from_bytes(host.as_bytes()).unwrap());
     }
     let mut response = task::spawn(client.ready().await.unwrap().call(request));
-    if let std::task::Poll::Ready(outcome) = response.poll() {
-        assert_eq!(source.calls(), 0, "no token is fetched for a request that may not have it");
-        return Err(*outcome.unwrap_err().downcast::<AttachError>().unwrap());
+    if let std::task::Poll::Ready(result) = response.poll() {
+        assert_eq!(source.calls(), 0, "no token is fetched for a rejected request");
+        return Err(*result.unwrap_err().downcast::<AttachError>().unwrap());
     }
     let (response, sent) = tokio::join!(response, respond(&mut handle, Response::new("done")));
     assert_eq!(token_of(&sent), "Bearer token-1");
@@ -31,7 +31,7 @@ fn listed() -> AllowedOrigins {
 }
 
 #[tokio::test]
-async fn a_host_header_that_is_the_uris_authority_is_sent() {
+async fn host_header_equal_to_the_uris_authority_is_sent() {
     for (uri, host) in [
         (API, "api.bizfirst.ai"),
         (API, "API.BizFirst.ai"),
@@ -40,15 +40,15 @@ async fn a_host_header_that_is_the_uris_authority_is_sent() {
         ("https://erp.bizfirst.ai:8443/x", "erp.bizfirst.ai:8443"),
         ("http://[::1]:8080/x", "[0:0:0:0:0:0:0:1]:8080"),
     ] {
-        assert_eq!(outcome(listed(), uri, &[host]).await, Ok(()), "{uri} {host}");
+        assert_eq!(send(listed(), uri, &[host]).await, Ok(()), "{uri} {host}");
     }
-    assert_eq!(outcome(listed(), API, &[]).await, Ok(()));
+    assert_eq!(send(listed(), API, &[]).await, Ok(()));
 }
 
 #[tokio::test]
 async fn host_header_of_another_host_is_rejected() {
     for (uri, host) in [
-        (API, "somebody-else.example"),
+        (API, "other.example"),
         (API, "api.bizfirst.ai.evil.example"),
         (API, "api.bizfirst.ai."),
         (API, "api.bizfirst.ai:8443"),
@@ -56,16 +56,16 @@ async fn host_header_of_another_host_is_rejected() {
         (API, "api.bizfirst.ai:"),
         (API, "api.bizfirst.ai:70000"),
         (API, "user@api.bizfirst.ai"),
-        (API, "api.bizfirst.ai, somebody-else.example"),
+        (API, "api.bizfirst.ai, other.example"),
         (API, "https://api.bizfirst.ai"),
         (API, "api.bizfirst.ai/x"),
         (API, "bücher.example"),
         (API, ""),
-        // Allowed, but not what the URI says.
+        // Allowed origins, but not that of the URI.
         (API, "erp.bizfirst.ai:8443"),
         ("https://erp.bizfirst.ai:8443/x", "erp.bizfirst.ai"),
     ] {
-        assert_eq!(outcome(listed(), uri, &[host]).await, Err(AttachError::HostMismatch), "{uri} {host}");
+        assert_eq!(send(listed(), uri, &[host]).await, Err(AttachError::HostMismatch), "{uri} {host}");
     }
 }
 
@@ -73,46 +73,46 @@ async fn host_header_of_another_host_is_rejected() {
 async fn several_host_headers_are_rejected() {
     for hosts in [
         ["api.bizfirst.ai", "api.bizfirst.ai"],
-        ["api.bizfirst.ai", "somebody-else.example"],
-        ["somebody-else.example", "api.bizfirst.ai"],
+        ["api.bizfirst.ai", "other.example"],
+        ["other.example", "api.bizfirst.ai"],
     ] {
-        assert_eq!(outcome(listed(), API, &hosts).await, Err(AttachError::HostRepeated), "{hosts:?}");
+        assert_eq!(send(listed(), API, &hosts).await, Err(AttachError::DuplicateHost), "{hosts:?}");
     }
 }
 
 #[tokio::test]
 async fn any_https_origin_still_binds_the_host_header() {
     let any = AllowedOrigins::danger_any_https;
-    assert_eq!(outcome(any(), "https://a.example/x", &["A.example:443"]).await, Ok(()));
+    assert_eq!(send(any(), "https://a.example/x", &["A.example:443"]).await, Ok(()));
     for host in ["b.example", "a.example:8443"] {
-        let result = outcome(any(), "https://a.example/x", &[host]).await;
+        let result = send(any(), "https://a.example/x", &[host]).await;
         assert_eq!(result, Err(AttachError::HostMismatch), "{host}");
     }
 }
 
 #[tokio::test]
-async fn above_a_channel_the_host_header_is_the_channels() {
+async fn host_header_above_a_channel_must_name_its_host() {
     let channel = AllowedOrigins::channel(&Uri::from_static("https://grpc.bizfirst.ai")).unwrap();
-    for origins in [channel.clone(), channel.and(&listed())] {
+    for origins in [channel.clone(), channel.union(&listed())] {
         let origins = || origins.clone();
-        assert_eq!(outcome(origins(), "/payroll.Payroll/Run", &[]).await, Ok(()));
-        assert_eq!(outcome(origins(), "/payroll.Payroll/Run", &["grpc.bizfirst.ai:443"]).await, Ok(()));
-        for host in ["api.bizfirst.ai", "somebody-else.example", "grpc.bizfirst.ai:50051"] {
-            let result = outcome(origins(), "/payroll.Payroll/Run", &[host]).await;
+        assert_eq!(send(origins(), "/payroll.Payroll/Run", &[]).await, Ok(()));
+        assert_eq!(send(origins(), "/payroll.Payroll/Run", &["grpc.bizfirst.ai:443"]).await, Ok(()));
+        for host in ["api.bizfirst.ai", "other.example", "grpc.bizfirst.ai:50051"] {
+            let result = send(origins(), "/payroll.Payroll/Run", &[host]).await;
             assert_eq!(result, Err(AttachError::HostMismatch), "{host}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_request_with_its_own_credential_is_bound_too() {
+async fn kept_authorization_header_does_not_skip_the_host_check() {
     let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
-    let existing = layer(&ScriptedSource::new()).existing_authorization(ExistingAuthorization::Respect);
+    let existing = layer(&ScriptedSource::new()).existing_authorization(ExistingAuthorization::Keep);
     let mut client = existing.layer(mock);
     handle.allow(1);
     let mut request = request(API);
     request.headers_mut().insert(AUTHORIZATION, "Bearer a-user".parse().unwrap());
-    request.headers_mut().insert(HOST, "somebody-else.example".parse().unwrap());
+    request.headers_mut().insert(HOST, "other.example".parse().unwrap());
     let error = client.ready().await.unwrap().call(request).await.unwrap_err();
     assert_eq!(*error.downcast::<AttachError>().unwrap(), AttachError::HostMismatch);
     assert_pending!(handle.poll_request());
@@ -120,7 +120,7 @@ async fn a_request_with_its_own_credential_is_bound_too() {
 
 #[cfg(feature = "reqwest")]
 #[tokio::test]
-async fn a_reqwest_request_is_bound_by_the_same_rule() {
+async fn reqwest_request_gets_the_same_host_check() {
     use crate::attach::{allowed_origins, host_header, request::sealed::RequestParts};
 
     let rules = |host: &str| {
@@ -133,5 +133,5 @@ async fn a_reqwest_request_is_bound_by_the_same_rule() {
         )
     };
     assert_eq!(rules("api.bizfirst.ai"), Ok(()));
-    assert_eq!(rules("somebody-else.example"), Err(AttachError::HostMismatch));
+    assert_eq!(rules("other.example"), Err(AttachError::HostMismatch));
 }

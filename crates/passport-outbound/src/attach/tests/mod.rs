@@ -17,9 +17,9 @@ use crate::{
 mod attaching;
 mod buffering;
 mod hosts;
+mod identities;
 mod interleavings;
-mod naming;
-mod replaying;
+mod retries;
 
 type MockResponse = Response<&'static str>;
 type Mock = mock::Mock<Request<()>, MockResponse>;
@@ -44,15 +44,15 @@ fn body<B>(response: Response<WatchedBody<B>>) -> B {
     response.into_body().into_inner()
 }
 
-/// A 401 as RFC 6750 has it.
+/// Returns a 401 with the challenge of RFC 6750 for an invalid token.
 fn rejection_response() -> MockResponse {
-    let mut response = Response::new("refused");
+    let mut response = Response::new("rejected");
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     response.headers_mut().insert(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"".parse().unwrap());
     response
 }
 
-/// Responds to the next request, and returns it.
+/// Responds to the next request, and returns that request.
 async fn respond<B>(
     handle: &mut mock::Handle<Request<B>, MockResponse>,
     response: MockResponse,

@@ -30,7 +30,7 @@ fn bare_401_and_invalid_token_reject_the_token() {
 }
 
 #[test]
-fn another_error_of_the_challenge_is_not_about_the_token() {
+fn challenge_with_another_error_does_not_reject_the_token() {
     for challenge in [
         "Bearer error=\"insufficient_scope\", scope=\"payroll.write\"",
         "BEARER realm=\"x\", ERROR=insufficient_scope",
@@ -44,7 +44,7 @@ fn another_error_of_the_challenge_is_not_about_the_token() {
 }
 
 #[test]
-fn a_description_in_any_language_does_not_hide_the_error() {
+fn non_ascii_description_does_not_hide_the_error() {
     let mut headers = HeaderMap::new();
     let challenge = "Bearer error=\"insufficient_scope\", error_description=\"refusé\"";
     headers.insert(WWW_AUTHENTICATE, HeaderValue::from_bytes(challenge.as_bytes()).unwrap());
@@ -52,7 +52,7 @@ fn a_description_in_any_language_does_not_hide_the_error() {
 }
 
 #[test]
-fn other_statuses_are_not_about_the_token() {
+fn other_statuses_do_not_reject_the_token() {
     for status in [200, 204, 302, 307, 400, 403, 407, 429, 500, 503] {
         assert!(!rejects(status, &[("www-authenticate", "Bearer error=\"invalid_token\"")]), "{status}");
     }
@@ -66,7 +66,7 @@ fn grpc_status_unauthenticated_rejects_the_token() {
     assert!(!rejects(200, &[grpc, ("grpc-status", "7")]));
     assert!(!rejects(200, &[grpc, ("grpc-status", "0")]));
     assert!(!rejects(200, &[("content-type", "text/plain"), ("grpc-status", "16")]));
-    assert!(rejects(401, &[grpc]), "a proxy in between speaks HTTP");
+    assert!(rejects(401, &[grpc]), "a proxy in between responds with plain HTTP");
 }
 
 #[test]

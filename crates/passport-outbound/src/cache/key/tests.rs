@@ -10,12 +10,12 @@ fn key(client_id: &str, url: &str, scopes: &str) -> TokenKey {
 }
 
 #[test]
-fn the_order_of_scopes_does_not_matter() {
+fn order_of_scopes_does_not_matter() {
     assert_eq!(key("a", "https://p/t", "x y"), key("a", "https://p/t", "y x y"));
 }
 
 #[test]
-fn every_part_counts_and_no_two_run_together() {
+fn every_parameter_changes_the_key() {
     let base = key("a", "https://p/t", "x y");
     for other in [
         key("b", "https://p/t", "x y"),
@@ -35,9 +35,9 @@ fn other_credential_kind_has_another_key() {
     assert_ne!(key("client_secret"), key("private_key_jwt"));
 }
 
-/// A question as somebody may put it: letters that collide when they run together, in any order,
-/// repeated.
-fn question() -> impl Strategy<Value = (String, String, Vec<String>)> {
+/// Parameters of a token request. The few letters make concatenated parameters collide; scopes
+/// can be repeated and in any order.
+fn request() -> impl Strategy<Value = (String, String, Vec<String>)> {
     let word = "[ab]{1,3}";
     (word, word, prop::collection::vec(word, 1..4))
 }
@@ -50,15 +50,15 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
     #[test]
-    fn two_keys_are_equal_exactly_if_the_questions_are(one in question(), other in question()) {
-        let scopes = |question: &(_, _, Vec<String>)| question.2.iter().cloned().collect::<BTreeSet<_>>();
+    fn keys_are_equal_exactly_if_the_requests_are(one in request(), other in request()) {
+        let scopes = |request: &(_, _, Vec<String>)| request.2.iter().cloned().collect::<BTreeSet<_>>();
         let same = (&one.0, &one.1, scopes(&one)) == (&other.0, &other.1, scopes(&other));
         prop_assert_eq!(key_of(&one) == key_of(&other), same);
         prop_assert_eq!(key_of(&one).to_string() == key_of(&other).to_string(), same);
     }
 
     #[test]
-    fn the_parts_do_not_run_together(first in "[a-z]{1,6}", second in "[a-z]{1,6}") {
+    fn parameters_are_delimited(first in "[a-z]{1,6}", second in "[a-z]{1,6}") {
         let apart = key("a", &format!("https://p/{first}"), &second);
         prop_assert_ne!(&apart, &key("a", &format!("https://p/{first}{second}"), &second));
         prop_assert_ne!(&apart, &key("a", &format!("https://p/{first}"), &format!("{first}{second}")));
@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn the_text_begins_with_the_client_id(client_id in "[a-z0-9.:_-]{1,20}") {
+    fn text_begins_with_the_client_id(client_id in "[a-z0-9.:_-]{1,20}") {
         let text = key(&client_id, "https://p/t", "openid").to_string();
         let (name, digest) = text.rsplit_once(':').unwrap();
         prop_assert_eq!(name, client_id);

@@ -1,9 +1,13 @@
-//! Fetches one token for all instances of a fleet: the policy of [`TokenCache::shared`].
+//! Coordinates the instances of a service through a shared store, so that one of them fetches a
+//! token for all. This is the protocol of [`TokenCache::shared`]:
 //!
-//! An instance that needs a token reads the store, and requests a lease if there is no usable
-//! token. The lease holder fetches and publishes; the others wait for its notification. A holder
-//! renews its lease while it is alive, so that a dead one is waited for no longer than [`LEASE`].
-//! If the store fails, an instance fetches for itself.
+//! 1. An instance that needs a token reads the store.
+//! 2. If the store has no usable token, the instance requests the lease of the token.
+//! 3. The lease holder fetches the token and publishes it. It renews the lease until then, so
+//!    that a crashed holder delays the others by [`LEASE`] at most.
+//! 4. The other instances wait for a notification, poll the store, and use the published token.
+//! 5. If the store fails, or other instances hold the lease for too long, an instance fetches a
+//!    token without the lease.
 //!
 //! [`TokenCache::shared`]: crate::TokenCache::shared
 
@@ -24,30 +28,37 @@ use crate::{
     token::{FetchFuture, FetchRequest, FetchedToken, Phase, RefreshSettings, SourceError, TokenSource},
 };
 
-/// The average poll interval of an instance that waits. It doubles up to a second. With
-/// notifications, which come sooner, it is longer at first.
+/// The average time after which a waiting instance reads the store for the first time. The time
+/// doubles with each read, up to [`MAX_POLL_INTERVAL`].
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The average time before the first read of a store that sends notifications. It is longer
+/// than [`POLL_INTERVAL`], because a notification usually arrives sooner.
 const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
+/// The maximum average time between two reads of the store by a waiting instance.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A notification wakes all instances at once; their reads are spread over this time.
-const SPREAD: Duration = Duration::from_millis(10);
+/// The maximum random delay between a notification and the read of the store, so that the
+/// notified instances do not all read at the same time.
+const MAX_READ_DELAY: Duration = Duration::from_millis(10);
 
-/// Returns the longest time that a store adds to an attempt with a limit of `request_timeout`: the
-/// attempt of another instance, which may end within a poll interval, and the limits of the store
-/// itself before the wait, after it, for the renewal of the lease, and after the fetch.
+/// Returns the maximum time that a shared store adds to a token fetch. It is the sum of:
+/// - `request_timeout`, for the token fetch of another instance;
+/// - two poll intervals, until the end of that fetch is noticed;
+/// - four times the store's own time limit: before the wait, after it, for the renewal of the
+///   lease, and after the fetch.
 pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -> Duration {
-    request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.limit()
+    request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.timeout()
 }
 
-/// A source of tokens that reads a shared store first. Of the instances that find no token there,
+/// A token source that reads a shared store first. Of the instances that find no token there,
 /// one at a time fetches from `source`.
 pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
     pub(crate) key: TokenKey,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) policy: RefreshSettings,
-    /// The longest wait for other instances: the time limit of the source.
+    /// How long an instance waits for the token of another instance before it fetches one without
+    /// the lease. It is the time limit of `source`.
     pub(crate) wait_limit: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -63,12 +74,14 @@ impl TokenSource for Coordinator {
     }
 }
 
-/// A result and the path by which it was obtained.
+/// How an instance got a token, or why it got none, and the result.
 type SharedFetch = (FetchPath, Result<FetchedToken, SourceError>);
 
 impl Coordinator {
+    /// Returns the stored token if it is usable. Otherwise fetches a token: with the lease if it is
+    /// granted, or without the lease if the store fails or the wait takes too long.
     async fn stored_or_fetched(&self, request: FetchRequest) -> SharedFetch {
-        // Subscribed before the first read, so that no notification is missed.
+        // Subscribe before the first read, so that no notification is missed.
         let mut poll = PollTimer::new(self.store.listen(&self.key));
         let mut session = self.store.session(&self.key);
         if let Some(excluded) = &request.excluded {
@@ -96,17 +109,18 @@ impl Coordinator {
                     poll.next(left).await;
                     holder.restart_limit();
                 }
-                (None, Lease::Held { .. }) if request.is_live() && request.excluded.is_none() => {
+                (None, Lease::Held { .. }) if request.has_valid_token() && request.excluded.is_none() => {
                     return (FetchPath::Postponed, Err(SourceError::Postponed));
                 }
                 (None, Lease::Held { .. }) => break,
             }
         }
-        // The store does not work, or other instances hold the lease for too long.
+        // The store fails, or other instances have held the lease for too long.
         (FetchPath::Alone, self.fetch_and_publish(request, holder).await)
     }
 
-    /// Fetches while holding the lease, renews the lease until then, and publishes the token.
+    /// Fetches a token while holding the lease, and stores the token for all instances. Renews the
+    /// lease until the fetch ends.
     async fn fetch_for_all(
         &self,
         request: FetchRequest,
@@ -119,8 +133,9 @@ impl Coordinator {
                 fetched = &mut fetch => break fetched,
                 () = sleep(LEASE / 3) => holder.restart_limit(),
             }
-            // The result does not matter: a holder that has lost the lease may get it back, or two
-            // fetch at a time. The renewal is awaited, so that it does not arrive after the token.
+            // The result is ignored: a holder that has lost the lease can get it back, or two
+            // instances fetch at the same time, which is harmless. A renewal that is in flight when
+            // the fetch ends is awaited, so that it does not reach the store after the token.
             let mut renewal = pin!(holder.try_lease());
             tokio::select! {
                 biased;
@@ -139,7 +154,7 @@ impl Coordinator {
         fetched
     }
 
-    /// Fetches without the lease, and publishes the token.
+    /// Fetches a token without the lease, and stores the token for all instances.
     async fn fetch_and_publish(
         &self,
         request: FetchRequest,
@@ -151,8 +166,9 @@ impl Coordinator {
         Ok(fetched)
     }
 
-    /// Returns the stored token if it is usable: newer than the current and the excluded one, and
-    /// not due for a refresh itself, unless no current token is live.
+    /// Returns the stored token if it is usable, which requires both:
+    /// - It differs from the current and the excluded token, and does not expire before them.
+    /// - It is not due for a refresh, or it is due but still valid, and the current token is not.
     fn usable(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
         let (stored, now) = (stored?, self.clock.now());
         let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
@@ -165,20 +181,21 @@ impl Coordinator {
         let issued_at = ends_at.checked_sub(lifetime)?;
         match self.policy.schedule(issued_at, lifetime).phase(now) {
             Phase::Fresh => {}
-            Phase::Soft if !request.is_live() => {}
+            Phase::Soft if !request.has_valid_token() => {}
             Phase::Soft | Phase::Hard => return None,
         }
-        events::clocks_differ(self.key.client_id(), stored.minted_at(), issued_at);
+        events::clocks_differ(self.key.client_id(), stored.issued_at(), issued_at);
         let token = AccessToken::new(stored.token().expose(), ends_at).ok()?;
         Some(FetchedToken { token, issued_at, lifetime, missing_scopes: Vec::new() })
     }
 }
 
+/// Converts a fetched token to the form in which it is stored.
 fn stored(fetched: &FetchedToken) -> StoredToken {
     StoredToken::new(fetched.token.clone(), fetched.issued_at)
 }
 
-/// Waits between two reads of the store.
+/// Waits between two reads of the store, while another instance holds the lease.
 struct PollTimer {
     notifications: Option<Notifications>,
     interval: Duration,
@@ -190,8 +207,9 @@ impl PollTimer {
         Self { notifications, interval }
     }
 
-    /// Waits for a notification or the poll interval, or for the end of the lease of a dead holder,
-    /// which has `left` to run.
+    /// Waits for a notification, or until the next read of the store is due. `left` is the time
+    /// until the lease expires. The wait ends soon after that, because the holder has crashed if
+    /// the lease expires.
     async fn next(&mut self, left: Duration) {
         let jitter = 0.5 + fastrand::f64();
         let pause = self.interval.mul_f64(jitter).min(left + POLL_INTERVAL.mul_f64(jitter));
@@ -199,7 +217,7 @@ impl PollTimer {
         match &mut self.notifications {
             Some(notifications) => tokio::select! {
                 biased;
-                () = notifications.received() => sleep(SPREAD.mul_f64(fastrand::f64())).await,
+                () = notifications.received() => sleep(MAX_READ_DELAY.mul_f64(fastrand::f64())).await,
                 () = sleep(pause) => {}
             },
             None => sleep(pause).await,

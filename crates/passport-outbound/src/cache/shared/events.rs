@@ -1,4 +1,4 @@
-//! Logs and metrics of fetches that a fleet shares.
+//! Logs and metrics of token fetches through a shared store.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,26 +7,30 @@ use passport_core::ClientId;
 
 use crate::metrics::{CLIENT_ID, SHARED, SHARED_SECONDS, TARGET};
 
-/// How an instance of a fleet got a token, or why it got none.
+/// How an instance got a token, or why it got none. The label `path` of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchPath {
     /// The token was in the store.
     Found,
-    /// The instance had the lease at once, and requested the token.
+    /// The instance got the lease immediately, and fetched the token.
     Leased,
-    /// It waited for another lease holder, which published nothing, and then had the lease.
+    /// The instance waited for another lease holder, which stored no token. Then it got the lease,
+    /// and fetched the token.
     LeasedLater,
-    /// It waited for the token of another lease holder.
+    /// The instance waited for another lease holder, and used the token that the holder stored.
     Waited,
-    /// It requested the token without a lease.
+    /// The instance fetched the token without the lease, because the store failed or other
+    /// instances held the lease for too long.
     Alone,
-    /// It has a live token, and leaves the refresh to another lease holder.
+    /// The instance got no token. It still has a valid one, and another instance holds the lease
+    /// for the refresh.
     Postponed,
 }
 
-/// Records a fetch through the store.
+/// Counts and logs a token fetch through the shared store, and records its duration `took`, by
+/// client id and path.
 pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
-    let way = match path {
+    let name = match path {
         FetchPath::Found => "found",
         FetchPath::Leased => "leased",
         FetchPath::LeasedLater => "leased_later",
@@ -34,17 +38,18 @@ pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
         FetchPath::Alone => "alone",
         FetchPath::Postponed => "postponed",
     };
-    let labels = [(CLIENT_ID, client_id.to_string()), ("way", way.to_owned())];
+    let labels = [(CLIENT_ID, client_id.to_string()), ("path", name.to_owned())];
     counter!(SHARED, &labels).increment(1);
     histogram!(SHARED_SECONDS, &labels).record(took);
-    tracing::debug!(target: TARGET, %client_id, way, "asked the fleet for a token");
+    tracing::debug!(target: TARGET, %client_id, path = name, "token fetch through the shared store ended");
 }
 
-/// The greatest difference of two clocks that is not logged.
+/// The clock skew between two instances above which a warning is logged.
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// Warns that the clock of the instance that stored a token differs from ours. `assumed` is the
-/// time of issue by our clock.
+/// Logs a warning if the clock of the instance that stored a token differs from the local clock
+/// by more than [`MAX_SKEW`]. `issued_at` is the time of issue by the clock of that instance,
+/// `assumed` by the local clock.
 pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed: SystemTime) {
     let skew = issued_at.duration_since(assumed).unwrap_or_else(|earlier| earlier.duration());
     if skew > MAX_SKEW {
@@ -52,7 +57,7 @@ pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed
             target: TARGET,
             %client_id,
             ?skew,
-            "the clocks of two instances differ; a token is used for as long as both allow. Synchronise them"
+            "clocks of two instances differ: synchronize them (NTP); until then, a shared token is used only while it is valid by both clocks"
         );
     }
 }

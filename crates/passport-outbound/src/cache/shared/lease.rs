@@ -1,4 +1,4 @@
-//! The lease of an attempt on its token.
+//! The lease by which one instance at a time fetches a token.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -7,19 +7,22 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use crate::cache::store::{Lease, Leased, StoreSession, StoredToken};
+use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 
-/// The time after which a lease ends unless its holder renews it.
+/// The time after which a lease expires if its holder does not renew it. The holder renews it
+/// every second.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
-/// An attempt that has the lease, or requests it. A lease that it may have is released when it is
-/// dropped.
+/// Requests, renews and ends the lease for one token fetch. If it is dropped while it holds the
+/// lease, or while that is unknown, it releases the lease in the background.
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,
-    /// Unique in the fleet.
+    /// The name by which the store identifies the holder. It is unique among all token fetches of
+    /// all instances.
     name: String,
-    /// Whether the lease was granted, or may have been granted by a call that failed.
+    /// Whether the lease has to be released: it was granted, or a store call failed, so that it is
+    /// unknown whether the lease was granted.
     may_have_lease: bool,
 }
 
@@ -28,23 +31,28 @@ impl LeaseHolder {
         Self { session, name: unique_name(), may_have_lease: false }
     }
 
-    pub(super) async fn try_lease(&mut self) -> Option<Leased> {
+    /// Requests or renews the lease, and reads the stored token. Returns `None` if the store fails.
+    pub(super) async fn try_lease(&mut self) -> Option<LeaseOutcome> {
         self.may_have_lease = true;
         let leased = self.session.try_lease(&self.name, LEASE).await?;
         self.may_have_lease = leased.lease == Lease::Granted;
         Some(leased)
     }
 
-    /// Gives the store its full time again, after a wait for another instance or for Passport.
+    /// Restarts the time limit of the store calls. Waiting for another instance or for Passport
+    /// does not count towards it.
     pub(super) fn restart_limit(&mut self) {
         self.session.restart_limit();
     }
 
+    /// Stores `token` for all instances, which ends the lease.
     pub(super) async fn publish(mut self, token: &StoredToken) {
         self.session.publish(&self.name, token).await;
         self.may_have_lease = false;
     }
 
+    /// Ends the lease without storing a token, because the fetch failed or a token was found in the
+    /// store.
     pub(super) async fn release(mut self) {
         self.session.release(&self.name).await;
         self.may_have_lease = false;
@@ -56,7 +64,8 @@ impl Drop for LeaseHolder {
         if !self.may_have_lease {
             return;
         }
-        // The attempt was canceled. Others do not have to wait for the end of the lease.
+        // The token fetch was canceled. Without a release, other instances would wait until the
+        // lease expires.
         if let Ok(runtime) = Handle::try_current() {
             let (mut session, name) = (self.session.clone(), std::mem::take(&mut self.name));
             session.restart_limit();
@@ -65,9 +74,9 @@ impl Drop for LeaseHolder {
     }
 }
 
-/// Returns a unique name. The random keys of the standard library's hashers are enough: an attacker
-/// who can use a guessed name can read the store as well. The first random bytes of aws-lc would
-/// take 35 ms of processor time when an instance starts.
+/// Returns a unique holder name. The random keys of the standard library's hashers suffice: an
+/// attacker who can use a guessed name can also read the store. The first random bytes of
+/// aws-lc would cost 35 ms of CPU time at the start of an instance.
 fn unique_name() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))

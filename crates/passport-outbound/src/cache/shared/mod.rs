@@ -1,4 +1,4 @@
-//! Tokens that a fleet shares through a store.
+//! Token fetches that the instances of a service coordinate through a shared store.
 
 mod coordinator;
 mod events;

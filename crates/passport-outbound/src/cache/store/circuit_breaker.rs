@@ -1,4 +1,5 @@
-//! Stops calling a store after a failure, until a probe succeeds.
+//! The circuit breaker of a shared store: after a failure the store is not called until a probe
+//! succeeds.
 
 use std::{
     sync::{
@@ -8,89 +9,97 @@ use std::{
     time::Duration,
 };
 
-use passport_core::{Attempt, Backoff, Joined, SharedTask, TaskLimits};
+use passport_core::{Attempt, Backoff, JoinOutcome, SharedTask, TaskLimits};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Notifications, StoreError, TokenStore, WakeUps,
+    Notifications, Notifier, StoreError, TokenStore,
     erased::{DynTokenStore, StoreFuture},
     events,
     session::StoreSession,
 };
 use crate::cache::TokenKey;
 
-/// The average time from a failure to the first probe; the time doubles.
+/// The average delay from a failed store call to the first probe. The delay doubles after each
+/// failed probe, up to [`MAX_PROBE_AFTER`].
 const PROBE_AFTER: Duration = Duration::from_millis(250);
+/// The maximum of the average delay between two probes.
 const MAX_PROBE_AFTER: Duration = Duration::from_secs(4);
-const PROBE_PAUSES: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
+/// The delay before each probe: half to one and a half times the average, at random.
+const PROBE_BACKOFF: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
 
-/// The longest time limit that a store may have.
+/// The maximum time limit of a store. A longer [`TokenStore::timeout`] counts as 5 s.
 const MAX_LIMIT: Duration = Duration::from_secs(5);
 
-/// When another task may probe, because the runtime of this one has stalled. Nothing ends a probe
-/// at the deadline: the pause before it is at most half longer than [`MAX_PROBE_AFTER`], and the
-/// probe itself ends within [`MAX_LIMIT`].
+/// The time after which the tokio runtime of a running probe is considered stalled, so that
+/// another task starts a probe. On a working runtime, a probe ends sooner: the delay before it
+/// is at most 1.5 times [`MAX_PROBE_AFTER`], and the call itself ends within [`MAX_LIMIT`].
 const PROBE_LIMITS: TaskLimits = TaskLimits {
     deadline: MAX_PROBE_AFTER.saturating_mul(2).saturating_add(MAX_LIMIT),
     grace: Duration::ZERO,
 };
 
-/// A handle to a [`TokenStore`]. Cheap to clone; clones share.
+/// A handle to a [`TokenStore`] behind a circuit breaker. Cheap to clone; clones share the
+/// circuit.
 ///
-/// The first call that fails opens the circuit. While it is open, calls return nothing at once, and
-/// a task probes the store. The first probe that succeeds closes the circuit.
+/// | State | Calls | Transition |
+/// |---|---|---|
+/// | closed | go to the store | the first failed call opens the circuit |
+/// | open | return `None` | a successful probe by a background task closes the circuit |
 #[derive(Clone, Debug)]
 pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 
+/// The store, and the state of its circuit breaker.
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     store: Box<dyn DynTokenStore>,
-    /// The time limit of all calls of one session.
+    /// The total time limit of all calls of one session.
     limit: Duration,
-    wake_ups: Option<WakeUps>,
+    notifications: Option<Notifier>,
     is_open: AtomicBool,
-    /// Locked when the circuit opens or closes and when a probe begins.
+    /// Locked while the circuit opens or closes, and while a probe begins.
     transition: Mutex<()>,
-    /// The pause before a probe and the probe itself are one attempt.
+    /// The task of the running probe, which includes the delay before the probe.
     probes: SharedTask<()>,
-    /// Ends the probes with the last handle.
+    /// Canceled when the last handle is dropped, so that the probes end.
     life: CancellationToken,
-    _ends_life: DropGuard,
+    _life_guard: DropGuard,
 }
 
 impl StoreHandle {
+    /// Creates a handle with a closed circuit.
     pub(crate) fn new(store: impl TokenStore) -> Self {
         let life = CancellationToken::new();
         Self(Arc::new(CircuitBreaker {
-            limit: store.limit().min(MAX_LIMIT),
-            wake_ups: store.wake_ups(),
+            limit: store.timeout().min(MAX_LIMIT),
+            notifications: store.notifications(),
             store: Box::new(store),
             is_open: AtomicBool::new(false),
             transition: Mutex::default(),
             probes: SharedTask::new(),
-            _ends_life: life.clone().drop_guard(),
+            _life_guard: life.clone().drop_guard(),
             life,
         }))
     }
 
-    /// Returns the time limit of all calls of one session.
-    pub(in crate::cache) fn limit(&self) -> Duration {
+    /// Returns the time limit of all calls of one session together.
+    pub(in crate::cache) fn timeout(&self) -> Duration {
         self.0.limit
     }
 
-    /// Subscribes to the notifications for `key`, if the store sends any.
+    /// Subscribes to the notifications for `key`. `None` if the store sends none.
     pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Option<Notifications> {
-        self.0.wake_ups.as_ref().map(|wake_ups| wake_ups.listen(key))
+        self.0.notifications.as_ref().map(|notifications| notifications.listen(key))
     }
 
-    /// Begins the calls for one token.
+    /// Begins a session: the calls for one token.
     pub(in crate::cache) fn session(&self, key: &TokenKey) -> StoreSession {
         StoreSession::new(self.clone(), key.clone())
     }
 
-    /// Calls the store within `limit`. `None` if the circuit is open, or if the call fails, which
-    /// opens it.
+    /// Calls the store, and waits for the result for at most `limit`. Returns `None` if the circuit
+    /// is open, or if the call fails, which opens the circuit.
     pub(super) async fn call<'a, T>(
         &'a self,
         limit: Duration,
@@ -99,7 +108,7 @@ impl StoreHandle {
     ) -> Option<T> {
         let breaker = &self.0;
         if breaker.is_open.load(Ordering::Acquire) {
-            // The task that probes the store may have ended with its runtime.
+            // The probe task can have ended with its runtime. In that case, another one starts.
             self.probe(key);
             return None;
         }
@@ -113,39 +122,42 @@ impl StoreHandle {
         None
     }
 
-    /// Starts to probe the store, unless that is running. The probe uses the key of the failed
-    /// call, as only a part of the store may fail.
+    /// Starts the task that probes the store, unless it is running. The task reads and writes with
+    /// `key`, that of the failed call, because the failure can affect only a part of the store,
+    /// such as one node of a cluster.
     fn probe(&self, key: &TokenKey) {
         let joined = {
             let _transition = self.0.transition();
-            self.0.probes.join_or_begin(PROBE_LIMITS)
+            self.0.probes.join_or_start(PROBE_LIMITS)
         };
-        let Joined::Begun(attempt, _) = joined else { return };
+        let JoinOutcome::Started(attempt, _) = joined else { return };
         let probes = probe_until_success(Arc::downgrade(&self.0), attempt, key.clone());
         drop(tokio::spawn(self.0.life.clone().run_until_cancelled_owned(probes)));
     }
 }
 
 impl CircuitBreaker {
-    /// Opens the circuit. The lock makes the last event the current state.
+    /// Opens the circuit. The lock keeps logs and metrics in the order of the transitions, so that
+    /// the last logged state is the current one.
     fn open(&self) {
         let _transition = self.transition();
         if !self.is_open.swap(true, Ordering::AcqRel) {
-            events::store_works(false);
+            events::circuit_opened();
         }
     }
 
-    /// Closes the circuit after the probe `attempt` has succeeded, unless a later one has begun.
+    /// Closes the circuit after the probe `attempt` succeeded, unless a later probe has begun.
     fn close(&self, attempt: Attempt<()>) {
         let _transition = self.transition();
         if self.probes.is_current(attempt.generation()) {
             attempt.finish(());
             self.is_open.store(false, Ordering::Release);
-            events::store_works(true);
+            events::circuit_closed();
         }
     }
 
-    /// Begins the next probe after `failed`, unless another task has begun one.
+    /// Begins the next probe after the probe `failed`. Returns `None` if another task has begun
+    /// one.
     fn next_probe(&self, failed: &Attempt<()>) -> Option<Attempt<()>> {
         let _transition = self.transition();
         self.probes.is_current(failed.generation()).then(|| self.probes.begin(PROBE_LIMITS).0)
@@ -156,25 +168,26 @@ impl CircuitBreaker {
     }
 }
 
-/// Probes the store until it works. When the future is dropped, another task may start.
+/// Probes the store until a probe succeeds, which closes the circuit. If the future is dropped,
+/// the next store call starts another one.
 async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt<()>, key: TokenKey) {
     for failures in 0.. {
-        sleep(PROBE_PAUSES.pause(failures, fastrand::f64())).await;
+        sleep(PROBE_BACKOFF.delay(failures, fastrand::f64())).await;
         let Some(breaker) = breaker.upgrade() else { return };
-        match within(breaker.limit, breaker.store.probe_dyn(&key)).await {
+        match within(breaker.limit, breaker.store.ping_dyn(&key)).await {
             Ok(()) => return breaker.close(attempt),
-            Err(error) => events::store_still_fails(&error),
+            Err(error) => events::probe_failed(&error),
         }
         let Some(next) = breaker.next_probe(&attempt) else { return };
         attempt = next;
     }
 }
 
-/// Awaits the result of a call for `limit` at most.
+/// Returns the result of a store call, or an error if there is no result within `limit`.
 async fn within<T>(limit: Duration, call: StoreFuture<'_, T>) -> Result<T, StoreError> {
     timeout(limit, call)
         .await
-        .unwrap_or_else(|late| Err(StoreError::new("it did not answer in time").caused_by(late)))
+        .unwrap_or_else(|late| Err(StoreError::new("no response within the time limit").with_source(late)))
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
-//! The object-safe twin of the trait that stores implement.
+//! The dyn-compatible version of [`TokenStore`].
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use passport_core::AccessToken;
 
-use super::{Leased, StoreError, StoredToken, TokenStore};
+use super::{LeaseOutcome, StoreError, StoredToken, TokenStore};
 use crate::cache::TokenKey;
 
+/// The boxed future of a store call.
 pub(super) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// The calls of a [`TokenStore`] for trait objects.
+/// The methods of a [`TokenStore`] with boxed futures, for trait objects.
 pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
     fn get_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, Option<StoredToken>>;
     fn try_lease_dyn<'a>(
@@ -17,8 +18,8 @@ pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
         key: &'a TokenKey,
         holder: &'a str,
         time: Duration,
-    ) -> StoreFuture<'a, Leased>;
-    fn publish_dyn<'a>(
+    ) -> StoreFuture<'a, LeaseOutcome>;
+    fn put_dyn<'a>(
         &'a self,
         key: &'a TokenKey,
         holder: &'a str,
@@ -26,7 +27,7 @@ pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
     ) -> StoreFuture<'a, ()>;
     fn release_dyn<'a>(&'a self, key: &'a TokenKey, holder: &'a str) -> StoreFuture<'a, ()>;
     fn remove_dyn<'a>(&'a self, key: &'a TokenKey, token: &'a AccessToken) -> StoreFuture<'a, ()>;
-    fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()>;
+    fn ping_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()>;
 }
 
 impl<S: TokenStore> DynTokenStore for S {
@@ -39,17 +40,17 @@ impl<S: TokenStore> DynTokenStore for S {
         key: &'a TokenKey,
         holder: &'a str,
         time: Duration,
-    ) -> StoreFuture<'a, Leased> {
+    ) -> StoreFuture<'a, LeaseOutcome> {
         Box::pin(self.try_lease(key, holder, time))
     }
 
-    fn publish_dyn<'a>(
+    fn put_dyn<'a>(
         &'a self,
         key: &'a TokenKey,
         holder: &'a str,
         token: &'a StoredToken,
     ) -> StoreFuture<'a, ()> {
-        Box::pin(self.publish(key, holder, token))
+        Box::pin(self.put(key, holder, token))
     }
 
     fn release_dyn<'a>(&'a self, key: &'a TokenKey, holder: &'a str) -> StoreFuture<'a, ()> {
@@ -60,7 +61,7 @@ impl<S: TokenStore> DynTokenStore for S {
         Box::pin(self.remove(key, token))
     }
 
-    fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()> {
-        Box::pin(self.probe(key))
+    fn ping_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()> {
+        Box::pin(self.ping(key))
     }
 }

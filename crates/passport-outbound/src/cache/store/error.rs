@@ -1,8 +1,10 @@
+//! The error of store calls.
+
 use std::{error::Error, sync::Arc};
 
-/// A failed call to a store.
+/// The error of a call to a [`TokenStore`](super::TokenStore).
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the token store failed: {problem}")]
+#[error("token store failed: {problem}")]
 pub struct StoreError {
     problem: &'static str,
     #[source]
@@ -10,15 +12,16 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// Creates an error with a fixed text, which is logged: what failed and what to do.
+    /// Creates an error with a fixed text, which is logged. The text should state what failed and
+    /// what to do, in lower case.
     #[must_use]
     pub fn new(problem: &'static str) -> Self {
         Self { problem, source: None }
     }
 
-    /// Adds the cause. It is logged, so it must not contain a token.
+    /// Sets the cause. It is logged, so it must not contain a token.
     #[must_use]
-    pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 }

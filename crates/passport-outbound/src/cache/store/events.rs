@@ -1,4 +1,4 @@
-//! Logs and metrics of the store.
+//! Logs and metrics of a shared store.
 
 use std::error::Error;
 
@@ -6,28 +6,31 @@ use metrics::{counter, gauge};
 use passport_core::{ClientId, with_causes};
 
 use super::StoreError;
-use crate::metrics::{CLIENT_ID, STORE_FAILURES, STORE_WORKS, TARGET};
+use crate::metrics::{CLIENT_ID, STORE_FAILURES, STORE_UP, TARGET};
 
-/// Records that a call to the store failed. The instance continues without the store.
+/// Counts and logs a failed store call. The instance continues without the store.
 pub(super) fn store_failed(client_id: &ClientId, error: &StoreError) {
     counter!(STORE_FAILURES, CLIENT_ID => client_id.to_string()).increment(1);
-    tracing::warn!(target: TARGET, %client_id, cause = error.source().map(with_causes).map(display), "going on without the token store: {error}");
+    tracing::warn!(target: TARGET, %client_id, cause = error.source().map(with_causes).map(display), "continuing without the shared token store: {error}");
 }
 
-/// Records that the circuit was opened or closed.
-pub(super) fn store_works(works: bool) {
-    gauge!(STORE_WORKS).set(if works { 1.0 } else { 0.0 });
-    if works {
-        tracing::info!(target: TARGET, "the token store works again");
-    } else {
-        tracing::warn!(
-            target: TARGET,
-            "the token store is left alone until it works again; meanwhile each instance fetches tokens for itself"
-        );
-    }
+/// Logs that the circuit breaker opened, and sets the gauge of the store to 0.
+pub(super) fn circuit_opened() {
+    gauge!(STORE_UP).set(0.0);
+    tracing::warn!(
+        target: TARGET,
+        "token store circuit breaker opened: until a probe succeeds, each instance fetches its own tokens from \
+         Passport; check the store"
+    );
 }
 
-/// Records that a probe of the store failed.
-pub(super) fn store_still_fails(error: &StoreError) {
-    tracing::debug!(target: TARGET, cause = error.source().map(with_causes).map(display), "the token store does not work yet: {error}");
+/// Logs that the circuit breaker closed, and sets the gauge of the store to 1.
+pub(super) fn circuit_closed() {
+    gauge!(STORE_UP).set(1.0);
+    tracing::info!(target: TARGET, "token store circuit breaker closed: the store is in use again");
+}
+
+/// Logs a failed probe of the store, at debug level.
+pub(super) fn probe_failed(error: &StoreError) {
+    tracing::debug!(target: TARGET, cause = error.source().map(with_causes).map(display), "token store probe failed: {error}");
 }

@@ -1,4 +1,5 @@
-//! The store that a fleet shares. When it is used is decided in `cache/shared`.
+//! The trait of shared stores, and access to a store through sessions and a circuit breaker.
+//! The protocol that uses it is in `cache/shared`.
 
 mod circuit_breaker;
 mod erased;
@@ -15,44 +16,61 @@ use passport_core::AccessToken;
 use super::TokenKey;
 
 pub(super) use self::{circuit_breaker::StoreHandle, notifier::Notifications, session::StoreSession};
-pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
+pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken};
 
-/// A store in which a fleet shares tokens, so that all its instances make one token request. See
-/// [`TokenCache::shared`](crate::TokenCache::shared).
+/// A store in which the instances of a service share tokens, so that one token request serves
+/// all. Pass it to [`TokenCache::shared`](crate::TokenCache::shared).
 ///
-/// A store only keeps tokens. When it is used, when to wait and when to continue without it is
-/// decided here, for every store alike. A store that fails, or takes longer than
-/// [`limit`](Self::limit), is a cache miss, never an outage: it is not called then until it answers
-/// a [`probe`](Self::probe).
+/// An implementation only stores tokens and leases. This crate decides when to call the store,
+/// when to wait, and when to continue without it. A store that fails, or takes longer than
+/// [`timeout`](Self::timeout), counts as a cache miss, never as an outage. It is not called
+/// again until a [`ping`](Self::ping) succeeds.
 ///
-/// A client that can read the store can be the service until the token expires, so a store should
-/// encrypt tokens. That of `passport-redis` does.
+/// A stored token allows its reader to act as the service until the token expires, so a store
+/// should encrypt tokens. The store of `passport-redis` does.
 ///
 /// ```
-/// use std::{collections::HashMap, sync::Mutex, time::{Duration, SystemTime}};
+/// use std::{
+///     collections::HashMap,
+///     sync::Mutex,
+///     time::{Duration, SystemTime},
+/// };
 ///
-/// use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore};
+/// use passport_outbound::{
+///     AccessToken, Lease, LeaseOutcome, StoreError, StoredToken, TokenKey, TokenStore,
+/// };
 ///
-/// /// A store of a single instance, as an example.
+/// /// A store for a single instance.
 /// #[derive(Debug, Default)]
 /// struct SingleInstance(Mutex<HashMap<TokenKey, StoredToken>>);
 ///
 /// impl TokenStore for SingleInstance {
 ///     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
 ///         let tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
-///         Ok(tokens.get(key).filter(|kept| SystemTime::now() < kept.token().expires_at()).cloned())
+///         let is_valid = |stored: &&StoredToken| SystemTime::now() < stored.token().expires_at();
+///         Ok(tokens.get(key).filter(is_valid).cloned())
 ///     }
 ///
-///     async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
+///     async fn try_lease(
+///         &self,
+///         key: &TokenKey,
+///         _: &str,
+///         _: Duration,
+///     ) -> Result<LeaseOutcome, StoreError> {
 ///         let token = self.get(key).await?;
-///         Ok(Leased { lease: Lease::Granted, token }) // there is no other instance
+///         Ok(LeaseOutcome { lease: Lease::Granted, token }) // there is no other instance
 ///     }
 ///
-///     async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
+///     async fn put(
+///         &self,
+///         key: &TokenKey,
+///         _: &str,
+///         token: &StoredToken,
+///     ) -> Result<(), StoreError> {
 ///         let mut tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
-///         let kept = tokens.entry(key.clone()).or_insert_with(|| token.clone());
-///         if kept.token().expires_at() < token.token().expires_at() {
-///             *kept = token.clone();
+///         let stored = tokens.entry(key.clone()).or_insert_with(|| token.clone());
+///         if stored.token().expires_at() < token.token().expires_at() {
+///             *stored = token.clone();
 ///         }
 ///         Ok(())
 ///     }
@@ -63,7 +81,7 @@ pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 ///
 ///     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
 ///         let mut tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
-///         if tokens.get(key).is_some_and(|kept| kept.token().expose() == token.expose()) {
+///         if tokens.get(key).is_some_and(|stored| stored.token().expose() == token.expose()) {
 ///             tokens.remove(key);
 ///         }
 ///         Ok(())
@@ -72,98 +90,113 @@ pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 /// ```
 ///
 /// # Cancel safety
-/// A call that takes longer than the limit, or that is running at a shutdown, is dropped; it may
-/// then have taken effect or not.
+/// The future of a call is dropped when the time limit is over, and at a shutdown. The store
+/// must stay consistent whether or not the call has taken effect.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a token store",
+    label = "expected a type that implements `TokenStore`",
+    note = "implement `TokenStore`, or pass the `RedisTokenStore` of the crate `passport-redis` by value"
+)]
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
-    /// Returns the token for `key`, if there is one that has not expired.
+    /// Returns the token for `key`. `None` if there is none, or if it has expired.
     ///
     /// # Errors
-    /// When the store cannot say.
+    /// When the store cannot be read.
     fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
 
-    /// Lets only `holder` fetch a token for `key`, until it calls [`publish`](Self::publish) or
-    /// [`release`](Self::release), or `time` has passed. For the current holder, the lease is
-    /// renewed to `time` from now. Returns the stored token in the same step.
+    /// Requests the lease for `key`, which allows only `holder` to fetch a token, and returns the
+    /// stored token in the same atomic step.
+    ///
+    /// The lease ends after the duration `time`, or when its holder calls [`put`](Self::put) or
+    /// [`release`](Self::release). If `holder` already holds the lease, the call renews it to
+    /// `time` from now.
     ///
     /// # Errors
-    /// When the store cannot say.
+    /// When it is unknown whether the lease was granted.
     fn try_lease(
         &self,
         key: &TokenKey,
         holder: &str,
         time: Duration,
-    ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
+    ) -> impl Future<Output = Result<LeaseOutcome, StoreError>> + Send;
 
-    /// Stores `token` for `key` until it expires, unless a token with a later expiry is stored;
-    /// ends the lease of `holder`, if it still has it; and notifies the subscribers
-    /// ([`wake_ups`](Self::wake_ups)). All in one step.
+    /// Does all of this in one atomic step:
+    /// - Stores `token` for `key` until it expires, unless a token with a later expiry is stored.
+    /// - Ends the lease for `key` if `holder` holds it.
+    /// - Notifies the waiting instances ([`notifications`](Self::notifications)).
     ///
     /// # Errors
-    /// When it may not have been kept.
-    fn publish(
+    /// When it is unknown whether the token was stored, or it was not.
+    fn put(
         &self,
         key: &TokenKey,
         holder: &str,
         token: &StoredToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends the lease of `holder`, if it still has it, and notifies the subscribers.
+    /// Ends the lease for `key` if `holder` holds it, and notifies the waiting instances.
     ///
     /// # Errors
-    /// When it may still be there; it ends by itself.
+    /// When it is unknown whether the lease has ended, or it has not. The lease then expires by
+    /// itself.
     fn release(&self, key: &TokenKey, holder: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes the token of `key` if it is still `token`: an instance with an old token must not
-    /// remove a newer one.
+    /// Removes the stored token for `key` if it is equal to `token`. The comparison is required: an
+    /// instance with an old token must not remove a newer one.
     ///
     /// # Errors
-    /// When it may still be there.
+    /// When it is unknown whether the token was removed, or it was not.
     fn remove(
         &self,
         key: &TokenKey,
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Checks that the store works for `key`, reading and writing. By default it reads.
+    /// Checks that the token for `key` can be read and written. A successful check ends the time
+    /// without store calls after a failure. The default implementation only reads.
     ///
     /// # Errors
-    /// While it does not.
-    fn probe(&self, key: &TokenKey) -> impl Future<Output = Result<(), StoreError>> + Send {
+    /// While the store does not work.
+    fn ping(&self, key: &TokenKey) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { self.get(key).await.map(drop) }
     }
 
-    /// Returns the time limit of the calls for one token: once before it is waited for or fetched,
-    /// and once after that. 5 s at most; defaults to 500 ms. It is called once for each cache.
-    fn limit(&self) -> Duration {
+    /// Returns the total time limit of all calls for one token. It starts again after each wait for
+    /// another instance, and after the fetch. Defaults to 500 ms; values over 5 s count as 5 s.
+    ///
+    /// This method is called once for each cache.
+    fn timeout(&self) -> Duration {
         Duration::from_millis(500)
     }
 
-    /// Returns the notifications of the store. Without them, waiting instances poll more often. It
-    /// is called once for each cache.
-    fn wake_ups(&self) -> Option<WakeUps> {
+    /// Returns the notifier by which the store wakes instances that wait for a token or a lease.
+    /// Defaults to `None`: waiting instances poll the store more often.
+    ///
+    /// This method is called once for each cache.
+    fn notifications(&self) -> Option<Notifier> {
         None
     }
 }
 
 /// The result of [`TokenStore::try_lease`].
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "stores make it")]
-pub struct Leased {
-    /// Whether the caller may fetch.
+#[expect(clippy::exhaustive_structs, reason = "implementations of stores create it")]
+pub struct LeaseOutcome {
+    /// The holder of the lease: the caller, or another instance.
     pub lease: Lease,
-    /// The stored token.
+    /// The stored token, if it has not expired.
     pub token: Option<StoredToken>,
 }
 
-/// The holder of a lease.
+/// Whether a lease was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "stores make it")]
+#[expect(clippy::exhaustive_enums, reason = "implementations of stores create it")]
 pub enum Lease {
-    /// The caller.
+    /// The caller holds the lease, and is allowed to fetch a token.
     Granted,
-    /// Another instance.
+    /// Another instance holds the lease.
     Held {
-        /// The time until its end, unless it is renewed.
+        /// The time until the lease expires, unless its holder renews it.
         left: Duration,
     },
 }

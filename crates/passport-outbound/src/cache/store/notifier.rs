@@ -1,29 +1,35 @@
+//! Notifications about stored tokens and leases.
+
 use std::{fmt, sync::Arc};
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::super::TokenKey;
 
-/// The number of notifications that a subscriber may be behind. One that misses some reads the
-/// store.
+/// The number of unread notifications that are kept for a subscriber. A subscriber that is
+/// further behind misses some, and reads the store instead.
 const CAPACITY: usize = 64;
 
-/// Notifications of a [`TokenStore`](super::TokenStore): a token was published, or its lease was
-/// released. They are hints: a subscriber reads the store, and polls it without them as well. Cheap
-/// to clone; clones share.
+/// Sends the notifications of a [`TokenStore`](super::TokenStore): a token was published, or a
+/// lease was released.
+///
+/// Notifications are hints. A subscriber reads the store after each, and polls it as well, so a
+/// lost notification only delays the subscriber. Cheap to clone; clones share their
+/// subscribers.
 #[derive(Clone)]
-pub struct WakeUps(broadcast::Sender<Arc<str>>);
+pub struct Notifier(broadcast::Sender<Arc<str>>);
 
-impl WakeUps {
+impl Notifier {
     /// Creates a notifier without subscribers.
     #[must_use]
     pub fn new() -> Self {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// Notifies the subscribers of the token whose [`TokenKey`] has the text `key`.
-    pub fn wake(&self, key: &str) {
-        // There may be no subscribers.
+    /// Notifies the token fetches that wait in this process that the token or the lease for `key`
+    /// has changed. `key` is the text of a [`TokenKey`].
+    pub fn notify(&self, key: &str) {
+        // The result is ignored: it is an error to have no subscribers.
         let _ = self.0.send(key.into());
     }
 
@@ -33,26 +39,27 @@ impl WakeUps {
     }
 }
 
-impl Default for WakeUps {
+impl Default for Notifier {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for WakeUps {
+impl fmt::Debug for Notifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WakeUps").finish_non_exhaustive()
+        f.debug_struct("Notifier").finish_non_exhaustive()
     }
 }
 
-/// The notifications for one token, from the subscription on.
+/// A subscription to the notifications for one token.
 pub(in crate::cache) struct Notifications {
     key: String,
     from: broadcast::Receiver<Arc<str>>,
 }
 
 impl Notifications {
-    /// Waits for a notification. Pending for ever once the sender is dropped.
+    /// Waits for the next notification for the token. Also returns if notifications were missed.
+    /// Never returns if the notifier is dropped.
     pub(in crate::cache) async fn received(&mut self) {
         loop {
             match self.from.recv().await {

@@ -1,4 +1,4 @@
-//! Calls to a store within its time limit.
+//! A sequence of calls to a store that share one time limit.
 
 use std::time::Duration;
 
@@ -6,53 +6,60 @@ use passport_core::AccessToken;
 use tokio::time::Instant;
 
 use super::{
-    Leased, StoredToken,
+    LeaseOutcome, StoredToken,
     circuit_breaker::StoreHandle,
     erased::{DynTokenStore, StoreFuture},
 };
 use crate::cache::TokenKey;
 
-/// The calls to a store for one token. All of them together take no longer than the store's limit.
+/// The calls to a store for one token. All calls together take no longer than the time limit of
+/// the store. If the store fails, a call returns `None` or has no effect.
 #[derive(Clone, Debug)]
 pub(in crate::cache) struct StoreSession {
     store: StoreHandle,
     key: TokenKey,
-    /// The time that is left for further calls.
+    /// The time left for further calls.
     left: Duration,
 }
 
 impl StoreSession {
     pub(super) fn new(store: StoreHandle, key: TokenKey) -> Self {
-        let left = store.limit();
+        let left = store.timeout();
         Self { store, key, left }
     }
 
-    /// Gives the store its full time again, after a wait for something else.
+    /// Restarts the time limit. Waiting for anything but the store does not count towards it.
     pub(in crate::cache) fn restart_limit(&mut self) {
-        self.left = self.store.limit();
+        self.left = self.store.timeout();
     }
 
+    /// Returns the stored token.
     pub(in crate::cache) async fn get(&mut self) -> Option<StoredToken> {
         self.call(|store, key| store.get_dyn(key)).await.flatten()
     }
 
-    pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<Leased> {
+    /// Requests or renews the lease for the duration `time`, and returns the stored token with the
+    /// result.
+    pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<LeaseOutcome> {
         self.call(|store, key| store.try_lease_dyn(key, holder, time)).await
     }
 
+    /// Stores `token` for all instances, which ends the lease of `holder`.
     pub(in crate::cache) async fn publish(&mut self, holder: &str, token: &StoredToken) {
-        self.call(|store, key| store.publish_dyn(key, holder, token)).await;
+        self.call(|store, key| store.put_dyn(key, holder, token)).await;
     }
 
+    /// Ends the lease of `holder`.
     pub(in crate::cache) async fn release(&mut self, holder: &str) {
         self.call(|store, key| store.release_dyn(key, holder)).await;
     }
 
+    /// Removes `token` from the store, unless the store has another token.
     pub(in crate::cache) async fn remove(&mut self, token: &AccessToken) {
         self.call(|store, key| store.remove_dyn(key, token)).await;
     }
 
-    /// Calls the store in the time that is left.
+    /// Calls the store within the time left, and deducts the duration of the call.
     async fn call<'a, T>(
         &'a mut self,
         operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,

@@ -1,26 +1,30 @@
+//! A token in a shared store, and its times.
+
 use std::time::{Duration, SystemTime};
 
 use passport_core::AccessToken;
 
-/// A token in a shared store.
+/// A token in a shared store, with its time of issue and its expiry.
 #[derive(Clone, Debug)]
 pub struct StoredToken {
     token: AccessToken,
-    minted_at: SystemTime,
+    issued_at: SystemTime,
     left: Option<Duration>,
 }
 
 impl StoredToken {
-    /// Creates a token that was issued at `minted_at`. Its expiry is [`AccessToken::expires_at`].
+    /// Creates a stored token that was issued at `issued_at`. Its expiry is
+    /// [`AccessToken::expires_at`].
     #[must_use]
-    pub fn new(token: AccessToken, minted_at: SystemTime) -> Self {
-        Self { token, minted_at, left: None }
+    pub fn new(token: AccessToken, issued_at: SystemTime) -> Self {
+        Self { token, issued_at, left: None }
     }
 
-    /// Sets the time for which the store keeps the token from now on. It is not used for longer,
-    /// whatever the clock of the instance that stored it.
+    /// Sets how long the store will still keep the token. The reading instance uses the token for
+    /// no longer than that, so that a wrong clock of the instance that stored it does no harm.
+    /// Defaults to no limit.
     #[must_use]
-    pub fn with_time_left(self, left: Duration) -> Self {
+    pub fn with_ttl(self, left: Duration) -> Self {
         Self { left: Some(left), ..self }
     }
 
@@ -30,24 +34,27 @@ impl StoredToken {
         &self.token
     }
 
-    /// Returns when it was issued, by the clock of the instance that fetched it.
+    /// Returns the time of issue, by the clock of the instance that fetched the token.
     #[must_use]
-    pub fn minted_at(&self) -> SystemTime {
-        self.minted_at
+    pub fn issued_at(&self) -> SystemTime {
+        self.issued_at
     }
 
-    /// Returns its whole lifetime.
+    /// Returns the total lifetime, from issue to expiry.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
-        self.token.expires_at().duration_since(self.minted_at).unwrap_or_default()
+        self.token.expires_at().duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// Returns the expiry by the clock of this instance. Of the two clocks, the one with the
-    /// earlier expiry is trusted, and no token was issued in the future.
+    /// Returns the time until which this instance can use the token, by the local clock. It is the
+    /// earliest of these, so that a wrong clock of either instance does not prolong the use:
+    /// - the expiry of the token;
+    /// - `now` plus the total lifetime of the token;
+    /// - `now` plus the time for which the store keeps the token.
     pub(in crate::cache) fn ends_at(&self, now: SystemTime) -> SystemTime {
         let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
-        let said = self.token.expires_at();
-        now.checked_add(longest).map_or(said, |at| at.min(said))
+        let stated = self.token.expires_at();
+        now.checked_add(longest).map_or(stated, |at| at.min(stated))
     }
 }
 

@@ -16,7 +16,7 @@ fn equal_keys_share_an_entry() {
 }
 
 #[test]
-fn a_cache_is_bounded() {
+fn cache_is_bounded() {
     let cache = TokenCache::memory();
     for number in 0..CAPACITY + 1000 {
         cache.entry(key(&format!("scope-{number}")));
@@ -26,9 +26,9 @@ fn a_cache_is_bounded() {
 }
 
 #[test]
-fn each_cache_has_its_store_its_sidecar_and_its_retention() {
+fn each_cache_has_its_store_sidecar_and_retention() {
     let shared = TokenCache::shared(InMemoryStore::default());
-    let sidecar = TokenCache::sidecar(Sidecar::at("unix:///run/passport.sock").unwrap());
+    let sidecar = TokenCache::sidecar(SidecarEndpoint::new("unix:///run/passport.sock").unwrap());
     for (cache, has_store, has_sidecar, retains) in [
         (TokenCache::memory(), false, false, true),
         (shared, true, false, true),

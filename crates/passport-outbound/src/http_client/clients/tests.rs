@@ -5,7 +5,7 @@ fn origins(urls: &[&str]) -> AllowedOrigins {
 }
 
 #[test]
-fn only_tls_off_this_machine_uses_the_proxy() {
+fn only_tls_to_other_hosts_uses_the_proxy() {
     for (urls, expected) in [
         (&["https://erp"][..], &[ClientRoute::Proxied][..]),
         (&["http://erp", "http://127.0.0.1:1"], &[ClientRoute::Plain]),
@@ -20,7 +20,7 @@ fn only_tls_off_this_machine_uses_the_proxy() {
 }
 
 #[test]
-fn clients_with_equal_settings_are_one() {
+fn equal_settings_share_one_client() {
     let pool = ClientPool::default();
     let made = |urls: &[&str], user_agent: Option<HeaderValue>| {
         let settings = ClientSettings { ca_file: None, user_agent };

@@ -4,7 +4,7 @@ use super::{super::scopes::MAX_SCOPE_SETS, *};
 use crate::{TokenErrorKind, test_support::in_memory_passport::InMemoryPassport};
 
 fn identity() -> ManagedIdentity {
-    ManagedIdentity::builder("mi-1", SecretSource::fixed("secret"))
+    ManagedIdentity::builder("mi-1", SecretSource::from_value("secret"))
         .transport(Transport::new(InMemoryPassport::knowing("secret")))
         .build()
         .unwrap()
@@ -21,11 +21,7 @@ async fn order_of_scopes_does_not_matter_for_their_token() {
     assert_eq!(token(&default).await, "token-1");
     assert_eq!(token(&other).await, "token-2");
     assert_eq!(token(&default.with_scopes("tenant openid").unwrap()).await, "token-2");
-    assert_eq!(
-        token(&other.with_scopes("roles openid").unwrap()).await,
-        "token-1",
-        "which are the usual ones"
-    );
+    assert_eq!(token(&other.with_scopes("roles openid").unwrap()).await, "token-1", "the default scopes");
 }
 
 #[tokio::test]
@@ -36,14 +32,14 @@ async fn least_recently_used_set_of_scopes_is_evicted() {
         default.with_scopes(&scopes(number)).unwrap().token().await.unwrap();
     }
     let last = default.with_scopes(&scopes(MAX_SCOPE_SETS + 500)).unwrap();
-    assert_eq!(token(&last).await, format!("token-{}", MAX_SCOPE_SETS + 501), "it was kept");
+    assert_eq!(token(&last).await, format!("token-{}", MAX_SCOPE_SETS + 501), "it was not evicted");
     let other_scopes = default.scoped.others.get().unwrap();
     other_scopes.run_pending_tasks();
     assert!(other_scopes.entry_count() <= MAX_SCOPE_SETS);
 }
 
 #[tokio::test]
-async fn an_invalidation_concerns_one_set_of_scopes() {
+async fn invalidation_affects_one_set_of_scopes() {
     let default = identity();
     let other = default.with_scopes("openid tenant").unwrap();
     assert_eq!((token(&default).await, token(&other).await), ("token-1".to_owned(), "token-2".to_owned()));
@@ -52,7 +48,7 @@ async fn an_invalidation_concerns_one_set_of_scopes() {
 }
 
 #[tokio::test]
-async fn a_shutdown_of_one_is_the_end_of_all() {
+async fn shutdown_applies_to_all_sets_of_scopes() {
     let default = identity();
     default.with_scopes("openid tenant").unwrap().shutdown().await;
     for identity in [default.clone(), default.with_scopes("openid profile").unwrap()] {
@@ -61,7 +57,7 @@ async fn a_shutdown_of_one_is_the_end_of_all() {
 }
 
 #[tokio::test]
-async fn one_set_of_scopes_lives_on_without_the_usual_one() {
+async fn set_of_scopes_outlives_the_default_set() {
     let default = identity();
     let other = default.with_scopes("openid tenant").unwrap();
     drop(default);

@@ -1,4 +1,4 @@
-//! `private_key_jwt`: an assertion about itself that a client signs
+//! `private_key_jwt`: client authentication with a signed JWT assertion
 //! ([RFC 7523, sections 2.2 and 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,7 +16,9 @@ use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-/// The settings of [`ClientAuthentication::PrivateKeyJwt`](super::ClientAuthentication::PrivateKeyJwt).
+/// The settings of
+/// [`ClientAuthentication::PrivateKeyJwt`](super::ClientAuthentication::PrivateKeyJwt), the
+/// client authentication with a signed assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrivateKeyJwt {
     algorithm: SigningAlgorithm,
@@ -24,36 +26,37 @@ pub struct PrivateKeyJwt {
     audience: Option<String>,
 }
 
-/// The algorithm of a signature ([RFC 7518, section
+/// The signature algorithm of an assertion ([RFC 7518, section
 /// 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SigningAlgorithm {
-    /// RSA, PKCS#1 v1.5, SHA-256. For a key of 2048 bits or more.
+    /// RSA PKCS#1 v1.5 with SHA-256. The key must have at least 2048 bits.
     Rs256,
-    /// RSA, PSS, SHA-256. For a key of 2048 bits or more.
+    /// RSA PSS with SHA-256. The key must have at least 2048 bits.
     Ps256,
-    /// ECDSA on P-256, SHA-256.
+    /// ECDSA on the curve P-256 with SHA-256.
     Es256,
 }
 
 impl PrivateKeyJwt {
-    /// Signs assertions with `algorithm`, for the token endpoint.
+    /// Creates settings for assertions that are signed with `algorithm`, have no key id, and have
+    /// the token URL as the audience.
     #[must_use]
     pub const fn new(algorithm: SigningAlgorithm) -> Self {
         Self { algorithm, key_id: None, audience: None }
     }
 
-    /// Sets the key id (`kid`), so that Passport does not have to try all keys of the client.
-    /// Defaults to none.
+    /// Sets the key id (`kid`) in the header of the assertion. Passport uses it to select the
+    /// public key. Defaults to none.
     #[must_use]
     pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
         self.key_id = Some(key_id.into());
         self
     }
 
-    /// Sets the audience of the assertion (`aud`). Defaults to the token URL; some servers require
-    /// their issuer.
+    /// Sets the audience (`aud`) of the assertion. Defaults to the token URL. Some servers require
+    /// their issuer URL instead.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -61,39 +64,40 @@ impl PrivateKeyJwt {
     }
 }
 
-/// The lifetime of an assertion. It covers a slow request and different clocks.
-const LIFE: Duration = Duration::from_secs(60);
+/// The lifetime of an assertion. It covers a slow request and clock skew.
+const LIFETIME: Duration = Duration::from_secs(60);
 
 /// The minimum size of an RSA key ([RFC 7518, section
 /// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
-const LEAST_BITS: usize = 2048;
+const MIN_RSA_BITS: usize = 2048;
 
-/// The secret is not a private key of the right kind. The error quotes nothing of it.
+/// The error for a client secret that is not a usable private key. The message quotes no part
+/// of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the private key cannot be used: {0}")]
+#[error("invalid private key: {0}")]
 pub(super) struct InvalidPrivateKey(&'static str);
 
-/// Creates an assertion of `client_id` for one request.
+/// Creates and signs an assertion that authenticates `client_id` in one token request.
 pub(super) fn signed(
-    signed: &PrivateKeyJwt,
+    settings: &PrivateKeyJwt,
     client_id: &ClientId,
     token_url: &str,
     key: &Secret,
     now: SystemTime,
 ) -> Result<Zeroizing<String>, InvalidPrivateKey> {
-    let key = SigningKey::read(key.expose(), signed.algorithm)?;
+    let key = SigningKey::read(key.expose(), settings.algorithm)?;
     let issued_at = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut header = json!({ "alg": signed.algorithm.name(), "typ": "JWT" });
-    if let Some(key_id) = &signed.key_id {
+    let mut header = json!({ "alg": settings.algorithm.name(), "typ": "JWT" });
+    if let Some(key_id) = &settings.key_id {
         header["kid"] = key_id.as_str().into();
     }
     let claims = json!({
         "iss": client_id.as_str(),
         "sub": client_id.as_str(),
-        "aud": signed.audience.as_deref().unwrap_or(token_url),
+        "aud": settings.audience.as_deref().unwrap_or(token_url),
         "jti": random_id()?,
         "iat": issued_at.as_secs(),
-        "exp": (issued_at + LIFE).as_secs(),
+        "exp": (issued_at + LIFETIME).as_secs(),
     });
     let encoded = |text: String| BASE64_URL_SAFE_NO_PAD.encode(text);
     let mut assertion =
@@ -104,23 +108,26 @@ pub(super) fn signed(
     Ok(assertion)
 }
 
-/// Returns a unique `jti`, as each assertion is valid for one request.
+/// Returns a random id (`jti`) for an assertion. The server uses it to reject an assertion that
+/// is sent twice.
 fn random_id() -> Result<String, InvalidPrivateKey> {
     let mut random = [0; 16];
-    rand::fill(&mut random).map_err(|_| InvalidPrivateKey("the operating system gives no randomness"))?;
+    rand::fill(&mut random).map_err(|_| InvalidPrivateKey("no random numbers from the operating system"))?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(random))
 }
 
+/// A private key and its algorithm.
 enum SigningKey {
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ec(EcdsaKeyPair),
 }
 
 impl SigningKey {
+    /// Parses a PEM text with a PKCS#8 private key.
     fn read(pem: &str, algorithm: SigningAlgorithm) -> Result<Self, InvalidPrivateKey> {
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map(Zeroizing::new).map_err(|_| {
             InvalidPrivateKey(
-                "it is not a PEM text with a `PRIVATE KEY` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`",
+                "expected PEM with a `PRIVATE KEY` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`",
             )
         })?;
         let der = der.secret_pkcs8_der();
@@ -129,21 +136,21 @@ impl SigningKey {
             SigningAlgorithm::Ps256 => Self::rsa(der, &RSA_PSS_SHA256),
             SigningAlgorithm::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
                 .map(Self::Ec)
-                .map_err(|_| InvalidPrivateKey("it is not a key on the curve P-256, as ES256 needs")),
+                .map_err(|_| InvalidPrivateKey("not a key on the curve P-256, which ES256 requires")),
         }
     }
 
     fn rsa(der: &[u8], encoding: &'static dyn RsaEncoding) -> Result<Self, InvalidPrivateKey> {
         let pair = RsaKeyPair::from_pkcs8(der)
-            .map_err(|_| InvalidPrivateKey("it is not an RSA key of 2048 bits or more"))?;
-        if pair.public_modulus_len() * 8 < LEAST_BITS {
-            return Err(InvalidPrivateKey("it is not an RSA key of 2048 bits or more"));
+            .map_err(|_| InvalidPrivateKey("not an RSA key of at least 2048 bits"))?;
+        if pair.public_modulus_len() * 8 < MIN_RSA_BITS {
+            return Err(InvalidPrivateKey("not an RSA key of at least 2048 bits"));
         }
         Ok(Self::Rsa(pair, encoding))
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, InvalidPrivateKey> {
-        let failed = |_| InvalidPrivateKey("it signs nothing");
+        let failed = |_| InvalidPrivateKey("signing failed; check that the key is intact");
         match self {
             Self::Rsa(pair, encoding) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -156,6 +163,7 @@ impl SigningKey {
 }
 
 impl SigningAlgorithm {
+    /// Returns the value of `alg` in the header of an assertion.
     fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",

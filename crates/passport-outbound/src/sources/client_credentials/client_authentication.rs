@@ -1,4 +1,4 @@
-//! The methods of client authentication, and what each adds to a token request.
+//! The client authentication methods, and the parameters that each adds to a token request.
 
 use std::time::SystemTime;
 
@@ -14,30 +14,33 @@ use super::{
 };
 use crate::token::{FetchFailure, TokenErrorKind};
 
+/// The value of `client_assertion_type` for JWT assertions ([RFC 7523, section
+/// 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The client authentication at the token endpoint ([RFC 6749, section
+/// The method of client authentication at the token endpoint ([RFC 6749, section
 /// 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// The secret in a Basic header, form-encoded first as the RFC requires. That makes no
-    /// difference for the characters of Passport's own ids and secrets.
+    /// Sends client id and secret in a Basic header, form-encoded first as the RFC requires. The
+    /// encoding does not change the characters of Passport's own ids and secrets.
     ClientSecretBasic,
-    /// The secret in a Basic header without encoding, for servers that do not decode it. A client
-    /// id with a colon is rejected.
+    /// Sends client id and secret in a Basic header without form-encoding, for servers that do not
+    /// decode it. `build()` rejects a client id with a colon.
     ClientSecretBasicRaw,
-    /// The secret in the body.
+    /// Sends client id and secret in the body.
     ClientSecretPost,
-    /// An assertion that is signed with a private key instead of a secret: the reference of the
-    /// secret leads to a PEM file (PKCS#8). The key is not sent; each assertion is valid for one
-    /// request within a minute ([RFC 7523](https://www.rfc-editor.org/rfc/rfc7523)).
+    /// Sends an assertion that is signed with a private key, instead of a secret. The client secret
+    /// of the identity has to be the private key as PEM (PKCS#8). The key itself is never sent.
+    /// Each assertion is valid for one request and one minute ([RFC
+    /// 7523](https://www.rfc-editor.org/rfc/rfc7523)).
     PrivateKeyJwt(PrivateKeyJwt),
 }
 
 impl ClientAuthentication {
-    /// Returns whether the client authenticates with a key or with a secret. In the key of a token,
-    /// it is the same for all instances of a service.
+    /// Returns the kind of the credential: a private key or a secret. It is a part of the
+    /// [`TokenKey`](crate::TokenKey): instances of a service with different kinds share no tokens.
     pub(crate) fn credential(&self) -> &'static str {
         match self {
             Self::PrivateKeyJwt(_) => "private_key_jwt",
@@ -45,7 +48,7 @@ impl ClientAuthentication {
         }
     }
 
-    /// Returns what to check when the issuer rejects a client that authenticates in this way.
+    /// Returns what to check when the issuer rejects a client that uses this method.
     pub(super) fn remedy(&self) -> &'static str {
         match self {
             Self::ClientSecretBasic => {
@@ -66,24 +69,24 @@ impl ClientAuthentication {
 }
 
 impl From<PrivateKeyJwt> for ClientAuthentication {
-    fn from(signed: PrivateKeyJwt) -> Self {
-        Self::PrivateKeyJwt(signed)
+    fn from(settings: PrivateKeyJwt) -> Self {
+        Self::PrivateKeyJwt(settings)
     }
 }
 
-/// The client, and how it authenticates.
+/// What a client needs to authenticate: its id, its credential, and the authentication method.
 #[derive(Clone, Copy)]
 pub(super) struct ClientProof<'a> {
     pub(super) method: &'a ClientAuthentication,
     pub(super) client_id: &'a ClientId,
-    /// The secret, or the private key.
+    /// The client secret, or the private key as PEM.
     pub(super) secret: &'a Secret,
     pub(super) token_url: &'a Url,
 }
 
 impl ClientProof<'_> {
-    /// Adds the fields of the method to `form`. Returns the `Authorization` header, if the method
-    /// has one.
+    /// Adds the fields of the method to `form`. Returns the `Authorization` header of the Basic
+    /// methods.
     pub(super) fn add_to(
         &self,
         form: &mut Form,
@@ -99,10 +102,12 @@ impl ClientProof<'_> {
                 form.push("client_id", id);
                 form.push("client_secret", secret);
             }
-            ClientAuthentication::PrivateKeyJwt(signed) => {
+            ClientAuthentication::PrivateKeyJwt(settings) => {
                 let token_url = self.token_url.as_str();
-                let assertion = assertion::signed(signed, self.client_id, token_url, self.secret, now)
-                    .map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
+                let assertion = assertion::signed(settings, self.client_id, token_url, self.secret, now)
+                    .map_err(|error| {
+                        FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error)
+                    })?;
                 form.push("client_id", id);
                 form.push("client_assertion_type", ASSERTION_TYPE);
                 form.push("client_assertion", &assertion);
@@ -112,15 +117,15 @@ impl ClientProof<'_> {
     }
 }
 
-/// Returns the header of `client_secret_basic`. By [RFC 6749, section
-/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) id and secret are form-encoded
-/// first.
+/// Returns a Basic `Authorization` header. For `client_secret_basic`, the caller has
+/// form-encoded `id` and `secret` as [RFC 6749, section
+/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) requires.
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, FetchFailure> {
     let pair = Zeroizing::new([id, secret].join(":"));
     let pair = Zeroizing::new(BASE64_STANDARD.encode(pair.as_str()));
     let header = Zeroizing::new(["Basic ", pair.as_str()].concat());
     let mut value = HeaderValue::from_str(&header)
-        .map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
+        .map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -5,22 +5,24 @@ use passport_core::ClientId;
 
 use crate::metrics::{CLIENT_ID, REQUESTS, TARGET};
 
-/// Counts a token request. Summed over the instances of a fleet, this is the load on Passport.
+/// Increments the counter of token requests, by client id. The sum over all instances is the
+/// load on Passport.
 pub(super) fn token_request(client_id: &ClientId) {
     counter!(REQUESTS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
-/// Records that the client secret was read.
+/// Logs the version of the client secret that was read, at debug level.
 pub(super) fn secret_read(client_id: &ClientId, version: &str) {
     tracing::debug!(target: TARGET, %client_id, secret_version = version, "client secret read");
 }
 
-/// Records that Passport rejected the secret, and that its provider has another one by now.
+/// Logs that Passport rejected the client secret, and that the request is retried with a newer
+/// version from the secret provider.
 pub(super) fn secret_changed(client_id: &ClientId, version: &str) {
     tracing::info!(
         target: TARGET,
         %client_id,
         secret_version = version,
-        "the client secret was refused and has changed since; asking with the new one"
+        "client secret rejected, retrying with the newer one that the secret provider returned"
     );
 }

@@ -1,9 +1,10 @@
-//! The form of a token request, which may contain the secret: all copies are wiped.
+//! The form body of a token request. It can contain the client secret, so all copies are
+//! zeroized.
 
 use form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
-/// The fields of a form, encoded.
+/// A form-encoded body, which is zeroized on drop.
 pub(super) struct Form(Zeroizing<String>);
 
 impl Form {
@@ -12,10 +13,10 @@ impl Form {
         Self(Zeroizing::new("grant_type=client_credentials".to_owned()))
     }
 
-    /// Adds a field, with `%20` for a space, as in Passport's documentation.
+    /// Appends a field. A space is encoded as `%20`, as in Passport's documentation.
     pub(super) fn push(&mut self, name: &str, value: &str) {
         let (Self(form), value) = (self, Zeroizing::new(form_encoded(value).replace('+', "%20")));
-        // One allocation: a reallocation would leave a part of the secret in memory.
+        // Allocated once: a reallocation would leave a copy of the secret in memory.
         let mut grown = Zeroizing::new(String::with_capacity(form.len() + name.len() + value.len() + 2));
         for part in [form.as_str(), "&", name, "=", &value] {
             grown.push_str(part);
@@ -30,6 +31,7 @@ impl AsRef<[u8]> for Form {
     }
 }
 
+/// Form-encodes `text`, with `+` for a space.
 pub(super) fn form_encoded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(byte_serialize(text.as_bytes()).collect())
 }

@@ -14,8 +14,8 @@ pub use self::{
 use std::{sync::Arc, time::Duration};
 
 use passport_core::{
-    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretSource,
-    Transport, hedged,
+    ClientId, Clock, ResolvedSecret, ResponseLimits, Scopes, Secret, SecretError, SecretErrorKind,
+    SecretSource, Transport, hedged,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -27,7 +27,8 @@ use super::{
 };
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// The part of the time left after which a request without a response is sent a second time.
+/// The fraction of the remaining time limit after which a second token request is sent if the
+/// first one has no response yet.
 const HEAD_START: f64 = 0.4;
 
 /// Fetches tokens with the client credentials grant
@@ -39,21 +40,24 @@ pub(crate) struct ClientCredentials {
     pub(crate) authentication: ClientAuthentication,
     pub(crate) scopes: Scopes,
     pub(crate) transport: Transport,
+    /// The time limit of one token fetch, which includes reading the secret.
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl TokenSource for ClientCredentials {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
-        // While a token is live, a slow issuer does not get a second request.
-        let head_start = if request.is_live() { 1.0 } else { HEAD_START };
+        // While the current token is valid, no caller waits. Then a slow issuer gets no second
+        // request: a head start of 1.0 lasts until the time limit.
+        let head_start = if request.has_valid_token() { 1.0 } else { HEAD_START };
         Box::pin(async move { Ok(self.fetch_token(head_start).await?) })
     }
 }
 
 impl ClientCredentials {
-    /// Reads the secret and requests the token, and again if the secret is rejected and has changed
-    /// since. All within one time limit: a secret provider may hang as well as Passport.
+    /// Reads the client secret, and requests a token. If Passport rejects the secret, and the
+    /// secret provider has a newer one, retries with the newer one. All steps share one time limit,
+    /// because the secret provider can hang as well as Passport.
     async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, FetchFailure> {
         let deadline = Instant::now() + self.timeout;
         let secret = self.read(self.secret.resolve(), deadline).await?;
@@ -61,10 +65,10 @@ impl ClientCredentials {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
-        // The secret may have been rotated since it was read. The same secret would be rejected
-        // again, and each rejection is an entry in Passport's audit.
-        match self.read(self.secret.resolve_anew(&secret), deadline).await {
-            Ok(current) if !current.is_same(&secret) => {
+        // The secret can have been rotated since it was read. The same secret is not sent twice:
+        // each rejection is an entry in Passport's audit.
+        match self.read(self.secret.refresh(&secret), deadline).await {
+            Ok(current) if !current.has_same_secret(&secret) => {
                 events::secret_changed(&self.client_id, current.version());
                 self.hedged_request(current.secret(), deadline, head_start).await
             }
@@ -72,26 +76,29 @@ impl ClientCredentials {
         }
     }
 
+    /// Waits for `secret`, the future of a secret provider, until `deadline`.
     async fn read(
         &self,
         secret: impl Future<Output = Result<ResolvedSecret, SecretError>>,
         deadline: Instant,
     ) -> Result<ResolvedSecret, FetchFailure> {
-        let resolved = timeout_at(deadline, secret).await.unwrap_or_else(|_| Err(self.late()));
+        let resolved = timeout_at(deadline, secret).await.unwrap_or_else(|_| Err(self.secret_timeout()));
         let resolved = resolved.map_err(FetchFailure::secret)?;
         events::secret_read(&self.client_id, resolved.version());
         Ok(resolved)
     }
 
-    fn late(&self) -> SecretError {
+    /// Returns the error for a secret provider that did not respond within the time limit.
+    fn secret_timeout(&self) -> SecretError {
         let seconds = self.timeout.as_secs_f32();
-        let reason = format!("its provider did not answer within {seconds} s (request_timeout)");
+        let reason = format!("no response from its provider within {seconds} s (request_timeout)");
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request, and a second one on another connection if there is no response
-    /// after the part `head_start` of the time left. Each has an assertion of its own, as an
-    /// assertion is valid for one request.
+    /// Sends a token request. If there is no response within the fraction `head_start` of the time
+    /// until `deadline`, sends a second request on another connection, and returns the result that
+    /// arrives first. Each request has its own assertion, because an assertion is valid for one
+    /// request.
     async fn hedged_request(
         &self,
         secret: &Secret,
@@ -102,18 +109,20 @@ impl ClientCredentials {
         let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
         let first = self.request_and_retry_from(now + head_start, secret);
         let second = self.request_and_retry_from(now, secret);
-        // A gateway's 504 is not final while the other request is running.
+        // While the other request is running, the result `Unavailable`, for example because a
+        // gateway responded with status 504, is not final.
         let is_settled = |result: &Result<_, FetchFailure>| {
             !result.as_ref().is_err_and(|failure| failure.kind == TokenErrorKind::Unavailable)
         };
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
             Ok(Ok(result) | Err((_, result))) => result,
-            Err(late) => Err(FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late)),
+            Err(late) => Err(FetchFailure::of(TokenErrorKind::Unavailable).with_source(late)),
         }
     }
 
-    /// Sends the token request, and again if its connection breaks after `from`. Before that, the
-    /// hedged request takes its place.
+    /// Sends a token request. If its connection breaks at the time `from` or later, sends the
+    /// request again. Before that time, this is not necessary, because the second request of
+    /// [`Self::hedged_request`] is still to come.
     async fn request_and_retry_from(
         &self,
         from: Instant,
@@ -127,6 +136,7 @@ impl ClientCredentials {
         }
     }
 
+    /// Sends one token request, and parses the response.
     async fn request_once(&self, secret: &Secret) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
         let proof = ClientProof {
@@ -137,8 +147,8 @@ impl ClientCredentials {
         };
         let request = request::build(&proof, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
-        let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
-        let response = self.transport.exchange(request, limits).await.map_err(no_response)?;
+        let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_RESPONSE };
+        let response = self.transport.send(request, limits).await.map_err(no_response)?;
         token_response::read(&response, &self.scopes, requested_at).map_err(|failure| {
             let authentication_remedy = Some(self.authentication.remedy());
             let hint = if is_client_rejected(&failure) { self.secret_hint(secret) } else { failure.hint };
@@ -146,22 +156,25 @@ impl ClientCredentials {
         })
     }
 
-    /// Returns what is unusual about a rejected secret, such as a space or a quote.
+    /// Returns a hint about what is unusual about a rejected secret, such as a trailing space or
+    /// quotes. `None` if nothing is.
     fn secret_hint(&self, secret: &Secret) -> Option<String> {
-        let suspicions = secret.suspicions();
-        let text = format!("the secret behind `{}` {}", self.secret.reference(), suspicions.join(" and "));
-        (!suspicions.is_empty()).then_some(text)
+        let warnings = secret.warnings();
+        let text = format!("the secret behind `{}` {}", self.secret.reference(), warnings.join(" and "));
+        (!warnings.is_empty()).then_some(text)
     }
 }
 
-/// Returns whether the connection failed, so that Passport has not answered.
+/// Returns whether the token request failed without a response, for example because its
+/// connection broke.
 fn has_no_response(failure: &FetchFailure) -> bool {
     failure.kind == TokenErrorKind::Unavailable && failure.status.is_none()
 }
 
-/// Returns whether Passport rejected the client, and not the scopes or the grant.
+/// Returns whether Passport rejected the client or its secret, and not the scopes or the grant.
+/// If so, the secret provider can have a newer secret.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
-    failure.kind == TokenErrorKind::Refused
+    failure.kind == TokenErrorKind::Rejected
         && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")
 }
 

@@ -1,3 +1,5 @@
+//! Builds the HTTP request of the client credentials grant.
+
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -10,8 +12,8 @@ use passport_core::{Scopes, request_to};
 use super::{super::transport_failure::no_response, client_authentication::ClientProof, form::Form};
 use crate::token::FetchFailure;
 
-/// Builds a token request as Passport documents it: a form, `%20` between scopes, and by default
-/// HTTP Basic.
+/// Builds a token request in the format that Passport documents: a form body, `%20` between
+/// scopes, and by default HTTP Basic.
 pub(super) fn build(
     proof: &ClientProof<'_>,
     scopes: &Scopes,
@@ -20,7 +22,7 @@ pub(super) fn build(
     let mut form = Form::client_credentials();
     form.push("scope", &scopes.to_string());
     let authorization = proof.add_to(&mut form, now)?;
-    // Our copy is wiped when the request is dropped.
+    // The body owns the form, which is zeroized when the request is dropped.
     let mut request = request_to(proof.token_url, Bytes::from_owner(form)).map_err(no_response)?;
     *request.method_mut() = Method::POST;
     let headers = request.headers_mut();

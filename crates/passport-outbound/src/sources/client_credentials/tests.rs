@@ -1,23 +1,24 @@
-//! The whole engine, from an identity to the bytes of a token request, with an exchange in memory.
+//! Tests of the whole path from an identity to the bytes of a token request, with an HTTP
+//! client in memory.
 
 use std::{collections::VecDeque, sync::Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    Clock, HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef, TransportError,
+    Clock, HttpClient, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef, TransportError,
 };
 
 use super::*;
 use crate::{ManagedIdentity, test_support::in_memory_passport::InMemoryPassport};
 
-/// Gives one secret after the other, and the last one for ever. None is a vault that does not
-/// answer.
+/// A secret provider that returns one secret after the other, and then always the last one.
+/// `None` makes the read fail, as if the vault was unreachable.
 #[derive(Clone, Debug)]
 struct Vault(Arc<Mutex<VecDeque<Option<&'static str>>>>);
 
 impl Vault {
-    fn giving(secrets: &[Option<&'static str>]) -> Self {
+    fn returning(secrets: &[Option<&'static str>]) -> Self {
         Self(Arc::new(Mutex::new(secrets.iter().copied().collect())))
     }
 }
@@ -49,7 +50,7 @@ fn clock() -> ManualClock {
 #[tokio::test]
 async fn secret_rotated_after_it_was_read_is_read_again() {
     let passport = InMemoryPassport::knowing("new");
-    let vault = Vault::giving(&[Some("old"), Some("new")]);
+    let vault = Vault::returning(&[Some("old"), Some("new")]);
     assert!(identity(&passport, &vault, clock()).token().await.is_ok());
     assert_eq!(passport.requests(), 2);
 }
@@ -57,16 +58,16 @@ async fn secret_rotated_after_it_was_read_is_read_again() {
 #[tokio::test]
 async fn unchanged_rejected_secret_is_not_sent_again() {
     let passport = InMemoryPassport::knowing("right");
-    let vault = Vault::giving(&[Some("wrong")]);
+    let vault = Vault::returning(&[Some("wrong")]);
     let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
-    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_client")));
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Rejected, Some("invalid_client")));
     assert_eq!(passport.requests(), 1);
 }
 
 #[tokio::test]
-async fn two_wrong_secrets_are_two_requests_and_no_third() {
+async fn two_wrong_secrets_cause_two_requests_and_no_third() {
     let passport = InMemoryPassport::knowing("right");
-    let vault = Vault::giving(&[Some("wrong"), Some("wrong too"), Some("wrong again")]);
+    let vault = Vault::returning(&[Some("wrong"), Some("wrong 2"), Some("wrong 3")]);
     identity(&passport, &vault, clock()).token().await.unwrap_err();
     assert_eq!(passport.requests(), 2);
 }
@@ -74,20 +75,20 @@ async fn two_wrong_secrets_are_two_requests_and_no_third() {
 #[tokio::test]
 async fn rejection_is_the_error_if_the_vault_fails_on_reread() {
     let passport = InMemoryPassport::knowing("right");
-    let vault = Vault::giving(&[Some("wrong"), None]);
+    let vault = Vault::returning(&[Some("wrong"), None]);
     let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
-    assert_eq!(error.kind(), TokenErrorKind::Refused);
+    assert_eq!(error.kind(), TokenErrorKind::Rejected);
 }
 
 #[tokio::test]
 async fn wrong_secret_of_1000_callers_causes_two_requests_in_10_s() {
     let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
-    let vault = Vault::giving(&[Some("wrong")]);
+    let vault = Vault::returning(&[Some("wrong")]);
     let identity = identity(&passport, &vault, clock.clone());
     for period in 1..=3 {
         for _ in 0..10 {
             let callers = futures_util::future::join_all((0..1000).map(|_| identity.token())).await;
-            assert!(callers.into_iter().all(|outcome| outcome.is_err()));
+            assert!(callers.into_iter().all(|result| result.is_err()));
             clock.advance(Duration::from_millis(990));
         }
         assert!(passport.requests() <= 2 * period, "{}", passport.requests());
@@ -98,9 +99,9 @@ async fn wrong_secret_of_1000_callers_causes_two_requests_in_10_s() {
 }
 
 #[tokio::test]
-async fn a_vault_that_is_down_does_not_cost_the_token_that_is_live() {
+async fn failed_vault_does_not_affect_a_valid_token() {
     let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
-    let vault = Vault::giving(&[Some("right"), None]);
+    let vault = Vault::returning(&[Some("right"), None]);
     let identity = identity(&passport, &vault, clock.clone());
     identity.token().await.unwrap();
     clock.advance(Duration::from_secs(3590));
@@ -108,18 +109,18 @@ async fn a_vault_that_is_down_does_not_cost_the_token_that_is_live() {
         assert!(identity.token().await.is_ok());
         tokio::task::yield_now().await;
     }
-    assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::Secret);
+    assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::SecretUnavailable);
 }
 
 #[tokio::test]
-async fn what_was_not_granted_is_in_the_status() {
+async fn missing_scopes_are_in_the_status() {
     let passport = InMemoryPassport { grants: Some("openid"), ..InMemoryPassport::knowing("right") };
-    let identity = identity(&passport, &Vault::giving(&[Some("right")]), clock());
+    let identity = identity(&passport, &Vault::returning(&[Some("right")]), clock());
     identity.ready().await.unwrap();
     assert_eq!(identity.status().missing_scopes(), ["roles"]);
 }
 
-/// How many seconds after its token was fetched the identity sees to the next one.
+/// Returns the seconds from a token fetch until the background refresh is due.
 async fn due_after(identity: &ManagedIdentity, passport: &InMemoryPassport, clock: &ManualClock) -> u64 {
     let before = passport.requests();
     for second in 1..3600 {
@@ -132,28 +133,28 @@ async fn due_after(identity: &ManagedIdentity, passport: &InMemoryPassport, cloc
             return second;
         }
     }
-    panic!("it was never due");
+    panic!("no refresh became due");
 }
 
 #[tokio::test]
 async fn jitter_differs_by_identity_and_is_constant() {
-    let mut moments = std::collections::BTreeSet::new();
+    let mut times = std::collections::BTreeSet::new();
     for _ in 0..10 {
         let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
-        let identity = identity(&passport, &Vault::giving(&[Some("right")]), clock.clone());
+        let identity = identity(&passport, &Vault::returning(&[Some("right")]), clock.clone());
         identity.ready().await.unwrap();
         let first = due_after(&identity, &passport, &clock).await;
         assert!((3510..=3540).contains(&first), "{first}");
         assert_eq!(due_after(&identity, &passport, &clock).await, first);
-        moments.insert(first);
+        times.insert(first);
     }
-    assert!(moments.len() > 1, "{moments:?}");
+    assert!(times.len() > 1, "{times:?}");
 }
 
 #[tokio::test]
-async fn the_refresh_threshold_is_what_was_set() {
+async fn refresh_threshold_is_configurable() {
     let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
-    let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("right"))
+    let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value("right"))
         .refresh_threshold(Duration::from_secs(600))
         .transport(Transport::new(passport.clone()))
         .clock(clock.clone())
@@ -164,20 +165,20 @@ async fn the_refresh_threshold_is_what_was_set() {
 }
 
 #[test]
-fn a_request_timeout_of_nothing_or_for_ever_is_a_mistake() {
+fn request_timeout_of_zero_or_over_600_s_is_rejected() {
     for timeout in [Duration::ZERO, Duration::MAX, Duration::from_secs(601)] {
         let built =
-            ManagedIdentity::builder("mi-1", SecretSource::fixed("x")).request_timeout(timeout).build();
+            ManagedIdentity::builder("mi-1", SecretSource::from_value("x")).request_timeout(timeout).build();
         assert!(built.unwrap_err().to_string().contains("request_timeout"), "{timeout:?}");
     }
 }
 
-/// With the real clock, which callers on other threads have read a little earlier or later.
+/// Uses the real clock, which threads read at slightly different times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn callers_on_many_threads_share_one_request_in_real_time() {
     for _ in 0..300 {
         let passport = InMemoryPassport::knowing("right");
-        let identity = identity(&passport, &Vault::giving(&[Some("right")]), passport_core::SystemClock);
+        let identity = identity(&passport, &Vault::returning(&[Some("right")]), passport_core::SystemClock);
         let callers = (0..64).map(|_| {
             let identity = identity.clone();
             tokio::spawn(async move { identity.token().await.map(drop) })
@@ -192,8 +193,8 @@ async fn callers_on_many_threads_share_one_request_in_real_time() {
 #[derive(Debug)]
 struct Hanging;
 
-impl HttpExchange for Hanging {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Hanging {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         std::future::pending().await
     }
 }
@@ -205,15 +206,17 @@ impl SecretProvider for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_part_is_named_and_costs_ten_seconds_at_most() {
-    let fixed = || SecretSource::fixed("right");
+async fn hanging_step_is_named_and_takes_10_s_at_most() {
+    let fixed = || SecretSource::from_value("right");
     let hanging = || SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
-    for (secret, kind) in [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::Secret)] {
-        let asked = Instant::now();
+    for (secret, kind) in
+        [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::SecretUnavailable)]
+    {
+        let start = Instant::now();
         let identity =
             ManagedIdentity::builder("mi-1", secret).transport(Transport::new(Hanging)).build().unwrap();
         assert_eq!(identity.token().await.unwrap_err().kind(), kind);
-        assert_eq!(asked.elapsed().as_secs(), 10);
+        assert_eq!(start.elapsed().as_secs(), 10);
     }
 }
 
@@ -222,8 +225,8 @@ async fn error_of_a_hanging_provider_names_reference_and_time() {
     let secret = SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
     let identity = ManagedIdentity::builder("mi-1", secret).request_timeout(Duration::from_secs(3));
     let identity = identity.transport(Transport::new(Hanging)).build().unwrap();
-    let told = identity.token().await.unwrap_err().to_string();
-    assert!(told.contains("`vault:payroll`") && told.contains("within 3 s"), "{told}");
+    let message = identity.token().await.unwrap_err().to_string();
+    assert!(message.contains("`vault:payroll`") && message.contains("within 3 s"), "{message}");
 }
 
 #[tokio::test]
@@ -240,16 +243,16 @@ async fn error_of_an_unreadable_secret_names_reference_and_cause() {
 
 #[tokio::test]
 async fn rejection_names_what_is_unusual_about_the_secret() {
-    for (secret, told) in [
+    for (secret, hint) in [
         ("\"hidden\"", "the secret behind `fixed:value` has quotes around it"),
-        (" hidden", "begins with a blank or tab"),
-        ("\u{feff}hidden\u{a0}", "begins with a byte order mark (BOM) and holds a blank that is not ASCII"),
+        (" hidden", "begins with a space or tab"),
+        ("\u{feff}hidden\u{a0}", "begins with a byte order mark (BOM) and contains a non-ASCII space"),
     ] {
         let passport = InMemoryPassport::knowing("right");
-        let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed(secret));
+        let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value(secret));
         let identity = identity.transport(Transport::new(passport)).build().unwrap();
         let error = identity.token().await.unwrap_err();
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(hint), "{error}");
         assert!(!format!("{error} {error:?}").contains("hidden"), "{error}");
     }
 }
@@ -257,18 +260,18 @@ async fn rejection_names_what_is_unusual_about_the_secret() {
 #[tokio::test]
 async fn rejection_of_a_usual_secret_has_no_hint() {
     let passport = InMemoryPassport::knowing("right");
-    let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("wrong"));
+    let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value("wrong"));
     let identity = identity.transport(Transport::new(passport)).build().unwrap();
-    let told = identity.token().await.unwrap_err().to_string();
-    assert!(told.ends_with("and that the identity is enabled"), "{told}");
+    let message = identity.token().await.unwrap_err().to_string();
+    assert!(message.ends_with("and that the identity is enabled"), "{message}");
 }
 
-/// Rejects each request with this body.
+/// An HTTP client that responds to each request with status 401 and a fixed body.
 #[derive(Clone, Debug)]
 struct Rejecting(&'static str);
 
-impl HttpExchange for Rejecting {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Rejecting {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let response = Response::builder().status(401).body(Bytes::from_static(self.0.as_bytes()));
         Ok(response.unwrap())
     }
@@ -277,7 +280,7 @@ impl HttpExchange for Rejecting {
 #[tokio::test]
 async fn rejection_names_authentication_method_and_alternative() {
     use ClientAuthentication::{ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost};
-    for (method, named) in [
+    for (method, expected) in [
         (ClientSecretBasic, "client_secret_basic (else set client_authentication = client_secret_post)"),
         (
             ClientSecretBasicRaw,
@@ -286,17 +289,17 @@ async fn rejection_names_authentication_method_and_alternative() {
         (ClientSecretPost, "client_secret_post (else set client_authentication = client_secret_basic)"),
     ] {
         for body in [r#"{"error":"invalid_client"}"#, r#"{"error":"invalid_request"}"#, "<html>", ""] {
-            let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("wrong"))
+            let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value("wrong"))
                 .transport(Transport::new(Rejecting(body)))
                 .client_authentication(method.clone());
-            let told = identity.build().unwrap().token().await.unwrap_err().to_string();
-            assert!(told.contains(&format!("that the issuer accepts {named}")), "{body}: {told}");
+            let message = identity.build().unwrap().token().await.unwrap_err().to_string();
+            assert!(message.contains(&format!("that the issuer accepts {expected}")), "{body}: {message}");
         }
     }
 }
 
 #[test]
-fn rejected_key_is_not_replaced_by_a_secret() {
+fn remedy_for_a_rejected_key_names_the_public_key() {
     let method = ClientAuthentication::from(PrivateKeyJwt::new(SigningAlgorithm::Es256));
     assert_eq!(method.remedy(), "that the issuer accepts private_key_jwt and has this public key");
 }

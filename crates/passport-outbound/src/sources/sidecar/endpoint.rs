@@ -1,33 +1,37 @@
+//! The address of a sidecar.
+
 use std::{fmt, net::SocketAddr};
 
-use passport_core::{HttpTransport, SecretSource, Transport};
+use passport_core::{ReqwestHttpClient, SecretSource, Transport};
 use url::{Host, Url};
 
-/// The address of a sidecar (`passport-sidecar`), and the token that it requires.
+/// The address of a sidecar (`passport-sidecar`), and the token by which it authenticates the
+/// service.
 ///
-/// It is on this machine: a Unix socket, or a loopback address. Names are not resolved, so that no
-/// other host can take its place.
+/// The sidecar must be on the same machine: a Unix socket, or a loopback address. Names are not
+/// resolved by DNS, which could return the address of another host.
 ///
 /// ```
-/// use passport_outbound::{ManagedIdentity, Sidecar};
+/// use passport_outbound::{ManagedIdentity, SidecarEndpoint};
 ///
-/// let sidecar = Sidecar::at("unix:///run/passport/sidecar.sock")?;
-/// let identity = ManagedIdentity::at_sidecar("mi-erp-sync-clientid", sidecar).build()?;
+/// let sidecar = SidecarEndpoint::new("unix:///run/passport/sidecar.sock")?;
+/// let identity = ManagedIdentity::via_sidecar("mi-erp-sync-clientid", sidecar).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Sidecar {
+pub struct SidecarEndpoint {
     pub(super) base: Url,
     pub(super) transport: Transport,
-    pub(super) caller_token: Option<SecretSource>,
+    pub(super) auth_token: Option<SecretSource>,
 }
 
-impl Sidecar {
-    /// Connects to the sidecar at `unix:///path/of/its.sock` or `http://127.0.0.1:port`.
+impl SidecarEndpoint {
+    /// Creates an endpoint for `unix:///path/to/sidecar.sock` or `http://127.0.0.1:port`. It opens
+    /// no connection.
     ///
     /// # Errors
-    /// When `endpoint` is neither, or not on this machine.
-    pub fn at(endpoint: &str) -> Result<Self, InvalidSidecar> {
+    /// When `endpoint` has another form, or is not on this machine.
+    pub fn new(endpoint: &str) -> Result<Self, InvalidSidecarEndpoint> {
         match endpoint.strip_prefix("unix://") {
             Some(path) => Self::on_unix(path),
             None => Self::on_loopback(endpoint),
@@ -35,66 +39,69 @@ impl Sidecar {
     }
 
     #[cfg(unix)]
-    fn on_unix(path: &str) -> Result<Self, InvalidSidecar> {
+    fn on_unix(path: &str) -> Result<Self, InvalidSidecarEndpoint> {
         if !path.starts_with('/') {
-            return Err(InvalidSidecar(
-                "a Unix socket has three slashes before its path: unix:///run/passport/sidecar.sock",
+            return Err(InvalidSidecarEndpoint(
+                "expected three slashes before the path of a Unix socket: unix:///run/passport/sidecar.sock",
             ));
         }
         let path = path.to_owned();
-        let transport = HttpTransport::configured(move |settings| settings.unix_socket(path.as_str()));
-        let base = Url::parse("http://localhost/").map_err(|_| InvalidSidecar("it is not a URL"))?;
-        Ok(Self { base, transport: Transport::new(transport), caller_token: None })
+        let transport = ReqwestHttpClient::configured(move |settings| settings.unix_socket(path.as_str()));
+        let base = Url::parse("http://localhost/").map_err(|_| InvalidSidecarEndpoint("invalid URL"))?;
+        Ok(Self { base, transport: Transport::new(transport), auth_token: None })
     }
 
     #[cfg(not(unix))]
-    fn on_unix(_path: &str) -> Result<Self, InvalidSidecar> {
-        Err(InvalidSidecar("there are no Unix sockets here; use http://127.0.0.1:port"))
+    fn on_unix(_path: &str) -> Result<Self, InvalidSidecarEndpoint> {
+        Err(InvalidSidecarEndpoint(
+            "Unix sockets are not supported on this platform: use http://127.0.0.1:port",
+        ))
     }
 
-    fn on_loopback(endpoint: &str) -> Result<Self, InvalidSidecar> {
-        const WRONG: InvalidSidecar =
-            InvalidSidecar("a sidecar is at unix:///path or http://127.0.0.1:port, on this machine");
-        let base = Url::parse(endpoint).map_err(|_| WRONG)?;
-        let is_here = match base.host() {
+    fn on_loopback(endpoint: &str) -> Result<Self, InvalidSidecarEndpoint> {
+        const UNEXPECTED: InvalidSidecarEndpoint =
+            InvalidSidecarEndpoint("expected unix:///path or http://127.0.0.1:port, on this machine");
+        let base = Url::parse(endpoint).map_err(|_| UNEXPECTED)?;
+        let is_loopback = match base.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             Some(Host::Domain(name)) => name == "localhost",
             None => false,
         };
-        let is_plain = base.path() == "/" && base.query().is_none() && base.username().is_empty();
-        if !is_here || base.scheme() != "http" || !is_plain || base.fragment().is_some() {
-            return Err(WRONG);
+        let is_origin = base.path() == "/" && base.query().is_none() && base.username().is_empty();
+        if !is_loopback || base.scheme() != "http" || !is_origin || base.fragment().is_some() {
+            return Err(UNEXPECTED);
         }
-        // Never resolved by DNS, which could return another address.
-        let transport = HttpTransport::configured(|settings| {
-            let here =
+        // A fixed address, because DNS could return that of another host.
+        let transport = ReqwestHttpClient::configured(|settings| {
+            let loopback =
                 [SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))];
-            settings.resolve_to_addrs("localhost", &here)
+            settings.resolve_to_addrs("localhost", &loopback)
         });
-        Ok(Self { base, transport: Transport::new(transport), caller_token: None })
+        Ok(Self { base, transport: Transport::new(transport), auth_token: None })
     }
 
-    /// Sets the token of this service, which the sidecar requires on TCP. It is read for each
-    /// request, as it may be rotated. Defaults to none: on a Unix socket, the kernel identifies the
-    /// caller.
+    /// Sets the token by which the sidecar authenticates this service on TCP. It is read for each
+    /// request, so that it can be rotated without a restart. Defaults to none: on a Unix socket,
+    /// the kernel identifies the caller.
     #[must_use]
-    pub fn caller_token(mut self, token: SecretSource) -> Self {
-        self.caller_token = Some(token);
+    pub fn auth_token(mut self, token: SecretSource) -> Self {
+        self.auth_token = Some(token);
         self
     }
 }
 
-impl fmt::Debug for Sidecar {
+impl fmt::Debug for SidecarEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sidecar").field("caller_token", &self.caller_token).finish_non_exhaustive()
+        f.debug_struct("SidecarEndpoint").field("auth_token", &self.auth_token).finish_non_exhaustive()
     }
 }
 
-/// The text is not the address of a sidecar on this machine.
+/// The error of [`SidecarEndpoint::new`]: the text is not the address of a sidecar on this
+/// machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not the address of a sidecar: {0}")]
-pub struct InvalidSidecar(&'static str);
+#[error("invalid sidecar endpoint: {0}")]
+pub struct InvalidSidecarEndpoint(&'static str);
 
 #[cfg(test)]
 mod tests;

@@ -1,26 +1,29 @@
+//! Requests tokens from a sidecar.
+
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header::CONTENT_TYPE};
-use passport_core::{AccessToken, ClientId, Clock, Hex, Limits, Scopes, TransportError, request_to};
+use passport_core::{AccessToken, ClientId, Clock, Hex, ResponseLimits, Scopes, TransportError, request_to};
 
 use super::{
     super::{
         token_response::{self, MAX_RESPONSE},
         transport_failure::no_response,
     },
-    Sidecar,
+    SidecarEndpoint,
 };
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// Fetches the tokens of an identity from the sidecar.
+/// Fetches the tokens of an identity from a sidecar.
 pub(crate) struct SidecarSource {
-    pub(crate) sidecar: Sidecar,
+    pub(crate) sidecar: SidecarEndpoint,
     pub(crate) client_id: ClientId,
     pub(crate) scopes: Scopes,
+    /// The time limit of one request to the sidecar.
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -32,32 +35,34 @@ impl TokenSource for SidecarSource {
 }
 
 impl SidecarSource {
+    /// Requests a token from the sidecar, or the replacement of a rejected token.
     async fn fetch_token(&self, fetch: FetchRequest) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
         let request = match &fetch.excluded {
             Some(excluded) => self.refresh_request(excluded),
             None => self.token_request(fetch.current.as_ref().map(|current| {
-                // Longer than the current token, so that another one is returned. Both sides round
-                // to seconds.
+                // The minimum lifetime is longer than what the current token has left, so that the
+                // sidecar returns another one. The 3 s compensate for both sides rounding to
+                // seconds.
                 current.expires_at().duration_since(requested_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };
         let mut request = request.map_err(no_response)?;
-        let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
+        let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_RESPONSE };
         request.headers_mut().insert("passport-sidecar", HeaderValue::from_static("true"));
-        if let Some(token) = &self.sidecar.caller_token {
+        if let Some(token) = &self.sidecar.auth_token {
             let token = token.resolve().await.map_err(FetchFailure::secret)?;
             let value = HeaderValue::from_str(token.secret().expose());
-            let mut value =
-                value.map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
+            let mut value = value
+                .map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error))?;
             value.set_sensitive(true);
             request.headers_mut().insert("passport-sidecar-token", value);
         }
-        let response = self.sidecar.transport.exchange(request, limits).await.map_err(no_response)?;
+        let response = self.sidecar.transport.send(request, limits).await.map_err(no_response)?;
         token_response::read(&response, &self.scopes, requested_at)
     }
 
-    /// Builds `GET /v1/token` for a token with at least `min_ttl` left.
+    /// Builds the request `GET /v1/token` for a token with at least `min_ttl` left.
     fn token_request(&self, min_ttl: Option<Duration>) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token");
@@ -70,7 +75,8 @@ impl SidecarSource {
         request_to(&url, Bytes::new())
     }
 
-    /// Builds `POST /v1/token/refresh` to replace a rejected token.
+    /// Builds the request `POST /v1/token/refresh`, which makes the sidecar replace the token
+    /// `rejected`. It contains only the digest of the token.
     fn refresh_request(&self, rejected: &AccessToken) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token/refresh");

@@ -1,23 +1,24 @@
-//! What a request without a response becomes: the kind, whether it may pass, and the first line.
+//! Tests of failures without a response: their kind, whether they are transient, and the
+//! message.
 
 use std::{io, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, SecretSource, TlsFailure, Transport};
+use passport_core::{HttpClient, ResponseLimits, SecretSource, TlsFailure, Transport};
 
 use super::*;
 use crate::{ManagedIdentity, TokenError};
 
 fn error(kind: TransportErrorKind) -> TokenError {
-    let error = TransportError::new(kind).caused_by(io::Error::from(io::ErrorKind::ConnectionRefused));
+    let error = TransportError::new(kind).with_source(io::Error::from(io::ErrorKind::ConnectionRefused));
     TokenError::new(&"mi".parse().unwrap(), no_response(error))
 }
 
 #[test]
-fn a_transport_failure_is_named_in_the_first_line() {
-    use TokenErrorKind::{Misconfigured, Tls, Unavailable, UnusableResponse};
-    for (kind, expected, is_transient, named) in [
+fn message_names_the_transport_failure() {
+    use TokenErrorKind::{InvalidResponse, Misconfigured, Tls, Unavailable};
+    for (kind, expected, is_transient, problem) in [
         (
             TransportErrorKind::Tls(TlsFailure::UnknownIssuer),
             Tls(TlsFailure::UnknownIssuer),
@@ -32,24 +33,24 @@ fn a_transport_failure_is_named_in_the_first_line() {
         ),
         (TransportErrorKind::NotHttp, Misconfigured, false, "check the scheme and the port of the URL"),
         (TransportErrorKind::Setup, Misconfigured, false, "the HTTP request cannot be made"),
-        (TransportErrorKind::Encoded("gzip"), UnusableResponse, false, "compressed (gzip)"),
-        (TransportErrorKind::TooLarge, UnusableResponse, false, "larger than allowed"),
+        (TransportErrorKind::UnexpectedEncoding("gzip"), InvalidResponse, false, "compressed (gzip)"),
+        (TransportErrorKind::TooLarge, InvalidResponse, false, "larger than allowed"),
         (TransportErrorKind::Connect, Unavailable, true, "(connection refused)"),
         (TransportErrorKind::Dns, Unavailable, true, "the host name could not be resolved"),
         (TransportErrorKind::Timeout, Unavailable, true, "no complete response within the time limit"),
-        (TransportErrorKind::Broken, Unavailable, true, "the connection broke off"),
+        (TransportErrorKind::ConnectionClosed, Unavailable, true, "the connection was closed"),
     ] {
         let error = error(kind);
         assert_eq!((error.kind(), error.is_transient()), (expected, is_transient), "{error}");
-        assert!(error.to_string().contains(named), "{error}");
+        assert!(error.to_string().contains(problem), "{error}");
         assert!(std::error::Error::source(&error).is_some(), "{error}");
     }
 }
 
 #[tokio::test]
-async fn an_attempt_out_of_time_is_named_in_the_first_line() {
+async fn message_names_the_time_limit_of_the_fetch() {
     let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
-    let failure = FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late);
+    let failure = FetchFailure::of(TokenErrorKind::Unavailable).with_source(late);
     let text = TokenError::new(&"mi".parse().unwrap(), failure).to_string();
     assert!(text.contains("Passport is unavailable: no result within the time limit; "), "{text}");
 }
@@ -57,20 +58,20 @@ async fn an_attempt_out_of_time_is_named_in_the_first_line() {
 #[derive(Debug)]
 struct Failing(TransportErrorKind);
 
-impl HttpExchange for Failing {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Failing {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         Err(TransportError::new(self.0))
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn ready_returns_a_failure_that_does_not_pass() {
+async fn ready_returns_a_permanent_transport_failure() {
     for kind in [
         TransportErrorKind::Tls(TlsFailure::NoRootCertificates),
         TransportErrorKind::NotHttp,
         TransportErrorKind::Setup,
     ] {
-        let identity = ManagedIdentity::builder("mi", SecretSource::fixed("secret"))
+        let identity = ManagedIdentity::builder("mi", SecretSource::from_value("secret"))
             .transport(Transport::new(Failing(kind)))
             .build()
             .unwrap();

@@ -20,34 +20,34 @@ fn failure() -> TokenError {
     TokenError::new(&client_id, FetchFailure::of(TokenErrorKind::Unavailable))
 }
 
-/// Returns a pause of `length` that callers wait for.
-fn waited_for(length: Duration) -> AttemptWindow {
+/// Returns a backoff of `length` that callers wait for.
+fn awaited_backoff(length: Duration) -> AttemptWindow {
     let attempt = FailedAttempt { took: Duration::ZERO, left: None, retry_after: Some(length), random: 0.0 };
-    let pause = RetryBackoff::default().failed(NOW, attempt);
-    assert!(pause.waited_for && pause.until == NOW + length);
-    pause
+    let backoff = RetryBackoff::default().failed(NOW, attempt);
+    assert!(backoff.callers_wait && backoff.until == NOW + length);
+    backoff
 }
 
 #[test]
-fn retry_comes_with_the_end_of_the_pause() {
-    let long = waited_for(SECOND);
+fn caller_retries_at_the_end_of_the_backoff() {
+    let long = awaited_backoff(SECOND);
     let running = AttemptWindow::starting(NOW, SECOND);
-    let not_waited_for = AttemptWindow { waited_for: false, ..long };
+    let not_awaited = AttemptWindow { callers_wait: false, ..long };
     let failed = || Some(failure());
-    for (name, after, pausing, running, last_error, expected) in [
+    for (name, after, backoff, running, last_error, expected) in [
         ("no error", 0, None, None, None, Some(Duration::ZERO)),
-        ("an attempt is running", 0, None, Some(running), failed(), Some(Duration::ZERO)),
-        ("the attempt has stalled", 1000, None, Some(running), failed(), None),
-        ("no pause", 0, None, None, failed(), None),
-        ("a pause that is not waited for", 0, Some(not_waited_for), None, failed(), None),
-        ("a pause has begun", 0, Some(long), None, failed(), Some(SECOND)),
-        ("a pause is under way", 600, Some(long), None, failed(), Some(400 * MILLISECOND)),
-        ("a step of the clock is left", 996, Some(long), None, failed(), Some(CLOCK_TICK)),
-        ("less than a step is left", 999, Some(long), None, failed(), Some(CLOCK_TICK)),
-        ("the pause is over", 1000, Some(long), None, failed(), Some(Duration::ZERO)),
-        ("the pause was over before", 5000, Some(long), None, failed(), Some(Duration::ZERO)),
+        ("a fetch is running", 0, None, Some(running), failed(), Some(Duration::ZERO)),
+        ("the fetch has stalled", 1000, None, Some(running), failed(), None),
+        ("no backoff", 0, None, None, failed(), None),
+        ("a backoff that callers do not wait for", 0, Some(not_awaited), None, failed(), None),
+        ("a backoff has begun", 0, Some(long), None, failed(), Some(SECOND)),
+        ("during a backoff", 600, Some(long), None, failed(), Some(400 * MILLISECOND)),
+        ("one clock tick is left", 996, Some(long), None, failed(), Some(CLOCK_TICK)),
+        ("less than one clock tick is left", 999, Some(long), None, failed(), Some(CLOCK_TICK)),
+        ("the backoff ends now", 1000, Some(long), None, failed(), Some(Duration::ZERO)),
+        ("the backoff ended before", 5000, Some(long), None, failed(), Some(Duration::ZERO)),
     ] {
-        let state = EntryState { cached: None, running, pausing, last_error };
+        let state = EntryState { cached: None, running, backoff, last_error };
         assert_eq!(state.retry_in(NOW + after * MILLISECOND), expected, "{name}");
     }
 }

@@ -14,7 +14,7 @@ fn at(seconds: f64) -> SystemTime {
 }
 
 #[test]
-fn the_soft_and_the_hard_moment_follow_from_the_lifetime() {
+fn soft_and_hard_expiry_follow_from_the_lifetime() {
     for (policy, lifetime, soft, hard) in [
         (NO_JITTER, 3600.0, 3540.0, 3595.0),
         (FULL_JITTER, 3600.0, 3510.0, 3595.0),
@@ -35,7 +35,7 @@ fn the_soft_and_the_hard_moment_follow_from_the_lifetime() {
 }
 
 #[test]
-fn a_token_is_fresh_then_soft_then_hard() {
+fn token_is_fresh_then_soft_then_hard() {
     let schedule = NO_JITTER.schedule(at(0.0), Duration::from_secs(3600));
     for (now, phase) in [
         (-4.0, Phase::Fresh),
@@ -51,18 +51,18 @@ fn a_token_is_fresh_then_soft_then_hard() {
 }
 
 #[test]
-fn a_token_that_is_due_is_sent_as_long_as_before() {
+fn due_token_is_sent_until_its_hard_expiry() {
     let schedule = NO_JITTER.schedule(at(0.0), Duration::from_secs(3600)).due(at(100.0));
     for (now, phase) in
         [(99.9, Phase::Fresh), (100.0, Phase::Soft), (3594.9, Phase::Soft), (3595.0, Phase::Hard)]
     {
         assert_eq!(schedule.phase(at(now)), phase, "{now}");
     }
-    assert_eq!(schedule.due(at(200.0)), schedule, "it does not become less due");
+    assert_eq!(schedule.due(at(200.0)), schedule, "a later call does not postpone the refresh");
 }
 
 #[test]
-fn a_threshold_of_zero_leaves_no_gap_behind_the_hard_moment() {
+fn threshold_of_zero_skips_the_soft_phase() {
     let policy = RefreshSettings { threshold: Duration::ZERO, jitter: 0.0 };
     let schedule = policy.schedule(at(0.0), Duration::from_secs(3600));
     assert_eq!(schedule.phase(at(3594.0)), Phase::Fresh);
@@ -70,12 +70,12 @@ fn a_threshold_of_zero_leaves_no_gap_behind_the_hard_moment() {
 }
 
 #[test]
-fn an_absurd_lifetime_does_not_overflow() {
+fn huge_lifetime_does_not_overflow() {
     let schedule = FULL_JITTER.schedule(at(0.0), Duration::MAX);
     assert_eq!(schedule.phase(at(0.0)), Phase::Hard);
 }
 
-/// Lifetimes from a millisecond to ten years, short ones as likely as long ones.
+/// Lifetimes from a millisecond to ten years, uniform by order of magnitude.
 fn lifetime() -> impl Strategy<Value = Duration> {
     (0.0..11.5_f64).prop_map(|digits| Duration::from_secs_f64(10_f64.powf(digits) / 1000.0))
 }
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn no_token_is_refreshed_in_the_first_two_fifths_of_its_life(policy in policy(), life in lifetime()) {
+    fn token_is_not_refreshed_in_its_first_two_fifths(policy in policy(), life in lifetime()) {
         let fresh_for = policy.schedule(at(0.0), life).soft_at.duration_since(at(0.0)).unwrap();
         prop_assert!(fresh_for >= life.mul_f64(0.399), "{fresh_for:?} of {life:?}");
     }
@@ -117,15 +117,15 @@ proptest! {
     }
 
     #[test]
-    fn a_token_never_becomes_younger(policy in policy(), life in lifetime(), times in [0.0..1.2_f64, 0.0..1.2_f64]) {
+    fn phase_never_goes_back(policy in policy(), life in lifetime(), times in [0.0..1.2_f64, 0.0..1.2_f64]) {
         let schedule = policy.schedule(at(0.0), life);
-        let [one, other] = times.map(|part| at(0.0) + life.mul_f64(part));
+        let [one, other] = times.map(|fraction| at(0.0) + life.mul_f64(fraction));
         let rank = |now| schedule.phase(now) as u8;
         prop_assert!(rank(one.min(other)) <= rank(one.max(other)));
     }
 
     #[test]
-    fn past_its_hard_limit_no_token_is_sent_whatever_happens(policy in policy(), life in lifetime(), late in 0.0..1e9_f64) {
+    fn token_past_its_hard_expiry_is_not_sent(policy in policy(), life in lifetime(), late in 0.0..1e9_f64) {
         let schedule = policy.schedule(at(0.0), life);
         let now = schedule.hard_at + Duration::from_secs_f64(late);
         for schedule in [schedule, schedule.due(at(0.0)), schedule.due(now)] {

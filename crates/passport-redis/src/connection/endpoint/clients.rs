@@ -1,8 +1,8 @@
-//! The clients of the crate `redis` that make a connection.
+//! Configures the clients of the `redis` crate for a server, a Cluster or Sentinels.
 
 use std::time::Duration;
 
-use passport_outbound::WakeUps;
+use passport_outbound::Notifier;
 use redis::{
     AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisResult,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
@@ -13,18 +13,23 @@ use redis::{ConnectionAddr, TlsMode};
 
 use super::{Credentials, RedisEndpoint, notifications::push_sender};
 
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
-const KEEPALIVE_EACH: Duration = Duration::from_secs(10);
+/// How long a connection is idle before TCP sends the first keepalive probe. On Linux also how
+/// long sent data can stay unacknowledged before the connection is closed.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+/// The interval between two keepalive probes without a response.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-pub(super) fn config(wake_ups: &WakeUps) -> AsyncConnectionConfig {
+/// Returns the settings of a connection to a single server.
+pub(super) fn config(notifier: &Notifier) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        // Callers have limits of their own.
+        // The client has no timeouts, because each caller applies the timeout of the store.
         .set_connection_timeout(None)
         .set_response_timeout(None)
-        .set_push_sender(push_sender(wake_ups.clone()))
+        .set_push_sender(push_sender(notifier.clone()))
 }
 
 impl RedisEndpoint {
+    /// Returns a client for the server at `address`.
     pub(super) fn client(&self, credentials: &Credentials) -> RedisResult<Client> {
         let info = self.address.clone().into_connection_info()?;
         let mut settings = info
@@ -46,23 +51,26 @@ impl RedisEndpoint {
         }
     }
 
+    /// Returns a client for the Cluster with nodes at the addresses. Unlike the other clients, it
+    /// applies the timeout of the store itself.
     #[cfg(feature = "cluster")]
     pub(super) fn cluster(
         &self,
         credentials: &Credentials,
-        wake_ups: &WakeUps,
+        notifier: &Notifier,
     ) -> RedisResult<redis::cluster::ClusterClient> {
         let mut builder = redis::cluster::ClusterClientBuilder::new(self.addresses())
             .use_protocol(ProtocolVersion::RESP3)
             .tcp_settings(tcp())
-            .connection_timeout(self.settings.limit)
-            .response_timeout(self.settings.limit)
-            .overall_response_timeout(Some(self.settings.limit))
-            // Slots move. What takes longer opens the circuit. Every script may run twice.
+            .connection_timeout(self.settings.timeout)
+            .response_timeout(self.settings.timeout)
+            .overall_response_timeout(Some(self.settings.timeout))
+            // A command fails while its slot moves between nodes. Retries are safe, because every
+            // script is idempotent.
             .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(50)
-            .push_sender(push_sender(wake_ups.clone()));
+            .push_sender(push_sender(notifier.clone()));
         if let Some(username) = &self.settings.username {
             builder = builder.username(username);
         }
@@ -75,6 +83,8 @@ impl RedisEndpoint {
         builder.build()
     }
 
+    /// Returns a client for the master with the name `service`. The Sentinels at the addresses
+    /// report its current address.
     #[cfg(feature = "sentinel")]
     pub(super) fn sentinels(
         &self,
@@ -108,18 +118,19 @@ impl RedisEndpoint {
         builder.build()
     }
 
+    /// Returns the addresses of all configured nodes or Sentinels.
     #[cfg(any(feature = "cluster", feature = "sentinel"))]
     fn addresses(&self) -> impl Iterator<Item = ConnectionAddr> {
         std::iter::once(&self.address).chain(&self.other_addresses).cloned()
     }
 }
 
-/// With keepalives: a connection is used once in a token's life, and a firewall may forget it
-/// without closing it.
+/// Returns TCP settings with keepalives: a connection may be idle for the lifetime of a token,
+/// and a firewall may drop an idle connection without closing it.
 fn tcp() -> TcpSettings {
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EACH);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
     #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(KEEPALIVE_AFTER);
+    let settings = settings.set_user_timeout(KEEPALIVE_TIME);
     settings
 }

@@ -1,12 +1,12 @@
-//! The Redis server, Cluster or Sentinels, and how a connection is made.
+//! The servers of a store (a single server, a Cluster or Sentinels), and connecting to them.
 
 mod clients;
 mod notifications;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use metrics::counter;
-use passport_outbound::{Secret, SecretSource, StoreError, WakeUps};
+use passport_outbound::{Notifier, Secret, SecretSource, StoreError};
 use redis::{ConnectionAddr, RedisResult, TlsCertificates};
 
 use super::{
@@ -19,23 +19,21 @@ use crate::{
     metrics::{CONNECTIONS, TARGET},
 };
 
-/// The servers, and the settings of a connection to them.
+/// The servers of a store, and the settings of connections to them. `Display` prints the
+/// addresses of the servers, for errors.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisEndpoint {
     pub(crate) topology: Topology,
-    /// The address of the server, of a node of a Cluster, or of a Sentinel.
+    /// The first configured address: of the server, of a node of the Cluster, or of a Sentinel.
     pub(crate) address: ConnectionAddr,
-    /// Addresses of other nodes or Sentinels.
-    #[cfg_attr(
-        not(any(feature = "cluster", feature = "sentinel")),
-        expect(dead_code, reason = "one server has one address")
-    )]
+    /// The other configured addresses of nodes or Sentinels. Empty for a single server.
     pub(crate) other_addresses: Vec<ConnectionAddr>,
+    /// The number of the database (`SELECT`). Always 0 on a Cluster.
     pub(crate) database: i64,
     pub(crate) settings: ConnectionSettings,
 }
 
-/// The settings of a connection that do not depend on the servers.
+/// The settings of connections that do not depend on the servers.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionSettings {
     pub(crate) username: Option<String>,
@@ -44,24 +42,28 @@ pub(crate) struct ConnectionSettings {
     pub(crate) sentinel_password: Option<SecretSource>,
     pub(crate) tls: TlsSettings,
     pub(crate) namespace: String,
-    /// How long a command may take.
-    pub(crate) limit: Duration,
+    /// The timeout of the store. A client of a Cluster applies it to each command.
+    pub(crate) timeout: Duration,
 }
 
-/// Which servers the addresses lead to.
+/// The kind of the servers at the configured addresses.
 #[derive(Clone, Debug)]
 pub(crate) enum Topology {
+    /// The address is that of a single server.
     Single,
+    /// The addresses are those of some nodes of a Cluster.
     #[cfg(feature = "cluster")]
     Cluster,
-    /// Sentinels, which know the address of the master.
+    /// The addresses are those of Sentinels, which report the address of the master.
     #[cfg(feature = "sentinel")]
     Sentinels {
+        /// The name under which the Sentinels monitor the master.
         service: String,
     },
 }
 
-/// The secrets of a connection, which are read for each.
+/// The passwords and certificates of a connection. They are read for each connection, because
+/// they can be rotated.
 struct Credentials {
     password: Option<Secret>,
     #[cfg(feature = "sentinel")]
@@ -70,16 +72,21 @@ struct Credentials {
 }
 
 impl RedisEndpoint {
-    /// Returns a new connection, which forwards notifications to `wake_ups`.
-    pub(crate) async fn connect(&self, wake_ups: &WakeUps) -> Result<RedisConnection, StoreError> {
+    /// Reads the credentials, connects, and subscribes to the channel of notifications. The
+    /// connection forwards notifications to `notifier`.
+    pub(crate) async fn connect(&self, notifier: &Notifier) -> Result<RedisConnection, StoreError> {
         let credentials = self.credentials().await?;
-        let connection = self.open(&credentials, wake_ups).await.map_err(|error| store_error(&error))?;
-        // Without notifications the store works, as waiting instances look again from time to time.
-        let is_subscribed = connection.subscribe(&key_names::channel(&self.settings.namespace)).await.is_ok();
-        record_connection(is_subscribed);
+        let connection =
+            self.open(&credentials, notifier).await.map_err(|error| store_error(&error, self))?;
+        // A failed subscription is not an error: without notifications, instances that wait for a
+        // token poll Redis.
+        let channel = key_names::channel(&self.settings.namespace);
+        let is_subscribed = connection.subscribe(&channel).await.is_ok();
+        record_connection(is_subscribed, &channel);
         Ok(connection)
     }
 
+    /// Reads the passwords, and for a TLS connection the certificates.
     async fn credentials(&self) -> Result<Credentials, StoreError> {
         let password = secret(self.settings.password.as_ref()).await?;
         let certificates = if matches!(self.address, ConnectionAddr::TcpTls { .. }) {
@@ -96,44 +103,64 @@ impl RedisEndpoint {
         })
     }
 
-    async fn open(&self, credentials: &Credentials, wake_ups: &WakeUps) -> RedisResult<RedisConnection> {
+    /// Connects and authenticates with `credentials`.
+    async fn open(&self, credentials: &Credentials, notifier: &Notifier) -> RedisResult<RedisConnection> {
         match &self.topology {
             Topology::Single => {
-                let (client, config) = (self.client(credentials)?, clients::config(wake_ups));
+                let (client, config) = (self.client(credentials)?, clients::config(notifier));
                 let connection = client.get_multiplexed_async_connection_with_config(&config);
-                connection.await.map(RedisConnection::One)
+                connection.await.map(RedisConnection::Server)
             }
             #[cfg(feature = "cluster")]
             Topology::Cluster => {
-                let client = self.cluster(credentials, wake_ups)?;
+                let client = self.cluster(credentials, notifier)?;
                 client.get_async_connection().await.map(RedisConnection::Cluster)
             }
             #[cfg(feature = "sentinel")]
             Topology::Sentinels { service } => {
-                let (mut client, config) = (self.sentinels(service, credentials)?, clients::config(wake_ups));
-                client.get_async_connection_with_config(&config).await.map(RedisConnection::One)
+                let (mut client, config) = (self.sentinels(service, credentials)?, clients::config(notifier));
+                client.get_async_connection_with_config(&config).await.map(RedisConnection::Server)
             }
         }
     }
 }
 
+impl fmt::Display for RedisEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.topology {
+            Topology::Single => "Redis",
+            #[cfg(feature = "cluster")]
+            Topology::Cluster => "Redis Cluster",
+            #[cfg(feature = "sentinel")]
+            Topology::Sentinels { .. } => "Redis Sentinels",
+        };
+        write!(f, "{kind} at {}", self.address)?;
+        self.other_addresses.iter().try_for_each(|other| write!(f, ", {other}"))
+    }
+}
+
+/// Reads the password from `source`. Returns `None` if no source is configured.
 async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreError> {
     let Some(source) = source else { return Ok(None) };
     let read = source.resolve().await.map_err(|error| {
-        StoreError::new("the password for Redis could not be read; see where it lies").caused_by(error)
+        StoreError::new("cannot read the password for Redis; the cause names its reference")
+            .with_source(error)
     })?;
     Ok(Some(read.secret().clone()))
 }
 
-fn record_connection(is_subscribed: bool) {
+/// Counts and logs a new connection. Logs a warning if it is not subscribed to `channel`, the
+/// channel of notifications.
+fn record_connection(is_subscribed: bool, channel: &str) {
     counter!(CONNECTIONS).increment(1);
     if is_subscribed {
         tracing::debug!(target: TARGET, "connected to Redis");
     } else {
         tracing::warn!(
             target: TARGET,
-            "connected to Redis, but it does not let us subscribe to news; instances that wait look instead. Allow the \
-             channels of the namespace to the user (&passport:*)"
+            channel,
+            "connected to Redis, but cannot subscribe to notifications, so waiting instances poll; grant the channel \
+             to the Redis user: ACL SETUSER <user> &{channel}"
         );
     }
 }

@@ -1,20 +1,22 @@
-//! Forwards the notifications of other instances.
+//! Receives the pub/sub notifications of other instances: each has the key of a token that was
+//! stored, or whose lease ended.
 
-use passport_outbound::WakeUps;
+use passport_outbound::Notifier;
 use redis::{PushInfo, PushKind, Value, aio::SendError};
 
-/// No key is longer: a client id of 256 bytes, and a digest.
+/// The maximum length of a token key in a notification, in bytes: a client id of 256 bytes, and
+/// a digest. A longer notification is ignored, because another program sent it.
 const MAX_KEY: usize = 512;
 
-/// Returns the handler of Redis' pushes, which forwards notifications. It runs in the task that
-/// reads the connection, so it does no more.
-pub(super) fn push_sender(wake_ups: WakeUps) -> impl Fn(PushInfo) -> Result<(), SendError> {
+/// Returns a handler for push messages of Redis. It forwards the token keys in notifications to
+/// `notifier`. The client calls it in the task that reads the connection, so it must not block.
+pub(super) fn push_sender(notifier: Notifier) -> impl Fn(PushInfo) -> Result<(), SendError> {
     move |push| {
         if let (PushKind::Message, [_channel, Value::BulkString(key)]) = (&push.kind, &*push.data)
             && key.len() <= MAX_KEY
             && let Ok(key) = str::from_utf8(key)
         {
-            wake_ups.wake(key);
+            notifier.notify(key);
         }
         Ok(())
     }

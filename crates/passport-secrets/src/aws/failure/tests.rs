@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn an_error_is_what_its_code_says() {
+fn error_code_determines_the_kind() {
     for (status, code, message, expected) in [
         (400, "ResourceNotFoundException", "", SecretErrorKind::NotFound),
         (400, "InvalidRequestException", "it was marked for deletion", SecretErrorKind::Disabled),

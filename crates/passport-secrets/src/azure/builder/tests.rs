@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn every_mistake_is_reported() {
+fn every_problem_is_reported_together() {
     let builder = AzureKeyVault::builder().vault("contoso").ca_file("/no/such/ca.pem");
     for builder in [builder.clone(), builder.transport(Transport::default())] {
         let error = builder.build().unwrap_err();

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_environment_says_who_asks() {
+fn environment_determines_the_credential() {
     for (set, expected) in [
         (&[FEDERATED_TOKEN_FILE, CLIENT_SECRET][..], CredentialKind::Workload),
         (&[CLIENT_SECRET, "IDENTITY_ENDPOINT"], CredentialKind::Secret),
@@ -12,7 +12,7 @@ fn the_environment_says_who_asks() {
     }
 }
 
-fn credential_error(variables: &[(&str, &str)]) -> String {
+fn error_of(variables: &[(&str, &str)]) -> String {
     let set = |name: &str| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
@@ -22,7 +22,7 @@ fn credential_error(variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn variable_that_is_missing_or_wrong_is_named() {
+fn missing_or_invalid_variable_is_named() {
     let tenant = (TENANT_ID, "72f988bf-86f1-41af-91ab-2d7cd011db47");
     let [client, secret, file] =
         [(CLIENT_ID, "app"), (CLIENT_SECRET, "s3cret"), (FEDERATED_TOKEN_FILE, "/no/such/token")];
@@ -36,15 +36,15 @@ fn variable_that_is_missing_or_wrong_is_named() {
             "AZURE_AUTHORITY_HOST has no scheme",
         ),
         (&[secret, tenant, client, authority("localhost:8080")], "AZURE_AUTHORITY_HOST has no scheme"),
-        (&[file, tenant, client, authority("http://login.example")], "AZURE_AUTHORITY_HOST is no https URL"),
-        (&[file, tenant, client, authority("https://")], "AZURE_AUTHORITY_HOST is no URL"),
+        (
+            &[file, tenant, client, authority("http://login.example")],
+            "AZURE_AUTHORITY_HOST is not an https URL",
+        ),
+        (&[file, tenant, client, authority("https://")], "AZURE_AUTHORITY_HOST is not a URL"),
     ] {
-        let credential_error = credential_error(variables);
-        assert!(credential_error.contains(expected), "{credential_error}");
+        let error = error_of(variables);
+        assert!(error.contains(expected), "{error}");
     }
-    assert_eq!(
-        credential_error(&[secret, tenant, client, authority("https://login.microsoftonline.us")]),
-        ""
-    );
-    assert_eq!(credential_error(&[file, tenant, client]), "", "the file may be mounted later");
+    assert_eq!(error_of(&[secret, tenant, client, authority("https://login.microsoftonline.us")]), "");
+    assert_eq!(error_of(&[file, tenant, client]), "", "the file can be mounted later");
 }

@@ -2,8 +2,10 @@ use azure_core::http::headers::Headers;
 
 use super::*;
 
+const HOST: &str = "contoso.vault.azure.net";
+
 fn kind_of(error: &Error) -> SecretErrorKind {
-    of(&"azure:payroll".parse().unwrap(), error).kind()
+    secret_error(&"azure:payroll".parse().unwrap(), HOST, error).kind()
 }
 
 fn response(status: StatusCode, body: &'static str) -> Error {
@@ -12,19 +14,19 @@ fn response(status: StatusCode, body: &'static str) -> Error {
 }
 
 #[test]
-fn unavailable_token_is_not_a_rejected_one() {
-    for (behind, kind) in [
+fn transient_token_failure_is_unavailable() {
+    for (cause, kind) in [
         (response(StatusCode::ServiceUnavailable, ""), SecretErrorKind::Unavailable),
         (response(StatusCode::Gone, ""), SecretErrorKind::Unavailable),
         (ErrorKind::Connection.into_error(), SecretErrorKind::Unavailable),
         (response(StatusCode::Unauthorized, "{}"), SecretErrorKind::Unauthenticated),
     ] {
-        assert_eq!(kind_of(&Error::with_error(ErrorKind::Credential, behind, "no token")), kind);
+        assert_eq!(kind_of(&Error::with_error(ErrorKind::Credential, cause, "no token")), kind);
     }
 }
 
 #[test]
-fn unreadable_federated_token_is_unavailable() {
+fn transient_federated_token_failure_keeps_its_kind() {
     for (kind, expected) in [
         (SecretErrorKind::Unavailable, SecretErrorKind::Unavailable),
         (SecretErrorKind::Throttled, SecretErrorKind::Throttled),
@@ -38,7 +40,7 @@ fn unreadable_federated_token_is_unavailable() {
 }
 
 #[test]
-fn only_the_vault_itself_ends_a_secret() {
+fn only_the_vault_itself_is_definitive() {
     use SecretErrorKind::{Disabled, Forbidden, NotFound, Unavailable};
     for (status, body, kind) in [
         (StatusCode::Forbidden, "<html>no</html>", Unavailable),
@@ -55,15 +57,15 @@ fn only_the_vault_itself_ends_a_secret() {
 }
 
 #[test]
-fn a_credentials_own_not_found_is_not_the_vaults() {
-    let behind = response(StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#);
-    let error = Error::with_error(ErrorKind::Credential, behind, "the credential gave none");
+fn not_found_of_a_credential_is_unauthenticated() {
+    let cause = response(StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#);
+    let error = Error::with_error(ErrorKind::Credential, cause, "no token");
     assert_eq!(kind_of(&error), SecretErrorKind::Unauthenticated);
 }
 
 #[test]
-fn foreign_response_is_not_quoted() {
+fn response_that_is_not_from_the_vault_is_not_quoted() {
     let error = Error::with_message(ErrorKind::DataConversion, "invalid type: string hidden");
-    let error = of(&"azure:payroll".parse().unwrap(), &error);
+    let error = secret_error(&"azure:payroll".parse().unwrap(), HOST, &error);
     assert!(!format!("{error} {error:?}").contains("hidden"));
 }

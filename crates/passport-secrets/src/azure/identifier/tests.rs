@@ -1,15 +1,15 @@
 use super::*;
 
-fn parsed(place: &str, vault: Option<&str>) -> Result<[String; 3], InvalidReference> {
+fn parsed(reference: &str, vault: Option<&str>) -> Result<[String; 3], InvalidReference> {
     let vault = vault.map(|url| Url::parse(url).unwrap());
-    Identifier::parse(place, vault.as_ref())
-        .map(|found| [found.vault.to_string(), found.name, found.version.unwrap_or_default()])
+    Identifier::parse(reference, vault.as_ref())
+        .map(|parsed| [parsed.vault.to_string(), parsed.name, parsed.version.unwrap_or_default()])
 }
 
 #[test]
-fn a_secret_is_named_by_its_identifier_or_within_a_vault() {
+fn reference_is_an_identifier_or_a_name_in_the_vault() {
     let contoso = "https://contoso.vault.azure.net/";
-    for (place, vault, name, version) in [
+    for (reference, vault, name, version) in [
         ("https://contoso.vault.azure.net/secrets/payroll", None, "payroll", ""),
         ("https://contoso.vault.azure.net/secrets/payroll/", None, "payroll", ""),
         ("https://contoso.vault.azure.net/secrets/payroll/0a1b", None, "payroll", "0a1b"),
@@ -17,13 +17,13 @@ fn a_secret_is_named_by_its_identifier_or_within_a_vault() {
         ("payroll", Some(contoso), "payroll", ""),
         ("payroll/0a1b", Some(contoso), "payroll", "0a1b"),
     ] {
-        assert_eq!(parsed(place, vault), Ok([contoso, name, version].map(str::to_owned)), "{place}");
+        assert_eq!(parsed(reference, vault), Ok([contoso, name, version].map(str::to_owned)), "{reference}");
     }
 }
 
 #[test]
-fn reference_without_a_secret_is_rejected_before_any_request() {
-    for place in [
+fn reference_that_names_no_secret_is_rejected() {
+    for reference in [
         "http://contoso.vault.azure.net/secrets/payroll",
         "https://contoso.vault.azure.net/keys/payroll",
         "https://contoso.vault.azure.net/secrets/",
@@ -38,7 +38,7 @@ fn reference_without_a_secret_is_rejected_before_any_request() {
         "a b",
         "a/../b",
     ] {
-        assert!(parsed(place, Some("https://contoso.vault.azure.net/")).is_err(), "{place}");
+        assert!(parsed(reference, Some("https://contoso.vault.azure.net/")).is_err(), "{reference}");
     }
-    assert!(parsed("payroll", None).unwrap_err().contains("no vault is known"));
+    assert!(parsed("payroll", None).unwrap_err().contains("no default vault is set"));
 }

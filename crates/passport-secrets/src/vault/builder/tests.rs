@@ -3,15 +3,15 @@ use passport_core::SecretSource;
 use super::*;
 
 #[test]
-fn every_mistake_is_reported_at_once() {
-    let auth = VaultAuth::app_role("payroll", SecretSource::fixed("hidden")).mounted_at("/approle");
+fn every_problem_is_reported_together() {
+    let auth = VaultAuth::app_role("payroll", SecretSource::from_value("hidden")).mount("/approle");
     let error = HashiCorpVault::builder("http://vault.example.com:8200", auth)
         .mount("../sys")
         .namespace("a\nb")
         .build()
         .unwrap_err();
-    let told: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
-    assert_eq!(told, ["address", "namespace", "mount", "auth"]);
+    let options: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+    assert_eq!(options, ["address", "namespace", "mount", "auth"]);
     assert!(!format!("{error:?}{error}").contains("hidden"));
 }
 
@@ -19,10 +19,10 @@ fn every_mistake_is_reported_at_once() {
 fn plain_http_needs_its_opt_in() {
     let builder = || HashiCorpVault::builder("http://vault:8200", VaultAuth::agent());
     builder().danger_plain_http().build().unwrap();
-    let refusal = builder().build().unwrap_err().to_string();
-    assert!(refusal.contains("danger_plain_http"), "{refusal}");
+    let message = builder().build().unwrap_err().to_string();
+    assert!(message.contains("danger_plain_http"), "{message}");
     let renamed = builder().plain_http_option("VAULT_PLAIN").build().unwrap_err().to_string();
-    assert!(renamed.contains("use VAULT_PLAIN in"), "{renamed}");
+    assert!(renamed.contains("set VAULT_PLAIN in"), "{renamed}");
 }
 
 #[test]
@@ -36,8 +36,8 @@ fn ca_file_is_read_and_contradicts_a_transport() {
 }
 
 #[test]
-fn vault_address_is_tls_or_loopback() {
-    for (address, is_right) in [
+fn vault_address_must_be_https_or_loopback() {
+    for (address, is_valid) in [
         ("https://vault.example.com:8200", true),
         ("https://vault.example.com/", true),
         ("http://127.0.0.1:8100", true),
@@ -48,7 +48,7 @@ fn vault_address_is_tls_or_loopback() {
     ] {
         assert_eq!(
             HashiCorpVault::builder(address, VaultAuth::agent()).build().is_ok(),
-            is_right,
+            is_valid,
             "{address}"
         );
     }

@@ -1,7 +1,9 @@
 use super::*;
 
+const ADDRESS: &str = "https://vault.example.com";
+
 fn kind(status: u16, content: &VaultErrorResponse) -> SecretErrorKind {
-    VaultError::response(StatusCode::from_u16(status).unwrap(), content, None).kind
+    VaultError::response(ADDRESS, StatusCode::from_u16(status).unwrap(), content, None).kind
 }
 
 fn errors() -> VaultErrorResponse {
@@ -9,7 +11,7 @@ fn errors() -> VaultErrorResponse {
 }
 
 #[test]
-fn only_vault_itself_ends_a_secret() {
+fn only_vault_itself_is_definitive() {
     for (status, by_vault) in [
         (400, SecretErrorKind::Unreadable),
         (403, SecretErrorKind::Forbidden),
@@ -33,10 +35,11 @@ fn only_vault_itself_ends_a_secret() {
 }
 
 #[test]
-fn what_is_said_of_a_login_is_not_said_of_the_secret() {
-    let refused = VaultError::response(StatusCode::FORBIDDEN, &errors(), None).of_login();
-    assert_eq!(refused.kind, SecretErrorKind::Unauthenticated);
-    let sealed = VaultError::response(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).of_login();
+fn login_error_is_not_definitive() {
+    let rejected = VaultError::response(ADDRESS, StatusCode::FORBIDDEN, &errors(), None).into_login_error();
+    assert_eq!(rejected.kind, SecretErrorKind::Unauthenticated);
+    let sealed =
+        VaultError::response(ADDRESS, StatusCode::SERVICE_UNAVAILABLE, &errors(), None).into_login_error();
     assert_eq!(sealed.kind, SecretErrorKind::Unavailable);
 }
 
@@ -49,7 +52,7 @@ fn login_without_a_response_keeps_its_kind() {
         (Kind::Connect, SecretErrorKind::Unavailable),
         (Kind::Tls(TlsFailure::UnknownIssuer), SecretErrorKind::Tls(TlsFailure::UnknownIssuer)),
     ] {
-        let failure = VaultError::not_reached(TransportError::new(transport)).of_login();
+        let failure = VaultError::unreachable(ADDRESS, TransportError::new(transport)).into_login_error();
         assert_eq!(failure.kind, kind, "{failure}");
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_secret_is_named_by_path_and_field() {
+fn reference_is_a_path_and_an_optional_field() {
     let secret_path = |path: &[&'static str], field| SecretPath { path: path.to_vec(), field };
     assert_eq!(SecretPath::parse("payroll"), Ok(secret_path(&["payroll"], None)));
     assert_eq!(SecretPath::parse("team/payroll#id"), Ok(secret_path(&["team", "payroll"], Some("id"))));

@@ -8,7 +8,7 @@ use tokio::time::advance;
 
 use super::*;
 
-/// What a provider does next. None hangs.
+/// A provider that returns the stored result. With `None`, a read does not end.
 #[derive(Clone, Debug, Default)]
 struct File(Arc<Mutex<Option<Result<&'static str, SecretErrorKind>>>>);
 
@@ -29,7 +29,7 @@ impl SecretProvider for File {
     }
 }
 
-async fn is(token: &CallerToken, text: &str) -> bool {
+async fn has_text(token: &CallerCredential, text: &str) -> bool {
     token.hash().await.is_some_and(|hash| hash.as_ref() == sha256(text).as_ref())
 }
 
@@ -48,16 +48,16 @@ async fn revoked_caller_token_fails_closed_within_seconds() {
     ] {
         let file = File::default();
         file.set(Some(Ok("first")));
-        let token = CallerToken::new(SecretSource::new(file.clone(), "file:/token".parse().unwrap()));
-        assert!(is(&token, "first").await);
+        let token = CallerCredential::new(SecretSource::new(file.clone(), "file:/token".parse().unwrap()));
+        assert!(has_text(&token, "first").await);
         file.set(revoked);
-        assert!(is(&token, "first").await, "read once a second");
-        advance(FRESH).await;
+        assert!(has_text(&token, "first").await, "read once a second");
+        advance(MAX_AGE).await;
         let begin = Instant::now();
-        assert!(!is(&token, "first").await, "{revoked:?}");
-        assert!(begin.elapsed() <= READ_TIME, "{revoked:?}");
+        assert!(!has_text(&token, "first").await, "{revoked:?}");
+        assert!(begin.elapsed() <= READ_TIMEOUT, "{revoked:?}");
         file.set(Some(Ok("first")));
-        advance(FRESH).await;
-        assert!(is(&token, "first").await, "{revoked:?}");
+        advance(MAX_AGE).await;
+        assert!(has_text(&token, "first").await, "{revoked:?}");
     }
 }

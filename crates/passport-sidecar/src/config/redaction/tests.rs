@@ -1,11 +1,11 @@
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 
 use crate::{build::build, config::SidecarConfig};
 
-fn mistake(text: &str) -> String {
+fn error(text: &str) -> String {
     match SidecarConfig::from_toml(text) {
         Err(error) => format!("{error} {error:?}"),
-        Ok(config) => match build(&config, &Providers::default()) {
+        Ok(config) => match build(&config, &ConfigRegistry::default()) {
             Err(error) => format!("{error} {error:?}"),
             Ok(_) => String::new(),
         },
@@ -17,8 +17,8 @@ fn misplaced_secret_is_in_no_error() {
     for text in [
         "limits = \"hidden\"",
         "listen = \"hidden\"",
-        "[limits]\nconnections = \"hidden\"",
-        "[limits]\nconnections = \"hidden, expected hidden\"",
+        "[limits]\nmax_connections = \"hidden\"",
+        "[limits]\nmax_connections = \"hidden, expected hidden\"",
         "[listen]\ntcp = \"hidden\"",
         "[listen]\nhosts = \"hidden\"",
         "[listen]\nunix_proxy_headers = \"hidden\"",
@@ -35,7 +35,7 @@ fn misplaced_secret_is_in_no_error() {
         "[identities.erp]\nclient_secret = \"hidden",
         "hidden",
     ] {
-        let message = mistake(text);
+        let message = error(text);
         assert!(!message.is_empty(), "{text}");
         assert!(!message.contains("hidden"), "{text}: {message}");
     }
@@ -43,9 +43,9 @@ fn misplaced_secret_is_in_no_error() {
 
 #[test]
 fn type_error_names_key_and_kinds() {
-    let message = mistake("[limits]\nconnections = \"hidden\"");
-    assert!(message.contains("for key `limits.connections`"), "{message}");
-    assert!(mistake("[limits]\nconnections = -1").contains("limits.connections"));
-    assert!(mistake("[listen]\nport = 1").contains("port"), "unknown keys are named");
-    assert!(mistake("[a]\nb = x").contains("line 2"), "{}", mistake("[a]\nb = x"));
+    let message = error("[limits]\nmax_connections = \"hidden\"");
+    assert!(message.contains("for key `limits.max_connections`"), "{message}");
+    assert!(error("[limits]\nmax_connections = -1").contains("limits.max_connections"));
+    assert!(error("[listen]\nport = 1").contains("port"), "unknown keys are named");
+    assert!(error("[a]\nb = x").contains("line 2"), "{}", error("[a]\nb = x"));
 }

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn key_of_another_case_or_number_is_named() {
-    for (key, meant) in [
+    for (key, expected) in [
         ("Identities", "identities"),
         ("identity", "identities"),
         ("Identity", "identities"),
@@ -14,8 +14,8 @@ fn key_of_another_case_or_number_is_named() {
         ("limit", "limits"),
     ] {
         let message = misspelled([key, "listen"].into_iter()).unwrap_or_default();
-        assert_eq!(message, format!("there is no key `{key}`; did you mean `{meant}`?"));
+        assert_eq!(message, format!("unknown key `{key}`; did you mean `{expected}`?"));
     }
     assert_eq!(misspelled(KEYS.into_iter()), None);
-    assert_eq!(misspelled(["logging"].into_iter()), None, "serde names the keys there are");
+    assert_eq!(misspelled(["logging"].into_iter()), None, "serde lists the known keys");
 }

@@ -4,7 +4,7 @@ const UNIX: Peer = Peer::Unix { uid: 1, gid: 1 };
 const LIMITS: Limits = Limits::DEFAULT;
 
 #[test]
-fn operators_keep_files_when_all_others_are_taken() {
+fn open_files_are_reserved_for_the_sidecar_itself() {
     for (limit, pools, number) in
         [(1024, 0, 864), (1024, 10, 614), (1024, 1000, 864), (4096, 4, 3680), (64, 0, 1)]
     {

@@ -11,7 +11,7 @@ async fn socket_file_has_its_mode_and_is_removed_on_drop() {
     let (listener, socket) = SocketFile::bind(&listen).unwrap();
     assert_eq!(fs::metadata(&listen.unix).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(SocketFile::bind(&listen).unwrap_err().kind(), ErrorKind::AddrInUse);
-    // As after a kill: the file is there, and no process listens.
+    // As after SIGKILL: the file exists, and no process listens on it.
     std::mem::forget(socket);
     drop(listener);
     let (_listener, socket) = SocketFile::bind(&listen).unwrap();
@@ -27,7 +27,7 @@ async fn drop_leaves_the_socket_of_a_successor() {
     drop(listener);
     let (_listener, _second) = SocketFile::bind(&listen).unwrap();
     drop(first);
-    UnixStream::connect(&listen.unix).expect("it is there");
+    UnixStream::connect(&listen.unix).expect("the second socket is listening");
 }
 
 #[tokio::test]

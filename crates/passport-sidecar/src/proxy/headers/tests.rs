@@ -1,20 +1,20 @@
 use super::*;
 
-fn left(sent: &[(&str, &str)]) -> Vec<String> {
+fn forwarded(sent: &[(&str, &str)]) -> Vec<String> {
     let mut headers = HeaderMap::new();
     for (name, value) in sent {
         headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     }
     prepare_request(&mut headers, false);
-    let mut left: Vec<_> =
+    let mut forwarded: Vec<_> =
         headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
-    left.sort();
-    left
+    forwarded.sort();
+    forwarded
 }
 
 #[test]
 fn hop_by_hop_and_sidecar_headers_are_removed() {
-    let left = left(&[
+    let forwarded = forwarded(&[
         ("accept", "*/*"),
         ("connection", "close, x-of-the-hop"),
         ("x-of-the-hop", "1"),
@@ -30,25 +30,25 @@ fn hop_by_hop_and_sidecar_headers_are_removed() {
         ("x.passport~roles", "admin"),
         ("x-request-id", "7"),
     ]);
-    assert_eq!(left, ["accept: */*", "x-request-id: 7"]);
+    assert_eq!(forwarded, ["accept: */*", "x-request-id: 7"]);
 }
 
 #[test]
-fn only_trailers_is_left_of_te() {
-    assert_eq!(left(&[("te", "trailers"), ("connection", "te")]), ["te: trailers"]);
-    assert_eq!(left(&[("te", "deflate;q=0.5, Trailers")]), ["te: trailers"]);
-    assert_eq!(left(&[("te", "gzip")]), [""; 0]);
+fn te_is_reduced_to_trailers() {
+    assert_eq!(forwarded(&[("te", "trailers"), ("connection", "te")]), ["te: trailers"]);
+    assert_eq!(forwarded(&[("te", "deflate;q=0.5, Trailers")]), ["te: trailers"]);
+    assert_eq!(forwarded(&[("te", "gzip")]), [""; 0]);
 }
 
 #[test]
 fn cookies_are_joined_in_one_field() {
-    assert_eq!(left(&[("cookie", "a=1"), ("cookie", "b=2")]), ["cookie: a=1; b=2"]);
+    assert_eq!(forwarded(&[("cookie", "a=1"), ("cookie", "b=2")]), ["cookie: a=1; b=2"]);
 }
 
 #[test]
-fn upstream_cannot_set_the_refused_header() {
+fn upstream_cannot_set_the_error_header() {
     let mut headers = HeaderMap::new();
-    headers.insert(REFUSED_HEADER, HeaderValue::from_static("invalid_client"));
+    headers.insert(ERROR_HEADER, HeaderValue::from_static("invalid_client"));
     headers.insert(header::ETAG, HeaderValue::from_static("7"));
     prepare_response(&mut headers);
     assert_eq!(headers.len(), 1);
@@ -105,8 +105,8 @@ fn message_with_two_lengths_is_rejected() {
     ] {
         assert!(check_length(&map(ambiguous)).is_err(), "{ambiguous:?}");
     }
-    for plain in [&[][..], &[length], &[coding], &[("transfer-encoding", "Chunked")]] {
-        assert_eq!(check_length(&map(plain)), Ok(()), "{plain:?}");
+    for unambiguous in [&[][..], &[length], &[coding], &[("transfer-encoding", "Chunked")]] {
+        assert_eq!(check_length(&map(unambiguous)), Ok(()), "{unambiguous:?}");
     }
 }
 
@@ -117,19 +117,19 @@ fn trailers_carry_no_identity_and_no_framing() {
         ("x-passport-roles", "admin"),
         ("x_passport_roles", "admin"),
         ("passport-sidecar-token", "hidden"),
-        ("passport-sidecar-refused", "invalid_client"),
+        ("passport-sidecar-error", "invalid_client"),
         ("authorization", "Bearer x"),
         ("content-length", "5"),
         ("connection", "x-of-the-hop"),
         ("x-of-the-hop", "1"),
         ("transfer-encoding", "chunked"),
     ]);
-    let left = filter_trailers(Frame::trailers(trailers)).into_trailers().unwrap();
-    assert_eq!(left, map(&[("grpc-status", "0")]));
+    let forwarded = filter_trailers(Frame::trailers(trailers)).into_trailers().unwrap();
+    assert_eq!(forwarded, map(&[("grpc-status", "0")]));
 }
 
 #[test]
-fn proxy_headers_are_dropped_where_that_is_set() {
+fn proxy_headers_are_dropped_if_configured() {
     let sent = [("via", "1.1 gateway"), ("x-forwarded-for", "1.2.3.4"), ("x_real.ip", "1.2.3.4")];
     let mut headers = map(&sent);
     prepare_request(&mut headers, false);

@@ -4,15 +4,16 @@ use passport_core::AccessToken;
 use tokio::time::Instant;
 
 use super::{
-    super::{Leased, StoreError, StoredToken},
+    super::{LeaseOutcome, StoreError, StoredToken},
     *,
 };
 use crate::test_support::in_memory_store::{InMemoryStore, key};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Calls the store. Returns whether the call succeeded.
 async fn works(store: &StoreHandle) -> bool {
-    store.session(&key()).try_lease("somebody", SECOND).await.is_some()
+    store.session(&key()).try_lease("holder", SECOND).await.is_some()
 }
 
 #[tokio::test(start_paused = true)]
@@ -24,9 +25,9 @@ async fn failed_store_is_not_called_until_a_probe_succeeds() {
     for _ in 0..100 {
         assert!(!works(&shared).await);
     }
-    assert_eq!(store.asked(), 1);
+    assert_eq!(store.calls(), 1);
     sleep(60 * SECOND).await;
-    let probes = store.asked() - 1;
+    let probes = store.calls() - 1;
     assert!((10..30).contains(&probes), "{probes}");
     store.down.store(false, Ordering::SeqCst);
     sleep(8 * SECOND).await;
@@ -35,22 +36,22 @@ async fn failed_store_is_not_called_until_a_probe_succeeds() {
     assert!(!works(&shared).await);
     store.down.store(false, Ordering::SeqCst);
     sleep(2 * PROBE_AFTER).await;
-    assert!(works(&shared).await, "and again, from the beginning");
+    assert!(works(&shared).await, "after the second outage, the probes begin with the first pause again");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_ends_with_the_store() {
+async fn dropping_the_last_handle_ends_the_probes() {
     let store = InMemoryStore::default();
     let shared = StoreHandle::new(store.clone());
     store.down.store(true, Ordering::SeqCst);
     assert!(!works(&shared).await);
     drop(shared);
     sleep(60 * SECOND).await;
-    assert_eq!(store.asked(), 1);
+    assert_eq!(store.calls(), 1);
 }
 
 #[test]
-fn a_probe_whose_runtime_is_gone_is_replaced() {
+fn probe_dropped_with_its_runtime_is_replaced() {
     let store = InMemoryStore::default();
     let shared = StoreHandle::new(store.clone());
     let runtime =
@@ -65,7 +66,7 @@ fn a_probe_whose_runtime_is_gone_is_replaced() {
     });
 }
 
-/// The runtime of the first probe has stalled, and goes on when another has begun.
+/// The runtime of the first probe stalls, and continues after another probe has begun.
 #[tokio::test]
 async fn late_probe_does_not_close_the_circuit() {
     let breaker = StoreHandle::new(InMemoryStore::default()).0;
@@ -79,7 +80,7 @@ async fn late_probe_does_not_close_the_circuit() {
     assert!(!breaker.is_open.load(Ordering::SeqCst));
 }
 
-/// A store that takes a while for everything.
+/// A store that delays each call.
 #[derive(Debug)]
 struct Slow(Duration);
 
@@ -89,12 +90,12 @@ impl TokenStore for Slow {
         Ok(None)
     }
 
-    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<LeaseOutcome, StoreError> {
         sleep(self.0).await;
-        Ok(Leased { lease: crate::Lease::Granted, token: None })
+        Ok(LeaseOutcome { lease: crate::Lease::Granted, token: None })
     }
 
-    async fn publish(&self, _: &TokenKey, _: &str, _: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, _: &TokenKey, _: &str, _: &StoredToken) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -111,19 +112,19 @@ impl TokenStore for Slow {
 async fn store_calls_of_a_session_share_one_limit() {
     let store = StoreHandle::new(Slow(Duration::from_millis(300)));
     let mut session = store.session(&key());
-    let began = Instant::now();
+    let start = Instant::now();
     session.get().await;
-    assert!(session.try_lease("somebody", SECOND).await.is_none());
-    assert_eq!(began.elapsed(), store.limit());
-    assert!(!works(&store).await, "who takes that long does not work");
+    assert!(session.try_lease("holder", SECOND).await.is_none());
+    assert_eq!(start.elapsed(), store.timeout());
+    assert!(!works(&store).await, "the call over the limit has opened the circuit");
 }
 
 #[tokio::test(start_paused = true)]
-async fn store_limit_restarts_after_another_wait() {
+async fn session_limit_can_be_restarted() {
     let store = StoreHandle::new(Slow(Duration::from_millis(300)));
     let mut session = store.session(&key());
     for _ in 0..3 {
-        assert!(session.try_lease("somebody", SECOND).await.is_some());
+        assert!(session.try_lease("holder", SECOND).await.is_some());
         session.restart_limit();
     }
 }

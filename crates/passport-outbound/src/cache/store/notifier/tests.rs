@@ -8,23 +8,23 @@ fn key(scope: &str) -> TokenKey {
 }
 
 #[test]
-fn one_hears_of_the_token_that_one_waits_for_and_of_no_other() {
-    let wake_ups = WakeUps::new();
-    let mut notifications = wake_ups.listen(&key("mine"));
+fn subscriber_is_notified_of_its_key_only() {
+    let notifier = Notifier::new();
+    let mut notifications = notifier.listen(&key("subscribed"));
     let mut received = spawn(notifications.received());
     assert_pending!(received.poll());
-    wake_ups.wake(&key("other").to_string());
+    notifier.notify(&key("other").to_string());
     assert_pending!(received.poll());
-    wake_ups.clone().wake(&key("mine").to_string());
+    notifier.clone().notify(&key("subscribed").to_string());
     assert_ready!(received.poll());
 }
 
 #[test]
 fn lagging_subscriber_is_notified() {
-    let wake_ups = WakeUps::new();
-    let mut notifications = wake_ups.listen(&key("mine"));
+    let notifier = Notifier::new();
+    let mut notifications = notifier.listen(&key("subscribed"));
     for _ in 0..=CAPACITY {
-        wake_ups.wake("other");
+        notifier.notify("other");
     }
     assert_ready!(spawn(notifications.received()).poll());
 }

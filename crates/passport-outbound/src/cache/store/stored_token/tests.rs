@@ -7,22 +7,27 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[test]
 fn clock_with_the_earlier_expiry_is_trusted() {
     let now = UNIX_EPOCH + 1000 * MINUTE;
-    for (minted, left, ends, why) in [
+    for (issued_at, left, ends, case) in [
         (now - 20 * MINUTE, Some(40), 40, "both clocks are right"),
-        (now - 20 * MINUTE, None, 40, "the store does not say"),
-        (now + 60 * MINUTE, Some(40), 40, "the writer's is ahead"),
-        (now + 60 * MINUTE, None, 60, "the same, and nobody knows better than the lifetime"),
-        (now - 50 * MINUTE, Some(40), 10, "the reader's is ahead, or the value is kept for too long"),
-        (now - 90 * MINUTE, Some(40), -30, "it has expired, whatever the store says"),
+        (now - 20 * MINUTE, None, 40, "the store does not state the time left"),
+        (now + 60 * MINUTE, Some(40), 40, "the writer's clock is ahead"),
+        (now + 60 * MINUTE, None, 60, "the writer's clock is ahead, and only the lifetime limits the token"),
+        (
+            now - 50 * MINUTE,
+            Some(40),
+            10,
+            "the reader's clock is ahead, or the store keeps the value for too long",
+        ),
+        (now - 90 * MINUTE, Some(40), -30, "the token has expired, whatever time the store states"),
     ] {
-        let token = AccessToken::new("t", minted + 60 * MINUTE).unwrap();
-        let stored = StoredToken::new(token, minted);
+        let token = AccessToken::new("t", issued_at + 60 * MINUTE).unwrap();
+        let stored = StoredToken::new(token, issued_at);
         let stored = match left {
-            Some(minutes) => stored.with_time_left(minutes * MINUTE),
+            Some(minutes) => stored.with_ttl(minutes * MINUTE),
             None => stored,
         };
         let end = stored.ends_at(now);
         let expected = if ends < 0 { now - 30 * MINUTE } else { now + u32::try_from(ends).unwrap() * MINUTE };
-        assert_eq!(end, expected, "{why}");
+        assert_eq!(end, expected, "{case}");
     }
 }

@@ -50,7 +50,7 @@ fn assertion_has_the_claims_of_rfc_7523_for_a_minute() {
 }
 
 #[test]
-fn no_two_assertions_have_the_same_id() {
+fn each_assertion_has_a_unique_jti() {
     let (_, key) = p256();
     let id =
         || part(&assertion(&PrivateKeyJwt::new(SigningAlgorithm::Es256), &key).unwrap(), 1)["jti"].take();
@@ -63,14 +63,14 @@ fn key_of_another_type_or_format_is_reported() {
     let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     let rsa = pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&rsa).unwrap().as_ref());
     let (es, rs) = (SigningAlgorithm::Es256, SigningAlgorithm::Rs256);
-    for (algorithm, key, told) in [
+    for (algorithm, key, expected) in [
         (es, rsa.as_str(), "not a key on the curve P-256"),
-        (rs, p256.as_str(), "not an RSA key of 2048 bits"),
+        (rs, p256.as_str(), "not an RSA key of at least 2048 bits"),
         (rs, "mics_sk_hidden", "openssl pkcs8 -topk8"),
         (rs, &pem("RSA PRIVATE KEY", b"hidden"), "openssl pkcs8 -topk8"),
         (es, &pem("PRIVATE KEY", b"hidden"), "not a key on the curve P-256"),
     ] {
         let error = assertion(&PrivateKeyJwt::new(algorithm), key).unwrap_err().to_string();
-        assert!(error.contains(told) && !error.contains("hidden"), "{error}");
+        assert!(error.contains(expected) && !error.contains("hidden"), "{error}");
     }
 }

@@ -17,12 +17,12 @@ fn built(secret: &str) -> Request<Bytes> {
     built_by(&ClientAuthentication::ClientSecretBasic, "mi-payroll-scheduler-clientid", secret)
 }
 
-fn shown(request: &Request<Bytes>) -> Vec<u8> {
+fn basic_credentials(request: &Request<Bytes>) -> Vec<u8> {
     BASE64_STANDARD.decode(&request.headers()[AUTHORIZATION].as_bytes()["Basic ".len()..]).unwrap()
 }
 
 #[test]
-fn the_request_is_the_documented_one_byte_for_byte() {
+fn request_is_exactly_the_documented_one() {
     let request = built("mics_sk_xxxxxxxxxxxxxxxxxxxxxxxx");
     assert_eq!(request.method(), Method::POST);
     assert_eq!(request.uri(), "https://passport.bizfirst.ai/passport/token");
@@ -35,18 +35,18 @@ fn the_request_is_the_documented_one_byte_for_byte() {
 }
 
 #[test]
-fn odd_characters_of_a_secret_are_form_encoded_first() {
-    assert_eq!(shown(&built("a+b:c %")), b"mi-payroll-scheduler-clientid:a%2Bb%3Ac+%25");
+fn client_secret_basic_form_encodes_the_secret() {
+    assert_eq!(basic_credentials(&built("a+b:c %")), b"mi-payroll-scheduler-clientid:a%2Bb%3Ac+%25");
 }
 
 #[test]
-fn raw_means_as_it_is() {
+fn client_secret_basic_raw_does_not_encode_the_secret() {
     let request = built_by(&ClientAuthentication::ClientSecretBasicRaw, "mi-1", "a+b:c %\u{e9}");
-    assert_eq!(shown(&request), "mi-1:a+b:c %\u{e9}".as_bytes());
+    assert_eq!(basic_credentials(&request), "mi-1:a+b:c %\u{e9}".as_bytes());
 }
 
 #[test]
-fn a_posted_secret_is_in_the_body_and_nowhere_else() {
+fn client_secret_post_sends_the_secret_only_in_the_body() {
     let request = built_by(&ClientAuthentication::ClientSecretPost, "mi-1", "a+b:c %&=");
     assert!(!request.headers().contains_key(AUTHORIZATION));
     assert_eq!(
@@ -56,7 +56,7 @@ fn a_posted_secret_is_in_the_body_and_nowhere_else() {
 }
 
 #[test]
-fn the_credentials_are_marked_sensitive() {
+fn authorization_header_is_marked_sensitive() {
     let request = built("mics_sk_hidden");
     assert!(request.headers()[AUTHORIZATION].is_sensitive());
     assert!(!format!("{request:?}").contains("bWk"));

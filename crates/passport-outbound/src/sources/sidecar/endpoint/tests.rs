@@ -1,8 +1,8 @@
 use super::*;
 
 #[test]
-fn a_sidecar_is_on_this_machine() {
-    for (endpoint, is_right) in [
+fn only_endpoints_on_this_machine_are_accepted() {
+    for (endpoint, is_valid) in [
         ("unix:///run/passport/sidecar.sock", true),
         ("http://127.0.0.1:7070", true),
         ("http://127.9.9.9:7070/", true),
@@ -18,6 +18,6 @@ fn a_sidecar_is_on_this_machine() {
         ("http://127.0.0.1:7070/v1", false),
         ("127.0.0.1:7070", false),
     ] {
-        assert_eq!(Sidecar::at(endpoint).is_ok(), is_right, "{endpoint}");
+        assert_eq!(SidecarEndpoint::new(endpoint).is_ok(), is_valid, "{endpoint}");
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn one_attempt_for_1000_callers_of_an_empty_entry() {
+async fn one_fetch_for_1000_callers_of_an_empty_entry() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let callers: Vec<_> = (0..1000)
@@ -17,7 +17,7 @@ async fn one_attempt_for_1000_callers_of_an_empty_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn callers_on_many_threads_share_a_fast_attempt() {
+async fn callers_on_many_threads_share_a_fast_fetch() {
     for _ in 0..300 {
         let source = ScriptedSource::new();
         let manager = manager(&source);
@@ -33,7 +33,7 @@ async fn callers_on_many_threads_share_a_fast_attempt() {
 }
 
 #[tokio::test]
-async fn a_cancelled_caller_does_not_cancel_the_attempt() {
+async fn canceled_caller_does_not_cancel_the_fetch() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
@@ -48,10 +48,10 @@ async fn a_cancelled_caller_does_not_cancel_the_attempt() {
 }
 
 #[tokio::test]
-async fn callers_of_a_failed_attempt_share_one_error() {
+async fn callers_of_a_failed_fetch_share_one_error() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     source.hold();
     let mut callers: Vec<_> = (0..10).map(|_| task::spawn(manager.token())).collect();
     for caller in &mut callers {
@@ -62,33 +62,33 @@ async fn callers_of_a_failed_attempt_share_one_error() {
     for caller in callers {
         errors.push(caller.await.unwrap_err());
     }
-    // And so do those who come within the pause.
+    // Callers during the backoff get the same error.
     errors.push(manager.token().await.unwrap_err());
     assert!(errors.windows(2).all(|two| two[0].is(&two[1])));
     assert_eq!(source.calls(), 1);
 }
 
 #[tokio::test]
-async fn nothing_is_fetched_before_the_first_call() {
+async fn no_fetch_starts_before_the_first_call() {
     let source = ScriptedSource::new();
-    let _engine = manager(&source);
+    let _manager = manager(&source);
     tokio::task::yield_now().await;
     assert_eq!(source.calls(), 0);
 }
 
 #[test]
-fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
+fn call_without_a_runtime_returns_an_error() {
     let manager = manager(&ScriptedSource::new());
     let mut caller = task::spawn(fetch(&manager));
-    let outcome = match caller.poll() {
-        std::task::Poll::Ready(outcome) => outcome,
-        std::task::Poll::Pending => panic!("nobody could ever wake this caller"),
+    let result = match caller.poll() {
+        std::task::Poll::Ready(result) => result,
+        std::task::Poll::Pending => panic!("without a runtime, nothing can wake this caller"),
     };
-    assert_eq!(outcome, Err(TokenErrorKind::Aborted));
+    assert_eq!(result, Err(TokenErrorKind::Canceled));
 }
 
 #[tokio::test]
-async fn one_attempt_for_10000_callers_at_the_expiry() {
+async fn one_fetch_for_10000_callers_at_the_expiry() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(HOUR);
     let callers: Vec<_> = (0..10_000)
@@ -104,7 +104,7 @@ async fn one_attempt_for_10000_callers_at_the_expiry() {
 }
 
 #[test]
-fn an_identity_survives_the_runtime_that_it_was_first_used_on() {
+fn identity_outlives_the_runtime_of_its_first_call() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -115,15 +115,15 @@ fn an_identity_survives_the_runtime_that_it_was_first_used_on() {
         assert_pending!(caller.poll());
         tokio::task::yield_now().await;
     });
-    drop(first); // and with it the attempt
+    drop(first); // drops the fetch
     source.release();
     assert_eq!(runtime().block_on(fetch(&manager)).unwrap(), "token-2");
-    assert_eq!(ready(&manager).as_deref(), Some("token-2"), "no runtime is needed to hand it out");
+    assert_eq!(ready(&manager).as_deref(), Some("token-2"), "a cached token needs no runtime");
 }
 
-/// The only lock of the entry is held here: a call that takes it never returns.
+/// The test holds the only lock of the entry: a call that takes the lock would never return.
 #[tokio::test]
-async fn call_takes_no_lock_with_a_live_token_or_in_a_pause() {
+async fn call_takes_no_lock_with_a_valid_token_or_in_backoff() {
     let (source, manager) = with_a_token().await;
     {
         let _locked = manager.entry.locked();
@@ -136,7 +136,7 @@ async fn call_takes_no_lock_with_a_live_token_or_in_a_pause() {
         let _locked = manager.entry.locked();
         assert_eq!(ready(&manager).as_deref(), Some("token-1"));
     }
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     source.release();
     settle(&manager).await;
     let _locked = manager.entry.locked();

@@ -1,4 +1,5 @@
-//! The entry by itself: attempts that report late or never, and tokens that become due.
+//! Tests of the entry without a manager: token fetches that report their result late or never,
+//! and tokens that become due for a refresh.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +21,7 @@ use crate::{
 
 const START: SystemTime = UNIX_EPOCH;
 
-/// Returns the attempt that a caller starts `after` the start.
+/// Starts a token fetch at the time `START + after`, and returns its parts.
 fn started(entry: &TokenEntry, after: Duration) -> (Attempt<FetchResult>, FetchTicket) {
     match entry.begin(START + after, within(10 * SECOND)) {
         FetchStart::Leading(attempt, ticket, _) => (attempt, ticket),
@@ -43,7 +44,7 @@ fn cached(entry: &TokenEntry) -> String {
 }
 
 #[test]
-fn attempts_after_a_stalled_one_stay_detached() {
+fn fetches_after_a_stalled_one_are_detached() {
     let entry = TokenEntry::default();
     let (_stalled, first) = started(&entry, Duration::ZERO);
     let (attempt, second) = started(&entry, 20 * SECOND);
@@ -54,7 +55,7 @@ fn attempts_after_a_stalled_one_stay_detached() {
 }
 
 #[test]
-fn late_success_leaves_the_running_attempt_alone() {
+fn late_success_does_not_affect_the_running_fetch() {
     let entry = TokenEntry::default();
     let (_stalled, late) = started(&entry, Duration::ZERO);
     let (_running, ticket) = started(&entry, 20 * SECOND);
@@ -67,7 +68,7 @@ fn late_success_leaves_the_running_attempt_alone() {
 }
 
 #[test]
-fn invalidated_attempt_is_discarded_after_a_later_success() {
+fn invalidated_fetch_is_discarded_after_a_later_success() {
     let entry = TokenEntry::default();
     let (_invalidated, late) = started(&entry, Duration::ZERO);
     entry.invalidate();
@@ -77,7 +78,7 @@ fn invalidated_attempt_is_discarded_after_a_later_success() {
 }
 
 #[test]
-fn invalidated_attempt_no_longer_runs() {
+fn invalidated_fetch_no_longer_runs() {
     let entry = TokenEntry::default();
     let _invalidated = started(&entry, Duration::ZERO);
     entry.invalidate();
@@ -86,7 +87,7 @@ fn invalidated_attempt_no_longer_runs() {
 }
 
 #[test]
-fn second_result_of_an_attempt_is_not_cached() {
+fn second_result_of_a_fetch_is_not_cached() {
     let entry = TokenEntry::default();
     let (_attempt, ticket) = started(&entry, Duration::ZERO);
     for token in ["one", "other"] {
@@ -96,7 +97,7 @@ fn second_result_of_an_attempt_is_not_cached() {
 }
 
 #[test]
-fn attempt_is_abandoned_only_after_its_time_limit() {
+fn fetch_is_abandoned_only_after_its_time_limit() {
     let entry = TokenEntry::default();
     let (_silent, _ticket) = started(&entry, Duration::ZERO);
     let waiter = entry.running().unwrap();
@@ -108,7 +109,7 @@ fn attempt_is_abandoned_only_after_its_time_limit() {
 }
 
 #[test]
-fn attempt_after_an_abandoned_one_is_not_abandoned() {
+fn fetch_after_an_abandoned_one_is_not_abandoned() {
     let entry = TokenEntry::default();
     let (_stalled, _) = started(&entry, Duration::ZERO);
     let waiter = entry.running().unwrap();
@@ -118,7 +119,7 @@ fn attempt_after_an_abandoned_one_is_not_abandoned() {
 }
 
 #[test]
-fn canceled_retry_is_not_waited_for() {
+fn callers_do_not_wait_for_a_canceled_retry() {
     let entry = TokenEntry::default();
     let (failed, ticket) = started(&entry, Duration::ZERO);
     let error = TokenError::new(&"mi-1".parse().unwrap(), FetchFailure::of(TokenErrorKind::Unavailable));
@@ -131,12 +132,12 @@ fn canceled_retry_is_not_waited_for() {
 }
 
 #[test]
-fn token_is_refreshed_for_a_longer_life_from_its_half() {
+fn min_ttl_refreshes_a_token_in_its_second_half_only() {
     let entry = TokenEntry::default();
     let (attempt, ticket) = started(&entry, Duration::ZERO);
     assert!(entry.succeed(&ticket, issued("token-1", 1)).is_some());
     drop(attempt);
-    // It is sent until 5 s before its expiry.
+    // The token is sent until 5 s before its expiry.
     let half = (HOUR - 5 * SECOND) / 2;
     assert!(!entry.refresh_if_shorter(HOUR, START + half - SECOND));
     assert!(entry.refresh_if_shorter(HOUR, START + half));

@@ -1,17 +1,19 @@
+use passport_test_support::logs::Log;
+
 use super::*;
 
 #[tokio::test]
-async fn a_source_that_panics_is_an_error_with_a_pause() {
+async fn panic_of_a_source_is_an_error_with_backoff() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.panic_from_now_on();
-    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
-    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Canceled));
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Canceled));
     assert_eq!(source.calls(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_refresh_is_not_seen_and_is_not_repeated_at_once() {
+async fn failed_refresh_is_retried_after_backoff_unnoticed() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(HOUR - 60 * SECOND);
     source.fail_next(TokenErrorKind::Unavailable);
@@ -27,12 +29,31 @@ async fn a_failed_refresh_is_not_seen_and_is_not_repeated_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn failed_fetch_logs_how_long_the_cached_token_lasts() {
+    let log = Log::listen(tracing::Level::WARN);
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    settle(&manager).await;
+    let refresh = "token fetch failed, using the cached token for another 55 s: Passport is unavailable; ";
+    assert_eq!(log.lines_with(refresh).len(), 1);
+    source.clock.advance(HOUR);
+    source.fail_next(TokenErrorKind::Rejected);
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Rejected));
+    let fetch = "token fetch failed, no valid token is cached: Passport rejected the token request; ";
+    assert_eq!(log.lines_with(fetch).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn callers_fail_fast_during_a_lasting_outage() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     lasting_outage(&source, &manager).await;
     for _ in 0..100 {
-        let Credential::Failed(error) = manager.credential() else { panic!("it should not wait") };
+        let Credential::Failed(error) = manager.credential() else {
+            panic!("expected an error without a wait")
+        };
         assert_eq!(error.kind(), TokenErrorKind::Unavailable);
     }
     assert_eq!(source.calls(), 3);
@@ -41,7 +62,7 @@ async fn callers_fail_fast_during_a_lasting_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_or_two_failures_cost_cold_callers_delay_only() {
+async fn one_or_two_failures_only_delay_cold_callers() {
     for failures in 1..=2 {
         let source = ScriptedSource::new();
         let manager = manager(&source);
@@ -56,9 +77,10 @@ async fn one_or_two_failures_cost_cold_callers_delay_only() {
     }
 }
 
-/// A pause ends by the wall clock, which may be behind when a caller has slept for it.
+/// The wall clock decides when a backoff ends. It can still show an earlier time when a caller
+/// wakes.
 #[tokio::test(start_paused = true)]
-async fn waits_for_a_coarse_clock_are_not_attempts() {
+async fn waits_for_a_coarse_clock_do_not_count_as_fetches() {
     for seed in 0..20 {
         fastrand::seed(seed);
         let source = ScriptedSource::new();
@@ -70,20 +92,20 @@ async fn waits_for_a_coarse_clock_are_not_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_that_arrive_in_the_first_pause_wait() {
+async fn callers_that_arrive_in_the_first_backoff_wait() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.fail_next(TokenErrorKind::Unavailable);
     let late = async {
         sleep(Duration::from_millis(6)).await;
-        assert!(manager.entry.snapshot().last_error.is_some(), "the attempt has failed by now");
+        assert!(manager.entry.snapshot().last_error.is_some(), "the fetch has failed by now");
         fetch(&manager).await
     };
     let (early, late) = in_step(&source.clock, futures_util::future::join(fetch(&manager), late)).await;
     assert_eq!((early.unwrap(), late.unwrap()), ("token-2".to_owned(), "token-2".to_owned()));
 }
 
-/// A caller that is polled late sees the failure when the retry of others has ended.
+/// A caller that is polled late sees the failure after the retry of other callers has ended.
 #[tokio::test(start_paused = true)]
 async fn late_caller_gets_the_token_of_a_retry_that_has_ended() {
     for retention in [Retention::Token, Retention::Nothing] {
@@ -108,34 +130,34 @@ async fn third_failure_in_a_row_is_an_error() {
     assert!(start.elapsed() <= Duration::from_millis(1510), "{:?}", start.elapsed());
 }
 
-/// A response with this `Retry-After`.
+/// Returns the failure of a response with `retry_after`.
 fn unavailable_for(retry_after: Duration) -> FetchFailure {
     FetchFailure { retry_after: Some(retry_after), ..FetchFailure::of(TokenErrorKind::Unavailable) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn cold_callers_wait_for_a_retry_after_of_one_second() {
-    for (asked, waits) in [(1, true), (2, false)] {
+    for (seconds, waits) in [(1, true), (2, false)] {
         let source = ScriptedSource::new();
         let manager = manager(&source);
-        source.fail_next_with(unavailable_for(asked * SECOND));
+        source.fail_next_with(unavailable_for(seconds * SECOND));
         let outcome = in_step(&source.clock, fetch(&manager)).await;
-        assert_eq!(outcome.is_ok(), waits, "{asked}: {outcome:?}");
+        assert_eq!(outcome.is_ok(), waits, "{seconds}: {outcome:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_wait_for_a_vault_but_not_for_a_wrong_secret() {
+async fn callers_wait_for_a_vault_but_not_for_a_bad_secret() {
     use passport_core::{SecretError, SecretErrorKind};
     let secret = |kind| {
         let error = SecretError::new(kind, "vault:erp".parse().unwrap(), "scripted");
-        FetchFailure::of(TokenErrorKind::Secret).caused_by(error)
+        FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error)
     };
     for (failure, waits) in [
         (secret(SecretErrorKind::Unavailable), true),
         (secret(SecretErrorKind::NotFound), false),
-        (FetchFailure::of(TokenErrorKind::Refused), false),
-        (FetchFailure::of(TokenErrorKind::UnusableResponse), false),
+        (FetchFailure::of(TokenErrorKind::Rejected), false),
+        (FetchFailure::of(TokenErrorKind::InvalidResponse), false),
     ] {
         let source = ScriptedSource::new();
         let manager = manager(&source);
@@ -146,7 +168,7 @@ async fn callers_wait_for_a_vault_but_not_for_a_wrong_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn caller_does_not_wait_for_two_slow_attempts() {
+async fn caller_does_not_wait_for_two_slow_fetches() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
@@ -158,22 +180,22 @@ async fn caller_does_not_wait_for_two_slow_attempts() {
 }
 
 #[tokio::test]
-async fn rejected_client_pauses_ten_seconds_before_one_attempt() {
+async fn rejected_client_makes_one_fetch_in_10_s() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     for period in 1..=5 {
-        source.fail_next(TokenErrorKind::Refused);
-        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused));
+        source.fail_next(TokenErrorKind::Rejected);
+        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Rejected));
         source.clock.advance(10 * SECOND - Duration::from_millis(1));
-        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused));
+        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Rejected));
         assert_eq!(source.calls(), period);
         source.clock.advance(5 * SECOND);
     }
-    assert_eq!(fetch(&manager).await.unwrap(), "token-6", "it heals without anybody's help");
+    assert_eq!(fetch(&manager).await.unwrap(), "token-6", "it recovers without a restart");
 }
 
 #[tokio::test(start_paused = true)]
-async fn passport_is_left_alone_for_as_long_as_it_asks() {
+async fn retry_after_of_passport_is_respected() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.fail_next_with(unavailable_for(120 * SECOND));
@@ -185,7 +207,7 @@ async fn passport_is_left_alone_for_as_long_as_it_asks() {
     assert_eq!(fetch(&manager).await.unwrap(), "token-2");
 }
 
-/// Returns how many attempts five minutes of outage cost, with a caller each 10 ms.
+/// Returns the number of token fetches in an outage of five minutes, with a call each 10 ms.
 async fn attempts_of_an_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) -> usize {
     let (before, outage, step) = (source.calls(), 300 * SECOND, Duration::from_millis(10));
     for _ in 0..outage.as_millis() / step.as_millis() {
@@ -197,11 +219,11 @@ async fn attempts_of_an_outage(source: &ScriptedSource, manager: &Arc<TokenManag
 }
 
 #[tokio::test(start_paused = true)]
-async fn outage_costs_a_bounded_number_of_attempts() {
+async fn outage_costs_a_bounded_number_of_fetches() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     lasting_outage(&source, &manager).await;
-    // Were each pause as short as can be: one each 0.8 s. On average it is one each 4.4 s.
+    // With minimum backoff, one token fetch each 0.8 s; on average, one each 4.4 s.
     let attempts = attempts_of_an_outage(&source, &manager).await;
     assert!((37..=377).contains(&attempts), "{attempts}");
 }
@@ -220,7 +242,7 @@ async fn recovery_takes_one_backoff_step() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_resets_the_backoff() {
+async fn success_resets_the_backoff() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     for _ in 0..10 {
@@ -233,11 +255,11 @@ async fn a_success_resets_the_backoff() {
     source.fail_next(TokenErrorKind::Unavailable);
     fetch(&manager).await.unwrap_err();
     source.clock.advance(SECOND / 2);
-    assert!(fetch(&manager).await.is_ok(), "the first pause is half a second at most");
+    assert!(fetch(&manager).await.is_ok(), "the first backoff is half a second at most");
 }
 
 #[tokio::test]
-async fn dropped_attempt_is_replaced_by_the_next() {
+async fn dropped_fetch_is_replaced_by_the_next() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     drop(manager.entry.begin(source.clock.now(), within(HOUR)));
@@ -248,7 +270,7 @@ async fn dropped_attempt_is_replaced_by_the_next() {
 }
 
 #[tokio::test]
-async fn attempt_on_a_stalled_runtime_is_abandoned() {
+async fn fetch_on_a_stalled_runtime_is_abandoned() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let stalled = manager.entry.begin(source.clock.now(), within(SECOND));
@@ -259,7 +281,7 @@ async fn attempt_on_a_stalled_runtime_is_abandoned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
+async fn callers_of_an_abandoned_fetch_start_one_on_another_runtime() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let stalled = manager.entry.begin(source.clock.now(), within(SECOND));
@@ -273,9 +295,9 @@ async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
     assert!(next.detached);
 }
 
-/// It has published its end, and its task is about to end.
+/// The token fetch has published its result, but its task has not ended yet.
 #[tokio::test]
-async fn attempt_that_has_reported_does_not_count_as_stalled() {
+async fn fetch_that_has_reported_is_not_stalled() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let begun = manager.entry.begin(source.clock.now(), within(SECOND));
@@ -286,23 +308,23 @@ async fn attempt_that_has_reported_does_not_count_as_stalled() {
     assert!(!next.detached);
 }
 
-/// Two identities share an entry, and one of them gives its attempts more time.
+/// Two identities share an entry, and one of them has a longer time limit.
 #[tokio::test(start_paused = true)]
-async fn attempt_with_a_longer_limit_is_not_abandoned() {
+async fn fetch_with_a_longer_limit_is_not_abandoned() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let slow = manager.entry.begin(source.clock.now(), within(HOUR));
-    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Canceled));
     assert_eq!(source.calls(), 0);
     drop(slow);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_hangs_never_holds_a_caller_past_the_timeout() {
+async fn hanging_source_delays_a_caller_by_the_timeout_at_most() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
-    let asked = Instant::now();
+    let start = Instant::now();
     assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));
-    assert!(asked.elapsed() <= 11 * SECOND, "{:?}", asked.elapsed());
+    assert!(start.elapsed() <= 11 * SECOND, "{:?}", start.elapsed());
 }

@@ -7,10 +7,10 @@ async fn reject(identity: &ManagedIdentity, generation: u64) {
     }
 }
 
-async fn a_life(identity: &ManagedIdentity, source: &Arc<ScriptedSource>) {
-    source.fail_next(TokenErrorKind::UnusableResponse);
+async fn all_events(identity: &ManagedIdentity, source: &Arc<ScriptedSource>) {
+    source.fail_next(TokenErrorKind::InvalidResponse);
     identity.token().await.unwrap_err(); // waits, and fails
-    identity.token().await.unwrap_err(); // negative
+    identity.token().await.unwrap_err(); // cached error
     source.clock.advance(Duration::from_secs(1));
     identity.token().await.unwrap(); // waits
     identity.token().await.unwrap(); // hit
@@ -24,16 +24,16 @@ async fn a_life(identity: &ManagedIdentity, source: &Arc<ScriptedSource>) {
 }
 
 #[tokio::test]
-async fn what_happens_is_counted() {
+async fn every_call_and_fetch_is_counted() {
     let source = ScriptedSource::new();
-    let measured = measured(async { a_life(&identity(&source), &source).await }).await;
+    let measured = measured(async { all_events(&identity(&source), &source).await }).await;
     for (name, value) in [
         ("passport_outbound_token_hits_total", 3.0),
         ("passport_outbound_token_waits_total", 2.0),
-        ("passport_outbound_negative_hits_total", 1.0),
+        ("passport_outbound_cached_errors_total", 1.0),
         ("passport_outbound_token_attempts_total fetched", 3.0),
-        ("passport_outbound_token_attempts_total unusable_response", 1.0),
-        ("passport_outbound_soft_refreshes_total", 2.0),
+        ("passport_outbound_token_attempts_total invalid_response", 1.0),
+        ("passport_outbound_background_refreshes_total", 2.0),
         ("passport_outbound_token_seconds_to_expiry", 3595.0),
         ("passport_outbound_unauthorized_total too_young", 1.0),
         ("passport_outbound_unauthorized_total replaced", 1.0),

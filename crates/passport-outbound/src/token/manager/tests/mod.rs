@@ -26,7 +26,7 @@ fn text(token: &SendableToken) -> String {
     token.authorization.to_str().unwrap().replace("Bearer ", "")
 }
 
-/// The token that would be sent now, if one would.
+/// Returns the cached token. `None` if a call would wait or fail.
 fn ready(manager: &Arc<TokenManager>) -> Option<String> {
     match manager.credential() {
         Credential::Ready(token) => Some(text(&token)),
@@ -38,7 +38,7 @@ async fn fetch(manager: &Arc<TokenManager>) -> Result<String, TokenErrorKind> {
     manager.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
 }
 
-/// Returns a manager whose entry has `token-1`.
+/// Returns a manager with `token-1` in its entry.
 async fn with_a_token() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
     let source = ScriptedSource::new();
     let manager = manager(&source);
@@ -46,26 +46,26 @@ async fn with_a_token() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
     (source, manager)
 }
 
-/// Runs `work` while the wall clock and tokio's paused clock go on together.
+/// Runs `work` while the wall clock advances together with tokio's paused clock.
 async fn in_step<T>(clock: &ManualClock, work: impl Future<Output = T>) -> T {
     in_steps_of(Duration::from_millis(5), clock, work).await
 }
 
-/// Runs `work` while the wall clock follows tokio's paused clock in steps.
+/// Runs `work` while the wall clock follows tokio's paused clock in steps of `step`.
 async fn in_steps_of<T>(step: Duration, clock: &ManualClock, work: impl Future<Output = T>) -> T {
-    let passing = async {
+    let advancing = async {
         loop {
             sleep(step).await;
             clock.advance(step);
         }
     };
     tokio::select! {
-        outcome = work => outcome,
-        () = passing => unreachable!("time does not end"),
+        result = work => result,
+        () = advancing => unreachable!("time does not end"),
     }
 }
 
-/// Lets three attempts in a row fail, after which callers no longer wait for retries.
+/// Makes three consecutive token fetches fail, after which callers no longer wait for retries.
 async fn lasting_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) {
     for _ in 0..3 {
         source.fail_next(TokenErrorKind::Unavailable);
@@ -73,19 +73,19 @@ async fn lasting_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) {
     assert_eq!(in_step(&source.clock, fetch(manager)).await, Err(TokenErrorKind::Unavailable));
 }
 
-/// Waits for the attempt that runs in the background, if one does.
+/// Waits until the background token fetch has ended, if one is running.
 async fn settle(manager: &Arc<TokenManager>) {
     if let Some(waiter) = manager.entry.running() {
         let _ = waiter.outcome().await;
     }
 }
 
-/// Moves the clock past whatever pause there is: the longest of a transient failure is 30 s.
+/// Sets the clock to a time after the backoff of a transient failure, which is 30 s at most.
 fn pass_the_backoff(clock: &ManualClock) {
     clock.advance(30 * SECOND);
 }
 
-/// Returns limits after which an attempt that has not reported is abandoned.
+/// Returns the time limits after which a token fetch is abandoned.
 fn within(deadline: Duration) -> TaskLimits {
     TaskLimits { deadline, grace: Duration::ZERO }
 }

@@ -1,4 +1,5 @@
-//! A fleet without a token, and an issuer that comes back: simulated, with the backoff as it is.
+//! A simulation of a fleet without tokens and an issuer that recovers from an outage. It uses
+//! the real backoff.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,21 +7,21 @@ use crate::token::retry_backoff::{FailedAttempt, RetryBackoff};
 
 const OUTAGE: Duration = Duration::from_secs(30);
 
-/// How attempts fail during the outage.
+/// How token fetches fail during the outage.
 #[derive(Clone, Copy, Debug)]
 enum Outage {
     /// Immediately.
     Refused,
-    /// They hang. A request is sent twice, after 0 s and 4 s, and given up after 10 s; one that is
-    /// sent after the outage has an answer.
+    /// After a timeout of 10 s. Each token fetch sends two requests, after 0 s and 4 s. A request
+    /// that is sent after the outage succeeds.
     Hanging,
 }
 
-/// The instances of a fleet, each with calls all the time.
+/// The measurements of a fleet under constant load.
 struct Fleet {
-    /// How long after the issuer's return each instance has a token, in order.
+    /// The seconds from the end of the outage until each instance has a token, sorted.
     recovered: Vec<f64>,
-    /// How many requests arrive in each second.
+    /// The number of requests in each second.
     requests: Vec<usize>,
 }
 
@@ -35,7 +36,7 @@ impl Fleet {
         fleet
     }
 
-    /// One instance, whose outage begins within its first second.
+    /// Simulates one instance, which starts within the first second of the outage.
     fn run(&mut self, outage: Outage, random: &mut fastrand::Rng) {
         let back = UNIX_EPOCH + OUTAGE;
         let (mut backoff, mut now) =
@@ -70,9 +71,9 @@ fn since(start: SystemTime, now: SystemTime) -> Duration {
     now.duration_since(start).unwrap()
 }
 
-/// Measured: refused, a median of 2.3 s, 8.0 s at most, 2,346 requests in the busiest second after
-/// the outage; hanging, 1.1 s, 2.0 s and 5,876 (the instances started in one second, and had three
-/// attempts since).
+/// Measured with refused connections: a median of 2.3 s, 8.0 s at most, 2,346 requests in the
+/// busiest second after the outage. With hanging requests: 1.1 s, 2.0 s and 5,876 (all
+/// instances started in one second, and made only three token fetches since).
 #[test]
 fn fleet_recovers_within_10_s_and_without_a_peak() {
     for (outage, peak) in [(Outage::Hanging, 12_000), (Outage::Refused, 3_000)] {

@@ -1,17 +1,17 @@
 use super::*;
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_does_not_make_a_token_live_longer() {
+async fn clock_set_back_does_not_extend_the_lifetime() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(HOUR - 10 * SECOND);
     source.clock.set_back(HOUR / 2);
     assert_eq!(ready(&manager).as_deref(), Some("token-1"));
     source.clock.advance(5 * SECOND);
-    assert_eq!(ready(&manager), None, "by the wall clock it would have half an hour more");
+    assert_eq!(ready(&manager), None, "by the wall clock, it would be valid for another half hour");
 }
 
 #[tokio::test]
-async fn a_fresh_token_is_ready_without_another_attempt() {
+async fn fresh_token_is_returned_without_another_fetch() {
     let source = ScriptedSource::new();
     let clock = source.clock.clone();
     let manager = manager(&source);
@@ -40,7 +40,7 @@ async fn callers_use_the_token_during_its_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_token_is_never_sent() {
+async fn expired_token_is_never_sent() {
     let source = ScriptedSource::new();
     let clock = source.clock.clone();
     let manager = manager(&source);
@@ -52,7 +52,7 @@ async fn an_expired_token_is_never_sent() {
 }
 
 #[tokio::test]
-async fn a_token_that_lives_shorter_than_the_threshold_is_still_used() {
+async fn token_shorter_than_the_threshold_is_used() {
     let source = ScriptedSource::with_lifetime(Duration::from_secs(20));
     let clock = source.clock.clone();
     let manager = manager(&source);
@@ -64,12 +64,12 @@ async fn a_token_that_lives_shorter_than_the_threshold_is_still_used() {
 }
 
 #[tokio::test]
-async fn token_without_lifetime_is_not_sent_and_starts_a_pause() {
+async fn token_without_lifetime_is_a_failure_with_backoff() {
     for life in [Duration::ZERO, Duration::from_millis(999)] {
         let source = ScriptedSource::with_lifetime(life);
         let manager = manager(&source);
         for _ in 0..10 {
-            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::UnusableResponse));
+            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::InvalidResponse));
         }
         assert_eq!(source.calls(), 1);
     }
@@ -86,7 +86,7 @@ async fn token_that_expires_while_waiting_is_not_sent() {
     tokio::task::yield_now().await;
     clock.advance(Duration::from_secs(4));
     source.release();
-    assert_eq!(caller.await, Err(TokenErrorKind::UnusableResponse));
+    assert_eq!(caller.await, Err(TokenErrorKind::InvalidResponse));
 }
 
 #[tokio::test]
@@ -95,18 +95,18 @@ async fn callers_do_not_wait_during_a_background_refresh() {
     source.clock.advance(HOUR - 60 * SECOND);
     source.hold();
     ready(&manager);
-    let seen = manager.entry.snapshot();
+    let before = manager.entry.snapshot();
     for _ in 0..1000 {
         assert_eq!(ready(&manager).as_deref(), Some("token-1"));
     }
-    assert!(Arc::ptr_eq(&seen, &manager.entry.snapshot()), "a look changes nothing");
-    assert_eq!(source.calls(), 1, "the task has not even been polled");
+    assert!(Arc::ptr_eq(&before, &manager.entry.snapshot()), "a lookup changes nothing");
+    assert_eq!(source.calls(), 1, "the task has not been polled");
     source.release();
     settle(&manager).await;
 }
 
 #[tokio::test]
-async fn token_expires_while_the_machine_sleeps() {
+async fn token_expires_while_the_machine_is_suspended() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(8 * HOUR);
     assert_eq!(ready(&manager), None);
@@ -125,7 +125,7 @@ async fn caller_polled_late_gets_the_next_token() {
 }
 
 #[tokio::test]
-async fn attempt_made_overdue_by_a_clock_jump_is_replaced() {
+async fn fetch_made_overdue_by_a_clock_jump_is_replaced() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
@@ -138,15 +138,15 @@ async fn attempt_made_overdue_by_a_clock_jump_is_replaced() {
     tokio::task::yield_now().await;
     source.release();
     assert_eq!(after.await.unwrap(), "token-2");
-    assert_eq!(before.await.unwrap(), "token-1", "who waited for it still gets it");
-    assert_eq!(ready(&manager).as_deref(), Some("token-2"), "the later one stays");
+    assert_eq!(before.await.unwrap(), "token-1", "its waiters still get it");
+    assert_eq!(ready(&manager).as_deref(), Some("token-2"), "the later token stays cached");
     assert_eq!(source.calls(), 2);
 }
 
 #[tokio::test]
-async fn issuer_that_repeats_its_token_gets_few_requests() {
+async fn issuer_that_returns_the_same_token_gets_few_requests() {
     let (source, manager) = with_a_token().await;
-    source.repeat_the_token();
+    source.repeat_first_token();
     source.clock.advance(HOUR - 60 * SECOND);
     for _ in 0..100 {
         assert_eq!(ready(&manager).as_deref(), Some("token-1"));
@@ -154,27 +154,27 @@ async fn issuer_that_repeats_its_token_gets_few_requests() {
     }
     assert_eq!(source.calls(), 2);
     let error = manager.entry.snapshot().last_error.clone().unwrap();
-    assert_eq!(error.kind(), TokenErrorKind::Repeated);
+    assert_eq!(error.kind(), TokenErrorKind::Unchanged);
     source.clock.advance(56 * SECOND);
     assert_eq!(
         fetch(&manager).await,
-        Err(TokenErrorKind::Repeated),
-        "asked again as soon as it may not be sent"
+        Err(TokenErrorKind::Unchanged),
+        "the next fetch starts when the token expires"
     );
     assert_eq!(source.calls(), 3);
 }
 
 #[tokio::test]
-async fn late_result_does_not_hide_the_running_attempt() {
+async fn late_result_does_not_hide_the_running_fetch() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
     let mut first = task::spawn(fetch(&manager));
     assert_pending!(first.poll());
     tokio::task::yield_now().await;
-    let silent = manager.entry.running().unwrap();
+    let stalled = manager.entry.running().unwrap();
     source.clock.advance(11 * SECOND);
-    assert!(manager.entry.abandon(&silent, source.clock.now()));
+    assert!(manager.entry.abandon(&stalled, source.clock.now()));
     let mut second = task::spawn(fetch(&manager));
     assert_pending!(second.poll());
     tokio::task::yield_now().await;
@@ -185,16 +185,16 @@ async fn late_result_does_not_hide_the_running_attempt() {
     assert_eq!(second.await.unwrap(), "token-2");
 }
 
-/// The issuer is well; a backoff would make the gap after the expiry longer than it need be.
+/// The issuer works, so a growing backoff would only lengthen the gap after the expiry.
 #[tokio::test]
-async fn repeated_token_is_requested_at_a_flat_interval() {
+async fn unchanged_token_is_requested_at_a_flat_interval() {
     let (source, manager) = with_a_token().await;
-    source.repeat_the_token();
+    source.repeat_first_token();
     source.clock.advance(HOUR - 60 * SECOND);
     for _ in 0..50 {
         assert_eq!(ready(&manager).as_deref(), Some("token-1"));
         settle(&manager).await;
         source.clock.advance(SECOND);
     }
-    assert_eq!(source.calls(), 1 + 10, "each five seconds");
+    assert_eq!(source.calls(), 1 + 10, "one every five seconds");
 }

@@ -1,5 +1,6 @@
 use super::*;
 
+/// Returns the distinct tokens of ten concurrent calls.
 async fn burst(manager: &Arc<TokenManager>) -> Vec<String> {
     let callers = futures_util::future::join_all((0..10).map(|_| fetch(manager))).await;
     let mut tokens: Vec<_> = callers.into_iter().map(Result::unwrap).collect();
@@ -9,7 +10,7 @@ async fn burst(manager: &Arc<TokenManager>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn without_a_cache_each_burst_of_calls_has_a_token_of_its_own() {
+async fn each_burst_of_calls_without_a_cache_fetches_one_token() {
     let source = ScriptedSource::new();
     let manager = manager_that_retains(&source, Retention::Nothing);
     assert_eq!(burst(&manager).await, ["token-1"]);
@@ -18,21 +19,21 @@ async fn without_a_cache_each_burst_of_calls_has_a_token_of_its_own() {
 }
 
 #[tokio::test]
-async fn least_lifetime_without_a_cache_takes_one_fetch() {
+async fn min_ttl_without_a_cache_takes_one_fetch() {
     let source = ScriptedSource::new();
     let manager = manager_that_retains(&source, Retention::Nothing);
-    assert_eq!(manager.token_for(2 * HOUR).await.unwrap().expose(), "token-1");
+    assert_eq!(manager.token_with_min_ttl(2 * HOUR).await.unwrap().expose(), "token-1");
     assert_eq!(source.calls(), 1);
 }
 
 #[tokio::test]
-async fn every_retention_pauses_after_a_rejection() {
+async fn rejection_starts_backoff_with_every_retention() {
     for retention in [Retention::Nothing, Retention::Token] {
         let source = ScriptedSource::new();
         let manager = manager_that_retains(&source, retention);
-        source.fail_next(TokenErrorKind::Refused);
+        source.fail_next(TokenErrorKind::Rejected);
         for _ in 0..10 {
-            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused), "{retention:?}");
+            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Rejected), "{retention:?}");
         }
         assert_eq!(source.calls(), 1, "{retention:?}");
         source.clock.advance(15 * SECOND);
@@ -41,16 +42,16 @@ async fn every_retention_pauses_after_a_rejection() {
 }
 
 #[tokio::test]
-async fn managers_of_one_entry_share_token_and_attempt() {
+async fn managers_of_one_entry_share_token_and_fetch() {
     let source = ScriptedSource::new();
     let entry = Arc::default();
-    let engines = [manager_with_entry(&source, &entry), manager_with_entry(&source, &entry)];
-    let tokens = futures_util::future::join_all(engines.iter().map(fetch)).await;
+    let managers = [manager_with_entry(&source, &entry), manager_with_entry(&source, &entry)];
+    let tokens = futures_util::future::join_all(managers.iter().map(fetch)).await;
     assert_eq!(tokens, [Ok("token-1".to_owned()), Ok("token-1".to_owned())]);
     assert_eq!(source.calls(), 1);
 }
 
-/// The first identity has seen the clock being set back, the second was not there yet.
+/// The first identity was built before the clock was set back, the second one after that.
 #[tokio::test(start_paused = true)]
 async fn identities_that_share_an_entry_share_its_clock() {
     let source = ScriptedSource::new();
@@ -68,5 +69,5 @@ async fn identities_that_share_an_entry_share_its_clock() {
     source.fail_next(TokenErrorKind::Unavailable);
     assert!(fetch(&before).await.is_err());
     source.clock.advance(SECOND);
-    assert!(fetch(&after).await.is_ok(), "the pause of half a second is over for both");
+    assert!(fetch(&after).await.is_ok(), "the backoff of half a second is over for both");
 }

@@ -6,10 +6,10 @@ use super::*;
 use crate::{
     ManagedIdentity, TokenErrorKind, TokenStore,
     test_support::{
-        ScriptedSource, identity_around,
+        ScriptedSource, identity_with_manager,
         in_memory_passport::InMemoryPassport,
         in_memory_store::{InMemoryStore, key},
-        manager_over,
+        manager_with_source,
     },
     token::{Credential, TokenEntry, TokenManager},
 };
@@ -25,17 +25,17 @@ fn coordinator(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> Coordinat
         key: key(),
         source: Box::new(Arc::clone(source)),
         policy: crate::test_support::POLICY,
-        wait_limit: PATIENCE,
+        wait_limit: WAIT_LIMIT,
         clock: Arc::new(source.clock.clone()),
     }
 }
 
-/// An instance of the service, with a memory of its own.
+/// Returns an instance of the service, with a separate cache in memory.
 fn instance(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> ManagedIdentity {
     let shared = Box::new(coordinator(store, source));
-    let manager = manager_over(shared, source, Arc::new(TokenEntry::default()));
-    let attempt_timeout = PATIENCE + store_time_limit(&StoreHandle::new(store.clone()), PATIENCE);
-    identity_around(TokenManager { attempt_timeout, ..manager })
+    let manager = manager_with_source(shared, source, Arc::new(TokenEntry::default()));
+    let attempt_timeout = WAIT_LIMIT + store_time_limit(&StoreHandle::new(store.clone()), WAIT_LIMIT);
+    identity_with_manager(TokenManager { attempt_timeout, ..manager })
 }
 
 async fn token(identity: &ManagedIdentity) -> Result<String, TokenErrorKind> {
@@ -44,10 +44,10 @@ async fn token(identity: &ManagedIdentity) -> Result<String, TokenErrorKind> {
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test(start_paused = true)]
-async fn a_fleet_makes_one_token_request() {
+async fn fleet_makes_one_token_request() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
     source.hold();
@@ -64,13 +64,13 @@ async fn a_fleet_makes_one_token_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_of_one_instance_is_that_of_all() {
+async fn refresh_by_one_instance_serves_all() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
     futures_util::future::join_all(fleet.iter().map(token)).await;
     source.clock.advance(HOUR - Duration::from_secs(60));
     for old in futures_util::future::join_all(fleet.iter().map(token)).await {
-        assert_eq!(old.unwrap(), "token-1", "nobody waits");
+        assert_eq!(old.unwrap(), "token-1", "no caller waits");
     }
     sleep(Duration::from_secs(1)).await;
     for new in futures_util::future::join_all(fleet.iter().map(token)).await {
@@ -95,18 +95,18 @@ async fn fetch_paths_and_store_failures_are_counted() {
         token(&instance(&store, &source)).await.unwrap();
     })
     .await;
-    for (way, count) in [("leased", 1.0), ("waited", 2.0), ("found", 1.0), ("alone", 1.0)] {
-        assert_eq!(measured[&format!("passport_outbound_shared_attempts_total {way}")], count, "{way}");
+    for (path, count) in [("leased", 1.0), ("waited", 2.0), ("found", 1.0), ("alone", 1.0)] {
+        assert_eq!(measured[&format!("passport_outbound_shared_attempts_total {path}")], count, "{path}");
     }
     assert_eq!(measured["passport_outbound_store_failures_total"], 1.0);
-    assert_eq!(measured["passport_outbound_store_works"], 0.0);
+    assert_eq!(measured["passport_outbound_store_up"], 0.0);
 }
 
 #[test]
 fn time_limit_covers_another_instance_and_four_store_calls() {
     let store = StoreHandle::new(InMemoryStore::default());
-    let limit = store.limit();
-    assert_eq!(store_time_limit(&store, PATIENCE), PATIENCE + 2 * SECOND + 4 * limit);
+    let limit = store.timeout();
+    assert_eq!(store_time_limit(&store, WAIT_LIMIT), WAIT_LIMIT + 2 * SECOND + 4 * limit);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,10 +114,10 @@ async fn poll_interval_varies_by_half_and_doubles() {
     for _ in 0..100 {
         let mut poll = PollTimer::new(None);
         for interval in [POLL_INTERVAL, 2 * POLL_INTERVAL] {
-            let began = Instant::now();
+            let start = Instant::now();
             poll.next(HOUR).await;
             let tick = Duration::from_millis(1);
-            assert!((interval / 2..=interval * 3 / 2 + tick).contains(&began.elapsed()), "{interval:?}");
+            assert!((interval / 2..=interval * 3 / 2 + tick).contains(&start.elapsed()), "{interval:?}");
         }
     }
 }

@@ -1,30 +1,31 @@
-//! Stores that fail, hang or come back.
+//! Tests of stores that fail, hang or recover.
 
 use super::*;
 
-/// The store hung when it was asked for the lease, and is back when there is something to publish.
+/// The store hangs during the lease request, and has recovered when the token is published.
 #[tokio::test(start_paused = true)]
-async fn what_is_fetched_is_published_to_a_store_that_is_back_by_then() {
+async fn token_is_published_to_a_store_that_has_recovered() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     store.hangs.store(true, Ordering::SeqCst);
     source.hold();
     let identity = instance(&store, &source);
-    let happening = async {
+    let recovery = async {
         sleep(SECOND).await;
         store.hangs.store(false, Ordering::SeqCst);
         sleep(2 * SECOND).await;
         source.release();
     };
-    assert!(futures_util::future::join(token(&identity), happening).await.0.is_ok());
-    assert!(store.kept().is_some());
+    assert!(futures_util::future::join(token(&identity), recovery).await.0.is_ok());
+    assert!(store.stored().is_some());
 }
 
-/// Built as users build one: with a request timeout that is shorter than what the store takes.
+/// The identity is built as users build it, with a request timeout below the time limit of the
+/// store.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_does_not_use_up_the_time_for_passport() {
+async fn hanging_store_does_not_use_up_the_request_timeout() {
     let store = InMemoryStore::default();
     store.hangs.store(true, Ordering::SeqCst);
-    let identity = ManagedIdentity::builder("mi-1", crate::SecretSource::fixed("right"))
+    let identity = ManagedIdentity::builder("mi-1", crate::SecretSource::from_value("right"))
         .transport(crate::Transport::new(InMemoryPassport::knowing("right")))
         .token_cache(crate::TokenCache::shared(store))
         .request_timeout(Duration::from_millis(100))
@@ -40,18 +41,18 @@ async fn failing_store_is_a_miss_and_costs_its_limit_once() {
         let switch = if hangs { &store.hangs } else { &store.down };
         switch.store(true, Ordering::SeqCst);
         let identity = instance(&store, &source);
-        let limit = store.limit();
-        let asked = Instant::now();
+        let limit = store.timeout();
+        let start = Instant::now();
         assert_eq!(token(&identity).await.unwrap(), "token-1", "hangs: {hangs}");
-        assert_eq!(asked.elapsed(), if hangs { limit } else { Duration::ZERO });
+        assert_eq!(start.elapsed(), if hangs { limit } else { Duration::ZERO });
         identity.invalidate();
         assert_eq!(token(&identity).await.unwrap(), "token-2");
-        assert_eq!(asked.elapsed(), if hangs { limit } else { Duration::ZERO });
+        assert_eq!(start.elapsed(), if hangs { limit } else { Duration::ZERO });
         switch.store(false, Ordering::SeqCst);
         sleep(2 * limit).await;
         identity.invalidate();
         token(&identity).await.unwrap();
-        assert!(store.kept().is_some(), "it is used again");
+        assert!(store.stored().is_some(), "the store is in use again");
     }
 }
 

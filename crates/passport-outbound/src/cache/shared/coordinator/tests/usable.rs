@@ -1,18 +1,21 @@
-//! Which stored tokens are used.
+//! Tests of which stored tokens are used.
 
 use super::*;
 
-/// Who holds the lease for ever holds up no more than the refresh.
+/// Another instance holds the lease and never releases it. This delays only the refresh, and no
+/// call.
 #[tokio::test(start_paused = true)]
 async fn token_rejected_during_a_shared_refresh_is_replaced() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
     source.clock.advance(HOUR - 60 * SECOND);
-    store.try_lease(&key(), "somebody", HOUR).await.unwrap();
+    store.try_lease(&key(), "other", HOUR).await.unwrap();
     token(&identity).await.unwrap();
     sleep(SECOND).await;
-    let Some(Credential::Pending(pending)) = identity.replace_rejected(1) else { panic!("it is due") };
+    let Some(Credential::Pending(pending)) = identity.replace_rejected(1) else {
+        panic!("a replacement is due")
+    };
     assert_eq!(pending.await.unwrap().authorization, "Bearer token-2");
 }
 
@@ -21,49 +24,49 @@ async fn older_token_in_the_store_is_not_used() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
-    let old = store.kept().unwrap();
+    let old = store.stored().unwrap();
     source.clock.advance(HOUR - 60 * SECOND);
     token(&identity).await.unwrap();
     sleep(SECOND).await;
     assert_eq!(token(&identity).await.unwrap(), "token-2");
-    let replayed = StoredToken::new(old.token().clone(), old.minted_at());
+    let replayed = StoredToken::new(old.token().clone(), old.issued_at());
     store.tokens.lock().unwrap().insert(key().to_string(), replayed);
     source.clock.advance(HOUR - 120 * SECOND);
     identity.invalidate();
     assert_eq!(token(&identity).await.unwrap(), "token-3");
-    assert_eq!(store.kept().unwrap().token().expose(), "token-3");
+    assert_eq!(store.stored().unwrap().token().expose(), "token-3");
 }
 
-/// What one machine writes is read by another, whose wall clock was not set back.
+/// One machine stores a token after its wall clock was set back; another machine reads it.
 #[tokio::test(start_paused = true)]
-async fn wall_clock_set_back_does_not_date_published_tokens() {
+async fn stored_tokens_have_wall_clock_times() {
     let (store, here, there) = (InMemoryStore::default(), ScriptedSource::new(), ScriptedSource::new());
     let first = instance(&store, &here);
     token(&first).await.unwrap();
     here.clock.advance(HOUR);
     there.clock.advance(HOUR);
-    here.clock.set_forward(HOUR); // it was wrong
+    here.clock.set_forward(HOUR); // the clock is wrong
     token(&first).await.unwrap();
-    here.clock.set_back(HOUR); // and is put right
+    here.clock.set_back(HOUR); // and is corrected
     first.invalidate();
     assert_eq!(token(&first).await.unwrap(), "token-3");
     let stored = store.tokens.lock().unwrap()[&key().to_string()].clone();
     assert_eq!(
-        (stored.minted_at(), stored.token().expires_at()),
+        (stored.issued_at(), stored.token().expires_at()),
         (there.clock.now(), there.clock.now() + HOUR)
     );
     let other = instance(&store, &there);
     assert_eq!(token(&other).await.unwrap(), "token-3");
     there.clock.advance(HOUR - Duration::from_secs(5));
-    assert_eq!(token(&other).await.unwrap(), "token-1", "the first of its own");
+    assert_eq!(token(&other).await.unwrap(), "token-1", "the first token that this instance fetches");
 }
 
 #[tokio::test(start_paused = true)]
-async fn clock_of_the_writer_does_not_prolong_a_stored_token() {
+async fn writers_clock_does_not_extend_a_stored_token() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let ahead = source.clock.now() + HOUR;
     let published = AccessToken::new("published", ahead + HOUR).unwrap();
-    store.publish(&key(), "somebody", &StoredToken::new(published, ahead)).await.unwrap();
+    store.put(&key(), "other", &StoredToken::new(published, ahead)).await.unwrap();
     let identity = instance(&store, &source);
     assert_eq!(token(&identity).await.unwrap(), "published");
     source.clock.advance(HOUR - Duration::from_secs(5));
@@ -79,7 +82,7 @@ async fn rejected_token_is_removed_and_not_used_again() {
     one.invalidate();
     assert_eq!(token(&one).await.unwrap(), "token-2");
     other.invalidate();
-    assert_eq!(token(&other).await.unwrap(), "token-2", "a newer one is in the store by now");
+    assert_eq!(token(&other).await.unwrap(), "token-2", "the store has a newer token");
     assert_eq!(source.calls(), 2);
 }
 
@@ -88,13 +91,13 @@ async fn rejected_token_that_stays_in_the_store_is_not_used() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
-    store.forgets_to_remove.store(true, Ordering::SeqCst);
+    store.fails_to_remove.store(true, Ordering::SeqCst);
     identity.invalidate();
     assert_eq!(token(&identity).await.unwrap(), "token-2");
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejected_token_is_removed_without_a_successor() {
+async fn rejected_token_is_removed_without_a_replacement() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
@@ -105,7 +108,7 @@ async fn rejected_token_is_removed_without_a_successor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_without_a_token_takes_one_that_is_due() {
+async fn instance_without_a_token_uses_one_that_is_due() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     token(&instance(&store, &source)).await.unwrap();
     source.clock.advance(HOUR - Duration::from_secs(30));
@@ -115,11 +118,11 @@ async fn an_instance_without_a_token_takes_one_that_is_due() {
     sleep(Duration::from_secs(1)).await;
     token(&late).await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(token(&late).await.unwrap(), "token-2", "and sees to its successor");
+    assert_eq!(token(&late).await.unwrap(), "token-2", "the instance has refreshed it");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_token_in_the_store_is_a_miss() {
+async fn expired_token_in_the_store_is_a_miss() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     token(&instance(&store, &source)).await.unwrap();
     source.clock.advance(HOUR);
@@ -127,7 +130,7 @@ async fn an_expired_token_in_the_store_is_a_miss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live_token_needs_no_store_call() {
+async fn call_with_a_valid_token_makes_no_store_call() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
@@ -138,16 +141,16 @@ async fn live_token_needs_no_store_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stored_token_that_is_due_does_not_replace_a_live_one() {
+async fn stored_token_that_is_due_does_not_replace_a_valid_one() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let now = source.clock.now();
     let (current, due) = (now + HOUR / 4, AccessToken::new("due", now + HOUR / 2).unwrap());
-    store.publish(&key(), "somebody", &StoredToken::new(due, now)).await.unwrap();
+    store.put(&key(), "other", &StoredToken::new(due, now)).await.unwrap();
     source.clock.advance(HOUR / 2 - 30 * SECOND);
-    for (is_live, expected) in [(false, "due"), (true, "token-1")] {
+    for (has_valid_token, expected) in [(false, "due"), (true, "token-1")] {
         let request = FetchRequest {
             current: Some(AccessToken::new("current", current).unwrap()),
-            current_valid_until: is_live.then(|| Instant::now() + SECOND),
+            current_valid_until: has_valid_token.then(|| Instant::now() + SECOND),
             excluded: None,
         };
         let fetched = coordinator(&store, &source).fetch(request).await.unwrap();
@@ -163,6 +166,6 @@ fn clocks_that_differ_by_over_a_minute_are_logged() {
         let ahead = Duration::from_secs(ahead);
         events::clocks_differ(&client_id, now, now + ahead);
         events::clocks_differ(&client_id, now + ahead, now);
-        assert_eq!(log.lines_with("the clocks of two instances differ").len(), lines, "{ahead:?}");
+        assert_eq!(log.lines_with("clocks of two instances differ").len(), lines, "{ahead:?}");
     }
 }

@@ -1,7 +1,9 @@
-//! The lease protocol, in every order in which a few instances can take their steps: each call to
-//! the store and each token request is a step; between any two an instance may be killed or called
-//! off, a lease be lost, or time pass (elsewhere it passes only when all wait). Every order is
-//! tried, one after the other, with the code that ships.
+//! An exhaustive model check of the lease protocol with a few instances.
+//!
+//! Each call to the store and each token request is a step. Between any two steps, an instance
+//! can be killed or canceled, a lease can be lost, or time can pass. (Otherwise time passes
+//! only when all instances wait.) The tests run every order of steps and faults, with the
+//! production code.
 
 use std::{
     future::poll_fn,
@@ -20,7 +22,7 @@ use tokio::{
 use tokio_test::task::{Spawn, spawn};
 
 use super::*;
-use crate::{Leased, StoreError, TokenStore, WakeUps, cache::store::Lease};
+use crate::{LeaseOutcome, Notifier, StoreError, TokenStore, cache::store::Lease};
 
 mod orders;
 mod world;
@@ -32,30 +34,31 @@ use self::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What may happen beside steps, and how often at most.
+/// The maximum number of each kind of fault.
 #[derive(Clone, Copy, Debug, Default)]
 struct Faults {
     kills: usize,
-    /// The lease runs out, and whoever has it does not know.
+    /// The lease expires without the knowledge of its holder.
     losses: usize,
-    /// An instance is called off: what it does when it is dropped is done.
-    calls_off: usize,
-    /// So much time passes that a lease is prolonged, wherever everybody stands.
+    /// An instance is canceled. Its destructors run.
+    cancellations: usize,
+    /// Time passes until a lease is renewed, even if an instance could take a step.
     ticks: usize,
 }
 
-/// Whoever was not killed has the token that is stored, and the lease is free.
+/// Asserts that every instance has the stored token, and that the lease is free.
 fn all_have_the_stored_token(world: &World, instances: &[Instance]) {
     let stored = world.token_number();
     assert!(instances.iter().all(|instance| instance.got == stored && stored.is_some()));
     assert!(!world.is_leased());
 }
 
-/// Whoever was not killed has a token.
-fn all_have_one(_: &World, instances: &[Instance]) {
+/// Asserts that every surviving instance has a token.
+fn all_have_a_token(_: &World, instances: &[Instance]) {
     assert!(instances.iter().all(|instance| instance.is_gone || instance.got.is_some()));
 }
 
+/// Returns the request of an instance without a token.
 fn missing(_: &AccessToken) -> FetchRequest {
     FetchRequest::default()
 }
@@ -63,10 +66,10 @@ fn missing(_: &AccessToken) -> FetchRequest {
 #[tokio::test(start_paused = true)]
 async fn one_fetch_for_all_without_a_token_in_every_order() {
     for (count, at_least) in [(1, 1), (2, 30), (3, 3000)] {
-        let (most, orders) =
+        let (max_fetches, orders) =
             every_order(count, Faults::default(), None, missing, World::default, all_have_the_stored_token)
                 .await;
-        assert_eq!(most, 1, "{count} instances");
+        assert_eq!(max_fetches, 1, "{count} instances");
         assert!(orders >= at_least, "{orders} orders of {count} instances");
     }
 }
@@ -78,68 +81,71 @@ async fn one_fetch_for_all_that_refresh_in_every_order() {
         current_valid_until: Some(Instant::now() + HOUR),
         excluded: None,
     };
-    let (most, _) =
+    let (max_fetches, _) =
         every_order(3, Faults::default(), Some(1), current, World::default, all_have_the_stored_token).await;
-    assert_eq!(most, 1);
+    assert_eq!(max_fetches, 1);
 }
 
-/// Each takes the refused token out of the store first. Were it not compared, the last would take
-/// out its successor.
+/// Each instance first removes the rejected token from the store. Without a comparison, the
+/// last one would remove its replacement.
 #[tokio::test(start_paused = true)]
 async fn one_fetch_for_all_after_a_rejection_in_every_order() {
-    let refused = |first: &AccessToken| FetchRequest {
+    let rejected = |first: &AccessToken| FetchRequest {
         current: Some(first.clone()),
         current_valid_until: Some(Instant::now() + HOUR),
         excluded: Some(first.clone()),
     };
-    let (most, _) =
-        every_order(2, Faults::default(), Some(1), refused, World::default, all_have_the_stored_token).await;
-    assert_eq!(most, 1);
+    let (max_fetches, _) =
+        every_order(2, Faults::default(), Some(1), rejected, World::default, all_have_the_stored_token).await;
+    assert_eq!(max_fetches, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn killed_instance_costs_one_request_in_every_order() {
     for count in [2, 3] {
         let faults = Faults { kills: 1, ..Faults::default() };
-        let (most, _) = every_order(count, faults, None, missing, World::default, all_have_one).await;
-        assert_eq!(most, 2);
+        let (max_fetches, _) =
+            every_order(count, faults, None, missing, World::default, all_have_a_token).await;
+        assert_eq!(max_fetches, 2);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn canceled_instance_frees_the_lease_in_every_order() {
-    let and_the_lease_is_free = |world: &World, instances: &[Instance]| {
-        all_have_one(world, instances);
+async fn canceled_instance_releases_its_lease_in_every_order() {
+    let all_have_a_token_and_the_lease_is_free = |world: &World, instances: &[Instance]| {
+        all_have_a_token(world, instances);
         assert!(!world.is_leased());
     };
-    let faults = Faults { calls_off: 1, ..Faults::default() };
-    let (most, _) = every_order(2, faults, None, missing, World::default, and_the_lease_is_free).await;
-    assert_eq!(most, 2);
+    let faults = Faults { cancellations: 1, ..Faults::default() };
+    let (max_fetches, _) =
+        every_order(2, faults, None, missing, World::default, all_have_a_token_and_the_lease_is_free).await;
+    assert_eq!(max_fetches, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn renewed_lease_lasts_until_its_token_is_published() {
     let faults = Faults { ticks: 2, ..Faults::default() };
-    let (most, _) = every_order(2, faults, None, missing, World::default, all_have_the_stored_token).await;
-    assert_eq!(most, 1);
+    let (max_fetches, _) =
+        every_order(2, faults, None, missing, World::default, all_have_the_stored_token).await;
+    assert_eq!(max_fetches, 1);
 }
 
-/// A holder that stood still for longer than its lease does not know that it has lost it.
+/// A holder that was suspended for longer than its lease does not know that it has lost it.
 #[tokio::test(start_paused = true)]
 async fn lost_lease_costs_one_request_in_every_order() {
-    let later_is_kept = |world: &World, instances: &[Instance]| {
-        all_have_one(world, instances);
+    let later_token_is_stored = |world: &World, instances: &[Instance]| {
+        all_have_a_token(world, instances);
         let latest = world.fetched.load(Ordering::Relaxed) + 1;
         assert_eq!(world.token_number(), Some(format!("token-{latest}")));
     };
     let faults = Faults { losses: 1, ..Faults::default() };
-    let (most, _) = every_order(2, faults, None, missing, World::default, later_is_kept).await;
-    assert_eq!(most, 2);
+    let (max_fetches, _) = every_order(2, faults, None, missing, World::default, later_token_is_stored).await;
+    assert_eq!(max_fetches, 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_is_taken_in_two_steps_would_be_found() {
+async fn non_atomic_lease_is_detected() {
     let broken = || World { is_broken: true, ..World::default() };
-    let (most, _) = every_order(2, Faults::default(), None, missing, broken, all_have_one).await;
-    assert_eq!(most, 2, "or the model tries too little");
+    let (max_fetches, _) = every_order(2, Faults::default(), None, missing, broken, all_have_a_token).await;
+    assert_eq!(max_fetches, 2, "otherwise the model explores too few orders");
 }

@@ -1,38 +1,39 @@
-//! The search through all orders of steps.
+//! The depth-first search through all orders of steps.
 
 use super::*;
 
-/// What may happen next.
+/// One event of an order: a step of an instance, or a fault.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Move {
-    /// Through which checkpoint.
-    TokenAction(usize, usize),
+    /// An instance passes a checkpoint.
+    Step(usize, usize),
     Kill(usize),
-    CallOff(usize),
+    Cancel(usize),
     LoseTheLease,
     Tick,
 }
 
-/// The orders that were tried and that are left, depth first.
+/// The position of the depth-first search.
 #[derive(Default)]
 pub(super) struct Orders {
-    /// Which move was taken of how many.
+    /// For each depth, the index of the current move and the number of moves.
     path: Vec<(usize, usize)>,
     depth: usize,
 }
 
 impl Orders {
+    /// Returns the move of the current order at the current depth.
     pub(super) fn choose(&mut self, moves: &[Move]) -> Move {
         if self.depth == self.path.len() {
             self.path.push((0, moves.len()));
         }
         let (taken, of) = self.path[self.depth];
-        assert_eq!(of, moves.len(), "an order can be repeated");
+        assert_eq!(of, moves.len(), "an order must be reproducible");
         self.depth += 1;
         moves[taken]
     }
 
-    /// The next order. False if there is none.
+    /// Advances to the next order. Returns false after the last one.
     pub(super) fn next(&mut self) -> bool {
         self.depth = 0;
         while let Some((taken, of)) = self.path.pop() {
@@ -45,20 +46,20 @@ impl Orders {
     }
 }
 
-/// Everything that may happen next. Nothing, if nobody can take a step.
+/// Returns the moves that are possible now. Empty if no instance can take a step.
 pub(super) fn moves(instances: &[Instance], faults: Faults) -> Vec<Move> {
-    let on_their_way = || (0..instances.len()).filter(|&number| instances[number].is_in_flight());
-    let steps = on_their_way().flat_map(|number| (0..2).map(move |checkpoint| (number, checkpoint)));
+    let running = || (0..instances.len()).filter(|&number| instances[number].is_in_flight());
+    let steps = running().flat_map(|number| (0..2).map(move |checkpoint| (number, checkpoint)));
     let steps = steps.filter(|&(number, checkpoint)| instances[number].checkpoints[checkpoint].waits());
-    let mut moves: Vec<_> = steps.map(|(number, checkpoint)| Move::TokenAction(number, checkpoint)).collect();
+    let mut moves: Vec<_> = steps.map(|(number, checkpoint)| Move::Step(number, checkpoint)).collect();
     if moves.is_empty() {
         return moves;
     }
     if faults.kills > 0 {
-        moves.extend(on_their_way().map(Move::Kill));
+        moves.extend(running().map(Move::Kill));
     }
-    if faults.calls_off > 0 {
-        moves.extend(on_their_way().map(Move::CallOff));
+    if faults.cancellations > 0 {
+        moves.extend(running().map(Move::Cancel));
     }
     if faults.losses > 0 {
         moves.push(Move::LoseTheLease);
@@ -69,9 +70,9 @@ pub(super) fn moves(instances: &[Instance], faults: Faults) -> Vec<Move> {
     moves
 }
 
-/// One order from its beginning to its end.
+/// Runs one order to its end.
 pub(super) async fn run(world: &World, instances: &mut [Instance], orders: &mut Orders, mut faults: Faults) {
-    // Who waits for how long is always the same; the moves are what is tried.
+    // A fixed seed keeps the waits the same in every order.
     fastrand::seed(7);
     loop {
         instances.iter_mut().for_each(Instance::poll);
@@ -80,19 +81,19 @@ pub(super) async fn run(world: &World, instances: &mut [Instance], orders: &mut 
         }
         let moves = moves(instances, faults);
         if moves.is_empty() {
-            // All wait, for news or for a while.
+            // All instances wait for a notification or for time to pass.
             advance(POLL_INTERVAL).await;
             continue;
         }
         match orders.choose(&moves) {
-            Move::TokenAction(number, checkpoint) => instances[number].checkpoints[checkpoint].open(),
+            Move::Step(number, checkpoint) => instances[number].checkpoints[checkpoint].allow(),
             Move::Kill(number) => {
                 faults.kills -= 1;
                 instances[number].kill();
             }
-            Move::CallOff(number) => {
-                faults.calls_off -= 1;
-                instances[number].call_off().await;
+            Move::Cancel(number) => {
+                faults.cancellations -= 1;
+                instances[number].cancel().await;
             }
             Move::Tick => {
                 faults.ticks -= 1;
@@ -106,8 +107,8 @@ pub(super) async fn run(world: &World, instances: &mut [Instance], orders: &mut 
     }
 }
 
-/// Every order in which `count` instances can ask for a token, as `ask` says, of a store that has
-/// `stored`. How often a token was minted at most, and how many orders there are.
+/// Runs every order of `count` instances that send `request` to a store with the token
+/// `in_store`. Returns the maximum number of fetches in one order, and the number of orders.
 pub(super) async fn every_order(
     count: usize,
     faults: Faults,
@@ -118,18 +119,18 @@ pub(super) async fn every_order(
 ) -> (usize, usize) {
     let (clock, mut orders) = (ManualClock::at_unix_seconds(1_750_000_000), Orders::default());
     let first = fetched(1, &clock);
-    let (mut most, mut tried) = (0, 0);
+    let (mut max_fetches, mut tried) = (0, 0);
     loop {
         let world = Arc::new(world());
         *world.token.lock().unwrap() = in_store.map(|number| stored(&fetched(number, &clock)));
         let mut instances: Vec<_> =
             (0..count).map(|_| Instance::new(&world, &clock, request(&first.token))).collect();
         run(&world, &mut instances, &mut orders, faults).await;
-        most = most.max(world.fetched.load(Ordering::Relaxed));
+        max_fetches = max_fetches.max(world.fetched.load(Ordering::Relaxed));
         check(&world, &instances);
         tried += 1;
         if !orders.next() {
-            return (most, tried);
+            return (max_fetches, tried);
         }
     }
 }

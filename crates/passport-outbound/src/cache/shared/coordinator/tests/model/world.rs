@@ -1,9 +1,9 @@
-//! The store, the instances and their steps.
+//! The model's store, instances and steps.
 
 use super::*;
 
-/// Where an instance waits until it may take its next step: one before the store, one before
-/// Passport.
+/// A point at which an instance waits until the search allows its next step. Each instance has
+/// one checkpoint before store calls, and one before token requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checkpoint(Arc<CheckpointState>);
 
@@ -11,14 +11,15 @@ pub(super) struct Checkpoint(Arc<CheckpointState>);
 pub(super) struct CheckpointState {
     pub(super) waits: AtomicBool,
     pub(super) may_pass: AtomicBool,
-    pub(super) stands_open: AtomicBool,
+    pub(super) is_open: AtomicBool,
 }
 
 impl Checkpoint {
+    /// Waits until the search allows the step.
     pub(super) async fn step(&self) {
         poll_fn(|_| {
             let passes =
-                self.0.may_pass.swap(false, Ordering::Relaxed) || self.0.stands_open.load(Ordering::Relaxed);
+                self.0.may_pass.swap(false, Ordering::Relaxed) || self.0.is_open.load(Ordering::Relaxed);
             self.0.waits.store(!passes, Ordering::Relaxed);
             if passes { Poll::Ready(()) } else { Poll::Pending }
         })
@@ -29,24 +30,26 @@ impl Checkpoint {
         self.0.waits.load(Ordering::Relaxed)
     }
 
-    pub(super) fn open(&self) {
+    /// Allows one step.
+    pub(super) fn allow(&self) {
         self.0.waits.store(false, Ordering::Relaxed);
         self.0.may_pass.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn open_for_good(&self) {
-        self.0.stands_open.store(true, Ordering::Relaxed);
+    /// Allows all further steps.
+    pub(super) fn open(&self) {
+        self.0.is_open.store(true, Ordering::Relaxed);
     }
 }
 
-/// What all instances see.
+/// The state that all instances share.
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) token: Mutex<Option<StoredToken>>,
     pub(super) lease: Mutex<Option<(String, Instant)>>,
-    pub(super) wake_ups: WakeUps,
+    pub(super) notifier: Notifier,
     pub(super) fetched: AtomicUsize,
-    /// Takes a lease in two steps, as somebody may write it.
+    /// Whether the store grants a lease in two steps, which is a bug.
     pub(super) is_broken: bool,
 }
 
@@ -75,7 +78,12 @@ impl TokenStore for View {
         Ok(self.world.token.lock().unwrap().clone())
     }
 
-    async fn try_lease(&self, _: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+    async fn try_lease(
+        &self,
+        _: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> Result<LeaseOutcome, StoreError> {
         self.store.step().await;
         let is_free = || {
             let lease = self.world.lease.lock().unwrap();
@@ -95,10 +103,10 @@ impl TokenStore for View {
             .as_ref()
             .map_or(Duration::ZERO, |(_, until)| until.saturating_duration_since(Instant::now()));
         let lease = if granted { Lease::Granted } else { Lease::Held { left } };
-        Ok(Leased { lease, token: self.world.token.lock().unwrap().clone() })
+        Ok(LeaseOutcome { lease, token: self.world.token.lock().unwrap().clone() })
     }
 
-    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.store.step().await;
         let mut stored = self.world.token.lock().unwrap();
         if stored.as_ref().is_none_or(|stored| stored.token().expires_at() < token.token().expires_at()) {
@@ -120,20 +128,21 @@ impl TokenStore for View {
         Ok(())
     }
 
-    /// Ticks are no delay of the store's.
-    fn limit(&self) -> Duration {
+    /// The time limit of the store. It is longer than all simulated time, so that no call exceeds
+    /// it.
+    fn timeout(&self) -> Duration {
         HOUR
     }
 
-    fn wake_ups(&self) -> Option<WakeUps> {
-        Some(self.world.wake_ups.clone())
+    fn notifications(&self) -> Option<Notifier> {
+        Some(self.world.notifier.clone())
     }
 }
 
 impl View {
     pub(super) fn end_lease(&self, key: &TokenKey, holder: &str) {
         self.world.lease.lock().unwrap().take_if(|(by, _)| by == holder);
-        self.world.wake_ups.wake(&key.to_string());
+        self.world.notifier.notify(&key.to_string());
     }
 }
 
@@ -148,24 +157,25 @@ impl TokenSource for View {
     }
 }
 
-/// `token-<number>`. A later one expires later; none was minted in the future.
+/// Returns `token-<number>`. A higher number expires later; no token was issued in the future.
 pub(super) fn fetched(number: usize, clock: &ManualClock) -> FetchedToken {
     let issued_at = clock.now() - Duration::from_secs(100) + Duration::from_secs(number as u64);
     let token = AccessToken::new(&format!("token-{number}"), issued_at + HOUR).unwrap();
     FetchedToken { token, issued_at, lifetime: HOUR, missing_scopes: Vec::new() }
 }
 
-/// An instance on its way to a token; nothing, once it has one or was killed.
+/// An instance that fetches a token.
 pub(super) struct Instance {
+    /// The future of the token fetch. `None` after it has ended, or was killed or canceled.
     pub(super) attempt: Option<Spawn<FetchFuture<'static>>>,
-    /// Before the store and before Passport.
+    /// The checkpoints before store calls and before token requests.
     pub(super) checkpoints: [Checkpoint; 2],
     pub(super) got: Option<String>,
     pub(super) is_gone: bool,
 }
 
 impl Instance {
-    /// Asks for a token, as `ask` says.
+    /// Creates an instance that sends `request`.
     pub(super) fn new(world: &Arc<World>, clock: &ManualClock, request: FetchRequest) -> Self {
         let checkpoints: [Checkpoint; 2] = Default::default();
         let [store, passport] = checkpoints.clone();
@@ -179,13 +189,13 @@ impl Instance {
             wait_limit: HOUR,
             clock: Arc::new(clock.clone()),
         };
-        // All run in one task, which has no budget to share out.
+        // All instances run in one task, so tokio's budget of a task must not stop them.
         let attempt: FetchFuture<'static> =
             Box::pin(unconstrained(async move { shared.fetch(request).await }));
         Self { attempt: Some(spawn(attempt)), checkpoints, got: None, is_gone: false }
     }
 
-    /// Lets it go as far as it can without a step.
+    /// Runs the instance until it waits at a checkpoint.
     pub(super) fn poll(&mut self) {
         if let Some(attempt) = &mut self.attempt
             && let Poll::Ready(result) = attempt.poll()
@@ -195,15 +205,15 @@ impl Instance {
         }
     }
 
-    /// Without a word: nothing of it runs any more, not even what it does when it is dropped.
+    /// Stops the instance without running its destructors, like a crash.
     pub(super) fn kill(&mut self) {
         std::mem::forget(self.attempt.take());
         self.is_gone = true;
     }
 
-    /// Because its identity is shut down, for example. What it then does, it does.
-    pub(super) async fn call_off(&mut self) {
-        self.checkpoints[0].open_for_good();
+    /// Cancels the token fetch, as a shutdown does. Its destructors run.
+    pub(super) async fn cancel(&mut self) {
+        self.checkpoints[0].open();
         self.attempt = None;
         self.is_gone = true;
         yield_now().await;

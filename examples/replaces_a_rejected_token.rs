@@ -1,12 +1,13 @@
-//! A token is revoked while it is in use: the API refuses it, the identity replaces it, and the call is sent again. It prints
+//! Shows a token that is revoked while it is in use: the API rejects it, the identity replaces
+//! it, and the layer retries the request. It prints
 //!
 //! ```text
-//! the API has refused 1 call, and the call: 200 OK
+//! requests rejected by the API: 1; response: 200 OK
 //! ```
 //!
-//! The clock is moved by hand, because a token that is younger than five seconds is not replaced.
+//! The example advances a `ManualClock`, because a token younger than 5 s is not replaced.
 
-#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+#![expect(clippy::print_stdout, reason = "the example prints what happens")]
 
 use std::{
     sync::{
@@ -33,12 +34,13 @@ async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let registered = passport.managed_identity("erp-sync").create();
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
-        .issuer(passport.issuer())
-        .clock(clock.clone())
-        .build()?;
+    let identity =
+        ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
+            .issuer(passport.issuer())
+            .clock(clock.clone())
+            .build()?;
 
-    // An API that has heard that the first token was revoked.
+    // An API that rejects the first token, as if it had been revoked.
     let revoked = identity.token().await?.authorization().clone();
     let rejections = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&rejections);
@@ -52,11 +54,11 @@ async fn main() -> Result<(), BoxError> {
     let api = serve(Router::new().route("/import", import)).await?;
 
     let client = AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?)
-        .replay_clones() // without it, the refusal is the answer, and the next call has the new token
+        .retry_unauthorized() // without it, this call returns 401, and the next one has a new token
         .layer(local_client()?); // reqwest::Client::new() in a service
     clock.advance(Duration::from_secs(60));
     let request = local_client()?.post(format!("{api}/import")).body("a document").build()?;
     let status = client.oneshot(request).await?.status();
-    println!("the API has refused {} call, and the call: {status}", rejections.load(Ordering::SeqCst));
+    println!("requests rejected by the API: {}; response: {status}", rejections.load(Ordering::SeqCst));
     Ok(())
 }

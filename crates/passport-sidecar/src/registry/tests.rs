@@ -4,7 +4,7 @@ mod azure {
     fn unreadable_ca_file_of_azure_is_named_by_its_variable() {
         let set = |path: Option<&'static str>| {
             let set = move |name: &str| path.filter(|_| name == "AZURE_CA_FILE").map(str::to_owned);
-            crate::providers::azure_vault(set).err().unwrap_or_default()
+            crate::registry::azure_vault(set).err().unwrap_or_default()
         };
         let message = set(Some("/no/such.pem"));
         assert!(message.starts_with("AZURE_CA_FILE: ") && message.contains("/no/such.pem"), "{message}");
@@ -14,7 +14,7 @@ mod azure {
 
 #[cfg(feature = "hashicorp-vault")]
 mod hashicorp {
-    use crate::providers::vault;
+    use crate::registry::vault;
 
     fn problem(variables: &[(&str, &str)]) -> String {
         let set = |name: &str| {
@@ -25,14 +25,14 @@ mod hashicorp {
     }
 
     #[test]
-    fn variable_that_vault_lacks_is_named() {
+    fn missing_vault_variable_is_named() {
         let address = ("VAULT_ADDR", "https://vault.example.com:8200");
         for (variables, expected) in [
             (&[][..], "set VAULT_ADDR"),
             (&[("VAULT_TOKEN", "t")], "set VAULT_ADDR"),
             (&[address, ("VAULT_ROLE_ID", "r")], "set VAULT_SECRET_ID_FILE"),
-            (&[("VAULT_ADDR", "vault.example.com:8200")], "VAULT_ADDR: it is not the address"),
-            (&[address, ("VAULT_MOUNT", "/kv/")], "VAULT_MOUNT: it is not a path"),
+            (&[("VAULT_ADDR", "vault.example.com:8200")], "VAULT_ADDR: not the address"),
+            (&[address, ("VAULT_MOUNT", "/kv/")], "VAULT_MOUNT: not a path"),
         ] {
             assert!(problem(variables).starts_with(expected), "{}", problem(variables));
         }
@@ -41,7 +41,7 @@ mod hashicorp {
     }
 
     #[test]
-    fn mistakes_name_the_variables_of_vault() {
+    fn vault_errors_name_the_variables() {
         let variables =
             [("VAULT_ADDR", "http://vault:8200"), ("VAULT_CACERT", "/no/such.pem"), ("VAULT_MOUNT", "/")];
         let message = problem(&variables);

@@ -1,44 +1,60 @@
-use passport_config::Providers;
+//! The vaults and token stores that a configuration is allowed to name.
+
+use passport_config::ConfigRegistry;
 use passport_core::SecretProviders;
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 use passport_core::{ConfigError, ConfigProblem};
 
-/// Returns the vaults and stores that this program was built with (by its features), for
-/// configurations to name.
+/// Returns the vaults and token stores that a configuration is allowed to name. The Cargo
+/// features of this crate select them.
 ///
-/// Vaults are configured by the environment: [`AzureKeyVault`](passport_secrets) and Amazon's
-/// client find their credentials there. For a HashiCorp Vault the environment has `VAULT_ADDR`, and
-/// `VAULT_TOKEN_FILE`, or `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, or `VAULT_KUBERNETES_ROLE`,
-/// or `VAULT_TOKEN`. `VAULT_DANGER_PLAIN_HTTP=true` lets its address be plain `http` off this
-/// machine. A private CA is in `VAULT_CACERT`, for Azure's endpoints in `AZURE_CA_FILE`, and for
-/// Amazon's in `AWS_CA_BUNDLE`. A reference to a vault that is not set up there is a mistake that
-/// names what is missing; a vault without a reference is not used.
+/// Environment variables configure the vaults:
+///
+/// | Vault | Variables |
+/// |---|---|
+/// | HashiCorp Vault | `VAULT_ADDR`, a login, `VAULT_NAMESPACE`, `VAULT_MOUNT`, `VAULT_CACERT` |
+/// | Azure Key Vault | credentials of the Azure SDK, `AZURE_CA_FILE` |
+/// | AWS Secrets Manager | credentials of the AWS SDK, `AWS_CA_BUNDLE` |
+///
+/// The login at a HashiCorp Vault is the first one that is set: `VAULT_TOKEN_FILE`,
+/// `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, `VAULT_KUBERNETES_ROLE`, `VAULT_TOKEN`. If none
+/// is set, `VAULT_ADDR` must be the address of a Vault Agent, which adds a token to requests.
+///
+/// `VAULT_CACERT`, `AZURE_CA_FILE` and `AWS_CA_BUNDLE` are PEM files of a private CA.
+/// `VAULT_DANGER_PLAIN_HTTP=true` allows plain `http` to a HashiCorp Vault on another machine.
+///
+/// A reference to a vault that is not set up is an error of [`SidecarServer::new`], which names
+/// the missing variable or feature. A vault to which no key refers is not contacted.
+///
+/// [`SidecarServer::new`]: crate::SidecarServer::new
 #[must_use]
-pub fn providers() -> Providers {
+pub fn registry() -> ConfigRegistry {
     let secrets = SecretProviders::default();
     #[cfg(feature = "azure-key-vault")]
     let secrets = with_vault(secrets, AZURE, azure_vault(set));
     #[cfg(not(feature = "azure-key-vault"))]
-    let secrets = secrets.without(AZURE, "build the sidecar with its feature `azure-key-vault`");
+    let secrets = secrets.with_missing_hint(AZURE, "build the sidecar with the feature `azure-key-vault`");
     #[cfg(feature = "aws-secrets-manager")]
     let secrets = with_vault(secrets, AWS, aws_vault(set));
     #[cfg(not(feature = "aws-secrets-manager"))]
-    let secrets = secrets.without(AWS, "build the sidecar with its feature `aws-secrets-manager`");
+    let secrets = secrets.with_missing_hint(AWS, "build the sidecar with the feature `aws-secrets-manager`");
     #[cfg(feature = "hashicorp-vault")]
     let secrets = with_vault(secrets, HASHICORP, vault(set));
     #[cfg(not(feature = "hashicorp-vault"))]
-    let secrets = secrets.without(HASHICORP, "build the sidecar with its feature `hashicorp-vault`");
-    let providers = Providers::default().with_secrets(secrets);
+    let secrets =
+        secrets.with_missing_hint(HASHICORP, "build the sidecar with the feature `hashicorp-vault`");
+    let registry = ConfigRegistry::default().with_secrets(secrets);
     #[cfg(feature = "redis")]
-    let providers = providers.with_store("redis", passport_redis::RedisStores);
-    providers
+    let registry = registry.with_store("redis", passport_redis::RedisStoreFactory);
+    registry
 }
 
 const AZURE: &str = "azure_key_vault";
 const AWS: &str = "aws_secrets_manager";
 const HASHICORP: &str = "hashicorp_vault";
 
-/// Adds a vault with a cache, or the reason why there is none.
+/// Adds `vault` with a cache for its secrets. If it could not be built, adds the reason, which
+/// is reported if a reference needs the vault.
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 fn with_vault(
     secrets: SecretProviders,
@@ -47,7 +63,7 @@ fn with_vault(
 ) -> SecretProviders {
     match vault {
         Ok(vault) => secrets.with(name, passport_secrets::CachedSecrets::new(vault)),
-        Err(reason) => secrets.without(name, reason),
+        Err(reason) => secrets.with_missing_hint(name, reason),
     }
 }
 
@@ -74,7 +90,8 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Returns the problems in one line, with the names of variables instead of a builder's options.
+/// Returns the problems of `error` in one line. The names of the builder's options are replaced
+/// by those of the environment variables.
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 fn in_variables(error: &ConfigError, variables: &[(&str, &str)]) -> String {
     let shown = error.problems().iter().map(|ConfigProblem { option, problem, .. }| {
@@ -85,7 +102,8 @@ fn in_variables(error: &ConfigError, variables: &[(&str, &str)]) -> String {
     shown.collect::<Vec<_>>().join("; ")
 }
 
-/// Returns the Vault of the environment, or what to set there.
+/// Builds the HashiCorp Vault that the environment variables describe. The error names the
+/// variable that is missing or has an invalid value.
 #[cfg(feature = "hashicorp-vault")]
 fn vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets::HashiCorpVault, String> {
     use passport_core::SecretSource;
@@ -97,7 +115,7 @@ fn vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets::Hashi
         (None, Some(role), _) => {
             let file = set("VAULT_SECRET_ID_FILE");
             let file =
-                file.ok_or("set VAULT_SECRET_ID_FILE, as VAULT_ROLE_ID is set: an AppRole has both")?;
+                file.ok_or("set VAULT_SECRET_ID_FILE: AppRole needs it together with VAULT_ROLE_ID")?;
             VaultAuth::app_role(role, SecretSource::file(file))
         }
         (None, None, Some(role)) => VaultAuth::kubernetes(role),

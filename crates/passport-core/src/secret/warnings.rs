@@ -1,7 +1,6 @@
-//! What is unusual about a text that is used as a secret. Pure; no part of the secret is in a
-//! result.
+//! Detects unusual characters in secrets. Pure; no result contains any part of the secret.
 
-/// Characters that look like a blank, or like nothing, and are not whitespace for Unicode.
+/// Invisible characters that Unicode does not classify as whitespace.
 const INVISIBLE: [char; 5] = [BOM, '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}'];
 
 const BOM: char = '\u{feff}';
@@ -25,29 +24,33 @@ fn is_blank_character(character: char) -> bool {
     character.is_whitespace() || INVISIBLE.contains(&character)
 }
 
-/// Returns what is unusual about `text`, each as the end of a sentence about the secret.
+/// Returns a warning for each unusual property of the secret `text`. Each completes the sentence
+/// "the secret ..".
 pub(super) fn of(text: &str) -> Vec<&'static str> {
-    // A private key has line breaks and blanks, and is read by a PEM parser.
+    // A private key in PEM has line breaks and spaces, which its parser accepts.
     if text.contains("-----BEGIN ") {
         return Vec::new();
     }
     let bare = text.trim_matches(is_blank_character);
-    let has_foreign_blank = |text: &str| text.chars().any(|c| !c.is_ascii() && is_blank_character(c));
+    let has_non_ascii_space = |text: &str| text.chars().any(|c| !c.is_ascii() && is_blank_character(c));
     let checks = [
         (text.starts_with(BOM), "begins with a byte order mark (BOM)"),
-        (text.starts_with([' ', '\t']), "begins with a blank or tab"),
-        (text.ends_with([' ', '\t']), "ends with a blank or tab"),
-        (text.contains(LINE_BREAKS), "holds a line break"),
-        (has_foreign_blank(text.trim_start_matches(BOM)), "holds a blank that is not ASCII (no-break space)"),
-        (text.contains('\0'), "holds a NUL"),
-        (text.contains(is_other_control), "holds a control character"),
+        (text.starts_with([' ', '\t']), "begins with a space or tab"),
+        (text.ends_with([' ', '\t']), "ends with a space or tab"),
+        (text.contains(LINE_BREAKS), "contains a line break"),
+        (
+            has_non_ascii_space(text.trim_start_matches(BOM)),
+            "contains a non-ASCII space (such as a no-break space)",
+        ),
+        (text.contains('\0'), "contains a NUL"),
+        (text.contains(is_other_control), "contains a control character"),
         (is_quoted(bare), "has quotes around it"),
         (has_auth_scheme(bare), "begins with `Bearer ` or `Basic `"),
-        (has_name(bare), "begins with `NAME=`, as a line of an env file does"),
+        (has_name(bare), "begins with `NAME=`, like a line of an env file"),
         (is_variable(bare), "is a variable that was not replaced (`${NAME}`)"),
-        (is_reference(bare), "is a reference (`env:`, `file:`) and not the secret itself"),
+        (is_reference(bare), "is a reference (`env:`, `file:`), not the secret itself"),
     ];
-    checks.into_iter().filter(|(applies, _)| *applies).map(|(_, what)| what).collect()
+    checks.into_iter().filter(|(applies, _)| *applies).map(|(_, warning)| warning).collect()
 }
 
 fn is_other_control(character: char) -> bool {
@@ -65,7 +68,8 @@ fn has_auth_scheme(text: &str) -> bool {
     ["bearer", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// Base64 may end with `=`, so something else has to follow.
+/// Returns whether `text` has the form `NAME=value`. The value is required, because base64 can
+/// end with `=`.
 fn has_name(text: &str) -> bool {
     let Some((name, value)) = text.split_once('=') else { return false };
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

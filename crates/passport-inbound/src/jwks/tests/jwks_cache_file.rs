@@ -1,4 +1,4 @@
-//! Keys in a file, between runs of a service.
+//! Tests of the JWKS cache file across restarts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,14 +7,14 @@ use passport_core::ManualClock;
 use tracing::Level;
 
 use crate::{
-    KeyState, VerifyError,
+    JwksState, VerifyError,
     test_support::{Log, START, ScriptedResponse, Setup, setup},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Files are read and written on threads of which a paused clock knows nothing, so here it is moved
-/// by hand.
+/// Sets up a test with a manual clock. Paused time does not wait for the threads that read and
+/// write files.
 async fn setup_for_files() -> (Setup, ManualClock, tempfile::TempDir) {
     let setup = setup().await;
     tokio::time::resume();
@@ -22,10 +22,10 @@ async fn setup_for_files() -> (Setup, ManualClock, tempfile::TempDir) {
 }
 
 #[tokio::test]
-async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
+async fn service_with_a_cache_file_starts_during_an_outage() {
     let (setup, clock, folder) = setup_for_files().await;
     let file = folder.path().join("keys.json");
-    let verifier = || setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
+    let verifier = || setup.builder().clock(clock.clone()).jwks_cache_file(&file).build().unwrap();
     let token = setup.token().build();
     let first = verifier();
     first.verify(&token).await.unwrap();
@@ -36,20 +36,23 @@ async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
 
     setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     clock.advance(HOUR);
-    let (second, asked) = (verifier(), setup.issuer.requests());
+    let (second, requests) = (verifier(), setup.issuer.requests());
     second.verify(&token).await.unwrap();
     let health = second.health();
-    assert_eq!((health.state(), health.age()), (KeyState::Due, Some(HOUR)));
-    setup.issuer.wait_for_requests(asked + 1).await; // newer ones are asked for at once
+    assert_eq!((health.state(), health.age()), (JwksState::Stale, Some(HOUR)));
+    setup.issuer.wait_for_requests(requests + 1).await; // stale keys are refreshed immediately
     drop(second);
 
     clock.advance(23 * HOUR);
     let outcome = verifier().verify(&token).await;
-    assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "a day is a day: {outcome:?}");
+    assert!(
+        matches!(outcome, Err(VerifyError::KeysUnavailable { .. })),
+        "the keys expire after 24 h: {outcome:?}"
+    );
 }
 
 #[tokio::test]
-async fn unusable_key_file_is_only_a_warning() {
+async fn unusable_cache_file_is_logged_and_ignored() {
     let (setup, clock, folder) = setup_for_files().await;
     let log = Log::listen(Level::WARN);
     let (issuer, now) = (setup.passport.issuer(), u64::from(START));
@@ -67,16 +70,16 @@ async fn unusable_key_file_is_only_a_warning() {
     {
         let file = folder.path().join(format!("keys-{number}.json"));
         std::fs::write(&file, &content).unwrap();
-        let asked = setup.issuer.requests();
-        let verifier = setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
+        let requests = setup.issuer.requests();
+        let verifier = setup.builder().clock(clock.clone()).jwks_cache_file(&file).build().unwrap();
         verifier.verify(&setup.token().build()).await.unwrap();
-        assert_eq!(setup.issuer.requests(), asked + 1, "{content}");
-        assert_eq!(log.lines_with("going on without the key file").len(), number + 1, "{content}");
+        assert_eq!(setup.issuer.requests(), requests + 1, "{content}");
+        assert_eq!(log.lines_with("cannot load JWKS cache file, fetching").len(), number + 1, "{content}");
     }
 }
 
 #[tokio::test]
-async fn keys_that_came_from_the_file_are_not_saved_again() {
+async fn keys_of_the_cache_file_are_not_saved_again() {
     let (setup, clock, folder) = setup_for_files().await;
     let file = folder.path().join("keys.json");
     let content = format!(
@@ -85,11 +88,11 @@ async fn keys_that_came_from_the_file_are_not_saved_again() {
         setup.passport.jwks()
     );
     std::fs::write(&file, &content).unwrap();
-    let verifier = setup.builder().clock(clock).key_file(&file).build().unwrap();
+    let verifier = setup.builder().clock(clock).jwks_cache_file(&file).build().unwrap();
     verifier.verify(&setup.token().build()).await.unwrap();
     let other = content.replace(&START.to_string(), &(START + 1).to_string());
     std::fs::write(&file, &other).unwrap();
-    // An attempt holds the cache for as long as it saves.
+    // A task that saves keys has a reference to the cache.
     let cache = Arc::downgrade(&verifier.pipeline().jwks);
     drop(verifier);
     while cache.strong_count() > 0 {

@@ -1,15 +1,15 @@
-//! In whose name a request goes out.
+//! The identity of a request: the service's own, or the caller's.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use passport_core::{AccessToken, CallerToken, ManualClock};
 
 use super::*;
-use crate::{CallerIdentity, Identity, InTheNameOf};
+use crate::{CallerIdentity, Identity, RequestIdentity};
 
 const NOW: u32 = 1_750_000_000;
 
-/// A caller's token that lives for another minute, by the clock of [`callers`].
+/// Returns a caller's token that expires one minute after [`NOW`].
 fn caller(token: &str) -> CallerToken {
     expiring(token, u64::from(NOW) + 60)
 }
@@ -18,7 +18,7 @@ fn expiring(token: &str, at: u64) -> CallerToken {
     CallerToken::new(AccessToken::new(token, UNIX_EPOCH + Duration::from_secs(at)).unwrap())
 }
 
-fn on_time(caller: CallerIdentity) -> CallerIdentity {
+fn with_manual_clock(caller: CallerIdentity) -> CallerIdentity {
     caller.clock(ManualClock::at_unix_seconds(NOW))
 }
 
@@ -35,7 +35,8 @@ fn from(caller: CallerToken) -> Request<()> {
     request
 }
 
-/// What goes out for `request`, and what comes back for an response of `status`.
+/// Sends `request` and responds with `status`. Returns the `Authorization` header that was sent,
+/// and the status of the response.
 async fn sent(
     (client, handle): &mut (AttachToken<Mock>, Handle),
     request: Request<()>,
@@ -53,41 +54,41 @@ async fn attach_error(
     request: Request<()>,
 ) -> AttachError {
     let error = client.ready().await.unwrap().call(request).await.unwrap_err();
-    assert_pending!(handle.poll_request(), "nothing leaves");
+    assert_pending!(handle.poll_request(), "nothing is sent");
     *error.downcast().unwrap()
 }
 
 #[tokio::test]
 async fn callers_token_is_forwarded_unchanged() {
-    let given = on_time(CallerIdentity::given(caller("given")));
+    let given = with_manual_clock(CallerIdentity::from_token(caller("given")));
     let mut client = client_of(given.clone());
     assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer given");
     assert_eq!(sent(&mut client, from(caller("of-request")), StatusCode::OK).await.0, "Bearer given");
 
-    let mut client = client_of(on_time(CallerIdentity::of_request()));
+    let mut client = client_of(with_manual_clock(CallerIdentity::from_extensions()));
     assert_eq!(sent(&mut client, from(caller("of-request")), StatusCode::OK).await.0, "Bearer of-request");
 
-    let mut client = client_of(on_time(CallerIdentity::of_task()));
+    let mut client = client_of(with_manual_clock(CallerIdentity::from_task_local()));
     let within = caller("of-task").scope(sent(&mut client, request(API), StatusCode::OK)).await;
     assert_eq!(within.0, "Bearer of-task");
     let named = caller("of-task").scope(sent(&mut client, from(caller("named")), StatusCode::OK)).await;
-    assert_eq!(named.0, "Bearer named", "what is said counts before what is around");
+    assert_eq!(named.0, "Bearer named", "the extensions take precedence over the task");
 }
 
 #[tokio::test]
 async fn task_local_is_read_only_if_configured() {
-    let mut client = client_of(on_time(CallerIdentity::of_request()));
+    let mut client = client_of(with_manual_clock(CallerIdentity::from_extensions()));
     let error = caller("of-task").scope(attach_error(&mut client, request(API))).await;
-    assert_eq!(error, AttachError::CallerMissing);
+    assert_eq!(error, AttachError::MissingCallerToken);
 }
 
 #[tokio::test]
-async fn request_without_a_caller_fails_unless_or_names_another() {
-    let mut client = client_of(on_time(CallerIdentity::of_request()));
-    assert_eq!(attach_error(&mut client, request(API)).await, AttachError::CallerMissing);
+async fn request_without_a_caller_fails_unless_or_is_set() {
+    let mut client = client_of(with_manual_clock(CallerIdentity::from_extensions()));
+    assert_eq!(attach_error(&mut client, request(API)).await, AttachError::MissingCallerToken);
 
     let source = ScriptedSource::new();
-    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&source)));
+    let mut client = client_of(with_manual_clock(CallerIdentity::from_extensions()).or(identity(&source)));
     assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer token-1");
     assert_eq!(sent(&mut client, from(caller("user")), StatusCode::OK).await.0, "Bearer user");
 }
@@ -96,12 +97,12 @@ async fn request_without_a_caller_fails_unless_or_names_another() {
 async fn expired_caller_does_not_become_the_service() {
     let source = ScriptedSource::new();
     for identity in [
-        on_time(CallerIdentity::of_request()).into(),
-        on_time(CallerIdentity::of_request()).or(identity(&source)),
+        with_manual_clock(CallerIdentity::from_extensions()).into(),
+        with_manual_clock(CallerIdentity::from_extensions()).or(identity(&source)),
     ] {
         let mut client = client_of(identity);
         let expired = from(expiring("old", u64::from(NOW)));
-        assert_eq!(attach_error(&mut client, expired).await, AttachError::CallerExpired);
+        assert_eq!(attach_error(&mut client, expired).await, AttachError::CallerTokenExpired);
         let alive = from(expiring("young", u64::from(NOW) + 1));
         assert_eq!(sent(&mut client, alive, StatusCode::OK).await.0, "Bearer young");
     }
@@ -111,7 +112,7 @@ async fn expired_caller_does_not_become_the_service() {
 #[tokio::test]
 async fn rejection_of_the_callers_token_is_the_response() {
     let source = ScriptedSource::new();
-    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&source)));
+    let mut client = client_of(with_manual_clock(CallerIdentity::from_extensions()).or(identity(&source)));
     for _ in 0..3 {
         let (token, status) = sent(&mut client, from(caller("user")), StatusCode::UNAUTHORIZED).await;
         assert_eq!((token.as_str(), status), ("Bearer user", StatusCode::UNAUTHORIZED));
@@ -120,27 +121,34 @@ async fn rejection_of_the_callers_token_is_the_response() {
 }
 
 #[tokio::test]
-async fn a_caller_is_not_shown_to_a_foreign_origin() {
-    let mut client = client_of(on_time(CallerIdentity::given(caller("user"))));
+async fn callers_token_is_not_sent_to_another_origin() {
+    let mut client = client_of(with_manual_clock(CallerIdentity::from_token(caller("user"))));
     let error = attach_error(&mut client, request("https://evil.example/")).await;
-    assert!(matches!(error, AttachError::DestinationNotAllowed { .. }), "{error}");
+    assert!(matches!(error, AttachError::OriginNotAllowed { .. }), "{error}");
 }
 
-/// As reqwest is: whoever looks at its requests sees no extensions.
+/// reqwest does not expose the extensions of its requests.
 #[test]
-fn a_caller_that_cannot_be_seen_is_not_taken_for_none() {
+fn unavailable_extensions_are_not_a_missing_caller() {
     let source = ScriptedSource::new();
     let unseen = |identity: Identity| identity.select(None).map(drop).map_err(AttachError::from);
-    let of_request = || on_time(CallerIdentity::of_request());
-    assert_eq!(unseen(of_request().into()), Err(AttachError::CallerUnseen));
-    assert_eq!(unseen(of_request().or(identity(&source))), Err(AttachError::CallerUnseen));
-    assert_eq!(unseen(on_time(CallerIdentity::of_task()).into()), Err(AttachError::CallerMissing));
-    assert_eq!(unseen(on_time(CallerIdentity::given(caller("user"))).or(identity(&source))), Ok(()));
+    let from_extensions = || with_manual_clock(CallerIdentity::from_extensions());
+    assert_eq!(unseen(from_extensions().into()), Err(AttachError::ExtensionsUnavailable));
+    assert_eq!(unseen(from_extensions().or(identity(&source))), Err(AttachError::ExtensionsUnavailable));
+    assert_eq!(
+        unseen(with_manual_clock(CallerIdentity::from_task_local()).into()),
+        Err(AttachError::MissingCallerToken)
+    );
+    assert_eq!(
+        unseen(with_manual_clock(CallerIdentity::from_token(caller("user"))).or(identity(&source))),
+        Ok(())
+    );
 }
 
 #[tokio::test]
 async fn request_without_a_caller_is_counted() {
-    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&ScriptedSource::new())));
+    let mut client =
+        client_of(with_manual_clock(CallerIdentity::from_extensions()).or(identity(&ScriptedSource::new())));
     let measured = measured(async {
         sent(&mut client, request(API), StatusCode::OK).await;
         sent(&mut client, from(caller("user")), StatusCode::OK).await;
@@ -158,16 +166,18 @@ async fn identity_type_in_the_extensions_has_no_effect() {
 }
 
 #[tokio::test]
-async fn a_request_may_name_another_identity_for_itself_alone() {
+async fn request_identity_applies_to_one_request() {
     let (default, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
     let mut client = client_of(identity(&default));
     let mut named = request(API);
-    named.extensions_mut().insert(InTheNameOf::new(identity(&other)));
+    named.extensions_mut().insert(RequestIdentity::new(identity(&other)));
     assert_eq!(sent(&mut client, named, StatusCode::OK).await.0, "Bearer other-1");
     assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer token-1");
 
     let mut as_user = from(caller("user"));
-    as_user.extensions_mut().insert(InTheNameOf::new(on_time(CallerIdentity::of_request())));
+    as_user
+        .extensions_mut()
+        .insert(RequestIdentity::new(with_manual_clock(CallerIdentity::from_extensions())));
     assert_eq!(sent(&mut client, as_user, StatusCode::OK).await.0, "Bearer user");
 }
 

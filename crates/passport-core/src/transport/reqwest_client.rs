@@ -10,8 +10,8 @@ use url::Url;
 
 use super::{
     TransportError, TransportErrorKind,
+    client::{HttpClient, Idempotent, ResponseLimits, Transport},
     dns::RotatingResolver,
-    exchange::{HttpExchange, Limits, Repeatable, Transport},
     proxy::is_never_proxied,
     reqwest_error::{classified, from_reqwest},
     response::{encoding, read, without_body},
@@ -19,51 +19,57 @@ use super::{
 };
 use crate::{CaCertificates, hedged};
 
-/// The time for a connection, TLS included; the addresses of a host share it.
+/// The time limit for connecting and the TLS handshake. All addresses of a host share it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The part of a safe request's time after which it is sent again on another connection.
+/// The fraction of a request's time limit after which a safe request without a response is sent
+/// a second time, on another connection.
 const HEAD_START: f64 = 0.4;
 
-/// The default `User-Agent`.
+/// The default value of the `User-Agent` header of requests: `tower-passport/<version>`.
 pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
 
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
 
-/// The default [`HttpExchange`], on reqwest.
+/// The default [`HttpClient`], based on reqwest.
 ///
-/// Each request has a new HTTP/1.1 connection, which is closed after the response: requests to an
-/// issuer are rare, and a pooled connection that has died would cost more than a handshake. A
-/// connection may take 5 s, which the addresses of the host share. A safe request (`GET`, for
-/// example), or one that is [`Repeatable`], that has no response after two fifths of its time limit
-/// is sent a second time, on another connection.
+/// **Connections.** Each request uses a new HTTP/1.1 connection, which is closed after the
+/// response. Requests to an issuer are rare, and detecting a dead pooled connection would cost
+/// more than a handshake. Connecting is limited to 5 s for all addresses of a host together.
 ///
-/// Redirects are not followed and nothing is decompressed. Requests say
-/// `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`. The system's proxy is
-/// used for `https`, but never for loopback hosts, nor for the link-local addresses (and AWS's
-/// `fd00:ec2::/32`) at which clouds tell a machine who it is: a machine's secrets must not leave
-/// it.
+/// **Hedging.** A safe request (such as `GET`) or an [`Idempotent`] one is sent a second time,
+/// on another connection, if there is no response after 40 % of its time limit.
 ///
-/// A client is built when a host of its kind is first met, so that a Passport on plain loopback
-/// needs no root certificates on the machine.
-pub struct HttpTransport {
+/// **Protocol.** Redirects are not followed, and responses are not decompressed. Requests have
+/// the headers `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`.
+///
+/// **Proxy.** The system's proxy is used for `https`, except for loopback hosts and the
+/// addresses of cloud metadata services (link-local, and `fd00:ec2::/32` of AWS), because
+/// credentials of the machine must not be sent to a proxy.
+///
+/// **TLS.** The underlying clients are built at the first request that needs them. A Passport on
+/// plain `http` with a loopback host needs no root certificates on the machine.
+pub struct ReqwestHttpClient {
     settings: Settings,
     ca: Option<CaCertificates>,
+    /// The client for `https` URLs, with the system's proxy.
     remote: OnceLock<reqwest::Client>,
+    /// The client for `https` URLs that bypass the proxy.
     local: OnceLock<reqwest::Client>,
+    /// The client for `http` URLs, without a proxy and root certificates.
     plain: OnceLock<reqwest::Client>,
 }
 
-impl HttpTransport {
-    /// Creates a transport with reqwest's defaults for TLS.
+impl ReqwestHttpClient {
+    /// Creates a client with reqwest's defaults for TLS.
     #[must_use]
     pub fn new() -> Self {
         Self::configured(|builder| builder)
     }
 
-    /// Creates a transport with settings of your own, such as a proxy, another `User-Agent`, or a
-    /// client certificate. The rules of [`HttpTransport`] on connections, redirects and compression
-    /// are applied after them and cannot be undone.
+    /// Creates a client with additional `settings`, such as a proxy, another `User-Agent`, or a
+    /// client certificate. The rules of [`ReqwestHttpClient`] for connections, redirects and
+    /// compression are applied after them and cannot be overridden.
     #[must_use]
     pub fn configured(
         settings: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
@@ -77,7 +83,7 @@ impl HttpTransport {
         }
     }
 
-    /// Trusts `ca` beside the system's root certificates.
+    /// Trusts `ca` in addition to the system's root certificates.
     #[must_use]
     pub fn with_ca(self, ca: CaCertificates) -> Self {
         Self { ca: Some(ca), ..self }
@@ -91,13 +97,13 @@ impl HttpTransport {
         }
     }
 
-    /// Applies first the defaults, then the user's settings, then the rules.
+    /// Applies the defaults, then the user's settings, then the rules that cannot be overridden.
     fn configure(&self) -> reqwest::ClientBuilder {
         let defaults = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .dns_resolver(Arc::new(RotatingResolver::default()));
-        tls::trusting(self.ca.as_ref(), (self.settings)(defaults))
+        tls::with_ca(self.ca.as_ref(), (self.settings)(defaults))
             .http1_only()
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
@@ -111,25 +117,27 @@ impl HttpTransport {
     async fn send(
         &self,
         mut request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
-        let decodes_itself = request.headers().contains_key(ACCEPT_ENCODING);
-        if !decodes_itself {
+        let caller_decodes = request.headers().contains_key(ACCEPT_ENCODING);
+        if !caller_decodes {
             request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let request = reqwest::Request::try_from(request)
             .map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
         let response = self.client_for(request.url())?.execute(request).await.map_err(classified)?;
-        match encoding(response.headers()).filter(|_| !decodes_itself) {
-            // The status says enough: a page of a proxy in maintenance, most likely.
+        match encoding(response.headers()).filter(|_| !caller_decodes) {
+            // Most likely the error page of a proxy. Its status is sufficient, so its body is
+            // dropped.
             Some(_) if response.status().is_server_error() => Ok(without_body(response)),
-            Some(encoding) => Err(TransportError::new(TransportErrorKind::Encoded(encoding))),
+            Some(encoding) => Err(TransportError::new(TransportErrorKind::UnexpectedEncoding(encoding))),
             None => read(response, limits).await,
         }
     }
 }
 
-/// Returns the client of `cell`. A failed build is not kept: root certificates may be mounted late.
+/// Returns the client in `cell`, which is built at its first use. A failure to build it is not
+/// stored, because missing root certificates can be mounted later.
 fn built(
     cell: &OnceLock<reqwest::Client>,
     configured: impl Fn() -> reqwest::ClientBuilder,
@@ -141,42 +149,42 @@ fn built(
     Ok(cell.get_or_init(|| client))
 }
 
-impl HttpExchange for HttpTransport {
-    async fn exchange(
+impl HttpClient for ReqwestHttpClient {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
-        if !request.method().is_safe() && request.extensions().get::<Repeatable>().is_none() {
+        if !request.method().is_safe() && request.extensions().get::<Idempotent>().is_none() {
             return self.send(request, limits).await;
         }
-        let again = self.send(request.clone(), limits);
+        let second = self.send(request.clone(), limits);
         let is_settled = |outcome: &Result<_, TransportError>| {
-            !outcome.as_ref().is_err_and(TransportError::may_pass_on_another_connection)
+            !outcome.as_ref().is_err_and(TransportError::is_retryable_on_a_new_connection)
         };
         let head_start = limits.timeout.mul_f64(HEAD_START);
-        match hedged(head_start, self.send(request, limits), again, is_settled).await {
+        match hedged(head_start, self.send(request, limits), second, is_settled).await {
             Ok(outcome) | Err((_, outcome)) => outcome,
         }
     }
 }
 
-impl fmt::Debug for HttpTransport {
+impl fmt::Debug for ReqwestHttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpTransport").field("ca", &self.ca).finish_non_exhaustive()
+        f.debug_struct("ReqwestHttpClient").field("ca", &self.ca).finish_non_exhaustive()
     }
 }
 
-impl Default for HttpTransport {
+impl Default for ReqwestHttpClient {
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl Default for Transport {
-    /// Creates an [`HttpTransport`]. Clone it to share its client, which holds the root
-    /// certificates.
+    /// Creates a transport with a new [`ReqwestHttpClient`]. Clone the transport to share the
+    /// client with its root certificates.
     fn default() -> Self {
-        Self::new(HttpTransport::new())
+        Self::new(ReqwestHttpClient::new())
     }
 }

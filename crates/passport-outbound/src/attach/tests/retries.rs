@@ -1,3 +1,5 @@
+//! The retry of a request after its token was rejected.
+
 use std::time::Duration;
 
 use http_body_util::{BodyExt, StreamBody};
@@ -6,9 +8,10 @@ use super::*;
 
 const OLD_ENOUGH: Duration = Duration::from_secs(5);
 
-/// A client that sends requests again, with a token that is old enough to be replaced.
-async fn replaying(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, CloneRequest>, Handle) {
-    let layer = layer(source).replay_clones();
+/// Returns a client with `retry_unauthorized`, and with a token that is old enough to be
+/// replaced.
+async fn retrying_client(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, RetryCloned>, Handle) {
+    let layer = layer(source).retry_unauthorized();
     let (mock, mut handle) = mock::pair();
     let mut client = layer.layer(mock);
     handle.allow(1);
@@ -22,7 +25,7 @@ async fn replaying(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, CloneRequ
 #[tokio::test]
 async fn rejected_request_is_retried_with_a_new_token() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(2);
     let mut sent = request(API);
     sent.headers_mut().insert("x-own", "kept".parse().unwrap());
@@ -44,9 +47,9 @@ async fn rejected_request_is_retried_with_a_new_token() {
 }
 
 #[tokio::test]
-async fn a_replay_is_counted() {
+async fn retry_is_counted() {
     let measured = measured(async {
-        let (mut client, mut handle) = replaying(&ScriptedSource::new()).await;
+        let (mut client, mut handle) = retrying_client(&ScriptedSource::new()).await;
         handle.allow(2);
         let response = client.ready().await.unwrap().call(request(API));
         let (response, _) = tokio::join!(response, async {
@@ -55,14 +58,14 @@ async fn a_replay_is_counted() {
         });
         response.unwrap();
     });
-    assert_eq!(measured.await["passport_outbound_replays_total"], 1.0);
+    assert_eq!(measured.await["passport_outbound_retries_total"], 1.0);
 }
 
 #[tokio::test]
-async fn a_header_that_replaced_another_is_replaced_in_its_turn() {
+async fn overwritten_header_is_overwritten_again_on_retry() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair();
-    let layer = layer(&source).existing_authorization(ExistingAuthorization::Replace).replay_clones();
+    let layer = layer(&source).existing_authorization(ExistingAuthorization::Overwrite).retry_unauthorized();
     let mut client = layer.layer(mock);
     handle.allow(10);
     let with_header = || {
@@ -85,7 +88,7 @@ async fn a_header_that_replaced_another_is_replaced_in_its_turn() {
 #[tokio::test]
 async fn dropped_caller_does_not_cancel_the_replacement() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(10);
     source.hold();
     let mut response = task::spawn(client.ready().await.unwrap().call(request(API)));
@@ -103,7 +106,7 @@ async fn dropped_caller_does_not_cancel_the_replacement() {
 #[tokio::test]
 async fn second_rejection_is_the_response() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(10);
     let response = client.ready().await.unwrap().call(request(API));
     let (response, ()) = tokio::join!(response, async {
@@ -135,9 +138,9 @@ async fn without_retry_the_rejection_is_the_response() {
 }
 
 #[tokio::test]
-async fn insufficient_scope_passes_through_untouched() {
+async fn insufficient_scope_is_returned_unchanged() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(10);
     let mut insufficient = rejection_response();
     let challenge = "Bearer error=\"insufficient_scope\", scope=\"payroll.write\"";
@@ -155,20 +158,20 @@ async fn insufficient_scope_passes_through_untouched() {
 #[tokio::test]
 async fn rejection_is_the_response_without_another_token() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(10);
     source.fail_next(TokenErrorKind::Unavailable);
     let response = client.ready().await.unwrap().call(request(API));
     let (response, _) = tokio::join!(response, respond(&mut handle, rejection_response()));
     let response = response.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(body(response), "refused");
+    assert_eq!(body(response), "rejected");
 }
 
 #[tokio::test]
 async fn request_is_not_retried_with_the_same_token() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(10);
     source.fail_next(TokenErrorKind::Unavailable);
     for _ in 0..2 {
@@ -179,12 +182,12 @@ async fn request_is_not_retried_with_the_same_token() {
     }
 }
 
-/// `ConcurrencyLimit` panics when it is called without having been polled ready.
+/// `ConcurrencyLimit` panics if it is called before it was polled ready.
 #[tokio::test]
-async fn the_replay_waits_for_the_service_to_be_ready() {
+async fn retry_waits_until_the_service_is_ready() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
-    let mut client = layer(&source).replay_clones().layer(ConcurrencyLimit::new(mock, 1));
+    let mut client = layer(&source).retry_unauthorized().layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(1);
     let first = client.ready().await.unwrap().call(request(API));
     tokio::join!(first, respond(&mut handle, Response::new("first"))).0.unwrap();
@@ -196,7 +199,7 @@ async fn the_replay_waits_for_the_service_to_be_ready() {
     respond(&mut handle, rejection_response()).await;
     assert_pending!(response.poll());
     tokio::task::yield_now().await;
-    assert_pending!(response.poll(), "the service below lets nobody in");
+    assert_pending!(response.poll(), "the inner service is not ready");
     assert_pending!(handle.poll_request());
     handle.allow(1);
     assert_pending!(response.poll());
@@ -205,9 +208,9 @@ async fn the_replay_waits_for_the_service_to_be_ready() {
 }
 
 #[tokio::test]
-async fn a_service_that_breaks_before_the_replay_is_an_error() {
+async fn service_failure_before_the_retry_is_an_error() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(1);
     let response = client.ready().await.unwrap().call(request(API));
     let (response, ()) = tokio::join!(response, async {
@@ -227,9 +230,9 @@ fn grpc(status: Option<&'static str>) -> MockResponse {
 }
 
 #[tokio::test]
-async fn a_grpc_status_in_the_headers_has_the_call_sent_once_more() {
+async fn grpc_status_in_the_headers_is_retried() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(2);
     let response = client.ready().await.unwrap().call(request(API));
     let (response, again) = tokio::join!(response, async {
@@ -240,8 +243,7 @@ async fn a_grpc_status_in_the_headers_has_the_call_sent_once_more() {
     assert_eq!(token_of(&again), "Bearer token-2");
 }
 
-/// A stream that began and was refused at its end, as a server does whose tokens are checked on the
-/// way.
+/// A server can reject the token at the end of a stream, for example when it has expired.
 #[tokio::test]
 async fn grpc_trailers_replace_the_token_without_a_retry() {
     let source = ScriptedSource::new();
@@ -271,9 +273,9 @@ async fn grpc_trailers_replace_the_token_without_a_retry() {
 }
 
 #[tokio::test]
-async fn requests_that_wait_for_the_same_renewal_share_it() {
+async fn concurrent_retries_share_one_replacement() {
     let source = ScriptedSource::new();
-    let (mut client, mut handle) = replaying(&source).await;
+    let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(40);
     let mut calls = Vec::new();
     for _ in 0..20 {
