@@ -8,9 +8,9 @@ use super::{CallerIdentity, CallerTokenError, ManagedIdentity};
 
 /// The identity of a request: the service's own, or its caller's.
 ///
-/// A layer has one identity. A [`RequestIdentity`] sets another identity for one request. If
-/// there is no caller's token, the request fails. Only [`CallerOr`](Self::CallerOr) sends the
-/// request with the service's own token then.
+/// A layer has one identity. A [`RequestIdentity`] sets another identity for one request. With
+/// [`Caller`](Self::Caller), a request without a caller's token fails. Only with
+/// [`CallerOr`](Self::CallerOr), such a request is sent with the service's own token.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Identity {
