@@ -29,8 +29,8 @@ use crate::{
 /// An HTTP client of one service. Attaches a token to each request: the token of a
 /// [`ManagedIdentity`](crate::ManagedIdentity), or the token of the caller of this service.
 ///
-/// Corresponds to the .NET class of the same name. Cheap to clone; clones share the connections
-/// and the token.
+/// Corresponds to the .NET class `ManagedIdentityHttpClient`. Cheap to clone; clones of a client
+/// share its connections and its token.
 ///
 /// Paths are resolved against the base URL like the links of a web page ([RFC 3986, section
 /// 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)):
@@ -97,7 +97,8 @@ impl ManagedIdentityHttpClient {
     /// Returns a [`TokenError`] like [`ManagedIdentity::ready`](crate::ManagedIdentity::ready).
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn ready(&self) -> Result<(), TokenError> {
         match self.identity.managed() {
             Some(identity) => identity.ready().await,

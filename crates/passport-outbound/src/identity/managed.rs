@@ -99,7 +99,8 @@ impl ManagedIdentity {
     /// [`IdentityStatus::retry_at`]).
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
         self.manager.token().await
     }
@@ -120,7 +121,8 @@ impl ManagedIdentity {
     /// Returns a [`TokenError`] like [`token`](Self::token).
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn token_with_min_ttl(&self, min_ttl: Duration) -> Result<AccessToken, TokenError> {
         self.manager.token_with_min_ttl(min_ttl).await
     }
@@ -138,7 +140,8 @@ impl ManagedIdentity {
     /// be replaced.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn replace_rejected_token(
         &self,
         is_rejected: impl FnOnce(&AccessToken) -> bool + Send,
@@ -165,7 +168,8 @@ impl ManagedIdentity {
     /// except after a shutdown.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn ready(&self) -> Result<(), TokenError> {
         loop {
             match self.manager.token().await {
