@@ -17,9 +17,9 @@ use super::{
 /// The origins that are allowed to receive the token.
 ///
 /// The scheme, host and port of a request must match those of an origin in the list. Each origin
-/// in the list must use `https` or be a loopback host. Every request through the layer is
-/// checked. So if a client above the layer follows a redirect, the token is not sent to another
-/// server.
+/// in the list must use `https` or be a loopback host, unless a `danger_` function creates the
+/// list. Every request through the layer is checked. So if a client above the layer follows a
+/// redirect, the token is not sent to another server.
 ///
 /// | In the list or in the request | Effect |
 /// |---|---|
@@ -204,8 +204,9 @@ impl AllowedOrigins {
         matched.ok_or_else(|| AttachError::not_allowed(destination))
     }
 
-    /// Returns whether `host` and `port` are those of `matched`. The `Host` header of the request
-    /// names `host` and `port`; `matched` is the allowed origin of the request's URI.
+    /// Returns whether `host` and `port` are those of `matched`, or, if `matched` is a channel,
+    /// those of any allowed channel. The `Host` header of the request names `host` and `port`;
+    /// `matched` is the allowed origin of the request's URI.
     pub(super) fn has_host(&self, matched: MatchedOrigin, host: &str, port: Option<u16>) -> bool {
         match matched {
             MatchedOrigin::Listed(index) => {

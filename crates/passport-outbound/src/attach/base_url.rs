@@ -46,8 +46,8 @@ fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigErr
 
 /// Parses the base URL `text`. Returns the URL, and [`AllowedOrigins`] with only the URL's
 /// origin. The path of the returned URL ends in a slash, so that relative paths are resolved
-/// below it. If the URL is plain `http` and `allow_plain` is false, the error names `opt_in`,
-/// the option that allows it.
+/// below it. If the URL is plain `http` for a host that is not loopback, and `allow_plain` is
+/// false, returns an error that names `opt_in`, the option that allows plain `http`.
 pub(crate) fn base_url(
     text: &str,
     allow_plain: bool,

@@ -44,8 +44,8 @@ pub(super) enum AttachDecision {
 }
 
 impl AttachPolicy {
-    /// Returns the settings for `request`. If its extensions contain a [`RequestIdentity`], the
-    /// result is a copy of the settings with that identity.
+    /// Returns the settings for `request`. If the request's extensions contain a
+    /// [`RequestIdentity`], returns a copy of the settings with that identity.
     #[inline]
     pub(super) fn for_request(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
         let named = request.extensions().and_then(|extensions| extensions.get::<RequestIdentity>());

@@ -81,8 +81,9 @@ impl ManagedIdentityHttpClientBuilder {
     /// `danger_plain_http` as well.
     ///
     /// **Danger:** anyone on the network path can read the token, as with
-    /// [`AllowedOrigins::danger_plain_http`]. Use it only in a private network that is trusted or
-    /// encrypted: docker compose, kind, a service mesh that encrypts the traffic between pods.
+    /// [`AllowedOrigins::danger_plain_http`]. Use this option only in a private network that is
+    /// trusted or encrypted: docker compose, kind, a service mesh that encrypts the traffic between
+    /// pods.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self

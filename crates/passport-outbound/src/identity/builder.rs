@@ -85,9 +85,9 @@ impl ManagedIdentityBuilder {
 
     /// Allows plain `http` for the issuer and the token URL.
     ///
-    /// **Danger:** anyone on the network path can read the client secret and the tokens. Use it
-    /// only in a private network that is trusted or encrypted: docker compose, kind, a service
-    /// mesh. Plain `http` requests never use the system's proxy.
+    /// **Danger:** anyone on the network path can read the client secret and the tokens. Use this
+    /// option only in a private network that is trusted or encrypted: docker compose, kind, a
+    /// service mesh. Plain `http` requests never use the system's proxy.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
@@ -97,7 +97,8 @@ impl ManagedIdentityBuilder {
     /// the system's root certificates. [`build`](Self::build) reads the file.
     ///
     /// Cannot be combined with [`transport`](Self::transport). To trust such certificates with a
-    /// transport, create it with [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca).
+    /// transport, create the transport with
+    /// [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self
@@ -136,12 +137,12 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Sets how long before the expiry of a token its refresh starts. Defaults to 60 s, like
-    /// Passport's .NET client.
+    /// Sets how long before the expiry of a token its background refresh starts. Defaults to 60 s,
+    /// like Passport's .NET client.
     ///
-    /// If the threshold is longer than half of the token's lifetime, that half is used. A random
-    /// time is added to the threshold, at most 10 % of the lifetime and at most 30 s, so that the
-    /// instances of a service do not refresh at the same time.
+    /// If `threshold` is longer than half of the token's lifetime, half of the lifetime is used
+    /// instead. A random time is added to the threshold, at most 10 % of the lifetime and at most
+    /// 30 s, so that the instances of a service do not refresh at the same time.
     pub fn refresh_threshold(mut self, threshold: Duration) -> Self {
         self.refresh_threshold = threshold;
         self

@@ -13,7 +13,8 @@ use crate::{
     token::{RefreshSettings, TokenEntry, TokenManager, TokenSource},
 };
 
-/// The validated settings of an identity. All its sets of scopes share them.
+/// The validated settings of an identity. All sets of scopes of the identity share these
+/// settings.
 pub(crate) struct IdentitySpec {
     pub(crate) client_id: ClientId,
     /// The client secret. `None` for an identity at a sidecar, because the sidecar has the secret.
