@@ -83,7 +83,7 @@ impl<P> AttachTokenLayer<P> {
     /// cloned, such as streams.
     ///
     /// The layer keeps the first `max_bytes` that the client reads from the body in memory, without
-    /// copying them. The retry sends these bytes, and then the rest of the body. Two limits apply:
+    /// copying them. The retry sends these bytes, and then the rest of the body. Two special cases:
     ///
     /// - If the client has read more than `max_bytes` when the rejection arrives, the request is
     ///   not retried.

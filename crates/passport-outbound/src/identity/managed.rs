@@ -94,9 +94,9 @@ impl ManagedIdentity {
     ///
     /// # Errors
     /// Returns a [`TokenError`] if no valid token is cached and no token can be fetched, for
-    /// example outside a tokio runtime. Concurrent calls share one token fetch and its error. After
-    /// a failed fetch, calls return its error without waiting until the backoff is over (see
-    /// [`IdentityStatus::retry_at`]).
+    /// example outside a tokio runtime. Concurrent calls share one token fetch and its error.
+    /// During the backoff after a failed fetch (see [`IdentityStatus::retry_at`]), calls return the
+    /// error of that fetch immediately.
     ///
     /// # Cancel safety
     /// Dropping the future does not cancel the token fetch, because other requests can wait for the
@@ -108,11 +108,11 @@ impl ManagedIdentity {
     /// Returns a token that is valid for at least `min_ttl`, if possible:
     ///
     /// - If the cached token is valid for at least `min_ttl`, returns the cached token.
-    /// - If it is valid for a shorter time, but still in the first half of its lifetime, returns it
-    ///   nevertheless.
-    /// - If it is valid for a shorter time and in the second half of its lifetime, fetches a new
-    ///   token. If the fetch fails, returns the cached token.
-    /// - If no valid token is cached, fetches one. The fetched token can be valid for less than
+    /// - If the cached token is valid for a shorter time, but still in the first half of its
+    ///   lifetime, returns the cached token nevertheless.
+    /// - If the cached token is valid for a shorter time and in the second half of its lifetime,
+    ///   fetches a new token. If the fetch fails, returns the cached token.
+    /// - If no valid token is cached, fetches a token. The fetched token can be valid for less than
     ///   `min_ttl`.
     ///
     /// For code that gives tokens to other programs, which use a token for some time.
@@ -233,9 +233,11 @@ impl ManagedIdentity {
         }
     }
 
-    /// Returns the token for one request, without waiting: the cached token if it is valid, the
-    /// error of the last token fetch during the backoff after it, or otherwise a future that waits
-    /// for a token fetch.
+    /// Returns the token for one request, without waiting:
+    ///
+    /// - the cached token, if it is valid;
+    /// - the error of the last token fetch, during the backoff after it;
+    /// - otherwise a future that waits for a token fetch.
     pub(crate) fn credential(&self) -> Credential {
         self.manager.credential()
     }
