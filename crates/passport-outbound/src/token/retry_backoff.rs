@@ -14,20 +14,20 @@ const WITH_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(30
 /// because calls fail until the next token fetch.
 const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(8));
 
-/// The number of consecutive failures after which calls without a valid token still wait for
-/// the retry. After further failures, they fail immediately.
+/// The number of consecutive failures after which calls without a valid token still wait for the
+/// retry. After further failures, such calls fail immediately.
 const RETRIED_FAILURES: u32 = 2;
 
-/// The longest backoff that calls without a valid token wait for. During a longer one, they
-/// fail immediately.
+/// The longest backoff that calls without a valid token wait for. During a longer backoff, such
+/// calls fail immediately.
 const MAX_AWAITED_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The count of consecutive failures restarts at 0 if there was no token fetch for this time
 /// after the last backoff. The outage can have ended since then.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// The minimum backoff as a fraction of the maximum. Without it, a small random number would
-/// cause an immediate retry.
+/// The minimum backoff as a fraction of the maximum. Without a minimum, a small random number
+/// would cause an immediate retry.
 const MIN_FRACTION: f64 = 0.1;
 
 /// The minimum backoff after Passport rejected the client. It is long because Passport's audit
@@ -40,11 +40,11 @@ const REJECTED_JITTER: Duration = Duration::from_secs(5);
 
 /// The maximum backoff after Passport returned the current token instead of a new one.
 const UNCHANGED: Duration = Duration::from_secs(5);
-/// The minimum backoff after Passport returned the current token again. It applies if that
-/// token expires sooner.
+/// The minimum backoff after Passport returned the current token again. It applies if the
+/// current token expires sooner.
 const MIN_UNCHANGED: Duration = Duration::from_secs(1);
 
-/// The longest `Retry-After` that is respected. A longer one counts as one hour.
+/// The longest `Retry-After` that is respected. A longer delay counts as one hour.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A period in which no other token fetch starts: the time limit of the running fetch, or a
@@ -54,7 +54,7 @@ pub(crate) struct AttemptWindow {
     /// The end of the period.
     pub(crate) until: SystemTime,
     /// Whether calls without a valid token wait for the end of this backoff, and then retry. If
-    /// false, they fail immediately. Always false for a running fetch.
+    /// false, such calls fail immediately. Always false for a running fetch.
     pub(crate) callers_wait: bool,
 }
 
@@ -70,11 +70,11 @@ impl AttemptWindow {
     }
 }
 
-/// Counts consecutive failed token fetches, and computes the backoff after each.
+/// Counts consecutive failed token fetches, and computes the backoff after each failure.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RetryBackoff {
     failures: u32,
-    /// The end of the last backoff.
+    /// The end of the last backoff. `None` before the first failure.
     ended: Option<SystemTime>,
 }
 
@@ -139,10 +139,13 @@ impl RetryBackoff {
     }
 }
 
-/// Returns the backoff after the issuer returned the current token again: until that token
-/// expires, but at least 1 s and at most 5 s. Such an issuer issues a new token only after the
-/// current one has expired. The backoff does not grow, because the issuer works. `left` is how
-/// long the current token is still valid. `None` if no token is cached.
+/// Returns the backoff after the issuer returned the current token again. The backoff lasts
+/// until the current token expires, but at least 1 s and at most 5 s. Such an issuer issues a
+/// new token only after the current one has expired. The backoff does not grow, because the
+/// issuer works.
+///
+/// `left` is how long the current token is still valid. `None` means that no token is cached,
+/// and results in a backoff of 5 s.
 pub(crate) fn unchanged_backoff(left: Option<Duration>) -> Duration {
     left.map_or(UNCHANGED, |left| left.clamp(MIN_UNCHANGED, UNCHANGED))
 }
