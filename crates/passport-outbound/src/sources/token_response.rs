@@ -130,8 +130,8 @@ enum InvalidReason {
 }
 
 impl InvalidReason {
-    /// Returns why a response with `status` is invalid. `status` is neither a success nor part of
-    /// an OAuth error response.
+    /// Returns why a response with `status` is invalid. The response is neither a success nor an
+    /// OAuth error.
     fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             300..=399 => Self::Redirect,

@@ -1,4 +1,4 @@
-//! A token store in memory that fails when a test says so.
+//! A token store in memory that a test can make fail.
 
 use std::{
     collections::HashMap,

@@ -37,8 +37,8 @@ const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
 /// The maximum average time between two reads of the store by a waiting instance.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The maximum random delay between a notification and the read of the store. The delay prevents
-/// that all notified instances read the store at the same time.
+/// The maximum random delay between a notification and the read of the store. The delay keeps
+/// the notified instances from reading the store at the same time.
 const MAX_READ_DELAY: Duration = Duration::from_millis(10);
 
 /// Returns the maximum time that a shared store adds to a token fetch. It is the sum of:

@@ -14,7 +14,7 @@ use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
 /// Requests, renews and ends the lease for one token fetch. When a `LeaseHolder` is dropped, it
-/// releases the lease in the background, unless it certainly does not hold the lease.
+/// releases the lease in the background, unless it is certain that the lease is not held.
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,

@@ -26,8 +26,8 @@ pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken}
 /// than [`timeout`](Self::timeout), the call counts as a cache miss, never as an outage. After
 /// that, the store is not called until a [`ping`](Self::ping) succeeds.
 ///
-/// A process that reads a stored token can act as the service until the token expires, so a store
-/// should encrypt tokens. The store of `passport-redis` encrypts them.
+/// A process that reads a stored token can act as the service until the token expires, so a
+/// store should encrypt tokens. The store of `passport-redis` encrypts them.
 ///
 /// ```
 /// use std::{

@@ -86,8 +86,8 @@ pub(super) struct ClientProof<'a> {
 }
 
 impl ClientProof<'_> {
-    /// Adds the fields of the method to `form`. Returns the `Authorization` header of the Basic
-    /// methods.
+    /// Adds the fields of the method to `form`. For the Basic methods, returns the `Authorization`
+    /// header instead and adds no fields. Returns `None` for the other methods.
     pub(super) fn add_to(
         &self,
         form: &mut Form,
