@@ -17,7 +17,7 @@ use crate::{
 /// has evicted the entry, but identities that are built later do not share that entry.
 const CAPACITY: u64 = 10_000;
 
-/// A cache of tokens. Cheap to clone; clones share their content.
+/// A cache of tokens. A cache is cheap to clone; clones share their content.
 ///
 /// By default each [`ManagedIdentity`](crate::ManagedIdentity) caches its token in memory, for
 /// itself and its clones. Other deployments can use another cache:
@@ -43,15 +43,15 @@ impl TokenCache {
     /// Creates a cache in memory for up to 10,000 tokens. Identities with the same client id, token
     /// URL, kind of client authentication and scopes share one token.
     ///
-    /// If the same identity is built in several places of a program, pass clones of one cache to
-    /// all of them, so that they fetch only one token.
+    /// If the same identity is built in several places of a program, pass a clone of one cache to
+    /// each of these identities, so that all of them share one token.
     #[must_use]
     pub fn memory() -> Self {
         Self { retention: Retention::Token, store: None, sidecar: None, entries: Cache::new(CAPACITY) }
     }
 
-    /// Creates a cache in memory and in a store that the instances of a service share. All
-    /// instances use the token that one of them fetches.
+    /// Creates a cache in memory and in a store that the instances of a service share. One instance
+    /// fetches a token, and all instances use that token.
     ///
     /// Before an instance requests a token, it reads `store` and tries to get a lease. Instances
     /// without the lease wait until the lease holder publishes the token. After the request
@@ -89,7 +89,8 @@ impl TokenCache {
         Self { retention: Retention::Nothing, ..Self::memory() }
     }
 
-    /// Returns the shared store of [`TokenCache::shared`]. `None` for the other caches.
+    /// Returns the shared store of [`TokenCache::shared`]. `None` for a cache without a shared
+    /// store.
     pub(crate) fn store(&self) -> Option<StoreHandle> {
         self.store.clone()
     }

@@ -27,8 +27,8 @@ const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// lifetime. It is the shortest lifetime that Passport documents.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The members of a token response or an error response. A member of the wrong type does not
-/// fail the parsing of the others.
+/// The members of a token response or an error response. If one member has the wrong type, the
+/// other members are still parsed.
 #[derive(Default, Deserialize)]
 struct ResponseMembers {
     access_token: Option<Value>,
@@ -207,7 +207,7 @@ const REGISTERED: [&str; 6] = [
     "unsupported_grant_type",
 ];
 
-/// Returns the failure for an error response. Its kind is:
+/// Returns the failure for an error response. The kind of the failure is:
 /// - `Unavailable` for status 408, 429 or 5xx, and for the codes `temporarily_unavailable` and
 ///   `server_error`;
 /// - `Rejected` for status 400, 401 or 403, for a registered code with any other status, and
@@ -263,7 +263,7 @@ fn seconds(value: &Value) -> Option<Duration> {
 }
 
 /// The claims that limit the lifetime of a token. The signature is not verified, because the
-/// claims decide only when the service refreshes its own token.
+/// service uses these claims only to decide when to refresh its own token.
 #[derive(Deserialize)]
 struct LifetimeClaims {
     exp: f64,

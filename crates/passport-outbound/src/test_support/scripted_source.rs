@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// A token source that issues `token-1`, `token-2`, ..., which are valid for an hour by
-/// default. A test can make it fail, wait or panic.
+/// A token source that issues `token-1`, `token-2`, ..., which are valid for an hour by default.
+/// A test can make the source fail, wait or panic.
 #[derive(Debug)]
 pub(crate) struct ScriptedSource {
     prefix: &'static str,

@@ -1,8 +1,8 @@
 //! The cache entry of one token, and the state of the token fetches for it.
 //!
-//! Readers load an immutable snapshot without a lock. Writers take a lock, change the state,
-//! and publish the next snapshot. A token fetch publishes its result before it wakes its
-//! waiters.
+//! Readers load an immutable snapshot without a lock. Writers take a lock, change the state, and
+//! publish the next snapshot. A token fetch publishes its result before it wakes the calls that
+//! wait for the fetch.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -77,7 +77,8 @@ struct WriterState {
     /// Whether a receiver rejected the cached token. If so, the next token fetch must return a
     /// different token.
     rejected: bool,
-    /// The number of consecutive tokens that were replaced because a receiver rejected them.
+    /// The number of consecutive tokens that were replaced because a receiver rejected each of
+    /// them.
     rejected_in_a_row: u32,
     /// The token that [`TokenEntry::invalidate`] removed. The next token fetch must return a
     /// different token. `None` if no token was removed since the last successful token fetch.

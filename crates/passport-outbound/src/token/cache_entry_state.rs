@@ -19,7 +19,7 @@ use super::{
 /// the backoff, and the caller would have to sleep again.
 const CLOCK_TICK: Duration = Duration::from_millis(4);
 
-/// The state of an entry at one moment. Readers share it without a lock.
+/// The state of an entry at one moment. Readers share the state without a lock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EntryState {
     pub(crate) cached: Option<Arc<CachedToken>>,

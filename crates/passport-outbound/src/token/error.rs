@@ -10,14 +10,14 @@ use super::fetch_failure::FetchFailure;
 
 /// The error of a call that got no token.
 ///
-/// It is cheap to clone: all calls that waited for a failed token fetch share it. An
-/// [`AttachTokenLayer`](crate::AttachTokenLayer) returns it as a boxed error, which can be
-/// downcast.
+/// The error is cheap to clone: all calls that waited for a failed token fetch share one error.
+/// An [`AttachTokenLayer`](crate::AttachTokenLayer) returns a `TokenError` as a boxed error,
+/// which can be downcast.
 ///
 /// `Display` prints the client id, what failed, the cause and the remedy. `Debug` prints the
-/// same and all further causes, because a `main` that returns the error prints it with `Debug`.
-/// Neither contains the secret, or any part of the response body except a well-formed OAuth2
-/// error code.
+/// same and all further causes, because a `main` that returns the error prints the error with
+/// `Debug`. Neither output contains the secret, or any part of the response body except a
+/// well-formed OAuth2 error code.
 #[derive(Clone)]
 pub struct TokenError(Arc<TokenErrorDetails>);
 
@@ -31,7 +31,7 @@ struct TokenErrorDetails {
 #[non_exhaustive]
 pub enum TokenErrorKind {
     /// The token fetch ended without a result. Possible causes:
-    /// - There is no tokio runtime, or it was shut down.
+    /// - There is no tokio runtime, or the tokio runtime was shut down.
     /// - A secret provider or the HTTP transport panicked.
     /// - The machine was suspended while the caller waited.
     Canceled,
@@ -41,17 +41,17 @@ pub enum TokenErrorKind {
     /// Passport rejected the token request: the secret is wrong or revoked, the identity is
     /// disabled, or a scope is unknown. The next token fetch starts after 10 s at the earliest.
     Rejected,
-    /// Passport returned the token that was to be replaced. Some issuers return the same token
-    /// until it expires.
+    /// Passport returned the token that was to be replaced, instead of a new token. Some issuers
+    /// return the same token until it expires.
     Unchanged,
     /// The client secret could not be read within the time limit of the token fetch, or the secret
     /// was read but cannot be used.
     SecretUnavailable,
     /// The identity was shut down, and fetches no more tokens.
     ShutDown,
-    /// The TLS handshake with Passport failed, for example because its certificate is not trusted
-    /// or this machine has no root certificates. Retries do not help; [`TlsFailure`] names the
-    /// remedy.
+    /// The TLS handshake with Passport failed, for example because Passport's certificate is not
+    /// trusted, or because this machine has no root certificates. Retries do not help;
+    /// [`TlsFailure`] names the remedy.
     Tls(TlsFailure),
     /// Passport is unreachable, did not respond in time, or responded with status 408, 429 or 5xx.
     Unavailable,
@@ -271,7 +271,7 @@ impl fmt::Display for TokenError {
 }
 
 /// Prints the message and its causes instead of the fields, because a `main` that returns the
-/// error prints it with `Debug`.
+/// error prints the error with `Debug`.
 impl fmt::Debug for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = self.to_string();

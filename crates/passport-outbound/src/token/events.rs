@@ -43,8 +43,8 @@ pub(super) fn link_to_fetch(fetch: Option<&Span>) {
     Span::current().follows_from(fetch.and_then(Span::id));
 }
 
-/// Returns the counter of calls that got a cached token, by client id. It is registered once
-/// per token, so that a call only increments it.
+/// Returns the counter of calls that got a cached token, by client id. The counter is registered
+/// once per token, so that a call only increments the counter.
 pub(super) fn hit_counter(client_id: &ClientId) -> Counter {
     counter!(HITS, CLIENT_ID => client_id.to_string())
 }

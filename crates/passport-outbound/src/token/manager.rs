@@ -28,7 +28,7 @@ use super::{
 const RESULT_GRACE: Duration = Duration::from_secs(1);
 
 /// The maximum number of token fetches that a call waits for, so that the call ends. A call
-/// waits for another fetch if the last one ended without a result:
+/// waits for another fetch if the last fetch ended without a result:
 /// - the fetch was dropped with its tokio runtime;
 /// - the identity that started the fetch was shut down;
 /// - the token was invalidated after the fetch had started.
@@ -38,7 +38,8 @@ const MAX_ATTEMPTS: usize = 10;
 /// time is used up, the call returns the last error.
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
-/// Returns the token of one identity for one set of scopes, and refreshes it before it expires.
+/// Returns the token of one identity for one set of scopes, and refreshes the token before its
+/// expiry.
 pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,

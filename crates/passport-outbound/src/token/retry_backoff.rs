@@ -10,8 +10,8 @@ const FIRST_MAX_DELAY: Duration = Duration::from_millis(500);
 /// The backoff while a token is valid: its maximum doubles from 0.5 s to 30 s.
 const WITH_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(30));
 
-/// The backoff without a valid token: its maximum doubles from 0.5 s to 8 s. It is shorter
-/// because calls fail until the next token fetch.
+/// The backoff without a valid token: its maximum doubles from 0.5 s to 8 s. This maximum is
+/// shorter, because calls without a valid token fail until the next token fetch.
 const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_MAX_DELAY, Duration::from_secs(8));
 
 /// The number of consecutive failures after which calls without a valid token still wait for the
@@ -22,16 +22,16 @@ const RETRIED_FAILURES: u32 = 2;
 /// calls fail immediately.
 const MAX_AWAITED_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The count of consecutive failures restarts at 0 if there was no token fetch for this time
-/// after the last backoff. The outage can have ended since then.
+/// The count of consecutive failures restarts at 0 if no token fetch failed within this time
+/// after the end of the last backoff. An outage can have ended in that time.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
 /// The minimum backoff as a fraction of the maximum. Without a minimum, a small random number
 /// would cause an immediate retry.
 const MIN_FRACTION: f64 = 0.1;
 
-/// The minimum backoff after Passport rejected the client. It is long because Passport's audit
-/// treats many rejections in a short time as an attack.
+/// The minimum backoff after Passport rejected the client. This backoff is long, because
+/// Passport's audit treats many rejections in a short time as an attack.
 const REJECTED: Duration = Duration::from_secs(10);
 
 /// The maximum random time that is added to [`REJECTED`], so that the instances of a service
@@ -83,8 +83,8 @@ pub(crate) struct RetryBackoff {
 pub(crate) struct FailedAttempt {
     /// The duration of the fetch.
     pub(crate) took: Duration,
-    /// How long the cached token is still valid; zero if it has expired. `None` if no token is
-    /// cached.
+    /// How long the cached token is still valid; zero if the token has expired. `None` if no token
+    /// is cached.
     pub(crate) left: Option<Duration>,
     /// The delay in the `Retry-After` header of the response, if there is one.
     pub(crate) retry_after: Option<Duration>,
@@ -93,11 +93,11 @@ pub(crate) struct FailedAttempt {
 }
 
 impl RetryBackoff {
-    /// Counts a transient failure, and returns the backoff after it.
+    /// Counts a transient failure, and returns the backoff after that failure.
     ///
     /// The backoff is a random fraction, at least a tenth, of a maximum delay (full jitter):
     /// - The maximum doubles with each consecutive failure, from 0.5 s to 30 s. Without a valid
-    ///   token it doubles to 8 s.
+    ///   token, the maximum doubles to 8 s only.
     /// - The duration of the failed fetch is deducted from the maximum, because it has already
     ///   delayed the next fetch. At least a third of the maximum remains, so that the instances of
     ///   a service do not retry at the same time.
@@ -105,7 +105,8 @@ impl RetryBackoff {
     ///   expiry of the token would end.
     /// - `Retry-After` is the minimum of the backoff.
     ///
-    /// Calls without a valid token wait for the first two backoffs, if these are at most 1 s.
+    /// Calls without a valid token wait for the first two backoffs. If such a backoff is longer
+    /// than 1 s, these calls fail immediately.
     pub(crate) fn failed(&mut self, now: SystemTime, attempt: FailedAttempt) -> AttemptWindow {
         let FailedAttempt { took, left, retry_after, random } = attempt;
         if self
@@ -132,8 +133,8 @@ impl RetryBackoff {
         backoff
     }
 
-    /// Returns the backoff after Passport rejected the client: 10 s to 15 s. It does not grow with
-    /// the number of rejections. `random` is the random number for the jitter, in 0..1.
+    /// Returns the backoff after Passport rejected the client: 10 s to 15 s. This backoff does not
+    /// grow with the number of rejections. `random` is the random number for the jitter, in 0..1.
     pub(crate) fn rejected(random: f64) -> Duration {
         REJECTED + REJECTED_JITTER.mul_f64(random.clamp(0.0, 1.0))
     }

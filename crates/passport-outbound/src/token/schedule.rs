@@ -23,8 +23,8 @@ const MAX_JITTER: Duration = Duration::from_secs(30);
 pub(crate) struct RefreshSettings {
     /// How long before the expiry of a token its background refresh is due.
     pub(crate) threshold: Duration,
-    /// The fraction of the maximum jitter by which this instance refreshes earlier, in 0..1. It is
-    /// constant, so that the instances of a service keep refreshing at different times.
+    /// The fraction of the maximum jitter by which this instance refreshes earlier, in 0..1. The
+    /// fraction is constant, so that the instances of a service keep refreshing at different times.
     pub(crate) jitter: f64,
 }
 

@@ -68,8 +68,8 @@ impl FetchRequest {
 /// A token that a source returned, and its lifetime.
 pub(crate) struct FetchedToken {
     pub(crate) token: AccessToken,
-    /// The start of the token's lifetime, by the wall clock. Sources set it to the time before the
-    /// token request, so that a slow response does not extend the lifetime.
+    /// The start of the token's lifetime, by the wall clock. Token sources set `issued_at` to the
+    /// time before the token request, so that a slow response does not extend the lifetime.
     pub(crate) issued_at: SystemTime,
     /// The time from `issued_at` to the expiry.
     pub(crate) lifetime: Duration,

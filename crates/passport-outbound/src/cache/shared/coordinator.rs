@@ -3,8 +3,9 @@
 //!
 //! 1. An instance that needs a token reads the store.
 //! 2. If the store has no usable token, the instance requests the lease of the token.
-//! 3. The lease holder fetches the token and publishes it. It renews the lease until then, so
-//!    that a crashed holder delays the others by [`LEASE`] at most.
+//! 3. The lease holder fetches the token and publishes it. The holder renews the lease until the
+//!    token is published. If the holder crashes, the lease expires, and the other instances are
+//!    delayed by [`LEASE`] at most.
 //! 4. The other instances wait for a notification, poll the store, and use the published token.
 //! 5. If the store fails, or other instances hold the lease for too long, an instance fetches a
 //!    token without the lease.
@@ -31,8 +32,8 @@ use crate::{
 /// The average time after which a waiting instance reads the store for the first time. The
 /// average time doubles with each read, up to [`MAX_POLL_INTERVAL`].
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The average time before the first read of a store that sends notifications. It is longer
-/// than [`POLL_INTERVAL`], because a notification usually arrives sooner.
+/// The average time before the first read of a store that sends notifications. This time is
+/// longer than [`POLL_INTERVAL`], because a notification usually arrives sooner.
 const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
 /// The maximum average time between two reads of the store by a waiting instance.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -41,7 +42,8 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// the notified instances from reading the store at the same time.
 const MAX_READ_DELAY: Duration = Duration::from_millis(10);
 
-/// Returns the maximum time that a shared store adds to a token fetch. It is the sum of:
+/// Returns the maximum time that a shared store adds to a token fetch. The returned time is the
+/// sum of:
 /// - `request_timeout`, for the token fetch of another instance;
 /// - two poll intervals, until the end of that fetch is noticed;
 /// - four times the store's own time limit: before the wait, after the wait, for the renewal of
@@ -50,15 +52,15 @@ pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -
     request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.timeout()
 }
 
-/// A token source that reads a shared store first. Of the instances that find no token there,
-/// one at a time fetches from `source`.
+/// A token source that reads a shared store first. If instances find no token in the store, one
+/// instance at a time fetches a token from `source`.
 pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
     pub(crate) key: TokenKey,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) policy: RefreshSettings,
-    /// How long an instance waits for the token of another instance before it fetches one without
-    /// the lease. It is the time limit of `source`.
+    /// How long an instance waits for the token of another instance before it fetches a token
+    /// without the lease. The value is the time limit of `source`.
     pub(crate) wait_limit: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }

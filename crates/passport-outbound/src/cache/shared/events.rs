@@ -15,8 +15,8 @@ pub(super) enum FetchPath {
     Found,
     /// The instance got the lease immediately, and fetched the token.
     Leased,
-    /// The instance waited for another lease holder, which stored no token. Then it got the lease,
-    /// and fetched the token.
+    /// The instance waited for another lease holder, but that holder stored no token. Then the
+    /// instance got the lease, and fetched the token.
     LeasedLater,
     /// The instance waited for another lease holder, and used the token that the holder stored.
     Waited,

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 
 /// The time after which a lease expires if its holder does not renew the lease. The holder
-/// renews it every second.
+/// renews the lease every second.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
 /// Requests, renews and ends the lease for one token fetch. When a `LeaseHolder` is dropped, it
@@ -18,8 +18,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,
-    /// The name by which the store identifies the holder. It is unique among all token fetches of
-    /// all instances.
+    /// The name by which the store identifies the holder. The name is unique among all token
+    /// fetches of all instances.
     name: String,
     /// Whether the lease has to be released. True in two cases:
     /// - The lease was granted.

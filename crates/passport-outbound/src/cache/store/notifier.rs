@@ -29,7 +29,8 @@ impl Notifier {
     /// Notifies the token fetches of this process that wait for the token or the lease for `key`,
     /// because the token or the lease has changed. `key` is the text of a [`TokenKey`].
     pub fn notify(&self, key: &str) {
-        // The result is ignored: it is an error to have no subscribers.
+        // The result is ignored: `send` fails if there are no subscribers, which is not a problem
+        // here.
         let _ = self.0.send(key.into());
     }
 

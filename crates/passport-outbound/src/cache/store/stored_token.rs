@@ -13,8 +13,8 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
-    /// Creates a stored token that was issued at `issued_at`. Its expiry is
-    /// [`AccessToken::expires_at`].
+    /// Creates a stored token that was issued at `issued_at`. The expiry is
+    /// [`AccessToken::expires_at`] of `token`.
     #[must_use]
     pub fn new(token: AccessToken, issued_at: SystemTime) -> Self {
         Self { token, issued_at, left: None }

@@ -56,7 +56,7 @@ impl PrivateKeyJwt {
     }
 
     /// Sets the audience (`aud`) of the assertion. Defaults to the token URL. Some servers require
-    /// their issuer URL instead.
+    /// the server's issuer URL instead.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());

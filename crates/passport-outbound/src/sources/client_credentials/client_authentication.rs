@@ -75,7 +75,8 @@ impl From<PrivateKeyJwt> for ClientAuthentication {
     }
 }
 
-/// What a client needs to authenticate: its id, its credential, and the authentication method.
+/// What an OAuth2 client needs to authenticate: client id, credential, and authentication
+/// method.
 #[derive(Clone, Copy)]
 pub(super) struct ClientProof<'a> {
     pub(super) method: &'a ClientAuthentication,

@@ -28,7 +28,7 @@ use super::{
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 /// The fraction of the remaining time limit after which a second token request is sent if the
-/// first one has no response yet.
+/// first request has no response yet.
 const HEAD_START: f64 = 0.4;
 
 /// Fetches tokens with the client credentials grant
@@ -65,7 +65,7 @@ impl ClientCredentials {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
-        // The secret can have been rotated since it was read. The same secret is not sent twice:
+        // The secret can have been rotated since the first read. The same secret is not sent twice:
         // each rejection is an entry in Passport's audit.
         match self.read(self.secret.refresh(&secret), deadline).await {
             Ok(current) if !current.has_same_secret(&secret) => {

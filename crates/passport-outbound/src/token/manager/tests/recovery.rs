@@ -1,5 +1,5 @@
-//! A simulation of a fleet without tokens and an issuer that recovers from an outage. It uses
-//! the real backoff.
+//! A simulation of a fleet without tokens and an issuer that recovers from an outage. The
+//! simulation uses the real backoff.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
