@@ -81,7 +81,7 @@ impl Drain {
     }
 }
 
-/// Returns the body if its type is axum's or tonic's and [`worth_reading`] accepts it, and
+/// Returns the body if its type is axum's or tonic's and `worth_reading` accepts it, and
 /// otherwise `None`. A generic bound is not possible: the layers accept request bodies of any
 /// type, even types that do not implement `Body`.
 fn known_body<B: 'static>(body: B) -> Option<Rest> {
