@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ErrorResponse;
 
-/// A pool of permits, of which one caller can take only a part, so that it cannot block other
-/// callers.
+/// A pool of permits that all callers share. One caller can take only a part of the permits, so
+/// that it cannot block other callers.
 #[derive(Debug)]
 pub(crate) struct Shares {
     all: Arc<Semaphore>,
@@ -26,7 +26,7 @@ pub(crate) struct Share {
     _of_the_caller: Option<OwnedSemaphorePermit>,
 }
 
-/// Which limit was reached, so that no permit was available.
+/// The limit that was reached, so that no permit was available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exhausted {
     /// The limit of all callers together.
@@ -36,8 +36,8 @@ pub(crate) enum Exhausted {
 }
 
 impl Exhausted {
-    /// Returns the response to a request that gets no permit: 503 if all callers together reached
-    /// the limit, 429 if one caller did. `limit` is the key of the limit in the table `limits`.
+    /// Returns the response to a request that gets no permit: 503 for `All`, and 429 for `Caller`.
+    /// `limit` is the key of the limit in the table `limits`.
     pub(crate) fn response(self, limit: &str) -> ErrorResponse {
         match self {
             Self::All => ErrorResponse::unavailable(
@@ -63,8 +63,8 @@ impl Shares {
         Self { all: Arc::new(Semaphore::new(all)), each, by_caller: Mutex::default() }
     }
 
-    /// Takes a permit for `caller`, or for a client that is not authenticated. Fails immediately if
-    /// none is left.
+    /// Takes a permit for `caller`. With `None`, takes a permit for a client that is not
+    /// identified, which counts against the total only. Fails immediately if no permit is left.
     ///
     /// # Errors
     /// Returns the limit that was reached.
@@ -77,8 +77,9 @@ impl Shares {
         Ok(Share { _of_all: of_all, _of_the_caller: of_the_caller })
     }
 
-    /// Takes a permit that counts against the limit of `caller` only, for a client that already has
-    /// a permit of the total. Returns `None` immediately if none is left.
+    /// Takes a permit that counts against the limit of `caller` only. It is for a client that
+    /// already holds a permit of the total. Returns `None` immediately if the caller has no permit
+    /// left.
     pub(crate) fn of_caller(&self, caller: &Arc<str>) -> Option<OwnedSemaphorePermit> {
         let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
         let permits =

@@ -6,7 +6,8 @@ use http::{Uri, uri::InvalidUri};
 use percent_encoding::percent_decode;
 use url::Url;
 
-/// The base URL of an upstream. Each request URL is below it, whatever path the client sends.
+/// The base URL of an upstream. Each request URL is below this base URL, whatever path the
+/// client sends.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
     /// The scheme and the authority of the base URL, with the path `/`.
@@ -23,7 +24,10 @@ impl BaseUrl {
     }
 
     /// Returns the URL of a request: this base URL with `path` and `query` appended. Returns `None`
-    /// if a server could read the path as one outside the base URL.
+    /// in these cases:
+    /// - `path` does not begin with `/`;
+    /// - a server could read `path` as a path outside the base URL;
+    /// - the result is not a valid URL.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
         if !path.starts_with('/') || is_traversal(path) {
             return None;
@@ -42,8 +46,9 @@ impl BaseUrl {
 /// is rejected.
 const MAX_DECODINGS: usize = 8;
 
-/// Returns whether a path has a dot segment in any encoding, single or repeated, because it is
-/// unknown how often an upstream decodes a path.
+/// Returns whether a path has a dot segment (`.` or `..`) in any encoding, single or repeated.
+/// It is unknown how often an upstream decodes a path. Also returns true for a path that is
+/// still encoded after [`MAX_DECODINGS`], or that is not UTF-8 when decoded.
 fn is_traversal(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
     for _ in 0..MAX_DECODINGS {
@@ -60,9 +65,9 @@ fn is_traversal(path: &str) -> bool {
     true
 }
 
-/// Returns whether a server could read a segment of `path` as `.` or `..`. Servers could strip
-/// blanks, and could read similar characters as a dot or a slash. Also returns true for a
-/// control character, because it could end the path early.
+/// Returns whether a server could read a segment of `path` as `.` or `..`. A server could strip
+/// blanks, or read characters that look similar as a dot or a slash. Also returns true for a
+/// control character, because a server could read it as the end of the path.
 fn is_ambiguous(path: &str) -> bool {
     let is_separator =
         |letter| matches!(letter, '/' | '\\' | ';' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
