@@ -49,7 +49,7 @@ impl OpenFiles {
     /// Creates the permits from `limit`, the limit of the process on open files. These files are
     /// subtracted from it:
     /// - the files that are reserved for the sidecar itself;
-    /// - the idle connections to upstreams, in a number of connection pools (`pools`).
+    /// - the idle connections to upstreams. `pools` is the number of connection pools.
     ///
     /// `callers` is the number of configured callers. If there are several, each caller can take at
     /// most half of the remaining files.

@@ -1,4 +1,4 @@
-//! Binds the Unix socket, and removes its file at the end.
+//! Binds the Unix socket, and removes its file when the sidecar stops.
 
 use std::{
     fs::{self, Permissions},
@@ -15,25 +15,28 @@ use tokio::net::UnixListener;
 
 use crate::config::Listen;
 
-/// The file of a Unix socket. It is removed when this value is dropped, unless another process
-/// has replaced it.
+/// The file of a Unix socket. The file is removed when this value is dropped, unless another
+/// process has replaced the file.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// The device and the inode of the file, which tell it from a file that has replaced it.
+    /// The device and the inode of the file. They distinguish this file from a file that another
+    /// process has created at the same path.
     file: (u64, u64),
 }
 
 impl SocketFile {
-    /// Binds the socket and creates its file. Replaces the file of a socket that no process listens
-    /// on.
+    /// Binds the socket and creates its file. If the path already has the file of a socket that no
+    /// process listens on, replaces this file.
     ///
     /// The file is created under another name and then renamed, so that clients never see it with
     /// another mode, owner or group.
     ///
     /// # Errors
-    /// Returns an error that names the configuration key if the file cannot be created, another
-    /// process listens on the path, or the owner or the group is unknown.
+    /// Returns an error that names the configuration key in these cases:
+    /// - the file cannot be created;
+    /// - another process listens on the path;
+    /// - the owner or the group is unknown.
     pub(super) fn bind(listen: &Listen) -> io::Result<(UnixListener, Self)> {
         let path = &listen.unix;
         let with_key = |error: io::Error| {

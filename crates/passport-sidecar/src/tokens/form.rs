@@ -85,7 +85,8 @@ pub(super) type BasicCredentials = (String, [String; 2]);
 /// Parses the value of an `Authorization` header as Basic credentials.
 ///
 /// # Errors
-/// Returns a 400 if the value has another scheme, or contains no client id and client secret.
+/// Returns a 400 if the value has another scheme, is malformed, or lacks the client id or the
+/// client secret.
 pub(super) fn basic_credentials(value: &[u8]) -> Result<BasicCredentials, ErrorResponse> {
     let invalid =
         || ErrorResponse::invalid("expected a Basic Authorization header with client id and secret");
