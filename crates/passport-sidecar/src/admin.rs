@@ -1,5 +1,5 @@
 //! The endpoints of the admin listener: health and metrics. The admin listener is separate from
-//! the other listeners, so that it responds during a flood of requests at those.
+//! the other listeners, so that it responds during a flood of requests at the other listeners.
 
 use std::{collections::BTreeMap, sync::Arc};
 

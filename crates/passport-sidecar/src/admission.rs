@@ -47,8 +47,8 @@ impl Admission {
     /// permit is left. These permits bound the memory of such requests.
     ///
     /// # Errors
-    /// Returns a 429 if the caller has too many such requests in flight. Returns a 503 if all
-    /// callers together have too many.
+    /// Returns a 429 if the caller has too many requests to own endpoints in flight. Returns a 503
+    /// if all callers together have too many of these requests in flight.
     pub(crate) fn own_request(&self, caller: &Caller) -> Result<Share, ErrorResponse> {
         let share = self.own_requests.take(Some(&caller.name));
         share.map_err(|exhausted| exhausted.response("max_buffered_mib"))

@@ -33,8 +33,8 @@ use crate::{
 /// authenticated like a request on TCP: by a caller token.
 ///
 /// Only requests to the sidecar's own endpoints pass through an axum router. A forwarded request
-/// needs no router, because its path alone shows that it is forwarded. A router would cost time,
-/// because it boxes and clones each of its layers for each request.
+/// needs no router, because its path alone shows that it is forwarded. A router would cost time:
+/// it boxes and clones each of its layers for each request.
 pub(crate) fn service(
     state: &Arc<AppState>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<>

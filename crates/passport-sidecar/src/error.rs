@@ -77,10 +77,8 @@ impl ErrorResponse {
     }
 
     /// Creates the response to a request that failed because no token of `identity` was available.
-    /// `error` is the reason:
-    /// - for a transient error, the response is a 503. Its `Retry-After` is the time until the
-    ///   identity retries the token fetch;
-    /// - for any other error, the response is a 502.
+    /// `error` is the reason. A transient error results in a 503 with `Retry-After`: the time until
+    /// the identity retries the token fetch. Any other error results in a 502.
     pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
         let wait =

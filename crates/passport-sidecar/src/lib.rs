@@ -51,10 +51,10 @@
 //! # Concepts
 //!
 //! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
-//! - A **caller** is a service that the configuration allows to use the sidecar. The sidecar
-//!   identifies a client as a caller on the Unix socket by the user or group of the client's
-//!   process, and on TCP by a token. A caller gets only tokens of the identities that its table
-//!   of the configuration lists.
+//! - A **caller** is a service that the configuration allows to use the sidecar. On the Unix
+//!   socket, the user or group of a client's process identifies the client as a caller. On TCP,
+//!   a token does. A caller gets only tokens of the identities that its table in `callers`
+//!   lists.
 //! - An **upstream** is a service that requests are forwarded to, with a token attached.
 //! - A [`SidecarConfig`] describes the identities, callers and upstreams. [`SidecarServer::new`]
 //!   reports all mistakes of a configuration together. [`SidecarConfig::check_secrets`] checks

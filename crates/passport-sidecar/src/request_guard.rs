@@ -34,7 +34,7 @@ impl RequestGuard {
     ///
     /// # Errors
     /// Returns a 400 or 403 if the request could come from a browser, from another machine, or from
-    /// a service that was tricked into sending it.
+    /// a service that was tricked into sending the request.
     pub(crate) fn check(
         &self,
         route: Route,

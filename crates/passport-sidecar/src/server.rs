@@ -39,7 +39,7 @@ pub struct SidecarServer {
 
 /// The error of [`SidecarServer::serve`]: a listener cannot be opened.
 ///
-/// `Debug` prints the message, so that a `main` that returns the error shows it.
+/// `Debug` prints the message, so that a `main` that returns this error shows the message.
 #[derive(thiserror::Error)]
 #[error("cannot listen: {0}")]
 pub struct ServeError(#[from] io::Error);
@@ -112,8 +112,8 @@ impl SidecarServer {
         stop.await;
         notify_systemd(&[NotifyState::Stopping]);
         tracing::info!(target: TARGET, "shutting down");
-        // Removes the socket file. A new client then cannot connect, or connects to the next
-        // sidecar if that one has already created its socket file.
+        // Removes the socket file. A new client then cannot connect. If the next sidecar has
+        // already created its own socket file, the client connects to the next sidecar.
         drop(socket);
         drop(background);
         callers.shut_down().await;
@@ -164,11 +164,12 @@ impl SidecarServer {
         }
     }
 
-    /// Spawns the background tasks. A task ends when its work is done, or when the returned set is
-    /// dropped:
-    /// - a task for each identity fetches a token before a request needs it;
+    /// Spawns the background tasks:
+    /// - a task for each identity fetches a token before a request needs the token;
     /// - a task fetches the signing keys before a request needs them, if `validate` is configured;
     /// - a task merges recorded metrics into histograms, if the sidecar serves metrics.
+    ///
+    /// Dropping the returned set aborts the tasks that are still running.
     fn spawn_background_tasks(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for (name, identity) in self.state.tokens.identities.clone() {

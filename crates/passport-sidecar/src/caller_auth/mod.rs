@@ -93,7 +93,8 @@ impl Callers {
     }
 
     /// Returns the caller whose token is one of `tokens`. The comparison takes constant time.
-    /// Returns `None` if no caller has such a token, or if more than one caller has.
+    /// Returns `None` if no caller has one of these tokens, or if several callers have the same
+    /// token.
     async fn find_by_token(&self, tokens: &[&str]) -> Option<&CallerRule> {
         let sent: Vec<_> = tokens.iter().map(|token| sha256(token)).collect();
         // The tokens of all callers are read concurrently, so that a token in a file that cannot be

@@ -21,10 +21,10 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 /// until the token is read.
 const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A token that identifies a client as a caller. While the token cannot be read, is empty or
-/// contains a control character, no request is authenticated by it (fail closed). Otherwise the
-/// token of a revoked caller would stay valid. In contrast, a secret of the sidecar itself stays
-/// in use while it cannot be read.
+/// A token that identifies a client as a caller. The token fails closed: it identifies no client
+/// while it cannot be read, is empty or contains a control character. Otherwise the token of a
+/// revoked caller would stay valid. In contrast, a secret of the sidecar itself stays in use
+/// while the secret cannot be read.
 #[derive(Debug)]
 pub(crate) struct CallerCredential {
     source: SecretSource,

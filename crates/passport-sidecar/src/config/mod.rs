@@ -1,4 +1,5 @@
-//! Reads the configuration from a TOML file and from environment variables that override it.
+//! Reads the configuration from a TOML file, and from environment variables that override keys
+//! of the file.
 
 mod redaction;
 mod secret_check;
@@ -37,7 +38,7 @@ pub struct SidecarConfig {
 /// The error of [`SidecarConfig::read`]. Its message contains no value of the configuration,
 /// because a value under a wrong key could be a secret.
 ///
-/// `Debug` prints the message, so that a `main` that returns the error shows it.
+/// `Debug` prints the message, so that a `main` that returns this error shows the message.
 #[derive(thiserror::Error)]
 #[error("the configuration cannot be read: {0}")]
 pub struct ReadError(String);
@@ -101,8 +102,8 @@ impl SidecarConfig {
         MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN_SIZE) + 1024)
     }
 
-    /// Returns the table `identities` as a type of `passport-config`, which builds the identities
-    /// from it.
+    /// Returns the table `identities` as a type of `passport-config`. That type builds the
+    /// identities.
     pub(crate) fn identities(&self) -> ManagedIdentitiesConfig {
         ManagedIdentitiesConfig::from(self.identities.clone())
     }

@@ -3,8 +3,8 @@
 
 use config::ConfigError;
 
-/// Returns the message of `error` without the invalid value, but with the key and the file, if
-/// they are known.
+/// Returns the message of `error` without the invalid value. The message contains the key and
+/// the file, if they are known.
 pub(super) fn redact(error: &ConfigError) -> String {
     match error {
         ConfigError::Type { origin, unexpected, expected, key } => {
@@ -29,7 +29,7 @@ pub(super) fn redact(error: &ConfigError) -> String {
     }
 }
 
-/// Appends the key and the file to `text`, if they are known.
+/// Appends the key and the file to `text`. Leaves out the key or the file if it is not known.
 fn with_location(text: &str, key: Option<&str>, origin: Option<&str>) -> String {
     let key = key.map(|key| format!(" for key `{key}`")).unwrap_or_default();
     let origin = origin.map(|origin| format!(" in {origin}")).unwrap_or_default();

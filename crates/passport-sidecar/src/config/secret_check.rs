@@ -27,7 +27,7 @@ pub struct CheckedSecret {
     pub outcome: SecretCheck,
 }
 
-/// Whether a secret could be read, or why it was not.
+/// The result for one secret: whether the secret was read, or why it was not read.
 #[derive(Debug)]
 pub enum SecretCheck {
     /// The secret was read.

@@ -84,9 +84,8 @@ fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Returns whether the upstream has closed an HTTP/2 connection (GOAWAY with `NO_ERROR`) before
-/// it received the request. An upstream responds to the requests that it has received before it
-/// closes the connection ([RFC 9113, section
-/// 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
+/// it received the request. An upstream still responds to the requests that it received before
+/// it sent GOAWAY ([RFC 9113, section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
 fn is_graceful_goaway(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
 }

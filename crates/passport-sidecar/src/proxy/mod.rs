@@ -63,8 +63,9 @@ impl Proxy {
 }
 
 /// Rejects requests that cannot be forwarded: `CONNECT`, and requests with ambiguous headers. A
-/// request to upgrade the protocol is forwarded without `Upgrade`, because a server is allowed
-/// to ignore it ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+/// request to upgrade the protocol is forwarded without the header `Upgrade`, because a server
+/// is allowed to ignore this header ([RFC 9110, section
+/// 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
 fn check(request: &Request) -> Result<(), ErrorResponse> {
     if request.method() == Method::CONNECT {
         let description = "CONNECT is not supported: only requests are forwarded";

@@ -1,9 +1,9 @@
 //! Tracks whether an upload waits for the client or for the upstream, to time out a slow
 //! upstream but not a slow client.
 //!
-//! A large upload or a gRPC client stream is allowed to take any time, so a fixed timeout from
-//! the beginning of a request would abort it. Without a timeout, requests to a hung upstream
-//! would hold their permits.
+//! A large upload or a gRPC client stream is allowed to take any time. A fixed timeout from the
+//! beginning of a request would abort such an upload. Without a timeout, requests to a hung
+//! upstream would hold their permits.
 
 use std::{task::Poll, time::Duration};
 

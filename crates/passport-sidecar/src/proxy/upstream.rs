@@ -36,8 +36,8 @@ pub(crate) struct Upstream {
     propagate: bool,
     /// Sends requests without attaching a token.
     plain: CallerPools,
-    /// Attaches the token of the identity to requests, and sends them. `None` if the upstream has
-    /// no identity.
+    /// Attaches the token of the identity to requests, and sends the requests. `None` if the
+    /// upstream has no identity.
     with_token: Option<AttachToken<CallerPools>>,
     limits: Limits,
 }
@@ -73,8 +73,9 @@ impl Upstream {
         })
     }
 
-    /// Returns whether `caller` is allowed to use this upstream: the upstream has no identity, or
-    /// the caller is allowed to use the identity with all its scopes.
+    /// Returns whether `caller` is allowed to use this upstream. This is true in two cases:
+    /// - the upstream has no identity;
+    /// - the caller is allowed to use the identity with all scopes of the identity.
     pub(super) fn is_allowed_for(&self, caller: &Caller) -> bool {
         self.identity.as_ref().is_none_or(|(name, identity)| {
             caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())

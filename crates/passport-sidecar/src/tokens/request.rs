@@ -39,8 +39,8 @@ impl TokenEndpoints {
     ///
     /// # Errors
     /// Returns an error in these cases:
-    /// - the identity is unknown, or the caller is not allowed to have a token of it. The error
-    ///   does not reveal which of the two it is;
+    /// - the identity is unknown, or the caller is not allowed to use it. The error is the same in
+    ///   both cases, so that it does not reveal whether the identity exists;
     /// - the caller is not allowed to request the scopes;
     /// - the scopes are malformed.
     pub(super) fn request(
@@ -107,7 +107,7 @@ impl TokenRequest {
         Ok(response::token(&token, &self.granted()))
     }
 
-    /// Returns the requested scopes without those that Passport did not grant, separated by spaces.
+    /// Returns the requested scopes that Passport granted, separated by spaces.
     fn granted(&self) -> String {
         let missing = self.identity.status().missing_scopes().to_vec();
         let scopes = self.scopes.to_string();
