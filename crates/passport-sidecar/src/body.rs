@@ -13,7 +13,7 @@ use http_body::{Frame, SizeHint};
 /// The result of polling a body for its next frame.
 pub(crate) type PolledFrame = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
-/// Observes, or changes, the frames of a body as they are read.
+/// Observes or changes the frames of a body while the body is read.
 pub(crate) trait BodyObserver: Unpin {
     /// Observes the result `polled` of a poll of `body`. The reader of the body gets the returned
     /// value instead of `polled`. The default implementation returns `polled` unchanged.

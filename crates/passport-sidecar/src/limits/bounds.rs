@@ -64,8 +64,8 @@ pub(crate) fn own_requests(limits: &Limits, form: usize) -> usize {
     available / own_request_kib(limits, form)
 }
 
-/// Returns the smallest valid value of `max_buffered_mib`. It is enough for one request to an
-/// own endpoint on each connection.
+/// Returns the smallest valid value of `max_buffered_mib`. With this value, each connection can
+/// have one request to an own endpoint.
 fn needed_mib(limits: &Limits, form: usize) -> usize {
     let own = LISTENERS * limits.max_connections * own_request_kib(limits, form);
     (reserved_kib(limits) + own).div_ceil(1024)
@@ -74,12 +74,12 @@ fn needed_mib(limits: &Limits, form: usize) -> usize {
 /// Returns the maximum memory of all connections and forwarded requests, in KiB.
 ///
 /// A connection needs memory for:
-/// - the HTTP/2 window of unread bodies;
+/// - the HTTP/2 window of request bodies that the sidecar has not read;
 /// - the head of a request and the head of a response;
 /// - on TCP, forms that are read before the client is identified as a caller.
 ///
-/// A forwarded request needs memory for a head and three buffers: to the upstream, from the
-/// upstream, and to the client.
+/// A forwarded request needs memory for a head and three buffers: one for data to the upstream,
+/// one for data from the upstream, and one for data to the client.
 fn reserved_kib(limits: &Limits) -> usize {
     let connections = LISTENERS * (limits.http2_connection_window_kib + 2 * head_kib(limits))
         + UNKNOWN_FORMS * MAX_FORM / 1024;

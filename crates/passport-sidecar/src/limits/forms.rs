@@ -1,4 +1,4 @@
-//! Limits the forms that are read before the client is identified as a caller.
+//! Limits how many forms are read before the client that sends them is identified as a caller.
 
 use std::sync::Arc;
 

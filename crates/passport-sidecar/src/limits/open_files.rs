@@ -29,11 +29,11 @@ struct Reserved {
     tcp: Arc<Semaphore>,
 }
 
-/// The permit of one open file. Dropping it releases the permit.
+/// The permit of one open file. Dropping this value releases the permit.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     _of_all: Option<Share>,
-    /// A permit of the TCP connections or of the reserved files.
+    /// A permit of the TCP connections, or of the reserved files. `None` for any other open file.
     _of_part: Option<OwnedSemaphorePermit>,
 }
 
@@ -70,15 +70,16 @@ impl OpenFiles {
         self.number
     }
 
-    /// Takes a permit for a file of `caller`. With `None`, takes a permit for a client that is not
-    /// identified, which counts against the total only. Returns `None` immediately if no permit is
-    /// left.
+    /// Takes a permit for a file of `caller`. `caller` is `None` for a client that is not
+    /// identified. The permit of such a client counts against the total only. Returns `None`
+    /// immediately if no permit is left.
     pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         Some(OpenFile { _of_all: Some(self.all.take(caller).ok()?), _of_part: None })
     }
 
-    /// Takes a permit for a connection of `peer`. `caller` is `None` if the client is not
-    /// identified. Returns `None` immediately if no permit is left.
+    /// Takes a permit for a connection of `peer`. A TCP connection also needs one of the permits
+    /// for TCP. `caller` is `None` if the client is not identified. Returns `None` immediately if
+    /// no permit is left.
     pub(crate) fn for_connection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let of_tcp = if peer == Peer::Tcp { Some(acquire(&self.tcp)?) } else { None };
         Some(OpenFile { _of_part: of_tcp, ..self.take(caller)? })

@@ -29,11 +29,14 @@ pub(crate) struct Limits {
     /// How long a request waits for a token, and how long it waits for the head of an upstream's
     /// response, in seconds.
     pub(crate) response_timeout_seconds: u64,
-    /// How long the shutdown waits for requests in flight before it aborts them, in seconds.
+    /// How long the shutdown waits for requests in flight before it aborts these requests, in
+    /// seconds.
     pub(crate) shutdown_timeout_seconds: u64,
-    /// The limit on forwarded requests in flight. A further request gets a 503.
+    /// The limit on forwarded requests in flight of all callers together. A further request gets a
+    /// 503.
     pub(crate) max_forwarded_requests: usize,
-    /// The limit on forwarded requests in flight of one caller. A further request gets a 429.
+    /// The limit on forwarded requests in flight of one caller. A further request of this caller
+    /// gets a 429.
     pub(crate) max_forwarded_requests_per_caller: usize,
     /// The size in KiB of each buffer that holds a part of a body. This size is also the
     /// flow-control window of an HTTP/2 stream.
@@ -69,7 +72,7 @@ impl Limits {
         max_buffered_mib: 1024,
     };
 
-    /// The limits of the admin listener, which gets few and small requests.
+    /// The limits of the admin listener, which gets few requests, all of them small.
     pub(crate) const ADMIN: Self = Self {
         max_connections: 64,
         head_timeout_seconds: 5,

@@ -19,7 +19,7 @@ pub(crate) struct Shares {
     by_caller: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
-/// A permit of [`Shares`]. Dropping it releases the permit.
+/// A permit of [`Shares`]. Dropping this value releases the permit.
 #[derive(Debug)]
 pub(crate) struct Share {
     _of_all: OwnedSemaphorePermit,
@@ -36,8 +36,9 @@ pub(crate) enum Exhausted {
 }
 
 impl Exhausted {
-    /// Returns the response to a request that gets no permit: 503 for `All`, and 429 for `Caller`.
-    /// `limit` is the key of the limit in the table `limits`.
+    /// Returns the response to a request that gets no permit: a 503 if the limit of all callers was
+    /// reached, and a 429 if the limit of one caller was reached. `limit` is the key of the limit
+    /// in the table `limits`.
     pub(crate) fn response(self, limit: &str) -> ErrorResponse {
         match self {
             Self::All => ErrorResponse::unavailable(
@@ -51,20 +52,21 @@ impl Exhausted {
     }
 }
 
-/// Returns how many of `all` permits one caller can take by default: half of them if there are
-/// several `callers`, or all if there is only one.
+/// Returns how many of `all` permits one caller can take by default: half of the permits if
+/// there are several `callers`, or all permits if there is only one caller.
 pub(crate) fn default_share(all: usize, callers: usize) -> usize {
     if callers == 1 { all } else { all.div_ceil(2) }
 }
 
 impl Shares {
-    /// Creates `all` permits, of which each caller can take `each`.
+    /// Creates `all` permits. Each caller can take at most `each` of these permits.
     pub(crate) fn new(all: usize, each: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), each, by_caller: Mutex::default() }
     }
 
-    /// Takes a permit for `caller`. With `None`, takes a permit for a client that is not
-    /// identified, which counts against the total only. Fails immediately if no permit is left.
+    /// Takes a permit for `caller`. `caller` is `None` for a client that is not identified. The
+    /// permit of such a client counts against the total only. Fails immediately if no permit is
+    /// left.
     ///
     /// # Errors
     /// Returns the limit that was reached.

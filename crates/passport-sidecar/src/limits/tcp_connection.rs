@@ -28,10 +28,11 @@ impl TcpConnection {
         Self { shares, callers: Arc::default(), rejected: CancellationToken::new() }
     }
 
-    /// Counts the connection against the limit of `caller`, unless it is counted already.
+    /// Counts the connection against the limit of `caller`. Has no effect if the connection already
+    /// counts against this limit.
     ///
     /// # Errors
-    /// Returns a 429 if the caller has too many connections.
+    /// Returns a 429 if the caller has too many connections. The connection is then closed.
     pub(crate) fn count_for(&self, caller: &Arc<str>) -> Result<(), ErrorResponse> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if callers.contains_key(caller) {

@@ -25,7 +25,8 @@ impl Listener {
         }
     }
 
-    /// Returns the address of a TCP listener, or `None` for a Unix socket.
+    /// Returns the address of a TCP listener. Returns `None` for a Unix socket, or if the address
+    /// cannot be determined.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Unix(_) => None,
@@ -35,8 +36,8 @@ impl Listener {
 }
 
 /// Returns the listeners that systemd has opened. If systemd has opened none, binds the
-/// listeners of the configuration. In that case it also returns the file of the Unix socket, if
-/// one is configured. The file is removed when the [`SocketFile`] is dropped.
+/// listeners of the configuration. Also returns the file of the Unix socket, if this function
+/// has created one. The file is removed when the [`SocketFile`] is dropped.
 ///
 /// # Errors
 /// Returns an error in these cases:

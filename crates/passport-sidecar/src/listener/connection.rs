@@ -36,7 +36,7 @@ const MAX_STREAMS: u32 = 100;
 /// last response, or close the connection first.
 pub(super) const CLOSE_DELAY: Duration = Duration::from_millis(200);
 
-/// An accepted connection, with its limits and the cancellation tokens that end it.
+/// An accepted connection, with its limits and the cancellation tokens that end the connection.
 pub(super) struct AcceptedConnection {
     pub(super) peer: Peer,
     /// The callers against whose limits the connection counts. `None` on the Unix socket, where the

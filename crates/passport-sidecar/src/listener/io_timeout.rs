@@ -21,8 +21,8 @@ use tokio::{
 /// preface). No request of a client is shorter.
 const PREFACE_LEN: usize = 24;
 
-/// A stream that fails if its first bytes arrive too late, or if nothing is read or written for
-/// too long.
+/// A stream that fails with an error in two cases: its first bytes arrive too late, or nothing
+/// is read or written for too long after that.
 ///
 /// hyper limits the time for receiving the head of a request. It does not limit:
 /// - the time for the bytes before the head, which identify the version of HTTP;

@@ -1,4 +1,4 @@
-//! Rejects connections with an HTTP response, so that their clients learn the reason.
+//! Rejects connections with an HTTP response, so that the clients learn the reason.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,14 +23,15 @@ const MAX_TOO_MANY: usize = 256;
 const MAX_UNKNOWN_USERS: usize = 32;
 
 /// How long a connection of a user without a configured caller can stay open without the first
-/// byte of a request. After that it is closed without a response.
+/// byte of a request. After this time the connection is closed without a response.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The time limit of sending the response to a rejected connection. After this time the
 /// connection is closed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The permits that a rejected connection holds while it is open.
+/// The permits that a rejected connection holds while the connection is open: a permit to send a
+/// response, and a permit of one open file.
 type RejectionPermits = (OwnedSemaphorePermit, OpenFile);
 
 /// Sends responses to the rejected connections of one listener. If too many responses are being

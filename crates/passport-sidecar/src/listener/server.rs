@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The delay before the next accept after a failed one. Accepting fails if file descriptors or
-/// memory are used up, and an immediate retry would fail as well.
+/// memory are used up. An immediate retry would fail as well.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// How long the shutdown keeps accepting the connections that clients have already opened. The
@@ -57,7 +57,8 @@ pub(crate) struct HttpServer<S> {
     stop: CancellationToken,
     /// Canceled 200 ms after the listener was closed. Connections accept no further requests then.
     last_request: CancellationToken,
-    /// Aborts all connections when it is canceled, which happens when this value is dropped.
+    /// Aborts all connections when this token is canceled, which happens when the server is
+    /// dropped.
     abort: CancellationToken,
     _abort_on_drop: DropGuard,
 }
@@ -118,7 +119,8 @@ where
             }
             Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // With a TTL of 1 no response leaves this machine, regardless of its routes.
+                // With a TTL of 1 no response leaves this machine, regardless of the machine's
+                // routes.
                 stream.set_ttl(1)?;
                 stream.set_nodelay(true)?;
                 self.admit(stream, Peer::Tcp);
@@ -200,7 +202,8 @@ where
     }
 }
 
-/// Returns the limit on concurrent connections of one caller at a listener.
+/// Returns the limit on concurrent connections of one caller at a listener. If `limits` does not
+/// set this limit, the default depends on the number of configured callers.
 fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
     let callers = admission.map_or(1, |admission| admission.callers.0.len());
     limits.max_connections_per_caller.unwrap_or_else(|| default_share(limits.max_connections, callers))

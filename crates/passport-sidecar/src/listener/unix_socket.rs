@@ -29,8 +29,8 @@ impl SocketFile {
     /// Binds the socket and creates its file. If the path already has the file of a socket that no
     /// process listens on, replaces this file.
     ///
-    /// The file is created under another name and then renamed, so that clients never see it with
-    /// another mode, owner or group.
+    /// The file is created under another name and then renamed. Clients therefore never see the
+    /// file with a mode, an owner or a group that is not the configured one.
     ///
     /// # Errors
     /// Returns an error that names the configuration key in these cases:
@@ -108,7 +108,8 @@ fn file(path: &Path) -> io::Result<(u64, u64)> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another sidecar can have replaced the file, or its directory can have been removed.
+        // The file is removed only if it is still the same file. Another sidecar can have replaced
+        // the file, or the directory of the file can have been removed.
         if file(&self.path).is_ok_and(|file| file == self.file) {
             let _ = fs::remove_file(&self.path);
         }

@@ -1,9 +1,10 @@
 //! Tracks how long a connection has been idle. A connection is idle while none of its requests
 //! waits for the sidecar.
 //!
-//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection open as long as its
-//! process runs, and responds to pings. A hung client that does not read its response does the
-//! same. Without a limit on the idle time, such clients would use up `limits.max_connections`.
+//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection open as long as the
+//! client's process runs, and responds to pings. A hung client that does not read its response
+//! also keeps the connection open. Without a limit on the idle time, such clients would use up
+//! `limits.max_connections`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -1,4 +1,5 @@
-//! The base URL of an upstream, and the URLs of requests, which must be below it. Pure.
+//! The base URL of an upstream, and the URLs of requests. Each request URL must be below the
+//! base URL. Pure.
 
 use std::borrow::Cow;
 
@@ -42,8 +43,8 @@ impl BaseUrl {
     }
 }
 
-/// How many times a path is percent-decoded to check it. A path that is still encoded after that
-/// is rejected.
+/// How many times a path is percent-decoded to check the path. A path that is still encoded
+/// after that is rejected.
 const MAX_DECODINGS: usize = 8;
 
 /// Returns whether a path has a dot segment (`.` or `..`) in any encoding, single or repeated.

@@ -28,7 +28,8 @@ pub(super) struct ConnectionHistory {
 }
 
 impl ConnectionHistory {
-    /// Marks the connection as one that has carried a response, so that it counts as reused.
+    /// Marks the connection as one that has carried a response. The connection then counts as
+    /// reused.
     pub(super) fn note_response(&self) {
         self.had_response.store(true, Ordering::Relaxed);
     }
