@@ -32,7 +32,7 @@ pub(crate) struct Limits {
     /// How long the shutdown waits for requests in flight before it aborts these requests, in
     /// seconds.
     pub(crate) shutdown_timeout_seconds: u64,
-    /// The limit on forwarded requests in flight of all callers together. A further request gets a
+    /// The limit on forwarded requests in flight, of all callers together. A further request gets a
     /// 503.
     pub(crate) max_forwarded_requests: usize,
     /// The limit on forwarded requests in flight of one caller. A further request of this caller

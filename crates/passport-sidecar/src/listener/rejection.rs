@@ -94,7 +94,7 @@ async fn respond(
     let sent = async {
         stream.write_all(&response).await?;
         stream.shutdown().await?;
-        // The unread bytes are read first: closing a connection with unread bytes resets the
+        // The unread bytes are read before the connection is closed. Otherwise closing resets the
         // connection, and the response is lost.
         copy(&mut stream, &mut sink()).await
     };

@@ -47,9 +47,11 @@ impl BaseUrl {
 /// after that is rejected.
 const MAX_DECODINGS: usize = 8;
 
-/// Returns whether a path has a dot segment (`.` or `..`) in any encoding, single or repeated.
-/// It is unknown how often an upstream decodes a path. Also returns true for a path that is
-/// still encoded after [`MAX_DECODINGS`], or that is not UTF-8 when decoded.
+/// Returns whether a path has a dot segment (`.` or `..`) in any encoding, single or repeated,
+/// because it is unknown how often an upstream decodes a path. Also returns true in two other
+/// cases:
+/// - the path is still encoded after [`MAX_DECODINGS`] decodings;
+/// - the path is not UTF-8 after a decoding.
 fn is_traversal(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
     for _ in 0..MAX_DECODINGS {
