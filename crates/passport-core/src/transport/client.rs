@@ -85,7 +85,7 @@ impl Transport {
     }
 }
 
-/// Creates a request to `url` with `body`. Its method is `GET`, unless the caller changes it.
+/// Creates a request to `url` with `body`. The method of the returned request is `GET`.
 ///
 /// # Errors
 /// When the URL cannot be used in an HTTP request.
