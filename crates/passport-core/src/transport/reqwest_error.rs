@@ -17,8 +17,8 @@ const PROXY_AUTHENTICATION: &str = "proxy authorization required";
 /// hyper's method that detects this error is not available for clients.
 const HEAD_TOO_LARGE: &str = "head is too large";
 
-/// Converts the error of a request that reqwest has tried to send, and determines the kind of
-/// the error.
+/// Converts the error of sending a request or reading its response with reqwest, and determines
+/// the kind of the error.
 pub(super) fn classified(error: reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() && !error.is_connect() {
         TransportErrorKind::Timeout
