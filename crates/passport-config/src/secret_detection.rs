@@ -3,7 +3,7 @@
 /// The minimum length of a generated secret, in bytes. Shorter words do not count as secrets.
 const MIN_SECRET_LENGTH: usize = 16;
 
-/// Returns whether `text` can contain a secret, so that messages must omit it.
+/// Returns whether `text` can contain a secret, so that messages must omit the text.
 pub(crate) fn may_contain_secret(text: &str) -> bool {
     has_credentials(text) || has_generated_secret(text)
 }

@@ -11,7 +11,7 @@ use crate::{secret_detection::may_contain_secret, value::ConfigValue};
 const MAX_SHOWN: usize = 80;
 
 /// The keyword that marks a secret reference in a generated schema. [`table`](crate::table)
-/// removes it before the schema is returned.
+/// removes the keyword before the schema is returned.
 pub(crate) const SECRET_MARK: &str = "secret-reference";
 
 /// A key of a table, and the unparsed value of the key. The type of the parsed value is `T`.

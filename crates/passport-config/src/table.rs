@@ -32,8 +32,8 @@ pub(crate) type Values = Map<String, Value>;
 /// The settings that were read from a table, and a problem for each unknown key in the table.
 pub(crate) struct Table<T> {
     pub(crate) settings: T,
-    /// A problem for each unknown key, with the most similar known key. The value of the unknown
-    /// key is omitted, because it can be a secret.
+    /// A problem for each unknown key, with the most similar known key, or with all known keys if
+    /// none is similar. The value of the unknown key is omitted, because it can be a secret.
     pub(crate) unknown: Vec<ConfigProblem>,
 }
 

@@ -57,7 +57,7 @@ impl Backoff {
     /// failures before this failure.
     ///
     /// `chance` is a random number from 0 (shortest delay) to 1 (longest delay). Numbers outside
-    /// this range are clamped to it.
+    /// this range are clamped to the range.
     #[must_use]
     pub fn delay(&self, failures: u32, chance: f64) -> Duration {
         let factor = self.min_factor + (self.max_factor - self.min_factor) * chance.clamp(0.0, 1.0);

@@ -40,7 +40,7 @@ impl CallerToken {
     /// `future` spawns have no caller token.
     ///
     /// # Cancel safety
-    /// The same as that of `future`.
+    /// The returned future is as cancel safe as `future`.
     pub fn scope<F: Future>(self, future: F) -> TaskLocalFuture<Self, F> {
         CALLER.scope(self, future)
     }

@@ -39,9 +39,9 @@ fn monotonic() -> Duration {
 
 /// The clock of the operating system, which is the default everywhere.
 ///
-/// On Linux it reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its timer tick.
-/// Reading it takes a seventh of the time of reading `CLOCK_REALTIME`, but the result is usually
-/// a few milliseconds behind.
+/// On Linux, `SystemClock` reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its
+/// timer tick. Reading this clock takes a seventh of the time of reading `CLOCK_REALTIME`, but
+/// the result is usually a few milliseconds behind.
 ///
 /// This lag does not matter, because token verification tolerates a clock skew of one minute by
 /// default. If the tolerance is set to zero, a token can be rejected during the first

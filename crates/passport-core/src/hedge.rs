@@ -8,8 +8,8 @@ use tokio::time::timeout;
 /// - If `first` is ready within `head_start`, returns its output, without calling
 ///   `is_acceptable` and without polling `second`.
 /// - Otherwise returns the output of the future that is ready first, if `is_acceptable` returns
-///   true for this output. If it returns false, waits for the other future, and returns its
-///   output if that is acceptable.
+///   true for this output. If it returns false, waits for the other future, and returns the
+///   output of that future if it is acceptable.
 ///
 /// # Errors
 /// The outputs of `first` and `second`, if both futures have run and neither output is

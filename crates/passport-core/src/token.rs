@@ -6,8 +6,8 @@ use crate::Fingerprint;
 
 /// An OAuth2 access token, stored as the value of an `Authorization: Bearer` header.
 ///
-/// The header value is built once and is marked sensitive. Cloning it for a request only
-/// increments a reference count. `Debug` shows a fingerprint, never the token.
+/// The header value is built once and is marked sensitive. Cloning the header value for a
+/// request only increments a reference count. `Debug` shows a fingerprint, never the token.
 #[derive(Clone)]
 pub struct AccessToken {
     authorization: HeaderValue,
@@ -39,8 +39,8 @@ impl AccessToken {
         &self.authorization
     }
 
-    /// Returns the token without the scheme `Bearer`. Do not log it: until it expires, anyone who
-    /// has the token can act as the token's subject.
+    /// Returns the token without the scheme `Bearer`. Do not log the token: until it expires,
+    /// anyone who has the token can act as the token's subject.
     #[must_use]
     pub fn expose(&self) -> &str {
         // `new` accepts only ASCII, so neither of these conversions can fail.

@@ -60,7 +60,7 @@ impl ManagedIdentitiesConfig {
     /// Builds the identities with the secret providers and stores of `registry`.
     ///
     /// # Errors
-    /// Those of [`build`](Self::build).
+    /// The errors of [`build`](Self::build).
     pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentities, ConfigError> {
         self.build_each(registry, |_, builder| builder)
     }
@@ -70,7 +70,7 @@ impl ManagedIdentitiesConfig {
     /// builder, for example with an additional transport.
     ///
     /// # Errors
-    /// Those of [`build`](Self::build).
+    /// The errors of [`build`](Self::build).
     pub fn build_each(
         &self,
         registry: impl Into<ConfigRegistry>,

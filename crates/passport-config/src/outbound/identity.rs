@@ -45,8 +45,8 @@ use crate::{
 ///
 /// - `client_secret_ref` is never the secret itself. It is required, unless the tokens come from
 ///   a sidecar.
-/// - `cache` is `{ redis = { .. } }`, if the program registers this store, or `{ sidecar = { ..
-///   } }`.
+/// - `cache` is `{ sidecar = { .. } }`, or `{ redis = { .. } }` if the program registers this
+///   store.
 /// - Durations are `60` (seconds), `"60s"` or `"00:01:00"`.
 /// - `client_authentication` is `client_secret_basic`, `client_secret_basic_raw`,
 ///   `client_secret_post` or `private_key_jwt`.
@@ -104,7 +104,7 @@ impl ManagedIdentityConfig {
     /// key `cache` can name these stores.
     ///
     /// # Errors
-    /// Those of [`build`](Self::build).
+    /// The errors of [`build`](Self::build).
     pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentity, ConfigError> {
         self.builder(registry)?.build()
     }
@@ -140,7 +140,7 @@ impl ManagedIdentityConfig {
     /// stores of `registry`.
     ///
     /// # Errors
-    /// Those of [`http_client`](Self::http_client).
+    /// The errors of [`http_client`](Self::http_client).
     #[cfg(feature = "reqwest")]
     pub fn http_client_with(
         &self,

@@ -60,8 +60,8 @@ impl ConfigRegistry {
         Self { secrets, caches: Arc::default(), ..self }
     }
 
-    /// Registers `factory` as the store `name`. The key `cache` of an identity can then contain `{
-    /// name = { .. } }`. If a store with this name is already registered, replaces it.
+    /// Registers `factory` as the store `name`. Then the key `cache` of an identity can contain the
+    /// value `{ name = { .. } }`. If a store with this name is already registered, replaces it.
     #[must_use]
     pub fn with_store(mut self, name: impl Into<String>, factory: impl StoreFactory) -> Self {
         self.stores.insert(name.into(), Arc::new(factory));

@@ -32,9 +32,9 @@ pub enum SecretErrorKind {
     NotFound,
     /// The provider rejected the request because of its rate limit.
     Throttled,
-    /// No TLS session with the provider was established, for example because its certificate is not
-    /// trusted or this machine has no root certificates. The failure is permanent, and independent
-    /// of the secret.
+    /// No TLS session with the provider was established, for example because the certificate of the
+    /// provider is not trusted or this machine has no root certificates. The failure is permanent,
+    /// and independent of the secret.
     Tls(TlsFailure),
     /// The provider rejects this program's credential, or the program has no credential. Whether
     /// the secret exists is unknown.
@@ -42,7 +42,7 @@ pub enum SecretErrorKind {
     /// The provider is unreachable or has failed.
     Unavailable,
     /// The reference is not valid for its provider, or the secret cannot be read or decoded, for
-    /// example because it is not UTF-8.
+    /// example because the secret is not UTF-8.
     Unreadable,
 }
 

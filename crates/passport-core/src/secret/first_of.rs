@@ -12,8 +12,8 @@ pub(super) struct FirstOf {
 }
 
 /// How long the first source is read alone. After this time, the second source is read
-/// concurrently. The first source has no deadline: a deadline would abort a vault that is slow
-/// but works, or leave no time for the second source.
+/// concurrently. The first source has no deadline: a deadline would abort reading from a vault
+/// that is slow but works, or leave no time for the second source.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 type Resolved = Result<ResolvedSecret, SecretError>;
@@ -31,7 +31,8 @@ impl SecretProvider for FirstOf {
     }
 }
 
-/// Reads `first`, and `second` if `first` is slow or its result is not acceptable.
+/// Reads `first`. Also reads `second` if `first` is slow, or if the result of `first` is not
+/// acceptable.
 ///
 /// - Returns the first result for which `is_acceptable` returns true.
 /// - If neither result is acceptable, returns the secret that `first` has read, or else the

@@ -47,7 +47,7 @@ impl Secret {
         Self(SecretString::from(secret.into()))
     }
 
-    /// Returns the text of the secret. Do not log it.
+    /// Returns the text of the secret. Do not log the text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -53,9 +53,9 @@ impl ResolvedSecret {
     /// Creates a resolved secret. Its version is its fingerprint, unless
     /// [`with_version`](Self::with_version) sets another version.
     ///
-    /// Line breaks at the end of `secret` are removed, because `echo`, editors and `vault kv put
-    /// f=@file` add line breaks. Since all providers return a `ResolvedSecret`, they need no code
-    /// for this.
+    /// Line breaks at the end of `secret` are removed. Programs such as editors, `echo` and `vault
+    /// kv put f=@file` add these line breaks. Since all providers return a `ResolvedSecret`, they
+    /// need no code for this.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         let bare = warnings::without_line_breaks_at_end(secret.expose());

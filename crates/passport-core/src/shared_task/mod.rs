@@ -16,9 +16,10 @@ use crate::sync::{Mutex, MutexGuard};
 /// A task that concurrent calls share (single flight). One run of the task is called an attempt.
 /// All calls that share an attempt receive its outcome.
 ///
-/// A caller is code that calls a method of this type. It joins the running attempt, or starts an
-/// attempt if none is running. Each attempt runs in a separate tokio task. Therefore an attempt
-/// continues when the future of the caller that started it, or of any waiter, is dropped.
+/// A caller is code that calls a method of this type. A caller joins the running attempt, or
+/// starts an attempt if none is running. Each attempt runs in a separate tokio task. Therefore
+/// an attempt continues when the future of the caller that started it, or of any waiter, is
+/// dropped.
 ///
 /// This type spawns only on the `Handle` that a caller passes to
 /// [`join_or_spawn`](Self::join_or_spawn). To wrap the tokio task, for example in a span or a
@@ -45,7 +46,7 @@ use crate::sync::{Mutex, MutexGuard};
 ///   [`is_current`](Self::is_current) returns false for the generation of the abandoned attempt.
 ///   If the abandoned attempt continues later, its remaining waiters receive its outcome.
 ///
-/// # Combining it with a lock
+/// # Combining a shared task with a lock
 /// To protect additional state, such as a cache, with a lock:
 /// - Lock the state before calling [`join_or_start`](Self::join_or_start).
 /// - In `complete`, lock the state before calling [`is_current`](Self::is_current). Then the
@@ -261,7 +262,8 @@ impl<T: Clone> Waiter<T> {
     /// When the attempt ends without an outcome, or has stalled.
     ///
     /// # Panics
-    /// When it waits for an attempt with limits outside of a tokio runtime with time enabled.
+    /// When this future waits for an attempt with limits outside of a tokio runtime with time
+    /// enabled.
     ///
     /// # Cancel safety
     /// Dropping this future affects neither the attempt nor other waiters.

@@ -20,8 +20,8 @@ pub enum TransportErrorKind {
     /// The connection was closed or reset before the response was complete.
     #[error("the connection was closed before the response was complete")]
     ConnectionClosed,
-    /// No TCP connection was established: it was refused, the host is unreachable, or the time
-    /// limit for connecting has elapsed.
+    /// No TCP connection was established: the connection was refused, the host is unreachable, or
+    /// the time limit for connecting has elapsed.
     #[error("no connection could be made")]
     Connect,
     /// The host name does not resolve.

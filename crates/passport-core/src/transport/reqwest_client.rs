@@ -38,8 +38,9 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 /// response. Requests to an issuer are rare, and detecting a dead pooled connection would cost
 /// more than a handshake. Connecting is limited to 5 s for all addresses of a host together.
 ///
-/// **Hedging.** A safe request (such as `GET`) or an [`Idempotent`] one is sent a second time,
-/// on another connection, if there is no response after 40 % of its time limit.
+/// **Hedging.** A safe request (such as `GET`), or a request with the extension [`Idempotent`],
+/// is sent a second time, on another connection, if there is no response after 40 % of its time
+/// limit.
 ///
 /// **Protocol.** Redirects are not followed, and responses are not decompressed. Requests have
 /// the headers `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`.

@@ -83,7 +83,7 @@ impl TransportSettings {
 /// A pool of transports by their settings. Builders with the same pool and equal settings share
 /// one transport, and so one TLS client with its root certificates.
 ///
-/// Cheap to clone; clones share the pool. A CA file is read when the first builder with its
+/// Cheap to clone; clones share the pool. A CA file is read when the first builder with the same
 /// settings is built.
 #[derive(Clone, Debug, Default)]
 pub struct TransportPool(Arc<Mutex<HashMap<HttpSettings, Transport>>>);

@@ -13,8 +13,8 @@ use crate::error_chain::chain;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsFailure {
-    /// The server's certificate is rejected for a reason without a variant of its own. The cause of
-    /// the error names the reason.
+    /// The server's certificate is rejected for a reason that has no variant in this enum. The
+    /// cause of the error names the reason.
     #[error("the server's certificate is not valid; replace it")]
     BadCertificate,
     /// The server uses the certificate of a certificate authority (CA) as its own.
