@@ -21,8 +21,8 @@ use crate::{
 /// The key of the schema URL in a JSON file. This key is ignored.
 const SCHEMA_KEY: &str = "$schema";
 
-/// The message for a [`StoreFactory::Settings`](crate::StoreFactory::Settings) that is not
-/// valid.
+/// The message for a type [`StoreFactory::Settings`](crate::StoreFactory::Settings) that is not
+/// a struct of only settings.
 const NOT_SETTINGS: &str = "the settings type of this store is not a struct of only `Setting` fields; remove flatten, \
                             alias and nested tables from its code";
 

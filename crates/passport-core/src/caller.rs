@@ -45,8 +45,8 @@ impl CallerToken {
         CALLER.scope(self, future)
     }
 
-    /// Returns the token that the innermost [`scope`](Self::scope) around the running code has set,
-    /// or `None` outside of a scope.
+    /// Returns the caller token that the innermost [`scope`](Self::scope) around the running code
+    /// has set, or `None` outside of a scope.
     #[must_use]
     pub fn current() -> Option<Self> {
         CALLER.try_with(Self::clone).ok()

@@ -31,7 +31,7 @@ use crate::problems::WHOLE;
 pub struct ConfigRegistry {
     pub(super) secrets: SecretProviders,
     stores: BTreeMap<String, Arc<dyn DynStoreFactory>>,
-    /// The caches that were built, by the name and settings of their store.
+    /// The caches that were built, by the name and the settings of the store.
     caches: Arc<Mutex<BTreeMap<String, TokenCache>>>,
     pub(super) transports: TransportPool,
     #[cfg(feature = "reqwest")]

@@ -104,7 +104,8 @@ impl SecretError {
         )
     }
 
-    /// Returns whether the failure can resolve itself, so that a retry makes sense.
+    /// Returns whether the failure can resolve itself, so that a retry makes sense: the kind is
+    /// [`Throttled`](SecretErrorKind::Throttled) or [`Unavailable`](SecretErrorKind::Unavailable).
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, SecretErrorKind::Throttled | SecretErrorKind::Unavailable)

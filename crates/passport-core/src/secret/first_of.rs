@@ -23,7 +23,8 @@ impl SecretProvider for FirstOf {
         first_acceptable(self.first.resolve(), || self.second.resolve(), Result::is_ok).await
     }
 
-    /// Treats a source that still returns the rejected secret as failed.
+    /// Reads both sources as `resolve` does. A source that still returns the rejected secret counts
+    /// as failed.
     async fn refresh(&self, _: &SecretRef, rejected: &ResolvedSecret) -> Resolved {
         let is_new = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.has_same_secret(rejected));
         let second = || self.second.refresh(rejected);

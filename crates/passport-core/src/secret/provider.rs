@@ -53,8 +53,8 @@ impl ResolvedSecret {
     /// Creates a resolved secret. Its version is its fingerprint, unless
     /// [`with_version`](Self::with_version) sets another version.
     ///
-    /// Line breaks at the end of `secret` are removed. Programs such as editors, `echo` and `vault
-    /// kv put f=@file` add these line breaks. Since all providers return a `ResolvedSecret`, they
+    /// Line breaks at the end of `secret` are removed, because `echo`, editors and
+    /// `vault kv put f=@file` add line breaks. Since all providers return a `ResolvedSecret`, they
     /// need no code for this.
     #[must_use]
     pub fn new(secret: Secret) -> Self {

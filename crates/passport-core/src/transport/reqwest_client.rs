@@ -23,8 +23,8 @@ use crate::{CaCertificates, hedged};
 /// this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The fraction of a request's time limit after which a safe request without a response is sent
-/// a second time, on another connection.
+/// The fraction of a request's time limit after which a safe or [`Idempotent`] request without a
+/// response is sent a second time, on another connection.
 const HEAD_START: f64 = 0.4;
 
 /// The default value of the `User-Agent` header of requests: `tower-passport/<version>`.
