@@ -47,7 +47,7 @@ type TextRange = Option<Range<usize>>;
 
 impl Claims {
     /// Parses a JSON object. A duplicate member, known or unknown, is an error, because another
-    /// parser might use the other value.
+    /// parser might use the other one of the two values.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
         json::object(payload)
     }
@@ -80,12 +80,14 @@ impl Claims {
         self.text(&self.managed_identity_id)
     }
 
-    /// Returns the text in this range.
+    /// Returns the text of the claim with this range in `texts`. Returns `None` if the token does
+    /// not have the claim.
     fn text(&self, range: &TextRange) -> Option<&str> {
         self.texts.get(range.clone()?)
     }
 
-    /// Appends the text of a claim to `texts`, and returns its range.
+    /// Appends the text of a claim to `texts`, and returns the range of the text. Returns `None` if
+    /// the token does not have the claim.
     fn push(&mut self, claim: Option<TextClaim<'_>>) -> TextRange {
         let TextClaim(text) = claim?;
         let start = self.texts.len();
@@ -102,7 +104,7 @@ impl Claims {
         self.texts.capacity() + elements + each.map(|text| text.capacity().max(16)).sum::<usize>()
     }
 
-    /// Parses the value of the member `name`.
+    /// Parses the value of the member `name`, and stores it in the field of that claim.
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             // Claims that are validated: `null` has the wrong type and does not count as absent.

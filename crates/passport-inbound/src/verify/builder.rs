@@ -159,9 +159,9 @@ impl TokenVerifierBuilder {
     ///
     /// A token with an unknown `kid` or an invalid signature causes a refresh, because the issuer
     /// can have a new key. The cooldown keeps forged tokens from flooding the issuer with requests.
-    /// It starts with every refresh, including scheduled refreshes, but not with the first fetch.
-    /// If a service receives a token before the key of the token is published, the token is
-    /// accepted at most one cooldown after the publication.
+    /// The cooldown starts with every refresh, including scheduled refreshes, but not with the
+    /// first fetch. If a service receives a token before the key of the token is published, the
+    /// token is accepted at most one cooldown after the publication.
     ///
     /// The cooldown is also the maximum backoff after failed refreshes, plus up to 10 % jitter.
     ///
@@ -262,8 +262,8 @@ impl TokenVerifierBuilder {
 
     /// Adds the certificates of this PEM file to the system's root certificates, for requests to
     /// the issuer. Defaults to no file. [`build`](Self::build) reads the file. This option cannot
-    /// be combined with [`transport`](Self::transport). For a transport of your own, use
-    /// [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca).
+    /// be combined with [`transport`](Self::transport). For a transport with these certificates,
+    /// use [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self

@@ -225,8 +225,8 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies a token with the keys that are installed now. Starts no refresh. If all permits are
-    /// in use, returns [`VerifyError::Overloaded`] instead of waiting.
+    /// Verifies a token with the keys that are installed now. The token causes no refresh. If all
+    /// permits are in use, returns [`VerifyError::Overloaded`] instead of waiting.
     fn verify_last(&self, token: &[u8], permit: Option<VerificationPermit>) -> Result<IdInfo, VerifyError> {
         match self.pipeline.verify(token, permit, false) {
             VerifyProgress::Done(outcome) => outcome,

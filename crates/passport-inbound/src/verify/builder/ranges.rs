@@ -22,8 +22,7 @@ pub(super) fn check_ranges(
 ) {
     let mut check = |option: &'static str, is_in_range: bool, range: &str, value: &dyn fmt::Debug| {
         if !is_in_range {
-            // Only the token cache has this remedy: the options of other features cannot be
-            // disabled.
+            // Only the token cache can be disabled, so only its options have this remedy.
             let remedy = if option.starts_with("max_cached") { NO_CACHE } else { "" };
             let problem = format_args!("must be {range}, is {value:?}{remedy}");
             problems.push(ConfigProblem::new(option, problem));
