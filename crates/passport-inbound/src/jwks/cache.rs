@@ -45,7 +45,7 @@ pub(crate) struct JwksCache {
     skipped_keys: SkippedKeyLog,
     /// Notifies the refresh task when the time of the next refresh changes.
     changed: watch::Sender<()>,
-    /// The last installed key set. It stays here when it has expired.
+    /// The last installed key set. An expired key set stays here until another key set replaces it.
     installed: ArcSwapOption<InstalledKeys>,
     /// The running refresh, which all callers that need newer keys share.
     refreshes: SharedTask<()>,
@@ -81,9 +81,9 @@ impl RefreshCause {
 
 /// The result of [`JwksCache::refresh`]: whether newer keys are available, or are being fetched.
 pub(crate) enum RefreshStatus {
-    /// A refresh is running. The waiter completes when it ends.
+    /// A refresh is running. The waiter completes when the refresh ends.
     Running(Waiter<()>),
-    /// Newer keys were installed after the caller had read the snapshot.
+    /// Newer keys were installed after the verification had read its snapshot of the keys.
     Newer,
     /// No refresh is allowed to begin before the end of this pause.
     NotYet(RefreshPause),
@@ -132,8 +132,8 @@ impl JwksCache {
         }
     }
 
-    /// Returns the installed keys, unless they have expired. Starts a refresh in the background if
-    /// they are stale.
+    /// Returns the installed keys. Returns no keys if none are installed, or if the installed keys
+    /// have expired. If the installed keys are stale, starts a refresh in the background.
     pub(crate) fn current(self: &Arc<Self>, now: SystemTime) -> CurrentKeys {
         let installed = self.installed.load();
         let Some(keys) = installed.as_ref() else { return installed };
@@ -180,8 +180,8 @@ impl JwksCache {
         self.settings.max_wait
     }
 
-    /// Returns the pause until a refresh is allowed to begin, for a caller that does not wait any
-    /// longer. No key of `seen` verifies its token.
+    /// Returns the pause until a refresh is allowed to begin, for a request that does not wait any
+    /// longer. No key of `seen` verifies the token of the request. Starts no refresh.
     pub(crate) fn pause(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> RefreshPause {
         if self.client.is_none() {
             return RefreshPause::without_attempt(true);
@@ -193,15 +193,16 @@ impl JwksCache {
         }
     }
 
-    /// Returns the error of the last refresh, if a retry is unlikely to succeed.
+    /// Returns the error of the last refresh if a retry is unlikely to succeed. Returns `None` if a
+    /// retry can succeed, or if the last refresh has succeeded.
     pub(crate) fn permanent_failure(&self) -> Option<String> {
         self.state().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
     }
 
-    /// Starts a refresh, joins the running one, or returns why no refresh begins.
+    /// Starts a refresh, joins the running refresh, or returns why no refresh begins.
     ///
     /// The decision is made under the lock. A refresh installs its keys before it ends, so a caller
-    /// that finds no running refresh sees the keys of the last one.
+    /// that finds no running refresh sees the keys of the last refresh.
     fn refresh_because(
         self: &Arc<Self>,
         cause: RefreshCause,
@@ -224,7 +225,8 @@ impl JwksCache {
             return RefreshStatus::NotYet(state.policy.pause(cause, now));
         }
         let Ok(runtime) = Handle::try_current() else {
-            // Without a runtime nothing can be fetched, so the next caller need not take the lock.
+            // Without a runtime, no keys can be fetched. For 1 s, requests with stale keys need not
+            // take the lock to find that out.
             self.next_refresh.store(unix_millis(now).saturating_add(1000), Ordering::Relaxed);
             return RefreshStatus::NotYet(RefreshPause::without_attempt(false));
         };
@@ -254,7 +256,8 @@ impl JwksCache {
         }
     }
 
-    /// Returns whether the installed keys are trusted and are not `seen`, the keys of the caller.
+    /// Returns whether the installed keys are trusted and are not `seen`, the keys that the caller
+    /// has tried.
     fn has_newer_than(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> bool {
         let installed = self.installed.load();
         let Some(installed) = installed.as_ref() else { return false };
@@ -267,7 +270,7 @@ impl JwksCache {
         self.installed.load_full()
     }
 
-    /// Returns whether no refresh has begun after the one with the number `attempt`.
+    /// Returns whether no refresh has begun after the refresh with the number `attempt`.
     pub(super) fn is_latest(&self, attempt: u64) -> bool {
         self.refreshes.is_current(attempt)
     }
@@ -291,7 +294,7 @@ impl JwksCache {
     }
 
     /// Records that the refresh with the number `attempt` was dropped with its runtime, so that
-    /// another one can begin.
+    /// another refresh can begin.
     pub(super) fn record_dropped(&self, attempt: u64) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -318,7 +321,7 @@ impl JwksCache {
         events::refresh_failed(self.issuer(), error, failures, age);
     }
 
-    /// Parses a key set that replaces `before`, and logs the entries that cannot be used.
+    /// Parses a key set that replaces `before`, and logs the skipped entries.
     pub(super) fn parse(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
         let parsed = KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher);
         match &parsed {
@@ -331,7 +334,7 @@ impl JwksCache {
         parsed.map(|(keys, _)| Arc::new(keys))
     }
 
-    /// Returns the issuer, for logs and metrics. It is empty for static keys.
+    /// Returns the issuer, for logs and metrics. Returns an empty text for static keys.
     pub(super) fn issuer(&self) -> &str {
         self.client.as_ref().map_or("", JwksClient::issuer)
     }
@@ -372,7 +375,8 @@ impl JwksCache {
         }
     }
 
-    /// Locks the state. It stays usable after a panic of another thread.
+    /// Locks the state. The state stays usable after another thread has panicked while it held the
+    /// lock.
     fn state(&self) -> MutexGuard<'_, RefreshState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -88,8 +88,8 @@ impl<'a> Scanner<'a> {
         is_there
     }
 
-    /// Consumes whitespace. Then consumes the next byte if it equals `byte`, and returns whether it
-    /// does.
+    /// Consumes whitespace. If the next byte equals `byte`, consumes it and returns `true`.
+    /// Otherwise returns `false`.
     fn accept(&mut self, byte: u8) -> bool {
         self.skip_blanks();
         self.take(&[byte])
@@ -101,8 +101,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Returns whether another item of an object or array follows.
-    /// - If it does, consumes the comma before the item. The first item has no comma.
-    /// - If it does not, consumes the bracket `closing`.
+    /// - If an item follows, consumes the comma before it. The first item has no comma.
+    /// - If no item follows, consumes the bracket `closing`.
     fn has_item(&mut self, is_first: bool, closing: u8) -> Result<bool, NotJson> {
         if is_first {
             Ok(!self.accept(closing))
