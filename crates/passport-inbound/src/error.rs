@@ -32,7 +32,7 @@ pub enum RejectionReason {
     #[error("rejected by `reject_if`")]
     Revoked,
     /// The request has more than one token ([RFC
-    /// 6750](https://www.rfc-editor.org/rfc/rfc6750#section-2)). It has one of these:
+    /// 6750](https://www.rfc-editor.org/rfc/rfc6750#section-2)). The request has one of these:
     /// - more than one `Authorization` header,
     /// - more than one token cookie,
     /// - more than one query parameter with a token,
@@ -60,7 +60,7 @@ pub enum RejectionReason {
     #[error("the issuer publishes no key with the token's `kid`")]
     KeyNotFound,
     /// The token has one of these errors:
-    /// - It is not a JWS in the compact form.
+    /// - The token is not a JWS in the compact form.
     /// - Its header or its payload is not a JSON object, or has a duplicate member.
     /// - A claim has a wrong type, or `alg`, `kid` or `typ` is not a string.
     /// - Its header has no `alg`, or has `b64`, `enc` or `zip`, which are not supported.

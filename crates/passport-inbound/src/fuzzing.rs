@@ -1,6 +1,6 @@
-//! The functions that the fuzz targets call. They assert that no input causes a panic. They also
-//! assert that this crate's parsers and other parsers have the same result for input that this
-//! crate's parsers accept.
+//! The functions that the fuzz targets call. These functions assert that no input causes a
+//! panic. They also assert that this crate's parsers and other parsers have the same result for
+//! input that this crate's parsers accept.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -109,7 +109,7 @@ fn moved(time: SystemTime, by: i64) -> Option<SystemTime> {
     if by < 0 { time.checked_sub(distance) } else { time.checked_add(distance) }
 }
 
-/// Fuzzes the verification of a token. Asserts that only [`VALID_TOKEN`] is accepted.
+/// Fuzzes the verification of a token. Asserts that only `VALID_TOKEN` is accepted.
 pub fn compact_token(input: &[u8]) {
     let Ok(token) = str::from_utf8(input) else { return };
     for _ in 0..2 {

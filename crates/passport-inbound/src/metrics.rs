@@ -1,13 +1,14 @@
-//! Names of the metrics and log targets of this crate. `docs/telemetry.md` describes them.
+//! Names of the metrics and log targets of this crate. `docs/telemetry.md` describes these
+//! names.
 //!
 //! Each module records its own events. No field and no label contains a token. No label has a
-//! value that a caller can choose.
+//! value that a client can choose.
 
 /// The target of all log events except audit events.
 pub(crate) const TARGET: &str = "passport_inbound";
 
-/// The target of audit events. It differs from [`TARGET`], so that a subscriber can write audit
-/// events to another destination than all other events.
+/// The target of audit events. This target differs from [`TARGET`], so that a subscriber can
+/// write audit events to another destination than all other events.
 pub(crate) const AUDIT_TARGET: &str = "passport_inbound::audit";
 
 /// Counter of token verifications, by `outcome`: `accepted`, the reason of the rejection,

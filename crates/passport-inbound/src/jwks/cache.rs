@@ -31,13 +31,13 @@ use super::{
 };
 use crate::jwt::algorithm::AllowedAlgorithms;
 
-/// A cache of an issuer's keys. It serves the last valid key set, and limits how often the key
-/// set is refreshed and how long it is trusted.
+/// A cache of an issuer's keys. The cache serves the last valid key set, and limits how often
+/// the key set is refreshed and how long it is trusted.
 #[derive(Debug)]
 pub(crate) struct JwksCache {
     /// The client that fetches the keys. `None` for static keys.
     pub(super) client: Option<JwksClient>,
-    /// The file that stores the keys for the next start. `None` if it is not configured.
+    /// The file that stores the keys for the next start. `None` if no file is configured.
     pub(super) file: Option<JwksCacheFile>,
     pub(crate) allowed: AllowedAlgorithms,
     pub(super) settings: KeySettings,
@@ -47,15 +47,16 @@ pub(crate) struct JwksCache {
     changed: watch::Sender<()>,
     /// The last installed key set. An expired key set stays here until another key set replaces it.
     installed: ArcSwapOption<InstalledKeys>,
-    /// The running refresh, which all callers that need newer keys share.
+    /// The running refresh, which all requests that need newer keys share.
     refreshes: SharedTask<()>,
     state: Mutex<RefreshState>,
-    /// The time of the next scheduled refresh, in milliseconds since 1970. It is atomic, so that
-    /// callers with stale keys need no lock to see that no refresh can begin yet.
+    /// The time of the next scheduled refresh, in milliseconds since 1970. The field is atomic, so
+    /// that requests with stale keys need no lock to see that no refresh can begin yet.
     next_refresh: AtomicU64,
 }
 
-/// The state that decides whether a refresh begins. The lock `JwksCache::state` guards it.
+/// The state that decides whether a refresh begins. The lock `JwksCache::state` guards this
+/// state.
 #[derive(Debug)]
 struct RefreshState {
     policy: KeyRefreshPolicy,
@@ -90,7 +91,7 @@ pub(crate) enum RefreshStatus {
 }
 
 impl JwksCache {
-    /// Creates a cache that fetches its keys when a request first needs them.
+    /// Creates a cache without keys. The cache fetches the keys when a request first needs keys.
     pub(crate) fn new(
         client: JwksClient,
         file: Option<JwksCacheFile>,
@@ -162,8 +163,8 @@ impl JwksCache {
         self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
-    /// Starts a refresh if one is due. Returns the time until the next scheduled refresh. Called by
-    /// the refresh task.
+    /// Starts a refresh if a refresh is due. Returns the time until the next scheduled refresh.
+    /// Called by the refresh task.
     fn tick(self: &Arc<Self>) -> Duration {
         let now = self.clock.now();
         let installed = self.installed.load_full();
@@ -201,8 +202,8 @@ impl JwksCache {
 
     /// Starts a refresh, joins the running refresh, or returns why no refresh begins.
     ///
-    /// The decision is made under the lock. A refresh installs its keys before it ends, so a caller
-    /// that finds no running refresh sees the keys of the last refresh.
+    /// The decision is made under the lock. A refresh installs its keys before it ends, so a
+    /// request that finds no running refresh sees the keys of the last refresh.
     fn refresh_because(
         self: &Arc<Self>,
         cause: RefreshCause,
@@ -215,8 +216,9 @@ impl JwksCache {
         let mut state = self.state();
         let pause = state.policy.remaining_pause(cause, now);
         match self.refreshes.running() {
-            // A refresh takes less time than the pause that begins with it. If it is still running
-            // after the pause, its runtime has stalled, and a new refresh replaces it.
+            // A refresh takes less time than the pause that begins with it. If a refresh is still
+            // running after its pause, its runtime has stalled, and a new refresh replaces the
+            // stalled refresh.
             Some(waiter) if !pause.is_zero() => return RefreshStatus::Running(waiter),
             _ if self.has_newer_than(seen, now) => return RefreshStatus::Newer,
             _ => {}
@@ -256,7 +258,7 @@ impl JwksCache {
         }
     }
 
-    /// Returns whether the installed keys are trusted and are not `seen`, the keys that the caller
+    /// Returns whether the installed keys are trusted and are not `seen`, the keys that the request
     /// has tried.
     fn has_newer_than(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> bool {
         let installed = self.installed.load();
@@ -339,7 +341,7 @@ impl JwksCache {
         self.client.as_ref().map_or("", JwksClient::issuer)
     }
 
-    /// Makes the time of the next refresh visible to callers without the lock, and notifies the
+    /// Stores the time of the next refresh where requests read it without the lock. Notifies the
     /// refresh task.
     fn publish_next_refresh(&self, state: &RefreshState, now: SystemTime) {
         self.next_refresh.store(unix_millis(state.policy.next_refresh(now)), Ordering::Relaxed);

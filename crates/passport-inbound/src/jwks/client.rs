@@ -63,8 +63,8 @@ pub(crate) struct Version {
 /// Options of a request for keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FetchOptions<'a> {
-    /// The version of the installed key set. If it is set, a request to the URL of that version is
-    /// conditional.
+    /// The version of the installed key set. If this field is set, a request to the URL of that
+    /// version is conditional.
     pub(crate) installed: Option<&'a Version>,
     /// Whether an HTTP cache is allowed to respond. If false, the request has the header
     /// `Cache-Control: no-cache`.

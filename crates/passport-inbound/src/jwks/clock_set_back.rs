@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-/// How far the clock can be behind an earlier time without counting as set back. The caller can
-/// have read the clock a little before the earlier time was recorded.
+/// How far the clock can be behind an earlier time without counting as set back. Such a
+/// difference is normal: a request can have read the clock a little before the earlier time was
+/// recorded.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// Returns whether the clock was set back since it showed the time `earlier`.
+/// Returns whether the clock was set back since the clock showed the time `earlier`.
 pub(super) fn was_set_back(earlier: SystemTime, now: SystemTime) -> bool {
     // `now < earlier` is nearly always false, and costs a tenth of `duration_since`.
     now < earlier && earlier.duration_since(now).is_ok_and(|ahead| ahead > CLOCK_TOLERANCE)

@@ -102,7 +102,7 @@ fn is_outage(status: StatusCode) -> bool {
 pub(crate) struct SkippedKey {
     /// The index of the entry in the key set.
     pub(crate) position: usize,
-    /// The `kid` of the entry, if it has one.
+    /// The `kid` of the entry. `None` if the entry has no `kid`.
     pub(crate) kid: Option<String>,
     pub(crate) why: UnusableKey,
     /// A hash of the entry, with which the log recognizes an entry that was logged before.

@@ -39,7 +39,7 @@ pub(super) fn keys_loaded(issuer: &str, usable: usize, fetched_at: SystemTime, a
     tracing::info!(target: TARGET, issuer, usable, age_s = age.as_secs(), "signing keys loaded from the cache file");
 }
 
-/// Sets the gauges of the number of usable keys, and of the time at which they were fetched.
+/// Sets the gauges of the number of usable keys, and of the time at which the keys were fetched.
 fn set_gauges(issuer: &str, usable: usize, fetched_at: SystemTime) {
     #[expect(clippy::cast_precision_loss, reason = "a key set has at most 200 keys")]
     gauge!(KEYS, ISSUER => issuer.to_owned()).set(usable as f64);
@@ -86,7 +86,7 @@ pub(super) fn refresh_failed(issuer: &str, error: &KeyFetchError, failures: u32,
 }
 
 /// Logs a skipped entry of a key set. The level is warn if the key set has no usable key, or if
-/// `key` stands for entries that were not read. Otherwise it is info.
+/// `key` stands for entries that were not read. Otherwise the level is info.
 pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, has_usable_keys: bool) {
     let SkippedKey { position, why, .. } = key;
     let kid = key.kid.as_deref().map(Quoted);
@@ -107,8 +107,8 @@ pub(super) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<
 }
 
 /// Sets the gauge of the difference between the issuer's clock and the local clock. Logs a
-/// warning if it exceeds `clock_skew`. `issuer_time` is the time of the issuer's clock at some
-/// point of the period `local_time`.
+/// warning if the difference exceeds `clock_skew`. `issuer_time` is the time of the issuer's
+/// clock at some point of the period `local_time`.
 pub(super) fn clock_difference(
     issuer: &str,
     issuer_time: SystemTime,

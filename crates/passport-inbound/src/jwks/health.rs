@@ -44,8 +44,8 @@ impl JwksHealth {
         self.state
     }
 
-    /// Returns whether tokens can be verified: the keys are fresh or stale. Use it in readiness
-    /// probes.
+    /// Returns whether tokens can be verified: the keys are fresh or stale. Use this method in
+    /// readiness probes.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         matches!(self.state, JwksState::Fresh | JwksState::Stale)

@@ -19,7 +19,7 @@ pub(crate) struct Head {
     /// How much longer the response is fresh. `None` if `Cache-Control` does not limit the
     /// freshness.
     pub(crate) fresh_for: Option<Duration>,
-    /// The `ETag`, for the next conditional request. `None` if it is missing or too long.
+    /// The `ETag`, for the next conditional request. `None` if the `ETag` is missing or too long.
     pub(crate) tag: Option<HeaderValue>,
     /// The time of the issuer's clock when the response arrived. `None` without a valid `Date`.
     pub(crate) time: Option<SystemTime>,

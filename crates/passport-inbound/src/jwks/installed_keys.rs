@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{client::Version, key_life::KeyLife, key_set::KeySet, meters::Meters};
 
-/// A key set that verifies tokens until it is replaced or expires.
+/// A key set that verifies tokens until another key set replaces it, or until it expires.
 #[derive(Debug)]
 pub(crate) struct InstalledKeys {
     pub(crate) keys: Arc<KeySet>,

@@ -27,7 +27,7 @@ pub(super) struct KeyIdentity {
     material: Material,
 }
 
-/// The reason why an entry of a key set is skipped: it verifies no token.
+/// The reason why an entry of a key set is skipped. A skipped entry verifies no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub(crate) enum UnusableKey {
     #[error("kty, crv and alg match no allowed algorithm, see `algorithms`")]

@@ -1,5 +1,5 @@
-//! The lifetime of a key set: how long it is fresh, and how long it is trusted. Pure: the time
-//! is an argument.
+//! The lifetime of a key set: how long the key set is fresh, and how long it is trusted. Pure:
+//! the time is an argument.
 
 use std::time::{Duration, SystemTime};
 

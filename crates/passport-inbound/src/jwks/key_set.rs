@@ -99,7 +99,7 @@ impl KeySet {
         self.position(identity).map(|position| Arc::clone(&self.keys[position]))
     }
 
-    /// Returns the `kid` of each key that has one.
+    /// Returns the `kid` of each key that has a `kid`.
     pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(|key| key.identity.kid.as_deref())
     }

@@ -1,4 +1,5 @@
-//! The cache file of the signing keys. With it, a service can start while its issuer is down.
+//! The cache file of the signing keys. With this file, a service can start while its issuer is
+//! down.
 
 use std::{
     fs::{self, OpenOptions},
@@ -61,7 +62,7 @@ impl JwksCacheFile {
         self.with_timeout(move || Ok(replace(&path, &encode(&issuer, &keys)?)?)).await
     }
 
-    /// Runs `work` on a thread for file access. Returns an error if it takes longer than
+    /// Runs `work` on a thread for file access. Returns an error if `work` takes longer than
     /// [`TIMEOUT`].
     async fn with_timeout<T: Send + 'static>(
         &self,
@@ -87,9 +88,9 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Writes a temporary file in the same folder, syncs it, and renames it over the old file. The
-/// name of the temporary file is random, so that processes that share the path do not write to
-/// the same temporary file.
+/// Writes a temporary file in the same folder, syncs the temporary file to the disk, and renames
+/// it over the old file. The name of the temporary file is random, so that processes that share
+/// the path do not write to the same temporary file.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
     let written = OpenOptions::new()

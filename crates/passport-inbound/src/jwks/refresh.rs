@@ -53,8 +53,8 @@ pub(super) fn run(
     attempt.run(async move { reader.load_or_fetch().await }, move |result| refresh.complete(result))
 }
 
-/// Saves keys in the cache file, if one is configured. Runs in a separate task, so that a slow
-/// disk does not delay the requests that wait for the refresh.
+/// Saves keys in the cache file, if a cache file is configured. Runs in a separate task, so that
+/// a slow disk does not delay the requests that wait for the refresh.
 async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
     if let Some(file) = &cache.file {
         let saved = file.save(cache.issuer(), keys).await;
@@ -64,7 +64,7 @@ async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
 
 impl Refresh {
     /// Installs the keys, or records the failure. Returns `None` if the refresh was dropped or has
-    /// panicked, so that all callers that wait for the refresh get an error.
+    /// panicked, so that all requests that wait for the refresh get an error.
     fn complete(&self, result: Result<Result<NewKeys, KeyFetchError>, TaskError>) -> Option<()> {
         match result {
             Ok(Ok(new_keys)) => {
@@ -110,9 +110,9 @@ impl Refresh {
         }
     }
 
-    /// Loads keys from the cache file, or fetches them from the issuer. If the runtime had stalled
-    /// and a later refresh has replaced this refresh, returns [`KeyFetchError::Canceled`] and sends
-    /// no request.
+    /// Loads keys from the cache file. If that is not possible, fetches the keys from the issuer.
+    /// If the runtime had stalled and a later refresh has replaced this refresh, returns
+    /// [`KeyFetchError::Canceled`] and sends no request.
     async fn load_or_fetch(&self) -> Result<NewKeys, KeyFetchError> {
         let Some(client) = self.cache.client.as_ref().filter(|_| self.is_latest()) else {
             return Err(KeyFetchError::Canceled);

@@ -55,7 +55,8 @@ pub(crate) struct RefreshPause {
 }
 
 impl RefreshPause {
-    /// Returns a pause of 1 s. It is used in three cases in which the policy does not set a pause:
+    /// Returns a pause of 1 s. This pause is used in three cases in which the policy does not set a
+    /// pause:
     /// - A refresh is running.
     /// - The keys are static.
     /// - There is no tokio runtime, so no refresh can begin.
@@ -108,7 +109,7 @@ impl KeyRefreshPolicy {
         self.pause = TimeWindow::new(now, self.settings.cooldown.max(self.settings.longest_attempt()));
     }
 
-    /// Records that the issuer has sent keys or confirmed the installed ones. Ends the pause.
+    /// Records that the issuer has sent keys, or has confirmed the installed keys. Ends the pause.
     /// Starts the cooldown for unknown keys if the previous keys were trusted.
     pub(super) fn fetched(&mut self, life: KeyLife, now: SystemTime) {
         let began = self.pause.take().map_or(now, |pause| pause.since);

@@ -29,16 +29,17 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 /// refresh then starts another task, which replaces the stalled task.
 const STALLED_AFTER: Duration = Duration::from_secs(90);
 
-/// A task that refreshes the keys when they are due, even without requests. The task ends when
-/// the cache is dropped, or when the runtime of the task ends. If the runtime has ended, the
-/// next request that causes a refresh starts another task.
+/// A task that starts a refresh of the keys when a refresh is due, even without requests. The
+/// task ends when the cache is dropped, or when the runtime of the task ends. If the runtime has
+/// ended, the next request that causes a refresh starts another task.
 #[derive(Debug)]
 pub(super) struct RefreshTask {
     task: AbortHandle,
     last_tick: Arc<LastTick>,
 }
 
-/// The time of the last tick. It shows whether the runtime of the task still runs the task.
+/// The time of the last tick. The time shows whether the runtime of the task still runs the
+/// task.
 #[derive(Debug)]
 struct LastTick {
     clock: Arc<dyn Clock>,

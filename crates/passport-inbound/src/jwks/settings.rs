@@ -4,24 +4,25 @@ use std::time::Duration;
 
 use super::clock_set_back::CLOCK_TOLERANCE;
 
-/// The maximum time that a refresh spends on the cache file: 1 s to read it, and a reserve.
+/// The maximum time that a refresh spends on the cache file: 1 s to read the file, and a
+/// reserve.
 const LONGEST_LOAD: Duration = Duration::from_secs(2);
 
 /// The fraction by which refresh times and backoffs vary at random, so that the instances of a
 /// fleet do not refresh simultaneously.
 pub(super) const JITTER: f64 = 0.1;
 
-/// The settings of a JWKS cache. The options of
-/// [`TokenVerifierBuilder`](crate::TokenVerifierBuilder) describe them.
+/// The settings of a JWKS cache. [`TokenVerifierBuilder`](crate::TokenVerifierBuilder) describes
+/// each setting as an option.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySettings {
     /// How long keys are fresh after a fetch, unless the issuer states a shorter time.
     pub(crate) refresh_interval: Duration,
     /// The minimum time after a refresh before a token with an unknown key or an invalid signature
-    /// can cause another refresh. It is also the maximum backoff after failed refreshes, plus
-    /// jitter.
+    /// can cause another refresh. This time is also the maximum backoff after failed refreshes,
+    /// plus jitter.
     pub(crate) cooldown: Duration,
-    /// The age at which keys expire: they verify no token until a refresh succeeds.
+    /// The age at which keys expire. Expired keys verify no token until a refresh succeeds.
     pub(crate) max_stale: Duration,
     /// How long a request waits for refreshes or for a permit before it is rejected with 503.
     pub(crate) max_wait: Duration,

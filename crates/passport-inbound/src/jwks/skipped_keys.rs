@@ -11,7 +11,7 @@ use super::{error::SkippedKey, events};
 /// logged, so that an issuer cannot flood the log.
 const MAX_LOGGED: usize = 256;
 
-/// Logs each skipped entry once, although each refresh skips it again.
+/// Logs each skipped entry once, although each refresh skips the entry again.
 #[derive(Debug, Default)]
 pub(super) struct SkippedKeyLog {
     /// Hashes the entries. The hasher is seeded at random, because the issuer chooses the entries.

@@ -8,7 +8,8 @@ use std::{fmt, str::FromStr};
 ///
 /// Passport signs with RS256. By default, only RS256 is allowed; see
 /// [`algorithms`](crate::TokenVerifierBuilder::algorithms). The algorithm `none` and algorithms
-/// with a shared secret (HMAC) are not supported, so they cannot be configured by mistake.
+/// with a shared secret (HMAC) are not supported, so such algorithms cannot be configured by
+/// mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {

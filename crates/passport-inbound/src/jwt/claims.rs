@@ -10,7 +10,8 @@ use serde::{
 
 use crate::jwt::json::{self, Flag, NumericDate, OneOrMany, Skipped};
 
-/// The initial capacity of the buffer for text claims, in bytes. Most tokens fit into it.
+/// The initial capacity of the buffer for text claims, in bytes. The text claims of most tokens
+/// fit into the buffer.
 const INITIAL_CAPACITY: usize = 256;
 
 /// The claims of a token that this crate reads.
@@ -34,8 +35,8 @@ pub(crate) struct Claims {
     pub(crate) permissions: Vec<String>,
     pub(crate) is_service_account: bool,
 
-    /// Whether a claim marks an ID token or a logout token. Passport issues these with the same
-    /// issuer, key and audience as an access token.
+    /// Whether a claim marks an ID token or a logout token. Passport issues such tokens with the
+    /// same issuer, key and audience as access tokens.
     pub(crate) is_other_token_type: bool,
     /// Whether `cnf` binds the token to a key of the client
     /// ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
@@ -123,7 +124,7 @@ impl Claims {
             "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "is_service_account" => self.is_service_account = matches!(map.next_value()?, Flag::Bool(true)),
-            // For other claims, only their presence matters.
+            // Of any other claim, only the presence matters.
             _ => {
                 self.is_other_token_type |= matches!(name, "nonce" | "at_hash" | "c_hash" | "events");
                 self.is_sender_constrained |= name == "cnf";

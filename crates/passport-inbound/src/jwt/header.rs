@@ -16,8 +16,8 @@ pub(crate) struct Header<'a> {
     pub(crate) kid: Option<Text<'a>>,
 }
 
-/// The members of a header that are read. Their values are not validated yet. Keys in the header
-/// (`jwk`, `jku`, `x5u`, `x5c`) are ignored.
+/// The members of a header that are read. The values of these members are not validated yet.
+/// Keys in the header (`jwk`, `jku`, `x5u`, `x5c`) are ignored.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HeaderMembers<'a> {
     pub(crate) alg: Option<Text<'a>>,

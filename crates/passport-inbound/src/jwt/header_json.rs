@@ -1,6 +1,6 @@
 //! Parses one JSON object without allocating, even for an error.
 //!
-//! The header of a token is parsed before the caller is authenticated. `serde_json` allocates
+//! The header of a token is parsed before the client is authenticated. `serde_json` allocates
 //! its errors, and accepts duplicate unknown members. This parser accepts a subset of the input
 //! that `serde_json` accepts, with the same result. A fuzz target compares both parsers.
 
@@ -27,7 +27,8 @@ pub(crate) enum Value<'a> {
     Other,
 }
 
-/// The text between the quotes of a string. Its escapes are valid, but not decoded.
+/// The text between the quotes of a string. The escapes of the string are valid, but not
+/// decoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a>(&'a str);
 
@@ -146,7 +147,7 @@ impl<'a> Scanner<'a> {
         self.skip_value(0).map(|()| Value::Other)
     }
 
-    /// Skips a value. `depth` is the number of arrays and objects around it.
+    /// Skips a value. `depth` is the number of arrays and objects around the value.
     fn skip_value(&mut self, depth: u32) -> Result<(), NotJson> {
         self.skip_blanks();
         match self.peek().ok_or(NotJson)? {
@@ -233,8 +234,8 @@ fn unescaped(text: &str) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
-/// Parses the four hexadecimal digits of an escape as a UTF-16 code unit. Returns `None` if one
-/// of them is not a hexadecimal digit.
+/// Parses the four hexadecimal digits of an escape as a UTF-16 code unit. Returns `None` if a
+/// digit is not hexadecimal.
 fn code_unit(digits: &str) -> Option<u16> {
     // `from_str_radix` accepts a sign, which JSON does not allow.
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?

@@ -102,10 +102,10 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     ],
 ];
 
-/// Returns whether the point has a small order, so that anyone can make signatures for it
-/// without a private key. Also returns `true` for a y of p or more ([RFC 8032, section
-/// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)): such an encoding is not
-/// canonical, and can be another encoding of a point of small order.
+/// Returns whether the point has a small order, so that anyone can make signatures that are
+/// valid for the point, without a private key. Also returns `true` for a y of p or more ([RFC
+/// 8032, section 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)): such an encoding
+/// is not canonical, and can be another encoding of a point of small order.
 fn has_small_order(point: &[u8]) -> bool {
     let Some((top, rest)) = point.split_last() else { return true };
     let top = top & 0x7f;

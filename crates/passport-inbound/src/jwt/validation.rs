@@ -14,7 +14,7 @@ const MAX_AHEAD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub(crate) struct Policy {
     /// The required issuer, which is compared byte for byte.
     pub(crate) issuer: String,
-    /// The accepted audiences. The `aud` of a token must contain at least one of these.
+    /// The accepted audiences. The `aud` of a token must contain at least one accepted audience.
     pub(crate) audiences: Vec<String>,
     /// The accepted difference between this machine's clock and the issuer's.
     pub(crate) clock_skew: Duration,

@@ -1,4 +1,5 @@
-//! The builder of a `TokenVerifier`. It collects all configuration problems into one error.
+//! The builder of a `TokenVerifier`. The builder collects all configuration problems into one
+//! error.
 
 mod ranges;
 
@@ -122,8 +123,8 @@ impl TokenVerifierBuilder {
     /// each successful refresh. Several instances of a service can share the file.
     ///
     /// A restart does not prolong the life of the keys. Keys from the file are trusted until
-    /// [`jwks_max_stale`](Self::jwks_max_stale) has passed since they were fetched from the issuer,
-    /// and are refreshed on the usual schedule.
+    /// [`jwks_max_stale`](Self::jwks_max_stale) has passed since the keys were fetched from the
+    /// issuer, and are refreshed on the usual schedule.
     ///
     /// **Security:** a program that can write the file decides which tokens are accepted.
     /// Give only the service write access to the file and to its folder. The folder must be
@@ -139,7 +140,7 @@ impl TokenVerifierBuilder {
     /// Sets the time for which fetched signing keys are fresh. Defaults to 10 min, as in Passport's
     /// SDK; must be 1 min to 24 h. A shorter `max-age` in the issuer's `Cache-Control` takes
     /// precedence, down to 1 min. A background task refreshes the keys after about 80 % of the
-    /// time. No request waits for such a refresh.
+    /// resulting time. No request waits for such a refresh.
     pub fn jwks_refresh_interval(mut self, interval: Duration) -> Self {
         self.keys.refresh_interval = interval;
         self
@@ -208,9 +209,10 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets the maximum size of the cached tokens and their claims, in bytes. Defaults to 16 MiB,
-    /// twice the size of 10,000 tokens of Passport; must be 64 KiB to 4 GiB. Tokens are evicted
-    /// when this limit or [`max_cached_tokens`](Self::max_cached_tokens) is reached.
+    /// Sets the maximum total size of all cached tokens, including the claims of these tokens, in
+    /// bytes. Defaults to 16 MiB, twice the size of 10,000 tokens of Passport; must be 64 KiB to 4
+    /// GiB. Tokens are evicted when this limit or [`max_cached_tokens`](Self::max_cached_tokens) is
+    /// reached.
     pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
         self.cache.bytes = bytes;
         self
@@ -350,8 +352,9 @@ impl TokenVerifierBuilder {
         }
     }
 
-    /// Creates the cache of the signing keys. If static keys are set, it contains the static keys.
-    /// Otherwise it fetches the issuer's keys. Returns `None` if the static keys are invalid.
+    /// Creates the cache of the signing keys. If static keys are set, the cache contains the static
+    /// keys. Otherwise the cache fetches the issuer's keys. Returns `None` if the static keys are
+    /// invalid.
     fn jwks_cache(
         &self,
         issuer: Issuer,

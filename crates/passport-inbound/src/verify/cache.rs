@@ -34,7 +34,7 @@ const MAX_SLOTS: u64 = 1024;
 /// and the memory that moka uses for it.
 const OVERHEAD: usize = 512;
 
-/// The limits of the cache: the number of tokens, and their size in bytes.
+/// The limits of the cache: the number of tokens, and the total size of the tokens in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CacheLimits {
     pub(crate) tokens: u64,
@@ -91,8 +91,8 @@ impl VerifiedTokenCache {
         let (front, overflow) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
         let slots = (front / u64::from(MAX_FRONT_WEIGHT)).min(limits.tokens / 4).clamp(1, MAX_SLOTS);
         let slots = 1_usize << slots.ilog2();
-        // moka has one limit, for the total weight. It limits the number of tokens as well, because
-        // the weight of each entry is at least the limit divided by the number of tokens.
+        // moka has one limit, for the total weight. This limit also bounds the number of tokens,
+        // because the weight of each entry is at least the limit divided by the number of tokens.
         let least = overflow / (limits.tokens - slots as u64).max(1);
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
@@ -110,8 +110,8 @@ impl VerifiedTokenCache {
     pub(crate) fn get(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         match self.slot(token).load().as_deref() {
             Some(verified) if verified.matches(token) => return verified.caller_at(keys, now),
-            // The slot was never used, so no token has moved from it to the overflow. Only large
-            // tokens are put into the overflow directly.
+            // The slot was never used, so no token has moved from this slot to the overflow. Only
+            // large tokens are put into the overflow directly.
             None if !self.has_large.load(Ordering::Relaxed) => return None,
             _ => {}
         }
@@ -119,7 +119,7 @@ impl VerifiedTokenCache {
     }
 
     /// Returns the caller of a token in the overflow, as [`get`](Self::get) does, and puts the
-    /// token into its slot of the front.
+    /// token into its slot of the front if it is small enough.
     #[cold]
     fn get_from_overflow(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         let OverflowEntry { entry, .. } = self.overflow.get(token)?;
@@ -149,7 +149,7 @@ impl VerifiedTokenCache {
         }
     }
 
-    /// Puts a token into the overflow, unless it is there already or has expired.
+    /// Puts a token into the overflow, unless the token was put there before or has expired.
     fn put_in_overflow(&self, entry: Arc<CacheEntry>, now: SystemTime) {
         let lives_for = entry.validity.until.duration_since(now).unwrap_or_default();
         if entry.validity.includes(now) && !entry.is_in_overflow.swap(true, Ordering::Relaxed) {
@@ -233,7 +233,7 @@ impl BuildHasher for SignatureHashing {
     }
 }
 
-/// The state while one token is hashed.
+/// The state of the hash function while it hashes one token.
 struct SignatureHasher {
     multiplier: u64,
     hash: u64,

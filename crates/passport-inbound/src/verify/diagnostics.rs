@@ -1,6 +1,6 @@
 //! Logs why a token was rejected: the expected value, and the value in the token. The events
-//! have the level debug and are formatted only if that level is enabled. They are never part of
-//! a response.
+//! have the level debug and are formatted only if that level is enabled. The logged values are
+//! never part of a response.
 //!
 //! Claims are logged only if the token's signature is valid. The header members `alg`, `typ` and
 //! `kid` are logged for any token. All values are escaped, truncated, and omitted if they look

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// because a waiting request occupies memory for its token and for its connection.
 const MAX_WAITING: usize = 4096;
 
-/// A permit to verify a signature. It is released on drop.
+/// A permit to verify a signature. The permit is released on drop.
 #[derive(Debug)]
 pub(crate) struct VerificationPermit {
     _permit: Option<OwnedSemaphorePermit>,
@@ -53,15 +53,15 @@ impl VerificationPermits {
     }
 }
 
-/// The two queues of waiting requests: for keys, and for permits. They are separate so that a
-/// flood of tokens with unknown keys does not block tokens that only need a permit.
+/// The two queues of waiting requests: for keys, and for permits. The queues are separate so
+/// that a flood of tokens with unknown keys does not block tokens that only need a permit.
 #[derive(Debug)]
 pub(crate) struct WaitQueues {
     for_keys: Arc<Semaphore>,
     for_permits: Arc<Semaphore>,
 }
 
-/// A request's slot in one of the wait queues. It is released on drop.
+/// A request's slot in one of the wait queues. The slot is released on drop.
 pub(crate) struct QueueSlot {
     _slot: OwnedSemaphorePermit,
     /// Whether the slot is in the queue for keys, and not in the queue for permits.

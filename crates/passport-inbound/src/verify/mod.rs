@@ -80,11 +80,10 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// - [`VerifyError::Rejected`]: the token is invalid.
-    /// - [`VerifyError::KeysUnavailable`], in two cases. Without a tokio runtime, no keys can be
-    ///   fetched.
+    /// - [`VerifyError::KeysUnavailable`], in two cases:
     ///   - There are no keys, or all keys have expired.
     ///   - No known key verifies the token, and the refresh of the keys has failed or is still
-    ///     running.
+    ///     running. Without a tokio runtime, no keys can be fetched, so every refresh fails.
     /// - [`VerifyError::Overloaded`]: no verification permit was available within the 2 s, or too
     ///   many other calls already wait for a permit.
     ///
@@ -106,8 +105,8 @@ impl TokenVerifier {
     /// token and a JWKS refresh is running. This method starts that refresh if necessary. To wait
     /// for the refresh, use [`verify`](Self::verify).
     ///
-    /// Use it in code that is not async. The limit on concurrent signature verifications does not
-    /// apply, because the verification occupies only the calling thread.
+    /// Use this method in code that is not async. The limit on concurrent signature verifications
+    /// does not apply, because the verification occupies only the calling thread.
     ///
     /// # Errors
     /// The inner result has the errors of [`verify`](Self::verify).
@@ -186,7 +185,7 @@ impl TokenVerifier {
         self.pipeline.verify(token, None, true)
     }
 
-    /// Waits for keys or a permit, and verifies the token again: the slow path. All waits of a
+    /// Waits for keys or a permit, and verifies the token again: the slow path. All waits of one
     /// token share one time limit.
     pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
         // Without a runtime, no keys are fetched and no timer would end the wait.

@@ -1,5 +1,5 @@
-//! The verification steps. They are synchronous: if a token needs newer keys or a permit, all
-//! steps run again when the keys or the permit are available.
+//! The verification steps. All steps are synchronous: if a token needs newer keys or a permit,
+//! all steps run again when the keys or the permit are available.
 //!
 //! 1. A cached token is accepted if steps 2 to 4 would accept it now.
 //! 2. The compact form, the header and the size of the signature are checked.
@@ -50,11 +50,12 @@ pub(crate) struct Pipeline {
     pub(crate) size_warning: TokenSizeWarning,
 }
 
-/// The predicate of `reject_if`: a valid token is rejected if it returns `true` for the caller.
+/// The predicate of `reject_if`: a valid token is rejected if the predicate returns `true` for
+/// the caller of the token.
 #[derive(Clone)]
 pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
-/// The result of a verification, or the resource that it has to wait for.
+/// The result of a verification, or the resource that the verification has to wait for.
 #[derive(Debug)]
 pub(crate) enum VerifyProgress {
     Done(Result<IdInfo, VerifyError>),
@@ -144,8 +145,9 @@ impl Pipeline {
     /// Verifies a token whose decoded header has at most `HEADER` bytes and whose decoded signature
     /// has at most `SIGNATURE` bytes.
     ///
-    /// Not inlined, so that the caller's stack frame does not hold both sizes of buffers: zeroing
-    /// the large ones costs more than the rest of the work for an invalid token.
+    /// Not inlined, so that the stack frame of the calling function does not hold both sizes of
+    /// buffers: zeroing the large buffers costs more than the rest of the work for an invalid
+    /// token.
     #[inline(never)]
     fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,
