@@ -26,8 +26,8 @@ use crate::{
     },
 };
 
-/// A valid token. The private key that signed it was discarded, so no other input can be a valid
-/// token.
+/// A valid token. The private key that signed the token was discarded, so no other input can be
+/// a valid token.
 const VALID_TOKEN: &str = include_str!("../fuzz/fixtures/token.txt");
 
 /// The key set that verifies [`VALID_TOKEN`].

@@ -144,7 +144,8 @@ impl Refresh {
         loaded.inspect_err(|error| events::cache_file_not_loaded(&file.path, error)).ok()
     }
 
-    /// Parses saved keys. Returns an error if the keys have expired, or if no key is usable.
+    /// Parses saved keys. Returns an error if the keys have expired, if their `fetched_at` is in
+    /// the future, or if no key is usable.
     fn check(&self, saved: SavedKeys) -> Result<NewKeys, JwksCacheFileError> {
         let cache = &self.cache;
         let now = cache.clock.now();

@@ -13,7 +13,7 @@ const LONGEST_LOAD: Duration = Duration::from_secs(2);
 pub(super) const JITTER: f64 = 0.1;
 
 /// The settings of a JWKS cache. [`TokenVerifierBuilder`](crate::TokenVerifierBuilder) describes
-/// each setting as an option.
+/// most of these settings as options.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySettings {
     /// How long keys are fresh after a fetch, unless the issuer states a shorter time.

@@ -83,7 +83,7 @@ impl TokenVerifier {
     /// - [`VerifyError::KeysUnavailable`], in two cases:
     ///   - There are no keys, or all keys have expired.
     ///   - No known key verifies the token, and the refresh of the keys has failed or is still
-    ///     running. Without a tokio runtime, no keys can be fetched, so every refresh fails.
+    ///     running. Without a tokio runtime, no refresh can begin, so no keys can be fetched.
     /// - [`VerifyError::Overloaded`]: no verification permit was available within the 2 s, or too
     ///   many other calls already wait for a permit.
     ///
