@@ -14,8 +14,8 @@ use crate::{
 /// [`DevPassport::invalid_token`](crate::DevPassport::invalid_token).
 ///
 /// Each token differs from a valid token in one property. Test a service with
-/// [`InvalidToken::ALL`]: it must reject every token with status 401 (gRPC: `UNAUTHENTICATED`),
-/// and none with status 5xx.
+/// [`InvalidToken::ALL`]. The service must reject every token with status 401 (gRPC:
+/// `UNAUTHENTICATED`), and must not respond with status 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidToken {

@@ -147,8 +147,8 @@ fn print_startup(passport: &DevPassport, identities: &[DevIdentity], registratio
 }
 
 /// Returns a future that waits for Ctrl-C or SIGTERM. Service managers and container runtimes
-/// send SIGTERM. Its handler is installed immediately, so that a SIGTERM during the start is not
-/// lost.
+/// send SIGTERM. The handler for SIGTERM is installed immediately, so that a SIGTERM during the
+/// start is not lost.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
