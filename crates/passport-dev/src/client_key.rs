@@ -11,7 +11,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-/// The kind of key that an identity signs its assertions with (`private_key_jwt`).
+/// The kind of key with which an identity signs its assertions (`private_key_jwt`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientKeyKind {

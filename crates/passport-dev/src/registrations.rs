@@ -1,4 +1,5 @@
-//! The identities and users that the program registers at its start.
+//! The managed identities that the program registers when it starts, and the users whose tokens
+//! it prints.
 
 use std::{collections::BTreeMap, path::Path};
 

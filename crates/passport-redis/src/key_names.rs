@@ -5,7 +5,7 @@ use std::fmt::Write;
 use passport_outbound::TokenKey;
 
 /// The Redis keys of one token. All of these keys contain the same hash tag (the text in
-/// braces), so that a Cluster keeps them in one slot.
+/// braces), so that a Cluster keeps these keys in one slot.
 pub(crate) struct TokenKeys {
     /// The Redis key of the encrypted token.
     pub(crate) token: String,

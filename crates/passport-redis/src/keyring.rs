@@ -28,7 +28,7 @@ const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time limits of the task that reads the keys. These limits apply only if [`READ_TIMEOUT`]
-/// has no effect, for example because the client of a vault blocks its thread.
+/// has no effect, for example because the client of a vault blocks the thread that polls it.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
 
 /// The message of the error if reading the keys exceeded its time limit.
@@ -67,8 +67,8 @@ impl KeyringCache {
         Self { keys, clock, last_read: Mutex::default(), reads: SharedTask::new() }
     }
 
-    /// Returns the cached keys. If no keys are cached, reads them from their sources. If the cached
-    /// keys are older than [`RELOAD_INTERVAL`], also starts a reload in the background.
+    /// Returns the cached keys. If no keys are cached, reads the keys from their sources. If the
+    /// cached keys are older than [`RELOAD_INTERVAL`], also starts a reload in the background.
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<Keyring>, StoreError> {
         let last = self.last_read().clone();
         match last {
@@ -104,7 +104,7 @@ impl KeyringCache {
         self.reads.join_or_spawn(&Handle::current(), LIMITS, read, |read| outcome_of(read, timed_out))
     }
 
-    /// Reads the keys from their sources, and caches them.
+    /// Reads the keys from their sources, and caches the keys.
     ///
     /// If the read fails and keys are cached, logs a warning and returns the cached keys. The next
     /// reload is then due after the same interval as after a success. If no keys are cached,

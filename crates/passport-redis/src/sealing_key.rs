@@ -44,8 +44,11 @@ impl SealingKey {
 impl Keyring {
     /// Adds one key of `previous`, the keyring before a reload: the first key of `previous` that
     /// this keyring lacks. Redis may still have values that were encrypted with that key. Returns
-    /// this keyring unchanged if it lacks none, if there is no `previous`, or if one of the two
-    /// keyrings does not encrypt.
+    /// this keyring unchanged in these cases:
+    ///
+    /// - this keyring has all keys of `previous`;
+    /// - `previous` is `None`;
+    /// - one of the two keyrings is [`Keyring::Unencrypted`].
     pub(crate) fn with_previous(self, previous: Option<&Self>) -> Self {
         match (self, previous) {
             (Self::Keys(mut keys), Some(Self::Keys(previous))) => {

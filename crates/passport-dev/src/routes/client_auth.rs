@@ -27,8 +27,9 @@ pub(super) fn authenticate(
     let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
     match (basic, secret, assertion) {
         // RFC 6749 requires that id and secret are form-encoded before base64. Passport's own .NET
-        // sample does not encode them. So the encoded and the unencoded form are both accepted. For
-        // the characters that Passport documents for ids and secrets, both forms are the same.
+        // sample does not form-encode the id and the secret. So the encoded and the unencoded form
+        // are both accepted. For the characters that Passport documents for ids and secrets, both
+        // forms are the same.
         (Some(Some((id, secret))), None, None) => {
             let decoded = registry.authenticate(&form_decoded(&id), &form_decoded(&secret));
             let client = decoded.or_else(|| registry.authenticate(&id, &secret));

@@ -9,7 +9,7 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 /// The sources of the CA certificates, the client certificate and its private key. By default,
-/// the CA certificates are those of the operating system, and there is no client certificate.
+/// the CA certificates of the operating system are trusted, and no client certificate is sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSettings {
     pub(crate) ca_file: Option<PathBuf>,

@@ -23,11 +23,12 @@ use crate::{
 };
 
 /// A token store on Redis, for [`TokenCache::shared`](passport_outbound::TokenCache::shared).
-/// Instances that configure the same Redis, namespace and encryption keys share their tokens.
+/// Instances share their tokens if they configure the same Redis, namespace and encryption keys.
 ///
-/// Cheap to clone; clones share one connection. Building a store does not connect to Redis. The
-/// first call that needs a token connects, so a service can start while Redis is down. The store
-/// runs on the tokio runtime of its caller, which must have I/O and time enabled.
+/// Cheap to clone: all clones of a store share one connection. Building a store does not connect
+/// to Redis. The first call that needs a token connects, so a service can start while Redis is
+/// down. The store runs on the tokio runtime of its caller, which must have I/O and time
+/// enabled.
 #[derive(Clone)]
 pub struct RedisTokenStore(Arc<SharedStore>);
 

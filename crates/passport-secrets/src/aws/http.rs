@@ -39,8 +39,8 @@ pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure)
 /// the SDK gives up.
 const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
 
-/// Returns an HTTP client for the SDK. The client sends requests through `transport` with
-/// `limits`, and records their last failure in `last_failure`.
+/// Returns an HTTP client for the SDK. The client sends requests through `transport` with the
+/// limits `limits`. It stores the last failed request in `last_failure`.
 fn http_client(transport: Transport, limits: ResponseLimits, last_failure: LastFailure) -> SharedHttpClient {
     http_client_fn(move |settings, _| {
         // The SDK sets short timeouts for a metadata service, because such a service responds

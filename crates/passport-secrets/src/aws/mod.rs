@@ -186,8 +186,8 @@ fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, &'stat
     at_key(&zeroize::Zeroizing::new(text), key)
 }
 
-/// Returns the string at `key` in the JSON object `json`. If there is none, returns the reason
-/// and the remedy.
+/// Returns the string at `key` in the JSON object `json`. If there is no string at `key`,
+/// returns the reason and the remedy.
 fn at_key(json: &str, key: &str) -> Result<Secret, &'static str> {
     let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json).map_err(
         |_| "the secret is not a JSON object; remove #key from the reference to read the whole text",

@@ -4,7 +4,8 @@
 /// secret may have been pasted as the reference by mistake.
 pub(super) type InvalidReference = &'static str;
 
-/// A parsed reference: the id of a secret, and optionally a key of its JSON object.
+/// A parsed reference: the id of a secret, and optionally a key of the JSON object in the
+/// secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SecretId<'a> {
     /// The name or the ARN of the secret.

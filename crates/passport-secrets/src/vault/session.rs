@@ -48,7 +48,7 @@ struct CurrentSession {
     replaced_at: Option<Instant>,
 }
 
-/// A token of Vault, its expiry, and the task that renews it.
+/// A token of Vault, the expiry of the token, and the task that renews the token.
 #[derive(Debug)]
 pub(super) struct Session {
     /// The token. `None` if an Agent adds the token to requests.
@@ -83,8 +83,8 @@ impl Sessions {
         self.log_in(&mut current).await
     }
 
-    /// Returns another session after Vault rejected the token of the session `rejected`. If another
-    /// call has already replaced `rejected`, returns the current session. Otherwise requests
+    /// Returns a session to use instead of `rejected`, whose token Vault rejected. If another call
+    /// has already replaced `rejected`, returns the current session. Otherwise requests
     /// `lookup-self`, and logs in again if Vault rejects that request as well.
     ///
     /// Returns `None` in two cases:

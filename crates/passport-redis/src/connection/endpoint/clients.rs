@@ -23,7 +23,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) fn config(notifier: &Notifier) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         // The client of the `redis` crate has no timeouts, because the token cache applies the
-        // timeout of the store to its calls.
+        // timeout of the store to each call of the store.
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_push_sender(push_sender(notifier.clone()))
@@ -66,8 +66,8 @@ impl RedisEndpoint {
             .connection_timeout(self.settings.timeout)
             .response_timeout(self.settings.timeout)
             .overall_response_timeout(Some(self.settings.timeout))
-            // A command fails while its slot moves between nodes. Retries are safe, because every
-            // script is idempotent.
+            // A command fails while the slot of its Redis keys moves between nodes. Retries are
+            // safe, because every script is idempotent.
             .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(50)
