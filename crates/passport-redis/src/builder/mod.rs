@@ -92,9 +92,9 @@ impl RedisTokenStoreBuilder {
     /// each new connection.
     ///
     /// Without a `ca_file`, the store trusts the certificates of the operating system. If the
-    /// environment variable `SSL_CERT_FILE` is set, it trusts the certificates in the file that the
-    /// variable names instead. The TLS library loads these default certificates even if a `ca_file`
-    /// is set, so they must be readable.
+    /// environment variable `SSL_CERT_FILE` is set, the store instead trusts the certificates in
+    /// the file that this variable names. The TLS library loads these default certificates even if
+    /// a `ca_file` is set, so they must be readable.
     ///
     /// The certificate of a Redis server must be valid for the host in the URL. On a Cluster or
     /// behind Sentinels, the certificate must be valid for the host that the Cluster or the
@@ -117,9 +117,9 @@ impl RedisTokenStoreBuilder {
     ///
     /// The limit applies twice:
     ///
-    /// 1. to connecting and to all commands before the token fetch. If another instance fetches the
-    ///    token, the commands before the wait for that token count instead;
-    /// 2. to all commands after the token fetch or the wait.
+    /// 1. to connecting and all commands before the token fetch, or before the wait if another
+    ///    instance fetches the token;
+    /// 2. to all commands after the token fetch or after the wait.
     ///
     /// If Redis does not reply, only the first call waits for the whole limit. The circuit breaker
     /// then opens, and later calls continue without Redis until a probe succeeds.
