@@ -45,7 +45,7 @@ const MAX_READS: usize = 3;
 ///    expiry.
 /// 2. **Outages.** If a read fails, or takes longer than 500 ms, callers get the cached secret,
 ///    for as long as the outage lasts. A read has a deadline of 30 s. The result of a read is
-///    cached even if no caller waits for the read any more.
+///    cached even if no caller waits for the read.
 /// 3. **Backoff.** After a failed read, the provider is not called for about 1 s, 2 s, ... up to
 ///    60 s. If the provider sent a longer `Retry-After`, it is not called for that time, 10
 ///    minutes at most. During the backoff, callers get the cached secret. If no secret is

@@ -25,7 +25,7 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// Creates an authority whose certificate has the common name `name`.
+    /// Creates an authority with a certificate for the common name `name`.
     pub fn named(name: &str) -> Self {
         let (key, mut params) = (KeyPair::generate().unwrap(), CertificateParams::default());
         params.distinguished_name.push(DnType::CommonName, name);

@@ -36,7 +36,7 @@ pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure)
 
 /// The time limit of one request for credentials. It is shorter than the SDK's limit of 5 s for
 /// all requests for credentials together, so that the failure of one request is recorded before
-/// the SDK gives up.
+/// the SDK stops retrying.
 const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
 
 /// Returns an HTTP client for the SDK. The client sends requests through `transport` with the

@@ -36,7 +36,7 @@ pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &Last
 
 /// The time limit of one HTTP request for a token, without retries. It is shorter than the limit
 /// of 7 s for a token request including its retries, so that the failure of an HTTP request is
-/// stored before the credential gives up.
+/// stored before the credential stops retrying.
 const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
 /// An HTTP client that sends each request of the SDK through a transport, and stores a failed

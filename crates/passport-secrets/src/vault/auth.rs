@@ -73,7 +73,7 @@ impl VaultAuth {
     }
 
     /// Sets the source of the service account's token for [`kubernetes`](Self::kubernetes), for
-    /// example a file in a projected volume whose token has the audience of Vault. Defaults to the
+    /// example a file in a projected volume with a token for the audience of Vault. Defaults to the
     /// file `/var/run/secrets/kubernetes.io/serviceaccount/token`. Has no effect on the other auth
     /// methods.
     #[must_use]
@@ -97,7 +97,7 @@ impl VaultAuth {
     /// the token to requests.
     ///
     /// If Vault rejects the credentials, reads the credentials again, because they may have been
-    /// rotated. If the credentials have changed, logs in once more.
+    /// rotated. If the credentials have changed, logs in again.
     pub(super) async fn log_in(&self, api: &Api) -> Result<Option<GrantedToken>, VaultError> {
         let credentials = match &self.0 {
             AuthKind::Agent => return Ok(None),

@@ -348,7 +348,7 @@ fn field_is_optional_if_the_secret_has_only_one() {
     assert_eq!(kind("{}", None), Err(SecretErrorKind::Unreadable));
 }
 
-/// A Vault whose login takes 5 s, and which does not respond to reads.
+/// A Vault that takes 5 s for a login, and that does not respond to reads.
 #[derive(Debug)]
 struct SlowLogin;
 
