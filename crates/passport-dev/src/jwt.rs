@@ -197,8 +197,8 @@ impl fmt::Debug for TestJwtBuilder {
     }
 }
 
-/// Returns a token with the texts `header` and `claims`. `sign` gets the message to sign and
-/// returns the signature.
+/// Encodes the texts `header` and `claims`, and returns them as a signed token. `sign` gets the
+/// message to sign and returns the signature.
 pub(crate) fn signed(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let message = [base64(header.as_bytes()), base64(claims.as_bytes())].join(".");
     let signature = base64(&sign(message.as_bytes()));

@@ -29,7 +29,8 @@ thread_local! {
 
 impl Log {
     /// Starts to capture the events of the current thread with the severity `level` or higher.
-    /// Returns the new log. If the thread already has a log, the previous log gets no further lines.
+    /// Returns the new log. If the thread already has a log, the previous log gets no further
+    /// lines.
     pub fn listen(level: Level) -> Self {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {

@@ -225,8 +225,7 @@ impl Requirement {
         self.0.reads_path()
     }
 
-    /// Returns the description of this requirement for the response. The response rejects a caller
-    /// that does not meet the requirement.
+    /// Describes this requirement for the response to a caller that does not meet it.
     pub(crate) fn unmet(&self) -> UnmetRequirement {
         let scopes = match &*self.0 {
             Rule::Scopes(scopes) => Some(scopes.join(" ")),

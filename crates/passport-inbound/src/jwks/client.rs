@@ -114,8 +114,8 @@ impl JwksClient {
         self.locations().current = None;
     }
 
-    /// Fetches the keys from `url`, or from Passport's other documented URL if the response of
-    /// `url` is not a key set. Returns the URL at which the keys were found.
+    /// Fetches the keys from `url`, or from the other JWKS URL that Passport documents if the
+    /// response of `url` is not a key set. Returns the URL at which the keys were found.
     async fn fetch_from(
         &self,
         url: Url,
@@ -133,10 +133,10 @@ impl JwksClient {
         Ok((KeyResponse { document, head, version }, url))
     }
 
-    /// Requests the keys from `url`. If the response is not a key set, requests the keys from
-    /// Passport's other documented URL. If the second request fails as well, returns the error of
-    /// the second request if the first response had status 404, otherwise the error of the first
-    /// request.
+    /// Requests the keys from `url`. If the response is not a key set, requests the keys from the
+    /// other JWKS URL that Passport documents. If the second request fails as well, returns the
+    /// error of the second request if the first response had status 404, otherwise the error of
+    /// the first request.
     async fn get_with_fallback(
         &self,
         url: Url,

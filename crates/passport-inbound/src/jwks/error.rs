@@ -64,8 +64,8 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns whether the server sent an HTTP response that is not a key set. The keys can then
-    /// be at Passport's other documented URL.
+    /// Returns whether the server sent an HTTP response that is not a key set. In that
+    /// case, the keys may be at the other JWKS URL that Passport documents.
     pub(super) fn is_response(&self) -> bool {
         match self {
             Self::NotAKeySet | Self::Status(_) => true,

@@ -179,5 +179,5 @@ pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
     };
     let labels = [(CLIENT_ID, client_id.to_string()), ("action", action.to_owned())];
     counter!(UNAUTHORIZED, &labels).increment(1);
-    tracing::info!(target: TARGET, %client_id, action, "token rejected by the receiver: {effect}");
+    tracing::info!(target: TARGET, %client_id, action, "token rejected by the receiver, {effect}");
 }

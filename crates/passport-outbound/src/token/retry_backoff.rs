@@ -51,7 +51,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 /// backoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptWindow {
-    /// The end of the period.
+    /// The end of the period in which no other token fetch starts.
     pub(crate) until: SystemTime,
     /// Whether calls without a valid token wait for the end of this backoff, and then retry. If
     /// false, such calls fail immediately. Always false for a running fetch.

@@ -26,8 +26,8 @@ impl Notifier {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// Notifies the token fetches of this process that wait for the token or the lease for `key`,
-    /// because the token or the lease has changed. `key` is the text of a [`TokenKey`].
+    /// Notifies waiting token fetches in this process that the token or the lease for `key` has
+    /// changed. `key` is the text of a [`TokenKey`].
     pub fn notify(&self, key: &str) {
         // The result is ignored: `send` fails if there are no subscribers, which is not a problem
         // here.
