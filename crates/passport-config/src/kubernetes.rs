@@ -2,8 +2,8 @@
 //! namespace. Pure.
 //!
 //! For a Service `erp-sync`, each pod of its namespace has `ERP_SYNC_SERVICE_HOST`,
-//! `ERP_SYNC_PORT_8080_TCP_ADDR` and so on. With the prefix `ERP_SYNC` they look like keys of
-//! the configuration.
+//! `ERP_SYNC_PORT_8080_TCP_ADDR` and so on. If a configuration is read from the variables with
+//! the prefix `ERP_SYNC`, these variables look like keys of the configuration.
 
 use std::net::IpAddr;
 
@@ -16,9 +16,10 @@ const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 /// Returns whether `key` and `value` come from a service variable of Kubernetes.
 ///
-/// Both must have the form that Kubernetes writes, so that a misspelled key is still reported.
-/// The key can begin with the end of the service's name: for a service `erp-sync-db` and the
-/// prefix `ERP_SYNC`, the variable `ERP_SYNC_DB_SERVICE_HOST` is the key `db_service_host`.
+/// `key` and `value` must both have the form that Kubernetes writes, so that a misspelled key is
+/// still reported. The key can begin with the end of the service's name: for a service
+/// `erp-sync-db` and the prefix `ERP_SYNC`, the variable `ERP_SYNC_DB_SERVICE_HOST` is the key
+/// `db_service_host`.
 pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     let key = key.to_ascii_lowercase();
     let words: Vec<&str> = key.split('_').collect();
@@ -26,8 +27,8 @@ pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     (0..words.len()).any(|start| is_of_a_service(&words[start..], &value))
 }
 
-/// Returns whether `words` is a key of a service variable, without the service's name, and
-/// `value` has the form that belongs to the key.
+/// Returns whether `words` and `value` have the form of a service variable. `words` are the
+/// words of the key, without the service's name.
 fn is_of_a_service(words: &[&str], value: &str) -> bool {
     match words {
         ["service", "host"] => is_address(value),
@@ -52,7 +53,7 @@ fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok()
 }
 
-/// Returns whether `text` is a URL of a service, such as `tcp://10.0.0.1:80`.
+/// Returns whether `text` is a URL in a service variable, such as `tcp://10.0.0.1:80`.
 fn is_url(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);

@@ -1,8 +1,8 @@
 //! Configuration of managed identities and HTTP clients from files or environment variables.
 //!
-//! serde deserializes a [`ManagedIdentityConfig`] with the names of the .NET options, from any
-//! format and with any configuration crate. Building it reports all mistakes in one error, each
-//! with its key, its value (never a secret) and the remedy.
+//! serde deserializes a [`ManagedIdentityConfig`] from any format and with any configuration
+//! crate. The keys have the names of the .NET options. Building the identity reports all
+//! mistakes in one error. Each mistake has its key, its value (never a secret) and the remedy.
 //!
 //! ```toml
 //! [dependencies]
@@ -35,13 +35,14 @@
 //!
 //! # Concepts
 //!
-//! - [`ManagedIdentityConfig`] configures one identity, and a client that uses it.
+//! - [`ManagedIdentityConfig`] configures one identity, and an HTTP client that uses the
+//!   identity.
 //! - [`ManagedIdentitiesConfig`] configures several identities by name, and builds
 //!   [`ManagedIdentities`].
 //! - [`ConfigRegistry`] contains the secret providers and the token stores that a configuration
 //!   can name.
-//! - [`StoreFactory`] adds a type of token store. Its settings are a struct of [`Setting`]s,
-//!   which a [`Reader`] parses.
+//! - [`StoreFactory`] adds a type of token store. The settings of the store are a struct of
+//!   [`Setting`]s. A [`Reader`] parses the settings.
 //! - [`ConfigValue`] adds a type of setting values.
 //!
 //! # Guide

@@ -11,10 +11,11 @@ use crate::{
 /// The target of log events, which is the crate path.
 const TARGET: &str = "passport_config";
 
-/// A parser for settings that collects all mistakes, so that one error reports them all.
+/// A parser for settings that collects all mistakes, so that one error reports all of the
+/// mistakes.
 ///
-/// For an invalid value, methods return `None`, as for a missing one. Read each setting only
-/// once, because each call reports its mistakes again.
+/// If a value is missing or invalid, the methods return `None`. Read each setting only once,
+/// because each call reports the mistakes of the setting again.
 pub struct Reader<'a> {
     secrets: &'a SecretProviders,
     problems: Vec<ConfigProblem>,
@@ -37,8 +38,8 @@ impl<'a> Reader<'a> {
         Some(parsed)
     }
 
-    /// Returns the value of `setting`. Reports an invalid or missing value, the latter with
-    /// `remedy`.
+    /// Returns the value of `setting`, or `None` if it is missing or invalid. Reports an invalid
+    /// value. Reports a missing value with `remedy`.
     pub fn require<T: ConfigValue>(&mut self, setting: &Setting<T>, remedy: &str) -> Option<T> {
         if setting.raw().is_none() {
             self.report(setting, format_args!("missing; {remedy}"));
@@ -68,8 +69,8 @@ impl<'a> Reader<'a> {
         self.collect(setting, source)
     }
 
-    /// Returns the sources of the secrets that `setting` refers to. Reports and omits invalid
-    /// references.
+    /// Returns the sources of the secrets that `setting` refers to. Returns no sources if the value
+    /// is missing. Reports and omits invalid references.
     pub fn secrets(&mut self, setting: &Setting<SecretRefValues>) -> Vec<SecretSource> {
         let (references, secrets) = (self.read(setting), self.secrets);
         let references = references.map_or_else(Vec::new, |SecretRefValues(references)| references);
@@ -82,7 +83,8 @@ impl<'a> Reader<'a> {
         self.problems.push(setting.problem(&problem));
     }
 
-    /// Returns the value of `result`. If it is an error, reports it for `setting`.
+    /// Returns the value of `result`. If `result` is an error, reports it as a mistake of
+    /// `setting`, and returns `None`.
     pub fn collect<T, E: fmt::Display>(
         &mut self,
         setting: &dyn AnySetting,
@@ -91,7 +93,8 @@ impl<'a> Reader<'a> {
         result.map_err(|problem| self.report(setting, problem)).ok()
     }
 
-    /// Returns the value of `result`. If it is an error, reports each problem for `setting`.
+    /// Returns the value of `result`. If `result` is an error, reports each of its problems as a
+    /// mistake of `setting`, and returns `None`.
     pub(crate) fn collect_all<T>(
         &mut self,
         setting: &dyn AnySetting,
@@ -103,12 +106,13 @@ impl<'a> Reader<'a> {
         result.ok()
     }
 
-    /// Reports problems that other code has found, with their own options.
+    /// Reports problems that other code has found. The options of these problems are not changed.
     pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = ConfigProblem>) {
         self.problems.extend(problems);
     }
 
-    /// Returns `built`, or an error with all mistakes if any was reported.
+    /// Returns the value of `built` if no mistake was reported. Otherwise returns an error with all
+    /// mistakes. If `built` is `None` although no mistake was reported, this is also an error.
     pub(crate) fn finish<T>(mut self, built: Option<T>) -> Result<T, ConfigError> {
         match (built, self.problems.is_empty()) {
             (Some(built), true) => return Ok(built),

@@ -11,14 +11,14 @@ use crate::{secret_detection::may_contain_secret, value::ConfigValue};
 const MAX_SHOWN: usize = 80;
 
 /// The keyword that marks a secret reference in a generated schema. [`table`](crate::table)
-/// removes it before the schema is returned.
+/// removes the keyword before the schema is returned.
 pub(crate) const SECRET_MARK: &str = "secret-reference";
 
-/// A key of a table with its unparsed value, which is parsed to a `T`.
+/// A key of a table, and the unparsed value of the key. The type of the parsed value is `T`.
 ///
-/// A table is a struct of settings. The name of a field is the key, its type defines the valid
-/// values, and its documentation becomes the description in the JSON Schema. A
-/// [`Reader`](crate::Reader) parses the value.
+/// A table is a struct of settings. The name of a field is the key. The type of the field
+/// defines the valid values. The documentation of the field becomes the description of the key
+/// in the JSON Schema. A [`Reader`](crate::Reader) parses the value.
 pub struct Setting<T> {
     key: String,
     /// The unparsed value, or null if the key is missing.
@@ -36,13 +36,13 @@ mod sealed {
 
     #[expect(unnameable_types, reason = "this seals the trait above")]
     pub trait Sealed {
-        /// Returns a problem with the key of the setting, the value unless it can be a secret, and
-        /// `message`.
+        /// Returns a problem with the key of the setting and `message`. The problem also contains
+        /// the value, unless the value is missing, is too long or can be a secret.
         fn problem(&self, message: &dyn fmt::Display) -> ConfigProblem;
     }
 }
 
-/// The first element of a serialized setting, which distinguishes it from other lists.
+/// The first element of a serialized setting, which distinguishes the setting from other lists.
 const MARK: &str = "a setting of passport-config";
 
 /// Returns `key` and `value` in the form from which a [`Setting`] is deserialized.
@@ -51,8 +51,8 @@ pub(crate) fn serialized(key: &str, value: Option<&Value>) -> Value {
 }
 
 /// Accepts only the output of `serialized`. Values from a file or the environment are rejected,
-/// because a deserializer does not provide their key. The error contains no value, unlike those
-/// of serde.
+/// because a deserializer does not provide the key of a value. The error contains no value,
+/// unlike the errors of serde.
 impl<'de, T> Deserialize<'de> for Setting<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match <(String, String, Value)>::deserialize(deserializer) {

@@ -1,7 +1,8 @@
 //! Messages for unknown keys. Pure.
 
-/// The minimum similarity of a known key to the unknown key for which it is suggested: 0 if they
-/// have nothing in common, 1 if they are equal (Jaro-Winkler).
+/// A known key is suggested for an unknown key if the similarity of the two keys is greater than
+/// this number. The similarity (Jaro-Winkler) is 0 if the keys have nothing in common, and 1 if
+/// the keys are equal.
 const MIN_SIMILARITY: f64 = 0.85;
 
 /// Returns the message for an unknown key, with the remedy.

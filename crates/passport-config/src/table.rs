@@ -1,5 +1,5 @@
-//! Deserialization of tables into structs of [`Setting`](crate::Setting)s, and their JSON
-//! Schema.
+//! Deserialization of tables into structs of [`Setting`](crate::Setting)s, and the JSON Schema
+//! of these structs.
 
 use passport_core::{ConfigError, ConfigProblem, SecretProviders};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
@@ -18,11 +18,11 @@ use crate::{
     suggestions::unknown_key,
 };
 
-/// The key of the schema URL in a JSON file. It is ignored.
+/// The key of the schema URL in a JSON file. This key is ignored.
 const SCHEMA_KEY: &str = "$schema";
 
-/// The message for a [`StoreFactory::Settings`](crate::StoreFactory::Settings) that is not
-/// valid.
+/// The message for a type [`StoreFactory::Settings`](crate::StoreFactory::Settings) that is not
+/// a struct of only settings.
 const NOT_SETTINGS: &str = "the settings type of this store is not a struct of only `Setting` fields; remove flatten, \
                             alias and nested tables from its code";
 
@@ -32,8 +32,8 @@ pub(crate) type Values = Map<String, Value>;
 /// The settings that were read from a table, and a problem for each unknown key in the table.
 pub(crate) struct Table<T> {
     pub(crate) settings: T,
-    /// A problem for each unknown key, with the most similar known key. The value is omitted,
-    /// because it can be a secret.
+    /// A problem for each unknown key, with the most similar known key, or with all known keys if
+    /// none is similar. The value of the unknown key is omitted, because it can be a secret.
     pub(crate) unknown: Vec<ConfigProblem>,
 }
 
@@ -54,8 +54,8 @@ pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, Con
     Ok(Table { settings, unknown })
 }
 
-/// Reads the settings of a table, calls `build` with them, and returns its result. Unknown keys
-/// are mistakes.
+/// Reads the settings of a table, calls `build` with the settings, and returns the result of
+/// `build`. Unknown keys are mistakes.
 ///
 /// # Errors
 /// A [`ConfigError`] with every mistake.
@@ -77,7 +77,7 @@ pub(crate) fn secret_keys<T: JsonSchema>() -> Vec<String> {
     properties.filter(|(_, key)| key.get(SECRET_MARK).is_some()).map(|(name, _)| name.clone()).collect()
 }
 
-/// Returns the JSON Schema of a struct of settings. No key is required in it.
+/// Returns the JSON Schema of a struct of settings. In this schema, no key is required.
 pub(crate) fn schema<T: JsonSchema>() -> Value {
     let mut schema = generated_schema::<T>();
     for generated in ["title", "description", "required"] {
@@ -104,11 +104,11 @@ fn generated_schema<T: JsonSchema>() -> Schema {
     settings.into_generator().into_root_schema_for::<T>()
 }
 
-/// A deserializer that provides each [`Setting`](crate::Setting) of a struct with its key and
-/// its value, or null if the key is missing.
+/// A deserializer for a struct of settings. It provides each [`Setting`](crate::Setting) of the
+/// struct with its key and its value. If the key is missing, the value is null.
 struct Fields<'a> {
     values: &'a Values,
-    /// The field names of the struct, which are known after it was deserialized.
+    /// The field names of the struct. Empty until the struct was deserialized.
     keys: &'static [&'static str],
 }
 

@@ -41,12 +41,13 @@ pub type InvalidValue = Cow<'static, str>;
     label = "expected `String`, `Duration` or another type that implements `ConfigValue`"
 )]
 pub trait ConfigValue: Sized {
-    /// Whether error messages omit the value, because it can be or contain a secret. Defaults to
-    /// [`IS_SECRET_REFERENCE`](Self::IS_SECRET_REFERENCE).
+    /// Whether error messages omit the value, because the value can be a secret, or contain a
+    /// secret. Defaults to [`IS_SECRET_REFERENCE`](Self::IS_SECRET_REFERENCE).
     const IS_SECRET: bool = Self::IS_SECRET_REFERENCE;
 
     /// Whether the value is a secret reference such as `env:NAME`, or a list of references. If
-    /// true, the `secret_sources` methods of a configuration return its sources. Defaults to false.
+    /// true, the `secret_sources` methods of a configuration also return the sources of these
+    /// references. Defaults to false.
     const IS_SECRET_REFERENCE: bool = false;
 
     /// Parses `value`, which is never null.
@@ -59,8 +60,8 @@ pub trait ConfigValue: Sized {
     #[must_use]
     fn schema() -> Schema;
 
-    /// Returns a warning about a valid value that is probably a mistake, with the remedy. It is
-    /// logged, so it must not contain a secret. Defaults to `None`.
+    /// Returns a warning about a valid value that is probably a mistake, with the remedy. The
+    /// warning is logged, so it must not contain a secret. Defaults to `None`.
     #[must_use]
     fn warning(value: &Value) -> Option<String> {
         let _ = value;
@@ -68,8 +69,8 @@ pub trait ConfigValue: Sized {
     }
 }
 
-/// A non-empty string. A number is accepted as its digits, because a client id can consist of
-/// digits only.
+/// A non-empty string. A number is converted to the text of its digits, because a client id can
+/// consist of digits only.
 impl ConfigValue for String {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let text = match value {
@@ -88,7 +89,7 @@ impl ConfigValue for String {
     }
 }
 
-/// `true` or `false`, also as a string.
+/// `true` or `false`. A string with one of these words is also accepted.
 impl ConfigValue for bool {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let parsed = match value {
@@ -143,7 +144,7 @@ impl ConfigValue for Vec<String> {
     }
 }
 
-/// A secret reference such as `env:NAME` or `file:/path`. Messages omit it.
+/// A secret reference such as `env:NAME` or `file:/path`. Messages omit the reference.
 pub struct SecretRefValue(pub(crate) String);
 
 impl ConfigValue for SecretRefValue {
@@ -158,7 +159,8 @@ impl ConfigValue for SecretRefValue {
     }
 }
 
-/// Secret references: a list, or one string that is separated by spaces. Messages omit them.
+/// Secret references: a list, or one string that is separated by spaces. Messages omit the
+/// references.
 pub struct SecretRefValues(pub(crate) Vec<String>);
 
 impl ConfigValue for SecretRefValues {
@@ -189,7 +191,7 @@ impl fmt::Debug for SecretRefValues {
 
 /// A value that is one of a fixed set of words, in upper or lower case.
 ///
-/// A blanket implementation of [`ConfigValue`] for all choices does not exist, because with it
+/// A blanket implementation of [`ConfigValue`] for all choices does not exist. If it did,
 /// rustc's errors would name this trait instead of `ConfigValue`.
 pub(crate) trait Choice: Clone + 'static {
     /// The words that a configuration can contain, each with its value.

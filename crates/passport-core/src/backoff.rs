@@ -1,7 +1,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
-/// An exponential backoff with jitter: the delay after a failure, which doubles with each
-/// consecutive failure.
+/// An exponential backoff with jitter: the time to wait after a failure (the delay), which
+/// doubles with each consecutive failure.
 ///
 /// Pure: it has no state, no clock and no random numbers. The caller counts the failures, passes
 /// a random number, and adds the delay to the current time.
@@ -27,7 +27,8 @@ pub struct Backoff {
 impl Backoff {
     /// Creates a backoff whose delay grows from `first`, after the first failure, to `max`.
     ///
-    /// Jitter shortens each delay by up to half; [`with_jitter`](Self::with_jitter) changes that.
+    /// By default, jitter shortens each delay by up to half. [`with_jitter`](Self::with_jitter)
+    /// sets another range.
     #[must_use]
     pub const fn new(first: Duration, max: Duration) -> Self {
         Self { first, max, min_factor: 0.5, max_factor: 1.0 }
@@ -41,18 +42,22 @@ impl Backoff {
         Self { min_factor: *factors.start(), max_factor: *factors.end(), ..self }
     }
 
-    /// Returns the delay without jitter after a failure that follows `failures` consecutive
-    /// failures: `first` if `failures` is 0, doubled for each further failure, at most `max`.
+    /// Returns the delay without jitter after a failure. `failures` is the number of consecutive
+    /// failures before this failure.
+    ///
+    /// If `failures` is 0, the delay is the `first` of [`new`](Self::new). The delay doubles with
+    /// each further failure, up to `max`.
     #[must_use]
     pub fn max_delay(&self, failures: u32) -> Duration {
         let factor = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
         self.first.saturating_mul(factor).min(self.max)
     }
 
-    /// Returns the delay with jitter after a failure that follows `failures` consecutive failures.
+    /// Returns the delay with jitter after a failure. `failures` is the number of consecutive
+    /// failures before this failure.
     ///
     /// `chance` is a random number from 0 (shortest delay) to 1 (longest delay). Numbers outside
-    /// this range are clamped to it.
+    /// this range are clamped to the range.
     #[must_use]
     pub fn delay(&self, failures: u32, chance: f64) -> Duration {
         let factor = self.min_factor + (self.max_factor - self.min_factor) * chance.clamp(0.0, 1.0);

@@ -14,8 +14,8 @@ use rustls_pki_types::{
 
 use crate::with_causes;
 
-/// The first byte of a DER-encoded certificate. A file that begins with it is reported as DER
-/// instead of PEM.
+/// The first byte of a DER-encoded certificate. A file that begins with this byte is reported as
+/// DER instead of PEM.
 const DER_SEQUENCE: u8 = 0x30;
 
 /// The maximum size of a CA file, in bytes. The root certificate bundles of operating systems
@@ -36,8 +36,8 @@ impl CaCertificates {
     /// Reads one or more certificates from the PEM file at `path`.
     ///
     /// # Errors
-    /// When `path` is not a readable regular file of at most 1 MiB, or the file contains no
-    /// certificate or an invalid one.
+    /// When `path` is not a readable regular file of at most 1 MiB, or when the file contains no
+    /// certificate or an invalid certificate.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, InvalidCaFile> {
         let path = path.as_ref();
         let invalid = |problem| InvalidCaFile { path: displayed(path), problem };
@@ -92,8 +92,8 @@ impl fmt::Debug for CaCertificates {
     }
 }
 
-/// Returns `path` for an error message. PEM content that was passed instead of a path is hidden,
-/// because it can be a private key.
+/// Returns `path` for an error message. If PEM content was passed instead of a path, returns a
+/// fixed text, because the content can be a private key.
 fn displayed(path: &Path) -> String {
     let path = path.display().to_string();
     if path.contains("-----") { "PEM content instead of a path".to_owned() } else { path }
@@ -128,7 +128,8 @@ enum CaFileProblem {
     TooLarge,
 }
 
-/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
+/// Prints the message and its causes, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for InvalidCaFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(self))
@@ -136,8 +137,8 @@ impl fmt::Debug for InvalidCaFile {
 }
 
 impl CaFileProblem {
-    /// Converts a parser error to a problem. The parser error is dropped if it quotes a line of the
-    /// file, which can belong to a private key.
+    /// Converts a parser error to a problem. If the parser error quotes a line of the file, the
+    /// parser error is dropped, because the line can be part of a private key.
     fn from_pem(error: pem::Error) -> Self {
         let is_safe = matches!(error, pem::Error::Base64Decode(_) | pem::Error::SectionTooLarge);
         Self::BrokenPem(is_safe.then(|| Arc::new(error)))

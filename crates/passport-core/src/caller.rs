@@ -8,22 +8,23 @@ tokio::task_local! {
     static CALLER: CallerToken;
 }
 
-/// The verified token of the caller of this service, to be sent on requests that the service
-/// makes on behalf of the caller.
+/// The verified token of the client that sent a request to this service (the caller). The
+/// service sends the token on outgoing requests that it makes on behalf of the caller.
 ///
-/// `AuthenticateLayer` of `passport-inbound` adds it to the extensions of a request with a
-/// verified token, if `forward_token` is set. `CallerIdentity` of `passport-outbound` reads it
-/// from
-/// - the extensions of the outgoing request, to which the handler has copied it, or
-/// - the current task, if the handler runs in [`CallerToken::scope`].
+/// `AuthenticateLayer` of `passport-inbound` adds the caller token to the extensions of an
+/// incoming request with a verified token, if `forward_token` is set. `CallerIdentity` of
+/// `passport-outbound` reads the caller token from
+/// - the extensions of the outgoing request, to which the handler has copied the caller token,
+///   or
+/// - the current tokio task, if the handler runs in [`CallerToken::scope`].
 ///
-/// No cache stores it. `Debug` shows a fingerprint, never the token.
+/// The caller token is not stored in any cache. `Debug` shows a fingerprint, never the token.
 #[derive(Clone, Debug)]
 pub struct CallerToken(AccessToken);
 
 impl CallerToken {
     /// Creates a caller token from `token`, which must have been verified. `passport-outbound` does
-    /// not send it after it has expired.
+    /// not send an expired token.
     #[must_use]
     pub fn new(token: AccessToken) -> Self {
         Self(token)
@@ -39,13 +40,13 @@ impl CallerToken {
     /// `future` spawns have no caller token.
     ///
     /// # Cancel safety
-    /// The same as that of `future`.
+    /// The returned future is as cancel safe as `future`.
     pub fn scope<F: Future>(self, future: F) -> TaskLocalFuture<Self, F> {
         CALLER.scope(self, future)
     }
 
-    /// Returns the token that the innermost [`scope`](Self::scope) around the running code has set,
-    /// or `None` outside of a scope.
+    /// Returns the caller token that the innermost [`scope`](Self::scope) around the running code
+    /// has set, or `None` outside of a scope.
     #[must_use]
     pub fn current() -> Option<Self> {
         CALLER.try_with(Self::clone).ok()

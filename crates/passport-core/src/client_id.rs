@@ -2,13 +2,15 @@ use std::{fmt, str::FromStr};
 
 /// The OAuth2 client id of a managed identity, for example `mi-payroll-scheduler-clientid`.
 ///
-/// Passport documents several formats. Therefore any printable ASCII is accepted, as in
-/// [RFC 6749, appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1), if it has 1 to
-/// 256 bytes and neither begins nor ends with a space.
+/// Passport documents several formats of client ids. Therefore every text is accepted that
+/// - consists of printable ASCII characters, as in [RFC 6749, appendix
+///   A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1),
+/// - has 1 to 256 bytes, and
+/// - neither begins nor ends with a space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(String);
 
-/// The maximum length of a client id, in bytes. A longer one is not valid.
+/// The maximum length of a client id, in bytes. A longer client id is not valid.
 const MAX_LEN: usize = 256;
 
 impl ClientId {
@@ -50,7 +52,8 @@ impl fmt::Display for ClientId {
 #[error("invalid client id: {0}")]
 pub struct InvalidClientId(&'static str);
 
-/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for InvalidClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

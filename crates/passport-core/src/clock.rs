@@ -9,8 +9,8 @@ use nix::time::{ClockId, clock_gettime};
 
 /// A source of the current time.
 ///
-/// Every decision about expiry takes the time from a clock, so that tests control it. The
-/// default is [`SystemClock`]; tests use [`ManualClock`].
+/// Every decision about expiry reads the time from a `Clock`, so that tests can control the
+/// time. The default is [`SystemClock`]; tests use [`ManualClock`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
     label = "expected `SystemClock`, `ManualClock` or a type that implements `Clock`"
@@ -20,12 +20,12 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// back.
     fn now(&self) -> SystemTime;
 
-    /// Returns the time that has elapsed since a fixed moment. It never goes back, does not depend
-    /// on changes to the wall clock, and can pause while the machine sleeps.
+    /// Returns the time that has elapsed since a fixed moment. This time never goes back, does not
+    /// depend on changes to the wall clock, and can pause while the machine sleeps.
     ///
     /// Defaults to the operating system's monotonic clock. A clock with a simulated
-    /// [`now`](Self::now) must implement this method and advance both times; otherwise the
-    /// difference between them looks like a change of the wall clock.
+    /// [`now`](Self::now) must also implement this method, and must advance both times together.
+    /// Otherwise the difference between the two times looks like a change of the wall clock.
     fn monotonic(&self) -> Duration {
         monotonic()
     }
@@ -39,11 +39,13 @@ fn monotonic() -> Duration {
 
 /// The clock of the operating system, which is the default everywhere.
 ///
-/// On Linux it reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its timer tick. This
-/// costs a seventh of reading `CLOCK_REALTIME`, and the time is usually a few milliseconds
-/// behind. The delay does not matter, because token verification tolerates a clock skew of one
-/// minute by default. With a tolerance of zero, a token can be rejected as issued in the future
-/// during the first milliseconds of its lifetime.
+/// On Linux, `SystemClock` reads `CLOCK_REALTIME_COARSE`, which the kernel updates with its
+/// timer tick. Reading this clock takes a seventh of the time of reading `CLOCK_REALTIME`, but
+/// the result is usually a few milliseconds behind.
+///
+/// This lag does not matter, because token verification tolerates a clock skew of one minute by
+/// default. If the tolerance is set to zero, a token can be rejected during the first
+/// milliseconds of its lifetime, because it seems to be issued in the future.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -65,7 +67,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock for tests, which moves only when it is advanced or set. Clones share the time.
+/// A clock for tests. Its time changes only when a test advances or sets the clock. Clones share
+/// the time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -100,15 +103,15 @@ impl ManualClock {
         time.monotonic = time.monotonic.saturating_add(by);
     }
 
-    /// Sets the wall clock forward by `by` and leaves the monotonic clock unchanged, as when the
-    /// machine was asleep or the clock was adjusted.
+    /// Sets the wall clock forward by `by` and leaves the monotonic clock unchanged. This simulates
+    /// that the machine was asleep, or that the clock was adjusted.
     pub fn set_forward(&self, by: Duration) {
         let mut time = self.time();
         time.wall = time.wall.checked_add(by).unwrap_or(time.wall);
     }
 
     /// Sets the wall clock back by `by`, at most to the Unix epoch, and leaves the monotonic clock
-    /// unchanged, as when an operator or a time server adjusts the clock.
+    /// unchanged. This simulates that an operator or a time server adjusts the clock.
     pub fn set_back(&self, by: Duration) {
         let mut time = self.time();
         time.wall = time.wall.checked_sub(by).filter(|wall| *wall > UNIX_EPOCH).unwrap_or(UNIX_EPOCH);

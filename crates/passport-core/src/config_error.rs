@@ -5,15 +5,15 @@ use crate::with_causes;
 /// All problems of a configuration, in one error.
 ///
 /// Builders collect every problem instead of stopping at the first, so that one run reports all
-/// of them. The message names each option and the remedy, and never contains a secret. `Debug`
-/// prints the same message.
+/// problems. The message names the option and the remedy of each problem, and never contains a
+/// secret. `Debug` prints the same message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
 
-/// What is wrong with one option, and the remedy. Two problems are equal if their options and
-/// messages are equal.
+/// A problem of one option: what is wrong, and the remedy. Two problems are equal if their
+/// options and messages are equal.
 #[derive(Clone, Debug)]
 pub struct ConfigProblem {
     /// The option: the name of the builder's method or argument, or the path of the key in a file.
@@ -38,8 +38,8 @@ impl ConfigError {
 }
 
 impl ConfigProblem {
-    /// Creates a problem of `option`. The text of `problem` names what is wrong and the remedy,
-    /// never a secret.
+    /// Creates a problem of `option`. `problem` is the message: it must name what is wrong and the
+    /// remedy, and must not contain a secret.
     #[must_use]
     pub fn new(option: impl Into<Cow<'static, str>>, problem: impl fmt::Display) -> Self {
         Self { option: option.into(), problem: problem.to_string(), source: None }
@@ -56,15 +56,15 @@ impl ConfigProblem {
         Self { option: option.into(), problem: with_causes(&*source), source: Some(source.into()) }
     }
 
-    /// Replaces the name of the option, for example that of a builder's method by the path of the
+    /// Replaces the name of the option, for example the name of a builder's method by the path of a
     /// key in a file.
     #[must_use]
     pub fn renamed(self, option: impl Into<Cow<'static, str>>) -> Self {
         Self { option: option.into(), ..self }
     }
 
-    /// Returns the value of `result`. If it is an error, adds it to `problems` as a problem of
-    /// `option` and returns `None`.
+    /// Returns the value of `result`. If `result` is an error, adds the error to `problems` as a
+    /// problem of `option`, and returns `None`.
     pub fn collect<T, E: Into<Box<dyn Error + Send + Sync>>>(
         problems: &mut Vec<Self>,
         option: &'static str,
@@ -94,8 +94,8 @@ impl Error for ConfigProblem {
     }
 }
 
-/// Prints a single problem in the first line. Several problems follow the first line, one in
-/// each line.
+/// Prints a single problem in the first line. If there are several problems, prints each of them
+/// in a separate line below the first line.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [problem] = &self.problems[..] {
@@ -106,14 +106,15 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// Returns the source of the first problem that has one.
+/// Returns the source of the first problem that has a source.
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.problems.iter().find_map(Error::source)

@@ -10,7 +10,8 @@ use crate::{Issuer, Origin, ResponseLimits, Transport, TransportError, request_t
 /// The maximum size of a discovery document, in bytes. A larger response is rejected.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The members of an issuer's discovery document that this project uses, after validation.
+/// The validated members of an issuer's discovery document that this project uses, and the URL
+/// of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderMetadata {
@@ -24,19 +25,21 @@ pub struct ProviderMetadata {
 ///
 /// - The first request is to `/passport/.well-known/openid-configuration`, below the issuer's
 ///   URL.
-/// - If the issuer responds, but not with a valid document, there is a second request, to
-///   `/.well-known/openid-configuration`. If it does not respond, there is none.
+/// - If the issuer sends an HTTP response, but not with a valid document, there is a second
+///   request, to `/.well-known/openid-configuration`, also below the issuer's URL.
+/// - If no HTTP response is received, there is no second request.
 ///
 /// `timeout` is the time limit of each request.
 ///
-/// The `issuer` in the document must be equal to the configured one
-/// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and the
-/// `jwks_uri` must be on the issuer's origin, so that an attacker who can change the document
-/// cannot add keys from another server.
+/// A document is valid only if
+/// - its `issuer` is equal to the configured issuer ([RFC 8414, section
+///   3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and
+/// - its `jwks_uri` is on the issuer's origin. Otherwise an attacker who can change the document
+///   could add keys from another server.
 ///
 /// # Errors
-/// When no valid document was fetched. After two requests, the error is that of the first, or
-/// that of the second if the first response had status 404.
+/// When no valid document was fetched. After two requests, the error is the error of the first
+/// request. If the first response had status 404, the error is the error of the second request.
 ///
 /// # Cancel safety
 /// Dropping the future cancels the request. No state is kept.
@@ -94,7 +97,7 @@ fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMet
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoveryError {
-    /// The `issuer` in the document is not the configured one.
+    /// The `issuer` in the document is not equal to the configured issuer.
     #[error(
         "the discovery document has another issuer than the configured `{expected}`; both must be equal \
          byte for byte, including a trailing slash"
@@ -115,8 +118,8 @@ pub enum DiscoveryError {
          responded instead"
     )]
     InvalidDocument,
-    /// The issuer responded with status 404 to the requests for the discovery document, at both
-    /// locations.
+    /// The issuer responded with status 404 to the requests for both URLs of the discovery
+    /// document.
     #[error("no discovery document found below the issuer's URL; check the URL or set jwks_url")]
     NotFound,
     /// The issuer responded with a status other than 200 and 404.
@@ -124,14 +127,14 @@ pub enum DiscoveryError {
         "the issuer responded with status {0} to the discovery request: expected 200 or 404, check the issuer"
     )]
     Status(StatusCode),
-    /// No response was received, or none that can be used.
+    /// No response was received, or a response that cannot be used.
     #[error("the discovery request failed: {0}")]
     Transport(#[from] TransportError),
 }
 
 impl DiscoveryError {
-    /// Returns whether the issuer responded, although not with a valid document. Then the other
-    /// location is tried.
+    /// Returns whether the issuer sent an HTTP response, but not with a valid document. If true,
+    /// [`discover`] requests the other URL.
     fn is_response(&self) -> bool {
         match self {
             Self::Transport(error) => error.kind().is_response(),
@@ -140,7 +143,8 @@ impl DiscoveryError {
     }
 }
 
-/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
+/// Prints the message and its causes, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for DiscoveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(self))

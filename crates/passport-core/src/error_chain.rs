@@ -2,8 +2,9 @@ use std::{error::Error, io, iter, sync::Arc};
 
 /// Returns an iterator over `error` and its causes, outermost first.
 ///
-/// A cause in an `Arc` is returned without the `Arc`, so that it can be downcast. The error that
-/// an `io::Error` wraps is included, although it is not the `source` of the `io::Error`.
+/// A cause in an `Arc` is returned without the `Arc`, so that the cause can be downcast. The
+/// error that an `io::Error` wraps is included, although `io::Error::source` does not return
+/// this error.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(Some(unshared(error)), |error| cause(*error).map(unshared))
 }

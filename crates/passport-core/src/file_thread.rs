@@ -12,43 +12,48 @@ use tokio::{
     time::timeout,
 };
 
-/// The maximum number of files that this process accesses concurrently. It is exceeded only if a
-/// call has waited [`MAX_WAIT`] for a permit.
+/// The maximum number of files that this process accesses concurrently. Each of these accesses
+/// has a permit. The maximum is exceeded only by calls that have waited [`MAX_WAIT`] for a
+/// permit.
 const MAX_THREADS: usize = 16;
 
 static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
 
-/// How long a call waits for one of the [`MAX_THREADS`] permits. After that it starts its thread
-/// without a permit, because the files of all running threads can hang.
+/// How long a call waits for one of the [`MAX_THREADS`] permits. After this time, the call
+/// starts its thread without a permit, because it is possible that all running threads access
+/// files that hang.
 const MAX_WAIT: Duration = Duration::from_millis(50);
 
-/// A lock for each path in use, so that one thread at a time accesses it. Adding a lock removes
-/// those of paths that are no longer in use.
+/// A lock for each path in use, so that only one thread at a time accesses the path. When a lock
+/// is added, the locks of paths that are no longer in use are removed.
 static PATH_LOCKS: LazyLock<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>> = LazyLock::new(Mutex::default);
 
 /// Runs `work`, which does blocking I/O on the file at `path`, on a separate thread, and waits
 /// at most `limit` for the result.
 ///
-/// A file on a mount that does not respond can block forever. The thread does not belong to the
-/// runtime, because a runtime waits for its blocking threads when it shuts down. There is at
-/// most one thread per path: while a file hangs, later calls for the same path wait for that
-/// thread and start no other. They succeed again as soon as the file system responds.
+/// Access to a file can block forever if its file system does not respond. Therefore the thread
+/// does not belong to the tokio runtime: a runtime waits for its blocking threads when it shuts
+/// down.
 ///
-/// Up to 16 of these threads start without delay. A further call waits up to 50 ms for another
-/// thread to finish, and then starts its thread anyway. So files that hang delay calls for other
-/// files by at most 50 ms.
+/// There is at most one thread per path. While a file hangs, later calls for the same path wait
+/// for the thread of the first call, and start no other thread. Calls succeed again as soon as
+/// the file system responds.
+///
+/// Up to 16 threads, for different paths, start without delay. A further call waits up to 50 ms
+/// for another thread to finish, and then starts its thread anyway. So files that hang delay
+/// calls for other files by at most 50 ms.
 ///
 /// # Errors
-/// [`TimedOut`](io::ErrorKind::TimedOut) when `work` has not finished within `limit`, or could
-/// not start because an earlier call for `path` still runs. Another kind when no thread could be
-/// started, or `work` has panicked.
+/// - [`TimedOut`](io::ErrorKind::TimedOut) when `work` has not finished within `limit`, or could
+///   not start because an earlier call for `path` still runs.
+/// - Another kind of error when no thread could be started, or `work` has panicked.
 ///
 /// # Panics
-/// When it is called without a tokio runtime with time enabled.
+/// When it is called outside of a tokio runtime with time enabled.
 ///
 /// # Cancel safety
 /// If this future is dropped while `work` runs, `work` continues and its result is discarded. If
-/// it is dropped before `work` has started, `work` does not run.
+/// the future is dropped before `work` has started, `work` does not run.
 pub async fn on_file_thread<T: Send + 'static>(
     path: &Path,
     limit: Duration,

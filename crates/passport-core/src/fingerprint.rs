@@ -4,7 +4,8 @@ use aws_lc_rs::digest;
 
 /// The first 32 bits of a SHA-256 hash, printed as eight hexadecimal digits.
 ///
-/// Logs contain fingerprints instead of secrets or tokens, which remain distinguishable.
+/// Logs contain fingerprints instead of secrets or tokens. Different secrets and tokens remain
+/// distinguishable by their fingerprints.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 4]);
 

@@ -2,15 +2,18 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use tokio::time::timeout;
 
-/// Runs `first`, and `second` concurrently with it if `first` is not ready after `head_start`
-/// (a hedged request).
+/// Runs `first`. If `first` is not ready after `head_start`, also runs `second`, concurrently (a
+/// hedged request).
 ///
 /// - If `first` is ready within `head_start`, returns its output, without calling
 ///   `is_acceptable` and without polling `second`.
-/// - Otherwise returns the first output of the two for which `is_acceptable` returns true.
+/// - Otherwise returns the output of the future that is ready first, if `is_acceptable` returns
+///   true for this output. If it returns false, waits for the other future, and returns the
+///   output of that future if it is acceptable.
 ///
 /// # Errors
-/// Both outputs, if both futures have run and neither output is acceptable.
+/// The outputs of `first` and `second`, if both futures have run and neither output is
+/// acceptable.
 ///
 /// # Cancel safety
 /// Dropping this future drops both futures.

@@ -5,12 +5,19 @@ use url::Url;
 
 use crate::{Origin, origin::parse_error};
 
-/// The issuer of tokens, which is a Passport, and the URLs of its endpoints.
+/// The issuer of tokens (a Passport server), and the URLs of its endpoints.
 ///
-/// The issuer's URL is kept byte for byte, because the `iss` claim of tokens is compared with it
-/// byte for byte. The endpoints are those that Passport documents: `/passport/token` for token
-/// requests, and discovery documents below `/passport/` and at the root. The URLs for token
-/// requests and signing keys can be overridden, for other servers with the same protocol.
+/// The issuer's URL is stored unchanged, because the `iss` claim of a token must be equal to the
+/// URL byte for byte.
+///
+/// The endpoints are below the issuer's URL, as in Passport's documentation:
+/// - token requests: `/passport/token`
+/// - discovery document: `/passport/.well-known/openid-configuration`, or
+///   `/.well-known/openid-configuration`
+///
+/// Other servers with the same protocol can have other URLs for token requests and signing keys.
+/// [`with_token_url`](Self::with_token_url) and [`with_jwks_url`](Self::with_jwks_url) set these
+/// URLs.
 ///
 /// All URLs must be `https`. Plain `http` is accepted only for loopback hosts, and for issuers
 /// that were created by [`Issuer::danger_plain_http`].
@@ -29,26 +36,28 @@ impl Issuer {
     /// The URL of BizFirst's Passport.
     pub const PASSPORT: &str = "https://passport.bizfirst.ai";
 
-    /// Creates an issuer whose tokens have `id` as their `iss` claim. Its endpoints are below the
-    /// URL `id`.
+    /// Creates an issuer with the URL `id`. Its tokens have `id` as `iss` claim, and its endpoints
+    /// are below `id`.
     ///
     /// # Errors
-    /// When `id` is not an absolute `https` URL (or `http` with a loopback host), or has user
-    /// information, a query or a fragment.
+    /// When `id`
+    /// - is neither an absolute `https` URL nor an `http` URL with a loopback host,
+    /// - has user information, a query or a fragment, or
+    /// - cannot be used in an HTTP request.
     pub fn new(id: &str) -> Result<Self, InvalidIssuer> {
         Self::create(id, false)
     }
 
-    /// Creates an issuer like [`Issuer::new`], but accepts plain `http` for the issuer and for its
-    /// endpoints. Each URL can still be `https`, for example a public issuer with an internal token
-    /// URL.
+    /// Creates an issuer like [`Issuer::new`], but accepts plain `http` with any host, for `id` and
+    /// for the URLs of the endpoints. Each URL can be `http` or `https`. For example, the public
+    /// issuer can be `https`, and an internal token URL can be `http`.
     ///
     /// **Danger:** with plain `http`, anyone on the network path can read client secrets and
     /// tokens, and replace signing keys. Use it only in a private network that is trusted or
     /// encrypted, such as a service mesh.
     ///
     /// # Errors
-    /// Those of [`Issuer::new`], except for plain `http`.
+    /// The errors of [`Issuer::new`], but plain `http` is not an error.
     pub fn danger_plain_http(id: &str) -> Result<Self, InvalidIssuer> {
         Self::create(id, true)
     }
@@ -65,7 +74,7 @@ impl Issuer {
     /// issuer's URL.
     ///
     /// # Errors
-    /// Those of [`Issuer::new`], except that a query is allowed.
+    /// When `url` violates the rules for the issuer's URL. A query is allowed.
     pub fn with_token_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
         self.token_url = Some(endpoint(url, self.plain_http)?);
         Ok(self)
@@ -75,14 +84,14 @@ impl Issuer {
     /// Defaults to the `jwks_uri` of the discovery document.
     ///
     /// # Errors
-    /// Those of [`Issuer::new`], except that a query is allowed.
+    /// When `url` violates the rules for the issuer's URL. A query is allowed.
     pub fn with_jwks_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
         self.jwks_url = Some(endpoint(url, self.plain_http)?);
         Ok(self)
     }
 
     /// Returns the issuer's URL exactly as it was configured. The `iss` claim of a token must be
-    /// equal to it.
+    /// equal to this URL.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -103,25 +112,29 @@ impl Issuer {
         self.token_url.clone().unwrap_or_else(|| self.below("/passport/token"))
     }
 
-    /// Returns the configured URL of the signing keys, or `None` if the discovery document contains
-    /// it.
+    /// Returns the URL of the signing keys that [`with_jwks_url`](Self::with_jwks_url) has set.
+    /// Returns `None` if it was not set. Then the discovery document contains the URL.
     #[must_use]
     pub fn jwks_url(&self) -> Option<&Url> {
         self.jwks_url.as_ref()
     }
 
-    /// Returns the two URLs of the discovery document, in the order in which they are tried: below
-    /// `/passport/`, as Passport documents it, and that of [OpenID Connect Discovery, section
-    /// 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig).
+    /// Returns the two possible URLs of the discovery document, in the order in which they are
+    /// requested. Both are below the issuer's URL:
+    /// - `/passport/.well-known/openid-configuration`, as in Passport's documentation
+    /// - `/.well-known/openid-configuration`, as in [OpenID Connect Discovery, section
+    ///   4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)
     #[must_use]
     pub fn discovery_urls(&self) -> [Url; 2] {
         ["/passport/.well-known/openid-configuration", "/.well-known/openid-configuration"]
             .map(|path| self.below(path))
     }
 
-    /// Returns the alternative to `url`, the URL of the signing keys. Passport's documentation
-    /// names two URLs; for either, the other is returned. Returns `None` if `url` is neither of
-    /// them.
+    /// Returns the alternative to `url`, which is a URL of the signing keys. Passport's
+    /// documentation names two URLs: `/passport/.well-known/jwks.json` and
+    /// `/.well-known/jwks.json`, below the issuer's URL.
+    /// - If `url` is one of these two URLs, returns the other.
+    /// - Otherwise returns `None`.
     #[must_use]
     pub fn other_jwks_url(&self, url: &Url) -> Option<Url> {
         let [documented, specified] = JWKS_PATHS.map(|path| self.below(path));
@@ -141,7 +154,7 @@ impl Issuer {
     }
 }
 
-/// Omits overridden endpoints, because their query can contain credentials.
+/// Omits the URLs that override endpoints, because the query of a URL can contain credentials.
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer").field("id", &self.id).finish_non_exhaustive()
@@ -174,15 +187,16 @@ impl fmt::Display for Issuer {
     }
 }
 
-/// The error of a URL that cannot be an [`Issuer`] or one of its endpoints.
+/// The error of a URL that is not valid for an [`Issuer`] or for one of its endpoints.
 ///
-/// `Display` and `Debug` are the same message. It does not contain the URL, which can contain
-/// credentials.
+/// `Display` and `Debug` are the same message. The message does not contain the URL, because a
+/// URL can contain credentials.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid URL of Passport (expected https://host): {0}")]
 pub struct InvalidIssuer(&'static str);
 
-/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for InvalidIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,9 +1,9 @@
-//! Types that both sides of tower-passport share: issuers, secrets, tokens, HTTP transport,
-//! clocks.
+//! Types that `passport-outbound` and `passport-inbound` share: issuers, secrets, tokens, HTTP
+//! transport, clocks.
 //!
 //! Applications rarely depend on this crate directly: `passport-outbound` and `passport-inbound`
-//! re-export what their users need. Depend on it to write a [`SecretProvider`], an
-//! [`HttpClient`] or a [`Clock`]:
+//! re-export the types that applications need. Depend on this crate to write a
+//! [`SecretProvider`], an [`HttpClient`] or a [`Clock`]:
 //!
 //! ```toml
 //! [dependencies]
@@ -50,20 +50,21 @@
 //!
 //! # Concepts
 //!
-//! - An [`Issuer`] is a Passport and the URLs of its endpoints. [`discover`] fetches and
-//!   validates its discovery document.
-//! - A [`ClientId`] and a [`SecretSource`] authenticate a service. [`Scopes`] are requested with
-//!   a token, and an [`AccessToken`] is the result.
+//! - An [`Issuer`] is a Passport server and the URLs of its endpoints. [`discover`] fetches and
+//!   validates the discovery document of an issuer.
+//! - A [`ClientId`] and a [`SecretSource`] authenticate a service. A token request names the
+//!   requested [`Scopes`], and its result is an [`AccessToken`].
 //! - A [`SecretRef`] such as `env:NAME` says where a secret is stored. A [`SecretProvider`]
-//!   reads it, and [`SecretProviders`] is a registry of providers by name.
-//! - A [`CallerToken`] is the verified token of a service's caller. The service forwards it on
-//!   requests that it makes on behalf of the caller.
+//!   reads the secret, and [`SecretProviders`] is a registry of providers by name.
+//! - A [`CallerToken`] is the verified token that a request to this service contained. The
+//!   service sends the token on outgoing requests that it makes on behalf of the token's
+//!   subject.
 //! - A [`Transport`] sends requests to Passport through an [`HttpClient`], within
 //!   [`ResponseLimits`].
 //! - A [`Clock`] provides the current time. [`ManualClock`] is for tests.
-//! - A [`SharedTask`] deduplicates concurrent calls (single flight): they share one run of the
-//!   task. It spawns only on the `Handle` that the caller passes.
-//! - The only global state of this crate is the table of files that are being read, see
+//! - A [`SharedTask`] deduplicates concurrent calls (single flight): the calls share one run of
+//!   the task. The run is spawned only on the runtime `Handle` that a call passes.
+//! - The only global state of this crate is the table of files that are being read. See
 //!   [`on_file_thread`].
 //!
 //! # Guide

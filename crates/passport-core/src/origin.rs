@@ -51,8 +51,8 @@ impl Origin {
         Ok(Self { https, loopback: is_loopback(&host), host: host.to_string(), port, authority })
     }
 
-    /// Returns whether bearer tokens cannot be read on their way to the origin: it uses TLS, or is
-    /// a loopback host ([RFC 6750, section
+    /// Returns whether bearer tokens can be sent to the origin without being read on the way: the
+    /// scheme is `https`, or the host is a loopback host ([RFC 6750, section
     /// 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)).
     #[must_use]
     pub fn is_secure(&self) -> bool {
@@ -74,8 +74,8 @@ impl Origin {
     /// Returns whether `scheme` and `authority` are equal to the canonical form of this origin,
     /// byte for byte: in lower case, and without the default port.
     ///
-    /// This is the fast path of [`matches`](Self::matches), which also accepts other forms of the
-    /// same origin.
+    /// This method is faster than [`matches`](Self::matches), but returns false for other forms of
+    /// the same origin, such as a host in upper case.
     #[must_use]
     pub fn matches_exactly(&self, scheme: &str, authority: &str) -> bool {
         authority == self.authority && scheme == self.scheme()
@@ -88,14 +88,14 @@ impl Origin {
     /// Returns whether a request with this scheme, host and port is sent to this origin. Does not
     /// allocate.
     ///
-    /// A `port` of `None` is the default port of the scheme.
+    /// A `port` of `None` means the default port of the scheme.
     #[must_use]
     pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
         scheme.eq_ignore_ascii_case(self.scheme()) && self.matches_authority(host, port)
     }
 
     /// Returns whether the origin has this host and port. The scheme is not compared. A `port` of
-    /// `None` is the default port of the origin's scheme.
+    /// `None` means the default port of the origin's scheme.
     #[must_use]
     pub fn matches_authority(&self, host: &str, port: Option<u16>) -> bool {
         let default_port = if self.https { 443 } else { 80 };
@@ -103,7 +103,8 @@ impl Origin {
             && (host.eq_ignore_ascii_case(&self.host) || self.is_same_ipv6(host))
     }
 
-    /// Compares IPv6 addresses by value, because an address has many textual forms.
+    /// Returns whether `host` is the IPv6 address of this origin. The addresses are compared by
+    /// value, because an IPv6 address has many textual forms.
     fn is_same_ipv6(&self, host: &str) -> bool {
         let address = |text: &str| text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
         address(host).is_some_and(|parsed| address(&self.host) == Some(parsed))
@@ -133,7 +134,8 @@ impl FromStr for Origin {
     }
 }
 
-/// Returns an error message for a URL that cannot be parsed. It does not contain the URL.
+/// Returns an error message for a URL that cannot be parsed. The message does not contain the
+/// URL.
 pub(crate) fn parse_error(error: ParseError) -> &'static str {
     match error {
         ParseError::EmptyHost => "the host is missing",
@@ -155,7 +157,8 @@ impl fmt::Display for Origin {
 #[error("invalid origin (expected https://host[:port]): {0}")]
 pub struct InvalidOrigin(&'static str);
 
-/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

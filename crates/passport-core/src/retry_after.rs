@@ -1,11 +1,13 @@
 use std::time::{Duration, SystemTime};
 
-/// Parses the value of a `Retry-After` header, which is a number of seconds or a date
-/// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). Returns
-/// the time to wait from `now`.
+/// Parses the value of a `Retry-After` header ([RFC 9110, section
+/// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), and returns how long to wait
+/// from `now`.
 ///
-/// The time is zero for a date in the past. Returns `None` if the value is neither a number nor
-/// a date.
+/// - If `value` is a number, returns this number of seconds.
+/// - If `value` is a date, returns the time from `now` to the date, or zero for a date in the
+///   past.
+/// - Otherwise returns `None`.
 #[must_use]
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();

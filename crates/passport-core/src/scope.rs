@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-/// The scopes of a token request. They are sorted and unique, so the order in which they are
-/// configured has no effect.
+/// The scopes of a token request. The scopes are sorted and unique, so the order in a
+/// configuration has no effect.
 ///
 /// Defaults to `openid roles`, the scopes of Passport's own managed identities.
 ///
@@ -32,8 +32,8 @@ impl Default for Scopes {
 impl FromStr for Scopes {
     type Err = InvalidScope;
 
-    /// Parses a list that is separated by spaces
-    /// ([RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+    /// Parses a list of scopes that are separated by spaces ([RFC 6749, section
+    /// 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let scopes: BTreeSet<_> =
             text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
@@ -64,7 +64,8 @@ impl fmt::Display for Scopes {
 #[error("invalid scopes: {0}")]
 pub struct InvalidScope(&'static str);
 
-/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for InvalidScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

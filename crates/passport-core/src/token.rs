@@ -6,8 +6,8 @@ use crate::Fingerprint;
 
 /// An OAuth2 access token, stored as the value of an `Authorization: Bearer` header.
 ///
-/// The header value is built once and is marked sensitive. Cloning it for a request only
-/// increments a reference count. `Debug` shows a fingerprint, never the token.
+/// The header value is built once and is marked sensitive. Cloning the header value for a
+/// request only increments a reference count. `Debug` shows a fingerprint, never the token.
 #[derive(Clone)]
 pub struct AccessToken {
     authorization: HeaderValue,
@@ -39,11 +39,11 @@ impl AccessToken {
         &self.authorization
     }
 
-    /// Returns the token without the scheme `Bearer`. Do not log it: until it expires, anyone who
-    /// has it can act as its subject.
+    /// Returns the token without the scheme `Bearer`. Do not log the token: until it expires,
+    /// anyone who has the token can act as the token's subject.
     #[must_use]
     pub fn expose(&self) -> &str {
-        // `new` accepts only ASCII, so neither step can fail.
+        // `new` accepts only ASCII, so neither of these conversions can fail.
         self.authorization.to_str().unwrap_or_default().strip_prefix(SCHEME).unwrap_or_default()
     }
 
@@ -74,14 +74,15 @@ impl fmt::Debug for AccessToken {
 }
 
 /// The error of a text that is not a bearer token. `Display` and `Debug` are the same message.
-/// It does not contain the text, which can be a secret.
+/// The message does not contain the text, because it can be a secret.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid bearer token: it is empty or contains a character that RFC 6750, section 2.1 does not allow"
 )]
 pub struct InvalidAccessToken;
 
-/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for InvalidAccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

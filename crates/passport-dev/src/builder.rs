@@ -32,20 +32,20 @@ impl DevPassportBuilder {
     }
 
     /// Allows an [`address`](Self::address) that other hosts and containers can reach, such as
-    /// `0.0.0.0`. Requires an [`issuer`](Self::issuer). By default, only a loopback address is
-    /// allowed.
+    /// `0.0.0.0`. If the address is not a loopback address, an [`issuer`](Self::issuer) is also
+    /// required. By default, only a loopback address is allowed.
     ///
-    /// **Danger:** a client that reaches the address and knows a secret gets tokens, and plain
-    /// `http` shows secrets and tokens to the network. Use it only in a private network, such as
-    /// that of docker compose, kind or a test.
+    /// **Danger:** a client that reaches the address and knows a secret gets tokens, and everyone
+    /// in the network can read secrets and tokens, because the server uses plain `http`. Use this
+    /// only in a private network, such as the network of docker compose, kind or a test.
     pub fn danger_any_address(mut self) -> Self {
         self.any_address = true;
         self
     }
 
-    /// Sets the issuer in tokens and in the discovery document. It must be the URL at which clients
-    /// reach this Passport, because the endpoints in the discovery document begin with it. Defaults
-    /// to `http://` and the address.
+    /// Sets the issuer in tokens and in the discovery document. The issuer must be the URL at which
+    /// clients reach this Passport, because the URLs of the endpoints in the discovery document
+    /// begin with the issuer. Defaults to `http://` and the address.
     pub fn issuer(mut self, url: impl Into<String>) -> Self {
         self.issuer = Some(url.into());
         self
@@ -58,15 +58,16 @@ impl DevPassportBuilder {
         self
     }
 
-    /// Sets the lifetime of tokens, in whole seconds. Defaults to 3600 s, as in Passport's tokens
-    /// of managed identities.
+    /// Sets the lifetime of tokens. Fractions of a second are ignored. Defaults to 3600 s, as in
+    /// Passport's tokens of managed identities.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
         self
     }
 
-    /// Sets the clock for `iat` and `exp` of tokens, for the checks of tokens and assertions, and
-    /// for the `Date` of the JWKS response. Defaults to the operating system's clock.
+    /// Sets the clock of the dev Passport. The clock determines `iat` and `exp` of tokens and the
+    /// `Date` of the JWKS response, and whether tokens and assertions have expired. Defaults to the
+    /// operating system's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
@@ -124,7 +125,7 @@ pub enum StartError {
     Bind {
         /// The address that cannot be bound.
         address: SocketAddr,
-        /// Why the operating system cannot bind it.
+        /// Why the operating system cannot bind the address.
         source: io::Error,
     },
     /// The issuer is not a valid URL.
@@ -138,7 +139,8 @@ pub enum StartError {
     NotLoopback(SocketAddr),
 }
 
-/// Prints the message, because `main` prints the `Debug` output of an error that it returns.
+/// Prints the message and its causes. If `main` returns an error, Rust prints the `Debug` output
+/// of the error.
 impl fmt::Debug for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(self))

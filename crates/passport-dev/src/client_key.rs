@@ -1,5 +1,5 @@
-//! Key pairs for client authentication with `private_key_jwt`: an identity signs an assertion
-//! instead of sending a secret.
+//! Key pairs for client authentication with `private_key_jwt`. With this method, an identity
+//! signs an assertion instead of sending a secret.
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
@@ -11,7 +11,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-/// The kind of key that an identity signs its assertions with (`private_key_jwt`).
+/// The kind of key with which an identity signs its assertions (`private_key_jwt`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientKeyKind {
@@ -47,8 +47,9 @@ impl ClientKey {
         (Self { kind, public: public.as_ref().to_vec() }, pem(&private))
     }
 
-    /// Returns whether `signature` is the signature of `message` by this key with `algorithm`, a
-    /// JOSE name such as `RS256`. Returns false for an algorithm of another kind of key.
+    /// Returns whether `signature` is the signature of `message` by this key with `algorithm`.
+    /// `algorithm` is a JOSE name such as `RS256`. Returns false if `algorithm` does not belong to
+    /// the kind of this key.
     pub(crate) fn verifies(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
         let verification: &dyn VerificationAlgorithm = match (self.kind, algorithm) {
             (ClientKeyKind::Rsa, "RS256") => &RSA_PKCS1_2048_8192_SHA256,

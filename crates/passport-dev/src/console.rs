@@ -1,4 +1,4 @@
-//! The console: commands that the program reads from the terminal while it runs.
+//! The console. The program reads commands from the terminal while it runs.
 
 use std::{collections::BTreeMap, future::pending, io::stdin, str::FromStr, thread, time::Duration};
 
@@ -29,11 +29,12 @@ Commands:
   help                         list the commands
   stop                         stop the program";
 
-/// Reads and executes commands until `stop`. If the standard input ends first, the future never
-/// completes, so that the program continues to run.
+/// Reads commands from the standard input and executes them, until the command `stop`. If the
+/// standard input ends before a `stop`, the future never completes, so that the program
+/// continues to run.
 ///
-/// The option `--console` enables this. It is off by default, because the operating system
-/// suspends a background process that reads from its terminal.
+/// The option `--console` enables the console. The console is off by default, because the
+/// operating system suspends a background process that reads from its terminal.
 pub(crate) async fn run(
     passport: &DevPassport,
     identities: &[DevIdentity],
@@ -60,8 +61,9 @@ pub(crate) async fn run(
     pending::<()>().await;
 }
 
-/// Reads lines on a separate thread. A read from the terminal cannot be canceled: on a thread of
-/// the runtime it would delay the shutdown until the next line.
+/// Reads lines from the standard input on a separate thread, and sends them to the returned
+/// receiver. A read from the terminal cannot be canceled. On a thread of the tokio runtime, it
+/// would delay the shutdown until the next line.
 fn read_lines() -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(move || {
@@ -74,11 +76,11 @@ fn read_lines() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
-/// Executes the command `words` on `passport`, or on its selected `identity`. Returns the
-/// output.
+/// Executes the command `words` on `passport`, or on `identity`, the selected identity. Returns
+/// the output of the command.
 ///
 /// # Errors
-/// Returns what is wrong with the command.
+/// Returns a text that says what is wrong with the command.
 async fn execute(
     words: &[&str],
     passport: &DevPassport,
@@ -119,7 +121,7 @@ async fn execute(
     Ok("done".to_owned())
 }
 
-/// Formats the number of requests to each endpoint.
+/// Returns a text with the number of requests to each endpoint.
 fn counts(counters: &Counters) -> String {
     format!(
         "discovery {}, introspection {}, jwks {}, token {}",
@@ -130,7 +132,7 @@ fn counts(counters: &Counters) -> String {
     )
 }
 
-/// Parses the name of an endpoint.
+/// Parses the name of an endpoint. Returns a message if there is no such endpoint.
 fn endpoint(name: &str) -> Result<Endpoint, String> {
     match name {
         "discovery" => Ok(Endpoint::Discovery),
@@ -141,7 +143,8 @@ fn endpoint(name: &str) -> Result<Endpoint, String> {
     }
 }
 
-/// Parses a fault and its parameter.
+/// Parses the name of a fault and its parameter. Returns a message if the fault or the parameter
+/// is invalid.
 fn fault(words: &[&str]) -> Result<Fault, String> {
     Ok(match *words {
         ["body", ref words @ ..] => Fault::Body(words.join(" ")),
@@ -159,7 +162,7 @@ fn fault(words: &[&str]) -> Result<Fault, String> {
     })
 }
 
-/// Parses a number.
+/// Parses a number. Returns a message if `word` is not a number.
 fn number<N: FromStr>(word: &str) -> Result<N, String> {
     word.parse().map_err(|_| format!("invalid number `{word}`"))
 }

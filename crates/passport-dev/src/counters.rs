@@ -4,8 +4,8 @@ use tokio::sync::watch;
 
 use crate::Endpoint;
 
-/// The number of requests to each endpoint since the start. Requests that a
-/// [`Fault`](crate::Fault) affects are counted as well.
+/// The number of requests to each endpoint since the start of the dev Passport. A request is
+/// also counted if a [`Fault`](crate::Fault) changes its response.
 #[derive(Debug, Default)]
 pub struct Counters {
     discovery: watch::Sender<u64>,
@@ -15,7 +15,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Returns the number of requests for the discovery document, at both paths.
+    /// Returns the number of requests for the discovery document, at both of its paths together.
     #[must_use]
     pub fn discovery(&self) -> u64 {
         *self.discovery.borrow()
@@ -27,7 +27,7 @@ impl Counters {
         *self.introspection.borrow()
     }
 
-    /// Returns the number of requests for the JWKS, at both paths.
+    /// Returns the number of requests for the JWKS, at both of its paths together.
     #[must_use]
     pub fn jwks(&self) -> u64 {
         *self.jwks.borrow()
@@ -39,8 +39,8 @@ impl Counters {
         *self.token.borrow()
     }
 
-    /// Waits until `endpoint` has received `count` requests since the start. A test can wait for a
-    /// request without sleeping.
+    /// Waits until `endpoint` has received at least `count` requests since the start of the dev
+    /// Passport. So a test can wait for a request without sleeping.
     ///
     /// # Cancel safety
     /// Dropping the future changes no counter.

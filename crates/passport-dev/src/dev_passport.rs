@@ -10,9 +10,10 @@ use crate::{
     TestJwtBuilder, keys::RsaSigningKey, server_state::ServerState,
 };
 
-/// A running dev Passport. It stops when this value is dropped, or on [`DevPassport::shutdown`].
+/// A running dev Passport. The server stops when this value is dropped, or when
+/// [`DevPassport::shutdown`] is called.
 ///
-/// It serves on the tokio runtime that started it.
+/// The server runs in tasks on the tokio runtime that started it.
 #[derive(Debug)]
 pub struct DevPassport {
     pub(crate) address: SocketAddr,
@@ -26,7 +27,7 @@ impl DevPassport {
     /// [`DevPassport::builder`].
     ///
     /// # Errors
-    /// [`StartError::Bind`] if no port can be bound.
+    /// Returns [`StartError::Bind`] if no port can be bound.
     pub async fn start() -> Result<Self, StartError> {
         Self::builder().start().await
     }
@@ -42,21 +43,21 @@ impl DevPassport {
         self.address
     }
 
-    /// Returns the issuer in its tokens, for example `http://127.0.0.1:40123`. It is also the base
-    /// URL of the endpoints.
+    /// Returns the issuer (`iss`) of the tokens, for example `http://127.0.0.1:40123`. The issuer
+    /// is also the base URL of the endpoints.
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.state.issuer()
     }
 
-    /// Returns the audience (`aud`) of its tokens.
+    /// Returns the audience (`aud`) of the tokens.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.state.audience
     }
 
     /// Returns a builder of a managed identity named `name`. [`DevIdentityBuilder::create`]
-    /// registers it.
+    /// registers the identity.
     pub fn managed_identity(&self, name: &str) -> DevIdentityBuilder {
         DevIdentityBuilder::new(Arc::clone(&self.state), name)
     }
@@ -66,19 +67,21 @@ impl DevPassport {
         TestJwtBuilder::for_user(&self.state, user_id)
     }
 
-    /// Returns a token of `user-1` with the defect `kind`. A resource server must reject it.
+    /// Returns a token of `user-1` with the defect `kind`. A resource server must reject this
+    /// token.
     #[must_use]
     pub fn invalid_token(&self, kind: InvalidToken) -> String {
         kind.derive_from(self.user_token("user-1"), self.issuer())
     }
 
-    /// Publishes a new signing key and signs new tokens with it. The old keys stay published.
+    /// Publishes a new signing key, and signs new tokens with the new key. The old keys stay in the
+    /// JWKS.
     pub async fn rotate_keys(&self) {
         self.publish_next_key().await;
         self.state.keys().sign_with_newest();
     }
 
-    /// Publishes a new signing key. New tokens are still signed with the current key.
+    /// Adds a new signing key to the JWKS. New tokens are still signed with the current key.
     pub async fn publish_next_key(&self) {
         let kid = self.state.keys().next_kid();
         let key = RsaSigningKey::generate(kid).await;
@@ -97,8 +100,8 @@ impl DevPassport {
         self.state.keys().jwks().to_string()
     }
 
-    /// Sets the `Cache-Control` header of the JWKS response. By default there is none, because
-    /// Passport documents none.
+    /// Sets the `Cache-Control` header of the JWKS response. By default, the response has no such
+    /// header, because Passport documents none.
     ///
     /// # Errors
     /// Returns [`InvalidHeaderValue`] if `value` has characters that a header cannot have.
@@ -108,24 +111,25 @@ impl DevPassport {
         Ok(())
     }
 
-    /// Sets whether the JOSE header of new tokens has a `kid`. Defaults to true. The tokens in
-    /// Passport's documentation have none; a verifier then tries all keys.
+    /// Sets whether the JOSE header of new tokens has a key id (`kid`). Defaults to true. The
+    /// tokens in Passport's documentation have no `kid`. For a token without a `kid`, a verifier
+    /// tries all keys.
     pub fn set_kid_in_tokens(&self, kid: bool) {
         self.state.settings().kid_in_tokens = kid;
     }
 
-    /// Sets the lifetime of new tokens, in whole seconds. Defaults to 3600 s.
+    /// Sets the lifetime of new tokens. Fractions of a second are ignored. Defaults to 3600 s.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.state.settings().token_lifetime = lifetime;
     }
 
-    /// Makes each response of `endpoint` fail with `fault` until [`DevPassport::clear_fault`].
-    /// Replaces the current fault of `endpoint`.
+    /// Makes each response of `endpoint` fail with `fault`, until [`DevPassport::clear_fault`] is
+    /// called. Replaces the current fault of `endpoint`.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault) {
         self.state.faults().insert(endpoint, fault);
     }
 
-    /// Ends the fault of `endpoint`, which responds normally again.
+    /// Removes the fault of `endpoint`. The endpoint then responds normally again.
     pub fn clear_fault(&self, endpoint: Endpoint) {
         self.state.faults().remove(&endpoint);
     }

@@ -8,8 +8,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 
-/// An endpoint of the dev Passport, to inject a [`Fault`] or to read a counter of
-/// [`Counters`](crate::Counters).
+/// An endpoint of the dev Passport. It selects where to inject a [`Fault`], or which counter of
+/// [`Counters`](crate::Counters) to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// The discovery document (`openid-configuration`), below `/passport/.well-known/` and below
@@ -24,7 +24,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Returns the endpoint at `path`, if there is one.
+    /// Returns the endpoint at `path`. Returns `None` if no endpoint has this path.
     pub(crate) fn from_path(path: &str) -> Option<Self> {
         match path {
             "/passport/.well-known/openid-configuration" | "/.well-known/openid-configuration" => {
@@ -43,7 +43,7 @@ impl Endpoint {
 pub enum Fault {
     /// The connection is closed without a response.
     Down,
-    /// The response is valid, and is sent after this delay.
+    /// The valid response is sent after this delay.
     Slow(Duration),
     /// The response has this status and an empty body.
     Status(StatusCode),
@@ -53,25 +53,28 @@ pub enum Fault {
     Body(String),
     /// The response has status 200 and a web page as its body, as from a proxy or a captive portal.
     Html,
-    /// The status and the headers are those of the valid response, but the connection is closed in
-    /// the middle of the body.
+    /// The response has the status and the headers of the valid response, but the connection is
+    /// closed in the middle of the body.
     Truncated,
-    /// The status is that of the valid response, but the body consists of this many spaces.
+    /// The response has the status of the valid response, but its body consists of this many
+    /// spaces.
     Oversize(usize),
     /// The response has status 307 and redirects to this URL (`Location`).
     Redirect(String),
 }
 
-/// The body of every response. It ends with an error if the fault is [`Fault::Truncated`].
+/// The body type of every response. Such a body ends with an error if the fault is
+/// [`Fault::Truncated`].
 pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Returns `response` unchanged, with the body type of all responses.
+/// Converts the body of `response` to the body type of all responses. The content does not
+/// change.
 pub(crate) fn boxed(response: Response<Body>) -> Response<ResponseBody> {
     response.map(|body| body.map_err(io::Error::other).boxed_unsync())
 }
 
 impl Fault {
-    /// Returns the response to send instead of the valid `response`.
+    /// Returns the response that the server sends instead of the valid `response`.
     ///
     /// # Errors
     /// Returns an error if the server must close the connection without a response.
@@ -107,7 +110,8 @@ fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> R
     boxed(response)
 }
 
-/// Adds a header to `response`. A `value` that no header can have is ignored.
+/// Sets a header of `response`. If `value` has characters that a header cannot have, returns
+/// `response` unchanged.
 fn with_header(
     mut response: Response<ResponseBody>,
     name: HeaderName,

@@ -9,7 +9,7 @@ use crate::{
     server_state::ServerState,
 };
 
-/// A builder of a managed identity. [`DevIdentityBuilder::create`] registers it.
+/// A builder of a managed identity. [`DevIdentityBuilder::create`] registers the identity.
 #[must_use]
 pub struct DevIdentityBuilder {
     state: Arc<ServerState>,
@@ -34,7 +34,7 @@ impl DevIdentityBuilder {
         Self { state, identity, secret: random_secret(), private_key: None }
     }
 
-    /// Adds a role to the identity's tokens. By default, they have none.
+    /// Adds a role to the identity's tokens. By default, the tokens have no roles.
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.identity.roles.push(role.into());
         self
@@ -46,7 +46,7 @@ impl DevIdentityBuilder {
         self
     }
 
-    /// Sets the first client secret. Defaults to a random one.
+    /// Sets the value of the first client secret. Defaults to a random value.
     pub fn secret(mut self, secret: impl Into<String>) -> Self {
         self.secret = secret.into();
         self
@@ -54,7 +54,7 @@ impl DevIdentityBuilder {
 
     /// Generates a key pair, so that the identity can authenticate with signed assertions
     /// (`private_key_jwt`) instead of its secret. [`DevIdentity::private_key`] returns the private
-    /// key. By default, the identity has none.
+    /// key. By default, the identity has no key pair.
     pub fn signs_with(mut self, kind: ClientKeyKind) -> Self {
         let (key, private) = ClientKey::generate(kind);
         self.identity.key = Some(key);
@@ -62,8 +62,9 @@ impl DevIdentityBuilder {
         self
     }
 
-    /// Registers the identity with one active secret. An identity with the same name is replaced,
-    /// because the client id is derived from the name: its secrets are rejected from now on.
+    /// Registers the identity with one active secret. If an identity with the same name is
+    /// registered, replaces it, because the client id is derived from the name. The token endpoint
+    /// then rejects the secrets of the replaced identity.
     #[must_use]
     pub fn create(self) -> DevIdentity {
         let client_id = self.identity.client_id.clone();
@@ -80,8 +81,8 @@ impl fmt::Debug for DevIdentityBuilder {
     }
 }
 
-/// A managed identity that is registered at the dev Passport, with the operations of an
-/// administrator.
+/// A managed identity that is registered at the dev Passport. Its methods are the operations of
+/// an administrator, such as adding and revoking secrets.
 #[derive(Clone)]
 pub struct DevIdentity {
     state: Arc<ServerState>,
@@ -101,15 +102,15 @@ impl fmt::Debug for DevIdentity {
 }
 
 impl DevIdentity {
-    /// Returns the client id, for example `mi-payroll-clientid`. It is also the `sub` of the
-    /// identity's tokens.
+    /// Returns the client id, for example `mi-payroll-clientid`. The client id is also the `sub` of
+    /// the identity's tokens.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// Returns the object id of the identity: the claim `managed_identity_id` of its tokens, by
-    /// which audit logs name it.
+    /// Returns the object id of the identity. It is the claim `managed_identity_id` of the
+    /// identity's tokens. Audit logs name the identity by this id.
     #[must_use]
     pub fn managed_identity_id(&self) -> &str {
         &self.managed_identity_id
@@ -121,8 +122,8 @@ impl DevIdentity {
         self.first_secret.value()
     }
 
-    /// Returns the private key as PEM (PKCS#8). `None` unless
-    /// [`DevIdentityBuilder::signs_with`] generated a key pair.
+    /// Returns the private key as PEM (PKCS#8). Returns `None` if
+    /// [`DevIdentityBuilder::signs_with`] was not called, so that the identity has no key pair.
     #[must_use]
     pub fn private_key(&self) -> Option<&str> {
         self.private_key.as_deref()
@@ -134,7 +135,8 @@ impl DevIdentity {
         self.first_secret.id()
     }
 
-    /// Adds an active client secret with a random value. The other secrets stay active.
+    /// Adds an active client secret with a random value, and returns the new secret. The other
+    /// secrets of the identity stay active.
     ///
     /// # Panics
     /// Never: identities are replaced but not removed.
@@ -144,34 +146,35 @@ impl DevIdentity {
         secret.expect("identities are replaced but never removed")
     }
 
-    /// Revokes a client secret and the tokens that were issued for it: the token endpoint rejects
-    /// the secret, and introspection reports the tokens as inactive.
+    /// Revokes the client secret with the id `secret_id`, and the tokens that were issued for this
+    /// secret. The token endpoint then rejects the secret, and introspection reports the tokens as
+    /// inactive. Has no effect if there is no active secret with this id.
     pub fn revoke_secret(&self, secret_id: &str) {
         self.state.registry().revoke_secret(&self.client_id, secret_id);
     }
 
-    /// Disables the identity: the token endpoint rejects its secrets and its key, and the tokens
-    /// that were issued for its secrets are revoked.
+    /// Disables the identity. The token endpoint then rejects the secrets and the key of the
+    /// identity, and the tokens that were issued for its secrets are revoked.
     pub fn disable(&self) {
         self.state.registry().set_enabled(&self.client_id, false);
     }
 
-    /// Enables the identity after [`disable`](Self::disable): the token endpoint accepts its active
-    /// secrets and its key again. Revoked tokens stay revoked.
+    /// Enables the identity after [`disable`](Self::disable). The token endpoint then accepts the
+    /// active secrets and the key of the identity again. Revoked tokens stay revoked.
     pub fn enable(&self) {
         self.state.registry().set_enabled(&self.client_id, true);
     }
 
-    /// Replaces the roles of the identity's new tokens. Tokens that were already issued keep
-    /// theirs.
+    /// Replaces the roles of the identity's new tokens. Tokens that were already issued keep their
+    /// roles.
     pub fn set_roles<R: Into<String>>(&self, roles: impl IntoIterator<Item = R>) {
         let roles = roles.into_iter().map(Into::into).collect();
         self.state.registry().set_roles(&self.client_id, roles);
     }
 
     /// Returns a builder of a token of this identity, for tests that change the token or send it
-    /// themselves. Unchanged, the token is as the token endpoint issues it for the first secret,
-    /// and is revoked with that secret.
+    /// themselves. If the test does not change the token, it equals a token that the token endpoint
+    /// issues for the first secret. If the first secret is revoked, the token is revoked as well.
     ///
     /// # Panics
     /// Never: identities are replaced but not removed.

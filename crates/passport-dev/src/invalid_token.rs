@@ -14,8 +14,8 @@ use crate::{
 /// [`DevPassport::invalid_token`](crate::DevPassport::invalid_token).
 ///
 /// Each token differs from a valid token in one property. Test a service with
-/// [`InvalidToken::ALL`]: it must reject every token with status 401 (gRPC: `UNAUTHENTICATED`),
-/// and none with status 5xx.
+/// [`InvalidToken::ALL`]. The service must reject every token with status 401 (gRPC:
+/// `UNAUTHENTICATED`), and must not respond with status 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidToken {
@@ -27,15 +27,16 @@ pub enum InvalidToken {
     AudienceMissing,
     /// `aud` names another service.
     AudienceWrong,
-    /// The token is bound to a key of the client (claim `cnf`), and the request has no proof that
-    /// the client has the key.
+    /// The token is bound to a key of the client (claim `cnf`), but the request has no proof that
+    /// the client has this key.
     SenderConstrained,
-    /// The JOSE header has `crit`, which names an extension that verifiers do not support.
+    /// The JOSE header has the member `crit`, which names an extension that verifiers do not
+    /// support.
     UnsupportedCritical,
     /// The claims contain `exp` twice.
     DuplicateClaim,
-    /// The JOSE header contains the public key (`jwk`) of an attacker, whose private key signed the
-    /// token.
+    /// The JOSE header contains the public key (`jwk`) of an attacker. The private key of the
+    /// attacker signed the token.
     EmbeddedKey,
     /// `exp` is an hour ago.
     Expired,
@@ -45,12 +46,12 @@ pub enum InvalidToken {
     ExpiryMissing,
     /// The token is signed with HS256, with the issuer's public RSA key as the HMAC secret.
     HmacWithPublicKey,
-    /// The token is an OIDC ID token (claims `nonce`, `at_hash`). Its issuer, key and audience are
-    /// those of an access token.
+    /// The token is an OIDC ID token (claims `nonce`, `at_hash`). Issuer, key and audience are the
+    /// same as in an access token.
     IdToken,
     /// `iat` is an hour in the future.
     IssuedInFuture,
-    /// `iss` is the issuer with a trailing slash.
+    /// `iss` is the expected issuer with an added trailing slash.
     IssuerWithSlash,
     /// `iss` is another issuer.
     IssuerWrong,
@@ -63,10 +64,10 @@ pub enum InvalidToken {
     Oversized,
     /// The signature is empty.
     SignatureMissing,
-    /// The signature is valid, but its base64url encoding is not canonical: an unused bit of its
+    /// The signature is valid, but its base64url encoding is not canonical: an unused bit of the
     /// last character is set.
     SignatureRespelled,
-    /// The token is signed with another key than the one that its `kid` names.
+    /// The token is signed with another key than the key that its `kid` names.
     SignatureWrong,
     /// `sub` is missing.
     SubjectMissing,
@@ -112,7 +113,8 @@ impl InvalidToken {
         Self::UnknownKey,
     ];
 
-    /// Returns the token `valid` of `issuer` with this defect.
+    /// Returns a token with this defect. `valid` is the builder of a valid token, and `issuer` is
+    /// the issuer of that token.
     pub(crate) fn derive_from(self, valid: TestJwtBuilder, issuer: &str) -> String {
         let hour = Duration::from_secs(3600);
         let in_an_hour = valid.now_unix() + hour.as_secs();
@@ -157,45 +159,46 @@ fn unsigned(token: &TestJwtBuilder) -> String {
     signed(&token.header_json(), &token.claims_json(), |_| Vec::new())
 }
 
-/// Returns the token, signed with RS512 by its key.
+/// Returns the token, signed with RS512 by the key of the dev Passport.
 fn signed_rs512(token: &TestJwtBuilder) -> String {
     signed(&token.header_json(), &token.claims_json(), |message| token.key().sign_rs512(message))
 }
 
-/// Returns the token, signed by a new key.
+/// Returns the token, signed with RS256 by a new key that is not in the JWKS.
 fn signed_with_another_key(token: &TestJwtBuilder) -> String {
     let other = RsaSigningKey::generate_now("another".to_owned());
     signed(&token.header_json(), &token.claims_json(), |message| other.sign_rs256(message))
 }
 
-/// Returns the token, signed with HS256. The secret is the public key as DER.
+/// Returns the token, signed with HS256. The HMAC secret is the public key of the dev Passport
+/// as DER.
 fn hmac_with_public_key(token: &TestJwtBuilder) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &token.key().public_der());
     signed(&token.header_json(), &token.claims_json(), |message| hmac::sign(&key, message).as_ref().to_vec())
 }
 
-/// Returns the token, signed by a new key, which is also in its header.
+/// Returns the token, signed by a new key. The header of the token contains the new public key.
 fn embedded_key(token: TestJwtBuilder) -> String {
     let own = RsaSigningKey::generate_now("attacker".to_owned());
     let token = token.header("jwk", own.jwk()).header("kid", own.kid.as_str());
     signed(&token.header_json(), &token.claims_json(), |message| own.sign_rs256(message))
 }
 
-/// Returns the token with a second `exp`, which has expired, before the valid one.
+/// Returns the token with two `exp` claims: an expired `exp`, followed by the valid `exp`.
 fn duplicate_expiry(token: &TestJwtBuilder) -> String {
     let claims = token.claims_json();
     let twice = format!("{{\"exp\":1,{}", claims.trim_start_matches('{'));
     token.build_raw(&token.header_json(), &twice)
 }
 
-/// Returns the header and the claims of the token, with a trailing dot.
+/// Returns the token with an empty signature: the header and the claims, with a trailing dot.
 fn without_signature(token: &TestJwtBuilder) -> String {
     let whole = token.build();
     let (message, _) = whole.rsplit_once('.').unwrap_or_default();
     format!("{message}.")
 }
 
-/// Returns the token with the role `admin` added and the old signature.
+/// Returns the token with the added role `admin`, but with the signature from before the change.
 fn tampered(token: &TestJwtBuilder) -> String {
     let valid = token.build();
     let (_, signature) = valid.rsplit_once('.').unwrap_or_default();
@@ -203,8 +206,8 @@ fn tampered(token: &TestJwtBuilder) -> String {
     format!("{}.{}.{signature}", base64(token.header_json().as_bytes()), base64(changed.as_bytes()))
 }
 
-/// Returns the token with an unused bit of the last character set: the last character of a
-/// 256-byte signature encodes only two bits.
+/// Returns the token `valid` with an unused bit of the last character set. The last character of
+/// a 256-byte signature encodes only two bits, so its other bits are unused.
 fn respelled(valid: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (head, last) = valid.split_at(valid.len() - 1);

@@ -1,5 +1,5 @@
-//! JSON Web Tokens: the builder, the encoding, and the verification of own tokens for
-//! introspection.
+//! JSON Web Tokens: the builder, the encoding, and the verification of tokens that this dev
+//! Passport signed, for introspection.
 
 use std::{
     fmt,
@@ -21,15 +21,15 @@ use crate::{
 /// header can be set or removed.
 ///
 /// [`DevPassport::user_token`](crate::DevPassport::user_token) and
-/// [`DevIdentity::token`](crate::DevIdentity::token) return a builder. Without further calls,
-/// its token is valid.
+/// [`DevIdentity::token`](crate::DevIdentity::token) return a builder. The token is valid if no
+/// method of the builder has changed it.
 #[derive(Clone)]
 #[must_use]
 pub struct TestJwtBuilder {
     header: Map<String, Value>,
     claims: Map<String, Value>,
     key: RsaSigningKey,
-    /// When the builder was created. Times in claims are relative to it.
+    /// When the builder was created. Times in claims are relative to this time.
     now: SystemTime,
 }
 
@@ -56,7 +56,7 @@ impl TestJwtBuilder {
             .expires_in(token_lifetime)
     }
 
-    /// Creates a builder for a token of a user of `tenant-1` without roles.
+    /// Creates a builder for a token of the user `user_id` of `tenant-1`, without roles.
     pub(crate) fn for_user(state: &ServerState, user_id: &str) -> Self {
         Self::new(state, user_id, "tenant-1")
             .claim("email", format!("{user_id}@example.com"))
@@ -64,8 +64,8 @@ impl TestJwtBuilder {
             .claim("roles", json!([]))
     }
 
-    /// Creates a builder for a token of a managed identity of `tenant-1` without roles. The
-    /// identity need not be registered.
+    /// Creates a builder for a token of the managed identity `name` of `tenant-1`, without roles.
+    /// The identity need not be registered.
     pub(crate) fn for_service(state: &ServerState, name: &str) -> Self {
         Self::new(state, &format!("mi-{name}-clientid"), "tenant-1")
             .claim("managed_identity_id", format!("mi-guid-{name}"))
@@ -83,20 +83,20 @@ impl TestJwtBuilder {
             .claim("roles", identity.roles.as_slice())
     }
 
-    /// Adds a role to the claim `roles`.
+    /// Adds a role to the claim `roles`. Keeps the roles of earlier calls.
     pub fn role(mut self, role: impl Into<String>) -> Self {
         push(&mut self.claims, "roles", role.into());
         self
     }
 
-    /// Adds a permission to the claim `permissions`.
+    /// Adds a permission to the claim `permissions`. Keeps the permissions of earlier calls.
     pub fn permission(mut self, permission: impl Into<String>) -> Self {
         push(&mut self.claims, "permissions", permission.into());
         self
     }
 
-    /// Sets the tenant (`tenant_id`). Defaults to `tenant-1`, or to the tenant of the registered
-    /// identity.
+    /// Sets the tenant (`tenant_id`). Defaults to `tenant-1`. For a token of a registered identity,
+    /// defaults to the tenant of the identity.
     pub fn tenant(self, tenant_id: &str) -> Self {
         self.claim("tenant_id", tenant_id)
     }
@@ -113,48 +113,49 @@ impl TestJwtBuilder {
         self.claim("exp", exp)
     }
 
-    /// Makes the token one that expired `ago` before the creation of this builder, in whole
-    /// seconds: sets `exp` to that time, and `iat` to an hour before `exp`.
+    /// Makes the token expired: sets `exp` to `ago` before the creation of this builder, in whole
+    /// seconds, and `iat` to an hour before `exp`.
     pub fn expired_for(self, ago: Duration) -> Self {
         let exp = self.now_unix().saturating_sub(ago.as_secs());
         let iat = exp.saturating_sub(3600);
         self.claim("exp", exp).claim("iat", iat)
     }
 
-    /// Sets the claim `name` to any JSON value. Replaces its current value.
+    /// Sets the claim `name` to any JSON value. Replaces the current value of the claim.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Removes the claim `name`.
+    /// Removes the claim `name`, if the token has it.
     pub fn without_claim(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Sets the member `name` of the JOSE header to any JSON value. Replaces its current value.
+    /// Sets the member `name` of the JOSE header to any JSON value. Replaces the current value of
+    /// the member.
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Removes the member `name` of the JOSE header.
+    /// Removes the member `name` of the JOSE header, if the header has it.
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.remove(name);
         self
     }
 
-    /// Returns the token. It is always signed with RS256 and the key of the dev Passport, even if
-    /// [`header`](Self::header) has set another `alg` or `kid`.
+    /// Returns the signed token. The signature is always an RS256 signature by the key of the dev
+    /// Passport, even if [`header`](Self::header) has set another `alg` or `kid`.
     #[must_use]
     pub fn build(&self) -> String {
         self.build_raw(&self.header_json(), &self.claims_json())
     }
 
-    /// Returns a token with the texts `header` and `claims`, which need not be valid JSON, instead
-    /// of the settings of this builder. It is signed as by [`build`](Self::build). For example for
-    /// duplicate members, unusual numbers and trailing text.
+    /// Returns a token with the texts `header` and `claims` instead of the header and claims of
+    /// this builder. The texts need not be valid JSON. Use this for example for duplicate members,
+    /// unusual numbers and trailing text. The token is signed as by [`build`](Self::build).
     #[must_use]
     pub fn build_raw(&self, header: &str, claims: &str) -> String {
         signed(header, claims, |message| self.key.sign_rs256(message))
@@ -180,7 +181,8 @@ impl TestJwtBuilder {
         &self.key
     }
 
-    /// Returns the id of the token (`jti`). Empty if it was removed.
+    /// Returns the id of the token (`jti`). Returns an empty text if the claim was removed or is
+    /// not a string.
     pub(crate) fn jti(&self) -> &str {
         self.claims.get("jti").and_then(Value::as_str).unwrap_or_default()
     }
@@ -195,8 +197,8 @@ impl fmt::Debug for TestJwtBuilder {
     }
 }
 
-/// Returns a token with the JSON texts `header` and `claims`. `sign` returns the signature of
-/// the message that it gets.
+/// Encodes the texts `header` and `claims`, and returns them as a signed token. `sign` gets the
+/// message to sign and returns the signature.
 pub(crate) fn signed(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let message = [base64(header.as_bytes()), base64(claims.as_bytes())].join(".");
     let signature = base64(&sign(message.as_bytes()));
@@ -213,7 +215,8 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     unix_millis(time) / 1000
 }
 
-/// Appends `value` to the list in the claim `name`. Replaces a claim that is not a list.
+/// Appends `value` to the list in the claim `name`. If the claim is missing or is not a list,
+/// sets it to a list with only `value`.
 fn push(claims: &mut Map<String, Value>, name: &str, value: String) {
     match claims.entry(name.to_owned()).or_insert_with(|| json!([])) {
         Value::Array(values) => values.push(Value::String(value)),
@@ -221,8 +224,8 @@ fn push(claims: &mut Map<String, Value>, name: &str, value: String) {
     }
 }
 
-/// Returns the claims of `token` if it was signed with a published key of this Passport. Does
-/// not check the claims.
+/// Returns the claims of `token`. Returns `None` if the token is malformed, or if no published
+/// key of this Passport signed it. Does not check the claims.
 pub(crate) fn own_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
     let (message, signature) = token.rsplit_once('.')?;
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;

@@ -22,7 +22,7 @@ pub(crate) struct RsaSigningKey {
 }
 
 impl RsaSigningKey {
-    /// Generates a key pair on a blocking thread, because that takes about 0.1 s.
+    /// Generates a key pair on a blocking thread, because generating takes about 0.1 s.
     pub(crate) async fn generate(kid: String) -> Self {
         let generated = spawn_blocking(|| Self::generate_now(kid)).await;
         generated.expect("generating a key does not panic")
@@ -86,27 +86,27 @@ impl RsaSigningKey {
     }
 }
 
-/// The published keys, one of which signs new tokens.
+/// The published keys. One of these keys signs new tokens.
 #[derive(Debug)]
 pub(crate) struct SigningKeys {
     /// The keys in the JWKS, newest last.
     published: Vec<RsaSigningKey>,
     /// The index of the signing key in `published`.
     signing: usize,
-    /// The number of key ids that were assigned. It is part of the next id.
+    /// The number of key ids that were assigned. The next key id contains this number plus one.
     generated: u32,
-    /// The prefix of all key ids. Random for each start, so that a verifier that keeps running
-    /// while the dev Passport restarts does not confuse a new key with an old one.
+    /// The prefix of all key ids. The prefix is random for each start of the dev Passport. So a
+    /// verifier that keeps running during a restart does not confuse a new key with an old key.
     prefix: String,
 }
 
 impl SigningKeys {
-    /// Creates the key set with its first key, which is generated on a blocking thread.
+    /// Creates the key set with one key. Generates the key on a blocking thread.
     pub(crate) async fn generate() -> Self {
         spawn_blocking(Self::generate_now).await.expect("generating a key does not panic")
     }
 
-    /// Creates the key set with its first key, which is generated on the current thread.
+    /// Creates the key set with one key. Generates the key on the current thread.
     pub(crate) fn generate_now() -> Self {
         let mut keys =
             Self { published: Vec::new(), signing: 0, generated: 0, prefix: random_id("signing-key-") };
@@ -115,7 +115,7 @@ impl SigningKeys {
         keys
     }
 
-    /// Assigns the id of the next key.
+    /// Assigns and returns the id of the next key.
     pub(crate) fn next_kid(&mut self) -> String {
         self.generated += 1;
         format!("{}-{}", self.prefix, self.generated)

@@ -36,16 +36,17 @@
 //!
 //! - A [`DevPassport`] is an HTTP server on a free loopback port. It serves the token endpoint,
 //!   discovery, JWKS and introspection at the paths that Passport documents.
-//! - A [`DevIdentity`] is a managed identity that is registered there, with secrets and roles.
+//! - A [`DevIdentity`] is a managed identity that is registered at a dev Passport, with secrets
+//!   and roles.
 //! - A [`TestJwtBuilder`] creates tokens with any claims and headers. An [`InvalidToken`] names
 //!   the defect of a token that every resource server must reject.
 //! - A [`Fault`] makes an [`Endpoint`] fail. [`Counters`] count the requests to each endpoint.
-//! - A [`TestIdentity`] is a user or a service that sends requests to a handler in a test. It
-//!   needs neither a server nor a network.
+//! - A [`TestIdentity`] is a user or a service that sends requests to a handler in a test. A
+//!   test with a `TestIdentity` needs neither a server nor a network.
 //!
-//! The dev Passport persists nothing and has no admin API over HTTP. A test controls it by these
-//! types, and a user of the program by the console (`passport-dev --console`). The dev Passport
-//! is not for production.
+//! The dev Passport persists nothing and has no admin API over HTTP. A test controls the dev
+//! Passport by these types. A user of the program controls it by the console (`passport-dev
+//! --console`). The dev Passport is not for production.
 //!
 //! # Guide
 //!

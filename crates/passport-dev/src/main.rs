@@ -57,8 +57,8 @@ struct Options {
 }
 
 impl Options {
-    /// Returns the identities and users in the file of `--identities`. Without a file, returns the
-    /// one identity of `--identity`, `--role` and `--secret`.
+    /// Returns the identities and users in the file that `--identities` names. Without this option,
+    /// returns the one identity that `--identity`, `--role` and `--secret` describe.
     fn registrations(&mut self) -> Result<Registrations, Box<dyn Error>> {
         if let Some(path) = &self.identities {
             return Ok(Registrations::read(path)?);
@@ -84,7 +84,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs the dev Passport until a signal or the command `stop`.
+/// Runs the dev Passport until the process gets a stop signal, or until the console reads the
+/// command `stop`.
 async fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
     let stop_requested = stop_signal()?;
     let registrations = options.registrations()?;
@@ -100,7 +101,8 @@ async fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Starts the dev Passport. Prints a warning if other hosts can reach it.
+/// Starts the dev Passport. Prints a warning if it listens on an address that is not a loopback
+/// address, because other hosts may reach it.
 async fn start(options: &Options) -> Result<DevPassport, StartError> {
     let builder = DevPassport::builder()
         .address(options.address)
@@ -144,8 +146,9 @@ fn print_startup(passport: &DevPassport, identities: &[DevIdentity], registratio
     );
 }
 
-/// Installs signal handlers, so that a signal during the start is not lost. Returns a future
-/// that waits for Ctrl-C, or for SIGTERM, which service managers and container runtimes send.
+/// Returns a future that waits for Ctrl-C or SIGTERM. Service managers and container runtimes
+/// send SIGTERM. The handler for SIGTERM is installed immediately, so that a SIGTERM during the
+/// start is not lost.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

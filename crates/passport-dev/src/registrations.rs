@@ -1,4 +1,5 @@
-//! The identities and users that the program registers at its start.
+//! The managed identities that the program registers when it starts, and the users whose tokens
+//! it prints.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -6,8 +7,8 @@ use config::{Config, ConfigError, File};
 use passport_dev::{DevIdentity, DevIdentityBuilder, DevPassport, TestJwtBuilder};
 use serde::Deserialize;
 
-/// The content of the file of `--identities`. Its extension (`.toml`, `.json`, `.yaml`)
-/// determines the format.
+/// The content of the file that `--identities` names. The extension of the file (`.toml`,
+/// `.json`, `.yaml`) determines the format.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Registrations {
@@ -17,17 +18,17 @@ pub(crate) struct Registrations {
     pub(crate) users: BTreeMap<String, UserRegistration>,
 }
 
-/// A managed identity. Its key in the table is its name.
+/// A managed identity. The name of the identity is its key in the table `identities`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct IdentityRegistration {
-    /// The client secret. Defaults to a random one.
+    /// The client secret. Defaults to a random secret.
     pub(crate) secret: Option<String>,
     pub(crate) roles: Vec<String>,
     pub(crate) tenant: Option<String>,
 }
 
-/// A user. Its key in the table is the `sub` of its tokens.
+/// A user. The `sub` of the user's tokens is the key in the table `users`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct UserRegistration {
@@ -37,7 +38,7 @@ pub(crate) struct UserRegistration {
 }
 
 impl Registrations {
-    /// Reads the file at `path`.
+    /// Reads and parses the file at `path`.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] if the file
@@ -55,7 +56,8 @@ impl Registrations {
         Ok(read)
     }
 
-    /// Registers the identities at `passport`, in the order of their names.
+    /// Registers all identities at `passport`, in the order of their names. Returns the registered
+    /// identities.
     pub(crate) fn register(&self, passport: &DevPassport) -> Vec<DevIdentity> {
         let register = |(name, identity): (&String, &IdentityRegistration)| identity.register(passport, name);
         self.identities.iter().map(register).collect()
@@ -83,7 +85,7 @@ impl UserRegistration {
         Self { roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Self::default() }
     }
 
-    /// Returns a token of this user, whose `sub` is `id`.
+    /// Returns a token of this user with the `sub` `id`, issued by `passport`.
     pub(crate) fn token(&self, passport: &DevPassport, id: &str) -> String {
         let token = self.roles.iter().fold(passport.user_token(id), TestJwtBuilder::role);
         let token = self.permissions.iter().fold(token, TestJwtBuilder::permission);

@@ -1,4 +1,4 @@
-//! Registered identities, their secrets, and revoked tokens. Does no I/O.
+//! The registered identities with their secrets, and the revoked tokens. Does no I/O.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,16 +19,18 @@ pub(crate) struct StoredIdentity {
     pub(crate) tenant_id: String,
     /// The roles of new tokens.
     pub(crate) roles: Vec<String>,
-    /// Whether the identity can authenticate. If false, its secrets and its key are rejected.
+    /// Whether the identity can authenticate. If false, the secrets and the key of the identity are
+    /// rejected.
     pub(crate) enabled: bool,
     /// The active secrets.
     pub(crate) secrets: Vec<StoredSecret>,
-    /// The public key of the identity's assertions. `None` if it can only send a secret.
+    /// The public key that verifies the identity's assertions. `None` if the identity can
+    /// authenticate only with a secret.
     pub(crate) key: Option<ClientKey>,
 }
 
 impl StoredIdentity {
-    /// Adds an active secret with a new id.
+    /// Adds an active secret with the given value and a new id. Returns the secret.
     fn add_secret(&mut self, value: String) -> DevSecret {
         let secret = DevSecret { id: random_id("sec-"), value };
         self.secrets.push(StoredSecret { secret: secret.clone(), issued: Vec::new() });
@@ -36,8 +38,8 @@ impl StoredIdentity {
     }
 }
 
-/// An authenticated client, and the id of its credential: of the secret that it sent, or of its
-/// key.
+/// An authenticated client, and the id of the credential that the client used: the id of a
+/// secret, or the id that stands for the key of the client.
 pub(crate) struct AuthenticatedClient {
     pub(crate) client_id: String,
     pub(crate) secret_id: String,
@@ -58,7 +60,7 @@ impl DevSecret {
         &self.id
     }
 
-    /// Returns the value of the secret, which a client sends.
+    /// Returns the value of the secret, which a client sends to the token endpoint.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
@@ -75,37 +77,38 @@ impl fmt::Debug for DevSecret {
 #[derive(Clone, Debug)]
 pub(crate) struct StoredSecret {
     secret: DevSecret,
-    /// The `jti` of each token that was issued for this secret. They are revoked with it.
+    /// The `jti` of each token that was issued for this secret. Revoking the secret revokes these
+    /// tokens.
     issued: Vec<String>,
 }
 
-/// The registered identities, the revoked tokens, and the assertions that were used.
+/// The registered identities, the revoked tokens, and the assertions that clients have used.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     /// The identities by client id.
     identities: HashMap<String, StoredIdentity>,
     /// The `jti` of each revoked token.
     revoked_tokens: HashSet<String>,
-    /// The client id and `jti` of each accepted assertion, which is not accepted again.
+    /// The client id and `jti` of each accepted assertion. An assertion is not accepted again.
     used_assertions: HashSet<(String, String)>,
 }
 
 impl Registry {
-    /// Adds an identity with one active secret, or replaces the identity with the same client id.
-    /// Returns the secret.
+    /// Adds `identity` with one active secret. If an identity with the same client id is
+    /// registered, replaces it. Returns the secret.
     pub(crate) fn add(&mut self, mut identity: StoredIdentity, secret: String) -> DevSecret {
         let secret = identity.add_secret(secret);
         self.identities.insert(identity.client_id.clone(), identity);
         secret
     }
 
-    /// Returns the identity with `client_id`.
+    /// Returns the identity with `client_id`. Returns `None` if no such identity is registered.
     pub(crate) fn get(&self, client_id: &str) -> Option<&StoredIdentity> {
         self.identities.get(client_id)
     }
 
     /// Authenticates a client with a secret. Returns `None` if the client is unknown or disabled,
-    /// or if `secret` is not one of its active secrets.
+    /// or if `secret` is not an active secret of the client.
     pub(crate) fn authenticate(&self, client_id: &str, secret: &str) -> Option<AuthenticatedClient> {
         let identity = self.identities.get(client_id).filter(|identity| identity.enabled)?;
         let stored = identity.secrets.iter().find(|stored| {
@@ -117,13 +120,14 @@ impl Registry {
         })
     }
 
-    /// Records the use of the assertion `jti`. Returns whether it is the first use: an assertion is
-    /// accepted once.
+    /// Stores that the client `client_id` has used the assertion `jti`. Returns true for the first
+    /// use, and false for each later use, which must be rejected.
     pub(crate) fn record_assertion(&mut self, client_id: &str, jti: &str) -> bool {
         self.used_assertions.insert((client_id.to_owned(), jti.to_owned()))
     }
 
-    /// Records that the token `jti` was issued for a secret, so that it is revoked with the secret.
+    /// Stores that the token `jti` was issued for a secret, so that revoking the secret revokes the
+    /// token. Has no effect if there is no such secret.
     pub(crate) fn record_issued(&mut self, client_id: &str, secret_id: &str, jti: &str) {
         let secrets = self.identities.get_mut(client_id).map(|identity| &mut identity.secrets);
         if let Some(secret) = secrets.into_iter().flatten().find(|stored| stored.secret.id == secret_id) {
@@ -131,12 +135,14 @@ impl Registry {
         }
     }
 
-    /// Adds another active secret to an identity. Returns `None` if there is no such identity.
+    /// Adds an active secret with a random value to an identity, and returns the new secret.
+    /// Returns `None` if no identity has this `client_id`.
     pub(crate) fn generate_secret(&mut self, client_id: &str) -> Option<DevSecret> {
         self.identities.get_mut(client_id).map(|identity| identity.add_secret(random_secret()))
     }
 
-    /// Removes a secret and revokes each token that was issued for it.
+    /// Removes a secret, and revokes each token that was issued for this secret. Has no effect if
+    /// there is no such secret.
     pub(crate) fn revoke_secret(&mut self, client_id: &str, secret_id: &str) {
         let Some(identity) = self.identities.get_mut(client_id) else {
             return;
@@ -145,8 +151,8 @@ impl Registry {
         self.revoked_tokens.extend(revoked.flat_map(|secret| secret.issued));
     }
 
-    /// Enables or disables an identity. Disabling also revokes the tokens that were issued for its
-    /// secrets. They stay revoked when it is enabled again.
+    /// Enables or disables an identity. Disabling also revokes the tokens that were issued for the
+    /// secrets of the identity. These tokens stay revoked when the identity is enabled again.
     pub(crate) fn set_enabled(&mut self, client_id: &str, enabled: bool) {
         let Some(identity) = self.identities.get_mut(client_id) else {
             return;
@@ -158,7 +164,7 @@ impl Registry {
         }
     }
 
-    /// Replaces the roles of the identity's new tokens.
+    /// Sets the roles of the identity's new tokens, and removes the previous roles.
     pub(crate) fn set_roles(&mut self, client_id: &str, roles: Vec<String>) {
         if let Some(identity) = self.identities.get_mut(client_id) {
             identity.roles = roles;
@@ -176,8 +182,8 @@ pub(crate) fn random_secret() -> String {
     random_id("mics_sk_")
 }
 
-/// Returns `prefix` and 24 random hexadecimal digits, as many as in the ids of Passport's
-/// samples.
+/// Returns `prefix` followed by 24 random hexadecimal digits. The ids in Passport's samples have
+/// as many digits.
 pub(crate) fn random_id(prefix: &str) -> String {
     let mut random = [0; 12];
     rand::fill(&mut random).expect("the operating system provides randomness");

@@ -22,11 +22,12 @@ use crate::{
     server_state::ServerState,
 };
 
-/// How long a shutdown waits for running requests before it closes their connections.
+/// How long a shutdown waits for running requests before it closes all connections.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves until `stopped` changes or its sender is dropped. Then stops listening, and waits for
-/// running requests, at most for [`SHUTDOWN_TIMEOUT`].
+/// Accepts connections on `listener` and serves them, until `stopped` changes or the sender of
+/// `stopped` is dropped. Then stops listening, waits for running requests, at most for
+/// [`SHUTDOWN_TIMEOUT`], and closes all connections.
 pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut stopped: watch::Receiver<()>) {
     let router = routes::router(Arc::clone(&state));
     let graceful = GracefulShutdown::new();
@@ -37,8 +38,8 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut st
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, &graceful, &state, &router));
                 }
-                // The usual cause is a lack of file descriptors. Other connections may end soon, so
-                // the next accept can succeed.
+                // The usual cause is a lack of file descriptors. When other connections end, the
+                // next accept can succeed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -50,7 +51,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut st
     connections.shutdown().await;
 }
 
-/// Returns a future that serves the requests of one connection until it ends.
+/// Returns a future that serves the requests of one connection until the connection ends.
 fn connection(
     stream: TcpStream,
     graceful: &GracefulShutdown,
@@ -67,12 +68,13 @@ fn connection(
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
     let watched = graceful.watch(connection);
     async move {
-        // A fault that closes the connection makes it end with an error, which is expected.
+        // If a fault closes the connection, the connection ends with an error. This is expected.
         let _ = watched.await;
     }
 }
 
-/// Returns the response to a request. Counts the request, and applies the fault of its endpoint.
+/// Counts a request, and returns the response. If a fault is injected into the endpoint, applies
+/// the fault to the response.
 ///
 /// # Errors
 /// Returns an error if the fault closes the connection without a response.

@@ -12,7 +12,8 @@ use passport_core::Clock;
 
 use crate::{Counters, Endpoint, Fault, keys::SigningKeys, registry::Registry};
 
-/// The configuration, the keys and the registered identities of a dev Passport.
+/// The configuration, the keys, the registered identities, the faults and the counters of a dev
+/// Passport.
 #[derive(Debug)]
 pub(crate) struct ServerState {
     issuer: String,
@@ -31,7 +32,7 @@ pub(crate) struct ServerState {
 pub(crate) struct ServerSettings {
     /// The lifetime of new tokens.
     pub(crate) token_lifetime: Duration,
-    /// Whether the JOSE header of new tokens has a `kid`.
+    /// Whether the JOSE header of new tokens has a key id (`kid`).
     pub(crate) kid_in_tokens: bool,
     /// The `Cache-Control` header of the JWKS response. `None` for no header.
     pub(crate) jwks_cache_control: Option<HeaderValue>,
@@ -61,7 +62,7 @@ impl ServerState {
         }
     }
 
-    /// Returns the issuer in tokens and in the discovery document.
+    /// Returns the issuer that tokens and the discovery document name.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -71,22 +72,22 @@ impl ServerState {
         self.issuer.trim_end_matches('/')
     }
 
-    /// Locks the signing keys.
+    /// Locks and returns the signing keys.
     pub(crate) fn keys(&self) -> MutexGuard<'_, SigningKeys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks the registered identities.
+    /// Locks and returns the registered identities.
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks the injected faults by endpoint.
+    /// Locks and returns the injected faults by endpoint.
     pub(crate) fn faults(&self) -> MutexGuard<'_, HashMap<Endpoint, Fault>> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks the settings that can change while the server runs.
+    /// Locks and returns the settings that can change while the server runs.
     pub(crate) fn settings(&self) -> MutexGuard<'_, ServerSettings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Users and services that send requests to a handler in a test.
+//! Test identities: users and services that send requests to a handler in a test.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 
-/// A user or a service that sends requests to a handler in a test, without an issuer and without
-/// a network. Its tokens are signed in the process of the test.
+/// A user or a service that sends requests to a handler in a test, without a server and without
+/// a network. The tokens of the identity are signed in the process of the test.
 ///
-/// A test uses the same verifier as production, with the keys of [`TestIdentity::jwks`] instead
-/// of Passport's. So the service needs no switch that turns verification off: each process
-/// generates its own keys, and only a verifier with these keys accepts the tokens.
+/// A test uses the same verifier as production, with the key of [`TestIdentity::jwks`] instead
+/// of Passport's keys. So the service needs no switch that turns verification off. Each process
+/// generates its own key, and only a verifier with this key accepts the tokens.
 ///
 /// ```
 /// use http::Request;
@@ -31,8 +31,8 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 #[must_use]
 pub struct TestIdentity(TestJwtBuilder);
 
-/// The state of the issuer of all test identities of a process. Its first use generates the
-/// signing key, which takes about 0.1 s.
+/// The state of the issuer of all test identities of a process. The first use of this state
+/// generates the signing key, which takes about 0.1 s.
 static ISSUER: LazyLock<ServerState> = LazyLock::new(|| {
     let keys = SigningKeys::generate_now();
     let (issuer, audience) = (TestIdentity::ISSUER.to_owned(), TestIdentity::AUDIENCE.to_owned());
@@ -48,29 +48,30 @@ impl TestIdentity {
     pub const AUDIENCE: &str = "bizfirstgo-api";
 
     /// Returns the JWKS with the key that signs the tokens, for
-    /// `TokenVerifierBuilder::static_jwks`. It differs in each process.
+    /// `TokenVerifierBuilder::static_jwks`. Each process has a different key.
     #[must_use]
     pub fn jwks() -> String {
         ISSUER.keys().jwks().to_string()
     }
 
-    /// Creates a user of `tenant-1` without roles. Its email is `<user_id>@example.com`.
+    /// Creates a user of `tenant-1` without roles. The email of the user is
+    /// `<user_id>@example.com`.
     pub fn user(user_id: &str) -> Self {
         Self(TestJwtBuilder::for_user(&ISSUER, user_id))
     }
 
-    /// Creates a managed identity of `tenant-1` without roles. Its client id is
+    /// Creates a managed identity of `tenant-1` without roles. The client id of the identity is
     /// `mi-<name>-clientid`.
     pub fn service(name: &str) -> Self {
         Self(TestJwtBuilder::for_service(&ISSUER, name))
     }
 
-    /// Adds a role to the claim `roles`.
+    /// Adds a role to the claim `roles`. Keeps the roles of earlier calls.
     pub fn role(self, role: impl Into<String>) -> Self {
         Self(self.0.role(role))
     }
 
-    /// Adds a permission to the claim `permissions`.
+    /// Adds a permission to the claim `permissions`. Keeps the permissions of earlier calls.
     pub fn permission(self, permission: impl Into<String>) -> Self {
         Self(self.0.permission(permission))
     }
@@ -80,12 +81,12 @@ impl TestIdentity {
         Self(self.0.tenant(tenant_id))
     }
 
-    /// Sets the claim `name` to any JSON value. Replaces its current value.
+    /// Sets the claim `name` to any JSON value. Replaces the current value of the claim.
     pub fn claim(self, name: &str, value: impl Into<Value>) -> Self {
         Self(self.0.claim(name, value))
     }
 
-    /// Makes the token one that expired an hour ago.
+    /// Makes the token expired: it expired an hour before the identity was created.
     pub fn expired(self) -> Self {
         Self(self.0.expired_for(Duration::from_secs(3600)))
     }
@@ -106,8 +107,8 @@ impl TestIdentity {
         HeaderValue::from_str(&format!("Bearer {}", self.token())).expect("a token is ASCII")
     }
 
-    /// Attaches the token to `request`: sets its `Authorization` header, and replaces one that it
-    /// already has.
+    /// Attaches the token to `request`: sets the `Authorization` header of `request`. If `request`
+    /// already has an `Authorization` header, replaces it.
     pub fn attach_token<B>(&self, mut request: Request<B>) -> Request<B> {
         request.headers_mut().insert(AUTHORIZATION, self.authorization());
         request

@@ -1,43 +1,49 @@
-//! The reasons for the rejection of a token, and the coarser reasons of Passport's SDK.
+//! The reasons why a token is rejected, and the seven coarser reasons of Passport's SDK.
 
 /// The reason why a token was rejected.
 ///
-/// For logs, metrics and tests. The response has only the coarser
-/// [`passport_name`](Self::passport_name).
+/// Use it in logs, metrics and tests. The response to the client contains only the name of a
+/// coarser reason, [`passport_name`](Self::passport_name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectionReason {
-    /// The published key with the token's `kid` is for another algorithm than `alg`.
+    /// The published keys with the token's `kid` are for other algorithms than the token's `alg`.
+    /// If the token has no `kid`: no published key is for the token's `alg`.
     #[error("`alg` does not match the algorithm of the key")]
     AlgorithmMismatch,
-    /// `alg` is not one of the configured
-    /// [`algorithms`](crate::TokenVerifierBuilder::algorithms), by default RS256.
+    /// `alg` is not one of the configured [`algorithms`](crate::TokenVerifierBuilder::algorithms).
+    /// By default, only RS256 is allowed.
     #[error("`alg` is not an allowed algorithm")]
     AlgorithmNotAllowed,
-    /// `aud` is missing, or has none of the configured audiences.
+    /// `aud` is missing, or contains none of the configured audiences.
     #[error("`aud` has none of the configured audiences")]
     AudienceMismatch,
-    /// `cnf` binds the token to a key of the client. Such a binding cannot be verified, so the
-    /// token is rejected ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3.1)).
+    /// The claim `cnf` binds the token to a key of the client. The token is rejected, because this
+    /// crate cannot verify the binding ([RFC
+    /// 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3.1)).
     #[error("sender-constrained tokens (`cnf`) are not supported")]
     SenderConstrained,
-    /// `crit` requires an extension, and none is supported
-    /// ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)).
+    /// The header member `crit` requires an extension, and this crate supports no extension ([RFC
+    /// 7515](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)).
     #[error("critical header extensions (`crit`) are not supported")]
     UnsupportedCritical,
-    /// The token is valid, but [`reject_if`](crate::TokenVerifierBuilder::reject_if) rejects it.
+    /// The token is valid, but the predicate of
+    /// [`reject_if`](crate::TokenVerifierBuilder::reject_if) returned `true` for its caller.
     #[error("rejected by `reject_if`")]
     Revoked,
-    /// The request has more than one `Authorization` header, token cookie or query parameter, or
-    /// a token both in the header and in the query
-    /// ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-2)).
+    /// The request has more than one token ([RFC
+    /// 6750](https://www.rfc-editor.org/rfc/rfc6750#section-2)). The request has one of these:
+    /// - more than one `Authorization` header,
+    /// - more than one token cookie,
+    /// - more than one query parameter with a token,
+    /// - a token in the header and another token in the query.
     #[error("the request has more than one token or `Authorization` header")]
     DuplicateCredentials,
     /// `exp` is in the past.
     #[error("the token has expired")]
     Expired,
-    /// The time claim is more than 100 years in the future. It is probably in milliseconds
-    /// instead of seconds.
+    /// The named time claim (`exp`, `iat` or `nbf`) is more than 100 years in the future. Its value
+    /// is probably in milliseconds instead of seconds.
     #[error(
         "claim `{0}` is more than 100 years in the future: it must be in seconds since 1970, not milliseconds"
     )]
@@ -48,25 +54,30 @@ pub enum RejectionReason {
     /// `iss` is missing, or is not the configured issuer.
     #[error("`iss` is not the configured issuer")]
     IssuerMismatch,
-    /// The issuer publishes no key with the token's `kid`. The keys were refreshed for this token,
-    /// or less than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before it.
+    /// The issuer publishes no key with the token's `kid`. The keys were refreshed because of this
+    /// token, or less than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before
+    /// this token was verified.
     #[error("the issuer publishes no key with the token's `kid`")]
     KeyNotFound,
-    /// The token is not a JWS in the compact form with JSON objects as header and payload, or a
-    /// claim has a wrong type.
+    /// The token has one of these errors:
+    /// - The token is not a JWS in the compact form.
+    /// - Its header or its payload is not a JSON object, or has a duplicate member.
+    /// - A claim has a wrong type, or `alg`, `kid` or `typ` is not a string.
+    /// - Its header has no `alg`, or has `b64`, `enc` or `zip`, which are not supported.
     #[error("malformed token")]
     Malformed,
-    /// A required claim is missing or blank.
+    /// The named claim is missing or blank. Required are `exp`, `iat`, `sub` and `tenant_id`.
     #[error("claim `{0}` is missing or blank")]
     MissingClaim(&'static str),
-    /// The token is an ID token, a logout token or another kind of JWT.
+    /// The token is not an access token, but an ID token, a logout token or another kind of JWT.
     #[error("not an access token")]
     WrongTokenType,
     /// `nbf` is in the future.
     #[error("`nbf` is in the future")]
     NotYetValid,
-    /// No published key verifies the signature. The keys were refreshed for this token, or less
-    /// than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before it.
+    /// No published key verifies the signature. The keys were refreshed because of this token, or
+    /// less than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before this
+    /// token was verified.
     #[error("invalid signature")]
     SignatureInvalid,
     /// The token is larger than [`max_token_size`](crate::TokenVerifierBuilder::max_token_size).
@@ -75,8 +86,9 @@ pub enum RejectionReason {
 }
 
 impl RejectionReason {
-    /// Returns the name of the reason in Passport's SDK (`TokenValidationError`), one of seven.
-    /// The response to the caller has only this name.
+    /// Returns the name of the coarser reason of Passport's SDK (`TokenValidationError`) that
+    /// covers this reason. There are seven such names. The response to the client contains only
+    /// this name.
     #[must_use]
     pub fn passport_name(self) -> &'static str {
         match self.coarse() {
@@ -90,7 +102,7 @@ impl RejectionReason {
         }
     }
 
-    /// Returns the reason of Passport's SDK that covers this reason.
+    /// Returns the coarser reason of Passport's SDK that covers this reason.
     pub(crate) fn coarse(self) -> CoarseReason {
         match self {
             Self::AlgorithmMismatch | Self::AlgorithmNotAllowed | Self::SignatureInvalid => {
@@ -100,7 +112,7 @@ impl RejectionReason {
             Self::SenderConstrained | Self::MissingClaim(_) | Self::WrongTokenType => {
                 CoarseReason::ClaimsRequired
             }
-            // A caller with a revoked token has to fetch a new token, as after the expiry.
+            // A client with a revoked token has to fetch a new token, as with an expired token.
             Self::Revoked | Self::Expired => CoarseReason::TokenExpired,
             Self::IssuerMismatch => CoarseReason::IssuerMismatch,
             Self::KeyNotFound => CoarseReason::KeyNotFound,
@@ -115,7 +127,8 @@ impl RejectionReason {
     }
 }
 
-/// The seven reasons of Passport's SDK (`TokenValidationError`), which responses contain.
+/// The seven coarser reasons of Passport's SDK (`TokenValidationError`). The response to a
+/// rejected request contains the name of one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CoarseReason {
     AudienceMismatch,

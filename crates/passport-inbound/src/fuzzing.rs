@@ -1,5 +1,6 @@
-//! The functions that the fuzz targets call. They assert that no input causes a panic, and that
-//! the parsers agree with other parsers on the input that they accept.
+//! The functions that the fuzz targets call. These functions assert that no input causes a
+//! panic. They also assert that this crate's parsers and other parsers have the same result for
+//! input that this crate's parsers accept.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -25,7 +26,8 @@ use crate::{
     },
 };
 
-/// A valid token. The private key was discarded, so no input can be another valid token.
+/// A valid token. The private key that signed the token was discarded, so no other input can be
+/// a valid token.
 const VALID_TOKEN: &str = include_str!("../fuzz/fixtures/token.txt");
 
 /// The key set that verifies [`VALID_TOKEN`].
@@ -71,7 +73,8 @@ pub fn cache_control(input: &[u8]) {
     assert!(head.fresh_for.is_none_or(|time| time <= Duration::from_secs(1 << 31)));
 }
 
-/// Fuzzes the claims of a token with a valid signature, and compares them with `serde_json`.
+/// Fuzzes the parser and the validation of claims. Compares the parsed claims with the result of
+/// `serde_json`.
 pub fn claims(input: &[u8]) {
     let Ok(claims) = Claims::parse(input) else { return };
     let others: Map<String, Value> = serde_json::from_slice(input).expect("it is an object");
@@ -93,20 +96,20 @@ pub fn claims(input: &[u8]) {
     for now in times.clone().chain([UNIX_EPOCH]) {
         validity = validity.or(policy.check(&claims, now).ok());
     }
-    // The cached validity and a new check agree at every time.
+    // At every time, the cached validity and a new check have the same result.
     for now in times {
         let is_cached_valid = validity.is_some_and(|validity| validity.includes(now));
         assert_eq!(is_cached_valid, policy.check(&claims, now).is_ok());
     }
 }
 
-/// Returns `time` plus `by` seconds. `None` if the result is out of range.
+/// Returns `time` plus `by` seconds. Returns `None` if the result is out of range.
 fn moved(time: SystemTime, by: i64) -> Option<SystemTime> {
     let distance = Duration::from_secs(by.unsigned_abs());
     if by < 0 { time.checked_sub(distance) } else { time.checked_add(distance) }
 }
 
-/// Fuzzes a token. Only the token of the fixture is accepted.
+/// Fuzzes the verification of a token. Asserts that only `VALID_TOKEN` is accepted.
 pub fn compact_token(input: &[u8]) {
     let Ok(token) = str::from_utf8(input) else { return };
     for _ in 0..2 {
@@ -126,7 +129,7 @@ pub fn compact_token(input: &[u8]) {
     let _ = jws.header(&mut [0; MAX_HEADER]).map(|members| members.validate(&all_algorithms()));
 }
 
-/// Fuzzes the header parser, and compares it with `serde_json`.
+/// Fuzzes the header parser, and compares its result with the result of `serde_json`.
 pub fn header_json(input: &[u8]) {
     let Ok(members) = HeaderMembers::read(input) else { return };
     let others: HashMap<String, &RawValue> =
@@ -152,7 +155,7 @@ pub fn key_set(input: &[u8]) {
     assert!(second.len() == set.len());
 }
 
-/// Returns the list with all supported algorithms.
+/// Returns a list that allows all supported algorithms.
 fn all_algorithms() -> AllowedAlgorithms {
     AllowedAlgorithms::new(Algorithm::ALL.to_vec()).expect("the list is not empty")
 }

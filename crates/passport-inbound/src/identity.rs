@@ -1,4 +1,4 @@
-//! The caller of a request, as its verified token describes it.
+//! The caller of a request, as the claims of its verified token describe the caller.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -6,17 +6,25 @@ use serde::de::DeserializeOwned;
 
 use crate::jwt::claims::Claims;
 
-/// A request extension that marks a request as anonymous: an `AuthenticateLayer` has forwarded
-/// it without a caller, because the layer is optional, the path is public, or the request is a
-/// CORS preflight. Without this mark and without an [`IdInfo`], there is no `AuthenticateLayer`.
+/// A request extension that marks a request as anonymous. An `AuthenticateLayer` adds the mark
+/// when it forwards a request without a caller, for one of these reasons:
+///
+/// - The layer is optional, and the request has no token.
+/// - The path is public.
+/// - The request is a CORS preflight.
+///
+/// If a request has neither this mark nor an [`IdInfo`], no `AuthenticateLayer` has forwarded
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anonymous;
 
 /// The verified caller of a request: a user or a service account.
 ///
-/// Only the verification of a token creates this type, so its values can be trusted. It is
-/// immutable and cheap to clone. In axum it is an extractor (feature `axum`). In tonic,
-/// `request.id_info()` returns it (feature `tonic`). Elsewhere it is in the request's
+/// Only the verification of a token creates an `IdInfo`, so its values can be trusted. An
+/// `IdInfo` is immutable and cheap to clone.
+///
+/// In axum, `IdInfo` is an extractor (feature `axum`). In tonic, `request.id_info()` returns the
+/// `IdInfo` (feature `tonic`). With other frameworks, read the `IdInfo` from the request's
 /// extensions.
 ///
 /// ```
@@ -43,26 +51,27 @@ struct VerifiedToken {
 }
 
 impl IdInfo {
-    /// Creates the caller from the token's claims and payload. The verifier rejects the token from
-    /// `until` on. Outside tests, only the verification pipeline calls this function, after every
-    /// check has passed.
+    /// Creates the caller from the token's claims and payload. `until` is the time from which the
+    /// verifier rejects the token. Outside tests, only the verification pipeline calls this
+    /// function, after every check has passed.
     pub(crate) fn new(claims: Claims, payload: Vec<u8>, until: SystemTime) -> Self {
         Self(Arc::new(VerifiedToken { claims, until, payload }))
     }
 
     /// Returns the memory that the payload and the parsed claims use, in bytes. The token cache
-    /// counts it towards its limit.
+    /// adds this size to the size of its entry, and limits the total size of all entries.
     pub(crate) fn size(&self) -> usize {
         self.0.payload.capacity() + self.0.claims.size()
     }
 
-    /// Returns whether `self` and `other` are clones of the result of one verification.
+    /// Returns whether `self` and `other` are clones of one `IdInfo`, which a single verification
+    /// has created.
     #[cfg(test)]
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns the user id, or the client id of a managed identity (claim `sub`).
+    /// Returns the claim `sub`: the id of a user, or the client id of a managed identity.
     #[must_use]
     pub fn user_id(&self) -> &str {
         self.0.claims.sub().unwrap_or_default()
@@ -70,20 +79,21 @@ impl IdInfo {
 
     /// Returns the caller's tenant (claim `tenant_id`).
     ///
-    /// Never use a tenant from a header or a body instead: any client can write one there.
+    /// Never use a tenant from a header or a body instead: any client can write any tenant there.
     #[must_use]
     pub fn tenant_id(&self) -> &str {
         self.0.claims.tenant_id().unwrap_or_default()
     }
 
-    /// Returns the caller's e-mail address (claim `email`). Managed identities have none.
+    /// Returns the caller's e-mail address (claim `email`). Returns `None` if the token has no such
+    /// claim, as tokens of managed identities.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
         self.0.claims.email()
     }
 
-    /// Returns a text to display: the name (claim `name`), else the e-mail address, else the user
-    /// id.
+    /// Returns a name of the caller for display. It is the first of these that the token has: the
+    /// name (claim `name`), the e-mail address, the user id.
     #[must_use]
     pub fn display_name(&self) -> &str {
         self.0.claims.name().or(self.email()).unwrap_or_else(|| self.user_id())
@@ -101,22 +111,22 @@ impl IdInfo {
         self.roles().iter().any(|own| own == role)
     }
 
-    /// Returns the permissions in the token (claim `permissions`). Tokens of managed identities
-    /// have none.
+    /// Returns the permissions in the token (claim `permissions`). The list is empty for managed
+    /// identities, because their tokens have no permissions.
     #[must_use]
     pub fn permissions(&self) -> &[String] {
         &self.0.claims.permissions
     }
 
-    /// Returns whether the caller is a managed identity: whether the claim `is_service_account` is
-    /// the boolean `true`.
+    /// Returns whether the caller is a managed identity: true only if the claim
+    /// `is_service_account` is the boolean `true`.
     #[must_use]
     pub fn is_service_account(&self) -> bool {
         self.0.claims.is_service_account
     }
 
-    /// Returns the id of a managed identity in Passport's audit log (claim `managed_identity_id`).
-    /// Returns `None` if the token has no such claim, as tokens of users.
+    /// Returns the id that a managed identity has in Passport's audit log (claim
+    /// `managed_identity_id`). Returns `None` if the token has no such claim, as tokens of users.
     #[must_use]
     pub fn managed_identity_id(&self) -> Option<&str> {
         self.0.claims.managed_identity_id()
@@ -134,7 +144,7 @@ impl IdInfo {
         &self.0.claims.aud
     }
 
-    /// Returns the id of the token (claim `jti`), if the token has one.
+    /// Returns the id of the token (claim `jti`). Returns `None` if the token has no such claim.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.0.claims.jti()
@@ -146,8 +156,8 @@ impl IdInfo {
         self.0.claims.iat.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
     }
 
-    /// Returns when the token expires (claim `exp`). The verifier still accepts the token for the
-    /// clock skew after that time, by default 60 s.
+    /// Returns when the token expires (claim `exp`). The verifier accepts the token a little
+    /// longer: until the clock skew, by default 60 s, has passed after this time.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.0.claims.exp.map_or(SystemTime::UNIX_EPOCH, |date| date.0)

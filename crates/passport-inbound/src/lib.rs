@@ -1,7 +1,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //! Tower middleware that verifies Passport access tokens, exposes the caller as [`IdInfo`], and
-//! authorizes requests. It works with axum, with tonic, and with any other Tower service on
-//! `http` 1.x.
+//! authorizes requests. The middleware works with axum, with tonic, and with any other Tower
+//! service on `http` 1.x.
 //!
 //! ```toml
 //! [dependencies]
@@ -38,29 +38,32 @@
 //! # fn main() {}
 //! ```
 //!
-//! Building a verifier does no I/O. The first token, or [`ready`](TokenVerifier::ready), fetches
-//! the issuer's signing keys.
+//! Building a verifier does no I/O. The first verification of a token, or a call of
+//! [`ready`](TokenVerifier::ready), fetches the issuer's signing keys.
 //!
 //! # Concepts
 //!
 //! - A [`TokenVerifier`] verifies tokens with the issuer's signing keys (JWKS) and a fixed list
-//!   of [rules](#verification-rules). It also works without HTTP, for example in a queue
+//!   of [rules](#verification-rules). A verifier also works without HTTP, for example in a queue
 //!   consumer.
 //! - An [`AuthenticateLayer`] verifies the token of each request and adds the caller to the
 //!   request's extensions. A request without a valid token is rejected with 401.
 //! - [`IdInfo`] is the verified caller: a user or a service account, with tenant, roles and
 //!   claims.
-//! - A [`Requirement`] is a condition that the caller must meet. A [`RequireLayer`] applies it
-//!   to a route, and rejects other callers with 403.
-//! - A [`Rejection`] is the reason why a request was rejected. It is in the response's
-//!   extensions.
+//! - A [`Requirement`] is a condition that the caller must meet. A [`RequireLayer`] applies a
+//!   requirement to a route. A caller that does not meet the requirement is rejected with 403.
+//! - A [`Rejection`] is the reason why a request was rejected. The `Rejection` is in the
+//!   extensions of the response.
 //!
 //! # Authorization
 //!
-//! Requirements of roles, permissions, scopes, tenants, multi-factor authentication, closures
-//! and remote checks ([`PermissionChecker`]) are combined with `and`, `or` and `!`. Apply them
-//! with a [`RequireLayer`], with an extractor (`ServiceAccount`, `User`, `Authorized`), or with
-//! [`AuthenticateLayer::require`], where the order of layers cannot be wrong:
+//! A requirement can concern roles, permissions, scopes, tenants or multi-factor authentication.
+//! It can also be a closure or a remote check ([`PermissionChecker`]). Combine requirements with
+//! `and`, `or` and `!`.
+//!
+//! Apply a requirement with a [`RequireLayer`], with an extractor (`ServiceAccount`, `User`,
+//! `Authorized`), or with [`AuthenticateLayer::require`]. With [`AuthenticateLayer::require`],
+//! the order of the layers cannot be wrong:
 //!
 //! ```
 //! # fn example(verifier: passport_inbound::TokenVerifier) {
@@ -80,7 +83,8 @@
 //! - Tokens in a cookie, or in the query of a WebSocket:
 //!   [`token_from_cookie`](AuthenticateLayer::token_from_cookie),
 //!   [`token_from_query`](AuthenticateLayer::token_from_query)
-//! - Removal of the token before the handler: [`strip_token`](AuthenticateLayer::strip_token)
+//! - Removal of the token before the handler is called:
+//!   [`strip_token`](AuthenticateLayer::strip_token)
 //! - CORS preflights: [`allow_preflight`](AuthenticateLayer::allow_preflight)
 //! - Public paths, which need no token: [`public_paths`](AuthenticateLayer::public_paths),
 //!   [`public_grpc_services`](AuthenticateLayer::public_grpc_services)
@@ -97,30 +101,35 @@
 //!
 //! # Verification rules
 //!
-//! 1. The request has exactly one `Authorization` header with the Bearer scheme, unless the
-//!    layer is configured for cookies or queries. The token is a JWS in compact form of at most
-//!    8 KiB ([`max_token_size`](TokenVerifierBuilder::max_token_size)).
+//! 1. The request has exactly one `Authorization` header, and its scheme is Bearer. If the layer
+//!    is configured for cookies or queries, the token can be in the cookie or in the query
+//!    instead. The token is a JWS in compact form of at most 8 KiB
+//!    ([`max_token_size`](TokenVerifierBuilder::max_token_size)).
 //! 2. `alg` is `RS256`, or one of the configured
 //!    [`algorithms`](TokenVerifierBuilder::algorithms). `typ` is absent, `JWT` or `at+jwt`. A
-//!    token with `crit` is rejected. Keys and links to keys in the header are ignored.
-//! 3. The signature matches the published key that `kid` names. Without a `kid`, at most four
-//!    keys are tried. A token with an unknown `kid` is never verified with another key.
+//!    token with `crit` is rejected. If the header of the token has keys or links to keys, they
+//!    are ignored.
+//! 3. The signature is verified with the published key that has the token's `kid`. A token with
+//!    an unknown `kid` is never verified with another key. If the token has no `kid`, at most
+//!    four keys are tried.
 //! 4. `iss` equals the configured issuer byte for byte. `aud` has one of the configured
 //!    audiences. `exp`, `nbf` and `iat` are checked with a clock skew of 60 s. `sub` and
-//!    `tenant_id` are present. A wrong JSON type or a duplicate member is rejected, and not
-//!    treated as absent.
-//! 5. ID tokens and logout tokens are rejected (`nonce`, `at_hash`, `c_hash`, `events`, or
-//!    another `typ`), and so are sender-constrained tokens (`cnf`). `is_service_account` counts
-//!    only if it is the boolean `true`.
+//!    `tenant_id` are present. If a claim has a wrong JSON type, or a member is duplicate, the
+//!    token is rejected: such a claim is not treated as absent.
+//! 5. ID tokens and logout tokens are rejected: tokens with `nonce`, `at_hash`, `c_hash` or
+//!    `events`, or with another `typ`. Sender-constrained tokens, which have `cnf`, are rejected
+//!    as well. A caller is a service account only if `is_service_account` is the boolean `true`.
 //!
 //! # Token cache and key refresh
 //!
-//! A verified token is cached until it expires or its key is withdrawn
-//! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)). A background task refreshes the
-//! signing keys before they become stale. During an outage of the issuer, the cached keys are
-//! used for up to 24 h ([`jwks_max_stale`](TokenVerifierBuilder::jwks_max_stale)), and with a
-//! [`jwks_cache_file`](TokenVerifierBuilder::jwks_cache_file) also after a restart.
-//! [`health`](TokenVerifier::health) reports their state.
+//! A verified token is cached until the token expires or its signing key is withdrawn
+//! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)).
+//!
+//! A background task refreshes the signing keys before they become stale. During an outage of
+//! the issuer, the cached keys are used for up to 24 h
+//! ([`jwks_max_stale`](TokenVerifierBuilder::jwks_max_stale)). With a
+//! [`jwks_cache_file`](TokenVerifierBuilder::jwks_cache_file), the keys are also used after a
+//! restart. [`health`](TokenVerifier::health) returns the state of the keys.
 //!
 //! # Responses
 //!
@@ -133,13 +142,13 @@
 //! | a failed permission check | 503 with `Retry-After` | `UNAVAILABLE` |
 //! | a missing `AuthenticateLayer` | 500 | `INTERNAL` |
 //!
-//! The challenge is that of [RFC 6750, section
+//! The challenge is the header `WWW-Authenticate`, as defined by [RFC 6750, section
 //! 3](https://www.rfc-editor.org/rfc/rfc6750#section-3).
 //!
 //! # Tests
 //!
-//! `passport-dev` signs requests with test identities, without an issuer and without a network.
-//! The verifier is the same as in production:
+//! `passport-dev` adds tokens of test identities to requests, without an issuer and without a
+//! network. The verifier runs the same code as in production:
 //!
 //! ```
 //! # #[cfg(feature = "axum")] {
@@ -165,10 +174,10 @@
 //!
 //! # Guide
 //!
-//! In the repository: `docs/getting-started.md` (tutorial), `docs/inbound.md` (all settings and
-//! their numbers), `docs/streams.md`, `docs/propagation.md` (calls on behalf of the caller),
-//! `docs/testing.md`, `docs/telemetry.md` (metrics, logs, audit) and `docs/errors.md` (a remedy
-//! for each reason).
+//! These documents are in the repository: `docs/getting-started.md` (tutorial),
+//! `docs/inbound.md` (all settings, with their defaults and limits), `docs/streams.md`,
+//! `docs/propagation.md` (calls on behalf of the caller), `docs/testing.md`, `docs/telemetry.md`
+//! (metrics, logs, audit) and `docs/errors.md` (a remedy for each reason of a rejection).
 
 pub mod audit;
 pub mod authenticate;

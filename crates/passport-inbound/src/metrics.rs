@@ -1,36 +1,42 @@
-//! Names of the metrics and log targets of this crate. `docs/telemetry.md` describes them.
+//! Names of the metrics and log targets of this crate. `docs/telemetry.md` describes these
+//! names.
 //!
 //! Each module records its own events. No field and no label contains a token. No label has a
-//! value that a caller can choose.
+//! value that a client can choose.
 
 /// The target of all log events except audit events.
 pub(crate) const TARGET: &str = "passport_inbound";
 
-/// The target of audit events, so that they can be shipped separately.
+/// The target of audit events. This target differs from [`TARGET`], so that a subscriber can
+/// write audit events to another destination than all other events.
 pub(crate) const AUDIT_TARGET: &str = "passport_inbound::audit";
 
-/// Counter of verified tokens, by `outcome`: accepted, or the reason of the error.
+/// Counter of token verifications, by `outcome`: `accepted`, the reason of the rejection,
+/// `keys_unavailable` or `overloaded`.
 pub(crate) const TOKENS: &str = "passport_inbound_tokens_total";
 /// Counter of rejected requests, by `reason`.
 pub(crate) const REJECTED_REQUESTS: &str = "passport_inbound_rejected_requests_total";
 /// Counter of bodies that a `TokenDeadlineLayer` ended because the token expired.
 pub(crate) const ENDED_STREAMS: &str = "passport_inbound_ended_streams_total";
-/// Histogram of the duration of verifications, by `path`: `cold` or `hit`.
+/// Histogram of the duration of verifications, by `path`: `hit` for a cached token, `cold` for
+/// any other token.
 pub(crate) const VERIFICATION_SECONDS: &str = "passport_inbound_verification_duration_seconds";
-/// Gauge of the number of usable keys.
+/// Gauge of the number of usable keys in the installed key set.
 pub(crate) const KEYS: &str = "passport_inbound_keys";
 /// Gauge of the time at which the issuer last sent or confirmed keys, in seconds since 1970.
 pub(crate) const KEYS_FETCHED_AT: &str = "passport_inbound_keys_fetched_timestamp_seconds";
-/// Counter of JWKS refreshes, by `outcome`.
+/// Counter of JWKS refreshes, by `outcome`: `installed`, `unchanged`, or the kind of the error.
 pub(crate) const KEY_FETCHES: &str = "passport_inbound_key_fetches_total";
-/// Gauge of the time by which the issuer's clock is ahead of the local clock, in seconds.
+/// Gauge of the number of seconds by which the issuer's clock is ahead of the local clock.
+/// Negative if the issuer's clock is behind.
 pub(crate) const CLOCK_DIFFERENCE: &str = "passport_inbound_clock_difference_seconds";
 
-/// The label of the metrics that are recorded for each issuer.
+/// The label with the issuer, for metrics that are recorded for each issuer separately.
 pub(crate) const ISSUER: &str = "issuer";
 
-/// Increments the counter `$metric`. The label `$label` has the value that belongs to the
-/// pattern of `$subject`. All values are known at compile time, so nothing is allocated.
+/// Increments the counter `$metric`. The value of its label `$label` is the `$value` next to the
+/// first `$pattern` that matches `$subject`. All values are known at compile time, so nothing is
+/// allocated.
 macro_rules! count {
     ($metric:expr, $label:literal, $($pattern:pat => $value:literal,)+ ; $subject:expr) => {
         match $subject {

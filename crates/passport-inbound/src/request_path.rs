@@ -16,8 +16,8 @@ use percent_encoding::percent_decode_str;
 /// Returns the path that the router has matched against its routes, with the prefixes of axum's
 /// `nest`:
 ///
-/// - Outside a `nest`: the path of the URI. If a middleware has rewritten the path, the
-///   rewritten one, because the router matches that one.
+/// - Outside a `nest`: the path of the URI. If a middleware has rewritten the path, this is the
+///   rewritten path, because the router matches the rewritten path.
 /// - Inside a `nest`: the path of `OriginalUri`, because axum removes the prefix from the URI.
 /// - Inside a `nest`, if a middleware has rewritten the path: an empty path, because the prefix
 ///   of the rewritten path is unknown. An empty path is never [plain](is_plain).
@@ -36,7 +36,7 @@ pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a s
     if is_nested(prefix.as_str(), path, original, is_captured) { original } else { "" }
 }
 
-/// Returns the path of the URI. Without axum, no router removes a prefix from it.
+/// Returns the path of the URI. Without axum, no router removes a prefix from the path.
 #[cfg(not(feature = "axum"))]
 pub(crate) fn routed_path<'a>(uri: &'a Uri, _: &'a Extensions) -> &'a str {
     uri.path()
@@ -58,8 +58,8 @@ fn is_nested(prefix: &str, path: &str, original: &str, is_captured: impl Fn(&str
         })
 }
 
-/// Returns the path parameters that axum has captured. Only axum's extractor can read them; the
-/// extractor's future is ready at the first poll.
+/// Returns the path parameters that axum has captured, or `None` if axum's extractor fails. Only
+/// this extractor can read the parameters. Its future is ready at the first poll.
 #[cfg(feature = "axum")]
 fn captured_params(extensions: &Extensions) -> Option<RawPathParams> {
     let (mut parts, ()) = http::Request::new(()).into_parts();
@@ -105,8 +105,8 @@ fn is_separator(letter: char) -> bool {
     matches!(letter, '/' | '\\' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}')
 }
 
-/// Decodes a percent-encoded segment. Returns `None` if it has a `%` without two hexadecimal
-/// digits, or is not UTF-8.
+/// Decodes a percent-encoded segment. Returns `None` if the segment has a `%` without two
+/// hexadecimal digits, or if the decoded text is not UTF-8.
 pub(crate) fn decoded(segment: &str) -> Option<Cow<'_, str>> {
     let is_hex = |two: &[u8]| two.iter().all(u8::is_ascii_hexdigit);
     let encodes = |rest: &str| rest.as_bytes().get(..2).is_some_and(is_hex);
@@ -114,7 +114,8 @@ pub(crate) fn decoded(segment: &str) -> Option<Cow<'_, str>> {
     is_valid.then(|| percent_decode_str(segment).decode_utf8().ok()).flatten()
 }
 
-/// Returns whether `text`, which is percent-decoded, would change if it were decoded again.
+/// Returns whether `text`, which was percent-decoded once, would change if it were decoded
+/// again.
 fn is_encoded(text: &str) -> bool {
     percent_decode_str(text).ne(text.bytes())
 }

@@ -25,7 +25,8 @@ use crate::{TokenVerifier, TokenVerifierBuilder};
 /// The time at which tests begin, in seconds since 1970.
 pub(crate) const START: u32 = 1_750_000_000;
 
-/// A clock that advances with tokio's time, so that a paused runtime controls both.
+/// A clock that advances with tokio's time, so that a paused runtime controls the clock and the
+/// timers.
 #[derive(Clone, Debug)]
 pub(crate) struct TokioClock(Instant);
 
@@ -48,13 +49,14 @@ impl Clock for TokioClock {
 /// A response of the scripted issuer.
 #[derive(Clone, Debug)]
 pub(crate) enum ScriptedResponse {
-    /// 200 with this body and these headers, or 304 if the request has the `ETag` of the headers.
+    /// Status 200 with this body and these headers. Status 304 without a body if the
+    /// `If-None-Match` of the request equals the `ETag` in these headers.
     Keys(String, Vec<(HeaderName, &'static str)>),
-    /// This status without a body.
+    /// A response with this status and without a body.
     Status(StatusCode),
     /// An error of this kind instead of a response.
     Fails(TransportErrorKind),
-    /// No response.
+    /// No response: the request never ends.
     Never,
 }
 
@@ -71,9 +73,9 @@ pub(crate) struct ScriptedIssuer(Arc<Script>);
 
 #[derive(Debug)]
 struct Script {
-    /// The response for all other paths.
+    /// The response for all paths that match no suffix in `by_path`.
     response: Mutex<ScriptedResponse>,
-    /// Responses by the suffix of the request's path.
+    /// Responses by the suffix of the request's path. The longest matching suffix is used.
     by_path: Mutex<BTreeMap<&'static str, ScriptedResponse>>,
     /// The headers of all requests so far.
     requests: Mutex<Vec<HeaderMap>>,
@@ -91,7 +93,7 @@ impl ScriptedIssuer {
         Self(Arc::new(script))
     }
 
-    /// Sets the response for all paths without their own response.
+    /// Sets the response for all paths for which [`respond_at`](Self::respond_at) sets none.
     pub(crate) fn respond_with(&self, response: ScriptedResponse) {
         *self.0.response.lock().unwrap() = response;
     }
@@ -106,7 +108,7 @@ impl ScriptedIssuer {
         *self.0.count.borrow()
     }
 
-    /// Waits until the issuer has received this number of requests in total.
+    /// Waits until the issuer has received at least `count` requests in total.
     pub(crate) async fn wait_for_requests(&self, count: usize) {
         self.0.count.subscribe().wait_for(|sent| *sent >= count).await.unwrap();
     }
@@ -153,7 +155,8 @@ impl HttpClient for ScriptedIssuer {
     }
 }
 
-/// A dev Passport that issues tokens, and a scripted issuer that serves its keys on paused time.
+/// A dev Passport that issues tokens, and a scripted issuer that serves the keys of the dev
+/// Passport. The clock follows tokio's paused time.
 pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) issuer: ScriptedIssuer,
@@ -184,12 +187,14 @@ impl Setup {
         self.builder().build().unwrap()
     }
 
-    /// Returns a verifier that discovers the JWKS URL.
+    /// Returns a verifier that reads the JWKS URL from the discovery document of the scripted
+    /// issuer.
     pub(crate) fn discovering_verifier(&self) -> TokenVerifier {
         self.builder_at(&self.issuer).build().unwrap()
     }
 
-    /// Returns a builder of a verifier without a JWKS URL that sends its requests to `issuer`.
+    /// Returns a builder of a verifier that sends its requests to `issuer`. No JWKS URL is
+    /// configured.
     pub(crate) fn builder_at(&self, issuer: &ScriptedIssuer) -> TokenVerifierBuilder {
         TokenVerifier::builder(self.passport.audience())
             .issuer(self.passport.issuer())
@@ -213,7 +218,8 @@ impl Setup {
     }
 }
 
-/// Asserts that the service of `layer` is ready when its inner service is, and only then.
+/// Asserts that the service of `layer` is ready if its inner service is ready, and is not ready
+/// if its inner service is not ready.
 pub(crate) fn assert_ready_with_inner_service<L>(layer: &L)
 where
     L: Layer<mock::Mock<Request<()>, Response<Full<Bytes>>>>,

@@ -21,11 +21,12 @@ impl fmt::Debug for Quoted<'_> {
     }
 }
 
-/// Displays the beginning of a path or an id. Escapes control characters and omits path segments
-/// that look like a token.
+/// Displays the first [`MAX_PRINTED`] characters of a path or an id. Escapes control characters,
+/// and replaces path segments that look like a token by `(not shown)`.
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
-/// The number of characters that [`Printable`] displays. `...` replaces the rest.
+/// The number of characters that [`Printable`] displays. In a longer text, `...` replaces the
+/// rest.
 const MAX_PRINTED: usize = 300;
 
 impl fmt::Display for Printable<'_> {

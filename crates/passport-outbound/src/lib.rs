@@ -16,7 +16,8 @@
 //! # Example
 //!
 //! A [`ManagedIdentity`] is a service's own identity at Passport: a client id and a reference to
-//! its secret. A [`ManagedIdentityHttpClient`] calls another service with its token:
+//! the client secret. A [`ManagedIdentityHttpClient`] calls another service with the identity's
+//! token:
 //!
 //! ```no_run
 //! use passport_outbound::{ManagedIdentity, ManagedIdentityHttpClient, SecretSource};
@@ -33,16 +34,17 @@
 //! }
 //! ```
 //!
-//! The first request fetches a token. The token is refreshed 60 s before it expires, in a
-//! background task, while requests use the cached one. Building an identity or a client sends no
-//! request and starts no task. Both are cheap to clone; build them once and keep them in the
-//! application's state.
+//! The first request fetches a token. A background task refreshes the token 60 s before it
+//! expires. Until the new token arrives, requests use the cached one. Building an identity or a
+//! client sends no request and starts no task. Identities and clients are cheap to clone; build
+//! them once and keep them in the application's state.
 //!
 //! # The layer
 //!
 //! An [`AttachTokenLayer`] attaches the token to each request of any Tower client:
-//! `reqwest::Client`, hyper-util's client, a tonic `Channel`, and with the feature
-//! `reqwest-middleware` a chain of that crate. Only the [`AllowedOrigins`] receive the token.
+//! `reqwest::Client`, hyper-util's client, a tonic `Channel`, and, with the feature
+//! `reqwest-middleware`, a middleware chain of that crate. The token is sent only to the
+//! [`AllowedOrigins`].
 //!
 //! ```no_run
 //! # async fn call(
@@ -65,10 +67,11 @@
 //!
 //! # The caller's token
 //!
-//! A service that acts for a user can send the user's token instead of the service's, so that
-//! the next service sees the user. Set a [`CallerIdentity`] as the identity of a client or of
-//! one request. A request without a caller's token fails, unless [`CallerIdentity::or`] sets
-//! another identity.
+//! The caller is the client that sent the request that this service handles, usually on behalf
+//! of a user. The service can forward the caller's token instead of sending its own, so that the
+//! next service authenticates the caller. To forward it, set a [`CallerIdentity`] as the
+//! identity of a client or of one request. A request without a caller's token fails, unless
+//! [`CallerIdentity::or`] sets the identity to use instead.
 //!
 //! ```no_run
 //! # async fn call(
@@ -83,12 +86,16 @@
 //!
 //! # Errors
 //!
-//! `build()` returns a [`ConfigError`] that lists every problem. A request fails with an
-//! [`AttachError`] if it must not carry a token, and with a [`TokenError`] if no token can be
-//! fetched; nothing was sent then. Any other error comes from the HTTP client. While Passport is
-//! unavailable, requests use the cached token until it expires. [`ManagedIdentity::status`] is
-//! for health probes; [`ManagedIdentity::ready`] waits for the first token before the service
-//! accepts traffic.
+//! `build()` returns a [`ConfigError`] that lists every problem. A request fails in one of these
+//! ways:
+//!
+//! - with an [`AttachError`] if the request must not carry a token; nothing was sent;
+//! - with a [`TokenError`] if no token can be fetched; nothing was sent;
+//! - with the error of the HTTP client.
+//!
+//! While Passport is unavailable, requests use the cached token until it expires.
+//! [`ManagedIdentity::status`] is for health probes. [`ManagedIdentity::ready`] waits for the
+//! first token before the service accepts traffic.
 //!
 //! # Tests
 //!
@@ -110,19 +117,20 @@
 //!
 //! # Guarantees
 //!
-//! 1. A request is sent only with a token that is valid when it is attached. Without one, the
-//!    request fails: with a [`TokenError`], or with an [`AttachError`] if it needs a caller's
-//!    token.
-//! 2. A token is attached only if the request's origin is in [`AllowedOrigins`], and only for
-//!    HTTPS or loopback, unless a `danger_` function allows plain HTTP. (A client with a system
-//!    proxy can send even loopback requests to the proxy; see [`AllowedOrigins`].)
-//! 3. A request never carries the token of another identity.
-//! 4. Concurrent callers share one token fetch. Canceling a caller does not cancel the fetch.
-//! 5. While a token is valid, no caller waits for a refresh, and an outage of Passport has no
-//!    effect on callers.
-//! 6. A token that a receiver rejects is replaced once for all callers. The minimum age of a
-//!    token that is replaced grows from 5 s to 5 min, so that no receiver can cause a storm of
-//!    token requests.
+//! 1. A request is sent only with a token that is valid when it is attached. If there is no
+//!    valid token, the request fails: with an [`AttachError`] if the request needs a caller's
+//!    token, otherwise with a [`TokenError`].
+//! 2. A token is attached only if the request's origin is in [`AllowedOrigins`]. Allowed origins
+//!    use HTTPS or are loopback hosts, unless a `danger_` function allows plain HTTP. (A client
+//!    with a system proxy can send even loopback requests to the proxy; see [`AllowedOrigins`].)
+//! 3. A request never carries the token of an identity other than the request's own.
+//! 4. Concurrent requests with the same identity share one token fetch. Canceling a request does
+//!    not cancel the fetch.
+//! 5. While a token is valid, no request waits for a refresh, and an outage of Passport has no
+//!    effect on requests.
+//! 6. A token that a receiver rejects is replaced once for all requests. It is replaced only if
+//!    it has reached a minimum age, which grows from 5 s to 5 min with each replacement that is
+//!    rejected as well. So no receiver can cause a storm of token requests.
 //! 7. Tokens and secrets never appear in `Debug` output, errors, traces or metrics.
 //!
 //! # Concepts

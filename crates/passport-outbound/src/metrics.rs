@@ -1,7 +1,7 @@
 //! The names of all metrics, labels and log targets of this crate. No field and no label ever
-//! holds a token or a secret. `docs/telemetry.md` describes them.
+//! holds a token or a secret. `docs/telemetry.md` describes the metrics, labels and log targets.
 
-/// The target of all log events and spans of this crate, which log filters name:
+/// The target of all log events and spans of this crate. Log filters use this name:
 /// `RUST_LOG=passport_outbound=debug`.
 pub(crate) const TARGET: &str = "passport_outbound";
 
@@ -22,5 +22,5 @@ pub(crate) const STORE_UP: &str = "passport_outbound_store_up";
 pub(crate) const WITHOUT_CALLER: &str = "passport_outbound_without_caller_total";
 pub(crate) const RETRIES: &str = "passport_outbound_retries_total";
 
-/// The label with the client id of the identity, which most metrics have.
+/// The label for the client id of the identity. Most metrics have this label.
 pub(crate) const CLIENT_ID: &str = "client_id";

@@ -11,9 +11,9 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 
 /// A [`StoreFactory`] that builds a [`RedisTokenStore`] from `cache = { redis = { .. } }`.
 ///
-/// The keys are the fields of [`RedisSettings`]. A URL may end with a database: `/2`, or `?db=2`
-/// for a Unix socket. The key `cluster` needs the feature `cluster`, and `sentinels` the feature
-/// `sentinel`.
+/// The settings are the fields of [`RedisSettings`]. A URL may end with a database: `/2`, or
+/// `?db=2` for a Unix socket. The setting `cluster` needs the crate feature `cluster`, and
+/// `sentinels` needs the crate feature `sentinel`.
 ///
 /// ```
 /// use passport_config::{ConfigRegistry, ManagedIdentityConfig};
@@ -85,8 +85,8 @@ impl StoreFactory for RedisStoreFactory {
 
     fn cache(&self, settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
         let keys = keys(settings, reader);
-        // Without a server, a placeholder is used, so that the problems of the other settings are
-        // reported as well.
+        // If no server is configured, a placeholder is used, so that the problems of the other
+        // settings are reported as well.
         let (url, servers) = servers(settings, reader, keys.clone());
         let is_missing = servers.is_none();
         let builder = servers.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
@@ -117,8 +117,9 @@ impl StoreFactory for RedisStoreFactory {
     }
 }
 
-/// Returns the encryption keys. If their settings are invalid, reports that and returns keys
-/// that do not encrypt, as a placeholder: no store is then built.
+/// Returns the encryption keys. If there is no valid key and `danger_unencrypted` is not true,
+/// reports a problem and returns a placeholder that does not encrypt. No store is built after a
+/// problem.
 fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
     let unencrypted = reader.read(&settings.danger_unencrypted) == Some(true);
     let mut sources = reader.secrets(&settings.encryption_keys).into_iter();
@@ -135,8 +136,9 @@ fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
     sources.fold(keys, EncryptionKeys::with_previous_keys)
 }
 
-/// Returns the setting with the URLs (`url`, `cluster` or `sentinels`), and a builder for their
-/// servers. `None` if the setting is missing or invalid, which is reported.
+/// Returns the setting that has the URLs (`url`, `cluster` or `sentinels`), and a builder for
+/// the servers at these URLs. If the setting is missing or invalid, reports the problem and
+/// returns `None` instead of the builder.
 fn servers<'a>(
     settings: &'a RedisSettings,
     reader: &mut Reader<'_>,
@@ -178,7 +180,7 @@ fn servers<'a>(
     }
 }
 
-/// Reports that `setting` needs the `feature` of this crate, which is disabled.
+/// Reports that `setting` needs the `feature` of this crate, which is disabled. Returns `None`.
 #[cfg(not(all(feature = "cluster", feature = "sentinel")))]
 fn without_feature(
     reader: &mut Reader<'_>,
@@ -192,7 +194,7 @@ fn without_feature(
 }
 
 /// Sets the CA file and the client certificate of `builder`. Returns the builder, and the
-/// setting that a TLS problem of [`RedisTokenStoreBuilder::build`] is reported for.
+/// setting to name if [`RedisTokenStoreBuilder::build`] reports a TLS problem.
 fn with_tls<'a>(
     settings: &'a RedisSettings,
     reader: &mut Reader<'_>,

@@ -16,18 +16,19 @@ use crate::sealing_key::{Keyring, SealingKey};
 ///
 /// # Rotation
 ///
-/// A key can be replaced in its source without a restart. The store reads the keys when it is
-/// first used. A later use reloads them in the background:
+/// A key can be replaced in its source without a restart. The first use of the store reads the
+/// keys. A later use reloads the keys in the background:
 ///
-/// - if they are older than 5 minutes;
-/// - if they are older than 1 minute, and a value in Redis was encrypted with an unknown key.
+/// - if the keys are older than 5 minutes;
+/// - if the keys are older than 1 minute, and a value in Redis was encrypted with an unknown
+///   key.
 ///
-/// The process keeps the replaced key to decrypt existing values, until it ends or a key is
-/// replaced again.
+/// After a key was replaced, the process keeps the old key to decrypt existing values. It drops
+/// the old key when a key is replaced again.
 ///
-/// The instances do not reload at the same time. Until all have the new key, the others ignore
-/// the values that it encrypted, and fetch tokens themselves. To avoid that, rotate in two
-/// steps: first add the new key to all instances by
+/// The instances do not reload at the same time. An instance without the new key ignores the
+/// values that the new key encrypted, and fetches tokens itself, until it reloads. To avoid
+/// these fetches, rotate in two steps: first add the new key to all instances by
 /// [`with_previous_keys`](Self::with_previous_keys), then swap the two keys.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -42,9 +43,9 @@ impl EncryptionKeys {
         Self { sources: Some(vec![current]) }
     }
 
-    /// Adds a key that only decrypts: the previous key, or, in the first step of a rotation in two
-    /// steps, the next key. Each call adds another key. Has no effect on
-    /// [`danger_unencrypted`](Self::danger_unencrypted).
+    /// Adds a key that only decrypts. This is the previous key, or, in the first step of a rotation
+    /// in two steps, the next key. Each call adds one more key and keeps the keys of earlier calls.
+    /// Has no effect on [`danger_unencrypted`](Self::danger_unencrypted).
     pub fn with_previous_keys(mut self, key: SecretSource) -> Self {
         if let Some(sources) = &mut self.sources {
             sources.push(key);
@@ -54,20 +55,20 @@ impl EncryptionKeys {
 
     /// Turns encryption off: tokens are stored in clear text.
     ///
-    /// **Danger:** everyone who can read this Redis can act as every service that stores tokens
-    /// there. Use it only for a Redis that no other program can reach, if it is not possible to
-    /// give the instances a key.
+    /// **Danger:** everyone who can read this Redis can act as every service that stores tokens in
+    /// it. Use this only for a Redis that no other program can reach, and only if it is not
+    /// possible to give the instances a key.
     pub fn danger_unencrypted() -> Self {
         Self { sources: None }
     }
 
-    /// Returns the references of the keys, separated by commas, for errors.
+    /// Returns the references of the keys, separated by commas, for error messages.
     pub(crate) fn references(&self) -> String {
         let sources = self.sources.iter().flatten();
         sources.map(|source| format!("`{}`", source.reference())).collect::<Vec<_>>().join(", ")
     }
 
-    /// Reads all keys from their sources. Fails if one of them is missing or invalid.
+    /// Reads all keys from their sources. Returns an error if any key is missing or invalid.
     pub(crate) async fn read(&self) -> Result<Keyring, StoreError> {
         let Some(sources) = &self.sources else { return Ok(Keyring::Unencrypted) };
         let mut keys = Vec::new();
@@ -88,14 +89,15 @@ impl EncryptionKeys {
     }
 }
 
-/// Decodes a key of 32 bytes in base64. Blanks and line breaks around the text are ignored.
+/// Decodes a key of 32 bytes in base64. Ignores blanks and line breaks around `text`. Returns
+/// `None` if `text` is not base64 or has another length.
 fn decode(text: &str) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
     let mut bytes = Zeroizing::new([0; SealingKey::LENGTH]);
     let length = STANDARD.decode_slice(text.trim(), &mut *bytes).ok()?;
     (length == SealingKey::LENGTH).then_some(bytes)
 }
 
-/// The cause of the error of a text that is not a key. Has the reference of that text.
+/// The cause of the error if a text is not a key. Contains the reference of that text.
 #[derive(Debug, thiserror::Error)]
 #[error("its reference is `{0}`")]
 struct InvalidKey(SecretRef);

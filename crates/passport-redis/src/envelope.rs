@@ -1,4 +1,4 @@
-//! The format of a token in Redis: encrypts and decrypts it. Does no I/O.
+//! The format of a token in Redis. Encrypts and decrypts values in this format. Does no I/O.
 //!
 //! | Bytes | Content | |
 //! |---|---|---|
@@ -12,9 +12,9 @@
 //! | 16 | authentication tag | |
 //!
 //! The cipher is AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). The head
-//! and the Redis key are its additional authenticated data, so that a value cannot be moved to
-//! another Redis key. The script that removes a token compares the hash. An unencrypted value
-//! has neither nonce nor tag.
+//! and the Redis key are the additional authenticated data of the cipher, so that a value cannot
+//! be moved to another Redis key. The script that removes a token compares the hash. An
+//! unencrypted value has neither nonce nor authentication tag.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,19 +35,19 @@ const UNENCRYPTED: u8 = 0;
 
 /// The length of a token's hash, in bytes.
 const HASH_LENGTH: usize = 16;
-/// The positions of the first and the last byte of the token's hash in a value. Lua counts from
-/// 1.
+/// The positions of the first and the last byte of the token's hash in a value. Positions in Lua
+/// begin with 1.
 pub(crate) const HASH_POSITIONS_IN_LUA: (usize, usize) =
     (1 + KEY_ID_LENGTH + 1, 1 + KEY_ID_LENGTH + HASH_LENGTH);
 /// The length of the head, in bytes.
 const HEAD: usize = 1 + KEY_ID_LENGTH + HASH_LENGTH;
-/// The length of the two times before the token, in bytes.
+/// The length of `issued at` and `expires at` together, in bytes.
 const TIMES: usize = 16;
 
 /// The reason why a value in Redis is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvalidValue {
-    /// The value has another format, or is truncated.
+    /// The value does not have the format of the envelope, or is truncated.
     Malformed,
     /// The value was encrypted with a key that is not in the keyring.
     UnknownKey,
@@ -66,8 +66,9 @@ impl InvalidValue {
     }
 }
 
-/// Encrypts `token` with the first key, and returns the value to store at `redis_key`. Returns
-/// `None` if the keyring is empty, or if no random nonce can be generated.
+/// Encrypts `token` with the first key of `keyring`, and returns the value to store at
+/// `redis_key`. If the keyring is [`Keyring::Unencrypted`], the value is not encrypted. Returns
+/// `None` if the keyring has no key, or if no random nonce can be generated.
 pub(crate) fn seal(keyring: &Keyring, redis_key: &str, token: &StoredToken) -> Option<Vec<u8>> {
     let mut value = head(keyring, token.token());
     let mut content = Zeroizing::new(Vec::new());
@@ -86,7 +87,7 @@ pub(crate) fn seal(keyring: &Keyring, redis_key: &str, token: &StoredToken) -> O
     Some(value)
 }
 
-/// Decrypts `value`, which was stored at `redis_key`, and returns its token.
+/// Decrypts `value`, which was stored at `redis_key`, and returns the token in it.
 pub(crate) fn open(keyring: &Keyring, redis_key: &str, value: &[u8]) -> Result<StoredToken, InvalidValue> {
     let (head, content) = value.split_at_checked(HEAD).ok_or(InvalidValue::Malformed)?;
     let (version, key_id) = (head[0], &head[1..=KEY_ID_LENGTH]);
@@ -104,8 +105,8 @@ pub(crate) fn open(keyring: &Keyring, redis_key: &str, value: &[u8]) -> Result<S
     }
 }
 
-/// Returns the hash by which [`REMOVE`](crate::scripts::REMOVE) identifies a token: the first 16
-/// bytes of its SHA-256.
+/// Returns the hash by which [`REMOVE`](crate::scripts::REMOVE) identifies `token`: the first 16
+/// bytes of the SHA-256 of the token.
 pub(crate) fn token_hash(token: &AccessToken) -> [u8; HASH_LENGTH] {
     let mut hash = [0; HASH_LENGTH];
     hash.copy_from_slice(&digest::digest(&SHA256, token.expose().as_bytes()).as_ref()[..HASH_LENGTH]);
@@ -124,13 +125,14 @@ fn head(keyring: &Keyring, token: &AccessToken) -> Vec<u8> {
     head
 }
 
-/// Returns the additional authenticated data of the value at `redis_key`.
+/// Returns the additional authenticated data of the value at `redis_key`: the head and the Redis
+/// key.
 fn aad(head: &[u8], redis_key: &str) -> Aad<Vec<u8>> {
     Aad::from([head, redis_key.as_bytes()].concat())
 }
 
-/// Parses the decrypted `content`: two times and a token. The token must have the hash in
-/// `head`.
+/// Parses the decrypted `content`: `issued at`, `expires at` and the token. Returns an error if
+/// the token does not have the hash that is in `head`.
 fn token(head: &[u8], content: &[u8]) -> Result<StoredToken, InvalidValue> {
     let (times, text) = content.split_at_checked(TIMES).ok_or(InvalidValue::Malformed)?;
     let (issued_at, expires_at) = times.split_at(TIMES / 2);

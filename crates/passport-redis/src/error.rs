@@ -1,5 +1,5 @@
-//! Converts errors of the `redis` crate into [`StoreError`]s. Texts of the server are omitted,
-//! because they may quote a password or a token that was sent.
+//! Converts errors of the `redis` crate into [`StoreError`]s. A `StoreError` contains no text
+//! from the Redis server, because such a text may quote a password or a token that was sent.
 
 use std::fmt;
 
@@ -13,14 +13,15 @@ struct RedactedError {
     /// The servers to which the command was sent.
     endpoint: String,
     kind: ErrorKind,
-    /// The first word of an error reply, such as `NOPERM`. `None` if it does not look like a code.
+    /// The first word of an error reply, such as `NOPERM`. `None` if that word does not look like
+    /// an error code.
     code: Option<String>,
-    /// The whole error, if it is one of the operating system or of TLS.
+    /// The whole error, if the operating system or TLS caused it. Otherwise `None`.
     io: Option<RedisError>,
 }
 
-/// The cause of a [`StoreError`] after a TLS failure. Its source can be kept: errors of TLS and
-/// of the operating system contain no text from the server.
+/// The cause of a [`StoreError`] after a TLS failure. Keeps the original error as its source:
+/// errors of TLS and of the operating system contain no text from the server.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{endpoint}: {failure}")]
 struct TlsError {
@@ -29,12 +30,12 @@ struct TlsError {
     source: RedisError,
 }
 
-/// The maximum length of an error code, in bytes. A longer one is omitted: the codes of Redis
-/// are shorter, so it is another text of the server.
+/// The maximum length of an error code, in bytes. A longer word is omitted: the error codes of
+/// Redis are shorter, so the word is part of another text from the server.
 const MAX_CODE: usize = 24;
 
 impl RedactedError {
-    /// Copies what is safe to print from `error`.
+    /// Copies the parts of `error` that are safe to print.
     fn new(error: &RedisError, endpoint: String) -> Self {
         let is_code = |code: &&str| {
             code.len() <= MAX_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
@@ -43,8 +44,8 @@ impl RedactedError {
             endpoint,
             kind: error.kind(),
             code: error.code().filter(is_code).map(str::to_owned),
-            // The client puts texts of the server into the detail. An I/O error with a detail is
-            // therefore not from the operating system.
+            // The `redis` crate puts texts from the server into the detail. An I/O error with a
+            // detail is therefore not from the operating system.
             io: (error.is_io_error() && error.detail().is_none()).then(|| error.clone()),
         }
     }
@@ -67,7 +68,7 @@ impl std::error::Error for RedactedError {
     }
 }
 
-/// Converts an error of connecting to `endpoint`, or of a command that was sent there.
+/// Converts an error of connecting to `endpoint`, or of a command that was sent to `endpoint`.
 pub(crate) fn store_error(error: &RedisError, endpoint: &impl fmt::Display) -> StoreError {
     let endpoint = endpoint.to_string();
     match TlsFailure::find(error) {
@@ -79,7 +80,7 @@ pub(crate) fn store_error(error: &RedisError, endpoint: &impl fmt::Display) -> S
     }
 }
 
-/// Returns the message of an error: what failed, and the remedy.
+/// Returns the message for `error`: what failed, and the remedy.
 fn advice(error: &RedisError) -> &'static str {
     if error.is_timeout() {
         return "Redis did not reply in time; check its load and the network, or raise the timeout of the store";
@@ -120,16 +121,15 @@ fn advice(error: &RedisError) -> &'static str {
     }
 }
 
-/// Returns whether the command can succeed on a new connection: the connection failed, or the
-/// server has become a read-only replica after a failover.
+/// Returns whether the failed command can succeed on a new connection. This is the case if the
+/// connection failed, or if the server has become a read-only replica after a failover.
 pub(crate) fn is_connection_error(error: &RedisError) -> bool {
     error.is_connection_dropped()
         || error.is_unrecoverable_error()
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly))
 }
 
-/// Returns whether the error is a reply of the server, after which the connection can be used
-/// again.
+/// Returns whether the error is a reply of the server and the connection can be used again.
 pub(crate) fn is_server_error(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) && !is_connection_error(error)
 }

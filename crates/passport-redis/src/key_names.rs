@@ -4,14 +4,15 @@ use std::fmt::Write;
 
 use passport_outbound::TokenKey;
 
-/// The Redis keys of one token. They share a hash tag (the text in braces), so that a Cluster
-/// keeps them in one slot.
+/// The Redis keys of one token. All of these keys contain the same hash tag (the text in
+/// braces), so that a Cluster keeps these keys in one slot.
 pub(crate) struct TokenKeys {
     /// The Redis key of the encrypted token.
     pub(crate) token: String,
-    /// The Redis key of the lease. Its value names the instance that fetches the token.
+    /// The Redis key of the lease. The value at this key names the instance that fetches the token.
     pub(crate) lease: String,
-    /// The keys that a probe writes instead of `token` and `lease`, so that it changes neither.
+    /// The Redis keys that a probe writes. A probe does not write `token` and `lease`, so it
+    /// changes neither the token nor the lease.
     pub(crate) probes: [String; 2],
 }
 
@@ -29,8 +30,8 @@ pub(crate) fn channel(namespace: &str) -> String {
     format!("{namespace}:news")
 }
 
-/// Percent-encodes `text`: the client id in it can contain braces, which would end the hash tag,
-/// and blanks.
+/// Percent-encodes `text`, which contains a client id. A client id can contain blanks, and
+/// braces, which would end the hash tag.
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() || b"-._:".contains(&byte) {

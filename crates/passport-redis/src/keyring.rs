@@ -17,25 +17,25 @@ use crate::{
     task_outcome::{interrupted, outcome_of},
 };
 
-/// The age of the keys from which a use of the store reloads them.
+/// The age from which the next use of the store reloads the keys.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(300);
 
-/// The age of the keys from which a value that was encrypted with an unknown key reloads them. A
-/// cooldown: many such values cause one reload per minute.
+/// The age from which a value that was encrypted with an unknown key causes a reload of the
+/// keys. Many such values cause at most one reload per minute.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The time limit for reading all keys from their sources, such as a vault.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The time limits of the task that reads the keys. They apply only if [`READ_TIMEOUT`] has no
-/// effect, for example because the client of a vault blocks its thread.
+/// The time limits of the task that reads the keys. These limits apply only if [`READ_TIMEOUT`]
+/// has no effect, for example because the client of a vault blocks the thread that polls it.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
 
-/// The error of a read of the keys that exceeded its time limit.
+/// The message of the error if reading the keys exceeded its time limit.
 const TIMED_OUT: &str =
     "the encryption keys were not read in time; check the vault or the files that their references name";
 
-/// The cached encryption keys, and the task that reads them.
+/// The cached encryption keys, and the task that reads the keys from their sources.
 #[derive(Debug)]
 pub(crate) struct KeyringCache {
     keys: EncryptionKeys,
@@ -44,8 +44,8 @@ pub(crate) struct KeyringCache {
     reads: SharedTask<Result<Arc<Keyring>, StoreError>>,
 }
 
-/// The cause of the error of a read that exceeded its time limit. Has the references of the
-/// keys.
+/// The cause of the error if reading the keys exceeded its time limit. Contains the references
+/// of the keys.
 #[derive(Debug, thiserror::Error)]
 #[error("timeout while reading {references}")]
 struct ReadTimedOut<E> {
@@ -53,7 +53,7 @@ struct ReadTimedOut<E> {
     source: E,
 }
 
-/// The result of the last successful read of the keys.
+/// The keys of the last successful read, and the time of the last read.
 #[derive(Clone, Debug)]
 struct LastRead {
     keyring: Arc<Keyring>,
@@ -67,8 +67,8 @@ impl KeyringCache {
         Self { keys, clock, last_read: Mutex::default(), reads: SharedTask::new() }
     }
 
-    /// Returns the cached keys, or reads them if there are none. Starts a reload in the background
-    /// if they are older than [`RELOAD_INTERVAL`].
+    /// Returns the cached keys. If no keys are cached, reads the keys from their sources. If the
+    /// cached keys are older than [`RELOAD_INTERVAL`], also starts a reload in the background.
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<Keyring>, StoreError> {
         let last = self.last_read().clone();
         match last {
@@ -89,14 +89,14 @@ impl KeyringCache {
         }
     }
 
-    /// Starts a reload in the background if the keys were read at least `age` ago.
+    /// Starts a reload in the background if the last read of the keys began at least `age` ago.
     fn reload_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
         if self.clock.monotonic().saturating_sub(last.at) >= age {
             drop(self.join_or_start_read());
         }
     }
 
-    /// Returns a waiter for the running read of the keys. If there is none, starts one.
+    /// Returns a waiter for the running read of the keys. If no read is running, starts one.
     fn join_or_start_read(self: &Arc<Self>) -> Waiter<Result<Arc<Keyring>, StoreError>> {
         let read = || Arc::clone(self).read();
         let references = self.keys.references();
@@ -104,8 +104,11 @@ impl KeyringCache {
         self.reads.join_or_spawn(&Handle::current(), LIMITS, read, |read| outcome_of(read, timed_out))
     }
 
-    /// Reads the keys. If that fails, keeps the cached keys until the next reload, which is due at
-    /// the same time as after a success.
+    /// Reads the keys from their sources, and caches the keys.
+    ///
+    /// If the read fails and keys are cached, logs a warning and returns the cached keys. The next
+    /// reload is then due after the same interval as after a success. If no keys are cached,
+    /// returns the error.
     async fn read(self: Arc<Self>) -> Result<Arc<Keyring>, StoreError> {
         let at = self.clock.monotonic();
         let read = timeout(READ_TIMEOUT, self.keys.read())
@@ -126,13 +129,13 @@ impl KeyringCache {
         Ok(keyring)
     }
 
-    /// Locks the result of the last read. `None` before the first successful read.
+    /// Locks and returns the last read. It is `None` before the first successful read.
     fn last_read(&self) -> MutexGuard<'_, Option<LastRead>> {
         self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns the error of a read that exceeded its time limit.
+/// Creates the error of a read of the keys that exceeded its time limit.
 fn timed_out(references: String, source: impl Error + Send + Sync + 'static) -> StoreError {
     StoreError::new(TIMED_OUT).with_source(ReadTimedOut { references, source })
 }

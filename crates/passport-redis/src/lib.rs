@@ -1,6 +1,5 @@
-//! A shared token cache on Redis for `passport-outbound`. A token that one instance of a service
-//! fetches from Passport is used by all instances; tokens are encrypted before they leave the
-//! process.
+//! A shared token cache on Redis for `passport-outbound`. All instances of a service use a token
+//! that one instance fetched from Passport. Tokens are encrypted before they are sent to Redis.
 //!
 //! ```toml
 //! [dependencies]
@@ -41,10 +40,11 @@
 //! - **Store**: [`RedisTokenStore`] implements [`TokenStore`](passport_outbound::TokenStore) on
 //!   Redis 6.2 or later, or Valkey, over TCP, TLS, mutual TLS or a Unix socket. Its settings are
 //!   in [`RedisTokenStoreBuilder`].
-//! - **Encryption**: [`EncryptionKeys`] are the keys that all instances have and Redis does not.
-//!   They can be rotated while the instances run.
-//! - **Outages**: no request needs Redis. While Redis is down, each instance fetches tokens
-//!   itself, once for all its callers, and probes Redis in the background.
+//! - **Encryption**: [`EncryptionKeys`] are the keys that encrypt tokens. All instances have
+//!   these keys, and Redis does not. The keys can be rotated while the instances run.
+//! - **Outages**: no request needs Redis. While Redis is down, each instance fetches its tokens
+//!   from Passport, and the concurrent callers of an instance share one fetch. The instance
+//!   probes Redis in the background.
 //!
 //! # Guide
 //!

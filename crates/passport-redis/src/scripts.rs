@@ -1,17 +1,18 @@
-//! The Lua scripts that run in Redis. Each is atomic and idempotent. A call sends the whole
-//! script: a script is shorter than a token, and the script cache of Redis would be empty after
-//! a restart.
+//! The Lua scripts that run in Redis. Each script is atomic and idempotent. Each call sends the
+//! whole script instead of its hash: a script is shorter than a token, and the script cache of
+//! Redis would be empty after a restart.
 //!
-//! `KEYS[1]` is the Redis key of the token, `KEYS[2]` that of its lease. If another program has
-//! stored a value of another type there, such as a list, a script replaces it instead of
-//! failing.
+//! `KEYS[1]` is the Redis key of the token, `KEYS[2]` is the Redis key of the lease. If another
+//! program has stored a value of another type at one of these keys, such as a list, a script
+//! replaces or removes that value instead of failing.
 
 /// The maximum length of a stored value, in bytes. A longer token is not stored, and a longer
 /// value in Redis is invalid.
 pub(crate) const MAX_VALUE: usize = 64 * 1024;
 
-/// Lua code that reads the value of the token, at most one byte more than the maximum length, so
-/// that a longer value is detected. A value of another type becomes `?`, which is invalid.
+/// Lua code that reads the value of the token into `value`. It reads at most one byte more than
+/// the maximum length, so that a longer value is detected. If the value has another type,
+/// `value` is `?`, which is invalid.
 macro_rules! value {
     () => {
         "local value = redis.pcall('GETRANGE', KEYS[1], 0, 65536)
@@ -20,7 +21,8 @@ macro_rules! value {
     };
 }
 
-/// Lua code that reads the holder of the lease, and removes a lease of another type.
+/// Lua code that reads the holder of the lease into `holder`. Without a lease, `holder` is
+/// false. A lease value of another type is removed.
 macro_rules! holder {
     () => {
         "local holder = redis.pcall('GET', KEYS[2])
@@ -32,12 +34,16 @@ macro_rules! holder {
 /// Returns the value of the token, and its time to live in milliseconds.
 pub(crate) const READ: &str = concat!(value!(), "return {value, redis.call('PTTL', KEYS[1])}");
 
-/// Grants the lease to the holder `ARGV[1]` for `ARGV[2]` milliseconds, or extends it, unless
-/// another holder has it. A lease of another holder is shortened to `ARGV[2]` if it is longer,
-/// or never expires: another program has written it.
+/// Requests the lease for the holder `ARGV[1]`:
 ///
-/// Returns whether the lease was granted, its time to live in milliseconds, and the reply of
-/// [`READ`].
+/// - If no holder has the lease, grants the lease for `ARGV[2]` milliseconds.
+/// - If `ARGV[1]` has the lease, sets its time to live to `ARGV[2]` milliseconds.
+/// - If another holder has the lease, does not grant it. If that lease lives longer than
+///   `ARGV[2]` milliseconds or never expires, shortens it to `ARGV[2]`: another program has
+///   written it.
+///
+/// Returns whether the lease was granted, the time to live of the lease in milliseconds, and the
+/// reply of [`READ`].
 pub(crate) const LEASE: &str = concat!(
     holder!(),
     value!(),
@@ -48,9 +54,10 @@ pub(crate) const LEASE: &str = concat!(
      return {granted, redis.call('PTTL', KEYS[2]), value, redis.call('PTTL', KEYS[1])}"
 );
 
-/// Publishes a token in three steps. If one of the last two fails, the other still runs.
+/// Publishes a token in three steps. If step 2 fails, step 3 still runs. A failure of step 3 is
+/// ignored.
 ///
-/// 1. Ends the lease, if its holder is `ARGV[1]`.
+/// 1. Ends the lease if its holder is `ARGV[1]`.
 /// 2. Stores the value `ARGV[2]` for `ARGV[3]` milliseconds, unless the current value has a
 ///    longer time to live.
 /// 3. Publishes `ARGV[5]` on the channel `ARGV[4]`.
@@ -63,8 +70,8 @@ pub(crate) const PUBLISH: &str = concat!(
      return stored"
 );
 
-/// If the holder of the lease is `ARGV[1]`, ends the lease and publishes `ARGV[3]` on the
-/// channel `ARGV[2]`. Returns whether it did.
+/// If the holder of the lease is `ARGV[1]`, ends the lease, publishes `ARGV[3]` on the channel
+/// `ARGV[2]`, and returns 1. Otherwise returns 0.
 pub(crate) const RELEASE: &str = concat!(
     holder!(),
     "if holder ~= ARGV[1] then return 0 end
@@ -73,15 +80,15 @@ pub(crate) const RELEASE: &str = concat!(
      return 1"
 );
 
-/// Removes the value of the token if its bytes at the positions `ARGV[2]` to `ARGV[3]`, the hash
-/// of the token, are `ARGV[1]`.
+/// Removes the value of the token if the token has the hash `ARGV[1]`. The hash is the bytes of
+/// the value at the positions `ARGV[2]` to `ARGV[3]`.
 pub(crate) const REMOVE: &str = concat!(
     value!(),
     "if string.sub(value, ARGV[2], ARGV[3]) ~= ARGV[1] then return 0 end
      return redis.call('UNLINK', KEYS[1])"
 );
 
-/// Removes the value of the token if it equals `ARGV[1]`.
+/// Removes the value of the token if the value equals `ARGV[1]`.
 pub(crate) const CLEAR: &str = concat!(
     value!(),
     "if value ~= ARGV[1] then return 0 end

@@ -8,19 +8,20 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-/// The length of a key id, in bytes. The id is the start of a hash of the key.
+/// The length of a key id, in bytes. The key id is the first bytes of a hash of the key.
 pub(crate) const KEY_ID_LENGTH: usize = 4;
 
-/// A key that encrypts and decrypts values, and the id by which a value names it.
+/// A key that encrypts and decrypts values, and its id. A value contains the id of the key that
+/// encrypted the value.
 pub(crate) struct SealingKey {
     pub(crate) id: [u8; KEY_ID_LENGTH],
     pub(crate) key: RandomizedNonceKey,
 }
 
-/// The encryption keys of a store, which were read from their sources.
+/// The encryption keys of a store, after reading them from their sources.
 #[derive(Debug)]
 pub(crate) enum Keyring {
-    /// Values are encrypted with the first key, and decrypted with the key that their id names.
+    /// The first key encrypts values. A value is decrypted with the key whose id is in the value.
     Keys(Vec<Arc<SealingKey>>),
     /// Values are stored unencrypted, and encrypted values are rejected.
     Unencrypted,
@@ -30,7 +31,7 @@ impl SealingKey {
     /// The length of a key, in bytes.
     pub(crate) const LENGTH: usize = 32;
 
-    /// Creates a key from `bytes`. Returns `None` if the cryptography library rejects them.
+    /// Creates a key from `bytes`. Returns `None` if the cryptography library rejects the bytes.
     pub(crate) fn new(bytes: &[u8; Self::LENGTH]) -> Option<Self> {
         let mut hashed = Zeroizing::new(b"passport token cache key".to_vec());
         hashed.extend_from_slice(bytes);
@@ -41,8 +42,13 @@ impl SealingKey {
 }
 
 impl Keyring {
-    /// Adds one key of `previous`, the keys before a reload: the first that this keyring lacks.
-    /// Redis may still have values that were encrypted with it.
+    /// Adds one key of `previous`, the keyring before a reload: the first key of `previous` that
+    /// this keyring lacks. Redis may still have values that were encrypted with that key. Returns
+    /// this keyring unchanged in these cases:
+    ///
+    /// - this keyring has all keys of `previous`;
+    /// - `previous` is `None`;
+    /// - one of the two keyrings is [`Keyring::Unencrypted`].
     pub(crate) fn with_previous(self, previous: Option<&Self>) -> Self {
         match (self, previous) {
             (Self::Keys(mut keys), Some(Self::Keys(previous))) => {

@@ -3,9 +3,11 @@
 use passport_core::{TaskError, WaitError};
 use passport_outbound::StoreError;
 
-/// Returns the outcome of a shared task for all its callers. `timed_out` creates the error of a
-/// task that exceeded its deadline. Returns `None` if the task panicked or was dropped: the next
-/// caller then starts another.
+/// Returns the outcome that all callers of a shared task get:
+///
+/// - the result of the task, if the task completed;
+/// - the error that `timed_out` creates, if the task exceeded its deadline;
+/// - `None`, if the task panicked or was dropped. The next caller then starts another task.
 pub(crate) fn outcome_of<T>(
     result: Result<Result<T, StoreError>, TaskError>,
     timed_out: impl FnOnce(TaskError) -> StoreError,
@@ -17,7 +19,7 @@ pub(crate) fn outcome_of<T>(
     }
 }
 
-/// Returns the error for a caller that waited for a shared task that ended without an outcome.
+/// Returns the error for a caller whose shared task ended without an outcome.
 pub(crate) fn interrupted<T>(interrupted: WaitError) -> Result<T, StoreError> {
     Err(StoreError::new("the task that connects to Redis or reads the encryption keys ended without a result; the next call starts another")
         .with_source(interrupted))

@@ -1,5 +1,5 @@
-//! A cache around a secret provider: one shared read for all callers, and the last secret during
-//! an outage of the provider.
+//! A cache around a secret provider. Concurrent callers share one read from the provider. During
+//! an outage of the provider, callers get the last secret.
 
 mod events;
 
@@ -18,43 +18,47 @@ use tokio::time::timeout;
 
 use crate::secret_state::{SecretLookup, SecretState};
 
-/// The default of [`CachedSecrets::refresh_interval`]: the age from which the next caller causes
-/// a read of the secret. Short, so that a rotation is detected within minutes.
+/// The default of [`CachedSecrets::refresh_interval`]. It is short, so that a rotation is
+/// detected within minutes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// How long a caller waits for a read before it uses the cached secret.
+/// How long a caller waits for a read from the provider before it gets the cached secret.
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
-/// The time limits of one read of a secret from the provider. Callers with a cached secret wait
-/// for [`MAX_WAIT`] only.
+/// The time limits of one read of a secret from the provider. If a secret is cached, callers
+/// wait only for [`MAX_WAIT`].
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(30), grace: Duration::from_secs(1) };
 
-/// The maximum number of reads that one caller waits for. A caller needs another read if the
-/// first one is canceled with its runtime, or if it began before Passport rejected the secret.
+/// The maximum number of reads that one caller waits for. A caller waits for another read if
+///
+/// - the previous read was canceled with its runtime;
+/// - the previous read may have begun before Passport rejected the secret.
 const MAX_READS: usize = 3;
 
-/// A cache for the secrets of a provider. It shares reads between callers, and returns the last
-/// secret during an outage of the provider.
+/// A cache for the secrets of a provider. Concurrent callers share one read from the provider.
+/// During an outage of the provider, the cache returns the last secret.
 ///
 /// 1. **Freshness.** A secret is fresh for 5 minutes
-///    ([`refresh_interval`](Self::refresh_interval)). The next caller after that starts a read,
-///    which concurrent callers share. A secret with an [expiry](ResolvedSecret::expires_at) is
-///    also read again when it expires.
+///    ([`refresh_interval`](Self::refresh_interval)). The next caller after the 5 minutes starts
+///    a read from the provider, which concurrent callers share. A secret with an
+///    [expiry](ResolvedSecret::expires_at) is also read again by the first caller after the
+///    expiry.
 /// 2. **Outages.** If a read fails, or takes longer than 500 ms, callers get the cached secret,
-///    for as long as the outage lasts. A read has a deadline of 30 s; its result is cached even
-///    if no caller waits for it.
-/// 3. **Backoff.** After a failed read the provider is not called for about 1 s, 2 s, ... up to
-///    60 s, or for its `Retry-After` (10 minutes at most). During the backoff, a caller without
-///    a cached secret gets the last error immediately.
+///    for as long as the outage lasts. A read has a deadline of 30 s. The result of a read is
+///    cached even if no caller waits for the read.
+/// 3. **Backoff.** After a failed read, the provider is not called for about 1 s, 2 s, ... up to
+///    60 s. If the provider sent a longer `Retry-After`, it is not called for that time, 10
+///    minutes at most. During the backoff, callers get the cached secret. If no secret is
+///    cached, callers get the last error immediately.
 /// 4. **Definitive errors.** If the secret does not exist, is disabled or is forbidden
 ///    ([`SecretError::is_definitive`]), the cached secret is removed.
-/// 5. **Rejected secrets.** If Passport rejects a secret, the cache reads it again immediately,
-///    except during the backoff. If the provider returns the rejected secret again, callers get
-///    the previous one, for up to 10 minutes after a rotation: a node of Passport may not accept
-///    the new secret yet.
+/// 5. **Rejected secrets.** If Passport rejects a secret, the cache reads the secret again
+///    immediately, except during the backoff. If the provider returns the rejected secret again,
+///    and a rotation replaced another secret less than 10 minutes ago, callers get that previous
+///    secret: a node of Passport may not accept the new secret yet.
 ///
-/// Clones share the cache, which has one entry for each reference. Reads run in tasks on the
-/// caller's tokio runtime.
+/// Clones share the cache, which has one entry for each reference. A read from the provider runs
+/// in a task on the tokio runtime of the caller that started the read.
 #[derive(Clone)]
 pub struct CachedSecrets<P> {
     provider: Arc<P>,
@@ -66,9 +70,9 @@ pub struct CachedSecrets<P> {
 /// The result of reading a secret from the provider.
 type ReadResult = Result<ResolvedSecret, SecretError>;
 
-/// The cache entry of one reference. `state` is locked both when a read starts and when its
-/// outcome is recorded. So the outcome of a read that exceeded its deadline, and was replaced by
-/// a later read, is discarded.
+/// The cache entry of one reference. `state` is locked when a read starts, and when the outcome
+/// of a read is recorded. So if a read exceeds its deadline and a later read replaces it, the
+/// outcome of the replaced read is discarded.
 #[derive(Default)]
 struct SecretEntry {
     state: Mutex<SecretState>,
@@ -77,16 +81,16 @@ struct SecretEntry {
 
 /// What a caller of the cache does next.
 enum ReadPlan {
-    /// Return this result, which is from the cache.
+    /// Return this result. It is from the cache, without a read from the provider.
     Done(ReadResult),
-    /// Wait for the running read of the secret.
+    /// Wait for the running read from the provider.
     Wait {
         read: Waiter<ReadResult>,
-        /// The cached secret, which the caller uses if the read takes longer than [`MAX_WAIT`].
-        /// `None` if there is none, or if Passport rejected it.
+        /// The cached secret, which the caller gets if the read takes longer than [`MAX_WAIT`].
+        /// `None` if no secret is cached, or if Passport rejected the cached secret.
         cached: Option<ResolvedSecret>,
-        /// Whether another caller started the read. Such a read may have begun before the
-        /// rejection, and return the rejected secret.
+        /// Whether another caller started the read. If true, the read may have begun before
+        /// Passport rejected the secret, so the read may return the rejected secret.
         joined: bool,
     },
 }
@@ -103,11 +107,11 @@ impl<P: SecretProvider> CachedSecrets<P> {
         }
     }
 
-    /// Sets the age from which a cached secret is read again by the next caller. Defaults to 5
-    /// minutes. With zero, each call reads the secret.
+    /// Sets the age from which the next caller reads a cached secret again from the provider.
+    /// Defaults to 5 minutes. If `interval` is zero, each call reads the secret.
     ///
-    /// A rotation is detected within this interval: keep the old secret valid for that long. During
-    /// an outage of the provider, the cached secret is used at any age.
+    /// A rotation is detected within this interval, so keep the old secret valid for at least this
+    /// interval. During an outage of the provider, the cached secret is used at any age.
     #[must_use]
     pub fn refresh_interval(mut self, interval: Duration) -> Self {
         self.refresh_interval = interval;
@@ -122,18 +126,21 @@ impl<P: SecretProvider> CachedSecrets<P> {
         self
     }
 
-    /// Returns the cache entry of `reference`. If there is none, creates it.
+    /// Returns the cache entry of `reference`. If there is no entry, creates an empty one.
     fn entry(&self, reference: &SecretRef) -> Arc<SecretEntry> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        // `entry` would clone the reference for each caller.
+        // `HashMap::entry` alone would clone the reference for each caller.
         match entries.get(reference) {
             Some(entry) => Arc::clone(entry),
             None => Arc::clone(entries.entry(reference.clone()).or_default()),
         }
     }
 
-    /// Returns the secret, from the cache if it is fresh. If Passport `rejected` a secret, returns
-    /// the one that the provider has now, even if it is the same.
+    /// Returns the secret: the cached secret if it is fresh, otherwise the result of a read from
+    /// the provider. If the read is slow, returns the cached secret.
+    ///
+    /// If Passport has rejected a secret, `rejected` is that secret. Then returns the secret that
+    /// the provider has now, even if it equals `rejected`.
     async fn read(
         &self,
         reference: &SecretRef,
@@ -154,7 +161,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
                 ReadPlan::Wait { read, joined, .. } => {
                     let Ok(outcome) = read.outcome().await else { continue };
                     last = outcome;
-                    // A read that was running may have begun before the rejection.
+                    // A read that another caller started may have begun before the rejection.
                     if rejected.is_none() || !joined {
                         break;
                     }
@@ -164,8 +171,12 @@ impl<P: SecretProvider> CachedSecrets<P> {
         last
     }
 
-    /// Returns the result for a caller if the cache has it: a fresh secret, or the last error
-    /// during the backoff. Otherwise joins the running read, or starts one.
+    /// Decides how a caller gets its result:
+    ///
+    /// - If the cache has a result (a fresh secret, or the last error during the backoff), returns
+    ///   it.
+    /// - If a read from the provider is running, joins it.
+    /// - Otherwise starts a read.
     fn plan(
         &self,
         reference: &SecretRef,
@@ -203,14 +214,15 @@ impl<P: SecretProvider> CachedSecrets<P> {
     }
 }
 
-/// Returns the time until `secret` expires. `None` if the provider reported no expiry, or one in
-/// the past.
+/// Returns the time until `secret` expires. Returns `None` if the provider reported no expiry,
+/// or an expiry in the past.
 fn time_to_expiry(secret: &ResolvedSecret, clock: &dyn Clock) -> Option<Duration> {
     secret.expires_at()?.duration_since(clock.now()).ok().filter(|time| !time.is_zero())
 }
 
-/// Reads a secret from the provider. If Passport `rejected` a secret, calls
-/// [`SecretProvider::refresh`], which skips caches. A blank secret is an error.
+/// Reads a secret from the provider. If Passport has rejected a secret (`rejected`), calls
+/// [`SecretProvider::refresh`], which skips the caches of the provider. Returns an error if the
+/// secret is blank.
 async fn read_secret(
     provider: Arc<impl SecretProvider>,
     reference: SecretRef,
@@ -223,8 +235,9 @@ async fn read_secret(
     read.and_then(|secret| secret.non_blank(&reference))
 }
 
-/// Returns the outcome of a read for all its callers. `None` if the read panicked or its runtime
-/// was shut down: its callers then start another.
+/// Returns the outcome that all callers of a read get. If the read exceeded its deadline, the
+/// outcome is an error. Returns `None` if the read panicked or its runtime was shut down: the
+/// callers then start another read.
 fn outcome_of(read: Result<ReadResult, TaskError>, reference: &SecretRef) -> Option<ReadResult> {
     match read {
         Ok(outcome) => Some(outcome),
@@ -238,9 +251,13 @@ fn outcome_of(read: Result<ReadResult, TaskError>, reference: &SecretRef) -> Opt
 }
 
 impl SecretEntry {
-    /// Records the outcome of the read with the generation `number`, and returns the outcome for
-    /// its callers: the cached secret instead of an error, if there is one. The age of a secret
-    /// counts from `requested_at`, when the read began.
+    /// Stores the outcome `read` of the read with the generation `number`, and updates metrics and
+    /// logs. Returns the outcome for the callers of the read: if the read failed and a secret is
+    /// cached, the cached secret, otherwise `read`. If a later read has replaced this one, only
+    /// counts it and returns `read`.
+    ///
+    /// The age of a secret counts from `requested_at`, when the read began. `now` is the time at
+    /// which the read ended.
     fn record(
         &self,
         number: u64,
@@ -273,7 +290,7 @@ impl SecretEntry {
         }
     }
 
-    /// Locks the state of the secret.
+    /// Locks and returns the state of the secret.
     fn state(&self) -> MutexGuard<'_, SecretState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -281,7 +298,8 @@ impl SecretEntry {
 
 impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     /// # Cancel safety
-    /// Dropping the future does not cancel the read, because other callers may share it.
+    /// Dropping the future does not cancel the read from the provider, because other callers may
+    /// share the read.
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         self.read(reference, &self.entry(reference), None).await
     }
@@ -298,7 +316,7 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     }
 }
 
-/// Returns the error for a caller whose reads all ended without an outcome.
+/// Returns the error for a caller if all reads that it waited for ended without an outcome.
 fn canceled(reference: &SecretRef) -> SecretError {
     let reason = "the read was canceled: its tokio runtime was shut down, or the provider panicked";
     SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason)

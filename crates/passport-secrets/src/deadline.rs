@@ -1,5 +1,5 @@
 //! The deadline of one read of a secret. A read can need several requests, such as a login and
-//! the request for the secret; they share the deadline.
+//! the request for the secret. All requests of a read share its deadline.
 
 use std::{future::Future, time::Duration};
 
@@ -10,16 +10,17 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::last_failure::LastFailure;
 
-/// The time limit of one read of a secret. Shorter than the 10 s of the token request at
-/// Passport that needs the secret, so that the error names the vault.
+/// The time limit of one read of a secret. The token request at Passport that needs the secret
+/// has a limit of 10 s. The limit of the read is shorter, so that the error names the vault.
 const MAX_TIME: Duration = Duration::from_secs(9);
 
-/// Requests time out this long before the deadline of their read, so that the vault's client can
-/// still return an error with the cause.
+/// Requests time out this long before the deadline of the read that they belong to, so that the
+/// vault's client can still return an error with the cause.
 const RESERVE: Duration = Duration::from_millis(500);
 
 tokio::task_local! {
-    /// The read that the current task runs. Unset outside [`within_deadline`].
+    /// The deadline and the last failure of the read that the current task runs. Unset outside
+    /// [`within_deadline`].
     static READ: ReadScope;
 }
 
@@ -38,7 +39,7 @@ impl ReadScope {
 }
 
 /// Runs `read`, which reads the secret `reference`, with the time limit [`MAX_TIME`]. Requests
-/// that it sends by [`send`] share the limit.
+/// that `read` sends by [`send`] share this limit.
 ///
 /// # Errors
 /// Returns the error of `read`, or, after the time limit, an error that names the last failed
@@ -53,8 +54,9 @@ pub(crate) async fn within_deadline<T>(
     read.unwrap_or_else(|_| Err(timed_out(reference, &last_failure)))
 }
 
-/// Sends `request`. If the current task runs [`within_deadline`], the deadline of that read also
-/// limits the request, and a failure is recorded for the read's error.
+/// Sends `request`. If the current task runs [`within_deadline`], the deadline of the read also
+/// limits the request. A failed request is then stored, so that the error of the read can name
+/// it.
 pub(crate) async fn send(
     transport: &Transport,
     request: Request<Bytes>,
@@ -71,7 +73,8 @@ pub(crate) async fn send(
     outcome
 }
 
-/// Returns the error of a read that exceeded its time limit.
+/// Creates the error of a read that exceeded its time limit. The error names the last failed
+/// request, if there is one.
 fn timed_out(reference: &SecretRef, last_failure: &LastFailure) -> SecretError {
     let new = |reason| SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason);
     let text = format!("the vault did not return the secret within {} s", MAX_TIME.as_secs());

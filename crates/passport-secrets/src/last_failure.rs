@@ -8,8 +8,9 @@ use passport_core::TransportError;
 
 use crate::sanitize;
 
-/// The last failed request to a host, for the error of a read that times out: an SDK that
-/// retries until the timeout does not report why its requests fail. Clones share the value.
+/// The last failed request to a vault or its token service. The error of a read that times out
+/// names this request, because an SDK that retries until the timeout does not report why its
+/// requests fail. Clones share the value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastFailure(Arc<Mutex<Option<FailedRequest>>>);
 
@@ -23,7 +24,8 @@ pub(crate) enum FailedRequest {
 }
 
 impl LastFailure {
-    /// Records the outcome of a request to `host`. A success clears the last failure.
+    /// Stores the request to `host` as the last failed request if `outcome` is an error or a
+    /// response with status 400 or higher. Otherwise clears the last failed request.
     pub(crate) fn record(&self, host: &str, outcome: &Result<Response<Bytes>, TransportError>) {
         let host = host.to_owned();
         let failed = match outcome.as_ref().map(|response| response.status().as_u16()) {
@@ -34,7 +36,8 @@ impl LastFailure {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
-    /// Returns the last failed request. `None` if no request failed, or a later one succeeded.
+    /// Returns the last failed request. Returns `None` if no request failed, or if a later request
+    /// succeeded.
     pub(crate) fn get(&self) -> Option<FailedRequest> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -40,11 +40,11 @@
 //! # Concepts
 //!
 //! - **Reference**: `scheme:path`, for example `hashicorp_vault:team/payroll#client_secret`. The
-//!   scheme is the name under which the program registered the provider; each provider documents
-//!   its paths.
-//! - **Cache**: a provider reads the secret from the vault at each call. Wrap the provider in
-//!   [`CachedSecrets`], so that identities share reads and an outage of the vault does not stop
-//!   token fetches.
+//!   scheme is the name under which the program registered the provider. Each provider documents
+//!   the format of its paths.
+//! - **Cache**: a provider reads the secret from the vault each time a secret is resolved. Wrap
+//!   the provider in [`CachedSecrets`], so that identities share reads and an outage of the
+//!   vault does not stop token fetches.
 //! - **Errors**: a [`SecretError`](passport_core::SecretError) has the reference, the reason and
 //!   the remedy, and never the secret. Only a definitive error of the vault (the secret does not
 //!   exist, is disabled or forbidden) removes a cached secret.

@@ -1,4 +1,5 @@
-//! Sanitizes texts of vaults, so that errors can quote them, and classifies transport errors.
+//! Sanitizes texts of vaults, so that error messages can quote these texts. Also classifies
+//! transport errors.
 
 use std::{error::Error, time::Duration};
 
@@ -30,8 +31,8 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     one_line(&with_causes(error))
 }
 
-/// Returns the kind of a request that had no response. No such kind is definitive, so a cached
-/// secret is kept.
+/// Returns the kind of the error of a request that had no response. The returned kind is never
+/// definitive, so a cached secret is kept.
 pub(crate) fn kind_of(error: &TransportError) -> SecretErrorKind {
     match error.kind() {
         TransportErrorKind::Tls(failure) => SecretErrorKind::Tls(failure),
@@ -40,13 +41,14 @@ pub(crate) fn kind_of(error: &TransportError) -> SecretErrorKind {
     }
 }
 
-/// Returns what an operator can do about a transient error. The message of any other transport
-/// error contains its remedy, so the text is empty.
+/// Returns what an operator can do about a transient error. Returns an empty text for any other
+/// error, because the message of that error already contains the remedy.
 pub(crate) fn remedy(error: &TransportError) -> &'static str {
     if error.is_transient() { "; check DNS, firewalls and the proxy" } else { "" }
 }
 
-/// Parses the value of a `Retry-After` header (seconds or a date). Returns the time to wait.
+/// Parses the value of a `Retry-After` header (seconds or a date). Returns the time to wait, or
+/// `None` if the value is invalid.
 pub(crate) fn retry_after(value: &str) -> Option<Duration> {
     passport_core::retry_after(value, SystemClock.now())
 }

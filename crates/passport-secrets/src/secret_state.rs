@@ -1,5 +1,5 @@
-//! The state of one cached secret, and the decisions that follow from it. Does no I/O and reads
-//! no clock: functions take the time as an argument.
+//! The state of one cached secret, and the decisions that follow from this state. Does no I/O
+//! and reads no clock: functions take the time as an argument.
 
 use std::time::Duration;
 
@@ -7,52 +7,57 @@ use passport_core::{ResolvedSecret, SecretError};
 
 use crate::read_backoff::ReadBackoff;
 
-/// How long the previous secret is kept after a rotation, as a fallback if Passport rejects the
-/// new one: a node of Passport may take five minutes to accept it. Not much longer, because
-/// Passport audits each rejection that precedes the fallback.
+/// How long the previous secret is kept after a rotation. It is the fallback if Passport rejects
+/// the new secret: a node of Passport may take five minutes to accept the new secret. The time
+/// is not much longer, because Passport audits each rejection before the fallback.
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
 
-/// The state of one secret in the cache. Points in time are those of a monotonic clock.
+/// The state of one secret in the cache. A `Duration` that is a point in time is read from a
+/// monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct SecretState {
     cached: Option<CachedSecret>,
-    /// The secret before the last rotation, and the time of that rotation.
+    /// The secret before the last rotation, and the time of the last rotation.
     previous: Option<(ResolvedSecret, Duration)>,
     backoff: ReadBackoff,
 }
 
-/// A secret, and until when it is fresh.
+/// A cached secret, and the times that determine whether it is fresh.
 #[derive(Debug)]
 struct CachedSecret {
     secret: ResolvedSecret,
     /// When the read of the secret began.
     read_at: Duration,
-    /// When the secret expires. `None` if the provider reported no expiry, or one that had passed
-    /// when the secret was read.
+    /// When the secret expires. `None` if the provider reported no expiry, or if the expiry had
+    /// already passed when the secret was read.
     expires_at: Option<Duration>,
 }
 
-/// What the cache has for a caller.
+/// The result of a lookup in the cache.
 #[derive(Debug)]
 pub(crate) enum SecretLookup {
-    /// The caller uses this secret without a read.
+    /// The cached secret, which the caller uses without a read from the provider.
     Fresh(ResolvedSecret),
-    /// A read is due. If it fails or is slow, the caller uses this cached secret, if there is one.
+    /// A read from the provider is due. If a secret is cached, this is the cached secret, which the
+    /// caller uses if the read fails or is slow.
     Due(Option<ResolvedSecret>),
-    /// There is no cached secret, and no read is started, because of the backoff after this error.
+    /// No secret is cached, and a read failed with this error. No read is started until the backoff
+    /// ends.
     Failed(SecretError),
 }
 
 impl CachedSecret {
-    /// Returns whether the secret must be read again: it is older than `refresh_interval`, or it
-    /// has expired.
+    /// Returns whether the secret must be read again at `now`: the secret is at least as old as
+    /// `refresh_interval`, or it has expired.
     fn is_due(&self, now: Duration, refresh_interval: Duration) -> bool {
         now.saturating_sub(self.read_at) >= refresh_interval || self.expires_at.is_some_and(|end| now >= end)
     }
 }
 
 impl SecretState {
-    /// Returns what a caller at `now` can use. A secret is fresh for `refresh_interval`.
+    /// Returns what a caller at `now` gets: a secret, the last error, or that a read is due. A
+    /// secret is fresh for `refresh_interval`. During the backoff, a cached secret of any age
+    /// counts as fresh.
     pub(crate) fn lookup(&self, now: Duration, refresh_interval: Duration) -> SecretLookup {
         match (&self.cached, self.backoff.error(now)) {
             (Some(cached), None) if cached.is_due(now, refresh_interval) => {
@@ -64,11 +69,11 @@ impl SecretState {
         }
     }
 
-    /// Returns the result for a caller whose secret was `rejected` by Passport, if no read is
-    /// needed:
+    /// Returns the result for a caller after Passport rejected the secret `rejected`, if no read
+    /// from the provider is needed:
     ///
-    /// - the cached secret, if it is another one than the rejected;
-    /// - during the backoff, the cached secret, or the last error if there is none.
+    /// - the cached secret, if it is not the rejected secret;
+    /// - during the backoff, the cached secret, or the last error if no secret is cached.
     ///
     /// Returns `None` if the secret must be read again.
     pub(crate) fn after_rejection(
@@ -84,16 +89,18 @@ impl SecretState {
         }
     }
 
-    /// Returns the previous secret if `rejected` is the cached one and replaced it less than 10
-    /// minutes ago: a node of Passport may still accept only the previous secret.
+    /// Returns the previous secret if `rejected` is the cached secret, and if it replaced the
+    /// previous secret less than 10 minutes ago: a node of Passport may still accept only the
+    /// previous secret. Otherwise returns `None`.
     pub(crate) fn previous(&self, rejected: &ResolvedSecret, now: Duration) -> Option<ResolvedSecret> {
         let is_rejected = self.cached.as_ref().is_some_and(|cached| cached.secret.has_same_secret(rejected));
         let (previous, replaced_at) = self.previous.as_ref().filter(|_| is_rejected)?;
         (now.saturating_sub(*replaced_at) < OVERLAP).then(|| previous.clone())
     }
 
-    /// Records that `secret` was read at `now`, and ends the backoff. `expires_in` is the time
-    /// until the secret expires, if that is known. Returns whether it replaces another secret.
+    /// Stores `secret`, which was read at `now`, as the cached secret, and ends the backoff.
+    /// `expires_in` is the time until the secret expires, or `None` if it has no known expiry or
+    /// has expired. Returns whether `secret` replaces another secret.
     pub(crate) fn record_success(
         &mut self,
         secret: ResolvedSecret,
@@ -113,11 +120,11 @@ impl SecretState {
         false
     }
 
-    /// Records a failed read at `now`, and starts a backoff. `chance` is a random number in 0..1
-    /// for the jitter of the backoff.
+    /// Stores the `error` of a read that failed at `now`, and starts a backoff. `chance` is a
+    /// random number in 0..1 for the jitter of the backoff.
     ///
-    /// Returns the cached secret if there is one, otherwise `error`. A definitive error removes the
-    /// cached secret and the previous one.
+    /// Returns the cached secret. If no secret is cached, returns `error`. A definitive error first
+    /// removes the cached secret and the previous secret.
     pub(crate) fn record_failure(
         &mut self,
         error: SecretError,

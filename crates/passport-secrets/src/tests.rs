@@ -1,5 +1,5 @@
-//! Transport errors of all providers: the kind of the error, its message, and the number of
-//! requests.
+//! Tests of transport errors of all providers: the kind of the error, the message, and the
+//! number of requests.
 
 use std::sync::{
     Arc,
@@ -19,8 +19,8 @@ use crate::{AwsSecretsManager, AzureKeyVault, HashiCorpVault, VaultAuth, azure};
 const ENTRA: &str = "login.microsoftonline.com";
 const TENANT: &str = "00000000-0000-0000-0000-000000000001";
 
-/// Fails requests to `host`, or all requests, and responds to others like a vault that requires
-/// a token.
+/// An HTTP client that fails requests to `host`, or all requests if `host` is `None`. It
+/// responds to other requests like a vault that requires a token.
 #[derive(Clone, Debug)]
 struct Failing {
     kind: TransportErrorKind,

@@ -1,5 +1,5 @@
-//! Writes an access log entry for each request, and counts it in metrics. The entry contains
-//! neither the query nor a token.
+//! Writes an access log entry for each request, and counts the request in metrics. An entry
+//! contains neither the query of the request nor a token.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,13 +15,13 @@ use crate::{
     route::{Route, is_valid_name},
 };
 
-/// The caller of a request. It is an extension of the response, from which the access log reads
-/// it.
+/// The configured caller that sent a request. It is stored as an extension of the response. The
+/// access log reads the caller's name from this extension.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestCaller(pub(crate) Arc<Caller>);
 
-/// The access log entry of a request in flight. It is written when the response begins. If the
-/// entry is dropped before, it is written with the status [`CANCELED`].
+/// The access log entry of a request in flight. The entry is written when the response begins.
+/// An entry that is dropped before that is written with the status [`CANCELED`].
 pub(crate) struct AccessLogEntry {
     route: Route,
     method: Method,
@@ -50,7 +50,8 @@ impl AccessLogEntry {
         }
     }
 
-    /// Writes the entry with the status, the error code and the caller of `response`.
+    /// Writes the entry with the status, the error code and the caller of `response`. The error
+    /// code or the caller is empty in the entry if `response` has none.
     pub(crate) fn finish(mut self, response: &Response) {
         self.is_finished = true;
         let code = response.extensions().get::<ErrorCode>().map_or("", |code| code.0);
@@ -89,9 +90,12 @@ impl Drop for AccessLogEntry {
     }
 }
 
-/// Returns the part of `path` that is safe to log. The path after the name of an upstream and
-/// the path of an unknown endpoint are left out, because they could contain a secret, such as
-/// that of a password reset link.
+/// Returns the text that is logged as the path of a request. These parts are left out, because
+/// they could contain a secret, such as the secret of a password reset link:
+/// - the path below `/v1/auth`;
+/// - the path after the name of an upstream, or the whole path if the name is not valid;
+/// - the path of a request that does not name its upstream in the path;
+/// - the path of an unknown endpoint.
 fn logged_path(route: Route, path: &str) -> &str {
     match route {
         Route::Auth => "/v1/auth",

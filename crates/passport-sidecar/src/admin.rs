@@ -1,5 +1,5 @@
-//! The endpoints of the admin listener: health and metrics. The listener is separate, so that it
-//! responds during a flood at the other listeners.
+//! The endpoints of the admin listener: health and metrics. The admin listener is separate from
+//! the other listeners, so that it responds during a flood of requests at the other listeners.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::state::AppState;
 type AdminState = (Arc<AppState>, Option<PrometheusHandle>, CancellationToken);
 
 /// Creates the routes of the admin listener. `/readyz` responds with status 503 once `shutdown`
-/// is canceled.
+/// is canceled. `/metrics` responds with status 404 if `metrics` is `None`.
 pub(crate) fn router(
     state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
@@ -34,8 +34,9 @@ pub(crate) fn router(
         .with_state((state, metrics, shutdown))
 }
 
-/// Rejects requests with a `Host` that does not name this machine. A web page could make a
-/// browser send such a request, by a name that resolves to this machine (DNS rebinding).
+/// Responds with status 403 to a request with a `Host` that does not name this machine. A web
+/// page could make a browser send such a request, by a host name that resolves to this machine
+/// (DNS rebinding).
 async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await
@@ -46,7 +47,7 @@ async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: 
 
 /// Responds with status 200 if all of these conditions hold, and otherwise with 503:
 /// - the sidecar is not shutting down;
-/// - each identity has a valid token, or its last token fetch has not failed;
+/// - each identity has a valid token, or the last token fetch of the identity has not failed;
 /// - if `validate` is configured, there are usable keys to verify tokens with.
 async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
     let identities: BTreeMap<&String, Value> = state

@@ -1,4 +1,5 @@
-//! Authenticates callers, and gives their requests permits that limit the share of each caller.
+//! Identifies the client of a request as a configured caller, and takes permits for the request.
+//! The permits limit the share of each caller.
 
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use crate::{
     peer::Peer,
 };
 
-/// The callers and the permits that they share. Each caller can take only a part of the permits.
+/// The configured callers, and the permits that all callers share. Each caller can take only a
+/// part of the permits.
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) callers: Callers,
@@ -22,12 +24,14 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Returns the caller of a request, and counts `connection` against the caller's limit on
-    /// connections. `tokens` are the possible decodings of the token that was sent.
+    /// Identifies the client of a request as a configured caller, and returns the caller. On TCP,
+    /// also counts `connection` against the caller's limit on connections. `tokens` are the
+    /// possible decodings of the caller token that the client sent.
     ///
     /// # Errors
-    /// Returns a 401 or 403 if `peer` and `tokens` identify no caller, and a 429 if the caller has
-    /// too many connections.
+    /// Returns an error response in these cases:
+    /// - `peer` and `tokens` identify no caller (403 on the Unix socket, 401 on TCP);
+    /// - the caller has too many connections (429).
     pub(crate) async fn authenticate(
         &self,
         peer: Peer,
@@ -39,12 +43,12 @@ impl Admission {
         Ok(caller)
     }
 
-    /// Takes a permit for a request to one of the sidecar's own endpoints, or fails immediately.
-    /// These permits bound the memory of such requests.
+    /// Takes a permit for a request to one of the sidecar's own endpoints. Fails immediately if no
+    /// permit is left. These permits bound the memory of such requests.
     ///
     /// # Errors
-    /// Returns a 429 if the caller has too many requests in flight, and a 503 if all callers
-    /// together have.
+    /// Returns a 429 if the caller has too many requests to own endpoints in flight. Returns a 503
+    /// if all callers together have too many of these requests in flight.
     pub(crate) fn own_request(&self, caller: &Caller) -> Result<Share, ErrorResponse> {
         let share = self.own_requests.take(Some(&caller.name));
         share.map_err(|exhausted| exhausted.response("max_buffered_mib"))

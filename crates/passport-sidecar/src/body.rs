@@ -1,5 +1,5 @@
-//! Wraps the body of a request or a response with an observer of its frames. The observer is
-//! dropped with the body.
+//! Wraps the body of a request or of a response with an observer, which sees each frame of the
+//! body. The observer is dropped together with the body.
 
 use std::{
     pin::Pin,
@@ -13,16 +13,16 @@ use http_body::{Frame, SizeHint};
 /// The result of polling a body for its next frame.
 pub(crate) type PolledFrame = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
-/// Observes, or changes, the frames of a body as they are read.
+/// Observes or changes the frames of a body while the body is read.
 pub(crate) trait BodyObserver: Unpin {
-    /// Called after each poll of `body`. `polled` is the result of the poll, and the returned value
-    /// is what the reader of the body gets. Returns `polled` by default.
+    /// Observes the result `polled` of a poll of `body`. The reader of the body gets the returned
+    /// value instead of `polled`. The default implementation returns `polled` unchanged.
     fn observe(&mut self, _body: &Body, polled: PolledFrame) -> PolledFrame {
         polled
     }
 }
 
-/// A body that calls `observer` for each poll.
+/// A body that passes the result of each poll to `observer`.
 pub(crate) struct ObservedBody<O> {
     pub(crate) body: Body,
     pub(crate) observer: O,
@@ -54,8 +54,8 @@ struct Held<T> {
 
 impl<T: Unpin> BodyObserver for Held<T> {}
 
-/// Stores `value` in the body of `response`, so that it is dropped when the body has been sent
-/// or the client has disconnected. Used for permits.
+/// Stores `value`, such as a permit, in the body of `response`. The value is dropped with the
+/// body: when the body has been sent, or when the client has disconnected.
 pub(crate) fn hold_until_end<T: Unpin + Send + 'static>(value: T, response: Response) -> Response {
     response.map(|body| Body::new(ObservedBody { body, observer: Held { _value: value } }))
 }

@@ -1,5 +1,5 @@
-//! The service behind each listener: checks a request, authenticates its caller, and dispatches
-//! it to one of the sidecar's own endpoints or to an upstream.
+//! The service behind each listener. It checks a request, identifies the client as a configured
+//! caller, and dispatches the request to one of the sidecar's own endpoints or to an upstream.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -28,12 +28,13 @@ use crate::{
     state::AppState,
 };
 
-/// Creates the service that handles the requests of all listeners. Each request must have its
-/// [`Peer`] as an extension. Without it, the request is authenticated like one on TCP.
+/// Creates the service that handles the requests of all listeners for clients. A request should
+/// have the [`Peer`] of its connection as an extension. A request without a `Peer` is
+/// authenticated like a request on TCP: by a caller token.
 ///
-/// Only requests to own endpoints pass through an axum router. Forwarded requests do not need
-/// one, because the path alone identifies them, and it would cost time: a router boxes and
-/// clones each of its layers for each request.
+/// Only requests to the sidecar's own endpoints pass through an axum router. A forwarded request
+/// needs no router, because its path alone shows that it is forwarded. A router would cost time:
+/// it boxes and clones each of its layers for each request.
 pub(crate) fn service(
     state: &Arc<AppState>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<>
@@ -46,7 +47,7 @@ pub(crate) fn service(
         .layer(PropagateRequestIdLayer::x_request_id())
         .service_fn(move |request| {
             let dispatcher = Arc::clone(&dispatcher);
-            // Boxed once here, because each layer would copy the whole future.
+            // The future is boxed once here. Otherwise each layer would copy the whole future.
             Box::pin(async move { Ok(dispatcher.respond(request).await) })
         })
 }
@@ -57,7 +58,7 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Responds to a request, and logs it.
+    /// Returns the response to a request, and writes the access log entry of the request.
     async fn respond(&self, request: Request) -> Response {
         let entry = AccessLogEntry::of(&request);
         let response = self.authenticate(request).await.unwrap_or_else(IntoResponse::into_response);
@@ -69,8 +70,8 @@ impl Dispatcher {
         let (route, peer) = (Route::of(request.uri().path()), Peer::of(&request));
         self.state.guard.check(route, peer, request.uri(), request.headers())?;
         if route == Route::DropIn {
-            // The endpoint authenticates the caller itself, because the token is sent as the client
-            // secret.
+            // This endpoint identifies the caller itself, because the client sends the caller token
+            // as its OAuth2 client secret.
             return Ok(self.call_own_endpoint(request).await);
         }
         let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());

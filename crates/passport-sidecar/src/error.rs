@@ -1,5 +1,5 @@
-//! Error responses of OAuth2, with stable codes
-//! ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+//! Error responses in the format of OAuth2, with stable error codes ([RFC 6749, section
+//! 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ pub(crate) struct ErrorResponse {
     challenge: Option<&'static str>,
 }
 
-/// The header with the error code, in error responses of the sidecar only. The proxy removes it
-/// from responses of upstreams.
+/// The header that contains the error code of a response. Only error responses of the sidecar
+/// have this header: the proxy removes it from the responses of upstreams.
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-error");
 
 impl ErrorResponse {
@@ -29,13 +29,13 @@ impl ErrorResponse {
         Self { status, code, description: description.into(), retry_after: None, challenge: None }
     }
 
-    /// Creates a 400 with the code `invalid_request`, for a malformed request. A retry would fail
-    /// as well.
+    /// Creates a 400 with the code `invalid_request`, for a malformed request. A retry of the same
+    /// request would fail as well.
     pub(crate) fn invalid(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
-    /// Creates a 401 with a challenge that names the expected credentials
+    /// Creates a 401 with a challenge (`WWW-Authenticate`) that names the expected credentials
     /// ([RFC 9110, section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)).
     pub(crate) fn unauthorized(challenge: &'static str, code: &'static str, description: &str) -> Self {
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, description) }
@@ -60,7 +60,7 @@ impl ErrorResponse {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
-    /// Creates a 503 with the code `temporarily_unavailable`, and a `Retry-After` of `wait`, but at
+    /// Creates a 503 with the code `temporarily_unavailable`. Its `Retry-After` is `wait`, but at
     /// least one second.
     pub(crate) fn unavailable(description: impl Into<String>, wait: Duration) -> Self {
         let wait = wait.max(Duration::from_secs(1));
@@ -76,8 +76,9 @@ impl ErrorResponse {
         Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::unavailable(description, Duration::ZERO) }
     }
 
-    /// Creates the response to a request for which no token of `identity` was available because of
-    /// `error`: 503 with `Retry-After` if the error is transient, else 502.
+    /// Creates the response to a request that failed because no token of `identity` was available.
+    /// `error` is the reason. A transient error results in a 503 with `Retry-After`: the time until
+    /// the identity retries the token fetch. Any other error results in a 502.
     pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
         let wait =
@@ -85,13 +86,14 @@ impl ErrorResponse {
         if error.is_transient() {
             return Self::unavailable(description(error), wait);
         }
-        // Passport rejected the credentials of the sidecar, not those of the caller.
+        // Not a 401, because Passport rejected the credentials of the identity, which the sidecar
+        // holds. The credentials of the caller are valid.
         Self::new(StatusCode::BAD_GATEWAY, "server_error", description(error))
     }
 }
 
-/// Returns the text of a token error for callers. It leaves out the reference of the client
-/// secret and the hint for operators, which are only in the log.
+/// Returns the description of a token error for the response to a caller. Two parts are left
+/// out, and are only in the log: the reference of the client secret, and the hint for operators.
 fn description(error: &TokenError) -> String {
     match (error.hint(), error.kind()) {
         (None, _) => error.to_string(),
@@ -137,7 +139,7 @@ impl IntoResponse for ErrorResponse {
     }
 }
 
-/// The code of an error response. It is an extension of the response, from which the access log
-/// reads it.
+/// The error code of an error response. It is stored as an extension of the response. The access
+/// log reads the code from this extension.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ErrorCode(pub(crate) &'static str);

@@ -1,9 +1,9 @@
-//! A guard that increments a gauge while it exists.
+//! A guard that adds 1 to a gauge as long as the guard exists.
 
 use metrics::Gauge;
 
-/// Counts something that exists, such as a connection: has incremented a gauge by 1, and decrements
-/// it when dropped.
+/// Counts something that exists, such as a connection, in a gauge. Creating the guard increments
+/// the gauge by 1. Dropping the guard decrements the gauge by 1.
 #[derive(Debug)]
 pub(crate) struct GaugeGuard(Gauge);
 

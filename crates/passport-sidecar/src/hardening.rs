@@ -1,16 +1,19 @@
-//! Restricts what the process and others can do with its memory, and raises its limit on open
-//! files.
+//! Hardens the process: protects its memory, and forbids new privileges. Also raises the limit
+//! of the process on open files.
 
 use nix::sys::{
     prctl,
     resource::{Resource, getrlimit, setrlimit},
 };
 
-/// Hardens this process: disables core dumps, access to its memory by other processes of the
-/// same user, and new privileges.
+/// Hardens this process. Disables:
+/// - core dumps;
+/// - access to the memory of this process by other processes of the same user;
+/// - new privileges, such as those of a setuid program.
 ///
 /// Also raises the limit on open files to the hard limit, because each connection takes one or
-/// two files. If one of these measures fails, logs a warning and continues.
+/// two files. If one of these measures fails, the function logs a warning and continues with the
+/// next measure.
 pub fn harden() {
     let measures = [
         ("set PR_SET_DUMPABLE to 0", prctl::set_dumpable(false)),
@@ -29,7 +32,8 @@ pub fn harden() {
     }
 }
 
-/// Returns the current (soft) limit of this process on open files.
+/// Returns the current (soft) limit of this process on open files. Returns `usize::MAX` if the
+/// limit cannot be read.
 pub(crate) fn max_open_files() -> usize {
     let soft = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| soft);
     soft.map_or(usize::MAX, |soft| usize::try_from(soft).unwrap_or(usize::MAX))

@@ -1,10 +1,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-//! A sidecar that holds the credentials of managed identities and gives their tokens to the
-//! services on its machine, in any language.
+//! A sidecar that holds the credentials of managed identities. It gives the tokens of these
+//! identities to the services on the same machine. The services can be written in any language.
 //!
-//! It caches and refreshes the tokens, forwards requests to upstreams with a token attached, and
-//! verifies tokens for services that cannot do it themselves.
+//! The sidecar caches and refreshes the tokens, forwards requests to upstreams with a token
+//! attached, and verifies tokens for services that cannot verify tokens themselves.
 //!
 //! # Binary
 //!
@@ -36,8 +36,8 @@
 //! }
 //! ```
 //!
-//! The binary also calls [`harden`] before it reads a secret, and serves the metrics of
-//! [`recorder`] ([`SidecarServer::metrics`]).
+//! The binary also calls [`harden`] before it reads a secret. If an admin listener is
+//! configured, the binary serves the metrics of [`recorder`] ([`SidecarServer::metrics`]).
 //!
 //! # Features
 //!
@@ -51,13 +51,14 @@
 //! # Concepts
 //!
 //! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
-//! - A **caller** is a service that is allowed to use the sidecar. On the Unix socket it is
-//!   authenticated by the user or group of its process, and on TCP by a token. A caller gets
-//!   only tokens of the identities that its configuration lists.
+//! - A **caller** is a service that the configuration allows to use the sidecar. On the Unix
+//!   socket, the user or group of a client's process identifies the client as a caller. On TCP,
+//!   a token does. A caller gets only tokens of the identities that its table in `callers`
+//!   lists.
 //! - An **upstream** is a service that requests are forwarded to, with a token attached.
 //! - A [`SidecarConfig`] describes the identities, callers and upstreams. [`SidecarServer::new`]
-//!   reports all its mistakes together, and [`SidecarConfig::check_secrets`] checks whether its
-//!   local secrets can be read.
+//!   reports all mistakes of a configuration together. [`SidecarConfig::check_secrets`] checks
+//!   whether the local secrets of a configuration can be read.
 //!
 //! # Guide
 //!

@@ -32,8 +32,8 @@ struct Arguments {
     check: bool,
 }
 
-/// The exit code of `--check` if the configuration is valid, but a secret cannot be read. A
-/// pipeline without secrets can accept this code.
+/// The exit code of `--check` if the configuration is valid, but a secret cannot be read. A CI
+/// pipeline without access to the secrets can accept this code.
 const UNREADABLE_SECRET: u8 = 3;
 
 fn main() -> ExitCode {
@@ -54,7 +54,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         .with_env_filter(filter)
         .with_ansi(is_terminal)
         .with_writer(std::io::stderr)
-        // Otherwise an error while logging is printed to stderr, which panics if stderr is closed.
+        // If a log entry cannot be written, the subscriber would print the error to stderr.
+        // Printing panics if stderr is closed.
         .log_internal_errors(false)
         .init();
     harden();

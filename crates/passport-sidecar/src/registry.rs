@@ -5,8 +5,8 @@ use passport_core::SecretProviders;
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 use passport_core::{ConfigError, ConfigProblem};
 
-/// Returns the vaults and token stores that a configuration is allowed to name. The Cargo
-/// features of this crate select them.
+/// Returns the vaults and token stores that a configuration is allowed to name. The enabled
+/// Cargo features of this crate determine which vaults and stores these are.
 ///
 /// Environment variables configure the vaults:
 ///
@@ -16,15 +16,17 @@ use passport_core::{ConfigError, ConfigProblem};
 /// | Azure Key Vault | credentials of the Azure SDK, `AZURE_CA_FILE` |
 /// | AWS Secrets Manager | credentials of the AWS SDK, `AWS_CA_BUNDLE` |
 ///
-/// The login at a HashiCorp Vault is the first one that is set: `VAULT_TOKEN_FILE`,
+/// The login at a HashiCorp Vault is the first of these that is set: `VAULT_TOKEN_FILE`,
 /// `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, `VAULT_KUBERNETES_ROLE`, `VAULT_TOKEN`. If none
-/// is set, `VAULT_ADDR` must be the address of a Vault Agent, which adds a token to requests.
+/// of them is set, `VAULT_ADDR` must be the address of a Vault Agent, which adds a token to
+/// requests.
 ///
 /// `VAULT_CACERT`, `AZURE_CA_FILE` and `AWS_CA_BUNDLE` are PEM files of a private CA.
 /// `VAULT_DANGER_PLAIN_HTTP=true` allows plain `http` to a HashiCorp Vault on another machine.
 ///
-/// A reference to a vault that is not set up is an error of [`SidecarServer::new`], which names
-/// the missing variable or feature. A vault to which no key refers is not contacted.
+/// If a configuration refers to a vault that is not set up, [`SidecarServer::new`] returns an
+/// error that names the missing variable or feature. A vault to which no configuration key
+/// refers is not contacted.
 ///
 /// [`SidecarServer::new`]: crate::SidecarServer::new
 #[must_use]
@@ -53,8 +55,9 @@ const AZURE: &str = "azure_key_vault";
 const AWS: &str = "aws_secrets_manager";
 const HASHICORP: &str = "hashicorp_vault";
 
-/// Adds `vault` with a cache for its secrets. If it could not be built, adds the reason, which
-/// is reported if a reference needs the vault.
+/// Adds `vault` to `secrets`, with a cache for the secrets of the vault. If the vault could not
+/// be built, adds the reason instead. The reason is reported if a configuration refers to the
+/// vault.
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 fn with_vault(
     secrets: SecretProviders,
@@ -90,8 +93,8 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Returns the problems of `error` in one line. The names of the builder's options are replaced
-/// by those of the environment variables.
+/// Returns the problems of `error` in one line. A problem names the environment variable of
+/// `variables` instead of the option of the vault's builder that the variable sets.
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 fn in_variables(error: &ConfigError, variables: &[(&str, &str)]) -> String {
     let shown = error.problems().iter().map(|ConfigProblem { option, problem, .. }| {
@@ -102,8 +105,8 @@ fn in_variables(error: &ConfigError, variables: &[(&str, &str)]) -> String {
     shown.collect::<Vec<_>>().join("; ")
 }
 
-/// Builds the HashiCorp Vault that the environment variables describe. The error names the
-/// variable that is missing or has an invalid value.
+/// Builds the provider of HashiCorp Vault from the environment variables, which `set` returns.
+/// An error names the variable that is missing or has an invalid value.
 #[cfg(feature = "hashicorp-vault")]
 fn vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets::HashiCorpVault, String> {
     use passport_core::SecretSource;

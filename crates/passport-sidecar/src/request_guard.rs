@@ -1,10 +1,12 @@
 //! Rejects requests that a browser or another service was tricked into sending. The checks run
-//! before the caller is authenticated.
+//! before the client is identified as a caller.
 //!
-//! An attacker can make two kinds of programs send a request to the sidecar: a browser, and a
-//! service that fetches URLs which its clients supply (SSRF). The means are a web page, a name
-//! that resolves to loopback (DNS rebinding), or a redirect. None of them can add a custom
-//! header to a request to another origin.
+//! An attacker can make two kinds of programs send a request to the sidecar:
+//! - a browser;
+//! - a service that fetches URLs that its own clients supply (SSRF).
+//!
+//! The means of the attacker are a web page, a name that resolves to loopback (DNS rebinding),
+//! or a redirect. None of these means can add a custom header to a request to another origin.
 
 use std::net::IpAddr;
 
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// The header that each request must have, with the value `true`. Only requests to
-/// `/passport/token` do not need it, because stock OAuth2 clients do not send it.
+/// `/passport/token` do not need this header, because stock OAuth2 clients do not send it.
 pub(crate) const SIDECAR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar");
 
 /// Checks the host and the headers of requests by the table `listen` of the configuration.
@@ -32,7 +34,7 @@ impl RequestGuard {
     ///
     /// # Errors
     /// Returns a 400 or 403 if the request could come from a browser, from another machine, or from
-    /// a service that was tricked into sending it.
+    /// a service that was tricked into sending the request.
     pub(crate) fn check(
         &self,
         route: Route,
@@ -47,7 +49,7 @@ impl RequestGuard {
             return Err(ErrorResponse::forbidden(description));
         }
         // Only a forwarded request is allowed to come through a gateway. A token request is not,
-        // because a token is for the service itself.
+        // because the token is only for the service that sends the request.
         let allows_proxies = route.is_forwarded() && self.proxy_headers(peer) != ProxyHeaders::Reject;
         let is_rejected =
             |name: &&HeaderName| is_browser_header(name) || (!allows_proxies && is_proxy_header(name));
@@ -73,8 +75,8 @@ impl RequestGuard {
         }
     }
 
-    /// Returns whether `Host` of a request to the admin listener names this machine. Otherwise the
-    /// request could come from a web page, by DNS rebinding.
+    /// Returns whether the host of a request to the admin listener is this machine. A request to
+    /// another host could come from a web page (DNS rebinding).
     pub(crate) fn is_to_this_machine(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         host(uri, headers).is_some_and(|host| self.is_own_host(host))
     }
@@ -87,8 +89,10 @@ impl RequestGuard {
     }
 }
 
-/// Returns the host of a request without its port. Returns `None` if there is no host, more than
-/// one, or user information before it.
+/// Returns the host of a request without its port. Returns `None` in these cases:
+/// - the request has no host, a malformed host, or more than one `Host` header;
+/// - the URL of the request and `Host` differ;
+/// - there is user information before the host.
 fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     let mut named = headers.get_all(header::HOST).iter();
     let header = named.next().map(|host| host.to_str());
@@ -111,8 +115,9 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     }
 }
 
-/// Returns whether `name` is a header that only browsers send. `sec-fetch-mode` does not count:
-/// Node sends it as well, and a browser always sends other `sec-fetch-*` headers with it.
+/// Returns whether `name` is a header that only browsers send. Returns false for
+/// `sec-fetch-mode`, because Node also sends this header. A browser always sends other
+/// `sec-fetch-*` headers together with `sec-fetch-mode`.
 fn is_browser_header(name: &HeaderName) -> bool {
     let name = name.as_str();
     name == "origin"
@@ -121,7 +126,8 @@ fn is_browser_header(name: &HeaderName) -> bool {
 }
 
 /// Returns whether `name` is a header that proxies set, or forward from a browser. Any character
-/// that is neither a letter nor a digit counts as `-`, because some servers read it so.
+/// that is neither a letter nor a digit counts as `-`, because some servers read such a
+/// character as `-`.
 pub(crate) fn is_proxy_header(name: &HeaderName) -> bool {
     let name = name.as_str().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")

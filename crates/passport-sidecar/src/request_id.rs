@@ -17,8 +17,8 @@ impl MakeRequestId for RandomRequestId {
     }
 }
 
-/// Removes the request id of a client if it is too long or could forge log entries. The next
-/// layer then creates a random one.
+/// Removes the request id that a client has sent if the id is too long or could forge log
+/// entries. The next layer then creates a random id for the request.
 pub(crate) fn remove_unsafe_id(mut request: Request) -> Request {
     if request.headers().get("x-request-id").is_some_and(is_unsafe) {
         request.headers_mut().remove("x-request-id");

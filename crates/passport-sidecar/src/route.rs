@@ -1,11 +1,13 @@
-//! Decides by the path of a request whether one of the sidecar's own endpoints responds to it,
-//! or an upstream. Pure.
+//! Decides by the path of a request whether one of the sidecar's own endpoints responds to the
+//! request, or whether the request is forwarded to an upstream. Pure.
 
-/// The endpoint that responds to a request, selected by its path.
+/// The handling of a request: by one of the sidecar's own endpoints, or by forwarding it to an
+/// upstream. The path of the request selects the route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// `/passport/token`, a drop-in replacement of Passport's token endpoint. Stock OAuth2 clients
-    /// send the caller's token as their client secret, and no header of the sidecar.
+    /// `/passport/token`, a drop-in replacement of Passport's token endpoint. The stock OAuth2
+    /// clients that use it send the caller token as their client secret, and no header of the
+    /// sidecar.
     DropIn,
     /// `/v1/token`: returns a token of an identity.
     Token,
@@ -13,20 +15,20 @@ pub(crate) enum Route {
     Refresh,
     /// `/v1/validate`: verifies a token, and returns its claims.
     Validate,
-    /// `/v1/auth` and all paths below it: verifies the token of a request to another service, for
-    /// the proxy in front of that service.
+    /// `/v1/auth` and all paths below it. The proxy in front of another service calls this endpoint
+    /// to verify the token of a request to that service.
     Auth,
     /// `/to/<upstream>/...`: forwards to the upstream that the path names.
     ProxyByPath,
     /// Any other path: forwards to the upstream that the header `Passport-Sidecar-Upstream` names.
     ProxyByHeader,
-    /// A path below `/v1` or `/passport` without an endpoint. It is never forwarded, even if a
-    /// header names an upstream.
+    /// A path below `/v1` or `/passport` without an endpoint. A request to such a path is never
+    /// forwarded, even if a header of the request names an upstream.
     Unknown,
 }
 
 impl Route {
-    /// Returns the endpoint that responds to requests with this path.
+    /// Returns the route of requests with this path.
     pub(crate) fn of(path: &str) -> Self {
         match path {
             "/passport/token" => Self::DropIn,

@@ -22,12 +22,12 @@ use crate::{
     state::AppState,
 };
 
-/// The interval at which recorded values are merged into histograms. Until then each value takes
-/// memory.
+/// The interval at which recorded values are merged into histograms. Each recorded value takes
+/// memory until it is merged.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long the shutdown waits for the background tasks of all identities. Then the process
-/// exits without waiting for them.
+/// How long the shutdown waits for the background tasks of all identities. After this time the
+/// shutdown ends without waiting for tasks that are still running.
 const IDENTITIES_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A sidecar with a valid configuration. [`serve`](Self::serve) opens its listeners.
@@ -39,7 +39,7 @@ pub struct SidecarServer {
 
 /// The error of [`SidecarServer::serve`]: a listener cannot be opened.
 ///
-/// `Debug` prints the message, so that a `main` that returns the error shows it.
+/// `Debug` prints the message, so that a `main` that returns this error shows the message.
 #[derive(thiserror::Error)]
 #[error("cannot listen: {0}")]
 pub struct ServeError(#[from] io::Error);
@@ -51,8 +51,8 @@ impl fmt::Debug for ServeError {
 }
 
 impl SidecarServer {
-    /// Creates a sidecar from a configuration, and from the vaults and stores that the
-    /// configuration is allowed to name ([`registry`](crate::registry())).
+    /// Creates a sidecar from a configuration. `registry` contains the vaults and token stores that
+    /// the configuration is allowed to name: see the function [`registry`](crate::registry()).
     ///
     /// Sends no request, reads no secret and opens no listener.
     ///
@@ -71,17 +71,18 @@ impl SidecarServer {
         self
     }
 
-    /// Returns the endpoints of the sidecar as a router, to serve them by another HTTP server.
+    /// Returns the endpoints of the sidecar as a router, so that another HTTP server can serve
+    /// them.
     ///
-    /// Serve the router on loopback only. Each request is authenticated like one on TCP, by a
-    /// caller's token. The limits on connections do not apply.
+    /// Serve the router on loopback only. Each request is authenticated like a request on TCP: by a
+    /// caller token. The limits on connections do not apply.
     pub fn router(&self) -> Router {
         Router::new().fallback_service(dispatcher::service(&self.state))
     }
 
-    /// Serves until `stop` completes, and then shuts down: waits for at most
-    /// `limits.shutdown_timeout_seconds` (25 s by default) until the requests in flight have ended,
-    /// and aborts those that have not.
+    /// Serves requests until `stop` completes, and then shuts down. The shutdown waits for the
+    /// requests in flight for at most `limits.shutdown_timeout_seconds` (25 s by default). Then it
+    /// aborts the requests that are still in flight.
     ///
     /// # Errors
     /// Returns an error if a configured listener cannot be opened.
@@ -111,8 +112,8 @@ impl SidecarServer {
         stop.await;
         notify_systemd(&[NotifyState::Stopping]);
         tracing::info!(target: TARGET, "shutting down");
-        // Removes the socket file, so that new clients cannot connect, or connect to the next
-        // sidecar.
+        // Removes the socket file. A new client then cannot connect. If the next sidecar has
+        // already created its own socket file, the client connects to the next sidecar.
         drop(socket);
         drop(background);
         callers.shut_down().await;
@@ -163,8 +164,12 @@ impl SidecarServer {
         }
     }
 
-    /// Spawns the background tasks: some fetch tokens and keys before a request needs them, and one
-    /// merges recorded metrics into histograms. They end when the returned set is dropped.
+    /// Spawns the background tasks:
+    /// - a task for each identity fetches a token before a request needs the token;
+    /// - a task fetches the signing keys before a request needs them, if `validate` is configured;
+    /// - a task merges recorded metrics into histograms, if the sidecar serves metrics.
+    ///
+    /// Dropping the returned set aborts the tasks that are still running.
     fn spawn_background_tasks(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for (name, identity) in self.state.tokens.identities.clone() {
@@ -203,8 +208,8 @@ impl SidecarServer {
     }
 }
 
-/// The tasks of HTTP servers. They run until [`shut_down`](Self::shut_down), or until this value
-/// is dropped.
+/// A group of HTTP servers that shut down together: when [`shut_down`](Self::shut_down) is
+/// called, or when this value is dropped.
 #[derive(Default)]
 struct Servers {
     shutdown: CancellationToken,
@@ -225,8 +230,8 @@ impl Drop for Servers {
     }
 }
 
-/// Reports `state` to systemd, if systemd has started the process. A failure has no effect on
-/// the sidecar.
+/// Reports `state` to systemd, if systemd has started the process. A failed report is only
+/// logged.
 fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(target: TARGET, %error, "systemd notification failed");

@@ -1,5 +1,5 @@
-//! The endpoints `/v1/validate` and `/v1/auth`: verify tokens for services that cannot do it
-//! themselves, and for proxies in front of them.
+//! The endpoints that verify access tokens: `/v1/validate` for services that cannot verify
+//! tokens themselves, and `/v1/auth` for proxies in front of such services.
 
 use axum::{
     Extension, Form, Json, Router,
@@ -25,9 +25,8 @@ struct ValidateForm {
     token: String,
 }
 
-/// Creates the routes of `/v1/validate` and `/v1/auth`. Without a verifier, requests to them get
-/// a
-/// 404. `max_form` is the size limit of the form of `/v1/validate` in bytes.
+/// Creates the routes of `/v1/validate` and `/v1/auth`. If `verifier` is `None`, each request to
+/// these routes gets a 404. `max_form` is the size limit of the form of `/v1/validate` in bytes.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     verifier: Option<TokenVerifier>,
     max_form: usize,
@@ -35,8 +34,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     let Some(verifier) = verifier else {
         return auth_routes(&any(not_configured)).route("/v1/validate", any(not_configured));
     };
-    // Always plain HTTP rejections: a gRPC rejection has the HTTP status 200, which a proxy would
-    // read as success.
+    // Rejections are always plain HTTP. A gRPC rejection has the HTTP status 200, which a proxy
+    // would read as success.
     let authenticate = AuthenticateLayer::new(verifier.clone()).http_rejections();
     let validate = post(validate).layer(DefaultBodyLimit::max(max_form));
     Router::new()
@@ -45,8 +44,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         .merge(auth_routes(&any(caller_headers)).layer(authenticate))
 }
 
-/// Creates the routes of `/v1/auth` and all paths below it, for any method: Envoy appends the
-/// path of the request that it authorizes, and uses the method of that request.
+/// Creates the routes of `/v1/auth` and all paths below it, for any method. Envoy appends the
+/// path of the request that it authorizes to `/v1/auth`, and uses the method of that request.
 fn auth_routes<S: Clone + Send + Sync + 'static>(respond: &MethodRouter<S>) -> Router<S> {
     ["/v1/auth", "/v1/auth/", "/v1/auth/{*path}"]
         .into_iter()
@@ -58,9 +57,9 @@ async fn not_configured() -> ErrorResponse {
     ErrorResponse::new(StatusCode::NOT_FOUND, "not_found", description)
 }
 
-/// `POST /v1/validate` with a form: verifies `token`, and returns its claims like an
-/// introspection endpoint ([RFC 7662, section
-/// 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+/// `POST /v1/validate` with a form: verifies the parameter `token`. Returns the claims of a
+/// valid token, and `active: false` for an invalid token, like an introspection endpoint ([RFC
+/// 7662, section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
 async fn validate(
     Extension(verifier): Extension<TokenVerifier>,
     form: Result<Form<ValidateForm>, FormRejection>,
@@ -96,8 +95,8 @@ fn claims(caller: &IdInfo) -> Value {
     })
 }
 
-/// `/v1/auth`: returns the caller that the token in `Authorization` identifies, as headers.
-/// [`AuthenticateLayer`] rejects requests without a valid token before.
+/// `/v1/auth`: returns the user or the service that the token in `Authorization` identifies, as
+/// response headers. [`AuthenticateLayer`] has already rejected requests without a valid token.
 async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str, String); 9] {
     let encoded = |value: &str| utf8_percent_encode(value, ENCODED).to_string();
     let list = |values: &[String]| values.iter().map(|value| encoded(value)).collect::<Vec<_>>().join(",");
@@ -106,8 +105,8 @@ async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str,
         ("x-passport-name", encoded(caller.display_name())),
         ("x-passport-tenant", encoded(caller.tenant_id())),
         ("x-passport-service-account", caller.is_service_account().to_string()),
-        // Also sent with an empty value, so that the proxy overwrites a header that its client has
-        // sent.
+        // Headers without a value are also sent, but empty. The proxy then overwrites a header of
+        // the same name that its client has sent.
         ("x-passport-email", encoded(caller.email().unwrap_or_default())),
         ("x-passport-managed-identity", encoded(caller.managed_identity_id().unwrap_or_default())),
         ("x-passport-roles", list(caller.roles())),

@@ -9,7 +9,8 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate authority with a new key. Tests trust its certificate ([`pem`](Self::pem)).
+/// A certificate authority with a new key. The clients in a test trust the certificate of the
+/// authority ([`pem`](Self::pem)).
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -24,7 +25,7 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// Creates an authority with the common name `name`.
+    /// Creates an authority with a certificate for the common name `name`.
     pub fn named(name: &str) -> Self {
         let (key, mut params) = (KeyPair::generate().unwrap(), CertificateParams::default());
         params.distinguished_name.push(DnType::CommonName, name);
@@ -39,7 +40,7 @@ impl Authority {
     }
 
     /// Issues a certificate for the host names `names`, with a new key. `change` can change other
-    /// parameters of the certificate before it is signed.
+    /// parameters of the certificate before the authority signs it.
     pub fn issue_with(
         &self,
         names: &[&str],
@@ -54,7 +55,8 @@ impl Authority {
         CertifiedKey { cert: params.signed_by(&signing_key, &self.issuer).unwrap(), signing_key }
     }
 
-    /// Issues a certificate for the host names `names`. Returns a TLS acceptor with it.
+    /// Issues a certificate for the host names `names`. Returns a TLS acceptor that uses this
+    /// certificate.
     pub fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
         acceptor(&self.issue(names), &[])
     }

@@ -1,5 +1,5 @@
-//! The verifier of a called service and the identity of a calling service, configured for a dev
-//! Passport.
+//! Configures both sides of a call for a dev Passport: the verifier of the called service, and
+//! the identity of the calling service.
 
 use std::{
     convert::Infallible,
@@ -13,20 +13,21 @@ use passport_inbound::TokenVerifier;
 use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder, SecretSource};
 use tower::Service;
 
-/// Returns a verifier with the issuer and the audience of `passport`.
+/// Returns a verifier that accepts the tokens of `passport`: it has the issuer and the audience
+/// of `passport`.
 pub fn verifier(passport: &DevPassport) -> TokenVerifier {
     TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap()
 }
 
-/// Returns a builder of the managed identity `registered`, which fetches its tokens from
-/// `passport`.
+/// Returns a builder of a managed identity that fetches tokens from `passport`, with the client
+/// id and the secret of `registered`.
 pub fn identity_builder(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentityBuilder {
     ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
         .issuer(passport.issuer())
 }
 
-/// A Tower service that immediately returns an empty response, without allocating, so that a
-/// measurement shows the costs of the layers around it.
+/// A Tower service that immediately returns an empty response, without allocating. So a
+/// measurement shows the costs of the layers around this service.
 #[derive(Clone, Debug)]
 pub struct EmptyResponse;
 

@@ -1,4 +1,4 @@
-//! Test support for several test binaries of this workspace. It is not published.
+//! Test support for several test binaries of this workspace. This crate is not published.
 //!
 //! Each module has a feature, so that a test builds only what it uses. Test support that needs
 //! the private types of a library is in that library's `test_support`.

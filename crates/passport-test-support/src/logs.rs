@@ -16,20 +16,21 @@ use tracing_subscriber::{
 
 /// The captured log lines of a thread.
 ///
-/// All tests of a process share one subscriber, which writes each line to the log of the current
-/// thread. A subscriber per test would affect concurrent tests, because `tracing` caches for the
-/// whole process whether an event is enabled.
+/// All tests of a process share one `tracing` subscriber. The subscriber writes each line to the
+/// log of the thread that emitted the event. A separate subscriber for each test would affect
+/// concurrent tests, because `tracing` caches for the whole process whether an event is enabled.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 thread_local! {
-    /// The log of the current thread, and the lowest severity that it captures.
+    /// The log of the current thread, and the lowest severity that the log captures.
     static CAPTURED: RefCell<Option<(Level, Log)>> = const { RefCell::new(None) };
 }
 
 impl Log {
-    /// Starts to capture the events of this thread with the severity `level` or higher. Replaces
-    /// the previous log of the thread, which gets no more lines.
+    /// Starts to capture the events of the current thread with the severity `level` or higher.
+    /// Returns the new log. If the thread already has a log, the previous log gets no further
+    /// lines.
     pub fn listen(level: Level) -> Self {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
@@ -54,9 +55,9 @@ impl Log {
     }
 }
 
-/// Runs `work`. Returns the log lines of this thread, of every level and every crate, followed
-/// by the output of `work`. Lines of tasks that `work` spawns are included if its runtime has
-/// one thread.
+/// Runs `work`. Returns the log lines of the current thread, of every level and every crate,
+/// followed by the output of `work`. If the tokio runtime has one thread, the lines of tasks
+/// that `work` spawns are included.
 pub async fn traced(work: impl Future<Output = String>) -> String {
     let log = Log::listen(Level::TRACE);
     let output = work.await;
@@ -64,7 +65,8 @@ pub async fn traced(work: impl Future<Output = String>) -> String {
     format!("{}\n{output}", log.text())
 }
 
-/// Returns whether the current thread captures events with the level of `metadata`.
+/// Returns whether the log of the current thread captures events with the level of `metadata`.
+/// Returns false if the thread has no log.
 fn is_captured(metadata: &Metadata<'_>) -> bool {
     CAPTURED.with_borrow(|captured| captured.as_ref().is_some_and(|(level, _)| metadata.level() <= level))
 }
@@ -80,7 +82,8 @@ impl io::Write for Log {
     }
 }
 
-/// A writer factory that returns the log of the current thread.
+/// A writer factory for `tracing`. It returns the log of the current thread, or an unused log if
+/// the thread has none.
 struct CurrentLog;
 
 impl MakeWriter<'_> for CurrentLog {

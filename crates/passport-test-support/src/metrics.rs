@@ -8,11 +8,11 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 /// Labels that [`measured`] omits, because they have a different value in each test.
 const OMITTED_LABELS: [&str; 2] = ["client_id", "issuer"];
 
-/// Runs `work` and returns the metrics that it records on this thread.
+/// Runs `work`, and returns the metrics that `work` records on the current thread.
 ///
-/// A key is the name of a metric and the values of its labels, separated by blanks, without
-/// client id and issuer. A value is the count of a counter, or the last value of a gauge or
-/// histogram.
+/// A key in the returned map is the name of a metric, followed by the values of its labels,
+/// separated by blanks. The labels `client_id` and `issuer` are omitted. A value in the map is
+/// the count of a counter, or the last value of a gauge or histogram.
 pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     let ((), recorded) = recorded(work).await;
     let values = recorded.into_iter().map(|(name, labels, value)| {
@@ -24,8 +24,8 @@ pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     values.collect()
 }
 
-/// Runs `work`. Returns its output, and the name, labels and value of each metric that it
-/// records on this thread.
+/// Runs `work`. Returns the output of `work`, and the name, labels and value of each metric that
+/// `work` records on the current thread.
 pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Vec<(String, Vec<Label>, DebugValue)>) {
     let recorder = DebuggingRecorder::new();
     let output = {
@@ -40,7 +40,8 @@ pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Vec<(String, Vec<
     (output, metrics.collect())
 }
 
-/// Returns the count of a counter, or the last value of a gauge or histogram.
+/// Returns the count of a counter, or the last value of a gauge or histogram. Returns NaN for an
+/// empty histogram.
 fn last_value(value: &DebugValue) -> f64 {
     match value {
         #[expect(clippy::cast_precision_loss, reason = "the counts in tests are small")]

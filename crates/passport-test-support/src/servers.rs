@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// Returns a builder of HTTP clients that use no proxy and trust no root certificates. A test
-/// adds its own.
+/// that uses TLS adds the root certificate of its server.
 pub fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().tls_certs_only([])
 }
@@ -29,12 +29,13 @@ pub fn client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
 
-/// Returns an HTTP/2 client without TLS. Its requests share a connection.
+/// Returns an HTTP/2 client without TLS and without a proxy. All requests of the client to a
+/// server share one connection.
 pub fn http2_client() -> reqwest::Client {
     client_builder().http2_prior_knowledge().build().unwrap()
 }
 
-/// Serves `router` on a free loopback port, in a task. Returns the base URL.
+/// Serves `router` on a free loopback port, in a task. Returns the base URL of the server.
 pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", serve_on(listener, router))
@@ -47,7 +48,8 @@ pub fn serve_on(listener: TcpListener, router: Router) -> SocketAddr {
     address
 }
 
-/// Serves `router` over TLS on a free loopback port, in tasks. Returns the address.
+/// Serves `router` over TLS on a free loopback port, in tasks. Returns the address of the
+/// server.
 pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
@@ -57,8 +59,9 @@ pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
     address
 }
 
-/// Accepts connections on `tcp`, and sends each to `sender` after its TLS handshake. Each
-/// handshake runs in a separate task, so that a slow client does not delay the others.
+/// Accepts connections on `tcp`. Sends each connection to `sender` when its TLS handshake is
+/// complete. Each handshake runs in a separate task, so that a slow client does not delay other
+/// clients.
 async fn accept(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
@@ -75,7 +78,7 @@ async fn accept(
     }
 }
 
-/// A listener whose connections have completed the TLS handshake.
+/// A listener that returns only connections that have completed the TLS handshake.
 struct TlsListener {
     handshakes: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,
@@ -97,8 +100,9 @@ impl Listener for TlsListener {
     }
 }
 
-/// Runs a proxy that accepts TLS connections on `tcp` and forwards their content to the server
-/// at `target`. Returns the counter of full TLS handshakes: resumed sessions are not counted.
+/// Starts a proxy that accepts TLS connections on `tcp`, and forwards the decrypted content to
+/// the server at `target`. Returns the counter of full TLS handshakes. Resumed sessions are not
+/// counted.
 pub fn terminate_tls(tcp: TcpListener, acceptor: TlsAcceptor, target: SocketAddr) -> Arc<AtomicUsize> {
     let full_handshakes = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&full_handshakes);

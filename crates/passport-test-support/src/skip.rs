@@ -5,19 +5,21 @@ use std::{
     thread,
 };
 
-/// The environment variable that makes a test fail instead of being skipped, if its value is 1.
+/// The name of an environment variable. If the value of the variable is 1, tests fail instead of
+/// being skipped.
 const NEVER_SKIP: &str = "PASSPORT_TESTS_NEVER_SKIP";
 
 /// Prints that the current test is skipped because the program `missing` is not installed. The
-/// caller must then return from the test.
+/// test must then return.
 ///
 /// # Panics
-/// If `PASSPORT_TESTS_NEVER_SKIP` is 1, so that the test fails.
+/// Panics if the environment variable `PASSPORT_TESTS_NEVER_SKIP` is 1, so that the test fails.
 pub fn skip_without(missing: &str) {
     let never = std::env::var(NEVER_SKIP).is_ok_and(|never| never == "1");
     assert!(!never, "{missing} is not installed; `cargo xtask test` installs it");
     let test = thread::current().name().unwrap_or_default().to_owned();
-    // `eprintln!` would be captured, and not shown for a test that passes.
+    // `eprintln!` is not used, because the test runner captures its output and does not show the
+    // output of a test that passes.
     let _ = writeln!(
         io::stderr(),
         "\n!!! SKIPPED: {test}: {missing} is not installed; run `cargo xtask test`, which installs it\n"

@@ -51,8 +51,8 @@ impl ManagedIdentitiesConfig {
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake of all identities. Two identities with the same
-    /// `client_id` at the same Passport are a mistake: one could not be revoked without the other,
-    /// and an audit could not distinguish them.
+    /// `client_id` at the same Passport are a mistake: one identity could not be revoked without
+    /// the other, and an audit could not distinguish the two identities.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
         self.build_with(ConfigRegistry::default())
     }
@@ -60,17 +60,17 @@ impl ManagedIdentitiesConfig {
     /// Builds the identities with the secret providers and stores of `registry`.
     ///
     /// # Errors
-    /// Those of [`build`](Self::build).
+    /// The errors of [`build`](Self::build).
     pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentities, ConfigError> {
         self.build_each(registry, |_, builder| builder)
     }
 
-    /// Builds the identities with the secret providers and stores of `registry`. Before each is
-    /// built, `settings` receives its name and its builder, and returns the builder, for example
-    /// with a transport.
+    /// Builds the identities with the secret providers and stores of `registry`. Before an identity
+    /// is built, `settings` receives the name and the builder of the identity. It returns the
+    /// builder, for example with an additional transport.
     ///
     /// # Errors
-    /// Those of [`build`](Self::build).
+    /// The errors of [`build`](Self::build).
     pub fn build_each(
         &self,
         registry: impl Into<ConfigRegistry>,
@@ -109,9 +109,9 @@ impl ManagedIdentitiesConfig {
 
     /// Returns a problem for each key that is probably a misspelled `identities`.
     ///
-    /// - Without identities, these are all keys that are similar to `identities`.
-    /// - With identities, these are only keys that differ in upper and lower case, because other
-    ///   words can belong to the application.
+    /// - If no identity is configured, these are all keys that are similar to `identities`.
+    /// - If an identity is configured, these are only the keys that differ from `identities` in
+    ///   upper and lower case. Other keys can belong to the application.
     fn misspelled(&self) -> impl Iterator<Item = ConfigProblem> {
         let is_misspelled = |key: &&String| {
             let is_likely = self.identities.is_empty() || key.eq_ignore_ascii_case(IDENTITIES);
@@ -131,8 +131,8 @@ impl ManagedIdentitiesConfig {
 
 const IDENTITIES: &str = "identities";
 
-/// Deserializes the table of identities. Errors of serde are replaced, because they contain
-/// values.
+/// Deserializes the table of identities. The errors of serde are replaced, because serde's
+/// errors contain values, which can be secrets.
 fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {
     match Value::deserialize(from)? {
         Value::Object(table) => Ok(table.into_iter().map(|(name, value)| (name, value.into())).collect()),
@@ -150,7 +150,8 @@ fn duplicate(name: &str, other: &str) -> ConfigProblem {
     )
 }
 
-/// Managed identities by name, built from a [`ManagedIdentitiesConfig`]. Each is cheap to clone.
+/// Managed identities by name, built from a [`ManagedIdentitiesConfig`]. Each identity is cheap
+/// to clone.
 #[derive(Clone)]
 pub struct ManagedIdentities {
     by_name: BTreeMap<String, ManagedIdentity>,
@@ -177,7 +178,7 @@ impl ManagedIdentities {
     /// Builds an HTTP client for the service at the `base_url` of the identity `name`.
     ///
     /// # Errors
-    /// A [`ConfigError`] when there is no identity `name`, or it has no `base_url`.
+    /// A [`ConfigError`] when there is no identity `name`, or the identity has no `base_url`.
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self, name: &str) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let identity = self.get(name)?.clone();

@@ -19,14 +19,14 @@ use crate::{
 
 /// The configuration of one managed identity, with the names of the .NET options.
 ///
-/// serde deserializes it from TOML, YAML, JSON or environment variables. Numbers and booleans
-/// can be strings, because environment variables have no other type. All mistakes are reported
-/// in one error, when the identity is [built](Self::build).
+/// serde deserializes this type from TOML, YAML, JSON or environment variables. Numbers and
+/// booleans can be strings, because environment variables have no other type. All mistakes are
+/// reported in one error, when the identity is [built](Self::build).
 ///
 /// | key | |
 /// |---|---|
 /// | `client_id` | the client id of the service; required |
-/// | `client_secret_ref` | a reference to its secret: `env:NAME` or `file:/path` |
+/// | `client_secret_ref` | a reference to the client secret: `env:NAME` or `file:/path` |
 /// | `secret_provider` | the provider of the secret, if the reference does not name one |
 /// | `passport_base_url` | the URL of Passport, the issuer of the tokens |
 /// | `token_url` | the URL of token requests, if it is not below `passport_base_url` |
@@ -45,8 +45,8 @@ use crate::{
 ///
 /// - `client_secret_ref` is never the secret itself. It is required, unless the tokens come from
 ///   a sidecar.
-/// - `cache` is `{ redis = { .. } }`, if the program registers this store, or
-///   `{ sidecar = { .. } }`.
+/// - `cache` is `{ sidecar = { .. } }`, or `{ redis = { .. } }` if the program registers this
+///   store.
 /// - Durations are `60` (seconds), `"60s"` or `"00:01:00"`.
 /// - `client_authentication` is `client_secret_basic`, `client_secret_basic_raw`,
 ///   `client_secret_post` or `private_key_jwt`.
@@ -79,8 +79,8 @@ pub struct ManagedIdentityConfig {
     pub(super) values: Option<Values>,
 }
 
-/// Converts any value. One that is not a table is reported when the identity is built, because
-/// an error of serde would contain the value.
+/// Converts any value. If the value is not a table, the mistake is reported when the identity is
+/// built, because an error of serde would contain the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
         let values = if let Value::Object(values) = value { Some(values) } else { None };
@@ -92,27 +92,29 @@ impl ManagedIdentityConfig {
     /// Builds the identity, with a secret from an environment variable, a file or systemd.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. A missing secret is not detected here but when it is
-    /// read: by the first token request, or by [`ManagedIdentity::ready`].
+    /// A [`ConfigError`] with every mistake. A missing secret is not detected by this method. It is
+    /// detected when the secret is read: by the first token request, or by
+    /// [`ManagedIdentity::ready`].
     pub fn build(&self) -> Result<ManagedIdentity, ConfigError> {
         self.build_with(ConfigRegistry::default())
     }
 
     /// Builds the identity with the secret providers and stores of `registry`. The keys
-    /// `secret_provider`, `client_secret_ref` (by its scheme) and `cache` can name them.
+    /// `secret_provider` and `client_secret_ref` (by its scheme) can name these providers, and the
+    /// key `cache` can name these stores.
     ///
     /// # Errors
-    /// Those of [`build`](Self::build).
+    /// The errors of [`build`](Self::build).
     pub fn build_with(&self, registry: impl Into<ConfigRegistry>) -> Result<ManagedIdentity, ConfigError> {
         self.builder(registry)?.build()
     }
 
-    /// Returns a builder with the configured settings, to add what a file cannot contain, such as a
-    /// transport, a cache or a clock.
+    /// Returns a builder with the configured settings. Use it to add settings that a file cannot
+    /// contain, such as a transport, a cache or a clock.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake in the configuration. The builder's `build` checks the
-    /// settings that are added to it.
+    /// settings that are added to the builder.
     pub fn builder(
         &self,
         registry: impl Into<ConfigRegistry>,
@@ -123,8 +125,9 @@ impl ManagedIdentityConfig {
         })
     }
 
-    /// Builds an HTTP client for the service at `base_url`, which attaches tokens of this identity.
-    /// The secret is read from an environment variable, a file or systemd.
+    /// Builds an HTTP client for the service at `base_url`. The client attaches tokens of this
+    /// identity to its requests. The secret is read from an environment variable, a file or
+    /// systemd.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake, including a missing `base_url`.
@@ -137,7 +140,7 @@ impl ManagedIdentityConfig {
     /// stores of `registry`.
     ///
     /// # Errors
-    /// Those of [`http_client`](Self::http_client).
+    /// The errors of [`http_client`](Self::http_client).
     #[cfg(feature = "reqwest")]
     pub fn http_client_with(
         &self,
@@ -152,9 +155,11 @@ impl ManagedIdentityConfig {
         self.http_client_builder(identity.build()?)?.client_pool(registry.clients.clone()).build()
     }
 
-    /// Returns a builder of an HTTP client for the service at `base_url`, which attaches tokens of
-    /// `identity`: for example, a [`CallerIdentity`](passport_outbound::CallerIdentity), or this
-    /// identity with additional settings.
+    /// Returns a builder of an HTTP client for the service at `base_url`. The client attaches
+    /// tokens of `identity` to its requests.
+    ///
+    /// `identity` is, for example, a [`CallerIdentity`](passport_outbound::CallerIdentity), or the
+    /// configured identity with additional settings.
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` is missing, or a setting of the client is not valid.
@@ -182,7 +187,7 @@ impl ManagedIdentityConfig {
     }
 }
 
-/// Omits the values, because one of them can be a secret that was set by mistake.
+/// Omits the values, because a value can be a secret that was set by mistake.
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityConfig")

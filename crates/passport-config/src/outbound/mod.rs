@@ -1,7 +1,7 @@
 //! Configuration of managed identities.
 //!
-//! Deserializing stores the values unparsed. Building an identity parses all of them, so that
-//! one run reports every mistake.
+//! Deserializing stores the values unparsed. Building an identity parses all values, so that one
+//! run reports every mistake.
 
 mod identities;
 mod identity;

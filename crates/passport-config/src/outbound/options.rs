@@ -15,8 +15,12 @@ use super::{
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
-/// Returns a builder with the settings of the identity. Reports mistakes to `reader`, and
-/// returns `None` if the client id, or the secret or sidecar, is missing or invalid.
+/// Returns a builder with the settings of the identity. Reports mistakes to `reader`.
+///
+/// Returns `None` if
+/// - the client id is missing or invalid, or
+/// - the reference to the secret is missing or invalid. If the tokens come from a sidecar, this
+///   applies to the sidecar's settings instead.
 pub(super) fn builder(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -63,7 +67,7 @@ fn with_options(
     authentication.into_iter().fold(builder, ManagedIdentityBuilder::client_authentication)
 }
 
-/// Reports the mistakes that the builder finds, with the names of the configuration keys.
+/// Reports the mistakes that `builder` finds, under the names of the configuration keys.
 pub(super) fn report_builder_problems(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -79,7 +83,8 @@ pub(super) fn report_builder_problems(
             "client_authentication" => &settings.client_authentication,
             "request_timeout" => &settings.request_timeout,
             _ => {
-                // No key of the configuration sets this option, so it keeps the builder's name.
+                // No key of the configuration sets this option, so the problem keeps the builder's
+                // name of the option.
                 reader.extend([problem]);
                 continue;
             }
@@ -88,15 +93,19 @@ pub(super) fn report_builder_problems(
     }
 }
 
-/// Returns whether the tokens come from a sidecar. Then a client secret is not allowed, because
-/// the sidecar has it.
+/// Returns whether the tokens come from a sidecar. If true, a client secret is not allowed,
+/// because the sidecar has the secret.
 pub(super) fn uses_sidecar(settings: &IdentitySettings, registry: &ConfigRegistry) -> bool {
     let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
     stores.any(|(name, _)| registry.factory(name).is_some_and(DynStoreFactory::is_sidecar))
 }
 
-/// Returns a source for each reference to the client secret, or `None` if one is missing or
-/// invalid, or if the tokens come from a sidecar. Reports mistakes to `reader`.
+/// Returns a source for each reference to the client secret. Reports mistakes to `reader`.
+///
+/// Returns `None` if
+/// - no reference is configured,
+/// - a reference is invalid, or
+/// - the tokens come from a sidecar.
 pub(super) fn sources(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -184,7 +193,8 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
     })
 }
 
-/// Returns the origins in `also_allow`. Reports mistakes in them and in `base_url`.
+/// Returns the origins in `also_allow`, or `None` if the key is missing or invalid. Reports
+/// mistakes in `also_allow` and in `base_url`.
 fn origins(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
@@ -204,8 +214,8 @@ fn origins(
 #[cfg(feature = "reqwest")]
 const BASE_URL_REMEDY: &str = "set the URL of the called service: https://host";
 
-/// Reports a missing `base_url`, which an HTTP client requires. An invalid one is not reported
-/// again, because [`builder`] has reported it.
+/// Reports a missing `base_url`, which an HTTP client requires. An invalid `base_url` is not
+/// reported again, because [`builder`] has reported it.
 #[cfg(feature = "reqwest")]
 pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<'_>) {
     if settings.base_url.raw().is_none() {
@@ -213,8 +223,9 @@ pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<
     }
 }
 
-/// Returns a builder of an HTTP client for the service at `base_url`, which attaches tokens of
-/// `identity`. Reports mistakes to `reader`.
+/// Returns a builder of an HTTP client for the service at `base_url`. The client attaches tokens
+/// of `identity` to its requests. Reports mistakes to `reader`. Returns `None` if `base_url` is
+/// missing or not a string.
 #[cfg(feature = "reqwest")]
 pub(super) fn client_builder(
     settings: &IdentitySettings,

@@ -22,14 +22,16 @@ use crate::problems::WHOLE;
 ///
 /// [`SecretProviders`] convert into a registry. The store `sidecar` is always registered.
 ///
-/// Identities that are built with the same registry or its clones share a cache if their `cache`
-/// settings are equal. Identities and clients share a TLS client if their `ca_file` and
-/// `user_agent` are equal.
+/// Identities and HTTP clients that are built with the same registry, or with clones of the
+/// registry, share resources:
+/// - Identities with equal `cache` settings share a cache.
+/// - Identities with equal `ca_file` and `user_agent` share a TLS client. HTTP clients with
+///   equal `ca_file` and `user_agent` also share a TLS client.
 #[derive(Clone)]
 pub struct ConfigRegistry {
     pub(super) secrets: SecretProviders,
     stores: BTreeMap<String, Arc<dyn DynStoreFactory>>,
-    /// The caches that were built, by the name and settings of their store.
+    /// The caches that were built, by the name and the settings of the store.
     caches: Arc<Mutex<BTreeMap<String, TokenCache>>>,
     pub(super) transports: TransportPool,
     #[cfg(feature = "reqwest")]
@@ -58,8 +60,8 @@ impl ConfigRegistry {
         Self { secrets, caches: Arc::default(), ..self }
     }
 
-    /// Registers `factory` under `name`, so that the key `cache` can contain `{ name = { .. } }`.
-    /// Replaces a store that has this name.
+    /// Registers `factory` as the store `name`. Then the key `cache` of an identity can contain the
+    /// value `{ name = { .. } }`. If a store with this name is already registered, replaces it.
     #[must_use]
     pub fn with_store(mut self, name: impl Into<String>, factory: impl StoreFactory) -> Self {
         self.stores.insert(name.into(), Arc::new(factory));
@@ -67,14 +69,14 @@ impl ConfigRegistry {
     }
 
     /// Returns the pool of transports of the identities that are built with this registry, so that
-    /// other code can share them.
+    /// other code can share these transports.
     #[must_use]
     pub fn transports(&self) -> &TransportPool {
         &self.transports
     }
 
-    /// Returns the cache of the store `name` with `settings`, which is built at the first call with
-    /// equal arguments.
+    /// Returns the cache of the store `name` with `settings`. The first call builds the cache.
+    /// Later calls with equal arguments return the same cache.
     pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {
         let problem = |problem: String| ConfigError::new(vec![ConfigProblem::new(WHOLE, problem)]);
         let factory = self.factory(name).ok_or_else(|| problem(self.unknown()))?;
@@ -86,11 +88,11 @@ impl ConfigRegistry {
             return Ok(cache.clone());
         }
         let cache = factory.build(values, &self.secrets)?;
-        // Another thread can have built the same cache first.
+        // If another thread has built the same cache first, that cache is returned.
         Ok(self.caches().entry(cache_key).or_insert(cache).clone())
     }
 
-    /// Returns the store factory that is registered under `name`.
+    /// Returns the store factory that is registered under `name`, or `None` if there is none.
     pub(super) fn factory(&self, name: &str) -> Option<&dyn DynStoreFactory> {
         self.stores.get(name).map(|factory| &**factory)
     }
@@ -114,7 +116,7 @@ impl ConfigRegistry {
     }
 }
 
-/// Omits the settings of caches, because they can contain secrets.
+/// Omits the settings of caches, because these settings can contain secrets.
 impl fmt::Debug for ConfigRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConfigRegistry")

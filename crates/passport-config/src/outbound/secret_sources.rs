@@ -1,4 +1,5 @@
-//! The secrets that a configuration refers to, for programs that check them before they start.
+//! The secrets that a configuration refers to. A program can check these secrets before it
+//! starts.
 
 use passport_core::SecretSource;
 use serde_json::Value;
@@ -14,10 +15,10 @@ use crate::{
 };
 
 impl ManagedIdentityConfig {
-    /// Returns the sources of all secrets that the configuration refers to, including those of its
-    /// store, each with the path of its key.
+    /// Returns the sources of all secrets that the configuration refers to, including the secrets
+    /// of its store. Each source has the path of its configuration key.
     ///
-    /// A program can use the sources to check, before it starts, that its secrets can be read. A
+    /// A program can use the sources to check, before it starts, that the secrets can be read. A
     /// key with a list of references has one source per reference. Invalid references are omitted,
     /// because [`build`](Self::build) reports them.
     #[must_use]
@@ -29,8 +30,8 @@ impl ManagedIdentityConfig {
 }
 
 impl ManagedIdentitiesConfig {
-    /// Returns the sources of all secrets that the identities refer to, each with the path of its
-    /// key.
+    /// Returns the sources of all secrets that the identities refer to. Each source has the path of
+    /// its configuration key.
     ///
     /// See [`ManagedIdentityConfig::secret_sources`].
     #[must_use]
@@ -59,7 +60,8 @@ fn of_identity(settings: &IdentitySettings, registry: &ConfigRegistry) -> Vec<(S
     own.chain(stores).collect()
 }
 
-/// Returns the sources of the secrets in the settings `values` of a store, each with its key.
+/// Returns the sources of the secrets in `values`, the settings of the store `store`. Each
+/// source has the key of its setting.
 fn of_store(store: &str, values: &Value, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
     let keys = registry.factory(store).map(DynStoreFactory::secret_keys).unwrap_or_default();
     let references = keys.into_iter().filter_map(|key| {

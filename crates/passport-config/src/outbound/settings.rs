@@ -1,5 +1,5 @@
 //! The configuration keys of one identity. Suggestions for unknown keys and the JSON Schema are
-//! derived from them.
+//! derived from these keys.
 
 use std::time::Duration;
 
@@ -101,8 +101,8 @@ impl ConfigValue for SigningAlgorithm {
     }
 }
 
-/// The references to the client secret: a list, or a string, which is one reference and can
-/// contain spaces.
+/// The references to the client secret: a list of references, or a string. A string is one
+/// reference, which can contain spaces.
 pub(super) struct ClientSecretRefs(pub(super) Vec<String>);
 
 impl ConfigValue for ClientSecretRefs {

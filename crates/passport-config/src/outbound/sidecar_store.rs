@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::store::StoreFactory;
 use crate::{reader::Reader, setting::Setting, value::SecretRefValue};
 
-/// The factory of the store `sidecar`, which gets tokens from a sidecar. It is configured with
-/// `cache = { sidecar = { endpoint = ".." } }`.
+/// The factory of the store `sidecar`, which gets tokens from a sidecar. The store is configured
+/// with `cache = { sidecar = { endpoint = ".." } }`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SidecarStoreFactory;
 

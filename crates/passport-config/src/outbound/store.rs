@@ -14,10 +14,10 @@ use crate::{
     table::{self, Values},
 };
 
-/// A factory for a type of token store, which a configuration names under `cache` with its
-/// settings: `cache = { redis = { ... } }`.
+/// A factory for a type of token store. In a configuration, the key `cache` contains the name of
+/// the store and its settings: `cache = { redis = { ... } }`.
 ///
-/// `passport-redis` implements it as `RedisStoreFactory`. Register it with
+/// `passport-redis` implements this trait as `RedisStoreFactory`. Register a factory with
 /// [`ConfigRegistry::with_store`](crate::ConfigRegistry::with_store).
 ///
 /// ```
@@ -50,12 +50,13 @@ use crate::{
 pub trait StoreFactory: fmt::Debug + Send + Sync + 'static {
     /// The settings of the store: a struct in which each field is a [`Setting`](crate::Setting).
     ///
-    /// `#[serde(flatten)]`, `#[serde(alias)]` and nested tables are not supported. Building fails
-    /// for each configuration that names the store, so a test that builds one detects them.
+    /// `#[serde(flatten)]`, `#[serde(alias)]` and nested tables are not supported. If the struct
+    /// contains one of these, building fails for each configuration that names the store. So a test
+    /// that builds such a configuration detects the mistake.
     type Settings: DeserializeOwned + JsonSchema;
 
-    /// Builds the cache with `settings`. If they are not valid, reports the mistakes to `reader`
-    /// and returns `None`.
+    /// Builds the cache with `settings`. If `settings` are not valid, reports the mistakes to
+    /// `reader` and returns `None`.
     fn cache(&self, settings: &Self::Settings, reader: &mut Reader<'_>) -> Option<TokenCache>;
 }
 

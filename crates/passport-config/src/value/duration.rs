@@ -35,6 +35,8 @@ impl ConfigValue for Duration {
 /// .NET options. This is a number of at least 1,000 that is
 /// - a multiple of 500 (which 3600 is not), or
 /// - more than 86,400, the seconds of a day.
+///
+/// Returns `None` for other numbers, and for values with a unit.
 fn milliseconds_warning(value: &Value) -> Option<String> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,

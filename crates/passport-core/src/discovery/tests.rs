@@ -40,8 +40,8 @@ fn keys_of_another_origin_are_rejected() {
     }
 }
 
-/// A server for which the first request fails with an error of the given kind, and which
-/// responds to the second without a document. Counts the requests.
+/// A server that fails the first request with an error of the given kind, and responds to the
+/// second request without a document. It counts the requests.
 #[derive(Clone, Debug)]
 struct Failing(TransportErrorKind, Arc<AtomicUsize>);
 

@@ -4,7 +4,8 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "env";
 
-/// The provider of `env:NAME`, which reads environment variables of this process.
+/// The provider for references `env:NAME`. It reads the environment variable `NAME` of this
+/// process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EnvSecrets;
 

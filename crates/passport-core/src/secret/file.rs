@@ -13,19 +13,20 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "file";
 
-/// The time limit for reading a secret file. It is shorter than the 10 s of a token fetch, so
-/// that the error of a file system that does not respond names the file.
+/// The time limit for reading a secret file. This limit is shorter than the default limit of a
+/// token fetch (10 s). So if the file system does not respond, the error names the file.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The maximum size of a secret file, in bytes. A larger file is an error.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// The provider of `file:/path` (or `file:///path`), for secrets that Kubernetes or a container
-/// platform mounts as files.
+/// The provider for references `file:/path` (or `file:///path`). It reads the file at `/path`,
+/// for example a secret that Kubernetes or a container platform mounts as a file.
 ///
-/// The file is read at each use, so a rotated secret takes effect without a restart. A file
-/// system that does not respond within 5 s is an error ([`SecretErrorKind::Unavailable`]). Its
-/// file occupies one thread until the file system responds, however often the file is read.
+/// The file is read at each use, so a rotated secret takes effect without a restart. If the file
+/// system does not respond within 5 s, reading fails with [`SecretErrorKind::Unavailable`].
+/// Until the file system responds, the file occupies one thread, even if it is read several
+/// times.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSecrets;
 
@@ -78,7 +79,8 @@ fn read_error(reference: &SecretRef, error: io::Error) -> SecretError {
         ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unreadable,
     };
-    // An error of the operating system is attached as the source, with its full text.
+    // For an error of the operating system, `reason` is only the kind of the error. The full text
+    // is in the error that is attached as the source.
     let reason = match error.raw_os_error() {
         Some(_) => error.kind().to_string(),
         None => error.to_string(),

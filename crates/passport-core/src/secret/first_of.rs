@@ -11,9 +11,9 @@ pub(super) struct FirstOf {
     pub(super) second: SecretSource,
 }
 
-/// How long the first source is read alone. After that, the second is read concurrently. A
-/// deadline for the first source would abort a vault that is slow but works, or leave no time
-/// for the second.
+/// How long the first source is read alone. After this time, the second source is read
+/// concurrently. The first source has no deadline: a deadline would abort reading from a vault
+/// that is slow but works, or leave no time for the second source.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 type Resolved = Result<ResolvedSecret, SecretError>;
@@ -23,7 +23,8 @@ impl SecretProvider for FirstOf {
         first_acceptable(self.first.resolve(), || self.second.resolve(), Result::is_ok).await
     }
 
-    /// Treats a source that still returns the rejected secret as failed.
+    /// Reads both sources as `resolve` does. A source that still returns the rejected secret counts
+    /// as failed.
     async fn refresh(&self, _: &SecretRef, rejected: &ResolvedSecret) -> Resolved {
         let is_new = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.has_same_secret(rejected));
         let second = || self.second.refresh(rejected);
@@ -31,10 +32,13 @@ impl SecretProvider for FirstOf {
     }
 }
 
-/// Reads `first`, and `second` if `first` is slow or its result is not acceptable.
+/// Reads `first`. Also reads `second` if `first` is slow, or if the result of `first` is not
+/// acceptable.
 ///
-/// Returns the first result for which `is_acceptable` is true. If there is none, returns a
-/// secret that was read, preferably that of `first`, or an error with the reasons of both.
+/// - Returns the first result for which `is_acceptable` returns true.
+/// - If neither result is acceptable, returns the secret that `first` has read, or else the
+///   secret that `second` has read.
+/// - If neither has read a secret, returns an error with the reasons of both.
 async fn first_acceptable<F: Future<Output = Resolved>>(
     first: impl Future<Output = Resolved>,
     second: impl Fn() -> F,

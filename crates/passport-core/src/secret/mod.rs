@@ -2,8 +2,8 @@
 //!
 //! A [`SecretRef`] such as `env:PAYROLL_SECRET` or `file:/run/secrets/payroll` says where a
 //! secret is stored. A [`SecretProvider`] reads the secrets of one kind of reference. A
-//! [`SecretSource`] combines a reference with its provider. It reads the secret repeatedly,
-//! because secrets are rotated while a service runs.
+//! [`SecretSource`] combines a reference with the provider that reads the secret. The source
+//! reads the secret at each use, because secrets are rotated while a service runs.
 
 mod env;
 mod error;
@@ -35,7 +35,8 @@ pub use self::{
 
 /// A secret, for example a client secret or a private key.
 ///
-/// Its memory is zeroed when it is dropped. `Debug` does not show the value.
+/// The memory of the secret is zeroed when the secret is dropped. `Debug` does not show the
+/// value.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -46,13 +47,14 @@ impl Secret {
         Self(SecretString::from(secret.into()))
     }
 
-    /// Returns the text of the secret. Do not log it.
+    /// Returns the text of the secret. Do not log the text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Returns a short hash of the secret, by which logs show whether the secret has changed.
+    /// Returns a short hash of the secret. Logs contain this hash, to show whether the secret has
+    /// changed.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.expose().as_bytes())
@@ -61,8 +63,8 @@ impl Secret {
     /// Returns warnings about unusual characters, such as spaces or quotes around the secret.
     ///
     /// Each item completes the sentence "the secret ..", for example "ends with a space or tab",
-    /// and contains no part of the secret. The list is empty for most secrets, and always for
-    /// private keys in PEM.
+    /// and contains no part of the secret. The list is empty for most secrets, and for all private
+    /// keys in PEM.
     #[must_use]
     pub fn warnings(&self) -> Vec<&'static str> {
         warnings::of(self.expose())

@@ -4,7 +4,7 @@ use super::{Secret, SecretError, SecretErrorKind, SecretRef, warnings};
 
 /// A provider that reads the secrets of one kind of reference.
 ///
-/// Implement it to read secrets from a store of your own, and pass it to
+/// Implement this trait to read secrets from a store of your own. Pass the provider to
 /// [`SecretSource::new`](super::SecretSource::new), or register it in
 /// [`SecretProviders`](super::SecretProviders). The crate documentation has an example.
 #[diagnostic::on_unimplemented(
@@ -15,8 +15,8 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     /// Reads the current value of the secret at `reference`.
     ///
     /// # Errors
-    /// A [`SecretError`] that names the reference and the remedy, never the value. A cache of
-    /// secrets continues to use the value that it read before, unless the error [is
+    /// A [`SecretError`] that names the reference and the remedy, never the value of the secret. A
+    /// cache of secrets continues to use the last value that was read, unless the error [is
     /// definitive](SecretError::is_definitive).
     fn resolve(
         &self,
@@ -26,11 +26,11 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     /// Reads the secret again without using a cache, because a server has rejected `rejected`, the
     /// value that was read last.
     ///
-    /// Defaults to [`resolve`](Self::resolve). A provider that caches must bypass its cache, and a
-    /// provider that wraps another one must call its `refresh`.
+    /// Defaults to [`resolve`](Self::resolve). A provider that caches secrets must bypass its
+    /// cache. A provider that wraps another provider must call `refresh` of the wrapped provider.
     ///
     /// # Errors
-    /// Those of [`resolve`](Self::resolve).
+    /// The errors of [`resolve`](Self::resolve).
     fn refresh(
         &self,
         reference: &SecretRef,
@@ -41,7 +41,7 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A secret as read by its provider, with its version and expiry.
+/// A secret that a provider has read, with its version and its expiry.
 #[derive(Clone, Debug)]
 pub struct ResolvedSecret {
     secret: Secret,
@@ -51,10 +51,11 @@ pub struct ResolvedSecret {
 
 impl ResolvedSecret {
     /// Creates a resolved secret. Its version is its fingerprint, unless
-    /// [`with_version`](Self::with_version) sets another one.
+    /// [`with_version`](Self::with_version) sets another version.
     ///
-    /// Line breaks at the end are removed, because `echo`, editors and `vault kv put f=@file` add
-    /// them. This applies to the secrets of all providers; providers need no code for it.
+    /// Line breaks at the end of `secret` are removed, because `echo`, editors and
+    /// `vault kv put f=@file` add line breaks. Since all providers return a `ResolvedSecret`, they
+    /// need no code for this.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         let bare = warnings::without_line_breaks_at_end(secret.expose());
@@ -63,8 +64,8 @@ impl ResolvedSecret {
         Self { secret, version, expires_at: None }
     }
 
-    /// Sets the version that the provider returned. It is logged, so it must not contain any part
-    /// of the secret. Defaults to the fingerprint of the secret.
+    /// Sets the version that the provider returned. The version is logged, so it must not contain
+    /// any part of the secret. Defaults to the fingerprint of the secret.
     #[must_use]
     pub fn with_version(self, version: impl Into<String>) -> Self {
         Self { version: version.into(), ..self }
@@ -76,10 +77,11 @@ impl ResolvedSecret {
         Self { expires_at: Some(time), ..self }
     }
 
-    /// Returns `self`, unless the secret is empty or contains only whitespace.
+    /// Returns `self` if the secret is neither empty nor only whitespace.
     ///
     /// # Errors
-    /// [`SecretErrorKind::Empty`] with `reference` in the message.
+    /// [`SecretErrorKind::Empty`], with `reference` in the message, when the secret is empty or
+    /// contains only whitespace.
     pub fn non_blank(self, reference: &SecretRef) -> Result<Self, SecretError> {
         let text = self.secret.expose();
         let reason = match text {
@@ -96,28 +98,30 @@ impl ResolvedSecret {
         &self.secret
     }
 
-    /// Returns whether `other` has the same value. Versions are not compared.
+    /// Returns whether the secret of `other` has the same value as this secret. Versions are not
+    /// compared.
     #[must_use]
     pub fn has_same_secret(&self, other: &Self) -> bool {
         self.secret.expose() == other.secret.expose()
     }
 
-    /// Returns the version, which changes when the secret changes. It is safe to log.
+    /// Returns the version, which changes when the secret changes. The version is safe to log.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Returns the time at which the secret expires, if the provider returned it. It is
-    /// informative: an expired secret is still used, and Passport decides whether the secret is
-    /// valid.
+    /// Returns the time at which the secret expires, or `None` if the provider did not return this
+    /// time. The time is only informative: an expired secret is still used, and Passport decides
+    /// whether the secret is valid.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 }
 
-/// The object-safe form of [`SecretProvider`], so that implementations can use `async fn`.
+/// The object-safe form of [`SecretProvider`]. A separate trait is necessary because
+/// [`SecretProvider`] can be implemented with `async fn`, and so is not object-safe.
 pub(super) trait DynSecretProvider: fmt::Debug + Send + Sync {
     fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
     fn refresh_dyn<'a>(&'a self, reference: &'a SecretRef, rejected: &'a ResolvedSecret)

@@ -7,13 +7,14 @@ use super::{
 
 /// A registry of secret providers by name, for references in a configuration.
 ///
-/// The default registry contains `env` (alias `environment`), `file` and `systemd`. Names are
-/// compared without case and separators: `azure_key_vault`, `azure-key-vault` and
+/// The default registry contains `env` (alias `environment`), `file` and `systemd`. Upper and
+/// lower case and separators in names are ignored: `azure_key_vault`, `azure-key-vault` and
 /// `AzureKeyVault` are the same name.
 #[derive(Clone, Debug)]
 pub struct SecretProviders {
     by_name: BTreeMap<String, Arc<dyn DynSecretProvider>>,
-    /// The remedies for providers that the program supports but that are not configured, by name.
+    /// The remedies for providers that the program supports but that are not configured, by the
+    /// name of the provider.
     missing: BTreeMap<String, String>,
 }
 
@@ -25,9 +26,9 @@ impl SecretProviders {
         self
     }
 
-    /// Sets the remedy for the provider `name`, which the program supports but which is not
-    /// configured. The error of a reference that names the provider contains the remedy, for
-    /// example "set `VAULT_ADDR`". Has no effect if a provider is added under `name`.
+    /// Sets `reason`, the remedy for a provider that the program supports but that is not
+    /// configured: for example "set `VAULT_ADDR`". If a reference names the provider `name`, the
+    /// error contains the remedy. Has no effect if a provider is added under `name`.
     #[must_use]
     pub fn with_missing_hint(mut self, name: &str, reason: impl Into<String>) -> Self {
         self.missing.insert(canonical(name), reason.into());
@@ -36,8 +37,8 @@ impl SecretProviders {
 
     /// Returns the source of the secret at `reference`.
     ///
-    /// `provider` is the name of the provider that reads the secret. If it is `None`, the scheme of
-    /// `reference` names the provider, as in a [`SecretRef`].
+    /// `provider` is the name of the provider that reads the secret. If `provider` is `None`, the
+    /// scheme of `reference` names the provider, as in a [`SecretRef`].
     ///
     /// # Errors
     /// When `reference` is not valid, or the provider is not registered.
@@ -66,8 +67,8 @@ impl SecretProviders {
     }
 }
 
-/// Returns `reference` with the scheme `name`. The scheme is not added if `reference` already
-/// has it: `env:NAME` with the provider `env`.
+/// Returns `reference` with the scheme `name`. If `reference` already has this scheme, such as
+/// `env:NAME` with the provider `env`, the scheme is not added again.
 fn with_scheme(name: &str, reference: &str) -> SecretRef {
     let named = reference.parse::<SecretRef>().ok().filter(|named| canonical(named.scheme()) == name);
     SecretRef::of(
@@ -93,8 +94,8 @@ fn canonical(name: &str) -> String {
 
 /// The error of [`SecretProviders::source`].
 ///
-/// `Display` and `Debug` are the same message. It contains neither the reference nor its scheme,
-/// because a secret can have been pasted instead of its reference.
+/// `Display` and `Debug` are the same message. The message contains neither the reference nor
+/// its scheme, because a secret can have been pasted instead of its reference.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSecretSource {
@@ -107,7 +108,7 @@ pub enum InvalidSecretSource {
         /// The registered names, separated by commas.
         known: String,
     },
-    /// The program supports the provider, but it is not configured.
+    /// The program supports the provider, but the provider is not configured.
     #[error("the secret provider `{name}` is not set up: {reason}")]
     MissingProvider {
         /// The name of the provider, in lower case and without separators.
@@ -120,7 +121,8 @@ pub enum InvalidSecretSource {
     Reference(InvalidSecretRef),
 }
 
-/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for InvalidSecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

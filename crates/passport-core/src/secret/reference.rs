@@ -16,14 +16,15 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Returns the scheme: everything before the first colon, in lower case. It is the name of the
-    /// provider.
+    /// Returns the scheme: everything before the first colon, in lower case. The scheme is the name
+    /// of the provider.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// Returns the path: everything after the first colon. Its format depends on the provider.
+    /// Returns the path: everything after the first colon. The format of the path depends on the
+    /// provider.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -56,8 +57,8 @@ impl fmt::Display for SecretRef {
 
 /// The error of a text that is not a [`SecretRef`].
 ///
-/// `Display` and `Debug` are the same message. It does not contain the text, because a secret
-/// can have been pasted instead of its reference.
+/// `Display` and `Debug` are the same message. The message does not contain the text, because a
+/// secret can have been pasted instead of its reference.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a secret reference: expected env:NAME or file:/path (the text is not shown, in case it is \
@@ -65,7 +66,8 @@ impl fmt::Display for SecretRef {
 )]
 pub struct InvalidSecretRef;
 
-/// Prints the same message as `Display`, because `main` prints the `Debug` output of its error.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for InvalidSecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -32,27 +32,27 @@ impl SecretSource {
         &self.reference
     }
 
-    /// Creates a source for the environment variable `name`, which is read at each use.
+    /// Creates a source for the environment variable `name`. The variable is read at each use.
     #[must_use]
     pub fn env(name: impl Into<String>) -> Self {
         Self::new(EnvSecrets, SecretRef::of(env::SCHEME, name.into()))
     }
 
-    /// Creates a source for the content of the file at `path`, which is read at each use.
+    /// Creates a source for the content of the file at `path`. The file is read at each use.
     #[must_use]
     pub fn file(path: impl Into<String>) -> Self {
         Self::new(FileSecrets, SecretRef::of(file::SCHEME, path.into()))
     }
 
     /// Creates a source that always returns `secret`, for tests and tools. Deployed services should
-    /// use a reference, so that the secret can be rotated.
+    /// use a source with a reference instead, so that the secret can be rotated.
     #[must_use]
     pub fn from_value(secret: impl Into<Secret>) -> Self {
         Self::new(FixedSecret(secret.into()), SecretRef::of("fixed", "value".to_owned()))
     }
 
-    /// Adds `other` as a fallback, which is read if this source fails for any reason. For example,
-    /// a vault with a file as its fallback.
+    /// Adds `other` as a fallback: if reading this source fails for any reason, `other` is read.
+    /// For example, a file can be the fallback of a vault.
     ///
     /// If reading this source takes longer than 2 s, `other` is read concurrently, and the secret
     /// that is read first is used.
@@ -65,8 +65,8 @@ impl SecretSource {
     /// Reads the current value of the secret, without line breaks at its end.
     ///
     /// # Errors
-    /// The provider's error, or [`SecretErrorKind::Empty`](super::SecretErrorKind::Empty) if the
-    /// secret is empty or contains only whitespace.
+    /// The error of the provider, or [`SecretErrorKind::Empty`](super::SecretErrorKind::Empty) if
+    /// the secret is empty or contains only whitespace.
     pub async fn resolve(&self) -> Result<ResolvedSecret, SecretError> {
         self.provider.resolve_dyn(&self.reference).await?.non_blank(&self.reference)
     }
@@ -75,7 +75,7 @@ impl SecretSource {
     /// `rejected`, the value that was read last.
     ///
     /// # Errors
-    /// Those of [`resolve`](Self::resolve).
+    /// The errors of [`resolve`](Self::resolve).
     pub async fn refresh(&self, rejected: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
         let resolved = self.provider.refresh_dyn(&self.reference, rejected).await?;
         resolved.non_blank(&self.reference)

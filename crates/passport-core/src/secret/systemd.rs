@@ -4,13 +4,15 @@ use super::{ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, Secret
 
 pub(super) const SCHEME: &str = "systemd";
 
-/// The environment variable with the directory of the credentials, which systemd sets.
+/// The environment variable that contains the directory of the credentials. systemd sets this
+/// variable.
 const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-/// The provider of `systemd:NAME`, for credentials that systemd passes to a service
-/// (`LoadCredential=`, `LoadCredentialEncrypted=`).
+/// The provider for references `systemd:NAME`. It reads the credential `NAME` that systemd
+/// passes to a service (`LoadCredential=`, `LoadCredentialEncrypted=`).
 ///
-/// It reads the file `NAME` in `$CREDENTIALS_DIRECTORY`, which no other user can read.
+/// The credential is the file `NAME` in the directory `$CREDENTIALS_DIRECTORY`, which no other
+/// user can read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemdCredentials;
 

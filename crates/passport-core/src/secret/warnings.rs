@@ -1,4 +1,4 @@
-//! Detects unusual characters in secrets. Pure; no result contains any part of the secret.
+//! Detects unusual characters in secrets. Pure. No result contains any part of the secret.
 
 /// Invisible characters that Unicode does not classify as whitespace.
 const INVISIBLE: [char; 5] = [BOM, '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}'];
@@ -24,10 +24,10 @@ fn is_blank_character(character: char) -> bool {
     character.is_whitespace() || INVISIBLE.contains(&character)
 }
 
-/// Returns a warning for each unusual property of the secret `text`. Each completes the sentence
-/// "the secret ..".
+/// Returns a warning for each unusual property of the secret `text`. Each warning completes the
+/// sentence "the secret ..".
 pub(super) fn of(text: &str) -> Vec<&'static str> {
-    // A private key in PEM has line breaks and spaces, which its parser accepts.
+    // A private key in PEM has line breaks and spaces, which a PEM parser accepts.
     if text.contains("-----BEGIN ") {
         return Vec::new();
     }
@@ -68,8 +68,8 @@ fn has_auth_scheme(text: &str) -> bool {
     ["bearer", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// Returns whether `text` has the form `NAME=value`. The value is required, because base64 can
-/// end with `=`.
+/// Returns whether `text` has the form `NAME=value`. The value must not be empty, because a
+/// base64 text can end with `=`.
 fn has_name(text: &str) -> bool {
     let Some((name, value)) = text.split_once('=') else { return false };
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

@@ -10,9 +10,10 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{AttemptProgress, TaskLimits};
 
-/// The running attempt of a [`SharedTask`](super::SharedTask), owned by the task that runs it.
+/// The running attempt of a [`SharedTask`](super::SharedTask). The tokio task that runs the work
+/// owns this value.
 ///
-/// Dropping it ends the attempt without an outcome.
+/// Dropping this value ends the attempt without an outcome.
 #[derive(Debug)]
 pub struct Attempt<T> {
     generation: u64,
@@ -29,7 +30,7 @@ pub enum TaskError {
     /// The work panicked. The panic message is not included, because it can contain secrets.
     #[error("the task panicked")]
     Panicked,
-    /// The work was dropped before it finished, because its runtime has shut down.
+    /// The work was dropped before it finished, because its tokio runtime has shut down.
     #[error("the task was dropped with its runtime")]
     Dropped,
 }
@@ -43,23 +44,26 @@ impl<T> Attempt<T> {
         Self { generation, limits, progress }
     }
 
-    /// Returns the number of the attempt. It is 1 for the first attempt, and higher for each later
-    /// one.
+    /// Returns the number of the attempt. The first attempt of a shared task has the number 1. Each
+    /// later attempt has a higher number.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Ends the attempt with `outcome`, which all waiters receive.
+    /// Ends the attempt. All waiters of the attempt receive `outcome`.
     pub fn finish(self, outcome: T) {
         self.progress.send_replace(AttemptProgress::Finished(outcome));
     }
 
-    /// Returns a future that runs `work` within the deadline, passes its result to `complete`, and
-    /// ends the attempt with the outcome that `complete` returns.
+    /// Returns a future that runs `work` within [`TaskLimits::deadline`], passes the result of
+    /// `work` to `complete`, and ends the attempt with the outcome that `complete` returns.
     ///
-    /// `complete` is called exactly once, also if the work panics or the future is dropped, even
-    /// before its first poll. If it returns `None`, waiters receive
+    /// `complete` is called exactly once:
+    /// - when `work` has finished, has panicked or has exceeded the deadline, or
+    /// - when the returned future is dropped, even before its first poll.
+    ///
+    /// If `complete` returns `None`, the waiters receive
     /// [`WaitError::Dropped`](super::WaitError::Dropped) and can start another attempt.
     pub fn run<W, C>(self, work: W, complete: C) -> impl Future<Output = ()> + use<T, W, C>
     where
@@ -84,7 +88,7 @@ impl<T> Attempt<T> {
     }
 }
 
-/// Calls `complete` when the work has ended or is dropped.
+/// Calls `complete` when the work has ended, or when this value is dropped before that.
 struct Completion<T, R, C: FnOnce(Result<R, TaskError>) -> Option<T>> {
     parts: Option<(Attempt<T>, C)>,
     result: PhantomData<fn(R)>,

@@ -124,7 +124,8 @@ async fn panic_is_a_failure() {
     assert_eq!(spawned(&task, work).outcome().await, Ok(Err(TaskError::Panicked)));
 }
 
-/// The deadline needs a timer. Without one, the attempt panics outside its work.
+/// The deadline needs tokio's timer. On a runtime without a timer, the attempt panics outside of
+/// its work.
 #[test]
 fn attempt_without_a_timer_wakes_its_waiters() {
     let task = SharedTask::new();
@@ -152,7 +153,7 @@ fn complete_runs_when_the_runtime_shuts_down() {
     let begun = ended.block_on(async { spawned(&task, pending::<u8>) });
     let handle = ended.handle().clone();
     drop(ended);
-    // The task is dropped before its first poll.
+    // The runtime has shut down, so it drops the tokio task before the first poll.
     let after = task.join_or_spawn(&handle, LIMITS, pending::<u8>, Some);
     runtime().block_on(async {
         for waiter in [begun, after] {

@@ -25,7 +25,7 @@ pub struct Idempotent;
 
 /// An HTTP client that sends one request and reads the whole response.
 ///
-/// The default is [`ReqwestHttpClient`](super::ReqwestHttpClient). Implement the trait to use
+/// The default is [`ReqwestHttpClient`](super::ReqwestHttpClient). Implement this trait to use
 /// another HTTP library. An implementation must not follow redirects, and must return an error
 /// if the body is larger than [`ResponseLimits::max_body`].
 #[diagnostic::on_unimplemented(
@@ -85,7 +85,7 @@ impl Transport {
     }
 }
 
-/// Creates a request to `url` with `body`. Its method is `GET`, unless the caller changes it.
+/// Creates a request to `url` with `body`. The method of the returned request is `GET`.
 ///
 /// # Errors
 /// When the URL cannot be used in an HTTP request.

@@ -8,10 +8,12 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// A DNS resolver that uses the system's, and rotates the addresses of a host at each lookup.
+/// A DNS resolver that uses the resolver of the system, and rotates the addresses of a host at
+/// each lookup.
 ///
-/// Without the rotation, each request would connect to the same server first, even to one that
-/// accepts connections but never responds, while the other addresses of the host work.
+/// Without the rotation, each request would connect to the same server first. If this server
+/// accepted connections but never responded, all requests would fail, although the other
+/// addresses of the host work.
 #[derive(Debug, Default)]
 pub(super) struct RotatingResolver {
     lookups: Arc<AtomicUsize>,
@@ -33,8 +35,8 @@ impl Resolve for RotatingResolver {
     }
 }
 
-/// Sorts the addresses of the preferred family (IPv4 or IPv6, that of the first address) to the
-/// front, and rotates them by `by` positions.
+/// Moves the addresses of the preferred family to the front, and rotates these addresses by `by`
+/// positions. The preferred family is the family (IPv4 or IPv6) of the first address.
 fn rotated(mut addresses: Vec<SocketAddr>, by: usize) -> Vec<SocketAddr> {
     let Some(first) = addresses.first() else { return addresses };
     let is_ipv4 = first.is_ipv4();

@@ -20,8 +20,8 @@ pub enum TransportErrorKind {
     /// The connection was closed or reset before the response was complete.
     #[error("the connection was closed before the response was complete")]
     ConnectionClosed,
-    /// No TCP connection was established: it was refused, the host is unreachable, or the time
-    /// limit for connecting has elapsed.
+    /// No TCP connection was established: the connection was refused, the host is unreachable, or
+    /// the time limit for connecting has elapsed.
     #[error("no connection could be made")]
     Connect,
     /// The host name does not resolve.
@@ -37,7 +37,7 @@ pub enum TransportErrorKind {
     /// The response is not HTTP/1.1.
     #[error("the server's response is not HTTP/1.1; check the scheme and the port of the URL")]
     NotHttp,
-    /// The proxy requires credentials, or has rejected those that were sent.
+    /// The proxy requires credentials, or has rejected the credentials that were sent.
     #[error("the proxy requires authentication (407); put valid credentials into the proxy's URL")]
     ProxyAuthentication,
     /// The HTTP client cannot be built, or the request is not valid.
@@ -57,7 +57,8 @@ pub enum TransportErrorKind {
 }
 
 impl TransportErrorKind {
-    /// Returns whether the server sent an HTTP response, but one that cannot be used.
+    /// Returns whether the server sent an HTTP response that cannot be used, because it is
+    /// compressed or too large.
     #[must_use]
     pub fn is_response(self) -> bool {
         matches!(self, Self::UnexpectedEncoding(_) | Self::TooLarge)
@@ -71,7 +72,8 @@ impl TransportError {
         Self { kind, source: None }
     }
 
-    /// Sets the cause. It is displayed with the error, so it must not contain a secret.
+    /// Sets the cause of the error. The cause is displayed with the error, so it must not contain a
+    /// secret.
     #[must_use]
     pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
@@ -83,9 +85,11 @@ impl TransportError {
         self.kind
     }
 
-    /// Returns the transport error in the chain of `error` and its causes, if there is one.
+    /// Returns the first [`TransportError`] among `error` and its causes, or `None` if there is
+    /// none.
     ///
-    /// Third-party libraries that use a [`Transport`](super::Transport) wrap its errors.
+    /// Third-party libraries that send requests with a [`Transport`](super::Transport) wrap the
+    /// errors of the transport.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         chain(error).find_map(|error| error.downcast_ref())
@@ -93,8 +97,12 @@ impl TransportError {
 
     /// Returns whether the failure can resolve itself, so that a retry makes sense.
     ///
-    /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be built are
-    /// permanent: a certificate, a URL or this machine has to be changed.
+    /// Returns false for a permanent failure, for which a certificate, a URL, a server, a proxy or
+    /// this machine has to be changed:
+    /// - a TLS failure
+    /// - a response that is not HTTP/1.1, is compressed or is too large
+    /// - a proxy that requires other credentials
+    /// - a client that cannot be built, or a request that is not valid
     #[must_use]
     pub fn is_transient(&self) -> bool {
         !matches!(
@@ -109,7 +117,8 @@ impl TransportError {
     }
 
     /// Returns the operating system's reason for a failed connection, for example "connection
-    /// refused". It contains no IP addresses.
+    /// refused". The reason contains no IP address. Returns `None` for other failures, and if the
+    /// reason is unknown.
     fn reason(&self) -> Option<io::ErrorKind> {
         if !matches!(self.kind, TransportErrorKind::ConnectionClosed | TransportErrorKind::Connect) {
             return None;
@@ -122,8 +131,8 @@ impl TransportError {
             .or_else(|| is_timeout().then_some(io::ErrorKind::TimedOut))
     }
 
-    /// Returns whether the same request can succeed on a new connection. Then a hedged request
-    /// waits for its second connection.
+    /// Returns whether the same request can succeed on a new connection. If true, a hedged request
+    /// waits for the result of its other connection.
     pub(super) fn is_retryable_on_a_new_connection(&self) -> bool {
         matches!(
             self.kind,
@@ -142,7 +151,8 @@ impl fmt::Display for TransportError {
     }
 }
 
-/// Prints the message and its causes, because `main` prints the `Debug` output of its error.
+/// Prints the message and its causes, because Rust prints the `Debug` output of an error that
+/// `main` returns.
 impl fmt::Debug for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&with_causes(self))

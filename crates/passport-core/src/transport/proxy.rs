@@ -2,8 +2,10 @@ use url::{Host, Url};
 
 use crate::Origin;
 
-/// Returns whether requests to `url` bypass the proxy, because a proxy cannot reach the host:
-/// the host is this machine, or the metadata service that a cloud provides on each machine.
+/// Returns whether requests to `url` bypass the proxy, because a proxy cannot reach the host.
+/// This is the case if the host is
+/// - this machine, or
+/// - the metadata service that a cloud provides on each machine.
 pub(super) fn is_never_proxied(url: &Url) -> bool {
     let is_metadata_service = match url.host() {
         Some(Host::Ipv4(address)) => address.is_link_local(),

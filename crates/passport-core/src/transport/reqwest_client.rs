@@ -19,11 +19,12 @@ use super::{
 };
 use crate::{CaCertificates, hedged};
 
-/// The time limit for connecting and the TLS handshake. All addresses of a host share it.
+/// The time limit for connecting, including the TLS handshake. All addresses of a host share
+/// this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The fraction of a request's time limit after which a safe request without a response is sent
-/// a second time, on another connection.
+/// The fraction of a request's time limit after which a safe or [`Idempotent`] request without a
+/// response is sent a second time, on another connection.
 const HEAD_START: f64 = 0.4;
 
 /// The default value of the `User-Agent` header of requests: `tower-passport/<version>`.
@@ -37,18 +38,20 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 /// response. Requests to an issuer are rare, and detecting a dead pooled connection would cost
 /// more than a handshake. Connecting is limited to 5 s for all addresses of a host together.
 ///
-/// **Hedging.** A safe request (such as `GET`) or an [`Idempotent`] one is sent a second time,
-/// on another connection, if there is no response after 40 % of its time limit.
+/// **Hedging.** A safe request (such as `GET`), or a request with the extension [`Idempotent`],
+/// is sent a second time, on another connection, if there is no response after 40 % of its time
+/// limit.
 ///
 /// **Protocol.** Redirects are not followed, and responses are not decompressed. Requests have
 /// the headers `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`.
 ///
-/// **Proxy.** The system's proxy is used for `https`, except for loopback hosts and the
-/// addresses of cloud metadata services (link-local, and `fd00:ec2::/32` of AWS), because
-/// credentials of the machine must not be sent to a proxy.
+/// **Proxy.** Requests with `https` use the system's proxy. Requests with `http` use no proxy.
+/// Loopback hosts and the addresses of cloud metadata services (link-local, and `fd00:ec2::/32`
+/// of AWS) are requested without a proxy, because credentials of the machine must not be sent to
+/// a proxy.
 ///
-/// **TLS.** The underlying clients are built at the first request that needs them. A Passport on
-/// plain `http` with a loopback host needs no root certificates on the machine.
+/// **TLS.** The underlying reqwest clients are built at the first request that needs them. A
+/// Passport on plain `http` with a loopback host needs no root certificates on the machine.
 pub struct ReqwestHttpClient {
     settings: Settings,
     ca: Option<CaCertificates>,
@@ -56,7 +59,7 @@ pub struct ReqwestHttpClient {
     remote: OnceLock<reqwest::Client>,
     /// The client for `https` URLs that bypass the proxy.
     local: OnceLock<reqwest::Client>,
-    /// The client for `http` URLs, without a proxy and root certificates.
+    /// The client for `http` URLs, without a proxy and without root certificates.
     plain: OnceLock<reqwest::Client>,
 }
 
@@ -69,7 +72,7 @@ impl ReqwestHttpClient {
 
     /// Creates a client with additional `settings`, such as a proxy, another `User-Agent`, or a
     /// client certificate. The rules of [`ReqwestHttpClient`] for connections, redirects and
-    /// compression are applied after them and cannot be overridden.
+    /// compression are applied after `settings` and cannot be overridden.
     #[must_use]
     pub fn configured(
         settings: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
@@ -127,8 +130,8 @@ impl ReqwestHttpClient {
             .map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
         let response = self.client_for(request.url())?.execute(request).await.map_err(classified)?;
         match encoding(response.headers()).filter(|_| !caller_decodes) {
-            // Most likely the error page of a proxy. Its status is sufficient, so its body is
-            // dropped.
+            // This is most likely the error page of a proxy. The status of the response is
+            // sufficient, so the body is dropped.
             Some(_) if response.status().is_server_error() => Ok(without_body(response)),
             Some(encoding) => Err(TransportError::new(TransportErrorKind::UnexpectedEncoding(encoding))),
             None => read(response, limits).await,
@@ -136,8 +139,8 @@ impl ReqwestHttpClient {
     }
 }
 
-/// Returns the client in `cell`, which is built at its first use. A failure to build it is not
-/// stored, because missing root certificates can be mounted later.
+/// Returns the client in `cell`. The client is built at its first use. If building fails, the
+/// failure is not stored, because missing root certificates can be mounted later.
 fn built(
     cell: &OnceLock<reqwest::Client>,
     configured: impl Fn() -> reqwest::ClientBuilder,
@@ -182,8 +185,8 @@ impl Default for ReqwestHttpClient {
 }
 
 impl Default for Transport {
-    /// Creates a transport with a new [`ReqwestHttpClient`]. Clone the transport to share the
-    /// client with its root certificates.
+    /// Creates a transport with a new [`ReqwestHttpClient`]. Clone the transport to share this
+    /// client and its root certificates.
     fn default() -> Self {
         Self::new(ReqwestHttpClient::new())
     }

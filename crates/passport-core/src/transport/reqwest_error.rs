@@ -17,7 +17,8 @@ const PROXY_AUTHENTICATION: &str = "proxy authorization required";
 /// hyper's method that detects this error is not available for clients.
 const HEAD_TOO_LARGE: &str = "head is too large";
 
-/// Converts reqwest's error of a request that was sent, and determines its kind.
+/// Converts the error of sending a request or reading its response with reqwest, and determines
+/// the kind of the error.
 pub(super) fn classified(error: reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() && !error.is_connect() {
         TransportErrorKind::Timeout
@@ -32,7 +33,7 @@ pub(super) fn classified(error: reqwest::Error) -> TransportError {
 /// Converts reqwest's error to an error of `kind`, or of a more precise kind that the causes of
 /// `error` indicate.
 ///
-/// The URL is removed, because its query can be confidential.
+/// The URL is removed from the error, because the query of a URL can be confidential.
 pub(super) fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
     let unparsed = chain(&error).find(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse));
     let kind = if let Some(failure) = TlsFailure::find(&error) {

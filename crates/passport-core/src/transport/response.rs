@@ -7,8 +7,9 @@ use super::{
     reqwest_error::classified,
 };
 
-/// Returns the `Content-Encoding` of a response, unless it is `identity`. An unknown encoding is
-/// replaced by a fixed text, so that the result is safe to display.
+/// Returns the `Content-Encoding` of a response, or `None` if it is missing, empty or
+/// `identity`. An unknown encoding is replaced by a fixed text, so that the result is safe to
+/// display.
 pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
     let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();

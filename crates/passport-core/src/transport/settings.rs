@@ -28,22 +28,23 @@ struct HttpSettings {
 }
 
 impl TransportSettings {
-    /// Takes the transport from `transports`, which builders with equal settings share. Has no
-    /// effect together with [`transport`](Self::transport).
+    /// Sets the pool from which [`build`](Self::build) takes the transport. Builders with the same
+    /// pool and equal settings share a transport. Has no effect together with
+    /// [`transport`](Self::transport).
     #[must_use]
     pub fn transport_pool(self, transports: TransportPool) -> Self {
         Self { transports, ..self }
     }
 
-    /// Sets the transport that [`build`](Self::build) returns. It conflicts with
-    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent), which `build` reports.
+    /// Sets the transport that [`build`](Self::build) returns. If [`ca_file`](Self::ca_file) or
+    /// [`user_agent`](Self::user_agent) is also set, `build` reports a conflict.
     #[must_use]
     pub fn transport(self, transport: Transport) -> Self {
         Self { custom: Some(transport), ..self }
     }
 
     /// Sets a PEM file with the certificates of a private certificate authority, which are trusted
-    /// in addition to the system's. Defaults to none.
+    /// in addition to the system's root certificates. Defaults to none.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.http.ca_file = Some(path.into());
@@ -63,8 +64,8 @@ impl TransportSettings {
         self.http.ca_file.is_some()
     }
 
-    /// Builds the transport. If the settings are not valid, adds every problem to `problems` and
-    /// returns `None`.
+    /// Returns the transport of these settings: the custom transport, or a transport from the pool.
+    /// If the settings are not valid, adds every problem to `problems` and returns `None`.
     pub fn build(&self, problems: &mut Vec<ConfigProblem>) -> Option<Transport> {
         let Some(custom) = &self.custom else {
             return self.transports.get(&self.http, problems);
@@ -79,11 +80,11 @@ impl TransportSettings {
     }
 }
 
-/// A pool of transports by their settings. Builders with equal settings share one transport, and
-/// so one TLS client with its root certificates.
+/// A pool of transports by their settings. Builders with the same pool and equal settings share
+/// one transport, and so one TLS client with its root certificates.
 ///
-/// Cheap to clone; clones share the pool. A CA file is read when the first builder that uses it
-/// is built.
+/// Cheap to clone; clones share the pool. A CA file is read when the first builder with the same
+/// settings is built.
 #[derive(Clone, Debug, Default)]
 pub struct TransportPool(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
 

@@ -18,7 +18,8 @@ use super::{proxy::is_never_proxied, *};
 
 const LIMITS: ResponseLimits = ResponseLimits { timeout: Duration::from_secs(10), max_body: 100 };
 
-/// Sends `response`, byte for byte, to every request, and counts the requests.
+/// Starts a server that sends `response`, byte for byte, to every request. Returns its URL and
+/// the number of requests.
 async fn server(response: impl Into<String>) -> (Url, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
@@ -119,7 +120,8 @@ async fn error_does_not_contain_the_query() {
     assert!(!format!("{error} {error:?}").contains("passw0rd"));
 }
 
-/// Responds to one request with 204 and returns the head of the request.
+/// Sends a request to a server, which responds with 204. Returns the head of the request that
+/// the server has received.
 async fn head_of(transport: ReqwestHttpClient, request: impl FnOnce(&Url) -> Request<Bytes>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();

@@ -13,8 +13,8 @@ use crate::error_chain::chain;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsFailure {
-    /// The server's certificate is rejected for a reason without a variant of its own. The cause of
-    /// the error names the reason.
+    /// The server's certificate is rejected for a reason that has no variant in this enum. The
+    /// cause of the error names the reason.
     #[error("the server's certificate is not valid; replace it")]
     BadCertificate,
     /// The server uses the certificate of a certificate authority (CA) as its own.
@@ -32,7 +32,8 @@ pub enum TlsFailure {
     /// The server's certificate has expired, according to this machine's clock.
     #[error("the server's certificate has expired; renew it, or correct this machine's clock")]
     Expired,
-    /// Client and server have no version or cipher suite in common.
+    /// Client and server have no TLS version or cipher suite in common. Some servers also report a
+    /// missing client certificate in this way.
     #[error(
         "the TLS handshake failed: no common protocol version or cipher suite (enable TLS 1.2 or 1.3 on \
          the server), or the server requires a client certificate"
@@ -56,7 +57,7 @@ pub enum TlsFailure {
          or a proxy that inspects TLS, name its certificate in ca_file"
     )]
     UnknownIssuer,
-    /// The server's certificate is for another host name than that of the URL.
+    /// The server's certificate is for another host name than the one in the URL.
     #[error(
         "the server's certificate is for another host name; use a name that is in the certificate, or \
          correct DNS"
@@ -65,7 +66,7 @@ pub enum TlsFailure {
 }
 
 impl TlsFailure {
-    /// Returns the TLS failure among `error` and its causes, if there is one.
+    /// Returns the first TLS failure among `error` and its causes, or `None` if there is none.
     #[must_use]
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
         chain(error).find_map(|error| Self::from_rustls(error.downcast_ref()?))
@@ -74,11 +75,12 @@ impl TlsFailure {
     fn from_rustls(error: &rustls::Error) -> Option<Self> {
         match error {
             rustls::Error::InvalidCertificate(error) => Some(Self::from_certificate(error)),
-            // The platform verifier reports this case only as text.
+            // The platform verifier reports missing root certificates only as text.
             rustls::Error::General(text) if text.starts_with("No CA certificates") => {
                 Some(Self::NoRootCertificates)
             }
-            // The server sends these alerts if it rejects the client certificate, or requires one.
+            // The server sends these alerts if it rejects the client certificate, or requires a
+            // client certificate.
             rustls::Error::AlertReceived(
                 AlertDescription::AccessDenied
                 | AlertDescription::BadCertificate
@@ -114,7 +116,7 @@ impl TlsFailure {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName
             }
-            // The type of the verifier's error is not public.
+            // The type of the verifier's error is not public, so the text is compared.
             CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
                 Self::CaAsServer
             }

@@ -1,6 +1,6 @@
-//! Client authentication with `private_key_jwt`: the client signs an assertion
-//! ([RFC 7523, section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). The checks are
-//! strict, so that tests of clients find mistakes that Passport rejects.
+//! Client authentication with `private_key_jwt`, in which the client signs an assertion ([RFC
+//! 7523, section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). The checks are strict,
+//! so that tests of clients find mistakes that Passport rejects.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -15,7 +15,8 @@ use crate::{
 /// The value that the form field `client_assertion_type` must have.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The maximum time until an assertion expires, in seconds. A longer one is rejected.
+/// The maximum time until an assertion expires, in seconds. An assertion that expires later is
+/// rejected.
 const MAX_LIFETIME: u64 = 300;
 
 /// The [`AuthenticatedClient::secret_id`] of a client that sent an assertion instead of a
@@ -57,9 +58,10 @@ struct AssertionClaims {
     exp: u64,
 }
 
-/// Authenticates the client that signed `assertion`. The assertion must
+/// Authenticates the client that signed `assertion`. Returns an error if `client_assertion_type`
+/// or the assertion is invalid. A valid assertion must
 ///
-/// - be signed with the key of the client in `sub`, which is also its `iss`;
+/// - be signed with the key of the client that `sub` names, and have the same `iss` as `sub`;
 /// - have the issuer or the URL of the token endpoint as an audience;
 /// - expire within 300 s;
 /// - not have been used before.
@@ -91,8 +93,9 @@ pub(super) fn authenticate(
     Ok(AuthenticatedClient { client_id: claims.sub, secret_id: KEY_ID.to_owned() })
 }
 
-/// Returns whether the client in `sub` signed `assertion`, and its claims. Returns `None` if the
-/// assertion is malformed, or if the client is unknown, disabled or has no key.
+/// Returns whether the client that `sub` names signed `assertion`, and the claims of
+/// `assertion`. Returns `None` if the assertion is malformed, or if the client is unknown,
+/// disabled or has no key.
 fn verify_signature(registry: &Registry, assertion: &str) -> Option<(bool, AssertionClaims)> {
     let (message, signature) = assertion.rsplit_once('.')?;
     let (header, claims) = message.split_once('.')?;

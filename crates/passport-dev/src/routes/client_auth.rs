@@ -15,7 +15,8 @@ use crate::{
 /// The supported client authentication methods, for the discovery document.
 pub(super) const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
-/// Authenticates the client of a request. The request must use exactly one method.
+/// Authenticates the client that sent a request. Returns an error if the request does not use
+/// exactly one authentication method, or if its credentials are invalid.
 pub(super) fn authenticate(
     state: &ServerState,
     registry: &mut Registry,
@@ -26,8 +27,9 @@ pub(super) fn authenticate(
     let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
     match (basic, secret, assertion) {
         // RFC 6749 requires that id and secret are form-encoded before base64. Passport's own .NET
-        // sample does not encode them. Both forms are accepted: for the characters that Passport
-        // documents for ids and secrets, they are the same.
+        // sample does not form-encode the id and the secret. So the encoded and the unencoded form
+        // are both accepted. For the characters that Passport documents for ids and secrets, both
+        // forms are the same.
         (Some(Some((id, secret))), None, None) => {
             let decoded = registry.authenticate(&form_decoded(&id), &form_decoded(&secret));
             let client = decoded.or_else(|| registry.authenticate(&id, &secret));
@@ -43,7 +45,8 @@ pub(super) fn authenticate(
     }
 }
 
-/// Parses the value of a `Basic` authorization header. Returns the client id and the secret.
+/// Parses the value of a `Basic` authorization header. Returns the client id and the secret, or
+/// `None` if the value is malformed or has another scheme.
 fn decode_basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -54,7 +57,7 @@ fn decode_basic(header: &str) -> Option<(String, String)> {
     Some((id.to_owned(), secret.to_owned()))
 }
 
-/// Decodes a form-encoded text.
+/// Decodes a text in the encoding of HTML forms: `+` is a blank, and `%XX` is a byte.
 fn form_decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

@@ -9,7 +9,7 @@ use axum::extract::{FromRequest, OptionalFromRequest, Request};
 pub(super) struct Form(HashMap<String, String>);
 
 impl Form {
-    /// Returns the value of the field `name`.
+    /// Returns the value of the field `name`. Returns `None` if the form has no such field.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -18,8 +18,8 @@ impl Form {
 impl<S: Send + Sync> OptionalFromRequest<S> for Form {
     type Rejection = Infallible;
 
-    /// Parses the body. Returns `None` if it is not a form, or if a field is repeated, so that the
-    /// endpoint can return the error that its RFC specifies.
+    /// Parses the body of `request`. Returns `None` if the body is not a form, or if a field is
+    /// repeated. The endpoint then returns the error that its RFC specifies.
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Self::Rejection> {
         let Ok(fields) = axum::Form::<Vec<(String, String)>>::from_request(request, state).await else {
             return Ok(None);

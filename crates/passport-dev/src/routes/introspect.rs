@@ -16,10 +16,11 @@ use crate::{
     server_state::ServerState,
 };
 
-/// The claims that the response for an active token contains, as Passport documents it.
+/// The claims of an active token that the response contains, as Passport documents the response.
 const RETURNED_CLAIMS: [&str; 7] = ["sub", "exp", "iat", "iss", "email", "roles", "tenant_id"];
 
-/// Handles an introspection request of an authenticated client.
+/// Handles an introspection request. Authenticates the client, and returns whether the token is
+/// active.
 pub(super) async fn introspect(
     State(state): State<Arc<ServerState>>,
     headers: HeaderMap,
@@ -40,8 +41,8 @@ pub(super) async fn introspect(
     }
 }
 
-/// Returns the claims of `token` if it is active: issued by this Passport, valid now, and not
-/// revoked.
+/// Returns the claims of `token` if the token is active: issued by this Passport, valid now, and
+/// not revoked. Otherwise returns `None`.
 fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
     let claims = own_claims(state, token)?;
     let now = unix_seconds(state.clock.now());
@@ -54,8 +55,9 @@ fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Va
     active.then_some(claims)
 }
 
-/// Returns the body of the response for an active token. Its `client_id` is the `sub` of a
-/// managed identity's token, and the `aud` of a user's token.
+/// Returns the body of the response for an active token with `claims`. For a token of a managed
+/// identity, the `client_id` in the body is the `sub` of the token. For a token of a user, it is
+/// the `aud` of the token.
 fn reply(claims: &Map<String, Value>) -> Value {
     let client = if claims.contains_key("managed_identity_id") { "sub" } else { "aud" };
     let mut reply = json!({ "active": true, "client_id": claims.get(client), "scope": DEFAULT_SCOPE });

@@ -56,8 +56,8 @@ async fn discovery(State(state): State<Arc<ServerState>>) -> Json<Value> {
     }))
 }
 
-/// Returns the JWKS with an `ETag`, and with a `Date` of the configured clock. Returns status
-/// 304 if the client has the current JWKS.
+/// Returns the JWKS with an `ETag`, and with a `Date` from the configured clock. If the client
+/// already has the current JWKS (`If-None-Match`), returns status 304 without a body.
 async fn jwks(State(state): State<Arc<ServerState>>, headers: HeaderMap) -> Response {
     let body = state.keys().jwks().to_string();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());

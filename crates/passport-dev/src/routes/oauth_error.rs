@@ -22,7 +22,7 @@ impl OAuthError {
         description: "unknown or disabled client, or its secret or assertion is invalid",
     };
 
-    /// Creates the error `invalid_request`, with a `description` of what is wrong.
+    /// Creates the error `invalid_request`. `description` says what is wrong with the request.
     pub(super) const fn invalid_request(description: &'static str) -> Self {
         Self { code: "invalid_request", description }
     }
@@ -41,7 +41,7 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// The headers that forbid HTTP caches to store a response.
+/// The response headers that forbid HTTP caches to store the response.
 pub(super) const NO_STORE: [(HeaderName, HeaderValue); 2] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::PRAGMA, HeaderValue::from_static("no-cache")),

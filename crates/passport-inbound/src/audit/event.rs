@@ -17,8 +17,8 @@ use crate::{IdInfo, Rejection, metrics::AUDIT_TARGET, untrusted_text::Printable}
 pub(crate) struct AuditedCaller(Arc<OnceLock<IdInfo>>);
 
 impl AuditedCaller {
-    /// Stores the caller. Only the first call has an effect: the call of the outermost
-    /// `AuthenticateLayer`.
+    /// Stores the caller. Only the first call of this function for a request has an effect: the
+    /// call by the outermost `AuthenticateLayer`.
     pub(crate) fn set(&self, caller: &IdInfo) {
         let _ = self.0.set(caller.clone());
     }
@@ -28,28 +28,29 @@ impl AuditedCaller {
     }
 }
 
-/// An audited request, with its caller and with the outcome that is known when the response
-/// begins.
+/// An audited request: its caller, and the outcome that is known when the response begins.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuditEvent<'a> {
-    /// The caller, if the token was valid.
+    /// The caller. `None` if the request is anonymous or has no valid token.
     pub caller: Option<&'a IdInfo>,
     /// The reason why the request was rejected. `None` if it was not rejected.
     pub rejection: Option<&'a Rejection>,
     /// The method of the request.
     pub method: &'a Method,
-    /// The path as the client sent it, not escaped. Below an axum `nest`, it lacks the prefix. The
-    /// query is never recorded, because it can contain secrets.
+    /// The path as the client sent it, not escaped. Below an axum `nest`, the path lacks the
+    /// prefix. The query is never recorded, because it can contain secrets.
     pub path: &'a str,
-    /// The HTTP status of the response. `None` if the client disconnected before the response, or
-    /// the service failed or panicked. For gRPC, it is 200; see [`grpc_status`](Self::grpc_status).
+    /// The HTTP status of the response. For gRPC, the HTTP status is 200; see
+    /// [`grpc_status`](Self::grpc_status). `None` if there was no response: the client disconnected
+    /// before the response, or the service failed or panicked.
     pub status: Option<StatusCode>,
-    /// The gRPC status code, if it is known when the response begins: from the headers, or from a
-    /// rejection. `None` if the status is in the trailers.
+    /// The gRPC status code, if it is known when the response begins: the status in the headers, or
+    /// the status of a rejection. `None` if the status is in the trailers, or the response is not
+    /// gRPC.
     pub grpc_status: Option<u8>,
-    /// The time from the arrival of the request at the layer until the response began, the request
-    /// failed or the request was dropped.
+    /// The time since the request arrived at the layer. It ends when the response begins, the
+    /// request fails or the request is dropped.
     pub duration: Duration,
 }
 
@@ -76,7 +77,7 @@ pub struct AuditEvent<'a> {
     note = "implement `AuditSink` for a struct; closures do not implement it"
 )]
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
-    /// Records `event`.
+    /// Writes `event` to the destination of the sink.
     ///
     /// The layer calls this method while the response future is polled or dropped, which can be
     /// outside a tokio runtime. The method must not block: for example, it can send the event to a
@@ -87,8 +88,12 @@ pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
     fn record(&self, event: &AuditEvent<'_>);
 }
 
-/// A sink that logs with `tracing`: calls of managed identities with the fields of Passport's
-/// `mi.api.call`, and rejections as `api.rejected`.
+/// A sink that logs events with `tracing`:
+///
+/// - a call of a managed identity with the fields of Passport's event `mi.api.call`;
+/// - a rejected request as `api.rejected`.
+///
+/// Other requests are not logged.
 #[derive(Debug)]
 pub(super) struct TracingSink;
 

@@ -1,4 +1,4 @@
-//! The response future of the audit middleware, which records the event.
+//! The response future of the audit middleware, which sends the event to the sink.
 
 use std::{
     fmt,
@@ -16,22 +16,23 @@ use tokio::time::Instant;
 use super::{AuditEvent, AuditSink, AuditedCaller};
 use crate::{Rejection, metrics::TARGET, response::protocol::Protocol};
 
-/// Records the audit event of a request when the response begins, or when the request is dropped
-/// before that.
+/// Sends the audit event of a request to the sink: when the response begins, or when the request
+/// is dropped before the response.
 pub(super) struct AuditGuard {
     pub(super) caller: AuditedCaller,
     pub(super) method: Method,
     /// Only the path is recorded, because the query can contain secrets.
     pub(super) uri: Uri,
-    /// When the request arrived at the layer.
+    /// The time at which the request arrived at the layer.
     pub(super) began: Instant,
     pub(super) sink: Arc<dyn AuditSink>,
-    /// Whether the event is recorded, so that `drop` does not record it again.
+    /// Whether the event was sent to the sink, so that `drop` does not send it again.
     pub(super) is_recorded: bool,
 }
 
 impl AuditGuard {
-    /// Records the event. `response` is `None` if the client disconnected or the service failed.
+    /// Sends the event to the sink. `response` is `None` if the client disconnected or the service
+    /// failed.
     fn record<B>(&mut self, response: Option<&Response<B>>) {
         self.is_recorded = true;
         let grpc_status = response.and_then(|response| response.headers().get("grpc-status"));
@@ -53,7 +54,8 @@ impl AuditGuard {
     }
 }
 
-/// Returns the status of a grpc-web rejection, which has it in the body and not in the headers.
+/// Returns the gRPC status if `response` rejects a grpc-web request, and otherwise `None`. Such
+/// a response has the status in the body and not in the headers.
 fn grpc_web_rejection<B>(response: &Response<B>) -> Option<u8> {
     let is_web = matches!(Protocol::of_content(response.headers()), Protocol::GrpcWeb(_));
     response.extensions().get().filter(|_| is_web).map(Rejection::grpc_code)

@@ -7,13 +7,15 @@ use tower_layer::Layer;
 use super::{Audit, AuditSink, event::TracingSink};
 
 /// A layer that records an audit event for each call of a managed identity and for each rejected
-/// request. It does not change responses.
+/// request. The layer does not change responses.
 ///
-/// Apply it outside the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, add it after
-/// that layer. By default, events are logged with `tracing`, target `passport_inbound::audit`,
-/// with the fields of Passport's `mi.api.call`; `docs/telemetry.md` lists them. A rejection by
-/// `request.id_info()?` in a tonic service is a response of that service, and is not recorded as
-/// a rejection.
+/// Apply this layer outside the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, add it
+/// after the `AuthenticateLayer`. By default, events are logged with `tracing`, target
+/// `passport_inbound::audit`, with the fields of Passport's event `mi.api.call`;
+/// `docs/telemetry.md` lists these fields.
+///
+/// If `request.id_info()?` rejects a request in a tonic service, this is a response of the
+/// service, and is not recorded as a rejection.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -40,7 +42,8 @@ impl AuditLayer {
         Self::with_sink(TracingSink)
     }
 
-    /// Creates a layer that sends events to `sink`. The sink also receives calls of users.
+    /// Creates a layer that sends events to `sink`. The sink receives an event for each request,
+    /// including calls of users and anonymous requests.
     pub fn with_sink(sink: impl AuditSink) -> Self {
         Self { sink: Arc::new(sink) }
     }

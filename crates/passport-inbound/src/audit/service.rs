@@ -31,7 +31,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // If there is an `AuditLayer` outside this one, both share the cell for the caller.
+        // If there is an `AuditLayer` outside this one, both layers use the same cell for the
+        // caller.
         let caller = request.extensions_mut().get_or_insert_default::<AuditedCaller>().clone();
         let guard = AuditGuard {
             caller,

@@ -8,8 +8,8 @@ use crate::RejectionReason;
 
 const BEARER: &[u8] = b"bearer";
 
-/// Returns the bearer token. Returns `None` if there is no `Authorization` header, or if its
-/// scheme is not Bearer. Two `Authorization` headers are an error.
+/// Returns the bearer token. Returns `None` if there is no `Authorization` header, or if the
+/// scheme of the header is not Bearer. Two `Authorization` headers are an error.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReason> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };

@@ -14,12 +14,14 @@ use super::public_paths::PublicPaths;
 use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
 /// Settings for tokens outside the `Authorization` header, for requests that need no token, and
-/// for the removal of credentials and headers. All are off by default.
+/// for the removal of credentials and headers. All settings are off by default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CredentialRules {
-    /// The name of the cookie from which the token is read, if the header has none.
+    /// The name of the cookie from which the token is read, if the `Authorization` header has no
+    /// Bearer token.
     pub(super) cookie: Option<String>,
-    /// Whether the token is also read from the query parameter `access_token`.
+    /// Whether the token is also read from the query parameter `access_token` of requests on which
+    /// scripts in browsers cannot set headers.
     pub(super) query: bool,
     /// Whether CORS preflights are forwarded without a token.
     pub(super) preflight: bool,
@@ -31,13 +33,16 @@ pub(super) struct CredentialRules {
     pub(super) stripped_headers: Vec<HeaderName>,
 }
 
-/// The query parameter that has the token ([RFC 6750, section
+/// The query parameter that contains the token ([RFC 6750, section
 /// 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
 const PARAMETER: &str = "access_token";
 
 impl CredentialRules {
-    /// Returns the token of a request. The header takes precedence over a cookie, because browsers
-    /// send cookies with every request. A token both in the header and in the query is an error.
+    /// Returns the token of a request, or `None` if the request has no token.
+    ///
+    /// - A token in the header or the query takes precedence over a token in a cookie, because
+    ///   browsers send cookies with every request.
+    /// - A token both in the header and in the query is an error.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
         let in_header = bearer(request.headers())?;
         let in_query =
@@ -69,7 +74,7 @@ impl CredentialRules {
         self.is_preflight(request) || self.public.as_ref().is_some_and(is_public)
     }
 
-    /// Returns whether the request is a CORS preflight and the layer forwards preflights. A request
+    /// Returns whether the layer forwards preflights and the request is a CORS preflight. A request
     /// with an `Authorization` header is not a preflight.
     fn is_preflight<B>(&self, request: &Request<B>) -> bool {
         let has = |name: HeaderName| request.headers().contains_key(name);
@@ -81,7 +86,7 @@ impl CredentialRules {
     }
 
     /// Removes the configured credentials and headers from a request before the inner service is
-    /// called. The header and the cookie that have the token are removed only if the token was
+    /// called. The header and the cookie that contain the token are removed only if the token was
     /// verified.
     pub(super) fn strip<B>(&self, request: &mut Request<B>, is_verified: bool) {
         if self.query {
@@ -131,7 +136,7 @@ fn is_parameter(pair: &str) -> bool {
     percent_decode_str(name).eq(PARAMETER.bytes())
 }
 
-/// Returns the token in the query. Two tokens are an error.
+/// Returns the token in the query, or `None` if the query has no token. Two tokens are an error.
 fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| is_parameter(pair));
     only(
@@ -142,8 +147,8 @@ fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     )
 }
 
-/// Splits a cookie into name and value. Works on bytes, because other cookies can be invalid
-/// UTF-8.
+/// Splits a cookie into name and value. Returns `None` if the cookie has no `=`. The function
+/// works on bytes, because other cookies can be invalid UTF-8.
 fn name_and_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = pair.iter().position(|byte| *byte == b'=')?;
     Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
@@ -157,11 +162,12 @@ fn is_cookie(pair: &[u8], name: &str) -> bool {
     name_and_value(pair).is_some_and(|(own, _)| own == name.as_bytes())
 }
 
-/// Returns the token in the cookie `name`, without quotes. Two tokens are an error.
+/// Returns the token in the cookie `name`, without quotes, or `None` if there is no such cookie.
+/// Two tokens are an error.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, RejectionReason> {
     let own = cookies(headers).filter_map(name_and_value).filter(|(own, _)| *own == name.as_bytes());
     let unquoted = |value: &'a [u8]| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
-    // Some sites set an empty cookie at sign-out.
+    // An empty cookie counts as absent, because some sites set an empty cookie at sign-out.
     only(own.map(|(_, value)| unquoted(value).unwrap_or(value)).filter(|value| !value.is_empty()))
 }
 
@@ -178,8 +184,8 @@ fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
         && cookies(headers).filter_map(name_and_value).any(|(own, _)| is_chunk(own))
 }
 
-/// Returns the only token, or `None` if there is none. Two tokens are an error, because the
-/// inner service could use the one that was not verified.
+/// Returns the only token, or `None` if there is no token. Two tokens are an error: only one of
+/// them would be verified, and the inner service could use the other one.
 fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, RejectionReason> {
     match (tokens.next(), tokens.next()) {
         (_, Some(_)) => Err(RejectionReason::DuplicateCredentials),
@@ -194,12 +200,12 @@ fn strip_parameter(uri: &mut Uri) {
     let rest = rest.join("&");
     let path = if rest.is_empty() { uri.path().to_owned() } else { format!("{}?{rest}", uri.path()) };
     let mut parts = uri.clone().into_parts();
-    // If the rest is not a valid URI, the whole query is removed.
+    // If the rest of the query does not give a valid URI, the whole query is removed.
     parts.path_and_query = path.parse().or_else(|_| uri.path().parse()).ok();
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
 
-/// Removes the cookie `name`, and keeps the others.
+/// Removes the cookie `name`, and keeps the other cookies.
 fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     if !cookies(headers).any(|pair| is_cookie(pair, name)) {
         return;
@@ -212,8 +218,8 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
-/// Removes a header in all its spellings, because some gateways treat `x_user_id` and
-/// `x-user-id` as the same name.
+/// Removes the header `name` in all its spellings with `_` and `-`, because some gateways treat
+/// `x_user_id` and `x-user-id` as the same name.
 fn strip_header(headers: &mut HeaderMap, name: &HeaderName) {
     let plain = |name: &HeaderName| name.as_str().replace('_', "-");
     let alike: Vec<_> = headers.keys().filter(|own| plain(own) == plain(name)).cloned().collect();

@@ -10,9 +10,11 @@ use passport_core::{AccessToken, CallerToken};
 use super::config::Config;
 use crate::{IdInfo, audit::AuditedCaller, identity::Anonymous};
 
-/// Prepares a request with a verified caller for the inner service: stores the caller in the
-/// extensions, removes the configured credentials, and marks the header that has the token as
-/// sensitive, so that it is not logged.
+/// Prepares a request with a verified caller for the inner service:
+///
+/// - stores the caller in the extensions;
+/// - removes the configured credentials;
+/// - marks the header that contains the token as sensitive, so that it is not logged.
 pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &Config) {
     if config.forwards_token
         && let Some(token) = forwarded_token(request, &caller, config)
@@ -38,13 +40,14 @@ pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &C
     extensions.insert(caller);
 }
 
-/// Prepares a request without a verified caller for the inner service: marks it as anonymous,
-/// and removes any caller that another layer has stored in its extensions.
+/// Prepares a request without a verified caller for the inner service: marks the request as
+/// anonymous, and removes any caller that another layer has stored in the extensions.
 pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
     if let Some(rules) = &config.credential_rules {
         rules.strip(request, false);
     }
-    // A request for a public path can have a token, which is not verified. It must not be logged.
+    // A request for a public path can have a token, which is not verified. The token must not be
+    // logged.
     if let Entry::Occupied(mut tokens) = request.headers_mut().entry(AUTHORIZATION) {
         tokens.iter_mut().for_each(|token| token.set_sensitive(true));
     }
@@ -55,9 +58,10 @@ pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
     extensions.insert(Anonymous);
 }
 
-/// Records the caller on the current span, with the field names of
+/// Writes the user id and the tenant to fields of the current span. The name `enduser.id` is
+/// from
 /// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/),
-/// which has none for a tenant. A span ignores fields that it does not declare.
+/// which has no name for a tenant. A span ignores fields that it does not declare.
 fn record_on_span(caller: &IdInfo) {
     let span = tracing::Span::current();
     span.record("enduser.id", caller.user_id());
@@ -65,14 +69,15 @@ fn record_on_span(caller: &IdInfo) {
 }
 
 /// Returns whether the extensions have a [`CallerToken`] that is not the token of this request.
-/// With such a token, calls to other services would be made on behalf of another caller.
+/// If the inner service used such a token, it would call other services on behalf of another
+/// caller.
 fn has_token_of_another<B>(request: &Request<B>, config: &Config) -> bool {
     let Some(other) = request.extensions().get::<CallerToken>() else { return false };
     !matches!(config.token(request), Ok(Some(token)) if token == other.token().expose().as_bytes())
 }
 
 /// Returns the verified token as a [`CallerToken`], for calls to other services on behalf of the
-/// caller.
+/// caller. Returns `None` if the token is not a valid [`AccessToken`].
 fn forwarded_token<B>(request: &Request<B>, caller: &IdInfo, config: &Config) -> Option<CallerToken> {
     let token = std::str::from_utf8(config.token(request).ok()??).ok()?;
     AccessToken::new(token, caller.expires_at()).ok().map(CallerToken::new)

@@ -10,8 +10,9 @@ use super::{Authenticate, config::Config, credential_rules::CredentialRules};
 use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
 
 /// A layer that verifies the token of each request. It rejects requests without a valid token.
-/// To the extensions of all other requests it adds the caller, as [`IdInfo`](crate::IdInfo). The
-/// documentation of the [module](crate::authenticate) lists the steps and has an example.
+/// To a request with a valid token, it adds the caller: an [`IdInfo`](crate::IdInfo) in the
+/// request's extensions. The documentation of the [module](crate::authenticate) lists the steps
+/// and has an example.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
@@ -31,9 +32,9 @@ impl AuthenticateLayer {
         Self { verifier, is_optional: false, config: Config::default() }
     }
 
-    /// Omits the reason of a rejection from responses. By default, responses have one of the seven
-    /// reasons of Passport's own SDK, or the unmet requirement. Metrics and log events have the
-    /// reason in any case.
+    /// Omits the reason of a rejection from responses. By default, a 401 for an invalid token has
+    /// one of the seven reasons of Passport's own SDK, and a 403 has the unmet requirement. Metrics
+    /// and log events contain the reason even if responses do not.
     ///
     /// The setting also applies to layers and extractors inside this layer.
     pub fn without_error_details(mut self) -> Self {
@@ -52,21 +53,24 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Records the caller on the current span. The field `enduser.id`
-    /// ([OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/))
-    /// is the user id, or the client id of a managed identity; `passport.tenant_id` is the tenant.
+    /// Records the caller on the current span, in two fields:
     ///
-    /// The span must declare both fields as `tracing::field::Empty`; `docs/inbound.md` shows it
-    /// with tower-http's `TraceLayer`. Off by default, because traces can have other readers than
-    /// the service's own logs.
+    /// - `enduser.id`
+    ///   ([OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/)):
+    ///   the user id, or the client id of a managed identity;
+    /// - `passport.tenant_id`: the caller's tenant.
+    ///
+    /// The span must declare both fields as `tracing::field::Empty`; `docs/inbound.md` shows how to
+    /// do this with tower-http's `TraceLayer`. Off by default, because traces can have other
+    /// readers than the service's own logs.
     pub fn record_caller(mut self) -> Self {
         self.config.records_caller = true;
         self
     }
 
-    /// Forwards requests without a token as anonymous: the extractor `Option<IdInfo>` returns
-    /// `None`, and a `RequireLayer` or the extractor `IdInfo` rejects the request with 401. A
-    /// request with an invalid token is still rejected.
+    /// Forwards requests without a token as anonymous. For an anonymous request, the extractor
+    /// `Option<IdInfo>` returns `None`, and a `RequireLayer` or the extractor `IdInfo` rejects the
+    /// request with 401. A request with an invalid token is still rejected.
     pub fn optional(mut self) -> Self {
         self.is_optional = true;
         self
@@ -83,35 +87,37 @@ impl AuthenticateLayer {
     }
 
     /// Reads the token from the query parameter `access_token` ([RFC 6750, section
-    /// 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)) of WebSocket handshakes and of
-    /// requests for server-sent events, as scripts in browsers cannot set headers on these. Off by
-    /// default.
+    /// 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)). Off by default. The parameter is
+    /// read only from WebSocket handshakes and requests for server-sent events, because scripts in
+    /// browsers cannot set headers on these requests.
     ///
     /// The layer removes the parameter from the URI of every request, and from axum's `OriginalUri`
-    /// (feature `axum`), before it calls the inner service. The layer can be anywhere in a router.
-    /// Layers outside still see the token: put a `TraceLayer` inside this layer. Proxies can log
-    /// the token with the URI.
+    /// (feature `axum`), before the layer calls the inner service. The layer can be anywhere in a
+    /// router. Layers outside this layer still see the token, so put a `TraceLayer` inside this
+    /// layer. Proxies can log the token with the URI.
     pub fn token_from_query(mut self) -> Self {
         self.credential_rules().query = true;
         self
     }
 
-    /// Forwards requests for these paths without authentication; all other paths need a token.
+    /// Forwards requests for these paths without authentication. All other paths need a token.
     /// Repeated calls add paths.
     ///
-    /// A token in such a request is ignored, and the request is anonymous, as behind an
-    /// [`optional`](Self::optional) layer. The requirement of this layer
-    /// ([`require`](Self::require)) does not apply to it.
+    /// A token in a request for a public path is ignored. The request is anonymous, as a request
+    /// without a token behind an [`optional`](Self::optional) layer. The requirement of this layer
+    /// ([`require`](Self::require)) does not apply to the request.
     ///
-    /// Paths have axum's syntax for routes (`/health`, `/status/{id}`, `/assets/{*file}`). They are
-    /// matched exactly, including case and a trailing slash; in axum, the prefix of a `nest` is
-    /// part of the path. A parameter matches any segment: `/status/{id}` also makes a route
-    /// `/status/secret` public. An ambiguous path (dot segments, empty segments, encoded
-    /// separators) is never public.
+    /// Paths have axum's syntax for routes (`/health`, `/status/{id}`, `/assets/{*file}`):
     ///
-    /// Put a middleware that rewrites paths outside this layer, so that the rewritten path is
-    /// checked; below a `nest`, no rewritten path is public. A middleware inside this layer could
-    /// rewrite a public path to any other path, which would then need no token.
+    /// - Paths are matched exactly, including case and a trailing slash.
+    /// - In axum, the prefix of a `nest` is part of the path.
+    /// - A parameter matches any segment: `/status/{id}` also makes a route `/status/secret`
+    ///   public.
+    /// - An ambiguous path (dot segments, empty segments, encoded separators) is never public.
+    ///
+    /// Put a middleware that rewrites paths outside this layer, so that this layer checks the
+    /// rewritten path. Below a `nest`, no rewritten path is public. A middleware inside this layer
+    /// could rewrite a public path to any other path. The other path would then need no token.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, ConfigError, TokenVerifier};
@@ -123,7 +129,7 @@ impl AuthenticateLayer {
     /// ```
     ///
     /// # Errors
-    /// If a path is not a valid route, or overlaps another one.
+    /// If a path is not a valid route, or overlaps another public path.
     pub fn public_paths<P: AsRef<str>>(
         mut self,
         paths: impl IntoIterator<Item = P>,
@@ -149,11 +155,11 @@ impl AuthenticateLayer {
     }
 
     /// Forwards CORS preflights, which have no credentials, to a CORS layer inside this layer. Off
-    /// by default: a CORS layer outside this layer does not need this setting, and is the better
-    /// choice.
+    /// by default. If possible, put the CORS layer outside this layer instead: then this setting is
+    /// not needed.
     ///
     /// **Warning:** any client can send such a request (`OPTIONS`, with `Origin` and
-    /// `Access-Control-Request-Method`). Everything inside this layer receives it without
+    /// `Access-Control-Request-Method`). Everything inside this layer receives the request without
     /// authentication and without the check of the [requirement](Self::require): for example a
     /// proxy, a fallback, or a layer that lets a header override the method.
     pub fn allow_preflight(mut self) -> Self {
@@ -161,16 +167,17 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Removes a verified token before the inner service is called: the `Authorization` header, and
-    /// the cookie of [`token_from_cookie`](Self::token_from_cookie). Both are kept by default.
+    /// Removes a verified token from the request before the inner service is called. This removes
+    /// the `Authorization` header, and the cookie of
+    /// [`token_from_cookie`](Self::token_from_cookie). By default, both are kept.
     pub fn strip_token(mut self) -> Self {
         self.credential_rules().strips_token = true;
         self
     }
 
-    /// Removes the header `name` from each request, such as `X-User-Id`, which a client could set
-    /// to impersonate a caller. Repeated calls add headers. To compare a tenant header with the
-    /// token instead, use [`Requirement::tenant_in_header`].
+    /// Removes the header `name` from each request. Use it for a header such as `X-User-Id`, which
+    /// a client could set to impersonate a caller. Repeated calls add headers. To compare a tenant
+    /// header with the token instead, use [`Requirement::tenant_in_header`].
     pub fn strip_header(mut self, name: HeaderName) -> Self {
         self.credential_rules().stripped_headers.push(name);
         self
@@ -181,7 +188,7 @@ impl AuthenticateLayer {
     }
 
     /// Rejects callers that do not meet `requirement`, as a [`RequireLayer`](crate::RequireLayer)
-    /// inside this layer does. After repeated calls, a caller must meet all of the requirements.
+    /// inside this layer does. Repeated calls add requirements: a caller must meet all of them.
     pub fn require(mut self, requirement: Requirement) -> Self {
         self.config.requirement = Some(match self.config.requirement {
             Some(before) => before.and(requirement),
@@ -190,36 +197,38 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Rejects every request with an HTTP status such as 401, whatever its content type. By
-    /// default, a `POST` of `application/grpc` or `application/grpc-web` is rejected in gRPC, which
-    /// has the HTTP status 200.
+    /// Renders every rejection as an HTTP response, with a status such as 401, whatever the content
+    /// type of the request. By default, a rejected `POST` of `application/grpc` or
+    /// `application/grpc-web` gets a gRPC or grpc-web response, which has the HTTP status 200.
     ///
-    /// Use it for services that serve only HTTP, above all for a service to which a proxy delegates
-    /// authentication: the proxy would take the status 200 for success. The setting also applies to
-    /// layers and extractors inside this layer.
+    /// Use this setting for services that serve only HTTP, above all for a service to which a proxy
+    /// delegates authentication: the proxy would treat the status 200 as success. The setting also
+    /// applies to layers and extractors inside this layer.
     pub fn http_rejections(mut self) -> Self {
         self.config.rejections.forced = Some(ForcedProtocol::Http);
         self
     }
 
-    /// Rejects every request with a gRPC status such as `UNAUTHENTICATED`, whatever its method and
-    /// content type; a grpc-web request in grpc-web. By default, a request that is not a `POST` of
-    /// one of these content types is rejected with an HTTP status.
+    /// Renders every rejection as a gRPC response, with a status such as `UNAUTHENTICATED`,
+    /// whatever the method and the content type of the request. A grpc-web request gets a grpc-web
+    /// response. By default, a request gets an HTTP response, unless it is a `POST` with a content
+    /// type of gRPC or grpc-web.
     ///
-    /// Use it for services that serve only gRPC. The setting also applies to layers and extractors
-    /// inside this layer.
+    /// Use this setting for services that serve only gRPC. The setting also applies to layers and
+    /// extractors inside this layer.
     pub fn grpc_rejections(mut self) -> Self {
         self.config.rejections.forced = Some(ForcedProtocol::Grpc);
         self
     }
 
     /// Sets a function that changes or replaces the HTTP response to a rejected request. The
-    /// function gets the reason and the default response. It is not called for responses in gRPC.
+    /// arguments of the function are the reason and the default response. The function is not
+    /// called for gRPC and grpc-web responses.
     ///
-    /// - The function cannot turn a rejection into a success: a status 1xx or 2xx is replaced by
-    ///   the status of the rejection.
-    /// - If the response has the status of the rejection, a missing challenge or `Retry-After` is
-    ///   added again.
+    /// - The function cannot turn a rejection into a success: if it returns a status 1xx or 2xx,
+    ///   this status is replaced by the status of the rejection.
+    /// - If the status is that of the rejection in the end, and the challenge or `Retry-After` is
+    ///   missing, the header is added again.
     /// - The function is also called for extractors inside this layer, and for a `RequireLayer`
     ///   that has no function of its own.
     ///

@@ -23,8 +23,9 @@ pub(super) enum PendingCaller {
 }
 
 impl PendingCaller {
-    /// Polls the verification and then the permission checks. A verified caller is stored in the
-    /// extensions of `request`.
+    /// Polls the verification and then the permission checks. When the token is verified, stores
+    /// the caller in the extensions of `request`. On success, `request` is ready for the inner
+    /// service.
     pub(super) fn poll<B>(
         &mut self,
         request: &mut Request<B>,

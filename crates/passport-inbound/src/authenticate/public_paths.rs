@@ -12,8 +12,8 @@ use crate::request_path::is_plain;
 pub(super) struct PublicPaths(Router<()>);
 
 impl PublicPaths {
-    /// Adds `path`, a route in axum's syntax. A path that is not valid or overlaps another one is
-    /// an error.
+    /// Adds `path`, a route in axum's syntax. Returns an error if `path` is not valid or overlaps a
+    /// path that was added before.
     pub(super) fn add(&mut self, path: &str) -> Result<(), ConfigError> {
         let problem = |wrong: &dyn fmt::Display| {
             let problem =
@@ -28,7 +28,8 @@ impl PublicPaths {
         self.0.insert(path, ()).map_err(|error| problem(&error))
     }
 
-    /// Adds all methods of a gRPC service, by its full name.
+    /// Adds all methods of the gRPC service with the full name `service`. Returns an error if
+    /// `service` is not a full name, or was added before.
     pub(super) fn add_grpc_service(&mut self, service: &str) -> Result<(), ConfigError> {
         let is_word = |word: &str| {
             !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -42,7 +43,7 @@ impl PublicPaths {
         self.add(&format!("/{service}/{{method}}"))
     }
 
-    /// Returns whether `path` is public. An ambiguous path never is.
+    /// Returns whether `path` is public. An ambiguous path is never public.
     pub(super) fn contains(&self, path: &str) -> bool {
         is_plain(path) && self.0.at(path).is_ok()
     }

@@ -24,15 +24,16 @@ pub struct Authenticate<S> {
     pub(super) layer: AuthenticateLayer,
 }
 
-/// The decision on a request after authentication and authorization, or the future on which the
-/// decision depends.
+/// The result of authentication and authorization: a decision, or a future that the decision
+/// depends on.
 enum Authentication {
     Done(Decision),
     Pending(PendingCaller),
 }
 
 impl AuthenticateLayer {
-    /// Authenticates and authorizes a request, as far as possible without waiting.
+    /// Authenticates and authorizes a request without waiting. If the decision needs keys, a permit
+    /// or a permission check, returns a future for it.
     #[inline(always)] // a call would copy the decision
     fn authenticate<B>(&self, request: &mut Request<B>) -> Authentication {
         let config = &self.config;
@@ -97,7 +98,8 @@ where
 }
 
 impl<S: Clone> Authenticate<S> {
-    /// Returns a future that waits for `caller` before it calls the inner service.
+    /// Returns a response future that first waits for `caller`. If the request is not rejected, the
+    /// future then calls the inner service.
     fn pending<B>(&mut self, mut caller: PendingCaller, request: Request<B>) -> AuthenticateFuture<S, B>
     where
         S: Service<Request<B>>,

@@ -162,8 +162,8 @@ async fn pending_inner_service_is_pending_outside() {
     assert!(poll.is_pending());
 }
 
-/// Returns the `CallerToken` that the inner service sees, for a request that already had
-/// `existing` in its extensions.
+/// Returns the `CallerToken` that the inner service sees. `existing` is the `CallerToken` that
+/// the request had in its extensions before the layer.
 async fn forwarded_token(
     passport: &DevPassport,
     layer: AuthenticateLayer,
@@ -196,7 +196,7 @@ async fn only_the_callers_own_token_is_forwarded() {
         (true, None, Some(&own)),
         (true, Some(&other), Some(&own)),
         (false, Some(&other), None),
-        // A layer outside has forwarded the same token.
+        // An outer layer has forwarded the same token.
         (false, Some(&own), Some(&own)),
     ] {
         let layer = layer(&passport);
@@ -222,7 +222,7 @@ async fn http3_rejection_follows_content_type_and_method() {
             let token = format!("Bearer {token}").parse().unwrap();
             request.headers_mut().insert(AUTHORIZATION, token);
         }
-        // Ready at the first poll, although the request body is pending.
+        // The response is ready at the first poll, although the request body is pending.
         let response = assert_ready_ok!(task::spawn(layer.layer(never).call(request)).poll());
         let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let seen = (response.status().as_u16(), header("content-type"), header("grpc-status"));

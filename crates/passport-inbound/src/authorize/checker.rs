@@ -7,9 +7,9 @@ use crate::{IdInfo, metrics::TARGET};
 /// Checks permissions with another service: Passport's permission check, a policy engine or a
 /// database.
 ///
-/// [`Requirement::remote_permission`](crate::Requirement::remote_permission) uses it. The check
-/// is skipped if the other parts of the requirement decide without it. The request waits for the
-/// result, so give the check a timeout.
+/// [`Requirement::remote_permission`](crate::Requirement::remote_permission) creates a
+/// requirement from a checker. The permission check is skipped if the other parts of the
+/// requirement already decide. The request waits for the result, so give the check a timeout.
 ///
 /// ```
 /// use passport_inbound::{IdInfo, PermissionCheckError, PermissionChecker, Requirement};
@@ -41,8 +41,9 @@ pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `caller` has `permission`.
     ///
     /// # Errors
-    /// If the check fails or times out. If the decision depends on the check, the request is then
-    /// rejected with 503, or `UNAVAILABLE` on gRPC.
+    /// Returns an error if the other service cannot decide, for example because it is unreachable
+    /// or a timeout has elapsed. If the decision on the request depends on the check, the request
+    /// is then rejected with 503, or `UNAVAILABLE` on gRPC.
     ///
     /// # Cancel safety
     /// The future is dropped if the client disconnects.
@@ -53,26 +54,27 @@ pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, PermissionCheckError>> + Send;
 }
 
-/// The error of a failed [`PermissionChecker::check`].
+/// The error of a [`PermissionChecker::check`] that could not decide.
 #[derive(Debug, thiserror::Error)]
 #[error("permission check failed")]
 pub struct PermissionCheckError(#[source] Box<dyn Error + Send + Sync>);
 
 impl PermissionCheckError {
-    /// Creates an error with a cause. The cause is logged at level warn; the response does not
-    /// contain it.
+    /// Creates an error with a cause. The cause is logged at level warn. The response does not
+    /// contain the cause.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
     }
 
-    /// Logs the failed check with its cause, at warn.
+    /// Logs the error with its cause, at level warn.
     pub(super) fn log(&self) {
         let cause = self.source();
         tracing::warn!(target: TARGET, cause = cause.map(tracing::field::display), "{self}");
     }
 }
 
-/// An object-safe form of [`PermissionChecker`], for checkers of any type in a requirement.
+/// An object-safe form of [`PermissionChecker`], so that a requirement can contain checkers of
+/// different types.
 pub(super) trait DynPermissionCheck: fmt::Debug + Send + Sync {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a>;
 }

@@ -1,34 +1,36 @@
-//! The decision whether to forward a request, with the permission checks that it still depends
-//! on.
+//! The decision whether to forward a request. The decision can still depend on permission
+//! checks, which run later.
 
 use std::{future::Future, pin::Pin};
 
 use super::{evaluate::Evaluation, request_head::RequestHead, requirement::Requirement};
 use crate::{Rejection, metrics::TARGET, request_path::is_plain, response::rejection::required_identity};
 
-/// The decision on a request.
+/// The decision whether to forward a request.
 pub(crate) enum Decision {
     /// The caller meets the requirement.
     Allow,
     Reject(Rejection),
-    /// The decision depends on a [`PermissionChecker`](super::PermissionChecker): the future runs
-    /// it and returns the decision.
+    /// The decision depends on a [`PermissionChecker`](super::PermissionChecker). The future runs
+    /// the permission checks and returns the decision.
     Pending(PermissionFuture),
 }
 
-/// A future that runs the permission checks of a requirement. Its error rejects the request.
+/// A future that runs the permission checks of a requirement. The result is `Ok` if the request
+/// is forwarded, and otherwise the rejection.
 pub(crate) type PermissionFuture = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 
 impl Requirement {
-    /// Decides whether the caller of a request meets the requirement, as far as possible without
-    /// permission checks.
+    /// Decides whether the caller of a request meets the requirement. Runs no permission check: if
+    /// the decision depends on one, returns [`Decision::Pending`]. A request without a caller is
+    /// rejected.
     pub(crate) fn decide(&self, request: RequestHead<'_>) -> Decision {
         let caller = match required_identity(request.extensions) {
             Ok(caller) => caller,
             Err(rejection) => return Decision::Reject(rejection),
         };
-        // This check comes first: for an ambiguous path, the router may have chosen another route
-        // than the requirement assumes.
+        // This check comes first. For an ambiguous path, the router may have chosen another route
+        // than the one that the requirement assumes.
         if self.reads_path() && !is_plain(request.routed_path()) {
             tracing::debug!(
                 target: TARGET,

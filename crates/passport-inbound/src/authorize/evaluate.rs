@@ -1,5 +1,5 @@
-//! Partial evaluation of a requirement: the result for a token and a request, or a formula of
-//! the permission checks on which the result still depends.
+//! Partial evaluation of a requirement for a token and a request. The result is a truth value,
+//! or a formula of the permission checks that the truth value still depends on.
 
 use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 
@@ -16,7 +16,7 @@ pub(super) struct RemotePermission {
 pub(super) enum Evaluation {
     /// Whether the requirement is met. No permission check can change this result.
     Settled(bool),
-    /// The result of this permission check.
+    /// The requirement is met if this permission check returns true.
     Remote(Arc<RemotePermission>),
     Not(Box<Self>),
     Both(Box<[Self; 2]>),
@@ -26,7 +26,8 @@ pub(super) enum Evaluation {
 type EvaluationFuture<'a> = Pin<Box<dyn Future<Output = Option<bool>> + Send + 'a>>;
 
 impl Evaluation {
-    /// Returns the conjunction. Calls `other` only if the result depends on it.
+    /// Returns the conjunction of `self` and the result of `other`. If `self` is already settled as
+    /// false, `other` is not called.
     pub(super) fn and(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Settled(false) => self,
@@ -39,7 +40,8 @@ impl Evaluation {
         }
     }
 
-    /// Returns the disjunction. Calls `other` only if the result depends on it.
+    /// Returns the disjunction of `self` and the result of `other`. If `self` is already settled as
+    /// true, `other` is not called.
     pub(super) fn or(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Settled(true) => self,
@@ -52,9 +54,11 @@ impl Evaluation {
         }
     }
 
-    /// Runs the permission checks one after the other, and skips those that cannot change the
-    /// result. Returns `None` if the result depends on a check that has failed. A failed check does
-    /// not count as false, because a negation would turn that into access.
+    /// Runs the permission checks one after the other, and returns whether the requirement is met.
+    /// Skips the checks that cannot change the result.
+    ///
+    /// Returns `None` if the result depends on a check that has returned an error. An error does
+    /// not count as false, because a negation would turn false into true and grant access.
     pub(super) fn resolve<'a>(&'a self, caller: &'a IdInfo) -> EvaluationFuture<'a> {
         Box::pin(async move {
             match self {
@@ -71,9 +75,12 @@ impl Evaluation {
     }
 }
 
-/// Resolves a conjunction (`decisive` is false) or a disjunction (`decisive` is true). The
-/// result is `decisive` if one operand has that value, even if the check of the other one has
-/// failed.
+/// Resolves a conjunction (`decisive` is false) or a disjunction (`decisive` is true):
+///
+/// - If one operand has the value `decisive`, returns `decisive`, even if the check of the other
+///   operand has returned an error.
+/// - Otherwise, if a check has returned an error, returns `None`.
+/// - Otherwise, returns the opposite of `decisive`.
 async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
     let first = one.resolve(caller).await;
     if first == Some(decisive) {

@@ -9,13 +9,16 @@ use tower_layer::Layer;
 use super::{Require, Requirement};
 use crate::{Rejection, response::rejection_config::RejectionConfig};
 
-/// A layer that rejects callers that do not meet a [`Requirement`], with 403, or
-/// `PERMISSION_DENIED` on gRPC. The response names the requirement.
+/// A layer that rejects callers that do not meet a [`Requirement`]. The response has the status
+/// 403, or `PERMISSION_DENIED` on gRPC, and names the requirement.
 ///
-/// Apply it inside an [`AuthenticateLayer`](crate::AuthenticateLayer); without one, every
-/// request is rejected with 500. In axum, apply it to the handler, as below: `.route_layer` does
-/// not apply to routes that are added after it. With
-/// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require), the order cannot be wrong.
+/// Apply this layer inside an [`AuthenticateLayer`](crate::AuthenticateLayer). Without an
+/// `AuthenticateLayer`, every request is rejected with 500.
+///
+/// In axum, apply this layer to the handler, as below: `.route_layer` does not apply to routes
+/// that are added after it. If you use
+/// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require) instead, the order of the
+/// layers cannot be wrong.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -40,17 +43,17 @@ impl RequireLayer {
         Self { requirement, rejections: RejectionConfig::default() }
     }
 
-    /// Omits the requirement from responses. Defaults to the
-    /// [setting](crate::AuthenticateLayer::without_error_details) of the `AuthenticateLayer`.
+    /// Omits the unmet requirement from responses. If this method is not called, the
+    /// [setting](crate::AuthenticateLayer::without_error_details) of the `AuthenticateLayer`
+    /// applies.
     pub fn without_error_details(mut self) -> Self {
         self.rejections.hides_details = true;
         self
     }
 
     /// Sets a function that changes or replaces the response to a rejected request. Defaults to the
-    /// function of the `AuthenticateLayer`, whose
-    /// [`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response) lists the
-    /// rules for such a function.
+    /// function of the `AuthenticateLayer`, which also lists the rules for such a function
+    /// ([`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response)).
     pub fn with_rejection_response(
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
@@ -68,8 +71,8 @@ impl<S> Layer<S> for RequireLayer {
     }
 }
 
-/// A [`RequireLayer`] for [`Requirement::service_account`], like `[RequireServiceAccount]` of
-/// Passport's .NET SDK.
+/// A name for a [`RequireLayer`] with [`Requirement::service_account`]. It corresponds to the
+/// attribute `[RequireServiceAccount]` of Passport's .NET SDK.
 #[derive(Debug)]
 pub enum RequireServiceAccountLayer {}
 

@@ -6,8 +6,8 @@ use matchit::Router;
 
 use crate::request_path::{decoded, is_plain};
 
-/// A pattern in the syntax of axum's routes, such as `/tenants/{tenant_id}/records/{*rest}`. It
-/// is matched as axum matches routes.
+/// A pattern in the syntax of axum's routes, such as `/tenants/{tenant_id}/records/{*rest}`.
+/// Paths are matched as axum matches routes.
 #[derive(Clone)]
 pub(super) struct PathPattern {
     router: Router<()>,
@@ -15,8 +15,9 @@ pub(super) struct PathPattern {
 }
 
 impl PathPattern {
-    /// Parses `pattern`, whose segment `{parameter}` is the tenant. The error is a text without
-    /// subject, such as "must begin with a slash"; the caller puts the pattern before it.
+    /// Parses `pattern`, whose segment `{parameter}` is the tenant. The error is a text without a
+    /// subject, such as "must begin with a slash". The calling function puts the pattern before the
+    /// text.
     pub(super) fn parse(pattern: &str, parameter: &str) -> Result<Self, String> {
         if !pattern.starts_with('/') {
             return Err("must begin with a slash".to_owned());
@@ -33,7 +34,8 @@ impl PathPattern {
         Ok(Self { router, parameter: parameter.to_owned() })
     }
 
-    /// Returns the tenant in `path`. Returns `None` if the path does not match or is ambiguous.
+    /// Returns the percent-decoded tenant in `path`. Returns `None` if `path` is ambiguous or does
+    /// not match the pattern.
     pub(super) fn tenant<'a>(&self, path: &'a str) -> Option<Cow<'a, str>> {
         if !is_plain(path) {
             return None;

@@ -4,7 +4,7 @@ use http::{Extensions, HeaderMap, Method, Uri};
 
 use crate::request_path::routed_path;
 
-/// The head of a request, for the closure of
+/// The head of a request, which is an argument of the closure of
 /// [`Requirement::from_fn`](crate::Requirement::from_fn).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -13,9 +13,10 @@ pub struct RequestHead<'a> {
     pub method: &'a Method,
     /// The URI as the layer receives it: below an axum `nest`, without the prefix.
     pub uri: &'a Uri,
-    /// The headers. Any client can set them, so they do not identify the caller.
+    /// The headers of the request. Any client can set any header, so headers do not identify the
+    /// caller.
     pub headers: &'a HeaderMap,
-    /// The extensions of the request, including those that layers outside have added.
+    /// The extensions of the request, with those that outer layers have added.
     pub extensions: &'a Extensions,
 }
 

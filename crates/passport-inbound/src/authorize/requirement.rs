@@ -1,4 +1,4 @@
-//! Requirements and their combinations, with the texts that describe them.
+//! Requirements, their combinations, and the texts that describe them.
 
 use std::{fmt, ops::Not, sync::Arc};
 
@@ -15,12 +15,15 @@ use super::{
 };
 use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 
-/// A condition that a caller must meet: a single one, or several that are combined with
-/// [`and`](Self::and), [`or`](Self::or) and `!`. Cheap to clone.
+/// A condition that a caller must meet. Combine several conditions with [`and`](Self::and),
+/// [`or`](Self::or) and `!`. A `Requirement` is cheap to clone.
 ///
-/// [`RequireLayer`](crate::RequireLayer) applies it to a route or a service,
-/// [`AuthenticateLayer::require`](crate::AuthenticateLayer::require) to everything inside that
-/// layer, and `Authorized` to an axum handler (feature `axum`).
+/// There are three ways to apply a requirement:
+///
+/// - to a route or a service: [`RequireLayer`](crate::RequireLayer);
+/// - to everything inside an `AuthenticateLayer`:
+///   [`AuthenticateLayer::require`](crate::AuthenticateLayer::require);
+/// - to an axum handler: the extractor `Authorized` (feature `axum`).
 ///
 /// ```
 /// use passport_inbound::{Requirement, RequireLayer};
@@ -30,8 +33,8 @@ use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 /// # let _ = layer;
 /// ```
 ///
-/// `Display` shows the text that responses and log events have. Two requirements are equal if
-/// these texts are; closures, checkers and role permissions are not compared.
+/// `Display` shows the text that responses and log events contain. Two requirements are equal if
+/// their texts are equal. Closures, checkers and role permissions are not compared.
 #[derive(Clone)]
 pub struct Requirement(Arc<Rule>);
 
@@ -72,20 +75,21 @@ impl Requirement {
     /// Requires that the token has `permission`, or a wildcard that covers it (`payroll.*` covers
     /// `payroll.records.read`).
     ///
-    /// Tokens of managed identities have no permissions. [`RolePermissions`] grants permissions to
-    /// roles, and [`remote_permission`](Self::remote_permission) checks them with another service.
+    /// Tokens of managed identities have no permissions. For such callers, grant permissions to
+    /// roles with [`RolePermissions`], or check the permission with another service, with
+    /// [`remote_permission`](Self::remote_permission).
     pub fn permission(permission: impl Into<String>) -> Self {
         Self::permission_by(RolePermissions::default(), permission.into())
     }
 
-    /// Requires that the token has `permission`, or that `by` grants it to one of the caller's
-    /// roles.
+    /// Requires that the token has `permission`, or that the map `by` grants `permission` to one of
+    /// the caller's roles.
     fn permission_by(by: RolePermissions, permission: String) -> Self {
         Self::of(Rule::Permission { permission, by })
     }
 
-    /// Requires that `check` confirms `permission` for the caller, for example with a policy
-    /// engine.
+    /// Requires that `check` returns true for the caller and `permission`. The check can use
+    /// another service, for example a policy engine.
     pub fn remote_permission(check: impl PermissionChecker, permission: impl Into<String>) -> Self {
         Self::of(Rule::Remote(Arc::new(RemotePermission {
             check: Box::new(check),
@@ -93,12 +97,13 @@ impl Requirement {
         })))
     }
 
-    /// Requires that the claim `scope` of the token has all of `scopes`, which are separated by
+    /// Requires that the claim `scope` of the token has all of `scopes`. Separate the scopes with
     /// spaces. Passport's own tokens have no claim `scope`.
     ///
-    /// The challenge of a rejection has the error code `insufficient_scope` ([RFC 6750, section
-    /// 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)), unless this requirement is
-    /// combined with others.
+    /// If a caller does not meet this requirement, the response has a challenge with the error code
+    /// `insufficient_scope` ([RFC 6750, section
+    /// 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)). If this requirement is combined
+    /// with others, the response has no challenge.
     ///
     /// # Errors
     /// If `scopes` is empty or has a character that a scope cannot have ([RFC 6749, section
@@ -108,24 +113,29 @@ impl Requirement {
         Ok(Self::of(Rule::Scopes(scopes.iter().map(str::to_owned).collect())))
     }
 
-    /// Requires that the caller belongs to `tenant`.
+    /// Requires that the caller's tenant (claim `tenant_id`) is `tenant`.
     pub fn tenant(tenant: impl Into<String>) -> Self {
         Self::of(Rule::Tenant(tenant.into()))
     }
 
-    /// Requires that the caller belongs to the tenant in the path: the segment at `{parameter}` in
+    /// Requires that the caller's tenant is the tenant in the path: the segment at `{parameter}` in
     /// `pattern`.
     ///
-    /// The pattern has axum's syntax for routes, such as `/tenants/{tenant_id}/records/{*rest}`,
-    /// and is matched as axum matches routes, against the whole path. In axum, the prefix of a
-    /// `nest` is part of that path.
+    /// The pattern has axum's syntax for routes, such as `/tenants/{tenant_id}/records/{*rest}`.
+    /// The whole path must match it, as axum matches routes. In axum, the prefix of a `nest` is
+    /// part of the path.
     ///
-    /// A path that does not match meets neither this requirement nor its negation. In `a.or(b)`,
-    /// the other operand can still grant access.
+    /// If the path does not match the pattern, the request meets neither this requirement nor its
+    /// negation. In `a.or(b)`, the other operand can still grant access.
     ///
     /// A request with an ambiguous path is rejected before any part of the requirement is
-    /// evaluated. Ambiguous is a path with a dot segment, an empty segment (a trailing slash makes
-    /// one), an encoded slash, a backslash, invalid UTF-8, or double encoding.
+    /// evaluated. A path is ambiguous if it has one of these:
+    ///
+    /// - a dot segment;
+    /// - an empty segment (a trailing slash makes one);
+    /// - an encoded slash or a backslash;
+    /// - invalid UTF-8;
+    /// - double encoding.
     ///
     /// ```
     /// # fn main() -> Result<(), passport_inbound::ConfigError> {
@@ -148,8 +158,9 @@ impl Requirement {
         Ok(Self::of(Rule::TenantInPath { pattern: parsed, shown: pattern.to_owned() }))
     }
 
-    /// Requires that the header `name`, such as `X-Tenant-Id`, names the caller's own tenant. A
-    /// request without the header meets the requirement: the tenant of the token applies.
+    /// Requires that the header `name`, such as `X-Tenant-Id`, has the caller's own tenant as its
+    /// value. If the header is repeated, every value must be this tenant. A request without the
+    /// header meets the requirement: the tenant of the token applies.
     #[must_use]
     pub fn tenant_in_header(name: HeaderName) -> Self {
         Self::of(Rule::TenantInHeader(name))
@@ -170,8 +181,9 @@ impl Requirement {
         Self::of(Rule::Acr(acr.into()))
     }
 
-    /// Creates a requirement from a function: the caller meets it if `check` returns true. If it
-    /// returns false, responses and log events show `name` as the unmet requirement.
+    /// Creates a requirement from a function. The caller meets the requirement if `check` returns
+    /// true. If `check` returns false, responses and log events show `name` as the unmet
+    /// requirement.
     ///
     /// `check` is called while the request is handled, so it must not block. For a check with I/O,
     /// use [`remote_permission`](Self::remote_permission).
@@ -189,31 +201,31 @@ impl Requirement {
         Self::of(Rule::Check { name: name.into(), check: Box::new(check) })
     }
 
-    /// Requires that the caller meets both operands.
+    /// Requires that the caller meets both `self` and `other`.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::of(Rule::Both(self.0, other.0))
     }
 
-    /// Requires that the caller meets at least one of the operands.
+    /// Requires that the caller meets at least one of `self` and `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::of(Rule::Either(self.0, other.0))
     }
 
-    /// Evaluates the requirement as far as possible without permission checks.
+    /// Evaluates the requirement without permission checks. If the result depends on such checks,
+    /// returns a formula of them.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>) -> Evaluation {
         self.0.evaluate(caller, request, false)
     }
 
-    /// Returns whether the result depends on the path of the request. If it does, a request with an
+    /// Returns whether the result depends on the path of the request. If so, a request with an
     /// ambiguous path is rejected.
     pub(super) fn reads_path(&self) -> bool {
         self.0.reads_path()
     }
 
-    /// Returns the description of this requirement for the response to a caller that does not meet
-    /// it.
+    /// Describes this requirement for the response to a caller that does not meet it.
     pub(crate) fn unmet(&self) -> UnmetRequirement {
         let scopes = match &*self.0 {
             Rule::Scopes(scopes) => Some(scopes.join(" ")),
@@ -239,8 +251,8 @@ impl Requirement {
 }
 
 impl RolePermissions {
-    /// Requires that the token has `permission`, or that this map grants it to one of the caller's
-    /// roles.
+    /// Requires that the token has `permission`, or that this map grants `permission` to one of the
+    /// caller's roles.
     pub fn permission(&self, permission: impl Into<String>) -> Requirement {
         Requirement::permission_by(self.clone(), permission.into())
     }
@@ -252,7 +264,8 @@ impl From<Requirement> for UnmetRequirement {
     }
 }
 
-/// Negates the requirement. A request without a caller does not meet the negation either.
+/// Negates the requirement. A request without a caller meets neither the requirement nor the
+/// negation.
 impl Not for Requirement {
     type Output = Self;
 
@@ -261,7 +274,7 @@ impl Not for Requirement {
     }
 }
 
-/// Shows the text that responses and log events have, such as `role payroll.admin`.
+/// Shows the text that responses and log events contain, such as `role payroll.admin`.
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::IdInfo;
 
-/// Returns whether `caller` has at least one of `roles`.
+/// Returns whether `caller` has at least one of `roles`. Returns false for an empty list.
 pub(super) fn has_any(caller: &IdInfo, roles: &[String]) -> bool {
     roles.iter().any(|role| caller.has_role(role))
 }
@@ -16,9 +16,13 @@ pub(super) fn has_all(caller: &IdInfo, roles: &[String]) -> bool {
     !roles.is_empty() && roles.iter().all(|role| caller.has_role(role))
 }
 
-/// Returns whether `granted` covers `wanted`: both are equal, or `granted` ends in `.*` and
-/// `wanted` is longer and starts with the text before the `*`. There are no other wildcards.
-/// Case-sensitive.
+/// Returns whether the permission `granted` covers the permission `wanted`, in one of these
+/// cases:
+///
+/// - Both are equal.
+/// - `granted` ends in `.*`, and `wanted` is longer and starts with the text before the `*`.
+///
+/// There are no other wildcards. The comparison is case-sensitive.
 fn covers(granted: &str, wanted: &str) -> bool {
     let below = granted.strip_suffix('*').filter(|prefix| prefix.len() > 1 && prefix.ends_with('.'));
     granted == wanted || below.is_some_and(|prefix| wanted.len() > prefix.len() && wanted.starts_with(prefix))
@@ -49,8 +53,8 @@ impl RolePermissions {
         Self::default()
     }
 
-    /// Adds `permissions` to those of `role`. A trailing `.*` is a wildcard: `payroll.*` grants
-    /// `payroll.records.read`.
+    /// Adds `permissions` to the permissions that `role` grants. A trailing `.*` is a wildcard:
+    /// `payroll.*` grants `payroll.records.read`.
     #[must_use]
     pub fn grant<P: Into<String>>(
         mut self,
@@ -62,7 +66,8 @@ impl RolePermissions {
         self
     }
 
-    /// Returns whether `caller` has `permission`, in the token or by one of its roles.
+    /// Returns whether `caller` has `permission`: the token has the permission, or the map grants
+    /// it to one of the caller's roles.
     pub(super) fn permit(&self, caller: &IdInfo, permission: &str) -> bool {
         caller.permissions().iter().any(|granted| covers(granted, permission))
             || self.grants(caller.roles(), permission)

@@ -1,5 +1,6 @@
-//! The rules of which requirements consist, and their evaluation for a caller and a request.
-//! Pure: the checks of a [`PermissionChecker`](super::PermissionChecker) are run by `evaluate`.
+//! The rules that make up requirements, and their evaluation for a caller and a request. This
+//! module does no I/O: the module `evaluate` runs the checks of a
+//! [`PermissionChecker`](super::PermissionChecker).
 
 use std::sync::Arc;
 
@@ -37,8 +38,8 @@ pub(super) enum Rule {
     Either(Arc<Self>, Arc<Self>),
 }
 
-/// Claims that few requirements read. They are parsed only for such a requirement, so that other
-/// requests do not pay for the parsing. A claim of a wrong type counts as absent.
+/// Claims that few requirements read. They are parsed only when such a requirement is evaluated,
+/// so that other requests do not pay for the parsing. A claim of a wrong type counts as absent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RareClaims {
@@ -57,8 +58,9 @@ impl RareClaims {
         scopes.iter().all(|scope| granted.split(' ').any(|granted| granted == scope))
     }
 
-    /// Returns whether the token proves multi-factor authentication: by Passport's `acr`, or by an
-    /// `amr` of [RFC 8176, section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2).
+    /// Returns whether the token proves multi-factor authentication. Either `acr` has Passport's
+    /// value for it, or `amr` has a second factor of [RFC 8176, section
+    /// 2](https://www.rfc-editor.org/rfc/rfc8176#section-2).
     fn is_multi_factor(&self) -> bool {
         const SECOND_FACTORS: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
         let methods = self.amr.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
@@ -69,16 +71,18 @@ impl RareClaims {
     }
 }
 
-/// Passport's `acr` for multi-factor authentication. `:` and a method, such as `:totp`, can
-/// follow.
+/// Passport's value of `acr` for multi-factor authentication. In a token, `:` and a method can
+/// follow, such as `:totp`.
 const PASSPORT_MFA: &str = "urn:passport:authn:mfa";
 
 impl Rule {
-    /// Evaluates the rule as far as possible without permission checks.
+    /// Evaluates the rule without permission checks. If the result depends on such checks, returns
+    /// a formula of them.
     ///
-    /// `is_negated` says whether this rule is below an odd number of negations. For a path that
-    /// does not match its pattern, [`TenantInPath`](Self::TenantInPath) returns `is_negated`, which
-    /// the negations turn into false: such a path never grants access.
+    /// `is_negated` says whether this rule is below an odd number of negations. If the path does
+    /// not match the pattern of [`TenantInPath`](Self::TenantInPath), the result of that rule is
+    /// `is_negated`. The negations around the rule turn this result into false. So the rule never
+    /// grants access for such a path.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Evaluation {
         let evaluated = |rule: &Self| rule.evaluate(caller, request, is_negated);
         Evaluation::Settled(match self {
@@ -87,7 +91,8 @@ impl Rule {
             Self::Both(one, other) => return evaluated(one).and(|| evaluated(other)),
             Self::Either(one, other) => return evaluated(one).or(|| evaluated(other)),
             Self::ServiceAccount => caller.is_service_account(),
-            // A token with contradictory claims is neither a user nor a service account.
+            // A token with `managed_identity_id` but without `is_service_account` is contradictory:
+            // its caller is neither a user nor a service account.
             Self::User => !caller.is_service_account() && caller.managed_identity_id().is_none(),
             Self::AnyRole(roles) => roles::has_any(caller, roles),
             Self::AllRoles(roles) => roles::has_all(caller, roles),
@@ -134,8 +139,8 @@ impl Rule {
             | Self::MultiFactor
             | Self::Acr(_)
             | Self::Remote(_)
-            // A function of the application that reads the path has to handle ambiguous ones
-            // itself.
+            // If a function of the application reads the path, the function itself has to handle
+            // ambiguous paths.
             | Self::Check { .. } => false,
         }
     }

@@ -164,7 +164,7 @@ fn path_without_a_tenant_never_grants_access() {
             assert!(!is_met_at(&requirement, &claims, path), "{requirement} {path}");
         }
     }
-    // An operand that is met grants access, whatever the path is.
+    // If the other operand alone grants access, the path does not matter.
     for grants in [met().or(own()), met().or(!own()), !unmet().and(own())] {
         assert!(is_met_at(&grants, &claims, "/elsewhere"), "{grants}");
     }
@@ -213,7 +213,7 @@ impl PermissionChecker for FixedChecker {
     }
 }
 
-/// Returns a requirement with a [`FixedChecker`], and the number of its calls.
+/// Returns a requirement with a [`FixedChecker`], and the counter of the checker's calls.
 fn remote(result: Option<bool>) -> (Requirement, Arc<AtomicUsize>) {
     let checker = FixedChecker { result, calls: Arc::default() };
     (Requirement::remote_permission(checker.clone(), "x.read"), checker.calls)
@@ -330,7 +330,7 @@ proptest! {
         prop_assert_eq!(is_met(&!!a.clone(), &claims), is_met(&a, &claims));
     }
 
-    /// A failed check counts neither as true nor as false, whatever the formula around it is.
+    /// A check that returns an error counts neither as true nor as false, in any formula.
     #[test]
     fn failed_check_never_grants_access(formula in formula(), facts in any::<[bool; 4]>()) {
         let outcome = decision(&with_failures(&formula), &request(&claims_of(facts), "/"));
@@ -343,7 +343,8 @@ proptest! {
     }
 }
 
-/// Returns the requirement of a formula. All its permission checks fail.
+/// Returns the requirement of a formula. All permission checks of the requirement return an
+/// error.
 fn with_failures(formula: &Formula) -> Requirement {
     match formula {
         Formula::Fact { is_remote: true, .. } => remote(None).0,
@@ -354,7 +355,7 @@ fn with_failures(formula: &Formula) -> Requirement {
     }
 }
 
-/// Returns whether a formula holds if all permission checks have this result.
+/// Returns whether a formula holds if all permission checks return `result`.
 fn with_results(formula: &Formula, facts: [bool; 4], result: bool) -> bool {
     match formula {
         Formula::Fact { is_remote: true, .. } => result,

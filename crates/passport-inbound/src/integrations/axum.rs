@@ -19,13 +19,13 @@ use crate::{
     },
 };
 
-/// Extracts the caller. Rejects a request without a caller:
+/// Extracts the caller. Rejects a request without a caller with one of these statuses:
 ///
-/// - with 401 if an [`AuthenticateLayer`](crate::AuthenticateLayer) has forwarded the request as
-///   anonymous, because it is [`optional`](crate::AuthenticateLayer::optional) or the path is
-///   public;
-/// - with 500 on a route without an `AuthenticateLayer`. An error is logged, because the service
-///   has to add the layer.
+/// - 401 if an [`AuthenticateLayer`](crate::AuthenticateLayer) has forwarded the request as
+///   anonymous, for example because the layer is
+///   [`optional`](crate::AuthenticateLayer::optional) or the path is public;
+/// - 500 on a route without an `AuthenticateLayer`. The service has to add the layer, so the
+///   rejection is logged as an error.
 impl<S: Sync> FromRequestParts<S> for IdInfo {
     type Rejection = CallerRejection;
 
@@ -34,7 +34,7 @@ impl<S: Sync> FromRequestParts<S> for IdInfo {
     }
 }
 
-/// Extracts the caller, or `None` for an anonymous request. Also `None` on a route without an
+/// Extracts the caller. The result is `None` for an anonymous request, and on a route without an
 /// [`AuthenticateLayer`](crate::AuthenticateLayer).
 impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     type Rejection = Infallible;
@@ -82,7 +82,7 @@ pub struct User(pub IdInfo);
 pub struct Claims<T> {
     /// The caller.
     pub caller: IdInfo,
-    /// The claims of the token, deserialized.
+    /// The claims of the token, deserialized into `T`.
     pub claims: T,
 }
 
@@ -93,8 +93,8 @@ pub struct Claims<T> {
     note = "implement `passport_inbound::Policy` for `{Self}` and return the `Requirement` from it"
 )]
 pub trait Policy {
-    /// Returns the requirement. It is called for each request: keep an expensive requirement in a
-    /// `LazyLock` and clone it.
+    /// Returns the requirement. The extractor calls this function for each request. If a
+    /// requirement is expensive to build, keep it in a `LazyLock` and return a clone.
     fn requirement() -> Requirement;
 }
 
@@ -130,7 +130,7 @@ impl<P: Policy> Authorized<P> {
         &self.caller
     }
 
-    /// Converts the extractor into the caller.
+    /// Returns the caller and consumes the extractor.
     #[must_use]
     pub fn into_caller(self) -> IdInfo {
         self.caller
@@ -143,11 +143,11 @@ impl<P: Policy> fmt::Debug for Authorized<P> {
     }
 }
 
-/// The rejection of a request by an extractor or a handler. The response has the settings of the
-/// [`AuthenticateLayer`](crate::AuthenticateLayer) outside.
+/// The rejection of a request by an extractor or a handler. The response is rendered with the
+/// settings of the [`AuthenticateLayer`](crate::AuthenticateLayer) around the route.
 ///
 /// Handlers can return this type as an error. [`Rejection`] itself does not implement
-/// [`IntoResponse`], because it does not know those settings.
+/// [`IntoResponse`], because a `Rejection` does not contain the settings of the layer.
 ///
 /// ```
 /// use http::request::Parts;
@@ -171,8 +171,9 @@ pub struct CallerRejection {
 }
 
 impl CallerRejection {
-    /// Creates the rejection of the request to which `parts` belong, for custom handlers and
-    /// extractors. [`Parts`] is itself an axum extractor.
+    /// Creates a rejection, for custom handlers and extractors. `parts` are the parts of the
+    /// rejected request. A handler can take [`Parts`] as an argument, because it is an axum
+    /// extractor.
     #[must_use]
     pub fn new(rejection: Rejection, parts: &Parts) -> Self {
         let config = RejectionConfig::default().within(&parts.extensions);
@@ -187,7 +188,7 @@ impl CallerRejection {
     }
 }
 
-/// Renders the response with the settings of the `AuthenticateLayer` outside, such as
+/// Renders the response with the settings of the `AuthenticateLayer` around the route, such as
 /// [`without_error_details`](crate::AuthenticateLayer::without_error_details) and
 /// [`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response).
 impl IntoResponse for CallerRejection {
@@ -201,7 +202,8 @@ fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
     required_identity(&parts.extensions).map_err(|rejection| CallerRejection::new(rejection, parts))
 }
 
-/// Returns the caller, or the rejection if there is no caller or it does not meet `requirement`.
+/// Returns the caller. Returns a rejection if there is no caller, the caller does not meet
+/// `requirement`, or a permission check fails.
 async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, CallerRejection> {
     let rejected = |rejection| CallerRejection::new(rejection, parts);
     match requirement.decide(RequestHead::of_parts(parts)) {

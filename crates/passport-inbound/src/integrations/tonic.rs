@@ -24,8 +24,8 @@ pub trait IdInfoExt: sealed::Sealed {
     ///
     /// # Errors
     /// - `UNAUTHENTICATED` if an [`AuthenticateLayer`](crate::AuthenticateLayer) has forwarded the
-    ///   request as anonymous, because it is [`optional`](crate::AuthenticateLayer::optional) or
-    ///   the service is public.
+    ///   request as anonymous, for example because the layer is
+    ///   [`optional`](crate::AuthenticateLayer::optional) or the service is public.
     /// - `INTERNAL` if the service is not inside an `AuthenticateLayer`. An error is logged.
     fn id_info(&self) -> Result<&IdInfo, Status>;
 }
@@ -49,8 +49,8 @@ impl<T> IdInfoExt for Request<T> {
     }
 }
 
-// A tonic server routes by `NAME`, so a middleware around a service has the name of that
-// service.
+// A tonic server routes by `NAME`, so each middleware has the `NAME` of the service that it
+// wraps.
 
 impl<S: NamedService> NamedService for Audit<S> {
     const NAME: &'static str = S::NAME;

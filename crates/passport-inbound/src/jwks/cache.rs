@@ -31,13 +31,13 @@ use super::{
 };
 use crate::jwt::algorithm::AllowedAlgorithms;
 
-/// A cache of an issuer's keys. It serves the last valid key set, and limits how often the key
-/// set is refreshed and how long it is trusted.
+/// A cache of an issuer's keys. The cache serves the last valid key set, and limits how often
+/// the key set is refreshed and how long it is trusted.
 #[derive(Debug)]
 pub(crate) struct JwksCache {
     /// The client that fetches the keys. `None` for static keys.
     pub(super) client: Option<JwksClient>,
-    /// The file that stores the keys for the next start. `None` if it is not configured.
+    /// The file that stores the keys for the next start. `None` if no file is configured.
     pub(super) file: Option<JwksCacheFile>,
     pub(crate) allowed: AllowedAlgorithms,
     pub(super) settings: KeySettings,
@@ -45,17 +45,18 @@ pub(crate) struct JwksCache {
     skipped_keys: SkippedKeyLog,
     /// Notifies the refresh task when the time of the next refresh changes.
     changed: watch::Sender<()>,
-    /// The last installed key set. It stays here when it has expired.
+    /// The last installed key set. An expired key set stays here until another key set replaces it.
     installed: ArcSwapOption<InstalledKeys>,
-    /// The running refresh, which all callers that need newer keys share.
+    /// The running refresh, which all requests that need newer keys share.
     refreshes: SharedTask<()>,
     state: Mutex<RefreshState>,
-    /// The time of the next scheduled refresh, in milliseconds since 1970. It is atomic, so that
-    /// callers with stale keys need no lock to see that no refresh can begin yet.
+    /// The time of the next scheduled refresh, in milliseconds since 1970. The field is atomic, so
+    /// that requests with stale keys need no lock to see that no refresh can begin yet.
     next_refresh: AtomicU64,
 }
 
-/// The state that decides whether a refresh begins. The lock `JwksCache::state` guards it.
+/// The state that decides whether a refresh begins. The lock `JwksCache::state` guards this
+/// state.
 #[derive(Debug)]
 struct RefreshState {
     policy: KeyRefreshPolicy,
@@ -81,16 +82,16 @@ impl RefreshCause {
 
 /// The result of [`JwksCache::refresh`]: whether newer keys are available, or are being fetched.
 pub(crate) enum RefreshStatus {
-    /// A refresh is running. The waiter completes when it ends.
+    /// A refresh is running. The waiter completes when the refresh ends.
     Running(Waiter<()>),
-    /// Newer keys were installed after the caller had read the snapshot.
+    /// Newer keys were installed after the verification had read its snapshot of the keys.
     Newer,
     /// No refresh is allowed to begin before the end of this pause.
     NotYet(RefreshPause),
 }
 
 impl JwksCache {
-    /// Creates a cache that fetches its keys when a request first needs them.
+    /// Creates a cache without keys. The cache fetches the keys when a request first needs keys.
     pub(crate) fn new(
         client: JwksClient,
         file: Option<JwksCacheFile>,
@@ -132,8 +133,8 @@ impl JwksCache {
         }
     }
 
-    /// Returns the installed keys, unless they have expired. Starts a refresh in the background if
-    /// they are stale.
+    /// Returns the installed keys. Returns no keys if none are installed, or if the installed keys
+    /// have expired. If the installed keys are stale, starts a refresh in the background.
     pub(crate) fn current(self: &Arc<Self>, now: SystemTime) -> CurrentKeys {
         let installed = self.installed.load();
         let Some(keys) = installed.as_ref() else { return installed };
@@ -162,8 +163,8 @@ impl JwksCache {
         self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
-    /// Starts a refresh if one is due. Returns the time until the next scheduled refresh. Called by
-    /// the refresh task.
+    /// Starts a refresh if a refresh is due. Returns the time until the next scheduled refresh.
+    /// Called by the refresh task.
     fn tick(self: &Arc<Self>) -> Duration {
         let now = self.clock.now();
         let installed = self.installed.load_full();
@@ -180,8 +181,8 @@ impl JwksCache {
         self.settings.max_wait
     }
 
-    /// Returns the pause until a refresh is allowed to begin, for a caller that does not wait any
-    /// longer. No key of `seen` verifies its token.
+    /// Returns the pause until a refresh is allowed to begin, for a request that does not wait any
+    /// longer. No key of `seen` verifies the token of the request. Starts no refresh.
     pub(crate) fn pause(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> RefreshPause {
         if self.client.is_none() {
             return RefreshPause::without_attempt(true);
@@ -193,15 +194,16 @@ impl JwksCache {
         }
     }
 
-    /// Returns the error of the last refresh, if a retry is unlikely to succeed.
+    /// Returns the error of the last refresh if a retry is unlikely to succeed. Returns `None` if a
+    /// retry can succeed, or if the last refresh has succeeded.
     pub(crate) fn permanent_failure(&self) -> Option<String> {
         self.state().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
     }
 
-    /// Starts a refresh, joins the running one, or returns why no refresh begins.
+    /// Starts a refresh, joins the running refresh, or returns why no refresh begins.
     ///
-    /// The decision is made under the lock. A refresh installs its keys before it ends, so a caller
-    /// that finds no running refresh sees the keys of the last one.
+    /// The decision is made under the lock. A refresh installs its keys before it ends, so a
+    /// request that finds no running refresh sees the keys of the last refresh.
     fn refresh_because(
         self: &Arc<Self>,
         cause: RefreshCause,
@@ -214,8 +216,9 @@ impl JwksCache {
         let mut state = self.state();
         let pause = state.policy.remaining_pause(cause, now);
         match self.refreshes.running() {
-            // A refresh takes less time than the pause that begins with it. If it is still running
-            // after the pause, its runtime has stalled, and a new refresh replaces it.
+            // A refresh takes less time than the pause that begins with it. If a refresh is still
+            // running after its pause, its runtime has stalled, and a new refresh replaces the
+            // stalled refresh.
             Some(waiter) if !pause.is_zero() => return RefreshStatus::Running(waiter),
             _ if self.has_newer_than(seen, now) => return RefreshStatus::Newer,
             _ => {}
@@ -224,7 +227,8 @@ impl JwksCache {
             return RefreshStatus::NotYet(state.policy.pause(cause, now));
         }
         let Ok(runtime) = Handle::try_current() else {
-            // Without a runtime nothing can be fetched, so the next caller need not take the lock.
+            // Without a runtime, no keys can be fetched. For 1 s, requests with stale keys need not
+            // take the lock to find that out.
             self.next_refresh.store(unix_millis(now).saturating_add(1000), Ordering::Relaxed);
             return RefreshStatus::NotYet(RefreshPause::without_attempt(false));
         };
@@ -254,7 +258,8 @@ impl JwksCache {
         }
     }
 
-    /// Returns whether the installed keys are trusted and are not `seen`, the keys of the caller.
+    /// Returns whether the installed keys are trusted and are not `seen`, the keys that the request
+    /// has tried.
     fn has_newer_than(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> bool {
         let installed = self.installed.load();
         let Some(installed) = installed.as_ref() else { return false };
@@ -267,7 +272,7 @@ impl JwksCache {
         self.installed.load_full()
     }
 
-    /// Returns whether no refresh has begun after the one with the number `attempt`.
+    /// Returns whether no refresh has begun after the refresh with the number `attempt`.
     pub(super) fn is_latest(&self, attempt: u64) -> bool {
         self.refreshes.is_current(attempt)
     }
@@ -291,7 +296,7 @@ impl JwksCache {
     }
 
     /// Records that the refresh with the number `attempt` was dropped with its runtime, so that
-    /// another one can begin.
+    /// another refresh can begin.
     pub(super) fn record_dropped(&self, attempt: u64) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -318,7 +323,7 @@ impl JwksCache {
         events::refresh_failed(self.issuer(), error, failures, age);
     }
 
-    /// Parses a key set that replaces `before`, and logs the entries that cannot be used.
+    /// Parses a key set that replaces `before`, and logs the skipped entries.
     pub(super) fn parse(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
         let parsed = KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher);
         match &parsed {
@@ -331,12 +336,12 @@ impl JwksCache {
         parsed.map(|(keys, _)| Arc::new(keys))
     }
 
-    /// Returns the issuer, for logs and metrics. It is empty for static keys.
+    /// Returns the issuer, for logs and metrics. Returns an empty text for static keys.
     pub(super) fn issuer(&self) -> &str {
         self.client.as_ref().map_or("", JwksClient::issuer)
     }
 
-    /// Makes the time of the next refresh visible to callers without the lock, and notifies the
+    /// Stores the time of the next refresh where requests read it without the lock. Notifies the
     /// refresh task.
     fn publish_next_refresh(&self, state: &RefreshState, now: SystemTime) {
         self.next_refresh.store(unix_millis(state.policy.next_refresh(now)), Ordering::Relaxed);
@@ -372,7 +377,8 @@ impl JwksCache {
         }
     }
 
-    /// Locks the state. It stays usable after a panic of another thread.
+    /// Locks the state. The state stays usable after another thread has panicked while it held the
+    /// lock.
     fn state(&self) -> MutexGuard<'_, RefreshState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,7 +21,7 @@ const ACCEPTED_MEDIA_TYPES: HeaderValue =
 /// The maximum size of a key set, in bytes. A larger response is an error.
 pub(super) const MAX_BODY: usize = 256 * 1024;
 
-/// A client that fetches an issuer's keys, and stores the URL at which it found them.
+/// A client that fetches an issuer's keys, and stores the URL at which it found the keys.
 #[derive(Debug)]
 pub(crate) struct JwksClient {
     issuer: Issuer,
@@ -34,15 +34,16 @@ pub(crate) struct JwksClient {
 /// The last URLs at which keys were found.
 #[derive(Debug, Default)]
 struct Locations {
-    /// The URL of the last response with keys. Reset when a later response at this URL has no
-    /// usable keys, unless its status indicates an outage, so that discovery runs again.
+    /// The URL of the last response with keys. If a later response at this URL has no usable keys,
+    /// the URL is reset, so that discovery runs again. A response whose status indicates an outage
+    /// does not reset the URL.
     current: Option<Url>,
     /// The last URL that was logged, so that each change is logged once.
     logged: Option<Url>,
 }
 
-/// The issuer's response to a request for keys: a key set, or that the installed one is
-/// unchanged.
+/// The issuer's response to a request for keys: a key set, or the information that the installed
+/// key set is unchanged.
 #[derive(Debug)]
 pub(crate) struct KeyResponse {
     /// The key set. `None` if the installed version is still current (304).
@@ -62,10 +63,11 @@ pub(crate) struct Version {
 /// Options of a request for keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FetchOptions<'a> {
-    /// The installed version. If it is set, the request is conditional.
+    /// The version of the installed key set. If this field is set, a request to the URL of that
+    /// version is conditional.
     pub(crate) installed: Option<&'a Version>,
-    /// Whether an HTTP cache is allowed to respond. If false, the header `Cache-Control: no-cache`
-    /// is sent.
+    /// Whether an HTTP cache is allowed to respond. If false, the request has the header
+    /// `Cache-Control: no-cache`.
     pub(crate) allow_cached: bool,
 }
 
@@ -112,8 +114,8 @@ impl JwksClient {
         self.locations().current = None;
     }
 
-    /// Fetches the keys from `url` or Passport's other documented URL. Returns the URL that
-    /// responded.
+    /// Fetches the keys from `url`, or from the other JWKS URL that Passport documents if the
+    /// response of `url` is not a key set. Returns the URL at which the keys were found.
     async fn fetch_from(
         &self,
         url: Url,
@@ -131,8 +133,10 @@ impl JwksClient {
         Ok((KeyResponse { document, head, version }, url))
     }
 
-    /// Requests the keys from `url`. If the response is not a key set, requests them from
-    /// Passport's other documented URL.
+    /// Requests the keys from `url`. If the response is not a key set, requests the keys from the
+    /// other JWKS URL that Passport documents. If the second request fails as well, returns the
+    /// error of the second request if the first response had status 404, otherwise the error of
+    /// the first request.
     async fn get_with_fallback(
         &self,
         url: Url,
@@ -160,15 +164,16 @@ impl JwksClient {
         let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_BODY };
         let response = self.transport.send(options.to(url)?, limits).await?;
         match response.status() {
-            // Checked here, so that the other URL is tried: a sign-in page responds with status 200
-            // as well.
+            // The body is checked here, so that the other URL is tried if the body is not a key
+            // set: a sign-in page also responds with status 200.
             StatusCode::OK => entries(response.body()).map(|_| response),
             StatusCode::NOT_MODIFIED if options.installed.is_some() => Ok(response),
             status => Err(KeyFetchError::Status(status)),
         }
     }
 
-    /// Locks the URLs. They stay usable after a panic of another thread.
+    /// Locks the URLs. The URLs stay usable after another thread has panicked while it held the
+    /// lock.
     fn locations(&self) -> MutexGuard<'_, Locations> {
         self.locations.lock().unwrap_or_else(PoisonError::into_inner)
     }

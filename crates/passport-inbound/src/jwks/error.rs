@@ -8,7 +8,8 @@ use passport_core::{DiscoveryError, TransportError, TransportErrorKind};
 use super::key::UnusableKey;
 use crate::untrusted_text::Quoted;
 
-/// The maximum number of skipped keys that an error lists. It says how many more there are.
+/// The maximum number of skipped keys that an error lists. If there are more, the error states
+/// how many more.
 const MAX_NAMED: usize = 8;
 
 /// An error of a JWKS refresh.
@@ -50,8 +51,8 @@ impl KeyFetchError {
     /// errors are:
     ///
     /// - a discovery document that contradicts the configuration,
-    /// - a key set with entries, but without a usable key (an empty one is temporary, because the
-    ///   issuer can publish its first key later),
+    /// - a key set with entries, but without a usable key (an empty key set is a temporary error,
+    ///   because the issuer can publish its first key later),
     /// - the permanent errors of the transport, such as an untrusted certificate.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
@@ -63,8 +64,8 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns whether the server sent an HTTP response that is not a key set. The keys can then
-    /// be at Passport's other documented URL.
+    /// Returns whether the server sent an HTTP response that is not a key set. In that
+    /// case, the keys may be at the other JWKS URL that Passport documents.
     pub(super) fn is_response(&self) -> bool {
         match self {
             Self::NotAKeySet | Self::Status(_) => true,
@@ -73,8 +74,8 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns whether the keys are possibly at another URL. False for a status that indicates an
-    /// outage of the server.
+    /// Returns whether the keys are possibly at another URL: the server sent a response that is not
+    /// a key set. Returns `false` for a status that indicates an outage of the server.
     pub(super) fn is_wrong_location(&self) -> bool {
         match self {
             Self::Status(status) => !is_outage(*status),
@@ -82,7 +83,7 @@ impl KeyFetchError {
         }
     }
 
-    /// Returns the error of the HTTP request, if that is the cause.
+    /// Returns the error of the HTTP request if that error is the cause, otherwise `None`.
     fn transport(&self) -> Option<&TransportError> {
         match self {
             Self::Discovery(DiscoveryError::Transport(error)) | Self::Transport(error) => Some(error),
@@ -101,7 +102,7 @@ fn is_outage(status: StatusCode) -> bool {
 pub(crate) struct SkippedKey {
     /// The index of the entry in the key set.
     pub(crate) position: usize,
-    /// The `kid` of the entry, if it has one.
+    /// The `kid` of the entry. `None` if the entry has no `kid`.
     pub(crate) kid: Option<String>,
     pub(crate) why: UnusableKey,
     /// A hash of the entry, with which the log recognizes an entry that was logged before.
@@ -112,7 +113,7 @@ pub(crate) struct SkippedKey {
 #[derive(Debug)]
 pub(crate) struct SkippedKeys(pub(crate) Vec<SkippedKey>);
 
-/// Lists the first entries, each with its reason.
+/// Lists the first entries, each with its reason, and the number of the other entries.
 impl fmt::Display for SkippedKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {

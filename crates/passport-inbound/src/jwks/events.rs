@@ -33,13 +33,13 @@ pub(super) fn keys_installed(issuer: &str, usable: usize, fetched_at: SystemTime
 }
 
 /// Logs that keys were loaded from the cache file, and sets the gauges of the keys. `age` is the
-/// time since they were fetched.
+/// time since the keys were fetched.
 pub(super) fn keys_loaded(issuer: &str, usable: usize, fetched_at: SystemTime, age: Duration) {
     set_gauges(issuer, usable, fetched_at);
     tracing::info!(target: TARGET, issuer, usable, age_s = age.as_secs(), "signing keys loaded from the cache file");
 }
 
-/// Sets the gauges of the number of usable keys, and of the time at which they were fetched.
+/// Sets the gauges of the number of usable keys, and of the time at which the keys were fetched.
 fn set_gauges(issuer: &str, usable: usize, fetched_at: SystemTime) {
     #[expect(clippy::cast_precision_loss, reason = "a key set has at most 200 keys")]
     gauge!(KEYS, ISSUER => issuer.to_owned()).set(usable as f64);
@@ -47,7 +47,8 @@ fn set_gauges(issuer: &str, usable: usize, fetched_at: SystemTime) {
     gauge!(KEYS_FETCHED_AT, ISSUER => issuer.to_owned()).set(unix.as_secs_f64());
 }
 
-/// Logs that no keys could be loaded from the cache file, so that they are fetched.
+/// Logs that no keys could be loaded from the cache file. The keys are then fetched from the
+/// issuer.
 pub(super) fn cache_file_not_loaded(path: &Path, error: &JwksCacheFileError) {
     tracing::warn!(
         target: TARGET,
@@ -57,7 +58,8 @@ pub(super) fn cache_file_not_loaded(path: &Path, error: &JwksCacheFileError) {
     );
 }
 
-/// Logs that the keys could not be saved in the cache file. The verifier continues to use them.
+/// Logs that the keys could not be saved in the cache file. The verifier continues to use the
+/// keys.
 pub(super) fn cache_file_not_saved(path: &Path, error: &JwksCacheFileError) {
     tracing::warn!(
         target: TARGET,
@@ -68,7 +70,8 @@ pub(super) fn cache_file_not_saved(path: &Path, error: &JwksCacheFileError) {
 }
 
 /// Logs and counts a failed refresh. `failures` is the number of consecutive failures, and `age`
-/// the age of the installed keys, which are used until they expire.
+/// is the age of the installed keys, which are used until they expire. `age` is `None` if no
+/// keys are installed.
 pub(super) fn refresh_failed(issuer: &str, error: &KeyFetchError, failures: u32, age: Option<Duration>) {
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => error.kind()).increment(1);
     let age_s = age.map(|age| age.as_secs());
@@ -83,7 +86,7 @@ pub(super) fn refresh_failed(issuer: &str, error: &KeyFetchError, failures: u32,
 }
 
 /// Logs a skipped entry of a key set. The level is warn if the key set has no usable key, or if
-/// `key` stands for entries that were not read. Otherwise it is info.
+/// `key` stands for entries that were not read. Otherwise the level is info.
 pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, has_usable_keys: bool) {
     let SkippedKey { position, why, .. } = key;
     let kid = key.kid.as_deref().map(Quoted);
@@ -95,7 +98,8 @@ pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, has_usable_keys: bool)
 }
 
 /// Logs the URL at which the keys were found, without its query, which can contain a secret.
-/// `discovery_url` is the URL of the discovery document, if discovery has found the keys.
+/// `discovery_url` is the URL of the discovery document that contains the URL of the keys.
+/// `None` if no discovery document was read.
 pub(super) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<&Url>) {
     let shown = |url: &Url| format!("{}{}", url.origin().ascii_serialization(), url.path());
     let discovery_url = discovery_url.map(shown);
@@ -103,7 +107,8 @@ pub(super) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<
 }
 
 /// Sets the gauge of the difference between the issuer's clock and the local clock. Logs a
-/// warning if it exceeds `clock_skew`. `issuer_time` was read during `local_time`.
+/// warning if the difference exceeds `clock_skew`. `issuer_time` is the time of the issuer's
+/// clock at some point of the period `local_time`.
 pub(super) fn clock_difference(
     issuer: &str,
     issuer_time: SystemTime,

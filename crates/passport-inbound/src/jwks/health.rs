@@ -33,7 +33,7 @@ pub enum JwksState {
     /// [`jwks_max_stale`](crate::TokenVerifierBuilder::jwks_max_stale) and verify no token.
     /// Requests wait for newer keys, or are rejected with 503.
     Expired,
-    /// No keys were fetched yet. Requests wait for them, or are rejected with 503.
+    /// No keys were fetched yet. Requests wait for keys, or are rejected with 503.
     Unavailable,
 }
 
@@ -44,33 +44,36 @@ impl JwksHealth {
         self.state
     }
 
-    /// Returns whether tokens can be verified: the keys are fresh or stale. For readiness probes.
+    /// Returns whether tokens can be verified: the keys are fresh or stale. Use this method in
+    /// readiness probes.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         matches!(self.state, JwksState::Fresh | JwksState::Stale)
     }
 
-    /// Returns the number of usable keys in the installed key set, even if it has expired.
+    /// Returns the number of usable keys in the installed key set, even if that key set has
+    /// expired. Returns zero if no key set is installed yet.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.keys
     }
 
-    /// Returns when the keys were last fetched or confirmed by the issuer. `None` before the first
+    /// Returns when the issuer last sent or confirmed the keys. Returns `None` before the first
     /// fetch, and for static keys.
     #[must_use]
     pub fn fetched_at(&self) -> Option<SystemTime> {
         self.fetched_at
     }
 
-    /// Returns the duration since [`fetched_at`](Self::fetched_at).
+    /// Returns the duration since [`fetched_at`](Self::fetched_at). Returns `None` before the first
+    /// fetch, and for static keys.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.age
     }
 
     /// Returns when the next scheduled refresh is due. A token with an unknown key can cause an
-    /// earlier one. `None` for static keys.
+    /// earlier refresh. Returns `None` for static keys.
     #[must_use]
     pub fn next_refresh_at(&self) -> Option<SystemTime> {
         self.next_refresh
@@ -83,7 +86,7 @@ impl JwksHealth {
         self.failures
     }
 
-    /// Returns the error of the last refresh, if it failed.
+    /// Returns the error of the last refresh if that refresh failed, otherwise `None`.
     #[must_use]
     pub fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()

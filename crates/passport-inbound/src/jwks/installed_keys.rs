@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{client::Version, key_life::KeyLife, key_set::KeySet, meters::Meters};
 
-/// A key set that verifies tokens until it is replaced or expires.
+/// A key set that verifies tokens until another key set replaces it, or until it expires.
 #[derive(Debug)]
 pub(crate) struct InstalledKeys {
     pub(crate) keys: Arc<KeySet>,
@@ -15,14 +15,16 @@ pub(crate) struct InstalledKeys {
     pub(super) life: KeyLife,
     /// The version for a conditional request. `None` for keys without an `ETag`.
     pub(super) version: Option<Version>,
-    /// The remaining freshness in the caching headers of the response, if it has them.
+    /// How much longer the keys are fresh, according to the caching headers of the response. `None`
+    /// if the response had no such headers.
     pub(super) fresh_for: Option<Duration>,
     /// The key set as the issuer sent it, for the cache file.
     pub(super) document: Bytes,
 }
 
-/// A snapshot of the installed key set. `None` if there are no trusted keys. It increments no
-/// reference count, so it must be dropped soon and not be held across an `await`.
+/// A snapshot of the installed key set. `None` if there are no trusted keys. The snapshot
+/// increments no reference count, so it must be dropped soon, and must not be held across an
+/// `await`.
 pub(crate) type CurrentKeys = Guard<Option<Arc<InstalledKeys>>>;
 
 impl InstalledKeys {

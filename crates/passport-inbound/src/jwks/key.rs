@@ -10,8 +10,8 @@ use crate::jwt::{
     signature::{Material, VerifyingKey},
 };
 
-/// A public key for one algorithm. It is parsed when the issuer first publishes it, and all
-/// later key sets that contain it share it.
+/// A public key for one algorithm. The key is parsed when the issuer first publishes it. Later
+/// key sets that contain the key share the parsed key.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(super) identity: KeyIdentity,
@@ -27,7 +27,7 @@ pub(super) struct KeyIdentity {
     material: Material,
 }
 
-/// The reason why an entry of a key set is skipped: it verifies no token.
+/// The reason why an entry of a key set is skipped. A skipped entry verifies no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub(crate) enum UnusableKey {
     #[error("kty, crv and alg match no allowed algorithm, see `algorithms`")]
@@ -46,7 +46,8 @@ pub(crate) enum UnusableKey {
 
 impl Key {
     /// Parses an entry. Returns one key for each allowed algorithm that the entry can be used for.
-    /// `reuse` returns the key of the previous key set with that identity, if there is one.
+    /// `reuse` returns the key with the given identity in the previous key set, or `None` if that
+    /// key set has no such key.
     pub(super) fn parse(
         entry: &str,
         allowed: &AllowedAlgorithms,
@@ -67,7 +68,8 @@ impl Key {
         algorithms.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Invalid)
     }
 
-    /// Parses the key material. Returns `None` if it is malformed or weak.
+    /// Parses the key material. Returns `None` if the key material is malformed or weak, or if its
+    /// size is not accepted.
     fn new(identity: KeyIdentity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
         Some(Arc::new(Self { identity, verifying }))
@@ -80,8 +82,8 @@ impl Key {
 }
 
 /// The members of a JWK that are read ([RFC 7517, section
-/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, can have
-/// any type, so that they do not make a valid key unusable.
+/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Other members, such as `x5c`, are
+/// ignored, so that a member with an unexpected type does not make a valid key unusable.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -98,8 +100,8 @@ struct Jwk {
 }
 
 impl Jwk {
-    /// Returns whether the issuer allows the key to verify signatures: `use` and `key_ops` are
-    /// absent or allow it ([RFC 7517, sections 4.2 and
+    /// Returns whether the issuer allows the key to verify signatures: each of `use` and `key_ops`
+    /// is absent or allows verifying ([RFC 7517, sections 4.2 and
     /// 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)).
     fn is_for_verifying(&self) -> bool {
         let verifies = |operations: &Value| {
@@ -109,7 +111,7 @@ impl Jwk {
     }
 
     /// Returns the algorithms that the type and the curve of the key support. If the key has an
-    /// `alg`, returns at most that one.
+    /// `alg`, returns at most the algorithm with that name.
     fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         let of_type: &[Algorithm] = match (self.kty.as_str(), text(&self.crv)) {
             ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
@@ -122,7 +124,8 @@ impl Jwk {
         of_type.iter().copied().filter(fits)
     }
 
-    /// Returns the numbers of the public key. `None` if a member is missing or not a string.
+    /// Returns the numbers of the public key. Returns `None` if a number is missing or not a
+    /// string, or if the key type (`kty`) is not supported.
     fn material(&self) -> Option<Material> {
         let member = |value| text(value).map(str::to_owned);
         match self.kty.as_str() {
@@ -134,7 +137,7 @@ impl Jwk {
     }
 }
 
-/// Returns the text of a member. `None` if the member is missing or not a string.
+/// Returns the text of a member. Returns `None` if the member is missing or not a string.
 fn text(value: &Option<Value>) -> Option<&str> {
     value.as_ref()?.as_str()
 }

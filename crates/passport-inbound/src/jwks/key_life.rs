@@ -1,5 +1,5 @@
-//! The lifetime of a key set: how long it is fresh, and how long it is trusted. Pure: the time
-//! is an argument.
+//! The lifetime of a key set: how long the key set is fresh, and how long it is trusted. Pure:
+//! the time is an argument.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,8 +12,8 @@ use super::{
 /// installed before the lifetime ends.
 const REFRESH_AHEAD: f64 = 0.8;
 
-/// The minimum freshness lifetime. A shorter `max-age` of the issuer is ignored, so that the
-/// issuer cannot cause a flood of requests.
+/// The minimum freshness lifetime. If the issuer's `max-age` is shorter, this minimum is used
+/// instead, so that the issuer cannot cause a flood of requests.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 
 /// When a key set was fetched, when it is refreshed, and when it expires.
@@ -56,7 +56,8 @@ impl KeyLife {
         Self { fetched_at, refresh_at: after(refresh_after), expires_at: after(settings.max_stale) }
     }
 
-    /// Returns the lifetime of static keys: 100 years.
+    /// Returns the lifetime of static keys: for 100 years, no refresh is due and the keys do not
+    /// expire.
     pub(super) fn endless(now: SystemTime) -> Self {
         let never = now.checked_add(Duration::from_secs(100 * 365 * 24 * 60 * 60)).unwrap_or(now);
         Self { fetched_at: now, refresh_at: never, expires_at: never }
@@ -75,8 +76,8 @@ impl KeyLife {
         }
     }
 
-    /// Returns the duration since the keys were fetched. Zero if the clock was set back before
-    /// that.
+    /// Returns the duration since the keys were fetched. Returns zero if the clock was set back to
+    /// a time before the fetch.
     pub(super) fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.fetched_at).unwrap_or_default()
     }

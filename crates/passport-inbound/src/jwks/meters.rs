@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use crate::metrics::{TOKENS, VERIFICATION_SECONDS};
 
-/// The metrics that most verifications update. They are registered with each key set, so that a
-/// verification does not have to look them up. A metrics recorder that is installed later is
-/// used from the next key set on.
+/// The metrics that most verifications update. The metrics are registered when a key set is
+/// installed, so that a verification does not have to look the metrics up. A metrics recorder
+/// that is installed later is used from the next key set on.
 pub(crate) struct Meters {
     accepted: Counter,
     /// The duration of verifications of tokens that are not cached.

@@ -1,8 +1,8 @@
 //! Fetches, caches and refreshes the issuer's signing keys (JWKS).
 //!
-//! `refresh_policy` decides when keys are refreshed, `refresh` fetches them, and `cache` serves
-//! them. One refresh reads the cache file, or sends the HTTP requests. It installs a key set or
-//! fails.
+//! `refresh_policy` decides when keys are refreshed, `refresh` fetches the keys, and `cache`
+//! serves them. One refresh reads the keys from the cache file, or fetches the keys with HTTP
+//! requests. A refresh ends with an installed key set or with an error.
 
 mod cache;
 mod client;

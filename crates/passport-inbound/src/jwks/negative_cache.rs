@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use super::clock_set_back::TimeWindow;
 
 /// A negative cache for keys: during the cooldown after a refresh, a token with an unknown key
-/// or an invalid signature is rejected without a request to the issuer. Anyone can make such
-/// tokens.
+/// or an invalid signature is rejected without a request to the issuer. Without the negative
+/// cache, anyone could cause such requests with forged tokens.
 #[derive(Debug, Default)]
 pub(super) struct NegativeCache(Option<TimeWindow>);
 
@@ -17,8 +17,8 @@ impl NegativeCache {
         self.0 = TimeWindow::new(began, cooldown);
     }
 
-    /// Returns the rest of the cooldown. Zero if a token with an unknown key is allowed to cause a
-    /// refresh.
+    /// Returns the rest of the cooldown. Returns zero if a token with an unknown key is allowed to
+    /// cause a refresh.
     pub(super) fn remaining(&self, now: SystemTime) -> Duration {
         self.0.map_or(Duration::ZERO, |window| window.remaining(now))
     }

@@ -1,4 +1,5 @@
-//! The cache file of the signing keys. With it, a service can start while its issuer is down.
+//! The cache file of the signing keys. With this file, a service can start while its issuer is
+//! down.
 
 use std::{
     fs::{self, OpenOptions},
@@ -14,8 +15,8 @@ use serde_json::value::RawValue;
 
 use super::{client::MAX_BODY, error::JwksCacheFileError};
 
-/// The time limit for reading or writing the file. A refresh continues without the file after
-/// it.
+/// The time limit for reading or writing the file. After that time, a refresh continues without
+/// the file.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The file that stores an issuer's keys for the next start of the service.
@@ -43,7 +44,8 @@ struct Content<'a> {
 }
 
 impl JwksCacheFile {
-    /// Reads the keys of `issuer`. Returns `None` if there is no file yet.
+    /// Reads the keys of `issuer` from the file. Returns `None` if there is no file yet. Returns an
+    /// error if the file has the keys of another issuer.
     pub(crate) async fn load(&self, issuer: &str) -> Result<Option<SavedKeys>, JwksCacheFileError> {
         let (path, issuer) = (self.path.clone(), issuer.to_owned());
         self.with_timeout(move || match read(&path) {
@@ -60,7 +62,7 @@ impl JwksCacheFile {
         self.with_timeout(move || Ok(replace(&path, &encode(&issuer, &keys)?)?)).await
     }
 
-    /// Runs `work` on a thread for file access. Returns an error if it takes longer than
+    /// Runs `work` on a thread for file access. Returns an error if `work` takes longer than
     /// [`TIMEOUT`].
     async fn with_timeout<T: Send + 'static>(
         &self,
@@ -74,8 +76,9 @@ impl JwksCacheFile {
     }
 }
 
-/// Reads a regular file, up to the maximum size of a saved file. Other types are rejected,
-/// because opening a pipe would wait for its other end.
+/// Reads a regular file, up to the maximum size of a saved file. Other types of files are
+/// rejected, because opening a pipe would wait until another process opens the other end of the
+/// pipe.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -85,9 +88,9 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Writes a temporary file in the same folder, syncs it, and renames it over the old file. The
-/// name is random, so that processes that share the path do not write to the same temporary
-/// file.
+/// Writes a temporary file in the same folder, syncs the temporary file to the disk, and renames
+/// it over the old file. The name of the temporary file is random, so that processes that share
+/// the path do not write to the same temporary file.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
     let written = OpenOptions::new()
@@ -102,7 +105,8 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Parses the content of the file. Rejects the keys of another issuer.
+/// Parses the content of the file. Returns an error if the keys are from another issuer than
+/// `issuer`.
 fn decode(content: &[u8], issuer: &str) -> Result<SavedKeys, JwksCacheFileError> {
     let content: Content<'_> =
         serde_json::from_slice(content).map_err(|_| JwksCacheFileError::InvalidContent)?;

@@ -20,7 +20,8 @@ use super::{
 /// A running refresh.
 struct Refresh {
     cache: Arc<JwksCache>,
-    /// Increases with each refresh of the cache. Shows whether a later refresh has begun.
+    /// The number of this refresh. Each refresh of the cache has a higher number than the refresh
+    /// before it. The number shows whether a later refresh has begun.
     number: u64,
     cause: RefreshCause,
 }
@@ -35,12 +36,13 @@ struct NewKeys {
 pub(super) enum KeySource {
     /// The cache file. `age` is the time since the issuer last sent or confirmed the keys.
     File { age: Duration },
-    /// The issuer. `is_new` is false if the keys are those that were installed before.
+    /// The issuer. `is_new` is false if the keys equal the keys that were installed before.
     Issuer { is_new: bool },
 }
 
 /// Runs a refresh. A refresh that panics counts as failed. A refresh that is dropped with its
-/// runtime does not count as failed, so that another one can begin without a backoff.
+/// runtime does not count as failed, so that another refresh can begin without the backoff of a
+/// failure.
 pub(super) fn run(
     cache: Arc<JwksCache>,
     attempt: Attempt<()>,
@@ -51,8 +53,8 @@ pub(super) fn run(
     attempt.run(async move { reader.load_or_fetch().await }, move |result| refresh.complete(result))
 }
 
-/// Saves keys in the cache file, if one is configured. Runs in a separate task, so that a slow
-/// disk does not delay the requests that wait for the refresh.
+/// Saves keys in the cache file, if a cache file is configured. Runs in a separate task, so that
+/// a slow disk does not delay the requests that wait for the refresh.
 async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
     if let Some(file) = &cache.file {
         let saved = file.save(cache.issuer(), keys).await;
@@ -61,8 +63,8 @@ async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
 }
 
 impl Refresh {
-    /// Installs the keys, or records the failure. Returns `None` if the refresh was interrupted, so
-    /// that its waiters get an error.
+    /// Installs the keys, or records the failure. Returns `None` if the refresh was dropped or has
+    /// panicked, so that all requests that wait for the refresh get an error.
     fn complete(&self, result: Result<Result<NewKeys, KeyFetchError>, TaskError>) -> Option<()> {
         match result {
             Ok(Ok(new_keys)) => {
@@ -87,7 +89,7 @@ impl Refresh {
     }
 
     /// Installs the keys, unless a later refresh has begun. Returns the keys to save in the cache
-    /// file, if they came from the issuer.
+    /// file. Returns `None` if the keys came from the cache file, or were not installed.
     fn install(&self, new_keys: NewKeys) -> Option<SavedKeys> {
         let cache = &self.cache;
         let NewKeys { keys: installed, source } = new_keys;
@@ -108,8 +110,9 @@ impl Refresh {
         }
     }
 
-    /// Loads keys from the cache file, or fetches them from the issuer. If a later refresh has
-    /// replaced this one, because its runtime had stalled, it sends no request.
+    /// Loads keys from the cache file. If that is not possible, fetches the keys from the issuer.
+    /// If the runtime had stalled and a later refresh has replaced this refresh, returns
+    /// [`KeyFetchError::Canceled`] and sends no request.
     async fn load_or_fetch(&self) -> Result<NewKeys, KeyFetchError> {
         let Some(client) = self.cache.client.as_ref().filter(|_| self.is_latest()) else {
             return Err(KeyFetchError::Canceled);
@@ -125,8 +128,11 @@ impl Refresh {
         self.cache.is_latest(self.number)
     }
 
-    /// Loads keys from the cache file, if none are installed yet. Their lifetime began when the
-    /// issuer sent or confirmed them. If they are stale, the refresh task starts the next refresh.
+    /// Loads keys from the cache file. The lifetime of the keys began when the issuer sent or
+    /// confirmed them. If the keys are stale, the refresh task starts the next refresh.
+    ///
+    /// Returns `None` if keys are already installed, if no cache file is configured, or if the file
+    /// is missing or cannot be used.
     async fn load(&self) -> Option<NewKeys> {
         let cache = &self.cache;
         let file = cache.file.as_ref().filter(|_| cache.installed().is_none())?;
@@ -138,12 +144,13 @@ impl Refresh {
         loaded.inspect_err(|error| events::cache_file_not_loaded(&file.path, error)).ok()
     }
 
-    /// Parses saved keys, unless they have expired.
+    /// Parses saved keys. Returns an error if the keys have expired, if their `fetched_at` is in
+    /// the future, or if no key is usable.
     fn check(&self, saved: SavedKeys) -> Result<NewKeys, JwksCacheFileError> {
         let cache = &self.cache;
         let now = cache.clock.now();
         let life = KeyLife::new(&cache.settings, saved.fetched_at, None, (cache.settings.random)());
-        // If the keys are from the future, a clock was wrong and their age is unknown.
+        // If the keys are from the future, a clock was wrong, and the age of the keys is unknown.
         if life.freshness(now) == Freshness::Expired || saved.fetched_at > now {
             return Err(JwksCacheFileError::Untrusted);
         }
@@ -153,17 +160,17 @@ impl Refresh {
         Ok(NewKeys { keys: installed, source: KeySource::File { age: life.age(now) } })
     }
 
-    /// Fetches keys from the issuer, and measures the difference between its clock and the local
-    /// one.
+    /// Fetches keys from the issuer, and measures the difference between the issuer's clock and the
+    /// local clock.
     async fn fetch(&self, client: &JwksClient) -> Result<NewKeys, KeyFetchError> {
         let cache = &self.cache;
         let requested_at = cache.clock.now();
         let current = cache.installed();
         let is_scheduled = self.cause == RefreshCause::Schedule;
         let options = FetchOptions {
-            // A refresh for a token must see the issuer's latest keys. So it is not conditional, as
-            // some issuers do not change the `ETag` when a key changes under its `kid`, and it
-            // bypasses caches.
+            // A refresh for a token must see the issuer's latest keys. So the request bypasses HTTP
+            // caches. The request is also not conditional, because some issuers do not change the
+            // `ETag` when a key changes but its `kid` does not.
             installed: current.as_ref().filter(|_| is_scheduled).and_then(|keys| keys.version.as_ref()),
             allow_cached: is_scheduled,
         };

@@ -11,9 +11,9 @@
 //!
 //! - From the beginning of the refresh, the pause is as long as the cooldown, or as the maximum
 //!   duration of a refresh if that is longer.
-//! - If the refresh fails, the pause is replaced by a backoff. With trusted keys it is the
-//!   cooldown, with jitter. Without trusted keys it is up to 1 s, and doubles with each failure
-//!   up to the cooldown.
+//! - If the refresh fails, a backoff replaces the pause. With trusted keys, the backoff is the
+//!   cooldown, with jitter. Without trusted keys, the backoff is up to 1 s, and doubles with
+//!   each failure up to the cooldown.
 //! - If the refresh succeeds, the pause ends. The cooldown of the [`NegativeCache`] starts,
 //!   counted from the beginning of the refresh. During the cooldown, scheduled refreshes can
 //!   begin, but an unknown key or an invalid signature causes none.
@@ -32,8 +32,8 @@ use super::{
     settings::{JITTER, KeySettings},
 };
 
-/// The backoff after the first failure without trusted keys. It doubles with each failure, up to
-/// the cooldown.
+/// The backoff after the first failure without trusted keys. The backoff doubles with each
+/// further failure, up to the cooldown.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The cause of a refresh.
@@ -41,7 +41,7 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 pub(super) enum RefreshCause {
     /// There are no keys, or a refresh is due.
     Schedule,
-    /// No installed key verifies a token: the token has a new key, or its signature is forged.
+    /// No installed key verifies a token: the token was signed with a new key, or is forged.
     UnknownKey,
 }
 
@@ -55,8 +55,11 @@ pub(crate) struct RefreshPause {
 }
 
 impl RefreshPause {
-    /// Returns a pause of 1 s, for callers while a refresh is running, and for callers when keys
-    /// cannot be fetched: with static keys, or without a tokio runtime.
+    /// Returns a pause of 1 s. This pause is used in three cases in which the policy does not set a
+    /// pause:
+    /// - A refresh is running.
+    /// - The keys are static.
+    /// - There is no tokio runtime, so no refresh can begin.
     pub(super) fn without_attempt(is_current: bool) -> Self {
         Self { remaining: Duration::from_secs(1), is_current }
     }
@@ -73,8 +76,8 @@ pub(super) struct KeyRefreshPolicy {
     negative_cache: NegativeCache,
     /// The number of consecutive failures.
     failures: u32,
-    /// Whether the last refresh has fetched keys from the issuer. If not, the issuer can have newer
-    /// keys.
+    /// Whether the last refresh has fetched keys from the issuer. If false, the issuer can have
+    /// newer keys.
     is_current: bool,
 }
 
@@ -84,8 +87,8 @@ impl KeyRefreshPolicy {
         Self { settings, life: None, pause: None, negative_cache, failures: 0, is_current: false }
     }
 
-    /// Returns the duration until a refresh with this cause is allowed to begin. Zero if it can
-    /// begin now.
+    /// Returns the duration until a refresh with this cause is allowed to begin. Returns zero if
+    /// the refresh can begin now.
     pub(super) fn remaining_pause(&self, cause: RefreshCause, now: SystemTime) -> Duration {
         let pause = self.pause.map_or(Duration::ZERO, |pause| pause.remaining(now));
         match cause {
@@ -94,18 +97,19 @@ impl KeyRefreshPolicy {
         }
     }
 
-    /// Returns the pause until a refresh with this cause is allowed to begin.
+    /// Returns the pause until a refresh with this cause is allowed to begin, and whether the
+    /// installed keys are the latest.
     pub(super) fn pause(&self, cause: RefreshCause, now: SystemTime) -> RefreshPause {
         RefreshPause { remaining: self.remaining_pause(cause, now), is_current: self.is_current }
     }
 
-    /// Records that a refresh begins. Its pause begins now, so that it also holds if the refresh
-    /// never ends.
+    /// Records that a refresh begins. The pause for other refreshes starts at the same time, so
+    /// that there is a pause even if this refresh never ends.
     pub(super) fn begin(&mut self, now: SystemTime) {
         self.pause = TimeWindow::new(now, self.settings.cooldown.max(self.settings.longest_attempt()));
     }
 
-    /// Records that the issuer has sent keys or confirmed the installed ones. Ends the pause.
+    /// Records that the issuer has sent keys, or has confirmed the installed keys. Ends the pause.
     /// Starts the cooldown for unknown keys if the previous keys were trusted.
     pub(super) fn fetched(&mut self, life: KeyLife, now: SystemTime) {
         let began = self.pause.take().map_or(now, |pause| pause.since);
@@ -126,16 +130,17 @@ impl KeyRefreshPolicy {
         self.is_current = false;
     }
 
-    /// Records that the refresh was dropped with its runtime. Without trusted keys the next refresh
-    /// can begin immediately. With trusted keys it can begin after 1 s, so that a flood of forged
-    /// tokens does not start one refresh for each token.
+    /// Records that the refresh was dropped with its runtime. Without trusted keys, the next
+    /// refresh can begin immediately. With trusted keys, the next refresh can begin after 1 s, so
+    /// that a flood of forged tokens does not start one refresh for each token.
     pub(super) fn dropped(&mut self, now: SystemTime) {
         self.is_current = false;
         self.pause = if self.has_trusted_keys(now) { TimeWindow::new(now, FIRST_BACKOFF) } else { None };
     }
 
     /// Records that the refresh has failed, and starts the backoff. `random` is in 0..1, for
-    /// jitter. Without trusted keys the backoff is longest for 0; with them it is shortest for 0.
+    /// jitter. Without trusted keys, the backoff is longest if `random` is 0. With trusted keys,
+    /// the backoff is shortest if `random` is 0.
     pub(super) fn failed(&mut self, now: SystemTime, random: f64) {
         let cooldown = self.settings.cooldown;
         // Without trusted keys no token is accepted, so the next refresh begins soon.
@@ -159,8 +164,8 @@ impl KeyRefreshPolicy {
         self.failures
     }
 
-    /// Returns when the next scheduled refresh begins: when the keys are stale and the pause has
-    /// ended.
+    /// Returns when the next scheduled refresh begins: as soon as the keys are no longer fresh and
+    /// the pause has ended.
     pub(super) fn next_refresh(&self, now: SystemTime) -> SystemTime {
         let due = match self.life {
             Some(life) if life.freshness(now) == Freshness::Fresh => life.refresh_at,

@@ -16,29 +16,30 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The maximum time between two ticks, at which the task checks whether a refresh is due. The
-/// wall clock can advance by more than the task has slept, for example while the machine is
-/// suspended.
+/// The maximum time between two ticks. At each tick, the task checks whether a refresh is due.
+/// The limit is needed because the wall clock can advance by more than the task has slept, for
+/// example while the machine is suspended.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The minimum time between two ticks, so that the task does not spin while a refresh is due but
-/// does not begin because another one is running.
+/// cannot begin, because another refresh is running.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 
-/// The time without a tick after which the runtime of the task counts as stalled, so that
-/// another task replaces this one.
+/// The time without a tick after which the runtime of the task counts as stalled. The next
+/// refresh then starts another task, which replaces the stalled task.
 const STALLED_AFTER: Duration = Duration::from_secs(90);
 
-/// A task that refreshes the keys when they are due, even without requests. It ends with the
-/// cache or with its runtime. If the runtime has ended, the next request that causes a refresh
-/// starts another task.
+/// A task that starts a refresh of the keys when a refresh is due, even without requests. The
+/// task ends when the cache is dropped, or when the runtime of the task ends. If the runtime has
+/// ended, the next request that causes a refresh starts another task.
 #[derive(Debug)]
 pub(super) struct RefreshTask {
     task: AbortHandle,
     last_tick: Arc<LastTick>,
 }
 
-/// The time of the last tick. It shows whether the runtime of the task still runs it.
+/// The time of the last tick. The time shows whether the runtime of the task still runs the
+/// task.
 #[derive(Debug)]
 struct LastTick {
     clock: Arc<dyn Clock>,
@@ -67,7 +68,7 @@ impl RefreshTask {
 }
 
 impl LastTick {
-    /// Records that a tick happens now.
+    /// Sets the time of the last tick to the current time.
     fn record(&self) {
         self.monotonic.store(self.clock.monotonic().as_secs(), Ordering::Relaxed);
     }
@@ -93,11 +94,11 @@ async fn run(
     loop {
         sleep(SHORTEST_SLEEP).await;
         changed.mark_unchanged();
-        // Recorded before the tick, so that a task that resumes after the process was frozen does
-        // not count as stalled.
+        // The time is recorded before the tick. Otherwise a task that resumes after the process was
+        // frozen would count as stalled during the tick.
         last_tick.record();
         let Some(wait) = tick() else { return };
-        // Ends when the time is over, the schedule has changed, or the cache was dropped.
+        // Waits until `wait` is over, the schedule has changed, or the cache was dropped.
         let _ = timeout(wait.min(LONGEST_SLEEP), changed.changed()).await;
     }
 }

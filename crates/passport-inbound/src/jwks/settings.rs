@@ -4,29 +4,32 @@ use std::time::Duration;
 
 use super::clock_set_back::CLOCK_TOLERANCE;
 
-/// The maximum time that a refresh spends on the cache file: 1 s to read it, and a reserve.
+/// The maximum time that a refresh spends on the cache file: 1 s to read the file, and a
+/// reserve.
 const LONGEST_LOAD: Duration = Duration::from_secs(2);
 
 /// The fraction by which refresh times and backoffs vary at random, so that the instances of a
 /// fleet do not refresh simultaneously.
 pub(super) const JITTER: f64 = 0.1;
 
-/// The settings of a JWKS cache. The options of
-/// [`TokenVerifierBuilder`](crate::TokenVerifierBuilder) describe them.
+/// The settings of a JWKS cache. [`TokenVerifierBuilder`](crate::TokenVerifierBuilder) describes
+/// most of these settings as options.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySettings {
     /// How long keys are fresh after a fetch, unless the issuer states a shorter time.
     pub(crate) refresh_interval: Duration,
-    /// The minimum time between a refresh and the next one that a token with an unknown key or an
-    /// invalid signature causes. Also the maximum backoff after failed refreshes, plus jitter.
+    /// The minimum time after a refresh before a token with an unknown key or an invalid signature
+    /// can cause another refresh. This time is also the maximum backoff after failed refreshes,
+    /// plus jitter.
     pub(crate) cooldown: Duration,
-    /// The age at which keys expire: they verify no token until a refresh succeeds.
+    /// The age at which keys expire. Expired keys verify no token until a refresh succeeds.
     pub(crate) max_stale: Duration,
     /// How long a request waits for refreshes or for a permit before it is rejected with 503.
     pub(crate) max_wait: Duration,
     /// The timeout of each HTTP request of a refresh.
     pub(crate) fetch_timeout: Duration,
-    /// The accepted difference between the local clock and the issuer's. A larger one is logged.
+    /// The accepted difference between the local clock and the issuer's. A larger difference is
+    /// logged.
     pub(crate) clock_skew: Duration,
     /// Returns a random number in 0..1, for jitter.
     pub(crate) random: fn() -> f64,
@@ -47,14 +50,15 @@ impl Default for KeySettings {
 }
 
 impl KeySettings {
-    /// Returns the maximum pause between two refreshes, with a tolerance for a caller that has read
-    /// the clock a little earlier.
+    /// Returns the maximum pause between two refreshes, plus a tolerance: a request can have read
+    /// the clock a little before the pause started.
     pub(super) fn longest_pause(&self) -> Duration {
         self.cooldown.max(self.longest_attempt()).mul_f64(1.0 + JITTER) + CLOCK_TOLERANCE
     }
 
-    /// Returns the maximum duration of a refresh: the cache file, then two locations of the
-    /// discovery document and two of the key set, one after another.
+    /// Returns the maximum duration of a refresh: the time for the cache file, and the timeouts of
+    /// four successive requests. Two requests are for the two locations of the discovery document,
+    /// and two are for the two locations of the key set.
     pub(super) fn longest_attempt(&self) -> Duration {
         LONGEST_LOAD + self.fetch_timeout * 4
     }

@@ -7,22 +7,23 @@ use std::{
 
 use super::{error::SkippedKey, events};
 
-/// The maximum number of skipped entries that a verifier logs. Later ones are not logged, so
-/// that an issuer cannot flood the log.
+/// The maximum number of skipped entries that a verifier logs. Further skipped entries are not
+/// logged, so that an issuer cannot flood the log.
 const MAX_LOGGED: usize = 256;
 
-/// Logs each skipped entry once, although each refresh skips it again.
+/// Logs each skipped entry once, although each refresh skips the entry again.
 #[derive(Debug, Default)]
 pub(super) struct SkippedKeyLog {
-    /// Hashes the entries. It is seeded at random, because the issuer chooses the entries.
+    /// Hashes the entries. The hasher is seeded at random, because the issuer chooses the entries.
     pub(super) hasher: RandomState,
     /// The hashes of the entries that were logged.
     logged: Mutex<HashSet<u64>>,
 }
 
 impl SkippedKeyLog {
-    /// Logs the entries that were not logged before: at warn if `has_usable_keys` is false or
-    /// entries were left unread, otherwise at info.
+    /// Logs the entries that were not logged before. The level of an entry is warn if
+    /// `has_usable_keys` is false, or if the entry stands for entries that were not read. Otherwise
+    /// the level is info.
     pub(super) fn log(&self, issuer: &str, skipped: &[SkippedKey], has_usable_keys: bool) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = |key: &&SkippedKey| logged.len() < MAX_LOGGED && logged.insert(key.hash);

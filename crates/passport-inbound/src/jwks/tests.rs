@@ -309,7 +309,7 @@ fn replaced_refresh_does_not_install_keys() {
     let driven = tokio::runtime::Runtime::new().unwrap();
     let setup = driven.block_on(setup());
     let old = setup.token().build();
-    // The first refresh has its response, but its runtime has stalled.
+    // The issuer has responded to the first refresh, but the runtime of that refresh has stalled.
     let mut first = tokio_test::task::spawn(setup.verify(&old));
     frozen.block_on(async {
         assert!(first.poll().is_pending());

@@ -1,4 +1,4 @@
-//! Signature algorithms, and the list of those that are allowed.
+//! Signature algorithms, and the list of allowed algorithms.
 
 use std::{fmt, str::FromStr};
 
@@ -6,15 +6,16 @@ use std::{fmt, str::FromStr};
 /// 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1), [RFC
 /// 8037](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
 ///
-/// Passport signs with RS256. It is the only allowed algorithm by default; see
+/// Passport signs with RS256. By default, only RS256 is allowed; see
 /// [`algorithms`](crate::TokenVerifierBuilder::algorithms). The algorithm `none` and algorithms
-/// with a shared secret (HMAC) are not supported, so they cannot be configured by mistake.
+/// with a shared secret (HMAC) are not supported, so such algorithms cannot be configured by
+/// mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
     /// ECDSA with P-256 and SHA-256. Verifying takes longer than with RS256.
     Es256,
-    /// Ed25519. Its name in tokens is `EdDSA` or `Ed25519` ([RFC
+    /// Ed25519. The name of the algorithm in tokens is `EdDSA` or `Ed25519` ([RFC
     /// 9864](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)). Verifying takes longer than with
     /// RS256.
     EdDsa,
@@ -39,8 +40,9 @@ impl Algorithm {
     /// All supported algorithms.
     pub(crate) const ALL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
 
-    /// Returns whether `same_as` returns `true` for one of the names that the algorithm has in
-    /// tokens and keys. A closure compares them, because a name in a token can have escapes.
+    /// Returns whether `same_as` returns `true` for a name of the algorithm in tokens and keys.
+    /// Ed25519 has two names, and each other algorithm has one. A closure compares the names,
+    /// because a name in a token can have JSON escapes.
     pub(crate) fn has_name(self, mut same_as: impl FnMut(&str) -> bool) -> bool {
         same_as(self.name()) || (self == Self::EdDsa && same_as("Ed25519"))
     }
@@ -60,7 +62,8 @@ impl AllowedAlgorithms {
         self.0.contains(&algorithm)
     }
 
-    /// Returns the allowed algorithm with a name for which `same_as` returns `true`.
+    /// Returns the allowed algorithm with a name for which `same_as` returns `true`. Returns `None`
+    /// if there is no such algorithm.
     pub(crate) fn named(&self, mut same_as: impl FnMut(&str) -> bool) -> Option<Algorithm> {
         self.0.iter().copied().find(|algorithm| algorithm.has_name(&mut same_as))
     }
@@ -103,7 +106,7 @@ pub struct UnknownAlgorithm {
     _private: (),
 }
 
-/// Prints the message, because that is what a `main` that returns the error prints.
+/// Prints the message. A `main` that returns this error prints its `Debug` output.
 impl fmt::Debug for UnknownAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -10,7 +10,8 @@ use serde::{
 
 use crate::jwt::json::{self, Flag, NumericDate, OneOrMany, Skipped};
 
-/// The initial capacity of the buffer for text claims, in bytes. Most tokens fit into it.
+/// The initial capacity of the buffer for text claims, in bytes. The text claims of most tokens
+/// fit into the buffer.
 const INITIAL_CAPACITY: usize = 256;
 
 /// The claims of a token that this crate reads.
@@ -34,8 +35,8 @@ pub(crate) struct Claims {
     pub(crate) permissions: Vec<String>,
     pub(crate) is_service_account: bool,
 
-    /// Whether a claim marks an ID token or a logout token. Passport issues these with the same
-    /// issuer, key and audience as an access token.
+    /// Whether a claim marks an ID token or a logout token. Passport issues such tokens with the
+    /// same issuer, key and audience as access tokens.
     pub(crate) is_other_token_type: bool,
     /// Whether `cnf` binds the token to a key of the client
     /// ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
@@ -47,7 +48,7 @@ type TextRange = Option<Range<usize>>;
 
 impl Claims {
     /// Parses a JSON object. A duplicate member, known or unknown, is an error, because another
-    /// parser might use the other value.
+    /// parser might use the other one of the two values.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
         json::object(payload)
     }
@@ -80,12 +81,14 @@ impl Claims {
         self.text(&self.managed_identity_id)
     }
 
-    /// Returns the text in this range.
+    /// Returns the text of the claim with this range in `texts`. Returns `None` if the token does
+    /// not have the claim.
     fn text(&self, range: &TextRange) -> Option<&str> {
         self.texts.get(range.clone()?)
     }
 
-    /// Appends the text of a claim to `texts`, and returns its range.
+    /// Appends the text of a claim to `texts`, and returns the range of the text. Returns `None` if
+    /// the token does not have the claim.
     fn push(&mut self, claim: Option<TextClaim<'_>>) -> TextRange {
         let TextClaim(text) = claim?;
         let start = self.texts.len();
@@ -102,7 +105,7 @@ impl Claims {
         self.texts.capacity() + elements + each.map(|text| text.capacity().max(16)).sum::<usize>()
     }
 
-    /// Parses the value of the member `name`.
+    /// Parses the value of the member `name`, and stores it in the field of that claim.
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             // Claims that are validated: `null` has the wrong type and does not count as absent.
@@ -121,7 +124,7 @@ impl Claims {
             "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "is_service_account" => self.is_service_account = matches!(map.next_value()?, Flag::Bool(true)),
-            // For other claims, only their presence matters.
+            // Of any other claim, only the presence matters.
             _ => {
                 self.is_other_token_type |= matches!(name, "nonce" | "at_hash" | "c_hash" | "events");
                 self.is_sender_constrained |= name == "cnf";

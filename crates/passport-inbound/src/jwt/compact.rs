@@ -1,23 +1,25 @@
 //! Splits a signed token in the compact form into its segments ([RFC
-//! 7515](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)). Allocates nothing.
+//! 7515](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)). Allocates nothing before the
+//! signature is verified.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::header::HeaderMembers;
 use crate::RejectionReason;
 
-/// The default maximum size of a token, in bytes. Passport's tokens have about 1,000.
+/// The default maximum size of a token, in bytes. Passport's tokens have about 1,000 bytes.
 pub(crate) const DEFAULT_MAX_LEN: usize = 8 * 1024;
 
-/// The maximum size of a token's decoded header, in bytes. It applies even if `max_token_size`
-/// is larger.
+/// The maximum size of a token's decoded header, in bytes. This limit applies even if
+/// `max_token_size` is larger.
 pub(crate) const MAX_HEADER: usize = 6 * 1024;
 
 /// The maximum size of a decoded signature, in bytes: RSA with 8192 bits.
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
-/// The size of the buffers for most headers and signatures, in bytes. It suffices for RSA with
-/// 4096 bits. Small buffers make the verification faster, because they are zeroed first.
+/// The size of the buffers for most headers and signatures, in bytes. An RSA signature with 4096
+/// bits fits. Small buffers make the verification faster, because each buffer is zeroed before
+/// it is used.
 pub(crate) const SMALL_BUFFER: usize = 512;
 
 /// The three segments of a token, still encoded. Not `Debug`, so that no token is logged.
@@ -41,8 +43,8 @@ impl<'a> Jws<'a> {
             return Err(RejectionReason::Malformed);
         };
         let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
-        // An empty signature is rejected when it is decoded, after the header: `alg: none` has a
-        // more specific reason.
+        // An empty signature is rejected later, when it is decoded. The header is validated before
+        // that, so that a token with `alg: none` is rejected for a more specific reason.
         if header.is_empty() || payload.is_empty() {
             return Err(RejectionReason::Malformed);
         }
@@ -62,7 +64,8 @@ impl<'a> Jws<'a> {
         HeaderMembers::read(decoded(self.header, buffer)?)
     }
 
-    /// Decodes the payload. Only for a token with a valid signature, because it allocates.
+    /// Decodes the payload. Must be called only for a token with a valid signature, because
+    /// decoding allocates memory.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, RejectionReason> {
         BASE64_URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| RejectionReason::Malformed)
     }
@@ -73,8 +76,8 @@ impl<'a> Jws<'a> {
     }
 }
 
-/// Returns whether all bytes are in the base64url alphabet. Has no early return, so that the
-/// compiler vectorizes the loop.
+/// Returns whether all bytes are in the base64url alphabet. The loop has no early return, so
+/// that the compiler vectorizes it.
 fn is_base64url(segment: &[u8]) -> bool {
     segment.iter().fold(true, |so_far, byte| {
         so_far & (byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'_'))
@@ -82,7 +85,7 @@ fn is_base64url(segment: &[u8]) -> bool {
 }
 
 /// Decodes strict base64url into `buffer`: no padding, no other alphabet, and unused bits must
-/// be zero. Returns the decoded bytes.
+/// be zero. Returns the decoded bytes. An empty segment is an error.
 fn decoded<'b>(segment: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
     let length =
         BASE64_URL_SAFE_NO_PAD.decode_slice(segment, buffer).map_err(|_| RejectionReason::Malformed)?;

@@ -11,12 +11,13 @@ use crate::RejectionReason;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header<'a> {
     pub(crate) algorithm: Algorithm,
-    /// The id of the key with which the token claims to be signed.
+    /// The id of the key with which the token claims to be signed. `None` if the header has no
+    /// `kid`.
     pub(crate) kid: Option<Text<'a>>,
 }
 
-/// The members of a header that are read. Their values are not validated yet. Keys in the header
-/// (`jwk`, `jku`, `x5u`, `x5c`) are ignored.
+/// The members of a header that are read. The values of these members are not validated yet.
+/// Keys in the header (`jwk`, `jku`, `x5u`, `x5c`) are ignored.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HeaderMembers<'a> {
     pub(crate) alg: Option<Text<'a>>,
@@ -29,14 +30,15 @@ pub(crate) struct HeaderMembers<'a> {
 }
 
 impl<'a> HeaderMembers<'a> {
-    /// Parses the decoded header of a token.
+    /// Parses the decoded header of a token. Returns an error if the header is not a JSON object,
+    /// or if `alg`, `kid` or `typ` is not a string.
     pub(crate) fn read(json: &'a [u8]) -> Result<Self, RejectionReason> {
         let mut members = Self::default();
         let mut is_text = true;
         header_json::object(json, |name, value| {
             let mut text = |member: &mut Option<Text<'a>>| match value {
                 Value::Text(text) => *member = Some(text),
-                // `null` is a value of the wrong type, not an absence.
+                // `null` is a value of the wrong type. It does not count as an absent member.
                 Value::Other => is_text = false,
             };
             if name.equals("alg") {
@@ -79,9 +81,10 @@ impl<'a> HeaderMembers<'a> {
 /// The accepted values of `typ`, in lower case.
 pub(crate) const ACCESS_TOKEN_TYPES: [&str; 4] = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
 
-/// Returns whether `typ` is the media type of an access token, in any case. Passport uses `JWT`
-/// or omits `typ`; [RFC 9068, section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)
-/// requires `at+jwt`. The prefix `application/` is optional.
+/// Returns whether `typ` is the media type of an access token. Upper and lower case are equal.
+/// Passport uses `JWT` or omits `typ`; [RFC 9068, section
+/// 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) requires `at+jwt`. The prefix
+/// `application/` is optional.
 fn is_access_token_type(typ: Text<'_>) -> bool {
     ACCESS_TOKEN_TYPES
         .iter()

@@ -1,19 +1,21 @@
 //! Parses one JSON object without allocating, even for an error.
 //!
-//! The header of a token is parsed before the caller is authenticated. `serde_json` allocates
+//! The header of a token is parsed before the client is authenticated. `serde_json` allocates
 //! its errors, and accepts duplicate unknown members. This parser accepts a subset of the input
-//! that `serde_json` accepts, with the same result. A fuzz target compares the two.
+//! that `serde_json` accepts, with the same result. A fuzz target compares both parsers.
 
 use std::iter;
 
-/// The maximum nesting depth of arrays and objects in a member. It bounds the recursion.
+/// The maximum nesting depth of arrays and objects in a member. The limit bounds the recursion
+/// of the parser.
 const MAX_DEPTH: u32 = 32;
 
-/// The maximum number of members. It bounds the work to find duplicate names.
+/// The maximum number of members of the object. The limit bounds the work to find duplicate
+/// names.
 const MAX_MEMBERS: usize = 32;
 
-/// The error of the parser: the text is not a JSON object, or exceeds a limit. It has no
-/// details, because none are logged.
+/// The error of the parser: the text is not a JSON object, has a duplicate member, or exceeds a
+/// limit. The error has no details, because none are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson;
 
@@ -25,12 +27,13 @@ pub(crate) enum Value<'a> {
     Other,
 }
 
-/// The text between the quotes of a string. Its escapes are valid, but not decoded.
+/// The text between the quotes of a string. The escapes of the string are valid, but not
+/// decoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a>(&'a str);
 
-/// Parses `json`, an object with optional whitespace around it, and passes each member to
-/// `visit`.
+/// Parses `json`, an object with optional whitespace around it. Passes each member to `visit`. A
+/// duplicate member is an error.
 pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), NotJson> {
     let text = str::from_utf8(json).map_err(|_| NotJson)?;
     let mut scanner = Scanner { text, at: 0 };
@@ -50,19 +53,19 @@ pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'
     if scanner.at == text.len() { Ok(()) } else { Err(NotJson) }
 }
 
-/// The parser: a text and the position of the next byte in it.
+/// The state of the parser: the text, and the position of the next byte in the text.
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
-    /// Returns the next byte, without consuming it.
+    /// Returns the next byte without consuming it. Returns `None` at the end of the text.
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Consumes bytes while `belongs` returns `true`. Returns their number.
+    /// Consumes bytes while `belongs` returns `true`. Returns the number of consumed bytes.
     fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) -> usize {
         let start = self.at;
         // A local variable stays in a register. The field would be written for each byte.
@@ -79,26 +82,28 @@ impl<'a> Scanner<'a> {
         self.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     }
 
-    /// Consumes the next byte if it is one of `bytes`. Returns whether it did.
+    /// Consumes the next byte if it is one of `bytes`. Returns whether a byte was consumed.
     fn take(&mut self, bytes: &[u8]) -> bool {
         let is_there = self.peek().is_some_and(|next| bytes.contains(&next));
         self.at += usize::from(is_there);
         is_there
     }
 
-    /// Consumes whitespace and then `byte`, if `byte` is next. Returns whether it did.
+    /// Consumes whitespace. If the next byte equals `byte`, consumes it and returns `true`.
+    /// Otherwise returns `false`.
     fn accept(&mut self, byte: u8) -> bool {
         self.skip_blanks();
         self.take(&[byte])
     }
 
-    /// Consumes whitespace and then `byte`. Any other byte is an error.
+    /// Consumes whitespace and then `byte`. Any other byte, or the end of the text, is an error.
     fn expect(&mut self, byte: u8) -> Result<(), NotJson> {
         if self.accept(byte) { Ok(()) } else { Err(NotJson) }
     }
 
-    /// Consumes the comma before an item of an object or array, or the closing bracket. Returns
-    /// whether there is an item.
+    /// Returns whether another item of an object or array follows.
+    /// - If an item follows, consumes the comma before it. The first item has no comma.
+    /// - If no item follows, consumes the bracket `closing`.
     fn has_item(&mut self, is_first: bool, closing: u8) -> Result<bool, NotJson> {
         if is_first {
             Ok(!self.accept(closing))
@@ -133,7 +138,8 @@ impl<'a> Scanner<'a> {
         Ok(text)
     }
 
-    /// Parses a value of the outermost object. Skips a value that is not a string.
+    /// Parses a value of the outermost object. Skips a value that is not a string, and returns
+    /// [`Value::Other`] for it.
     fn value(&mut self) -> Result<Value<'a>, NotJson> {
         if self.accept(b'"') {
             return self.text().map(Value::Text);
@@ -141,7 +147,7 @@ impl<'a> Scanner<'a> {
         self.skip_value(0).map(|()| Value::Other)
     }
 
-    /// Skips a value. `depth` is the number of arrays and objects around it.
+    /// Skips a value. `depth` is the number of arrays and objects around the value.
     fn skip_value(&mut self, depth: u32) -> Result<(), NotJson> {
         self.skip_blanks();
         match self.peek().ok_or(NotJson)? {
@@ -173,7 +179,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Consumes this literal.
+    /// Consumes the literal `word`, such as `true`. Any other text is an error.
     fn word(&mut self, word: &str) -> Result<(), NotJson> {
         let there = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += word.len();
@@ -228,7 +234,8 @@ fn unescaped(text: &str) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
-/// Parses the four hexadecimal digits of an escape as a UTF-16 code unit.
+/// Parses the four hexadecimal digits of an escape as a UTF-16 code unit. Returns `None` if a
+/// digit is not hexadecimal.
 fn code_unit(digits: &str) -> Option<u16> {
     // `from_str_radix` accepts a sign, which JSON does not allow.
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
@@ -259,7 +266,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Compares the strings with their escapes decoded.
+/// Compares two strings with the escapes of both decoded.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         if self.is_plain() { other.equals(self.0) } else { self.chars().eq(other.chars()) }

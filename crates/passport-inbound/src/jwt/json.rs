@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::Number;
 
-/// Parses a JSON object. Rejects an array, which serde accepts for a struct.
+/// Parses a JSON object. Rejects an array, which serde would accept for a struct.
 pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
     // The whole text must be UTF-8, including members that are not read.
     let text = str::from_utf8(json).map_err(serde_json::Error::custom)?;
@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 /// The value of a claim that counts only if it is the boolean `true`. A value of another type is
-/// not an error.
+/// not an error, and counts as `false`.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Flag {
@@ -59,7 +59,7 @@ pub(crate) enum Flag {
     Other(Skipped),
 }
 
-/// A value that is parsed and dropped. Unlike `IgnoredAny`, it is parsed in full, so that
+/// A value that is parsed and dropped. Unlike `IgnoredAny`, the value is parsed in full, so that
 /// numbers out of range and too deep nesting are errors.
 #[derive(Debug)]
 pub(crate) struct Skipped;
@@ -113,8 +113,8 @@ impl<'de> Visitor<'de> for Skipped {
 }
 
 /// A time as a JSON number of seconds since 1970, with optional fractions ([RFC 7519, section
-/// 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or one that
-/// exceeds the range of [`SystemTime`], is an error.
+/// 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970 is an error. A time
+/// beyond the range of [`SystemTime`] is an error as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumericDate(pub(crate) SystemTime);
 

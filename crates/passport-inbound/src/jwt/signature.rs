@@ -1,8 +1,8 @@
-//! Verifies signatures. No other file uses the cryptographic library for that.
+//! Verifies signatures. No other file uses the cryptographic library to verify signatures.
 //!
-//! It uses aws-lc-rs directly instead of a JWT library, for two reasons. A key is parsed once,
-//! when it is first published, instead of for each request. And there is no process-wide crypto
-//! provider that could be missing or installed twice.
+//! This file uses aws-lc-rs directly instead of a JWT library, for two reasons:
+//! - A key is parsed once, when it is first published, instead of for each request.
+//! - There is no process-wide crypto provider that could be missing or installed twice.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
@@ -30,9 +30,11 @@ pub(crate) enum Material {
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
 impl VerifyingKey {
-    /// Parses a key for `algorithm`. Returns `None` if the key is malformed, is not for this
-    /// algorithm, has a size that is not accepted, or is so weak that anyone can forge its
-    /// signatures.
+    /// Parses a key for `algorithm`. Returns `None` if the key
+    /// - is malformed,
+    /// - is not for this algorithm,
+    /// - has a size that is not accepted, or
+    /// - is so weak that anyone can forge its signatures.
     pub(crate) fn new(material: &Material, algorithm: Algorithm) -> Option<Self> {
         match (algorithm, material) {
             (Algorithm::Rs256, Material::Rsa { n, e }) => from_rsa(n, e, &RSA_PKCS1_2048_8192_SHA256),
@@ -56,7 +58,8 @@ impl VerifyingKey {
     }
 }
 
-/// Parses an RSA key. Returns `None` if its size or its exponent is not accepted.
+/// Parses an RSA key. Returns `None` if the key is malformed, or if its size or its exponent is
+/// not accepted.
 fn from_rsa(n: &str, e: &str, algorithm: &'static RsaParameters) -> Option<VerifyingKey> {
     let n = unsigned(n)?;
     let e = unsigned(e)?;
@@ -70,7 +73,8 @@ fn from_rsa(n: &str, e: &str, algorithm: &'static RsaParameters) -> Option<Verif
     components.to_parsed_public_key(algorithm).ok().map(VerifyingKey)
 }
 
-/// Parses the encoded key with the cryptographic library.
+/// Parses the encoded key with the cryptographic library. Returns `None` if the library rejects
+/// the key.
 fn parsed(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Option<VerifyingKey> {
     ParsedPublicKey::new(algorithm, key).ok().map(VerifyingKey)
 }
@@ -98,10 +102,10 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     ],
 ];
 
-/// Returns whether the point has a small order, so that anyone can make signatures for it
-/// without a private key. Also returns `true` for a y of p or more ([RFC 8032, section
-/// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)): such an encoding is not
-/// canonical, and can be another encoding of a point of small order.
+/// Returns whether the point has a small order, so that anyone can make signatures that are
+/// valid for the point, without a private key. Also returns `true` for a y of p or more ([RFC
+/// 8032, section 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)): such an encoding
+/// is not canonical, and can be another encoding of a point of small order.
 fn has_small_order(point: &[u8]) -> bool {
     let Some((top, rest)) = point.split_last() else { return true };
     let top = top & 0x7f;
@@ -109,7 +113,8 @@ fn has_small_order(point: &[u8]) -> bool {
     is_beyond_p || SMALL_ORDER.iter().any(|point| point[31] == top && point[..31] == *rest)
 }
 
-/// Decodes a big-endian number, without its leading zeros, which some servers send.
+/// Decodes a big-endian number. Removes leading zeros, which some servers send. Returns `None`
+/// if the text is not base64url, or if the number is zero.
 fn unsigned(text: &str) -> Option<Vec<u8>> {
     let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
@@ -117,8 +122,9 @@ fn unsigned(text: &str) -> Option<Vec<u8>> {
     (!bytes.is_empty()).then_some(bytes)
 }
 
-/// Decodes a coordinate of a point, which must have its full length of 32 bytes
-/// ([RFC 7518, section 6.2.1.2](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.2)).
+/// Decodes a coordinate of a point, which must have the full length of 32 bytes ([RFC 7518,
+/// section 6.2.1.2](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.2)). Otherwise returns
+/// `None`.
 fn coordinate(text: &str) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32)
 }

@@ -14,14 +14,14 @@ const MAX_AHEAD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub(crate) struct Policy {
     /// The required issuer, which is compared byte for byte.
     pub(crate) issuer: String,
-    /// The accepted audiences. A token needs one of them.
+    /// The accepted audiences. The `aud` of a token must contain at least one accepted audience.
     pub(crate) audiences: Vec<String>,
     /// The accepted difference between this machine's clock and the issuer's.
     pub(crate) clock_skew: Duration,
 }
 
 /// The period in which a token is accepted, including the clock skew. A cached token is accepted
-/// in the same period, so that it is rejected when a new verification would reject it.
+/// in the same period, so that a cache hit and a new verification have the same result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
     /// The beginning of the period, inclusive.
@@ -38,7 +38,7 @@ impl Validity {
 }
 
 impl Policy {
-    /// Validates the claims at the time `now`. Returns the period in which they are valid.
+    /// Validates the claims at the time `now`. Returns the period in which the token is accepted.
     pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
         if claims.iss() != Some(&self.issuer) {
             return Err(RejectionReason::IssuerMismatch);
@@ -58,7 +58,8 @@ impl Policy {
         Ok(validity)
     }
 
-    /// Validates `exp`, `iat` and `nbf`. Returns the period in which they are valid.
+    /// Validates `exp`, `iat` and `nbf` at the time `now`. Returns the period in which all three
+    /// claims are valid.
     fn check_times(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
         let exp = claims.exp.ok_or(RejectionReason::MissingClaim("exp"))?.0;
         let iat = claims.iat.ok_or(RejectionReason::MissingClaim("iat"))?.0;
@@ -68,7 +69,7 @@ impl Policy {
                 return Err(RejectionReason::ImplausibleTime(name));
             }
         }
-        // Saturates at the limits of `SystemTime`.
+        // If a result exceeds the range of `SystemTime`, the start is 1970, and the end is `exp`.
         let earliest = |date: SystemTime| date.checked_sub(self.clock_skew).unwrap_or(SystemTime::UNIX_EPOCH);
         let until = exp.checked_add(self.clock_skew).unwrap_or(exp);
         if now >= until {
@@ -81,7 +82,7 @@ impl Policy {
         if now < earliest(iat) {
             return Err(RejectionReason::IssuedInFuture);
         }
-        // If the clock is set back to before this time, `exp` is implausible.
+        // If the clock is set back to a time before `plausible`, `exp` is implausible.
         let plausible = exp.checked_sub(MAX_AHEAD).unwrap_or(SystemTime::UNIX_EPOCH);
         let from = nbf.map_or(earliest(iat), |nbf| nbf.max(earliest(iat)));
         Ok(Validity { from: from.max(plausible), until })

@@ -20,8 +20,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// The maximum number of body bytes that are read before the response is sent. The rest of a
-/// larger body is not read.
+/// The maximum number of body bytes that are read before the response is sent. If the body is
+/// larger, the rest is not read.
 const MAX_BYTES: u64 = 64 * 1024;
 /// The maximum time for which a slow request body delays the response.
 const MAX_TIME: Duration = Duration::from_secs(1);
@@ -33,9 +33,10 @@ type Rest = Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>;
 /// Reads and drops the body of a rejected request.
 pub(crate) struct Drain {
     rest: Rest,
-    /// How many bytes are still read before the response is sent.
+    /// The number of bytes that may still be read before the response is sent.
     bytes_left: u64,
-    /// Ends the reading after [`MAX_TIME`]. Created when the body is pending for the first time.
+    /// Ends the reading after [`MAX_TIME`]. The timer is created when the body is pending for the
+    /// first time.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -45,7 +46,7 @@ impl Drain {
     ///
     /// - the request is not HTTP/1;
     /// - the body is empty, or known to be larger than [`MAX_BYTES`];
-    /// - the client sends the body only after a `100 Continue`;
+    /// - the client sends the body only after a `100 Continue` (header `Expect`);
     /// - the body type is neither axum's nor tonic's;
     /// - there is no tokio runtime.
     pub(crate) fn of<B: 'static>(request: Request<B>) -> Option<Box<Self>> {
@@ -58,7 +59,8 @@ impl Drain {
         is_wanted.then(|| Box::new(Self { rest, bytes_left: MAX_BYTES, timer: None }))
     }
 
-    /// Reads until the body ends or fails, [`MAX_BYTES`] are exceeded or [`MAX_TIME`] has passed.
+    /// Reads the body. Is ready when the body has ended or failed, more than [`MAX_BYTES`] were
+    /// read, or [`MAX_TIME`] has passed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.rest.as_mut().poll_frame(cx) {
@@ -79,9 +81,9 @@ impl Drain {
     }
 }
 
-/// Returns the body if its type is axum's or tonic's, and `worth_reading` accepts it. A generic
-/// bound is not possible: the layers accept request bodies of any type, even types that do not
-/// implement `Body`.
+/// Returns the body if its type is axum's or tonic's and `worth_reading` accepts it, and
+/// otherwise `None`. A generic bound is not possible: the layers accept request bodies of any
+/// type, even types that do not implement `Body`.
 fn known_body<B: 'static>(body: B) -> Option<Rest> {
     let mut body = Some(body);
     let body: &mut dyn Any = &mut body;
@@ -97,7 +99,8 @@ fn known_body<B: 'static>(body: B) -> Option<Rest> {
     None
 }
 
-/// Returns the body unless it has ended or is known to be larger than [`MAX_BYTES`].
+/// Returns the body. Returns `None` if the body has ended, or is known to be larger than
+/// [`MAX_BYTES`].
 #[cfg(any(feature = "axum", feature = "tonic"))]
 fn worth_reading<B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static>(body: B) -> Option<Rest> {
     use http_body_util::BodyExt;

@@ -15,9 +15,10 @@ use tower_service::Service;
 
 use super::{body::ResponseBody, drain::Drain};
 
-/// A function that polls the authentication or authorization of a request. On success, it has
-/// prepared the request for the inner service. Otherwise it returns the response of the
-/// rejection.
+/// A function that polls the authentication or authorization of a request.
+///
+/// - On success, the function has prepared the request for the inner service.
+/// - Otherwise, the function returns the response that rejects the request.
 pub(crate) type RequestCheck<B> =
     Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Response<Bytes>>> + Send>;
 
@@ -50,11 +51,11 @@ pin_project! {
     }
 }
 
-/// A request that waits for its check, with the service that is called afterwards.
+/// A request that waits for its check, with the service that is called if the check succeeds.
 struct Pending<S, B> {
     check: RequestCheck<B>,
-    /// The service that was polled ready. It holds what its `poll_ready` has reserved, such as a
-    /// concurrency permit.
+    /// The service that was polled ready. The service holds what its `poll_ready` has reserved,
+    /// such as a concurrency permit.
     ready: S,
     request: Request<B>,
 }

@@ -12,8 +12,8 @@ pub(crate) enum Protocol {
     Http,
 }
 
-/// The protocol in which a layer rejects all requests, if it is configured. Then a client cannot
-/// choose the protocol by the content type of its request.
+/// The configured protocol in which a layer rejects all requests. Without this setting, the
+/// content type of a request determines the protocol, so the client chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForcedProtocol {
     Http,
@@ -31,16 +31,19 @@ pub(crate) struct WebFormat {
 
 const GRPC: &[u8] = b"application/grpc";
 
-/// The media types of binary grpc-web. The response to a request has the same media type if it
-/// is in this list, and otherwise the first one, so that no text of the request is in the
-/// response.
+/// The media types of binary grpc-web. The media type of a response is one of these constants,
+/// so that the response contains no text of the request:
+///
+/// - If the media type of the request is in this list, the response has the same one.
+/// - Otherwise, the response has the first one of the list.
 const BINARY: [&str; 4] = [
     "application/grpc-web",
     "application/grpc-web+proto",
     "application/grpc-web+json",
     "application/grpc-web+thrift",
 ];
-/// The media types of grpc-web in base64. They are used as those of [`BINARY`].
+/// The media types of grpc-web in base64. The media type of a response is chosen as described at
+/// [`BINARY`].
 const TEXT: [&str; 4] = [
     "application/grpc-web-text",
     "application/grpc-web-text+proto",
@@ -51,10 +54,11 @@ const TEXT: [&str; 4] = [
 impl Protocol {
     /// Returns the protocol of the response that rejects a request:
     ///
-    /// - HTTP if `forced` is HTTP;
-    /// - if `forced` is gRPC: grpc-web for a request with a media type of grpc-web, otherwise gRPC;
-    /// - if `forced` is `None`: gRPC or grpc-web for a `POST` with such a media type, otherwise
-    ///   HTTP. The version of HTTP does not matter, because tonic-web also forwards HTTP/1.1.
+    /// - If `forced` is HTTP: HTTP.
+    /// - If `forced` is gRPC: grpc-web for a request with a media type of grpc-web, otherwise gRPC.
+    /// - If `forced` is `None`: gRPC or grpc-web for a `POST` with a media type of gRPC or
+    ///   grpc-web, otherwise HTTP. The version of HTTP does not matter, because tonic-web also
+    ///   forwards HTTP/1.1.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
         match forced {
             Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {
@@ -66,7 +70,8 @@ impl Protocol {
         }
     }
 
-    /// Returns the protocol to which the `Content-Type` of a request or a response belongs.
+    /// Returns the protocol to which the `Content-Type` of a request or a response belongs. Returns
+    /// HTTP for any other `Content-Type`, and if there is none.
     pub(crate) fn of_content(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let media = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
@@ -83,7 +88,7 @@ impl Protocol {
     }
 }
 
-/// Returns whether `media` is `base` or `base+format`.
+/// Returns whether `media` is `base` or `base+format`, for any `format`. Ignores case.
 fn is_kind_of(media: &[u8], base: &[u8]) -> bool {
     media
         .split_at_checked(base.len())
@@ -96,7 +101,7 @@ impl WebFormat {
     pub(crate) fn trailers(self, status: u8, message: &str) -> Bytes {
         const TRAILERS: u8 = 0x80;
         let text = format!("grpc-status: {status}\r\ngrpc-message: {message}\r\n");
-        // Only a text of more than 4 GiB would not fit, and no requirement has one.
+        // The length fits unless the text has more than 4 GiB. No requirement has such a text.
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let mut frame = Vec::with_capacity(5 + text.len());
         frame.push(TRAILERS);

@@ -13,8 +13,8 @@ use crate::{
 
 /// The reason why a request was rejected.
 ///
-/// It is in the extensions of the response, for layers outside that log or count. The response
-/// itself has fewer details.
+/// The `Rejection` is in the extensions of the response, for outer layers that log or count
+/// rejections. The response that the client receives has fewer details.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -31,10 +31,9 @@ pub enum Rejection {
         /// How long the client should wait before it retries.
         retry_after: Duration,
     },
-    /// A [`RequireLayer`](crate::RequireLayer), a
-    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer) or an extractor is not inside an
-    /// [`AuthenticateLayer`](crate::AuthenticateLayer). Status 500, because the
-    /// service has to be corrected, and not the request.
+    /// A [`RequireLayer`](crate::RequireLayer), a [`TokenDeadlineLayer`](crate::TokenDeadlineLayer)
+    /// or an extractor is not inside an [`AuthenticateLayer`](crate::AuthenticateLayer). Status
+    /// 500, because the error is in the service and not in the request.
     #[error("missing AuthenticateLayer")]
     MissingAuthenticateLayer,
     /// A [`PermissionChecker`](crate::PermissionChecker) has returned an error. Status 503.
@@ -76,8 +75,8 @@ impl Rejection {
         }
     }
 
-    /// Increments the counter of rejected requests, by reason, and logs the rejection: at error if
-    /// the `AuthenticateLayer` is missing, otherwise at debug.
+    /// Increments the counter of rejected requests, by reason, and logs the rejection. The level is
+    /// error if the `AuthenticateLayer` is missing, and otherwise debug.
     pub(crate) fn record(&self) {
         count!(REJECTED_REQUESTS, "reason",
             Self::MissingCredentials => "missing_credentials",
@@ -101,9 +100,11 @@ impl Rejection {
     }
 }
 
-/// Returns the caller that an `AuthenticateLayer` has stored in the extensions of a request. The
-/// error is `MissingCredentials` for an anonymous request, and otherwise
-/// `MissingAuthenticateLayer`.
+/// Returns the caller that an `AuthenticateLayer` has stored in the extensions of a request. If
+/// there is no caller, the error is:
+///
+/// - `MissingCredentials` if an `AuthenticateLayer` has marked the request as anonymous;
+/// - otherwise `MissingAuthenticateLayer`.
 pub(crate) fn required_identity(extensions: &Extensions) -> Result<&IdInfo, Rejection> {
     let missing = || match extensions.get::<Anonymous>() {
         Some(Anonymous) => Rejection::MissingCredentials,

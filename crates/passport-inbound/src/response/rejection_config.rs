@@ -10,19 +10,21 @@ use http::{
 
 use crate::{Rejection, response::protocol::ForcedProtocol};
 
-/// Settings of a layer for its responses to rejected requests. Layers and extractors inside
-/// inherit the settings that they do not have themselves.
+/// Settings of a layer for its responses to rejected requests. If a layer or an extractor inside
+/// that layer does not set one of these settings itself, it uses the setting of the outer layer.
 #[derive(Clone, Default)]
 pub(crate) struct RejectionConfig {
     /// Whether responses omit the reason for rejecting a token, and the unmet requirement.
     pub(crate) hides_details: bool,
     /// The function that changes or replaces an HTTP response.
     pub(crate) custom: Option<Arc<Respond>>,
-    /// The protocol of all rejections. If `None`, the request's content type decides.
+    /// The protocol of all rejections. If `None`, the method and the content type of the request
+    /// decide.
     pub(crate) forced: Option<ForcedProtocol>,
 }
 
-/// The function of [`RejectionConfig::custom`]. It gets the rejection and the standard response.
+/// The function of [`RejectionConfig::custom`]. Its arguments are the rejection and the standard
+/// response. It returns the response that is sent.
 pub(crate) type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
 impl RejectionConfig {
@@ -34,15 +36,16 @@ impl RejectionConfig {
         }
     }
 
-    /// Stores the settings, with those of the layers outside as defaults.
+    /// Stores the settings in the extensions. If one of them is not set, the setting of the outer
+    /// layer is stored.
     #[cold]
     fn insert_within(&self, extensions: &mut Extensions) {
         let config = self.within(extensions);
         extensions.insert(config);
     }
 
-    /// Returns these settings. Those that are not set are taken from the `AuthenticateLayer`
-    /// outside, which has stored its settings in `extensions`.
+    /// Returns the settings of `self`. If one of them is not set, returns the setting of the outer
+    /// `AuthenticateLayer`, which has stored its settings in `extensions`.
     pub(crate) fn within(&self, extensions: &Extensions) -> Self {
         let Some(outer) = extensions.get::<Self>() else { return self.clone() };
         Self {
@@ -52,14 +55,15 @@ impl RejectionConfig {
         }
     }
 
-    /// Applies the custom function, if it is set, to the standard response. The result remains a
-    /// rejection:
+    /// Applies the custom function, if there is one, to the standard response, and returns the
+    /// response that the function returns. This response remains a rejection:
     ///
-    /// - A status 1xx or 2xx is replaced by the status of the rejection, because a proxy that
-    ///   delegates authentication would take it for success.
-    /// - If the function has removed the challenge of a 401, which HTTP requires ([RFC 9110,
-    ///   section 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), or the
-    ///   `Retry-After` of a 503, it is added again.
+    /// - A status 1xx or 2xx is replaced by the status of the rejection. Otherwise, a proxy that
+    ///   delegates authentication would treat the response as success.
+    /// - If the response has the status of the rejection but lacks one of these headers, the header
+    ///   is added again: the challenge of a 401, which HTTP requires ([RFC 9110, section
+    ///   15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), and the `Retry-After` of
+    ///   a 503.
     pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
         let Some(respond) = &self.custom else { return standard };
         let mandatory =

@@ -1,5 +1,5 @@
-//! Renders the response to a rejected request: a challenge of RFC 6750 and Passport's error body
-//! on HTTP, a trailers-only response on gRPC.
+//! Renders the response to a rejected request. Over HTTP, the response has a challenge of RFC
+//! 6750 and Passport's error body. Over gRPC, it is a trailers-only response.
 //!
 //! No response contains anything from the request, so a client cannot inject text. The reason
 //! for rejecting a token is one of the seven names of Passport's own SDK. An unmet requirement
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Renders the response to a rejected request. `own` has the settings of the layer that rejects
-/// the request; those that are not set are taken from the layers outside.
+/// the request. If one of them is not set, the setting of the outer layer is used.
 pub(crate) fn reject<B>(
     rejection: Rejection,
     request: &Request<B>,
@@ -39,8 +39,8 @@ pub(crate) fn reject<B>(
     rejection_response(rejection, protocol, &config)
 }
 
-/// Renders the response to a rejected request, with the [`Rejection`] in its extensions. Counts
-/// and logs the rejection.
+/// Renders the response to a rejected request, and stores the [`Rejection`] in the extensions of
+/// the response. Counts and logs the rejection.
 pub(crate) fn rejection_response(
     rejection: Rejection,
     protocol: Protocol,
@@ -75,7 +75,8 @@ fn http(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
     response
 }
 
-/// Returns the time for the header `Retry-After`, which only responses with status 503 have.
+/// Returns the value of the header `Retry-After`. Returns `None` if the status is not 503: only
+/// responses with status 503 have this header.
 fn retry_after(rejection: &Rejection) -> Option<Duration> {
     match rejection {
         Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } => {
@@ -86,8 +87,8 @@ fn retry_after(rejection: &Rejection) -> Option<Duration> {
     }
 }
 
-/// Converts a text to a header value. Returns `None` if it is not valid in a header. A static
-/// text is not copied.
+/// Converts a text to a header value. Returns `None` if the text is not valid in a header. A
+/// static text is not copied.
 fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
     match text {
         Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),
@@ -126,7 +127,7 @@ const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
 /// The texts of the response to a rejected request. They are static, except for the description
 /// of an unmet requirement.
 struct Texts {
-    /// The value of `WWW-Authenticate` (HTTP).
+    /// The value of `WWW-Authenticate` (HTTP). If `None`, the response does not have this header.
     challenge: Option<Cow<'static, str>>,
     /// The JSON body (HTTP).
     body: Cow<'static, str>,
@@ -143,7 +144,8 @@ impl Texts {
         }
     }
 
-    /// Returns the texts for an unmet requirement.
+    /// Returns the texts for an unmet requirement. Only an unmet requirement of scopes has a
+    /// challenge.
     fn forbidden(requirement: &UnmetRequirement) -> Self {
         let (reason, required) = (requirement.reason(), requirement.required());
         let challenge = requirement.scopes().map(|scopes| {
@@ -156,7 +158,7 @@ impl Texts {
     }
 }
 
-/// Returns the texts for an invalid token, with the name of the reason in Passport's SDK.
+/// Returns the texts for an invalid token. `$name` is the name of the reason in Passport's SDK.
 macro_rules! token_texts {
     ($name:literal) => {
         Texts::fixed(
@@ -172,7 +174,8 @@ macro_rules! token_texts {
 }
 
 impl Texts {
-    /// Returns the texts without the reason: the minimum that RFC 6750 requires.
+    /// Returns the texts without the reason for rejecting a token and without the unmet
+    /// requirement: the minimum that RFC 6750 requires.
     fn without_details(rejection: &Rejection) -> Self {
         match rejection {
             Rejection::Token(_) => Self::fixed(

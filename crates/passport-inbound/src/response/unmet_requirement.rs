@@ -17,27 +17,29 @@ struct Summary {
 }
 
 impl UnmetRequirement {
-    /// Creates a description. `scopes` has the scopes, separated by spaces, if the requirement is
-    /// [`Requirement::scopes`](crate::Requirement::scopes); otherwise it is `None`.
+    /// Creates a description. If the requirement is
+    /// [`Requirement::scopes`](crate::Requirement::scopes), `scopes` has the scopes, separated by
+    /// spaces; otherwise it is `None`.
     pub(crate) fn new(required: String, reason: &'static str, scopes: Option<String>) -> Self {
         Self(Arc::new(Summary { required, reason, scopes }))
     }
 
-    /// Returns the requirement as text, such as `role payroll.admin`. It is the member `required`
-    /// of the response body.
+    /// Returns the requirement as text, such as `role payroll.admin`. The response body contains
+    /// this text as the member `required`.
     #[must_use]
     pub fn required(&self) -> &str {
         &self.0.required
     }
 
-    /// Returns the kind of the requirement, such as `RoleRequired`, for programs. It is the member
-    /// `reason` of the response body.
+    /// Returns the kind of the requirement, such as `RoleRequired`, for programs. The response body
+    /// contains the kind as the member `reason`.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.0.reason
     }
 
-    /// Returns the scopes, separated by spaces, for the parameter `scope` of the challenge.
+    /// Returns the scopes, separated by spaces, for the parameter `scope` of the challenge. Returns
+    /// `None` if the requirement is not [`Requirement::scopes`](crate::Requirement::scopes).
     pub(super) fn scopes(&self) -> Option<&str> {
         self.0.scopes.as_deref()
     }

@@ -42,13 +42,13 @@ pin_project! {
 /// The kind of a response, which decides how its body ends at the deadline.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum StreamKind {
-    /// Ends with `UNAUTHENTICATED` in the trailers.
+    /// A gRPC stream. It ends with `UNAUTHENTICATED` in the trailers.
     Grpc,
-    /// Ends with `UNAUTHENTICATED` in a trailers frame of the body.
+    /// A grpc-web stream. It ends with `UNAUTHENTICATED` in a trailers frame of the body.
     GrpcWeb(WebFormat),
     /// Server-sent events. The body ends without an error.
     Events,
-    /// Ends with an error.
+    /// Any other body. It ends with an error.
     #[default]
     Other,
 }
@@ -68,7 +68,8 @@ impl StreamKind {
 
 /// The media type of server-sent events.
 const EVENTS: &[u8] = b"text/event-stream";
-/// The message of a gRPC stream, or the error of another body, that the deadline has ended.
+/// The text for a body that the deadline has ended: the message of a gRPC status, or the error
+/// of another body.
 const EXPIRED: &str = "the token has expired";
 /// The gRPC status code of a stream that the deadline has ended.
 const UNAUTHENTICATED: u8 = 16;
@@ -98,8 +99,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
         let has_begun = std::mem::replace(this.has_begun, true);
         match &frame {
             Poll::Pending => ready!(this.timer.poll(deadline, cx)),
-            // After the deadline, data is dropped; the first frame, trailers and the end are
-            // forwarded.
+            // After the deadline, data is dropped. The first frame, trailers and the end of the
+            // body are forwarded.
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && deadline.is_reached() => {}
             Poll::Ready(_) => return frame,
         }
@@ -111,7 +112,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
             // messages.
             StreamKind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
             StreamKind::Events => None,
-            // A client must not take the truncated body for a complete one.
+            // A client must not treat the truncated body as complete.
             StreamKind::Other => Some(Err(EXPIRED.into())),
         })
     }

@@ -17,8 +17,8 @@ use crate::IdInfo;
 /// machine was suspended, the stream ends at most this long after the deadline.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
-/// The wall-clock time from which the verifier rejects a token, with the clock that tells the
-/// time.
+/// The wall-clock time from which the verifier rejects a token, and the clock that this time is
+/// compared with.
 #[derive(Clone, Debug)]
 pub(super) struct Deadline {
     at: SystemTime,
@@ -39,7 +39,7 @@ impl Deadline {
         self.remaining().is_none()
     }
 
-    /// Returns the time until the deadline, or `None` if it is reached.
+    /// Returns the time until the deadline. Returns `None` if the deadline is reached.
     fn remaining(&self) -> Option<Duration> {
         self.at.duration_since(self.clock.now()).ok().filter(|remaining| !remaining.is_zero())
     }
@@ -51,7 +51,8 @@ impl Deadline {
     }
 }
 
-/// A timer that completes when a [`Deadline`] is reached. The first poll creates tokio's timer.
+/// A timer that completes when a [`Deadline`] is reached. The first poll that has to wait
+/// creates tokio's timer.
 #[derive(Debug, Default)]
 pub(super) struct DeadlineTimer(Option<Pin<Box<Sleep>>>);
 
@@ -70,12 +71,13 @@ impl DeadlineTimer {
 
 // This method is here so that the module `identity` does not depend on timers.
 impl IdInfo {
-    /// Waits until the token expires: until `exp` plus the verifier's clock skew, by default 60 s.
+    /// Waits until the verifier would reject the token as expired: until `exp` plus the verifier's
+    /// clock skew, by default 60 s.
     ///
-    /// Use it to close a WebSocket. For response bodies, use
-    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer). This method reads the clock of the
-    /// operating system. It completes only when the token expires, and not when
-    /// [`reject_if`](crate::TokenVerifierBuilder::reject_if) would reject the caller.
+    /// Use this method to close a WebSocket. For response bodies, use
+    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer). The method reads the clock of the
+    /// operating system. If [`reject_if`](crate::TokenVerifierBuilder::reject_if) starts to reject
+    /// the caller, the method does not complete earlier.
     ///
     /// ```
     /// # async fn example(caller: passport_inbound::IdInfo, socket: impl Future<Output = ()>) {
@@ -87,7 +89,7 @@ impl IdInfo {
     /// ```
     ///
     /// # Panics
-    /// If the future is polled outside a tokio runtime with an enabled timer.
+    /// Panics if the future is polled outside a tokio runtime with an enabled timer.
     ///
     /// # Cancel safety
     /// Cancel safe: the future has no state but a timer.

@@ -27,7 +27,7 @@ pin_project! {
 }
 
 pin_project! {
-    // The future of the inner service. The body of its response gets the deadline.
+    // The response future of the inner service. The body of the response gets the deadline.
     struct WithDeadline<F> {
         #[pin]
         response: F,

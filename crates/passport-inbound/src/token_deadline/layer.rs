@@ -10,22 +10,28 @@ use super::TokenDeadline;
 /// A layer that ends response bodies when the caller's token expires, so that the client has to
 /// reconnect with a new token.
 ///
-/// The deadline is `exp` plus the verifier's clock skew, by default 60 s. Then a gRPC stream
-/// ends with `UNAUTHENTICATED`, a stream of server-sent events ends, and any other body fails
-/// with an error, so that a client does not take a truncated body for a complete one.
+/// The deadline is `exp` plus the verifier's clock skew, by default 60 s. What happens at the
+/// deadline depends on the body:
 ///
-/// Apply it inside an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that
-/// stream; on other routes it costs a few nanoseconds. Without an `AuthenticateLayer`, every
-/// request is rejected with 500.
+/// - A gRPC stream ends with `UNAUTHENTICATED`.
+/// - A stream of server-sent events ends.
+/// - Any other body fails with an error, so that a client does not treat a truncated body as
+///   complete.
 ///
-/// These are not ended:
+/// Apply this layer inside an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes
+/// that stream. On other routes it costs a few nanoseconds. Without an `AuthenticateLayer`,
+/// every request is rejected with 500.
+///
+/// The layer does not end these:
 ///
 /// - the response to an anonymous request (see
-///   [`optional`](crate::AuthenticateLayer::optional)), and a body of known length;
-/// - a request body, and a call before its response begins;
-/// - a stream that is already open when
-///   [`reject_if`](crate::TokenVerifierBuilder::reject_if) starts to reject its caller, or when
-///   the signing key is withdrawn: it continues until the token expires;
+///   [`optional`](crate::AuthenticateLayer::optional));
+/// - a response body of known length;
+/// - a request body;
+/// - a call whose response has not begun;
+/// - an open stream when [`reject_if`](crate::TokenVerifierBuilder::reject_if) starts to reject
+///   the caller, or when the signing key of the token is withdrawn: the stream continues until
+///   the token expires;
 /// - a WebSocket, which has no response body: use [`IdInfo::expired`](crate::IdInfo::expired).
 ///
 /// ```
@@ -53,7 +59,7 @@ impl TokenDeadlineLayer {
         Self { clock: Arc::new(SystemClock) }
     }
 
-    /// Sets the clock that decides when a token has expired. It must be the clock of the verifier.
+    /// Sets the clock that decides when a token has expired. Use the same clock as the verifier.
     /// Defaults to the clock of the operating system.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);

@@ -1,14 +1,15 @@
 //! Middleware that ends response bodies when the caller's token expires.
 //!
 //! 1. The layer is inside an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that
-//!    stream. Without that layer, every request is rejected with 500.
-//! 2. A body of known length is not changed, nor is the body of an anonymous request.
+//!    stream. Without an `AuthenticateLayer`, every request is rejected with 500.
+//! 2. The response body of an anonymous request and a body of known length have no deadline.
 //! 3. The deadline is `exp` plus the clock skew of the verifier.
-//! 4. Frames are forwarded until the deadline. Then a gRPC stream ends with `UNAUTHENTICATED` in
-//!    its trailers, a stream of server-sent events ends, and any other body fails with an error,
-//!    so that a client does not take a truncated body for a complete one.
-//! 5. After the deadline, the first frame, trailers and the end of the body are still forwarded,
-//!    if they are ready.
+//! 4. Frames are forwarded until the deadline. What happens then depends on the body: a gRPC
+//!    stream ends with `UNAUTHENTICATED` in its trailers, and a stream of server-sent events
+//!    ends. Any other body fails with an error, so that a client does not treat a truncated body
+//!    as complete.
+//! 5. Some frames are forwarded even after the deadline, if they are ready: the first frame,
+//!    trailers and the end of the body.
 //! 6. A timer is created only when the body is pending for the first time.
 
 mod body;

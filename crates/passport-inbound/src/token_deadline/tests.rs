@@ -25,7 +25,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const NOW: u32 = 1_750_000_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Returns a stream with a deadline in one minute, and the sender of its frames.
+/// Returns a stream with a deadline in one minute, and the channel that sends its frames.
 fn stream(
     clock: &ManualClock,
     kind: StreamKind,

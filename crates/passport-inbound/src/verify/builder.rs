@@ -1,4 +1,5 @@
-//! The builder of a `TokenVerifier`. It collects all configuration problems into one error.
+//! The builder of a `TokenVerifier`. The builder collects all configuration problems into one
+//! error.
 
 mod ranges;
 
@@ -45,8 +46,8 @@ pub struct TokenVerifierBuilder {
 
 impl TokenVerifier {
     /// Creates a builder of a verifier that accepts tokens with this audience (`aud`). The audience
-    /// is the only required option. Add more with [`TokenVerifierBuilder::audience`], for example
-    /// if both users and managed identities call the service.
+    /// is the only required option. Add further audiences with [`TokenVerifierBuilder::audience`],
+    /// for example if both users and managed identities call the service.
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
         TokenVerifierBuilder {
             audiences: vec![audience.into()],
@@ -69,7 +70,7 @@ impl TokenVerifier {
 }
 
 impl TokenVerifierBuilder {
-    /// Adds an accepted audience. A token needs one of them
+    /// Adds an accepted audience. The `aud` of a token must contain at least one accepted audience
     /// ([RFC 7519](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)). Tokens of Passport's
     /// managed identities have `bizfirstgo-api`; a user's token has the client id of the app that
     /// the user signed in to.
@@ -78,8 +79,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets the issuer. Defaults to `https://passport.bizfirst.ai`. It must equal the `iss` of the
-    /// tokens byte for byte, including a trailing slash.
+    /// Sets the issuer. Defaults to `https://passport.bizfirst.ai`. The value must equal the `iss`
+    /// of the tokens byte for byte, including a trailing slash.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
@@ -95,35 +96,42 @@ impl TokenVerifierBuilder {
     /// Allows plain `http` for the issuer and the JWKS URL.
     ///
     /// **Danger:** anyone on the network path can replace the signing keys, and then issue tokens
-    /// that are accepted. Use it only in a private network that is trusted or encrypted, such as
-    /// docker compose, kind or a service mesh. Plain HTTP requests bypass the system's proxy.
+    /// that are accepted. Use this option only in a private network that is trusted or encrypted,
+    /// such as docker compose, kind or a service mesh. Plain HTTP requests bypass the system's
+    /// proxy.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Sets static signing keys: a JWK set
-    /// ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)) that replaces
-    /// fetched keys. Defaults to none. No request is sent to the issuer, and the options about
-    /// fetching keys have no effect. Use it for tests, and on machines that cannot reach the
-    /// issuer. After a key rotation, build a new verifier.
+    /// Sets static signing keys, as a JWK set ([RFC 7517, section
+    /// 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). With static keys, no request is sent
+    /// to the issuer. By default there are no static keys, and the keys are fetched from the
+    /// issuer.
+    ///
+    /// Use static keys for tests, and on machines that cannot reach the issuer. After a key
+    /// rotation, build a new verifier. [`jwks_url`](Self::jwks_url),
+    /// [`jwks_cache_file`](Self::jwks_cache_file) and [`ca_file`](Self::ca_file) cannot be combined
+    /// with static keys. The other options about fetching keys have no effect.
     pub fn static_jwks(mut self, jwks: impl Into<Vec<u8>>) -> Self {
         self.static_jwks = Some(jwks.into());
         self
     }
 
     /// Sets a file that caches the signing keys, so that the service can start while the issuer is
-    /// down. Defaults to none. The file is read when keys are first needed, and replaced after each
-    /// successful refresh. A restart does not prolong the life of the keys: they are trusted for
-    /// [`jwks_max_stale`](Self::jwks_max_stale) after they were fetched, and refreshed on the usual
-    /// schedule. Several instances of a service can share the file.
+    /// down. Defaults to no file. The file is read when keys are first needed, and replaced after
+    /// each successful refresh. Several instances of a service can share the file.
+    ///
+    /// A restart does not prolong the life of the keys. Keys from the file are trusted until
+    /// [`jwks_max_stale`](Self::jwks_max_stale) has passed since the keys were fetched from the
+    /// issuer, and are refreshed on the usual schedule.
     ///
     /// **Security:** a program that can write the file decides which tokens are accepted.
     /// Give only the service write access to the file and to its folder. The folder must be
     /// writable because each new version is a new file that is renamed over the old one.
     ///
-    /// A file that cannot be used, or that takes longer than 1 s to read or write, is logged as a
-    /// warning and ignored.
+    /// If the file cannot be used, or if reading or writing takes longer than 1 s, a warning is
+    /// logged and the verifier continues without the file.
     pub fn jwks_cache_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.jwks_cache_file = Some(path.into());
         self
@@ -131,33 +139,35 @@ impl TokenVerifierBuilder {
 
     /// Sets the time for which fetched signing keys are fresh. Defaults to 10 min, as in Passport's
     /// SDK; must be 1 min to 24 h. A shorter `max-age` in the issuer's `Cache-Control` takes
-    /// precedence. A background task refreshes the keys after about 80 % of that time, and no
-    /// request waits for it.
+    /// precedence, down to 1 min. A background task refreshes the keys after about 80 % of the
+    /// resulting time. No request waits for such a refresh.
     pub fn jwks_refresh_interval(mut self, interval: Duration) -> Self {
         self.keys.refresh_interval = interval;
         self
     }
 
     /// Sets the timeout of each HTTP request for the discovery document and for the JWKS. Defaults
-    /// to 5 s; must be 1 s to 60 s. It does not change how long a token waits for its key, which is
-    /// at most 2 s.
+    /// to 5 s; must be 1 s to 60 s. The option does not change how long the verification of a token
+    /// waits for keys: at most 2 s.
     pub fn jwks_request_timeout(mut self, timeout: Duration) -> Self {
         self.keys.fetch_timeout = timeout;
         self
     }
 
-    /// Sets the minimum time between a refresh of the keys and the next one that a token causes.
-    /// Defaults to 30 s, which is Passport's limit for a client; must be 1 s to 10 min.
+    /// Sets the cooldown: the minimum time after a refresh of the keys before a token can cause
+    /// another refresh. Defaults to 30 s, which is Passport's limit for a client; must be 1 s to 10
+    /// min.
     ///
     /// A token with an unknown `kid` or an invalid signature causes a refresh, because the issuer
     /// can have a new key. The cooldown keeps forged tokens from flooding the issuer with requests.
-    /// It starts with every refresh, scheduled ones included, but not with the first fetch. It is
-    /// also the maximum backoff after failed refreshes, plus up to 10 % jitter. If a service
-    /// receives a token before its key is published, the token is accepted at most one cooldown
-    /// after the publication.
+    /// The cooldown starts with every refresh, including scheduled refreshes, but not with the
+    /// first fetch. If a service receives a token before the key of the token is published, the
+    /// token is accepted at most one cooldown after the publication.
     ///
-    /// In tests that rotate keys twice, set 1 s, or advance a [`ManualClock`](crate::ManualClock)
-    /// by 30 s.
+    /// The cooldown is also the maximum backoff after failed refreshes, plus up to 10 % jitter.
+    ///
+    /// In tests that rotate keys twice, set a cooldown of 1 s, or advance a
+    /// [`ManualClock`](crate::ManualClock) by 30 s.
     pub fn jwks_cooldown(mut self, cooldown: Duration) -> Self {
         self.keys.cooldown = cooldown;
         self
@@ -165,7 +175,8 @@ impl TokenVerifierBuilder {
 
     /// Sets how long cached keys are trusted while the issuer is unreachable. Defaults to 24 h,
     /// which is longer than most outages; must be 1 min to 30 days. After that time, requests are
-    /// rejected with 503. A key that the issuer withdraws during an outage is trusted until then.
+    /// rejected with 503. If the issuer withdraws a key during an outage, the key is trusted until
+    /// the next successful refresh, or until that time has passed.
     pub fn jwks_max_stale(mut self, age: Duration) -> Self {
         self.keys.max_stale = age;
         self
@@ -180,10 +191,12 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets whether verified tokens are cached in memory. Defaults to `true`, because verifying a
-    /// signature is most of the work, and a cached token needs it only once. The cache never
-    /// changes a result: a cached token is rejected when it expires, when its key is withdrawn, and
-    /// when [`reject_if`](Self::reject_if) rejects it.
+    /// Sets whether verified tokens are cached in memory. Defaults to `true`, because verifying the
+    /// signature is most of the work, and the signature of a cached token is verified only once.
+    /// The cache never changes a result: a cached token is rejected
+    /// - when it expires,
+    /// - when its key is withdrawn,
+    /// - when the predicate of [`reject_if`](Self::reject_if) returns `true`.
     pub fn cache_tokens(mut self, yes: bool) -> Self {
         self.caches_tokens = yes;
         self
@@ -196,21 +209,22 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets the maximum size of the cached tokens and their claims, in bytes. Defaults to 16 MiB,
-    /// twice the size of 10,000 tokens of Passport; must be 64 KiB to 4 GiB. Tokens are evicted
-    /// when this limit or [`max_cached_tokens`](Self::max_cached_tokens) is reached.
+    /// Sets the maximum total size of all cached tokens, including the claims of these tokens, in
+    /// bytes. Defaults to 16 MiB, twice the size of 10,000 tokens of Passport; must be 64 KiB to 4
+    /// GiB. Tokens are evicted when this limit or [`max_cached_tokens`](Self::max_cached_tokens) is
+    /// reached.
     pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
         self.cache.bytes = bytes;
         self
     }
 
-    /// Rejects valid tokens for which `predicate` returns `true`. Defaults to none. Use it for
-    /// revocation, by [`token_id`](IdInfo::token_id) or [`user_id`](IdInfo::user_id): a token
-    /// itself does not show that it was revoked.
+    /// Rejects valid tokens for which `predicate` returns `true`. By default no valid token is
+    /// rejected. Use the predicate for revocation, by [`token_id`](IdInfo::token_id) or
+    /// [`user_id`](IdInfo::user_id): a token itself does not show that it was revoked.
     ///
-    /// The predicate is called for each request, cached tokens included, so it must not block. A
-    /// second call of this method replaces the first predicate. The reason in the response is
-    /// `TokenExpired`, so that the caller fetches a new token.
+    /// The predicate must not block, because it is called for each request with a valid token, even
+    /// if the token is cached. A second call of this method replaces the first predicate. The
+    /// reason in the response is `TokenExpired`, so that the client fetches a new token.
     pub fn reject_if(mut self, predicate: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
         self.reject_if = Some(RejectPredicate(Arc::new(predicate)));
         self
@@ -249,16 +263,16 @@ impl TokenVerifierBuilder {
     }
 
     /// Adds the certificates of this PEM file to the system's root certificates, for requests to
-    /// the issuer. Defaults to none. The file is read by [`build`](Self::build). It cannot be
-    /// combined with [`transport`](Self::transport); use
-    /// [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca) there.
+    /// the issuer. Defaults to no file. [`build`](Self::build) reads the file. This option cannot
+    /// be combined with [`transport`](Self::transport). For a transport with these certificates,
+    /// use [`ReqwestHttpClient::with_ca`](crate::ReqwestHttpClient::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self
     }
 
-    /// Sets the `User-Agent` of requests to the issuer. Defaults to `tower-passport/<version>`. It
-    /// cannot be combined with [`transport`](Self::transport).
+    /// Sets the `User-Agent` of requests to the issuer. Defaults to `tower-passport/<version>`.
+    /// This option cannot be combined with [`transport`](Self::transport).
     pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
         self.transport = self.transport.user_agent(user_agent);
         self
@@ -278,8 +292,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Builds the verifier. Sends no request and spawns no task; it reads the
-    /// [`ca_file`](Self::ca_file), if there is one.
+    /// Builds the verifier. Sends no request and spawns no task. Reads the
+    /// [`ca_file`](Self::ca_file), if it is set.
     ///
     /// # Errors
     /// [`ConfigError`], with one problem for each invalid option.
@@ -323,12 +337,14 @@ impl TokenVerifierBuilder {
         }))
     }
 
-    /// Parses the issuer and the JWKS URL. Adds a problem for each that is invalid.
+    /// Parses the issuer and the JWKS URL. Adds a problem for each invalid value. Returns `None` if
+    /// the JWKS URL is invalid.
     fn build_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
         let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
         let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
         let issuer = ConfigProblem::collect(problems, "issuer", new(given));
-        // Replaces an invalid issuer, so that the JWKS URL is checked as well.
+        // Replaces an invalid issuer with the default issuer, so that the JWKS URL is checked as
+        // well.
         let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
         match &self.jwks_url {
             Some(url) => ConfigProblem::collect(problems, "jwks_url", issuer.with_jwks_url(url)),
@@ -336,7 +352,9 @@ impl TokenVerifierBuilder {
         }
     }
 
-    /// Creates the cache of static keys, if they are set, or of the issuer's keys.
+    /// Creates the cache of the signing keys. If static keys are set, the cache contains the static
+    /// keys. Otherwise the cache fetches the issuer's keys. Returns `None` if the static keys are
+    /// invalid.
     fn jwks_cache(
         &self,
         issuer: Issuer,
@@ -358,8 +376,8 @@ impl TokenVerifierBuilder {
     }
 }
 
-/// Omits the URLs, which can contain credentials: `build` rejects those, but it was not called
-/// yet.
+/// Omits the URLs, which can contain credentials: `build` rejects such URLs, but `build` was not
+/// called yet.
 impl fmt::Debug for TokenVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenVerifierBuilder")

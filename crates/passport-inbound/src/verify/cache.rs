@@ -22,8 +22,8 @@ use crate::{
     jwt::validation::Validity,
 };
 
-/// The maximum size of an entry in the front table, in bytes. A larger entry is only stored in
-/// the overflow.
+/// The maximum size of an entry in the front table of [`VerifiedTokenCache`], in bytes. A larger
+/// entry is stored only in the overflow.
 const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
 
 /// The maximum number of slots of the front table. More slots would waste memory: a token moves
@@ -34,7 +34,7 @@ const MAX_SLOTS: u64 = 1024;
 /// and the memory that moka uses for it.
 const OVERHEAD: usize = 512;
 
-/// The limits of the cache: the number of tokens, and their size in bytes.
+/// The limits of the cache: the number of tokens, and the total size of the tokens in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CacheLimits {
     pub(crate) tokens: u64,
@@ -47,17 +47,17 @@ impl Default for CacheLimits {
     }
 }
 
-/// A verified token, its caller, and what a later use of the entry is checked against: its
-/// validity and its key. Does not implement `Debug`, so that no token is logged.
+/// A verified token and its caller, with the validity and the key of the token, which are
+/// checked at each hit. Does not implement `Debug`, so that no token is logged.
 pub(crate) struct CacheEntry {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
     /// The key that verified the token.
     pub(crate) key: Arc<Key>,
-    /// Whether the header of the token has a `kid`, which decides which keys are tried for it.
+    /// Whether the header of the token has a `kid`. The `kid` decides which keys are tried.
     pub(crate) has_kid: bool,
-    /// Whether the token was put into the overflow. It is inserted there only once.
+    /// Whether the token was put into the overflow. A token is put into the overflow only once.
     pub(crate) is_in_overflow: AtomicBool,
 }
 
@@ -77,8 +77,9 @@ pub(crate) struct VerifiedTokenCache {
     front: Box<[ArcSwapOption<CacheEntry>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
     hashing: SignatureHashing,
-    /// Whether a token that is too large for the front was put into the overflow. If not, an unused
-    /// slot of the front means that its tokens are not cached.
+    /// Whether a token that is too large for the front was put into the overflow. If not, all
+    /// tokens of a front slot that was never used are uncached, so a lookup need not search the
+    /// overflow.
     has_large: AtomicBool,
 }
 
@@ -90,8 +91,8 @@ impl VerifiedTokenCache {
         let (front, overflow) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
         let slots = (front / u64::from(MAX_FRONT_WEIGHT)).min(limits.tokens / 4).clamp(1, MAX_SLOTS);
         let slots = 1_usize << slots.ilog2();
-        // moka has one limit, for the total weight. It limits the number of tokens as well, because
-        // the weight of each entry is at least the limit divided by the number of tokens.
+        // moka has one limit, for the total weight. This limit also bounds the number of tokens,
+        // because the weight of each entry is at least the limit divided by the number of tokens.
         let least = overflow / (limits.tokens - slots as u64).max(1);
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
@@ -103,14 +104,14 @@ impl VerifiedTokenCache {
         Self { front, overflow: cache, hashing, has_large: AtomicBool::new(false) }
     }
 
-    /// Returns the caller of `token`, if it is cached and a verification with `keys` at the time
-    /// `now` would accept it.
+    /// Returns the caller of `token`. Returns `None` if the token is not cached, or if a
+    /// verification with `keys` at the time `now` would not accept the token.
     #[inline] // small, because most hits are in the front
     pub(crate) fn get(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         match self.slot(token).load().as_deref() {
             Some(verified) if verified.matches(token) => return verified.caller_at(keys, now),
-            // The slot was never used, so no token has moved from it to the overflow. Only large
-            // tokens are put into the overflow directly.
+            // The slot was never used, so no token has moved from this slot to the overflow. Only
+            // large tokens are put into the overflow directly.
             None if !self.has_large.load(Ordering::Relaxed) => return None,
             _ => {}
         }
@@ -118,7 +119,7 @@ impl VerifiedTokenCache {
     }
 
     /// Returns the caller of a token in the overflow, as [`get`](Self::get) does, and puts the
-    /// token into its slot of the front.
+    /// token into its slot of the front if it is small enough.
     #[cold]
     fn get_from_overflow(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         let OverflowEntry { entry, .. } = self.overflow.get(token)?;
@@ -141,14 +142,14 @@ impl VerifiedTokenCache {
             self.has_large.store(true, Ordering::Relaxed);
             self.put_in_overflow(entry, now);
         } else if let Some(before) = self.slot(&entry.token).swap(Some(Arc::clone(&entry)))
-            // It is the same token if another request has verified it concurrently.
+            // Both tokens are the same if another request has verified the token concurrently.
             && before.token != entry.token
         {
             self.put_in_overflow(before, now);
         }
     }
 
-    /// Puts a token into the overflow, unless it is there already or has expired.
+    /// Puts a token into the overflow, unless the token was put there before or has expired.
     fn put_in_overflow(&self, entry: Arc<CacheEntry>, now: SystemTime) {
         let lives_for = entry.validity.until.duration_since(now).unwrap_or_default();
         if entry.validity.includes(now) && !entry.is_in_overflow.swap(true, Ordering::Relaxed) {
@@ -173,14 +174,14 @@ impl fmt::Debug for VerifiedTokenCache {
 }
 
 impl CacheEntry {
-    /// Returns whether this is the entry of `token`. Compares in constant time, so that the time
-    /// does not reveal how much of a cached token was guessed.
+    /// Returns whether this is the entry of `token`. Compares in constant time, so that the
+    /// duration of the comparison does not reveal how much of a cached token a client has guessed.
     fn matches(&self, token: &[u8]) -> bool {
         verify_slices_are_equal(&self.token, token).is_ok()
     }
 
     /// Returns the caller if a new verification with `keys` at the time `now` would accept the
-    /// token.
+    /// token, otherwise `None`.
     fn caller_at(&self, keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         let is_valid = self.validity.includes(now) && keys.would_try(&self.key, self.has_kid);
         is_valid.then(|| self.caller.clone())
@@ -193,7 +194,8 @@ impl CacheEntry {
 
     /// Returns the size that counts against the limits of the cache, in bytes.
     fn weight(&self) -> u32 {
-        // Twice the token, because moka keeps the key of a replaced entry, which is another copy.
+        // Counts the token twice, because moka keeps the map key of a replaced entry, and that map
+        // key is another copy of the token.
         let bytes = 2 * self.token.len() + self.caller.size() + OVERHEAD;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
@@ -208,9 +210,9 @@ impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
     }
 }
 
-/// Hashes a token by the last 16 bytes of its signature. They are as good as random, because
-/// only the issuer can make another token with the same last bytes. The random multiplier keeps
-/// clients from predicting which tokens share a slot.
+/// Hashes a token by the last 16 bytes of its signature. These bytes are as good as random,
+/// because only the issuer can make another token with the same last bytes. The random
+/// multiplier keeps clients from predicting which tokens share a slot.
 #[derive(Clone)]
 struct SignatureHashing {
     multiplier: u64,
@@ -218,7 +220,7 @@ struct SignatureHashing {
 
 impl Default for SignatureHashing {
     fn default() -> Self {
-        // Odd, so that the product loses no bits.
+        // The multiplier is odd, so that the product loses no bits.
         Self { multiplier: fastrand::u64(..) | 1 }
     }
 }
@@ -231,7 +233,7 @@ impl BuildHasher for SignatureHashing {
     }
 }
 
-/// The state while one token is hashed.
+/// The state of the hash function while it hashes one token.
 struct SignatureHasher {
     multiplier: u64,
     hash: u64,
@@ -251,7 +253,7 @@ impl Hasher for SignatureHasher {
         }
     }
 
-    /// Ignores the length that a slice writes before its bytes.
+    /// Ignores the length of a slice, which `Hash` writes before the bytes of the slice.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {

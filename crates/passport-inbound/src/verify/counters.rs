@@ -1,4 +1,5 @@
-//! Increments the counter of tokens, `passport_inbound_tokens_total`, by outcome.
+//! Increments the counter of tokens, `passport_inbound_tokens_total`, with the outcome of a
+//! verification as label.
 
 use metrics::counter;
 

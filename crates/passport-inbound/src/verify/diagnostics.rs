@@ -1,6 +1,6 @@
 //! Logs why a token was rejected: the expected value, and the value in the token. The events
-//! have the level debug and are formatted only if that level is enabled. They are never part of
-//! a response.
+//! have the level debug and are formatted only if that level is enabled. The logged values are
+//! never part of a response.
 //!
 //! Claims are logged only if the token's signature is valid. The header members `alg`, `typ` and
 //! `kid` are logged for any token. All values are escaped, truncated, and omitted if they look
@@ -28,13 +28,13 @@ use crate::{
 };
 
 /// Logs a warning, once, if `iss` differs from the configured issuer only by a trailing slash.
-/// Every token is rejected then, and the cause is hard to see.
+/// With this mistake, every token is rejected, and the cause is hard to see.
 #[derive(Debug, Default)]
 pub(crate) struct IssuerSlashWarning(AtomicBool);
 
 impl IssuerSlashWarning {
-    /// Logs the warning if the token was rejected for that mistake and the warning was not logged
-    /// yet.
+    /// Logs the warning if the token was rejected because of a trailing slash, and the warning was
+    /// not logged yet.
     pub(crate) fn check(&self, reason: RejectionReason, claims: &Claims, policy: &Policy) {
         let issuer = claims.iss().unwrap_or_default();
         if reason == RejectionReason::IssuerMismatch
@@ -93,7 +93,8 @@ pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
     reason
 }
 
-/// Logs a token that is not in the compact form, or has a malformed header.
+/// Logs the length of a token that is not in the compact form, or has a malformed header. Logs
+/// nothing if `reason` is not [`RejectionReason::Malformed`].
 pub(crate) fn form(reason: RejectionReason, length: usize) {
     if reason == RejectionReason::Malformed {
         let expected = "header.payload.signature in base64url, with a JSON object as header";
@@ -102,7 +103,7 @@ pub(crate) fn form(reason: RejectionReason, length: usize) {
 }
 
 /// Logs a warning, at most once a minute, about a token that is larger than `max_token_size`.
-/// The rate is limited because anyone can send such a token. The value is the time of the last
+/// The rate is limited because anyone can send such a token. The field is the time of the last
 /// warning, in minutes since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct TokenSizeWarning(AtomicU64);
@@ -135,7 +136,8 @@ pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &Curr
     with_keys(header, installed, |expected, got| log(reason, expected, got));
 }
 
-/// Logs a token that no installed key verifies, while the keys cannot be refreshed.
+/// Logs a token that no installed key verifies, if the keys could not be refreshed. It is then
+/// unknown whether the token is valid.
 pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| {
         tracing::debug!(
@@ -145,8 +147,9 @@ pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, install
     });
 }
 
-/// Calls `write` if the level debug is enabled. Its arguments are the `kid`s of the installed
-/// keys, and the algorithm and the `kid` of the token.
+/// Calls `write` if the level debug is enabled. The arguments of `write` are:
+/// - the `kid`s of the installed keys,
+/// - the algorithm and the `kid` of the token.
 fn with_keys(
     header: &Header<'_>,
     installed: &CurrentKeys,
@@ -171,14 +174,14 @@ pub(crate) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, allow
     }
 }
 
-/// Returns the beginning of a text, one character longer than the limit of [`Quoted`], so that a
-/// text over the limit is recognized.
+/// Returns the beginning of a text, up to one character more than the limit of [`Quoted`], so
+/// that `Quoted` recognizes a text over the limit. Returns `None` if there is no text.
 fn start_of(text: Option<Text<'_>>) -> Option<String> {
     text.map(|text| text.chars().take(MAX_QUOTED + 1).collect())
 }
 
-/// A time and the current time. Prints how many seconds the first is in the past or in the
-/// future.
+/// A time, and the current time. Prints how many seconds the first of the two times is in the
+/// past or in the future.
 struct Distance(SystemTime, SystemTime);
 
 impl fmt::Debug for Distance {
@@ -197,7 +200,8 @@ fn is_enabled() -> bool {
     tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
 }
 
-/// Logs at the level debug what was expected of a rejected token and what it has instead.
+/// Logs at the level debug why a token was rejected: the expected value, and the value that the
+/// token has instead.
 fn log(reason: RejectionReason, expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
     tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
 }

@@ -8,8 +8,9 @@ use crate::RejectionReason;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// There are no signing keys, or no known key verifies the token and the keys could not be
-    /// refreshed. The token is possibly valid.
+    /// The token could not be verified, and is possibly valid:
+    /// - There are no signing keys, or all signing keys have expired.
+    /// - No known key verifies the token, and the keys could not be refreshed.
     #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
         /// How long to wait before a retry can succeed.
@@ -33,7 +34,7 @@ pub enum VerifyError {
 #[error("signing keys unavailable, and retrying will not help: {0}")]
 pub struct ReadyError(pub(super) String);
 
-/// Prints the message, because that is what a `main` that returns the error prints.
+/// Prints the message. A `main` that returns this error prints its `Debug` output.
 impl fmt::Debug for ReadyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

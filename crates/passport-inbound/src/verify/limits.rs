@@ -10,15 +10,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// because a waiting request occupies memory for its token and for its connection.
 const MAX_WAITING: usize = 4096;
 
-/// A permit to verify a signature. It is released on drop.
+/// A permit to verify a signature. The permit is released on drop.
 #[derive(Debug)]
 pub(crate) struct VerificationPermit {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl VerificationPermit {
-    /// Returns a permit that does not count against the limit, for a caller that blocks its own
-    /// thread.
+    /// Returns a permit that does not count against the limit, for a verification that occupies
+    /// only the calling thread.
     pub(crate) fn unlimited() -> Self {
         Self { _permit: None }
     }
@@ -39,7 +39,7 @@ impl VerificationPermits {
         NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// Returns a permit if one is free.
+    /// Returns a permit, or `None` if no permit is free. Does not wait.
     pub(crate) fn try_acquire(&self) -> Option<VerificationPermit> {
         let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
         Some(VerificationPermit { _permit: Some(permit) })
@@ -53,15 +53,15 @@ impl VerificationPermits {
     }
 }
 
-/// The two queues of waiting requests: for keys, and for permits. They are separate so that a
-/// flood of tokens with unknown keys does not block tokens that only need a permit.
+/// The two queues of waiting requests: for keys, and for permits. The queues are separate so
+/// that a flood of tokens with unknown keys does not block tokens that only need a permit.
 #[derive(Debug)]
 pub(crate) struct WaitQueues {
     for_keys: Arc<Semaphore>,
     for_permits: Arc<Semaphore>,
 }
 
-/// A request's slot in one of the wait queues. It is released on drop.
+/// A request's slot in one of the wait queues. The slot is released on drop.
 pub(crate) struct QueueSlot {
     _slot: OwnedSemaphorePermit,
     /// Whether the slot is in the queue for keys, and not in the queue for permits.
@@ -74,12 +74,13 @@ impl WaitQueues {
         Self { for_keys: queue(), for_permits: queue() }
     }
 
-    /// Returns a queue slot if one is free. `current` is the slot that the request already has.
-    /// `waits_for_keys` is true if the request waits for keys next, and false if it waits for a
-    /// permit.
+    /// Returns a queue slot for the next wait of a request. Returns `None` if the queue is full.
+    /// `current` is the slot that the request already has. `waits_for_keys` is true if the request
+    /// waits for keys next, and false if it waits for a permit next.
     ///
-    /// A request that has waited for keys keeps that slot while it waits for a permit. Otherwise
-    /// all requests that waited for a refresh would move to the queue for permits when it ends.
+    /// A request that has waited for keys keeps its slot in the queue for keys while it waits for a
+    /// permit. Otherwise, when a refresh ends, all requests that waited for the refresh would move
+    /// to the queue for permits.
     pub(crate) fn slot(&self, current: Option<QueueSlot>, waits_for_keys: bool) -> Option<QueueSlot> {
         match current {
             Some(slot) if slot.is_for_keys || !waits_for_keys => Some(slot),

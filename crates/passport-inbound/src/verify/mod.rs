@@ -25,26 +25,30 @@ use crate::{
     jwks::{JwksHealth, RefreshStatus},
 };
 
-/// The `retry_after` of [`VerifyError::Overloaded`], which a response contains as `Retry-After`.
+/// The `retry_after` of [`VerifyError::Overloaded`]. The 503 response contains this duration as
+/// `Retry-After`.
 const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How long [`TokenVerifier::ready`] waits for one refresh before it checks again whether there
-/// are keys. The refresh can be on a stalled runtime while a refresh on another runtime has
-/// installed keys.
+/// are keys. The limit is needed because that refresh can be on a stalled runtime, while a
+/// refresh on another runtime has already installed keys.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The maximum number of JWKS refreshes that one token waits for. Three are needed: the first
-/// one only loads the cache file, the second one can have read the key set before the issuer
-/// published the token's key, and the third one returns that key.
+/// The maximum number of JWKS refreshes that one token waits for. In the worst case, three are
+/// needed:
+/// 1. The first refresh only loads the cache file.
+/// 2. The second refresh reads the key set before the issuer publishes the token's key.
+/// 3. The third refresh reads the token's key.
 const MAX_WAITS: u32 = 3;
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
 ///
-/// A clone is cheap and shares the keys and the cached tokens. Building a verifier does no I/O.
-/// The keys are fetched for the first token, or by [`ready`](Self::ready), on the caller's tokio
-/// runtime. From the first fetch on, a background task on that runtime refreshes the keys until
-/// the last clone is dropped. If the runtime ends, the next request that needs newer keys starts
-/// another task on the runtime of that request.
+/// Cloning a verifier is cheap. All clones share the keys and the cached tokens. Building a
+/// verifier does no I/O. The keys are fetched when the first token is verified or when
+/// [`ready`](Self::ready) is called, on the tokio runtime of that call. From the first fetch on,
+/// a background task on that runtime refreshes the keys until the last clone is dropped. If that
+/// runtime ends, the next call that needs newer keys starts another task, on the runtime of that
+/// call.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -70,21 +74,25 @@ impl TokenVerifier {
     /// Verifies a token in the compact form, without the prefix `Bearer`.
     ///
     /// Waits in two cases, for at most 2 s in total:
-    /// - No known key verifies the token: waits for a JWKS refresh, which all callers share.
-    /// - All verification permits are in use: waits for one of them.
+    /// - No known key verifies the token: waits for a JWKS refresh. Concurrent calls share one
+    ///   refresh.
+    /// - All verification permits are in use: waits for a permit.
     ///
     /// # Errors
     /// - [`VerifyError::Rejected`]: the token is invalid.
-    /// - [`VerifyError::KeysUnavailable`]: there are no keys, or no known key verifies the token
-    ///   and the refresh has failed or is still running. Without a tokio runtime no keys can be
-    ///   fetched.
-    /// - [`VerifyError::Overloaded`]: no verification permit was available within the 2 s.
+    /// - [`VerifyError::KeysUnavailable`], in two cases:
+    ///   - There are no keys, or all keys have expired.
+    ///   - No known key verifies the token, and the refresh of the keys has failed or is still
+    ///     running. Without a tokio runtime, no refresh can begin, so no keys can be fetched.
+    /// - [`VerifyError::Overloaded`]: no verification permit was available within the 2 s, or too
+    ///   many other calls already wait for a permit.
     ///
     /// # Panics
-    /// Panics if it has to wait on a tokio runtime without `enable_time`.
+    /// Panics if the call has to wait, and runs on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the refresh, because other callers can wait for it.
+    /// Dropping the future does not cancel a JWKS refresh, because other calls can wait for the
+    /// same refresh.
     pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
         let token = token.as_bytes();
         match self.verify_now(token) {
@@ -94,10 +102,11 @@ impl TokenVerifier {
     }
 
     /// Verifies a token on this thread without waiting. Returns `None` if no known key verifies the
-    /// token and newer keys are being fetched; [`verify`](Self::verify) waits for them.
+    /// token and a JWKS refresh is running. This method starts that refresh if necessary. To wait
+    /// for the refresh, use [`verify`](Self::verify).
     ///
-    /// For callers that are not async. The limit on concurrent verifications does not apply,
-    /// because the verification blocks the thread of the caller, and no other.
+    /// Use this method in code that is not async. The limit on concurrent signature verifications
+    /// does not apply, because the verification occupies only the calling thread.
     ///
     /// # Errors
     /// The inner result has the errors of [`verify`](Self::verify).
@@ -109,8 +118,8 @@ impl TokenVerifier {
         }
     }
 
-    /// Waits until the signing keys are fetched, so that the first request does not have to wait
-    /// for them.
+    /// Waits until there are signing keys that have not expired, so that the first request does not
+    /// have to wait for a fetch. Fetches the keys if necessary.
     ///
     /// Retries temporary failures without a limit. To let a service start without keys after some
     /// time, wrap the call in `tokio::time::timeout`.
@@ -133,7 +142,8 @@ impl TokenVerifier {
     /// Panics on a tokio runtime without `enable_time`.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the refresh, because other callers can wait for it.
+    /// Dropping the future does not cancel a JWKS refresh, because other calls can wait for the
+    /// same refresh.
     pub async fn ready(&self) -> Result<(), ReadyError> {
         let Pipeline { jwks, clock, .. } = &*self.pipeline;
         loop {
@@ -169,16 +179,16 @@ impl TokenVerifier {
         &self.pipeline
     }
 
-    /// Verifies a token without waiting: the fast path. If a wait is necessary, returns what
-    /// [`verify_after`](Self::verify_after) has to wait for.
+    /// Verifies a token without waiting: the fast path. If a wait is necessary, returns
+    /// [`VerifyProgress::Waiting`] with the argument for [`verify_after`](Self::verify_after).
     pub(crate) fn verify_now(&self, token: &[u8]) -> VerifyProgress {
         self.pipeline.verify(token, None, true)
     }
 
-    /// Waits for keys or a permit, and verifies the token again: the slow path. All waits of a
+    /// Waits for keys or a permit, and verifies the token again: the slow path. All waits of one
     /// token share one time limit.
     pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        // Without a runtime no keys are fetched, and no timer would end the wait.
+        // Without a runtime, no keys are fetched and no timer would end the wait.
         if tokio::runtime::Handle::try_current().is_err() {
             return self.verify_last(token, Some(VerificationPermit::unlimited()));
         }
@@ -189,8 +199,8 @@ impl TokenVerifier {
         }
     }
 
-    /// Repeats waiting and verifying until the token is accepted or rejected. Returns an error if
-    /// the wait queue is full.
+    /// Repeats waiting and verifying until the token is accepted or rejected. If the wait queue is
+    /// full, verifies the token a last time instead of waiting.
     async fn wait_and_verify(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
         let (mut waits, mut slot) = (0, None);
         loop {
@@ -200,8 +210,8 @@ impl TokenVerifier {
             }
             let permit = match wait {
                 Wait::Keys(keys) => {
-                    // A refresh that was dropped with its runtime does not count: the next
-                    // verification starts another one.
+                    // An interrupted refresh, for example one that was dropped with its runtime,
+                    // does not count: the next verification can start another refresh.
                     waits += u32::from(keys.outcome().await.is_ok());
                     None
                 }
@@ -214,8 +224,8 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies a token with the keys that are installed now, and returns an error instead of
-    /// waiting.
+    /// Verifies a token with the keys that are installed now. The token causes no refresh. If all
+    /// permits are in use, returns [`VerifyError::Overloaded`] instead of waiting.
     fn verify_last(&self, token: &[u8], permit: Option<VerificationPermit>) -> Result<IdInfo, VerifyError> {
         match self.pipeline.verify(token, permit, false) {
             VerifyProgress::Done(outcome) => outcome,

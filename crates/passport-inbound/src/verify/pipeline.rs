@@ -1,5 +1,5 @@
-//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified
-//! again when they are available.
+//! The verification steps. All steps are synchronous: if a token needs newer keys or a permit,
+//! all steps run again when the keys or the permit are available.
 //!
 //! 1. A cached token is accepted if steps 2 to 4 would accept it now.
 //! 2. The compact form, the header and the size of the signature are checked.
@@ -50,11 +50,12 @@ pub(crate) struct Pipeline {
     pub(crate) size_warning: TokenSizeWarning,
 }
 
-/// The predicate of `reject_if`: a valid token is rejected if it returns `true` for the caller.
+/// The predicate of `reject_if`: a valid token is rejected if the predicate returns `true` for
+/// the caller of the token.
 #[derive(Clone)]
 pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
-/// The result of a verification, or the resource that it has to wait for.
+/// The result of a verification, or the resource that the verification has to wait for.
 #[derive(Debug)]
 pub(crate) enum VerifyProgress {
     Done(Result<IdInfo, VerifyError>),
@@ -66,7 +67,7 @@ pub(crate) enum VerifyProgress {
 pub(crate) enum Wait {
     /// A JWKS refresh that is running. No installed key verifies the token.
     Keys(Waiter<()>),
-    /// A verification permit. All are in use.
+    /// A verification permit. All permits are in use.
     Permit,
 }
 
@@ -92,17 +93,17 @@ enum KeyVerification {
     Done(Result<IdInfo, RejectionReason>),
     /// There are no trusted keys.
     NoKeys,
-    /// No installed key verifies the token. If these are the issuer's latest keys, the token is
-    /// rejected for this reason.
+    /// No installed key verifies the token. If the installed keys are the issuer's latest keys, the
+    /// token is rejected for this reason.
     NoKey(RejectionReason),
     /// No verification permit is free.
     NoPermit,
 }
 
 impl Pipeline {
-    /// Verifies a token without waiting. `permit` is a verification permit, if the caller has one.
-    /// If `may_refresh` is false, the token causes no refresh of the keys, and the result is an
-    /// error instead of [`Wait::Keys`].
+    /// Verifies a token without waiting. `permit` is the verification permit, if one was acquired
+    /// before. If `may_refresh` is false, the token causes no refresh of the keys, and the result
+    /// is an error instead of [`Wait::Keys`].
     pub(super) fn verify(
         &self,
         token: &[u8],
@@ -144,8 +145,9 @@ impl Pipeline {
     /// Verifies a token whose decoded header has at most `HEADER` bytes and whose decoded signature
     /// has at most `SIGNATURE` bytes.
     ///
-    /// Not inlined, so that the caller's stack frame does not hold both sizes of buffers: zeroing
-    /// the large ones costs more than the rest of the work for an invalid token.
+    /// Not inlined, so that the stack frame of the calling function does not hold both sizes of
+    /// buffers: zeroing the large buffers costs more than the rest of the work for an invalid
+    /// token.
     #[inline(never)]
     fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,
@@ -177,8 +179,8 @@ impl Pipeline {
         Ok(ParsedToken { token, jws, header, signature })
     }
 
-    /// Verifies a token with the installed keys. Requests newer keys if no installed key verifies
-    /// it.
+    /// Verifies a token with the installed keys. If no installed key verifies the token, starts or
+    /// joins a refresh of the keys, unless `may_refresh` is false.
     fn verify_or_refresh(&self, parsed: &ParsedToken<'_>, context: VerifyContext) -> VerifyProgress {
         let VerifyContext { mut installed, mut permit, may_refresh, now } = context;
         let jwks = &self.jwks;
@@ -207,8 +209,8 @@ impl Pipeline {
                     diagnostics::key(reason, &parsed.header, &installed);
                     reason.into()
                 }
-                // The issuer can have a new key, even with a known `kid`, so this is not the
-                // caller's fault.
+                // The issuer can have a new key, even with a known `kid`. So the token is possibly
+                // valid, and is not rejected as invalid.
                 Some(reason) => {
                     diagnostics::not_verified(reason, &parsed.header, &installed);
                     keys_unavailable(pause.remaining)
@@ -277,7 +279,8 @@ impl Pipeline {
         self.apply_reject_if(caller)
     }
 
-    /// Rejects the token if the `reject_if` predicate returns `true`. Its results are not cached.
+    /// Rejects the token if the `reject_if` predicate returns `true`. The results of the predicate
+    /// are not cached.
     fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
         match &self.reject_if {
             Some(RejectPredicate(rejects)) if rejects(&caller) => {
@@ -289,15 +292,15 @@ impl Pipeline {
     }
 }
 
-/// Returns the current time for one of 128 cache hits, chosen at random, so that the duration of
-/// that hit is recorded. Returns `None` for the others, because reading the clock twice takes
-/// longer than a cache hit.
+/// Returns the current time for one of 128 cache lookups, chosen at random. If that lookup is a
+/// hit, its duration is recorded. Returns `None` for the other lookups, because reading the
+/// clock twice takes longer than a cache hit.
 fn started_if_timed() -> Option<Instant> {
     const TIMED_HITS: u8 = 128;
     fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
 }
 
-/// Increments the counter of tokens by the outcome of a verification.
+/// Increments the counter of tokens. The outcome of the verification is the label `outcome`.
 fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     match outcome {
         Ok(_) => meters.accepted(),
@@ -305,14 +308,16 @@ fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     }
 }
 
-/// Counts, logs and rejects a token that is not in the compact form or has an invalid header.
+/// Counts, logs and rejects a token that is too large, is not in the compact form, or has an
+/// invalid header.
 fn reject_malformed(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
     counters::rejected(reason);
     diagnostics::form(reason, token.len());
     VerifyProgress::Done(Err(reason.into()))
 }
 
-/// Counts a token that cannot be verified without newer keys, and returns the error.
+/// Counts a token that cannot be verified without newer keys. Returns
+/// [`VerifyError::KeysUnavailable`].
 fn keys_unavailable(retry_after: Duration) -> VerifyError {
     counters::keys_unavailable();
     VerifyError::KeysUnavailable { retry_after }

@@ -10,7 +10,7 @@ use crate::{
     verify::limits::VerificationPermits,
 };
 
-/// An issuer that takes longer than the cooldown for each response, by the verifier's clock.
+/// An issuer whose every response takes longer than the cooldown, by the verifier's clock.
 #[derive(Clone, Debug)]
 struct SlowIssuer {
     issuer: ScriptedIssuer,

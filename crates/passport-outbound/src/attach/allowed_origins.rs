@@ -16,9 +16,10 @@ use super::{
 
 /// The origins that are allowed to receive the token.
 ///
-/// Scheme, host and port of a request must match an origin in the list. Each origin must use
-/// `https` or be a loopback host. Every request is checked, so a redirect that is followed above
-/// the layer cannot send the token to another server.
+/// The scheme, host and port of a request must match those of an origin in the list. Each origin
+/// in the list must use `https` or be a loopback host, unless a `danger_` function creates the
+/// list. Every request through the layer is checked. So if a client above the layer follows a
+/// redirect, the token is not sent to another server.
 ///
 /// | In the list or in the request | Effect |
 /// |---|---|
@@ -30,9 +31,9 @@ use super::{
 /// | a `Host` header | must name the host and port of the origin |
 /// | other spellings of an address (`0x7f.1`), subdomains, prefixes | other hosts |
 ///
-/// **Caution:** the list does not control the proxy of the inner client. A client with a system
-/// proxy (the default of `reqwest::Client`, unless it is built with `no_proxy()`) can send even
-/// a loopback request to the proxy, in plain text.
+/// **Caution:** the list does not control whether the inner client uses a proxy. A
+/// `reqwest::Client` uses the system's proxy, unless it is built with `no_proxy()`. A client
+/// with a proxy can send even a loopback request to the proxy, in plain text.
 ///
 /// ```
 /// use passport_outbound::AllowedOrigins;
@@ -44,20 +45,21 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct AllowedOrigins {
     origins: Arc<[Origin]>,
-    /// The origins of tonic channels, whose requests have only a path as their URI. If the list is
-    /// empty, such requests are rejected.
+    /// The origins of tonic channels. The URI of a request to a channel is only a path. If this
+    /// list is empty, requests with only a path are rejected.
     channels: Arc<[Origin]>,
-    /// Whether every `https` origin is allowed, also if it is not listed.
+    /// Whether every `https` origin is allowed, including those that are not in `origins`.
     any_https: bool,
 }
 
 impl AllowedOrigins {
-    /// Allows the origins `urls`, each in the form `https://host[:port]`, or `http` for a loopback
-    /// host.
+    /// Allows the origins `urls`. Each must have the form `https://host[:port]`, or
+    /// `http://host[:port]` for a loopback host.
     ///
     /// # Errors
-    /// Returns a [`ConfigError`] that lists every text that is not an origin or uses plain `http`.
-    /// An empty list is an error, because every request would fail.
+    /// Returns a [`ConfigError`] that lists every element of `urls` that is not an origin, or uses
+    /// plain `http` for a host that is not loopback. An empty list is an error, because every
+    /// request would fail.
     pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
         Self::listed(urls, |origin| secure(origin, PLAIN_HTTP))
     }
@@ -65,11 +67,13 @@ impl AllowedOrigins {
     /// Allows the origin of a tonic `Channel`. `uri` is the URI of the endpoint that the channel
     /// connects to (`endpoint.uri()`).
     ///
-    /// The URI of a request above a channel is only a path. Such requests are allowed, and `uri` is
-    /// checked here instead. The middleware cannot check that the channel connects to `uri`. A
-    /// `Host` header must name the host and port of `uri`. If the endpoint has an
-    /// `Endpoint::origin`, pass that origin instead of `uri`: the receiver gets it as the authority
-    /// of each request.
+    /// The URI of a request above a channel is only a path, so the origin cannot be checked for
+    /// each request. Instead, requests with only a path are allowed, and this function checks
+    /// `uri`. A `Host` header of a request must name the host and port of `uri`.
+    ///
+    /// The middleware cannot check that the channel connects to `uri`. If the endpoint has an
+    /// `Endpoint::origin`, pass that origin instead of `endpoint.uri()`, because the receiver gets
+    /// the origin as the authority of each request.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] like [`AllowedOrigins::new`].
@@ -77,19 +81,19 @@ impl AllowedOrigins {
         Self::of_channel(uri, |origin| secure(origin, "danger_plain_http_channel"))
     }
 
-    /// Returns the listed origins, for which the typed client builds reqwest clients.
+    /// Returns the listed origins. The typed client builds the reqwest clients for them.
     #[cfg(feature = "reqwest")]
     pub(crate) fn listed_origins(&self) -> &[Origin] {
         &self.origins
     }
 
-    /// Returns whether every `https` origin is allowed, also if it is not listed.
+    /// Returns whether every `https` origin is allowed, including those that are not listed.
     #[cfg(feature = "reqwest")]
     pub(crate) fn allows_any_https(&self) -> bool {
         self.any_https
     }
 
-    /// Allows the origins of both lists.
+    /// Returns a list that allows the origins of `self` and of `others`.
     #[must_use]
     pub fn union(self, others: &Self) -> Self {
         Self {
@@ -99,20 +103,21 @@ impl AllowedOrigins {
         }
     }
 
-    /// Allows origins like [`AllowedOrigins::new`], also with plain `http`.
+    /// Allows the origins `urls` like [`AllowedOrigins::new`], but accepts plain `http` as well.
     ///
     /// **Danger:** anyone on the network path can read the token, and use it until it expires ([RFC
-    /// 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)). Use it only in a
-    /// service mesh that encrypts the traffic between pods.
+    /// 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)). Use this function
+    /// only in a service mesh that encrypts the traffic between pods.
     ///
     /// # Errors
-    /// Returns a [`ConfigError`] that lists every text that is not an origin. An empty list is an
-    /// error.
+    /// Returns a [`ConfigError`] that lists every element of `urls` that is not an origin. An empty
+    /// list is an error.
     pub fn danger_plain_http<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
         Self::listed(urls, Ok)
     }
 
-    /// Allows a channel like [`AllowedOrigins::channel`], also with plain `http`.
+    /// Allows the origin of a channel like [`AllowedOrigins::channel`], but accepts plain `http` as
+    /// well.
     ///
     /// **Danger:** see [`AllowedOrigins::danger_plain_http`].
     ///
@@ -124,19 +129,21 @@ impl AllowedOrigins {
 
     /// Allows every `https` origin.
     ///
-    /// **Danger:** a URL that comes from a caller, a database or a redirect sends the token to any
-    /// server ([RFC 9700, section 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
+    /// **Danger:** if the URL of a request comes from a caller, a database or a redirect, the token
+    /// can be sent to any server ([RFC 9700, section
+    /// 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
     #[must_use]
     pub fn danger_any_https() -> Self {
         Self { origins: Arc::new([]), channels: Arc::new([]), any_https: true }
     }
 
-    /// Allows only `origin`. Its scheme is not checked.
+    /// Allows only `origin`. Does not check whether `origin` uses `https`.
     pub(super) fn single(origin: Origin) -> Self {
         Self { origins: Arc::new([origin]), channels: Arc::new([]), any_https: false }
     }
 
-    /// Parses `urls`. Each must be an origin that `allowable` accepts; all problems are reported.
+    /// Allows the origins `urls`. Each must be an origin that `allowable` accepts. Returns an error
+    /// that lists all problems.
     fn listed<U: AsRef<str>>(
         urls: impl IntoIterator<Item = U>,
         allowable: fn(Origin) -> Result<Origin, NotAllowable>,
@@ -160,7 +167,8 @@ impl AllowedOrigins {
         }
     }
 
-    /// Allows the origin of the channel to `uri`, if `allowable` accepts it.
+    /// Allows the origin of the channel to `uri`. Returns an error if `uri` has no origin or
+    /// `allowable` rejects that origin.
     fn of_channel(
         uri: &Uri,
         allowable: fn(Origin) -> Result<Origin, NotAllowable>,
@@ -176,7 +184,8 @@ impl AllowedOrigins {
     }
 
     /// Returns the listed origin whose text is exactly `scheme` and `authority`. This comparison is
-    /// fast. After `None`, [`check`](Self::check) can still find the origin in another spelling.
+    /// fast. Returns `None` if the origin is not listed or is spelled differently;
+    /// [`check`](Self::check) finds other spellings as well.
     pub(super) fn find_exact(&self, scheme: &str, authority: &str) -> Option<MatchedOrigin> {
         self.origins
             .iter()
@@ -184,7 +193,8 @@ impl AllowedOrigins {
             .map(MatchedOrigin::Listed)
     }
 
-    /// Returns the allowed origin of `destination`, or an error that says why it is not allowed.
+    /// Returns the allowed origin that matches `destination`. If there is none, returns an error
+    /// that says why `destination` is not allowed.
     pub(super) fn check(&self, destination: &Destination<'_>) -> Result<MatchedOrigin, AttachError> {
         let matched = match *destination {
             Destination::Absolute { scheme, host, port } => self.matched(scheme, host, port),
@@ -194,8 +204,9 @@ impl AllowedOrigins {
         matched.ok_or_else(|| AttachError::not_allowed(destination))
     }
 
-    /// Returns whether `host` and `port`, which a `Host` header names, are those of `matched`, the
-    /// origin of the request's URI.
+    /// Returns whether `host` and `port` are those of `matched`, or, if `matched` is a channel,
+    /// those of any allowed channel. The `Host` header of the request names `host` and `port`;
+    /// `matched` is the allowed origin of the request's URI.
     pub(super) fn has_host(&self, matched: MatchedOrigin, host: &str, port: Option<u16>) -> bool {
         match matched {
             MatchedOrigin::Listed(index) => {
@@ -206,7 +217,8 @@ impl AllowedOrigins {
         }
     }
 
-    /// Returns the allowed origin with this scheme, host and port.
+    /// Returns the allowed origin with this scheme, host and port. Returns `None` if it is not
+    /// allowed.
     fn matched(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<MatchedOrigin> {
         let listed = self.origins.iter().position(|origin| origin.matches(scheme, host, port));
         let any = || {
@@ -216,21 +228,23 @@ impl AllowedOrigins {
     }
 }
 
-/// The allowed origin of a request. It is `Copy`, so that comparing it with the origin of the
-/// response needs no allocation.
+/// The allowed origin that a request matched. The type is `Copy`, so that the origin of the
+/// request can be compared with the origin of the response without an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MatchedOrigin {
     /// The origin at this index of the list.
     Listed(usize),
     /// An origin that is not listed, but allowed by [`AllowedOrigins::danger_any_https`]. Contains
-    /// a hash of its host and port.
+    /// a hash of the origin's host and port.
     Any(u64),
-    /// The origin of a tonic channel. The URI of the request is only a path.
+    /// The origin of a tonic channel. The URI of the request is only a path, so it does not show
+    /// which channel.
     Channel,
 }
 
 impl MatchedOrigin {
-    /// Hashes `host`, in lower case, and `port`. Defaults to port 443.
+    /// Returns `Any` with a hash of `host`, in lower case, and `port`. If `port` is `None`, port
+    /// 443 is hashed.
     fn any(host: &str, port: Option<u16>) -> Self {
         let mut hasher = DefaultHasher::new();
         host.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
@@ -239,15 +253,15 @@ impl MatchedOrigin {
     }
 }
 
-/// The option that a [`ConfigProblem`] of this module names.
+/// The name of the option that the [`ConfigProblem`]s of this module report.
 const OPTION: &str = "allowed_origins";
 
-/// The option that allows plain `http`, in code and in configuration files. Error messages name
-/// it as the remedy.
+/// The name of the option that allows plain `http`, in code and in configuration files. Error
+/// messages name this option as the remedy.
 pub(crate) const PLAIN_HTTP: &str = "danger_plain_http";
 
-/// Returns `origin` if it uses `https` or is a loopback host. Otherwise, the error names
-/// `opt_in`, the option that allows plain `http`.
+/// Returns `origin` if it uses `https` or is a loopback host. Otherwise, returns an error that
+/// names `opt_in`, the option that allows plain `http`.
 pub(super) fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, NotAllowable> {
     if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain { origin, opt_in }) }
 }

@@ -1,4 +1,4 @@
-//! The base URL of a called service.
+//! The base URL of the service that receives the requests.
 
 use passport_core::{ConfigError, ConfigProblem, Origin};
 use url::Url;
@@ -6,11 +6,11 @@ use url::Url;
 use super::allowed_origins::{AllowedOrigins, NotAllowable, secure};
 
 impl AllowedOrigins {
-    /// Allows the origin of a base URL, which can have a path: `https://host[:port]/path`. Requests
-    /// to other paths of the origin are allowed as well.
+    /// Allows the origin of the base URL `url`. The URL can have a path:
+    /// `https://host[:port]/path`. Requests to other paths of the origin are allowed as well.
     ///
-    /// Use it if the same base URL also configures the client. For several origins, without a path,
-    /// use [`AllowedOrigins::new`].
+    /// Use this function if the same base URL also configures the client. For several origins, use
+    /// [`AllowedOrigins::new`], which accepts no path.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] if `url` is not an absolute `https` URL (`http` for a loopback
@@ -19,8 +19,8 @@ impl AllowedOrigins {
         of_base_url(url, false)
     }
 
-    /// Allows the origin of a base URL like [`AllowedOrigins::base_url`], also with plain `http`.
-    /// [`AllowedOrigins::danger_plain_http`] does the same for origins without a path.
+    /// Allows the origin of a base URL like [`AllowedOrigins::base_url`], but accepts plain `http`
+    /// as well. For origins without a path, use [`AllowedOrigins::danger_plain_http`].
     ///
     /// **Danger:** see [`AllowedOrigins::danger_plain_http`].
     ///
@@ -32,8 +32,9 @@ impl AllowedOrigins {
     }
 }
 
-/// The option that allows plain `http`, as error messages name it. `passport-config` calls
-/// `danger_plain_http_base_url` for its key `danger_plain_http`, so the message names both.
+/// The option that allows plain `http`, as error messages name it. The message names both the
+/// function `danger_plain_http_base_url` and the configuration key `danger_plain_http`, for
+/// which `passport-config` calls that function.
 const PLAIN_HTTP_BASE_URL: &str = "danger_plain_http (in code danger_plain_http_base_url)";
 
 fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigError> {
@@ -43,9 +44,10 @@ fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigErr
     }
 }
 
-/// Parses the base URL `text`. Returns it, and [`AllowedOrigins`] with only its origin. The path
-/// of the returned URL ends in a slash, so that relative paths are resolved below it. The error
-/// of a plain `http` URL names `opt_in`, the option that allows it.
+/// Parses the base URL `text`. Returns the URL, and [`AllowedOrigins`] with only the URL's
+/// origin. The path of the returned URL ends in a slash, so that relative paths are resolved
+/// below it. If the URL is plain `http` for a host that is not loopback, and `allow_plain` is
+/// false, returns an error that names `opt_in`, the option that allows plain `http`.
 pub(crate) fn base_url(
     text: &str,
     allow_plain: bool,

@@ -7,14 +7,14 @@ use crate::identity::CallerTokenError;
 #[cfg(feature = "reqwest")]
 use crate::token::TokenError;
 
-/// The error type of the middleware: a boxed [`AttachError`], a boxed `TokenError`, or the
-/// client's error.
+/// The error type of the middleware: a boxed [`AttachError`], a boxed `TokenError`, or the boxed
+/// error of the inner client.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The reason why a request must not carry a token. Nothing was sent.
 ///
-/// `Debug` prints the message with its remedy, like `Display`: a `main` that returns the error
-/// prints it with `Debug`.
+/// `Debug` prints the same message as `Display`, with the remedy, because Rust prints an error
+/// that `main` returns with `Debug`.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
@@ -28,14 +28,15 @@ pub enum AttachError {
     /// The caller's token has expired. The caller must send a new request with a new token.
     #[error("the caller's token has expired; the caller must send a new request with a new token")]
     CallerTokenExpired,
-    /// The identity is a [`CallerIdentity`](crate::CallerIdentity), and there is no caller token.
+    /// The identity is a [`CallerIdentity`](crate::CallerIdentity), and no caller's token was
+    /// found.
     #[error(
         "missing caller token; enable forward_token on the inbound AuthenticateLayer and pass the \
          CallerToken with the request, or set another identity with CallerIdentity::or"
     )]
     MissingCallerToken,
-    /// The caller token should come from the extensions of a `reqwest::Request`, which reqwest does
-    /// not expose.
+    /// The caller's token would have to be read from the extensions of a `reqwest::Request`, which
+    /// reqwest does not expose.
     #[error(
         "cannot read the caller token: reqwest does not expose the extensions of a request; set the token \
          with ManagedIdentityRequest::caller or CallerIdentity::from_token, or use \
@@ -51,15 +52,16 @@ pub enum AttachError {
         /// The scheme, host and port of the request's URI.
         origin: String,
     },
-    /// The URI of the request has no origin: it is only a path, or not a URL.
+    /// The URI of the request has no origin: it is only a path, or has another form without a
+    /// scheme and a host.
     #[error(
         "the request's URI has no origin; use an absolute URI, or AllowedOrigins::channel above a tonic Channel"
     )]
     NoOrigin,
     /// The `Host` header names another host or port than the URI. Virtual hosts and proxies choose
-    /// the receiver by this header
-    /// ([RFC 9110, section 7.2](https://www.rfc-editor.org/rfc/rfc9110#section-7.2)), so the token
-    /// could reach another server.
+    /// the receiver by the `Host` header ([RFC 9110, section
+    /// 7.2](https://www.rfc-editor.org/rfc/rfc9110#section-7.2)), so another server could receive
+    /// the token.
     #[error(
         "the request's Host header names another host or port than its URI; remove the header, or put that \
          host into the URI and allow its origin"
@@ -68,12 +70,13 @@ pub enum AttachError {
     /// The request has more than one `Host` header.
     #[error("the request has more than one Host header; remove them: the client derives one from the URI")]
     DuplicateHost,
-    /// The URI contains a user name or a password, which is a second credential beside the token.
+    /// The URI contains a user name or a password, which would be a second credential in addition
+    /// to the token.
     #[error("the request's URI contains user information (user:password@host); remove it")]
     UserInfoPresent,
 }
 
-/// The message with its remedy, as `Display` prints it.
+/// Prints the same message as `Display`, with the remedy.
 impl fmt::Debug for AttachError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -81,7 +84,7 @@ impl fmt::Debug for AttachError {
 }
 
 impl AttachError {
-    /// Returns the error for a request to `destination`, which is not allowed.
+    /// Returns the error of a request to `destination`, which is not an allowed destination.
     pub(crate) fn not_allowed(destination: &Destination<'_>) -> Self {
         match *destination {
             Destination::Absolute { scheme, host, port } => {
@@ -104,7 +107,7 @@ impl From<CallerTokenError> for AttachError {
     }
 }
 
-/// An error that a call through the middleware returned, by its origin.
+/// An error of a call through the middleware, sorted by the part that returned it.
 #[cfg(feature = "reqwest")]
 pub(crate) enum CallError {
     /// The request must not carry a token.

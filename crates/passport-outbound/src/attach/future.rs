@@ -1,5 +1,5 @@
-//! The response future of the layer. A state machine: it waits for the token, sends the request,
-//! and retries it after a rejection of the token.
+//! The response future of the layer. The future is a state machine: it waits for the token,
+//! sends the request, and retries the request after a rejection of the token.
 
 use std::{
     fmt,
@@ -35,7 +35,7 @@ pin_project! {
     /// The response future of [`AttachToken`](super::AttachToken).
     ///
     /// # Cancel safety
-    /// Dropping the future cancels this request. A running token fetch continues, so that the next
+    /// Dropping the future cancels the request. A running token fetch continues, so that the next
     /// request can use the token.
     pub struct AttachTokenFuture<S, R, P>
     where
@@ -48,8 +48,8 @@ pin_project! {
 }
 
 pin_project! {
-    /// The state of a request. Data that few requests need is boxed, to keep the future small: it
-    /// is moved several times before it is polled.
+    /// The state of a request. Data that few requests need is boxed, to keep the future small,
+    /// because the future is moved several times before it is polled.
     #[project = AttachStateProjection]
     enum AttachState<S, R, P>
     where
@@ -58,21 +58,22 @@ pin_project! {
     {
         /// The request failed before anything was sent.
         Failed { error: Option<BoxError> },
-        /// The request was sent, and its response is awaited. With a cached token, this is the
-        /// first state.
+        /// The request was sent, and the future waits for the response. If a token was cached, this
+        /// is the first state.
         Forwarding { #[pin] response: S::Future, watch: Option<ResponseWatch>, retry: Option<Retry<S, R, P>> },
-        /// The token is being fetched. Holds the service that was polled ready, and with it the
-        /// capacity that `poll_ready` reserved.
+        /// The token is being fetched. `held` contains the service that was polled ready, and with
+        /// it the capacity that `poll_ready` reserved.
         Waiting { credential: PendingCredential, held: Option<Box<AwaitingToken<S, R, P>>> },
-        /// The receiver rejected the token, and another one is being fetched. If the fetch fails,
-        /// the rejection is returned to the caller.
+        /// The receiver rejected the token, and a new token is being fetched. If the fetch fails,
+        /// the response that rejects the token is returned.
         Replacing { credential: PendingCredential, rejected: Option<Box<Rejected<S, R, P>>> },
-        /// Another token was fetched. Waits until the service is ready for the second request.
+        /// A new token is available, and the future waits until the service is ready for the second
+        /// request.
         Readying { second: Option<Box<SecondRequest<S, R>>> },
     }
 }
 
-/// A request that waits for its token, and what is needed to send it then.
+/// A request that waits for a token, and the data to send the request when the token arrives.
 pub(super) struct AwaitingToken<S, R, P> {
     /// The service that was polled ready.
     pub(super) ready: S,
@@ -163,11 +164,12 @@ where
 
 const POLLED_AGAIN: &str = "`AttachTokenFuture` polled again after completion";
 
-/// Returns the next state after `response`, or `response` itself if it is the result of the
-/// call. The request is retried only if all of these are true:
+/// Returns the next state after `response`. If the request is not retried, returns `response`
+/// itself, which is the result of the call. The request is retried only if all of these are
+/// true:
 ///
 /// - The response rejects the token.
-/// - The identity has another token, or is fetching one.
+/// - The identity has a newer token, or is fetching one.
 /// - The request was saved.
 fn next_step<S, R, P>(
     response: S::Response,

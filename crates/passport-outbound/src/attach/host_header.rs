@@ -1,12 +1,13 @@
-//! Checks the `Host` header. Proxies and virtual hosts choose the receiver by that header, so it
-//! must name the host of the URI. Pure: no I/O, no clock.
+//! Checks the `Host` header of a request. Proxies and virtual hosts choose the receiver by that
+//! header, so it must name the host of the request's URI. Pure: no I/O, no clock.
 
 use http::{HeaderMap, header::HOST, uri::Authority};
 
 use super::{AllowedOrigins, AttachError, allowed_origins::MatchedOrigin, destination::host_and_port};
 
-/// Checks that the `Host` header, if there is one, names the host and port of `origin`, the
-/// allowed origin of the URI. Without a `Host` header, the client derives one from the URI.
+/// Checks that the `Host` header, if there is one, names the host and port of `origin`. `origin`
+/// is the allowed origin of the request's URI. Without a `Host` header, the check succeeds,
+/// because the client derives the header from the URI.
 #[inline]
 pub(super) fn check(
     headers: &HeaderMap,

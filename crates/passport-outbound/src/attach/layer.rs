@@ -1,4 +1,4 @@
-//! The layer, and the methods that configure it.
+//! The layer that attaches tokens, and the methods that configure the layer.
 
 use std::sync::Arc;
 
@@ -16,21 +16,21 @@ use crate::identity::Identity;
 ///
 /// For each request:
 ///
-/// 1. A request to an origin that is not in [`AllowedOrigins`] fails with an
-///    [`AttachError`](crate::AttachError). So does a request with the `Host` header of another
-///    host.
-/// 2. A request with an `Authorization` header fails, unless
-///    [`existing_authorization`](Self::existing_authorization) permits it.
+/// 1. If the origin of the request is not in [`AllowedOrigins`], or the `Host` header names
+///    another host, the request fails with an [`AttachError`](crate::AttachError).
+/// 2. If the request already has an `Authorization` header, it fails, unless
+///    [`existing_authorization`](Self::existing_authorization) permits the header.
 /// 3. The cached token is attached. If no valid token is cached, the request waits for a token
 ///    fetch. If the fetch fails, the request fails with a [`TokenError`](crate::TokenError).
 /// 4. If the receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token
-///    is replaced. With [`retry_unauthorized`](Self::retry_unauthorized) or
-///    [`retry_unauthorized_buffered`](Self::retry_unauthorized_buffered) the request is then
-///    retried once.
+///    is replaced. The request is then retried once, but only with
+///    [`retry_unauthorized`](Self::retry_unauthorized) or
+///    [`retry_unauthorized_buffered`](Self::retry_unauthorized_buffered).
 ///
 /// To use another identity for one request, insert a [`RequestIdentity`](crate::RequestIdentity)
-/// into the extensions of the `http::Request`. reqwest does not expose the extensions of its
-/// requests; use a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) with reqwest.
+/// into the extensions of the `http::Request`. This does not work with a `reqwest::Request`,
+/// because reqwest does not expose the extensions of a request. With reqwest, use a
+/// [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AttachTokenLayer<P = NoRetry> {
@@ -39,8 +39,8 @@ pub struct AttachTokenLayer<P = NoRetry> {
 }
 
 impl AttachTokenLayer {
-    /// Creates a layer that attaches the token of `identity` to requests to `origins`. Requests to
-    /// other origins fail.
+    /// Creates a layer that attaches a token of `identity` to each request to one of `origins`.
+    /// Requests to other origins fail.
     pub fn new(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
         let existing = ExistingAuthorization::default();
         let policy = AttachPolicy { identity: identity.into(), origins, existing };
@@ -61,21 +61,20 @@ impl<P> AttachTokenLayer<P> {
         self
     }
 
-    /// Retries a request once, with a new token, when the receiver rejects the first token. Works
-    /// for `http` requests with a `Clone` body, and for reqwest requests without a stream as their
-    /// body.
+    /// Retries a request once, with a new token, if the receiver rejects the first token. Works for
+    /// `http` requests whose body is `Clone`, and for reqwest requests whose body is not a stream.
     ///
     /// Off by default, for two reasons:
     ///
-    /// - It copies the head of each request.
-    /// - A receiver can have side effects before it rejects the token. `passport-inbound` verifies
-    ///   the token first and has none. But a service that acts first, and then returns the 401 of
-    ///   another service, acts twice. For such a receiver, do not enable the retry, or send only
-    ///   idempotent requests.
+    /// - The layer copies the head of each request.
+    /// - A receiver can have side effects before it rejects the token. A receiver with
+    ///   `passport-inbound` has none, because that crate verifies the token first. But a receiver
+    ///   that acts first, and then returns the 401 of another service, acts twice. For such a
+    ///   receiver, do not enable the retry, or send only idempotent requests.
     ///
-    /// The timeouts of the inner client (reqwest's `timeout`, `grpc-timeout`) cover neither the
-    /// wait for the new token nor both requests together. To limit the total time, place a
-    /// `tower::timeout::TimeoutLayer` above this layer.
+    /// The timeouts of the inner client (reqwest's `timeout`, `grpc-timeout`) apply to each of the
+    /// two requests separately, and not to the wait for the new token. To limit the total time,
+    /// place a `tower::timeout::TimeoutLayer` above this layer.
     pub fn retry_unauthorized(self) -> AttachTokenLayer<RetryCloned> {
         self.with_mode(RetryCloned)
     }
@@ -83,13 +82,17 @@ impl<P> AttachTokenLayer<P> {
     /// Retries like [`retry_unauthorized`](Self::retry_unauthorized), for bodies that cannot be
     /// cloned, such as streams.
     ///
-    /// The first `max_bytes` that the client reads from the body are kept in memory, without
-    /// copying them. The retry sends these bytes and then the rest of the body. If the client has
-    /// read more than `max_bytes` when the rejection arrives, the request is not retried. If the
-    /// first request is still being sent when the retry starts, it is aborted.
+    /// The layer keeps the first `max_bytes` that the client reads from the body in memory, without
+    /// copying them. The retry sends these bytes, and then the rest of the body. Two special cases:
     ///
-    /// `wrap` converts a [`BufferedBody`] to the client's body type: `tonic::body::Body::new`,
-    /// `reqwest::Body::wrap`, `axum::body::Body::new`. Each request costs a few small allocations.
+    /// - If the client has read more than `max_bytes` when the rejection arrives, the request is
+    ///   not retried.
+    /// - If the client is still sending the first request when the retry starts, the first request
+    ///   is aborted.
+    ///
+    /// `wrap` converts a [`BufferedBody`] to the client's body type, for example
+    /// `tonic::body::Body::new`, `reqwest::Body::wrap` or `axum::body::Body::new`. Each request
+    /// costs a few small allocations.
     pub fn retry_unauthorized_buffered<B, F>(
         self,
         max_bytes: usize,
@@ -102,7 +105,7 @@ impl<P> AttachTokenLayer<P> {
         self.with_mode(RetryBuffered { max_bytes, wrap })
     }
 
-    /// Returns a copy of the layer that attaches the token of `identity`.
+    /// Returns a copy of the layer that attaches tokens of `identity`.
     #[cfg(feature = "reqwest-middleware")]
     pub(super) fn with_identity(&self, identity: Identity) -> Self
     where

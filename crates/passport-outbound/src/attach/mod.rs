@@ -1,24 +1,25 @@
 //! The middleware that attaches a token to each request. It processes a request in this order:
 //!
-//! 1. A request is rejected if its origin is not allowed, if its URI contains user information,
-//!    or if its `Host` header names another host ([`AllowedOrigins`], `host_header`).
+//! 1. A request is rejected in these cases ([`AllowedOrigins`], `host_header`): its origin is
+//!    not allowed, its URI contains user information, or its `Host` header names another host.
 //! 2. A request with an `Authorization` header is rejected, unless [`ExistingAuthorization`]
-//!    permits it (`policy`).
-//! 3. The identity returns its cached token. If no valid token is cached, the future waits for a
-//!    token fetch that all callers share (`service`, `future`).
+//!    permits the header (`policy`).
+//! 3. The identity returns the cached token. If no valid token is cached, the request waits for
+//!    a token fetch, which all requests with the same identity share (`service`, `future`).
 //! 4. The `Authorization` header is set and marked sensitive, and the inner service is called
 //!    (`send`).
-//! 5. If a response rejects the token, the identity replaces exactly the token that was sent.
-//!    All requests share the replacement. A token that is only seconds old is not replaced: a
-//!    new one would be rejected as well (`token_rejection`, `response_watch`).
-//! 6. If the retry is enabled, the saved request is then sent a second time, with the new token.
-//!    Otherwise, or if no new token can be fetched, the rejection is returned to the caller
+//! 5. If a response rejects the token, the identity replaces exactly the token that was sent. It
+//!    is replaced once for all requests that were sent with it. A token that is only seconds old
+//!    is not replaced, because a new one would probably be rejected as well (`token_rejection`,
+//!    `response_watch`).
+//! 6. If the retry is enabled and a new token can be fetched, the saved request is sent a second
+//!    time, with the new token. Otherwise, the response that rejects the token is returned
 //!    (`retry`).
 //!
-//! A caller's token is forwarded unchanged: steps 5 and 6 do not apply to it.
+//! A caller's token is forwarded unchanged. For such a request, steps 3, 5 and 6 do not apply.
 //!
-//! The token is read in `call`, never in `poll_ready`: a balancer or a buffer would treat a
-//! token failure as a broken service.
+//! The token is read in `call`, never in `poll_ready`. If `poll_ready` failed because of the
+//! token, a balancer or a buffer would treat the inner service as broken.
 
 mod allowed_origins;
 mod base_url;

@@ -1,5 +1,5 @@
-//! Decides whether a request may carry a token, and selects its identity. Pure: no I/O, no
-//! clock.
+//! Decides whether a request may carry a token, and selects the identity whose token is
+//! attached. Pure: no I/O, no clock.
 
 use std::sync::Arc;
 
@@ -8,24 +8,24 @@ use http::header::AUTHORIZATION;
 use super::{AllowedOrigins, AttachError, OutboundRequest, allowed_origins::MatchedOrigin, host_header};
 use crate::identity::{Identity, RequestIdentity};
 
-/// What happens to a request that has an `Authorization` header already.
+/// What happens to a request that already has an `Authorization` header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExistingAuthorization {
-    /// The request fails with [`AttachError::AuthorizationPresent`]. The default, because both
-    /// alternatives can change the identity of a call by mistake.
+    /// The request fails with [`AttachError::AuthorizationPresent`]. This is the default, because
+    /// with both alternatives a request can be sent with another identity than intended.
     #[default]
     Reject,
-    /// The header is replaced by the identity's token. A request with a user's token is then sent
-    /// in the service's own identity.
+    /// The header is replaced by a header with the identity's token. If the header contained a
+    /// user's token, the receiver then authenticates the layer's identity instead of the user.
     Overwrite,
-    /// The request is sent with its own header, to allowed origins only. The receiver authenticates
-    /// the credentials in that header instead of the layer's identity. If the receiver rejects
-    /// them, the identity's token is not replaced.
+    /// The request is sent with its own `Authorization` header, and only to allowed origins. The
+    /// receiver authenticates the credentials in that header instead of the layer's identity. If
+    /// the receiver rejects these credentials, the identity's token is not replaced.
     Keep,
 }
 
-/// The settings of a layer. All its services, their clones and the requests in flight share
-/// them.
+/// The settings of a layer. All services of the layer, the clones of these services, and the
+/// requests in flight share the settings.
 #[derive(Clone, Debug)]
 pub(super) struct AttachPolicy {
     pub(super) identity: Identity,
@@ -37,15 +37,15 @@ pub(super) struct AttachPolicy {
 /// How an allowed request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AttachDecision {
-    /// With a token. Contains the allowed origin of the request.
+    /// With the token of the identity. Contains the allowed origin that the request matched.
     WithToken(MatchedOrigin),
-    /// With its own `Authorization` header.
+    /// Unchanged, with the request's own `Authorization` header.
     Unchanged,
 }
 
 impl AttachPolicy {
-    /// Returns the settings for `request`: the same, or with the [`RequestIdentity`] in its
-    /// extensions.
+    /// Returns the settings for `request`. If the request's extensions contain a
+    /// [`RequestIdentity`], returns a copy of the settings with that identity.
     #[inline]
     pub(super) fn for_request(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
         let named = request.extensions().and_then(|extensions| extensions.get::<RequestIdentity>());
@@ -55,13 +55,13 @@ impl AttachPolicy {
         }
     }
 
-    /// Returns the same settings with another identity.
+    /// Returns a copy of the settings with `identity`.
     pub(super) fn with_identity(&self, identity: Identity) -> Self {
         Self { identity, origins: self.origins.clone(), existing: self.existing }
     }
 
-    /// Checks the origin and the headers of `request`. Returns how to send it, or the reason why it
-    /// must not be sent.
+    /// Checks the origin and the headers of `request`. Returns how to send the request, or an error
+    /// that says why it must not be sent.
     #[inline(always)] // has a single caller, but is not inlined by default
     pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<AttachDecision, AttachError> {
         let exact = request

@@ -16,7 +16,7 @@ use crate::token::SendableToken;
 )]
 pub trait OutboundRequest: sealed::RequestParts {}
 
-/// Sets the `Authorization` header of `request` to `token`.
+/// Sets the `Authorization` header of `request` to the value for `token`.
 pub(super) fn attach(request: &mut impl OutboundRequest, token: SendableToken) {
     request.headers_mut().insert(AUTHORIZATION, token.authorization);
 }
@@ -29,13 +29,15 @@ pub(crate) mod sealed {
     /// The parts of a request that the middleware reads and changes.
     #[expect(unnameable_types, reason = "seals `OutboundRequest`")]
     pub trait RequestParts {
-        /// Returns scheme and authority as they are written in the URI, if it has both.
+        /// Returns the scheme and the authority as they are written in the URI. Returns `None` if
+        /// the URI lacks one of the two.
         fn scheme_and_authority(&self) -> Option<(&str, &str)>;
-        /// Returns the server that the URI names.
+        /// Returns the server that the request's URI names.
         fn destination(&self) -> Destination<'_>;
         fn headers(&self) -> &HeaderMap;
         fn headers_mut(&mut self) -> &mut HeaderMap;
-        /// Returns the extensions, if the client exposes them.
+        /// Returns the extensions of the request. Returns `None` if the client does not expose
+        /// them.
         fn extensions(&self) -> Option<&Extensions>;
     }
 }

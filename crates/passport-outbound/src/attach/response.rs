@@ -3,8 +3,8 @@
 /// A response that [`AttachToken`](super::AttachToken) can examine: `http::Response<B>` (hyper,
 /// tonic, tower-http) or `reqwest::Response`.
 ///
-/// The middleware returns an `http::Response<B>` as `http::Response<WatchedBody<B>>`, to read a
-/// gRPC status in the trailers, and a `reqwest::Response` unchanged.
+/// The middleware returns a `reqwest::Response` unchanged. It returns an `http::Response<B>` as
+/// `http::Response<WatchedBody<B>>`, to read a gRPC status in the trailers.
 ///
 /// The trait is sealed. Responses of other clients can be added in a minor version.
 #[diagnostic::on_unimplemented(
@@ -24,16 +24,17 @@ pub(crate) mod sealed {
     /// The parts of a response that the middleware reads.
     #[expect(unnameable_types, reason = "seals `OutboundResponse`")]
     pub trait ResponseHead {
-        /// The response type of the middleware.
+        /// The type of the response that the middleware returns.
         type Watched;
 
         fn status(&self) -> StatusCode;
         fn headers(&self) -> &HeaderMap;
         /// Returns the URL that responded, after redirects. Returns `None` if the client does not
-        /// report it.
+        /// report that URL.
         fn final_destination(&self) -> Option<Destination<'_>>;
-        /// Wraps the body, so that `watch` detects a rejection in its trailers. Without a `watch`,
-        /// the trailers are not examined. A `reqwest::Response` is returned unchanged.
+        /// Wraps the body, so that `watch` detects a rejection of the token in the trailers. If
+        /// `watch` is `None`, the trailers are not examined. The body of a `reqwest::Response` is
+        /// not wrapped.
         fn watched(self, watch: Option<ResponseWatch>) -> Self::Watched;
     }
 }

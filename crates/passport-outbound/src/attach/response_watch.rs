@@ -1,4 +1,5 @@
-//! Detects a rejection of the token that was sent, also in the trailers of a gRPC response.
+//! Detects responses that reject the token that was sent, also by the trailers of a gRPC
+//! response.
 
 use std::{
     fmt,
@@ -16,8 +17,8 @@ use super::{
 };
 use crate::token::Credential;
 
-/// Identifies the token that was sent with a request and the origin it was sent to, so that a
-/// rejection replaces exactly that token.
+/// Identifies the token that was sent with a request, and the origin that received it. If a
+/// response rejects the token, exactly this token is replaced.
 #[derive(Clone, Debug)]
 #[expect(unnameable_types, reason = "a sealed trait takes it")]
 pub struct ResponseWatch {
@@ -28,25 +29,31 @@ pub struct ResponseWatch {
 }
 
 impl ResponseWatch {
-    /// Returns whether the token was sent to the server that responded. `responder` is the URL that
-    /// responded, after redirects: a client that follows a redirect to another origin removes the
-    /// token. If the client does not report it (`None`), returns true.
+    /// Returns whether the server that responded received the token. A client that follows a
+    /// redirect to another origin removes the token. `responder` is the URL that responded, after
+    /// redirects. If the client does not report that URL, `responder` is `None`, and the result is
+    /// true.
     pub(super) fn token_was_sent_to(&self, responder: Option<Destination<'_>>) -> bool {
         let is_same =
             |responder| self.policy.origins.check(&responder).is_ok_and(|origin| origin == self.origin);
         responder.is_none_or(is_same)
     }
 
-    /// Reports to the identity that the receiver rejected the token. Returns another token for a
-    /// retry, or `None` if there is none: the token is too young to be replaced, tokens are not
-    /// cached, the identity was shut down, or there is no tokio runtime.
+    /// Replaces the token, because the receiver rejected it. Returns the result of a lookup of a
+    /// newer token, for a retry. Returns `None` if the token is not replaced:
+    ///
+    /// - The token is too young to be replaced.
+    /// - The identity caches no tokens.
+    /// - The identity was shut down.
+    /// - There is no tokio runtime.
     pub(super) fn replace_token(&self) -> Option<Credential> {
         self.policy.identity.managed()?.replace_rejected(self.generation)
     }
 }
 
 pin_project! {
-    /// The body of a response to a request with a token. Forwards the inner body unchanged.
+    /// The body of a response to a request with a token. Forwards the frames of the inner body
+    /// unchanged.
     ///
     /// If the trailers contain the gRPC status `UNAUTHENTICATED`, the identity replaces the token
     /// that was sent.
@@ -62,7 +69,7 @@ impl<B> WatchedBody<B> {
         Self { inner, watch }
     }
 
-    /// Returns the inner body. Its trailers are then not examined.
+    /// Returns the inner body. The trailers of the returned body are not examined.
     pub fn into_inner(self) -> B {
         self.inner
     }
@@ -82,8 +89,8 @@ impl<B: Body> Body for WatchedBody<B> {
         if trailers.is_some_and(is_unauthenticated)
             && let Some(watch) = this.watch.take()
         {
-            // Too late for a retry: the caller already has the response. The next request uses
-            // another token.
+            // A retry is not possible, because the response was already returned. The next request
+            // uses a new token.
             drop(watch.replace_token());
         }
         Poll::Ready(frame)

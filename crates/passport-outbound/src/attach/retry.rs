@@ -1,8 +1,8 @@
-//! Restores a saved request after its token was rejected (401, or the gRPC status
-//! `UNAUTHENTICATED`), to send it with another token.
+//! Restores a saved request after a receiver rejected its token (401, or the gRPC status
+//! `UNAUTHENTICATED`), and attaches a newer token to it.
 //!
-//! `token_rejection` detects a rejection, `next_step` in `future` decides whether to retry, and
-//! `TokenEntry::reject` replaces the token.
+//! `token_rejection` detects a rejection. `next_step` in `future` decides whether to retry the
+//! request. `TokenEntry::reject` makes the rejected token due for replacement.
 
 use std::ops::ControlFlow;
 
@@ -14,23 +14,24 @@ use super::{
 };
 use crate::token::SendableToken;
 
-/// A saved request, and the service that sends it if the token is rejected. The service has not
-/// been polled ready.
+/// A saved request, and the service that sends it if the receiver rejects the token. The service
+/// has not been polled ready.
 pub(super) struct Retry<S, R, P: RetryMode<R>> {
     pub(super) saved: P::Saved,
     pub(super) mode: P,
     pub(super) service: S,
 }
 
-/// A response that rejects the token. The saved request is restored only when another token has
-/// been fetched: until then, the client can continue to send the first body.
+/// A response that rejects the token, and the data for a retry. The saved request is restored
+/// only when a newer token has been fetched. Until then, the client can continue to send the
+/// body of the first request.
 pub(super) struct Rejected<S: Service<R>, R, P: RetryMode<R>> {
     pub(super) response: S::Response,
     pub(super) watch: ResponseWatch,
     pub(super) retry: Retry<S, R, P>,
 }
 
-/// A restored request with another token, which is sent when `service` is ready.
+/// A restored request with a newer token. It is sent when `service` is ready.
 pub(super) struct SecondRequest<S, R> {
     pub(super) watch: ResponseWatch,
     pub(super) service: S,
@@ -44,11 +45,15 @@ where
     R: OutboundRequest,
     P: RetryMode<R>,
 {
-    /// Restores the request and attaches `token`. Returns the response instead if `token` is the
-    /// rejected one or `None`, or if the request cannot be restored.
+    /// Restores the request and attaches `token` to it. Returns the response that rejects the token
+    /// instead in these cases:
     ///
-    /// For a retry the response is dropped. If much of its body has not been read, the client
-    /// closes the connection.
+    /// - `token` is the rejected token.
+    /// - `token` is `None`, because no token could be fetched.
+    /// - The request cannot be restored.
+    ///
+    /// If the request is retried, the response is dropped. The client then closes the connection if
+    /// much of the response's body has not been read.
     pub(super) fn retry(
         self,
         token: Option<SendableToken>,

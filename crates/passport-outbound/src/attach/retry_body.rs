@@ -1,4 +1,4 @@
-//! A request body that can be sent twice although it cannot be cloned.
+//! A request body that cannot be cloned, but can be sent a second time.
 
 use std::{
     collections::VecDeque,
@@ -14,11 +14,11 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::error::BoxError;
 
-/// A request body that records the chunks that are read from it, so that the request can be
-/// retried. The chunks are shared, not copied. See
+/// A request body that records the chunks that the client reads from it, so that the request can
+/// be retried. The recorded chunks share memory with the sent chunks and are not copies. See
 /// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 ///
-/// Its error is the error of the inner body, boxed.
+/// The body's error is the error of the inner body, boxed.
 pub struct BufferedBody<B>(RecordingState<B>);
 
 enum RecordingState<B> {
@@ -28,35 +28,41 @@ enum RecordingState<B> {
     Second { chunks: VecDeque<Bytes>, rest: Option<Pin<Box<B>>>, trailers: Option<HeaderMap> },
 }
 
-/// The inner body and its recorded chunks, which the body of the first request and its
-/// [`Recording`] share.
+/// The inner body and the recorded chunks. The body of the first request and its [`Recording`]
+/// share them.
 struct Recorded<B> {
-    /// The inner body. `None` after its end, or after the second request has taken it.
+    /// The inner body. `None` after the inner body has ended, or after the second request has taken
+    /// it.
     inner: Option<Pin<Box<B>>>,
-    /// Whether the second request has taken the body.
+    /// Whether the second request has taken the inner body.
     taken: bool,
     chunks: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
-    /// The number of bytes that can still be recorded. `None` if the request cannot be retried: the
-    /// body was read beyond the limit, it failed, or the recording was dropped.
+    /// The number of bytes that can still be recorded. `None` if the request cannot be retried, for
+    /// one of these reasons:
+    /// - More bytes than the limit were read.
+    /// - The body failed.
+    /// - The recording was dropped.
     remaining: Option<usize>,
-    /// Wakes the task that sends the first request, when the second request takes the body.
+    /// Wakes the task that sends the first request. Called when the second request takes the body.
     sender: Option<Waker>,
 }
 
-/// The error that ends the body of the first request when the second request takes it. Without
-/// an error, a half-sent body would look complete; with it, the client aborts the first request.
+/// The error that ends the body of the first request when the second request takes the inner
+/// body. Without an error, the half-sent body would look complete. With the error, the client
+/// aborts the first request.
 #[derive(Debug, thiserror::Error)]
 #[error("request body aborted: the token was rejected, and the request is being sent again")]
 struct SentSecondTime;
 
-/// A handle to the recorded chunks of a body that is being sent. Dropping it stops the
+/// A handle to the recorded chunks of a body that is being sent. Dropping the handle stops the
 /// recording.
 #[expect(unnameable_types, reason = "a sealed trait has it as a type")]
 pub struct Recording<B>(Arc<Mutex<Recorded<B>>>);
 
 impl<B: Body<Data = Bytes>> BufferedBody<B> {
-    /// Wraps `inner`, so that its first `max_bytes` are recorded when they are read.
+    /// Wraps `inner` in a body that records the first `max_bytes` when the client reads them.
+    /// Returns that body, and the handle to the recorded chunks.
     pub(super) fn recording(inner: B, max_bytes: usize) -> (Self, Recording<B>) {
         let recorded = Arc::new(Mutex::new(Recorded {
             inner: Some(Box::pin(inner)),
@@ -72,9 +78,10 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
 
 impl<B> Recording<B> {
     /// Returns the body of the second request: the recorded chunks, then the unread rest of the
-    /// inner body. Returns `None` if the recording is incomplete.
+    /// inner body. Returns `None` if the request cannot be retried: more bytes than the limit were
+    /// read, or the body failed.
     ///
-    /// The body of the first request then ends with an error. That request no longer needs its
+    /// The body of the first request then ends with an error. The first request no longer needs its
     /// body, because its response has arrived.
     pub(super) fn into_body(self) -> Option<BufferedBody<B>> {
         let mut recorded = locked(&self.0);
@@ -92,7 +99,7 @@ impl<B> Recording<B> {
 }
 
 impl<B> Drop for Recording<B> {
-    /// Stops the recording and frees its memory, because the request will not be retried.
+    /// Stops the recording and frees the recorded chunks, which are no longer needed.
     fn drop(&mut self) {
         locked(&self.0).discard();
     }

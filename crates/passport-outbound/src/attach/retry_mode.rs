@@ -1,13 +1,13 @@
-//! The retry modes of the layer: how a request is saved, in case it has to be sent a second
-//! time.
+//! The retry modes of the layer. A mode determines how a request is saved, so that it can be
+//! sent a second time.
 
 use std::{convert::Infallible, fmt};
 
-/// A way to retry a request of type `R` after its token was rejected: [`NoRetry`],
+/// A mode of retrying requests of type `R` after a receiver rejected their token: [`NoRetry`],
 /// [`RetryCloned`] or [`RetryBuffered`].
 ///
-/// The methods of [`AttachTokenLayer`](super::AttachTokenLayer) select the mode. The trait is
-/// sealed.
+/// The mode is selected with the methods of [`AttachTokenLayer`](super::AttachTokenLayer). The
+/// trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "`AttachTokenLayer` cannot retry requests of type `{R}` with `{Self}`",
     label = "the body cannot be sent twice",
@@ -16,17 +16,17 @@ use std::{convert::Infallible, fmt};
 )]
 pub trait RetryMode<R>: sealed::SaveRequest<R> {}
 
-/// Does not retry (the default). A rejected token is replaced, and the next request uses the new
-/// one.
+/// The default mode: a request is not retried. The rejected token is replaced, and the next
+/// request uses the new token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRetry;
 
-/// Retries a clone of the request. See
+/// Sends a clone of the request as the retry. See
 /// [`retry_unauthorized`](super::AttachTokenLayer::retry_unauthorized).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RetryCloned;
 
-/// Retries the request with the recorded beginning of its body. See
+/// Sends the recorded beginning of the body, and then the rest of the body, as the retry. See
 /// [`retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 #[derive(Clone, Copy)]
 pub struct RetryBuffered<F> {
@@ -43,21 +43,22 @@ impl<F> fmt::Debug for RetryBuffered<F> {
 impl<R> RetryMode<R> for NoRetry {}
 
 pub(crate) mod sealed {
-    /// Saves the data that is needed to send a request of type `R` a second time.
+    /// Saves the data to send a request of type `R` a second time.
     #[expect(unnameable_types, reason = "seals `RetryMode`")]
     pub trait SaveRequest<R>: Clone {
-        /// The saved data.
+        /// The data that is saved for the second request.
         type Saved;
 
-        /// Whether this mode saves requests. If false, `save` is not called, which avoids moving
-        /// the request.
+        /// Whether this mode saves requests. If false, `save` is not called, so that the request is
+        /// not moved.
         const SAVES: bool = true;
 
-        /// Returns the request to send first, and the saved data, or `None` if the request cannot
-        /// be retried.
+        /// Saves `request`. Returns the request to send first, and the saved data. The saved data
+        /// is `None` if the request cannot be retried.
         fn save(&self, request: R) -> (R, Option<Self::Saved>);
 
-        /// Returns the request to send a second time, or `None` if its body cannot be restored.
+        /// Returns the request to send a second time. Returns `None` if the request's body cannot
+        /// be restored.
         fn restore(&self, saved: Self::Saved) -> Option<R>;
     }
 }

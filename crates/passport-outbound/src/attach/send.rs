@@ -10,7 +10,8 @@ use super::{
 };
 use crate::token::SendableToken;
 
-/// Sends `request` with `token` through `ready`, a service that was polled ready.
+/// Attaches `token` to `request` and sends it through `ready`, a service that was polled ready.
+/// Saves the request first if `mode` saves requests.
 #[inline(always)] // a function call would move the request once more
 pub(super) fn send<S, R, P>(
     ready: &mut S,
@@ -30,7 +31,7 @@ where
         attach(&mut request, token);
         return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);
     }
-    // The request is saved before the token is attached, because a retry uses another token.
+    // The request is saved before the token is attached, because a retry uses a newer token.
     let (mut request, saved) = mode.save(request);
     let retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
     attach(&mut request, token);

@@ -1,4 +1,4 @@
-//! The service of the layer, which attaches a token to each request.
+//! The service that attaches a token to each request.
 
 use std::{
     mem,
@@ -22,17 +22,17 @@ use crate::{identity::SelectedIdentity, token::Credential};
 /// The service of [`AttachTokenLayer`](super::AttachTokenLayer). The inner client must be
 /// `Clone`.
 ///
-/// Returns an `http::Response<B>` with a [`WatchedBody<B>`](super::WatchedBody), and a
-/// `reqwest::Response` unchanged.
+/// The response is an `http::Response<B>` with a [`WatchedBody<B>`](super::WatchedBody), or an
+/// unchanged `reqwest::Response`.
 ///
 /// # Errors
 /// Errors are boxed; downcast them to one of these types:
 ///
 /// - [`AttachError`]: the request must not carry a token. Nothing was sent.
 /// - [`TokenError`](crate::TokenError): no token could be fetched. Nothing was sent.
-/// - the error type of the inner client.
+/// - The error type of the inner client: the client failed, and the request may have been sent.
 ///
-/// `poll_ready` fails only if `poll_ready` of the inner client fails.
+/// `poll_ready` fails only if the inner client's `poll_ready` fails.
 #[derive(Clone, Debug)]
 pub struct AttachToken<S, P = NoRetry> {
     inner: S,
@@ -82,9 +82,9 @@ where
         match credential {
             Credential::Ready(token) => send(&mut self.inner, request, origin, token, policy, &self.mode),
             Credential::Pending(credential) => {
-                // The future must call the service that was polled ready, so its clone, which was
-                // not polled, stays here. See "Be careful when cloning inner services" in the
-                // documentation of `tower::Service`.
+                // The future must call the service that was polled ready. A clone of that service,
+                // which was not polled, stays here. See "Be careful when cloning inner services" in
+                // the documentation of `tower::Service`.
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
                 let mode = self.mode.clone();
@@ -98,7 +98,7 @@ where
 
 impl<S, P> AttachToken<S, P> {
     /// Returns a future that fails with `error`; the request is not sent. Replaces the inner
-    /// service by a clone, to release the capacity that `poll_ready` reserved.
+    /// service by a clone of it, to release the capacity that `poll_ready` reserved.
     fn reject<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P>
     where
         S: Service<R> + Clone,

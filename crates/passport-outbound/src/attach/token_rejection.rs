@@ -9,8 +9,8 @@ use http_auth::ChallengeParser;
 /// The value of the header `grpc-status` for `UNAUTHENTICATED`.
 const UNAUTHENTICATED: &[u8] = b"16";
 
-/// Returns whether a response can be a rejection of the token, so that [`rejects_token`] has to
-/// examine it. Fast, because it runs for every response.
+/// Returns whether a response can be a rejection of the token. If so, [`rejects_token`] has to
+/// examine the response. This check is fast, because it runs for every response.
 pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::UNAUTHORIZED || is_grpc(headers)
 }
@@ -18,9 +18,11 @@ pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool
 /// Returns whether the head of a response rejects the token, by the rules of HTTP
 /// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)) or of gRPC.
 ///
-/// A 401 with a Bearer challenge that names another error, such as `insufficient_scope`, does
-/// not reject the token: a new token would not help. Neither do 403 and `PERMISSION_DENIED`,
-/// which concern the caller's rights.
+/// Two kinds of responses do not reject the token, because a new token would not help:
+///
+/// - a 401 with a Bearer challenge that names another error than `invalid_token`, such as
+///   `insufficient_scope`;
+/// - a 403 or `PERMISSION_DENIED`, which concern the rights of the token's subject.
 pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     match status {
         StatusCode::UNAUTHORIZED => {
@@ -31,19 +33,20 @@ pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Returns whether a response is gRPC, by its `Content-Type`. The status of such a response can
-/// be in its trailers.
+/// Returns whether a response is a gRPC response, by its `Content-Type`. The status of a gRPC
+/// response can be in the trailers.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Returns whether these headers or trailers contain the gRPC status `UNAUTHENTICATED`.
+/// Returns whether `headers`, which can also be trailers, contain the gRPC status
+/// `UNAUTHENTICATED`.
 pub(super) fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").map(HeaderValue::as_bytes) == Some(UNAUTHENTICATED)
 }
 
-/// Returns the text of a header. Characters that are not ASCII are replaced by `?`: an
-/// `error_description` can contain them, and need not be valid UTF-8.
+/// Returns the text of a header value. Characters that are not ASCII are replaced by `?`,
+/// because an `error_description` can contain bytes that are not valid UTF-8.
 fn ascii_of(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()
 }

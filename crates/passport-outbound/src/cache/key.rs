@@ -9,10 +9,10 @@ use url::Url;
 /// The key of a token in a cache or store: the client id and a digest of the request
 /// parameters.
 ///
-/// `Display` prints `<client id>:<64 hexadecimal digits>`. The digest covers token URL, kind of
-/// client authentication, and scopes, each with its length, so that different requests have
-/// different keys. The secret is not included, because all active secrets of an identity get
-/// the same tokens.
+/// `Display` prints `<client id>:<64 hexadecimal digits>`. The digest covers the token URL, the
+/// kind of client authentication, and the scopes. It includes the length of each part, so that
+/// different requests have different keys. The digest does not cover the secret, because all
+/// active secrets of an identity get the same tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     client_id: ClientId,

@@ -13,11 +13,11 @@ use crate::{
     token::{Retention, TokenEntry},
 };
 
-/// The maximum number of entries in one cache. An identity keeps an evicted entry that it uses,
-/// but no longer shares it with identities that are built later.
+/// The maximum number of entries in one cache. An identity keeps using its entry after the cache
+/// has evicted the entry, but identities that are built later do not share that entry.
 const CAPACITY: u64 = 10_000;
 
-/// A cache of tokens. Cheap to clone; clones share their content.
+/// A cache of tokens. A cache is cheap to clone; clones share their content.
 ///
 /// By default each [`ManagedIdentity`](crate::ManagedIdentity) caches its token in memory, for
 /// itself and its clones. Other deployments can use another cache:
@@ -34,8 +34,8 @@ pub struct TokenCache {
     retention: Retention,
     store: Option<StoreHandle>,
     sidecar: Option<SidecarEndpoint>,
-    /// The entries by key. A token manager keeps a reference to its entry, so that a call needs no
-    /// lookup here.
+    /// The entries by key. A token manager keeps a reference to its entry, so that a call does not
+    /// look up the entry in this map.
     entries: Cache<TokenKey, Arc<TokenEntry>>,
 }
 
@@ -43,31 +43,33 @@ impl TokenCache {
     /// Creates a cache in memory for up to 10,000 tokens. Identities with the same client id, token
     /// URL, kind of client authentication and scopes share one token.
     ///
-    /// If the same identity is built in several places of a program, pass clones of one cache to
-    /// all of them, so that they fetch only one token.
+    /// If the same identity is built in several places of a program, pass a clone of one cache to
+    /// each of these identities, so that all of them share one token.
     #[must_use]
     pub fn memory() -> Self {
         Self { retention: Retention::Token, store: None, sidecar: None, entries: Cache::new(CAPACITY) }
     }
 
-    /// Creates a cache in memory and in a store that the instances of a service share. All
-    /// instances use the token that one of them fetches.
+    /// Creates a cache in memory and in a store that the instances of a service share. One instance
+    /// fetches a token, and all instances use that token.
     ///
     /// Before an instance requests a token, it reads `store` and tries to get a lease. Instances
-    /// without the lease wait until its holder publishes the token; after the request timeout they
-    /// fetch a token themselves. A crashed holder delays them for 3 s. A call with a valid token
-    /// does not use the store.
+    /// without the lease wait until the lease holder publishes the token. After the request
+    /// timeout, each of these instances fetches a token itself. A holder that crashes delays the
+    /// other instances for 3 s. A call with a valid token does not use the store.
     ///
-    /// A failure of the store counts as a cache miss. It opens a circuit breaker: the store is not
-    /// called until a probe succeeds, and each instance fetches its own token, once for all its
-    /// callers.
+    /// A failure of the store counts as a cache miss, and opens a circuit breaker. While the
+    /// circuit breaker is open:
+    /// - The store is not called until a probe succeeds.
+    /// - Each instance fetches its own token, which all calls of the instance share.
     #[must_use]
     pub fn shared(store: impl TokenStore) -> Self {
         Self { store: Some(StoreHandle::new(store)), ..Self::memory() }
     }
 
-    /// Creates a cache in memory for tokens of a sidecar, which has the credentials and fetches
-    /// tokens for all services on the machine. A call with a valid token does not use the sidecar.
+    /// Creates a cache in memory for the tokens of a sidecar. The sidecar has the credentials, and
+    /// fetches tokens for all services on the machine. A call with a valid token does not use the
+    /// sidecar.
     ///
     /// [`ManagedIdentity::via_sidecar`](crate::ManagedIdentity::via_sidecar) builds an identity
     /// with such a cache.
@@ -77,29 +79,30 @@ impl TokenCache {
     }
 
     /// Creates a cache that stores nothing: each call fetches a token, and concurrent calls share
-    /// one fetch. It suits functions that end with their invocation.
+    /// one fetch. This cache suits functions that end with their invocation.
     ///
-    /// After a failed fetch, calls return its error until the backoff is over. A rejected token is
-    /// not replaced, so no request is retried.
+    /// After a failed fetch, calls return the error of that fetch until the backoff is over. A
+    /// rejected token is not replaced, so no request is retried.
     /// [`IdentityStatus::has_valid_token`](crate::IdentityStatus::has_valid_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
         Self { retention: Retention::Nothing, ..Self::memory() }
     }
 
-    /// Returns the shared store of [`TokenCache::shared`]. `None` for the other caches.
+    /// Returns the shared store of [`TokenCache::shared`]. `None` for a cache without a shared
+    /// store.
     pub(crate) fn store(&self) -> Option<StoreHandle> {
         self.store.clone()
     }
 
     /// Returns the sidecar of [`TokenCache::sidecar`], which has the credentials. `None` for the
-    /// other caches: an identity that uses them needs a secret.
+    /// other caches. An identity with one of the other caches needs a secret.
     #[must_use]
     pub fn sidecar_endpoint(&self) -> Option<&SidecarEndpoint> {
         self.sidecar.as_ref()
     }
 
-    /// Returns the entry for `key`. Creates an empty entry if there is none.
+    /// Returns the entry for `key`. If the cache has no entry for `key`, creates an empty entry.
     pub(crate) fn entry(&self, key: TokenKey) -> Arc<TokenEntry> {
         self.entries.get_with(key, || Arc::new(TokenEntry::new(self.retention)))
     }

@@ -43,16 +43,18 @@ impl ManagedIdentityHttpClientBuilder {
         }
     }
 
-    /// Sends requests with `client`, with the timeouts, proxies, certificates and redirects that it
-    /// was built with. A client with a cookie store shares its cookies among all identities.
+    /// Sets the reqwest client that sends the requests. The timeouts, proxies, certificates and
+    /// redirects of `client` apply. If `client` has a cookie store, requests of all identities
+    /// share the cookies.
     ///
     /// Defaults to a client with these settings:
     ///
     /// - connect timeout 10 s;
     /// - timeout 100 s, like .NET's `HttpClient`, unless the request sets another
     ///   [`timeout`](crate::ManagedIdentityRequest::timeout) or its body is a stream;
-    /// - up to 10 redirects within an origin; a redirect to another origin is returned as the
-    ///   response, because reqwest would send the body and other headers there;
+    /// - up to 10 redirects within an origin. A redirect to another origin is not followed, but
+    ///   returned as the response, because reqwest would send the body and other headers to that
+    ///   origin;
     /// - the system's proxy, except for loopback hosts and plain `http`;
     /// - `User-Agent: tower-passport/<version>`.
     pub fn client(mut self, client: Client) -> Self {
@@ -60,33 +62,36 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Allows requests to `origins`, which also receive the token, in addition to the origin of the
-    /// base URL. Defaults to none.
+    /// Allows requests to `origins`, in addition to the origin of the base URL. These origins
+    /// receive the token as well. Defaults to none.
     pub fn also_allow(mut self, origins: AllowedOrigins) -> Self {
         self.others = Some(origins);
         self
     }
 
-    /// Retries a request once, with a new token, when the receiver rejects the first token. Off
-    /// by default; see [`AttachTokenLayer`](crate::AttachTokenLayer::retry_unauthorized) for the
+    /// Retries a request once, with a new token, if the receiver rejects the first token. Off by
+    /// default; see [`AttachTokenLayer`](crate::AttachTokenLayer::retry_unauthorized) for the
     /// reasons.
     pub fn retry_unauthorized(mut self) -> Self {
         self.retries = true;
         self
     }
 
-    /// Allows plain `http` for the base URL. The key in a configuration file has the same name.
+    /// Allows plain `http` for the base URL. In a configuration file, the key is
+    /// `danger_plain_http` as well.
     ///
     /// **Danger:** anyone on the network path can read the token, as with
-    /// [`AllowedOrigins::danger_plain_http`]. Use it only in a private network that is trusted or
-    /// encrypted: docker compose, kind, a service mesh that encrypts the traffic between pods.
+    /// [`AllowedOrigins::danger_plain_http`]. Use this option only in a private network that is
+    /// trusted or encrypted: docker compose, kind, a service mesh that encrypts the traffic between
+    /// pods.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Trusts the certificates in this PEM file in addition to the system's root certificates.
-    /// [`build`](Self::build) reads the file. Cannot be combined with [`client`](Self::client).
+    /// Trusts the certificates in the PEM file at `path`, in addition to the system's root
+    /// certificates. [`build`](Self::build) reads the file. Cannot be combined with
+    /// [`client`](Self::client).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.ca_file = Some(path.into());
         self
@@ -99,10 +104,11 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Takes the default client from `pool`: typed clients of one pool with equal
-    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) share connections and root
-    /// certificates, but no tokens. By default each typed client has its own connections. No effect
-    /// with [`client`](Self::client).
+    /// Takes the default reqwest client from `pool`. By default, each typed client has its own
+    /// connections. Has no effect with [`client`](Self::client).
+    ///
+    /// Typed clients with the same pool and equal [`ca_file`](Self::ca_file) and
+    /// [`user_agent`](Self::user_agent) share connections and root certificates, but no tokens.
     pub fn client_pool(mut self, pool: ClientPool) -> Self {
         self.pool = pool;
         self
@@ -111,14 +117,18 @@ impl ManagedIdentityHttpClientBuilder {
     /// Builds the typed client. Does no I/O, except for reading certificates.
     ///
     /// # Errors
-    /// Returns a [`ConfigError`] that lists every problem: the base URL is not an absolute `https`
-    /// URL (`http` for a loopback host), an option is combined with [`client`](Self::client) that
-    /// cannot be, the certificates cannot be read, or the machine has no root certificates.
+    /// Returns a [`ConfigError`] that lists every problem:
+    ///
+    /// - The base URL is not an absolute `https` URL (`http` for a loopback host).
+    /// - An option is set that cannot be combined with [`client`](Self::client).
+    /// - The certificates cannot be read.
+    /// - The machine has no root certificates.
     pub fn build(self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let mut problems = Vec::new();
         let base = base_url(&self.base_url, self.plain_http, PLAIN_HTTP);
         let (base, origins) = ConfigProblem::collect(&mut problems, "base_url", base).unzip();
-        // The client is built even if the base URL is invalid, so that all problems are reported.
+        // If the base URL is invalid, the clients for the other origins are still built, so that
+        // all problems are reported together.
         let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.union(&other));
         let clients = self.clients(allowed.as_ref(), &mut problems);
         let (Some(base), Some(origins), Some(clients), []) = (base, allowed, clients, &*problems) else {
@@ -134,7 +144,8 @@ impl ManagedIdentityHttpClientBuilder {
         })
     }
 
-    /// Returns the clients that send the requests, or adds to `problems` why there are none.
+    /// Returns the clients that send the requests. If they cannot be built, adds the reason to
+    /// `problems` and returns `None`.
     fn clients(
         &self,
         origins: Option<&AllowedOrigins>,
@@ -149,10 +160,11 @@ impl ManagedIdentityHttpClientBuilder {
     }
 }
 
-/// The timeout of a request that sets none, if the default client sends it. The same as in .NET.
+/// The timeout of a request that sets none and is sent by a default client. .NET has the same
+/// timeout.
 const TIME_LIMIT: Duration = Duration::from_secs(100);
 
-/// Omits the URL: until it is validated, it can contain credentials.
+/// Omits the URL: before validation, a URL can contain credentials.
 impl fmt::Debug for ManagedIdentityHttpClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityHttpClientBuilder")

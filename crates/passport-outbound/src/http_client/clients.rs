@@ -1,5 +1,5 @@
-//! The default reqwest clients: one for each kind of route, shared by typed clients with equal
-//! settings.
+//! The default reqwest clients: one for each [`ClientRoute`]. Typed clients with equal settings
+//! and the same pool share them.
 
 use std::{
     collections::HashMap,
@@ -23,10 +23,11 @@ use crate::AllowedOrigins;
 
 /// The time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The maximum number of redirects of a request. A request that exceeds it fails.
+/// The maximum number of redirects that a request follows. A request with more redirects fails.
 const MAX_REDIRECTS: usize = 10;
 
-/// The settings of a default client. Typed clients with equal settings can share it.
+/// The settings of a default client. Typed clients with the same pool and equal settings share
+/// the default client.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct ClientSettings {
     pub(super) ca_file: Option<PathBuf>,
@@ -34,24 +35,25 @@ pub(super) struct ClientSettings {
 }
 
 impl ClientSettings {
-    /// Returns the names of the options that are set. They have no effect on a client that the user
-    /// configured, so `build` reports them as problems.
+    /// Returns the names of the options that are set. The options apply only to a default client,
+    /// so `build` reports them as problems if the user configured a client.
     pub(super) fn options(&self) -> impl Iterator<Item = &'static str> + use<> {
         let set = [("ca_file", self.ca_file.is_some()), ("user_agent", self.user_agent.is_some())];
         set.into_iter().filter_map(|(option, is_set)| is_set.then_some(option))
     }
 }
 
-/// The way in which requests reach an origin. Each way has its own reqwest client. Requests to
-/// loopback hosts and plain `http` requests bypass the system's proxy.
+/// How requests reach an origin: over TLS or plain `http`, and with or without the system's
+/// proxy. Each route has its own reqwest client. Requests to loopback hosts and plain `http`
+/// requests bypass the system's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ClientRoute {
-    /// TLS, through the system's proxy if there is one.
+    /// TLS to another host, through the system's proxy if one is configured.
     Proxied,
     /// TLS to a loopback host, without a proxy.
     Direct,
-    /// Plain `http`, without a proxy. Loads no root certificates, because the machine can lack
-    /// them.
+    /// Plain `http`, without a proxy. The client of this route loads no root certificates, because
+    /// it needs none and the machine may have none.
     Plain,
 }
 
@@ -69,15 +71,15 @@ impl ClientRoute {
 /// The reqwest clients of one [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient).
 #[derive(Clone, Debug)]
 pub(super) enum Clients {
-    /// The client that the user configured, for all requests.
+    /// The client that the user configured. It sends all requests.
     Own(Client),
-    /// The default clients, for the routes of the allowed origins.
+    /// The default clients, one for each route to the allowed origins.
     Default(Arc<[(ClientRoute, Arc<RuntimeClients>)]>),
 }
 
 impl Clients {
-    /// Returns a client to build a request to `url` with. Returns `None` if no allowed origin has
-    /// the route of `url`.
+    /// Returns a client that builds a request to `url`. Returns `None` if no allowed origin has the
+    /// same route as `url`.
     pub(super) fn to(&self, url: &Url) -> Option<&Client> {
         match self {
             Self::Own(client) => Some(client),
@@ -85,8 +87,8 @@ impl Clients {
         }
     }
 
-    /// Returns the client to send a request to `url` with, on the current runtime. Returns `None`
-    /// if no allowed origin has the route of `url`.
+    /// Returns the client that sends a request to `url` on the current tokio runtime. Returns
+    /// `None` if no allowed origin has the same route as `url`.
     pub(super) fn sender_to(&self, url: &Url) -> Option<Client> {
         match self {
             Self::Own(client) => Some(client.clone()),
@@ -100,19 +102,20 @@ fn by_route<'a>(clients: &'a [(ClientRoute, Arc<RuntimeClients>)], url: &Url) ->
     clients.iter().find(|(other, _)| *other == route).map(|(_, client)| &**client)
 }
 
-/// A pool of default clients. Typed clients with equal settings share connections and root
-/// certificates through it. See
+/// A pool of default reqwest clients.
+/// [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient)s with the same pool and equal
+/// settings share connections and root certificates. See
 /// [`client_pool`](crate::ManagedIdentityHttpClientBuilder::client_pool).
 ///
-/// Cheap to clone; clones share the clients.
+/// Cheap to clone; clones of a pool share its clients.
 #[derive(Clone, Debug, Default)]
 pub struct ClientPool(Arc<Mutex<BySettings>>);
 
 type BySettings = HashMap<(ClientSettings, ClientRoute), Arc<RuntimeClients>>;
 
 impl ClientPool {
-    /// Returns the clients for requests to `origins`, or adds to `problems` why they cannot be
-    /// built. Reads the CA file.
+    /// Returns the clients for requests to `origins`. If a client cannot be built, adds the reason
+    /// to `problems` and returns `None`. Reads the CA file.
     pub(super) fn clients(
         &self,
         settings: &ClientSettings,
@@ -128,7 +131,8 @@ impl ClientPool {
         ConfigProblem::collect(problems, "client", clients).map(Clients::Default)
     }
 
-    /// Returns the client of `settings` and `route`, and builds it if the pool has none yet.
+    /// Returns the pool's client for `settings` and `route`. Builds the client if the pool has none
+    /// yet.
     fn client(
         &self,
         settings: &ClientSettings,
@@ -180,8 +184,9 @@ fn default_client(
     }
 }
 
-/// Follows redirects within an origin only. On a redirect to another origin, reqwest would
-/// remove the token, but send the body and the other headers.
+/// Follows a redirect only within an origin. A redirect to another origin is returned as the
+/// response. If reqwest followed it, reqwest would remove the token, but send the body and the
+/// other headers to that origin.
 fn within_an_origin(attempt: Attempt<'_>) -> Action {
     let stays = attempt.previous().last().is_some_and(|url| url.origin() == attempt.url().origin());
     match attempt.previous().len() {

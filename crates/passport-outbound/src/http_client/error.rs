@@ -13,27 +13,27 @@ use crate::{
 
 /// The error of a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
 ///
-/// `Debug` prints the message with its remedy and its causes: a `main` that returns the error
-/// prints it with `Debug`.
+/// `Debug` prints the message with the remedy and the causes, because Rust prints an error that
+/// `main` returns with `Debug`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpClientError {
     /// The request must not carry a token. Nothing was sent.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// The path of the request was rejected, because URL parsers or servers would interpret it as
+    /// The path of the request was rejected, because a URL parser or a server would interpret it as
     /// another path. Nothing was sent.
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
     /// The request cannot be built: its URL, a header or its body is invalid. Nothing was sent.
     #[error("invalid request: {0}")]
     InvalidRequest(#[source] BoxError),
-    /// The scopes of the request are invalid, or were set for a request with a caller's token,
-    /// whose scopes cannot be changed. Nothing was sent.
+    /// The scopes of the request are invalid, or scopes were set for a request with a caller's
+    /// token. The scopes of a caller's token cannot be changed. Nothing was sent.
     #[error(transparent)]
     InvalidScopes(ConfigError),
-    /// The status of the response is neither a success (2xx) nor an error (4xx, 5xx). Usually, it
-    /// is a redirect that is not followed. Only
+    /// The status of the response is neither a success (2xx) nor an error (4xx, 5xx). Usually it is
+    /// the status of a redirect that was not followed. Only
     /// [`receive_json`](crate::ManagedIdentityRequest::receive_json), `get_json` and `post_json`
     /// return this error.
     #[error(
@@ -44,13 +44,14 @@ pub enum HttpClientError {
     /// No token could be fetched. Nothing was sent.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// reqwest failed to send the request or to read the response. Where JSON is expected, also:
-    /// the status is an error (4xx, 5xx), or the body is not the expected JSON.
+    /// reqwest failed to send the request or to read the response. The methods that return JSON
+    /// also return this error if the status is an error (4xx, 5xx), or if the body is not the
+    /// expected JSON.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
 }
 
-/// The message with its remedy and its causes, in one line.
+/// Prints the message with the remedy and the causes, in one line.
 impl fmt::Debug for HttpClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,7 +62,9 @@ impl fmt::Debug for HttpClientError {
 }
 
 impl HttpClientError {
-    /// Converts an error of the middleware to the variant of its cause.
+    /// Converts an error of the middleware to a variant: `Attach` for an [`AttachError`], `Token`
+    /// for a [`TokenError`], `Http` for an error of reqwest, and `InvalidRequest` for any other
+    /// error.
     pub(super) fn of(error: BoxError) -> Self {
         match CallError::from(error) {
             CallError::Attach(error) => Self::Attach(error),

@@ -1,4 +1,5 @@
-//! A typed client of one service: `reqwest::Client` inside the middleware.
+//! A typed client of one service, which sends requests with `reqwest::Client` inside the
+//! middleware.
 
 mod builder;
 mod clients;
@@ -26,16 +27,20 @@ use crate::{
 };
 
 /// An HTTP client of one service. Attaches a token to each request: the token of a
-/// [`ManagedIdentity`](crate::ManagedIdentity), or the caller's.
+/// [`ManagedIdentity`](crate::ManagedIdentity), or the token of the caller of this service.
 ///
-/// Corresponds to the .NET class of the same name. Cheap to clone; clones share the connections
-/// and the token.
+/// Corresponds to the .NET class `ManagedIdentityHttpClient`. Cheap to clone; clones of a client
+/// share its connections and its token.
 ///
 /// Paths are resolved against the base URL like the links of a web page ([RFC 3986, section
-/// 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)): `/api/accounts` starts at the host,
-/// `accounts` starts at the path of the base URL. A URL of another origin is rejected, unless
-/// [`also_allow`](ManagedIdentityHttpClientBuilder::also_allow) permits it. A path that URL
-/// parsers would change, for example one with dot segments, is rejected ([`InvalidPath`]).
+/// 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)):
+///
+/// - `/api/accounts` is relative to the host.
+/// - `accounts` is relative to the path of the base URL.
+/// - A URL of another origin is rejected, unless
+///   [`also_allow`](ManagedIdentityHttpClientBuilder::also_allow) permits it.
+/// - A path that URL parsers would change, for example a path with dot segments, is rejected
+///   ([`InvalidPath`]).
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,8 +58,8 @@ use crate::{
 pub struct ManagedIdentityHttpClient {
     clients: Clients,
     base: Url,
-    /// The timeout of requests that set none. `None` with a client that the user configured, which
-    /// has its own.
+    /// The timeout of requests that set none. `None` if the user configured a reqwest client,
+    /// because that client has its own timeout.
     time_limit: Option<Duration>,
     identity: Identity,
     origins: AllowedOrigins,
@@ -62,7 +67,7 @@ pub struct ManagedIdentityHttpClient {
 }
 
 impl ManagedIdentityHttpClient {
-    /// Creates a client of the service at `base_url`, which attaches the tokens of `identity`.
+    /// Creates a client of the service at `base_url`. The client attaches tokens of `identity`.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] if `base_url` is not an absolute `https` URL (`http` for a
@@ -71,26 +76,29 @@ impl ManagedIdentityHttpClient {
         Self::builder(identity, base_url).build()
     }
 
-    /// Creates a builder for a client of the service at `base_url`.
+    /// Creates a builder for a client of the service at `base_url`, which attaches tokens of
+    /// `identity`.
     pub fn builder(identity: impl Into<Identity>, base_url: &str) -> ManagedIdentityHttpClientBuilder {
         ManagedIdentityHttpClientBuilder::new(identity.into(), base_url)
     }
 
-    /// Returns the identity of requests that do not set another one.
+    /// Returns the client's identity. It applies to each request that does not set another
+    /// identity.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// Waits until the service's own identity has a token. See
-    /// [`ManagedIdentity::ready`](crate::ManagedIdentity::ready). Returns immediately if the client
-    /// uses callers' tokens only.
+    /// Waits until the client's managed identity has a token. See
+    /// [`ManagedIdentity::ready`](crate::ManagedIdentity::ready). If the client uses only callers'
+    /// tokens, returns immediately.
     ///
     /// # Errors
     /// Returns a [`TokenError`] like [`ManagedIdentity::ready`](crate::ManagedIdentity::ready).
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn ready(&self) -> Result<(), TokenError> {
         match self.identity.managed() {
             Some(identity) => identity.ready().await,
@@ -98,7 +106,8 @@ impl ManagedIdentityHttpClient {
         }
     }
 
-    /// Creates a GET request to `path`, which [`send`](ManagedIdentityRequest::send) sends.
+    /// Creates a GET request to `path`. Nothing is sent until
+    /// [`send`](ManagedIdentityRequest::send) is called.
     pub fn get(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::GET, path)
     }
@@ -125,9 +134,9 @@ impl ManagedIdentityHttpClient {
 
     /// Creates a request to `path` with any method.
     ///
-    /// An invalid `path` makes [`send`](ManagedIdentityRequest::send) fail. So does a path that URL
-    /// parsers would change ([`InvalidPath`]): the request would be sent to another path than the
-    /// one that your code validated.
+    /// If `path` is invalid, [`send`](ManagedIdentityRequest::send) fails. It also fails if URL
+    /// parsers would change `path` ([`InvalidPath`]): otherwise, the request could be sent to
+    /// another path than the one that your code validated.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
         ManagedIdentityRequest::new(self.clone(), self.checked_request(method, path))
     }
@@ -137,7 +146,7 @@ impl ManagedIdentityHttpClient {
         let url = self.base.join(path).map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
         let destination = destination_of(&url);
         if destination == Destination::WithUserInfo {
-            // reqwest would convert it to an `Authorization` header.
+            // reqwest would convert the user information to an `Authorization` header.
             return Err(AttachError::UserInfoPresent.into());
         }
         let client = self.clients.to(&url).ok_or_else(|| AttachError::not_allowed(&destination))?;
@@ -157,14 +166,14 @@ impl ManagedIdentityHttpClient {
     }
 
     /// Sends a POST request with `body` as JSON to `path`, and returns the JSON of the response. A
-    /// status other than a success (2xx) is an error. For a response without a body, such as 204,
-    /// use `post(path).json(body).send()`.
+    /// status other than a success (2xx) is an error. If the response has no body, such as a 204,
+    /// use `post(path).json(body).send()` instead.
     ///
     /// # Errors
     /// Returns an [`HttpClientError`] like [`ManagedIdentityRequest::receive_json`].
     ///
     /// # Cancel safety
-    /// Dropping the future cancels the request, which the service may already have received.
+    /// Dropping the future cancels the request. The service may already have received it.
     pub async fn post_json<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -1,10 +1,10 @@
 //! Rejects paths that a URL parser would change. Pure: no I/O, no clock.
 //!
 //! A URL parser resolves dot segments, converts `\` to `/` and removes line breaks. If an
-//! application validates the text and the parser then changes it, the request reaches another
-//! path than the validated one, with the service's token.
+//! application validates a path and the parser then changes it, the request is sent with the
+//! service's token to another path than the validated one.
 
-/// The reason why a path or URL is rejected: URL parsers or servers would interpret it as
+/// The reason why a path or URL is rejected: a URL parser or a server would interpret it as
 /// another path. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -31,8 +31,8 @@ pub enum InvalidPath {
          resolved path"
     )]
     EncodedDotSegment,
-    /// The path has a dot segment next to an encoded `/` or `\` (`..%2f`). Servers can decode it
-    /// first and then resolve the segment.
+    /// The path has a dot segment next to an encoded `/` or `\` (`..%2f`). A server can decode the
+    /// separator first and then resolve the dot segment.
     #[error(
         "the path has a dot segment next to an encoded separator (`%2f` or `%5c`), which servers can decode \
          and resolve to another path; write the resolved path"
@@ -41,7 +41,7 @@ pub enum InvalidPath {
     /// The URL has a scheme that is not followed by `//` and a host.
     #[error("the URL has a scheme but no host; write https://host/path, or only a path")]
     MissingHost,
-    /// The path starts with `//`, so it names another host.
+    /// The path starts with `//`. Such a path starts with the name of a host.
     #[error("the path starts with //, which names a host; write one slash, or a URL with its scheme")]
     SchemeRelative,
     /// The path starts or ends with a space, which URL parsers remove.
@@ -49,8 +49,8 @@ pub enum InvalidPath {
     Space,
 }
 
-/// Checks that URL parsers and servers interpret `text`, a path or an absolute URL, as it is
-/// written.
+/// Checks that URL parsers and servers interpret `text` as it is written. `text` is a path or an
+/// absolute URL.
 pub(super) fn check(text: &str) -> Result<(), InvalidPath> {
     if text.contains(|char: char| char.is_ascii_control()) {
         return Err(InvalidPath::ControlCharacter);
@@ -65,7 +65,8 @@ pub(super) fn check(text: &str) -> Result<(), InvalidPath> {
     path_of(before_query)?.split('/').try_for_each(check_segment)
 }
 
-/// Returns the path of `text`, a path or an absolute URL without a query.
+/// Returns the path of `text`, which is a path or an absolute URL, without a query. Returns an
+/// error if `text` starts with `//`, or with an HTTP scheme but without a host.
 fn path_of(text: &str) -> Result<&str, InvalidPath> {
     let of_http = text
         .split_once(':')
@@ -101,12 +102,13 @@ fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     }
 }
 
-/// The number of times that a segment is decoded for the check. Proxies and servers on the way
-/// can each decode it once more.
+/// The maximum number of times that the check decodes a segment. Several proxies and servers can
+/// receive the request, and each can decode the segment once more.
 const MAX_ENCODINGS: usize = 4;
 
-/// Decodes the characters of `lower`, a segment in lower case, that can form a dot segment. Both
-/// separators become `%2f`. Some servers decode the overlong `%c0%ae` to a dot.
+/// Decodes the encoded characters in `lower` that can be part of a dot segment. `lower` is a
+/// segment in lower case. An encoded `/` or `\` is decoded to `%2f`. The overlong `%c0%ae` is
+/// decoded to a dot, because some servers do that.
 fn decoded(lower: &str) -> String {
     const CODES: [(&str, &str); 8] = [
         ("%2e", "."),
@@ -123,8 +125,8 @@ fn decoded(lower: &str) -> String {
     (0..MAX_ENCODINGS).fold(lower.to_owned(), |text, _| decode(text))
 }
 
-/// Returns whether a server can interpret `segment`, which is decoded, as a dot segment. Some
-/// servers first remove its parameters (`..;a=b`), or a space or NUL at its end.
+/// Returns whether a server can interpret `segment`, which is decoded, as a dot segment. Before
+/// that, some servers remove the segment's parameters (`..;a=b`), or a space or NUL at its end.
 fn is_dot_segment(segment: &str) -> bool {
     let name = segment.split(';').next().unwrap_or_default();
     matches!(name.trim_end_matches([' ', '\0']), "." | "..")

@@ -40,22 +40,24 @@ impl ManagedIdentityRequest {
         self
     }
 
-    /// Sends this request on behalf of `caller`: with the caller's token instead of the service's
-    /// own.
+    /// Sends this request on behalf of `caller`: the caller's token is attached instead of the
+    /// service's own token.
     pub fn caller(self, caller: CallerToken) -> Self {
         self.identity(CallerIdentity::from_token(caller))
     }
 
-    /// Sets the scopes of the managed identity's token, separated by spaces. Defaults to the scopes
-    /// of the identity. Each set of scopes has its own token; see
-    /// [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
+    /// Sets the scopes of the token that is attached, separated by spaces. Defaults to the scopes
+    /// of the managed identity. Each set of scopes has its own token; see
+    /// [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes). If the request is
+    /// sent with [`caller`](Self::caller), [`send`](Self::send) fails, because the scopes of a
+    /// caller's token cannot be changed.
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
         self
     }
 
-    /// Adds a header. Do not add `Authorization`, which the middleware sets: the request would
-    /// fail.
+    /// Adds a header to the request. Do not add `Authorization`: the middleware sets this header,
+    /// and the request would fail.
     pub fn header<N, V>(self, name: N, value: V) -> Self
     where
         HeaderName: TryFrom<N>,
@@ -66,7 +68,7 @@ impl ManagedIdentityRequest {
         self.with(|request| request.header(name, value))
     }
 
-    /// Sets `headers`, which replace headers of the same name.
+    /// Sets the headers in `headers`. They replace the request's headers of the same name.
     pub fn headers(self, headers: HeaderMap) -> Self {
         self.with(|request| request.headers(headers))
     }
@@ -81,35 +83,39 @@ impl ManagedIdentityRequest {
         self.with(|request| request.json(body))
     }
 
-    /// Sets the body. A stream ([`Body::wrap`]) is not buffered, and such a request is not retried.
+    /// Sets the body of the request. If `body` is a stream ([`Body::wrap`]), it is not buffered,
+    /// and the request is not retried.
     pub fn body(self, body: impl Into<Body>) -> Self {
         self.with(|request| request.body(body))
     }
 
-    /// Sets the timeout of the request. It includes the body of the response, but not the wait for
-    /// a token. Defaults to 100 s. There is no default if the body is a stream, or with a
-    /// configured [`client`](crate::ManagedIdentityHttpClientBuilder::client), which has its own
-    /// timeout.
+    /// Sets the timeout of the request. The timeout includes reading the body of the response, but
+    /// not the wait for a token. Defaults to 100 s, with two exceptions:
+    ///
+    /// - If the body of the request is a stream, there is no default timeout.
+    /// - If a [`client`](crate::ManagedIdentityHttpClientBuilder::client) is configured, the
+    ///   timeout of that client applies.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.timeout(timeout))
     }
 
-    /// Applies `change` to the request builder of reqwest, for its other settings.
+    /// Applies `change` to reqwest's builder of this request, for settings that have no method
+    /// here.
     pub fn with(mut self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
         self.request = self.request.map(change);
         self
     }
 
-    /// Sends the request and returns the response, with any status. Use
+    /// Sends the request and returns the response, whatever its status is. Use
     /// [`Response::error_for_status`] to convert an error status to an error.
     ///
     /// # Errors
-    /// Returns [`HttpClientError::Http`] if the HTTP client fails; the service may have received
-    /// the request. With any other variant, nothing was sent.
+    /// Returns [`HttpClientError::Http`] if the HTTP client fails. In this case, the service may
+    /// have received the request. With any other variant, nothing was sent.
     ///
     /// # Cancel safety
-    /// Dropping the future cancels the request, which the service may already have received. A
-    /// running token fetch continues, so that the next request can use the token.
+    /// Dropping the future cancels the request. The service may already have received it. A running
+    /// token fetch continues, so that the next request can use the token.
     pub async fn send(self) -> Result<Response, HttpClientError> {
         let Self { client, request, identity, scopes } = self;
         let mut request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
@@ -140,10 +146,11 @@ impl ManagedIdentityRequest {
     ///
     /// - [`HttpClientError::Http`] if the status is an error (4xx, 5xx) or the body is not the
     ///   expected JSON;
-    /// - [`HttpClientError::Status`] for another status that is not a success, such as a redirect.
+    /// - [`HttpClientError::Status`] if the status is neither a success nor an error, such as the
+    ///   status of a redirect.
     ///
     /// # Cancel safety
-    /// Dropping the future cancels the request, which the service may already have received.
+    /// Dropping the future cancels the request. The service may already have received it.
     pub async fn receive_json<T: DeserializeOwned>(self) -> Result<T, HttpClientError> {
         let response = self.send().await?.error_for_status()?;
         if response.status().is_success() {
@@ -154,13 +161,13 @@ impl ManagedIdentityRequest {
     }
 }
 
-/// Returns whether the body is a stream. Such a request has no default timeout, because the
-/// duration of a stream is unknown.
+/// Returns whether the body is a stream. A request with a stream has no default timeout, because
+/// the duration of a stream is unknown.
 fn is_stream(body: Option<&Body>) -> bool {
     body.is_some_and(|body| body.as_bytes().is_none())
 }
 
-/// Waits until `service` is ready, and calls it.
+/// Waits until `service` is ready, and then calls it with `request`.
 async fn call<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
 where
     S: Service<reqwest::Request, Response = Response, Error = BoxError>,
@@ -169,8 +176,9 @@ where
     service.call(request).await
 }
 
-/// Returns the same identity with `scopes`. Fails for a caller's identity: the scopes of a
-/// caller's token cannot be changed.
+/// Returns a copy of `identity` whose managed identity uses a token for `scopes`. Returns an
+/// error if `scopes` is invalid, or if `identity` is only a caller's: the scopes of a caller's
+/// token cannot be changed.
 fn with_scopes(mut identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
     let problem = |problem: &dyn fmt::Display| ConfigError::new(vec![ConfigProblem::new("scopes", problem)]);
     let (Identity::Managed(managed) | Identity::CallerOr(_, managed)) = &mut identity else {

@@ -1,7 +1,8 @@
 //! A connection pool for each tokio runtime.
 //!
-//! The task of a pooled connection runs on the runtime of the request that opened it. If each
-//! test or each blocking call creates a runtime, a request could get a connection of another
+//! The task of a pooled connection runs on the tokio runtime of the request that opened the
+//! connection. Some programs create many runtimes, for example one for each test or each
+//! blocking call. If the runtimes shared one pool, a request could get a connection of another
 //! runtime, and fail or hang when that runtime ends.
 
 use std::{
@@ -13,21 +14,23 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use reqwest::{Client, ClientBuilder};
 use tokio::runtime::{Handle, Id};
 
-/// The number of runtimes with a pool, besides the first runtime. The pool of the least recently
-/// used runtime is evicted.
+/// The maximum number of runtimes with their own pool, besides the first runtime. If there are
+/// more, the pool of the least recently used runtime is evicted.
 const MAX_RUNTIMES: u64 = 64;
 
-/// One reqwest client for each runtime, with equal settings and its own connection pool.
+/// One reqwest client for each tokio runtime. The clients have equal settings, but separate
+/// connection pools.
 pub(super) struct RuntimeClients {
-    /// Creates the builder of each client.
+    /// Creates a client builder with the settings, once for each client.
     settings: Box<dyn Fn() -> ClientBuilder + Send + Sync>,
-    /// The client of the first runtime.
+    /// The client of the first runtime, which is built in [`new`](Self::new).
     first: Client,
-    /// The runtime of the first request. Its requests use `first`.
+    /// The runtime of the first request. All requests on this runtime use `first`.
     first_runtime: OnceLock<Id>,
-    /// The client for the first request of each other runtime. It keeps no idle connections.
+    /// The client that all other runtimes use for their first request. It keeps no idle
+    /// connections.
     unpooled: OnceLock<Client>,
-    /// The clients for the later requests of the other runtimes.
+    /// The clients of the other runtimes, each for all requests of its runtime after the first one.
     others: Cache<Id, Arc<OnceLock<Client>>>,
 }
 
@@ -43,17 +46,18 @@ impl RuntimeClients {
         })
     }
 
-    /// Returns a client to build requests with. [`of_this_runtime`](Self::of_this_runtime) returns
-    /// the one that sends them.
+    /// Returns a client that builds requests. [`of_this_runtime`](Self::of_this_runtime) returns
+    /// the client that sends them.
     pub(super) fn any(&self) -> &Client {
         &self.first
     }
 
-    /// Returns the client to send a request with, on the current runtime.
+    /// Returns the client that sends a request on the current runtime. Outside a runtime, returns
+    /// the client of the first runtime.
     ///
-    /// The first request on any runtime but the first uses a connection that is not pooled. Many
-    /// such runtimes run a single request, and creating a client for each would be expensive: it
-    /// loads the root certificates.
+    /// The first request on each runtime, except on the first runtime, uses a connection that is
+    /// not pooled. Many such runtimes run only one request. To create a client for each of them
+    /// would be expensive, because each client loads the root certificates.
     pub(super) fn of_this_runtime(&self) -> Client {
         let Ok(runtime) = Handle::try_current() else { return self.first.clone() };
         if *self.first_runtime.get_or_init(|| runtime.id()) == runtime.id() {
@@ -68,7 +72,7 @@ impl RuntimeClients {
         let idle = if is_fresh { 0 } else { usize::MAX };
         match (self.settings)().pool_max_idle_per_host(idle).build() {
             Ok(client) => cell.get_or_init(|| client).clone(),
-            // Unlikely, because the first client was built with the same settings.
+            // The build can hardly fail, because the first client was built with the same settings.
             Err(_) => self.first.clone(),
         }
     }

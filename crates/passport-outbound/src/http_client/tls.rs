@@ -3,13 +3,14 @@
 use passport_core::CaCertificates;
 use reqwest::ClientBuilder;
 
-/// Makes `client` trust `ca` in addition to the system's root certificates.
+/// Makes `client` trust the certificates `ca`, if there are any, in addition to the system's
+/// root certificates.
 pub(super) fn with_ca(ca: Option<&CaCertificates>, client: ClientBuilder) -> ClientBuilder {
     client.tls_certs_merge(ca.into_iter().flat_map(CaCertificates::for_reqwest))
 }
 
-/// Makes `client` load no root certificates. For plain `http`, which needs none: the machine can
-/// lack them, and loading would fail.
+/// Makes `client` load no root certificates. For plain `http`, which needs no certificates. If
+/// the machine has no root certificates, loading them would fail.
 pub(super) fn without_roots(client: ClientBuilder) -> ClientBuilder {
     client.tls_certs_only([])
 }

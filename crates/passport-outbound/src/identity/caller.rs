@@ -1,4 +1,4 @@
-//! The identity of the caller, whose token is forwarded.
+//! The identity of the caller of this service, whose token is forwarded.
 
 use std::{fmt, sync::Arc};
 
@@ -9,19 +9,20 @@ use passport_core::{CallerToken, Clock, SystemClock};
 use super::{Identity, ManagedIdentity, SelectedIdentity};
 use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 
-/// The identity of the caller of this service. Requests are sent on behalf of the caller: its
+/// The identity of the caller of this service. The caller is the client that sent the request
+/// that this service handles. Outgoing requests are sent on behalf of the caller: the caller's
 /// token is forwarded unchanged.
 ///
 /// The token is looked up in this order:
 ///
 /// 1. the token of [`from_token`](Self::from_token);
 /// 2. the [`CallerToken`] in the extensions of the outgoing request;
-/// 3. the [`CallerToken`] of the task's [scope](CallerToken::scope), only with
+/// 3. the [`CallerToken`] of the [scope](CallerToken::scope) of the current task, only with
 ///    [`from_task_local`](Self::from_task_local).
 ///
-/// A caller's token is never cached, refreshed or replaced. If the receiver rejects it, its
-/// response is returned unchanged. Without a caller token, or with an expired one, the request
-/// fails with an [`AttachError`](crate::AttachError) and nothing is sent.
+/// A caller's token is never cached, refreshed or replaced. If the receiver rejects the token,
+/// the receiver's response is returned unchanged. If there is no caller's token, or it has
+/// expired, the request fails with an [`AttachError`](crate::AttachError) and nothing is sent.
 ///
 /// ```
 /// # use passport_outbound::{AllowedOrigins, AttachTokenLayer, CallerIdentity};
@@ -31,21 +32,23 @@ use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 /// ```
 #[derive(Clone)]
 pub struct CallerIdentity {
-    /// The token of [`from_token`](Self::from_token), or one that was found in the extensions.
+    /// The token of [`from_token`](Self::from_token), or a token that was found in the extensions
+    /// of a request of reqwest-middleware.
     pub(super) given: Option<CallerToken>,
-    /// Whether code with access to the request's extensions has searched them for a token already.
-    /// If so, a missing token is not reported as unavailable extensions.
+    /// Whether the request's extensions were already searched for a token, by code that has access
+    /// to them. If so, a missing token is reported as missing, not as unavailable extensions.
     pub(super) extensions_checked: bool,
-    /// Whether the token is also read from the scope of the task.
+    /// Whether the token is also read from the scope of the current task.
     uses_task_local: bool,
     clock: Arc<dyn Clock>,
 }
 
 impl CallerIdentity {
-    /// Reads the [`CallerToken`] from the extensions of the outgoing request.
+    /// Creates an identity that reads the [`CallerToken`] from the extensions of the outgoing
+    /// request.
     ///
-    /// Does not work with a `reqwest::Request`, because reqwest does not expose its extensions: the
-    /// request fails with
+    /// Does not work with a `reqwest::Request`, because reqwest does not expose the extensions of a
+    /// request. Such a request fails with
     /// [`AttachError::ExtensionsUnavailable`](crate::AttachError::ExtensionsUnavailable). With
     /// reqwest, use [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller) or
     /// [`from_task_local`](Self::from_task_local).
@@ -54,50 +57,55 @@ impl CallerIdentity {
         Self { given: None, extensions_checked: false, uses_task_local: false, clock: Arc::new(SystemClock) }
     }
 
-    /// Reads the [`CallerToken`] from the extensions of the outgoing request, or from the
-    /// [`scope`](CallerToken::scope) of the task. For code that cannot pass the token as an
-    /// argument.
+    /// Creates an identity that reads the [`CallerToken`] from the extensions of the outgoing
+    /// request, or else from the [`scope`](CallerToken::scope) of the current task. For code that
+    /// cannot pass the token as an argument.
     ///
-    /// A task that is spawned within the scope is outside the scope. So is a service below a
-    /// `tower::Buffer`, which calls it in another task.
+    /// A task that is spawned within the scope does not inherit the scope. The same applies to a
+    /// service below a `tower::Buffer`, because the buffer calls the service in another task.
     #[must_use]
     pub fn from_task_local() -> Self {
         Self { uses_task_local: true, ..Self::from_extensions() }
     }
 
-    /// Uses the token of `caller`, for one request or for a client that is created for one request.
+    /// Creates an identity that always uses the token of `caller`. For one request, or for a client
+    /// that is created for one request.
     #[must_use]
     pub fn from_token(caller: CallerToken) -> Self {
         Self { given: Some(caller), ..Self::from_extensions() }
     }
 
-    /// Uses `identity` for requests without a caller token. For code that serves requests and also
-    /// runs on a schedule.
+    /// Returns an identity that uses `identity` for requests without a caller's token. For code
+    /// that handles requests of callers and also runs on a schedule.
     ///
-    /// If the caller's token has expired, or the receiver rejects it, `identity` is not used:
-    /// callers could gain the rights of the service that way.
+    /// If the caller's token has expired, the request fails. If the receiver rejects the caller's
+    /// token, the rejection is returned. In both cases `identity` is not used, because callers
+    /// could gain the rights of the service that way.
     ///
-    /// **Caution:** `identity` is also used if the caller token is lost by mistake:
+    /// **Caution:** `identity` is also used if the caller's token is lost by mistake, for example:
     ///
     /// - The inbound layer does not [forward](CallerToken) the token.
     /// - The extension was not copied to the outgoing request.
     /// - The request is sent in a spawned task.
     ///
-    /// If every request has a caller, do not call `or`: such a mistake is then an error. The metric
-    /// `passport_outbound_without_caller_total` counts the requests that use `identity`.
+    /// If every request has a caller, do not call `or`: then a request without a caller's token
+    /// fails. The metric `passport_outbound_without_caller_total` counts the requests that use
+    /// `identity`.
     #[must_use]
     pub fn or(self, identity: ManagedIdentity) -> Identity {
         Identity::CallerOr(self, identity)
     }
 
-    /// Reads the time from `clock`. Defaults to the operating system's clock.
+    /// Sets the clock against which the expiry of the caller's token is checked. Defaults to the
+    /// operating system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Returns the caller's token, or `identity` if there is no caller token.
+    /// Returns the caller's token. If there is none, returns `identity`, or an error if `identity`
+    /// is `None`.
     pub(super) fn select_or<'a>(
         &self,
         request: Option<&Extensions>,
@@ -116,8 +124,8 @@ impl CallerIdentity {
         }
     }
 
-    /// Returns the `Authorization` header with the caller's token, or `None` without a caller
-    /// token.
+    /// Returns the `Authorization` header with the caller's token. Returns `None` if there is no
+    /// caller's token, and an error if the token has expired.
     fn authorization(&self, request: Option<&Extensions>) -> Result<Option<HeaderValue>, CallerTokenError> {
         let from_extensions = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
         let from_task_local = || CallerToken::current().filter(|_| self.uses_task_local);
@@ -131,14 +139,15 @@ impl CallerIdentity {
     }
 }
 
-/// The reason why a request cannot use its caller's token.
+/// The reason why a request cannot be sent with its caller's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallerTokenError {
-    /// There is no caller token, and no other identity is configured.
+    /// There is no caller's token, and [`CallerIdentity::or`] set no other identity.
     Missing,
     /// The caller's token has expired.
     Expired,
-    /// The request does not expose its extensions, and no other source is configured.
+    /// The request does not expose its extensions, and neither [`CallerIdentity::from_token`] nor
+    /// [`CallerIdentity::from_task_local`] is used.
     ExtensionsUnavailable,
 }
 

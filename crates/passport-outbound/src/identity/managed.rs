@@ -9,27 +9,29 @@ use url::Url;
 use super::{IdentityStatus, scopes::ScopedManagers, spec::IdentitySpec};
 use crate::token::{Credential, TokenError, TokenManager};
 
-/// A service's own identity at Passport: a client id, a reference to its secret, and its current
-/// token.
+/// A service's own identity at Passport: a client id, a reference to the client secret, and the
+/// current token.
 ///
-/// Cheap to clone; clones share the token. Build an identity once and clone it; do not build one
-/// for each request. Building does no I/O and starts no task, so a service can start while
-/// Passport is unavailable, and recovers when Passport is available again. Register one identity
-/// per service: Passport cannot revoke or audit the services that share an identity separately.
+/// Cheap to clone; clones share the token. Build an identity once and clone it; do not build an
+/// identity for each request. Building does no I/O and starts no task. So a service can start
+/// while Passport is unavailable, and recovers when Passport is available again.
+///
+/// Register one identity per service. If several services share an identity, Passport cannot
+/// revoke or audit each service separately.
 ///
 /// Tokens are fetched in tasks on the current tokio runtime, which must have its timer enabled
-/// (`tokio::runtime::Builder::enable_time`). The tasks end when the last clone and the last
-/// request that waits for the token are dropped.
+/// (`tokio::runtime::Builder::enable_time`). The tasks end when the last clone of the identity
+/// and the last request that waits for a token are dropped.
 #[derive(Clone)]
 pub struct ManagedIdentity {
-    /// The manager of the token for the scopes of this clone.
+    /// The token manager for the scopes of this clone.
     pub(crate) manager: Arc<TokenManager>,
     scoped: Arc<ScopedManagers>,
 }
 
-/// The minimum and maximum time that [`ManagedIdentity::ready`] sleeps before it tries again. It
-/// sleeps through a longer backoff in parts, because timers stand still while the machine is
-/// suspended.
+/// The minimum and maximum time that [`ManagedIdentity::ready`] sleeps before it tries again. If
+/// the backoff is longer, `ready` sleeps several times, because timers stand still while the
+/// machine is suspended.
 const READY_POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
 impl ManagedIdentity {
@@ -38,19 +40,21 @@ impl ManagedIdentity {
         Self::with_manager(manager, spec, scopes)
     }
 
-    /// Creates an identity whose default token comes from `manager`. Managers for other scopes are
-    /// created from `spec`.
+    /// Creates an identity whose tokens for `scopes` come from `manager`. For other scopes,
+    /// managers are created from `spec`.
     pub(crate) fn with_manager(manager: TokenManager, spec: IdentitySpec, scopes: Scopes) -> Self {
         let manager = Arc::new(manager);
         let scoped = Arc::new(ScopedManagers::new(spec, scopes, Arc::clone(&manager)));
         Self { manager, scoped }
     }
 
-    /// Returns the same identity with a token for `scopes`, which are separated by spaces.
+    /// Returns a clone of the identity that uses a token for `scopes`, which are separated by
+    /// spaces. Fetches nothing.
     ///
-    /// Each set of scopes has its own token, which is fetched on demand and cached. Backoff after a
-    /// failure is separate for each set. The identity caches the tokens of 1,000 sets and evicts
-    /// the least recently used one. [`shutdown`](Self::shutdown) applies to all sets.
+    /// Each set of scopes has its own token, which is fetched when it is needed and then cached.
+    /// The backoff after a failed fetch applies only to the set of that fetch. In addition to the
+    /// builder's scopes, the identity caches the tokens of 1,000 sets; if there are more, the least
+    /// recently used set is evicted. [`shutdown`](Self::shutdown) applies to all sets.
     ///
     /// # Errors
     /// Returns [`InvalidScope`] if a scope is not valid
@@ -60,73 +64,84 @@ impl ManagedIdentity {
         Ok(Self { manager: self.scoped.manager(scopes), scoped: Arc::clone(&self.scoped) })
     }
 
-    /// Returns the client id.
+    /// Returns the client id of the identity.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         &self.manager.client_id
     }
 
-    /// Returns the URL of the token endpoint. URL and client id together identify an identity.
+    /// Returns the URL of the token endpoint. The URL and the client id together identify an
+    /// identity.
     ///
-    /// An identity [at a sidecar](Self::via_sidecar) sends no request to this URL: the sidecar
-    /// fetches the tokens, from the issuer in the sidecar's configuration.
+    /// An identity [at a sidecar](Self::via_sidecar) sends no request to this URL. The sidecar
+    /// fetches the tokens, from the issuer that is set in the configuration of the sidecar.
     #[must_use]
     pub fn token_url(&self) -> &Url {
         self.scoped.token_url()
     }
 
-    /// Returns the scopes that the builder set. [`with_scopes`](Self::with_scopes) does not change
-    /// them.
+    /// Returns the scopes that the builder set, also on a clone that
+    /// [`with_scopes`](Self::with_scopes) returned.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
         self.scoped.default_scopes()
     }
 
-    /// Returns a valid token: the cached one, or a new one if none is cached.
+    /// Returns the cached token if it is valid. Otherwise fetches a new token.
     ///
     /// [`AttachTokenLayer`](crate::AttachTokenLayer) does the same for each request. Call this
-    /// method to send the token in another way.
+    /// method only to send a token without the layer.
     ///
     /// # Errors
-    /// Returns a [`TokenError`] if no valid token is cached and none can be fetched, for example
-    /// outside a tokio runtime. Concurrent callers share one token fetch and its error. During the
-    /// backoff after a failure (see [`IdentityStatus::retry_at`]), callers get that error without
-    /// waiting.
+    /// Returns a [`TokenError`] if no valid token is cached and no token can be fetched, for
+    /// example outside a tokio runtime. Concurrent calls share one token fetch and its error.
+    /// During the backoff after a failed fetch (see [`IdentityStatus::retry_at`]), calls return the
+    /// error of that fetch immediately.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
         self.manager.token().await
     }
 
-    /// Returns a token that is valid for at least `min_ttl`, if one can be fetched. A cached token
-    /// with less time left is refreshed first, but not in the first half of its lifetime. If the
-    /// refresh fails, the cached token is returned.
+    /// Returns a token that is valid for at least `min_ttl`, if possible:
     ///
-    /// For code that forwards tokens to other programs, which use a token for some time.
+    /// - If the cached token is valid for at least `min_ttl`, returns the cached token.
+    /// - If the cached token is valid for a shorter time, but still in the first half of its
+    ///   lifetime, returns the cached token nevertheless.
+    /// - If the cached token is valid for a shorter time and in the second half of its lifetime,
+    ///   fetches a new token. If the fetch fails, returns the cached token.
+    /// - If no valid token is cached, fetches a token. The fetched token can be valid for less than
+    ///   `min_ttl`.
+    ///
+    /// For code that gives tokens to other programs, which use a token for some time.
     ///
     /// # Errors
     /// Returns a [`TokenError`] like [`token`](Self::token).
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn token_with_min_ttl(&self, min_ttl: Duration) -> Result<AccessToken, TokenError> {
         self.manager.token_with_min_ttl(min_ttl).await
     }
 
     /// Returns a token to use after a receiver rejected one. If `is_rejected` returns `true` for
-    /// the cached token, that token is replaced first, once for all callers. A token that is only
-    /// seconds old is not replaced, but returned: a new one would be rejected as well.
+    /// the cached token, a new token is fetched first; concurrent calls share that fetch. If the
+    /// cached token is only seconds old (up to 5 min, after rejected replacements), it is returned
+    /// although it was rejected: a new one would probably be rejected as well.
     ///
     /// [`AttachTokenLayer`](crate::AttachTokenLayer) replaces rejected tokens itself. This method
-    /// is for code that forwards tokens to other programs.
+    /// is for code that gives tokens to other programs.
     ///
     /// # Errors
     /// Returns a [`TokenError`] like [`token`](Self::token), and also if the rejected token cannot
     /// be replaced.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn replace_rejected_token(
         &self,
         is_rejected: impl FnOnce(&AccessToken) -> bool + Send,
@@ -134,13 +149,13 @@ impl ManagedIdentity {
         self.manager.replace_rejected_token(is_rejected).await
     }
 
-    /// Waits until a token has been fetched. Transient failures ([`TokenError::is_transient`]) are
-    /// retried. Call it before the service accepts traffic, so that the first request does not wait
-    /// for a token.
+    /// Waits until a valid token is available, and fetches one if none is cached. Retries after
+    /// transient failures ([`TokenError::is_transient`]). Call `ready` before the service accepts
+    /// traffic, so that the first request does not wait for a token.
     ///
-    /// There is no time limit: wrap it in `tokio::time::timeout` if the service should also start
-    /// without a token. With [`TokenCache::disabled`](crate::TokenCache::disabled) the token is
-    /// fetched and dropped.
+    /// There is no time limit. If the service should also start without a token, wrap the call in
+    /// `tokio::time::timeout`. With [`TokenCache::disabled`](crate::TokenCache::disabled), a token
+    /// is fetched and then dropped.
     ///
     /// # Errors
     /// Returns a [`TokenError`] if waiting is unlikely to help, for example:
@@ -149,11 +164,12 @@ impl ManagedIdentity {
     /// - The secret cannot be read, even if only because a vault is unavailable.
     /// - The identity was shut down.
     ///
-    /// The identity continues to retry, except after a shutdown, so the service can start
-    /// nevertheless.
+    /// After such an error, the service can start nevertheless: later requests fetch a token again,
+    /// except after a shutdown.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the token fetch, because other callers can share it.
+    /// Dropping the future does not cancel the token fetch, because other requests can wait for the
+    /// same fetch.
     pub async fn ready(&self) -> Result<(), TokenError> {
         loop {
             match self.manager.token().await {
@@ -164,7 +180,7 @@ impl ManagedIdentity {
         }
     }
 
-    /// Waits until the backoff ends or the identity is shut down, within the bounds of
+    /// Waits until the backoff ends or the identity is shut down, but sleeps for a time within
     /// [`READY_POLL`].
     async fn wait_for_next_attempt(&self) {
         let now = self.manager.now();
@@ -176,7 +192,8 @@ impl ManagedIdentity {
         }
     }
 
-    /// Returns the status of the token, for health probes. Takes no lock and starts no task.
+    /// Returns the status of this identity's token and of its last token fetch, for health probes.
+    /// Takes no lock and starts no task.
     #[must_use]
     pub fn status(&self) -> IdentityStatus {
         let snapshot = self.manager.entry.snapshot();
@@ -184,11 +201,12 @@ impl ManagedIdentity {
         IdentityStatus::new(&snapshot, &manager.entry.clock, now, manager.life.is_cancelled())
     }
 
-    /// Removes the cached token, so that the next call waits for a new one. The result of a running
-    /// token fetch is discarded. A backoff after a failure continues.
+    /// Removes the cached token, so that the next request waits for a new one. The result of a
+    /// running token fetch is discarded. If a backoff after a failed fetch is active, it continues.
     ///
     /// For operators, after the identity's roles have changed or its token has leaked. Do not call
-    /// it after a 401: the layer replaces a rejected token itself, and limits how often it does.
+    /// `invalidate` after a 401: the layer replaces a rejected token itself, and limits how often
+    /// it replaces one.
     pub fn invalidate(&self) {
         self.manager.entry.invalidate();
     }
@@ -196,12 +214,12 @@ impl ManagedIdentity {
     /// Cancels the token fetches of the identity and its clones, and waits until they have ended.
     /// Other identities with the same [`TokenCache`](crate::TokenCache) are not affected.
     ///
-    /// Callers that wait for a token fail with
-    /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown). A cached token is still used
-    /// until it expires; later calls fail with the same error.
+    /// Requests that wait for a token fail with
+    /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown). Later requests use the cached
+    /// token until it expires, and then fail with the same error.
     ///
-    /// Waits no longer than the time limit of a token fetch, because a fetch on a stalled runtime
-    /// never ends.
+    /// Waits no longer than the time limit of one token fetch, because a fetch on a stalled tokio
+    /// runtime never ends. Outside a tokio runtime, the wait has no time limit.
     ///
     /// # Cancel safety
     /// Dropping the future does not undo the shutdown.
@@ -215,14 +233,22 @@ impl ManagedIdentity {
         }
     }
 
-    /// Returns the cached token, the error of the last token fetch, or a future of the token. Does
-    /// not wait.
+    /// Returns the token for one request, without waiting:
+    ///
+    /// - the cached token, if it is valid;
+    /// - the error of the last token fetch, during the backoff after it;
+    /// - otherwise a future that waits for a token fetch.
     pub(crate) fn credential(&self) -> Credential {
         self.manager.credential()
     }
 
-    /// Records that a receiver rejected the token of `generation`. Returns a newer token for a
-    /// retry, or a future that fetches one. Returns `None` if the rejected token is not replaced.
+    /// Replaces the token of `generation`, which a receiver rejected. Returns one of these:
+    ///
+    /// - the newer token, if the token was replaced already;
+    /// - a future that waits for the fetch of a newer token;
+    /// - the error of the last token fetch, if the token was replaced already and the newer one is
+    ///   no longer valid;
+    /// - `None`, if the rejected token is not replaced.
     pub(crate) fn replace_rejected(&self, generation: u64) -> Option<Credential> {
         self.manager.replace_rejected(generation)
     }

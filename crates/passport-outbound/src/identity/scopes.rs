@@ -10,16 +10,17 @@ use url::Url;
 use super::spec::IdentitySpec;
 use crate::token::TokenManager;
 
-/// The number of sets of scopes for which an identity caches tokens. The least recently used set
-/// is evicted.
+/// The maximum number of sets of scopes for which an identity caches tokens, besides the scopes
+/// that the builder set. If there are more, the least recently used set is evicted.
 pub(super) const MAX_SCOPE_SETS: u64 = 1_000;
 
-/// The token managers of an identity. Dropping them cancels its token fetches.
+/// The token managers of an identity. Dropping this value cancels the identity's token fetches.
 pub(super) struct ScopedManagers {
     spec: IdentitySpec,
-    /// The scopes that the builder set, and their manager.
+    /// The scopes that the builder set, and the token manager for them.
     default: (Scopes, Arc<TokenManager>),
-    /// The managers of other scopes. Created when the first of them is requested.
+    /// The token managers for other scopes. The cache is created at the first request for such
+    /// scopes.
     pub(super) others: OnceLock<Cache<Scopes, Arc<TokenManager>>>,
     /// Cancels [`IdentitySpec::life`] when it is dropped.
     _life: DropGuard,
@@ -39,13 +40,14 @@ impl ScopedManagers {
         &self.spec.token_url
     }
 
-    /// Returns the token manager for `scopes`, or creates it.
+    /// Returns the token manager for `scopes`. Creates the manager if there is none.
     pub(super) fn manager(&self, scopes: Scopes) -> Arc<TokenManager> {
         let (default, manager) = &self.default;
         if scopes == *default {
             return Arc::clone(manager);
         }
-        // LRU, not the default policy of moka: a frequently used set must not keep a new one out.
+        // LRU instead of moka's default policy: with the default, a set that is used often could
+        // prevent a new set from being cached.
         let others = self.others.get_or_init(|| {
             let cache = Cache::builder().max_capacity(MAX_SCOPE_SETS);
             cache.eviction_policy(EvictionPolicy::lru()).build()

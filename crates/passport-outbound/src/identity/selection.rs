@@ -8,26 +8,27 @@ use super::{CallerIdentity, CallerTokenError, ManagedIdentity};
 
 /// The identity of a request: the service's own, or its caller's.
 ///
-/// A layer has one identity. A request can set another one with [`RequestIdentity`]. Without a
-/// caller's token, a request is never sent with the service's token instead, except with
-/// [`CallerOr`](Self::CallerOr).
+/// A layer has one identity. A [`RequestIdentity`] sets another identity for one request. With
+/// [`Caller`](Self::Caller), a request without a caller's token fails. Only with
+/// [`CallerOr`](Self::CallerOr), such a request is sent with the service's own token.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Identity {
-    /// The service's own identity. The receiver authenticates a service account.
+    /// The service's own identity. The receiver authenticates this service.
     Managed(ManagedIdentity),
-    /// The caller's identity. The receiver authenticates the caller of this service.
+    /// The identity of the caller, the client that sent the request that this service handles. The
+    /// receiver authenticates the caller.
     Caller(CallerIdentity),
-    /// The caller's identity, or the service's own if there is no caller token. See
+    /// The caller's identity. If there is no caller's token, the service's own identity. See
     /// [`CallerIdentity::or`].
     CallerOr(CallerIdentity, ManagedIdentity),
 }
 
-/// Overrides the layer's identity for one request. Insert it into the extensions of an
+/// Overrides the layer's identity for one request. Insert the override into the extensions of an
 /// `http::Request`, or set it with `with_extension` on a request of `reqwest-middleware`.
 ///
-/// An [`Identity`] in the extensions has no effect: applications may store one for other
-/// purposes.
+/// An [`Identity`] that is itself in the extensions has no effect, because applications may
+/// store one for other purposes.
 ///
 /// ```
 /// # use passport_outbound::{CallerIdentity, RequestIdentity, ManagedIdentity};
@@ -39,7 +40,7 @@ pub enum Identity {
 pub struct RequestIdentity(pub(crate) Identity);
 
 impl RequestIdentity {
-    /// Creates an override: the request is sent with the token of `identity`.
+    /// Creates an override with which the request is sent with a token of `identity`.
     #[must_use]
     pub fn new(identity: impl Into<Identity>) -> Self {
         Self(identity.into())
@@ -62,13 +63,14 @@ impl From<CallerIdentity> for Identity {
 #[derive(Debug)]
 pub(crate) enum SelectedIdentity<'a> {
     Managed(&'a ManagedIdentity),
-    /// The `Authorization` header of the caller's token.
+    /// The value of the `Authorization` header with the caller's token.
     Caller(HeaderValue),
 }
 
 impl Identity {
-    /// Returns the identity of a request. `request` contains its extensions, or is `None` if the
-    /// client does not expose them.
+    /// Returns the identity to use for one request, and in the case of a caller, the
+    /// `Authorization` header. `request` is the request's extensions, or `None` if the client does
+    /// not expose them.
     #[inline] // runs for each request, and is usually one comparison
     pub(crate) fn select(
         &self,
@@ -81,8 +83,9 @@ impl Identity {
         }
     }
 
-    /// Returns the same identity with the caller token in `request`, the extensions that
-    /// reqwest-middleware keeps for a `reqwest::Request`, which does not expose its own.
+    /// Returns a copy of this identity that uses the caller's token in `request`, unless a token
+    /// was already set with [`CallerIdentity::from_token`]. `request` is the extensions that
+    /// reqwest-middleware keeps for a `reqwest::Request`, because reqwest does not expose its own.
     #[cfg(feature = "reqwest-middleware")]
     pub(crate) fn with_caller_from(&self, request: &Extensions) -> Self {
         let mut identity = self.clone();
@@ -93,7 +96,8 @@ impl Identity {
         identity
     }
 
-    /// Returns the service's own identity, or `None` if only the caller's token is used.
+    /// Returns the service's own identity. Returns `None` if the requests use only the caller's
+    /// token.
     pub(crate) fn managed(&self) -> Option<&ManagedIdentity> {
         match self {
             Self::Managed(identity) | Self::CallerOr(_, identity) => Some(identity),

@@ -13,10 +13,11 @@ use crate::{
     token::{RefreshSettings, TokenEntry, TokenManager, TokenSource},
 };
 
-/// The validated settings of an identity, which all sets of scopes share.
+/// The validated settings of an identity. All sets of scopes of the identity share these
+/// settings.
 pub(crate) struct IdentitySpec {
     pub(crate) client_id: ClientId,
-    /// `None` for an identity at a sidecar, which has the secret.
+    /// The client secret. `None` for an identity at a sidecar, because the sidecar has the secret.
     pub(crate) secret: Option<SecretSource>,
     pub(crate) token_url: Url,
     pub(crate) authentication: ClientAuthentication,
@@ -27,12 +28,13 @@ pub(crate) struct IdentitySpec {
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
-    /// The running token fetches, which a shutdown waits for.
+    /// Tracks the running token fetches, so that a shutdown can wait for them.
     pub(crate) attempts: TaskTracker,
 }
 
 impl IdentitySpec {
-    /// Creates the token manager for `scopes`, with the cache and the store of the identity.
+    /// Creates the token manager for `scopes`. The manager uses the identity's token cache, and the
+    /// shared store of that cache, if there is one.
     pub(crate) fn manager(&self, scopes: Scopes) -> TokenManager {
         let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.credential(), &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);
@@ -57,7 +59,8 @@ impl IdentitySpec {
         }
     }
 
-    /// Creates the source of tokens for `scopes`: the token endpoint, or the sidecar.
+    /// Creates the source of tokens for `scopes`: the sidecar if the token cache has one, otherwise
+    /// the token endpoint.
     fn source(&self, scopes: Scopes) -> Box<dyn TokenSource> {
         let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
         let timeout = self.request_timeout;

@@ -6,7 +6,7 @@ use crate::token::{Activity, CachedToken, EntryState, MonotonicClock, Phase, Tok
 
 /// A snapshot of the status of an identity, for health probes.
 ///
-/// An identity that has not been used yet has neither a token nor an error, which is healthy.
+/// An identity that has not been used yet is healthy. It has neither a token nor an error.
 ///
 /// ```
 /// # fn probe(identity: &passport_outbound::ManagedIdentity) -> u16 {
@@ -29,8 +29,8 @@ pub struct IdentityStatus {
 }
 
 impl IdentityStatus {
-    /// Creates the status from `snapshot`. `now` is a time of the monotonic `clock`; the status has
-    /// times of the wall clock.
+    /// Creates the status from `snapshot`. `now` is a time of the monotonic `clock`. The times in
+    /// the status are converted to the wall clock.
     pub(crate) fn new(
         snapshot: &EntryState,
         clock: &MonotonicClock,
@@ -50,49 +50,54 @@ impl IdentityStatus {
         }
     }
 
-    /// Returns whether a valid token is cached, so that calls succeed even if Passport is
+    /// Returns whether a valid token is cached. If so, requests can be sent even if Passport is
     /// unavailable.
     #[must_use]
     pub fn has_valid_token(&self) -> bool {
         self.has_valid_token
     }
 
-    /// Returns when the cached token expires, by the local clock, or `None` if no valid token is
-    /// cached. The token is not sent in its last 5 s, or in the last tenth of its lifetime if that
-    /// is shorter.
+    /// Returns when the cached token expires, by the local clock. Returns `None` if no valid token
+    /// is cached. The token is not sent in the last 5 s before its expiry, or, if its lifetime is
+    /// shorter than 50 s, in the last tenth of the lifetime.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 
-    /// Returns the requested scopes that Passport did not grant. Empty if the token was fetched by
-    /// another instance, through a shared cache.
+    /// Returns the requested scopes that Passport did not grant with the cached token. The list is
+    /// empty if:
+    ///
+    /// - all scopes were granted;
+    /// - no valid token is cached;
+    /// - another instance fetched the token, through a shared cache.
     #[must_use]
     pub fn missing_scopes(&self) -> &[String] {
         &self.missing_scopes
     }
 
-    /// Returns whether a token fetch is running.
+    /// Returns whether a token fetch for this identity is running.
     #[must_use]
     pub fn is_fetching(&self) -> bool {
         self.is_fetching
     }
 
-    /// Returns the error of the last token fetch, or `None` if it succeeded or none has ended yet.
+    /// Returns the error of the last token fetch. Returns `None` if that fetch succeeded, or if no
+    /// fetch has ended yet.
     #[must_use]
     pub fn last_error(&self) -> Option<&TokenError> {
         self.last_error.as_ref()
     }
 
-    /// Returns when the backoff after a failed token fetch ends. No fetch starts before. Returns
-    /// `None` if there is no backoff.
+    /// Returns when the backoff after a failed token fetch ends. No token fetch starts before that
+    /// time. Returns `None` if no backoff is active.
     #[must_use]
     pub fn retry_at(&self) -> Option<SystemTime> {
         self.retry_at
     }
 
     /// Returns whether [`ManagedIdentity::shutdown`](crate::ManagedIdentity::shutdown) was called.
-    /// No token is fetched after that.
+    /// After a shutdown, no token is fetched.
     #[must_use]
     pub fn is_shut_down(&self) -> bool {
         self.is_shut_down

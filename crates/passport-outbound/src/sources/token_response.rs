@@ -19,15 +19,16 @@ use crate::token::{FetchFailure, FetchedToken, MIN_LIFETIME, TokenErrorKind};
 /// to 8 KiB.
 pub(super) const MAX_RESPONSE: usize = 64 * 1024;
 
-/// The maximum lifetime of a token. A longer one is capped, so that no arithmetic overflows.
+/// The maximum lifetime of a token. A longer lifetime is capped, so that no arithmetic
+/// overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The assumed lifetime of a token if neither the response nor the claims of the token state
-/// one. It is the shortest lifetime that Passport documents.
+/// The assumed lifetime of a token if neither the response nor the claims of the token state a
+/// lifetime. It is the shortest lifetime that Passport documents.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The members of a token response or an error response. A member of the wrong type does not
-/// fail the parsing of the others.
+/// The members of a token response or an error response. If one member has the wrong type, the
+/// other members are still parsed.
 #[derive(Default, Deserialize)]
 struct ResponseMembers {
     access_token: Option<Value>,
@@ -40,9 +41,10 @@ struct ResponseMembers {
 /// Parses the response to a token request for `scopes`. The lifetime of the token begins at
 /// `requested_at`, so that a slow response does not extend it.
 ///
-/// A response with status 200 is successful. So is one with 201 or 203, because gateways and
-/// proxies sometimes change 200 to these. Responses with another 2xx status have no content, or
-/// only a part of it.
+/// A response is successful if both conditions are true:
+/// - The status is 200, 201 or 203. Gateways and proxies sometimes change 200 to 201 or 203. A
+///   response with another 2xx status has no content, or only a part of it.
+/// - The body has no OAuth error code.
 pub(super) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
@@ -128,8 +130,8 @@ enum InvalidReason {
 }
 
 impl InvalidReason {
-    /// Returns why a response with `status`, which is neither a success nor an OAuth error, is
-    /// invalid.
+    /// Returns why a response with `status` is invalid. The response is neither a success nor an
+    /// OAuth error.
     fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             300..=399 => Self::Redirect,
@@ -164,14 +166,15 @@ fn members(body: &[u8]) -> Result<ResponseMembers, InvalidReason> {
     match body.trim_ascii_start().first() {
         None => Err(InvalidReason::Empty),
         Some(b'<') => Err(InvalidReason::Markup),
-        // Checked first, because serde would also accept an array of the members in their order.
+        // Checked before parsing, because serde would also accept an array of the members in their
+        // order.
         Some(b'{') => serde_json::from_slice(body).map_err(|_| InvalidReason::NotAnObject),
         Some(_) => Err(InvalidReason::NotAnObject),
     }
 }
 
-/// Returns the name of the token type for the error message, if it is a registered or common
-/// one. Any other text is not quoted, because it could be a secret.
+/// Returns the name of the token type for the error message, if the name is a registered or
+/// common one. Any other text is not quoted, because it could be a secret.
 fn registered_type(token_type: &Value) -> &'static str {
     const KNOWN: [&str; 6] = ["DPoP", "PoP", "MAC", "N_A", "Basic", "JWT"];
     let registered =
@@ -179,9 +182,11 @@ fn registered_type(token_type: &Value) -> &'static str {
     registered.unwrap_or("an unknown type")
 }
 
-/// Returns the OAuth error code of a response. Returns `None` if the response contains a token,
-/// or if the code does not consist of lower-case letters and `_`, as the registered codes do.
-/// Any other text could be a secret.
+/// Returns the OAuth error code of a response. Returns `None` in these cases:
+/// - The response contains no error code.
+/// - The response contains a token.
+/// - The code does not consist of 1 to 64 lower-case letters and `_`, as the registered codes
+///   do. Any other text could be a secret.
 fn error_code(members: &ResponseMembers) -> Option<String> {
     let string = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
     let code = string(&members.error)?;
@@ -202,7 +207,7 @@ const REGISTERED: [&str; 6] = [
     "unsupported_grant_type",
 ];
 
-/// Returns the failure for an error response. Its kind is:
+/// Returns the failure for an error response. The kind of the failure is:
 /// - `Unavailable` for status 408, 429 or 5xx, and for the codes `temporarily_unavailable` and
 ///   `server_error`;
 /// - `Rejected` for status 400, 401 or 403, for a registered code with any other status, and
@@ -228,10 +233,11 @@ fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemT
 }
 
 /// Returns the lifetime of a token:
-/// - `expires_in`, or the lifetime that the claims of the token state if that is shorter;
-/// - the lifetime by the claims if `expires_in` is missing, invalid or zero;
-/// - [`UNKNOWN_LIFETIME`] if `expires_in` is missing or invalid and the token has no claims;
-/// - `None`, an invalid response, if `expires_in` is zero and the token has no claims.
+/// - If `expires_in` is positive: the shorter of `expires_in` and the lifetime that the claims
+///   of the token state.
+/// - If `expires_in` is missing, invalid or zero: the lifetime that the claims state.
+/// - If `expires_in` is missing or invalid, and the token has no claims: [`UNKNOWN_LIFETIME`].
+/// - If `expires_in` is zero, and the token has no claims: `None`, an invalid response.
 fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<Duration> {
     let claims = claims(token);
     let expires_in = expires_in.map(seconds);
@@ -245,8 +251,8 @@ fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<
     Some(lifetime.min(MAX_LIFETIME))
 }
 
-/// Parses `expires_in`, a number of seconds. Some servers send it as a string. A negative
-/// number counts as zero.
+/// Parses `expires_in`, a number of seconds. Some servers send the number as a string. A
+/// negative number counts as zero. Returns `None` for any other value.
 fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -257,14 +263,15 @@ fn seconds(value: &Value) -> Option<Duration> {
 }
 
 /// The claims that limit the lifetime of a token. The signature is not verified, because the
-/// claims decide only when the service refreshes its own token.
+/// service uses these claims only to decide when to refresh its own token.
 #[derive(Deserialize)]
 struct LifetimeClaims {
     exp: f64,
     iat: Option<f64>,
 }
 
-/// Parses the claims of a JWT. `None` for an opaque token.
+/// Parses the claims of a JWT. `None` for an opaque token, and for a JWT without a numeric
+/// `exp`.
 fn claims(token: &str) -> Option<LifetimeClaims> {
     let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice(&payload).ok()
@@ -277,17 +284,18 @@ impl LifetimeClaims {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
     }
 
-    /// Returns `stated`, the lifetime by `expires_in`, or a shorter lifetime that the claims state.
-    /// The time left by the local clock is ignored if it is less than [`MIN_LIFETIME`]: the token
-    /// was just issued, so the local clock is wrong, for example by an hour.
+    /// Returns the shorter of `stated`, which is the lifetime by `expires_in`, and the lifetime
+    /// that the claims state. If the claims leave less than [`MIN_LIFETIME`] from now by the local
+    /// clock, that time is ignored: the token was just issued, so the local clock is wrong, for
+    /// example by an hour.
     fn limit(&self, stated: Duration, now: SystemTime) -> Duration {
         let stated = stated.min(self.total().unwrap_or(stated));
         let left = self.left(now);
         if left < MIN_LIFETIME { stated } else { stated.min(left) }
     }
 
-    /// Returns the time from `now` to the expiry, by the local clock. The total lifetime is the
-    /// maximum, because the local clock can be behind.
+    /// Returns the time from `now` to the expiry, by the local clock. Returns at most the total
+    /// lifetime, because the local clock can be behind.
     fn left(&self, now: SystemTime) -> Duration {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let left = Duration::try_from_secs_f64((self.exp - now).max(0.0)).unwrap_or(MAX_LIFETIME);
@@ -296,7 +304,8 @@ impl LifetimeClaims {
 }
 
 /// Returns the requested scopes that were not granted. A response without `scope` grants all
-/// requested ones ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+/// requested scopes ([RFC 6749, section
+/// 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
 fn missing(requested: &Scopes, granted: Option<&Value>) -> Vec<String> {
     let Some(granted) = granted.and_then(Value::as_str).filter(|granted| !granted.trim().is_empty()) else {
         return Vec::new();

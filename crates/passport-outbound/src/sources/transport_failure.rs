@@ -4,7 +4,7 @@ use passport_core::{TransportError, TransportErrorKind};
 
 use crate::token::{FetchFailure, TokenErrorKind};
 
-/// Returns the failure of a token request without a usable HTTP response.
+/// Converts `error` to the failure of a token request that got no usable HTTP response.
 pub(super) fn no_response(error: TransportError) -> FetchFailure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),

@@ -1,4 +1,4 @@
-//! A token store in memory that fails when a test says so.
+//! A token store in memory that a test can make fail.
 
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ pub(crate) struct InMemoryStore {
     pub(crate) fails_to_remove: Arc<AtomicBool>,
     /// The number of calls to the store.
     pub(crate) calls: Arc<AtomicUsize>,
-    /// `None` for a store without notifications.
+    /// The notifier of the store. `None` for a store without notifications.
     pub(crate) notifier: Option<Notifier>,
     /// A token that another instance publishes just before the next lease request.
     pub(crate) published_before_lease: Arc<Mutex<Option<StoredToken>>>,
@@ -41,7 +41,7 @@ impl InMemoryStore {
         Self { notifier: Some(Notifier::new()), ..Self::default() }
     }
 
-    /// Counts a call, and fails, hangs or delays it as the test has set.
+    /// Counts a call. The call fails, hangs or is delayed as the test has set.
     async fn begin_call(&self) -> Result<(), StoreError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let delay = *self.delay.lock().unwrap();

@@ -33,7 +33,8 @@ pub(crate) fn manager_with_entry(source: &Arc<ScriptedSource>, entry: &Arc<Token
     Arc::new(manager_value(source, Arc::clone(entry)))
 }
 
-/// Creates an identity whose default token comes from `source`.
+/// Creates an identity whose default token comes from `source`, through a manager with its own
+/// cache entry.
 pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
     identity_with_manager(manager_value(source, Arc::default()))
 }

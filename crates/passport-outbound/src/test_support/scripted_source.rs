@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// A token source that issues `token-1`, `token-2`, ..., which are valid for an hour by
-/// default. A test can make it fail, wait or panic.
+/// A token source that issues `token-1`, `token-2`, ..., which are valid for an hour by default.
+/// A test can make the source fail, wait or panic.
 #[derive(Debug)]
 pub(crate) struct ScriptedSource {
     prefix: &'static str,
@@ -68,17 +68,18 @@ impl ScriptedSource {
         self.permits.add_permits(Semaphore::MAX_PERMITS - self.permits.available_permits());
     }
 
-    /// Lets the fetch continue that has waited longest.
+    /// Lets one waiting fetch continue: the fetch that has waited longest.
     pub(crate) fn release_one(&self) {
         self.permits.add_permits(1);
     }
 
-    /// Makes the next fetch fail. Several calls make several fetches fail.
+    /// Makes the next fetch fail with an error of `kind`. Each further call makes one more fetch
+    /// fail.
     pub(crate) fn fail_next(&self, kind: TokenErrorKind) {
         self.fail_next_with(FetchFailure::of(kind));
     }
 
-    /// Makes the next fetch fail with `failure`. Several calls make several fetches fail.
+    /// Makes the next fetch fail with `failure`. Each further call makes one more fetch fail.
     pub(crate) fn fail_next_with(&self, failure: FetchFailure) {
         self.failures.lock().unwrap().push_back(failure);
     }
@@ -88,7 +89,7 @@ impl ScriptedSource {
         self.repeats.store(true, Ordering::SeqCst);
     }
 
-    /// Returns the last request.
+    /// Returns the parameters of the last fetch.
     pub(crate) fn last_request(&self) -> FetchRequest {
         self.requests.lock().unwrap().last().unwrap().clone()
     }

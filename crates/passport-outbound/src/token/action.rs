@@ -1,9 +1,10 @@
-//! The decision table of a call: maps the phase of the cached token and the activity of its
-//! entry to an action. Pure.
+//! Decides what a call does to get a token. The decision depends on the phase of the cached
+//! token and on the activity of the token's entry. Pure.
 
 use super::schedule::Phase;
 
-/// Whether a token fetch for an entry is running, or backed off after a failure.
+/// The activity of an entry: whether a token fetch is running, or a backoff after a failed fetch
+/// is active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activity {
     /// No token fetch is running, and no backoff is active.
@@ -13,7 +14,7 @@ pub(crate) enum Activity {
     /// The last token fetch failed, and a retry follows within a second. Calls without a valid
     /// token wait for the retry.
     Retrying,
-    /// The last token fetch failed, and none starts until the backoff is over. Calls without a
+    /// The last token fetch failed, and no fetch starts until the backoff is over. Calls without a
     /// valid token fail immediately.
     BackingOff,
 }
@@ -25,15 +26,17 @@ pub(crate) enum TokenAction {
     Send,
     /// Sends the cached token, and starts a token fetch in the background to replace it.
     SendAndRefresh,
-    /// Waits for the running token fetch, or for the retry after a failed one. Starts a fetch if
-    /// none is running.
+    /// Waits for a token fetch:
+    /// - the running fetch;
+    /// - the retry after a failed fetch;
+    /// - otherwise a new fetch, which the call starts.
     Fetch,
     /// Fails with the error of the last token fetch.
     ReturnError,
 }
 
-/// Returns the action of a call. `phase` is that of the cached token. `None`, no cached token,
-/// has the same effect as an expired token.
+/// Returns what a call does. `phase` is the phase of the cached token. It is `None` if no token
+/// is cached, which has the same effect as an expired token.
 pub(crate) fn action(phase: Option<Phase>, activity: Activity) -> TokenAction {
     match (phase, activity) {
         (Some(Phase::Soft), Activity::Idle) => TokenAction::SendAndRefresh,

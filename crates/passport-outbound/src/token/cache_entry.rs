@@ -1,8 +1,8 @@
 //! The cache entry of one token, and the state of the token fetches for it.
 //!
-//! Readers load an immutable snapshot without a lock. Writers take a lock, change the state,
-//! and publish the next snapshot. A token fetch publishes its result before it wakes its
-//! waiters.
+//! Readers load an immutable snapshot without a lock. Writers take a lock, change the state, and
+//! publish the next snapshot. A token fetch publishes its result before it wakes the calls that
+//! wait for the fetch.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -63,28 +63,31 @@ struct WriterState {
     last_ticket: u64,
     /// Cancels the latest token fetch.
     stop: CancellationToken,
-    /// The tracing span of the running token fetch. The ticket of the fetch owns the span, which
-    /// therefore ends with the fetch.
+    /// The tracing span of the running token fetch. The reference is weak, because the span has to
+    /// end with the fetch: only the ticket of the fetch owns the span.
     span: Weak<OnceLock<Span>>,
     /// The number of the first token fetch since the token was last invalidated. The results of
     /// earlier fetches are discarded.
     first_valid_ticket: u64,
     backoff: RetryBackoff,
-    /// Whether token fetches run on the process-wide runtime instead of the caller's. Becomes true
-    /// when a fetch was dropped with its runtime, or its runtime has stalled.
+    /// Whether token fetches run on the process-wide runtime instead of the runtime of the caller.
+    /// Becomes true after a fetch was dropped with its runtime, or after the runtime of a fetch has
+    /// stalled.
     detached: bool,
-    /// Whether a receiver rejected the cached token. The next token fetch must return another one.
+    /// Whether a receiver rejected the cached token. If so, the next token fetch must return a
+    /// different token.
     rejected: bool,
-    /// The number of consecutive tokens that were replaced because a receiver rejected them.
+    /// The number of consecutive tokens that were replaced because a receiver rejected each of
+    /// them.
     rejected_in_a_row: u32,
-    /// The token that [`TokenEntry::invalidate`] removed. The next token fetch must return another
-    /// one. `None` once another one is cached.
+    /// The token that [`TokenEntry::invalidate`] removed. The next token fetch must return a
+    /// different token. `None` if no token was removed since the last successful token fetch.
     invalidated: Option<AccessToken>,
 }
 
 impl WriterState {
-    /// Returns whether `ticket` belongs to the latest token fetch. An earlier fetch changes neither
-    /// the backoff nor the published state of the running fetch.
+    /// Returns whether `ticket` belongs to the latest token fetch. The end of an earlier fetch does
+    /// not change the published state of the latest fetch, and its failure starts no backoff.
     fn is_current(&self, ticket: &FetchTicket) -> bool {
         ticket.number == self.last_ticket
     }
@@ -114,26 +117,27 @@ pub(crate) struct FetchTicket {
     /// Canceled when the token is invalidated. The fetch then ends early, because its result would
     /// be discarded.
     pub(crate) stop: CancellationToken,
-    /// Whether the fetch runs on the process-wide runtime instead of the caller's.
+    /// Whether the fetch runs on the process-wide runtime instead of the runtime of the caller.
     pub(crate) detached: bool,
     /// The time at which the fetch started.
     started: SystemTime,
-    /// The tracing span of the fetch, set when the fetch starts. The spans of waiting calls are
-    /// linked to it.
+    /// The tracing span of the fetch, set when the fetch starts. The spans of the calls that wait
+    /// for the fetch are linked to this span.
     pub(crate) span: Arc<OnceLock<Span>>,
 }
 
 /// What happens to a token that a receiver rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RejectionEffect {
-    /// The entry no longer holds the rejected token. A retry uses the token that replaced it.
+    /// The entry no longer holds the rejected token. A retry of the request looks up the token
+    /// again, like a new call.
     AlreadyReplaced,
     /// The rejected token is still cached, and is now due for a refresh.
     ReplacementDue,
-    /// The rejected token stays cached. It is so young that the receiver would probably reject its
+    /// The rejected token stays cached. It is so young that the receiver would probably reject a
     /// replacement as well.
     TooYoung,
-    /// The entry caches no tokens ([`Retention::Nothing`]), so there is none to replace.
+    /// The entry caches no tokens ([`Retention::Nothing`]), so there is no token to replace.
     NotCached,
 }
 
@@ -153,9 +157,13 @@ impl TokenEntry {
         self.snapshot.load()
     }
 
-    /// Joins the running token fetch. If none is running, starts one, unless the cached token is
-    /// still fresh or a backoff is active. A fetch that reports no result within `limits` is
-    /// abandoned.
+    /// Joins the running token fetch, or starts one. Returns one of these:
+    /// - the running fetch, if its time limit is not over;
+    /// - the cached token, if it is fresh, or if it is valid and a backoff is active;
+    /// - the error of the last fetch, if a backoff is active and no valid token is cached;
+    /// - otherwise a new fetch.
+    ///
+    /// A fetch that reports no result within `limits` is abandoned.
     pub(crate) fn begin(&self, now: SystemTime, limits: TaskLimits) -> FetchStart {
         let mut state = self.writer_state();
         let snapshot = self.snapshot.load_full();
@@ -167,8 +175,8 @@ impl TokenEntry {
                 );
             }
             self.task.abandon(waiter.generation());
-            // If the published snapshot has no running fetch, this one has reported its result and
-            // is about to end. Its runtime has not stalled.
+            // If the published snapshot has no running fetch, the abandoned fetch has reported its
+            // result and is about to end. Its runtime has not stalled.
             state.detached |= snapshot.running.is_some();
         }
         match (snapshot.action(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
@@ -179,8 +187,8 @@ impl TokenEntry {
             }
             _ => {}
         }
-        // With an unlimited grace period, the task itself is never considered stalled. The entry
-        // decides that, by its own clock.
+        // With an unlimited grace period, `SharedTask` never considers the fetch stalled. The entry
+        // decides whether the fetch is stalled, by its own clock.
         let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
         state.last_ticket = attempt.generation();
         let running = Some(AttemptWindow::starting(now, limits.deadline.saturating_add(limits.grace)));
@@ -196,9 +204,9 @@ impl TokenEntry {
         FetchStart::Leading(attempt, ticket, waiter)
     }
 
-    /// Caches the token of a successful fetch, and returns the result for its waiters. Returns
-    /// `None` if the token was invalidated after the fetch began: the result is discarded, and the
-    /// waiters start another fetch.
+    /// Caches the token of a successful fetch, and returns the result for the calls that wait for
+    /// the fetch. Returns `None` if the token was invalidated after the fetch began. In this case
+    /// the result is discarded, and the waiting calls start another fetch.
     pub(crate) fn succeed(&self, ticket: &FetchTicket, cached: CachedToken) -> Option<FetchResult> {
         let mut state = self.writer_state();
         if ticket.number < state.first_valid_ticket {
@@ -220,7 +228,8 @@ impl TokenEntry {
         Some(Ok(cached))
     }
 
-    /// Starts the backoff after a failed token fetch, and returns the result for its waiters.
+    /// Starts the backoff after a failed token fetch, and returns the result for the calls that
+    /// wait for the fetch. If `ticket` does not belong to the latest fetch, no backoff starts.
     /// `random` is the random number for the jitter, in 0..1.
     pub(crate) fn fail(
         &self,
@@ -249,15 +258,15 @@ impl TokenEntry {
         Err(error)
     }
 
-    /// Records that the token fetch was dropped with its tokio runtime. No backoff starts, because
+    /// Ends a token fetch that was dropped with its tokio runtime. No backoff starts, because
     /// Passport is not the cause. Later fetches run on the process-wide runtime.
     pub(crate) fn dropped(&self, ticket: &FetchTicket) {
         self.writer_state().detached = true;
         self.cancel(ticket);
     }
 
-    /// Records that the token fetch ended without a result and without a failure: it was canceled
-    /// or postponed. No backoff starts.
+    /// Ends a token fetch that has neither a token nor an error, because it was canceled or
+    /// postponed. No backoff starts.
     pub(crate) fn cancel(&self, ticket: &FetchTicket) {
         let state = self.writer_state();
         if state.is_current(ticket) {
@@ -265,9 +274,12 @@ impl TokenEntry {
         }
     }
 
-    /// Abandons the token fetch of `waiter` if its time limit is over, so that another fetch can
-    /// start. Returns whether the fetch has ended or was abandoned. The caller that started the
-    /// fetch has set its time limit, which can be longer than that of this caller.
+    /// Abandons the token fetch of `waiter` if the time limit of the fetch is over, so that another
+    /// fetch can start. Returns true if the fetch has ended or was abandoned, and false if its time
+    /// limit is not over.
+    ///
+    /// The call that started the fetch has set the time limit. It can be longer than the time limit
+    /// of the call that waits.
     pub(crate) fn abandon(&self, waiter: &Waiter<FetchResult>, now: SystemTime) -> bool {
         let mut state = self.writer_state();
         if self.task.running().is_none_or(|running| running.generation() != waiter.generation()) {
@@ -283,8 +295,11 @@ impl TokenEntry {
         true
     }
 
-    /// Records that a receiver rejected the token of `generation`. The token becomes due for a
-    /// refresh, unless it is younger than [`MIN_REJECTED_AGE`].
+    /// Makes the token of `generation` due for a refresh, because a receiver rejected it. This has
+    /// no effect in three cases:
+    /// - The entry caches no tokens.
+    /// - The entry no longer holds the token.
+    /// - The token is younger than the minimum age, which is [`MIN_REJECTED_AGE`] or more.
     pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> RejectionEffect {
         let mut state = self.writer_state();
         if !self.retains_token() {
@@ -305,9 +320,12 @@ impl TokenEntry {
         RejectionEffect::ReplacementDue
     }
 
-    /// Makes the cached token due for a refresh if it has less than `min_ttl` left and is in the
-    /// second half of its lifetime. Returns whether both are true. Without the second condition, a
-    /// `min_ttl` longer than the lifetime would cause a token fetch for each call.
+    /// Makes the cached token due for a refresh if both conditions are true:
+    /// - The token has less than `min_ttl` left.
+    /// - The token is in the second half of its lifetime. Without this condition, a `min_ttl`
+    ///   longer than the lifetime would cause a token fetch for each call.
+    ///
+    /// Returns whether both conditions are true. Returns false if no token is cached.
     pub(crate) fn refresh_if_shorter(&self, min_ttl: Duration, now: SystemTime) -> bool {
         let _state = self.writer_state();
         let snapshot = self.snapshot.load_full();
@@ -323,8 +341,8 @@ impl TokenEntry {
         true
     }
 
-    /// Removes the cached token, and discards the result of the running token fetch. An active
-    /// backoff continues.
+    /// Removes the cached token. Cancels the running token fetch, and discards its result. An
+    /// active backoff continues.
     pub(crate) fn invalidate(&self) {
         let mut state = self.writer_state();
         state.first_valid_ticket = state.last_ticket + 1;
@@ -344,7 +362,7 @@ impl TokenEntry {
         self.writer_state()
     }
 
-    /// Returns a waiter for the running token fetch. `None` if none is running.
+    /// Returns a waiter for the running token fetch. `None` if no fetch is running.
     #[cfg(test)]
     pub(crate) fn running(&self) -> Option<Waiter<FetchResult>> {
         self.task.running()

@@ -15,24 +15,25 @@ use super::{
 };
 
 /// The minimum time that a caller sleeps until the end of a backoff. It is the resolution of a
-/// coarse wall clock: after a shorter sleep, the clock can still show a time before the end,
-/// and the caller would have to sleep again.
+/// coarse wall clock: after a shorter sleep, the clock can still show a time before the end of
+/// the backoff, and the caller would have to sleep again.
 const CLOCK_TICK: Duration = Duration::from_millis(4);
 
-/// The state of an entry at one moment. Readers share it without a lock.
+/// The state of an entry at one moment. Readers share the state without a lock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EntryState {
     pub(crate) cached: Option<Arc<CachedToken>>,
-    /// The time limit of the running token fetch. `None` if none is running.
+    /// The time limit of the running token fetch. `None` if no fetch is running.
     pub(super) running: Option<AttemptWindow>,
-    /// The backoff after a failed token fetch. Until it ends, no fetch starts.
+    /// The backoff after a failed token fetch. Until the backoff ends, no fetch starts.
     pub(super) backoff: Option<AttemptWindow>,
-    /// The error of the last token fetch. `None` if that succeeded.
+    /// The error of the last failed token fetch. `None` after a successful fetch, and before the
+    /// first failure.
     pub(crate) last_error: Option<TokenError>,
 }
 
 impl EntryState {
-    /// Returns what a call at `now` does.
+    /// Returns what a call at the time `now` does to get a token.
     pub(crate) fn action(&self, now: SystemTime) -> TokenAction {
         match self.cached.as_ref().map(|cached| cached.schedule.phase(now)) {
             // The hot path: a fresh token is sent, whether or not a token fetch is running.
@@ -41,7 +42,7 @@ impl EntryState {
         }
     }
 
-    /// Returns whether, at `now`, a token fetch is running or backed off.
+    /// Returns whether, at the time `now`, a token fetch is running or a backoff is active.
     pub(crate) fn activity(&self, now: SystemTime) -> Activity {
         let covers = |window: Option<AttemptWindow>| window.is_some_and(|window| window.covers(now));
         match (covers(self.running), covers(self.backoff)) {
@@ -52,10 +53,10 @@ impl EntryState {
         }
     }
 
-    /// Returns how long a call waits after a failed token fetch before it retries. `None` if the
-    /// call returns the error instead.
+    /// Returns how long a call waits after a failed token fetch before it retries. Zero if another
+    /// fetch has succeeded or is running. `None` if the call returns the error instead.
     pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
-        // If the caller is polled late, another token fetch can have succeeded or be running.
+        // If the calling task is polled late, another token fetch can have succeeded or be running.
         if self.last_error.is_none() || self.activity(now) == Activity::Running {
             return Some(Duration::ZERO);
         }

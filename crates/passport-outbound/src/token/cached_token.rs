@@ -17,7 +17,7 @@ pub(crate) struct CachedToken {
     pub(crate) generation: u64,
     /// The requested scopes that Passport did not grant.
     pub(crate) missing_scopes: Arc<[String]>,
-    /// The counter of calls that got a cached token. It is registered once per token, so that a
-    /// call only increments it.
+    /// The counter of calls that got a cached token. The counter is registered once per token, so
+    /// that a call only increments the counter.
     pub(crate) hits: Counter,
 }

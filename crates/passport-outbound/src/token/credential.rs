@@ -31,6 +31,6 @@ pub(crate) enum Credential {
     Failed(TokenError),
 }
 
-/// A future of a token that is being fetched. It is boxed, which is cheap compared with the
-/// network round trip.
+/// A future of a token that is being fetched. The future is boxed, which is cheap compared with
+/// the network round trip.
 pub(crate) type PendingCredential = Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>;

@@ -10,14 +10,14 @@ use super::fetch_failure::FetchFailure;
 
 /// The error of a call that got no token.
 ///
-/// It is cheap to clone: all calls that waited for a failed token fetch share it. An
-/// [`AttachTokenLayer`](crate::AttachTokenLayer) returns it as a boxed error, which can be
-/// downcast.
+/// The error is cheap to clone: all calls that waited for a failed token fetch share one error.
+/// An [`AttachTokenLayer`](crate::AttachTokenLayer) returns a `TokenError` as a boxed error,
+/// which can be downcast.
 ///
 /// `Display` prints the client id, what failed, the cause and the remedy. `Debug` prints the
-/// same and all further causes, because a `main` that returns the error prints it with `Debug`.
-/// Neither contains the secret, or any part of the response body except a well-formed OAuth2
-/// error code.
+/// same and all further causes, because a `main` that returns the error prints the error with
+/// `Debug`. Neither output contains the secret, or any part of the response body except a
+/// well-formed OAuth2 error code.
 #[derive(Clone)]
 pub struct TokenError(Arc<TokenErrorDetails>);
 
@@ -31,7 +31,7 @@ struct TokenErrorDetails {
 #[non_exhaustive]
 pub enum TokenErrorKind {
     /// The token fetch ended without a result. Possible causes:
-    /// - There is no tokio runtime, or it was shut down.
+    /// - There is no tokio runtime, or the tokio runtime was shut down.
     /// - A secret provider or the HTTP transport panicked.
     /// - The machine was suspended while the caller waited.
     Canceled,
@@ -41,17 +41,17 @@ pub enum TokenErrorKind {
     /// Passport rejected the token request: the secret is wrong or revoked, the identity is
     /// disabled, or a scope is unknown. The next token fetch starts after 10 s at the earliest.
     Rejected,
-    /// Passport returned the token that was to be replaced. Some issuers return the same token
-    /// until it expires.
+    /// Passport returned the token that was to be replaced, instead of a new token. Some issuers
+    /// return the same token until it expires.
     Unchanged,
-    /// The client secret could not be read within the time limit of the token fetch, or it is not
-    /// usable.
+    /// The client secret could not be read within the time limit of the token fetch, or the secret
+    /// was read but cannot be used.
     SecretUnavailable,
     /// The identity was shut down, and fetches no more tokens.
     ShutDown,
-    /// The TLS handshake with Passport failed, for example because its certificate is not trusted
-    /// or this machine has no root certificates. Retries do not help; [`TlsFailure`] names the
-    /// remedy.
+    /// The TLS handshake with Passport failed, for example because Passport's certificate is not
+    /// trusted, or because this machine has no root certificates. Retries do not help;
+    /// [`TlsFailure`] names the remedy.
     Tls(TlsFailure),
     /// Passport is unreachable, did not respond in time, or responded with status 408, 429 or 5xx.
     Unavailable,
@@ -74,14 +74,15 @@ impl TokenError {
         self.0.failure.kind
     }
 
-    /// Returns the status of Passport's response. `None` without a response.
+    /// Returns the HTTP status of Passport's response. `None` if there was no response.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.failure.status
     }
 
     /// Returns the OAuth2 error code of Passport's response, such as `invalid_client` ([RFC 6749,
-    /// section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+    /// section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)). `None` if there was no
+    /// response, or if it has no well-formed code.
     #[must_use]
     pub fn oauth_error(&self) -> Option<&str> {
         self.0.failure.oauth_error.as_deref()
@@ -89,27 +90,37 @@ impl TokenError {
 
     /// Returns the delay in the `Retry-After` header of Passport's response ([RFC 9110, section
     /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). `None` without the header.
-    /// The identity waits that long before the next token fetch, but at most one hour; the returned
-    /// delay can be longer.
+    ///
+    /// The identity waits at least that long before the next token fetch. If the delay is longer
+    /// than one hour, the identity waits one hour. The returned delay is not limited.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.failure.retry_after
     }
 
-    /// Returns a hint about the client secret: its reference, and why it could not be read or
-    /// what is unusual about it. The hint is part of the message. It is meant for operators: a
-    /// server should not show it to its clients.
+    /// Returns a hint about the client secret. The hint names the reference of the secret, and
+    /// states why the secret could not be read or what is unusual about it. `None` without such a
+    /// problem.
+    ///
+    /// The hint is part of the message. It is meant for operators: a server should not send it in a
+    /// response.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.failure.hint.as_deref()
     }
 
-    /// Returns whether the failure is transient, for example because Passport is down, a proxy
-    /// responded instead, or the token fetch was canceled. The other failures
-    /// ([`Rejected`](TokenErrorKind::Rejected),
-    /// [`SecretUnavailable`](TokenErrorKind::SecretUnavailable), [`Tls`](TokenErrorKind::Tls),
-    /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
-    /// usually need an operator. The identity retries after each failure, except after a shutdown.
+    /// Returns whether the failure is transient. Examples: Passport is down, a proxy responded
+    /// instead, or the token fetch was canceled.
+    ///
+    /// These failures are not transient, and usually need an operator:
+    /// - the kinds [`Rejected`](TokenErrorKind::Rejected),
+    ///   [`SecretUnavailable`](TokenErrorKind::SecretUnavailable), [`Tls`](TokenErrorKind::Tls),
+    ///   [`Misconfigured`](TokenErrorKind::Misconfigured) and
+    ///   [`ShutDown`](TokenErrorKind::ShutDown);
+    /// - the kind [`InvalidResponse`](TokenErrorKind::InvalidResponse), if the response stays the
+    ///   same until a URL or a server is changed.
+    ///
+    /// The identity retries after each failure, except after a shutdown.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.kind() {
@@ -124,7 +135,7 @@ impl TokenError {
     }
 
     /// Returns whether a retry is likely to succeed within a second. If so, calls without a valid
-    /// token wait for it instead of failing.
+    /// token wait for the retry instead of failing.
     pub(crate) fn is_worth_waiting(&self) -> bool {
         match self.kind() {
             TokenErrorKind::Unavailable => true,
@@ -148,7 +159,7 @@ impl TokenError {
         Reason(self)
     }
 
-    /// Returns what to do or to check. `None` if the text of the cause contains it.
+    /// Returns what to do or to check. `None` if the text of the cause contains the remedy.
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let remedy = match (self.kind(), self.oauth_error()) {
             (TokenErrorKind::Rejected, Some("invalid_scope")) => {
@@ -181,8 +192,8 @@ impl TokenError {
         Some(remedy.into())
     }
 
-    /// Returns what to check after Passport rejected the client. `is_without_code` is whether the
-    /// response has no OAuth2 error code, so that it can come from a firewall or proxy.
+    /// Returns what to check after Passport rejected the client. If `is_without_code` is true, the
+    /// response has no OAuth2 error code, so a firewall or proxy can have sent it.
     fn client_remedy(&self, is_without_code: bool) -> String {
         let firewall = "the response has no OAuth error code, so a firewall or proxy in front of Passport may have \
              rejected the request: check its rules, the client id, ";
@@ -192,7 +203,7 @@ impl TokenError {
         format!("{first}that the secret is active, {authentication}and that the identity is enabled")
     }
 
-    /// Returns what failed. `None` if the text of the cause states it.
+    /// Returns what failed. `None` if the text of the cause states what failed.
     fn problem(&self) -> Option<&'static str> {
         let problem = match self.kind() {
             TokenErrorKind::Canceled => "the token fetch was canceled",
@@ -213,7 +224,7 @@ impl TokenError {
         Some(problem)
     }
 
-    /// Returns the text of the direct cause, as the message contains it.
+    /// Returns the text of the direct cause for the message. `None` without a cause.
     fn cause_text(&self) -> Option<String> {
         match (self.kind(), self.source()) {
             (TokenErrorKind::Tls(TlsFailure::BadCertificate), Some(cause)) => Some(with_causes(cause)),
@@ -260,7 +271,7 @@ impl fmt::Display for TokenError {
 }
 
 /// Prints the message and its causes instead of the fields, because a `main` that returns the
-/// error prints it with `Debug`.
+/// error prints the error with `Debug`.
 impl fmt::Debug for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = self.to_string();

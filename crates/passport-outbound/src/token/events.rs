@@ -23,8 +23,8 @@ use crate::metrics::{
 
 /// Creates the tracing span of a token fetch.
 ///
-/// It is a root span, because many calls share the fetch and the call that started it can end
-/// much earlier. A `follows_from` link leads to that call.
+/// The span is a root span, because many calls share the fetch, and the call that started the
+/// fetch can end much earlier. A `follows_from` link leads to the span of that call.
 pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     let reason = match (&request.excluded, request.has_valid_token()) {
         (Some(_), _) => "unwanted",
@@ -37,13 +37,14 @@ pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
     span
 }
 
-/// Links the current span, which is that of a waiting call, to the span of the token fetch.
+/// Links the current span to `fetch`, the span of a token fetch. The current span is the span of
+/// a call that waits for the fetch. Has no effect if `fetch` is `None`.
 pub(super) fn link_to_fetch(fetch: Option<&Span>) {
     Span::current().follows_from(fetch.and_then(Span::id));
 }
 
-/// Returns the counter of calls that got a cached token, by client id. It is registered once
-/// per token, so that a call only increments it.
+/// Returns the counter of calls that got a cached token, by client id. The counter is registered
+/// once per token, so that a call only increments the counter.
 pub(super) fn hit_counter(client_id: &ClientId) -> Counter {
     counter!(HITS, CLIENT_ID => client_id.to_string())
 }
@@ -118,8 +119,8 @@ pub(super) fn replacing(client_id: &ClientId, current: &AccessToken, now: System
     histogram!(LIFE_LEFT, CLIENT_ID => client_id.to_string()).record(left);
 }
 
-/// Logs a fetched token, and sets the gauge of its expiry. Warns if Passport granted fewer
-/// scopes than requested.
+/// Logs the fingerprint and the expiry of a fetched token, and sets the gauge of the expiry.
+/// Logs a warning if Passport granted fewer scopes than requested.
 pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
     let expires_at = cached.token.expires_at();
     let unix = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -162,7 +163,7 @@ pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError, token_left:
     );
 }
 
-/// Counts and logs a token that a receiver rejected, and whether the token is replaced.
+/// Counts and logs the rejection of a token by a receiver, and the effect of the rejection.
 pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
     let (action, effect) = match rejection {
         RejectionEffect::ReplacementDue => ("replaced", "fetching another one"),
@@ -178,5 +179,5 @@ pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
     };
     let labels = [(CLIENT_ID, client_id.to_string()), ("action", action.to_owned())];
     counter!(UNAUTHORIZED, &labels).increment(1);
-    tracing::info!(target: TARGET, %client_id, action, "token rejected by the receiver: {effect}");
+    tracing::info!(target: TARGET, %client_id, action, "token rejected by the receiver, {effect}");
 }

@@ -7,22 +7,22 @@ use passport_core::SecretError;
 
 use super::error::TokenErrorKind;
 
-/// A failed token fetch, without the client id, which [`TokenError`](super::error::TokenError)
-/// adds.
+/// A failed token fetch. It has no client id: [`TokenError`](super::error::TokenError) adds it.
 #[derive(Debug)]
 pub(crate) struct FetchFailure {
     pub(crate) kind: TokenErrorKind,
     /// The status of the response. `None` without a response.
     pub(crate) status: Option<StatusCode>,
-    /// The OAuth2 error code of the response, such as `invalid_client`.
+    /// The OAuth2 error code of the response, such as `invalid_client`. `None` without a
+    /// well-formed code.
     pub(crate) oauth_error: Option<String>,
-    /// The delay in the `Retry-After` header of the response.
+    /// The delay in the `Retry-After` header of the response. `None` without the header.
     pub(crate) retry_after: Option<Duration>,
-    /// What is unusual about the client secret, or why it could not be read. Part of the message,
-    /// so it must not contain the secret itself.
+    /// What is unusual about the client secret, or why the secret could not be read. The hint is
+    /// part of the error message, so it must not contain the secret itself.
     pub(crate) hint: Option<String>,
-    /// What to check about the client authentication method. Part of the message if Passport
-    /// rejected the client.
+    /// What to check about the client authentication method. It is part of the error message if
+    /// Passport rejected the client.
     pub(crate) authentication_remedy: Option<&'static str>,
     /// Whether an invalid response will be the same until a URL or a server is changed. If so, the
     /// error is not transient.
@@ -45,8 +45,8 @@ impl FetchFailure {
         }
     }
 
-    /// Creates a failure with kind `SecretUnavailable`. Its message is that of `error`: the
-    /// reference of the secret, and why it could not be read.
+    /// Creates a failure with kind `SecretUnavailable`. Its hint is the message of `error`: the
+    /// reference of the secret, and why the secret could not be read.
     pub(crate) fn secret(error: SecretError) -> Self {
         Self { hint: Some(error.to_string()), ..Self::of(TokenErrorKind::SecretUnavailable) }
             .with_source(error)

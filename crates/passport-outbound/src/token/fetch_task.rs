@@ -29,7 +29,7 @@ struct Panicked;
 type Fetched = Result<CachedToken, SourceError>;
 
 /// Returns the future that runs the token fetch with `ticket`. If the future is dropped, even
-/// before its first poll, the waiters start another fetch
+/// before its first poll, the calls that wait for the fetch start another fetch
 /// ([`TokenEntry::dropped`](super::TokenEntry::dropped)).
 pub(super) fn run(
     manager: Arc<TokenManager>,
@@ -59,15 +59,19 @@ pub(super) fn run(
 }
 
 impl TokenManager {
-    /// Fetches a token from the source, and checks it. `number` is the number of the token fetch.
+    /// Fetches a token from the source, and checks it. `number` is the number of the token fetch,
+    /// which becomes the generation of the token.
     async fn fetch(&self, request: FetchRequest, number: u64) -> Fetched {
         let fetched = self.source.fetch(request.clone()).await?;
         Ok(self.checked(fetched, &request, number)?)
     }
 
-    /// Passes the result of a token fetch to the entry, and returns the result for the waiters.
-    /// `result` is `Ok(None)` if the fetch was canceled. If the return value is `None`, the waiters
-    /// start another fetch.
+    /// Passes the result of a token fetch to the entry, and returns the result for the calls that
+    /// wait for the fetch. `result` is `Ok(None)` if the fetch was canceled.
+    ///
+    /// Returns `None` if the waiting calls have to start another fetch:
+    /// - The fetch was canceled, postponed, or dropped with its tokio runtime.
+    /// - The token was invalidated after the fetch began.
     fn complete(
         &self,
         ticket: &FetchTicket,
@@ -114,8 +118,8 @@ impl TokenManager {
         left.filter(|left| !left.is_zero())
     }
 
-    /// Returns the time until which the cached token is valid, and counts the background refresh of
-    /// that token. Returns `None` without a valid token.
+    /// Returns the time until which the cached token is valid, and counts this fetch as a
+    /// background refresh. Without a valid token, returns `None` and counts nothing.
     fn current_valid_until(&self) -> Option<Instant> {
         let (snapshot, now) = (self.entry.snapshot(), self.now());
         let valid = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
@@ -128,7 +132,9 @@ impl TokenManager {
     /// Checks a fetched token, and returns it with its refresh schedule.
     ///
     /// # Errors
-    /// When `fetched` is a token that was to be replaced, or has expired or is about to.
+    /// When `fetched` is one of these:
+    /// - the current or the excluded token of `request`;
+    /// - a token that has expired, is about to expire, or has a lifetime below [`MIN_LIFETIME`].
     fn checked(
         &self,
         fetched: FetchedToken,

@@ -23,22 +23,23 @@ use super::{
     events, fetch_task,
 };
 
-/// How long callers wait for the result of a token fetch after its time limit is over. Then the
-/// tokio runtime of the fetch is considered stalled.
+/// How long callers wait for the result of a token fetch after the time limit of the fetch is
+/// over. After this wait, the tokio runtime of the fetch is considered stalled.
 const RESULT_GRACE: Duration = Duration::from_secs(1);
 
 /// The maximum number of token fetches that a call waits for, so that the call ends. A call
-/// waits for another fetch if the last one ended without a result:
+/// waits for another fetch if the last fetch ended without a result:
 /// - the fetch was dropped with its tokio runtime;
 /// - the identity that started the fetch was shut down;
 /// - the token was invalidated after the fetch had started.
 const MAX_ATTEMPTS: usize = 10;
 
-/// The maximum total time that a call without a token waits between token fetches. When it is
-/// used up, the call returns the last error.
+/// The maximum total time that a call without a token waits between token fetches. When this
+/// time is used up, the call returns the last error.
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
-/// Returns the token of one identity for one set of scopes, and refreshes it before it expires.
+/// Returns the token of one identity for one set of scopes, and refreshes the token before its
+/// expiry.
 pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
@@ -57,7 +58,7 @@ pub(crate) struct TokenManager {
 impl TokenManager {
     /// Returns the token for one call, without waiting:
     /// - the cached token, if it is valid;
-    /// - the error of the last token fetch, during the backoff after it;
+    /// - the error of the last token fetch, during the backoff after that fetch;
     /// - otherwise a future that waits for a token fetch.
     pub(crate) fn credential(self: &Arc<Self>) -> Credential {
         let snapshot = self.entry.snapshot();
@@ -68,8 +69,10 @@ impl TokenManager {
         }
     }
 
-    /// Returns the cached token if it is valid. Otherwise waits for a token fetch, or returns the
-    /// error of the last one during the backoff after it.
+    /// Returns the token for one call:
+    /// - the cached token, if it is valid;
+    /// - the error of the last token fetch, during the backoff after that fetch;
+    /// - otherwise the result of a token fetch, for which the call waits.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
         match self.lookup(&self.entry.snapshot()) {
             CacheLookup::Token(cached) => return Ok(cached.token.clone()),
@@ -79,9 +82,9 @@ impl TokenManager {
         self.fetched().await.map(|cached| cached.token.clone())
     }
 
-    /// Returns the cached token. If it has less than `min_ttl` left and is in the second half of
-    /// its lifetime, replaces it first. If the replacement fails, returns the cached token, which
-    /// is still valid.
+    /// Returns the token for one call, like [`Self::token`]. If the cached token has less than
+    /// `min_ttl` left and is in the second half of its lifetime, fetches a new token first. If that
+    /// fetch fails, returns the cached token, which is still valid.
     pub(crate) async fn token_with_min_ttl(
         self: &Arc<Self>,
         min_ttl: Duration,
@@ -102,8 +105,9 @@ impl TokenManager {
         }
     }
 
-    /// Returns the cached token. If `is_rejected` returns true for it, replaces it first, unless it
-    /// is too young to be replaced ([`RejectionEffect::TooYoung`]).
+    /// Returns the token for one call, like [`Self::token`]. If `is_rejected` returns true for the
+    /// cached token, fetches a new token first, unless the cached token is too young to be replaced
+    /// ([`RejectionEffect::TooYoung`]).
     pub(crate) async fn replace_rejected_token(
         self: &Arc<Self>,
         is_rejected: impl FnOnce(&AccessToken) -> bool,
@@ -120,8 +124,9 @@ impl TokenManager {
         }
     }
 
-    /// Looks up the valid token, or during a backoff the last error. Starts a background refresh if
-    /// the token is due for one.
+    /// Looks up the cached token, if it is valid. Otherwise looks up the error of the last token
+    /// fetch, if a backoff is active. If the token is due for a refresh, starts a background
+    /// refresh.
     fn lookup<'a>(self: &Arc<Self>, snapshot: &'a EntryState) -> CacheLookup<'a> {
         let action = snapshot.action(self.now());
         match (action, &snapshot.cached, &snapshot.last_error) {
@@ -140,9 +145,12 @@ impl TokenManager {
         }
     }
 
-    /// Records that a receiver rejected the token of `generation`. Returns a newer token, with
-    /// which the caller can retry the request, or a future that fetches it. Returns `None` if the
-    /// rejected token is not replaced.
+    /// Replaces the token of `generation` after a receiver rejected it. Returns the token for a
+    /// retry of the request:
+    /// - If the entry no longer holds the rejected token: the result of a new lookup.
+    /// - If the rejected token is old enough to be replaced: a future that waits for a token fetch.
+    /// - Otherwise `None`, no retry: the rejected token is too young, the entry caches no tokens,
+    ///   there is no tokio runtime, or the identity was shut down.
     pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
         let rejection = self.entry.reject(generation, self.now());
         events::token_rejected(&self.client_id, rejection);
@@ -161,7 +169,7 @@ impl TokenManager {
         }
     }
 
-    /// Returns a future that waits for a token fetch, and returns the token for one call.
+    /// Returns a future of the token for one call. The future waits for a token fetch.
     fn pending(self: &Arc<Self>) -> Credential {
         let manager = Arc::clone(self);
         Credential::Pending(Box::pin(async move {
@@ -169,15 +177,17 @@ impl TokenManager {
         }))
     }
 
-    /// Waits for a token fetch, and counts the call as waiting.
+    /// Waits for a token fetch, and returns its result. Counts the call as waiting.
     async fn fetched(self: &Arc<Self>) -> FetchResult {
         events::call_waits(&self.client_id);
         self.result_of(None, |_| true).await
     }
 
     /// Waits until a token fetch returns a token that satisfies `is_acceptable`. Waits for the
-    /// fetch `first`, if there is one, and then for further fetches, within [`MAX_ATTEMPTS`] and
-    /// [`RetryBudget`].
+    /// fetch `first`, if there is one, and then for further fetches.
+    ///
+    /// Returns an error if [`MAX_ATTEMPTS`] or the [`RetryBudget`] is used up before that, or if no
+    /// fetch can start: outside a tokio runtime, and after the identity was shut down.
     async fn result_of(
         self: &Arc<Self>,
         mut first: Option<PendingFetch>,
@@ -224,8 +234,9 @@ impl TokenManager {
         Err(error.unwrap_or_else(|| self.canceled()))
     }
 
-    /// Joins the running token fetch, or starts one. Returns `None` outside a tokio runtime, and
-    /// after the identity was shut down.
+    /// Joins the running token fetch, or starts one. If no fetch is needed or allowed, returns the
+    /// known result: the cached token, or the last error during a backoff. Returns `None` outside a
+    /// tokio runtime, and after the identity was shut down.
     fn join_or_start(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
         match self.entry.begin(self.now(), self.limits()) {
@@ -244,12 +255,12 @@ impl TokenManager {
         }
     }
 
-    /// Waits for the result of a token fetch. Returns `None` if the fetch ended without a result,
-    /// so that the caller starts another one.
+    /// Waits for the result of a token fetch. Returns `None` if the fetch ended without a result.
+    /// In this case, the caller starts another fetch.
     ///
-    /// A fetch without a result after its time limit runs on a stalled tokio runtime, and is
-    /// abandoned. If another identity with a longer time limit started the fetch, the fetch
-    /// continues, and this caller gets an error.
+    /// If a fetch has no result when its time limit is over, its tokio runtime has stalled, and the
+    /// fetch is abandoned. Exception: another identity with a longer time limit started the fetch.
+    /// Then the fetch continues, and this caller gets an error.
     async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
         let waiter = match attempt {
             PendingFetch::Done(result) => return Some(result),
@@ -270,12 +281,13 @@ impl TokenManager {
     }
 
     /// Returns the time limits of a token fetch. A token source has its own, shorter time limit,
-    /// and its error names the slow step. The deadline here is a fallback.
+    /// and the error at that limit names the slow step. The deadline here is a fallback.
     fn limits(&self) -> TaskLimits {
         TaskLimits { deadline: self.attempt_timeout + RESULT_GRACE / 2, grace: RESULT_GRACE / 2 }
     }
 
-    /// Returns whether `cached` is no longer valid, which is shortly before its expiry.
+    /// Returns whether `cached` is no longer valid. A token stops being valid shortly before its
+    /// expiry.
     fn is_expired(&self, cached: &CachedToken) -> bool {
         cached.schedule.phase(self.now()) == Phase::Hard
     }
@@ -301,9 +313,9 @@ impl TokenManager {
 enum CacheLookup<'a> {
     /// The cached token, which is valid.
     Token(&'a Arc<CachedToken>),
-    /// The error of the last token fetch, during the backoff after it.
+    /// The error of the last token fetch, during the backoff after that fetch.
     Error(&'a TokenError),
-    /// No valid token and no backoff: a token has to be fetched.
+    /// No valid token, and no error to return: the call waits for a token fetch.
     Miss,
 }
 
@@ -331,8 +343,8 @@ impl RetryBudget {
         Self { pauses: RETRY_PAUSES, last_start: now + attempt_timeout / 2, end: now + attempt_timeout }
     }
 
-    /// Deducts `pause` from the budget. Returns whether the budget is sufficient. If not, the
-    /// caller returns the last error instead of waiting for `pause`.
+    /// Deducts `pause` from the budget. Returns whether the call can wait for `pause` and then
+    /// retry. If false, the call returns the last error instead.
     fn allows(&mut self, pause: Duration) -> bool {
         let left = self.pauses.checked_sub(pause);
         self.pauses = left.unwrap_or_default();

@@ -1,10 +1,10 @@
 //! Fetches one token, caches it, and refreshes it before it expires.
 //!
-//! A [`TokenManager`] returns the cached token of a [`TokenEntry`]. Without a valid token it
-//! starts a token fetch: a task that gets a token from a [`TokenSource`] (`fetch_task`).
-//! Concurrent callers share the fetch. Names with `attempt` also mean one token fetch. The
-//! modules `action`, `schedule` and `retry_backoff` are pure: they do no I/O and take the time
-//! as an argument.
+//! A [`TokenManager`] returns the cached token of a [`TokenEntry`]. Without a valid token, the
+//! manager starts a token fetch: a task that gets a token from a [`TokenSource`] (`fetch_task`).
+//! Concurrent callers share the fetch. In names, `attempt` means a token fetch. The modules
+//! `action`, `schedule` and `retry_backoff` are pure: they do no I/O and take the time as an
+//! argument.
 
 mod action;
 mod background_runtime;

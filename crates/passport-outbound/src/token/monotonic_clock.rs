@@ -10,25 +10,27 @@ use std::{
 
 use passport_core::Clock;
 
-/// The largest step back of the wall clock that this clock follows, because clock
-/// synchronization causes such steps. After a larger one, this clock continues unchanged.
+/// The largest step back of the wall clock that [`MonotonicClock`] follows. Clock
+/// synchronization causes such steps. After a larger step, [`MonotonicClock`] continues
+/// unchanged.
 const MAX_FOLLOWED_STEP: Duration = Duration::from_secs(5);
 
-/// The longest time that one comparison of the two clocks can take. If the thread was
-/// interrupted for longer, the comparison is discarded, because the clocks were not read at the
-/// same time.
+/// The longest time that one comparison of the wall clock with the system's monotonic clock can
+/// take. If the thread was interrupted for longer, the comparison is discarded, because the two
+/// clocks were not read at the same time.
 const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 
 /// The clock of a token entry: a wall clock that ignores steps back of more than 5 s. All
 /// identities that share the entry use it.
 ///
-/// It advances while the machine is suspended, unlike the monotonic clock of most systems. When
-/// the wall clock is set back by more than 5 s, this clock continues unchanged, so that no
-/// token is used beyond its lifetime. Reading it costs two atomic loads more than reading the
-/// wall clock. Once a second, it compares the wall clock with the system's monotonic clock.
+/// This clock advances while the machine is suspended, unlike the monotonic clock of most
+/// systems. When the wall clock is set back by more than 5 s, this clock continues unchanged, so
+/// that no token is used beyond its lifetime. A read of this clock costs two atomic loads more
+/// than a read of the wall clock. Once a second, a read also compares the wall clock with the
+/// system's monotonic clock.
 ///
-/// Its times are valid only within its entry. They are ahead of the wall clock by the total of
-/// all ignored steps back.
+/// The times of this clock are valid only within its entry. They are ahead of the wall clock by
+/// the total of all ignored steps back.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicClock {
     /// The total of all ignored steps back of the wall clock, in milliseconds.
@@ -36,8 +38,8 @@ pub(crate) struct MonotonicClock {
     /// The wall clock time of the last comparison, in whole seconds since the Unix epoch. The next
     /// comparison follows when the second has changed.
     compared_at: AtomicU64,
-    /// The wall clock time and the monotonic time of the last comparison. A caller that finds it
-    /// locked does not wait, because another caller is just comparing the clocks.
+    /// The wall clock time and the monotonic time of the last comparison. A thread that finds the
+    /// mutex locked does not wait, because another thread is comparing the clocks at that moment.
     compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 

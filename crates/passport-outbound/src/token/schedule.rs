@@ -1,5 +1,5 @@
-//! The refresh schedule of a token: from when it is refreshed, and from when it is no longer
-//! sent. Pure.
+//! The refresh schedule of a token: the time from which a refresh is due, and the time from
+//! which the token is no longer sent. Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 
 /// How long before its expiry a token is no longer sent, because the receiver's clock can be
-/// ahead of the local one. The value is shorter for tokens with a lifetime below 50 s.
+/// ahead of the local clock. For a token with a lifetime below 50 s, a tenth of the lifetime
+/// applies.
 const HARD_MARGIN: Duration = Duration::from_secs(5);
 
-/// The minimum lifetime of a fetched token. A token with a shorter lifetime is a failed fetch,
-/// because it would have to be refreshed continuously.
+/// The minimum lifetime of a fetched token. A fetch that returns a token with a shorter lifetime
+/// has failed, because the token would have to be refreshed continuously.
 pub(crate) const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The maximum time by which jitter moves a refresh to an earlier time.
@@ -22,8 +23,8 @@ const MAX_JITTER: Duration = Duration::from_secs(30);
 pub(crate) struct RefreshSettings {
     /// How long before the expiry of a token its background refresh is due.
     pub(crate) threshold: Duration,
-    /// The fraction of the maximum jitter by which this instance refreshes earlier, in 0..1. It is
-    /// constant, so that the instances of a service keep refreshing at different times.
+    /// The fraction of the maximum jitter by which this instance refreshes earlier, in 0..1. The
+    /// fraction is constant, so that the instances of a service keep refreshing at different times.
     pub(crate) jitter: f64,
 }
 
@@ -40,7 +41,7 @@ pub(crate) struct Schedule {
 /// The phase of a token within its lifetime. A token is valid until the phase `Hard`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// The token is sent.
+    /// The token is sent, and no refresh is due.
     Fresh,
     /// The token is sent, and a refresh is due.
     Soft,
@@ -68,13 +69,13 @@ impl RefreshSettings {
 }
 
 impl Schedule {
-    /// Returns the time since the token was issued.
+    /// Returns the time since the token was issued. Zero if `now` is before the time of issue.
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// Returns how long the token is still valid, which is until it is no longer sent. Zero if it
-    /// is not valid at `now`.
+    /// Returns the time until the token is no longer sent. Zero if the token is no longer sent at
+    /// `now`.
     pub(crate) fn left(&self, now: SystemTime) -> Duration {
         self.hard_at.duration_since(now).unwrap_or_default()
     }

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::fetch_failure::FetchFailure;
 
-/// Fetches tokens: from Passport, from a shared store, or from a sidecar.
+/// A source of tokens: Passport, a shared store, or a sidecar.
 ///
-/// Each fetch runs in its own task. For one entry, one fetch runs at a time. Exceptions: the
-/// runtime of the earlier fetch has stalled, or the token was invalidated, so that the result
-/// of the earlier fetch will be discarded.
+/// Each fetch runs in its own task. For one entry, one fetch runs at a time. A second fetch can
+/// start in two cases:
+/// - The runtime of the first fetch has stalled.
+/// - The token was invalidated, so that the result of the first fetch will be discarded.
 pub(crate) trait TokenSource: Send + Sync + 'static {
     /// Fetches a token.
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;
@@ -30,8 +31,8 @@ pub(crate) enum SourceError {
     /// The fetch failed. The entry starts a backoff, and calls without a valid token get this
     /// error.
     Failed(FetchFailure),
-    /// Another instance of the service is fetching the token, and the current token is still valid.
-    /// Not a failure: no backoff starts, and the next call can start a fetch.
+    /// Another instance of the service is fetching a new token, and the current token is still
+    /// valid. This is not a failure: no backoff starts, and the next call can start a fetch.
     Postponed,
 }
 
@@ -44,14 +45,15 @@ impl From<FetchFailure> for SourceError {
 /// The parameters of a fetch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchRequest {
-    /// The cached token, which can have expired. A source that returns it again fails with
-    /// [`Unchanged`](super::TokenErrorKind::Unchanged).
+    /// The cached token, which can have expired. `None` if no token is cached. A fetch that returns
+    /// this token again fails with [`Unchanged`](super::TokenErrorKind::Unchanged).
     pub(crate) current: Option<AccessToken>,
     /// The time until which the current token is valid. Until then, no caller waits for the fetch.
     /// `None` without a valid token.
     pub(crate) current_valid_until: Option<Instant>,
-    /// A token that a receiver rejected, or that was invalidated. A source that returns it again
-    /// fails with [`Unchanged`](super::TokenErrorKind::Unchanged).
+    /// A token that a receiver rejected, or that was invalidated. `None` if there is no such token.
+    /// A fetch that returns this token again fails with
+    /// [`Unchanged`](super::TokenErrorKind::Unchanged).
     pub(crate) excluded: Option<AccessToken>,
 }
 
@@ -66,8 +68,8 @@ impl FetchRequest {
 /// A token that a source returned, and its lifetime.
 pub(crate) struct FetchedToken {
     pub(crate) token: AccessToken,
-    /// The start of the token's lifetime, by the wall clock. Sources set it to the time before the
-    /// token request, so that a slow response does not extend the lifetime.
+    /// The start of the token's lifetime, by the wall clock. Token sources set `issued_at` to the
+    /// time before the token request, so that a slow response does not extend the lifetime.
     pub(crate) issued_at: SystemTime,
     /// The time from `issued_at` to the expiry.
     pub(crate) lifetime: Duration,

@@ -1,4 +1,4 @@
-//! Checks of a store's settings. Each invalid setting becomes a [`ConfigProblem`] with its
+//! Checks of a store's settings. Each invalid setting becomes a [`ConfigProblem`] that names the
 //! remedy.
 
 use std::{ops::RangeInclusive, time::Duration};
@@ -15,17 +15,18 @@ const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration:
 /// The maximum length of a namespace, in bytes.
 const MAX_NAMESPACE: usize = 64;
 
-/// The setting that problems of a server's URL name.
+/// The name of the setting in problems of a server's URL.
 pub(super) const URL: &str = "url";
 
 impl RedisTokenStoreBuilder {
     /// Parses the URLs. Returns the addresses of the servers and the number of the database. Adds a
-    /// problem for each invalid URL.
+    /// problem to `problems` for each invalid URL, if there is no URL, and if the URLs name
+    /// different databases or a database that the topology does not have.
     pub(super) fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
         let mut problem = |problem| problems.push(ConfigProblem::new(URL, problem));
         let (mut addresses, mut databases) = (Vec::new(), Vec::new());
         for url in &self.urls {
-            // The parser's error is dropped, because its text may quote a password.
+            // The error of the URL parser is dropped, because its text may quote a password.
             let Ok(info) = url.as_str().into_connection_info() else {
                 problem("not a Redis URL; write redis://host:6379, rediss://host:6379 or unix:///path");
                 continue;
@@ -53,8 +54,8 @@ impl RedisTokenStoreBuilder {
         (addresses, database)
     }
 
-    /// Adds a problem for each other invalid setting, and for settings that contradict the
-    /// `addresses` of the servers.
+    /// Checks the settings other than the syntax of the URLs. Adds a problem to `problems` for each
+    /// invalid setting, and for each setting that contradicts the `addresses` of the servers.
     pub(super) fn check_options(&self, addresses: &[ConnectionAddr], problems: &mut Vec<ConfigProblem>) {
         let settings = &self.settings;
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));

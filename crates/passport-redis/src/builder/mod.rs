@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 /// The default of [`RedisTokenStoreBuilder::namespace`].
 const NAMESPACE: &str = "passport";
 
-/// The setting that problems of the CA file name.
+/// The name of the setting in problems of the CA file.
 const CA_FILE: &str = "ca_file";
 
 /// A builder of a [`RedisTokenStore`]. [`build`](Self::build) checks the settings and reports
@@ -57,51 +57,56 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Sets the ACL user that the store logs in as. Requires a [`password`](Self::password).
-    /// Defaults to the user `default` of Redis.
+    /// Sets the ACL user with which the store authenticates to Redis. Requires a
+    /// [`password`](Self::password). Defaults to the user `default` of Redis.
     pub fn username(mut self, username: impl Into<String>) -> Self {
         self.settings.username = Some(username.into());
         self
     }
 
-    /// Sets the source of the Redis user's password. The store reads it for each connection.
-    /// Defaults to no password. A password in the URL is rejected, because URLs appear in logs.
+    /// Sets the source of the Redis user's password. The store reads the password for each new
+    /// connection. Defaults to no password. A password in the URL is rejected, because URLs appear
+    /// in logs.
     pub fn password(mut self, password: SecretSource) -> Self {
         self.settings.password = Some(password);
         self
     }
 
-    /// Sets the ACL user for connections to the Sentinels, which have other users than Redis.
-    /// Requires a [`sentinel_password`](Self::sentinel_password). Defaults to the user `default`.
+    /// Sets the ACL user for connections to the Sentinels. Sentinels do not share the ACL users of
+    /// Redis. Requires a [`sentinel_password`](Self::sentinel_password). Defaults to the user
+    /// `default`.
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
         self.settings.sentinel_username = Some(name.into());
         self
     }
 
-    /// Sets the source of the password for connections to the Sentinels. The store reads it for
-    /// each connection. Defaults to no password.
+    /// Sets the source of the password for connections to the Sentinels. The store reads the
+    /// password for each new connection. Defaults to no password.
     pub fn sentinel_password(mut self, password: SecretSource) -> Self {
         self.settings.sentinel_password = Some(password);
         self
     }
 
-    /// Trusts the CA certificates in this PEM file for Redis, instead of those of the operating
-    /// system. [`build`](Self::build) checks the file, and each connection reads it again.
+    /// Trusts the CA certificates in this PEM file for Redis, instead of the CA certificates of the
+    /// operating system. [`build`](Self::build) checks the file. The store reads the file again for
+    /// each new connection.
     ///
-    /// Defaults to the certificates of the operating system, or those in the file that the
-    /// environment variable `SSL_CERT_FILE` names. The TLS library loads these even if a `ca_file`
-    /// is set, so they must be readable.
+    /// Without a `ca_file`, the store trusts the certificates of the operating system. If the
+    /// environment variable `SSL_CERT_FILE` is set, the store instead trusts the certificates in
+    /// the file that this variable names. The TLS library loads these default certificates even if
+    /// a `ca_file` is set, so they must be readable.
     ///
     /// The certificate of a Redis server must be valid for the host in the URL. On a Cluster or
-    /// behind Sentinels, it must be valid for the hosts that these report.
+    /// behind Sentinels, the certificate must be valid for the host that the Cluster or the
+    /// Sentinels report.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.tls.ca_file = Some(path.into());
         self
     }
 
     /// Sets the sources of a client certificate and its private key (PEM), for a Redis that
-    /// requires mutual TLS. The store reads both for each connection. Defaults to no client
-    /// certificate.
+    /// requires mutual TLS. The store reads the certificate and the key for each new connection.
+    /// Defaults to no client certificate.
     pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
         self.settings.tls.identity = Some((certificate, key));
         self
@@ -112,12 +117,12 @@ impl RedisTokenStoreBuilder {
     ///
     /// The limit applies twice:
     ///
-    /// 1. to connecting, and all commands before the token fetch, or before the wait for the token
-    ///    of another instance;
-    /// 2. to all commands after that.
+    /// 1. to connecting and all commands before the token fetch, or before the wait if another
+    ///    instance fetches the token;
+    /// 2. to all commands after the token fetch or after the wait.
     ///
-    /// If Redis does not reply, only the first call waits that long. The circuit breaker then
-    /// opens, and later calls continue without Redis until a probe succeeds.
+    /// If Redis does not reply, only the first call waits for the whole limit. The circuit breaker
+    /// then opens, and later calls continue without Redis until a probe succeeds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self

@@ -1,5 +1,5 @@
-//! The connection to Redis: connecting (`endpoint`), and the one connection that all calls of a
-//! store share (`shared_connection`).
+//! The connection to Redis. `endpoint` connects. `shared_connection` is the one connection that
+//! all calls of a store share.
 
 mod endpoint;
 mod server_or_cluster;

@@ -2,7 +2,8 @@
 
 use redis::{Cmd, FromRedisValue, RedisResult, aio::MultiplexedConnection};
 
-/// A connection to Redis. Cheap to clone; it is closed when the last clone is dropped.
+/// A connection to Redis. Cheap to clone. The connection is closed when its last clone is
+/// dropped.
 #[derive(Clone)]
 pub(crate) enum RedisConnection {
     Server(MultiplexedConnection),
@@ -20,8 +21,8 @@ impl RedisConnection {
         }
     }
 
-    /// Subscribes to the pub/sub `channel`. Its messages go to the push handler with which the
-    /// connection was created.
+    /// Subscribes to the pub/sub `channel`. Messages of the channel go to the push handler with
+    /// which the connection was created.
     pub(crate) async fn subscribe(&self, channel: &str) -> RedisResult<()> {
         match self.clone() {
             Self::Server(mut connection) => connection.subscribe(channel).await,

@@ -16,16 +16,16 @@ use crate::{
     task_outcome::{interrupted, outcome_of},
 };
 
-/// The time limits of the task that reads the credentials and connects. A caller stops waiting
-/// earlier, at the timeout of the store. The task continues, so that a later call can use the
-/// connection.
+/// The time limits of the task that reads the credentials and connects. A call of the store
+/// stops waiting earlier, at the timeout of the store. The task then continues, so that a later
+/// call can use the connection.
 const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: Duration::from_secs(5) };
 
-/// The error of a connect that exceeded its time limit.
+/// The message of the error if connecting exceeded its time limit.
 const TIMED_OUT: &str = "connecting to Redis, with its password and certificates, took longer than 5 s; check the network and the vault";
 
 /// The one connection of a store. The first call that needs it connects. A failed connection is
-/// discarded, and the next call connects again. There is no backoff here: after a failure, the
+/// discarded, and the next call connects again. This type has no backoff: after a failure, the
 /// circuit breaker of the token cache lets only probes through.
 pub(crate) struct SharedConnection {
     endpoint: RedisEndpoint,
@@ -35,14 +35,14 @@ pub(crate) struct SharedConnection {
 }
 
 impl SharedConnection {
-    /// Creates the connection in the unconnected state. Connections forward notifications to
-    /// `notifier`.
+    /// Creates a value that is not connected yet. Its connections forward the notifications of
+    /// other instances to `notifier`.
     pub(crate) fn new(endpoint: RedisEndpoint, notifier: Notifier) -> Self {
         Self { endpoint, notifier, current: Mutex::default(), connecting: SharedTask::new() }
     }
 
-    /// Sends `command` and returns the reply. If that fails because of the connection, retries once
-    /// on a new connection. So `command` must be idempotent.
+    /// Sends `command` and returns the reply. If the command fails because of the connection,
+    /// retries once on a new connection. So `command` must be idempotent.
     ///
     /// # Cancel safety
     /// If the future is dropped before the reply, the connection is discarded.
@@ -57,8 +57,8 @@ impl SharedConnection {
         self.query_once(&command).await?.map_err(|error| store_error(&error, &self.endpoint))
     }
 
-    /// Sends `command` once. Discards the connection if it fails. The outer error is that of
-    /// connecting, the inner one that of the command.
+    /// Sends `command` once. If the connection fails, discards the connection. The outer error is
+    /// an error of connecting, the inner error is an error of the command.
     async fn query_once<T: FromRedisValue>(
         self: &Arc<Self>,
         command: &Cmd,
@@ -70,8 +70,8 @@ impl SharedConnection {
         Ok(reply)
     }
 
-    /// Returns the current connection. If there is none, connects; concurrent callers share one
-    /// connect.
+    /// Returns the current connection. If there is no connection, connects. Concurrent callers
+    /// share one connection attempt.
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
         let current = self.current().clone();
         if let Some(current) = current {
@@ -86,20 +86,20 @@ impl SharedConnection {
         waiter.outcome().await.unwrap_or_else(interrupted)
     }
 
-    /// Connects, and makes the new connection the current one.
+    /// Connects, and makes the new connection the current connection.
     async fn connect(self: Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
         let connection = Arc::new(self.endpoint.connect(&self.notifier).await?);
         *self.current() = Some(Arc::clone(&connection));
         Ok(connection)
     }
 
-    /// Returns the error of a connect that exceeded its time limit.
+    /// Creates the error if connecting exceeded its time limit.
     fn timed_out(&self, source: TaskError) -> StoreError {
         StoreError::new(TIMED_OUT)
             .with_source(ConnectTimedOut { endpoint: self.endpoint.to_string(), source })
     }
 
-    /// Removes the connection `failed`, unless another call has already replaced it.
+    /// Removes the connection `failed` if it is still the current connection.
     fn discard(&self, failed: &Arc<RedisConnection>) {
         let mut current = self.current();
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, failed)) {
@@ -107,13 +107,14 @@ impl SharedConnection {
         }
     }
 
-    /// Locks the current connection. `None` if there is none.
+    /// Locks and returns the current connection. It is `None` before connecting and after a
+    /// failure.
     fn current(&self) -> MutexGuard<'_, Option<Arc<RedisConnection>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The cause of the error of a connect that exceeded its time limit. Names the servers.
+/// The cause of the error if connecting exceeded its time limit. Names the servers.
 #[derive(Debug, thiserror::Error)]
 #[error("{endpoint}: no connection")]
 struct ConnectTimedOut {
@@ -121,12 +122,13 @@ struct ConnectTimedOut {
     source: TaskError,
 }
 
-/// Discards the connection of a query that ends without a reply: the query failed, or its caller
-/// dropped the future, for example because of a timeout.
+/// A query that is waiting for its reply. Dropping this value without a reply discards the
+/// connection: the query failed, or the caller dropped the future, for example because of a
+/// timeout.
 struct PendingQuery<'a> {
     shared: &'a SharedConnection,
     connection: &'a Arc<RedisConnection>,
-    /// Whether Redis replied. If true, dropping this keeps the connection.
+    /// Whether Redis replied. If true, dropping this value keeps the connection.
     has_reply: bool,
 }
 

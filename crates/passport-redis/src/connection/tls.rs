@@ -1,5 +1,5 @@
-//! Certificates of TLS connections to Redis. They are read for each connection, so that they can
-//! be renewed without a restart.
+//! Certificates of TLS connections to Redis. The store reads the certificates for each new
+//! connection, so that they can be renewed without a restart.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 /// The sources of the CA certificates, the client certificate and its private key. By default,
-/// the CA certificates are those of the operating system, and there is no client certificate.
+/// the CA certificates of the operating system are trusted, and no client certificate is sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSettings {
     pub(crate) ca_file: Option<PathBuf>,
@@ -18,8 +18,8 @@ pub(crate) struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// Returns whether a CA file or a client certificate is configured. If so, the connection must
-    /// use TLS.
+    /// Returns whether a CA file or a client certificate is configured. If true, the connection
+    /// must use TLS.
     pub(crate) fn is_set(&self) -> bool {
         self.ca_file.is_some() || self.identity.is_some()
     }
@@ -40,7 +40,7 @@ impl TlsSettings {
     }
 }
 
-/// Reads a certificate or a private key, and checks that it is PEM.
+/// Reads a certificate or a private key from `source`. Returns an error if the text is not PEM.
 async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
     let read = source.resolve().await.map_err(|error| {
         StoreError::new("cannot read a certificate or private key for Redis; the cause names its reference")
@@ -55,13 +55,14 @@ async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// The cause of the error of a text that is not PEM. Has the reference of that text.
+/// The cause of the error if a text is not PEM. Contains the reference of that text.
 #[derive(Debug, thiserror::Error)]
 #[error("its reference is `{0}`")]
 struct NotPem(SecretRef);
 
-/// Installs the crypto provider of aws-lc-rs as the default of the process, unless the process
-/// has one. TLS connections of the `redis` crate need a default.
+/// Installs the crypto provider of aws-lc-rs as the default of the process. Does nothing if the
+/// process already has a default provider. TLS connections of the `redis` crate need a default
+/// provider.
 pub(crate) fn install_crypto_provider() {
     if CryptoProvider::get_default().is_none() {
         // An error means that another thread has installed a provider since the check.

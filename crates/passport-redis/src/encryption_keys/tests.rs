@@ -1,7 +1,7 @@
 use super::*;
 use crate::sealing_key::tests::{id, ids};
 
-/// Returns a key of 32 equal bytes in base64.
+/// Returns a key that consists of 32 equal bytes, in base64.
 pub(crate) fn encoded(byte: u8) -> String {
     STANDARD.encode([byte; SealingKey::LENGTH])
 }

@@ -9,7 +9,7 @@ use crate::{
     sealing_key::tests::{id, ids},
 };
 
-/// A vault with one key, and the number of its reads.
+/// A vault with one encryption key. Counts how often the key was read.
 #[derive(Clone, Debug, Default)]
 struct Vault(Arc<Mutex<String>>, Arc<AtomicUsize>);
 
@@ -20,7 +20,7 @@ impl SecretProvider for Vault {
     }
 }
 
-/// Waits until no read is running, and returns the cached keys.
+/// Waits until no read of the keys is running, and returns the cached keys.
 async fn settled(cache: &Arc<KeyringCache>) -> Arc<Keyring> {
     while cache.reads.running().is_some() {
         tokio::task::yield_now().await;
@@ -71,7 +71,7 @@ async fn one_reload_for_100_unknown_keys() {
     assert_eq!(vault.1.load(Ordering::SeqCst), 2, "the failed reload counts");
 }
 
-/// A vault that returns a key once, and then does not respond.
+/// A vault that responds to the first read with a key, and does not respond to later reads.
 #[derive(Clone, Debug, Default)]
 struct HangingVault(Arc<AtomicUsize>);
 

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Returns the `Debug` output of each key, which has its id.
+/// Returns the `Debug` output of each key in `keyring`, which contains the key id.
 pub(crate) fn ids(keyring: &Keyring) -> Vec<String> {
     match keyring {
         Keyring::Keys(keys) => keys.iter().map(|key| format!("{key:?}")).collect(),
@@ -12,7 +12,7 @@ pub(crate) fn id(byte: u8) -> String {
     format!("{:?}", key(byte))
 }
 
-/// Returns a key of 32 equal bytes.
+/// Returns a key that consists of 32 times `byte`.
 pub(crate) fn key(byte: u8) -> Arc<SealingKey> {
     Arc::new(SealingKey::new(&[byte; SealingKey::LENGTH]).unwrap())
 }

@@ -1,4 +1,5 @@
-//! The store: runs a script for each operation of [`TokenStore`], and interprets its reply.
+//! The store. It runs a Lua script in Redis for each operation of [`TokenStore`], and interprets
+//! the reply of the script.
 
 mod stored_value;
 
@@ -22,11 +23,12 @@ use crate::{
 };
 
 /// A token store on Redis, for [`TokenCache::shared`](passport_outbound::TokenCache::shared).
-/// Instances that configure the same Redis, namespace and encryption keys share their tokens.
+/// Instances share their tokens if they configure the same Redis, namespace and encryption keys.
 ///
-/// Cheap to clone; clones share one connection. Building a store does not connect: the first
-/// call that needs a token does, so a service can start while Redis is down. The store runs on
-/// the tokio runtime of its caller, which must have I/O and time enabled.
+/// Cheap to clone: all clones of a store share one connection. Building a store does not connect
+/// to Redis. The first call that needs a token connects, so a service can start while Redis is
+/// down. The store runs on the tokio runtime of its caller, which must have I/O and time
+/// enabled.
 #[derive(Clone)]
 pub struct RedisTokenStore(Arc<SharedStore>);
 
@@ -48,8 +50,8 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(vec![url.into()], Topology::Single, keys)
     }
 
-    /// Creates a builder for a store on a Redis Cluster. `nodes` are the URLs of some of its nodes;
-    /// at least one must be reachable to connect.
+    /// Creates a builder for a store on a Redis Cluster. `nodes` are the URLs of some nodes of the
+    /// Cluster. At least one of these nodes must be reachable when the store connects.
     #[cfg(feature = "cluster")]
     pub fn cluster<I: IntoIterator<Item: Into<String>>>(
         nodes: I,
@@ -70,20 +72,22 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
     }
 
-    /// Reads the encryption keys and connects. Call this before a service accepts requests, so that
-    /// its first request does not wait for both.
+    /// Reads the encryption keys and connects to Redis. Call this before a service accepts
+    /// requests, so that its first request does not wait for the keys and the connection.
     ///
-    /// Without this call, the first call that needs a token does both, within the
-    /// [timeout](RedisTokenStoreBuilder::timeout). If they take longer, for example because the
-    /// keys are in a vault, that call continues without the store. Both then complete in the
-    /// background, for later calls.
+    /// Without this call, the first call that needs a token reads the keys and connects, within the
+    /// [timeout](RedisTokenStoreBuilder::timeout). If this takes longer, for example because the
+    /// keys are in a vault, that first call continues without the store. Reading the keys and
+    /// connecting then complete in the background, for later calls.
     ///
     /// # Errors
-    /// Returns a [`StoreError`] if Redis or a secret is unavailable. The service can start anyway:
-    /// the store connects again when it is used.
+    /// Returns a [`StoreError`] if Redis, an encryption key, the password or a certificate is
+    /// unavailable. The service can start anyway: the next call that uses the store tries to
+    /// connect again.
     ///
     /// # Cancel safety
-    /// Dropping the future does not cancel the read of the keys or the connect.
+    /// Dropping the future cancels neither reading the keys nor connecting. Both run in background
+    /// tasks.
     pub async fn connect(&self) -> Result<(), StoreError> {
         self.0.keyring.get().await?;
         self.0.connection.get().await.map(drop)
@@ -116,8 +120,8 @@ impl TokenStore for RedisTokenStore {
         holder: &str,
         time: Duration,
     ) -> Result<LeaseOutcome, StoreError> {
-        // Without encryption keys, this instance cannot store the token. It must fail before it
-        // gets the lease: otherwise other instances would wait for its token.
+        // Without encryption keys, this instance cannot store the token. So it must fail before it
+        // gets the lease. Otherwise other instances would wait for the token of this instance.
         let (keys, keyring) = (self.keys(key), self.0.keyring.get().await?);
         let mut command = script(scripts::LEASE, &[&keys.token, &keys.lease]);
         command.arg(holder).arg(at_least_1_ms(time));
@@ -139,8 +143,8 @@ impl TokenStore for RedisTokenStore {
         let keyring = self.0.keyring.get().await?;
         let value = envelope::seal(&keyring, &keys.token, token).filter(|value| value.len() <= MAX_VALUE);
         let Some(value) = value.filter(|_| !left.is_zero()) else {
-            // The token cannot be stored: it is too long, expired, or was not encrypted. Ending the
-            // lease lets waiting instances continue.
+            // The token cannot be stored: it is too long, has expired, or could not be encrypted.
+            // Ending the lease lets the instances that wait for the token continue.
             return self.release(key, holder).await;
         };
         let mut command = script(scripts::PUBLISH, &[&keys.token, &keys.lease]);
@@ -167,8 +171,9 @@ impl TokenStore for RedisTokenStore {
         self.0.connection.query(command).await
     }
 
-    /// Runs the scripts that write, on the probe keys. A read would not be enough: it also succeeds
-    /// if Redis is full or a replica, or if the user lacks the permission to write.
+    /// Runs the scripts that write, on the probe keys. Reading would not be enough: a read also
+    /// succeeds if Redis is out of memory or a read-only replica, or if the Redis user lacks the
+    /// permission to write.
     async fn ping(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.keyring.get().await?;
         let [token, lease] = &self.keys(key).probes;
@@ -190,14 +195,14 @@ impl TokenStore for RedisTokenStore {
 }
 
 impl RedisTokenStore {
-    /// Returns the Redis keys of a token.
+    /// Returns the Redis keys of the token that the cache identifies by `key`.
     fn keys(&self, key: &TokenKey) -> TokenKeys {
         TokenKeys::new(&self.0.namespace, key)
     }
 
     /// Returns the token in `found`, the value that was read from Redis. Returns `None` if the
-    /// value is missing, expired or invalid. Logs an invalid value, and removes it if no instance
-    /// can use it.
+    /// value is missing or invalid, or if its token has expired. Logs an invalid value, and removes
+    /// it from Redis if no instance can use it.
     async fn usable_token(
         &self,
         key: &TokenKey,
@@ -210,8 +215,8 @@ impl RedisTokenStore {
         }
         let reason = match found.open(keyring, &keys.token) {
             Ok(stored) if self.0.clock.now() < stored.token().expires_at() => return Some(stored),
-            // Expired by the clock of this instance. The value is kept, because the clocks of other
-            // instances may differ.
+            // The token has expired by the clock of this instance. The value is kept in Redis,
+            // because the clocks of other instances may differ.
             Ok(_expired) => return None,
             Err(reason) => reason,
         };
@@ -223,7 +228,7 @@ impl RedisTokenStore {
             // The script does nothing if the value has been replaced since it was read.
             let mut command = script(scripts::CLEAR, &[&keys.token]);
             command.arg(found.value);
-            // An error is ignored: the next command on this connection reports it.
+            // An error is ignored: if Redis fails, the next command of the store reports an error.
             let _: Result<redis::Value, _> = self.0.connection.query(command).await;
         }
         None

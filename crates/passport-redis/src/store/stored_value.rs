@@ -1,4 +1,5 @@
-//! Checks a value that was read from Redis, and decides whether an invalid value is removed.
+//! Checks a value that was read from Redis, and decides whether the store removes an invalid
+//! value.
 
 use std::time::Duration;
 
@@ -24,9 +25,10 @@ pub(super) struct StoredValue {
 /// The reply of `PTTL` for a Redis key that does not exist.
 const NO_SUCH_KEY: i64 = -2;
 
-/// By how much the time to live of a value is allowed to exceed the lifetime of its token. No
-/// instance stores a token for longer than its lifetime, but after a failover the clock of the
-/// new master can be behind. A value with a longer time to live is treated as tampered with.
+/// The maximum by which the time to live of a value may exceed the lifetime of its token. No
+/// instance stores a token for longer than the token's lifetime. But after a failover, the clock
+/// of the new master can be behind, which makes the time to live longer. A value beyond this
+/// maximum is treated as tampered with.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// The maximum time to live of a value that was encrypted with an unknown key. A value that
@@ -39,14 +41,20 @@ impl StoredValue {
         self.value.is_empty() && self.ttl_ms == NO_SUCH_KEY
     }
 
-    /// Decrypts the value, which was stored at `redis_key`, and returns its token. Rejects a value
-    /// that is too long, or whose time to live does not fit the lifetime of the token.
+    /// Decrypts the value, which was stored at `redis_key`, and returns the token in it. Returns an
+    /// error if
+    ///
+    /// - the value is too long;
+    /// - the value cannot be decrypted or parsed;
+    /// - the value never expires, or its time to live exceeds the lifetime of the token by more
+    ///   than [`MAX_CLOCK_SKEW`].
     pub(super) fn open(&self, keyring: &Keyring, redis_key: &str) -> Result<StoredToken, InvalidValue> {
         if self.value.len() > MAX_VALUE {
             return Err(InvalidValue::Malformed);
         }
         let stored = envelope::open(keyring, redis_key, &self.value)?;
-        // A negative reply means that the value never expires: no instance stores such a value.
+        // A negative reply of `PTTL` means that the value never expires. No instance stores such a
+        // value.
         let ttl_ms = u64::try_from(self.ttl_ms).map_err(|_| InvalidValue::Tampered)?;
         let ttl = Duration::from_millis(ttl_ms);
         if ttl > stored.lifetime() + MAX_CLOCK_SKEW {
@@ -55,15 +63,16 @@ impl StoredValue {
         Ok(stored.with_ttl(ttl))
     }
 
-    /// Returns whether the value, which is invalid for `reason`, must be removed, so that a valid
-    /// one can replace it. A value that was encrypted with an unknown key is kept, because other
-    /// instances may have the key, unless its time to live exceeds a day.
+    /// Returns whether the store must remove this value, which is invalid for `reason`, so that a
+    /// valid value can replace it. Returns false for a value that was encrypted with an unknown
+    /// key, because other instances may have the key. If the time to live of such a value exceeds a
+    /// day, returns true.
     pub(super) fn must_be_removed(&self, reason: InvalidValue) -> bool {
         reason != InvalidValue::UnknownKey || duration(self.ttl_ms) > MAX_UNKNOWN_KEY_TTL
     }
 }
 
-/// Counts and logs an invalid value of the client `client_id`.
+/// Counts and logs an invalid stored token of the client `client_id`.
 pub(super) fn record_invalid(client_id: &ClientId, reason: InvalidValue) {
     counter!(REJECTED, "client_id" => client_id.to_string(), "reason" => reason.as_str()).increment(1);
     let advice = match reason {
@@ -85,7 +94,7 @@ pub(super) fn record_invalid(client_id: &ClientId, reason: InvalidValue) {
     );
 }
 
-/// Converts a time to live in milliseconds, as Redis replies it. Returns zero for a negative
+/// Converts the reply of `PTTL`, a time to live in milliseconds. Returns zero for a negative
 /// reply.
 pub(super) fn duration(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())

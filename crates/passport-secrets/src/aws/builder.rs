@@ -17,16 +17,17 @@ pub struct AwsSecretsManagerBuilder {
 
 impl AwsSecretsManagerBuilder {
     /// Sets the configuration of the SDK: region, credentials, endpoint and so on. If `config` has
-    /// an HTTP client, that client sends all requests. The retry settings of `config` are ignored.
-    /// Defaults to the configuration of the environment, see [`AwsSecretsManager`].
+    /// an HTTP client, the HTTP client of `config` sends all requests. The retry settings of
+    /// `config` are ignored. Defaults to the configuration of the environment, see
+    /// [`AwsSecretsManager`].
     #[must_use]
     pub fn sdk_config(mut self, config: SdkConfig) -> Self {
         self.sdk_config = Some(config);
         self
     }
 
-    /// Sets the transport of all requests, including those for credentials, for example to use a
-    /// proxy or other root certificates. Defaults to
+    /// Sets the transport of all requests, including the requests for credentials. Use it for
+    /// example for a proxy or other root certificates. Defaults to
     /// [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
@@ -34,10 +35,11 @@ impl AwsSecretsManagerBuilder {
         self
     }
 
-    /// Trusts the CA certificates in this PEM file in addition to those of the operating system,
-    /// for a VPC endpoint or a proxy that inspects TLS. [`build`](Self::build) reads the file.
-    /// Cannot be combined with [`transport`](Self::transport), which has
-    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca) for this.
+    /// Trusts the CA certificates in this PEM file in addition to the certificates of the operating
+    /// system, for a VPC endpoint or a proxy that inspects TLS. [`build`](Self::build) reads the
+    /// file. Cannot be combined with [`transport`](Self::transport). To trust a CA with a
+    /// transport, create the transport with
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca).
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);

@@ -16,9 +16,10 @@ use crate::{last_failure::FailedRequest, sanitize};
 const SET_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
      or attach a role to the machine";
 
-/// Converts the SDK's `error` of reading the secret `reference` in `region`. The result does not
-/// have `error` as its source, because `error` contains whole responses. `identity_failure` is
-/// the last failed request for AWS credentials.
+/// Converts the SDK's `error` of reading the secret `reference` in `region`. The returned error
+/// does not have `error` as its source, because `error` contains whole responses.
+/// `identity_failure` is the last failed request for AWS credentials, or `None` if no such
+/// request failed.
 pub(super) fn secret_error(
     reference: &SecretRef,
     region: &Region,
@@ -68,8 +69,8 @@ pub(super) fn secret_error(
 }
 
 /// Returns the kind of a failed request for AWS credentials: `Unavailable` if a retry can
-/// succeed, otherwise `Unauthenticated`. `error` has no `CredentialsError` if the request
-/// exceeded the SDK's time limit; then `identity_failure` decides.
+/// succeed, otherwise `Unauthenticated`. If the request exceeded the SDK's time limit, `error`
+/// contains no `CredentialsError`. In this case, `identity_failure` determines the kind.
 fn kind_of_credentials(
     error: &(dyn Error + 'static),
     identity_failure: Option<&FailedRequest>,
@@ -83,8 +84,8 @@ fn kind_of_credentials(
     }
 }
 
-/// Returns whether a retry of the request can succeed: it had no response because of the
-/// network, or a response with status 408, 429 or 5xx.
+/// Returns whether a retry of the failed request can succeed. This is the case if the request
+/// had no response because of a transient error, or if its response had status 408, 429 or 5xx.
 pub(super) fn is_transient(failed: &FailedRequest) -> bool {
     match failed {
         FailedRequest::Status { status, .. } => matches!(status, 408 | 429 | 500..),
@@ -96,7 +97,7 @@ pub(super) fn is_transient(failed: &FailedRequest) -> bool {
 fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
     match code {
         "ResourceNotFoundException" => SecretErrorKind::NotFound,
-        // A secret that is marked for deletion can be restored.
+        // The secret is marked for deletion, and can be restored.
         "InvalidRequestException" if message.contains("deletion") || message.contains("deleted") => {
             SecretErrorKind::Disabled
         }
@@ -112,7 +113,8 @@ fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
         | "MissingAuthenticationTokenException"
         | "RequestExpired"
         | "ExpiredTokenException" => SecretErrorKind::Unauthenticated,
-        // Without a code, the response may be from a proxy. It says nothing about the secret.
+        // Without an error code, the response may be from a proxy, and says nothing about the
+        // secret.
         "" if matches!(status, 401 | 403) => SecretErrorKind::Unauthenticated,
         _ if status == 429 => SecretErrorKind::Throttled,
         _ if status >= 500 => SecretErrorKind::Unavailable,
@@ -120,7 +122,7 @@ fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
     }
 }
 
-/// Returns what an operator can do about an error of `kind`.
+/// Returns what an operator can do about an error of `kind`. Empty for the other kinds.
 fn remedy(kind: SecretErrorKind) -> &'static str {
     match kind {
         SecretErrorKind::Disabled => "; restore the secret, or change the reference",

@@ -1,5 +1,5 @@
-//! Sends the requests of the SDK through a [`Transport`], so that they use the same root
-//! certificates, proxies and limits as all other requests.
+//! Sends the requests of the SDK through a [`Transport`], so that these requests use the same
+//! root certificates, proxies and limits as all other requests.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub(super) fn client(transport: &Transport) -> SharedHttpClient {
 }
 
 /// Returns the HTTP client for the services that issue AWS credentials (STS, metadata services).
-/// It records their last failure in `last_failure`: the SDK's own timeout error after 5 s has no
-/// cause.
+/// The client records the last failed request to these services in `last_failure`, because the
+/// SDK's own timeout error after 5 s has no cause.
 pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
     http_client(
         transport.clone(),
@@ -34,15 +34,17 @@ pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure)
     )
 }
 
-/// The time limit of one request for credentials. Shorter than the SDK's limit of 5 s for all of
-/// them, so that the failure of this request is recorded before the SDK gives up.
+/// The time limit of one request for credentials. It is shorter than the SDK's limit of 5 s for
+/// all requests for credentials together, so that the failure of one request is recorded before
+/// the SDK stops retrying.
 const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
 
-/// Returns an HTTP client for the SDK that sends requests through `transport`.
+/// Returns an HTTP client for the SDK. The client sends requests through `transport` with the
+/// limits `limits`. It stores the last failed request in `last_failure`.
 fn http_client(transport: Transport, limits: ResponseLimits, last_failure: LastFailure) -> SharedHttpClient {
     http_client_fn(move |settings, _| {
-        // The SDK sets short timeouts for a metadata service, which responds within a second or
-        // does not exist.
+        // The SDK sets short timeouts for a metadata service, because such a service responds
+        // within a second or does not exist.
         let requested = settings.connect_timeout().zip(settings.read_timeout());
         let timeout = requested.map_or(limits.timeout, |(connect, read)| limits.timeout.min(connect + read));
         let limits = ResponseLimits { timeout, ..limits };
@@ -54,7 +56,8 @@ fn http_client(transport: Transport, limits: ResponseLimits, last_failure: LastF
     })
 }
 
-/// Sends each request of the SDK through a [`Transport`] and records its failure.
+/// An HTTP connector that sends each request of the SDK through a [`Transport`], and records a
+/// failed request in `last_failure`.
 #[derive(Debug)]
 struct TransportConnector {
     transport: Transport,
@@ -68,28 +71,30 @@ impl HttpConnector for TransportConnector {
         let last_failure = self.last_failure.clone();
         HttpConnectorFuture::new(async move {
             let mut request = convert_request(request).map_err(ConnectorError::user)?;
-            // All requests of the SDK only read, so the transport is allowed to retry them.
+            // The SDK sends only requests that read, so the transport is allowed to retry them.
             request.extensions_mut().insert(Idempotent);
             let host = request.uri().host().unwrap_or_default().to_owned();
             let outcome = send(&transport, request, limits).await;
             last_failure.record(&host, &outcome);
             let response = outcome.map_err(connector_error)?;
-            // Not `SdkBody::from(bytes)`: the SDK would log its content, which is a secret.
+            // `SdkBody::from(bytes)` is not used, because the SDK would log the content of such a
+            // body, which is a secret.
             let response = response.map(|body| SdkBody::from_body_1_x(Full::new(body)));
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
-/// Converts a request of the SDK.
+/// Converts a request of the SDK into a request for a [`Transport`].
 fn convert_request(request: HttpRequest) -> Result<http::Request<Bytes>, BoxError> {
     let (parts, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().map(Bytes::copy_from_slice).ok_or("request bodies must not be streams")?;
     Ok(http::Request::from_parts(parts, body))
 }
 
-/// Converts a transport error into the SDK's error type. The kind decides about retries: the SDK
-/// retries requests for credentials only after a timeout or an I/O error.
+/// Converts a transport error into the SDK's error type. The kind of the returned error
+/// determines retries: the SDK retries a request for credentials only after a timeout or an I/O
+/// error.
 fn connector_error(error: TransportError) -> ConnectorError {
     match error.kind() {
         _ if !error.is_transient() => ConnectorError::other(error.into(), None),

@@ -34,12 +34,13 @@ use crate::{deadline::within_deadline, last_failure::LastFailure};
 /// By default, region and credentials come from the default chain of the SDK: environment,
 /// profile, web identity (EKS), container (ECS, EKS Pod Identity), instance metadata. Sources
 /// that need a browser or another program (SSO, `aws login`, `credential_process`) are not
-/// included; for those, set an [`SdkConfig`](AwsSecretsManagerBuilder::sdk_config). The IAM
-/// permission is `secretsmanager:GetSecretValue`, and `kms:Decrypt` for a key of your own.
+/// included. To use such a source, set an [`SdkConfig`](AwsSecretsManagerBuilder::sdk_config).
+/// The identity needs the IAM permission `secretsmanager:GetSecretValue`. If a KMS key of your
+/// own encrypts the secret, it also needs `kms:Decrypt`.
 ///
 /// # Retries
-/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
-/// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
+/// Reading a secret takes at most 9 s, and transient errors are not retried. Wrap the provider
+/// in [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
 ///
 /// # Example
 /// ```
@@ -56,12 +57,14 @@ pub struct AwsSecretsManager(Arc<SecretsManager>);
 
 /// The settings and the clients that all clones of a provider share.
 struct SecretsManager {
-    /// The configuration that the program set. `None` loads it from the environment.
+    /// The configuration that the program set. If `None`, the configuration is loaded from the
+    /// environment.
     sdk_config: Option<SdkConfig>,
     transport: Transport,
-    /// The clients by region; `None` is the default region. A client is created by the first read,
-    /// because files with credentials can be mounted after the start. It is dropped when AWS
-    /// rejects its credentials, so that the next read loads them again.
+    /// The clients by region; the key `None` is the default region. The first read in a region
+    /// creates the client, because files with credentials can be mounted after the start. When AWS
+    /// rejects the credentials of a client, the client is dropped, so that the next read loads the
+    /// credentials again.
     clients: Mutex<HashMap<Option<String>, SdkClient>>,
 }
 
@@ -69,7 +72,7 @@ struct SecretsManager {
 #[derive(Clone)]
 struct SdkClient {
     client: Client,
-    /// The last failed request for the credentials of `client`.
+    /// The last failed request for the credentials that `client` uses.
     last_failure: LastFailure,
 }
 
@@ -80,7 +83,7 @@ impl AwsSecretsManager {
         AwsSecretsManagerBuilder::default()
     }
 
-    /// Reads the secret with one request, without a retry.
+    /// Reads the secret `id` with one request, without a retry.
     async fn read(
         &self,
         reference: &SecretRef,
@@ -95,8 +98,8 @@ impl AwsSecretsManager {
         read.map_err(|error| failure::secret_error(reference, region, &error, last_failure.get()))
     }
 
-    /// Reads the secret. If AWS rejects credentials from the environment, loads them again and
-    /// retries once, because they may have been rotated.
+    /// Reads the secret `id`. If AWS rejects credentials from the environment, loads the
+    /// credentials again and retries once, because the credentials may have been rotated.
     async fn read_with_reload(
         &self,
         reference: &SecretRef,
@@ -111,10 +114,10 @@ impl AwsSecretsManager {
         self.read(reference, id).await
     }
 
-    /// Returns the client of `region`. If there is none, creates it.
+    /// Returns the client of `region`. If there is no client of this region, creates one.
     ///
     /// # Cancel safety
-    /// Dropping the future cancels the load of the configuration; the next call starts it again.
+    /// Dropping the future cancels loading the configuration. The next call loads it again.
     async fn client(&self, region: Option<&str>) -> SdkClient {
         let mut clients = self.0.clients.lock().await;
         let key = region.map(str::to_owned);
@@ -131,7 +134,8 @@ impl AwsSecretsManager {
         self.0.clients.lock().await.remove(&region.map(str::to_owned));
     }
 
-    /// Creates a client of `region`, with the configuration of the program or the environment.
+    /// Creates a client of `region` with the configuration that the program set. If the program set
+    /// none, loads the configuration from the environment.
     async fn new_client(&self, region: Option<String>) -> SdkClient {
         let (region, last_failure) = (region.map(Region::new), LastFailure::default());
         let transport = &self.0.transport;
@@ -149,8 +153,8 @@ impl AwsSecretsManager {
     }
 }
 
-/// Loads the region and the sources of credentials from the environment. With a `region`, no
-/// request for one is sent to the metadata service.
+/// Loads the region and the sources of credentials from the environment. If `region` is set,
+/// uses it, and sends no request for a region to the metadata service.
 async fn load_config(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
     region.into_iter().fold(loader, ConfigLoader::region).load().await
@@ -167,22 +171,23 @@ impl SecretProvider for AwsSecretsManager {
     }
 }
 
-/// The error of a reference without a region, if the environment has none either.
+/// The reason of the error if neither the reference nor the environment has a region.
 const NO_REGION: &str =
     "no AWS region is configured; set AWS_REGION, or write the ARN of the secret in the reference";
 
-/// Returns the text of the secret in `read`, or the string at `key` if that text is a JSON
-/// object.
+/// Returns the secret in the response `read`. Without a `key`, returns the whole text. With a
+/// `key`, parses the text as a JSON object and returns the string at `key`.
 ///
 /// # Errors
-/// Returns the reason and the remedy if there is no such string.
+/// Returns the reason and the remedy if the secret is binary, or if there is no string at `key`.
 fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, &'static str> {
     let text = read.secret_string.ok_or("the secret is binary; store it as text")?;
     let Some(key) = key else { return Ok(text.into()) };
     at_key(&zeroize::Zeroizing::new(text), key)
 }
 
-/// Returns the string at `key` in a JSON object.
+/// Returns the string at `key` in the JSON object `json`. If there is no string at `key`,
+/// returns the reason and the remedy.
 fn at_key(json: &str, key: &str) -> Result<Secret, &'static str> {
     let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json).map_err(
         |_| "the secret is not a JSON object; remove #key from the reference to read the whole text",

@@ -1,22 +1,25 @@
 //! Parses references to AWS secrets. Does no I/O.
 
-/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
-/// be the secret itself, pasted by mistake.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because a
+/// secret may have been pasted as the reference by mistake.
 pub(super) type InvalidReference = &'static str;
 
-/// A parsed reference: the id of a secret, and optionally a key of its JSON object.
+/// A parsed reference: the id of a secret, and optionally a key of the JSON object in the
+/// secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SecretId<'a> {
     /// The name or the ARN of the secret.
     pub(super) id: &'a str,
-    /// The region in the ARN. `None` for a name, which is read in the default region.
+    /// The region in the ARN. `None` if `id` is a name; the secret is then read in the default
+    /// region.
     pub(super) region: Option<&'a str>,
-    /// The key of the JSON object in the secret. `None` for the whole text of the secret.
+    /// The key of the wanted string in the JSON object. `None` for the whole text of the secret.
     pub(super) key: Option<&'a str>,
 }
 
 impl<'a> SecretId<'a> {
-    /// Parses `name[#key]` or `arn:aws:secretsmanager:region:account:secret:name[#key]`.
+    /// Parses `name[#key]` or `arn:aws:secretsmanager:region:account:secret:name[#key]`. Returns an
+    /// error if the name or the key is empty, or if the ARN is not the ARN of a secret.
     pub(super) fn parse(text: &'a str) -> Result<Self, InvalidReference> {
         let (id, key) = text.split_once('#').map_or((text, None), |(id, key)| (id, Some(key)));
         if id.is_empty() || key.is_some_and(str::is_empty) {

@@ -10,7 +10,8 @@ use passport_core::{HttpClient, ResponseLimits, SecretSource, TransportError};
 
 use super::*;
 
-/// Returns one response to every request, and records the hosts of the requests.
+/// An HTTP client that returns the same response to every request, and stores the hosts of the
+/// requests.
 #[derive(Clone, Debug)]
 struct Aws(Arc<(u16, &'static str, Mutex<Vec<String>>)>);
 

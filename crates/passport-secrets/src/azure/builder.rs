@@ -22,8 +22,9 @@ pub struct AzureKeyVaultBuilder {
 }
 
 impl AzureKeyVaultBuilder {
-    /// Sets the default vault, such as `https://contoso.vault.azure.net`, for references that are
-    /// only names. Defaults to none: references must then be whole identifiers.
+    /// Sets the URL of the default vault, such as `https://contoso.vault.azure.net`. A reference
+    /// that is only a name refers to a secret in this vault. Without a default vault, references
+    /// must be whole identifiers.
     #[must_use]
     pub fn vault(mut self, url: impl Into<String>) -> Self {
         self.vault = Some(url.into());
@@ -32,9 +33,10 @@ impl AzureKeyVaultBuilder {
 
     /// Sets the credential. Defaults to the credential of the environment, see [`AzureKeyVault`].
     ///
-    /// If the vault rejects a token of the default credential, the provider creates the credential
-    /// again, which fetches another token. It cannot do this for a `credential` that is set here,
-    /// which must itself stop returning a rejected token.
+    /// If the vault rejects a token of the default credential, the provider creates the default
+    /// credential again, and the new credential fetches another token. The provider cannot create a
+    /// `credential` that is set here again. So this `credential` must itself stop returning a token
+    /// that the vault rejected.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(Arc::new(UserCredential(credential)));
@@ -48,8 +50,8 @@ impl AzureKeyVaultBuilder {
         self
     }
 
-    /// Sets the transport of the requests to the vault and of the default credential, for example
-    /// to use a proxy or other root certificates. Defaults to
+    /// Sets the transport for requests to the vault and for requests of the default credential. Use
+    /// it for example for a proxy or other root certificates. Defaults to
     /// [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
@@ -57,10 +59,11 @@ impl AzureKeyVaultBuilder {
         self
     }
 
-    /// Trusts the CA certificates in this PEM file in addition to those of the operating system,
-    /// for a private endpoint or a proxy that inspects TLS. [`build`](Self::build) reads the file.
-    /// Cannot be combined with [`transport`](Self::transport), which has
-    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca) for this.
+    /// Trusts the CA certificates in this PEM file in addition to the certificates of the operating
+    /// system, for a private endpoint or a proxy that inspects TLS. [`build`](Self::build) reads
+    /// the file. Cannot be combined with [`transport`](Self::transport). To trust a CA with a
+    /// transport, create the transport with
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca).
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);

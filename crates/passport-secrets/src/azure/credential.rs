@@ -1,4 +1,4 @@
-//! The default credential: environment variables select a workload identity, a client secret or
+//! The default credential. Environment variables select a workload identity, a client secret or
 //! a managed identity.
 
 use std::{env, sync::Arc};
@@ -30,7 +30,7 @@ const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
 const TENANT_ID: &str = "AZURE_TENANT_ID";
 const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
-/// The kind of credential in the environment.
+/// The kind of the default credential, which the environment variables select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CredentialKind {
     /// A workload identity: the token of a Kubernetes service account.
@@ -42,8 +42,8 @@ enum CredentialKind {
 }
 
 impl CredentialKind {
-    /// Returns the environment variable that selects this kind of credential, or for a managed
-    /// identity one of several identities.
+    /// Returns the environment variable that selects this kind of credential. For a managed
+    /// identity, returns the variable that selects one of several identities.
     fn variable(self) -> &'static str {
         match self {
             Self::Workload => FEDERATED_TOKEN_FILE,
@@ -54,12 +54,13 @@ impl CredentialKind {
 }
 
 /// Returns the kind of the default credential. `is_set` returns whether an environment variable
-/// has a value. Without the variable of a workload identity or of a client secret, it is a
-/// managed identity: no variable announces one, because its endpoint has the same address on all
-/// machines.
+/// has a value. If neither the variable of a workload identity nor the variable of a client
+/// secret is set, the kind is a managed identity. No variable announces a managed identity,
+/// because its endpoint has the same address on all machines.
 ///
-/// The choice does not depend on which credential works. A fallback would use an identity with
-/// other permissions, and its `Forbidden` error would remove a valid secret from the cache.
+/// The choice does not depend on which credential works. A fallback to another credential would
+/// use an identity with other permissions. The `Forbidden` error of that identity would remove a
+/// valid secret from the cache.
 fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     if is_set(FEDERATED_TOKEN_FILE) {
         CredentialKind::Workload
@@ -70,14 +71,15 @@ fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     }
 }
 
-/// Creates the default credential from the environment variables. Its requests use `transport`.
+/// Creates the default credential from the environment variables. The credential sends its
+/// requests through `transport`.
 ///
 /// # Errors
 /// Returns an error that names a missing or invalid variable.
 pub(super) fn from_environment(transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
     let set = |name: &str| {
         let value = env::var(name).ok()?;
-        // As for all secrets, a line break at the end (from `echo`) is removed.
+        // A line break at the end (from `echo`) is removed, as for all secrets.
         Some(value.trim_end_matches(['\r', '\n']).to_owned()).filter(|value| !value.is_empty())
     };
     let last_failure = LastFailure::default();
@@ -137,8 +139,8 @@ fn authority_problem(host: &str) -> Option<&'static str> {
     }
 }
 
-/// Wraps the credential that a program set. Its errors get [`ErrorKind::Credential`], so that
-/// they are not taken for errors of the vault.
+/// A wrapper for the credential that a program set. Errors of the credential get
+/// [`ErrorKind::Credential`], so that they are not taken for errors of the vault.
 #[derive(Debug)]
 pub(super) struct UserCredential(pub(super) Arc<dyn TokenCredential>);
 

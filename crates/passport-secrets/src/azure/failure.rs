@@ -18,7 +18,7 @@ pub(super) fn is_unauthorized(error: &Error) -> bool {
 }
 
 /// Converts the SDK's `error` of reading the secret `reference` from the vault at `host`. The
-/// result does not have `error` as its source, because `error` contains whole responses.
+/// returned error does not have `error` as its source, because `error` contains whole responses.
 pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     match (error.kind(), TransportError::find(error)) {
@@ -52,7 +52,7 @@ pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> 
         }
         (ErrorKind::Credential, None) => {
             let kind = kind_of_credential(error);
-            // An error without a source is from `credential.rs`, and names its remedy.
+            // An error without a source is from `credential.rs`, and already contains the remedy.
             let remedy = StdError::source(error).map_or("", |_| remedy(kind));
             new(kind, format!("no token for the vault: {}{remedy}", sanitize::causes(error)))
         }
@@ -63,9 +63,9 @@ pub(super) fn secret_error(reference: &SecretRef, host: &str, error: &Error) -> 
     }
 }
 
-/// Returns the kind of an error response, by its status and the error codes in its body. A 403
-/// or 404 without a code of Key Vault may be from a proxy or a firewall, and says nothing about
-/// the secret, so it is `Unavailable`.
+/// Returns the kind of an error response, by the status and the error codes in the body. A
+/// response with status 403 or 404 but without an error code of Key Vault may be from a proxy or
+/// a firewall. Such a response says nothing about the secret, so its kind is `Unavailable`.
 fn kind(status: u16, body: &ErrorBody) -> SecretErrorKind {
     match (status, &*body.code, &*body.inner_code) {
         (401, ..) => SecretErrorKind::Unauthenticated,
@@ -78,7 +78,7 @@ fn kind(status: u16, body: &ErrorBody) -> SecretErrorKind {
     }
 }
 
-/// Returns what an operator can do about an error of `kind`.
+/// Returns what an operator can do about an error of `kind`. Empty for the other kinds.
 fn remedy(kind: SecretErrorKind) -> &'static str {
     match kind {
         SecretErrorKind::Disabled => "; enable the secret in the vault",
@@ -100,8 +100,8 @@ fn kind_of_credential(error: &Error) -> SecretErrorKind {
     chain(error).find_map(transient_kind).unwrap_or(SecretErrorKind::Unauthenticated)
 }
 
-/// Returns the kind of `error`, which is one error of a chain of causes, if it is transient.
-/// Otherwise returns `None`.
+/// Returns the kind of `error`, which is one error in a chain of causes. Returns `None` if
+/// `error` is not transient, or has a type without a kind.
 fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
     if let Some(error) = error.downcast_ref::<SecretError>() {
         return error.is_transient().then_some(error.kind());
@@ -126,7 +126,8 @@ struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// Parses the body and the `Retry-After` header of `response`. Missing texts are empty.
+    /// Parses the body and the `Retry-After` header of `response`. A text that is missing in the
+    /// body becomes empty.
     fn read(response: &RawResponse) -> Self {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let text = |pointer: &str| {

@@ -1,5 +1,5 @@
-//! Sends the requests of the SDK through a [`Transport`](passport_core::Transport), so that they
-//! use the same root certificates, proxies and limits as all other requests.
+//! Sends the requests of the SDK through a [`Transport`](passport_core::Transport), so that
+//! these requests use the same root certificates, proxies and limits as all other requests.
 
 use std::time::Duration;
 
@@ -15,8 +15,9 @@ use passport_core::{Idempotent, ResponseLimits, TransportError, TransportErrorKi
 
 use crate::{deadline::send, last_failure::LastFailure, sanitize::LIMITS};
 
-/// Returns options for a client of Key Vault that never retries: each read has a deadline, and
-/// [`CachedSecrets`](crate::CachedSecrets) around the provider retries later.
+/// Returns options for a client of Key Vault that never retries. Retries are not needed: each
+/// read has a deadline, and [`CachedSecrets`](crate::CachedSecrets) around the provider retries
+/// later.
 pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptions {
     let client = AzureHttpClient {
         transport: transport.clone(),
@@ -26,19 +27,20 @@ pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptio
     ClientOptions { retry: RetryOptions::none(), ..client.options() }
 }
 
-/// Returns options for a credential with the SDK's own retries: Microsoft requires clients of
-/// the managed identity endpoint to retry. The last failed request is recorded in
-/// `last_failure`.
+/// Returns options for a credential with the SDK's own retries. Microsoft requires clients of
+/// the managed identity endpoint to retry. The last failed request is stored in `last_failure`.
 pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
     let limits = ResponseLimits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
     AzureHttpClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
 
-/// The time limit of one token request. Shorter than the limit of 7 s for a token request with
-/// its retries, so that the failure of this request is recorded before the credential gives up.
+/// The time limit of one HTTP request for a token, without retries. It is shorter than the limit
+/// of 7 s for a token request including its retries, so that the failure of an HTTP request is
+/// stored before the credential stops retrying.
 const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
-/// Sends each request of the SDK through a transport and records its failure.
+/// An HTTP client that sends each request of the SDK through a transport, and stores a failed
+/// request in `last_failure`.
 #[derive(Debug)]
 struct AzureHttpClient {
     transport: passport_core::Transport,
@@ -75,7 +77,8 @@ impl HttpClient for AzureHttpClient {
     }
 }
 
-/// Converts a request of the SDK. The `Authorization` header is marked as sensitive.
+/// Converts a request of the SDK into a request for a transport. Marks the `Authorization`
+/// header as sensitive.
 fn convert_request(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
     let mut converted = request_to(request.url(), body).map_err(sdk_error)?;
     let method = http::Method::from_bytes(request.method().as_ref().as_bytes());
@@ -88,13 +91,13 @@ fn convert_request(request: &Request, body: Bytes) -> Result<http::Request<Bytes
         value.set_sensitive(name == http::header::AUTHORIZATION);
         converted.headers_mut().append(name, value);
     }
-    // All requests of the SDK only read, so the transport is allowed to retry them.
+    // The SDK sends only requests that read, so the transport is allowed to retry them.
     converted.extensions_mut().insert(Idempotent);
     Ok(converted)
 }
 
-/// Converts a transport error into the SDK's error type. The kind decides about retries: the SDK
-/// only retries after errors of the kinds `Connection` and `Io`.
+/// Converts a transport error into the SDK's error type. The kind of the returned error
+/// determines retries: the SDK retries only after errors of the kinds `Connection` and `Io`.
 fn sdk_error(error: TransportError) -> Error {
     let kind = match error.kind() {
         _ if !error.is_transient() => ErrorKind::Other,

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
-/// be the secret itself, pasted by mistake.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because a
+/// secret may have been pasted as the reference by mistake.
 pub(super) type InvalidReference = &'static str;
 
 /// A parsed reference: the vault, name and version of a secret.
@@ -17,8 +17,10 @@ pub(super) struct Identifier {
 }
 
 impl Identifier {
-    /// Parses a reference: a whole identifier (`https://contoso.vault.azure.net/secrets/payroll`),
-    /// or `name[/version]` of a secret in the default `vault`.
+    /// Parses a reference. The reference is a whole identifier
+    /// (`https://contoso.vault.azure.net/secrets/payroll`), or `name[/version]` of a secret in the
+    /// default `vault`. Returns an error if the reference is invalid, or if it is only a name and
+    /// `vault` is `None`.
     pub(super) fn parse(text: &str, vault: Option<&Url>) -> Result<Self, InvalidReference> {
         if !text.contains("://") {
             let vault = vault.ok_or("no default vault is set; write the whole identifier, https://contoso.vault.azure.net/secrets/name, or set AzureKeyVaultBuilder::vault")?;
@@ -45,8 +47,8 @@ impl Identifier {
     }
 }
 
-/// Returns the URL of the vault: the scheme, host and port of `url`. Rejects another scheme than
-/// `https`, and a user, query or fragment.
+/// Returns the URL of the vault: the scheme, host and port of `url`. Returns an error if the
+/// scheme is not `https`, or if `url` has a user, query or fragment.
 pub(super) fn vault_at(url: &Url) -> Result<Url, InvalidReference> {
     if url.scheme() != "https" {
         return Err("the URL of a vault must begin with https://");

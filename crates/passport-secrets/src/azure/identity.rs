@@ -1,5 +1,6 @@
-//! Wrappers of credentials: a time limit for token requests whose error names the last failed
-//! request, and a workload identity's token file.
+//! Wrappers for the credentials of the SDK. [`TimeLimited`] adds a time limit to token requests,
+//! and an error that names the last failed request. [`FederatedToken`] reads the token file of a
+//! workload identity.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,9 +16,9 @@ use tokio::time::timeout;
 
 use crate::last_failure::LastFailure;
 
-/// The time limit of a token request at Entra ID, including the retries of the SDK. The SDK
-/// alone would retry for 72 s, but a token request at Passport, which needs the secret, has 10 s
-/// in all.
+/// The time limit of a token request at Entra ID, including the retries of the SDK. Without this
+/// limit, the SDK would retry for 72 s. But the token request at Passport that needs the secret
+/// has a limit of 10 s in all.
 const MAX_TIME: Duration = Duration::from_secs(7);
 
 /// A default credential whose token requests have the time limit [`MAX_TIME`].
@@ -44,7 +45,7 @@ impl TokenCredential for TimeLimited {
 }
 
 impl TimeLimited {
-    /// Returns `error` with the host of the failed request, if the request had no response.
+    /// Returns an error that names the host of the failed request, if the request had no response.
     /// Otherwise returns `error` unchanged.
     fn with_host(&self, error: Error) -> Error {
         match self.last_failure.get().filter(|_| TransportError::find(&error).is_some()) {
@@ -53,7 +54,7 @@ impl TimeLimited {
         }
     }
 
-    /// Returns the error of a token request that exceeded the time limit.
+    /// Creates the error of a token request that exceeded the time limit.
     fn timed_out(&self) -> Error {
         let text = format!("the token request took longer than {} s", MAX_TIME.as_secs());
         let cause = match self.last_failure.get() {
@@ -64,8 +65,8 @@ impl TimeLimited {
     }
 }
 
-/// The service account token of a pod, read from its file on a separate thread. The SDK's own
-/// implementation would read the file on a thread of the tokio runtime.
+/// The service account token of a pod. The token is read from its file on a separate thread. The
+/// SDK's own implementation would read the file on a thread of the tokio runtime, and block it.
 #[derive(Debug)]
 pub(super) struct FederatedToken(pub(super) SecretSource);
 

@@ -30,9 +30,9 @@ use crate::deadline::within_deadline;
 ///
 /// # References
 /// The path of a reference is the identifier of a secret
-/// (`https://contoso.vault.azure.net/secrets/payroll`), or its name if a default
-/// [vault](AzureKeyVaultBuilder::vault) is set. Either can end with a version
-/// (`payroll/0a1b...`). Omit the version: a reference with a version always returns that
+/// (`https://contoso.vault.azure.net/secrets/payroll`), or the name of a secret if a default
+/// [vault](AzureKeyVaultBuilder::vault) is set. Both the identifier and the name can end with a
+/// version (`payroll/0a1b...`). Omit the version: a reference with a version always returns that
 /// version, even after a rotation.
 ///
 /// # Credentials
@@ -41,17 +41,17 @@ use crate::deadline::within_deadline;
 /// 1. `AZURE_FEDERATED_TOKEN_FILE` is set: a Kubernetes workload identity,
 /// 2. `AZURE_CLIENT_SECRET` is set: an application with a client secret,
 /// 3. otherwise the managed identity of App Service, Functions or the machine. `AZURE_CLIENT_ID`
-///    selects one of several.
+///    selects one of several managed identities.
 ///
-/// The first two also need `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`. If the selected credential
-/// fails, no other one is tried: it would have other permissions. Any other `TokenCredential`
-/// can be set by [`credential`](AzureKeyVaultBuilder::credential). The identity needs the role
-/// Key Vault Secrets User on the secret, or the secret permission Get in a vault with access
-/// policies.
+/// A workload identity and an application also need `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`. If
+/// the selected credential fails, no other credential is tried, because another credential would
+/// have other permissions. Any other `TokenCredential` can be set by
+/// [`credential`](AzureKeyVaultBuilder::credential). The identity needs the role Key Vault
+/// Secrets User on the secret, or the secret permission Get in a vault with access policies.
 ///
 /// # Retries
-/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
-/// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
+/// Reading a secret takes at most 9 s, and transient errors are not retried. Wrap the provider
+/// in [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
 ///
 /// # Example
 /// ```
@@ -77,13 +77,15 @@ struct KeyVault {
     created: Mutex<SdkClients>,
 }
 
-/// The clients of the SDK. They are created by the first read, because files with credentials
-/// can be mounted after the start.
+/// The clients of the SDK, and the default credential. The first read creates them, because
+/// files with credentials can be mounted after the start.
 #[derive(Default)]
 struct SdkClients {
-    /// The default credential. `None` before the first read, and after a rejection of its token.
+    /// The default credential. `None` before the first read, and after the vault rejected a token
+    /// of the default credential.
     credential: Option<Arc<dyn TokenCredential>>,
-    /// One client for each vault, as a client caches the authentication challenge of its vault.
+    /// The clients by the URL of the vault. Each vault has its own client, because a client caches
+    /// the authentication challenge of its vault.
     clients: HashMap<Url, Arc<SecretClient>>,
 }
 
@@ -94,13 +96,13 @@ impl AzureKeyVault {
         AzureKeyVaultBuilder::default()
     }
 
-    /// Reads the secret. If the vault rejects the token of the default credential, creates the
-    /// credential and the client again, and retries once.
+    /// Reads the secret `identifier`. If the vault rejects the token of the default credential,
+    /// creates the credential and the client again, and retries once.
     async fn read(&self, identifier: &Identifier) -> azure_core::Result<Secret> {
         let client = self.client(&identifier.vault)?;
         match get(&client, identifier).await {
-            // The credential caches tokens: without a new one, it would send a revoked token until
-            // the token expires.
+            // The credential caches tokens. Without a new credential, a revoked token would be sent
+            // until it expires.
             Err(error) if failure::is_unauthorized(&error) && self.0.credential.is_none() => {
                 self.drop_client(&identifier.vault, &client);
                 get(&*self.client(&identifier.vault)?, identifier).await
@@ -109,7 +111,7 @@ impl AzureKeyVault {
         }
     }
 
-    /// Returns the client of `vault`. If there is none, creates it.
+    /// Returns the client of `vault`. If there is no client of this vault, creates one.
     fn client(&self, vault: &Url) -> azure_core::Result<Arc<SecretClient>> {
         let mut created = self.created();
         if let Some(client) = created.clients.get(vault) {
@@ -122,7 +124,8 @@ impl AzureKeyVault {
         let options = SecretClientOptions {
             api_version: self.0.api_version.clone(),
             client_options: http::without_retry(&self.0.transport),
-            // A server that is not a vault must not get a token for another resource.
+            // Verifies that the challenge is for the domain of the vault, so that a server that is
+            // not a vault does not get a token for another resource.
             verify_challenge_resource: Some(true),
         };
         let client = Arc::new(SecretClient::new(vault.as_str(), credential, Some(options))?);
@@ -130,8 +133,8 @@ impl AzureKeyVault {
         Ok(client)
     }
 
-    /// Removes the default credential and `client`, the client of `vault`, unless another call has
-    /// already replaced them. Clients of other vaults are kept.
+    /// Removes the default credential and `client`, the client of `vault`. Does nothing if another
+    /// call has already replaced `client`. Clients of other vaults are kept.
     fn drop_client(&self, vault: &Url, client: &Arc<SecretClient>) {
         let mut created = self.created();
         if created.clients.get(vault).is_some_and(|current| Arc::ptr_eq(current, client)) {
@@ -140,13 +143,13 @@ impl AzureKeyVault {
         }
     }
 
-    /// Locks the clients and the default credential.
+    /// Locks and returns the clients and the default credential.
     fn created(&self) -> MutexGuard<'_, SdkClients> {
         self.0.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Requests a secret from the vault.
+/// Requests the secret `identifier` from its vault.
 async fn get(client: &SecretClient, identifier: &Identifier) -> azure_core::Result<Secret> {
     let options = SecretClientGetSecretOptions {
         secret_version: identifier.version.clone(),

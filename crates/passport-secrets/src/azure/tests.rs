@@ -1,5 +1,5 @@
-//! Duration and error of a read when the managed identity or the vault cannot be reached. The
-//! tests do nothing if variables of Azure are set.
+//! Tests of the duration and the error of a read when the managed identity or the vault cannot
+//! be reached. The tests do nothing if environment variables of Azure are set.
 
 use std::{env, time::Duration};
 
@@ -40,8 +40,8 @@ impl HttpClient for Azure {
     }
 }
 
-/// A network in which every response takes 4 s, except that the `silent` host does not respond
-/// to a request for a token or a secret.
+/// A network in which every response takes 4 s. The host `silent` does not respond to requests
+/// for a token or a secret.
 #[derive(Clone, Copy, Debug)]
 struct Slow {
     silent: &'static str,

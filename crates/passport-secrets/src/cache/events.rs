@@ -7,24 +7,27 @@ use passport_core::{ResolvedSecret, SecretError, SecretRef};
 
 use crate::metrics::{EXPIRY, READS, ROTATIONS, STALE, TARGET};
 
-/// How long before the expiry of a secret each read of it logs a warning.
+/// The time before the expiry of a secret during which each read of the secret logs a warning.
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Increments the counter of reads, by provider and outcome.
+/// Increments the counter of reads from the provider. The labels are the provider and the
+/// outcome.
 pub(super) fn count_read(reference: &SecretRef, result: &Result<ResolvedSecret, SecretError>) {
     let outcome = if result.is_ok() { "read" } else { "failed" };
     counter!(READS, "provider" => reference.scheme().to_owned(), "outcome" => outcome).increment(1);
 }
 
-/// Counts and logs a rotation: a read returned another secret than the read before.
+/// Counts and logs a rotation: a read returned another secret than the previous read.
 pub(super) fn record_rotation(reference: &SecretRef, secret: &ResolvedSecret) {
     counter!(ROTATIONS, "provider" => reference.scheme().to_owned()).increment(1);
     tracing::info!(target: TARGET, %reference, secret_version = secret.version(), "secret rotated");
 }
 
-/// Sets the gauge of the expiry of `secret`, as Unix time; infinity if the secret does not
-/// expire. Logs a warning if it expires in less than 7 days or has expired. `expires_in` is the
-/// time until then, or `None` if there is no expiry or it has passed.
+/// Sets the gauge of the expiry of `secret`, as Unix time. The value is infinity if the secret
+/// does not expire. Logs a warning if the secret expires in less than 7 days or has expired.
+///
+/// `expires_in` is the time until the secret expires. It is `None` if the secret does not expire
+/// or has expired.
 pub(super) fn record_expiry(reference: &SecretRef, secret: &ResolvedSecret, expires_in: Option<Duration>) {
     let seconds = secret.expires_at().map_or(f64::INFINITY, |time| {
         time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
@@ -42,8 +45,8 @@ pub(super) fn record_expiry(reference: &SecretRef, secret: &ResolvedSecret, expi
     }
 }
 
-/// Logs a failed read. If callers get the cached secret instead (`has_cached`), also counts
-/// that.
+/// Logs a failed read from the provider. If `has_cached` is true, callers get the cached secret
+/// instead of the error; the failed read is then also counted.
 pub(super) fn record_failure(reference: &SecretRef, error: &SecretError, has_cached: bool) {
     if has_cached {
         counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "failed").increment(1);
@@ -53,8 +56,8 @@ pub(super) fn record_failure(reference: &SecretRef, error: &SecretError, has_cac
     }
 }
 
-/// Counts and logs that a caller gets the cached secret, because a read takes longer than 500
-/// ms.
+/// Counts and logs that a caller gets the cached secret because the read from the provider takes
+/// longer than 500 ms.
 pub(super) fn record_slow_read(reference: &SecretRef) {
     counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "slow").increment(1);
     tracing::debug!(

@@ -91,7 +91,7 @@ async fn rotated_secret_is_read_after_the_interval() {
     assert_eq!(vault.reads(), 2);
 }
 
-/// The secret was rotated after it had been read and before Passport rejected it.
+/// The secret was rotated after the cache had read it, and before Passport rejected it.
 #[tokio::test(start_paused = true)]
 async fn rejected_secret_is_read_again_once_for_all_callers() {
     let (vault, _, source) = cached();
@@ -202,7 +202,7 @@ async fn expired_secret_is_read_again() {
     assert_eq!(vault.reads(), 2, "a secret that had expired when it was read is fresh");
 }
 
-/// A node of Passport may not accept the new secret yet.
+/// The reason for the fallback: a node of Passport may not accept the new secret yet.
 #[tokio::test(start_paused = true)]
 async fn rejected_new_secret_falls_back_to_the_previous_one() {
     let (vault, clock, source) = cached();
@@ -266,7 +266,8 @@ fn read_that_ends_with_its_runtime_is_repeated() {
     drop(stopped);
     vault.0.hangs.store(false, Ordering::SeqCst);
     runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
-    // With a cached secret, no caller waits for another read.
+    // If a secret is cached and a read is canceled, the caller gets the cached secret instead of
+    // starting another read.
     vault.0.hangs.store(true, Ordering::SeqCst);
     clock.advance(REFRESH_INTERVAL);
     let stopped = runtime();

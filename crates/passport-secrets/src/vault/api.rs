@@ -32,7 +32,7 @@ pub(super) struct Api {
 pub(super) struct GrantedToken {
     pub(super) token: Secret,
     pub(super) lease: TokenLease,
-    /// Whether Vault has confirmed that the token is valid. If not, a "forbidden" response to a
+    /// Whether Vault has confirmed that the token is valid. If false, a "forbidden" response to a
     /// read can mean that the token is invalid, instead of lacking a permission.
     pub(super) is_confirmed: bool,
 }
@@ -40,23 +40,24 @@ pub(super) struct GrantedToken {
 /// How long a token is valid if it is not renewed, and whether it can be renewed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TokenLease {
-    /// The remaining lifetime of the token. Zero if it does not expire.
+    /// The remaining lifetime of the token. Zero if the token does not expire.
     pub(super) time: Duration,
     pub(super) is_renewable: bool,
 }
 
-/// The maximum of a lease, 10 years. A longer lease is shortened, so that adding it to an
-/// instant does not overflow.
+/// The maximum duration of a lease, 10 years. A longer lease is shortened to this maximum, so
+/// that adding its duration to an instant does not overflow.
 const MAX_LEASE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl TokenLease {
-    /// Creates the lease of a token that expires in `seconds`; 0 if it does not expire.
+    /// Creates the lease of a token that expires in `seconds`. If `seconds` is 0, the token does
+    /// not expire.
     fn new(seconds: u64, is_renewable: bool) -> Self {
         Self { time: Duration::from_secs(seconds).min(MAX_LEASE), is_renewable }
     }
 }
 
-/// The part `auth` of a response of Vault that issues or renews a token.
+/// The member `auth` of a response in which Vault issues or renews a token.
 #[derive(Deserialize)]
 struct Auth {
     client_token: String,
@@ -73,7 +74,7 @@ struct AuthResponse {
 /// The data of the response to `lookup-self`.
 #[derive(Deserialize)]
 struct TokenLookup {
-    /// The remaining lifetime of the token, in seconds. 0 if it does not expire.
+    /// The remaining lifetime of the token, in seconds. 0 if the token does not expire.
     ttl: u64,
     #[serde(default)]
     renewable: bool,
@@ -93,10 +94,11 @@ struct ErrorBody {
     data: Option<Value>,
 }
 
-/// The fields of a secret by name. Their values are unparsed JSON.
+/// The fields of a secret by name. The value of a field is unparsed JSON.
 pub(super) type Fields = HashMap<String, Box<RawValue>>;
 
-/// The response of a key-value engine of version 2: a secret and the metadata of its version.
+/// The data in a response of a key-value engine of version 2: a secret, and the metadata of the
+/// returned version of the secret.
 #[derive(Deserialize)]
 pub(super) struct Versioned {
     pub(super) data: Fields,
@@ -107,13 +109,15 @@ pub(super) struct Versioned {
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     pub(super) version: u64,
-    /// The time at which Vault will delete the version (RFC 3339). Empty if it will not.
+    /// The time at which Vault will delete the version (RFC 3339). Empty if Vault will not delete
+    /// it.
     #[serde(default)]
     pub(super) deletion_time: String,
 }
 
 impl Api {
-    /// Logs in: `POST /v1/auth/<mount>/login` with `credentials` as its body.
+    /// Logs in: sends `POST /v1/auth/<mount>/login` with `credentials` as the body. Returns the
+    /// issued token.
     pub(super) async fn login(
         &self,
         mount: &str,
@@ -129,21 +133,22 @@ impl Api {
         Ok(GrantedToken { token: granted.auth.client_token.into(), lease, is_confirmed: true })
     }
 
-    /// Renews `token`: `POST /v1/auth/token/renew-self`.
+    /// Renews `token`: sends `POST /v1/auth/token/renew-self`. Returns the new lease of the token.
     pub(super) async fn renew(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "renew-self"];
         let granted: AuthResponse = self.call(path, Some(token), Some("{}".to_owned().into())).await?;
         Ok(TokenLease::new(granted.auth.lease_duration, granted.auth.renewable))
     }
 
-    /// Returns the lease of `token`: `GET /v1/auth/token/lookup-self`.
+    /// Requests the lease of `token`: sends `GET /v1/auth/token/lookup-self`. Returns an error if
+    /// Vault rejects the request.
     pub(super) async fn look_up(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "lookup-self"];
         let found: DataResponse<TokenLookup> = self.call(path, Some(token), None).await?;
         Ok(TokenLease::new(found.data.ttl, found.data.renewable))
     }
 
-    /// Returns the member `data` of the response to `GET /v1/<path>`.
+    /// Sends `GET /v1/<path>`, and returns the member `data` of the response.
     pub(super) async fn read<T: DeserializeOwned>(
         &self,
         path: impl IntoIterator<Item = &str>,
@@ -153,8 +158,8 @@ impl Api {
         Ok(read.data)
     }
 
-    /// Sends a `POST` request if there is a body, otherwise a `GET` request, and parses the
-    /// response as JSON.
+    /// Sends a request to `/v1/<path>`, and parses the response as JSON. The method is `POST` if
+    /// there is a `body`, otherwise `GET`.
     async fn call<T: DeserializeOwned>(
         &self,
         path: impl IntoIterator<Item = &str>,
@@ -167,7 +172,7 @@ impl Api {
         if !response.status().is_success() {
             return Err(self.error_of(&response));
         }
-        // The parser's error is omitted, because it quotes the response.
+        // The error of the JSON parser is omitted, because it quotes the response.
         serde_json::from_slice(response.body()).map_err(|_| {
             VaultError::new(
                 SecretErrorKind::Unreadable,
@@ -199,8 +204,8 @@ impl Api {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let headers = request.headers_mut();
-        // A Vault Agent may require this header as a protection against server-side request
-        // forgery.
+        // A Vault Agent may require the header `X-Vault-Request`, as a protection against
+        // server-side request forgery.
         headers.insert("x-vault-request", HeaderValue::from_static("true"));
         if let Some(namespace) = &self.namespace {
             headers.insert("x-vault-namespace", namespace.clone());
@@ -221,17 +226,17 @@ impl Api {
 }
 
 impl Api {
-    /// Returns the scheme, host and port of the address, for errors.
+    /// Returns the scheme, host and port of the address of Vault, for error messages.
     fn origin(&self) -> String {
         self.address.origin().ascii_serialization()
     }
 
-    /// Returns the error of a request that had no response.
+    /// Creates the error of a request that failed with `error`, without a response.
     fn unreachable(&self, error: TransportError) -> VaultError {
         VaultError::unreachable(&self.origin(), error)
     }
 
-    /// Returns the error of a response that is not a success.
+    /// Creates the error of a response that is not a success.
     fn error_of(&self, response: &Response<Bytes>) -> VaultError {
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(sanitize::retry_after);
@@ -244,7 +249,7 @@ fn error_response(body: &[u8]) -> VaultErrorResponse {
     match serde_json::from_slice(body) {
         Ok(ErrorBody { errors: Some(errors), .. }) if errors.is_empty() => VaultErrorResponse::NoSecret,
         Ok(ErrorBody { errors: Some(errors), .. }) => VaultErrorResponse::Errors(errors),
-        // An engine of version 2 returns warnings for a request of version 1.
+        // An engine of version 2 responds with warnings to a request for an engine of version 1.
         Ok(ErrorBody { warnings: Some(warnings), .. }) if !warnings.is_empty() => {
             VaultErrorResponse::Errors(warnings)
         }

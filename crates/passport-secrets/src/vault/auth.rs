@@ -12,8 +12,8 @@ use super::{
 /// The file in which Kubernetes mounts the token of a pod's service account.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// An auth method of Vault, and its credentials: how a [`HashiCorpVault`](super::HashiCorpVault)
-/// gets the token that it sends.
+/// An auth method of Vault, with its credentials. It determines how a
+/// [`HashiCorpVault`](super::HashiCorpVault) gets the token that it sends to Vault.
 #[derive(Clone, Debug)]
 pub struct VaultAuth(AuthKind);
 
@@ -27,32 +27,34 @@ enum AuthKind {
 }
 
 impl VaultAuth {
-    /// Uses an existing token, for example from the sink file of a Vault Agent. The provider renews
-    /// the token if Vault allows it, and reads it again from its source if Vault rejects it.
+    /// Uses an existing token, for example from the sink file of a Vault Agent. If Vault allows it,
+    /// the provider renews the token. If Vault rejects the token, the provider reads the token
+    /// again from its source.
     #[must_use]
     pub fn token(token: SecretSource) -> Self {
         Self(AuthKind::Token(token))
     }
 
     /// Logs in with an [AppRole](https://developer.hashicorp.com/vault/docs/auth/approle). The
-    /// secret id is read at each login. The provider renews its token, so it needs about one login
-    /// in each maximum lifetime (`token_max_ttl`) of a token.
+    /// provider reads the secret id at each login. Between logins it renews the token, so it needs
+    /// about one login in each maximum lifetime (`token_max_ttl`) of a token.
     #[must_use]
     pub fn app_role(role_id: impl Into<String>, secret_id: SecretSource) -> Self {
         Self(AuthKind::AppRole { mount: "approle".to_owned(), role_id: role_id.into(), secret_id })
     }
 
-    /// Logs in with the
-    /// [service account](https://developer.hashicorp.com/vault/docs/auth/kubernetes) of the pod, in
-    /// the Vault role `role`. The token of the service account is read from its file at each login,
-    /// because Kubernetes rotates it.
+    /// Logs in with the [service
+    /// account](https://developer.hashicorp.com/vault/docs/auth/kubernetes) of the pod, in the
+    /// Vault role `role`. The provider reads the token of the service account from its file at each
+    /// login, because Kubernetes rotates that token.
     #[must_use]
     pub fn kubernetes(role: impl Into<String>) -> Self {
         let jwt = SecretSource::file(SERVICE_ACCOUNT_TOKEN);
         Self(AuthKind::Kubernetes { mount: "kubernetes".to_owned(), role: role.into(), jwt })
     }
 
-    /// Sends no token, for a Vault Agent or Vault Proxy that adds its token to requests.
+    /// Sends no token. Use this for a Vault Agent or Vault Proxy that adds its own token to
+    /// requests.
     #[must_use]
     pub fn agent() -> Self {
         Self(AuthKind::Agent)
@@ -60,7 +62,8 @@ impl VaultAuth {
 
     /// Sets the mount path of the auth method, below `auth/`. Defaults to `approle` for
     /// [`app_role`](Self::app_role), and to `kubernetes` for [`kubernetes`](Self::kubernetes). Has
-    /// no effect on [`token`](Self::token) and [`agent`](Self::agent), which do not log in.
+    /// no effect on [`token`](Self::token) and [`agent`](Self::agent), because these methods do not
+    /// log in.
     #[must_use]
     pub fn mount(mut self, path: impl Into<String>) -> Self {
         if let AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } = &mut self.0 {
@@ -70,8 +73,9 @@ impl VaultAuth {
     }
 
     /// Sets the source of the service account's token for [`kubernetes`](Self::kubernetes), for
-    /// example a projected volume with the audience of Vault. Defaults to the file
-    /// `/var/run/secrets/kubernetes.io/serviceaccount/token`. Has no effect on other methods.
+    /// example a file in a projected volume with a token for the audience of Vault. Defaults to the
+    /// file `/var/run/secrets/kubernetes.io/serviceaccount/token`. Has no effect on the other auth
+    /// methods.
     #[must_use]
     pub fn service_account_token(mut self, token: SecretSource) -> Self {
         if let AuthKind::Kubernetes { jwt, .. } = &mut self.0 {
@@ -89,9 +93,11 @@ impl VaultAuth {
         }
     }
 
-    /// Reads the credentials and logs in. If Vault rejects the credentials, reads them again and
-    /// retries once, because they may have been rotated. Returns the token of Vault, or `None` if
-    /// an Agent adds the token.
+    /// Reads the credentials and logs in. Returns the token of Vault, or `None` if an Agent adds
+    /// the token to requests.
+    ///
+    /// If Vault rejects the credentials, reads the credentials again, because they may have been
+    /// rotated. If the credentials have changed, logs in again.
     pub(super) async fn log_in(&self, api: &Api) -> Result<Option<GrantedToken>, VaultError> {
         let credentials = match &self.0 {
             AuthKind::Agent => return Ok(None),
@@ -116,7 +122,8 @@ impl VaultAuth {
         .map(Some)
     }
 
-    /// Logs in once with `credentials`: a token, a secret id, or the token of a service account.
+    /// Logs in once with `credentials`: an existing token, a secret id, or the token of a service
+    /// account, depending on the auth method.
     async fn log_in_with(&self, api: &Api, credentials: &Secret) -> Result<GrantedToken, VaultError> {
         let secret = credentials.expose();
         let (mount, body) = match &self.0 {
@@ -140,9 +147,10 @@ enum LoginBody<'a> {
     Kubernetes { role: &'a str, jwt: &'a str },
 }
 
-/// Returns the configured token with its lease, which Vault reports (`lookup-self`). If Vault
-/// rejects that request, the token is returned without a lease and unconfirmed: it may be valid,
-/// and only lack the permission for `lookup-self`.
+/// Requests the lease of the configured `token` from Vault (`lookup-self`), and returns the
+/// token with its lease. If Vault rejects the `lookup-self` request, returns the token without a
+/// lease and unconfirmed: the token may be valid, and only lack the permission for
+/// `lookup-self`. A transient error is returned as an error.
 async fn configured_token(api: &Api, token: Secret) -> Result<GrantedToken, VaultError> {
     match api.look_up(&token).await {
         Ok(lease) => Ok(GrantedToken { token, lease, is_confirmed: true }),

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Api, HashiCorpVault, KvEngine, Sessions, VaultAuth, reference::are_valid_segments};
 
-/// The version of a key-value engine. It determines the paths of the HTTP API.
+/// The version of a key-value engine. The version determines the paths of the HTTP API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KvVersion {
     /// Version 1, which stores only the current value of a secret.
@@ -34,7 +34,8 @@ pub struct HashiCorpVaultBuilder {
 }
 
 impl HashiCorpVaultBuilder {
-    /// Creates a builder with the default settings.
+    /// Creates a builder with the default settings for the Vault at `address` and the auth method
+    /// `auth`.
     pub(super) fn new(address: String, auth: VaultAuth) -> Self {
         Self {
             address,
@@ -48,8 +49,8 @@ impl HashiCorpVaultBuilder {
         }
     }
 
-    /// Sets the mount path of the key-value engine. Defaults to `secret`, which is its path in a
-    /// Vault development server.
+    /// Sets the mount path of the key-value engine. Defaults to `secret`, the mount path of the
+    /// engine in a Vault development server.
     pub fn mount(mut self, path: impl Into<String>) -> Self {
         self.mount = path.into();
         self
@@ -68,34 +69,37 @@ impl HashiCorpVaultBuilder {
         self
     }
 
-    /// Sets the transport of all requests, for example to use a proxy or other root certificates.
-    /// Defaults to [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
+    /// Sets the transport of all requests. Use it for example for a proxy or other root
+    /// certificates. Defaults to [`ReqwestHttpClient`](passport_core::ReqwestHttpClient).
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
     }
 
-    /// Trusts the CA certificates in this PEM file in addition to those of the operating system.
-    /// [`build`](Self::build) reads the file. Cannot be combined with
-    /// [`transport`](Self::transport), which has
-    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca) for this.
+    /// Trusts the CA certificates in this PEM file in addition to the certificates of the operating
+    /// system. [`build`](Self::build) reads the file. Cannot be combined with
+    /// [`transport`](Self::transport). To trust a CA with a transport, create the transport with
+    /// [`ReqwestHttpClient::with_ca`](passport_core::ReqwestHttpClient::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
         self
     }
 
-    /// Allows an `http` address that is not a loopback address. By default, it is rejected.
+    /// Allows an `http` address that is not a loopback address. By default, [`build`](Self::build)
+    /// rejects such an address.
     ///
-    /// **Danger:** Vault tokens and secrets can be read on the network path. Only for a private
-    /// network that is trusted or encrypted, such as docker compose, kind or a service mesh.
+    /// **Danger:** everyone on the network path can read Vault tokens and secrets. Use this only
+    /// for a private network that is trusted or encrypted, such as docker compose, kind or a
+    /// service mesh.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Sets the name of [`danger_plain_http`](Self::danger_plain_http) in errors, for a program
-    /// that takes this option from an environment variable or a configuration key: the error then
-    /// names the variable or the key. Defaults to `danger_plain_http`.
+    /// Sets the name by which error messages refer to
+    /// [`danger_plain_http`](Self::danger_plain_http). If a program takes this option from an
+    /// environment variable or a configuration key, `name` is the name of the variable or the key.
+    /// Defaults to `danger_plain_http`.
     pub fn plain_http_option(mut self, name: &'static str) -> Self {
         self.plain_http_option = name;
         self
@@ -130,9 +134,9 @@ impl HashiCorpVaultBuilder {
     }
 }
 
-/// Parses the address of Vault. An `http` address must be a loopback address, because tokens are
-/// sent to it, unless plain `http` is allowed. `opt_in` is the name of the option that allows
-/// it, for the error; `None` if the option is set.
+/// Parses the address of Vault. Unless plain `http` is allowed, an `http` address must be a
+/// loopback address, because tokens are sent to the address. `opt_in` is the name of the option
+/// that allows plain `http`, for the error message. `None` means that plain `http` is allowed.
 fn address(text: &str, opt_in: Option<&str>) -> Result<Url, String> {
     const INVALID: &str = "not the address of a Vault server; write https://vault.example.com:8200";
     let url = Url::parse(text).map_err(|_| INVALID)?;

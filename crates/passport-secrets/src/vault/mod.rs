@@ -23,22 +23,23 @@ pub use self::{
 };
 use crate::deadline::within_deadline;
 
-/// A secret provider for the key-value engine of HashiCorp Vault, or of OpenBao, which has the
-/// same API.
+/// A secret provider for the key-value engine of HashiCorp Vault or OpenBao. Both have the same
+/// API.
 ///
 /// # References
 /// The path of a reference is the path of a secret in the engine, followed by `#` and a field:
 /// `team/payroll#client_secret`. The field can be omitted if the secret has only one.
 ///
 /// # Tokens
-/// A [`VaultAuth`] obtains the token at the first read. A task on the tokio runtime of that read
-/// renews the token while Vault allows it. When the token expires, or Vault rejects it, the
-/// provider logs in again. The token needs the capability `read` on the path:
-/// `secret/data/team/payroll`, or `secret/team/payroll` in an engine of version 1.
+/// At the first read, the provider obtains a token by its [`VaultAuth`]. A task on the tokio
+/// runtime of the first read renews the token while Vault allows it. When the token expires, or
+/// when Vault rejects the token, the provider logs in again. The token needs the capability
+/// `read` on the path: `secret/data/team/payroll`, or `secret/team/payroll` in an engine of
+/// version 1.
 ///
 /// # Retries
-/// A call takes at most 9 s, and does not retry transient errors. Wrap the provider in
-/// [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
+/// Reading a secret takes at most 9 s, and transient errors are not retried. Wrap the provider
+/// in [`CachedSecrets`](crate::CachedSecrets), which retries with a backoff.
 ///
 /// # Example
 /// ```
@@ -55,7 +56,8 @@ use crate::deadline::within_deadline;
 #[derive(Clone)]
 pub struct HashiCorpVault(Arc<KvEngine>);
 
-/// A key-value engine and the session with its server, shared by all clones of a provider.
+/// A key-value engine, and the session with the Vault server. All clones of a provider share
+/// this value.
 struct KvEngine {
     api: Api,
     mount: String,
@@ -71,7 +73,8 @@ impl HashiCorpVault {
         HashiCorpVaultBuilder::new(address.into(), auth)
     }
 
-    /// Reads the secret at `path`. If Vault rejects the token, gets another token and retries once.
+    /// Reads the secret at `path`. If Vault rejects the token, logs in again and retries once with
+    /// the new token.
     async fn read(&self, path: &SecretPath<'_>) -> Result<ResolvedSecret, VaultError> {
         let sessions = &self.0.sessions;
         let mut session = sessions.current().await?;
@@ -85,7 +88,8 @@ impl HashiCorpVault {
         read.map_err(|error| attribute(error, &session))
     }
 
-    /// Reads the secret at `path` with one request that has `token`. `None` if an Agent adds it.
+    /// Reads the secret at `path` with one request. The request has `token`; `None` means that an
+    /// Agent adds the token.
     async fn read_with(
         &self,
         path: &SecretPath<'_>,
@@ -110,22 +114,28 @@ impl HashiCorpVault {
     }
 }
 
-/// Returns whether Vault responded with status 403: it rejects the token, or the token lacks the
-/// permission for the secret.
+/// Returns whether Vault responded with status 403. This means that the token is invalid, or
+/// that the token lacks the permission for the secret.
 fn is_forbidden(error: &VaultError) -> bool {
     error.kind == SecretErrorKind::Forbidden
 }
 
-/// Converts a `Forbidden` error into that of a login, unless Vault has confirmed the token of
-/// `session`: the token may be invalid, instead of lacking the permission for the secret.
+/// Converts a `Forbidden` error into an error of the login if Vault has not confirmed the token
+/// of `session`. The token may then be invalid, instead of lacking the permission for the
+/// secret. Returns any other error unchanged.
 fn attribute(error: VaultError, session: &Session) -> VaultError {
     if is_forbidden(&error) && !session.is_confirmed() { error.into_login_error() } else { error }
 }
 
-/// Returns the string in the field `name`, or in the only field if there is no `name`.
+/// Returns the string in the field `name`. If `name` is `None`, returns the string in the only
+/// field.
 ///
 /// # Errors
-/// Returns the reason and the remedy if there is no such string.
+/// Returns an error with the reason and the remedy if
+///
+/// - there is no field `name`;
+/// - `name` is `None`, and there is not exactly one field;
+/// - the field is not a string.
 fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, VaultError> {
     let unreadable = |reason| VaultError::new(SecretErrorKind::Unreadable, reason);
     let (field, missing) = match name {

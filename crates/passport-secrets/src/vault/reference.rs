@@ -1,21 +1,23 @@
 //! Parses references to secrets in Vault. Does no I/O.
 
-/// What is wrong with a reference, and the remedy. Does not quote the reference, because it may
-/// be the secret itself, pasted by mistake.
+/// What is wrong with a reference, and the remedy. Does not quote the reference, because a
+/// secret may have been pasted as the reference by mistake.
 pub(super) type InvalidReference = &'static str;
 
 /// A parsed reference: the path of a secret below the mount of the key-value engine, and a field
 /// of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SecretPath<'a> {
-    /// The segments of the path.
+    /// The segments of the path, without slashes.
     pub(super) path: Vec<&'a str>,
-    /// The name of the field. `None` for the only field of the secret.
+    /// The name of the field. `None` if the reference names no field; the secret must then have
+    /// exactly one field.
     pub(super) field: Option<&'a str>,
 }
 
 impl<'a> SecretPath<'a> {
-    /// Parses `path[#field]`.
+    /// Parses `path[#field]`. Returns an error if a segment of the path is invalid, or if the field
+    /// is empty.
     pub(super) fn parse(text: &'a str) -> Result<Self, InvalidReference> {
         let (path, field) = text.split_once('#').map_or((text, None), |(path, field)| (path, Some(field)));
         let path = path.split('/').collect::<Vec<_>>();
@@ -28,10 +30,11 @@ impl<'a> SecretPath<'a> {
     }
 }
 
-/// Returns whether no segment is empty, `.` or `..`, or contains a control character, so that
-/// the path cannot leave the mount.
+/// Returns whether all segments are valid, so that the path cannot leave the mount. A segment is
+/// invalid if it is empty, `.` or `..`, or if it contains a control character.
 pub(super) fn are_valid_segments(segments: &[&str]) -> bool {
-    // Building a URL removes control characters, so ".\t." would become "..".
+    // Control characters are rejected because building a URL removes them: ".\t." would become
+    // "..".
     segments.iter().all(|text| !matches!(*text, "" | "." | "..") && !text.contains(char::is_control))
 }
 

@@ -1,5 +1,6 @@
-//! The session with Vault: its token is obtained by a login, renewed while Vault allows it, and
-//! replaced when it expires or Vault rejects it.
+//! The session with Vault. A login obtains the token of the session, and a task renews the token
+//! while Vault allows it. When the token expires, or when Vault rejects it, a new login replaces
+//! the session.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -19,12 +20,14 @@ use super::{
 };
 use crate::metrics::TARGET;
 
-/// A token with less remaining lifetime is not used, and its renewal stops: near the maximum
-/// lifetime, Vault extends a token by less and less.
+/// The minimum remaining lifetime of a token. A token with less remaining lifetime is not used,
+/// and is not renewed any more: near the maximum lifetime, Vault extends a token by less and
+/// less.
 const MIN_REMAINING: Duration = Duration::from_secs(5);
 
-/// The minimum interval between two logins that rejections of the token cause. Without it, a
-/// token that lacks the permission for `lookup-self` would cause a login at each rejected read.
+/// The minimum interval between two logins after Vault rejected a token. Without this interval,
+/// a token that lacks the permission for `lookup-self` would cause a login at each rejected
+/// read.
 const REPLACE_COOLDOWN: Duration = Duration::from_secs(60);
 
 /// The current session, shared by all reads.
@@ -32,11 +35,12 @@ const REPLACE_COOLDOWN: Duration = Duration::from_secs(60);
 pub(super) struct Sessions {
     api: Api,
     auth: VaultAuth,
-    /// Locked during a login, so that concurrent callers share it.
+    /// The current session. It is locked during a login, so that concurrent callers share the
+    /// login.
     current: tokio::sync::Mutex<CurrentSession>,
 }
 
-/// The session that new reads use. Without one, the next read logs in.
+/// The session that new reads use. If there is no session, the next read logs in.
 #[derive(Debug, Default)]
 struct CurrentSession {
     session: Option<Arc<Session>>,
@@ -44,17 +48,18 @@ struct CurrentSession {
     replaced_at: Option<Instant>,
 }
 
-/// A token of Vault, its expiry, and the task that renews it.
+/// A token of Vault, the expiry of the token, and the task that renews the token.
 #[derive(Debug)]
 pub(super) struct Session {
-    /// `None` if an Agent adds the token.
+    /// The token. `None` if an Agent adds the token to requests.
     granted: Option<GrantedToken>,
     expiry: Arc<SessionExpiry>,
     /// The task that renews the token. `None` if the token is not renewable.
     renewal: Option<AbortHandle>,
 }
 
-/// The time at which a token expires, or `None` if it does not. Each renewal sets it.
+/// The time at which a token expires, or `None` if the token does not expire. Each renewal of
+/// the token sets this time.
 #[derive(Debug)]
 struct SessionExpiry(Mutex<Option<Instant>>);
 
@@ -63,10 +68,11 @@ impl Sessions {
         Self { api, auth, current: tokio::sync::Mutex::default() }
     }
 
-    /// Returns the current session. If there is none, or its token expires within 5 s, logs in.
+    /// Returns the current session. If there is no session, or if its token expires within 5 s,
+    /// logs in and returns the new session.
     ///
     /// # Cancel safety
-    /// Dropping the future cancels its login; the next caller starts another.
+    /// Dropping the future cancels the login that it started. The next caller logs in again.
     pub(super) async fn current(&self) -> Result<Arc<Session>, VaultError> {
         let mut current = self.current.lock().await;
         if let Some(session) =
@@ -77,11 +83,18 @@ impl Sessions {
         self.log_in(&mut current).await
     }
 
-    /// Logs in again after Vault rejected the token of the session `rejected`, unless another call
-    /// has already replaced it. Returns the new session.
+    /// Returns a session to use instead of `rejected`, whose token Vault rejected. If another call
+    /// has already replaced `rejected`, returns the current session. Otherwise requests
+    /// `lookup-self`, and logs in again if Vault rejects that request as well.
     ///
-    /// Returns `None` if Vault confirms that the token is valid: the token then lacks the
-    /// permission to read the secret, and another login would not help.
+    /// Returns `None` in two cases:
+    ///
+    /// - Vault confirms that the token is valid. The token then lacks the permission to read the
+    ///   secret, and another login would not help.
+    /// - An Agent adds the token, so there is no login.
+    ///
+    /// If the auth method logs in, returns an error if the last login after a rejection was less
+    /// than 60 s ago.
     pub(super) async fn replace_rejected(
         &self,
         rejected: &Arc<Session>,
@@ -106,7 +119,8 @@ impl Sessions {
         self.log_in(&mut current).await.map(Some)
     }
 
-    /// Logs in and replaces the current session. If the login fails, the previous session is kept.
+    /// Logs in, and makes the new session the current session. If the login fails, keeps the
+    /// previous session and returns the error.
     async fn log_in(&self, current: &mut CurrentSession) -> Result<Arc<Session>, VaultError> {
         let session = Arc::new(Session::log_in(&self.api, &self.auth).await?);
         current.session = Some(Arc::clone(&session));
@@ -115,7 +129,8 @@ impl Sessions {
 }
 
 impl Session {
-    /// Gets a token by `auth`, and starts the task that renews it.
+    /// Gets a token by the auth method `auth`. If the token is renewable, starts the task that
+    /// renews it.
     async fn log_in(api: &Api, auth: &VaultAuth) -> Result<Self, VaultError> {
         let granted = auth.log_in(api).await?;
         let lease = granted.as_ref().map(|granted| granted.lease).unwrap_or_default();
@@ -137,12 +152,12 @@ impl Session {
         Ok(Self { granted, expiry, renewal })
     }
 
-    /// Returns the token. `None` if an Agent adds it.
+    /// Returns the token of the session. Returns `None` if an Agent adds the token to requests.
     pub(super) fn token(&self) -> Option<&Secret> {
         self.granted.as_ref().map(|granted| &granted.token)
     }
 
-    /// Returns whether Vault has confirmed that the token is valid. Then a "forbidden" response
+    /// Returns whether Vault has confirmed that the token is valid. If true, a "forbidden" response
     /// means that the token lacks the permission for the secret.
     pub(super) fn is_confirmed(&self) -> bool {
         self.granted.as_ref().is_some_and(|granted| granted.is_confirmed)
@@ -159,8 +174,9 @@ impl Drop for Session {
 
 /// Renews `token` whenever two thirds of its lease have passed, until Vault no longer renews it.
 ///
-/// A renewal at the next read would be too late: that read may come hours later, when the token
-/// has expired, and a secret id that is valid for one login only does not allow another login.
+/// Renewing the token at the next read would be too late. The next read may come hours later,
+/// when the token has expired. If the secret id is valid for only one login, the provider could
+/// not log in again.
 async fn keep_renewed(api: Api, token: Secret, mut lease: TokenLease, expiry: Arc<SessionExpiry>) {
     while lease.is_renewable && lease.time > MIN_REMAINING {
         sleep(lease.time * 2 / 3).await;
@@ -181,25 +197,27 @@ async fn keep_renewed(api: Api, token: Secret, mut lease: TokenLease, expiry: Ar
 }
 
 impl SessionExpiry {
-    /// Creates the expiry of a token with `lease`, which begins now.
+    /// Creates the expiry of a token whose `lease` begins now.
     fn new(lease: TokenLease) -> Self {
         let expiry = Self(Mutex::default());
         expiry.set(lease);
         expiry
     }
 
-    /// Sets the expiry to the end of `lease`, counted from now.
+    /// Sets the expiry to the end of `lease`, which begins now. If the lease has no end, the token
+    /// does not expire.
     fn set(&self, lease: TokenLease) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(lease.time).filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
     }
 
-    /// Returns whether the token can be used at `now`: it does not expire within 5 s.
+    /// Returns whether the token can be used at `now`: it does not expire within the next 5 s.
     fn is_valid(&self, now: Instant) -> bool {
         self.get().is_none_or(|end| now + MIN_REMAINING < end)
     }
 
-    /// Returns the time from `now` until the token expires. Zero if it does not expire.
+    /// Returns the time from `now` until the token expires. Returns zero if the token has expired
+    /// or does not expire.
     fn remaining(&self, now: Instant) -> Duration {
         self.get().map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
     }

@@ -15,14 +15,14 @@ use tokio::time::sleep;
 
 use super::*;
 
-/// A Vault that returns scripted responses, and records the requests.
+/// A Vault that returns configured responses, and stores the requests.
 #[derive(Clone, Debug, Default)]
 struct Scripted(Arc<Script>);
 
 #[derive(Debug, Default)]
 struct Script {
     requests: Mutex<Vec<String>>,
-    /// The responses by the end of a path, in order. The last one is repeated.
+    /// The responses by the end of the request path, in order. The last response is repeated.
     responses: Mutex<HashMap<&'static str, VecDeque<(u16, String)>>>,
 }
 
@@ -87,7 +87,7 @@ fn deleted() -> Value {
     json!({ "request_id": "1", "data": { "data": null, "metadata": { "version": 1, "destroyed": false } } })
 }
 
-/// The response of an engine of version 2 to a request of version 1.
+/// The response of an engine of version 2 to a request for an engine of version 1.
 fn of_another_version() -> Value {
     let warning = "Invalid path for a versioned K/V secrets engine. See the API docs.";
     json!({ "request_id": "1", "data": null, "warnings": [warning], "auth": null })
@@ -139,7 +139,7 @@ async fn idle_token_is_renewed_and_replaced_at_its_end() {
     let source = vault.secrets(app_role());
     source.resolve().await.unwrap();
     vault.requests();
-    // Renewals after 600 s, after another 600 s (the response is invalid), and 200 s later.
+    // The token is renewed after 600 s, after 1200 s (the response is invalid), and after 1400 s.
     sleep(Duration::from_secs(1450)).await;
     assert_eq!(
         vault.requests(),
@@ -193,7 +193,7 @@ async fn revoked_token_is_replaced_and_the_secret_read_again() {
     assert_eq!(vault.requests(), [format!("{READ} t1 "), look_up, LOGIN.to_owned(), format!("{READ} t2 ")]);
 }
 
-/// Other secrets can still be read with the token, and no login is used up.
+/// The token can still read other secrets, and no login is used up.
 #[tokio::test(start_paused = true)]
 async fn forbidden_secret_does_not_replace_a_valid_token() {
     let vault = Scripted::default()
@@ -207,7 +207,7 @@ async fn forbidden_secret_does_not_replace_a_valid_token() {
     assert_eq!(vault.requests().iter().filter(|request| **request == LOGIN).count(), 1);
 }
 
-/// For example a token without the permission for `lookup-self`.
+/// A token is unconfirmed, for example, if it lacks the permission for `lookup-self`.
 #[tokio::test(start_paused = true)]
 async fn unconfirmed_token_is_replaced_at_most_once_a_minute() {
     let vault = Scripted::default().on("login", 200, granted("t1", 0)).on("lookup-self", 403, denied()).on(
@@ -238,7 +238,7 @@ async fn longest_possible_lease_does_not_overflow() {
     vault.secrets(app_role()).resolve().await.unwrap();
 }
 
-/// A provider with a rotated secret: only `refresh` returns the new one.
+/// A provider with a rotated secret: only `refresh` returns the new secret.
 #[derive(Debug)]
 struct Rotated;
 
@@ -263,7 +263,8 @@ async fn rejected_secret_id_is_read_again() {
     assert_eq!(vault.requests()[1], LOGIN);
 }
 
-/// A cached secret stays valid while Vault rejects the login: that is no error of the secret.
+/// A cached secret stays valid while Vault rejects the login, because a rejected login is not an
+/// error of the secret.
 #[tokio::test(start_paused = true)]
 async fn rejected_login_or_token_is_not_definitive() {
     let rejected =
@@ -347,7 +348,7 @@ fn field_is_optional_if_the_secret_has_only_one() {
     assert_eq!(kind("{}", None), Err(SecretErrorKind::Unreadable));
 }
 
-/// A Vault with a login that takes 5 s. It does not respond to reads.
+/// A Vault that takes 5 s for a login, and that does not respond to reads.
 #[derive(Debug)]
 struct SlowLogin;
 

@@ -10,8 +10,8 @@ use crate::{
     config::{CallerConfig, SidecarConfig},
 };
 
-/// Returns the callers of a configuration. If none is configured, the only caller is the user of
-/// this process.
+/// Returns the callers of a configuration. If no caller is configured, the only caller is the
+/// user of this process.
 pub(super) fn callers(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) -> Callers {
     if config.callers.is_empty() {
         return Callers(vec![own_user()]);
@@ -22,8 +22,8 @@ pub(super) fn callers(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>)
     Callers(rules.collect())
 }
 
-/// Reports each user id, group id and token reference that is configured for more than one
-/// caller.
+/// Adds a problem for each user id, group id and token reference that is configured for more
+/// than one caller.
 fn check_distinct(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
     let mut seen = BTreeMap::<String, &String>::new();
     for (name, caller) in &config.callers {
@@ -43,8 +43,8 @@ fn check_distinct(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
     }
 }
 
-/// Creates the caller of a configuration without `callers`: the user of this process. It can use
-/// all identities, because it can read the secrets of the process anyway.
+/// Creates the caller of a configuration without `callers`: the user of this process. This
+/// caller can use all identities, because the user can read the secrets of the process anyway.
 fn own_user() -> CallerRule {
     let caller = Caller { name: "own user".into(), identities: None, scopes: None };
     let uid = nix::unistd::getuid().as_raw();

@@ -1,4 +1,5 @@
-//! Builds the running parts of a sidecar from its configuration, and reports every mistake.
+//! Builds the running parts of a sidecar from its configuration, and reports every mistake of
+//! the configuration.
 
 mod callers;
 mod upstreams;
@@ -58,8 +59,8 @@ fn by_name(config: &SidecarConfig, identities: &ManagedIdentities) -> BTreeMap<S
     config.identities.keys().filter_map(named).collect()
 }
 
-/// Creates the callers and their limits. If there are several callers, each of them can use at
-/// most half of the memory for requests to own endpoints.
+/// Combines `callers` with the limits of the configuration. If there are several callers, each
+/// caller can use at most half of the memory for requests to own endpoints.
 fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     let (limits, number) = (&config.limits, callers.0.len());
     let own_requests = bounds::own_requests(limits, config.max_form());
@@ -71,8 +72,9 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     }
 }
 
-/// Reports each name of an identity that is the client id of another identity. Such a name would
-/// be ambiguous, because a request selects an identity by its name or its client id.
+/// Adds a problem for each name of an identity that is also the client id of another identity.
+/// Such a name would be ambiguous, because a request selects an identity by its name or its
+/// client id.
 fn check_names(identities: &BTreeMap<String, ManagedIdentity>, problems: &mut Vec<ConfigProblem>) {
     for (other, identity) in identities {
         let name = identity.client_id().as_str();
@@ -100,7 +102,7 @@ fn check_listen(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
     bounds::check(&config.limits, config.max_form(), problems);
 }
 
-/// Returns the number of connection pools: one for each caller and upstream.
+/// Returns the number of connection pools: one for each pair of a caller and an upstream.
 fn pools(config: &SidecarConfig) -> usize {
     config.callers.len().max(1) * config.upstreams.len()
 }

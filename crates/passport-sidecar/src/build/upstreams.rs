@@ -14,8 +14,8 @@ use crate::{
     route::is_valid_name,
 };
 
-/// Builds the upstreams of a configuration, by name. Each of them keeps at most
-/// `idle_connections` idle connections for each caller.
+/// Builds the upstreams of a configuration, and returns them by name. Each upstream keeps at
+/// most `idle_connections` idle connections for each caller. Adds each mistake to `problems`.
 pub(super) fn upstreams(
     config: &SidecarConfig,
     identities: &BTreeMap<String, ManagedIdentity>,
@@ -45,8 +45,8 @@ pub(super) fn upstreams(
     upstreams
 }
 
-/// Builds one upstream. Returns `None` if its identity is unknown or could not be built. Both
-/// are reported where the identities are checked.
+/// Builds one upstream. Returns `None` if the identity of the upstream is unknown or could not
+/// be built. Both mistakes are reported elsewhere, where the identities are checked.
 fn upstream(
     name: &str,
     settings: &UpstreamConfig,

@@ -10,6 +10,7 @@ use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 use crate::config::{SidecarConfig, ValidateConfig};
 
 /// Builds the token verifier. Returns `None` if `validate` is not configured or has a mistake.
+/// Adds each mistake to `problems`.
 pub(super) fn verifier(
     config: &SidecarConfig,
     registry: &ConfigRegistry,
@@ -41,8 +42,8 @@ fn key_of(option: &str) -> String {
     }
 }
 
-/// Builds the transport for discovery and JWKS requests. It is shared with identities that have
-/// the same settings.
+/// Builds the transport for discovery and JWKS requests. Identities with the same settings share
+/// this transport. Returns `None` if a setting is not valid, and adds the mistake to `problems`.
 fn transport(
     validate: &ValidateConfig,
     registry: &ConfigRegistry,

@@ -1,5 +1,5 @@
-//! Authenticates callers, and decides which identities and scopes each of them is allowed to
-//! use.
+//! Identifies clients as configured callers, and decides which identities and scopes each caller
+//! is allowed to use.
 
 mod token;
 
@@ -14,15 +14,15 @@ pub(crate) use self::token::CallerCredential;
 use self::token::sha256;
 use crate::{error::ErrorResponse, peer::Peer};
 
-/// The header in which a caller on TCP sends its token.
+/// The header in which a client on TCP sends its caller token.
 pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-token");
 
-/// A service that is allowed to use the sidecar.
+/// A configured service that is allowed to use the sidecar.
 #[derive(Debug)]
 pub(crate) struct Caller {
     /// The name of the table in `callers` that configures the caller.
     pub(crate) name: Arc<str>,
-    /// The names of identities. The caller is allowed to get their tokens. `None` allows all
+    /// The names of the identities whose tokens the caller is allowed to get. `None` allows all
     /// identities.
     pub(crate) identities: Option<BTreeSet<String>>,
     /// The scopes that the caller is allowed to request. `None` allows the scopes that are
@@ -30,7 +30,7 @@ pub(crate) struct Caller {
     pub(crate) scopes: Option<BTreeSet<String>>,
 }
 
-/// A caller, and the credentials that identify it.
+/// A configured caller, and the credentials that identify a client as this caller.
 #[derive(Debug)]
 pub(crate) struct CallerRule {
     pub(crate) caller: Arc<Caller>,
@@ -39,17 +39,19 @@ pub(crate) struct CallerRule {
     pub(crate) token: Option<CallerCredential>,
 }
 
-/// All configured callers, with the credentials that identify them.
+/// All configured callers, with the credentials that identify clients as these callers.
 #[derive(Debug)]
 pub(crate) struct Callers(pub(crate) Vec<CallerRule>);
 
 impl Callers {
-    /// Returns the caller of a request. On the Unix socket the user or group of the process
-    /// identifies the caller, and on TCP a token. `tokens` are the possible decodings of the token
-    /// that was sent.
+    /// Identifies the client of a request as a configured caller, and returns the caller. On the
+    /// Unix socket the user or group of the client's process identifies the caller. On TCP a token
+    /// identifies the caller. `tokens` are the possible decodings of the token that the client
+    /// sent.
     ///
     /// # Errors
-    /// Returns a 403 on the Unix socket and a 401 on TCP if there is no such caller.
+    /// Returns an error response if the client is not a configured caller: a 403 on the Unix
+    /// socket, and a 401 on TCP.
     pub(crate) async fn authenticate(
         &self,
         peer: Peer,
@@ -73,11 +75,11 @@ impl Callers {
         Ok(Arc::clone(&rule.caller))
     }
 
-    /// Returns the name of the caller that has the user id `uid`. If no caller has it, returns the
-    /// name of the caller that has the group id `gid`.
+    /// Returns the name of the caller that is configured with the user id `uid`. If there is no
+    /// such caller, returns the name of the caller that is configured with the group id `gid`.
     ///
     /// # Errors
-    /// Returns a 403 if there is no such caller.
+    /// Returns a 403 if no caller is configured with the user id or the group id.
     pub(crate) fn name_of_user(&self, uid: u32, gid: u32) -> Result<&Arc<str>, ErrorResponse> {
         self.find_by_user(uid, gid).map(|rule| &rule.caller.name)
     }
@@ -90,12 +92,13 @@ impl Callers {
         })
     }
 
-    /// Returns the caller that has one of `tokens`. The comparison takes constant time. A token
-    /// that two callers have identifies neither of them.
+    /// Returns the caller whose token is one of `tokens`. The comparison takes constant time.
+    /// Returns `None` if no caller has one of these tokens, or if several callers have the same
+    /// token.
     async fn find_by_token(&self, tokens: &[&str]) -> Option<&CallerRule> {
         let sent: Vec<_> = tokens.iter().map(|token| sha256(token)).collect();
-        // All tokens are read concurrently, so that a token in a file that cannot be read does not
-        // delay other callers.
+        // The tokens of all callers are read concurrently, so that a token in a file that cannot be
+        // read does not delay requests of other callers.
         let tokens = self.0.iter().filter_map(|rule| Some((rule, rule.token.as_ref()?)));
         let hashes = join_all(tokens.map(|(rule, token)| async move { (rule, token.hash().await) })).await;
         let found = hashes.into_iter().filter(|(_, hash)| hash.is_some_and(|hash| is_one_of(hash, &sent)));
@@ -121,8 +124,8 @@ impl Caller {
         self.identities.as_ref().is_none_or(|identities| identities.contains(identity))
     }
 
-    /// Returns whether the caller is allowed to request `scopes` of an identity. `defaults` are the
-    /// scopes that are configured for the identity.
+    /// Returns whether the caller is allowed to request all of `scopes` for a token of an identity.
+    /// `defaults` are the scopes that are configured for the identity.
     pub(crate) fn may_request(&self, scopes: &Scopes, defaults: &Scopes) -> bool {
         scopes.iter().all(|scope| match &self.scopes {
             Some(allowed) => allowed.contains(scope),

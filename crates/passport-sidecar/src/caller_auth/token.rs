@@ -1,5 +1,6 @@
-//! The token that authenticates a caller on TCP. It is read from its file or variable again and
-//! again, so that a changed token takes effect without a restart.
+//! The token that identifies a client on TCP as a caller. The token is read from its file or
+//! variable again when the last read is too old, so that a changed token takes effect without a
+//! restart.
 
 use std::time::Duration;
 
@@ -12,23 +13,23 @@ use tokio::{
 
 use crate::metrics::TARGET;
 
-/// How long a caller token is used before it is read again. It is short, so that a revoked token
-/// is soon rejected.
+/// How long a caller token is used before the token is read again. The time is short, so that a
+/// revoked token is soon rejected.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// The time limit of reading a caller token. It is short, because requests on TCP wait until the
-/// token is read.
+/// The time limit of reading a caller token. The limit is short, because requests on TCP wait
+/// until the token is read.
 const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A token that authenticates a caller. It fails closed: while the token cannot be read, is
-/// empty or contains a control character, it authenticates no request. Otherwise the token of a
+/// A token that identifies a client as a caller. The token fails closed: it identifies no client
+/// while it cannot be read, is empty or contains a control character. Otherwise the token of a
 /// revoked caller would stay valid. In contrast, a secret of the sidecar itself stays in use
-/// while it cannot be read.
+/// while the secret cannot be read.
 #[derive(Debug)]
 pub(crate) struct CallerCredential {
     source: SecretSource,
-    /// The result of the last read. It is locked during a read, so that concurrent requests share
-    /// one read.
+    /// The result of the last read. The mutex is locked during a read, so that concurrent requests
+    /// share one read.
     last: Mutex<Option<TokenRead>>,
 }
 
@@ -40,16 +41,17 @@ struct TokenRead {
 }
 
 impl CallerCredential {
-    /// Creates a credential. Its token is read from `source` when a request first needs it.
+    /// Creates a credential without reading the token. The token is read from `source` when the
+    /// first request needs it.
     pub(crate) fn new(source: SecretSource) -> Self {
         Self { source, last: Mutex::new(None) }
     }
 
     /// Returns the hash of the token, or `None` if the token cannot be read or is malformed. Reads
-    /// the token if the last read is too old.
+    /// the token again if the last read is older than [`MAX_AGE`].
     ///
     /// # Cancel safety
-    /// If the future is dropped, the next request starts another read.
+    /// If the future is dropped, the next request starts another read of the token.
     pub(crate) async fn hash(&self) -> Option<Digest> {
         let mut last = self.last.lock().await;
         if let Some(read) = last.filter(|read| read.at.elapsed() < MAX_AGE) {

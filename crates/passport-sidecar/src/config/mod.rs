@@ -1,4 +1,5 @@
-//! Reads the configuration from a TOML file and from environment variables that override it.
+//! Reads the configuration from a TOML file, and from environment variables that override keys
+//! of the file.
 
 mod redaction;
 mod secret_check;
@@ -19,7 +20,7 @@ use crate::limits::{Limits, MAX_FORM};
 const MAX_TOKEN_SIZE: usize = 64 * 1024;
 
 /// The configuration of a sidecar: the contents of its TOML file, and of the environment
-/// variables that override keys. It is not validated yet.
+/// variables that override keys of the file. The configuration is not validated yet.
 ///
 /// [`SidecarServer::new`](crate::SidecarServer::new) validates the configuration, and reports
 /// all mistakes together. `docs/sidecar.md` in the repository describes the keys.
@@ -35,9 +36,9 @@ pub struct SidecarConfig {
 }
 
 /// The error of [`SidecarConfig::read`]. Its message contains no value of the configuration,
-/// because a value could be a secret under a wrong key.
+/// because a value under a wrong key could be a secret.
 ///
-/// `Debug` prints the message, so that a `main` that returns the error shows it.
+/// `Debug` prints the message, so that a `main` that returns this error shows the message.
 #[derive(thiserror::Error)]
 #[error("the configuration cannot be read: {0}")]
 pub struct ReadError(String);
@@ -55,7 +56,8 @@ impl From<config::ConfigError> for ReadError {
 }
 
 impl SidecarConfig {
-    /// Reads the TOML file at `path`, if any, and the environment variables that override its keys.
+    /// Reads a configuration from the TOML file at `path`, and from the environment variables that
+    /// override keys of the file. If `path` is `None`, reads only the environment variables.
     ///
     /// The name of a variable is `PASSPORT_SIDECAR` and the path of the key, joined by `__`:
     /// `PASSPORT_SIDECAR__LISTEN__UNIX` sets `unix` of the table `listen`.
@@ -93,15 +95,15 @@ impl SidecarConfig {
         self.listen.admin.is_some()
     }
 
-    /// Returns the size limit of the form of `/v1/validate` in bytes. It grows with
+    /// Returns the size limit of the form of `/v1/validate` in bytes. The limit grows with
     /// `validate.max_token_size`, because the form contains a token.
     pub(crate) fn max_form(&self) -> usize {
         let token = self.validate.as_ref().and_then(|validate| validate.max_token_size);
         MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN_SIZE) + 1024)
     }
 
-    /// Returns the table `identities` as a type of `passport-config`, which builds the identities
-    /// from it.
+    /// Returns the table `identities` as a type of `passport-config`. That type builds the
+    /// identities.
     pub(crate) fn identities(&self) -> ManagedIdentitiesConfig {
         ManagedIdentitiesConfig::from(self.identities.clone())
     }

@@ -1,9 +1,10 @@
-//! Removes values from error messages about a configuration, because a value could be a secret
-//! under a wrong key.
+//! Removes values from error messages about a configuration, because a value under a wrong key
+//! could be a secret.
 
 use config::ConfigError;
 
-/// Returns the message of `error` without the invalid value, but with the key and the file.
+/// Returns the message of `error` without the invalid value. The message contains the key and
+/// the file, if they are known.
 pub(super) fn redact(error: &ConfigError) -> String {
     match error {
         ConfigError::Type { origin, unexpected, expected, key } => {
@@ -16,27 +17,27 @@ pub(super) fn redact(error: &ConfigError) -> String {
             with_location(&redact(error), key.as_deref(), origin.as_deref())
         }
         ConfigError::FileParse { uri, cause } => {
-            // The lines after the position quote the file.
+            // The first line is the position of the error. The lines after it quote the file.
             let text = cause.to_string();
             with_location(text.lines().next().unwrap_or_default(), None, uri.as_deref())
         }
         ConfigError::Message(text) => without_value(text),
         ConfigError::Foreign(cause) | ConfigError::PathParse { cause } => without_value(&cause.to_string()),
         ConfigError::NotFound(_) | ConfigError::Frozen => error.to_string(),
-        // Other kinds could contain a value.
+        // Errors of other kinds could contain a value.
         _ => "invalid configuration".to_owned(),
     }
 }
 
-/// Appends the key and the file to `text`, if they are known.
+/// Appends the key and the file to `text`. Leaves out the key or the file if it is not known.
 fn with_location(text: &str, key: Option<&str>, origin: Option<&str>) -> String {
     let key = key.map(|key| format!(" for key `{key}`")).unwrap_or_default();
     let origin = origin.map(|origin| format!(" in {origin}")).unwrap_or_default();
     format!("{text}{key}{origin}")
 }
 
-/// Returns an error text of serde without the invalid value. The text has the form `invalid
-/// value: string "hidden", expected a number`.
+/// Returns an error text of serde without the invalid value. `text` has the form `invalid value:
+/// string "hidden", expected a number`. A text of another form is returned unchanged.
 fn without_value(text: &str) -> String {
     if text.contains(" does not have variant constructor ") {
         return "unknown value (docs/sidecar.md lists the allowed ones)".to_owned();
@@ -45,7 +46,7 @@ fn without_value(text: &str) -> String {
     let Some(begin) = values.into_iter().find(|begin| text.starts_with(begin)) else {
         return text.to_owned();
     };
-    // Searched from the end, because the value could contain the same words.
+    // The search begins at the end, because the value could contain the same words.
     let expected = text.rsplit_once(", expected ").map(|(_, expected)| expected);
     let begin = begin.trim_end_matches([':', ' ']);
     expected.map_or_else(|| begin.to_owned(), |expected| format!("{begin}: expected {expected}"))

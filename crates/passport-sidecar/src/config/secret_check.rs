@@ -8,12 +8,12 @@ use tokio::time::timeout;
 
 use super::SidecarConfig;
 
-/// Schemes of the secret providers that need no network. Only their references are read by
-/// `--check`.
+/// Schemes of the secret providers that need no network. `--check` reads only the references
+/// with these schemes.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
 
-/// The time limit of reading one secret. Reading a file on a hung mount fails sooner, by the
-/// limit of the file provider.
+/// The time limit of reading one secret. Reading a file on a hung mount fails sooner, because
+/// the file provider has a shorter limit.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A reference to a secret, and whether the secret could be read. See
@@ -27,7 +27,7 @@ pub struct CheckedSecret {
     pub outcome: SecretCheck,
 }
 
-/// Whether a secret could be read, or why it was not.
+/// The result for one secret: whether the secret was read, or why it was not read.
 #[derive(Debug)]
 pub enum SecretCheck {
     /// The secret was read.
@@ -36,19 +36,20 @@ pub enum SecretCheck {
         /// continues a sentence that begins with "the secret". Empty for most secrets.
         warnings: Vec<&'static str>,
     },
-    /// The secret was not read, because it is in a vault. The text is the reference.
+    /// The secret was not read, because it is in a vault. The text is the reference to the secret.
     Skipped(String),
     /// The secret cannot be read, and the key has no other reference that can replace it.
     Unreadable(SecretError),
-    /// The secret cannot be read, but the key has another reference to a secret that can be read or
-    /// is in a vault.
+    /// The secret cannot be read, but the key has another reference. The secret of the other
+    /// reference can be read, or is in a vault.
     FallbackAvailable(SecretError),
 }
 
 impl SidecarConfig {
-    /// Reads the secrets that need no network: those with a reference that begins with `env:`,
-    /// `file:` or `systemd:`. If a key has a list of references, each reference has its own result.
-    /// Reading one secret takes at most 10 s.
+    /// Checks whether the secrets of the configuration can be read. Reads only the secrets that
+    /// need no network: those with a reference that begins with `env:`, `file:` or `systemd:`. The
+    /// result of any other secret is [`SecretCheck::Skipped`]. If a key has a list of references,
+    /// each reference has a separate result. Reading one secret takes at most 10 s.
     ///
     /// References that cannot be parsed are not in the result.
     /// [`SidecarServer::new`](crate::SidecarServer::new) reports them.
@@ -69,8 +70,8 @@ impl SidecarConfig {
     }
 }
 
-/// Replaces [`SecretCheck::Unreadable`] by [`SecretCheck::FallbackAvailable`] where the same key
-/// has another reference that is usable.
+/// Replaces [`SecretCheck::Unreadable`] by [`SecretCheck::FallbackAvailable`] if the same key
+/// has another reference whose secret was read or skipped.
 fn mark_fallbacks(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
     let is_usable = |outcome: &SecretCheck| !matches!(outcome, SecretCheck::Unreadable(_));
     let usable = checked.iter().filter(|secret| is_usable(&secret.outcome));

@@ -16,9 +16,10 @@ pub(crate) struct Listen {
     pub(crate) unix_owner: Option<String>,
     /// The name of the group of the socket file. Defaults to the group of the process.
     pub(crate) unix_group: Option<String>,
-    /// The loopback address of the listener for callers that send a token. `None` disables it.
+    /// The loopback address of the listener for clients that send a caller token. `None` disables
+    /// this listener.
     pub(crate) tcp: Option<SocketAddr>,
-    /// The loopback address of the listener for health and metrics. `None` disables it.
+    /// The loopback address of the listener for health and metrics. `None` disables this listener.
     pub(crate) admin: Option<SocketAddr>,
     /// Names that requests are allowed to have in `Host`, in addition to `localhost` and loopback
     /// addresses.
@@ -61,17 +62,21 @@ impl Default for Listen {
     }
 }
 
-/// A table of `callers`: a service that is allowed to use the sidecar.
+/// A table of `callers`: a service that is allowed to use the sidecar, and the credentials that
+/// identify a client as this service.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallerConfig {
-    /// User ids. A process with one of them is this caller on the Unix socket.
+    /// User ids. A process that runs with one of these user ids is identified as this caller on the
+    /// Unix socket.
     pub(crate) uids: BTreeSet<u32>,
-    /// Group ids. A process with one of them is this caller on the Unix socket.
+    /// Group ids. A process that runs with one of these group ids is identified as this caller on
+    /// the Unix socket, unless the user id of the process identifies a caller.
     pub(crate) gids: BTreeSet<u32>,
-    /// The reference of the token that identifies this caller on TCP.
+    /// The reference to the secret that contains the caller token. A client on TCP that sends this
+    /// token is identified as this caller.
     pub(crate) token_ref: Option<String>,
-    /// The names of identities. The caller is allowed to get their tokens.
+    /// The names of the identities whose tokens the caller is allowed to get.
     pub(crate) identities: BTreeSet<String>,
     /// The scopes that the caller is allowed to request. `None` allows the scopes that are
     /// configured for the requested identity.
@@ -83,7 +88,8 @@ pub(crate) struct CallerConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamConfig {
     pub(crate) url: String,
-    /// The name of an identity. Its token is attached to forwarded requests.
+    /// The name of the identity whose token is attached to forwarded requests. `None` if the
+    /// upstream gets only tokens that clients send.
     pub(crate) identity: Option<String>,
     /// Whether the token that a client sends in `Authorization` is forwarded instead of the
     /// identity's token.

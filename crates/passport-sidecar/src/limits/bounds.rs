@@ -1,5 +1,5 @@
-//! Checks the numbers of the table `limits`, and computes the memory that connections and
-//! requests use at most with them. Pure.
+//! Checks the numbers of the table `limits`, and computes the maximum memory that connections
+//! and requests can use with these limits. Pure.
 
 use passport_core::ConfigProblem;
 
@@ -14,9 +14,9 @@ const DAY: u64 = 24 * 60 * 60;
 /// TCP.
 const LISTENERS: usize = 2;
 
-/// Reports each number that is out of bounds. If there is none, reports whether the buffers that
-/// the other limits allow exceed `max_buffered_mib`. `form` is the size limit of a form in
-/// bytes.
+/// Adds a problem for each number that is out of bounds. If all numbers are within bounds, adds
+/// a problem if the other limits allow more buffers than `max_buffered_mib`. `form` is the size
+/// limit of a form in bytes.
 pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
@@ -56,16 +56,16 @@ pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProbl
     }
 }
 
-/// Returns the limit on concurrent requests to the sidecar's own endpoints. Their memory is the
-/// part of `max_buffered_mib` that connections and forwarded requests cannot use. `form` is the
-/// size limit of a form in bytes.
+/// Returns the limit on concurrent requests to the sidecar's own endpoints. The memory for these
+/// requests is the part of `max_buffered_mib` that connections and forwarded requests cannot
+/// use. `form` is the size limit of a form in bytes.
 pub(crate) fn own_requests(limits: &Limits, form: usize) -> usize {
     let available = limits.max_buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
     available / own_request_kib(limits, form)
 }
 
-/// Returns the smallest valid value of `max_buffered_mib`: each connection can then have one
-/// request to an own endpoint.
+/// Returns the smallest valid value of `max_buffered_mib`. With this value, each connection can
+/// have one request to an own endpoint.
 fn needed_mib(limits: &Limits, form: usize) -> usize {
     let own = LISTENERS * limits.max_connections * own_request_kib(limits, form);
     (reserved_kib(limits) + own).div_ceil(1024)
@@ -74,12 +74,12 @@ fn needed_mib(limits: &Limits, form: usize) -> usize {
 /// Returns the maximum memory of all connections and forwarded requests, in KiB.
 ///
 /// A connection needs memory for:
-/// - the HTTP/2 window of unread bodies;
+/// - the HTTP/2 window of request bodies that the sidecar has not read;
 /// - the head of a request and the head of a response;
-/// - on TCP, forms that are read before their caller is authenticated.
+/// - on TCP, forms that are read before the client is identified as a caller.
 ///
-/// A forwarded request needs memory for a head and three buffers: to the upstream, from the
-/// upstream, and to the client.
+/// A forwarded request needs memory for a head and three buffers: one for data to the upstream,
+/// one for data from the upstream, and one for data to the client.
 fn reserved_kib(limits: &Limits) -> usize {
     let connections = LISTENERS * (limits.http2_connection_window_kib + 2 * head_kib(limits))
         + UNKNOWN_FORMS * MAX_FORM / 1024;
@@ -88,7 +88,8 @@ fn reserved_kib(limits: &Limits) -> usize {
 }
 
 /// Returns the maximum memory of one request to an own endpoint, in KiB: a head, a form, and a
-/// response that is at most as large as the form, because it contains a token or its claims.
+/// response. The response is at most as large as the form, because it contains a token or the
+/// claims of a token.
 fn own_request_kib(limits: &Limits, form: usize) -> usize {
     head_kib(limits) + 2 * form.div_ceil(1024)
 }

@@ -1,4 +1,4 @@
-//! Limits the forms that are read before their caller is authenticated.
+//! Limits how many forms are read before the client that sends them is identified as a caller.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ErrorResponse;
 
-/// The size limit of forms in bytes, except for `/v1/validate`. It is small, because a form with
-/// the caller's token is read before the caller is authenticated.
+/// The size limit of forms in bytes, except for `/v1/validate`. The limit is small, because a
+/// form that contains the caller token is read before the client is identified.
 pub(crate) const MAX_FORM: usize = 16 * 1024;
 
-/// How many forms one connection can send at a time before their callers are authenticated. A
-/// client needs one form for each token request.
+/// How many forms are read at a time on one connection before the client is identified as a
+/// caller. A client sends one form for each token request.
 pub(crate) const UNKNOWN_FORMS: usize = 4;
 
-/// Limits how many forms of one connection are read at a time before their caller is
-/// authenticated. This bounds the memory of a connection from an unknown client.
+/// Limits how many forms are read at a time on one connection before the client is identified as
+/// a caller. The limit bounds the memory of a connection from an unknown client.
 #[derive(Clone, Debug)]
 pub(crate) struct UnknownForms(Arc<Semaphore>);
 
@@ -26,10 +26,10 @@ impl Default for UnknownForms {
 }
 
 impl UnknownForms {
-    /// Takes the permit to read one form, or fails immediately if none is left.
+    /// Takes the permit to read one form. Fails immediately if the connection has no permit left.
     ///
     /// # Errors
-    /// Returns a 429 if the connection has reached its limit.
+    /// Returns a 429 if the connection has no permit left.
     pub(crate) fn take(self) -> Result<OwnedSemaphorePermit, ErrorResponse> {
         let Self(permits) = self;
         permits.try_acquire_owned().map_err(|_| {

@@ -1,5 +1,5 @@
-//! Limits on memory, connections, requests and open files. Each use holds a permit until it
-//! ends.
+//! Limits on memory, connections, requests and open files. Each connection, request and open
+//! file holds a permit until it ends.
 
 pub(crate) mod bounds;
 mod forms;

@@ -1,5 +1,5 @@
-//! Limits how many file descriptors connections and forwarded requests use, so that some are
-//! left for the admin listener, logs, secrets and requests to Passport.
+//! Limits how many file descriptors connections and forwarded requests use, so that enough
+//! descriptors are left for the admin listener, logs, secrets and requests to Passport.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::peer::Peer;
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
     all: Shares,
-    /// The permits that TCP connections can take. TCP clients are not authenticated when they
-    /// connect, and must not use up the files that callers on the Unix socket need.
+    /// The permits that TCP connections can take. A client on TCP is not identified when it
+    /// connects. Such clients must not use up the files that callers on the Unix socket need.
     tcp: Arc<Semaphore>,
     reserved: Reserved,
     number: usize,
@@ -29,26 +29,30 @@ struct Reserved {
     tcp: Arc<Semaphore>,
 }
 
-/// The permit of one open file. Dropping it releases the permit.
+/// The permit of one open file. Dropping this value releases the permit.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     _of_all: Option<Share>,
-    /// A permit of the TCP connections or of the reserved files.
+    /// A permit of the TCP connections, or of the reserved files. `None` for any other open file.
     _of_part: Option<OwnedSemaphorePermit>,
 }
 
 impl OpenFile {
-    /// Returns a permit that counts against no limit, for the admin listener, which has reserved
-    /// files.
+    /// Returns a permit that counts against no limit. It is for the admin listener, because files
+    /// are reserved for the connections of this listener.
     pub(crate) const fn uncounted() -> Self {
         Self { _of_all: None, _of_part: None }
     }
 }
 
 impl OpenFiles {
-    /// Creates the permits from `limit`, the limit of the process on open files. Not available are
-    /// the sidecar's own files, and the idle connections of `pools` connection pools to upstreams.
-    /// If there are several `callers`, each of them can take at most half of the rest.
+    /// Creates the permits from `limit`, the limit of the process on open files. These files are
+    /// subtracted from it:
+    /// - the files that are reserved for the sidecar itself;
+    /// - the idle connections to upstreams. `pools` is the number of connection pools.
+    ///
+    /// `callers` is the number of configured callers. If there are several, each caller can take at
+    /// most half of the remaining files.
     pub(crate) fn new(limit: usize, pools: usize, callers: usize, limits: &Limits) -> Self {
         let idle = pools.saturating_mul(idle_connections(limit, pools));
         let number = limit.saturating_sub(OWN_FILES + idle).clamp(1, Semaphore::MAX_PERMITS);
@@ -66,20 +70,23 @@ impl OpenFiles {
         self.number
     }
 
-    /// Takes a permit for a file of `caller`, or of a client that is not authenticated. Returns
-    /// `None` immediately if no permit is left.
+    /// Takes a permit for a file of `caller`. `caller` is `None` for a client that is not
+    /// identified. The permit of such a client counts against the total only. Returns `None`
+    /// immediately if no permit is left.
     pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         Some(OpenFile { _of_all: Some(self.all.take(caller).ok()?), _of_part: None })
     }
 
-    /// Takes a permit for a connection of `peer`. Returns `None` immediately if no permit is left.
+    /// Takes a permit for a connection of `peer`. A TCP connection also needs one of the permits
+    /// for TCP. `caller` is `None` if the client is not identified. Returns `None` immediately if
+    /// no permit is left.
     pub(crate) fn for_connection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let of_tcp = if peer == Peer::Tcp { Some(acquire(&self.tcp)?) } else { None };
         Some(OpenFile { _of_part: of_tcp, ..self.take(caller)? })
     }
 
     /// Takes a permit for a connection of `peer` that gets a 429 and is closed. Takes a reserved
-    /// permit if no other is left.
+    /// permit if no other permit is left. Returns `None` if no reserved permit is left either.
     pub(crate) fn for_rejection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let reserved = match peer {
             Peer::Unix { .. } => &self.reserved.unix,
@@ -98,11 +105,13 @@ fn acquire(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
 /// in use.
 pub(crate) const REJECTIONS: usize = 16;
 
-/// How many files are reserved for the sidecar itself: for the admin listener, as many again for
-/// logs, secrets and requests to Passport, and for rejected connections.
+/// How many files are reserved for the sidecar itself:
+/// - a file for each connection of the admin listener;
+/// - the same number for logs, secrets and requests to Passport;
+/// - a file for each connection that is being rejected, at each listener.
 const OWN_FILES: usize = 2 * Limits::ADMIN.max_connections + 2 * REJECTIONS;
 
-/// Returns how many of `number` files TCP connections can take: `max_connections`, or a
+/// Returns how many of `number` files TCP connections can take. This is `max_connections`, or a
 /// proportional part of it if there are too few files for all limits.
 fn part_of_tcp(number: usize, limits: &Limits) -> usize {
     let required = 2 * limits.max_connections + limits.max_forwarded_requests;

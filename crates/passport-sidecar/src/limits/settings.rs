@@ -11,38 +11,41 @@ pub(crate) struct Limits {
     /// The limit on concurrent connections at each listener. A further connection gets a 429.
     pub(crate) max_connections: usize,
     /// The limit on concurrent connections of one caller at each listener. `None` means half of
-    /// `max_connections`, or all if there is only one caller.
+    /// `max_connections`, or all of them if there is only one caller.
     pub(crate) max_connections_per_caller: Option<usize>,
     /// The size limit of a request's head (request line and headers), in bytes. A larger head gets
     /// a 431.
     pub(crate) max_head_bytes: usize,
-    /// The time limit for receiving a request's head, and for the next request on an HTTP/1
-    /// connection, in seconds.
+    /// The time limit in seconds for receiving the head of a request, and for waiting for the next
+    /// request on an HTTP/1 connection.
     pub(crate) head_timeout_seconds: u64,
     /// The time in seconds after which a connection, or a forwarded request, without progress is
-    /// ended. No progress means:
+    /// ended. No progress means one of these:
     /// - no byte is transferred;
     /// - no request is in flight on the connection;
     /// - the client does not read its response;
     /// - an upstream does not read the body of a request.
     pub(crate) idle_timeout_seconds: u64,
-    /// How long a request waits for a token, and for the head of an upstream's response, in
-    /// seconds.
+    /// How long a request waits for a token, and how long it waits for the head of an upstream's
+    /// response, in seconds.
     pub(crate) response_timeout_seconds: u64,
-    /// How long the shutdown waits for requests in flight before it aborts them, in seconds.
+    /// How long the shutdown waits for requests in flight before it aborts these requests, in
+    /// seconds.
     pub(crate) shutdown_timeout_seconds: u64,
-    /// The limit on forwarded requests in flight. A further request gets a 503.
+    /// The limit on forwarded requests in flight, of all callers together. A further request gets a
+    /// 503.
     pub(crate) max_forwarded_requests: usize,
-    /// The limit on forwarded requests in flight of one caller. A further request gets a 429.
+    /// The limit on forwarded requests in flight of one caller. A further request of this caller
+    /// gets a 429.
     pub(crate) max_forwarded_requests_per_caller: usize,
-    /// The size of each buffer for a part of a body in KiB. It is also the flow-control window of
-    /// an HTTP/2 stream.
+    /// The size in KiB of each buffer that holds a part of a body. This size is also the
+    /// flow-control window of an HTTP/2 stream.
     pub(crate) body_buffer_kib: usize,
-    /// The flow-control window of a client's HTTP/2 connection in KiB: how much of all its request
-    /// bodies the client can send before the sidecar reads them.
+    /// The flow-control window of a client's HTTP/2 connection in KiB. The client can send this
+    /// much of all its request bodies together before the sidecar reads them.
     pub(crate) http2_connection_window_kib: usize,
-    /// The limit on the memory of all buffers together in MiB. If the other limits allow more, the
-    /// configuration is rejected.
+    /// The limit on the memory of all buffers together in MiB. If the other limits allow more
+    /// memory, the configuration is rejected.
     pub(crate) max_buffered_mib: usize,
 }
 
@@ -69,7 +72,7 @@ impl Limits {
         max_buffered_mib: 1024,
     };
 
-    /// The limits of the admin listener, which gets few and small requests.
+    /// The limits of the admin listener, which gets few requests, all of them small.
     pub(crate) const ADMIN: Self = Self {
         max_connections: 64,
         head_timeout_seconds: 5,
@@ -110,8 +113,8 @@ impl Limits {
         window(self.http2_connection_window_kib.saturating_mul(1024))
     }
 
-    /// Returns the HTTP/2 window of a connection to an upstream in bytes. It has room for all
-    /// streams of a caller, so that a stream that is not read does not delay the others.
+    /// Returns the HTTP/2 window of a connection to an upstream in bytes. The window has room for
+    /// all streams of a caller, so that a stream that is not read does not delay the other streams.
     pub(crate) fn upstream_window(&self) -> u32 {
         window(self.stream_bytes().saturating_mul(self.max_forwarded_requests_per_caller))
     }

@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ErrorResponse;
 
-/// A pool of permits, of which one caller can take only a part, so that it cannot block other
-/// callers.
+/// A pool of permits that all callers share. One caller can take only a part of the permits, so
+/// that it cannot block other callers.
 #[derive(Debug)]
 pub(crate) struct Shares {
     all: Arc<Semaphore>,
@@ -19,14 +19,14 @@ pub(crate) struct Shares {
     by_caller: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
-/// A permit of [`Shares`]. Dropping it releases the permit.
+/// A permit of [`Shares`]. Dropping this value releases the permit.
 #[derive(Debug)]
 pub(crate) struct Share {
     _of_all: OwnedSemaphorePermit,
     _of_the_caller: Option<OwnedSemaphorePermit>,
 }
 
-/// Which limit was reached, so that no permit was available.
+/// The limit that was reached, so that no permit was available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exhausted {
     /// The limit of all callers together.
@@ -36,8 +36,9 @@ pub(crate) enum Exhausted {
 }
 
 impl Exhausted {
-    /// Returns the response to a request that gets no permit: 503 if all callers together reached
-    /// the limit, 429 if one caller did. `limit` is the key of the limit in the table `limits`.
+    /// Returns the response to a request that gets no permit: a 503 if the limit of all callers was
+    /// reached, and a 429 if the limit of one caller was reached. `limit` is the key of the limit
+    /// in the table `limits`.
     pub(crate) fn response(self, limit: &str) -> ErrorResponse {
         match self {
             Self::All => ErrorResponse::unavailable(
@@ -51,20 +52,21 @@ impl Exhausted {
     }
 }
 
-/// Returns how many of `all` permits one caller can take by default: half of them if there are
-/// several `callers`, or all if there is only one.
+/// Returns how many of `all` permits one caller can take by default: half of the permits if
+/// there are several `callers`, or all permits if there is only one caller.
 pub(crate) fn default_share(all: usize, callers: usize) -> usize {
     if callers == 1 { all } else { all.div_ceil(2) }
 }
 
 impl Shares {
-    /// Creates `all` permits, of which each caller can take `each`.
+    /// Creates `all` permits. Each caller can take at most `each` of these permits.
     pub(crate) fn new(all: usize, each: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), each, by_caller: Mutex::default() }
     }
 
-    /// Takes a permit for `caller`, or for a client that is not authenticated. Fails immediately if
-    /// none is left.
+    /// Takes a permit for `caller`. `caller` is `None` for a client that is not identified. The
+    /// permit of such a client counts against the total only. Fails immediately if no permit is
+    /// left.
     ///
     /// # Errors
     /// Returns the limit that was reached.
@@ -77,8 +79,9 @@ impl Shares {
         Ok(Share { _of_all: of_all, _of_the_caller: of_the_caller })
     }
 
-    /// Takes a permit that counts against the limit of `caller` only, for a client that already has
-    /// a permit of the total. Returns `None` immediately if none is left.
+    /// Takes a permit that counts against the limit of `caller` only. It is for a client that
+    /// already holds a permit of the total. Returns `None` immediately if the caller has no permit
+    /// left.
     pub(crate) fn of_caller(&self, caller: &Arc<str>) -> Option<OwnedSemaphorePermit> {
         let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
         let permits =

@@ -1,4 +1,5 @@
-//! Counts TCP connections against the limit of each caller that uses them.
+//! Counts a TCP connection against the limit of each caller that sends requests on the
+//! connection.
 
 use std::{
     collections::BTreeMap,
@@ -11,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::shares::Shares;
 use crate::error::ErrorResponse;
 
-/// The callers of one TCP connection. None is known when the connection is accepted. The
-/// connection counts against the limit of a caller as soon as a request on it has that caller's
-/// token.
+/// The callers that send requests on one TCP connection. When the connection is accepted, no
+/// caller is known. As soon as a request on the connection has the token of a caller, the
+/// connection counts against the limit of this caller.
 #[derive(Clone, Debug)]
 pub(crate) struct TcpConnection {
     shares: Arc<Shares>,
@@ -22,15 +23,16 @@ pub(crate) struct TcpConnection {
 }
 
 impl TcpConnection {
-    /// Creates the state of a connection on which no request was authenticated yet.
+    /// Creates the state of a connection on which no caller has been identified.
     pub(crate) fn new(shares: Arc<Shares>) -> Self {
         Self { shares, callers: Arc::default(), rejected: CancellationToken::new() }
     }
 
-    /// Counts the connection against the limit of `caller`, unless it is counted already.
+    /// Counts the connection against the limit of `caller`. Has no effect if the connection already
+    /// counts against this limit.
     ///
     /// # Errors
-    /// Returns a 429 if the caller has too many connections.
+    /// Returns a 429 if the caller has too many connections. The connection is then closed.
     pub(crate) fn count_for(&self, caller: &Arc<str>) -> Result<(), ErrorResponse> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if callers.contains_key(caller) {
@@ -46,8 +48,8 @@ impl TcpConnection {
         Ok(())
     }
 
-    /// Returns a cancellation token. It is canceled when the connection exceeds the limit of a
-    /// caller, and the connection is closed then.
+    /// Returns a cancellation token. It is canceled when a caller that uses the connection has too
+    /// many connections. The connection is then closed.
     pub(crate) fn rejected(&self) -> &CancellationToken {
         &self.rejected
     }

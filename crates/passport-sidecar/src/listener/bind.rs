@@ -1,5 +1,5 @@
-//! Opens the listeners: the sockets that systemd passes (socket activation), or else those of
-//! the configuration.
+//! Opens the listeners: the sockets that systemd passes (socket activation), or, if systemd
+//! passes none, the sockets of the configuration.
 
 use std::{io, net::SocketAddr};
 
@@ -16,7 +16,8 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    /// Returns the value of the label `listener` in metrics.
+    /// Returns the name of the listener in logs, which is also the value of the label `listener` in
+    /// metrics.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Unix(_) => "unix",
@@ -24,7 +25,8 @@ impl Listener {
         }
     }
 
-    /// Returns the address of a TCP listener, or `None` for a Unix socket.
+    /// Returns the address of a TCP listener. Returns `None` for a Unix socket, or if the address
+    /// cannot be determined.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Unix(_) => None,
@@ -33,12 +35,15 @@ impl Listener {
     }
 }
 
-/// Returns the listeners that systemd has opened. If there are none, binds those of the
-/// configuration. The file of the Unix socket is removed when the [`SocketFile`] is dropped.
+/// Returns the listeners that systemd has opened. If systemd has opened none, binds the
+/// listeners of the configuration. Also returns the file of the Unix socket, if this function
+/// has created one. The file is removed when the [`SocketFile`] is dropped.
 ///
 /// # Errors
-/// Returns an error that names the configuration key if a listener cannot be bound. Returns an
-/// error if no listener is configured.
+/// Returns an error in these cases:
+/// - a listener cannot be bound. The error names the configuration key;
+/// - a TCP socket of systemd is not on loopback;
+/// - no listener is configured, and systemd has opened none.
 pub(crate) async fn bind(listen: &Listen) -> io::Result<(Vec<Listener>, Option<SocketFile>)> {
     let inherited = inherited()?;
     if !inherited.is_empty() {

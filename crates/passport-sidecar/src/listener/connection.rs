@@ -32,22 +32,22 @@ use crate::{
 /// The limit on requests in flight on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 
-/// The delay before each step of closing a connection, so that the client can read its last
-/// response, or close the connection first.
+/// The delay before each step of closing a connection. During the delay the client can read its
+/// last response, or close the connection first.
 pub(super) const CLOSE_DELAY: Duration = Duration::from_millis(200);
 
-/// An accepted connection, with its limits and the cancellation tokens that end it.
+/// An accepted connection, with its limits and the cancellation tokens that end the connection.
 pub(super) struct AcceptedConnection {
     pub(super) peer: Peer,
-    /// The callers that the connection counts for. `None` on the Unix socket, where the caller is
-    /// known before.
+    /// The callers against whose limits the connection counts. `None` on the Unix socket, where the
+    /// caller is known when the connection is accepted.
     pub(super) tcp: Option<TcpConnection>,
     pub(super) limits: Limits,
-    /// Canceled when the shutdown begins. HTTP/1 responses then have `Connection: close`, so that
-    /// the client sends its next request on another connection.
+    /// Canceled when the shutdown begins. HTTP/1 responses then have the header `Connection:
+    /// close`, so that the client sends its next request on another connection.
     pub(super) stop: CancellationToken,
-    /// Canceled when the shutdown has given clients time to close the connection. No further
-    /// request is accepted then.
+    /// Canceled when clients have had time during the shutdown to close the connection. No further
+    /// request is accepted on the connection then.
     pub(super) last_request: CancellationToken,
 }
 
@@ -55,7 +55,7 @@ impl AcceptedConnection {
     /// Serves HTTP/1 or HTTP/2 requests until one of these events:
     /// - the client closes the connection;
     /// - the connection is idle for too long;
-    /// - its caller has too many connections;
+    /// - a caller that uses the connection has too many connections;
     /// - the listener shuts down.
     pub(super) fn serve<S>(
         self,
@@ -77,7 +77,8 @@ impl AcceptedConnection {
             let ends = async {
                 tokio::select! {
                     _ = last_request.run_until_cancelled(usage.idle_for(idle)) => {}
-                    // Some clients ignore a response that arrives after a GOAWAY.
+                    // The delay comes first, because some clients ignore a response that arrives
+                    // after a GOAWAY.
                     () = async { rejected.cancelled().await; sleep(CLOSE_DELAY).await } => {}
                 }
             };
@@ -120,8 +121,8 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Creates the service of one connection. It adds the peer and the limits of the connection to
-/// each request, and tracks in `usage` whether a request is in flight.
+/// Creates the service of one connection. The service adds the peer and the limits of the
+/// connection to each request, and tracks in `usage` whether a request is in flight.
 fn http_service<S>(
     service: S,
     peer: Peer,
@@ -153,7 +154,8 @@ where
             let mut response = response.await?;
             let is_rejected = tcp.is_some_and(|tcp| tcp.rejected().is_cancelled());
             if is_http1 && (is_rejected || stop.is_cancelled()) {
-                // Otherwise the client could send the next request while the connection is closed.
+                // Without this header, the client could send the next request while the connection
+                // is being closed.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             drop(active);

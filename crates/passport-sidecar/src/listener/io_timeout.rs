@@ -1,9 +1,9 @@
-//! Limits the time until a client has sent its first bytes, and after that the time in which no
-//! byte is transferred.
+//! Limits the time until the first bytes of a client arrive. After that, limits the time in
+//! which no byte is transferred on the connection.
 //!
-//! Without this limit a hung HTTP/1 client, such as a deadlocked worker of a service, would hold
-//! its permits until it is restarted. A hung HTTP/2 client can still respond to pings, which
-//! transfers bytes. [`super::usage`] closes its connection.
+//! Without these limits a hung HTTP/1 client, such as a deadlocked worker of a service, would
+//! hold its permits until it is restarted. A hung HTTP/2 client can still respond to pings,
+//! which transfers bytes. [`super::usage`] closes the connection of such a client.
 
 use std::{
     io::{self, ErrorKind},
@@ -18,15 +18,15 @@ use tokio::{
 };
 
 /// The number of bytes that distinguish HTTP/1 from HTTP/2 (the length of the HTTP/2 connection
-/// preface). A request of a client is not shorter.
+/// preface). No request of a client is shorter.
 const PREFACE_LEN: usize = 24;
 
-/// A stream that fails if its first bytes arrive too late, or if nothing is read or written for
-/// too long.
+/// A stream that fails with an error in two cases: its first bytes arrive too late, or nothing
+/// is read or written for too long after that.
 ///
-/// hyper limits the time for receiving the head of a request. It has no limit for the bytes
-/// before, which identify the version of HTTP, nor for a client that sends or reads a body
-/// slowly.
+/// hyper limits the time for receiving the head of a request. It does not limit:
+/// - the time for the bytes before the head, which identify the version of HTTP;
+/// - the time of a client that sends or reads a body slowly.
 pub(super) struct TimeoutStream<S> {
     stream: S,
     read: usize,
@@ -52,7 +52,8 @@ impl<S> TimeoutStream<S> {
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
-            // The timer is reset only when it fires, which is cheaper than for each byte.
+            // The timer is reset only when it fires. This is cheaper than a reset for each
+            // transferred byte.
             let end = self.last_progress + self.idle;
             if self.read < PREFACE_LEN || end <= Instant::now() {
                 return Poll::Ready(ErrorKind::TimedOut.into());

@@ -1,4 +1,4 @@
-//! Opens the listeners of a sidecar, and serves HTTP on them within limits.
+//! Opens the listeners of a sidecar, and serves HTTP on the listeners within limits.
 
 mod bind;
 mod connection;

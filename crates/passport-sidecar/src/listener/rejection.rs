@@ -1,4 +1,4 @@
-//! Rejects connections with an HTTP response, so that their clients learn the reason.
+//! Rejects connections with an HTTP response, so that the clients learn the reason.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,26 +18,28 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
 /// are closed without a response.
 const MAX_TOO_MANY: usize = 256;
 
-/// How many 403 responses to users that are no callers one listener sends at a time. Further
-/// connections of such users are closed without a response.
+/// How many 403 responses one listener sends at a time to users without a configured caller.
+/// Further connections of such users are closed without a response.
 const MAX_UNKNOWN_USERS: usize = 32;
 
 /// How long a connection of a user without a configured caller can stay open without the first
-/// byte of a request. After that it is closed without a response.
+/// byte of a request. After this time the connection is closed without a response.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The time limit of sending the response to a rejected connection. After that the connection is
-/// closed.
+/// The time limit of sending the response to a rejected connection. After this time the
+/// connection is closed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The permits that a rejected connection holds while it is open.
+/// The permits that a rejected connection holds while the connection is open: a permit to send a
+/// response, and a permit of one open file.
 type RejectionPermits = (OwnedSemaphorePermit, OpenFile);
 
 /// Sends responses to the rejected connections of one listener. If too many responses are being
-/// sent, it closes a connection without one.
+/// sent, a further rejected connection is closed without a response.
 pub(super) struct Rejections {
     too_many: Arc<Semaphore>,
-    /// Separate permits, so that users that are no callers do not use up the responses for callers.
+    /// Separate permits for users without a configured caller, so that these users do not use up
+    /// the responses for callers.
     unknown_users: Arc<Semaphore>,
 }
 
@@ -51,7 +53,7 @@ impl Rejections {
     }
 
     /// Rejects a connection beyond the limits of a listener or of a caller with a 429. `file` is
-    /// the permit of its file descriptor.
+    /// the permit of the connection's file descriptor.
     pub(super) fn too_many(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -64,7 +66,8 @@ impl Rejections {
 
     /// Rejects the connection of a user without a configured caller with `error`, as soon as the
     /// first byte of a request arrives. Some clients ignore a response that is sent before their
-    /// request. `file` is the permit of the file descriptor.
+    /// request. If no byte arrives in time, the connection is closed without a response. `file` is
+    /// the permit of the connection's file descriptor.
     pub(super) fn unknown_user(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -91,7 +94,8 @@ async fn respond(
     let sent = async {
         stream.write_all(&response).await?;
         stream.shutdown().await?;
-        // Closing a connection with unread bytes resets it, and the response is lost.
+        // The unread bytes are read before the connection is closed. Otherwise closing resets the
+        // connection, and the response is lost.
         copy(&mut stream, &mut sink()).await
     };
     let _ = timeout(RESPONSE_TIMEOUT, sent).await;

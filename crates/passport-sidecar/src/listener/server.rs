@@ -28,22 +28,22 @@ use crate::{
 };
 
 /// The delay before the next accept after a failed one. Accepting fails if file descriptors or
-/// memory are used up, and an immediate retry would fail as well.
+/// memory are used up. An immediate retry would fail as well.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// How long the shutdown keeps accepting the connections that clients have already opened. It is
-/// limited, because clients can keep opening connections.
+/// How long the shutdown keeps accepting the connections that clients have already opened. The
+/// period is limited, because clients can keep opening connections.
 const FINAL_ACCEPT_PERIOD: Duration = Duration::from_millis(200);
 
-/// How long the shutdown waits for a further connection. If none arrives, it closes the
-/// listener.
+/// How long the shutdown waits for a further connection. If none arrives in this time, the
+/// shutdown closes the listener.
 const FINAL_ACCEPT_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// The permits of an accepted connection: one of its listener, and one of an open file.
+/// The permits of an accepted connection: one permit of its listener, and one of an open file.
 type ConnectionPermits = (Share, OpenFile);
 
-/// Accepts connections at one listener, and serves them. Each listener has separate limits, so
-/// that a flood at one does not affect another.
+/// Accepts connections at one listener, and serves requests on them. Each listener has separate
+/// limits, so that a flood of connections at one listener does not affect another listener.
 pub(crate) struct HttpServer<S> {
     name: &'static str,
     service: S,
@@ -55,9 +55,10 @@ pub(crate) struct HttpServer<S> {
     /// Canceled when the shutdown begins. HTTP/1 connections are then closed after their next
     /// response.
     stop: CancellationToken,
-    /// Canceled when connections no longer accept requests, 200 ms after the listener was closed.
+    /// Canceled 200 ms after the listener was closed. Connections accept no further requests then.
     last_request: CancellationToken,
-    /// Aborts all connections when it is canceled, which happens when this value is dropped.
+    /// Aborts all connections when this token is canceled, which happens when the server is
+    /// dropped.
     abort: CancellationToken,
     _abort_on_drop: DropGuard,
 }
@@ -118,7 +119,8 @@ where
             }
             Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // With a TTL of 1 no response leaves this machine, regardless of its routes.
+                // With a TTL of 1 no response leaves this machine, regardless of the machine's
+                // routes.
                 stream.set_ttl(1)?;
                 stream.set_nodelay(true)?;
                 self.admit(stream, Peer::Tcp);
@@ -133,7 +135,8 @@ where
                 Ok(caller) => Some(caller),
                 Err(error) => {
                     counter!(CONNECTIONS_FORBIDDEN).increment(1);
-                    // Does not use the files that are reserved for rejecting callers.
+                    // The permit is not one of the files that are reserved for rejecting
+                    // connections of callers.
                     if let Some(file) = admission.files.take(None) {
                         self.rejections.unknown_user(stream, &error, file);
                     }
@@ -157,8 +160,8 @@ where
         Some((self.shares.take(caller).ok()?, file))
     }
 
-    /// Takes a file permit with `take`. Returns an uncounted permit if the files of this listener
-    /// do not count against the limit.
+    /// Takes a file permit with `take`. Returns `None` if `take` gets no permit. Returns an
+    /// uncounted permit if the files of this listener do not count against the limit on open files.
     fn file(&self, take: impl FnOnce(&OpenFiles) -> Option<OpenFile>) -> Option<OpenFile> {
         self.admission
             .as_ref()
@@ -199,7 +202,8 @@ where
     }
 }
 
-/// Returns the limit on concurrent connections of one caller at a listener.
+/// Returns the limit on concurrent connections of one caller at a listener. If `limits` does not
+/// set this limit, the default depends on the number of configured callers.
 fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
     let callers = admission.map_or(1, |admission| admission.callers.0.len());
     limits.max_connections_per_caller.unwrap_or_else(|| default_share(limits.max_connections, callers))

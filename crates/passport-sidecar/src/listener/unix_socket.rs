@@ -1,4 +1,4 @@
-//! Binds the Unix socket, and removes its file at the end.
+//! Binds the Unix socket, and removes its file when the sidecar stops.
 
 use std::{
     fs::{self, Permissions},
@@ -15,25 +15,28 @@ use tokio::net::UnixListener;
 
 use crate::config::Listen;
 
-/// The file of a Unix socket. It is removed when this value is dropped, unless another process
-/// has replaced it.
+/// The file of a Unix socket. The file is removed when this value is dropped, unless another
+/// process has replaced the file.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// The device and the inode of the file, which tell it from a file that has replaced it.
+    /// The device and the inode of the file. They distinguish this file from a file that another
+    /// process has created at the same path.
     file: (u64, u64),
 }
 
 impl SocketFile {
-    /// Binds the socket and creates its file. Replaces the file of a socket that no process listens
-    /// on.
+    /// Binds the socket and creates its file. If the path already has the file of a socket that no
+    /// process listens on, replaces this file.
     ///
-    /// The file is created under another name and then renamed, so that clients never see it with
-    /// another mode, owner or group.
+    /// The file is created under another name and then renamed. Clients therefore never see the
+    /// file with a mode, an owner or a group that is not the configured one.
     ///
     /// # Errors
-    /// Returns an error that names the configuration key if the file cannot be created, another
-    /// process listens on the path, or the owner or the group is unknown.
+    /// Returns an error that names the configuration key in these cases:
+    /// - the file cannot be created;
+    /// - another process listens on the path;
+    /// - the owner or the group is unknown.
     pub(super) fn bind(listen: &Listen) -> io::Result<(UnixListener, Self)> {
         let path = &listen.unix;
         let with_key = |error: io::Error| {
@@ -105,7 +108,8 @@ fn file(path: &Path) -> io::Result<(u64, u64)> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another sidecar can have replaced the file, or its directory can have been removed.
+        // The file is removed only if it is still the same file. Another sidecar can have replaced
+        // the file, or the directory of the file can have been removed.
         if file(&self.path).is_ok_and(|file| file == self.file) {
             let _ = fs::remove_file(&self.path);
         }

@@ -1,9 +1,10 @@
-//! Tracks how long a connection has been idle. It is idle while no request waits for the
-//! sidecar.
+//! Tracks how long a connection has been idle. A connection is idle while none of its requests
+//! waits for the sidecar.
 //!
-//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection open as long as its
-//! process runs, and responds to pings. A hung client that does not read its response does the
-//! same. Without a limit on the idle time, such clients would use up `limits.max_connections`.
+//! An HTTP/2 client, such as a gRPC channel, keeps an idle connection open as long as the
+//! client's process runs, and responds to pings. A hung client that does not read its response
+//! also keeps the connection open. Without a limit on the idle time, such clients would use up
+//! `limits.max_connections`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,8 +16,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
-/// Counts the requests of one connection that wait for the sidecar: for the head of a response,
-/// or for more of its body.
+/// Counts the requests of one connection that wait for the sidecar. A request waits for the head
+/// of its response, or for more of the response's body.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
@@ -33,7 +34,7 @@ impl ConnectionUsage {
         Self(Arc::new(Mutex::new(Usage { waiting: 0, changed_at: Instant::now() })))
     }
 
-    /// Counts a request as waiting until the returned value is dropped.
+    /// Counts one more request as waiting, until the returned value is dropped.
     pub(super) fn begin(&self) -> WaitingRequest {
         self.change(|waiting| waiting + 1);
         WaitingRequest(self.clone())
@@ -67,7 +68,7 @@ impl ConnectionUsage {
     }
 }
 
-/// A request that waits for the sidecar. Dropping it ends the wait.
+/// A request that waits for the sidecar. Dropping this value ends the wait.
 #[derive(Debug)]
 pub(super) struct WaitingRequest(ConnectionUsage);
 
@@ -77,11 +78,12 @@ impl Drop for WaitingRequest {
     }
 }
 
-/// The body of a response. Its request counts as waiting for the sidecar while the body is
-/// pending, and does not count while the client has data to read.
+/// The body of a response. The request of the response counts as waiting for the sidecar while
+/// the body is pending. It does not count while the client has data to read.
 pub(super) type TrackedBody = ObservedBody<ResponseUsage>;
 
-/// Observes the body of a response, and counts its request as waiting while the body is pending.
+/// Observes the body of a response, and counts the request of the response as waiting while the
+/// body is pending.
 pub(super) struct ResponseUsage {
     usage: ConnectionUsage,
     waiting: Option<WaitingRequest>,

@@ -1,4 +1,5 @@
-//! The base URL of an upstream, and the URLs of requests, which must be below it. Pure.
+//! The base URL of an upstream, and the URLs of requests. Each request URL must be below the
+//! base URL. Pure.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,8 @@ use http::{Uri, uri::InvalidUri};
 use percent_encoding::percent_decode;
 use url::Url;
 
-/// The base URL of an upstream. Each request URL is below it, whatever path the client sends.
+/// The base URL of an upstream. Each request URL is below this base URL, whatever path the
+/// client sends.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
     /// The scheme and the authority of the base URL, with the path `/`.
@@ -23,7 +25,10 @@ impl BaseUrl {
     }
 
     /// Returns the URL of a request: this base URL with `path` and `query` appended. Returns `None`
-    /// if a server could read the path as one outside the base URL.
+    /// in these cases:
+    /// - `path` does not begin with `/`;
+    /// - a server could read `path` as a path outside the base URL;
+    /// - the result is not a valid URL.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
         if !path.starts_with('/') || is_traversal(path) {
             return None;
@@ -38,12 +43,15 @@ impl BaseUrl {
     }
 }
 
-/// How many times a path is percent-decoded to check it. A path that is still encoded after that
-/// is rejected.
+/// How many times a path is percent-decoded to check the path. A path that is still encoded
+/// after that is rejected.
 const MAX_DECODINGS: usize = 8;
 
-/// Returns whether a path has a dot segment in any encoding, single or repeated, because it is
-/// unknown how often an upstream decodes a path.
+/// Returns whether a path has a dot segment (`.` or `..`) in any encoding, single or repeated,
+/// because it is unknown how often an upstream decodes a path. Also returns true in two other
+/// cases:
+/// - the path is still encoded after [`MAX_DECODINGS`] decodings;
+/// - the path is not UTF-8 after a decoding.
 fn is_traversal(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
     for _ in 0..MAX_DECODINGS {
@@ -60,9 +68,9 @@ fn is_traversal(path: &str) -> bool {
     true
 }
 
-/// Returns whether a server could read a segment of `path` as `.` or `..`. Servers could strip
-/// blanks, and could read similar characters as a dot or a slash. Also returns true for a
-/// control character, because it could end the path early.
+/// Returns whether a server could read a segment of `path` as `.` or `..`. A server could strip
+/// blanks, or read characters that look similar as a dot or a slash. Also returns true for a
+/// control character, because a server could read it as the end of the path.
 fn is_ambiguous(path: &str) -> bool {
     let is_separator =
         |letter| matches!(letter, '/' | '\\' | ';' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');

@@ -1,8 +1,8 @@
-//! Tells whether a connection to an upstream was reused or new when a request failed on it.
+//! Records whether a connection to an upstream was reused or new when a request failed on it.
 //!
 //! Some upstreams close idle connections sooner than the pool does, such as Node after 5 s. A
 //! request that fails on a reused connection is therefore retried. A request that fails on a new
-//! connection is not.
+//! connection is not retried.
 
 use std::{
     io,
@@ -18,8 +18,9 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::time::Instant;
 
-/// When a connection to an upstream was established, and whether it has carried a response. It
-/// is an extension of each response, and of the connection info of each error.
+/// When a connection to an upstream was established, and whether the connection has carried a
+/// response. The history is an extension of each response on the connection, and of the
+/// connection info of each error.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionHistory {
     established: Instant,
@@ -27,14 +28,16 @@ pub(super) struct ConnectionHistory {
 }
 
 impl ConnectionHistory {
-    /// Records that the connection has carried a response, so that it counts as reused.
+    /// Marks the connection as one that has carried a response. The connection then counts as
+    /// reused.
     pub(super) fn note_response(&self) {
         self.had_response.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether a request that began at `begin` reused the connection. It did in two cases:
+    /// Returns whether a request that began at `begin` reused the connection. This is true in two
+    /// cases:
     /// - the connection was established before the request began;
-    /// - the connection became free after another request, while this one waited for a new
+    /// - the connection became free after another request, while the request waited for a new
     ///   connection.
     pub(super) fn is_reused(&self, begin: Instant) -> bool {
         self.established < begin || self.had_response.load(Ordering::Relaxed)

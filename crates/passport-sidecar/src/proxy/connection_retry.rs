@@ -12,15 +12,15 @@ use tokio::time::Instant;
 
 use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 
-/// The copy of a request that has no body, so that the request can be sent again.
+/// A copy of a request without a body. The copy is sent if the request is retried.
 pub(super) struct RetryableRequest {
     request: Request<RequestBody>,
     started: Instant,
 }
 
 impl RetryableRequest {
-    /// Copies `request`. Returns `None` if it has a body, because a part of the body could have
-    /// been sent already.
+    /// Copies `request`. Returns `None` if the request has a body, because a part of the body could
+    /// have been sent already.
     pub(super) fn of(request: &Request<RequestBody>) -> Option<Self> {
         if !request.body().is_end_stream() {
             return None;
@@ -33,8 +33,9 @@ impl RetryableRequest {
         Some(Self { request: copy, started: Instant::now() })
     }
 
-    /// Returns the request if a retry after `error` is allowed. It is if the request failed on a
-    /// reused connection, and one of these conditions holds:
+    /// Returns the copy of the request if a retry after `error` is allowed, and otherwise `None`. A
+    /// retry is allowed if the request failed on a reused connection, and one of these conditions
+    /// holds:
     /// - the upstream reported that it has not processed the request;
     /// - the connection was closed, and the method is idempotent ([RFC 9110, section
     ///   9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)).
@@ -49,7 +50,8 @@ impl RetryableRequest {
     }
 }
 
-/// Returns the history of the connection on which a request failed.
+/// Returns the history of the connection on which a request failed. Returns `None` if the error
+/// does not belong to a connection.
 fn history(error: &legacy::Error) -> Option<ConnectionHistory> {
     let mut extras = Extensions::new();
     error.connect_info()?.get_extras(&mut extras);
@@ -82,8 +84,8 @@ fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Returns whether the upstream has closed an HTTP/2 connection (GOAWAY with `NO_ERROR`) before
-/// it received the request. It would respond to a request that it has received ([RFC 9113,
-/// section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
+/// it received the request. An upstream still responds to the requests that it received before
+/// it sent GOAWAY ([RFC 9113, section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
 fn is_graceful_goaway(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
 }

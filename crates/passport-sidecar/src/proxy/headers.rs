@@ -1,4 +1,4 @@
-//! Checks the headers of forwarded requests and responses, and removes those that are not for
+//! Checks the headers of forwarded requests and responses. Removes the headers that are not for
 //! the recipient: hop-by-hop headers, and headers of the sidecar. Pure.
 
 use bytes::Bytes;
@@ -23,8 +23,9 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// Fields for credentials, routing and framing. They must not be connection options or trailers
-/// ([RFC 9110, section 6.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1)).
+/// Fields for credentials, routing and framing. `Connection` must not name these fields, and
+/// they must not be trailers ([RFC 9110, section
+/// 6.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1)).
 const END_TO_END: [HeaderName; 6] = [
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
@@ -34,12 +35,12 @@ const END_TO_END: [HeaderName; 6] = [
     header::SET_COOKIE,
 ];
 
-/// Checks the headers of a request, before any of them is removed.
+/// Checks the headers of a request, before any header is removed.
 ///
 /// # Errors
 /// Returns an error if the upstream could read the headers in another way than the sidecar:
 /// - `Connection` names a header such as `Authorization`, which would be removed;
-/// - there is more than one `Authorization`;
+/// - there is more than one `Authorization` header;
 /// - the length of the body is ambiguous.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
     if connection_options(headers).any(|name| END_TO_END.contains(&name)) {
@@ -70,15 +71,18 @@ pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// Returns whether a request needs the header `Transfer-Encoding: chunked`. Without it, hyper
-/// does not send a body of unknown length in a `GET` or `HEAD` request.
+/// Returns whether a request needs the header `Transfer-Encoding: chunked`. Without this header,
+/// hyper does not send a body of unknown length in a `GET` or `HEAD` request.
 pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
     let is_unusual = [Method::GET, Method::HEAD].contains(method);
     is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none()
 }
 
-/// Removes fields from a frame with trailers: those that are also removed from headers, and
-/// those that must not be trailers. Returns other frames unchanged.
+/// Removes fields from `frame` if it contains trailers:
+/// - hop-by-hop fields, headers of the sidecar, and proxy headers;
+/// - fields that must not be trailers.
+///
+/// Returns a frame without trailers unchanged.
 pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
@@ -95,10 +99,13 @@ pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     }
 }
 
-/// Turns the headers of a client's request into those of the request to the upstream: joins
-/// cookies, and removes hop-by-hop headers and headers of the sidecar. Removes `X-Passport-*`,
-/// because a client must not set the identity of a caller. Removes proxy headers if
-/// `drops_proxy_headers` is true.
+/// Turns the headers of a client's request into the headers of the request to the upstream:
+/// - joins cookies;
+/// - removes hop-by-hop headers, except for `TE: trailers`;
+/// - removes `Host` and the headers of the sidecar;
+/// - removes `X-Passport-*`, because these headers name a verified user or service, and a client
+///   must not forge them;
+/// - removes proxy headers if `drops_proxy_headers` is true.
 pub(super) fn prepare_request(headers: &mut HeaderMap, drops_proxy_headers: bool) {
     let takes_trailers = list_members(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
     join_cookies(headers);
@@ -122,8 +129,9 @@ fn is_sidecar_header(name: &HeaderName) -> bool {
         .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(matches))
 }
 
-/// Joins several `Cookie` fields into one, because HTTP/2 allows several, and HTTP/1 only one
-/// ([RFC 9113, section 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
+/// Joins several `Cookie` fields into one field, because HTTP/2 allows several fields, and
+/// HTTP/1 only one ([RFC 9113, section
+/// 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
 fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if cookies.len() > 1
@@ -134,14 +142,15 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Turns the headers of an upstream's response into those of the response to the client. Removes
-/// hop-by-hop headers, and the error header, which only the sidecar is allowed to send.
+/// Turns the headers of an upstream's response into the headers of the response to the client.
+/// Removes hop-by-hop headers. Also removes the error header, because only the sidecar is
+/// allowed to send it.
 pub(super) fn prepare_response(headers: &mut HeaderMap) {
     remove(headers, |name| *name == ERROR_HEADER);
 }
 
-/// Removes hop-by-hop fields, the fields that `Connection` names, and those for which `also`
-/// returns true.
+/// Removes hop-by-hop fields, the fields that `Connection` names, and the fields for which
+/// `also` returns true.
 fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
     let named: Vec<HeaderName> = connection_options(headers).collect();
     let is_removed = |name: &&HeaderName| HOP_BY_HOP.contains(name) || named.contains(name) || also(name);
@@ -156,8 +165,8 @@ fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     list_members(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
 }
 
-/// Returns the members of the comma-separated list in the header `name`. They are bytes, so that
-/// a member that is not ASCII does not hide the others.
+/// Returns the members of the comma-separated list in the header `name`. The members are bytes,
+/// so that a member that is not ASCII does not hide the other members.
 fn list_members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)

@@ -19,8 +19,8 @@ use self::permit::ForwardPermit;
 pub(crate) use self::{tls::TlsConfigs, upstream::Upstream};
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse, route::Route};
 
-/// The header that names the upstream of a request. For clients that cannot put the name into
-/// the path, such as gRPC clients.
+/// The header that names the upstream of a request. It is for clients that cannot put the name
+/// of the upstream into the path, such as gRPC clients.
 const UPSTREAM_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
 /// Forwards requests to the upstreams of the configuration.
@@ -30,17 +30,19 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Forwards `request` to the upstream that its path (`/to/<upstream>/...`) or its header names.
+    /// Forwards `request` to the upstream that the path of the request (`/to/<upstream>/...`) or
+    /// the header `Passport-Sidecar-Upstream` names.
     ///
     /// # Errors
     /// Returns an error response in these cases:
-    /// - the request is ambiguous, its path could leave the upstream's URL (400), or its method is
-    ///   `CONNECT` (501);
-    /// - the client's token is missing (401);
+    /// - the headers of the request are ambiguous, or its path could leave the upstream's URL
+    ///   (400);
+    /// - the method of the request is `CONNECT` (501);
+    /// - the upstream needs an access token of the client, and the request has none (401);
     /// - the upstream is unknown, or the caller is not allowed to use it (404);
     /// - too many requests are in flight (429, 503);
     /// - no token could be fetched (502, 503);
-    /// - the upstream sends no valid response (502), or none in time (504).
+    /// - the upstream sends no valid response (502), or no response in time (504).
     pub(crate) async fn forward(
         &self,
         caller: &Caller,
@@ -61,8 +63,9 @@ impl Proxy {
 }
 
 /// Rejects requests that cannot be forwarded: `CONNECT`, and requests with ambiguous headers. A
-/// request to upgrade the protocol is forwarded without `Upgrade`, because a server is allowed
-/// to ignore it ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+/// request to upgrade the protocol is forwarded without the header `Upgrade`, because a server
+/// is allowed to ignore this header ([RFC 9110, section
+/// 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
 fn check(request: &Request) -> Result<(), ErrorResponse> {
     if request.method() == Method::CONNECT {
         let description = "CONNECT is not supported: only requests are forwarded";
@@ -72,7 +75,7 @@ fn check(request: &Request) -> Result<(), ErrorResponse> {
 }
 
 /// Returns the name of the upstream of `request`, and the path of the request to the upstream.
-/// The path is not percent-decoded.
+/// The name is empty if the request names no upstream. The path is not percent-decoded.
 fn target(route: Route, request: &Request) -> (&str, &str) {
     let path = request.uri().path();
     if route == Route::ProxyByPath {

@@ -14,18 +14,20 @@ use crate::{
 };
 
 /// The permit of a forwarded request: its share of the requests in flight, and one open file.
-/// Its clones are held until the bodies of the request and of the response have ended.
+/// Clones of the permit are held until the bodies of the request and of the response have ended.
 #[derive(Clone, Debug)]
 pub(super) struct ForwardPermit {
     _held: Arc<(Share, OpenFile, GaugeGuard)>,
 }
 
 impl ForwardPermit {
-    /// Takes a permit for a request of `caller`, or fails immediately if none is left.
+    /// Takes a permit for a request of `caller`. Fails immediately if no permit is left.
     ///
     /// # Errors
-    /// Returns a 429 if the caller has too many requests in flight. Returns a 503 if all callers
-    /// together have, or if too many files are open.
+    /// Returns an error response in these cases:
+    /// - the caller has too many forwarded requests in flight (429);
+    /// - all callers together have too many forwarded requests in flight (503);
+    /// - too many files are open (503).
     pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
         let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let limit = match exhausted {

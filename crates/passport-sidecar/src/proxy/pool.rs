@@ -26,8 +26,10 @@ use super::{
 };
 use crate::limits::Limits;
 
-/// The time limit of connecting to an upstream, and of its response to an HTTP/2 ping. After it
-/// the request fails, or the connection is closed.
+/// The time limit for two waits:
+/// - for a connection to an upstream. After this time the request fails;
+/// - for the response of an upstream to an HTTP/2 ping. After this time the connection is
+///   closed.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 type UpstreamStream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -35,14 +37,14 @@ type Connector =
     MapResponse<HttpsConnector<HttpConnector>, fn(UpstreamStream) -> TrackedConnection<UpstreamStream>>;
 type Http = Client<Connector, RequestBody>;
 
-/// The name of the caller of a request, as an extension of the request. It selects the
-/// connection pool.
+/// The name of the caller that sent a request. It is an extension of the request, and selects
+/// the connection pool.
 #[derive(Clone, Debug)]
 pub(super) struct CallerName(pub(super) Arc<str>);
 
 /// Sends requests to one upstream, on connections from a separate pool for each caller. With
-/// shared connections, a caller that stops reading would delay the others, because the streams
-/// of an HTTP/2 connection share one flow-control window.
+/// shared connections, a caller that stops reading would delay the other callers, because the
+/// streams of an HTTP/2 connection share one flow-control window.
 #[derive(Clone)]
 pub(super) struct CallerPools {
     pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,
@@ -57,13 +59,13 @@ struct PoolSettings {
 }
 
 impl CallerPools {
-    /// Creates the pools. Each of them keeps at most `idle_connections` idle connections.
+    /// Creates the pools. Each pool keeps at most `idle_connections` idle connections.
     pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits, idle_connections: usize) -> Self {
         let settings = PoolSettings { tls, http2, limits, idle_connections };
         Self { pools: Arc::default(), settings: Arc::new(settings) }
     }
 
-    /// Returns the pool of `caller`. Creates it for the first request of the caller.
+    /// Returns the pool of `caller`. Creates the pool for the first request of the caller.
     fn pool(&self, caller: Arc<str>) -> Http {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.entry(caller).or_insert_with(|| self.settings.client(self.settings.idle_connections)).clone()
@@ -91,7 +93,8 @@ impl PoolSettings {
             .http1_max_buf_size(self.limits.stream_bytes())
             .http2_max_send_buf_size(self.limits.stream_bytes())
             .http2_initial_stream_window_size(self.limits.stream_window())
-            // Room for all streams of a caller, so that an unread one does not delay the others.
+            // The window has room for all streams of a caller, so that an unread stream does not
+            // delay the other streams.
             .http2_initial_connection_window_size(self.limits.upstream_window());
         let tracked: fn(UpstreamStream) -> TrackedConnection<UpstreamStream> = TrackedConnection::new;
         builder.build(connector.map_response(tracked))
@@ -123,7 +126,7 @@ impl Service<Request<RequestBody>> for CallerPools {
                 Err(error) => error,
             };
             match retry.and_then(|retry| retry.after(&error)) {
-                // The retry uses a new connection without the pool, because other connections of
+                // The retry uses a new connection outside the pool, because other connections of
                 // the pool could have been closed at the same time.
                 Some(request) => settings.client(0).request(request).await,
                 None => Err(error),

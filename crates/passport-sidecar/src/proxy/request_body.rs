@@ -1,9 +1,9 @@
 //! Tracks whether an upload waits for the client or for the upstream, to time out a slow
 //! upstream but not a slow client.
 //!
-//! A large upload or a gRPC client stream is allowed to take any time, so a fixed timeout from
-//! the beginning of a request would abort it. Without a timeout, requests to a hung upstream
-//! would hold their permits.
+//! A large upload or a gRPC client stream is allowed to take any time. A fixed timeout from the
+//! beginning of a request would abort such an upload. Without a timeout, requests to a hung
+//! upstream would hold their permits.
 
 use std::{task::Poll, time::Duration};
 
@@ -17,14 +17,14 @@ use tokio::{
 use super::{headers, permit::ForwardPermit};
 use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
-/// The body of a forwarded request. It reports its progress, and holds the permit of the
-/// request.
+/// The body of a forwarded request. It reports the progress of the upload, and holds the permit
+/// of the request.
 pub(super) type RequestBody = ObservedBody<UploadObserver>;
 
 /// Observes the body of a forwarded request while the upstream reads it.
 pub(super) struct UploadObserver {
-    /// Sends true while the upstream waits for the client to send more of the body, and false when
-    /// a part arrives. `None` once the body has ended.
+    /// Sends true when the upstream begins to wait for the client to send more of the body, and
+    /// false when a part of the body arrives. `None` once the body has ended.
     awaited: Option<watch::Sender<bool>>,
     _permit: Option<ForwardPermit>,
 }
@@ -34,21 +34,22 @@ pub(super) struct UploadObserver {
 pub(super) struct UploadProgress(Option<watch::Receiver<bool>>);
 
 impl RequestBody {
-    /// Wraps `body`. Returns it with a value that receives its progress.
+    /// Wraps `body`. Returns the wrapped body, and a value that receives the progress of the
+    /// upload.
     pub(super) fn watched(body: Body) -> (Self, UploadProgress) {
         let (awaited, progress) = (!body.is_end_stream()).then(|| watch::channel(false)).unzip();
         let observer = UploadObserver { awaited, _permit: None };
         (Self { body, observer }, UploadProgress(progress))
     }
 
-    /// Stores `permit` in this body, which holds it until it is dropped.
+    /// Stores `permit` in this body. The body holds the permit until the body is dropped.
     pub(super) fn holding(self, permit: ForwardPermit) -> Self {
         Self { observer: UploadObserver { _permit: Some(permit), ..self.observer }, ..self }
     }
 }
 
 impl UploadProgress {
-    /// Completes when the upstream times out:
+    /// Completes when the upstream times out, which it does in these cases:
     /// - it does not begin to read the body within `response_timeout`;
     /// - it reads nothing for `idle_timeout`, although the client has sent data;
     /// - it does not respond within `response_timeout` after it has read the whole body.

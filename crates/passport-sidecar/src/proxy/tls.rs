@@ -20,15 +20,16 @@ use url::Url;
 pub(crate) struct TlsConfigs(HashMap<Option<PathBuf>, ClientConfig>);
 
 impl TlsConfigs {
-    /// Returns the TLS settings for the upstream at `base`, which trust `ca_file` in addition to
-    /// the system's root certificates.
+    /// Returns the TLS settings for the upstream at `base`. They trust the certificates in
+    /// `ca_file` and the system's root certificates. For plain `http` without a `ca_file`, they
+    /// trust no certificate.
     ///
     /// # Errors
-    /// Returns an error if the CA file cannot be read, or there are no root certificates at all.
+    /// Returns an error if the CA file cannot be read, or if there are no root certificates at all.
     pub(crate) fn get(&mut self, base: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, BoxError> {
         if ca_file.is_none() && base.scheme() != "https" {
-            // No root certificates are loaded for plain `http`, because a machine without any must
-            // be able to use it.
+            // No root certificates are loaded for plain `http`, because plain `http` must also work
+            // on a machine without root certificates.
             return Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
         }
         match self.0.entry(ca_file.map(Path::to_owned)) {

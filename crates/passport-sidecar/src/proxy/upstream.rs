@@ -1,4 +1,4 @@
-//! Sends forwarded requests to an upstream, with the token that they need.
+//! Sends forwarded requests to an upstream, with a token in `Authorization`.
 
 use std::sync::Arc;
 
@@ -28,22 +28,23 @@ pub(crate) struct Upstream {
     name: String,
     base_url: BaseUrl,
     version: Version,
-    /// The identity, and its name. Its token is attached to requests.
+    /// The name of an identity, and the identity. The token of this identity is attached to
+    /// requests. `None` if the upstream gets only tokens that clients send.
     identity: Option<(String, ManagedIdentity)>,
     /// Whether the token that a client sends in `Authorization` is forwarded instead of the
     /// identity's token.
     propagate: bool,
     /// Sends requests without attaching a token.
     plain: CallerPools,
-    /// Attaches the token of the identity to requests, and sends them. `None` if the upstream has
-    /// no identity.
+    /// Attaches the token of the identity to requests, and sends the requests. `None` if the
+    /// upstream has no identity.
     with_token: Option<AttachToken<CallerPools>>,
     limits: Limits,
 }
 
 impl Upstream {
-    /// Creates the upstream `name` at the base URL `base`. It keeps at most `idle_connections` idle
-    /// connections for each caller.
+    /// Creates the upstream `name` at the base URL `base`. The upstream keeps at most
+    /// `idle_connections` idle connections for each caller.
     pub(crate) fn new(
         name: &str,
         config: &UpstreamConfig,
@@ -54,8 +55,8 @@ impl Upstream {
         idle_connections: usize,
     ) -> Result<Self, BoxError> {
         let plain = CallerPools::new(tls, config.http2, limits, idle_connections);
-        // Allows plain `http` here, because the configuration was checked for `danger_plain_http`
-        // before.
+        // Plain `http` is allowed here, because the configuration has already been checked for
+        // `danger_plain_http`.
         let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
         let attach = |(_, identity): &(_, ManagedIdentity)| {
             AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone())
@@ -72,8 +73,9 @@ impl Upstream {
         })
     }
 
-    /// Returns whether `caller` is allowed to use this upstream: the upstream has no identity, or
-    /// the caller is allowed to use the identity with all its scopes.
+    /// Returns whether `caller` is allowed to use this upstream. This is true in two cases:
+    /// - the upstream has no identity;
+    /// - the caller is allowed to use the identity with all scopes of the identity.
     pub(super) fn is_allowed_for(&self, caller: &Caller) -> bool {
         self.identity.as_ref().is_none_or(|(name, identity)| {
             caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())
@@ -91,11 +93,15 @@ impl Upstream {
     }
 
     /// Sends `request` with the identity's token or the client's token, and returns the response of
-    /// the upstream. The bodies of request and response hold `permit` until they have ended.
+    /// the upstream. The bodies of request and response hold `permit` until these bodies have
+    /// ended.
     ///
     /// # Errors
-    /// Returns a 401 if the client's token is missing, a 502 or 503 if there is no token or no
-    /// valid response, and a 504 after a timeout.
+    /// Returns an error response in these cases:
+    /// - the upstream needs a token of the client, and the request has none (401);
+    /// - no token could be fetched (502, 503);
+    /// - the upstream sends no valid response (502);
+    /// - the upstream or its token is not available in time (504).
     pub(super) async fn call(
         &self,
         caller: &Caller,
@@ -140,8 +146,8 @@ impl Upstream {
         }
     }
 
-    /// Turns an upstream's response into the response to the client. Rejects a response of
-    /// ambiguous length, or one that switches protocols, with a 502.
+    /// Turns an upstream's response into the response to the client. Returns a 502 if the length of
+    /// the upstream's response is ambiguous, or if the upstream switches protocols.
     fn accept<B>(&self, response: http::Response<B>) -> Result<Response, ErrorResponse>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,

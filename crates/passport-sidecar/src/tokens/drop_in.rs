@@ -25,8 +25,8 @@ use crate::{
 /// `POST /passport/token`: the client credentials grant, as at Passport
 /// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
 ///
-/// To use it, an OAuth2 client needs only another token URL, and on TCP the caller's token as
-/// its client secret.
+/// To use this endpoint, an OAuth2 client needs only another token URL. On TCP it also needs the
+/// caller token as its client secret.
 pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request: Request) -> Response {
     match admit(&endpoints, request).await {
         Ok((form, caller, share)) => {
@@ -40,8 +40,11 @@ pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request:
     }
 }
 
-/// Authenticates the caller, reads the form, and takes a permit for the request. The caller is
-/// authenticated before the form is read, unless its token is in the form.
+/// Identifies the client as a configured caller, reads the form, and takes a permit for the
+/// request:
+/// - on the Unix socket, and for a request with a Basic header, the client is identified before
+///   the form is read;
+/// - for any other request the form is read first, because it contains the caller token.
 ///
 /// Returns the form, the caller, and the permit of the request.
 async fn admit(
@@ -58,7 +61,8 @@ async fn admit(
     let tokens: Vec<&str> = tokens.map(String::as_str).filter(|token| !token.is_empty()).collect();
     let connection: Option<TcpConnection> = parts.extensions.get().cloned();
     let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
-    // Frees the head before the form is read, because the head can be larger than the form.
+    // Frees the memory of the request's head before the form is read, because the head can be
+    // larger than the form.
     drop(parts);
     let admit = async |tokens: &[&str]| {
         let caller = endpoints.admission.authenticate(peer, connection.clone(), tokens).await?;

@@ -11,9 +11,9 @@ use crate::error::ErrorResponse;
 /// The parameters of a token request of an OAuth2 client.
 pub(super) struct TokenForm {
     pub(super) client_id: String,
-    /// The possible values of the caller's token, which a client sends as its client secret. A
-    /// Basic header results in two values, because some clients percent-encode the secret there,
-    /// and others do not.
+    /// The possible values of the caller token, which the client sends as its client secret. Empty
+    /// if the client sends no secret. A Basic header results in two values, because some clients
+    /// percent-encode the secret in this header, and others do not.
     pub(super) caller_tokens: Vec<String>,
     pub(super) scope: Option<String>,
 }
@@ -21,7 +21,7 @@ pub(super) struct TokenForm {
 /// Checks that `Content-Type` says that the body is a form.
 ///
 /// # Errors
-/// Returns a 400 if it has another content type.
+/// Returns a 400 if the request has another content type, or none.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let is_form = headers
         .get(header::CONTENT_TYPE)
@@ -34,17 +34,20 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorRespons
     }
 }
 
-/// Parses a form. `basic` contains the client id and secret of a Basic header. Without such a
-/// header, they are in the form ([RFC 6749, section
+/// Parses a form. `basic` contains the client id and the client secret of a Basic header. If
+/// `basic` is `None`, they are parameters of the form ([RFC 6749, section
 /// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 ///
 /// # Errors
-/// Returns a 400 if a parameter is repeated or missing, or if `client_id` differs from the
-/// client id of the Basic header.
+/// Returns a 400 in these cases:
+/// - a parameter is repeated;
+/// - `grant_type` is missing, or is not `client_credentials`;
+/// - the client id is missing;
+/// - `client_id` of the form differs from the client id of the Basic header.
 pub(super) fn parse(basic: Option<BasicCredentials>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {
-        // Rejected, because another server could use the other value.
+        // A repeated parameter is rejected, because another server could use the other value.
         if form.insert(key.into_owned(), value.into_owned()).is_some() {
             return Err(ErrorResponse::invalid("repeated parameter: send each one once"));
         }
@@ -79,10 +82,11 @@ pub(super) fn parse(basic: Option<BasicCredentials>, body: &[u8]) -> Result<Toke
 /// percent-decoding.
 pub(super) type BasicCredentials = (String, [String; 2]);
 
-/// Parses the value of an `Authorization` header.
+/// Parses the value of an `Authorization` header as Basic credentials.
 ///
 /// # Errors
-/// Returns a 400 if it is not a Basic header with client id and secret.
+/// Returns a 400 if the value has another scheme, is malformed, or lacks the client id or the
+/// client secret.
 pub(super) fn basic_credentials(value: &[u8]) -> Result<BasicCredentials, ErrorResponse> {
     let invalid =
         || ErrorResponse::invalid("expected a Basic Authorization header with client id and secret");

@@ -1,4 +1,4 @@
-//! Authorizes token requests, and waits until their tokens are available.
+//! Authorizes token requests, and waits for the requested tokens.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use super::response;
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse};
 
-/// The maximum of the parameter `min_ttl`. A larger value is reduced to it without an error.
+/// The maximum of the parameter `min_ttl`. A larger value is reduced to this maximum without an
+/// error.
 const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 const MALFORMED_SCOPE: &str = "malformed scope: expected names that are separated by spaces";
@@ -33,12 +34,15 @@ pub(super) struct TokenRequest {
 
 impl TokenEndpoints {
     /// Authorizes a request of `caller` for a token of `identity`, which is the name or the client
-    /// id of an identity. `scopes` are separated by spaces and default to those of the identity.
+    /// id of an identity. `scopes` are separated by spaces. Without `scopes`, the token has the
+    /// scopes that are configured for the identity.
     ///
     /// # Errors
-    /// Returns an error if the caller is not allowed to have a token of the identity or with these
-    /// scopes, or if the scopes are malformed. The error does not reveal whether the identity
-    /// exists.
+    /// Returns an error in these cases:
+    /// - the identity is unknown, or the caller is not allowed to use it. The error is the same in
+    ///   both cases, so that it does not reveal whether the identity exists;
+    /// - the caller is not allowed to request the scopes;
+    /// - the scopes are malformed.
     pub(super) fn request(
         &self,
         caller: &Caller,
@@ -62,8 +66,8 @@ impl TokenEndpoints {
         Ok(TokenRequest { identity, scopes, timeout: self.timeout })
     }
 
-    /// Returns a response with a token that is valid for at least `min_ttl`. If Passport does not
-    /// issue such tokens, the token has a shorter remaining lifetime.
+    /// Returns a response with a token of `identity` that is valid for at least `min_ttl`. If
+    /// Passport does not issue such tokens, the token has a shorter remaining lifetime.
     pub(super) async fn token(
         &self,
         caller: &Caller,
@@ -75,7 +79,8 @@ impl TokenEndpoints {
         request.respond(request.identity.token_with_min_ttl(min_ttl.min(MAX_TTL))).await
     }
 
-    /// Returns the identity with the name or client id `name`, if `caller` is allowed to use it.
+    /// Returns the identity whose name or client id is `name`. Returns `None` if there is no such
+    /// identity, or if `caller` is not allowed to use it.
     fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
         let mut allowed = self.identities.iter().filter(|(known, _)| caller.may_use(known));
         let is_named =
@@ -85,8 +90,8 @@ impl TokenEndpoints {
 }
 
 impl TokenRequest {
-    /// Waits for `token`, and returns a response with it, or a 503 after the timeout. The token
-    /// fetch continues in the background after the timeout.
+    /// Waits for the future `token`, and returns a response with the token. Returns a 503 if the
+    /// token is not available within the timeout. The token fetch then continues in the background.
     pub(super) async fn respond(
         &self,
         token: impl Future<Output = Result<AccessToken, TokenError>>,
@@ -102,7 +107,7 @@ impl TokenRequest {
         Ok(response::token(&token, &self.granted()))
     }
 
-    /// Returns the requested scopes without those that Passport did not grant, separated by spaces.
+    /// Returns the requested scopes that Passport granted, separated by spaces.
     fn granted(&self) -> String {
         let missing = self.identity.status().missing_scopes().to_vec();
         let scopes = self.scopes.to_string();

@@ -10,8 +10,9 @@ use passport_outbound::AccessToken;
 use serde_json::json;
 
 /// Returns an OAuth2 token response ([RFC 6749, section
-/// 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), with `token`, its remaining
-/// lifetime in seconds, its expiry as Unix time, and the granted scopes.
+/// 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)). It contains `token`, the remaining
+/// lifetime of the token in seconds, the expiry of the token as Unix time, and the granted
+/// scopes.
 pub(super) fn token(token: &AccessToken, granted: &str) -> Response {
     let expires_at = token.expires_at();
     let remaining = expires_at.duration_since(SystemClock.now()).unwrap_or_default();

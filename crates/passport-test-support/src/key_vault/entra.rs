@@ -1,4 +1,4 @@
-//! The endpoints of Entra ID and of managed identities, which issue access tokens for the vault.
+//! The endpoints of Entra ID and of managed identities. They issue access tokens for the vault.
 
 use std::sync::Mutex;
 
@@ -15,8 +15,8 @@ use super::{
     SharedState, TENANT, VaultState, locked,
 };
 
-/// Handles a token request at Entra ID: the client credentials grant with a secret or an
-/// assertion.
+/// Handles a token request at Entra ID. The request must use the client credentials grant, with
+/// a secret or an assertion.
 pub(super) async fn token(
     State(state): SharedState,
     Path(tenant): Path<String>,
@@ -55,7 +55,7 @@ pub(super) async fn token(
     Json(body).into_response()
 }
 
-/// Returns the discovery document of a tenant.
+/// Returns the discovery document of the tenant `tenant` of Entra ID.
 pub(super) async fn openid_configuration(Path(tenant): Path<String>, headers: HeaderMap) -> Json<Value> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or(ENTRA_HOST);
     Json(json!({
@@ -65,8 +65,8 @@ pub(super) async fn openid_configuration(Path(tenant): Path<String>, headers: He
     }))
 }
 
-/// Handles a token request of a managed identity in App Service. It must have the header
-/// `X-Identity-Header`.
+/// Handles a token request of a managed identity in App Service. The request must have the
+/// header `X-Identity-Header` with the value [`IDENTITY_HEADER`].
 pub(super) async fn app_service_identity(
     state: SharedState,
     Query(query): Query<Fields>,
@@ -76,8 +76,8 @@ pub(super) async fn app_service_identity(
     managed_identity(&state.0, &query, is_known && has_version(&query, "2019-08-01"))
 }
 
-/// Handles a token request of a managed identity on a virtual machine. It must have the header
-/// `Metadata`, which browsers and proxies do not send.
+/// Handles a token request of a managed identity on a virtual machine. The request must have the
+/// header `Metadata: true`, which browsers and proxies do not send.
 pub(super) async fn machine_identity(
     state: SharedState,
     Query(query): Query<Fields>,
@@ -87,20 +87,20 @@ pub(super) async fn machine_identity(
     managed_identity(&state.0, &query, is_marked && query.contains_key("api-version"))
 }
 
-/// Returns whether the request is for the API `version`.
+/// Returns whether the parameter `api-version` of the request is `version`.
 fn has_version(query: &Fields, version: &str) -> bool {
     query.get("api-version").is_some_and(|given| given == version)
 }
 
 /// Issues a token to a managed identity. Responds with status 400 if `is_valid` is false, or if
-/// the token is not for Key Vault.
+/// the requested resource is not Key Vault.
 fn managed_identity(state: &Mutex<VaultState>, query: &Fields, is_valid: bool) -> Response {
     if !is_valid || query.get("resource").is_none_or(|resource| resource != RESOURCE) {
         return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request" }))).into_response();
     }
     let mut vault = locked(state);
     vault.identities.push(query.get("client_id").cloned());
-    // The numbers are strings, as in responses of Azure.
+    // The numbers in the body are strings, as in responses of Azure.
     let body = json!({
         "access_token": vault.issue_token(), "expires_on": "4102444800", "expires_in": "86399", "resource": RESOURCE,
         "token_type": "Bearer", "client_id": query.get("client_id"),

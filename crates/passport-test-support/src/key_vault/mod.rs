@@ -1,6 +1,6 @@
-//! A local server with the protocols of Azure Key Vault, Entra ID and managed identities: Azure
-//! has no servers that a test can install. The server follows Microsoft's documentation, and
-//! `tests/vaults/azure.rs` checks it with Microsoft's own clients.
+//! A local server with the protocols of Azure Key Vault, Entra ID and managed identities. Tests
+//! need it because Azure has no servers that a test can install. The server follows Microsoft's
+//! documentation, and `tests/vaults/azure.rs` checks the server with Microsoft's own clients.
 //!
 //! - <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
 //! - <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret>
@@ -31,45 +31,46 @@ use crate::{
 pub const VAULT_HOST: &str = "contoso.vault.azure.net";
 /// The host name of Entra ID.
 pub const ENTRA_HOST: &str = "login.microsoftonline.com";
-/// The id of the only Entra ID tenant.
+/// The id of the only tenant of the test Entra ID.
 pub const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
-/// The client id of the only application.
+/// The client id of the only application in the tenant.
 pub const APPLICATION: &str = "1950a258-227b-4e31-a9cf-717495945fc2";
 /// The client secret of the application.
 pub const APPLICATION_SECRET: &str = "EntraSecretOfTheApplication";
 /// The `client_assertion` that the test Entra ID accepts from the application.
 pub const CLIENT_ASSERTION: &str = "eyJhbGciOiJSUzI1NiJ9.the-pod.signature";
-/// The value that App Service requires in the header `X-Identity-Header`.
+/// The value that the test App Service requires in the header `X-Identity-Header`.
 pub const IDENTITY_HEADER: &str = "of-the-app-service";
 
 /// The resource that a token request must name, so that the token is valid for Key Vault.
 const RESOURCE: &str = "https://vault.azure.net";
 
-/// A running server of Key Vault and Entra ID. Clones share its state.
+/// A running server of Key Vault and Entra ID. Clones share the state of the server.
 #[derive(Clone)]
 pub struct KeyVault {
     state: Arc<Mutex<VaultState>>,
-    /// The address of the vault and of Entra ID.
+    /// The address at which both the vault and Entra ID listen.
     pub address: SocketAddr,
     /// The certificate (PEM) of the authority that issued the server's certificate. Clients must
-    /// trust it.
+    /// trust this authority.
     pub ca_pem: String,
 }
 
 /// The secrets, the issued tokens and the recorded requests of a server.
 #[derive(Default)]
 struct VaultState {
-    /// The versions of each secret by its name, oldest first.
+    /// The versions of each secret, oldest first. The key is the name of the secret.
     secrets: BTreeMap<String, Vec<Version>>,
-    /// The access tokens that were issued. The vault accepts all of them.
+    /// The access tokens that were issued and not revoked. The vault accepts all these tokens.
     tokens: BTreeSet<String>,
-    /// The number of issued access tokens.
+    /// The number of issued access tokens, including revoked tokens.
     issued: usize,
-    /// The number of requests with a valid token.
+    /// The number of requests to the vault with a valid token.
     reads: usize,
-    /// The error response to requests with a valid token. `None` returns the secret.
+    /// The error response to requests with a valid token. If `None`, the response is normal.
     fault: Option<VaultFault>,
-    /// The parameters of the challenge in 401 responses. `None` for those of Key Vault.
+    /// The parameters of the challenge in 401 responses. `None` for the parameters that Key Vault
+    /// sends.
     challenge: Option<&'static str>,
     /// The parameter `api-version` of each request to the vault, without repetitions.
     api_versions: BTreeSet<String>,
@@ -93,9 +94,10 @@ pub struct VaultFault {
     pub status: u16,
     /// The error code in the body (`error.code`).
     pub code: &'static str,
-    /// The code of the inner error in the body (`error.innererror.code`), if it has one.
+    /// The code of the inner error in the body (`error.innererror.code`). `None` for no inner
+    /// error.
     pub inner_code: Option<&'static str>,
-    /// The `Retry-After` of the response, in seconds.
+    /// The `Retry-After` of the response, in seconds. `None` for no such header.
     pub retry_after: Option<u32>,
 }
 
@@ -135,37 +137,38 @@ impl KeyVault {
         format!("https://{ENTRA_HOST}:{}", self.address.port())
     }
 
-    /// Adds a version of a secret and makes it the current one. Returns the id of the version.
+    /// Adds a version with the text `value` to the secret `name`, and makes it the current version.
+    /// Returns the id of the added version.
     pub fn put(&self, name: &str, value: &str) -> String {
         self.state().put(name, value)
     }
 
-    /// Sets the expiry of the current version of a secret, as Unix time in seconds.
+    /// Sets the expiry of the current version of the secret `name`, as Unix time in seconds.
     pub fn expire_at(&self, name: &str, unix_seconds: i64) {
         if let Some(version) = self.state().current(name) {
             version.expires_at = Some(unix_seconds);
         }
     }
 
-    /// Disables the current version of a secret.
+    /// Disables the current version of the secret `name`.
     pub fn disable(&self, name: &str) {
         if let Some(version) = self.state().current(name) {
             version.is_enabled = false;
         }
     }
 
-    /// Makes requests with a valid token fail with `fault`. With `None`, they return the secret
-    /// again.
+    /// Makes requests with a valid token fail with `fault`. If `fault` is `None`, such requests
+    /// succeed again.
     pub fn inject(&self, fault: Option<VaultFault>) {
         self.state().fault = fault;
     }
 
-    /// Sets the parameters of the challenge in 401 responses.
+    /// Sets the parameters of the challenge (`WWW-Authenticate`) in 401 responses of the vault.
     pub fn challenge_with(&self, parameters: &'static str) {
         self.state().challenge = Some(parameters);
     }
 
-    /// Returns the API versions that requests to the vault had, without repetitions.
+    /// Returns the parameter `api-version` of each request to the vault, without repetitions.
     pub fn api_versions(&self) -> Vec<String> {
         self.state().api_versions.iter().cloned().collect()
     }
@@ -175,7 +178,7 @@ impl KeyVault {
         self.state().identities.clone()
     }
 
-    /// Revokes all access tokens: the vault rejects them from now on.
+    /// Revokes all issued access tokens. The vault then rejects these tokens.
     pub fn revoke_tokens(&self) {
         self.state().tokens.clear();
     }
@@ -185,7 +188,8 @@ impl KeyVault {
         self.state().issue_token()
     }
 
-    /// Returns the number of issued tokens, and the number of requests with a valid token.
+    /// Returns the number of issued access tokens, and the number of requests to the vault with a
+    /// valid token.
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state();
         (state.issued, state.reads)
@@ -215,7 +219,8 @@ impl VaultState {
         id
     }
 
-    /// Returns the current version of the secret `name`: the newest.
+    /// Returns the current version of the secret `name`, which is the newest version. Returns
+    /// `None` if there is no such secret.
     fn current(&mut self, name: &str) -> Option<&mut Version> {
         self.secrets.get_mut(name)?.last_mut()
     }

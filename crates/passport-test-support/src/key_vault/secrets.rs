@@ -1,4 +1,4 @@
-//! The endpoints of Key Vault, which return and store secrets.
+//! The endpoints of Key Vault. They return and store secrets.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -20,7 +20,8 @@ fn error(status: u16, code: &str, inner_code: Option<&str>, message: &str) -> (S
 }
 
 /// Checks the API version and the token of a request, and returns the locked state. Returns an
-/// error response if one of them is missing or invalid, or if a fault is injected.
+/// error response if the API version is missing, if the token is missing or invalid, or if a
+/// fault is injected.
 #[expect(clippy::result_large_err, reason = "the error is the HTTP response")]
 fn authorize<'a>(
     state: &'a Mutex<VaultState>,
@@ -57,7 +58,7 @@ fn authorize<'a>(
     }
 }
 
-/// Returns the response for a version of the secret `name`.
+/// Returns the body of the response for `version`, a version of the secret `name`.
 fn secret_json(name: &str, version: &Version) -> Value {
     json!({
         "value": version.value,
@@ -72,7 +73,8 @@ fn secret_json(name: &str, version: &Version) -> Value {
 /// The headers and the query of a request.
 type RequestParts<'a> = (&'a HeaderMap, &'a Fields);
 
-/// Returns the version `version_id` of a secret. `None` for the current version.
+/// Returns the response to a request for the version `version_id` of the secret `name`. If
+/// `version_id` is `None`, the request is for the current version.
 fn read(
     state: &Mutex<VaultState>,
     (headers, query): RequestParts<'_>,
@@ -119,7 +121,8 @@ pub(super) async fn read_version(
     read(&state, (&headers, &query), &name, Some(&version))
 }
 
-/// Adds a version of a secret.
+/// Handles a request that adds a version of a secret. The added version becomes the current
+/// version.
 pub(super) async fn put(
     State(state): SharedState,
     Path(name): Path<String>,
@@ -140,7 +143,8 @@ pub(super) async fn put(
     Json(version).into_response()
 }
 
-/// Enables or disables a version of a secret, as the body says.
+/// Handles a request that enables or disables a version of a secret, depending on the body
+/// (`attributes.enabled`). The response does not contain the secret.
 pub(super) async fn update(
     State(state): SharedState,
     Path((name, id)): Path<(String, String)>,

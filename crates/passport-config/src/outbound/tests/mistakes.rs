@@ -90,7 +90,7 @@ fn wrong_addresses() -> Vec<Mistake> {
         ("token_url", json!("http://passport.bizfirst.ai/passport/token"), Shows, "use https"),
         ("base_url", json!("api.bizfirst.ai"), Shows, "write https://host"),
         ("base_url", json!("http://api.bizfirst.ai"), Shows, "only over https"),
-        ("base_url", json!("https://api.bizfirst.ai/?key=hidden"), Nothing, "leave them to the requests"),
+        ("base_url", json!("https://api.bizfirst.ai/?key=hidden"), Nothing, "add them to the requests"),
         ("also_allow", json!(["https://a.example/path"]), Shows, "expected https://host[:port]"),
         ("also_allow", json!("http://a.example"), Shows, "only over https"),
         ("passport_base_url", json!("http://passport"), Shows, "danger_plain_http"),

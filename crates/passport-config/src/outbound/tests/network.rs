@@ -1,4 +1,4 @@
-//! Mistakes of transports, clients and plain `http`.
+//! Mistakes in the settings of transports and clients, and in URLs with plain `http`.
 
 use super::*;
 

@@ -67,7 +67,7 @@ fn mistakes_of_a_store_are_reported_under_its_name() {
     assert!(with_named_store(&json!({ "name": "x" })).build_with(&registry).is_ok());
 }
 
-/// Issues a token for every request, and counts the requests.
+/// A Passport that issues a token for every request, and counts the requests.
 #[derive(Clone, Debug, Default)]
 struct CountingPassport(Arc<AtomicUsize>);
 
@@ -113,7 +113,7 @@ fn cache_conflicts_with_disabled_caching() {
     assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
 }
 
-/// A type of values of another crate, which are secret references.
+/// A type of setting values that another crate could define. The values are secret references.
 struct Vault;
 
 impl ConfigValue for Vault {

@@ -1,4 +1,4 @@
-//! Mistakes of the table as a whole, and unknown keys.
+//! Mistakes that concern the whole table, and unknown keys.
 
 use super::*;
 

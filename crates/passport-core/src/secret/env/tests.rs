@@ -3,7 +3,7 @@ use super::*;
 
 #[tokio::test]
 async fn variable_is_read() {
-    // Cargo sets this one for every test run.
+    // Cargo sets this variable for every test run.
     let resolved = SecretSource::env("CARGO_PKG_NAME").resolve().await.unwrap();
     assert_eq!(resolved.secret().expose(), "passport-core");
 }

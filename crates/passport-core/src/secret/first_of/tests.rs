@@ -23,7 +23,8 @@ async fn second_source_replaces_a_rejected_secret() {
     assert_eq!(both.refresh(&old).await.unwrap().secret().expose(), "old");
 }
 
-/// A provider that returns its secret after the given number of seconds, or never.
+/// A provider that returns its secret after the given number of seconds, or never if the number
+/// is `None`.
 #[derive(Debug)]
 struct Slow(Option<u64>);
 

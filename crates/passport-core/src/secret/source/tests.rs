@@ -13,7 +13,7 @@ async fn empty_secret_is_an_error() {
     }
 }
 
-/// A provider as users write it, without code for line breaks.
+/// A provider that an application could contain. It has no code that removes line breaks.
 #[derive(Debug)]
 struct Custom;
 

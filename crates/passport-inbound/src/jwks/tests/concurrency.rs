@@ -27,7 +27,8 @@ struct InMemory {
     keys: Arc<Mutex<Bytes>>,
     fetches: Arc<AtomicUsize>,
     panics: bool,
-    /// The only path with the keys; other paths return 404. `None` for all paths.
+    /// The only path that returns the keys; all other paths return 404. `None` if all paths return
+    /// the keys.
     only_at: Option<&'static str>,
 }
 
@@ -162,7 +163,7 @@ fn refresh_task_on_a_stalled_runtime_is_replaced() {
         while verifier.health().state() != JwksState::Fresh {
             tokio::task::yield_now().await;
         }
-        // The keys are refreshed again without further requests.
+        // The refresh task refreshes the keys again, without a further verification.
         clock.advance(Duration::from_secs(600));
         verifier.pipeline().jwks.wake_refresh_task();
         while issuer.fetches.load(Ordering::SeqCst) < 3 {

@@ -25,7 +25,9 @@ fn invalid_responses() -> Vec<ScriptedResponse> {
 const BELOW: &str = "/passport/.well-known/";
 const ROOT: &str = "/.well-known/";
 
-/// Returns an issuer with the keys and the discovery document at one of the two locations.
+/// Returns an issuer that serves the keys and the discovery document at the location `good`. All
+/// requests at the location `odd` get the response `instead`. The discovery document names `odd`
+/// as the location of the keys.
 fn issuer_with(
     setup: &Setup,
     instead: &ScriptedResponse,

@@ -137,7 +137,8 @@ async fn new_key_with_an_old_kid_is_503_until_the_outage_ends() {
     assert_eq!(reason(&verifier, &old).await, RejectionReason::SignatureInvalid);
 }
 
-/// After a dropped refresh it is unknown whether the issuer has a new key.
+/// The token is not rejected as invalid: after a dropped refresh, it is unknown whether the
+/// issuer has a new key.
 #[test]
 fn token_is_503_if_its_refresh_was_dropped() {
     let driven = tokio::runtime::Runtime::new().unwrap();
@@ -273,7 +274,8 @@ async fn key_published_after_a_refresh_waits_one_cooldown() {
     assert!(published.elapsed() <= COOLDOWN, "{:?}", published.elapsed());
 }
 
-/// Otherwise an instance that starts just before a rotation would reject valid tokens.
+/// If the first fetch started the cooldown, an instance that starts just before a rotation would
+/// reject valid tokens.
 #[tokio::test]
 async fn first_fetch_does_not_start_the_cooldown() {
     let setup = setup().await;

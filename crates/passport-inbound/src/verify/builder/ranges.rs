@@ -22,14 +22,14 @@ pub(super) fn check_ranges(
 ) {
     let mut check = |option: &'static str, is_in_range: bool, range: &str, value: &dyn fmt::Debug| {
         if !is_in_range {
-            // The cache is the one feature that can be disabled instead.
+            // Only the token cache can be disabled, so only its options have this remedy.
             let remedy = if option.starts_with("max_cached") { NO_CACHE } else { "" };
             let problem = format_args!("must be {range}, is {value:?}{remedy}");
             problems.push(ConfigProblem::new(option, problem));
         }
     };
     let KeySettings { clock_skew, refresh_interval, max_stale, fetch_timeout, cooldown, .. } = *keys;
-    // A larger value would accept tokens long after their expiry.
+    // With a larger clock skew, tokens would be accepted long after their expiry.
     check("clock_skew", clock_skew <= 10 * MINUTE, "at most 10 min", &clock_skew);
     check(
         "jwks_refresh_interval",

@@ -22,13 +22,14 @@ fn verified(token: &str, key: &Arc<Key>) -> CacheEntry {
     }
 }
 
-/// Returns an empty cache, a key, and the key set of that key.
+/// Returns an empty cache, a key, and a key set with only that key.
 fn setup(limits: CacheLimits) -> (VerifiedTokenCache, Arc<Key>, KeySet) {
     let keys = test_keys(1);
     (VerifiedTokenCache::new(limits), Arc::clone(&keys[0]), key_set(&keys))
 }
 
-/// Returns a token that differs from others at the end only, as signatures do.
+/// Returns a token that differs from the tokens of other numbers only in its last bytes, which
+/// belong to the signature in a real token.
 fn token(number: u64) -> String {
     format!("{:0>900}", format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
@@ -57,7 +58,7 @@ fn cached_token_is_accepted_while_its_key_is_tried() {
     }
 }
 
-/// The verification of such a token began before its key was removed.
+/// A token can be cached after its key was removed: its verification has begun before that.
 #[test]
 fn token_cached_after_its_key_was_removed_is_rejected() {
     let (cache, keys) = (VerifiedTokenCache::new(CacheLimits::default()), test_keys(2));

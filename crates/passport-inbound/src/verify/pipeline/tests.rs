@@ -198,7 +198,7 @@ async fn cached_tokens_need_no_permit_after_a_rotation() {
     for _ in 0..2 {
         setup.passport.rotate_keys().await;
         let keys = setup.jwks()["keys"].as_array().unwrap().clone();
-        // The key of the cached tokens stays published; the new key replaces the others.
+        // The key of the cached tokens stays published. The new key replaces all other keys.
         let published = json!({ "keys": [keys.first(), keys.last()] });
         setup.issuer.respond_with(ScriptedResponse::body(&published.to_string()));
         sleep(Duration::from_secs(60)).await;

@@ -72,7 +72,8 @@ impl<B> ResponseHead for Response<B> {
     }
 }
 
-// `do_not_recommend` makes rustc show the diagnostic of `RetryMode` instead of `B: Clone`.
+// `do_not_recommend` makes rustc show the diagnostic of `RetryMode` instead of the unsatisfied
+// bound `B: Clone`.
 #[diagnostic::do_not_recommend]
 impl<B: Clone> RetryMode<Request<B>> for RetryCloned {}
 

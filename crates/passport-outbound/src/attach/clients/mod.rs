@@ -1,4 +1,5 @@
-//! The request and response types of each supported client.
+//! Implements the traits of the middleware for the request and response types of each supported
+//! client.
 
 mod http;
 #[cfg(feature = "reqwest")]

@@ -31,7 +31,7 @@ impl RequestParts for reqwest::Request {
         self.headers_mut()
     }
 
-    /// Returns `None`: reqwest does not expose the extensions.
+    /// Returns `None`, because reqwest does not expose the extensions of a request.
     fn extensions(&self) -> Option<&Extensions> {
         None
     }
@@ -86,8 +86,8 @@ where
     type Saved = (reqwest::Request, Option<Recording<reqwest::Body>>);
 
     fn save(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Saved>) {
-        // A body that reqwest can clone is not wrapped: with a wrapped body, reqwest could not
-        // follow redirects with 307 and 308.
+        // If reqwest can clone the body, the body is not wrapped. With a wrapped body, reqwest
+        // could not follow redirects with the status 307 or 308.
         if let Some(copy) = request.try_clone() {
             return (request, Some((copy, None)));
         }

@@ -22,19 +22,25 @@ use crate::{
     identity::RequestIdentity,
 };
 
-/// Use the layer as a middleware: `ClientBuilder::new(client).with(layer)`.
+/// To use the layer as a middleware of `reqwest-middleware`, call
+/// `ClientBuilder::new(client).with(layer)`.
 ///
-/// The order in the chain matters. A middleware after the layer gets each request with its
-/// token, and gets it twice if the layer retries it. A middleware before the layer gets each
-/// request once, without its token. Place a middleware that retries (`reqwest-retry`) before the
-/// layer: each attempt then uses a valid token.
+/// The order in the chain matters:
 ///
-/// To use another identity for a request, set a [`RequestIdentity`] or a
-/// [`CallerToken`](crate::CallerToken) with `with_extension`.
+/// - A middleware after the layer gets each request with its token. If the layer retries the
+///   request, that middleware gets the request twice.
+/// - A middleware before the layer gets each request once, without its token.
+/// - A middleware that retries (`reqwest-retry`) belongs before the layer, so that each of its
+///   retries is sent with a valid token.
+///
+/// To use another identity for one request, set a [`RequestIdentity`] with `with_extension`. A
+/// [`CallerToken`](crate::CallerToken) that is set with `with_extension` is used if the identity
+/// is a caller's.
 ///
 /// # Errors
 /// Returns `reqwest_middleware::Error::Middleware` with an [`AttachError`](crate::AttachError)
-/// or a [`TokenError`](crate::TokenError) if nothing was sent.
+/// or a [`TokenError`](crate::TokenError) if the layer fails; nothing was sent then. Returns the
+/// errors of the rest of the chain unchanged.
 #[async_trait]
 impl<P: RetryMode<Request, Saved: Send> + Send + Sync + 'static> Middleware for AttachTokenLayer<P> {
     async fn handle(
@@ -47,16 +53,17 @@ impl<P: RetryMode<Request, Saved: Send> + Send + Sync + 'static> Middleware for 
         let identity = named.unwrap_or_else(|| self.identity()).with_caller_from(extensions);
         let mut service: AttachToken<_, P> =
             self.with_identity(identity).layer(Chain { next, extensions: Arc::new(Mutex::new(extensions)) });
-        // No `poll_ready` before `call`: a chain is always ready.
+        // `poll_ready` is not called before `call`, because a chain is always ready.
         service.call(request).await.map_err(chain_error)
     }
 }
 
-/// The rest of the middleware chain, as a service.
+/// The rest of the middleware chain after the layer, as a service.
 #[derive(Clone)]
 struct Chain<'a> {
     next: Next<'a>,
-    /// Never contended: the retry is sent after the first request has ended.
+    /// The extensions of the request. The lock is never contended, because the retry is sent after
+    /// the first request has ended.
     extensions: Arc<Mutex<&'a mut Extensions>>,
 }
 
@@ -78,14 +85,15 @@ impl<'a> Service<Request> for Chain<'a> {
     }
 }
 
-/// Returns an error of the chain unchanged, and wraps an error of the layer like the chain wraps
-/// the errors of its middleware. Both can be downcast.
+/// Returns an error of the chain unchanged. Wraps an error of the layer in the same way in which
+/// the chain wraps the errors of a middleware. Both kinds of errors can be downcast.
 fn chain_error(error: BoxError) -> Error {
     match error.downcast::<Error>().map_err(CallError::from) {
         Ok(error) => *error,
         Err(CallError::Attach(error)) => Error::middleware(error),
         Err(CallError::Token(error)) => Error::middleware(error),
-        // Unreachable: the inner service is the chain, so its errors are `Error`.
+        // Unreachable, because the inner service is the chain, and the type of its errors is
+        // `Error`.
         Err(CallError::Client(error)) => Error::middleware(std::io::Error::other(error)),
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A `main` that returns the error prints it with `Debug`.
+/// If `main` returns the error, Rust prints it with `Debug`.
 #[test]
 fn debug_prints_the_message_with_its_remedy() {
     let error = AttachError::OriginNotAllowed { origin: "https://evil.example".to_owned() };

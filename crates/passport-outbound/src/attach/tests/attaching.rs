@@ -75,7 +75,7 @@ async fn a_foreign_origin_gets_no_request_and_no_token() {
         let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
         assert!(matches!(*error, AttachError::OriginNotAllowed { .. }), "{uri}");
     }
-    // Only a path, invalid ports, and URIs that do not name a resource.
+    // The URIs are only a path, have an invalid port, or do not name a resource.
     for uri in [
         "/only/a/path",
         "https://api.bizfirst.ai:70000/x",
@@ -102,7 +102,7 @@ async fn existing_authorization_header_is_rejected() {
     assert_pending!(handle.poll_request());
 }
 
-/// `ConcurrencyLimit` panics if it is called before it was polled ready.
+/// `ConcurrencyLimit` panics if it is called before `poll_ready` returned `Ready`.
 #[tokio::test]
 async fn service_that_was_polled_ready_is_called() {
     let source = ScriptedSource::new();
@@ -250,7 +250,8 @@ async fn failed_call_releases_its_permit() {
     let limited = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(10);
     let mut idle = limited.clone();
-    // An origin that is not allowed, a failed token request, and the backoff after it.
+    // Three failures: an origin that is not allowed, a failed token fetch, and the backoff after
+    // that fetch.
     for uri in ["https://evil.example/", API, API] {
         idle.ready().await.unwrap().call(request(uri)).await.unwrap_err();
         let mut other = limited.clone();

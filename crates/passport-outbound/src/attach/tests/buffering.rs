@@ -10,7 +10,7 @@ use super::{retry_mode::sealed::SaveRequest, *};
 
 type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// Returns a body in chunks, which cannot be cloned.
+/// Returns a body that consists of `chunks` and cannot be cloned.
 fn chunks(chunks: &'static [&'static str]) -> BoxBody {
     let frames =
         chunks.iter().map(|chunk| Ok::<_, BoxError>(Frame::data(Bytes::from_static(chunk.as_bytes()))));
@@ -29,7 +29,8 @@ async fn text(body: BoxBody) -> String {
     String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-/// Returns the body of the retry after `read` chunks of the first body were read.
+/// Reads `read` chunks of the first body. Returns the text of the retry's body, or `None` if the
+/// request cannot be retried.
 async fn retried_body(body: BoxBody, max_bytes: usize, read: usize) -> Option<String> {
     let mode = buffering(max_bytes);
     let (request, saved) = mode.save(Request::new(body));
@@ -82,8 +83,9 @@ async fn known_body_length_is_preserved() {
     assert!(request.body().is_end_stream());
 }
 
-/// If the first body ended, half a body would look complete. If it stayed pending, its
-/// connection would stay open forever.
+/// The first body must end with an error. If it ended without an error, the half-sent body would
+/// look complete. If it stayed pending, the connection of the first request would stay open
+/// forever.
 #[tokio::test]
 async fn first_sender_is_woken_and_aborts() {
     let mode = buffering(100);
@@ -167,8 +169,8 @@ async fn rejected_request_with_a_stream_is_retried() {
     assert_eq!((first.as_str(), second.as_str()), ("onetwo", "onetwo"));
 }
 
-/// The token is too young to be replaced, so the rejection is the response, and the upload of
-/// the first request continues.
+/// The token is too young to be replaced. So the response that rejects the token is returned,
+/// and the upload of the first request continues.
 #[tokio::test]
 async fn first_body_continues_if_the_request_is_not_retried() {
     let source = ScriptedSource::new();

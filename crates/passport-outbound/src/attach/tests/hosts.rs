@@ -1,10 +1,11 @@
-//! The `Host` header must name the origin of the request.
+//! Tests of the `Host` header, which must name the host and port of the request's origin.
 
 use http::{Uri, header::HOST};
 
 use super::*;
 
-/// Sends a request to `uri` with these `Host` headers. Returns the error if it is rejected.
+/// Sends a request to `uri` with the `Host` headers `hosts`. Returns the error if the layer
+/// rejects the request.
 async fn send(origins: AllowedOrigins, uri: &str, hosts: &[&str]) -> Result<(), AttachError> {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair();
@@ -61,7 +62,7 @@ async fn host_header_of_another_host_is_rejected() {
         (API, "api.bizfirst.ai/x"),
         (API, "bücher.example"),
         (API, ""),
-        // Allowed origins, but not that of the URI.
+        // These headers name the host of an allowed origin, but not of the URI's origin.
         (API, "erp.bizfirst.ai:8443"),
         ("https://erp.bizfirst.ai:8443/x", "erp.bizfirst.ai"),
     ] {

@@ -1,4 +1,4 @@
-//! The identity of a request: the service's own, or the caller's.
+//! Tests of the identity of a request: the service's own identity, or the caller's.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -35,8 +35,8 @@ fn from(caller: CallerToken) -> Request<()> {
     request
 }
 
-/// Sends `request` and responds with `status`. Returns the `Authorization` header that was sent,
-/// and the status of the response.
+/// Sends `request` through the layer; the mock receiver responds with `status`. Returns the
+/// `Authorization` header that the receiver got, and the status of the response from the layer.
 async fn sent(
     (client, handle): &mut (AttachToken<Mock>, Handle),
     request: Request<()>,
@@ -127,7 +127,8 @@ async fn callers_token_is_not_sent_to_another_origin() {
     assert!(matches!(error, AttachError::OriginNotAllowed { .. }), "{error}");
 }
 
-/// reqwest does not expose the extensions of its requests.
+/// If the client does not expose the extensions, like reqwest, the error must not say that the
+/// caller's token is missing.
 #[test]
 fn unavailable_extensions_are_not_a_missing_caller() {
     let source = ScriptedSource::new();

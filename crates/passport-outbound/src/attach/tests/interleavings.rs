@@ -1,6 +1,6 @@
 //! Property test: four identities, each with two sets of scopes, and three callers share one
-//! client and one cache. In any order of events, no request carries the token of another
-//! identity.
+//! client and one cache. In any order of events, each request carries a token of the request's
+//! own identity.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -43,7 +43,8 @@ enum Action {
     },
     /// Passport responds to the oldest token request.
     IssueToken,
-    /// The receiver responds to one of the open requests.
+    /// The receiver responds to the open request with the index `which`, modulo the number of open
+    /// requests.
     Respond {
         which: usize,
         rejects: bool,
@@ -62,7 +63,7 @@ enum CallerSource {
     Given,
     Extensions,
     TaskLocal,
-    /// There is no caller, and the service uses its own identity.
+    /// There is no caller's token, and the service uses its own identity.
     Absent,
 }
 
@@ -87,8 +88,8 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// A token endpoint that responds when the test permits it. Each token names its client id,
-/// scopes and number.
+/// A token endpoint that responds when the test permits it. The value of each token contains the
+/// client id, the scopes and the number of the token.
 #[derive(Clone, Debug)]
 struct SlowPassport {
     permits: Arc<Semaphore>,
@@ -113,7 +114,7 @@ impl HttpClient for SlowPassport {
     }
 }
 
-/// The number of requests that were checked.
+/// The numbers of checked requests: all requests, retries, and requests with a caller's token.
 #[derive(Default)]
 struct Seen {
     requests: AtomicUsize,
@@ -130,7 +131,7 @@ struct World<'a> {
     waiting: Vec<mock::SendResponse<MockResponse>>,
     calls: Vec<tokio::task::JoinHandle<Result<(), BoxError>>>,
     seen: &'a Seen,
-    /// The calls that have sent their first request, to recognize retries.
+    /// The calls whose first request was received. Another request of such a call is a retry.
     seen_calls: std::collections::BTreeSet<String>,
 }
 
@@ -229,7 +230,7 @@ impl<'a> World<'a> {
         self.calls.push(tokio::spawn(async move { client.oneshot(request).await.map(drop) }));
     }
 
-    /// Runs all tasks as far as they can, and checks the requests that arrive.
+    /// Runs all tasks until they wait, and checks the requests that the receiver gets.
     async fn check_requests(&mut self) {
         for _ in 0..8 {
             tokio::task::yield_now().await;
@@ -248,8 +249,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Responds to all requests. Each call ends with a response, or with an error, for example if
-    /// its token expired before it arrived.
+    /// Responds to all requests. Each call must end with a response or with a [`TokenError`], for
+    /// example because a token expired before it was received.
     async fn end(mut self) {
         self.passport.permits.add_permits(1_000);
         while self.calls.iter().any(|call| !call.is_finished()) {

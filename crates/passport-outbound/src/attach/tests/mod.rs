@@ -52,7 +52,8 @@ fn rejection_response() -> MockResponse {
     response
 }
 
-/// Responds to the next request, and returns that request.
+/// Waits for the next request at the mock receiver, responds with `response`, and returns the
+/// request.
 async fn respond<B>(
     handle: &mut mock::Handle<Request<B>, MockResponse>,
     response: MockResponse,

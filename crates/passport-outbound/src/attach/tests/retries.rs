@@ -1,4 +1,4 @@
-//! The retry of a request after its token was rejected.
+//! Tests of the retry of a request after a receiver rejected its token.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use super::*;
 
 const OLD_ENOUGH: Duration = Duration::from_secs(5);
 
-/// Returns a client with `retry_unauthorized`, and with a token that is old enough to be
-/// replaced.
+/// Returns a client with `retry_unauthorized` whose cached token is old enough to be replaced.
 async fn retrying_client(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, RetryCloned>, Handle) {
     let layer = layer(source).retry_unauthorized();
     let (mock, mut handle) = mock::pair();
@@ -182,7 +181,7 @@ async fn request_is_not_retried_with_the_same_token() {
     }
 }
 
-/// `ConcurrencyLimit` panics if it is called before it was polled ready.
+/// `ConcurrencyLimit` panics if it is called before `poll_ready` returned `Ready`.
 #[tokio::test]
 async fn retry_waits_until_the_service_is_ready() {
     let source = ScriptedSource::new();
@@ -243,7 +242,8 @@ async fn grpc_status_in_the_headers_is_retried() {
     assert_eq!(token_of(&again), "Bearer token-2");
 }
 
-/// A server can reject the token at the end of a stream, for example when it has expired.
+/// A server can reject the token at the end of a stream, for example because the token has
+/// expired.
 #[tokio::test]
 async fn grpc_trailers_replace_the_token_without_a_retry() {
     let source = ScriptedSource::new();

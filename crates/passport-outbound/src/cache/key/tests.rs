@@ -35,8 +35,9 @@ fn other_credential_kind_has_another_key() {
     assert_ne!(key("client_secret"), key("private_key_jwt"));
 }
 
-/// Parameters of a token request. The few letters make concatenated parameters collide; scopes
-/// can be repeated and in any order.
+/// Parameters of a token request. Each parameter consists of the letters `a` and `b`, so that
+/// different parameters often give the same text when concatenated. Scopes can be repeated and
+/// in any order.
 fn request() -> impl Strategy<Value = (String, String, Vec<String>)> {
     let word = "[ab]{1,3}";
     (word, word, prop::collection::vec(word, 1..4))

@@ -1,10 +1,11 @@
-//! Coordinates the instances of a service through a shared store, so that one of them fetches a
-//! token for all. This is the protocol of [`TokenCache::shared`]:
+//! Coordinates the instances of a service through a shared store, so that one instance fetches a
+//! token for all instances. This is the protocol of [`TokenCache::shared`]:
 //!
 //! 1. An instance that needs a token reads the store.
 //! 2. If the store has no usable token, the instance requests the lease of the token.
-//! 3. The lease holder fetches the token and publishes it. It renews the lease until then, so
-//!    that a crashed holder delays the others by [`LEASE`] at most.
+//! 3. The lease holder fetches the token and publishes it. The holder renews the lease until the
+//!    token is published. If the holder crashes, the lease expires, and the other instances are
+//!    delayed by [`LEASE`] at most.
 //! 4. The other instances wait for a notification, poll the store, and use the published token.
 //! 5. If the store fails, or other instances hold the lease for too long, an instance fetches a
 //!    token without the lease.
@@ -28,37 +29,38 @@ use crate::{
     token::{FetchFuture, FetchRequest, FetchedToken, Phase, RefreshSettings, SourceError, TokenSource},
 };
 
-/// The average time after which a waiting instance reads the store for the first time. The time
-/// doubles with each read, up to [`MAX_POLL_INTERVAL`].
+/// The average time after which a waiting instance reads the store for the first time. The
+/// average time doubles with each read, up to [`MAX_POLL_INTERVAL`].
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The average time before the first read of a store that sends notifications. It is longer
-/// than [`POLL_INTERVAL`], because a notification usually arrives sooner.
+/// The average time before the first read of a store that sends notifications. This time is
+/// longer than [`POLL_INTERVAL`], because a notification usually arrives sooner.
 const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
 /// The maximum average time between two reads of the store by a waiting instance.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The maximum random delay between a notification and the read of the store, so that the
-/// notified instances do not all read at the same time.
+/// The maximum random delay between a notification and the read of the store. The delay keeps
+/// the notified instances from reading the store at the same time.
 const MAX_READ_DELAY: Duration = Duration::from_millis(10);
 
-/// Returns the maximum time that a shared store adds to a token fetch. It is the sum of:
+/// Returns the maximum time that a shared store adds to a token fetch. The returned time is the
+/// sum of:
 /// - `request_timeout`, for the token fetch of another instance;
 /// - two poll intervals, until the end of that fetch is noticed;
-/// - four times the store's own time limit: before the wait, after it, for the renewal of the
-///   lease, and after the fetch.
+/// - four times the store's own time limit: before the wait, after the wait, for the renewal of
+///   the lease, and after the fetch.
 pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -> Duration {
     request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.timeout()
 }
 
-/// A token source that reads a shared store first. Of the instances that find no token there,
-/// one at a time fetches from `source`.
+/// A token source that reads a shared store first. If instances find no token in the store, one
+/// instance at a time fetches a token from `source`.
 pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
     pub(crate) key: TokenKey,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) policy: RefreshSettings,
-    /// How long an instance waits for the token of another instance before it fetches one without
-    /// the lease. It is the time limit of `source`.
+    /// How long an instance waits for the token of another instance before it fetches a token
+    /// without the lease. The value is the time limit of `source`.
     pub(crate) wait_limit: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -74,12 +76,17 @@ impl TokenSource for Coordinator {
     }
 }
 
-/// How an instance got a token, or why it got none, and the result.
+/// The result of a token fetch through the store, and how the instance got the token or why it
+/// got none.
 type SharedFetch = (FetchPath, Result<FetchedToken, SourceError>);
 
 impl Coordinator {
-    /// Returns the stored token if it is usable. Otherwise fetches a token: with the lease if it is
-    /// granted, or without the lease if the store fails or the wait takes too long.
+    /// Returns the stored token if it is usable. Otherwise fetches a token:
+    /// - with the lease, if the store grants the lease;
+    /// - without the lease, if the store fails or the wait for the lease takes too long.
+    ///
+    /// If that wait takes too long while the current token is valid and no token is excluded,
+    /// returns [`SourceError::Postponed`] instead of a fetched token.
     async fn stored_or_fetched(&self, request: FetchRequest) -> SharedFetch {
         // Subscribe before the first read, so that no notification is missed.
         let mut poll = PollTimer::new(self.store.listen(&self.key));
@@ -133,9 +140,10 @@ impl Coordinator {
                 fetched = &mut fetch => break fetched,
                 () = sleep(LEASE / 3) => holder.restart_limit(),
             }
-            // The result is ignored: a holder that has lost the lease can get it back, or two
-            // instances fetch at the same time, which is harmless. A renewal that is in flight when
-            // the fetch ends is awaited, so that it does not reach the store after the token.
+            // The result of the renewal is ignored. A holder that has lost the lease can get it
+            // back. Otherwise two instances fetch at the same time, which is harmless. A renewal
+            // that is in flight when the fetch ends is awaited, so that the renewal does not reach
+            // the store after the token.
             let mut renewal = pin!(holder.try_lease());
             tokio::select! {
                 biased;
@@ -166,9 +174,11 @@ impl Coordinator {
         Ok(fetched)
     }
 
-    /// Returns the stored token if it is usable, which requires both:
-    /// - It differs from the current and the excluded token, and does not expire before them.
-    /// - It is not due for a refresh, or it is due but still valid, and the current token is not.
+    /// Returns the stored token if it is usable. Both conditions must be true:
+    /// - The stored token differs from the current token and from the excluded token, and expires
+    ///   no earlier than either of them.
+    /// - The stored token is not due for a refresh. If it is due but still valid, it is usable only
+    ///   if the current token is no longer valid.
     fn usable(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
         let (stored, now) = (stored?, self.clock.now());
         let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
@@ -208,8 +218,8 @@ impl PollTimer {
     }
 
     /// Waits for a notification, or until the next read of the store is due. `left` is the time
-    /// until the lease expires. The wait ends soon after that, because the holder has crashed if
-    /// the lease expires.
+    /// until the lease expires. The wait ends soon after the lease has expired, because an expired
+    /// lease means that its holder has crashed.
     async fn next(&mut self, left: Duration) {
         let jitter = 0.5 + fastrand::f64();
         let pause = self.interval.mul_f64(jitter).min(left + POLL_INTERVAL.mul_f64(jitter));

@@ -7,23 +7,24 @@ use passport_core::ClientId;
 
 use crate::metrics::{CLIENT_ID, SHARED, SHARED_SECONDS, TARGET};
 
-/// How an instance got a token, or why it got none. The label `path` of the metrics.
+/// How an instance got a token, or why it got no token. The metrics have this value as the label
+/// `path`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchPath {
     /// The token was in the store.
     Found,
     /// The instance got the lease immediately, and fetched the token.
     Leased,
-    /// The instance waited for another lease holder, which stored no token. Then it got the lease,
-    /// and fetched the token.
+    /// The instance waited for another lease holder, but that holder stored no token. Then the
+    /// instance got the lease, and fetched the token.
     LeasedLater,
     /// The instance waited for another lease holder, and used the token that the holder stored.
     Waited,
     /// The instance fetched the token without the lease, because the store failed or other
     /// instances held the lease for too long.
     Alone,
-    /// The instance got no token. It still has a valid one, and another instance holds the lease
-    /// for the refresh.
+    /// The instance got no new token. Its current token is still valid, and another instance holds
+    /// the lease for the refresh.
     Postponed,
 }
 
@@ -48,8 +49,8 @@ pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
 /// Logs a warning if the clock of the instance that stored a token differs from the local clock
-/// by more than [`MAX_SKEW`]. `issued_at` is the time of issue by the clock of that instance,
-/// `assumed` by the local clock.
+/// by more than [`MAX_SKEW`]. `issued_at` is the time of issue by the clock of that instance.
+/// `assumed` is the time of issue by the local clock.
 pub(super) fn clocks_differ(client_id: &ClientId, issued_at: SystemTime, assumed: SystemTime) {
     let skew = issued_at.duration_since(assumed).unwrap_or_else(|earlier| earlier.duration());
     if skew > MAX_SKEW {

@@ -9,20 +9,21 @@ use tokio::runtime::Handle;
 
 use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 
-/// The time after which a lease expires if its holder does not renew it. The holder renews it
-/// every second.
+/// The time after which a lease expires if its holder does not renew the lease. The holder
+/// renews the lease every second.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
-/// Requests, renews and ends the lease for one token fetch. If it is dropped while it holds the
-/// lease, or while that is unknown, it releases the lease in the background.
+/// Requests, renews and ends the lease for one token fetch. When a `LeaseHolder` is dropped, it
+/// releases the lease in the background, unless it is certain that the lease is not held.
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,
-    /// The name by which the store identifies the holder. It is unique among all token fetches of
-    /// all instances.
+    /// The name by which the store identifies the holder. The name is unique among all token
+    /// fetches of all instances.
     name: String,
-    /// Whether the lease has to be released: it was granted, or a store call failed, so that it is
-    /// unknown whether the lease was granted.
+    /// Whether the lease has to be released. True in two cases:
+    /// - The lease was granted.
+    /// - A store call failed, so that it is unknown whether the lease was granted.
     may_have_lease: bool,
 }
 
@@ -39,8 +40,8 @@ impl LeaseHolder {
         Some(leased)
     }
 
-    /// Restarts the time limit of the store calls. Waiting for another instance or for Passport
-    /// does not count towards it.
+    /// Restarts the time limit of the store calls. A wait for another instance or for Passport does
+    /// not count towards that limit.
     pub(super) fn restart_limit(&mut self) {
         self.session.restart_limit();
     }

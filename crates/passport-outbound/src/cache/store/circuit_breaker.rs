@@ -33,15 +33,16 @@ const PROBE_BACKOFF: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_j
 const MAX_LIMIT: Duration = Duration::from_secs(5);
 
 /// The time after which the tokio runtime of a running probe is considered stalled, so that
-/// another task starts a probe. On a working runtime, a probe ends sooner: the delay before it
-/// is at most 1.5 times [`MAX_PROBE_AFTER`], and the call itself ends within [`MAX_LIMIT`].
+/// another task starts a new probe. On a working runtime, a probe ends sooner: the delay before
+/// the probe is at most 1.5 times [`MAX_PROBE_AFTER`], and the call itself ends within
+/// [`MAX_LIMIT`].
 const PROBE_LIMITS: TaskLimits = TaskLimits {
     deadline: MAX_PROBE_AFTER.saturating_mul(2).saturating_add(MAX_LIMIT),
     grace: Duration::ZERO,
 };
 
-/// A handle to a [`TokenStore`] behind a circuit breaker. Cheap to clone; clones share the
-/// circuit.
+/// A handle to a [`TokenStore`] behind a circuit breaker. A handle is cheap to clone; clones
+/// share the circuit.
 ///
 /// | State | Calls | Transition |
 /// |---|---|---|
@@ -88,7 +89,7 @@ impl StoreHandle {
         self.0.limit
     }
 
-    /// Subscribes to the notifications for `key`. `None` if the store sends none.
+    /// Subscribes to the notifications for `key`. `None` if the store sends no notifications.
     pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Option<Notifications> {
         self.0.notifications.as_ref().map(|notifications| notifications.listen(key))
     }
@@ -108,7 +109,8 @@ impl StoreHandle {
     ) -> Option<T> {
         let breaker = &self.0;
         if breaker.is_open.load(Ordering::Acquire) {
-            // The probe task can have ended with its runtime. In that case, another one starts.
+            // The probe task can have ended with its runtime. In that case, another probe task
+            // starts.
             self.probe(key);
             return None;
         }
@@ -122,9 +124,9 @@ impl StoreHandle {
         None
     }
 
-    /// Starts the task that probes the store, unless it is running. The task reads and writes with
-    /// `key`, that of the failed call, because the failure can affect only a part of the store,
-    /// such as one node of a cluster.
+    /// Starts the task that probes the store, unless that task is running. The task reads and
+    /// writes with `key`, the key of the failed call, because the failure can affect only a part of
+    /// the store, such as one node of a cluster.
     fn probe(&self, key: &TokenKey) {
         let joined = {
             let _transition = self.0.transition();
@@ -156,8 +158,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Begins the next probe after the probe `failed`. Returns `None` if another task has begun
-    /// one.
+    /// Begins the next probe after the probe `failed`. Returns `None` if another task has begun a
+    /// probe.
     fn next_probe(&self, failed: &Attempt<()>) -> Option<Attempt<()>> {
         let _transition = self.transition();
         self.probes.is_current(failed.generation()).then(|| self.probes.begin(PROBE_LIMITS).0)
@@ -169,7 +171,7 @@ impl CircuitBreaker {
 }
 
 /// Probes the store until a probe succeeds, which closes the circuit. If the future is dropped,
-/// the next store call starts another one.
+/// the next store call starts another probe task.
 async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt<()>, key: TokenKey) {
     for failures in 0.. {
         sleep(PROBE_BACKOFF.delay(failures, fastrand::f64())).await;

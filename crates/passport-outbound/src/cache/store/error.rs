@@ -12,14 +12,14 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// Creates an error with a fixed text, which is logged. The text should state what failed and
-    /// what to do, in lower case.
+    /// Creates an error with the fixed text `problem`, which is logged. The text should state what
+    /// failed and what to do, in lower case.
     #[must_use]
     pub fn new(problem: &'static str) -> Self {
         Self { problem, source: None }
     }
 
-    /// Sets the cause. It is logged, so it must not contain a token.
+    /// Sets the cause of the error. The cause is logged, so it must not contain a token.
     #[must_use]
     pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }

@@ -1,5 +1,5 @@
-//! The trait of shared stores, and access to a store through sessions and a circuit breaker.
-//! The protocol that uses it is in `cache/shared`.
+//! The trait of shared stores, and access to a store through sessions and a circuit breaker. The
+//! protocol of the instances that use a store is in `cache/shared`.
 
 mod circuit_breaker;
 mod erased;
@@ -19,15 +19,15 @@ pub(super) use self::{circuit_breaker::StoreHandle, notifier::Notifications, ses
 pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken};
 
 /// A store in which the instances of a service share tokens, so that one token request serves
-/// all. Pass it to [`TokenCache::shared`](crate::TokenCache::shared).
+/// all instances. Pass the store to [`TokenCache::shared`](crate::TokenCache::shared).
 ///
 /// An implementation only stores tokens and leases. This crate decides when to call the store,
-/// when to wait, and when to continue without it. A store that fails, or takes longer than
-/// [`timeout`](Self::timeout), counts as a cache miss, never as an outage. It is not called
-/// again until a [`ping`](Self::ping) succeeds.
+/// when to wait, and when to continue without the store. If the store fails, or takes longer
+/// than [`timeout`](Self::timeout), the call counts as a cache miss, never as an outage. After
+/// that, the store is not called until a [`ping`](Self::ping) succeeds.
 ///
-/// A stored token allows its reader to act as the service until the token expires, so a store
-/// should encrypt tokens. The store of `passport-redis` does.
+/// A process that reads a stored token can act as the service until the token expires, so a
+/// store should encrypt tokens. The store of `passport-redis` encrypts them.
 ///
 /// ```
 /// use std::{
@@ -98,18 +98,19 @@ pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken}
     note = "implement `TokenStore`, or pass the `RedisTokenStore` of the crate `passport-redis` by value"
 )]
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
-    /// Returns the token for `key`. `None` if there is none, or if it has expired.
+    /// Returns the stored token for `key`. `None` if no token is stored, or if the stored token has
+    /// expired.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
 
-    /// Requests the lease for `key`, which allows only `holder` to fetch a token, and returns the
-    /// stored token in the same atomic step.
+    /// Requests the lease for `key`, which allows only `holder` to fetch a token. In the same
+    /// atomic step, reads the stored token. Returns both results.
     ///
-    /// The lease ends after the duration `time`, or when its holder calls [`put`](Self::put) or
-    /// [`release`](Self::release). If `holder` already holds the lease, the call renews it to
-    /// `time` from now.
+    /// The lease ends after the duration `time`, or when `holder` calls [`put`](Self::put) or
+    /// [`release`](Self::release). If `holder` already holds the lease, the call renews the lease:
+    /// it then ends after the duration `time` from now.
     ///
     /// # Errors
     /// When it is unknown whether the lease was granted.
@@ -126,7 +127,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// - Notifies the waiting instances ([`notifications`](Self::notifications)).
     ///
     /// # Errors
-    /// When it is unknown whether the token was stored, or it was not.
+    /// When the token was not stored, or when it is unknown whether the token was stored.
     fn put(
         &self,
         key: &TokenKey,
@@ -137,32 +138,34 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// Ends the lease for `key` if `holder` holds it, and notifies the waiting instances.
     ///
     /// # Errors
-    /// When it is unknown whether the lease has ended, or it has not. The lease then expires by
-    /// itself.
+    /// When the lease has not ended, or when it is unknown whether the lease has ended. The lease
+    /// then expires by itself.
     fn release(&self, key: &TokenKey, holder: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes the stored token for `key` if it is equal to `token`. The comparison is required: an
-    /// instance with an old token must not remove a newer one.
+    /// Removes the stored token for `key` if it is equal to `token`. If another token is stored,
+    /// does nothing. The comparison is required: an instance with an old token must not remove a
+    /// newer token.
     ///
     /// # Errors
-    /// When it is unknown whether the token was removed, or it was not.
+    /// When the token was not removed, or when it is unknown whether the token was removed.
     fn remove(
         &self,
         key: &TokenKey,
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Checks that the token for `key` can be read and written. A successful check ends the time
-    /// without store calls after a failure. The default implementation only reads.
+    /// Checks that the token for `key` can be read and written. After a failure, the store is not
+    /// called again until this check succeeds. The default implementation only reads.
     ///
     /// # Errors
-    /// While the store does not work.
+    /// While the store cannot be read or written.
     fn ping(&self, key: &TokenKey) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { self.get(key).await.map(drop) }
     }
 
-    /// Returns the total time limit of all calls for one token. It starts again after each wait for
-    /// another instance, and after the fetch. Defaults to 500 ms; values over 5 s count as 5 s.
+    /// Returns the total time limit of all calls for one token. The time limit restarts after each
+    /// wait for another instance, and after the token fetch. Defaults to 500 ms; values over 5 s
+    /// count as 5 s.
     ///
     /// This method is called once for each cache.
     fn timeout(&self) -> Duration {
@@ -182,9 +185,9 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "implementations of stores create it")]
 pub struct LeaseOutcome {
-    /// The holder of the lease: the caller, or another instance.
+    /// Whether the lease was granted to the `holder` that requested it.
     pub lease: Lease,
-    /// The stored token, if it has not expired.
+    /// The stored token. `None` if no token is stored, or if the stored token has expired.
     pub token: Option<StoredToken>,
 }
 
@@ -192,11 +195,11 @@ pub struct LeaseOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "implementations of stores create it")]
 pub enum Lease {
-    /// The caller holds the lease, and is allowed to fetch a token.
+    /// The requesting `holder` has the lease, and is allowed to fetch a token.
     Granted,
-    /// Another instance holds the lease.
+    /// Another holder has the lease.
     Held {
-        /// The time until the lease expires, unless its holder renews it.
+        /// The time until the lease expires, unless the other holder renews the lease.
         left: Duration,
     },
 }

@@ -6,16 +6,16 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::super::TokenKey;
 
-/// The number of unread notifications that are kept for a subscriber. A subscriber that is
-/// further behind misses some, and reads the store instead.
+/// The number of unread notifications that are kept for a subscriber. A subscriber with more
+/// unread notifications misses some of them, and reads the store instead.
 const CAPACITY: usize = 64;
 
 /// Sends the notifications of a [`TokenStore`](super::TokenStore): a token was published, or a
 /// lease was released.
 ///
-/// Notifications are hints. A subscriber reads the store after each, and polls it as well, so a
-/// lost notification only delays the subscriber. Cheap to clone; clones share their
-/// subscribers.
+/// Notifications are hints. A subscriber reads the store after each notification, and also polls
+/// the store, so a lost notification only delays the subscriber. A notifier is cheap to clone;
+/// clones share their subscribers.
 #[derive(Clone)]
 pub struct Notifier(broadcast::Sender<Arc<str>>);
 
@@ -26,10 +26,11 @@ impl Notifier {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// Notifies the token fetches that wait in this process that the token or the lease for `key`
-    /// has changed. `key` is the text of a [`TokenKey`].
+    /// Notifies waiting token fetches in this process that the token or the lease for `key` has
+    /// changed. `key` is the text of a [`TokenKey`].
     pub fn notify(&self, key: &str) {
-        // The result is ignored: it is an error to have no subscribers.
+        // The result is ignored: `send` fails if there are no subscribers, which is not a problem
+        // here.
         let _ = self.0.send(key.into());
     }
 
@@ -58,8 +59,8 @@ pub(in crate::cache) struct Notifications {
 }
 
 impl Notifications {
-    /// Waits for the next notification for the token. Also returns if notifications were missed.
-    /// Never returns if the notifier is dropped.
+    /// Waits for the next notification for the token. Also returns if notifications were missed. If
+    /// the notifier is dropped, never returns.
     pub(in crate::cache) async fn received(&mut self) {
         loop {
             match self.from.recv().await {

@@ -13,7 +13,8 @@ use super::{
 use crate::cache::TokenKey;
 
 /// The calls to a store for one token. All calls together take no longer than the time limit of
-/// the store. If the store fails, a call returns `None` or has no effect.
+/// the store. If the store fails, a call that reads returns `None`, and a call that only writes
+/// has no effect.
 #[derive(Clone, Debug)]
 pub(in crate::cache) struct StoreSession {
     store: StoreHandle,
@@ -28,18 +29,19 @@ impl StoreSession {
         Self { store, key, left }
     }
 
-    /// Restarts the time limit. Waiting for anything but the store does not count towards it.
+    /// Restarts the time limit, after a wait for another instance or for Passport. Such a wait does
+    /// not count towards the time limit.
     pub(in crate::cache) fn restart_limit(&mut self) {
         self.left = self.store.timeout();
     }
 
-    /// Returns the stored token.
+    /// Returns the stored token. `None` if no token is stored, or if the store fails.
     pub(in crate::cache) async fn get(&mut self) -> Option<StoredToken> {
         self.call(|store, key| store.get_dyn(key)).await.flatten()
     }
 
-    /// Requests or renews the lease for the duration `time`, and returns the stored token with the
-    /// result.
+    /// Requests or renews the lease for the duration `time`. Returns whether the lease was granted,
+    /// and the stored token. `None` if the store fails.
     pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<LeaseOutcome> {
         self.call(|store, key| store.try_lease_dyn(key, holder, time)).await
     }
@@ -59,7 +61,8 @@ impl StoreSession {
         self.call(|store, key| store.remove_dyn(key, token)).await;
     }
 
-    /// Calls the store within the time left, and deducts the duration of the call.
+    /// Calls the store within the time left, and deducts the duration of the call from that time.
+    /// Returns `None` if the store fails.
     async fn call<'a, T>(
         &'a mut self,
         operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,

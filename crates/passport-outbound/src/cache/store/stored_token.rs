@@ -13,16 +13,17 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
-    /// Creates a stored token that was issued at `issued_at`. Its expiry is
-    /// [`AccessToken::expires_at`].
+    /// Creates a stored token that was issued at `issued_at`. The expiry is
+    /// [`AccessToken::expires_at`] of `token`.
     #[must_use]
     pub fn new(token: AccessToken, issued_at: SystemTime) -> Self {
         Self { token, issued_at, left: None }
     }
 
-    /// Sets how long the store will still keep the token. The reading instance uses the token for
-    /// no longer than that, so that a wrong clock of the instance that stored it does no harm.
-    /// Defaults to no limit.
+    /// Sets how long the store will still keep the token. Defaults to no limit.
+    ///
+    /// The instance that reads the token uses the token for no longer than `left`. So a wrong clock
+    /// of the instance that stored the token does no harm.
     #[must_use]
     pub fn with_ttl(self, left: Duration) -> Self {
         Self { left: Some(left), ..self }
@@ -46,8 +47,9 @@ impl StoredToken {
         self.token.expires_at().duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// Returns the time until which this instance can use the token, by the local clock. It is the
-    /// earliest of these, so that a wrong clock of either instance does not prolong the use:
+    /// Returns the time until which this instance can use the token, by the local clock. The
+    /// returned time is the earliest of the following times, so that a wrong clock of either
+    /// instance does not prolong the use:
     /// - the expiry of the token;
     /// - `now` plus the total lifetime of the token;
     /// - `now` plus the time for which the store keeps the token.

@@ -3,7 +3,7 @@ use passport_core::ClientId;
 use super::*;
 use crate::{TokenErrorKind, token::FetchFailure};
 
-/// A `main` that returns the error prints it with `Debug`.
+/// If `main` returns the error, Rust prints it with `Debug`.
 #[test]
 fn debug_prints_the_message_with_its_remedy_and_causes() {
     let invalid = HttpClientError::InvalidRequest("relative URL without a base".into());

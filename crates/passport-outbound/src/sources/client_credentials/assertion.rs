@@ -40,15 +40,15 @@ pub enum SigningAlgorithm {
 }
 
 impl PrivateKeyJwt {
-    /// Creates settings for assertions that are signed with `algorithm`, have no key id, and have
-    /// the token URL as the audience.
+    /// Creates settings for assertions that are signed with `algorithm`. By default, the assertions
+    /// have no key id, and their audience is the token URL.
     #[must_use]
     pub const fn new(algorithm: SigningAlgorithm) -> Self {
         Self { algorithm, key_id: None, audience: None }
     }
 
-    /// Sets the key id (`kid`) in the header of the assertion. Passport uses it to select the
-    /// public key. Defaults to none.
+    /// Sets the key id (`kid`) in the header of the assertion. Passport uses the key id to select
+    /// the public key. Defaults to no key id.
     #[must_use]
     pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
         self.key_id = Some(key_id.into());
@@ -56,7 +56,7 @@ impl PrivateKeyJwt {
     }
 
     /// Sets the audience (`aud`) of the assertion. Defaults to the token URL. Some servers require
-    /// their issuer URL instead.
+    /// the server's issuer URL instead.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -64,7 +64,7 @@ impl PrivateKeyJwt {
     }
 }
 
-/// The lifetime of an assertion. It covers a slow request and clock skew.
+/// The lifetime of an assertion. It is long enough for a slow request and for clock skew.
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// The minimum size of an RSA key ([RFC 7518, section
@@ -108,8 +108,8 @@ pub(super) fn signed(
     Ok(assertion)
 }
 
-/// Returns a random id (`jti`) for an assertion. The server uses it to reject an assertion that
-/// is sent twice.
+/// Returns a random id (`jti`) for an assertion. By this id, the server detects and rejects an
+/// assertion that is sent twice.
 fn random_id() -> Result<String, InvalidPrivateKey> {
     let mut random = [0; 16];
     rand::fill(&mut random).map_err(|_| InvalidPrivateKey("no random numbers from the operating system"))?;

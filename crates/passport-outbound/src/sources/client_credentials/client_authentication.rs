@@ -23,24 +23,25 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// Sends client id and secret in a Basic header, form-encoded first as the RFC requires. The
-    /// encoding does not change the characters of Passport's own ids and secrets.
+    /// Sends client id and secret in a Basic header. Both are form-encoded first, as the RFC
+    /// requires. The encoding does not change the characters of Passport's own ids and secrets.
     ClientSecretBasic,
     /// Sends client id and secret in a Basic header without form-encoding, for servers that do not
-    /// decode it. `build()` rejects a client id with a colon.
+    /// decode the client id and the secret. `build()` rejects a client id with a colon.
     ClientSecretBasicRaw,
-    /// Sends client id and secret in the body.
+    /// Sends client id and secret in the body of the token request.
     ClientSecretPost,
     /// Sends an assertion that is signed with a private key, instead of a secret. The client secret
-    /// of the identity has to be the private key as PEM (PKCS#8). The key itself is never sent.
-    /// Each assertion is valid for one request and one minute ([RFC
+    /// of the identity has to be the private key as PEM (PKCS#8). The private key itself is never
+    /// sent. Each assertion is valid for one request and one minute ([RFC
     /// 7523](https://www.rfc-editor.org/rfc/rfc7523)).
     PrivateKeyJwt(PrivateKeyJwt),
 }
 
 impl ClientAuthentication {
-    /// Returns the kind of the credential: a private key or a secret. It is a part of the
-    /// [`TokenKey`](crate::TokenKey): instances of a service with different kinds share no tokens.
+    /// Returns the kind of the credential: a private key or a secret. The kind is a part of the
+    /// [`TokenKey`](crate::TokenKey): instances of a service with different kinds of credentials
+    /// share no tokens.
     pub(crate) fn credential(&self) -> &'static str {
         match self {
             Self::PrivateKeyJwt(_) => "private_key_jwt",
@@ -74,7 +75,8 @@ impl From<PrivateKeyJwt> for ClientAuthentication {
     }
 }
 
-/// What a client needs to authenticate: its id, its credential, and the authentication method.
+/// What an OAuth2 client needs to authenticate: client id, credential, and authentication
+/// method.
 #[derive(Clone, Copy)]
 pub(super) struct ClientProof<'a> {
     pub(super) method: &'a ClientAuthentication,
@@ -85,8 +87,8 @@ pub(super) struct ClientProof<'a> {
 }
 
 impl ClientProof<'_> {
-    /// Adds the fields of the method to `form`. Returns the `Authorization` header of the Basic
-    /// methods.
+    /// Adds the fields of the method to `form`. For the Basic methods, returns the `Authorization`
+    /// header instead and adds no fields. Returns `None` for the other methods.
     pub(super) fn add_to(
         &self,
         form: &mut Form,

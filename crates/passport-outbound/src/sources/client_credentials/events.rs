@@ -16,8 +16,8 @@ pub(super) fn secret_read(client_id: &ClientId, version: &str) {
     tracing::debug!(target: TARGET, %client_id, secret_version = version, "client secret read");
 }
 
-/// Logs that Passport rejected the client secret, and that the request is retried with a newer
-/// version from the secret provider.
+/// Logs that Passport rejected the client secret, and that the token request is retried with the
+/// newer secret that the secret provider returned. `version` is the version of the newer secret.
 pub(super) fn secret_changed(client_id: &ClientId, version: &str) {
     tracing::info!(
         target: TARGET,

@@ -1,4 +1,4 @@
-//! The form body of a token request. It can contain the client secret, so all copies are
+//! The form body of a token request. The form can contain the client secret, so all copies are
 //! zeroized.
 
 use form_urlencoded::byte_serialize;

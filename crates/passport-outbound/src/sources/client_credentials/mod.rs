@@ -28,7 +28,7 @@ use super::{
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 /// The fraction of the remaining time limit after which a second token request is sent if the
-/// first one has no response yet.
+/// first request has no response yet.
 const HEAD_START: f64 = 0.4;
 
 /// Fetches tokens with the client credentials grant
@@ -47,7 +47,7 @@ pub(crate) struct ClientCredentials {
 
 impl TokenSource for ClientCredentials {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
-        // While the current token is valid, no caller waits. Then a slow issuer gets no second
+        // While the current token is valid, no caller waits, so a slow issuer gets no second
         // request: a head start of 1.0 lasts until the time limit.
         let head_start = if request.has_valid_token() { 1.0 } else { HEAD_START };
         Box::pin(async move { Ok(self.fetch_token(head_start).await?) })
@@ -56,8 +56,8 @@ impl TokenSource for ClientCredentials {
 
 impl ClientCredentials {
     /// Reads the client secret, and requests a token. If Passport rejects the secret, and the
-    /// secret provider has a newer one, retries with the newer one. All steps share one time limit,
-    /// because the secret provider can hang as well as Passport.
+    /// secret provider has a newer secret, requests a token with the newer secret. All steps share
+    /// one time limit, because the secret provider can hang as well as Passport.
     async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, FetchFailure> {
         let deadline = Instant::now() + self.timeout;
         let secret = self.read(self.secret.resolve(), deadline).await?;
@@ -65,7 +65,7 @@ impl ClientCredentials {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
-        // The secret can have been rotated since it was read. The same secret is not sent twice:
+        // The secret can have been rotated since the first read. The same secret is not sent twice:
         // each rejection is an entry in Passport's audit.
         match self.read(self.secret.refresh(&secret), deadline).await {
             Ok(current) if !current.has_same_secret(&secret) => {
@@ -120,9 +120,9 @@ impl ClientCredentials {
         }
     }
 
-    /// Sends a token request. If its connection breaks at the time `from` or later, sends the
-    /// request again. Before that time, this is not necessary, because the second request of
-    /// [`Self::hedged_request`] is still to come.
+    /// Sends a token request. If the connection of the request breaks at the time `from` or later,
+    /// sends the request again. Before `from`, a retry is not necessary, because the second request
+    /// of [`Self::hedged_request`] is still to come.
     async fn request_and_retry_from(
         &self,
         from: Instant,
@@ -157,7 +157,7 @@ impl ClientCredentials {
     }
 
     /// Returns a hint about what is unusual about a rejected secret, such as a trailing space or
-    /// quotes. `None` if nothing is.
+    /// quotes. `None` if nothing about the secret is unusual.
     fn secret_hint(&self, secret: &Secret) -> Option<String> {
         let warnings = secret.warnings();
         let text = format!("the secret behind `{}` {}", self.secret.reference(), warnings.join(" and "));
@@ -172,7 +172,7 @@ fn has_no_response(failure: &FetchFailure) -> bool {
 }
 
 /// Returns whether Passport rejected the client or its secret, and not the scopes or the grant.
-/// If so, the secret provider can have a newer secret.
+/// If true, the secret provider can have a newer secret.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
     failure.kind == TokenErrorKind::Rejected
         && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")

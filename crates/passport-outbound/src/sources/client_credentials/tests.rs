@@ -12,8 +12,8 @@ use passport_core::{
 use super::*;
 use crate::{ManagedIdentity, test_support::in_memory_passport::InMemoryPassport};
 
-/// A secret provider that returns one secret after the other, and then always the last one.
-/// `None` makes the read fail, as if the vault was unreachable.
+/// A secret provider that returns one secret after the other, and then always the last one. For
+/// the entry `None`, the read of the secret fails, as if the vault was unreachable.
 #[derive(Clone, Debug)]
 struct Vault(Arc<Mutex<VecDeque<Option<&'static str>>>>);
 
@@ -173,7 +173,7 @@ fn request_timeout_of_zero_or_over_600_s_is_rejected() {
     }
 }
 
-/// Uses the real clock, which threads read at slightly different times.
+/// Uses the real clock. Its readings in different threads differ slightly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn callers_on_many_threads_share_one_request_in_real_time() {
     for _ in 0..300 {

@@ -5,11 +5,11 @@ use std::{fmt, net::SocketAddr};
 use passport_core::{ReqwestHttpClient, SecretSource, Transport};
 use url::{Host, Url};
 
-/// The address of a sidecar (`passport-sidecar`), and the token by which it authenticates the
-/// service.
+/// The address of a sidecar (`passport-sidecar`), and optionally the token by which the sidecar
+/// authenticates the service.
 ///
-/// The sidecar must be on the same machine: a Unix socket, or a loopback address. Names are not
-/// resolved by DNS, which could return the address of another host.
+/// The sidecar must be on the same machine. Its address is a Unix socket or a loopback address.
+/// Names are not resolved by DNS, because DNS could return the address of another host.
 ///
 /// ```
 /// use passport_outbound::{ManagedIdentity, SidecarEndpoint};
@@ -26,11 +26,11 @@ pub struct SidecarEndpoint {
 }
 
 impl SidecarEndpoint {
-    /// Creates an endpoint for `unix:///path/to/sidecar.sock` or `http://127.0.0.1:port`. It opens
-    /// no connection.
+    /// Creates an endpoint for `unix:///path/to/sidecar.sock` or `http://127.0.0.1:port`. Opens no
+    /// connection.
     ///
     /// # Errors
-    /// When `endpoint` has another form, or is not on this machine.
+    /// When `endpoint` has another form, or when its host is not this machine.
     pub fn new(endpoint: &str) -> Result<Self, InvalidSidecarEndpoint> {
         match endpoint.strip_prefix("unix://") {
             Some(path) => Self::on_unix(path),
@@ -72,7 +72,7 @@ impl SidecarEndpoint {
         if !is_loopback || base.scheme() != "http" || !is_origin || base.fragment().is_some() {
             return Err(UNEXPECTED);
         }
-        // A fixed address, because DNS could return that of another host.
+        // A fixed address, because DNS could return the address of another host.
         let transport = ReqwestHttpClient::configured(|settings| {
             let loopback =
                 [SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))];
@@ -81,9 +81,9 @@ impl SidecarEndpoint {
         Ok(Self { base, transport: Transport::new(transport), auth_token: None })
     }
 
-    /// Sets the token by which the sidecar authenticates this service on TCP. It is read for each
-    /// request, so that it can be rotated without a restart. Defaults to none: on a Unix socket,
-    /// the kernel identifies the caller.
+    /// Sets the token by which the sidecar authenticates this service on TCP. The token is read for
+    /// each request, so that it can be rotated without a restart. Defaults to no token: on a Unix
+    /// socket, the kernel identifies the process that connects.
     #[must_use]
     pub fn auth_token(mut self, token: SecretSource) -> Self {
         self.auth_token = Some(token);

@@ -35,15 +35,16 @@ impl TokenSource for SidecarSource {
 }
 
 impl SidecarSource {
-    /// Requests a token from the sidecar, or the replacement of a rejected token.
+    /// Requests a token from the sidecar. If a token is excluded, requests the replacement of that
+    /// token.
     async fn fetch_token(&self, fetch: FetchRequest) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
         let request = match &fetch.excluded {
             Some(excluded) => self.refresh_request(excluded),
             None => self.token_request(fetch.current.as_ref().map(|current| {
-                // The minimum lifetime is longer than what the current token has left, so that the
-                // sidecar returns another one. The 3 s compensate for both sides rounding to
-                // seconds.
+                // The minimum lifetime is longer than the time that the current token has left, so
+                // that the sidecar returns another token. The 3 s compensate for the rounding to
+                // seconds on both sides.
                 current.expires_at().duration_since(requested_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };
@@ -62,7 +63,8 @@ impl SidecarSource {
         token_response::read(&response, &self.scopes, requested_at)
     }
 
-    /// Builds the request `GET /v1/token` for a token with at least `min_ttl` left.
+    /// Builds the request `GET /v1/token` for a token with at least `min_ttl` left. If `min_ttl` is
+    /// `None`, the request states no minimum.
     fn token_request(&self, min_ttl: Option<Duration>) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token");
@@ -76,7 +78,7 @@ impl SidecarSource {
     }
 
     /// Builds the request `POST /v1/token/refresh`, which makes the sidecar replace the token
-    /// `rejected`. It contains only the digest of the token.
+    /// `rejected`. The request contains only the digest of that token.
     fn refresh_request(&self, rejected: &AccessToken) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token/refresh");

@@ -209,7 +209,7 @@ fn retry_after_is_parsed_as_seconds_and_as_a_date() {
     }
 }
 
-/// Returns the message of the error for a response.
+/// Returns the error message for a response.
 fn message(status: u16, body: &impl ToString) -> String {
     TokenError::new(&"mi".parse().unwrap(), failure(status, body)).to_string()
 }

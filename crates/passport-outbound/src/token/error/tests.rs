@@ -2,7 +2,7 @@ use std::io;
 
 use super::*;
 
-/// An error whose text does not contain that of its cause.
+/// An error whose text does not contain the text of its cause.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection could be made")]
 struct Outer(#[source] io::Error);

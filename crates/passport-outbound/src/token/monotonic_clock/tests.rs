@@ -6,7 +6,8 @@ use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A manual wall clock, the monotonic clock under test, which reads it, and the start time.
+/// A manual wall clock, the monotonic clock under test that reads the wall clock, and the start
+/// time.
 struct Started {
     clock: ManualClock,
     monotonic: MonotonicClock,
@@ -84,8 +85,8 @@ fn step_back_before_the_first_reading_is_ignored() {
     assert_eq!(monotonic.now(&clock), UNIX_EPOCH + 30 * MINUTE);
 }
 
-/// A clock with interrupted readers: each reading of the monotonic clock takes a minute, each
-/// of the wall clock two seconds.
+/// A clock with interrupted readers: each reading of the monotonic clock takes a minute, and
+/// each reading of the wall clock takes two seconds.
 #[derive(Debug, Default)]
 struct WaitError {
     wall: AtomicU64,

@@ -9,7 +9,8 @@ fn failed(left: Option<Duration>, random: f64) -> FailedAttempt {
     FailedAttempt { took: Duration::ZERO, left, retry_after: None, random }
 }
 
-/// Returns the backoff in seconds after one more failure, and whether callers wait for it.
+/// Returns the backoff in seconds after one more failure, and whether callers wait for that
+/// backoff.
 fn next_backoff(backoff: &mut RetryBackoff, left: Option<Duration>, random: f64) -> (f64, bool) {
     let next = backoff.failed(START, failed(left, random));
     (next.until.duration_since(START).unwrap().as_secs_f64(), next.callers_wait)

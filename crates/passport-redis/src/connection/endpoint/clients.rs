@@ -13,8 +13,8 @@ use redis::{ConnectionAddr, TlsMode};
 
 use super::{Credentials, RedisEndpoint, notifications::push_sender};
 
-/// How long a connection is idle before TCP sends the first keepalive probe. On Linux also how
-/// long sent data can stay unacknowledged before the connection is closed.
+/// How long a connection is idle before TCP sends the first keepalive probe. On Linux, this is
+/// also how long sent data can stay unacknowledged before the connection is closed.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
 /// The interval between two keepalive probes without a response.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -22,7 +22,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Returns the settings of a connection to a single server.
 pub(super) fn config(notifier: &Notifier) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        // The client has no timeouts, because each caller applies the timeout of the store.
+        // The client of the `redis` crate has no timeouts, because the token cache applies the
+        // timeout of the store to each call of the store.
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_push_sender(push_sender(notifier.clone()))
@@ -51,8 +52,8 @@ impl RedisEndpoint {
         }
     }
 
-    /// Returns a client for the Cluster with nodes at the addresses. Unlike the other clients, it
-    /// applies the timeout of the store itself.
+    /// Returns a client for the Cluster whose nodes are at the configured addresses. Unlike the
+    /// other clients, this client applies the timeout of the store itself.
     #[cfg(feature = "cluster")]
     pub(super) fn cluster(
         &self,
@@ -65,8 +66,8 @@ impl RedisEndpoint {
             .connection_timeout(self.settings.timeout)
             .response_timeout(self.settings.timeout)
             .overall_response_timeout(Some(self.settings.timeout))
-            // A command fails while its slot moves between nodes. Retries are safe, because every
-            // script is idempotent.
+            // A command fails while the slot of its Redis keys moves between nodes. Retries are
+            // safe, because every script is idempotent.
             .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(50)
@@ -83,8 +84,8 @@ impl RedisEndpoint {
         builder.build()
     }
 
-    /// Returns a client for the master with the name `service`. The Sentinels at the addresses
-    /// report its current address.
+    /// Returns a client for the master with the name `service`. The Sentinels at the configured
+    /// addresses report the current address of the master.
     #[cfg(feature = "sentinel")]
     pub(super) fn sentinels(
         &self,
@@ -125,8 +126,8 @@ impl RedisEndpoint {
     }
 }
 
-/// Returns TCP settings with keepalives: a connection may be idle for the lifetime of a token,
-/// and a firewall may drop an idle connection without closing it.
+/// Returns TCP settings with keepalives. A connection may be idle for the lifetime of a token,
+/// and a firewall may drop an idle connection without closing it. Keepalives detect this.
 fn tcp() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);

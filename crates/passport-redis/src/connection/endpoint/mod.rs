@@ -1,4 +1,4 @@
-//! The servers of a store (a single server, a Cluster or Sentinels), and connecting to them.
+//! The servers of a store (a single server, a Cluster or Sentinels). Connects to these servers.
 
 mod clients;
 mod notifications;
@@ -19,12 +19,13 @@ use crate::{
     metrics::{CONNECTIONS, TARGET},
 };
 
-/// The servers of a store, and the settings of connections to them. `Display` prints the
-/// addresses of the servers, for errors.
+/// The servers of a store, and the settings of connections to these servers. `Display` prints
+/// the addresses of the servers, for error messages.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisEndpoint {
     pub(crate) topology: Topology,
-    /// The first configured address: of the server, of a node of the Cluster, or of a Sentinel.
+    /// The first configured address. It is the address of the single server, of a node of the
+    /// Cluster, or of a Sentinel.
     pub(crate) address: ConnectionAddr,
     /// The other configured addresses of nodes or Sentinels. Empty for a single server.
     pub(crate) other_addresses: Vec<ConnectionAddr>,
@@ -33,7 +34,7 @@ pub(crate) struct RedisEndpoint {
     pub(crate) settings: ConnectionSettings,
 }
 
-/// The settings of connections that do not depend on the servers.
+/// The settings of connections, except the addresses of the servers.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionSettings {
     pub(crate) username: Option<String>,
@@ -42,19 +43,19 @@ pub(crate) struct ConnectionSettings {
     pub(crate) sentinel_password: Option<SecretSource>,
     pub(crate) tls: TlsSettings,
     pub(crate) namespace: String,
-    /// The timeout of the store. A client of a Cluster applies it to each command.
+    /// The timeout of the store. The client of a Cluster applies this timeout to each command.
     pub(crate) timeout: Duration,
 }
 
 /// The kind of the servers at the configured addresses.
 #[derive(Clone, Debug)]
 pub(crate) enum Topology {
-    /// The address is that of a single server.
+    /// The address is the address of a single server.
     Single,
-    /// The addresses are those of some nodes of a Cluster.
+    /// The addresses are the addresses of some nodes of a Cluster.
     #[cfg(feature = "cluster")]
     Cluster,
-    /// The addresses are those of Sentinels, which report the address of the master.
+    /// The addresses are the addresses of Sentinels, which report the address of the master.
     #[cfg(feature = "sentinel")]
     Sentinels {
         /// The name under which the Sentinels monitor the master.
@@ -62,8 +63,8 @@ pub(crate) enum Topology {
     },
 }
 
-/// The passwords and certificates of a connection. They are read for each connection, because
-/// they can be rotated.
+/// The passwords and certificates of a connection. The store reads them again for each new
+/// connection, because they can be rotated.
 struct Credentials {
     password: Option<Secret>,
     #[cfg(feature = "sentinel")]
@@ -86,7 +87,7 @@ impl RedisEndpoint {
         Ok(connection)
     }
 
-    /// Reads the passwords, and for a TLS connection the certificates.
+    /// Reads the passwords. For a TLS connection, also reads the certificates.
     async fn credentials(&self) -> Result<Credentials, StoreError> {
         let password = secret(self.settings.password.as_ref()).await?;
         let certificates = if matches!(self.address, ConnectionAddr::TcpTls { .. }) {
@@ -103,7 +104,8 @@ impl RedisEndpoint {
         })
     }
 
-    /// Connects and authenticates with `credentials`.
+    /// Connects and authenticates with `credentials`. The connection forwards notifications to
+    /// `notifier`.
     async fn open(&self, credentials: &Credentials, notifier: &Notifier) -> RedisResult<RedisConnection> {
         match &self.topology {
             Topology::Single => {
@@ -149,8 +151,8 @@ async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreEr
     Ok(Some(read.secret().clone()))
 }
 
-/// Counts and logs a new connection. Logs a warning if it is not subscribed to `channel`, the
-/// channel of notifications.
+/// Counts and logs a new connection. Logs a warning if the connection is not subscribed to
+/// `channel`, the channel of notifications.
 fn record_connection(is_subscribed: bool, channel: &str) {
     counter!(CONNECTIONS).increment(1);
     if is_subscribed {

@@ -1,5 +1,5 @@
-//! Receives the pub/sub notifications of other instances: each has the key of a token that was
-//! stored, or whose lease ended.
+//! Receives the pub/sub notifications of other instances. A notification contains the key of a
+//! token that was stored, or of a token whose lease ended.
 
 use passport_outbound::Notifier;
 use redis::{PushInfo, PushKind, Value, aio::SendError};
@@ -8,8 +8,9 @@ use redis::{PushInfo, PushKind, Value, aio::SendError};
 /// a digest. A longer notification is ignored, because another program sent it.
 const MAX_KEY: usize = 512;
 
-/// Returns a handler for push messages of Redis. It forwards the token keys in notifications to
-/// `notifier`. The client calls it in the task that reads the connection, so it must not block.
+/// Returns a handler for push messages of Redis. The handler forwards the token keys in
+/// notifications to `notifier`. The `redis` crate calls the handler in the task that reads the
+/// connection, so the handler must not block.
 pub(super) fn push_sender(notifier: Notifier) -> impl Fn(PushInfo) -> Result<(), SendError> {
     move |push| {
         if let (PushKind::Message, [_channel, Value::BulkString(key)]) = (&push.kind, &*push.data)

@@ -19,7 +19,7 @@ fn ttl_is_at_most_the_token_lifetime_plus_a_minute() {
         (0, None),
         (longest, None),
         (longest + 1, Some(InvalidValue::Tampered)),
-        // No time to live, and a key that has expired since.
+        // A value without a time to live, and a Redis key that expired after its value was read.
         (-1, Some(InvalidValue::Tampered)),
         (-2, Some(InvalidValue::Tampered)),
     ] {

@@ -8,7 +8,7 @@ use tokio::time::advance;
 
 use super::*;
 
-/// A provider that returns the stored result. With `None`, a read does not end.
+/// A provider that returns the stored result. If nothing is stored, a read does not end.
 #[derive(Clone, Debug, Default)]
 struct File(Arc<Mutex<Option<Result<&'static str, SecretErrorKind>>>>);
 

@@ -77,8 +77,8 @@ async fn one_or_two_failures_only_delay_cold_callers() {
     }
 }
 
-/// The wall clock decides when a backoff ends. It can still show an earlier time when a caller
-/// wakes.
+/// The wall clock decides when a backoff ends. When a caller wakes after its wait, the wall
+/// clock can still show a time before the end of the backoff.
 #[tokio::test(start_paused = true)]
 async fn waits_for_a_coarse_clock_do_not_count_as_fetches() {
     for seed in 0..20 {
@@ -308,7 +308,7 @@ async fn fetch_that_has_reported_is_not_stalled() {
     assert!(!next.detached);
 }
 
-/// Two identities share an entry, and one of them has a longer time limit.
+/// Two identities share an entry. The identity that started the fetch has the longer time limit.
 #[tokio::test(start_paused = true)]
 async fn fetch_with_a_longer_limit_is_not_abandoned() {
     let source = ScriptedSource::new();

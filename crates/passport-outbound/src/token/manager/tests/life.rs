@@ -257,7 +257,8 @@ async fn ready_returns_permanent_failures_immediately() {
     assert_eq!(error.kind(), TokenErrorKind::InvalidResponse);
 }
 
-/// Runs `work` on a new runtime that ends with it, as a blocking caller does.
+/// Runs `work` on a new runtime, and drops the runtime when `work` ends, as a blocking caller
+/// does.
 fn on_a_new_runtime<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }

@@ -1,5 +1,5 @@
-//! A simulation of a fleet without tokens and an issuer that recovers from an outage. It uses
-//! the real backoff.
+//! A simulation of a fleet without tokens and an issuer that recovers from an outage. The
+//! simulation uses the real backoff.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,10 +10,10 @@ const OUTAGE: Duration = Duration::from_secs(30);
 /// How token fetches fail during the outage.
 #[derive(Clone, Copy, Debug)]
 enum Outage {
-    /// Immediately.
+    /// Each token fetch fails immediately.
     Refused,
-    /// After a timeout of 10 s. Each token fetch sends two requests, after 0 s and 4 s. A request
-    /// that is sent after the outage succeeds.
+    /// Each token fetch fails after a timeout of 10 s. It sends two requests, after 0 s and 4 s. A
+    /// request that is sent after the outage succeeds.
     Hanging,
 }
 

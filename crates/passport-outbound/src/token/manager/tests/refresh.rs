@@ -185,7 +185,8 @@ async fn late_result_does_not_hide_the_running_fetch() {
     assert_eq!(second.await.unwrap(), "token-2");
 }
 
-/// The issuer works, so a growing backoff would only lengthen the gap after the expiry.
+/// The issuer works, so a growing backoff would only lengthen the time without a token after the
+/// expiry.
 #[tokio::test]
 async fn unchanged_token_is_requested_at_a_flat_interval() {
     let (source, manager) = with_a_token().await;

@@ -1,7 +1,7 @@
 use super::*;
 
 /// Reports that a receiver rejected the token of `generation`. Returns the token for the retry,
-/// if there is one.
+/// or `None` if the rejected token is not replaced.
 async fn replacement(manager: &Arc<TokenManager>, generation: u64) -> Option<String> {
     match manager.replace_rejected(generation)? {
         Credential::Ready(token) => Some(text(&token)),

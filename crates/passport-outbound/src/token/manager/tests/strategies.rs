@@ -51,7 +51,8 @@ async fn managers_of_one_entry_share_token_and_fetch() {
     assert_eq!(source.calls(), 1);
 }
 
-/// The first identity was built before the clock was set back, the second one after that.
+/// The first identity was built before the clock was set back, and the second identity after
+/// that.
 #[tokio::test(start_paused = true)]
 async fn identities_that_share_an_entry_share_its_clock() {
     let source = ScriptedSource::new();

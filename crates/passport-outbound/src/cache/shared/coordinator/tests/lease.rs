@@ -96,7 +96,7 @@ async fn failed_holder_releases_its_lease_immediately() {
         let callers = fleet.iter().map(|instance| async move { (token(instance).await, Instant::now()) });
         let callers = futures_util::future::join_all(callers);
         let (mut tokens, released) = futures_util::future::join(callers, release).await;
-        // The first holder waits for a retry, so it is not counted.
+        // The first holder waits for a retry, so its result is not counted.
         tokens.retain(|(token, _)| *token == Ok("token-2".into()));
         assert_eq!((tokens.len(), source.calls()), (7, 2));
         let waited = tokens.iter().map(|(_, at)| at.duration_since(released)).max().unwrap();

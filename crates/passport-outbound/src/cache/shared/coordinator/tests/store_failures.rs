@@ -19,8 +19,8 @@ async fn token_is_published_to_a_store_that_has_recovered() {
     assert!(store.stored().is_some());
 }
 
-/// The identity is built as users build it, with a request timeout below the time limit of the
-/// store.
+/// The identity is built through the public API, with a request timeout below the time limit of
+/// the store.
 #[tokio::test(start_paused = true)]
 async fn hanging_store_does_not_use_up_the_request_timeout() {
     let store = InMemoryStore::default();

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Another instance holds the lease and never releases it. This delays only the refresh, and no
-/// call.
+/// Another instance holds the lease and never releases it. The held lease delays only the
+/// refresh, and no call.
 #[tokio::test(start_paused = true)]
 async fn token_rejected_during_a_shared_refresh_is_replaced() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());

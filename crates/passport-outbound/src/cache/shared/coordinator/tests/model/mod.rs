@@ -40,7 +40,7 @@ struct Faults {
     kills: usize,
     /// The lease expires without the knowledge of its holder.
     losses: usize,
-    /// An instance is canceled. Its destructors run.
+    /// An instance is canceled. The destructors of its token fetch run.
     cancellations: usize,
     /// Time passes until a lease is renewed, even if an instance could take a step.
     ticks: usize,
@@ -86,8 +86,8 @@ async fn one_fetch_for_all_that_refresh_in_every_order() {
     assert_eq!(max_fetches, 1);
 }
 
-/// Each instance first removes the rejected token from the store. Without a comparison, the
-/// last one would remove its replacement.
+/// Each instance first removes the rejected token from the store. If the store did not compare
+/// the tokens, the last instance would remove the replacement instead.
 #[tokio::test(start_paused = true)]
 async fn one_fetch_for_all_after_a_rejection_in_every_order() {
     let rejected = |first: &AccessToken| FetchRequest {
@@ -130,7 +130,8 @@ async fn renewed_lease_lasts_until_its_token_is_published() {
     assert_eq!(max_fetches, 1);
 }
 
-/// A holder that was suspended for longer than its lease does not know that it has lost it.
+/// A holder that was suspended for longer than its lease does not know that it has lost the
+/// lease.
 #[tokio::test(start_paused = true)]
 async fn lost_lease_costs_one_request_in_every_order() {
     let later_token_is_stored = |world: &World, instances: &[Instance]| {

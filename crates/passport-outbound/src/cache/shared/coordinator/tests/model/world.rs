@@ -129,7 +129,7 @@ impl TokenStore for View {
     }
 
     /// The time limit of the store. It is longer than all simulated time, so that no call exceeds
-    /// it.
+    /// the limit.
     fn timeout(&self) -> Duration {
         HOUR
     }
@@ -211,7 +211,7 @@ impl Instance {
         self.is_gone = true;
     }
 
-    /// Cancels the token fetch, as a shutdown does. Its destructors run.
+    /// Cancels the token fetch, as a shutdown does. The destructors of the fetch run.
     pub(super) async fn cancel(&mut self) {
         self.checkpoints[0].open();
         self.attempt = None;
