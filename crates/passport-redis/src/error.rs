@@ -93,7 +93,7 @@ fn advice(error: &RedisError) -> &'static str {
             "Redis rejected the user name or password; check `ACL LIST`, and the secret at the reference of the password"
         }
         (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
-            "the Redis user lacks a permission; allow the commands eval, get, set, getrange, unlink, pttl, pexpire, publish, subscribe, hello and select (\"Redis ACL\" in the guide's page on caching)"
+            "the Redis user lacks a permission; allow the commands eval, get, set, getrange, unlink, pttl, pexpire, publish, subscribe, hello and select, with a Cluster also cluster, and the keys of the namespace (\"Redis ACL\" in the guide's page on caching)"
         }
         (_, Some("OOM")) => "Redis is out of memory; raise maxmemory, or set an eviction policy",
         (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {

@@ -110,7 +110,7 @@ const EQUIVALENT: [&str; 12] = [
     // Without the small buffers the result is the same, with more bytes cleared.
     r"replace match guard jws.fits_small_buffers\(\) with false",
     // Without the flag the overflow cache is searched, and has nothing.
-    "replace match guard !self.has_heavy",
+    "replace match guard !self.has_large",
     // The capacity of the first allocation.
     "delete field texts from struct Claims",
     // Equal times are no step back either way.

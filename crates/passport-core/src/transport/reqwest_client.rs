@@ -117,7 +117,7 @@ impl ReqwestHttpClient {
             .no_deflate()
     }
 
-    async fn send(
+    async fn send_once(
         &self,
         mut request: Request<Bytes>,
         limits: ResponseLimits,
@@ -159,14 +159,14 @@ impl HttpClient for ReqwestHttpClient {
         limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         if !request.method().is_safe() && request.extensions().get::<Idempotent>().is_none() {
-            return self.send(request, limits).await;
+            return self.send_once(request, limits).await;
         }
-        let second = self.send(request.clone(), limits);
+        let second = self.send_once(request.clone(), limits);
         let is_settled = |outcome: &Result<_, TransportError>| {
             !outcome.as_ref().is_err_and(TransportError::is_retryable_on_a_new_connection)
         };
         let head_start = limits.timeout.mul_f64(HEAD_START);
-        match hedged(head_start, self.send(request, limits), second, is_settled).await {
+        match hedged(head_start, self.send_once(request, limits), second, is_settled).await {
             Ok(outcome) | Err((_, outcome)) => outcome,
         }
     }

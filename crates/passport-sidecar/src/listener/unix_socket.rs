@@ -36,6 +36,7 @@ impl SocketFile {
     /// Returns an error that names the configuration key in these cases:
     /// - the file cannot be created;
     /// - another process listens on the path;
+    /// - the path is that of a file that is not a socket;
     /// - the owner or the group is unknown.
     pub(super) fn bind(listen: &Listen) -> io::Result<(UnixListener, Self)> {
         let path = &listen.unix;
@@ -88,7 +89,7 @@ fn check_free(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused && is_a_socket(path) => Ok(()),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(io::Error::new(
             ErrorKind::AlreadyExists,
-            "the file is not a socket: remove it, or choose another path",
+            "the file is not a socket, or is a symbolic link: remove it, or choose another path",
         )),
         Err(error) => Err(error),
         Ok(_) => Err(io::Error::new(

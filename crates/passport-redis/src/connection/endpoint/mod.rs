@@ -134,7 +134,7 @@ impl fmt::Display for RedisEndpoint {
             #[cfg(feature = "cluster")]
             Topology::Cluster => "Redis Cluster",
             #[cfg(feature = "sentinel")]
-            Topology::Sentinels { .. } => "Redis Sentinels",
+            Topology::Sentinels { .. } => "Redis behind the Sentinels",
         };
         write!(f, "{kind} at {}", self.address)?;
         self.other_addresses.iter().try_for_each(|other| write!(f, ", {other}"))

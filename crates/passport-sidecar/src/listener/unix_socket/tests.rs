@@ -35,6 +35,8 @@ async fn regular_file_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let listen = Listen { unix: folder.path().join("precious"), ..Listen::default() };
     fs::write(&listen.unix, "content").unwrap();
-    assert!(SocketFile::bind(&listen).is_err());
+    let error = SocketFile::bind(&listen).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert!(error.to_string().contains("the file is not a socket"), "{error}");
     assert_eq!(fs::read_to_string(&listen.unix).unwrap(), "content");
 }
