@@ -64,6 +64,11 @@ impl CaCertificates {
         Ok(Self { der: certificates.into(), for_reqwest })
     }
 
+    /// Returns whether `self` and `other` contain the same certificates, in the same order.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+
     /// Returns an iterator over the certificates, in DER.
     pub fn iter(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
         self.der.iter()

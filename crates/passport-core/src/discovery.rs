@@ -23,10 +23,9 @@ pub struct ProviderMetadata {
 
 /// Fetches and validates the discovery document of `issuer`.
 ///
-/// - The first request is to `/passport/.well-known/openid-configuration`, below the issuer's
-///   URL.
+/// - The first request is to the first of the [`Issuer::discovery_urls`].
 /// - If the issuer sends an HTTP response, but not with a valid document, there is a second
-///   request, to `/.well-known/openid-configuration`, also below the issuer's URL.
+///   request, to the second of these URLs.
 /// - If no HTTP response is received, there is no second request.
 ///
 /// `timeout` is the time limit of each request.
@@ -48,14 +47,17 @@ pub async fn discover(
     issuer: &Issuer,
     timeout: Duration,
 ) -> Result<ProviderMetadata, DiscoveryError> {
-    let [first, second] = issuer.discovery_urls();
-    match read(transport, issuer, first, timeout).await {
-        Err(error) if error.is_response() => {
-            let other = read(transport, issuer, second, timeout).await;
-            other.map_err(|other| if matches!(error, DiscoveryError::NotFound) { other } else { error })
+    let mut outcome = Err(DiscoveryError::NotFound);
+    for url in issuer.discovery_urls() {
+        outcome = match (outcome, read(transport, issuer, url, timeout).await) {
+            (Err(first), Err(_)) if !matches!(first, DiscoveryError::NotFound) => Err(first),
+            (_, latest) => latest,
+        };
+        if !outcome.as_ref().is_err_and(DiscoveryError::is_response) {
+            break;
         }
-        outcome => outcome,
     }
+    outcome
 }
 
 async fn read(

@@ -26,6 +26,8 @@ pub struct Issuer {
     id: String,
     base: Url,
     plain_http: bool,
+    /// Whether only the standard URL of the discovery document is used, and not Passport's.
+    standard_discovery: bool,
     token_url: Option<Url>,
     jwks_url: Option<Url>,
 }
@@ -67,7 +69,8 @@ impl Issuer {
         if base.query().is_some() {
             return Err(InvalidIssuer("the URL must not have a query"));
         }
-        Ok(Self { id: id.to_owned(), base, plain_http, token_url: None, jwks_url: None })
+        let id = id.to_owned();
+        Ok(Self { id, base, plain_http, standard_discovery: false, token_url: None, jwks_url: None })
     }
 
     /// Sets the URL to which token requests are sent. Defaults to `/passport/token` below the
@@ -88,6 +91,13 @@ impl Issuer {
     pub fn with_jwks_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
         self.jwks_url = Some(endpoint(url, self.plain_http)?);
         Ok(self)
+    }
+
+    /// Marks the issuer as another identity provider than Passport. Only the standard URL of the
+    /// discovery document is then used, and no alternative URL of the signing keys.
+    #[must_use]
+    pub fn with_standard_discovery(self) -> Self {
+        Self { standard_discovery: true, ..self }
     }
 
     /// Returns the issuer's URL exactly as it was configured. The `iss` claim of a token must be
@@ -119,26 +129,30 @@ impl Issuer {
         self.jwks_url.as_ref()
     }
 
-    /// Returns the two possible URLs of the discovery document, in the order in which they are
-    /// requested. Both are below the issuer's URL:
-    /// - `/passport/.well-known/openid-configuration`, as in Passport's documentation
+    /// Returns the possible URLs of the discovery document, in the order in which they are
+    /// requested. All are below the issuer's URL:
+    /// - `/passport/.well-known/openid-configuration`, as in Passport's documentation, unless
+    ///   [`with_standard_discovery`](Self::with_standard_discovery) was called
     /// - `/.well-known/openid-configuration`, as in [OpenID Connect Discovery, section
     ///   4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)
     #[must_use]
-    pub fn discovery_urls(&self) -> [Url; 2] {
-        ["/passport/.well-known/openid-configuration", "/.well-known/openid-configuration"]
-            .map(|path| self.below(path))
+    pub fn discovery_urls(&self) -> Vec<Url> {
+        let paths = ["/passport/.well-known/openid-configuration", "/.well-known/openid-configuration"];
+        paths.into_iter().skip(usize::from(self.standard_discovery)).map(|path| self.below(path)).collect()
     }
 
     /// Returns the alternative to `url`, which is a URL of the signing keys. Passport's
     /// documentation names two URLs: `/passport/.well-known/jwks.json` and
     /// `/.well-known/jwks.json`, below the issuer's URL.
     /// - If `url` is one of these two URLs, returns the other.
-    /// - Otherwise returns `None`.
+    /// - Otherwise, or after [`with_standard_discovery`](Self::with_standard_discovery), returns
+    ///   `None`.
     #[must_use]
     pub fn other_jwks_url(&self, url: &Url) -> Option<Url> {
         let [documented, specified] = JWKS_PATHS.map(|path| self.below(path));
-        if *url == documented {
+        if self.standard_discovery {
+            None
+        } else if *url == documented {
             Some(specified)
         } else if *url == specified {
             Some(documented)

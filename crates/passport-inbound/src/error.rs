@@ -51,8 +51,8 @@ pub enum RejectionReason {
     /// `iat` is in the future.
     #[error("`iat` is in the future")]
     IssuedInFuture,
-    /// `iss` is missing, or is not the configured issuer.
-    #[error("`iss` is not the configured issuer")]
+    /// `iss` is missing, or is not a trusted issuer.
+    #[error("`iss` is not a trusted issuer")]
     IssuerMismatch,
     /// The issuer publishes no key with the token's `kid`. The keys were refreshed because of this
     /// token, or less than one [`jwks_cooldown`](crate::TokenVerifierBuilder::jwks_cooldown) before
@@ -83,6 +83,26 @@ pub enum RejectionReason {
     /// The token is larger than [`max_token_size`](crate::TokenVerifierBuilder::max_token_size).
     #[error("the token is larger than `max_token_size`")]
     TooLarge,
+    /// The claim that the issuer's [`ClaimMap`](crate::ClaimMap) names as subject is missing or
+    /// blank.
+    #[error("the token has no subject at the claim of the claim map")]
+    SubjectUnresolved,
+    /// The issuer's [`TenantRule`](crate::TenantRule) gives no tenant for the token.
+    #[error("the tenant rule of the issuer gives no tenant")]
+    TenantUnresolved,
+    /// The issuer may not speak for the tenant of the token, see
+    /// [`allowed_issuers`](crate::TokenVerifierBuilder::allowed_issuers).
+    #[error("the issuer is not in `allowed_issuers` of the tenant")]
+    TenantNotAllowed,
+    /// The directory of the token is not one of the
+    /// [`allowed_directories`](crate::TrustedIssuer::allowed_directories), or is not the `tid` of
+    /// the token.
+    #[error("the directory of the token is not one of `allowed_directories`")]
+    DirectoryNotAllowed,
+    /// The key that verified the token belongs to another issuer: the member `issuer` of the key
+    /// does not equal `iss`.
+    #[error("the `issuer` of the signing key is not the `iss` of the token")]
+    KeyIssuerMismatch,
 }
 
 impl RejectionReason {
@@ -109,12 +129,17 @@ impl RejectionReason {
                 CoarseReason::SignatureInvalid
             }
             Self::AudienceMismatch => CoarseReason::AudienceMismatch,
-            Self::SenderConstrained | Self::MissingClaim(_) | Self::WrongTokenType => {
-                CoarseReason::ClaimsRequired
-            }
+            Self::SenderConstrained
+            | Self::MissingClaim(_)
+            | Self::WrongTokenType
+            | Self::SubjectUnresolved
+            | Self::TenantUnresolved => CoarseReason::ClaimsRequired,
             // A client with a revoked token has to fetch a new token, as with an expired token.
             Self::Revoked | Self::Expired => CoarseReason::TokenExpired,
-            Self::IssuerMismatch => CoarseReason::IssuerMismatch,
+            Self::IssuerMismatch
+            | Self::TenantNotAllowed
+            | Self::DirectoryNotAllowed
+            | Self::KeyIssuerMismatch => CoarseReason::IssuerMismatch,
             Self::KeyNotFound => CoarseReason::KeyNotFound,
             Self::UnsupportedCritical
             | Self::DuplicateCredentials

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use crate::jwt::claims::Claims;
+use crate::{issuers::IssuerName, jwt::claims::Claims};
 
 /// A request extension that marks a request as anonymous. An `AuthenticateLayer` adds the mark
 /// when it forwards a request without a caller, for one of these reasons:
@@ -48,14 +48,30 @@ struct VerifiedToken {
     until: SystemTime,
     /// The payload of the token (JSON), which [`IdInfo::claims`] deserializes.
     payload: Vec<u8>,
+    source: CallerSource,
+}
+
+/// The trusted issuer that has issued a token.
+#[derive(Clone, Debug)]
+pub(crate) struct CallerSource {
+    pub(crate) issuer: IssuerName,
+    /// Whether the issuer is another identity provider than Passport.
+    pub(crate) is_external: bool,
 }
 
 impl IdInfo {
     /// Creates the caller from the token's claims and payload. `until` is the time from which the
     /// verifier rejects the token. Outside tests, only the verification pipeline calls this
     /// function, after every check has passed.
-    pub(crate) fn new(claims: Claims, payload: Vec<u8>, until: SystemTime) -> Self {
-        Self(Arc::new(VerifiedToken { claims, until, payload }))
+    pub(crate) fn new(claims: Claims, payload: Vec<u8>, until: SystemTime, source: CallerSource) -> Self {
+        Self(Arc::new(VerifiedToken { claims, until, payload, source }))
+    }
+
+    /// Creates the caller of a token of Passport, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_passport(claims: Claims, payload: Vec<u8>, until: SystemTime) -> Self {
+        let source = CallerSource { issuer: IssuerName::new("passport"), is_external: false };
+        Self::new(claims, payload, until, source)
     }
 
     /// Returns the memory that the payload and the parsed claims use, in bytes. The token cache
@@ -71,13 +87,19 @@ impl IdInfo {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns the claim `sub`: the id of a user, or the client id of a managed identity.
+    /// Returns the id of the caller. In tokens of Passport, it is the claim `sub`: the id of a user,
+    /// or the client id of a managed identity. In other tokens, it is the claim that the issuer's
+    /// [`ClaimMap`](crate::ClaimMap) names.
+    ///
+    /// The id is unique only together with the [`issuer`](Self::issuer): two issuers can have the
+    /// same id for different callers.
     #[must_use]
     pub fn user_id(&self) -> &str {
         self.0.claims.sub().unwrap_or_default()
     }
 
-    /// Returns the caller's tenant (claim `tenant_id`).
+    /// Returns the caller's tenant. In tokens of Passport, it is the claim `tenant_id`. In other
+    /// tokens, it follows from the issuer's [`TenantRule`](crate::TenantRule). Never empty.
     ///
     /// Never use a tenant from a header or a body instead: any client can write any tenant there.
     #[must_use]
@@ -99,10 +121,20 @@ impl IdInfo {
         self.0.claims.name().or(self.email()).unwrap_or_else(|| self.user_id())
     }
 
-    /// Returns the caller's roles at the time when the token was issued (claim `roles`).
+    /// Returns the caller's roles at the time when the token was issued. In tokens of Passport, it
+    /// is the claim `roles`. In other tokens, these are the roles to which the issuer's
+    /// [`ClaimMap`](crate::ClaimMap) maps. See also [`roles_known`](Self::roles_known).
     #[must_use]
     pub fn roles(&self) -> &[String] {
         &self.0.claims.roles
+    }
+
+    /// Returns whether [`roles`](Self::roles) is complete. It is not if the issuer has left the
+    /// groups out of the token because there are too many of them, as Entra does. A requirement for
+    /// a role then rejects the caller.
+    #[must_use]
+    pub fn roles_known(&self) -> bool {
+        !self.0.claims.has_unknown_roles
     }
 
     /// Returns whether the caller has `role`. The comparison is case-sensitive.
@@ -118,8 +150,9 @@ impl IdInfo {
         &self.0.claims.permissions
     }
 
-    /// Returns whether the caller is a managed identity: true only if the claim
-    /// `is_service_account` is the boolean `true`.
+    /// Returns whether the caller is a service account. In tokens of Passport, it is a managed
+    /// identity, and the claim `is_service_account` is the boolean `true`. In other tokens, it meets
+    /// the condition [`ClaimMap::service_account`](crate::ClaimMap::service_account).
     #[must_use]
     pub fn is_service_account(&self) -> bool {
         self.0.claims.is_service_account
@@ -136,6 +169,18 @@ impl IdInfo {
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.0.claims.iss().unwrap_or_default()
+    }
+
+    /// Returns the name of the trusted issuer that has issued the token, as it is configured.
+    #[must_use]
+    pub fn issuer_name(&self) -> &IssuerName {
+        &self.0.source.issuer
+    }
+
+    /// Returns whether the token was issued by another identity provider than Passport.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.0.source.is_external
     }
 
     /// Returns the audiences of the token (claim `aud`).
@@ -182,6 +227,7 @@ impl fmt::Debug for IdInfo {
         f.debug_struct("IdInfo")
             .field("user_id", &self.user_id())
             .field("tenant_id", &self.tenant_id())
+            .field("issuer", &self.issuer_name())
             .field("is_service_account", &self.is_service_account())
             .field("managed_identity_id", &self.managed_identity_id())
             .field("roles", &self.roles())

@@ -189,6 +189,7 @@ pub mod fuzzing;
 mod identity;
 #[cfg(any(feature = "axum", feature = "tonic"))]
 mod integrations;
+mod issuers;
 mod jwks;
 mod jwt;
 mod metrics;
@@ -220,9 +221,16 @@ pub use crate::{
     },
     error::RejectionReason,
     identity::IdInfo,
+    issuers::{AudienceClaim, ClaimCondition, ClaimMap, IssuerName, TenantRule, TrustedIssuer},
     jwks::{JwksHealth, JwksState},
-    jwt::algorithm::{Algorithm, UnknownAlgorithm},
+    jwt::{
+        algorithm::{Algorithm, UnknownAlgorithm},
+        claim_path::ClaimPath,
+    },
     response::{body::ResponseBody, rejection::Rejection, unmet_requirement::UnmetRequirement},
     token_deadline::{DeadlineBody, TokenDeadline, TokenDeadlineFuture, TokenDeadlineLayer},
-    verify::{ReadyError, TokenVerifier, TokenVerifierBuilder, VerifyError},
+    verify::{
+        IssuerChanges, IssuerHealth, ReadyError, ReadyPolicy, TokenVerifier, TokenVerifierBuilder,
+        VerifierHealth, VerifyError,
+    },
 };

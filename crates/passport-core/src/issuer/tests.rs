@@ -16,7 +16,7 @@ fn default_endpoints_are_those_that_passport_documents() {
     let issuer = passport();
     assert_eq!(issuer.token_url().as_str(), "https://passport.bizfirst.ai/passport/token");
     assert_eq!(
-        issuer.discovery_urls().map(String::from),
+        issuer.discovery_urls().into_iter().map(String::from).collect::<Vec<_>>(),
         [
             "https://passport.bizfirst.ai/passport/.well-known/openid-configuration",
             "https://passport.bizfirst.ai/.well-known/openid-configuration",

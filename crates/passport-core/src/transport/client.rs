@@ -57,6 +57,12 @@ impl Transport {
         Self(Arc::new(client))
     }
 
+    /// Returns whether `self` and `other` are clones of one transport.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Sends a `GET` request to `url`. See [`Transport::send`].
     ///
     /// # Errors

@@ -36,6 +36,12 @@ impl TransportSettings {
         Self { transports, ..self }
     }
 
+    /// Returns the pool from which [`build`](Self::build) takes the transport.
+    #[must_use]
+    pub fn pool(&self) -> TransportPool {
+        self.transports.clone()
+    }
+
     /// Sets the transport that [`build`](Self::build) returns. If [`ca_file`](Self::ca_file) or
     /// [`user_agent`](Self::user_agent) is also set, `build` reports a conflict.
     #[must_use]
@@ -83,32 +89,53 @@ impl TransportSettings {
 /// A pool of transports by their settings. Builders with the same pool and equal settings share
 /// one transport, and so one TLS client with its root certificates.
 ///
-/// Cheap to clone; clones share the pool. A CA file is read when the first builder with the same
-/// settings is built.
+/// Cheap to clone; clones share the pool. A CA file is read when a builder is built. If its
+/// certificates have changed since the last time, there is a new transport.
 #[derive(Clone, Debug, Default)]
-pub struct TransportPool(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
+pub struct TransportPool(Arc<Mutex<HashMap<HttpSettings, PooledTransport>>>);
+
+/// A transport, and the certificates of the CA file with which it was created.
+#[derive(Clone, Debug)]
+struct PooledTransport {
+    transport: Transport,
+    ca: Option<CaCertificates>,
+}
 
 impl TransportPool {
     fn get(&self, settings: &HttpSettings, problems: &mut Vec<ConfigProblem>) -> Option<Transport> {
+        let ca = settings.ca_file.as_ref().map(CaCertificates::from_pem_file);
+        let ca = match ca {
+            Some(ca) => Some(ConfigProblem::collect(problems, CA_FILE, ca)?),
+            None => None,
+        };
         let mut transports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(transport) = transports.get(settings) {
-            return Some(transport.clone());
+        if let Some(pooled) = transports.get(settings)
+            && pooled.has_same_ca(ca.as_ref())
+        {
+            return Some(pooled.transport.clone());
         }
-        let transport = Transport::new(settings.client(problems)?);
-        transports.insert(settings.clone(), transport.clone());
+        let transport = Transport::new(settings.client(ca.clone()));
+        transports.insert(settings.clone(), PooledTransport { transport: transport.clone(), ca });
         Some(transport)
     }
 }
 
+impl PooledTransport {
+    fn has_same_ca(&self, ca: Option<&CaCertificates>) -> bool {
+        match (&self.ca, ca) {
+            (Some(own), Some(ca)) => own.is_same(ca),
+            (own, ca) => own.is_none() && ca.is_none(),
+        }
+    }
+}
+
 impl HttpSettings {
-    fn client(&self, problems: &mut Vec<ConfigProblem>) -> Option<ReqwestHttpClient> {
-        let ca = self.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
-        let ca = ConfigProblem::collect(problems, CA_FILE, ca);
+    fn client(&self, ca: Option<CaCertificates>) -> ReqwestHttpClient {
         let user_agent = self.user_agent.clone();
         let client = ReqwestHttpClient::configured(move |builder| {
             user_agent.iter().cloned().fold(builder, reqwest::ClientBuilder::user_agent)
         });
-        Some(ca?.into_iter().fold(client, ReqwestHttpClient::with_ca))
+        ca.into_iter().fold(client, ReqwestHttpClient::with_ca)
     }
 }
 

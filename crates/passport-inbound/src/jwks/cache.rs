@@ -29,12 +29,14 @@ use super::{
     settings::KeySettings,
     skipped_keys::SkippedKeyLog,
 };
-use crate::jwt::algorithm::AllowedAlgorithms;
+use crate::{issuers::IssuerName, jwt::algorithm::AllowedAlgorithms};
 
 /// A cache of an issuer's keys. The cache serves the last valid key set, and limits how often
 /// the key set is refreshed and how long it is trusted.
 #[derive(Debug)]
 pub(crate) struct JwksCache {
+    /// The name of the issuer, for logs and metrics.
+    pub(super) name: IssuerName,
     /// The client that fetches the keys. `None` for static keys.
     pub(super) client: Option<JwksClient>,
     /// The file that stores the keys for the next start. `None` if no file is configured.
@@ -62,6 +64,8 @@ struct RefreshState {
     policy: KeyRefreshPolicy,
     refresh_task: Option<RefreshTask>,
     last_error: Option<LastError>,
+    /// Whether no further refresh may begin, because the issuer is no longer trusted.
+    is_stopped: bool,
 }
 
 /// The error of the last refresh.
@@ -93,32 +97,41 @@ pub(crate) enum RefreshStatus {
 impl JwksCache {
     /// Creates a cache without keys. The cache fetches the keys when a request first needs keys.
     pub(crate) fn new(
+        name: IssuerName,
         client: JwksClient,
         file: Option<JwksCacheFile>,
         allowed: AllowedAlgorithms,
         settings: KeySettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { client: Some(client), file, ..Self::empty(allowed, settings, clock) }
+        Self { client: Some(client), file, ..Self::empty(name, allowed, settings, clock) }
     }
 
     /// Creates a cache of static keys, which are never refreshed.
     pub(crate) fn with_static_keys(
+        name: IssuerName,
         document: &[u8],
         allowed: AllowedAlgorithms,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KeyFetchError> {
-        let cache = Self::empty(allowed, KeySettings::default(), clock);
+        let cache = Self::empty(name, allowed, KeySettings::default(), clock);
         let keys = cache.parse(document, &KeySet::default())?;
-        let installed = InstalledKeys::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
+        let installed =
+            InstalledKeys::new(&cache.name, keys, KeyLife::endless(cache.clock.now()), Bytes::new());
         cache.installed.store(Some(Arc::new(installed)));
         Ok(cache)
     }
 
     /// Creates a cache without a client and without keys.
-    fn empty(allowed: AllowedAlgorithms, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
+    fn empty(
+        name: IssuerName,
+        allowed: AllowedAlgorithms,
+        settings: KeySettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let policy = KeyRefreshPolicy::new(settings);
         Self {
+            name,
             client: None,
             file: None,
             allowed,
@@ -128,7 +141,12 @@ impl JwksCache {
             changed: watch::Sender::new(()),
             installed: ArcSwapOption::empty(),
             refreshes: SharedTask::new(),
-            state: Mutex::new(RefreshState { policy, refresh_task: None, last_error: None }),
+            state: Mutex::new(RefreshState {
+                policy,
+                refresh_task: None,
+                last_error: None,
+                is_stopped: false,
+            }),
             next_refresh: AtomicU64::new(0),
         }
     }
@@ -176,9 +194,14 @@ impl JwksCache {
         next.duration_since(now).unwrap_or_default()
     }
 
-    /// Returns how long a request waits for refreshes or for a permit before it is rejected.
-    pub(crate) fn max_wait(&self) -> Duration {
-        self.settings.max_wait
+    /// Stops the refreshes. Called when the issuer is no longer trusted: cached tokens can hold the
+    /// cache for some time after that.
+    pub(crate) fn stop(&self) {
+        let mut state = self.state();
+        state.is_stopped = true;
+        let task = state.refresh_task.take();
+        drop(state);
+        drop(task);
     }
 
     /// Returns the pause until a refresh is allowed to begin, for a request that does not wait any
@@ -214,6 +237,9 @@ impl JwksCache {
             return RefreshStatus::NotYet(RefreshPause::without_attempt(true));
         }
         let mut state = self.state();
+        if state.is_stopped {
+            return RefreshStatus::NotYet(RefreshPause::without_attempt(false));
+        }
         let pause = state.policy.remaining_pause(cause, now);
         match self.refreshes.running() {
             // A refresh takes less time than the pause that begins with it. If a refresh is still
@@ -247,8 +273,11 @@ impl JwksCache {
     /// Starts the refresh task with the first refresh. Replaces a task on a runtime that has ended
     /// or stalled.
     fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
-        let is_running = self.state().refresh_task.as_ref().is_some_and(RefreshTask::is_running);
-        if !is_running {
+        let state = self.state();
+        let is_needed =
+            !state.is_stopped && !state.refresh_task.as_ref().is_some_and(RefreshTask::is_running);
+        drop(state);
+        if is_needed {
             let weak = Arc::downgrade(self);
             let tick = move || weak.upgrade().map(|cache| cache.tick());
             let clock = Arc::clone(&self.clock);
@@ -320,23 +349,23 @@ impl JwksCache {
         self.publish_next_refresh(&state, now);
         drop(state);
         let age = self.installed.load().as_ref().map(|keys| keys.life.age(now));
-        events::refresh_failed(self.issuer(), error, failures, age);
+        events::refresh_failed(&self.name, error, failures, age);
     }
 
     /// Parses a key set that replaces `before`, and logs the skipped entries.
     pub(super) fn parse(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
         let parsed = KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher);
         match &parsed {
-            Ok((_, skipped)) => self.skipped_keys.log(self.issuer(), skipped, true),
+            Ok((_, skipped)) => self.skipped_keys.log(self.name.as_str(), skipped, true),
             Err(KeyFetchError::NoUsableKey(SkippedKeys(skipped))) => {
-                self.skipped_keys.log(self.issuer(), skipped, false);
+                self.skipped_keys.log(self.name.as_str(), skipped, false);
             }
             Err(_) => {}
         }
         parsed.map(|(keys, _)| Arc::new(keys))
     }
 
-    /// Returns the issuer, for logs and metrics. Returns an empty text for static keys.
+    /// Returns the URL of the issuer, for the cache file. Returns an empty text for static keys.
     pub(super) fn issuer(&self) -> &str {
         self.client.as_ref().map_or("", JwksClient::issuer)
     }
@@ -351,6 +380,12 @@ impl JwksCache {
     #[cfg(test)]
     pub(crate) fn wake_refresh_task(&self) {
         self.changed.send_replace(());
+    }
+
+    /// Returns whether a cache with `settings` for this issuer would behave as this one.
+    pub(crate) fn has_settings(&self, settings: &KeySettings) -> bool {
+        // Static keys need no settings.
+        self.client.is_none() || self.settings.is_same(settings)
     }
 
     /// Returns the health of the keys. Starts no refresh.

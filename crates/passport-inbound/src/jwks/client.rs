@@ -11,6 +11,7 @@ use passport_core::{Issuer, ResponseLimits, Transport, TransportError, discover,
 use url::Url;
 
 use super::{error::KeyFetchError, events, http_cache::Head, key_set::entries};
+use crate::issuers::IssuerName;
 
 /// The `Accept` header of requests for keys: the media type of key sets ([RFC 7517, section
 /// 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)), and the types that servers send
@@ -24,6 +25,8 @@ pub(super) const MAX_BODY: usize = 256 * 1024;
 /// A client that fetches an issuer's keys, and stores the URL at which it found the keys.
 #[derive(Debug)]
 pub(crate) struct JwksClient {
+    /// The name of the issuer, for logs.
+    name: IssuerName,
     issuer: Issuer,
     transport: Transport,
     /// The timeout of each HTTP request.
@@ -72,8 +75,8 @@ pub(crate) struct FetchOptions<'a> {
 }
 
 impl JwksClient {
-    pub(crate) fn new(issuer: Issuer, transport: Transport, timeout: Duration) -> Self {
-        Self { issuer, transport, timeout, locations: Mutex::default() }
+    pub(crate) fn new(name: IssuerName, issuer: Issuer, transport: Transport, timeout: Duration) -> Self {
+        Self { name, issuer, transport, timeout, locations: Mutex::default() }
     }
 
     /// Returns the configured issuer, which is the `iss` of its tokens.
@@ -103,7 +106,7 @@ impl JwksClient {
     fn record_location(&self, url: Url, discovery_url: Option<&Url>) {
         let mut locations = self.locations();
         if locations.logged.as_ref() != Some(&url) {
-            events::jwks_location(self.issuer(), &url, discovery_url);
+            events::jwks_location(&self.name, &url, discovery_url);
             locations.logged = Some(url.clone());
         }
         locations.current = Some(url);

@@ -15,36 +15,37 @@ use super::{
     key::UnusableKey,
 };
 use crate::{
+    issuers::IssuerName,
     metrics::{CLOCK_DIFFERENCE, ISSUER, KEY_FETCHES, KEYS, KEYS_FETCHED_AT, TARGET},
     untrusted_text::Quoted,
 };
 
 /// Logs and counts a successful refresh, and sets the gauges of the keys. `usable` is the number
 /// of usable keys. `is_new` is false if the installed keys are unchanged.
-pub(super) fn keys_installed(issuer: &str, usable: usize, fetched_at: SystemTime, is_new: bool) {
+pub(super) fn keys_installed(issuer: &IssuerName, usable: usize, fetched_at: SystemTime, is_new: bool) {
     let outcome = if is_new { "installed" } else { "unchanged" };
-    counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => outcome).increment(1);
+    counter!(KEY_FETCHES, ISSUER => issuer.label(), "outcome" => outcome).increment(1);
     set_gauges(issuer, usable, fetched_at);
     if is_new {
-        tracing::info!(target: TARGET, issuer, usable, "signing keys installed");
+        tracing::info!(target: TARGET, %issuer, usable, "signing keys installed");
     } else {
-        tracing::debug!(target: TARGET, issuer, usable, "signing keys unchanged");
+        tracing::debug!(target: TARGET, %issuer, usable, "signing keys unchanged");
     }
 }
 
 /// Logs that keys were loaded from the cache file, and sets the gauges of the keys. `age` is the
 /// time since the keys were fetched.
-pub(super) fn keys_loaded(issuer: &str, usable: usize, fetched_at: SystemTime, age: Duration) {
+pub(super) fn keys_loaded(issuer: &IssuerName, usable: usize, fetched_at: SystemTime, age: Duration) {
     set_gauges(issuer, usable, fetched_at);
-    tracing::info!(target: TARGET, issuer, usable, age_s = age.as_secs(), "signing keys loaded from the cache file");
+    tracing::info!(target: TARGET, %issuer, usable, age_s = age.as_secs(), "signing keys loaded from the cache file");
 }
 
 /// Sets the gauges of the number of usable keys, and of the time at which the keys were fetched.
-fn set_gauges(issuer: &str, usable: usize, fetched_at: SystemTime) {
+fn set_gauges(issuer: &IssuerName, usable: usize, fetched_at: SystemTime) {
     #[expect(clippy::cast_precision_loss, reason = "a key set has at most 200 keys")]
-    gauge!(KEYS, ISSUER => issuer.to_owned()).set(usable as f64);
+    gauge!(KEYS, ISSUER => issuer.label()).set(usable as f64);
     let unix = fetched_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    gauge!(KEYS_FETCHED_AT, ISSUER => issuer.to_owned()).set(unix.as_secs_f64());
+    gauge!(KEYS_FETCHED_AT, ISSUER => issuer.label()).set(unix.as_secs_f64());
 }
 
 /// Logs that no keys could be loaded from the cache file. The keys are then fetched from the
@@ -72,12 +73,17 @@ pub(super) fn cache_file_not_saved(path: &Path, error: &JwksCacheFileError) {
 /// Logs and counts a failed refresh. `failures` is the number of consecutive failures, and `age`
 /// is the age of the installed keys, which are used until they expire. `age` is `None` if no
 /// keys are installed.
-pub(super) fn refresh_failed(issuer: &str, error: &KeyFetchError, failures: u32, age: Option<Duration>) {
-    counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => error.kind()).increment(1);
+pub(super) fn refresh_failed(
+    issuer: &IssuerName,
+    error: &KeyFetchError,
+    failures: u32,
+    age: Option<Duration>,
+) {
+    counter!(KEY_FETCHES, ISSUER => issuer.label(), "outcome" => error.kind()).increment(1);
     let age_s = age.map(|age| age.as_secs());
     tracing::warn!(
         target: TARGET,
-        issuer,
+        %issuer,
         failures,
         age_s,
         error = error as &dyn Error,
@@ -100,17 +106,17 @@ pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, has_usable_keys: bool)
 /// Logs the URL at which the keys were found, without its query, which can contain a secret.
 /// `discovery_url` is the URL of the discovery document that contains the URL of the keys.
 /// `None` if no discovery document was read.
-pub(super) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<&Url>) {
+pub(super) fn jwks_location(issuer: &IssuerName, jwks_url: &Url, discovery_url: Option<&Url>) {
     let shown = |url: &Url| format!("{}{}", url.origin().ascii_serialization(), url.path());
     let discovery_url = discovery_url.map(shown);
-    tracing::info!(target: TARGET, issuer, jwks_url = shown(jwks_url), discovery_url, "JWKS location found");
+    tracing::info!(target: TARGET, %issuer, jwks_url = shown(jwks_url), discovery_url, "JWKS location found");
 }
 
 /// Sets the gauge of the difference between the issuer's clock and the local clock. Logs a
 /// warning if the difference exceeds `clock_skew`. `issuer_time` is the time of the issuer's
 /// clock at some point of the period `local_time`.
 pub(super) fn clock_difference(
-    issuer: &str,
+    issuer: &IssuerName,
     issuer_time: SystemTime,
     local_time: Range<SystemTime>,
     clock_skew: Duration,
@@ -119,11 +125,11 @@ pub(super) fn clock_difference(
     let behind = local_time.start.duration_since(issuer_time).unwrap_or_default();
     // `Date` has whole seconds, rounded down.
     let behind = behind.saturating_sub(Duration::from_secs(1));
-    gauge!(CLOCK_DIFFERENCE, ISSUER => issuer.to_owned()).set(ahead.as_secs_f64() - behind.as_secs_f64());
+    gauge!(CLOCK_DIFFERENCE, ISSUER => issuer.label()).set(ahead.as_secs_f64() - behind.as_secs_f64());
     if ahead.max(behind) > clock_skew {
         tracing::warn!(
             target: TARGET,
-            issuer,
+            %issuer,
             issuer_ahead_s = ahead.as_secs(),
             issuer_behind_s = behind.as_secs(),
             "clock difference exceeds clock_skew: valid tokens may be rejected, check the time synchronization"

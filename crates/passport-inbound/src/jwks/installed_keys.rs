@@ -6,6 +6,7 @@ use arc_swap::Guard;
 use bytes::Bytes;
 
 use super::{client::Version, key_life::KeyLife, key_set::KeySet, meters::Meters};
+use crate::issuers::IssuerName;
 
 /// A key set that verifies tokens until another key set replaces it, or until it expires.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(crate) type CurrentKeys = Guard<Option<Arc<InstalledKeys>>>;
 
 impl InstalledKeys {
     /// Creates an installed key set without a version and without a freshness from the issuer.
-    pub(super) fn new(keys: Arc<KeySet>, life: KeyLife, document: Bytes) -> Self {
-        Self { keys, meters: Meters::new(), life, version: None, fresh_for: None, document }
+    pub(super) fn new(issuer: &IssuerName, keys: Arc<KeySet>, life: KeyLife, document: Bytes) -> Self {
+        Self { keys, meters: Meters::new(issuer), life, version: None, fresh_for: None, document }
     }
 }

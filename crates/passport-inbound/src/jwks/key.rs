@@ -25,6 +25,8 @@ pub(super) struct KeyIdentity {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
     material: Material,
+    /// The member `issuer`, with which Entra says whose tokens the key signs.
+    issuer: Option<String>,
 }
 
 /// The reason why an entry of a key set is skipped. A skipped entry verifies no token.
@@ -62,7 +64,8 @@ impl Key {
             return Err(UnusableKey::Algorithm);
         }
         let key = |algorithm| {
-            let identity = KeyIdentity { kid: jwk.kid.clone(), algorithm, material: jwk.material()? };
+            let (kid, issuer) = (jwk.kid.clone(), text(&jwk.issuer).map(str::to_owned));
+            let identity = KeyIdentity { kid, algorithm, material: jwk.material()?, issuer };
             reuse(&identity).or_else(|| Self::new(identity))
         };
         algorithms.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Invalid)
@@ -73,6 +76,11 @@ impl Key {
     fn new(identity: KeyIdentity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
         Some(Arc::new(Self { identity, verifying }))
+    }
+
+    /// Returns the member `issuer` of the key. `None` if the key has none.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.identity.issuer.as_deref()
     }
 
     /// Returns whether `signature` is a valid signature of `message`.
@@ -97,6 +105,7 @@ struct Jwk {
     e: Option<Value>,
     x: Option<Value>,
     y: Option<Value>,
+    issuer: Option<Value>,
 }
 
 impl Jwk {

@@ -5,7 +5,10 @@ use std::fmt;
 use metrics::{Counter, Histogram, counter, histogram};
 use tokio::time::Instant;
 
-use crate::metrics::{TOKENS, VERIFICATION_SECONDS};
+use crate::{
+    issuers::IssuerName,
+    metrics::{ISSUER, TOKENS, VERIFICATION_SECONDS},
+};
 
 /// The metrics that most verifications update. The metrics are registered when a key set is
 /// installed, so that a verification does not have to look the metrics up. A metrics recorder
@@ -20,9 +23,9 @@ pub(crate) struct Meters {
 
 impl Meters {
     /// Registers the metrics with the installed metrics recorder.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(issuer: &IssuerName) -> Self {
         Self {
-            accepted: counter!(TOKENS, "outcome" => "accepted"),
+            accepted: counter!(TOKENS, ISSUER => issuer.label(), "outcome" => "accepted"),
             cold: histogram!(VERIFICATION_SECONDS, "path" => "cold"),
             hit: histogram!(VERIFICATION_SECONDS, "path" => "hit"),
         }

@@ -28,16 +28,14 @@ pub use self::health::{JwksHealth, JwksState};
 pub(crate) use self::{
     cache::{JwksCache, RefreshStatus},
     client::JwksClient,
-    installed_keys::CurrentKeys,
+    installed_keys::{CurrentKeys, InstalledKeys},
     key::Key,
-    key_set::KeySet,
-    meters::Meters,
     persistence::JwksCacheFile,
     settings::KeySettings,
 };
 
 #[cfg(fuzzing)]
-pub(crate) use self::http_cache::Head;
+pub(crate) use self::{http_cache::Head, key_set::KeySet};
 
 #[cfg(test)]
 pub(crate) use self::key_set::tests::{key_set, test_keys};

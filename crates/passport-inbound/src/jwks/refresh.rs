@@ -100,11 +100,11 @@ impl Refresh {
         }
         match source {
             KeySource::File { age } => {
-                events::keys_loaded(cache.issuer(), usable, fetched_at, age);
+                events::keys_loaded(&cache.name, usable, fetched_at, age);
                 None
             }
             KeySource::Issuer { is_new } => {
-                events::keys_installed(cache.issuer(), usable, fetched_at, is_new);
+                events::keys_installed(&cache.name, usable, fetched_at, is_new);
                 Some(SavedKeys { fetched_at, document })
             }
         }
@@ -156,7 +156,7 @@ impl Refresh {
         }
         let keys = cache.parse(&saved.document, &KeySet::default());
         let keys = keys.map_err(|_| JwksCacheFileError::NoUsableKey)?;
-        let installed = InstalledKeys::new(keys, life, saved.document);
+        let installed = InstalledKeys::new(&cache.name, keys, life, saved.document);
         Ok(NewKeys { keys: installed, source: KeySource::File { age: life.age(now) } })
     }
 
@@ -177,7 +177,7 @@ impl Refresh {
         let fetched = client.fetch(options).await?;
         if let Some(issuer_time) = fetched.head.time {
             events::clock_difference(
-                cache.issuer(),
+                &cache.name,
                 issuer_time,
                 requested_at..cache.clock.now(),
                 cache.settings.clock_skew,
@@ -200,7 +200,8 @@ impl Refresh {
         };
         let life = KeyLife::new(&cache.settings, requested_at, fresh_for, (cache.settings.random)());
         let version = fetched.version;
-        let installed = InstalledKeys { version, fresh_for, ..InstalledKeys::new(keys, life, document) };
+        let installed =
+            InstalledKeys { version, fresh_for, ..InstalledKeys::new(&cache.name, keys, life, document) };
         Ok(NewKeys { keys: installed, source: KeySource::Issuer { is_new } })
     }
 }

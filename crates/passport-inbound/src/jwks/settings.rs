@@ -50,6 +50,16 @@ impl Default for KeySettings {
 }
 
 impl KeySettings {
+    /// Returns whether all settings but the source of random numbers are equal.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let durations = |settings: &Self| {
+            let Self { refresh_interval, cooldown, max_stale, max_wait, fetch_timeout, clock_skew, .. } =
+                *settings;
+            [refresh_interval, cooldown, max_stale, max_wait, fetch_timeout, clock_skew]
+        };
+        durations(self) == durations(other)
+    }
+
     /// Returns the maximum pause between two refreshes, plus a tolerance: a request can have read
     /// the clock a little before the pause started.
     pub(super) fn longest_pause(&self) -> Duration {

@@ -5,10 +5,13 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
+    de::{DeserializeSeed, Error, MapAccess, Visitor},
 };
 
-use crate::jwt::json::{self, Flag, NumericDate, OneOrMany, Skipped};
+use crate::jwt::{
+    claim_value::{ClaimValues, Nullable, WantedClaims},
+    json::{self, Flag, NumericDate, OneOrMany, Skipped},
+};
 
 /// The initial capacity of the buffer for text claims, in bytes. The text claims of most tokens
 /// fit into the buffer.
@@ -33,6 +36,9 @@ pub(crate) struct Claims {
     pub(crate) iat: Option<NumericDate>,
     pub(crate) roles: Vec<String>,
     pub(crate) permissions: Vec<String>,
+    /// Whether the issuer has left a claim with roles out of the token, so that `roles` is not
+    /// complete.
+    pub(crate) has_unknown_roles: bool,
     pub(crate) is_service_account: bool,
 
     /// Whether a claim marks an ID token or a logout token. Passport issues such tokens with the
@@ -43,6 +49,19 @@ pub(crate) struct Claims {
     pub(crate) is_sender_constrained: bool,
 }
 
+/// The caller that a claim map finds in the claims of an external issuer's token.
+#[derive(Debug)]
+pub(crate) struct MappedIdentity<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) tenant: &'a str,
+    pub(crate) email: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) has_unknown_roles: bool,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) is_service_account: bool,
+}
+
 /// The byte range of a claim in `texts`. `None` if the token does not have the claim.
 type TextRange = Option<Range<usize>>;
 
@@ -51,6 +70,29 @@ impl Claims {
     /// parser might use the other one of the two values.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
         json::object(payload)
+    }
+
+    /// Parses the payload of an external issuer's token. Reads the registered claims, except `sub`,
+    /// and returns the values of the claims in `wanted`.
+    /// [`set_identity`](Self::set_identity) then sets the other claims.
+    pub(crate) fn parse_external(
+        payload: &[u8],
+        wanted: &WantedClaims,
+    ) -> Result<(Self, ClaimValues), serde_json::Error> {
+        json::object_with(payload, ExternalClaims(wanted))
+    }
+
+    /// Sets the claims that describe the caller.
+    pub(crate) fn set_identity(&mut self, identity: MappedIdentity<'_>) {
+        let text = |text| TextClaim(Cow::Borrowed(text));
+        self.sub = self.push(Some(text(identity.subject)));
+        self.tenant_id = self.push(Some(text(identity.tenant)));
+        self.email = self.push(identity.email.map(text));
+        self.name = self.push(identity.name.map(text));
+        self.roles = identity.roles;
+        self.has_unknown_roles = identity.has_unknown_roles;
+        self.permissions = identity.permissions;
+        self.is_service_account = identity.is_service_account;
     }
 
     pub(crate) fn iss(&self) -> Option<&str> {
@@ -105,8 +147,28 @@ impl Claims {
         self.texts.capacity() + elements + each.map(|text| text.capacity().max(16)).sum::<usize>()
     }
 
-    /// Parses the value of the member `name`, and stores it in the field of that claim.
+    /// Parses the value of the member `name` of a token of Passport, and stores it in the field of
+    /// that claim.
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            // Claims that are validated: `null` has the wrong type and does not count as absent.
+            "sub" => self.sub = self.push(Some(map.next_value()?)),
+            "tenant_id" => self.tenant_id = self.push(Some(map.next_value()?)),
+            // Optional claims: `null` counts as absent.
+            "email" => self.email = self.push(map.next_value()?),
+            "name" => self.name = self.push(map.next_value()?),
+            "managed_identity_id" => self.managed_identity_id = self.push(map.next_value()?),
+            "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
+            "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
+            "is_service_account" => self.is_service_account = matches!(map.next_value()?, Flag::Bool(true)),
+            _ => self.read_registered(name, map)?,
+        }
+        Ok(())
+    }
+
+    /// Parses the value of the member `name`, whose meaning is the same in the tokens of all
+    /// issuers. Of any other claim, only the presence matters.
+    fn read_registered<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             // Claims that are validated: `null` has the wrong type and does not count as absent.
             "iss" => self.iss = self.push(Some(map.next_value()?)),
@@ -114,17 +176,7 @@ impl Claims {
             "exp" => self.exp = Some(map.next_value()?),
             "nbf" => self.nbf = Some(map.next_value()?),
             "iat" => self.iat = Some(map.next_value()?),
-            "sub" => self.sub = self.push(Some(map.next_value()?)),
-            "tenant_id" => self.tenant_id = self.push(Some(map.next_value()?)),
-            // Optional claims: `null` counts as absent.
-            "email" => self.email = self.push(map.next_value()?),
-            "name" => self.name = self.push(map.next_value()?),
             "jti" => self.jti = self.push(map.next_value()?),
-            "managed_identity_id" => self.managed_identity_id = self.push(map.next_value()?),
-            "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
-            "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
-            "is_service_account" => self.is_service_account = matches!(map.next_value()?, Flag::Bool(true)),
-            // Of any other claim, only the presence matters.
             _ => {
                 self.is_other_token_type |= matches!(name, "nonce" | "at_hash" | "c_hash" | "events");
                 self.is_sender_constrained |= name == "cnf";
@@ -133,38 +185,87 @@ impl Claims {
         }
         Ok(())
     }
+
+    /// Creates claims without values, with the buffer for their texts.
+    fn with_buffer() -> Self {
+        Self { texts: String::with_capacity(INITIAL_CAPACITY), ..Self::default() }
+    }
+}
+
+/// The claims that [`Claims::read_registered`] reads or rejects. A claim map cannot read them.
+pub(crate) const REGISTERED: [&str; 11] =
+    ["iss", "aud", "exp", "nbf", "iat", "jti", "nonce", "at_hash", "c_hash", "events", "cnf"];
+
+/// Passes the name of each member of an object to `read`, which parses the value. A duplicate
+/// member is an error.
+fn each_member<'de, A: MapAccess<'de>>(
+    mut map: A,
+    mut read: impl FnMut(&str, &mut A) -> Result<(), A::Error>,
+) -> Result<(), A::Error> {
+    let mut names = Vec::with_capacity(16);
+    while let Some(TextClaim(name)) = map.next_key()? {
+        read(&name, &mut map).map_err(|error| A::Error::custom(format_args!("{name}: {error}")))?;
+        names.push(name);
+    }
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(A::Error::custom("duplicate member"));
+    }
+    Ok(())
 }
 
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ClaimsVisitor;
+        struct PassportClaims;
 
-        impl<'de> Visitor<'de> for ClaimsVisitor {
+        impl<'de> Visitor<'de> for PassportClaims {
             type Value = Claims;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of claims")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-                let mut claims =
-                    Claims { texts: String::with_capacity(INITIAL_CAPACITY), ..Claims::default() };
-                let mut names = Vec::with_capacity(16);
-                while let Some(TextClaim(name)) = map.next_key()? {
-                    claims
-                        .read(&name, &mut map)
-                        .map_err(|error| A::Error::custom(format_args!("{name}: {error}")))?;
-                    names.push(name);
-                }
-                names.sort_unstable();
-                if names.windows(2).any(|pair| pair[0] == pair[1]) {
-                    return Err(A::Error::custom("duplicate member"));
-                }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Claims, A::Error> {
+                let mut claims = Claims::with_buffer();
+                each_member(map, |name, map| claims.read(name, map))?;
                 Ok(claims)
             }
         }
 
-        deserializer.deserialize_map(ClaimsVisitor)
+        deserializer.deserialize_map(PassportClaims)
+    }
+}
+
+/// Parses the payload of an external issuer's token.
+struct ExternalClaims<'a>(&'a WantedClaims);
+
+impl<'de> DeserializeSeed<'de> for ExternalClaims<'_> {
+    type Value = (Claims, ClaimValues);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ExternalClaims<'_> {
+    type Value = (Claims, ClaimValues);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of claims")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let (mut claims, mut values) = (Claims::with_buffer(), ClaimValues::default());
+        each_member(map, |name, map| {
+            if self.0.contains(name) {
+                let Nullable(value) = map.next_value()?;
+                values.push(name, value);
+                Ok(())
+            } else {
+                claims.read_registered(name, map)
+            }
+        })?;
+        Ok((claims, values))
     }
 }
 

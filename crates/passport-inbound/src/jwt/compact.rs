@@ -70,6 +70,21 @@ impl<'a> Jws<'a> {
         BASE64_URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| RejectionReason::Malformed)
     }
 
+    /// Returns the segment of the header, still encoded.
+    pub(crate) fn header_segment(&self) -> &'a [u8] {
+        self.header
+    }
+
+    /// Returns the maximum size of the decoded payload, in bytes.
+    pub(crate) fn max_payload(&self) -> usize {
+        self.payload.len() * 3 / 4
+    }
+
+    /// Decodes the payload into `buffer`, before the signature is verified.
+    pub(crate) fn payload_in<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
+        decoded(self.payload, buffer)
+    }
+
     /// Decodes the signature into `buffer`.
     pub(crate) fn signature<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
         decoded(self.signature, buffer)

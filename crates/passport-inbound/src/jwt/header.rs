@@ -57,12 +57,17 @@ impl<'a> HeaderMembers<'a> {
         if is_text { Ok(members) } else { Err(RejectionReason::Malformed) }
     }
 
-    /// Checks that the algorithm is allowed and that the token is a signed access token.
+    /// Checks that the token is a signed token without extensions, with an algorithm of `allowed`
+    /// and a type of `types`.
     ///
     /// `crit` requires extensions, and none is supported. `b64` is such an extension
     /// ([RFC 7797, section 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)). `enc` and `zip`
     /// are members of encrypted tokens.
-    pub(crate) fn validate(self, allowed: &AllowedAlgorithms) -> Result<Header<'a>, RejectionReason> {
+    pub(crate) fn validate(
+        self,
+        allowed: &AllowedAlgorithms,
+        types: &TokenTypes,
+    ) -> Result<Header<'a>, RejectionReason> {
         let alg = self.alg.ok_or(RejectionReason::Malformed)?;
         let algorithm = allowed.named(|name| alg.equals(name)).ok_or(RejectionReason::AlgorithmNotAllowed)?;
         if self.has_crit {
@@ -71,22 +76,51 @@ impl<'a> HeaderMembers<'a> {
         if self.has_unsupported {
             return Err(RejectionReason::Malformed);
         }
-        match self.typ {
-            Some(typ) if !is_access_token_type(typ) => Err(RejectionReason::WrongTokenType),
-            _ => Ok(Header { algorithm, kid: self.kid }),
+        if types.accept(self.typ) {
+            Ok(Header { algorithm, kid: self.kid })
+        } else {
+            Err(RejectionReason::WrongTokenType)
         }
     }
 }
 
-/// The accepted values of `typ`, in lower case.
-pub(crate) const ACCESS_TOKEN_TYPES: [&str; 4] = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
+/// The accepted values of `typ`. Upper and lower case are equal, and the prefix `application/` is
+/// optional ([RFC 7515, section 4.1.9](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TokenTypes {
+    /// `typ` is absent, `JWT` or `at+jwt`. Passport uses `JWT` or omits `typ`; [RFC 9068, section
+    /// 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) requires `at+jwt`.
+    AccessToken,
+    /// `typ` is present, and is one of these values, in lower case.
+    Listed(Box<[String]>),
+}
 
-/// Returns whether `typ` is the media type of an access token. Upper and lower case are equal.
-/// Passport uses `JWT` or omits `typ`; [RFC 9068, section
-/// 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) requires `at+jwt`. The prefix
-/// `application/` is optional.
-fn is_access_token_type(typ: Text<'_>) -> bool {
-    ACCESS_TOKEN_TYPES
-        .iter()
-        .any(|accepted| typ.chars().map(|character| character.to_ascii_lowercase()).eq(accepted.chars()))
+/// The values of `typ` that [`TokenTypes::AccessToken`] accepts, in lower case.
+const ACCESS_TOKEN_TYPES: [&str; 2] = ["jwt", "at+jwt"];
+
+impl TokenTypes {
+    fn accept(&self, typ: Option<Text<'_>>) -> bool {
+        match (self, typ) {
+            (Self::AccessToken, None) => true,
+            (Self::Listed(_), None) => false,
+            (_, Some(typ)) => self.values().any(|accepted| is_media_type(typ, accepted)),
+        }
+    }
+
+    /// Returns the accepted values, in lower case.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        let (fixed, listed): (&[&str], &[String]) = match self {
+            Self::AccessToken => (&ACCESS_TOKEN_TYPES, &[]),
+            Self::Listed(types) => (&[], types),
+        };
+        fixed.iter().copied().chain(listed.iter().map(String::as_str))
+    }
+}
+
+/// Returns whether `typ` is the media type `accepted`, which is in lower case, with or without the
+/// prefix `application/`.
+fn is_media_type(typ: Text<'_>, accepted: &str) -> bool {
+    let lower = || typ.chars().map(|character| character.to_ascii_lowercase());
+    let accepted = accepted.strip_prefix("application/").unwrap_or(accepted);
+    lower().eq(accepted.chars()) || lower().eq("application/".chars().chain(accepted.chars()))
 }

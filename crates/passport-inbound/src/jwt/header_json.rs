@@ -6,9 +6,13 @@
 
 use std::iter;
 
-/// The maximum nesting depth of arrays and objects in a member. The limit bounds the recursion
-/// of the parser.
+/// The maximum nesting depth of arrays and objects in a member of a header. The limit bounds the
+/// recursion of the parser.
 const MAX_DEPTH: u32 = 32;
+
+/// The maximum nesting depth in a member of a payload: the limit of `serde_json`, which parses the
+/// payload after the signature was verified.
+const MAX_PAYLOAD_DEPTH: u32 = 127;
 
 /// The maximum number of members of the object. The limit bounds the work to find duplicate
 /// names.
@@ -36,7 +40,7 @@ pub(crate) struct Text<'a>(&'a str);
 /// duplicate member is an error.
 pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), NotJson> {
     let text = str::from_utf8(json).map_err(|_| NotJson)?;
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner { text, at: 0, max_depth: MAX_DEPTH };
     let mut names = [Text(""); MAX_MEMBERS];
     let mut seen = 0;
     scanner.expect(b'{')?;
@@ -53,10 +57,33 @@ pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'
     if scanner.at == text.len() { Ok(()) } else { Err(NotJson) }
 }
 
+/// Returns the value of the first member `name` of the object `json`, if it is a string. Returns
+/// `None` if there is no such member, or if its value is not a string. What follows the member is
+/// not parsed, and no duplicate is found: the caller must parse the object in full before it trusts
+/// the value.
+pub(crate) fn first_text<'a>(json: &'a [u8], name: &str) -> Result<Option<Text<'a>>, NotJson> {
+    let text = str::from_utf8(json).map_err(|_| NotJson)?;
+    let mut scanner = Scanner { text, at: 0, max_depth: MAX_PAYLOAD_DEPTH };
+    scanner.expect(b'{')?;
+    let mut is_first = true;
+    while scanner.has_item(is_first, b'}')? {
+        is_first = false;
+        let is_wanted = scanner.name()?.equals(name);
+        match scanner.value()? {
+            Value::Text(text) if is_wanted => return Ok(Some(text)),
+            Value::Other if is_wanted => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
 /// The state of the parser: the text, and the position of the next byte in the text.
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    /// The maximum nesting depth of arrays and objects in a member.
+    max_depth: u32,
 }
 
 impl<'a> Scanner<'a> {
@@ -151,7 +178,7 @@ impl<'a> Scanner<'a> {
     fn skip_value(&mut self, depth: u32) -> Result<(), NotJson> {
         self.skip_blanks();
         match self.peek().ok_or(NotJson)? {
-            b'{' | b'[' if depth == MAX_DEPTH => Err(NotJson),
+            b'{' | b'[' if depth == self.max_depth => Err(NotJson),
             b'{' => self.skip_items(depth, b'}'),
             b'[' => self.skip_items(depth, b']'),
             b'"' => {
@@ -258,6 +285,24 @@ impl<'a> Text<'a> {
             rest = &rest[length..];
             Some(character)
         })
+    }
+
+    /// Decodes the escapes of the string into `buffer`, unless it has none. Returns `None` if the
+    /// decoded string does not fit into `buffer`.
+    pub(crate) fn decoded<'b>(self, buffer: &'b mut [u8]) -> Option<&'b str>
+    where
+        'a: 'b,
+    {
+        if self.is_plain() {
+            return Some(self.0);
+        }
+        let mut length = 0;
+        for character in self.chars() {
+            let end = length + character.len_utf8();
+            character.encode_utf8(buffer.get_mut(length..end)?);
+            length = end;
+        }
+        str::from_utf8(&buffer[..length]).ok()
     }
 
     /// Returns whether the string equals `text` when its escapes are decoded.

@@ -2,24 +2,38 @@
 
 use std::{
     fmt,
+    marker::PhantomData,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::SeqAccessDeserializer},
+    de::{
+        DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::SeqAccessDeserializer,
+    },
 };
 use serde_json::Number;
 
 /// Parses a JSON object. Rejects an array, which serde would accept for a struct.
 pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    object_with(json, PhantomData)
+}
+
+/// Parses a JSON object with `seed`, as [`object`] does.
+pub(crate) fn object_with<T>(
+    json: &[u8],
+    seed: impl for<'de> DeserializeSeed<'de, Value = T>,
+) -> Result<T, serde_json::Error> {
     // The whole text must be UTF-8, including members that are not read.
     let text = str::from_utf8(json).map_err(serde_json::Error::custom)?;
-    if text.trim_ascii_start().starts_with('{') {
-        serde_json::from_str(text)
-    } else {
-        Err(serde_json::Error::custom("not an object"))
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(serde_json::Error::custom("not an object"));
     }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
 }
 
 /// The value of a claim that is a string or a list of strings. One string becomes a list.

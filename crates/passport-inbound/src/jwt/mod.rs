@@ -5,10 +5,13 @@
 //! with a key, `claims` parses the payload, and `validation` validates the claims.
 
 pub(crate) mod algorithm;
+pub(crate) mod claim_path;
+pub(crate) mod claim_value;
 pub(crate) mod claims;
 pub(crate) mod compact;
 pub(crate) mod header;
 pub(crate) mod header_json;
+pub(crate) mod issuer_pattern;
 pub(crate) mod json;
 pub(crate) mod signature;
 pub(crate) mod validation;

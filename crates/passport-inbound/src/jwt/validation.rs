@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{RejectionReason, jwt::claims::Claims};
+use crate::{
+    RejectionReason,
+    jwt::{claims::Claims, issuer_pattern::IssuerPattern},
+};
 
 /// How far in the future a time claim can be: 100 years. A token with a later time is rejected,
 /// because the time is probably in milliseconds. A date in milliseconds is about 55,000 years in
@@ -12,9 +15,9 @@ const MAX_AHEAD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// The issuer, the audiences and the clock skew that the claims are checked against.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// The required issuer, which is compared byte for byte.
-    pub(crate) issuer: String,
-    /// The accepted audiences. The `aud` of a token must contain at least one accepted audience.
+    /// The required issuer.
+    pub(crate) issuer: IssuerPattern,
+    /// The accepted audiences. A token must contain at least one accepted audience.
     pub(crate) audiences: Vec<String>,
     /// The accepted difference between this machine's clock and the issuer's.
     pub(crate) clock_skew: Duration,
@@ -38,12 +41,27 @@ impl Validity {
 }
 
 impl Policy {
-    /// Validates the claims at the time `now`. Returns the period in which the token is accepted.
+    /// Validates the claims of a token of Passport at the time `now`. Returns the period in which
+    /// the token is accepted.
     pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
-        if claims.iss() != Some(&self.issuer) {
+        let validity = self.check_token(claims, &claims.aud, now)?;
+        required("sub", claims.sub())?;
+        required("tenant_id", claims.tenant_id())?;
+        Ok(validity)
+    }
+
+    /// Validates the claims that have the same meaning in the tokens of all issuers, and
+    /// `audiences`, the audiences of the token. Returns the period in which the token is accepted.
+    pub(crate) fn check_token(
+        &self,
+        claims: &Claims,
+        audiences: &[String],
+        now: SystemTime,
+    ) -> Result<Validity, RejectionReason> {
+        if !claims.iss().is_some_and(|iss| self.issuer.matches(iss)) {
             return Err(RejectionReason::IssuerMismatch);
         }
-        if !claims.aud.iter().any(|audience| self.audiences.contains(audience)) {
+        if !audiences.iter().any(|audience| self.audiences.contains(audience)) {
             return Err(RejectionReason::AudienceMismatch);
         }
         let validity = self.check_times(claims, now)?;
@@ -53,8 +71,6 @@ impl Policy {
         if claims.is_sender_constrained {
             return Err(RejectionReason::SenderConstrained);
         }
-        required("sub", claims.sub())?;
-        required("tenant_id", claims.tenant_id())?;
         Ok(validity)
     }
 
@@ -86,12 +102,6 @@ impl Policy {
         let plausible = exp.checked_sub(MAX_AHEAD).unwrap_or(SystemTime::UNIX_EPOCH);
         let from = nbf.map_or(earliest(iat), |nbf| nbf.max(earliest(iat)));
         Ok(Validity { from: from.max(plausible), until })
-    }
-
-    /// Returns whether `issuer` differs from the configured issuer only by a trailing slash, which
-    /// is a frequent mistake.
-    pub(crate) fn differs_by_trailing_slash(&self, issuer: &str) -> bool {
-        issuer != self.issuer && issuer.trim_end_matches('/') == self.issuer.trim_end_matches('/')
     }
 }
 

@@ -7,6 +7,7 @@ use http::{Extensions, StatusCode};
 use crate::{
     IdInfo, RejectionReason, VerifyError,
     identity::Anonymous,
+    issuers::IssuerName,
     metrics::{REJECTED_REQUESTS, TARGET, count},
     response::unmet_requirement::UnmetRequirement,
 };
@@ -30,6 +31,8 @@ pub enum Rejection {
     KeysUnavailable {
         /// How long the client should wait before it retries.
         retry_after: Duration,
+        /// The issuer whose keys are unavailable.
+        issuer: Option<IssuerName>,
     },
     /// A [`RequireLayer`](crate::RequireLayer), a [`TokenDeadlineLayer`](crate::TokenDeadlineLayer)
     /// or an extractor is not inside an [`AuthenticateLayer`](crate::AuthenticateLayer). Status
@@ -46,16 +49,31 @@ pub enum Rejection {
         retry_after: Duration,
     },
     /// The token is invalid. Status 401.
-    #[error(transparent)]
-    Token(#[from] RejectionReason),
+    #[error("{reason}")]
+    Token {
+        /// Why the token is invalid.
+        reason: RejectionReason,
+        /// The issuer of the token. `None` if the token was rejected before its issuer was known.
+        issuer: Option<IssuerName>,
+    },
 }
 
 impl Rejection {
+    /// Returns the trusted issuer of the request's token. Returns `None` if it is not known, or if
+    /// the request was rejected for a reason that does not depend on it.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&IssuerName> {
+        match self {
+            Self::Token { issuer, .. } | Self::KeysUnavailable { issuer, .. } => issuer.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Returns the status of the HTTP response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::MissingCredentials | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::MissingCredentials | Self::Token { .. } => StatusCode::UNAUTHORIZED,
             Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionCheckFailed => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -68,7 +86,7 @@ impl Rejection {
     #[must_use]
     pub fn grpc_code(&self) -> u8 {
         match self {
-            Self::MissingCredentials | Self::Token(_) => 16,
+            Self::MissingCredentials | Self::Token { .. } => 16,
             Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionCheckFailed => 14,
             Self::MissingAuthenticateLayer => 13,
             Self::Forbidden(_) => 7,
@@ -85,7 +103,7 @@ impl Rejection {
             Self::MissingAuthenticateLayer => "missing_authenticate_layer",
             Self::Overloaded { .. } => "overloaded",
             Self::PermissionCheckFailed => "permission_check_failed",
-            Self::Token(_) => "token",
+            Self::Token { .. } => "token",
             ; self);
         if matches!(self, Self::MissingAuthenticateLayer) {
             tracing::error!(
@@ -116,9 +134,18 @@ pub(crate) fn required_identity(extensions: &Extensions) -> Result<&IdInfo, Reje
 impl From<VerifyError> for Rejection {
     fn from(error: VerifyError) -> Self {
         match error {
-            VerifyError::KeysUnavailable { retry_after } => Self::KeysUnavailable { retry_after },
+            VerifyError::KeysUnavailable { retry_after, issuer } => {
+                Self::KeysUnavailable { retry_after, issuer }
+            }
             VerifyError::Overloaded { retry_after } => Self::Overloaded { retry_after },
-            VerifyError::Rejected(reason) => Self::Token(reason),
+            VerifyError::Rejected { reason, issuer } => Self::Token { reason, issuer },
         }
+    }
+}
+
+/// Creates the rejection of a token whose issuer is not known.
+impl From<RejectionReason> for Rejection {
+    fn from(reason: RejectionReason) -> Self {
+        Self::Token { reason, issuer: None }
     }
 }

@@ -79,7 +79,7 @@ fn http(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
 /// responses with status 503 have this header.
 fn retry_after(rejection: &Rejection) -> Option<Duration> {
     match rejection {
-        Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } => {
+        Rejection::KeysUnavailable { retry_after, .. } | Rejection::Overloaded { retry_after } => {
             Some(*retry_after)
         }
         Rejection::PermissionCheckFailed => Some(Duration::from_secs(1)),
@@ -178,7 +178,7 @@ impl Texts {
     /// requirement: the minimum that RFC 6750 requires.
     fn without_details(rejection: &Rejection) -> Self {
         match rejection {
-            Rejection::Token(_) => Self::fixed(
+            Rejection::Token { .. } => Self::fixed(
                 Some("Bearer realm=\"passport\", error=\"invalid_token\""),
                 "{\"error\":\"invalid_token\"}",
                 "invalid token",
@@ -212,7 +212,7 @@ impl Texts {
                 Self::fixed(None, "{\"error\":\"server_error\"}", "server error")
             }
             Rejection::Forbidden(requirement) => Self::forbidden(requirement),
-            Rejection::Token(reason) => match reason.coarse() {
+            Rejection::Token { reason, .. } => match reason.coarse() {
                 CoarseReason::AudienceMismatch => token_texts!("AudienceMismatch"),
                 CoarseReason::ClaimsRequired => token_texts!("ClaimsRequired"),
                 CoarseReason::IssuerMismatch => token_texts!("IssuerMismatch"),

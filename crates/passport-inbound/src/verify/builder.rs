@@ -1,39 +1,36 @@
 //! The builder of a `TokenVerifier`. The builder collects all configuration problems into one
 //! error.
 
+mod assemble;
+mod check;
 mod ranges;
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
-use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Transport, TransportSettings};
+use passport_core::{Clock, ConfigError, SystemClock, Transport, TransportSettings};
 
-use self::ranges::check_ranges;
+pub(super) use self::assemble::reload;
 use super::{
-    TokenVerifier,
-    cache::{CacheLimits, VerifiedTokenCache},
-    diagnostics::{IssuerSlashWarning, TokenSizeWarning},
-    limits::{VerificationPermits, WaitQueues},
-    pipeline::{Pipeline, RejectPredicate},
+    TokenVerifier, cache::CacheLimits, limits::VerificationPermits, pipeline::RejectPredicate,
+    reload::FixedOptions,
 };
 use crate::{
-    Algorithm, IdInfo,
-    jwks::{JwksCache, JwksCacheFile, JwksClient, KeySettings},
-    jwt::{algorithm::AllowedAlgorithms, compact::DEFAULT_MAX_LEN, validation::Policy},
+    Algorithm, IdInfo, TrustedIssuer, issuers::TenantIssuers, jwks::KeySettings,
+    jwt::compact::DEFAULT_MAX_LEN,
 };
 
 /// A builder of a [`TokenVerifier`]. [`build`](Self::build) reports all configuration problems
 /// in one error.
+///
+/// The options `audience`, `issuer`, `jwks_url`, `static_jwks`, `jwks_cache_file`, `algorithms` and
+/// `danger_plain_http` set the first trusted issuer. [`trust`](Self::trust) adds further issuers.
+/// All other options are for the whole verifier.
 #[must_use]
 pub struct TokenVerifierBuilder {
-    audiences: Vec<String>,
-    issuer: Option<String>,
-    jwks_url: Option<String>,
-    plain_http: bool,
-    static_jwks: Option<Vec<u8>>,
-    jwks_cache_file: Option<PathBuf>,
-    /// `None` if the configured list is empty.
-    algorithms: Option<AllowedAlgorithms>,
+    first: TrustedIssuer,
+    others: Vec<TrustedIssuer>,
+    tenants: TenantIssuers,
     keys: KeySettings,
     caches_tokens: bool,
     cache: CacheLimits,
@@ -45,18 +42,20 @@ pub struct TokenVerifierBuilder {
 }
 
 impl TokenVerifier {
-    /// Creates a builder of a verifier that accepts tokens with this audience (`aud`). The audience
-    /// is the only required option. Add further audiences with [`TokenVerifierBuilder::audience`],
-    /// for example if both users and managed identities call the service.
+    /// Creates a builder of a verifier that trusts BizFirst's Passport, and accepts its tokens with
+    /// this audience (`aud`). The audience is the only required option. Add further audiences with
+    /// [`TokenVerifierBuilder::audience`], for example if both users and managed identities call the
+    /// service.
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
+        Self::trusting(TrustedIssuer::default_passport().audience(audience))
+    }
+
+    /// Creates a builder of a verifier that trusts only `issuer`, for a service without Passport.
+    pub fn trusting(issuer: TrustedIssuer) -> TokenVerifierBuilder {
         TokenVerifierBuilder {
-            audiences: vec![audience.into()],
-            issuer: None,
-            jwks_url: None,
-            plain_http: false,
-            static_jwks: None,
-            jwks_cache_file: None,
-            algorithms: Some(AllowedAlgorithms::default()),
+            first: issuer,
+            others: Vec::new(),
+            tenants: TenantIssuers::default(),
             keys: KeySettings::default(),
             caches_tokens: true,
             cache: CacheLimits::default(),
@@ -75,21 +74,45 @@ impl TokenVerifierBuilder {
     /// managed identities have `bizfirstgo-api`; a user's token has the client id of the app that
     /// the user signed in to.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audiences.push(audience.into());
+        self.first = self.first.audience(audience);
         self
     }
 
     /// Sets the issuer. Defaults to `https://passport.bizfirst.ai`. The value must equal the `iss`
     /// of the tokens byte for byte, including a trailing slash.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Some(issuer.into());
+        self.first.issuer = issuer.into();
+        self
+    }
+
+    /// Adds a trusted issuer, such as another Passport or the identity provider of a customer.
+    /// Tokens of all trusted issuers are accepted. Each issuer has its own keys, audiences and
+    /// rules. By default only one issuer is trusted.
+    pub fn trust(mut self, issuer: TrustedIssuer) -> Self {
+        self.others.push(issuer);
+        self
+    }
+
+    /// Sets the issuers that may speak for `tenant`, by the exact `iss` of their tokens. A token of
+    /// another issuer for this tenant is rejected, also a token of Passport. A second call for the
+    /// same tenant adds issuers.
+    ///
+    /// By default, a tenant is not restricted: Passport may speak for it, and an external issuer
+    /// whose [`TenantRule`](crate::TenantRule) names the tenant. An external issuer that takes the
+    /// tenant from a claim may speak only for the tenants that list it.
+    pub fn allowed_issuers<I: Into<String>>(
+        mut self,
+        tenant: impl Into<String>,
+        issuers: impl IntoIterator<Item = I>,
+    ) -> Self {
+        self.tenants.0.entry(tenant.into()).or_default().extend(issuers.into_iter().map(Into::into));
         self
     }
 
     /// Sets the URL of the signing keys (JWKS), and disables discovery. Defaults to the `jwks_uri`
     /// of the issuer's discovery document.
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
-        self.jwks_url = Some(url.into());
+        self.first = self.first.jwks_url(url);
         self
     }
 
@@ -100,7 +123,7 @@ impl TokenVerifierBuilder {
     /// such as docker compose, kind or a service mesh. Plain HTTP requests bypass the system's
     /// proxy.
     pub fn danger_plain_http(mut self) -> Self {
-        self.plain_http = true;
+        self.first = self.first.danger_plain_http();
         self
     }
 
@@ -114,7 +137,7 @@ impl TokenVerifierBuilder {
     /// [`jwks_cache_file`](Self::jwks_cache_file) and [`ca_file`](Self::ca_file) cannot be combined
     /// with static keys. The other options about fetching keys have no effect.
     pub fn static_jwks(mut self, jwks: impl Into<Vec<u8>>) -> Self {
-        self.static_jwks = Some(jwks.into());
+        self.first = self.first.static_jwks(jwks);
         self
     }
 
@@ -133,7 +156,7 @@ impl TokenVerifierBuilder {
     /// If the file cannot be used, or if reading or writing takes longer than 1 s, a warning is
     /// logged and the verifier continues without the file.
     pub fn jwks_cache_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.jwks_cache_file = Some(path.into());
+        self.first = self.first.jwks_cache_file(path);
         self
     }
 
@@ -187,7 +210,7 @@ impl TokenVerifierBuilder {
     /// algorithm of Passport. A published key with an `alg` is used for that algorithm only. A
     /// published RSA key without an `alg` is used for both RS256 and PS256, if both are configured.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.algorithms = AllowedAlgorithms::new(algorithms.into_iter().collect());
+        self.first = self.first.algorithms(algorithms);
         self
     }
 
@@ -278,6 +301,21 @@ impl TokenVerifierBuilder {
         self
     }
 
+    /// Returns the trusted issuers, in the order of the configuration.
+    fn issuers(&self) -> impl Iterator<Item = &TrustedIssuer> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Returns the options that a verifier cannot change while it is in use.
+    pub(super) fn fixed_options(&self) -> FixedOptions {
+        FixedOptions {
+            caches_tokens: self.caches_tokens,
+            cache: self.cache,
+            max_concurrent: self.max_concurrent,
+            max_token_size: self.max_token_size,
+        }
+    }
+
     /// Removes the jitter of refreshes, so that two verifiers refresh simultaneously.
     #[cfg(test)]
     pub(crate) fn without_jitter(mut self) -> Self {
@@ -298,81 +336,7 @@ impl TokenVerifierBuilder {
     /// # Errors
     /// [`ConfigError`], with one problem for each invalid option.
     pub fn build(self) -> Result<TokenVerifier, ConfigError> {
-        let mut problems = Vec::new();
-        let issuer = self.build_issuer(&mut problems);
-        check_ranges(&self.keys, self.cache, self.max_token_size, &mut problems);
-        if self.audiences.iter().any(|audience| audience.trim().is_empty()) {
-            let problem = "must not be empty; set the `aud` of the tokens to accept";
-            problems.push(ConfigProblem::new("audience", problem));
-        }
-        if self.algorithms.is_none() {
-            let problem = "must not be empty; add an algorithm, or omit the option for RS256";
-            problems.push(ConfigProblem::new("algorithms", problem));
-        }
-        let transport = self.transport.build(&mut problems);
-        let jwks = match (issuer.clone(), self.algorithms.clone(), transport) {
-            (Some(issuer), Some(algorithms), Some(transport)) => {
-                self.jwks_cache(issuer, algorithms, transport, &mut problems)
-            }
-            _ => None,
-        };
-        let (Some(issuer), Some(jwks), []) = (issuer, jwks, &*problems) else {
-            return Err(ConfigError::new(problems));
-        };
-        Ok(TokenVerifier::new(Pipeline {
-            policy: Policy {
-                issuer: issuer.id().to_owned(),
-                audiences: self.audiences,
-                clock_skew: self.keys.clock_skew,
-            },
-            jwks: Arc::new(jwks),
-            clock: self.clock,
-            cache: self.caches_tokens.then(|| VerifiedTokenCache::new(self.cache)),
-            reject_if: self.reject_if,
-            permits: VerificationPermits::new(self.max_concurrent),
-            queues: WaitQueues::new(),
-            max_token_size: self.max_token_size,
-            slash_warning: IssuerSlashWarning::default(),
-            size_warning: TokenSizeWarning::default(),
-        }))
-    }
-
-    /// Parses the issuer and the JWKS URL. Adds a problem for each invalid value. Returns `None` if
-    /// the JWKS URL is invalid.
-    fn build_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
-        let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
-        let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
-        let issuer = ConfigProblem::collect(problems, "issuer", new(given));
-        // Replaces an invalid issuer with the default issuer, so that the JWKS URL is checked as
-        // well.
-        let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
-        match &self.jwks_url {
-            Some(url) => ConfigProblem::collect(problems, "jwks_url", issuer.with_jwks_url(url)),
-            None => Some(issuer),
-        }
-    }
-
-    /// Creates the cache of the signing keys. If static keys are set, the cache contains the static
-    /// keys. Otherwise the cache fetches the issuer's keys. Returns `None` if the static keys are
-    /// invalid.
-    fn jwks_cache(
-        &self,
-        issuer: Issuer,
-        algorithms: AllowedAlgorithms,
-        transport: Transport,
-        problems: &mut Vec<ConfigProblem>,
-    ) -> Option<JwksCache> {
-        let clock = Arc::clone(&self.clock);
-        let Some(jwks) = &self.static_jwks else {
-            let source = JwksClient::new(issuer, transport, self.keys.fetch_timeout);
-            let file = self.jwks_cache_file.clone().map(|path| JwksCacheFile { path });
-            return Some(JwksCache::new(source, file, algorithms, self.keys, clock));
-        };
-        if self.jwks_url.is_some() || self.jwks_cache_file.is_some() || self.transport.has_ca_file() {
-            let problem = "jwks_url, jwks_cache_file and ca_file have no effect with static keys; remove them, or static_jwks";
-            problems.push(ConfigProblem::new("static_jwks", problem));
-        }
-        ConfigProblem::collect(problems, "static_jwks", JwksCache::with_static_keys(jwks, algorithms, clock))
+        assemble::pipeline(self).map(TokenVerifier::new)
     }
 }
 
@@ -381,7 +345,8 @@ impl TokenVerifierBuilder {
 impl fmt::Debug for TokenVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenVerifierBuilder")
-            .field("audiences", &self.audiences)
+            .field("first", &self.first)
+            .field("others", &self.others)
             .field("clock_skew", &self.keys.clock_skew)
             .finish_non_exhaustive()
     }

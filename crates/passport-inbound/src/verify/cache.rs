@@ -16,9 +16,10 @@ use arc_swap::ArcSwapOption;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use moka::{Expiry, sync::Cache};
 
+use super::issuer_entry::IssuerEntry;
 use crate::{
     IdInfo,
-    jwks::{Key, KeySet},
+    jwks::{InstalledKeys, Key},
     jwt::validation::Validity,
 };
 
@@ -53,6 +54,8 @@ pub(crate) struct CacheEntry {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
+    /// The issuer of the token.
+    pub(super) issuer: Arc<IssuerEntry>,
     /// The key that verified the token.
     pub(crate) key: Arc<Key>,
     /// Whether the header of the token has a `kid`. The `kid` decides which keys are tried.
@@ -104,30 +107,41 @@ impl VerifiedTokenCache {
         Self { front, overflow: cache, hashing, has_large: AtomicBool::new(false) }
     }
 
-    /// Returns the caller of `token`. Returns `None` if the token is not cached, or if a
-    /// verification with `keys` at the time `now` would not accept the token.
+    /// Passes the entry of `token` and the installed keys of its issuer to `use_hit`, and returns
+    /// the result. Returns `None` if the token is not cached, or if a verification at the time `now`
+    /// would not accept the token.
     #[inline] // small, because most hits are in the front
-    pub(crate) fn get(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
+    pub(crate) fn get<T>(
+        &self,
+        token: &[u8],
+        now: SystemTime,
+        use_hit: impl FnOnce(&CacheEntry, &InstalledKeys) -> T,
+    ) -> Option<T> {
         match self.slot(token).load().as_deref() {
-            Some(verified) if verified.matches(token) => return verified.caller_at(keys, now),
+            Some(verified) if verified.matches(token) => return verified.use_at(now, use_hit),
             // The slot was never used, so no token has moved from this slot to the overflow. Only
             // large tokens are put into the overflow directly.
             None if !self.has_large.load(Ordering::Relaxed) => return None,
             _ => {}
         }
-        self.get_from_overflow(token, keys, now)
+        self.get_from_overflow(token, now, use_hit)
     }
 
-    /// Returns the caller of a token in the overflow, as [`get`](Self::get) does, and puts the
-    /// token into its slot of the front if it is small enough.
+    /// Uses the entry of a token in the overflow, as [`get`](Self::get) does, and puts the token
+    /// into its slot of the front if it is small enough.
     #[cold]
-    fn get_from_overflow(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
+    fn get_from_overflow<T>(
+        &self,
+        token: &[u8],
+        now: SystemTime,
+        use_hit: impl FnOnce(&CacheEntry, &InstalledKeys) -> T,
+    ) -> Option<T> {
         let OverflowEntry { entry, .. } = self.overflow.get(token)?;
-        let caller = entry.caller_at(keys, now)?;
+        let used = entry.use_at(now, use_hit)?;
         if entry.fits_front() {
             self.put(entry, now);
         }
-        Some(caller)
+        Some(used)
     }
 
     /// Inserts a token that was verified at the time `now`.
@@ -180,11 +194,15 @@ impl CacheEntry {
         verify_slices_are_equal(&self.token, token).is_ok()
     }
 
-    /// Returns the caller if a new verification with `keys` at the time `now` would accept the
-    /// token, otherwise `None`.
-    fn caller_at(&self, keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
-        let is_valid = self.validity.includes(now) && keys.would_try(&self.key, self.has_kid);
-        is_valid.then(|| self.caller.clone())
+    /// Passes the entry and the installed keys of its issuer to `use_hit` if a new verification at
+    /// the time `now` would accept the token. Returns `None` otherwise.
+    fn use_at<T>(&self, now: SystemTime, use_hit: impl FnOnce(&Self, &InstalledKeys) -> T) -> Option<T> {
+        let current = self.issuer.jwks.current(now);
+        let installed = current.as_deref()?;
+        let is_valid = self.validity.includes(now)
+            && self.issuer.is_current()
+            && installed.keys.would_try(&self.key, self.has_kid);
+        is_valid.then(|| use_hit(self, installed))
     }
 
     /// Returns whether the token is small enough for the front.

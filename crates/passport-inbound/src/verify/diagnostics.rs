@@ -2,103 +2,92 @@
 //! have the level debug and are formatted only if that level is enabled. The logged values are
 //! never part of a response.
 //!
-//! Claims are logged only if the token's signature is valid. The header members `alg`, `typ` and
-//! `kid` are logged for any token. All values are escaped, truncated, and omitted if they look
+//! Claims are logged only if the token's signature is valid, except `iss` of a token that is not
+//! from a trusted issuer. The header members `alg`, `typ` and `kid` are logged for any token. All values are escaped, truncated, and omitted if they look
 //! like a token.
 
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
 };
 
+use super::issuer_entry::{IssuerEntry, RejectedToken};
 use crate::{
-    IdInfo, RejectionReason,
+    ClaimMap, IdInfo, RejectionReason,
     jwks::CurrentKeys,
-    jwt::{
-        algorithm::AllowedAlgorithms,
-        claims::Claims,
-        header::{ACCESS_TOKEN_TYPES, Header, HeaderMembers},
-        header_json::Text,
-        json::NumericDate,
-        validation::Policy,
-    },
+    jwt::{claims::Claims, header::HeaderMembers, header_json::Text, json::NumericDate},
     metrics::TARGET,
     untrusted_text::{MAX_QUOTED, Quoted},
 };
 
-/// Logs a warning, once, if `iss` differs from the configured issuer only by a trailing slash.
-/// With this mistake, every token is rejected, and the cause is hard to see.
-#[derive(Debug, Default)]
-pub(crate) struct IssuerSlashWarning(AtomicBool);
-
-impl IssuerSlashWarning {
-    /// Logs the warning if the token was rejected because of a trailing slash, and the warning was
-    /// not logged yet.
-    pub(crate) fn check(&self, reason: RejectionReason, claims: &Claims, policy: &Policy) {
-        let issuer = claims.iss().unwrap_or_default();
-        if reason == RejectionReason::IssuerMismatch
-            && policy.differs_by_trailing_slash(issuer)
-            && !self.0.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!(
-                target: TARGET,
-                configured = policy.issuer,
-                token = ?Quoted(issuer),
-                "the issuer of the tokens differs from the configured one by a trailing slash: set `issuer` to the `iss` of the tokens"
-            );
-        }
-    }
-}
-
-/// Logs which claim the policy rejects: the expected value and the value in the token.
-pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, now: SystemTime) {
+/// Logs why an issuer rejects a token: the expected value and the value in the token.
+pub(super) fn rejected(rejected: &RejectedToken, issuer: &IssuerEntry, now: SystemTime) {
     if !is_enabled() {
         return;
     }
-    let time = |claim: Option<NumericDate>| claim.map(|date| Distance(date.0, now));
-    match reason {
-        RejectionReason::IssuerMismatch => {
-            log(reason, &policy.issuer, &claims.iss().map(Quoted));
+    match rejected {
+        RejectedToken::NotClaims(error) => {
+            log(issuer, rejected.reason(), &"a JSON object of claims", &Quoted(&error.to_string()));
         }
-        RejectionReason::AudienceMismatch => {
-            let audiences: Vec<_> = claims.aud.iter().take(8).map(|audience| Quoted(audience)).collect();
-            log(reason, &policy.audiences, &audiences);
-        }
-        RejectionReason::Expired => log(reason, &"exp in the future", &time(claims.exp)),
-        RejectionReason::ImplausibleTime(name) => {
-            let claim = [("exp", claims.exp), ("iat", claims.iat), ("nbf", claims.nbf)];
-            let got = claim.into_iter().find(|(own, _)| *own == name).and_then(|(_, date)| time(date));
-            log(reason, &"seconds since 1970", &(name, got));
-        }
-        RejectionReason::NotYetValid => log(reason, &"nbf in the past", &time(claims.nbf)),
-        RejectionReason::IssuedInFuture => log(reason, &"iat in the past", &time(claims.iat)),
-        RejectionReason::MissingClaim(name) => log(reason, &name, &"missing or blank"),
-        RejectionReason::SenderConstrained => log(reason, &"no cnf", &"cnf"),
-        _ => log(
-            reason,
-            &"an access token",
-            &"nonce, at_hash, c_hash or events, which are claims of ID tokens and logout tokens",
-        ),
+        RejectedToken::Claims(reason, claims_of_token) => claims(*reason, claims_of_token, issuer, now),
+        RejectedToken::Other(_) => {}
     }
 }
 
-/// Logs why the payload of a signed token is not a JSON object of claims with the right types.
-/// Returns the reason for the rejection.
-pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
-    let reason = RejectionReason::Malformed;
-    if is_enabled() {
-        log(reason, &"a JSON object of claims", &Quoted(&error.to_string()));
+/// Logs which claim the issuer's rules reject: the expected value and the value in the token.
+fn claims(reason: RejectionReason, claims: &Claims, issuer: &IssuerEntry, now: SystemTime) {
+    let time = |claim: Option<NumericDate>| claim.map(|date| Distance(date.0, now));
+    let log = |expected: &dyn fmt::Debug, got: &dyn fmt::Debug| log(issuer, reason, expected, got);
+    match reason {
+        RejectionReason::IssuerMismatch => log(&issuer.options.issuer, &claims.iss().map(Quoted)),
+        RejectionReason::AudienceMismatch => {
+            let audiences: Vec<_> = claims.aud.iter().take(8).map(|audience| Quoted(audience)).collect();
+            log(&(issuer.options.audience_claim.name(), &issuer.policy.audiences), &audiences);
+        }
+        RejectionReason::Expired => log(&"exp in the future", &time(claims.exp)),
+        RejectionReason::ImplausibleTime(name) => {
+            let claim = [("exp", claims.exp), ("iat", claims.iat), ("nbf", claims.nbf)];
+            let got = claim.into_iter().find(|(own, _)| *own == name).and_then(|(_, date)| time(date));
+            log(&"seconds since 1970", &(name, got));
+        }
+        RejectionReason::NotYetValid => log(&"nbf in the past", &time(claims.nbf)),
+        RejectionReason::IssuedInFuture => log(&"iat in the past", &time(claims.iat)),
+        RejectionReason::MissingClaim(name) => log(&name, &"missing or blank"),
+        RejectionReason::SenderConstrained => log(&"no cnf", &"cnf"),
+        RejectionReason::Malformed => log(&"claims of the types that the claim map reads", &"another type"),
+        RejectionReason::SubjectUnresolved => {
+            log(&issuer.options.claims.as_ref().map(ClaimMap::subject_path), &"missing or blank");
+        }
+        RejectionReason::TenantUnresolved => log(&issuer.options.tenant, &"no tenant by this rule"),
+        RejectionReason::TenantNotAllowed => log(
+            &"an issuer in allowed_issuers of the tenant",
+            &(claims.tenant_id().map(Quoted), claims.iss().map(Quoted)),
+        ),
+        RejectionReason::DirectoryNotAllowed => {
+            log(&"a directory in allowed_directories that equals tid", &claims.iss().map(Quoted));
+        }
+        RejectionReason::KeyIssuerMismatch => {
+            log(&"a key whose member issuer is the iss of the token", &claims.iss().map(Quoted));
+        }
+        _ if claims.is_other_token_type => log(
+            &"an access token",
+            &"nonce, at_hash, c_hash or events, which are claims of ID tokens and logout tokens",
+        ),
+        _ => {
+            let required: Vec<_> = issuer.options.required_claims.iter().map(ToString::to_string).collect();
+            log(&required, &"other claims");
+        }
     }
-    reason
 }
 
 /// Logs the length of a token that is not in the compact form, or has a malformed header. Logs
 /// nothing if `reason` is not [`RejectionReason::Malformed`].
 pub(crate) fn form(reason: RejectionReason, length: usize) {
     if reason == RejectionReason::Malformed {
-        let expected = "header.payload.signature in base64url, with a JSON object as header";
-        log(reason, &expected, &format_args!("{length} bytes in another form"));
+        let expected = "header.payload.signature in base64url, with JSON objects as header and payload";
+        let got = format_args!("{length} bytes in another form");
+        tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
     }
 }
 
@@ -126,22 +115,34 @@ impl TokenSizeWarning {
 /// Logs the user and the token id of a caller that `reject_if` rejects.
 pub(crate) fn revoked(caller: &IdInfo) {
     if is_enabled() {
-        let id = caller.token_id().map(Quoted);
-        log(RejectionReason::Revoked, &"reject_if returns false", &(Quoted(caller.user_id()), id));
+        let (reason, issuer) = (RejectionReason::Revoked, caller.issuer_name());
+        let got = (Quoted(caller.user_id()), caller.token_id().map(Quoted));
+        let expected = "reject_if returns false";
+        tracing::debug!(target: TARGET, %issuer, ?expected, ?got, "token rejected: {reason}");
     }
 }
 
 /// Logs a token that no published key verifies, with the `kid` of each published key.
-pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
-    with_keys(header, installed, |expected, got| log(reason, expected, got));
+pub(super) fn key(
+    reason: RejectionReason,
+    members: &HeaderMembers<'_>,
+    installed: &CurrentKeys,
+    issuer: &IssuerEntry,
+) {
+    with_keys(members, installed, |expected, got| log(issuer, reason, expected, got));
 }
 
 /// Logs a token that no installed key verifies, if the keys could not be refreshed. It is then
 /// unknown whether the token is valid.
-pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
-    with_keys(header, installed, |expected, got| {
+pub(super) fn not_verified(
+    reason: RejectionReason,
+    members: &HeaderMembers<'_>,
+    installed: &CurrentKeys,
+    issuer: &IssuerEntry,
+) {
+    with_keys(members, installed, |expected, got| {
         tracing::debug!(
-            target: TARGET, ?expected, ?got,
+            target: TARGET, issuer = %issuer.name, ?expected, ?got,
             "token not verified: {reason}, but the keys could not be refreshed, so the issuer may have a newer key"
         );
     });
@@ -151,25 +152,28 @@ pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, install
 /// - the `kid`s of the installed keys,
 /// - the algorithm and the `kid` of the token.
 fn with_keys(
-    header: &Header<'_>,
+    members: &HeaderMembers<'_>,
     installed: &CurrentKeys,
     write: impl FnOnce(&dyn fmt::Debug, &dyn fmt::Debug),
 ) {
     if is_enabled() {
         let kids: Vec<_> = installed.iter().flat_map(|current| current.keys.kids()).collect();
-        write(&kids, &(header.algorithm.name(), start_of(header.kid).as_deref().map(Quoted)));
+        let (alg, kid) = (start_of(members.alg), start_of(members.kid));
+        write(&kids, &(alg.as_deref().map(Quoted), kid.as_deref().map(Quoted)));
     }
 }
 
 /// Logs why the header of a token is rejected: the accepted values and the value in the token.
-pub(crate) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, allowed: &AllowedAlgorithms) {
+pub(super) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, issuer: &IssuerEntry) {
     if is_enabled() {
         let (alg, typ) = (start_of(members.alg), start_of(members.typ));
         let (alg, typ) = (alg.as_deref().map(Quoted), typ.as_deref().map(Quoted));
         match reason {
-            RejectionReason::WrongTokenType => log(reason, &ACCESS_TOKEN_TYPES, &typ),
-            RejectionReason::UnsupportedCritical => log(reason, &"no crit", &"crit"),
-            _ => log(reason, allowed, &alg),
+            RejectionReason::WrongTokenType => {
+                log(issuer, reason, &issuer.token_types.values().collect::<Vec<_>>(), &typ);
+            }
+            RejectionReason::UnsupportedCritical => log(issuer, reason, &"no crit", &"crit"),
+            _ => log(issuer, reason, &issuer.jwks.allowed, &alg),
         }
     }
 }
@@ -202,8 +206,8 @@ fn is_enabled() -> bool {
 
 /// Logs at the level debug why a token was rejected: the expected value, and the value that the
 /// token has instead.
-fn log(reason: RejectionReason, expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
-    tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
+fn log(issuer: &IssuerEntry, reason: RejectionReason, expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
+    tracing::debug!(target: TARGET, issuer = %issuer.name, ?expected, ?got, "token rejected: {reason}");
 }
 
 #[cfg(test)]

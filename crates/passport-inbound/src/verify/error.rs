@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::RejectionReason;
+use crate::{RejectionReason, issuers::IssuerName};
 
 /// The reason why a token was not verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,8 @@ pub enum VerifyError {
     KeysUnavailable {
         /// How long to wait before a retry can succeed.
         retry_after: Duration,
+        /// The issuer whose keys are unavailable. `None` if the error was not created by a verifier.
+        issuer: Option<IssuerName>,
     },
     /// No verification permit was available in time, because too many other tokens are being
     /// verified. Cached tokens do not need a permit.
@@ -24,8 +26,40 @@ pub enum VerifyError {
         retry_after: Duration,
     },
     /// The token is invalid.
-    #[error(transparent)]
-    Rejected(#[from] RejectionReason),
+    #[error("{reason}")]
+    Rejected {
+        /// Why the token is invalid.
+        reason: RejectionReason,
+        /// The issuer of the token. `None` if the token was rejected before its issuer was known.
+        issuer: Option<IssuerName>,
+    },
+}
+
+impl VerifyError {
+    /// Returns why the token is invalid. Returns `None` if the token is possibly valid.
+    #[must_use]
+    pub fn reason(&self) -> Option<RejectionReason> {
+        match self {
+            Self::Rejected { reason, .. } => Some(*reason),
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } => None,
+        }
+    }
+
+    /// Returns the issuer of the token. Returns `None` if it is not known.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&IssuerName> {
+        match self {
+            Self::Rejected { issuer, .. } | Self::KeysUnavailable { issuer, .. } => issuer.as_ref(),
+            Self::Overloaded { .. } => None,
+        }
+    }
+}
+
+/// Creates the error of a token whose issuer is not known.
+impl From<RejectionReason> for VerifyError {
+    fn from(reason: RejectionReason) -> Self {
+        Self::Rejected { reason, issuer: None }
+    }
 }
 
 /// The error of [`TokenVerifier::ready`](crate::TokenVerifier::ready): the signing keys cannot

@@ -6,8 +6,14 @@ mod cache;
 pub(crate) mod counters;
 mod diagnostics;
 mod error;
+mod header_memo;
+mod health;
+mod issuer_entry;
+mod issuer_table;
 mod limits;
 mod pipeline;
+mod ready;
+mod reload;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,24 +21,18 @@ pub(crate) use self::pipeline::VerifyProgress;
 pub use self::{
     builder::TokenVerifierBuilder,
     error::{ReadyError, VerifyError},
+    health::{IssuerHealth, ReadyPolicy, VerifierHealth},
+    reload::IssuerChanges,
 };
 use self::{
     limits::VerificationPermit,
     pipeline::{Pipeline, Wait},
 };
-use crate::{
-    IdInfo,
-    jwks::{JwksHealth, RefreshStatus},
-};
+use crate::IdInfo;
 
 /// The `retry_after` of [`VerifyError::Overloaded`]. The 503 response contains this duration as
 /// `Retry-After`.
 const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// How long [`TokenVerifier::ready`] waits for one refresh before it checks again whether there
-/// are keys. The limit is needed because that refresh can be on a stalled runtime, while a
-/// refresh on another runtime has already installed keys.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The maximum number of JWKS refreshes that one token waits for. In the worst case, three are
 /// needed:
@@ -118,60 +118,34 @@ impl TokenVerifier {
         }
     }
 
-    /// Waits until there are signing keys that have not expired, so that the first request does not
-    /// have to wait for a fetch. Fetches the keys if necessary.
-    ///
-    /// Retries temporary failures without a limit. To let a service start without keys after some
-    /// time, wrap the call in `tokio::time::timeout`.
-    ///
-    /// # Errors
-    /// [`ReadyError`] if a retry is unlikely to help:
-    /// - the discovery document has another `issuer`, or a `jwks_uri` on another origin,
-    /// - the issuer's key set has entries, but no usable key,
-    /// - the TLS handshake failed, for example because the certificate is not trusted, or because
-    ///   this machine has no root certificates,
-    /// - the server does not speak HTTP/1.1,
-    /// - the response is compressed, although the request accepts only `identity`,
-    /// - the response is too large: more than 64 KiB for the discovery document, or 256 KiB for the
-    ///   key set,
-    /// - the proxy responded with status 407,
-    /// - the HTTP client cannot be built, or the request is not valid,
-    /// - there is no tokio runtime.
-    ///
-    /// # Panics
-    /// Panics on a tokio runtime without `enable_time`.
-    ///
-    /// # Cancel safety
-    /// Dropping the future does not cancel a JWKS refresh, because other calls can wait for the
-    /// same refresh.
-    pub async fn ready(&self) -> Result<(), ReadyError> {
-        let Pipeline { jwks, clock, .. } = &*self.pipeline;
-        loop {
-            let now = clock.now();
-            if jwks.current(now).is_some() {
-                return Ok(());
-            }
-            if tokio::runtime::Handle::try_current().is_err() {
-                return Err(ReadyError("no tokio runtime; call `ready` within one".to_owned()));
-            }
-            match jwks.refresh(None, now) {
-                RefreshStatus::Running(keys) => {
-                    drop(tokio::time::timeout(REFRESH_TIMEOUT, keys.outcome()).await);
-                }
-                RefreshStatus::NotYet(pause) => match jwks.permanent_failure() {
-                    Some(why) => return Err(ReadyError(why)),
-                    None => tokio::time::sleep(pause.remaining).await,
-                },
-                RefreshStatus::Newer => {}
-            }
-        }
+    /// Returns the health of the signing keys of each trusted issuer, for readiness probes and
+    /// dashboards. Sends no request.
+    #[must_use]
+    pub fn health(&self) -> VerifierHealth {
+        let table = self.pipeline.issuers.load();
+        VerifierHealth::new(table.entries.iter().map(|entry| entry.health()).collect())
     }
 
-    /// Returns the health of the signing keys, for readiness probes and dashboards. Sends no
-    /// request to the issuer.
-    #[must_use]
-    pub fn health(&self) -> JwksHealth {
-        self.pipeline.jwks.health()
+    /// Replaces the trusted issuers and the allowed issuers of tenants by those of `builder`, while
+    /// the verifier is in use. All clones of the verifier are changed. Each verification uses either
+    /// the old or the new issuers.
+    ///
+    /// The keys and the cached tokens of an issuer that `builder` does not change are kept. If only
+    /// options about claims or tenants change, the keys are kept, and cached tokens are verified
+    /// again. Fetches no keys.
+    ///
+    /// The clock and the predicate of [`reject_if`](TokenVerifierBuilder::reject_if) of the verifier
+    /// are kept. [`IssuerChanges::needs_restart`] lists the other options that a verifier cannot
+    /// change.
+    ///
+    /// # Errors
+    /// [`ConfigError`](crate::ConfigError), with one problem for each invalid option. The verifier is
+    /// then unchanged.
+    pub fn replace(
+        &self,
+        builder: TokenVerifierBuilder,
+    ) -> Result<IssuerChanges, passport_core::ConfigError> {
+        self.pipeline.replace(builder)
     }
 
     #[cfg(test)]
@@ -192,7 +166,7 @@ impl TokenVerifier {
         if tokio::runtime::Handle::try_current().is_err() {
             return self.verify_last(token, Some(VerificationPermit::unlimited()));
         }
-        let max_wait = self.pipeline.jwks.max_wait();
+        let max_wait = self.pipeline.max_wait;
         match tokio::time::timeout(max_wait, self.wait_and_verify(wait, token)).await {
             Ok(outcome) => outcome,
             Err(_) => self.verify_last(token, None),

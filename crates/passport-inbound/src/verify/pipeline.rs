@@ -1,53 +1,61 @@
 //! The verification steps. All steps are synchronous: if a token needs newer keys or a permit,
 //! all steps run again when the keys or the permit are available.
 //!
-//! 1. A cached token is accepted if steps 2 to 4 would accept it now.
-//! 2. The compact form, the header and the size of the signature are checked.
-//! 3. The keys that the token can be signed with are selected, and the signature is verified
-//!    under a permit.
-//! 4. The claims are read and checked, and the token is cached.
-//! 5. The `reject_if` predicate is called, for cached tokens as well.
+//! 1. A cached token is accepted if the other steps would accept it now.
+//! 2. The compact form, the members of the header and the size of the signature are checked.
+//! 3. The trusted issuer of the token is chosen. Until step 5, this choice only says which keys and
+//!    which rules apply.
+//! 4. The keys of that issuer that the token can be signed with are selected, and the signature is
+//!    verified under a permit.
+//! 5. The claims are read and checked, with `iss` among them, and the token is cached.
+//! 6. The `reject_if` predicate is called, for cached tokens as well.
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use passport_core::{Clock, Waiter};
 use tokio::time::Instant;
 
 use super::{
     cache::{CacheEntry, VerifiedTokenCache},
     counters,
-    diagnostics::{self, IssuerSlashWarning, TokenSizeWarning},
+    diagnostics::{self, TokenSizeWarning},
     error::VerifyError,
+    issuer_entry::{AcceptedToken, IssuerEntry, RejectedToken},
+    issuer_table::IssuerTable,
     limits::{VerificationPermit, VerificationPermits, WaitQueues},
+    reload::{FixedOptions, ReloadState},
 };
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, JwksCache, Key, Meters, RefreshStatus},
+    jwks::{CurrentKeys, InstalledKeys, Key, RefreshStatus},
     jwt::{
-        claims::Claims,
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
-        header::Header,
-        validation::Policy,
+        header::{Header, HeaderMembers},
     },
 };
 
 /// The state of a verifier, shared by its clones.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    pub(crate) policy: Policy,
-    pub(crate) jwks: Arc<JwksCache>,
+    /// The trusted issuers. A reload replaces the table.
+    pub(crate) issuers: ArcSwap<IssuerTable>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Option<VerifiedTokenCache>,
     pub(crate) reject_if: Option<RejectPredicate>,
     pub(crate) permits: VerificationPermits,
     pub(crate) queues: WaitQueues,
+    /// How long a token waits for keys or for a permit.
+    pub(crate) max_wait: Duration,
     pub(crate) max_token_size: usize,
-    pub(crate) slash_warning: IssuerSlashWarning,
     pub(crate) size_warning: TokenSizeWarning,
+    pub(crate) fixed: FixedOptions,
+    /// Locked while the trusted issuers are replaced.
+    pub(crate) reload: Mutex<ReloadState>,
 }
 
 /// The predicate of `reject_if`: a valid token is rejected if the predicate returns `true` for
@@ -71,26 +79,31 @@ pub(crate) enum Wait {
     Permit,
 }
 
-/// A token in the compact form with a valid header. Its signature is not verified yet.
+/// A token in the compact form, with a header that can be read. Its signature is not verified yet.
 struct ParsedToken<'a> {
     token: &'a [u8],
     jws: Jws<'a>,
-    header: Header<'a>,
+    members: HeaderMembers<'a>,
     signature: &'a [u8],
 }
 
-/// The installed keys, the permit and the time that one verification uses.
+/// The permit and the time that one verification uses.
 struct VerifyContext {
-    installed: CurrentKeys,
     permit: Option<VerificationPermit>,
     /// Whether the token is allowed to cause a refresh of the keys.
     may_refresh: bool,
     now: SystemTime,
 }
 
-/// The result of a verification with the installed keys.
-enum KeyVerification {
-    Done(Result<IdInfo, RejectionReason>),
+/// A verification with the keys that were installed when it began.
+struct Attempt {
+    installed: CurrentKeys,
+    result: AttemptResult,
+}
+
+/// The result of a verification with the installed keys of an issuer.
+enum AttemptResult {
+    Done(Result<IdInfo, RejectedToken>),
     /// There are no trusted keys.
     NoKeys,
     /// No installed key verifies the token. If the installed keys are the issuer's latest keys, the
@@ -111,19 +124,20 @@ impl Pipeline {
         may_refresh: bool,
     ) -> VerifyProgress {
         let now = self.clock.now();
-        let installed = self.jwks.current(now);
-        if let (Some(cache), Some(current)) = (&self.cache, &*installed) {
+        if let Some(cache) = &self.cache {
             let started = started_if_timed();
-            if let Some(caller) = cache.get(token, &current.keys, now) {
-                let outcome = self.apply_reject_if(caller);
+            let hit = cache.get(token, now, |entry, installed| {
+                let outcome = self.apply_reject_if(entry.caller.clone());
                 if let Some(started) = started {
-                    current.meters.hit(started);
+                    installed.meters.hit(started);
                 }
-                count(&current.meters, &outcome);
-                return VerifyProgress::Done(outcome.map_err(Into::into));
+                entry.issuer.conclude(installed, outcome)
+            });
+            if let Some(outcome) = hit {
+                return VerifyProgress::Done(outcome);
             }
         }
-        self.verify_uncached(token, VerifyContext { installed, permit, may_refresh, now })
+        self.verify_uncached(token, VerifyContext { permit, may_refresh, now })
     }
 
     /// Verifies a token that is not in the cache.
@@ -137,7 +151,7 @@ impl Pipeline {
                 if reason == RejectionReason::TooLarge {
                     self.size_warning.log(token.len(), self.max_token_size, context.now);
                 }
-                reject_malformed(reason, token)
+                reject_unrouted(reason, token)
             }
         }
     }
@@ -156,47 +170,72 @@ impl Pipeline {
         context: VerifyContext,
     ) -> VerifyProgress {
         let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
-        match self.parse(token, jws, &mut header, &mut signature) {
-            Ok(parsed) => self.verify_or_refresh(&parsed, context),
-            Err(reason) => reject_malformed(reason, token),
+        let decoded =
+            jws.header(&mut header).and_then(|members| Ok((members, jws.signature(&mut signature)?)));
+        match decoded {
+            Ok((members, signature)) => {
+                self.verify_parsed(&ParsedToken { token, jws, members, signature }, context)
+            }
+            Err(reason) => reject_unrouted(reason, token),
         }
     }
 
-    /// Decodes and validates the header, and decodes the signature.
-    fn parse<'a>(
-        &self,
-        token: &'a [u8],
-        jws: Jws<'a>,
-        header: &'a mut [u8],
-        signature: &'a mut [u8],
-    ) -> Result<ParsedToken<'a>, RejectionReason> {
-        let allowed = &self.jwks.allowed;
-        let members = jws.header(header)?;
-        let header = members
-            .validate(allowed)
-            .inspect_err(|reason| diagnostics::header(*reason, &members, allowed))?;
-        let signature = jws.signature(signature)?;
-        Ok(ParsedToken { token, jws, header, signature })
+    /// Chooses the issuer of a token, and verifies the token with the keys of that issuer.
+    ///
+    /// The issuer whose tokens had the same header is tried first. Unless the token is from that
+    /// issuer, the `iss` of the token decides, so the result is the same as without this attempt.
+    fn verify_parsed(&self, parsed: &ParsedToken<'_>, mut context: VerifyContext) -> VerifyProgress {
+        let table = self.issuers.load();
+        let mut hinted = None;
+        if let Some(issuer) = table.memo.issuer(parsed.jws.header_segment()) {
+            let attempt = self.attempt(&issuer, &table, parsed, &mut context);
+            match attempt.result {
+                AttemptResult::Done(outcome) if !may_be_from_another_issuer(&outcome) => {
+                    return conclude(&issuer, &attempt.installed, outcome, context.now);
+                }
+                AttemptResult::NoPermit => return VerifyProgress::Waiting(Wait::Permit),
+                _ => hinted = Some((issuer, attempt)),
+            }
+        }
+        let issuer = match table.route(&parsed.jws) {
+            Ok(issuer) => issuer,
+            Err(reason) => return reject_unrouted(reason, parsed.token),
+        };
+        // A token is verified only once with the keys of an issuer.
+        let attempt = match hinted {
+            Some((hinted, attempt)) if Arc::ptr_eq(&hinted, issuer) => attempt,
+            _ => self.attempt(issuer, &table, parsed, &mut context),
+        };
+        self.conclude_or_refresh(issuer, &table, parsed, context, attempt)
     }
 
-    /// Verifies a token with the installed keys. If no installed key verifies the token, starts or
-    /// joins a refresh of the keys, unless `may_refresh` is false.
-    fn verify_or_refresh(&self, parsed: &ParsedToken<'_>, context: VerifyContext) -> VerifyProgress {
-        let VerifyContext { mut installed, mut permit, may_refresh, now } = context;
-        let jwks = &self.jwks;
+    /// Returns the result of the first attempt to verify a token. If no installed key verifies the
+    /// token, starts or joins a refresh of the keys, unless `may_refresh` is false.
+    fn conclude_or_refresh(
+        &self,
+        issuer: &Arc<IssuerEntry>,
+        table: &IssuerTable,
+        parsed: &ParsedToken<'_>,
+        mut context: VerifyContext,
+        mut attempt: Attempt,
+    ) -> VerifyProgress {
+        let (jwks, now) = (&issuer.jwks, context.now);
         loop {
-            let reason = match self.verify_with_keys(parsed, &installed, &mut permit, now) {
-                KeyVerification::Done(outcome) => return VerifyProgress::Done(outcome.map_err(Into::into)),
-                KeyVerification::NoPermit => return VerifyProgress::Waiting(Wait::Permit),
-                KeyVerification::NoKey(reason) => Some(reason),
-                KeyVerification::NoKeys => None,
+            let Attempt { installed, result } = attempt;
+            let reason = match result {
+                AttemptResult::Done(outcome) => {
+                    return conclude(issuer, &installed, outcome, now);
+                }
+                AttemptResult::NoPermit => return VerifyProgress::Waiting(Wait::Permit),
+                AttemptResult::NoKey(reason) => Some(reason),
+                AttemptResult::NoKeys => None,
             };
-            let pause = if may_refresh {
+            let pause = if context.may_refresh {
                 match jwks.refresh(installed.as_ref(), now) {
                     RefreshStatus::Running(keys) => return VerifyProgress::Waiting(Wait::Keys(keys)),
                     RefreshStatus::NotYet(pause) => pause,
                     RefreshStatus::Newer => {
-                        installed = jwks.current(now);
+                        attempt = self.attempt(issuer, table, parsed, &mut context);
                         continue;
                     }
                 }
@@ -205,73 +244,88 @@ impl Pipeline {
             };
             return VerifyProgress::Done(Err(match reason {
                 Some(reason) if pause.is_current => {
-                    counters::rejected(reason);
-                    diagnostics::key(reason, &parsed.header, &installed);
-                    reason.into()
+                    diagnostics::key(reason, &parsed.members, &installed, issuer);
+                    issuer.reject(reason)
                 }
                 // The issuer can have a new key, even with a known `kid`. So the token is possibly
                 // valid, and is not rejected as invalid.
                 Some(reason) => {
-                    diagnostics::not_verified(reason, &parsed.header, &installed);
-                    keys_unavailable(pause.remaining)
+                    diagnostics::not_verified(reason, &parsed.members, &installed, issuer);
+                    issuer.keys_unavailable(pause.remaining)
                 }
-                None => keys_unavailable(pause.remaining),
+                None => issuer.keys_unavailable(pause.remaining),
             }));
         }
     }
 
-    /// Verifies a token with the installed keys, under `permit` or a new permit. A new permit is
-    /// stored in `permit` for the next call.
-    fn verify_with_keys(
+    /// Verifies a token with the keys of `issuer` that are installed now, under the permit of
+    /// `context` or a new permit.
+    fn attempt(
         &self,
+        issuer: &Arc<IssuerEntry>,
+        table: &IssuerTable,
         parsed: &ParsedToken<'_>,
-        installed: &CurrentKeys,
-        permit: &mut Option<VerificationPermit>,
-        now: SystemTime,
-    ) -> KeyVerification {
-        let ParsedToken { jws, header, signature, .. } = parsed;
-        let Some(installed) = &**installed else { return KeyVerification::NoKeys };
-        if let Err(reason) = installed.keys.check_header(header) {
-            return KeyVerification::NoKey(reason);
-        }
-        *permit = permit.take().or_else(|| self.permits.try_acquire());
-        if permit.is_none() {
-            return KeyVerification::NoPermit;
+        context: &mut VerifyContext,
+    ) -> Attempt {
+        let current = issuer.jwks.current(context.now);
+        let header = match parsed.members.validate(&issuer.jwks.allowed, &issuer.token_types) {
+            Ok(header) => header,
+            Err(reason) => {
+                diagnostics::header(reason, &parsed.members, issuer);
+                let result = AttemptResult::Done(Err(reason.into()));
+                return Attempt { installed: current, result };
+            }
+        };
+        let Some(installed) = &*current else {
+            return Attempt { installed: current, result: AttemptResult::NoKeys };
+        };
+        let result = match installed.keys.check_header(&header) {
+            Err(reason) => AttemptResult::NoKey(reason),
+            Ok(()) => self.verify_signature(issuer, table, parsed, &header, installed, context),
+        };
+        Attempt { installed: current, result }
+    }
+
+    /// Verifies the signature of a token, and then its claims. Accepts the token if both are valid.
+    fn verify_signature(
+        &self,
+        issuer: &Arc<IssuerEntry>,
+        table: &IssuerTable,
+        parsed: &ParsedToken<'_>,
+        header: &Header<'_>,
+        installed: &InstalledKeys,
+        context: &mut VerifyContext,
+    ) -> AttemptResult {
+        context.permit = context.permit.take().or_else(|| self.permits.try_acquire());
+        if context.permit.is_none() {
+            return AttemptResult::NoPermit;
         }
         let started = Instant::now();
-        let verified = installed.keys.verify(header, jws.message, signature);
-        let outcome = verified.map(|key| self.accept(parsed, key, now));
+        let key = installed.keys.verify(header, parsed.jws.message, parsed.signature);
+        let outcome = key.map(|key| self.accept(issuer, table, parsed, key, context.now));
         installed.meters.cold(started);
-        match outcome {
-            Some(outcome) => {
-                count(&installed.meters, &outcome);
-                KeyVerification::Done(outcome)
-            }
-            None => KeyVerification::NoKey(RejectionReason::SignatureInvalid),
-        }
+        outcome.map_or(AttemptResult::NoKey(RejectionReason::SignatureInvalid), AttemptResult::Done)
     }
 
     /// Checks the claims of a token with a valid signature, and caches the token.
     fn accept(
         &self,
+        issuer: &Arc<IssuerEntry>,
+        table: &IssuerTable,
         parsed: &ParsedToken<'_>,
         key: &Arc<Key>,
         now: SystemTime,
-    ) -> Result<IdInfo, RejectionReason> {
-        let payload = parsed.jws.payload()?;
-        let claims = Claims::parse(&payload).map_err(|error| diagnostics::payload(&error))?;
-        let validity = self.policy.check(&claims, now).inspect_err(|reason| {
-            self.slash_warning.check(*reason, &claims, &self.policy);
-            diagnostics::claims(*reason, &claims, &self.policy, now);
-        })?;
-        let caller = IdInfo::new(claims, payload, validity.until);
+    ) -> Result<IdInfo, RejectedToken> {
+        let AcceptedToken { caller, validity } = issuer.accept(parsed.jws.payload()?, key, now)?;
+        table.memo.learn(parsed.jws.header_segment(), issuer);
         if let Some(cache) = &self.cache {
             let verified = CacheEntry {
                 token: parsed.token.into(),
                 caller: caller.clone(),
                 validity,
+                issuer: Arc::clone(issuer),
                 key: Arc::clone(key),
-                has_kid: parsed.header.kid.is_some(),
+                has_kid: parsed.members.kid.is_some(),
                 is_in_overflow: AtomicBool::new(false),
             };
             cache.insert(verified, now);
@@ -281,15 +335,22 @@ impl Pipeline {
 
     /// Rejects the token if the `reject_if` predicate returns `true`. The results of the predicate
     /// are not cached.
-    fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
+    fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
         match &self.reject_if {
             Some(RejectPredicate(rejects)) if rejects(&caller) => {
                 diagnostics::revoked(&caller);
-                Err(RejectionReason::Revoked)
+                Err(RejectionReason::Revoked.into())
             }
             _ => Ok(caller),
         }
     }
+}
+
+/// Returns whether another issuer could accept a token that one issuer has verified: issuers can
+/// have the same key, and each reads the claims by its own rules.
+fn may_be_from_another_issuer(outcome: &Result<IdInfo, RejectedToken>) -> bool {
+    let reason = outcome.as_ref().err().map(RejectedToken::reason);
+    matches!(reason, Some(RejectionReason::IssuerMismatch | RejectionReason::Malformed))
 }
 
 /// Returns the current time for one of 128 cache lookups, chosen at random. If that lookup is a
@@ -300,27 +361,32 @@ fn started_if_timed() -> Option<Instant> {
     fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
 }
 
-/// Increments the counter of tokens. The outcome of the verification is the label `outcome`.
-fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
-    match outcome {
-        Ok(_) => meters.accepted(),
-        Err(reason) => counters::rejected(*reason),
-    }
+/// Counts and logs the result of a verification.
+fn conclude(
+    issuer: &IssuerEntry,
+    installed: &CurrentKeys,
+    outcome: Result<IdInfo, RejectedToken>,
+    now: SystemTime,
+) -> VerifyProgress {
+    VerifyProgress::Done(match (&**installed, outcome) {
+        (Some(installed), Ok(caller)) => {
+            installed.meters.accepted();
+            Ok(caller)
+        }
+        (None, Ok(caller)) => Ok(caller),
+        (_, Err(rejected)) => {
+            diagnostics::rejected(&rejected, issuer, now);
+            Err(issuer.reject(rejected.reason()))
+        }
+    })
 }
 
-/// Counts, logs and rejects a token that is too large, is not in the compact form, or has an
-/// invalid header.
-fn reject_malformed(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
+/// Counts, logs and rejects a token whose issuer is not known: the token is too large, is not in
+/// the compact form, has a header that cannot be read, or is not from a trusted issuer.
+fn reject_unrouted(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
     counters::rejected(reason);
     diagnostics::form(reason, token.len());
     VerifyProgress::Done(Err(reason.into()))
-}
-
-/// Counts a token that cannot be verified without newer keys. Returns
-/// [`VerifyError::KeysUnavailable`].
-fn keys_unavailable(retry_after: Duration) -> VerifyError {
-    counters::keys_unavailable();
-    VerifyError::KeysUnavailable { retry_after }
 }
 
 impl fmt::Debug for RejectPredicate {

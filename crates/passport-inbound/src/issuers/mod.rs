@@ -1,0 +1,25 @@
+//! Trusted issuers as data: what an issuer's tokens must look like, how their claims map to a
+//! caller, and for which tenants the issuer may speak. Pure: nothing here fetches keys or reads a
+//! clock.
+
+mod check;
+mod claim_condition;
+mod claim_map;
+mod issuer_name;
+mod presets;
+mod tenant_issuers;
+mod tenant_rule;
+mod trusted_issuer;
+
+pub(crate) use self::{
+    check::STATIC_JWKS_CONFLICT,
+    tenant_issuers::TenantIssuers,
+    trusted_issuer::{DirectoryRule, IssuerKind},
+};
+pub use self::{
+    claim_condition::ClaimCondition,
+    claim_map::ClaimMap,
+    issuer_name::IssuerName,
+    tenant_rule::TenantRule,
+    trusted_issuer::{AudienceClaim, TrustedIssuer},
+};

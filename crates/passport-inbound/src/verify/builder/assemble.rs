@@ -1,0 +1,153 @@
+//! Builds the state of a verifier from the options of a builder without mistakes.
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use passport_core::{ConfigError, ConfigProblem, Issuer, Transport};
+
+use super::{
+    TokenVerifierBuilder,
+    check::{Checked, check, located},
+};
+use crate::{
+    TrustedIssuer,
+    issuers::{IssuerKind, TenantIssuers},
+    jwks::{JwksCache, JwksCacheFile, JwksClient, KeySettings},
+    jwt::{algorithm::AllowedAlgorithms, issuer_pattern::IssuerPattern, validation::Policy},
+    verify::{
+        cache::VerifiedTokenCache,
+        diagnostics::TokenSizeWarning,
+        issuer_entry::IssuerEntry,
+        issuer_table::IssuerTable,
+        limits::{VerificationPermits, WaitQueues},
+        pipeline::Pipeline,
+        reload::ReloadState,
+    },
+};
+
+/// Builds the state of a verifier.
+pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, ConfigError> {
+    let Checked { transport, endpoints } = check(&builder)?;
+    let entries = Assembly::new(&builder, &transport, &[]).entries(endpoints)?;
+    Ok(Pipeline {
+        issuers: ArcSwap::from_pointee(IssuerTable::new(entries)),
+        cache: builder.caches_tokens.then(|| VerifiedTokenCache::new(builder.cache)),
+        permits: VerificationPermits::new(builder.max_concurrent),
+        queues: WaitQueues::new(),
+        max_wait: builder.keys.max_wait,
+        max_token_size: builder.max_token_size,
+        size_warning: TokenSizeWarning::default(),
+        reload: Mutex::new(ReloadState { transport, pool: builder.transport.pool() }),
+        fixed: builder.fixed_options(),
+        clock: builder.clock,
+        reject_if: builder.reject_if,
+    })
+}
+
+/// Builds the entries of a verifier that is reloaded with the options of `builder`. Entries and
+/// keys of `previous` that the options do not change are kept.
+///
+/// # Errors
+/// When an option is invalid. The verifier is then unchanged.
+pub(in crate::verify) fn reload(
+    builder: TokenVerifierBuilder,
+    pipeline: &Pipeline,
+    state: &mut ReloadState,
+    previous: &[Arc<IssuerEntry>],
+) -> Result<Vec<Arc<IssuerEntry>>, ConfigError> {
+    let transport = builder.transport.clone().transport_pool(state.pool.clone());
+    let builder = TokenVerifierBuilder { transport, clock: Arc::clone(&pipeline.clock), ..builder };
+    let Checked { transport, endpoints } = check(&builder)?;
+    let reusable = if transport.is_same(&state.transport) { previous } else { &[] };
+    let entries = Assembly::new(&builder, &transport, reusable).entries(endpoints)?;
+    state.transport = transport;
+    Ok(entries)
+}
+
+/// What the entries of a verifier are built from.
+struct Assembly<'a> {
+    builder: &'a TokenVerifierBuilder,
+    tenants: Arc<TenantIssuers>,
+    transport: &'a Transport,
+    /// The entries whose keys can be kept.
+    previous: &'a [Arc<IssuerEntry>],
+}
+
+impl<'a> Assembly<'a> {
+    fn new(
+        builder: &'a TokenVerifierBuilder,
+        transport: &'a Transport,
+        previous: &'a [Arc<IssuerEntry>],
+    ) -> Self {
+        Self { builder, tenants: Arc::new(builder.tenants.clone()), transport, previous }
+    }
+
+    /// Returns an entry for each trusted issuer, in the order of the configuration.
+    fn entries(&self, endpoints: Vec<Issuer>) -> Result<Vec<Arc<IssuerEntry>>, ConfigError> {
+        let (mut entries, mut problems) = (Vec::new(), Vec::new());
+        for (index, (options, endpoints)) in self.builder.issuers().zip(endpoints).enumerate() {
+            match self.entry(options, endpoints) {
+                Ok(entry) => entries.push(entry),
+                Err(problem) => problems.push(located(problem, index, options)),
+            }
+        }
+        if problems.is_empty() { Ok(entries) } else { Err(ConfigError::new(problems)) }
+    }
+
+    fn entry(&self, options: &TrustedIssuer, endpoints: Issuer) -> Result<Arc<IssuerEntry>, ConfigProblem> {
+        let settings = self.settings(options);
+        let issuer = IssuerPattern::new(&options.issuer);
+        let previous = self.previous.iter().find(|entry| entry.options.issuer == options.issuer);
+        let previous = previous
+            .filter(|entry| entry.options.has_same_keys(options) && entry.jwks.has_settings(&settings));
+        if let Some(entry) = previous
+            && entry.options == *options
+            && entry.policy.clock_skew == settings.clock_skew
+            && entry.tenants.agree_for(&self.tenants, |iss| issuer.matches(iss))
+        {
+            return Ok(Arc::clone(entry));
+        }
+        let jwks = match previous {
+            Some(entry) => Arc::clone(&entry.jwks),
+            None => Arc::new(self.jwks(options, endpoints, settings)?),
+        };
+        let policy = Policy { issuer, audiences: options.audiences.clone(), clock_skew: settings.clock_skew };
+        Ok(Arc::new(IssuerEntry::new(options.clone(), policy, Arc::clone(&self.tenants), jwks)))
+    }
+
+    /// Returns the settings of the issuer's keys: the issuer's own, or those of the builder.
+    fn settings(&self, options: &TrustedIssuer) -> KeySettings {
+        let defaults = self.builder.keys;
+        KeySettings {
+            clock_skew: options.clock_skew.unwrap_or(defaults.clock_skew),
+            refresh_interval: options.refresh_interval.unwrap_or(defaults.refresh_interval),
+            cooldown: options.cooldown.unwrap_or(defaults.cooldown),
+            ..defaults
+        }
+    }
+
+    /// Creates the cache of an issuer's keys. The cache contains the static keys of the issuer, or
+    /// fetches the issuer's keys when they are first needed.
+    fn jwks(
+        &self,
+        options: &TrustedIssuer,
+        endpoints: Issuer,
+        settings: KeySettings,
+    ) -> Result<JwksCache, ConfigProblem> {
+        let (name, clock) = (options.issuer_name(), Arc::clone(&self.builder.clock));
+        let Some(algorithms) = AllowedAlgorithms::new(options.algorithms.clone()) else {
+            return Err(ConfigProblem::new("algorithms", "must not be empty; add an algorithm"));
+        };
+        if let Some(jwks) = &options.static_jwks {
+            let keys = JwksCache::with_static_keys(name, jwks, algorithms, clock);
+            return keys.map_err(|error| ConfigProblem::with_source("static_jwks", error));
+        }
+        let endpoints = match options.kind {
+            IssuerKind::Passport => endpoints,
+            IssuerKind::External => endpoints.with_standard_discovery(),
+        };
+        let source = JwksClient::new(name.clone(), endpoints, self.transport.clone(), settings.fetch_timeout);
+        let file = options.jwks_cache_file.clone().map(|path| JwksCacheFile { path });
+        Ok(JwksCache::new(name, source, file, algorithms, settings, clock))
+    }
+}

@@ -1,0 +1,76 @@
+//! Remembers which issuer signs tokens with a header, so that the payload of a new token need not
+//! be read before its signature is verified.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwapOption;
+
+use super::issuer_entry::IssuerEntry;
+
+/// The number of remembered headers. An issuer has one header for each of its keys.
+const SLOTS: usize = 64;
+
+/// The maximum size of a remembered header segment, in bytes.
+const MAX_HEADER: usize = 512;
+
+/// A small table from the header segments of verified tokens to the issuers of these tokens.
+///
+/// The issuer is a hint. If the keys of the issuer do not verify a token with the same header, or
+/// the token has another `iss`, the `iss` of the token decides. Only verified tokens are
+/// remembered, so a client without valid tokens cannot fill the table.
+pub(super) struct HeaderMemo {
+    slots: [ArcSwapOption<RememberedHeader>; SLOTS],
+    hashing: RandomState,
+}
+
+struct RememberedHeader {
+    /// The header segment of the token, as it is encoded in the token.
+    segment: Box<[u8]>,
+    /// The issuer of the token. `None` if several issuers have this header, so that it is no hint.
+    issuer: Option<Arc<IssuerEntry>>,
+}
+
+impl Default for HeaderMemo {
+    fn default() -> Self {
+        Self { slots: [const { ArcSwapOption::const_empty() }; SLOTS], hashing: RandomState::new() }
+    }
+}
+
+impl HeaderMemo {
+    /// Returns the issuer whose last verified token had this header segment. Returns `None` if
+    /// there is none, or if several issuers have this header.
+    pub(super) fn issuer(&self, segment: &[u8]) -> Option<Arc<IssuerEntry>> {
+        let remembered = self.slot(segment).load();
+        remembered.as_ref().filter(|own| *own.segment == *segment)?.issuer.clone()
+    }
+
+    /// Remembers the header segment of a verified token of `issuer`.
+    pub(super) fn learn(&self, segment: &[u8], issuer: &Arc<IssuerEntry>) {
+        if segment.len() > MAX_HEADER {
+            return;
+        }
+        let slot = self.slot(segment);
+        let remembered = slot.load();
+        let issuer = match remembered.as_ref().filter(|own| *own.segment == *segment) {
+            None => Some(Arc::clone(issuer)),
+            Some(own) if own.issuer.as_ref().is_some_and(|own| !Arc::ptr_eq(own, issuer)) => None,
+            Some(_) => return,
+        };
+        slot.store(Some(Arc::new(RememberedHeader { segment: segment.into(), issuer })));
+    }
+
+    fn slot(&self, segment: &[u8]) -> &ArcSwapOption<RememberedHeader> {
+        #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
+        let hash = self.hashing.hash_one(segment) as usize;
+        &self.slots[hash % SLOTS]
+    }
+}
+
+impl std::fmt::Debug for HeaderMemo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HeaderMemo").finish_non_exhaustive()
+    }
+}

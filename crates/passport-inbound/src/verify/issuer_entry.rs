@@ -1,0 +1,282 @@
+//! A trusted issuer of a verifier: its signing keys, and the rules for its tokens.
+
+use std::{
+    slice,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use super::{counters::TokenCounters, error::VerifyError, health::IssuerHealth};
+use crate::{
+    AudienceClaim, ClaimCondition, ClaimMap, IdInfo, RejectionReason, TenantRule,
+    identity::CallerSource,
+    issuers::{DirectoryRule, IssuerKind, IssuerName, TenantIssuers, TrustedIssuer},
+    jwks::{InstalledKeys, JwksCache, Key},
+    jwt::{
+        claim_path::ClaimPath,
+        claim_value::{ClaimValue, ClaimValues, WantedClaims},
+        claims::Claims,
+        header::TokenTypes,
+        issuer_pattern::IssuerPattern,
+        validation::{Policy, Validity},
+    },
+};
+
+/// The claim in which Entra writes the directory of a token.
+const DIRECTORY: &str = "tid";
+
+/// A trusted issuer of a verifier. A reload keeps the entry of an issuer that it does not change,
+/// and retires all other entries.
+#[derive(Debug)]
+pub(crate) struct IssuerEntry {
+    pub(crate) name: IssuerName,
+    /// The options of the issuer.
+    pub(super) options: TrustedIssuer,
+    pub(crate) policy: Policy,
+    pub(crate) token_types: TokenTypes,
+    /// `None` for Passport.
+    external: Option<ExternalRules>,
+    pub(super) tenants: Arc<TenantIssuers>,
+    pub(crate) jwks: Arc<JwksCache>,
+    pub(super) counters: TokenCounters,
+    /// Whether a reload has replaced or removed the entry. Tokens that were cached with a retired
+    /// entry are verified again.
+    is_retired: AtomicBool,
+}
+
+/// What only external issuers have.
+#[derive(Debug)]
+struct ExternalRules {
+    map: ClaimMap,
+    /// The claims that the map, the tenant rule and the conditions read.
+    wanted: WantedClaims,
+    /// The path of the claim that is the audience, if it is not `aud`.
+    audience: Option<ClaimPath>,
+}
+
+/// A token that passed all checks: its caller, and the period in which it is accepted.
+pub(super) struct AcceptedToken {
+    pub(super) caller: IdInfo,
+    pub(super) validity: Validity,
+}
+
+impl IssuerEntry {
+    /// Creates the entry of an issuer with valid options.
+    pub(super) fn new(
+        options: TrustedIssuer,
+        policy: Policy,
+        tenants: Arc<TenantIssuers>,
+        jwks: Arc<JwksCache>,
+    ) -> Self {
+        let name = options.issuer_name();
+        let token_types = match &options.token_types {
+            Some(types) => TokenTypes::Listed(types.clone().into()),
+            None => TokenTypes::AccessToken,
+        };
+        Self {
+            external: (options.kind == IssuerKind::External).then(|| ExternalRules::of(&options)),
+            counters: TokenCounters::new(),
+            is_retired: AtomicBool::new(false),
+            name,
+            policy,
+            token_types,
+            options,
+            tenants,
+            jwks,
+        }
+    }
+
+    pub(crate) fn is_passport(&self) -> bool {
+        self.external.is_none()
+    }
+
+    /// Returns whether no reload has replaced or removed the entry.
+    pub(super) fn is_current(&self) -> bool {
+        !self.is_retired.load(Ordering::Acquire)
+    }
+
+    /// Marks the entry as replaced or removed.
+    pub(super) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Release);
+    }
+
+    /// Checks the claims of a token that `key` has verified, and returns the caller.
+    ///
+    /// # Errors
+    /// The claims that were read, if any, and the reason of the rejection.
+    pub(super) fn accept(
+        &self,
+        payload: Vec<u8>,
+        key: &Key,
+        now: SystemTime,
+    ) -> Result<AcceptedToken, RejectedToken> {
+        let (mut claims, values) = self.parse(&payload)?;
+        let checked = match (&self.external, &values) {
+            (Some(rules), Some(values)) => self.check_external(rules, &mut claims, values, key, now),
+            _ => self.policy.check(&claims, now),
+        };
+        let checked = checked.and_then(|validity| {
+            let is_allowed = self.tenants.allow(
+                claims.iss().unwrap_or_default(),
+                claims.tenant_id().unwrap_or_default(),
+                self.options.needs_listed_tenant(),
+            );
+            if is_allowed { Ok(validity) } else { Err(RejectionReason::TenantNotAllowed) }
+        });
+        match checked {
+            Ok(validity) => {
+                let source = CallerSource { issuer: self.name.clone(), is_external: self.external.is_some() };
+                Ok(AcceptedToken { caller: IdInfo::new(claims, payload, validity.until, source), validity })
+            }
+            Err(reason) => Err(RejectedToken::Claims(reason, Box::new(claims))),
+        }
+    }
+
+    /// Returns the health of the issuer's keys.
+    pub(super) fn health(&self) -> IssuerHealth {
+        IssuerHealth { name: self.name.clone(), is_passport: self.is_passport(), jwks: self.jwks.health() }
+    }
+
+    /// Counts the result of a verification with `installed`. Returns the error with the issuer.
+    pub(super) fn conclude(
+        &self,
+        installed: &InstalledKeys,
+        outcome: Result<IdInfo, RejectedToken>,
+    ) -> Result<IdInfo, VerifyError> {
+        if outcome.is_ok() {
+            installed.meters.accepted();
+        }
+        outcome.map_err(|rejected| self.reject(rejected.reason()))
+    }
+
+    /// Counts and returns the rejection of a token of this issuer.
+    pub(super) fn reject(&self, reason: RejectionReason) -> VerifyError {
+        self.counters.rejected(&self.name, reason);
+        VerifyError::Rejected { reason, issuer: Some(self.name.clone()) }
+    }
+
+    /// Counts a token that cannot be verified without newer keys.
+    pub(super) fn keys_unavailable(&self, retry_after: Duration) -> VerifyError {
+        self.counters.keys_unavailable(&self.name);
+        VerifyError::KeysUnavailable { retry_after, issuer: Some(self.name.clone()) }
+    }
+
+    /// Parses the payload. Returns the values of the claims that the claim map reads, for external
+    /// issuers.
+    fn parse(&self, payload: &[u8]) -> Result<(Claims, Option<ClaimValues>), RejectedToken> {
+        let parsed = match &self.external {
+            None => Claims::parse(payload).map(|claims| (claims, None)),
+            Some(rules) => {
+                Claims::parse_external(payload, &rules.wanted).map(|(claims, values)| (claims, Some(values)))
+            }
+        };
+        parsed.map_err(RejectedToken::NotClaims)
+    }
+
+    /// Checks the claims of an external issuer's token, and maps them to a caller.
+    fn check_external(
+        &self,
+        rules: &ExternalRules,
+        claims: &mut Claims,
+        values: &ClaimValues,
+        key: &Key,
+        now: SystemTime,
+    ) -> Result<Validity, RejectionReason> {
+        let validity = self.policy.check_token(claims, rules.audiences(claims, values)?, now)?;
+        self.check_origin(claims, values, key)?;
+        if !self.options.required_claims.iter().all(|condition| condition.is_met(values)) {
+            return Err(RejectionReason::WrongTokenType);
+        }
+        let tenant = self.options.tenant.as_ref().and_then(|rule| rule.tenant(values));
+        let tenant = tenant.ok_or(RejectionReason::TenantUnresolved)?;
+        claims.set_identity(rules.map.apply(values, tenant)?);
+        Ok(validity)
+    }
+
+    /// Checks the directory of the token, and that the key belongs to the issuer of the token.
+    fn check_origin(&self, claims: &Claims, values: &ClaimValues, key: &Key) -> Result<(), RejectionReason> {
+        let iss = claims.iss().unwrap_or_default();
+        let directory = self.policy.issuer.directory(iss);
+        if let Some(directory) = directory {
+            let tid = values.get(&ClaimPath::name(DIRECTORY));
+            let is_own = matches!(tid, Some(ClaimValue::Text(tid)) if tid == directory);
+            let is_listed = match &self.options.directories {
+                DirectoryRule::Unset => false,
+                DirectoryRule::Listed(list) => list.iter().any(|listed| listed == directory),
+                DirectoryRule::Any => true,
+            };
+            if !is_own || !is_listed {
+                return Err(RejectionReason::DirectoryNotAllowed);
+            }
+        }
+        if self.options.checks_key_issuer || directory.is_some() {
+            // The member can have the placeholder as well.
+            // The member can have the placeholder as well. Keys of a single directory can lack it.
+            let is_own = match key.issuer() {
+                Some(issuer) => IssuerPattern::new(issuer).matches(iss),
+                None => directory.is_none(),
+            };
+            if !is_own {
+                return Err(RejectionReason::KeyIssuerMismatch);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ExternalRules {
+    fn of(issuer: &TrustedIssuer) -> Self {
+        let map = issuer.claims.clone().unwrap_or_default();
+        let audience = match issuer.audience_claim {
+            AudienceClaim::Aud => None,
+            claim => Some(ClaimPath::name(claim.name())),
+        };
+        let directory = ClaimPath::name(DIRECTORY);
+        let tenant = issuer.tenant.iter().filter_map(TenantRule::path);
+        let paths = map.claim_paths().chain(tenant).chain(&audience).chain([&directory]);
+        let paths = paths.chain(issuer.required_claims.iter().map(ClaimCondition::path));
+        Self { wanted: WantedClaims::new(paths), audience, map }
+    }
+
+    /// Returns the audiences of a token.
+    fn audiences<'a>(
+        &self,
+        claims: &'a Claims,
+        values: &'a ClaimValues,
+    ) -> Result<&'a [String], RejectionReason> {
+        match self.audience.as_ref().map(|path| values.get(path)) {
+            None => Ok(&claims.aud),
+            Some(None) => Ok(&[]),
+            Some(Some(ClaimValue::Text(audience))) => Ok(slice::from_ref(audience)),
+            Some(Some(_)) => Err(RejectionReason::Malformed),
+        }
+    }
+}
+
+/// Why an issuer rejects a token, with what the log needs.
+pub(super) enum RejectedToken {
+    /// The payload is not an object of claims with the right types.
+    NotClaims(serde_json::Error),
+    /// The claims of a token with a valid signature are rejected.
+    Claims(RejectionReason, Box<Claims>),
+    /// There is nothing more to log.
+    Other(RejectionReason),
+}
+
+impl RejectedToken {
+    pub(super) fn reason(&self) -> RejectionReason {
+        match self {
+            Self::NotClaims(_) => RejectionReason::Malformed,
+            Self::Claims(reason, _) | Self::Other(reason) => *reason,
+        }
+    }
+}
+
+impl From<RejectionReason> for RejectedToken {
+    fn from(reason: RejectionReason) -> Self {
+        Self::Other(reason)
+    }
+}

@@ -1,0 +1,130 @@
+//! The trusted issuers of a verifier, and the choice of the issuer of a token.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::{header_memo::HeaderMemo, issuer_entry::IssuerEntry};
+use crate::{
+    RejectionReason,
+    jwt::{
+        compact::Jws,
+        header_json::{self, Text},
+        issuer_pattern::IssuerPattern,
+    },
+    metrics::TARGET,
+    untrusted_text::Quoted,
+};
+
+/// The size of the buffer for most payloads, in bytes.
+const SMALL_PAYLOAD: usize = 2 * 1024;
+
+/// The maximum size of a decoded payload, in bytes: of the largest token that can be configured.
+const MAX_PAYLOAD: usize = 48 * 1024;
+
+/// The maximum size of an `iss` with JSON escapes, in bytes.
+const MAX_ESCAPED_ISSUER: usize = 512;
+
+/// The trusted issuers. Replaced as a whole by a reload.
+#[derive(Debug)]
+pub(crate) struct IssuerTable {
+    /// The issuers in the order of the configuration.
+    pub(super) entries: Box<[Arc<IssuerEntry>]>,
+    /// The positions of issuers without a placeholder, by `iss` without trailing slashes. The
+    /// configuration has no two issuers that differ only by a trailing slash.
+    positions: HashMap<Box<str>, usize>,
+    /// The positions of issuers with a placeholder.
+    patterns: Box<[usize]>,
+    pub(super) memo: HeaderMemo,
+    slash_warning: AtomicBool,
+}
+
+impl IssuerTable {
+    pub(super) fn new(entries: Vec<Arc<IssuerEntry>>) -> Self {
+        let (mut positions, mut patterns) = (HashMap::with_capacity(entries.len()), Vec::new());
+        for (position, entry) in entries.iter().enumerate() {
+            match &entry.policy.issuer {
+                IssuerPattern::Exact(iss) => {
+                    positions.insert(iss.trim_end_matches('/').into(), position);
+                }
+                IssuerPattern::Directory { .. } => patterns.push(position),
+            }
+        }
+        Self {
+            entries: entries.into(),
+            positions,
+            patterns: patterns.into(),
+            memo: HeaderMemo::default(),
+            slash_warning: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the issuer that the token claims to be from. Reads `iss` from the payload, whose
+    /// signature is not verified yet, and allocates nothing. The result only says which keys to
+    /// try: the claims are checked again when the signature is verified.
+    ///
+    /// # Errors
+    /// [`IssuerMismatch`](RejectionReason::IssuerMismatch) if no trusted issuer has this `iss`,
+    /// [`Malformed`](RejectionReason::Malformed) if the payload is not a JSON object.
+    pub(super) fn route(&self, jws: &Jws<'_>) -> Result<&Arc<IssuerEntry>, RejectionReason> {
+        match jws.max_payload() {
+            ..=SMALL_PAYLOAD => self.route_with_buffer::<SMALL_PAYLOAD>(jws),
+            _ => self.route_with_buffer::<MAX_PAYLOAD>(jws),
+        }
+    }
+
+    /// Routes a token whose decoded payload has at most `PAYLOAD` bytes. Not inlined, so that most
+    /// calls do not need the stack of the large buffer.
+    #[inline(never)]
+    fn route_with_buffer<const PAYLOAD: usize>(
+        &self,
+        jws: &Jws<'_>,
+    ) -> Result<&Arc<IssuerEntry>, RejectionReason> {
+        let mut buffer = [0; PAYLOAD];
+        let payload = jws.payload_in(&mut buffer)?;
+        let iss = header_json::first_text(payload, "iss").map_err(|_| RejectionReason::Malformed)?;
+        let mut escaped = [0; MAX_ESCAPED_ISSUER];
+        let iss = iss.and_then(|iss| Text::decoded(iss, &mut escaped));
+        iss.and_then(|iss| self.find(iss)).ok_or(RejectionReason::IssuerMismatch)
+    }
+
+    /// Returns the issuer with this `iss`, which is compared byte for byte.
+    fn find(&self, iss: &str) -> Option<&Arc<IssuerEntry>> {
+        if let Some(position) = self.positions.get(iss.trim_end_matches('/')) {
+            let entry = &self.entries[*position];
+            let is_same = entry.policy.issuer.matches(iss);
+            if !is_same {
+                self.warn_about_slash(entry, iss);
+            }
+            return Some(entry).filter(|_| is_same);
+        }
+        let patterns = self.patterns.iter().map(|position| &self.entries[*position]);
+        let found = patterns.into_iter().find(|entry| entry.policy.issuer.matches(iss));
+        if found.is_none() {
+            tracing::debug!(
+                target: TARGET,
+                expected = ?self.entries.iter().take(8).map(|entry| &entry.name).collect::<Vec<_>>(),
+                got = ?Quoted(iss),
+                "token rejected: {}", RejectionReason::IssuerMismatch
+            );
+        }
+        found
+    }
+
+    /// Logs a warning, once, about a token whose `iss` differs from a configured issuer only by a
+    /// trailing slash. With this mistake, every token is rejected, and the cause is hard to see.
+    fn warn_about_slash(&self, entry: &IssuerEntry, iss: &str) {
+        if !self.slash_warning.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: TARGET,
+                configured = entry.options.issuer,
+                token = ?Quoted(iss),
+                "the issuer of the tokens differs from the configured one by a trailing slash: set `issuer` to the `iss` of the tokens"
+            );
+        }
+    }
+}
