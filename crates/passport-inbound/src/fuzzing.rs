@@ -21,7 +21,8 @@ use crate::{
         algorithm::AllowedAlgorithms,
         claims::Claims,
         compact::{DEFAULT_MAX_LEN, Jws, MAX_HEADER, MAX_SIGNATURE},
-        header::HeaderMembers,
+        header::{HeaderMembers, TokenTypes},
+        issuer_pattern::IssuerPattern,
         validation::Policy,
     },
 };
@@ -85,7 +86,7 @@ pub fn claims(input: &[u8]) {
     assert_eq!(claims.exp.is_some(), others.get("exp").is_some_and(Value::is_number));
     assert_eq!(claims.is_service_account, others.get("is_service_account") == Some(&Value::Bool(true)));
     let policy = Policy {
-        issuer: claims.iss().unwrap_or_default().to_owned(),
+        issuer: IssuerPattern::new(claims.iss().unwrap_or_default()),
         audiences: claims.aud.clone(),
         clock_skew: Duration::from_secs(60),
     };
@@ -126,7 +127,9 @@ pub fn compact_token(input: &[u8]) {
     if let Ok(signature) = jws.signature(&mut [0; MAX_SIGNATURE]) {
         assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(signature), segments[2], "the encoding is canonical");
     }
-    let _ = jws.header(&mut [0; MAX_HEADER]).map(|members| members.validate(&all_algorithms()));
+    let _ = jws
+        .header(&mut [0; MAX_HEADER])
+        .map(|members| members.validate(&all_algorithms(), &TokenTypes::AccessToken));
 }
 
 /// Fuzzes the header parser, and compares its result with the result of `serde_json`.
@@ -141,7 +144,7 @@ pub fn header_json(input: &[u8]) {
         assert_eq!(member.is_some(), others.contains_key(name), "{name}");
         assert!(member.is_none_or(|member| text.is_some_and(|text| member.equals(&text))));
     }
-    if members.validate(&all_algorithms()).is_ok() {
+    if members.validate(&all_algorithms(), &TokenTypes::AccessToken).is_ok() {
         assert!(["crit", "b64", "enc", "zip"].iter().all(|name| !others.contains_key(*name)));
     }
 }

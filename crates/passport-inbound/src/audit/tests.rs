@@ -68,7 +68,7 @@ fn failed_request_is_recorded_once_without_a_status() {
 
 fn caller(claims: &Value) -> IdInfo {
     let payload = claims.to_string().into_bytes();
-    IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH)
+    IdInfo::of_passport(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH)
 }
 
 /// The user and the gRPC status of an event.

@@ -19,7 +19,7 @@ use tracing::{Instrument, field::Empty};
 
 use super::*;
 use crate::{
-    AccessToken, CallerToken, IdInfo, Rejection, RejectionReason, Requirement, TokenVerifier,
+    AccessToken, CallerToken, IdInfo, IssuerName, Rejection, RejectionReason, Requirement, TokenVerifier,
     identity::Anonymous, test_support::assert_ready_with_inner_service,
 };
 
@@ -75,10 +75,11 @@ async fn valid_token_adds_its_identity_to_the_request() {
 async fn rejected_request_never_reaches_the_inner_service() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
+    let issuer = IssuerName::new(passport.issuer());
     for (request, rejection) in [
         (Request::new(()), Rejection::MissingCredentials),
         (with_token("a.b.c"), RejectionReason::Malformed.into()),
-        (with_token(&expired), RejectionReason::Expired.into()),
+        (with_token(&expired), Rejection::Token { reason: RejectionReason::Expired, issuer: Some(issuer) }),
     ] {
         let response = service.ready().await.unwrap().call(request).await.unwrap();
         assert_eq!(response.status(), 401);
@@ -262,7 +263,9 @@ async fn rejection_after_a_jwks_refresh_has_layer_settings() {
     let mut waiting = task::spawn(service.call(with_token(&expired)));
     assert_pending!(waiting.poll(), "no keys are cached");
     let response = waiting.await.unwrap();
-    assert_eq!(response.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
+    let issuer = Some(IssuerName::new(passport.issuer()));
+    let rejection = Rejection::Token { reason: RejectionReason::Expired, issuer };
+    assert_eq!(response.extensions().get(), Some(&rejection));
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, r#"{"error":"invalid_token"}"#);
 }

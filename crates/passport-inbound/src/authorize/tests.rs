@@ -20,7 +20,7 @@ mod descriptions;
 
 fn caller(claims: &Value) -> IdInfo {
     let payload = claims.to_string().into_bytes();
-    IdInfo::new(Claims::parse(&payload).unwrap(), payload, std::time::UNIX_EPOCH)
+    IdInfo::of_passport(Claims::parse(&payload).unwrap(), payload, std::time::UNIX_EPOCH)
 }
 
 fn request(claims: &Value, path: &str) -> Request<()> {

@@ -377,6 +377,14 @@ impl JwksCache {
         self.changed.send_replace(());
     }
 
+    /// Installs keys that never become stale.
+    #[cfg(test)]
+    pub(crate) fn replace_keys(&self, keys: KeySet) {
+        let life = KeyLife::endless(self.clock.now());
+        let installed = InstalledKeys::new(&self.name, Arc::new(keys), life, Bytes::new());
+        self.installed.store(Some(Arc::new(installed)));
+    }
+
     #[cfg(test)]
     pub(crate) fn wake_refresh_task(&self) {
         self.changed.send_replace(());

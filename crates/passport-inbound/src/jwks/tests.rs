@@ -43,7 +43,7 @@ impl Setup {
 
 fn reason(outcome: Result<IdInfo, VerifyError>) -> RejectionReason {
     match outcome {
-        Err(VerifyError::Rejected(reason)) => reason,
+        Err(VerifyError::Rejected { reason, .. }) => reason,
         other => panic!("expected a rejection, got {other:?}"),
     }
 }
@@ -165,7 +165,7 @@ async fn faulty_response_does_not_replace_valid_keys() {
         setup.clock.advance(Duration::from_secs(600));
         let junk = setup.token().header("kid", "junk").build();
         let outcome = setup.verify(&junk).await;
-        assert!(is_unavailable(&outcome), "{fault:?}: {outcome:?} {:?}", setup.verifier.health());
+        assert!(is_unavailable(&outcome), "{fault:?}: {outcome:?} {:?}", setup.verifier.jwks_health());
         assert!(setup.verify(&token).await.is_ok(), "{fault:?}");
     }
 }
@@ -264,7 +264,9 @@ async fn configured_jwks_url_needs_no_discovery() {
 #[test]
 fn caller_without_a_runtime_gets_an_error() {
     let verifier = TokenVerifier::builder("api").build().unwrap();
-    let mut caller = tokio_test::task::spawn(verifier.verify("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"));
+    // {"iss":"https://passport.bizfirst.ai"}
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL3Bhc3Nwb3J0LmJpemZpcnN0LmFpIn0.c2ln";
+    let mut caller = tokio_test::task::spawn(verifier.verify(token));
     match caller.poll() {
         Poll::Ready(outcome) => assert!(is_unavailable(&outcome)),
         Poll::Pending => panic!("the caller would never be woken"),
@@ -299,7 +301,7 @@ fn refresh_dropped_with_its_runtime_starts_no_pause() {
         assert!(setup.verifier.try_verify(&token).is_none());
         assert!(setup.verifier.try_verify(&token).is_none());
     }
-    assert_eq!(setup.verifier.health().failures(), 0);
+    assert_eq!(setup.verifier.jwks_health().failures(), 0);
     driven.block_on(async { setup.verify(&token).await.unwrap() });
 }
 
@@ -322,9 +324,9 @@ fn replaced_refresh_does_not_install_keys() {
         setup.verify(&setup.token().build()).await.unwrap();
         assert_eq!(reason(setup.verify(&old).await), RejectionReason::KeyNotFound);
     });
-    let later = setup.verifier.health().fetched_at();
+    let later = setup.verifier.jwks_health().fetched_at();
     assert_eq!(reason(frozen.block_on(first)), RejectionReason::KeyNotFound);
-    assert_eq!(setup.verifier.health().fetched_at(), later);
+    assert_eq!(setup.verifier.jwks_health().fetched_at(), later);
     assert_eq!(reason(driven.block_on(setup.verify(&old))), RejectionReason::KeyNotFound);
 }
 

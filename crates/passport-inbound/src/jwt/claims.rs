@@ -82,6 +82,11 @@ impl Claims {
         json::object_with(payload, ExternalClaims(wanted))
     }
 
+    /// Parses only the claims that have the same meaning in the tokens of all issuers.
+    pub(crate) fn parse_registered(payload: &[u8]) -> Result<Self, serde_json::Error> {
+        Self::parse_external(payload, &WantedClaims::default()).map(|(claims, _)| claims)
+    }
+
     /// Sets the claims that describe the caller.
     pub(crate) fn set_identity(&mut self, identity: MappedIdentity<'_>) {
         let text = |text| TextClaim(Cow::Borrowed(text));

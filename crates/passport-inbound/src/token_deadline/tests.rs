@@ -165,7 +165,7 @@ fn content_type_decides_how_a_body_ends() {
 }
 
 fn caller_until(until: SystemTime) -> IdInfo {
-    IdInfo::new(Claims::parse(b"{}").unwrap(), b"{}".to_vec(), until)
+    IdInfo::of_passport(Claims::parse(b"{}").unwrap(), b"{}".to_vec(), until)
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -78,6 +81,19 @@ fn claims(reason: RejectionReason, claims: &Claims, issuer: &IssuerEntry, now: S
             let required: Vec<_> = issuer.options.required_claims.iter().map(ToString::to_string).collect();
             log(&required, &"other claims");
         }
+    }
+}
+
+/// Logs a token from no trusted issuer. `iss` is the claim of the token, if its signature is valid.
+pub(super) fn unknown_issuer(trusted: &[Arc<IssuerEntry>], iss: Option<&str>) {
+    let expected: Vec<_> = trusted.iter().take(8).map(|issuer| &issuer.options.issuer).collect();
+    let (reason, got) = (RejectionReason::IssuerMismatch, iss.map(Quoted));
+    match got {
+        Some(got) => tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}"),
+        None => tracing::debug!(
+            target: TARGET, ?expected,
+            "token rejected: {reason}; the claim is not logged, because no installed key verifies the token"
+        ),
     }
 }
 
@@ -200,7 +216,7 @@ impl fmt::Debug for Distance {
 
 /// Returns whether events of the level debug are logged, so that expensive values are only
 /// prepared for a log.
-fn is_enabled() -> bool {
+pub(super) fn is_enabled() -> bool {
     tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
 }
 

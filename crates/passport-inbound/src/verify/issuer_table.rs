@@ -102,17 +102,8 @@ impl IssuerTable {
             }
             return Some(entry).filter(|_| is_same);
         }
-        let patterns = self.patterns.iter().map(|position| &self.entries[*position]);
-        let found = patterns.into_iter().find(|entry| entry.policy.issuer.matches(iss));
-        if found.is_none() {
-            tracing::debug!(
-                target: TARGET,
-                expected = ?self.entries.iter().take(8).map(|entry| &entry.name).collect::<Vec<_>>(),
-                got = ?Quoted(iss),
-                "token rejected: {}", RejectionReason::IssuerMismatch
-            );
-        }
-        found
+        let mut patterns = self.patterns.iter().map(|position| &self.entries[*position]);
+        patterns.find(|entry| entry.policy.issuer.matches(iss))
     }
 
     /// Logs a warning, once, about a token whose `iss` differs from a configured issuer only by a

@@ -148,6 +148,12 @@ impl TokenVerifier {
         self.pipeline.replace(builder)
     }
 
+    /// Returns the health of the first issuer's keys.
+    #[cfg(test)]
+    pub(crate) fn jwks_health(&self) -> crate::JwksHealth {
+        self.pipeline.first_issuer().jwks.health()
+    }
+
     #[cfg(test)]
     pub(crate) fn pipeline(&self) -> &Pipeline {
         &self.pipeline

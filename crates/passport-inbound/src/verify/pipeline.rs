@@ -34,10 +34,14 @@ use crate::{
     IdInfo, RejectionReason,
     jwks::{CurrentKeys, InstalledKeys, Key, RefreshStatus},
     jwt::{
+        claims::Claims,
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
         header::{Header, HeaderMembers},
     },
 };
+
+/// The maximum number of issuers whose keys are tried to explain a token from an unknown issuer.
+const MAX_EXPLAINED: usize = 4;
 
 /// The state of a verifier, shared by its clones.
 #[derive(Debug)]
@@ -140,6 +144,12 @@ impl Pipeline {
         self.verify_uncached(token, VerifyContext { permit, may_refresh, now })
     }
 
+    /// Returns the first issuer of the configuration.
+    #[cfg(test)]
+    pub(crate) fn first_issuer(&self) -> Arc<IssuerEntry> {
+        Arc::clone(&self.issuers.load().entries[0])
+    }
+
     /// Verifies a token that is not in the cache.
     fn verify_uncached(&self, token: &[u8], context: VerifyContext) -> VerifyProgress {
         match Jws::parse(token, self.max_token_size) {
@@ -199,7 +209,12 @@ impl Pipeline {
         }
         let issuer = match table.route(&parsed.jws) {
             Ok(issuer) => issuer,
-            Err(reason) => return reject_unrouted(reason, parsed.token),
+            Err(reason) => {
+                if reason == RejectionReason::IssuerMismatch && diagnostics::is_enabled() {
+                    self.log_unknown_issuer(&table, parsed, context.now);
+                }
+                return reject_unrouted(reason, parsed.token);
+            }
         };
         // A token is verified only once with the keys of an issuer.
         let attempt = match hinted {
@@ -256,6 +271,24 @@ impl Pipeline {
                 None => issuer.keys_unavailable(pause.remaining),
             }));
         }
+    }
+
+    /// Logs why a token is from no trusted issuer. Logs the `iss` of the token only if an installed
+    /// key of a trusted issuer verifies the token, as is the case if the issuer is misconfigured.
+    #[cold]
+    fn log_unknown_issuer(&self, table: &IssuerTable, parsed: &ParsedToken<'_>, now: SystemTime) {
+        let Some(_permit) = self.permits.try_acquire() else { return };
+        let signed = table.entries.iter().take(MAX_EXPLAINED).any(|issuer| {
+            let header = parsed.members.validate(&issuer.jwks.allowed, &issuer.token_types);
+            let current = issuer.jwks.current(now);
+            let key = header.ok().zip(current.as_ref()).and_then(|(header, installed)| {
+                installed.keys.verify(&header, parsed.jws.message, parsed.signature).cloned()
+            });
+            key.is_some()
+        });
+        let payload = if signed { parsed.jws.payload().ok() } else { None };
+        let claims = payload.and_then(|payload| Claims::parse_registered(&payload).ok());
+        diagnostics::unknown_issuer(&table.entries, claims.as_ref().and_then(Claims::iss));
     }
 
     /// Verifies a token with the keys of `issuer` that are installed now, under the permit of

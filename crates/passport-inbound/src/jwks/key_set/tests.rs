@@ -4,7 +4,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jwt::{algorithm::Algorithm, header::HeaderMembers};
+use crate::jwt::{
+    algorithm::Algorithm,
+    header::{HeaderMembers, TokenTypes},
+};
 
 /// Returns an RSA modulus that is odd and has its top bit set.
 fn modulus(bytes: usize, filler: u8) -> String {
@@ -58,7 +61,12 @@ pub(crate) fn key_set(keys: &[Arc<Key>]) -> KeySet {
 
 fn check_header(set: &KeySet, header: &Value) -> Result<(), RejectionReason> {
     let header = header.to_string();
-    set.check_header(&HeaderMembers::read(header.as_bytes()).unwrap().validate(&all_algorithms()).unwrap())
+    set.check_header(
+        &HeaderMembers::read(header.as_bytes())
+            .unwrap()
+            .validate(&all_algorithms(), &TokenTypes::AccessToken)
+            .unwrap(),
+    )
 }
 
 #[test]
@@ -312,7 +320,10 @@ fn key_verifies_no_signature_of_another_algorithm() {
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"message", &mut signature).unwrap();
     let verifies = |header: Value| {
         let header = header.to_string();
-        let header = HeaderMembers::read(header.as_bytes()).unwrap().validate(&all_algorithms()).unwrap();
+        let header = HeaderMembers::read(header.as_bytes())
+            .unwrap()
+            .validate(&all_algorithms(), &TokenTypes::AccessToken)
+            .unwrap();
         set.verify(&header, b"message", &signature).is_some()
     };
     assert!(verifies(json!({ "alg": "RS256", "kid": "a" })));

@@ -115,12 +115,12 @@ async fn panic_in_the_transport_is_a_failed_refresh() {
     let verifier = issuer.verifier(&passport);
     let error = verifier.verify(&passport.user_token("u").build()).await.unwrap_err();
     match error {
-        crate::VerifyError::KeysUnavailable { retry_after } => {
+        crate::VerifyError::KeysUnavailable { retry_after, .. } => {
             assert!(retry_after.as_secs() <= 1, "{retry_after:?}");
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(verifier.health().failures(), 1);
+    assert_eq!(verifier.jwks_health().failures(), 1);
 }
 
 #[tokio::test]
@@ -160,12 +160,12 @@ fn refresh_task_on_a_stalled_runtime_is_replaced() {
     driven.block_on(async {
         clock.advance(Duration::from_secs(600));
         verifier.verify(&token).await.unwrap();
-        while verifier.health().state() != JwksState::Fresh {
+        while verifier.jwks_health().state() != JwksState::Fresh {
             tokio::task::yield_now().await;
         }
         // The refresh task refreshes the keys again, without a further verification.
         clock.advance(Duration::from_secs(600));
-        verifier.pipeline().jwks.wake_refresh_task();
+        verifier.pipeline().first_issuer().jwks.wake_refresh_task();
         while issuer.fetches.load(Ordering::SeqCst) < 3 {
             tokio::task::yield_now().await;
         }

@@ -38,7 +38,7 @@ async fn service_with_a_cache_file_starts_during_an_outage() {
     clock.advance(HOUR);
     let (second, requests) = (verifier(), setup.issuer.requests());
     second.verify(&token).await.unwrap();
-    let health = second.health();
+    let health = second.jwks_health();
     assert_eq!((health.state(), health.age()), (JwksState::Stale, Some(HOUR)));
     setup.issuer.wait_for_requests(requests + 1).await; // stale keys are refreshed immediately
     drop(second);
@@ -93,7 +93,7 @@ async fn keys_of_the_cache_file_are_not_saved_again() {
     let other = content.replace(&START.to_string(), &(START + 1).to_string());
     std::fs::write(&file, &other).unwrap();
     // A task that saves keys has a reference to the cache.
-    let cache = Arc::downgrade(&verifier.pipeline().jwks);
+    let cache = Arc::downgrade(&verifier.pipeline().first_issuer().jwks);
     drop(verifier);
     while cache.strong_count() > 0 {
         tokio::task::yield_now().await;

@@ -57,7 +57,7 @@ async fn second_location_is_tried_after_an_invalid_response() {
             let issuer = issuer_with(&setup, &instead, locations);
             let verifier = setup.builder_at(&issuer).build().unwrap();
             let outcome = verifier.verify(&setup.token().build()).await;
-            assert!(outcome.is_ok(), "{locations:?} {instead:?}: {}", verifier.health());
+            assert!(outcome.is_ok(), "{locations:?} {instead:?}: {}", verifier.jwks_health());
             let logged = log.lines_with("JWKS location found");
             let expected = format!("jwks_url=\"{}{}jwks.json\"", setup.passport.issuer(), locations.0);
             assert!(logged.last().unwrap().contains(&expected), "{logged:?}");
@@ -92,7 +92,7 @@ async fn error_of_two_locations_is_not_the_404() {
         issuer.respond_at("/passport/.well-known/openid-configuration", status(below));
         let verifier = setup.builder_at(&issuer).build().unwrap();
         verifier.verify(&setup.token().build()).await.unwrap_err();
-        let health = verifier.health();
+        let health = verifier.jwks_health();
         assert!(health.last_error().unwrap().contains(reported), "{health}");
     }
 }
@@ -140,7 +140,11 @@ async fn ready_returns_a_permanent_error() {
             let error = ready.expect("no timeout").unwrap_err();
             assert!(error.to_string().contains(remedy), "{error}");
             assert!(format!("{error:?}").contains(remedy), "{error:?}");
-            assert!(verifier.health().last_error().unwrap().contains(remedy), "{:?}", verifier.health());
+            assert!(
+                verifier.jwks_health().last_error().unwrap().contains(remedy),
+                "{:?}",
+                verifier.jwks_health()
+            );
         }
     }
 }
@@ -155,7 +159,7 @@ async fn ready_waits_for_an_unreachable_issuer() {
         async move { verifier.ready().await }
     });
     setup.issuer.wait_for_requests(3).await;
-    assert!(verifier.health().last_error().unwrap().contains("could not be resolved"));
+    assert!(verifier.jwks_health().last_error().unwrap().contains("could not be resolved"));
     setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap().unwrap();
 }
@@ -166,7 +170,7 @@ async fn compressed_key_set_is_reported_in_health() {
     setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::UnexpectedEncoding("gzip")));
     let verifier = setup.verifier();
     assert!(verifier.verify(&setup.token().build()).await.is_err());
-    let health = verifier.health().to_string();
+    let health = verifier.jwks_health().to_string();
     assert!(health.contains("compressed (gzip)") && health.contains("proxy"), "{health}");
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::jwt::algorithm::AllowedAlgorithms;
+use crate::jwt::{algorithm::AllowedAlgorithms, header::TokenTypes};
 
 fn parse(header: &str) -> Result<Option<String>, RejectionReason> {
     let token = format!("{}.e30.c2ln", BASE64_URL_SAFE_NO_PAD.encode(header));
@@ -9,7 +9,7 @@ fn parse(header: &str) -> Result<Option<String>, RejectionReason> {
 fn validate(token: &str) -> Result<Option<String>, RejectionReason> {
     let mut buffer = [0; MAX_HEADER];
     let jws = Jws::parse(token.as_bytes(), DEFAULT_MAX_LEN)?;
-    let kid = jws.header(&mut buffer)?.validate(&AllowedAlgorithms::default())?.kid;
+    let kid = jws.header(&mut buffer)?.validate(&AllowedAlgorithms::default(), &TokenTypes::AccessToken)?.kid;
     jws.signature(&mut [0; MAX_SIGNATURE])?;
     jws.payload()?;
     Ok(kid.map(|kid| kid.chars().collect()))

@@ -28,7 +28,7 @@ fn each_setting_is_inherited_from_the_outer_layer() {
 
 #[test]
 fn custom_response_is_never_a_success() {
-    let rejection = Rejection::Token(RejectionReason::Expired);
+    let rejection = Rejection::from(RejectionReason::Expired);
     for (custom, status, has_challenge) in
         [(100, 401, true), (200, 401, true), (204, 401, true), (401, 401, true), (302, 302, false)]
     {

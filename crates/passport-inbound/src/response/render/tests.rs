@@ -17,7 +17,7 @@ fn rejection_without_details_has_no_reason() {
     let token = super::rejection_response(RejectionReason::Expired.into(), Protocol::Http, &opaque);
     assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
     assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
-    assert_eq!(token.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
+    assert_eq!(token.extensions().get(), Some(&Rejection::from(RejectionReason::Expired)));
     let forbidden = Rejection::Forbidden(UnmetRequirement::new(
         "service account".to_owned(),
         "ServiceAccountRequired",
@@ -59,7 +59,7 @@ fn invalid_token_gets_challenge_and_passport_body() {
         r#"Bearer realm="passport", error="invalid_token", error_description="TokenExpired""#
     );
     assert_eq!(response.body(), r#"{"error":"invalid_token","reason":"TokenExpired"}"#);
-    assert_eq!(response.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
+    assert_eq!(response.extensions().get(), Some(&Rejection::from(RejectionReason::Expired)));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn missing_credentials_get_a_bare_challenge() {
 
 #[test]
 fn missing_keys_are_503_with_retry_after() {
-    let rejection = Rejection::KeysUnavailable { retry_after: Duration::from_millis(2500) };
+    let rejection = Rejection::KeysUnavailable { retry_after: Duration::from_millis(2500), issuer: None };
     let response = rejection_response(rejection.clone(), Protocol::Http);
     assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"3".parse().unwrap()));
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));

@@ -1,7 +1,10 @@
 use std::time::UNIX_EPOCH;
 
 use super::*;
+use passport_dev::TestIdentity;
+
 use crate::{
+    TokenVerifier,
     jwks::{key_set, test_keys},
     jwt::claims::Claims,
 };
@@ -10,22 +13,30 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
 }
 
-fn verified(token: &str, key: &Arc<Key>) -> CacheEntry {
+fn verified(token: &str, key: &Arc<Key>, issuer: &Arc<IssuerEntry>) -> CacheEntry {
     let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
     CacheEntry {
         token: token.as_bytes().into(),
-        caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
+        caller: IdInfo::of_passport(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
         validity: Validity { from: at(100), until: at(200) },
+        issuer: Arc::clone(issuer),
         key: Arc::clone(key),
         has_kid: true,
         is_in_overflow: AtomicBool::new(false),
     }
 }
 
-/// Returns an empty cache, a key, and a key set with only that key.
-fn setup(limits: CacheLimits) -> (VerifiedTokenCache, Arc<Key>, KeySet) {
-    let keys = test_keys(1);
-    (VerifiedTokenCache::new(limits), Arc::clone(&keys[0]), key_set(&keys))
+/// Returns an issuer without keys.
+fn test_issuer() -> Arc<IssuerEntry> {
+    let verifier = TokenVerifier::builder("api").static_jwks(TestIdentity::jwks()).build().unwrap();
+    verifier.pipeline().first_issuer()
+}
+
+/// Returns an empty cache, a key, and an issuer with only that key.
+fn setup(limits: CacheLimits) -> (VerifiedTokenCache, Arc<Key>, Arc<IssuerEntry>) {
+    let (keys, issuer) = (test_keys(1), test_issuer());
+    issuer.jwks.replace_keys(key_set(&keys));
+    (VerifiedTokenCache::new(limits), Arc::clone(&keys[0]), issuer)
 }
 
 /// Returns a token that differs from the tokens of other numbers only in its last bytes, which
@@ -36,25 +47,25 @@ fn token(number: u64) -> String {
 
 #[test]
 fn cached_token_is_accepted_within_its_validity() {
-    let (cache, key, keys) = setup(CacheLimits::default());
-    cache.insert(verified(&token(1), &key), at(150));
+    let (cache, key, issuer) = setup(CacheLimits::default());
+    cache.insert(verified(&token(1), &key, &issuer), at(150));
     for (now, known) in [(99, false), (100, true), (199, true), (200, false), (150, true)] {
-        assert_eq!(cache.get(token(1).as_bytes(), &keys, at(now)).is_some(), known, "{now}");
+        assert_eq!(cache.get(token(1).as_bytes(), at(now), |_, _| ()).is_some(), known, "{now}");
     }
 }
 
 #[test]
 fn cached_token_is_accepted_while_its_key_is_tried() {
     let (cache, keys) = (VerifiedTokenCache::new(CacheLimits::default()), test_keys(6));
-    let (newer, oldest) = keys.split_at(5);
-    cache.insert(verified(&token(1), &oldest[0]), at(150));
-    cache.insert(CacheEntry { has_kid: false, ..verified(&token(2), &oldest[0]) }, at(150));
+    let ((newer, oldest), issuer) = (keys.split_at(5), test_issuer());
+    cache.insert(verified(&token(1), &oldest[0], &issuer), at(150));
+    cache.insert(CacheEntry { has_kid: false, ..verified(&token(2), &oldest[0], &issuer) }, at(150));
     for (installed, with_kid, without_kid) in
         [(oldest, true, true), (&*keys, true, false), (newer, false, false), (&[], false, false)]
     {
-        let installed = key_set(installed);
-        assert_eq!(cache.get(token(1).as_bytes(), &installed, at(150)).is_some(), with_kid);
-        assert_eq!(cache.get(token(2).as_bytes(), &installed, at(150)).is_some(), without_kid);
+        issuer.jwks.replace_keys(key_set(installed));
+        assert_eq!(cache.get(token(1).as_bytes(), at(150), |_, _| ()).is_some(), with_kid);
+        assert_eq!(cache.get(token(2).as_bytes(), at(150), |_, _| ()).is_some(), without_kid);
     }
 }
 
@@ -62,38 +73,39 @@ fn cached_token_is_accepted_while_its_key_is_tried() {
 #[test]
 fn token_cached_after_its_key_was_removed_is_rejected() {
     let (cache, keys) = (VerifiedTokenCache::new(CacheLimits::default()), test_keys(2));
-    let installed = key_set(&keys[..1]);
+    let issuer = test_issuer();
+    issuer.jwks.replace_keys(key_set(&keys[..1]));
     for (number, key) in keys.iter().enumerate() {
         let token = token(number as u64);
-        cache.insert(verified(&token, key), at(150));
-        assert_eq!(cache.get(token.as_bytes(), &installed, at(150)).is_some(), number == 0);
+        cache.insert(verified(&token, key, &issuer), at(150));
+        assert_eq!(cache.get(token.as_bytes(), at(150), |_, _| ()).is_some(), number == 0);
     }
 }
 
 #[test]
 fn different_token_is_not_a_cache_hit() {
-    let (cache, key, keys) = setup(CacheLimits::default());
+    let (cache, key, issuer) = setup(CacheLimits::default());
     let known = token(1);
-    cache.insert(verified(&known, &key), at(150));
+    cache.insert(verified(&known, &key, &issuer), at(150));
     for position in 0..known.len() {
         let mut other = known.clone().into_bytes();
         other[position] ^= 1;
-        assert!(cache.get(&other, &keys, at(150)).is_none(), "{position}");
+        assert!(cache.get(&other, at(150), |_, _| ()).is_none(), "{position}");
     }
     for other in [&known[1..], &known[..899], "", &format!("0{known}")] {
-        assert!(cache.get(other.as_bytes(), &keys, at(150)).is_none(), "{other}");
+        assert!(cache.get(other.as_bytes(), at(150), |_, _| ()).is_none(), "{other}");
     }
 }
 
 #[test]
 fn overflow_hit_moves_the_token_to_the_front() {
-    let (cache, key, keys) = setup(CacheLimits { tokens: 100, bytes: 256 * 1024 });
+    let (cache, key, issuer) = setup(CacheLimits { tokens: 100, bytes: 256 * 1024 });
     assert_eq!(cache.front.len(), 16);
     for number in 0..40 {
-        cache.insert(verified(&token(number), &key), at(150));
+        cache.insert(verified(&token(number), &key, &issuer), at(150));
     }
     for number in 0..40 {
-        assert!(cache.get(token(number).as_bytes(), &keys, at(150)).is_some(), "{number}");
+        assert!(cache.get(token(number).as_bytes(), at(150), |_, _| ()).is_some(), "{number}");
         let in_front = cache.slot(token(number).as_bytes()).load_full().unwrap();
         assert_eq!(*in_front.token, *token(number).as_bytes());
     }
@@ -101,38 +113,41 @@ fn overflow_hit_moves_the_token_to_the_front() {
 
 #[test]
 fn token_enters_the_overflow_when_it_loses_its_slot() {
-    let (cache, key, keys) = setup(CacheLimits { tokens: 100, bytes: 256 * 1024 });
+    let (cache, key, issuer) = setup(CacheLimits { tokens: 100, bytes: 256 * 1024 });
     let overflow = || {
         cache.overflow.run_pending_tasks();
         cache.overflow.entry_count()
     };
     let known = token(1);
-    cache.insert(verified(&known, &key), at(150));
+    cache.insert(verified(&known, &key, &issuer), at(150));
     assert_eq!(overflow(), 0);
     let slot: *const _ = cache.slot(known.as_bytes());
     let rival = (2..).map(token).find(|other| std::ptr::eq(cache.slot(other.as_bytes()), slot)).unwrap();
-    cache.insert(verified(&rival, &key), at(150));
+    cache.insert(verified(&rival, &key, &issuer), at(150));
     assert_eq!(overflow(), 1, "the token that lost its slot");
     for _ in 0..3 {
-        assert!(cache.get(known.as_bytes(), &keys, at(150)).is_some());
+        assert!(cache.get(known.as_bytes(), at(150), |_, _| ()).is_some());
         assert_eq!(overflow(), 2, "each token has lost the slot once");
-        assert!(cache.get(rival.as_bytes(), &keys, at(150)).is_some());
+        assert!(cache.get(rival.as_bytes(), at(150), |_, _| ()).is_some());
     }
 }
 
 #[test]
 fn expired_or_equal_token_does_not_enter_the_overflow() {
-    let (cache, key, _) = setup(CacheLimits { tokens: 2, bytes: 256 * 1024 });
+    let (cache, key, issuer) = setup(CacheLimits { tokens: 2, bytes: 256 * 1024 });
     assert_eq!(cache.front.len(), 1);
     let overflow = || {
         cache.overflow.run_pending_tasks();
         cache.overflow.entry_count()
     };
-    cache.insert(verified(&token(1), &key), at(150));
-    cache.insert(verified(&token(1), &key), at(150));
+    cache.insert(verified(&token(1), &key, &issuer), at(150));
+    cache.insert(verified(&token(1), &key, &issuer), at(150));
     assert_eq!(overflow(), 0, "the same token");
     cache.insert(
-        CacheEntry { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
+        CacheEntry {
+            validity: Validity { from: at(100), until: at(300) },
+            ..verified(&token(2), &key, &issuer)
+        },
         at(250),
     );
     assert_eq!(overflow(), 0, "expired");
@@ -140,20 +155,20 @@ fn expired_or_equal_token_does_not_enter_the_overflow() {
 
 #[test]
 fn large_token_is_cached_in_the_overflow_only() {
-    let (cache, key, keys) = setup(CacheLimits::default());
+    let (cache, key, issuer) = setup(CacheLimits::default());
     let long = token(1).repeat(4);
-    cache.insert(verified(&long, &key), at(150));
-    assert!(cache.get(long.as_bytes(), &keys, at(150)).is_some());
+    cache.insert(verified(&long, &key, &issuer), at(150));
+    assert!(cache.get(long.as_bytes(), at(150), |_, _| ()).is_some());
     assert!(cache.slot(long.as_bytes()).load().is_none());
 }
 
 #[test]
 fn tokens_and_bytes_are_bounded() {
-    let key = &test_keys(1)[0];
+    let (key, issuer) = (&test_keys(1)[0], test_issuer());
     let filled = |limits: CacheLimits| {
         let cache = VerifiedTokenCache::new(limits);
         for number in 0..2_000 {
-            cache.insert(verified(&token(number), key), at(150));
+            cache.insert(verified(&token(number), key, &issuer), at(150));
         }
         cache.overflow.run_pending_tasks();
         let in_front: Vec<_> = cache.front.iter().filter_map(ArcSwapOption::load_full).collect();
@@ -173,7 +188,7 @@ fn tokens_and_bytes_are_bounded() {
 #[test]
 fn weight_includes_the_overhead_of_short_texts() {
     let payload = format!(r#"{{"roles":["a"{}]}}"#, r#","a""#.repeat(999)).into_bytes();
-    let heavy = IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH);
+    let heavy = IdInfo::of_passport(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH);
     assert!(heavy.size() > 1000 * (24 + 16) + 4000, "{}", heavy.size());
 }
 
@@ -189,8 +204,8 @@ fn tokens_spread_over_all_slots() {
 
 #[test]
 fn entry_weight_is_twice_the_token_plus_caller_and_overhead() {
-    let (_, key, _) = setup(CacheLimits::default());
-    let entry = verified(&token(1), &key);
+    let (_, key, issuer) = setup(CacheLimits::default());
+    let entry = verified(&token(1), &key, &issuer);
     let weight = 2 * token(1).len() + entry.caller.size() + OVERHEAD;
     assert_eq!(usize::try_from(entry.weight()), Ok(weight));
 }
@@ -198,8 +213,8 @@ fn entry_weight_is_twice_the_token_plus_caller_and_overhead() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "moka uses its own clock")]
 fn overflow_evicts_a_token_when_it_expires() {
-    let (_, key, _) = setup(CacheLimits::default());
-    let entry = Arc::new(verified(&token(1), &key));
+    let (_, key, issuer) = setup(CacheLimits::default());
+    let entry = Arc::new(verified(&token(1), &key, &issuer));
     let (token, lives_for) = (Arc::clone(&entry.token), Duration::from_secs(50));
     let overflow = OverflowEntry { entry, lives_for };
     assert_eq!(TokenExpiry.expire_after_create(&token, &overflow, Instant::now()), Some(lives_for));

@@ -11,7 +11,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tracing::Level;
 
 use crate::{
-    AuthenticateLayer, RejectionReason, VerifyError,
+    AuthenticateLayer, RejectionReason,
     test_support::{Log, START, ScriptedResponse, measured, setup},
     verify::VerifyProgress,
 };
@@ -85,7 +85,7 @@ async fn too_large_token_is_logged_with_its_size() {
     let log = Log::listen(Level::WARN);
     let large = setup.token().claim("padding", "x".repeat(12_000)).build();
     let outcome = setup.verifier().verify(&large).await;
-    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::TooLarge));
+    assert_eq!(outcome.unwrap_err().reason(), Some(RejectionReason::TooLarge));
     let logged = log.lines_with("max_token_size");
     assert!(logged[0].contains(&format!("size={} max_token_size=8192", large.len())), "{logged:?}");
 
