@@ -90,7 +90,7 @@ pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
 
 /// A sink that logs events with `tracing`:
 ///
-/// - a call of a managed identity with the fields of Passport's event `mi.api.call`;
+/// - a call of a managed identity, or of another issuer's service account, with the fields of Passport's event `mi.api.call`;
 /// - a rejected request as `api.rejected`.
 ///
 /// Other requests are not logged.
@@ -107,6 +107,10 @@ impl AuditSink for TracingSink {
         };
         let (client_id, user_id) = (id_if(true), id_if(false));
         let tenant_id = caller.map(|caller| printable(caller.tenant_id()));
+        let issuer =
+            caller.map(IdInfo::issuer_name).or_else(|| rejection.and_then(|rejection| rejection.issuer()));
+        let issuer = issuer.map(|issuer| printable(issuer.as_str()));
+        let external = caller.map(IdInfo::is_external);
         let token_id = caller.and_then(IdInfo::token_id).map(printable);
         let (http_method, api_path) = (printable(method.as_str()), printable(path));
         let http_status = status.map(|status| status.as_u16());
@@ -114,12 +118,13 @@ impl AuditSink for TracingSink {
         match rejection {
             Some(rejection) => tracing::info!(
                 target: AUDIT_TARGET, event_type = "api.rejected", rejection_reason = %rejection,
-                managed_identity_id, client_id, user_id, tenant_id, token_id, http_method, api_path,
-                http_status, grpc_status, duration_ms,
+                managed_identity_id, client_id, user_id, tenant_id, issuer, external, token_id,
+                http_method, api_path, http_status, grpc_status, duration_ms,
             ),
             None if caller.is_some_and(IdInfo::is_service_account) => tracing::info!(
                 target: AUDIT_TARGET, event_type = "mi.api.call", managed_identity_id, client_id,
-                tenant_id, token_id, http_method, api_path, http_status, grpc_status, duration_ms,
+                tenant_id, issuer, external, token_id, http_method, api_path, http_status,
+                grpc_status, duration_ms,
             ),
             None => {}
         }

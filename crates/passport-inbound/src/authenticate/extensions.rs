@@ -58,14 +58,15 @@ pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
     extensions.insert(Anonymous);
 }
 
-/// Writes the user id and the tenant to fields of the current span. The name `enduser.id` is
+/// Writes the user id, the tenant and the name of the issuer to fields of the current span. The name `enduser.id` is
 /// from
 /// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/),
-/// which has no name for a tenant. A span ignores fields that it does not declare.
+/// which has no names for the others. A span ignores fields that it does not declare.
 fn record_on_span(caller: &IdInfo) {
     let span = tracing::Span::current();
     span.record("enduser.id", caller.user_id());
     span.record("passport.tenant_id", caller.tenant_id());
+    span.record("passport.issuer", caller.issuer_name().as_str());
 }
 
 /// Returns whether the extensions have a [`CallerToken`] that is not the token of this request.

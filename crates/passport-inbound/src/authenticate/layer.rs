@@ -53,14 +53,15 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Records the caller on the current span, in two fields:
+    /// Records the caller on the current span, in three fields:
     ///
     /// - `enduser.id`
     ///   ([OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/)):
     ///   the user id, or the client id of a managed identity;
-    /// - `passport.tenant_id`: the caller's tenant.
+    /// - `passport.tenant_id`: the caller's tenant;
+    /// - `passport.issuer`: the name of the issuer.
     ///
-    /// The span must declare both fields as `tracing::field::Empty`; `docs/inbound.md` shows how to
+    /// The span must declare these fields as `tracing::field::Empty`; `docs/inbound.md` shows how to
     /// do this with tower-http's `TraceLayer`. Off by default, because traces can have other
     /// readers than the service's own logs.
     pub fn record_caller(mut self) -> Self {

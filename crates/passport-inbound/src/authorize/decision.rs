@@ -40,14 +40,16 @@ impl Requirement {
         }
         let outcome = match self.evaluate(caller, request) {
             Evaluation::Settled(true) => return Decision::Allow,
-            Evaluation::Settled(false) => return Decision::Reject(Rejection::Forbidden(self.unmet())),
+            Evaluation::Settled(false) => {
+                return Decision::Reject(Rejection::Forbidden(self.unmet_by(caller)));
+            }
             outcome => outcome,
         };
         let (caller, requirement) = (caller.clone(), self.clone());
         Decision::Pending(Box::pin(async move {
             match outcome.resolve(&caller).await {
                 Some(true) => Ok(()),
-                Some(false) => Err(Rejection::Forbidden(requirement.unmet())),
+                Some(false) => Err(Rejection::Forbidden(requirement.unmet_by(&caller))),
                 None => Err(Rejection::PermissionCheckFailed),
             }
         }))

@@ -57,7 +57,24 @@ impl Requirement {
         Self::of(Rule::User)
     }
 
+    /// Requires that the caller's token was issued by Passport, and not by another identity provider
+    /// that the verifier trusts.
+    #[must_use]
+    pub fn passport() -> Self {
+        Self::of(Rule::Passport)
+    }
+
+    /// Requires that the caller's token was issued by the trusted issuer with this name:
+    /// [`IdInfo::issuer_name`].
+    pub fn issuer(name: impl Into<String>) -> Self {
+        Self::of(Rule::Issuer(name.into()))
+    }
+
     /// Requires that the caller has `role`. The comparison is case-sensitive.
+    ///
+    /// If the caller's roles are not known ([`IdInfo::roles_known`]) and `role` is not among the
+    /// known ones, the caller meets neither this requirement nor its negation. The reason in the
+    /// response is then `RolesUnknown`.
     pub fn role(role: impl Into<String>) -> Self {
         Self::any_role([role])
     }
@@ -98,7 +115,8 @@ impl Requirement {
     }
 
     /// Requires that the claim `scope` of the token has all of `scopes`. Separate the scopes with
-    /// spaces. Passport's own tokens have no claim `scope`.
+    /// spaces. In a token without `scope`, the claim `scp` counts, which Entra and Okta use.
+    /// Passport's own tokens have neither.
     ///
     /// If a caller does not meet this requirement, the response has a challenge with the error code
     /// `insufficient_scope` ([RFC 6750, section
@@ -225,6 +243,14 @@ impl Requirement {
         self.0.reads_path()
     }
 
+    /// Describes this requirement for the response to `caller`, who does not meet it.
+    pub(super) fn unmet_by(&self, caller: &IdInfo) -> UnmetRequirement {
+        if !caller.roles_known() && self.0.reads_roles() {
+            return UnmetRequirement::new(self.to_string(), "RolesUnknown", None);
+        }
+        self.unmet()
+    }
+
     /// Describes this requirement for the response to a caller that does not meet it.
     pub(crate) fn unmet(&self) -> UnmetRequirement {
         let scopes = match &*self.0 {
@@ -239,6 +265,7 @@ impl Requirement {
         match &*self.0 {
             Rule::ServiceAccount => "ServiceAccountRequired",
             Rule::User => "UserRequired",
+            Rule::Passport | Rule::Issuer(_) => "IssuerRequired",
             Rule::AnyRole(_) | Rule::AllRoles(_) => "RoleRequired",
             Rule::Permission { .. } | Rule::Remote(_) => "PermissionRequired",
             Rule::Scopes(_) => "ScopeRequired",
@@ -300,6 +327,8 @@ impl fmt::Display for Rule {
         match self {
             Self::ServiceAccount => f.write_str("service account"),
             Self::User => f.write_str("user"),
+            Self::Passport => f.write_str("token of Passport"),
+            Self::Issuer(name) => write!(f, "token of the issuer {name}"),
             Self::AnyRole(roles) => match &roles[..] {
                 [role] => write!(f, "role {role}"),
                 roles => write!(f, "any of the roles {}", roles.join(", ")),

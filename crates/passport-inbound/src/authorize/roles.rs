@@ -5,15 +5,25 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::IdInfo;
 
-/// Returns whether `caller` has at least one of `roles`. Returns false for an empty list.
-pub(super) fn has_any(caller: &IdInfo, roles: &[String]) -> bool {
-    roles.iter().any(|role| caller.has_role(role))
+/// Returns whether `caller` has at least one of `roles`. Returns false for an empty list. Returns
+/// `None` if the caller's roles are not known and could contain one of `roles`.
+pub(super) fn has_any(caller: &IdInfo, roles: &[String]) -> Option<bool> {
+    let has_one = roles.iter().any(|role| caller.has_role(role));
+    known(caller, has_one || roles.is_empty(), has_one)
 }
 
 /// Returns whether `caller` has all of `roles`. Returns false for an empty list, so that an
-/// empty configuration grants nothing.
-pub(super) fn has_all(caller: &IdInfo, roles: &[String]) -> bool {
-    !roles.is_empty() && roles.iter().all(|role| caller.has_role(role))
+/// empty configuration grants nothing. Returns `None` if the caller's roles are not known and could
+/// contain all of `roles`.
+pub(super) fn has_all(caller: &IdInfo, roles: &[String]) -> Option<bool> {
+    let has_all = !roles.is_empty() && roles.iter().all(|role| caller.has_role(role));
+    known(caller, has_all || roles.is_empty(), has_all)
+}
+
+/// Returns `result`, a result for the roles in the token. Returns `None` if the caller can have
+/// further roles, unless these cannot change the result (`is_final`).
+fn known(caller: &IdInfo, is_final: bool, result: bool) -> Option<bool> {
+    (is_final || caller.roles_known()).then_some(result)
 }
 
 /// Returns whether the permission `granted` covers the permission `wanted`, in one of these
@@ -67,15 +77,23 @@ impl RolePermissions {
     }
 
     /// Returns whether `caller` has `permission`: the token has the permission, or the map grants
-    /// it to one of the caller's roles.
-    pub(super) fn permit(&self, caller: &IdInfo, permission: &str) -> bool {
-        caller.permissions().iter().any(|granted| covers(granted, permission))
-            || self.grants(caller.roles(), permission)
+    /// it to one of the caller's roles. Returns `None` if the caller's roles are not known, and the
+    /// map grants the permission to a role.
+    pub(super) fn permit(&self, caller: &IdInfo, permission: &str) -> Option<bool> {
+        let is_permitted = caller.permissions().iter().any(|granted| covers(granted, permission))
+            || self.grants(caller.roles(), permission);
+        let can_change = !is_permitted && self.grants(self.granted.keys(), permission);
+        known(caller, !can_change, is_permitted)
+    }
+
+    /// Returns whether no role grants a permission.
+    pub(super) fn is_empty(&self) -> bool {
+        self.granted.is_empty()
     }
 
     /// Returns whether the map grants `permission` to one of `roles`.
-    fn grants(&self, roles: &[String], permission: &str) -> bool {
-        let granted = roles.iter().filter_map(|role| self.granted.get(role)).flatten();
+    fn grants<'a>(&self, roles: impl IntoIterator<Item = &'a String>, permission: &str) -> bool {
+        let granted = roles.into_iter().filter_map(|role| self.granted.get(role)).flatten();
         granted.into_iter().any(|granted| covers(granted, permission))
     }
 }

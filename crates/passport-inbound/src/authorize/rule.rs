@@ -22,6 +22,8 @@ type Check = dyn Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync;
 pub(super) enum Rule {
     ServiceAccount,
     User,
+    Passport,
+    Issuer(String),
     AnyRole(Vec<String>),
     AllRoles(Vec<String>),
     Permission { permission: String, by: RolePermissions },
@@ -44,6 +46,8 @@ pub(super) enum Rule {
 #[serde(default)]
 struct RareClaims {
     scope: serde_json::Value,
+    /// The scopes in tokens of Entra and Okta.
+    scp: serde_json::Value,
     acr: serde_json::Value,
     amr: serde_json::Value,
 }
@@ -54,8 +58,13 @@ impl RareClaims {
     }
 
     fn has_scopes(&self, scopes: &[String]) -> bool {
-        let granted = self.scope.as_str().unwrap_or_default();
-        scopes.iter().all(|scope| granted.split(' ').any(|granted| granted == scope))
+        let (text, list) = match (&self.scope, &self.scp) {
+            (serde_json::Value::Null, scp) => (scp.as_str(), scp.as_array()),
+            (scope, _) => (scope.as_str(), None),
+        };
+        let list = list.into_iter().flatten().filter_map(serde_json::Value::as_str);
+        let granted: Vec<_> = text.unwrap_or_default().split(' ').chain(list).collect();
+        scopes.iter().all(|scope| granted.contains(&scope.as_str()))
     }
 
     /// Returns whether the token proves multi-factor authentication. Either `acr` has Passport's
@@ -79,10 +88,11 @@ impl Rule {
     /// Evaluates the rule without permission checks. If the result depends on such checks, returns
     /// a formula of them.
     ///
-    /// `is_negated` says whether this rule is below an odd number of negations. If the path does
-    /// not match the pattern of [`TenantInPath`](Self::TenantInPath), the result of that rule is
-    /// `is_negated`. The negations around the rule turn this result into false. So the rule never
-    /// grants access for such a path.
+    /// `is_negated` says whether this rule is below an odd number of negations. In two cases the
+    /// result of a rule is `is_negated`. The negations around the rule turn this result into false,
+    /// so the rule never grants access:
+    /// - The path does not match the pattern of [`TenantInPath`](Self::TenantInPath).
+    /// - The rule depends on roles of the caller that are not known.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Evaluation {
         let evaluated = |rule: &Self| rule.evaluate(caller, request, is_negated);
         Evaluation::Settled(match self {
@@ -94,9 +104,11 @@ impl Rule {
             // A token with `managed_identity_id` but without `is_service_account` is contradictory:
             // its caller is neither a user nor a service account.
             Self::User => !caller.is_service_account() && caller.managed_identity_id().is_none(),
-            Self::AnyRole(roles) => roles::has_any(caller, roles),
-            Self::AllRoles(roles) => roles::has_all(caller, roles),
-            Self::Permission { permission, by } => by.permit(caller, permission),
+            Self::Passport => !caller.is_external(),
+            Self::Issuer(name) => caller.issuer_name() == name.as_str(),
+            Self::AnyRole(roles) => roles::has_any(caller, roles).unwrap_or(is_negated),
+            Self::AllRoles(roles) => roles::has_all(caller, roles).unwrap_or(is_negated),
+            Self::Permission { permission, by } => by.permit(caller, permission).unwrap_or(is_negated),
             Self::Scopes(scopes) => RareClaims::of(caller).has_scopes(scopes),
             Self::Tenant(tenant) => caller.tenant_id() == tenant,
             Self::TenantInPath { pattern, shown } => {
@@ -122,6 +134,17 @@ impl Rule {
         })
     }
 
+    /// Returns whether the result depends on the roles of the caller.
+    pub(super) fn reads_roles(&self) -> bool {
+        match self {
+            Self::AnyRole(_) | Self::AllRoles(_) => true,
+            Self::Permission { by, .. } => !by.is_empty(),
+            Self::Not(rule) => rule.reads_roles(),
+            Self::Both(one, other) | Self::Either(one, other) => one.reads_roles() || other.reads_roles(),
+            _ => false,
+        }
+    }
+
     /// Returns whether the result depends on the path of the request.
     pub(super) fn reads_path(&self) -> bool {
         match self {
@@ -130,6 +153,8 @@ impl Rule {
             Self::Both(one, other) | Self::Either(one, other) => one.reads_path() || other.reads_path(),
             Self::ServiceAccount
             | Self::User
+            | Self::Passport
+            | Self::Issuer(_)
             | Self::AnyRole(_)
             | Self::AllRoles(_)
             | Self::Permission { .. }

@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod descriptions;
+mod external_callers;
 
 fn caller(claims: &Value) -> IdInfo {
     let payload = claims.to_string().into_bytes();
