@@ -6,7 +6,8 @@ use crate::{identity::CallerSource, issuers::IssuerName};
 /// Returns a request of a caller of the issuer `keycloak`, with these claims of Passport.
 fn external(claims: &Value, roles_known: bool) -> Request<()> {
     let payload = claims.to_string().into_bytes();
-    let claims = Claims { has_unknown_roles: !roles_known, ..Claims::parse(&payload).unwrap() };
+    let mut claims = Claims::parse(&payload).unwrap();
+    claims.has_unknown_roles = !roles_known;
     let source = CallerSource { issuer: IssuerName::new("keycloak"), is_external: true };
     let mut request = Request::new(());
     request.extensions_mut().insert(IdInfo::new(claims, payload, std::time::UNIX_EPOCH, source));
