@@ -2,6 +2,7 @@
 //! that decides whether a refresh begins.
 
 use std::{
+    mem::replace,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +13,7 @@ use std::{
 use arc_swap::{ArcSwapOption, Guard};
 use bytes::Bytes;
 use passport_core::{Clock, SharedTask, TaskLimits, Waiter, unix_millis, with_causes};
-use tokio::{runtime::Handle, sync::watch};
+use tokio::runtime::Handle;
 
 use super::{
     client::JwksClient,
@@ -25,7 +26,7 @@ use super::{
     persistence::JwksCacheFile,
     refresh::{self, KeySource},
     refresh_policy::{KeyRefreshPolicy, RefreshCause, RefreshPause},
-    refresh_task::RefreshTask,
+    refresh_scheduler::RefreshScheduler,
     settings::KeySettings,
     skipped_keys::SkippedKeyLog,
 };
@@ -45,8 +46,8 @@ pub(crate) struct JwksCache {
     pub(super) settings: KeySettings,
     pub(super) clock: Arc<dyn Clock>,
     skipped_keys: SkippedKeyLog,
-    /// Notifies the refresh task when the time of the next refresh changes.
-    changed: watch::Sender<()>,
+    /// The scheduled refreshes of all issuers of the verifier.
+    scheduler: Arc<RefreshScheduler>,
     /// The last installed key set. An expired key set stays here until another key set replaces it.
     installed: ArcSwapOption<InstalledKeys>,
     /// The running refresh, which all requests that need newer keys share.
@@ -62,7 +63,8 @@ pub(crate) struct JwksCache {
 #[derive(Debug)]
 struct RefreshState {
     policy: KeyRefreshPolicy,
-    refresh_task: Option<RefreshTask>,
+    /// Whether the scheduler refreshes the keys. It does so from the first refresh on.
+    is_scheduled: bool,
     last_error: Option<LastError>,
     /// Whether no further refresh may begin, because the issuer is no longer trusted.
     is_stopped: bool,
@@ -103,8 +105,9 @@ impl JwksCache {
         allowed: AllowedAlgorithms,
         settings: KeySettings,
         clock: Arc<dyn Clock>,
+        scheduler: Arc<RefreshScheduler>,
     ) -> Self {
-        Self { client: Some(client), file, ..Self::empty(name, allowed, settings, clock) }
+        Self { client: Some(client), file, ..Self::empty(name, allowed, settings, clock, scheduler) }
     }
 
     /// Creates a cache of static keys, which are never refreshed.
@@ -113,8 +116,9 @@ impl JwksCache {
         document: &[u8],
         allowed: AllowedAlgorithms,
         clock: Arc<dyn Clock>,
+        scheduler: Arc<RefreshScheduler>,
     ) -> Result<Self, KeyFetchError> {
-        let cache = Self::empty(name, allowed, KeySettings::default(), clock);
+        let cache = Self::empty(name, allowed, KeySettings::default(), clock, scheduler);
         let keys = cache.parse(document, &KeySet::default())?;
         let installed =
             InstalledKeys::new(&cache.name, keys, KeyLife::endless(cache.clock.now()), Bytes::new());
@@ -128,6 +132,7 @@ impl JwksCache {
         allowed: AllowedAlgorithms,
         settings: KeySettings,
         clock: Arc<dyn Clock>,
+        scheduler: Arc<RefreshScheduler>,
     ) -> Self {
         let policy = KeyRefreshPolicy::new(settings);
         Self {
@@ -138,12 +143,12 @@ impl JwksCache {
             settings,
             clock,
             skipped_keys: SkippedKeyLog::default(),
-            changed: watch::Sender::new(()),
+            scheduler,
             installed: ArcSwapOption::empty(),
             refreshes: SharedTask::new(),
             state: Mutex::new(RefreshState {
                 policy,
-                refresh_task: None,
+                is_scheduled: false,
                 last_error: None,
                 is_stopped: false,
             }),
@@ -182,26 +187,23 @@ impl JwksCache {
     }
 
     /// Starts a refresh if a refresh is due. Returns the time until the next scheduled refresh.
-    /// Called by the refresh task.
-    fn tick(self: &Arc<Self>) -> Duration {
+    /// Returns `None` if the refreshes were stopped. Called by the scheduler.
+    pub(super) fn tick(self: &Arc<Self>) -> Option<Duration> {
         let now = self.clock.now();
         let installed = self.installed.load_full();
         let is_due = installed.as_ref().is_none_or(|keys| keys.life.freshness(now) != Freshness::Fresh);
         if is_due {
             drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
         }
-        let next = self.state().policy.next_refresh(now);
-        next.duration_since(now).unwrap_or_default()
+        let state = self.state();
+        let next = state.policy.next_refresh(now);
+        (!state.is_stopped).then(|| next.duration_since(now).unwrap_or_default())
     }
 
     /// Stops the refreshes. Called when the issuer is no longer trusted: cached tokens can hold the
     /// cache for some time after that.
     pub(crate) fn stop(&self) {
-        let mut state = self.state();
-        state.is_stopped = true;
-        let task = state.refresh_task.take();
-        drop(state);
-        drop(task);
+        self.state().is_stopped = true;
     }
 
     /// Returns the pause until a refresh is allowed to begin, for a request that does not wait any
@@ -262,29 +264,16 @@ impl JwksCache {
         let (attempt, waiter) = self.refreshes.begin(TaskLimits::UNLIMITED);
         state.policy.begin(now);
         self.publish_next_refresh(&state, now);
+        let is_scheduled = replace(&mut state.is_scheduled, true);
         drop(state);
         // Spawned outside the lock: a runtime that is shutting down drops a new task immediately,
         // and dropping a refresh takes the lock.
         runtime.spawn(refresh::run(Arc::clone(self), attempt, cause));
-        self.ensure_refresh_task(&runtime);
-        RefreshStatus::Running(waiter)
-    }
-
-    /// Starts the refresh task with the first refresh. Replaces a task on a runtime that has ended
-    /// or stalled.
-    fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
-        let state = self.state();
-        let is_needed =
-            !state.is_stopped && !state.refresh_task.as_ref().is_some_and(RefreshTask::is_running);
-        drop(state);
-        if is_needed {
-            let weak = Arc::downgrade(self);
-            let tick = move || weak.upgrade().map(|cache| cache.tick());
-            let clock = Arc::clone(&self.clock);
-            let task = RefreshTask::spawn(runtime, clock, tick, self.changed.subscribe());
-            let replaced = self.state().refresh_task.replace(task);
-            drop(replaced);
+        if !is_scheduled {
+            self.scheduler.add(self);
         }
+        self.scheduler.ensure_running(&runtime);
+        RefreshStatus::Running(waiter)
     }
 
     /// Returns whether the installed keys are trusted and are not `seen`, the keys that the request
@@ -374,7 +363,7 @@ impl JwksCache {
     /// refresh task.
     fn publish_next_refresh(&self, state: &RefreshState, now: SystemTime) {
         self.next_refresh.store(unix_millis(state.policy.next_refresh(now)), Ordering::Relaxed);
-        self.changed.send_replace(());
+        self.scheduler.notify();
     }
 
     /// Installs keys that never become stale.
@@ -387,7 +376,7 @@ impl JwksCache {
 
     #[cfg(test)]
     pub(crate) fn wake_refresh_task(&self) {
-        self.changed.send_replace(());
+        self.scheduler.notify();
     }
 
     /// Returns whether a cache with `settings` for this issuer would behave as this one.

@@ -20,6 +20,7 @@ mod negative_cache;
 mod persistence;
 mod refresh;
 mod refresh_policy;
+mod refresh_scheduler;
 mod refresh_task;
 mod settings;
 mod skipped_keys;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     installed_keys::{CurrentKeys, InstalledKeys},
     key::Key,
     persistence::JwksCacheFile,
+    refresh_scheduler::RefreshScheduler,
     settings::KeySettings,
 };
 

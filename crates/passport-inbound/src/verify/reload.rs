@@ -15,7 +15,7 @@ use super::{
     issuer_table::IssuerTable,
     pipeline::Pipeline,
 };
-use crate::{issuers::IssuerName, metrics::TARGET};
+use crate::{issuers::IssuerName, jwks::RefreshScheduler, metrics::TARGET};
 
 /// What a reload needs of the previous configuration.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(crate) struct ReloadState {
     pub(super) transport: Transport,
     /// The pool that returns the same transport for the same settings.
     pub(super) pool: TransportPool,
+    pub(super) scheduler: Arc<RefreshScheduler>,
 }
 
 /// The options that a verifier cannot change while it is in use.

@@ -5,7 +5,7 @@ use http::{Request, Response};
 use passport_core::{HttpClient, ManualClock, ResponseLimits, Transport, TransportError};
 
 use crate::{
-    RejectionReason, TokenVerifier, VerifyError,
+    RejectionReason, TokenVerifier,
     test_support::{START, ScriptedIssuer, ScriptedResponse, setup},
     verify::limits::VerificationPermits,
 };

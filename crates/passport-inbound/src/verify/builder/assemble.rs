@@ -12,7 +12,7 @@ use super::{
 use crate::{
     TrustedIssuer,
     issuers::{IssuerKind, TenantIssuers},
-    jwks::{JwksCache, JwksCacheFile, JwksClient, KeySettings},
+    jwks::{JwksCache, JwksCacheFile, JwksClient, KeySettings, RefreshScheduler},
     jwt::{algorithm::AllowedAlgorithms, issuer_pattern::IssuerPattern, validation::Policy},
     verify::{
         cache::VerifiedTokenCache,
@@ -28,7 +28,8 @@ use crate::{
 /// Builds the state of a verifier.
 pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, ConfigError> {
     let Checked { transport, endpoints } = check(&builder)?;
-    let entries = Assembly::new(&builder, &transport, &[]).entries(endpoints)?;
+    let scheduler = RefreshScheduler::new(Arc::clone(&builder.clock));
+    let entries = Assembly::new(&builder, &transport, &scheduler, &[]).entries(endpoints)?;
     Ok(Pipeline {
         issuers: ArcSwap::from_pointee(IssuerTable::new(entries)),
         cache: builder.caches_tokens.then(|| VerifiedTokenCache::new(builder.cache)),
@@ -37,7 +38,7 @@ pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, Config
         max_wait: builder.keys.max_wait,
         max_token_size: builder.max_token_size,
         size_warning: TokenSizeWarning::default(),
-        reload: Mutex::new(ReloadState { transport, pool: builder.transport.pool() }),
+        reload: Mutex::new(ReloadState { transport, pool: builder.transport.pool(), scheduler }),
         fixed: builder.fixed_options(),
         clock: builder.clock,
         reject_if: builder.reject_if,
@@ -59,7 +60,7 @@ pub(in crate::verify) fn reload(
     let builder = TokenVerifierBuilder { transport, clock: Arc::clone(&pipeline.clock), ..builder };
     let Checked { transport, endpoints } = check(&builder)?;
     let reusable = if transport.is_same(&state.transport) { previous } else { &[] };
-    let entries = Assembly::new(&builder, &transport, reusable).entries(endpoints)?;
+    let entries = Assembly::new(&builder, &transport, &state.scheduler, reusable).entries(endpoints)?;
     state.transport = transport;
     Ok(entries)
 }
@@ -69,6 +70,7 @@ struct Assembly<'a> {
     builder: &'a TokenVerifierBuilder,
     tenants: Arc<TenantIssuers>,
     transport: &'a Transport,
+    scheduler: &'a Arc<RefreshScheduler>,
     /// The entries whose keys can be kept.
     previous: &'a [Arc<IssuerEntry>],
 }
@@ -77,9 +79,11 @@ impl<'a> Assembly<'a> {
     fn new(
         builder: &'a TokenVerifierBuilder,
         transport: &'a Transport,
+        scheduler: &'a Arc<RefreshScheduler>,
         previous: &'a [Arc<IssuerEntry>],
     ) -> Self {
-        Self { builder, tenants: Arc::new(builder.tenants.clone()), transport, previous }
+        let tenants = Arc::new(builder.tenants.clone());
+        Self { builder, tenants, transport, scheduler, previous }
     }
 
     /// Returns an entry for each trusted issuer, in the order of the configuration.
@@ -135,11 +139,12 @@ impl<'a> Assembly<'a> {
         settings: KeySettings,
     ) -> Result<JwksCache, ConfigProblem> {
         let (name, clock) = (options.issuer_name(), Arc::clone(&self.builder.clock));
+        let scheduler = Arc::clone(self.scheduler);
         let Some(algorithms) = AllowedAlgorithms::new(options.algorithms.clone()) else {
             return Err(ConfigProblem::new("algorithms", "must not be empty; add an algorithm"));
         };
         if let Some(jwks) = &options.static_jwks {
-            let keys = JwksCache::with_static_keys(name, jwks, algorithms, clock);
+            let keys = JwksCache::with_static_keys(name, jwks, algorithms, clock, scheduler);
             return keys.map_err(|error| ConfigProblem::with_source("static_jwks", error));
         }
         let endpoints = match options.kind {
@@ -148,6 +153,6 @@ impl<'a> Assembly<'a> {
         };
         let source = JwksClient::new(name.clone(), endpoints, self.transport.clone(), settings.fetch_timeout);
         let file = options.jwks_cache_file.clone().map(|path| JwksCacheFile { path });
-        Ok(JwksCache::new(name, source, file, algorithms, settings, clock))
+        Ok(JwksCache::new(name, source, file, algorithms, settings, clock, scheduler))
     }
 }

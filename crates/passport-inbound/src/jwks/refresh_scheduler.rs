@@ -1,0 +1,77 @@
+//! Refreshes the keys of all issuers of a verifier on schedule, with one background task.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use passport_core::Clock;
+use tokio::{runtime::Handle, sync::watch};
+
+use super::{cache::JwksCache, refresh_task::RefreshTask};
+
+/// The scheduled refreshes of the issuers of a verifier. All issuers share one task, so a verifier
+/// with many issuers has no more tasks than a verifier with one.
+#[derive(Debug)]
+pub(crate) struct RefreshScheduler {
+    clock: Arc<dyn Clock>,
+    /// Notifies the task when the time of a next refresh changes.
+    changed: watch::Sender<()>,
+    state: Mutex<SchedulerState>,
+}
+
+#[derive(Debug, Default)]
+struct SchedulerState {
+    /// The caches whose keys were refreshed at least once.
+    caches: Vec<Weak<JwksCache>>,
+    task: Option<RefreshTask>,
+}
+
+impl RefreshScheduler {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { clock, changed: watch::Sender::new(()), state: Mutex::default() })
+    }
+
+    /// Notifies the task that the time of a next refresh has changed.
+    pub(super) fn notify(&self) {
+        self.changed.send_replace(());
+    }
+
+    /// Adds a cache. From then on, the keys of the cache are refreshed on schedule while the task is
+    /// running.
+    pub(super) fn add(&self, cache: &Arc<JwksCache>) {
+        self.state().caches.push(Arc::downgrade(cache));
+    }
+
+    /// Starts the task if it is not running. Replaces a task on a runtime that has ended or
+    /// stalled.
+    pub(super) fn ensure_running(self: &Arc<Self>, runtime: &Handle) {
+        let is_running = self.state().task.as_ref().is_some_and(RefreshTask::is_running);
+        if !is_running {
+            let weak = Arc::downgrade(self);
+            let tick = move || weak.upgrade()?.tick();
+            let clock = Arc::clone(&self.clock);
+            let task = RefreshTask::spawn(runtime, clock, tick, self.changed.subscribe());
+            let replaced = self.state().task.replace(task);
+            drop(replaced);
+        }
+    }
+
+    /// Starts each refresh that is due. Returns the time until the next refresh. Returns `None` if
+    /// no cache is left. Called by the task.
+    fn tick(&self) -> Option<Duration> {
+        // The lock is released before the caches are used, because a refresh takes it.
+        let caches: Vec<_> = {
+            let mut state = self.state();
+            state.caches.retain(|cache| cache.strong_count() > 0);
+            state.caches.iter().filter_map(Weak::upgrade).collect()
+        };
+        caches.iter().filter_map(|cache| cache.tick()).min()
+    }
+
+    /// Locks the state. The state stays usable after another thread has panicked while it held the
+    /// lock.
+    fn state(&self) -> MutexGuard<'_, SchedulerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
