@@ -59,7 +59,7 @@ async fn main() -> Result<(), BoxError> {
     passport.inject(Endpoint::Jwks, Fault::Down);
     clock.advance(HOUR);
     let status = call(&url).await?.status();
-    while first.health().failures() == 0 {
+    while first.health().issuers()[0].jwks().failures() == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     println!("call during the outage: {status}; health: {}", first.health());

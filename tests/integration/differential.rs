@@ -228,7 +228,10 @@ async fn forged_signature_of_any_length_is_rejected() {
         assert!(
             matches!(
                 outcome,
-                VerifyError::Rejected(RejectionReason::SignatureInvalid | RejectionReason::Malformed)
+                VerifyError::Rejected {
+                    reason: RejectionReason::SignatureInvalid | RejectionReason::Malformed,
+                    ..
+                }
             ),
             "{outcome:?}"
         );

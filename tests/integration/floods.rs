@@ -8,8 +8,8 @@ use std::{
 
 use futures_util::future::join_all;
 use passport_dev::{DevPassport, Endpoint, Fault};
-use passport_inbound::{ManualClock, RejectionReason, TokenVerifier, VerifyError};
-use serde_json::Value;
+use passport_inbound::{ManualClock, RejectionReason, TokenVerifier};
+use serde_json::{Value, json};
 use tonic::{Code, Request, transport};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -68,7 +68,8 @@ async fn one_jwks_fetch_per_cooldown_for_100000_unknown_keys() {
     let setup = Arc::new(setup().await);
     let good = setup.token();
     setup.verifier.verify(&good).await.unwrap();
-    let rest = format!("{}.{}", base64("{}"), base64([7; 256]));
+    let payload = json!({ "iss": setup.passport.issuer() }).to_string();
+    let rest = format!("{}.{}", base64(payload), base64([7; 256]));
     let alone = latencies(&setup.verifier, &good, || false).await;
 
     let floods: Vec<_> = (0..2)
@@ -78,7 +79,7 @@ async fn one_jwks_fetch_per_cooldown_for_100000_unknown_keys() {
                 for junk in 0..50_000 {
                     let header = base64(format!(r#"{{"alg":"RS256","kid":"{flood}-{junk}"}}"#));
                     let outcome = setup.verifier.verify(&format!("{header}.{rest}")).await;
-                    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::KeyNotFound));
+                    assert_eq!(outcome.unwrap_err().reason(), Some(RejectionReason::KeyNotFound));
                     if junk % 100 == 0 {
                         tokio::task::yield_now().await;
                     }
@@ -129,10 +130,8 @@ async fn forged_signatures_delay_no_cached_and_reject_no_new_token() {
             tokio::spawn(async move {
                 for _ in 0..500 {
                     let outcome = setup.verifier.verify(&forged).await;
-                    assert_eq!(
-                        outcome.unwrap_err(),
-                        VerifyError::Rejected(RejectionReason::SignatureInvalid)
-                    );
+                    let reason = outcome.unwrap_err().reason();
+                    assert_eq!(reason, Some(RejectionReason::SignatureInvalid));
                     tokio::task::yield_now().await;
                 }
             })

@@ -18,7 +18,7 @@ use crate::{
 
 fn reason_for(factory: &TokenFactory, token: &str) -> R {
     match factory.verifier().try_verify(token) {
-        Some(Err(VerifyError::Rejected(reason))) => reason,
+        Some(Err(VerifyError::Rejected { reason, .. })) => reason,
         other => panic!("{other:?}"),
     }
 }
@@ -46,7 +46,7 @@ fn algorithm_is_never_taken_from_the_token() {
     assert!(matches!(verifier.try_verify(&factory.good()), Some(Ok(_))));
     for (says, signed) in [("RS512", Scheme::Rs512), ("RS384", Scheme::Rs384), ("PS256", Scheme::Ps256)] {
         let outcome = verifier.try_verify(&factory.of_algorithm(says, signed)).unwrap();
-        assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(R::AlgorithmNotAllowed), "{says}");
+        assert_eq!(outcome.unwrap_err().reason(), Some(R::AlgorithmNotAllowed), "{says}");
     }
 }
 
@@ -108,7 +108,10 @@ async fn key_in_or_linked_from_a_token_is_never_used() {
         header[name] = value;
         let outcome = verifier.verify(&stranger.sign(header.to_string(), claims.to_string())).await;
         assert!(
-            matches!(outcome, Err(VerifyError::Rejected(R::SignatureInvalid | R::KeyNotFound))),
+            matches!(
+                outcome.map_err(|error| error.reason()),
+                Err(Some(R::SignatureInvalid | R::KeyNotFound))
+            ),
             "{name}"
         );
     }
@@ -162,7 +165,7 @@ async fn cached_token_is_dropped_with_its_key() {
     clock.advance(Duration::from_secs(31));
     verifier.verify(&passport.user_token("u").build()).await.unwrap();
     let outcome = verifier.verify(&old).await;
-    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(R::KeyNotFound));
+    assert_eq!(outcome.unwrap_err().reason(), Some(R::KeyNotFound));
 }
 
 /// 10. GHSA-2gx3-rcp4-g85q.
@@ -174,7 +177,7 @@ async fn unknown_keys_cause_one_jwks_fetch_per_cooldown() {
     for cooldown in 1..=3 {
         for junk in 0..200 {
             let token = passport.user_token("u").header("kid", format!("{cooldown}-{junk}")).build();
-            assert_eq!(verifier.verify(&token).await.unwrap_err(), VerifyError::Rejected(R::KeyNotFound));
+            assert_eq!(verifier.verify(&token).await.unwrap_err().reason(), Some(R::KeyNotFound));
             assert!(matches!(verifier.try_verify(&good), Some(Ok(_))));
         }
         assert_eq!(passport.counters().jwks(), 1 + cooldown);
@@ -246,7 +249,7 @@ async fn issuer_named_by_a_token_is_never_contacted() {
     let forged = attacker.user_token("u").audience(passport.audience()).build();
     verifier.verify(&forged).await.unwrap_err();
     let genuine = passport.user_token("u").claim("iss", attacker.issuer()).build();
-    assert_eq!(verifier.verify(&genuine).await.unwrap_err(), VerifyError::Rejected(R::IssuerMismatch));
+    assert_eq!(verifier.verify(&genuine).await.unwrap_err().reason(), Some(R::IssuerMismatch));
     assert_eq!((attacker.counters().discovery(), attacker.counters().jwks()), (0, 0));
 }
 

@@ -26,6 +26,5 @@ mod module_cycles;
 mod networks;
 mod outbound;
 mod request_paths;
-mod rfc_vectors;
 mod token_deadlines;
 mod token_factory;

@@ -67,7 +67,7 @@ async fn validate(
     let Form(form) = form.map_err(|_| ErrorResponse::invalid("expected a form with the parameter token"))?;
     let body = match verifier.verify(&form.token).await {
         Ok(caller) => claims(&caller),
-        Err(VerifyError::KeysUnavailable { retry_after } | VerifyError::Overloaded { retry_after }) => {
+        Err(VerifyError::KeysUnavailable { retry_after, .. } | VerifyError::Overloaded { retry_after }) => {
             let description = "the issuer's keys are unavailable, or too many tokens are being verified";
             return Err(ErrorResponse::unavailable(description, retry_after));
         }

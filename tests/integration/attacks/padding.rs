@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use num_bigint::BigUint;
-use passport_inbound::{RejectionReason as R, TokenVerifier, VerifyError};
+use passport_inbound::{RejectionReason as R, TokenVerifier};
 use serde_json::json;
 
 use crate::token_factory::{TokenFactory, base64, with_signature};
@@ -79,7 +79,7 @@ fn malformed_padding_by_the_issuers_key_is_rejected() {
     for (name, block) in malformed(digest.as_ref()) {
         let token = with_signature(&token, factory.raw_signature(&block));
         let outcome = verifier.try_verify(&token).unwrap();
-        assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(R::SignatureInvalid), "{name}");
+        assert_eq!(outcome.unwrap_err().reason(), Some(R::SignatureInvalid), "{name}");
     }
 }
 
@@ -102,5 +102,5 @@ fn cube_root_signature_is_rejected() {
     let signature = root.to_bytes_be();
     let forged = with_signature(&token, [vec![0; SIZE - signature.len()], signature].concat());
     let outcome = verifier.try_verify(&forged).unwrap();
-    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(R::SignatureInvalid));
+    assert_eq!(outcome.unwrap_err().reason(), Some(R::SignatureInvalid));
 }

@@ -66,7 +66,7 @@ async fn assert_not_ready(issuer: &str, transport: Transport, failure: TlsFailur
     assert!(error.to_string().starts_with(&format!("no token for `mi`: {failure}")), "{error}");
     let error = tokio::time::timeout(limit, verifier.ready()).await.expect("it does not wait").unwrap_err();
     assert!(error.to_string().contains(&failure.to_string()), "{error}");
-    assert!(verifier.health().last_error().unwrap().contains(&failure.to_string()));
+    assert!(verifier.health().issuers()[0].jwks().last_error().unwrap().contains(&failure.to_string()));
 }
 
 #[tokio::test]

@@ -57,10 +57,9 @@ pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'
     if scanner.at == text.len() { Ok(()) } else { Err(NotJson) }
 }
 
-/// Returns the value of the first member `name` of the object `json`, if it is a string. Returns
-/// `None` if there is no such member, or if its value is not a string. What follows the member is
-/// not parsed, and no duplicate is found: the caller must parse the object in full before it trusts
-/// the value.
+/// Returns the value of the first member `name` of the object `json`. Returns `None` if there is no
+/// such member, and an error if its value is not a string. What follows the member is not parsed,
+/// and no duplicate is found: the caller must parse the object in full before it trusts the value.
 pub(crate) fn first_text<'a>(json: &'a [u8], name: &str) -> Result<Option<Text<'a>>, NotJson> {
     let text = str::from_utf8(json).map_err(|_| NotJson)?;
     let mut scanner = Scanner { text, at: 0, max_depth: MAX_PAYLOAD_DEPTH };
@@ -71,7 +70,7 @@ pub(crate) fn first_text<'a>(json: &'a [u8], name: &str) -> Result<Option<Text<'
         let is_wanted = scanner.name()?.equals(name);
         match scanner.value()? {
             Value::Text(text) if is_wanted => return Ok(Some(text)),
-            Value::Other if is_wanted => return Ok(None),
+            Value::Other if is_wanted => return Err(NotJson),
             _ => {}
         }
     }

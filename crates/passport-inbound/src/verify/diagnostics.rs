@@ -19,7 +19,13 @@ use super::issuer_entry::{IssuerEntry, RejectedToken};
 use crate::{
     ClaimMap, IdInfo, RejectionReason,
     jwks::CurrentKeys,
-    jwt::{claims::Claims, header::HeaderMembers, header_json::Text, json::NumericDate},
+    jwt::{
+        algorithm::AllowedAlgorithms,
+        claims::Claims,
+        header::{HeaderMembers, TokenTypes},
+        header_json::Text,
+        json::NumericDate,
+    },
     metrics::TARGET,
     untrusted_text::{MAX_QUOTED, Quoted},
 };
@@ -180,17 +186,22 @@ fn with_keys(
 }
 
 /// Logs why the header of a token is rejected: the accepted values and the value in the token.
-pub(super) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, issuer: &IssuerEntry) {
+pub(super) fn header(
+    reason: RejectionReason,
+    members: &HeaderMembers<'_>,
+    allowed: &AllowedAlgorithms,
+    types: &TokenTypes,
+) {
     if is_enabled() {
         let (alg, typ) = (start_of(members.alg), start_of(members.typ));
         let (alg, typ) = (alg.as_deref().map(Quoted), typ.as_deref().map(Quoted));
-        match reason {
-            RejectionReason::WrongTokenType => {
-                log(issuer, reason, &issuer.token_types.values().collect::<Vec<_>>(), &typ);
-            }
-            RejectionReason::UnsupportedCritical => log(issuer, reason, &"no crit", &"crit"),
-            _ => log(issuer, reason, &issuer.jwks.allowed, &alg),
-        }
+        let types: Vec<_> = types.values().collect();
+        let (expected, got): (&dyn fmt::Debug, &dyn fmt::Debug) = match reason {
+            RejectionReason::WrongTokenType => (&types, &typ),
+            RejectionReason::UnsupportedCritical => (&"no crit", &"crit"),
+            _ => (allowed, &alg),
+        };
+        tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
     }
 }
 

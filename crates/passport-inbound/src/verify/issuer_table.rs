@@ -8,11 +8,13 @@ use std::{
     },
 };
 
-use super::{header_memo::HeaderMemo, issuer_entry::IssuerEntry};
+use super::{diagnostics, header_memo::HeaderMemo, issuer_entry::IssuerEntry};
 use crate::{
     RejectionReason,
     jwt::{
+        algorithm::AllowedAlgorithms,
         compact::Jws,
+        header::{HeaderMembers, TokenTypes},
         header_json::{self, Text},
         issuer_pattern::IssuerPattern,
     },
@@ -39,14 +41,28 @@ pub(crate) struct IssuerTable {
     positions: HashMap<Box<str>, usize>,
     /// The positions of issuers with a placeholder.
     patterns: Box<[usize]>,
+    /// The different rules for headers that the issuers have.
+    header_rules: Box<[HeaderRule]>,
     pub(super) memo: HeaderMemo,
     slash_warning: AtomicBool,
+}
+
+/// The headers that at least one issuer accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct HeaderRule {
+    allowed: AllowedAlgorithms,
+    types: TokenTypes,
 }
 
 impl IssuerTable {
     pub(super) fn new(entries: Vec<Arc<IssuerEntry>>) -> Self {
         let (mut positions, mut patterns) = (HashMap::with_capacity(entries.len()), Vec::new());
+        let mut header_rules = Vec::new();
         for (position, entry) in entries.iter().enumerate() {
+            let rule = HeaderRule { allowed: entry.jwks.allowed.clone(), types: entry.token_types.clone() };
+            if !header_rules.contains(&rule) {
+                header_rules.push(rule);
+            }
             match &entry.policy.issuer {
                 IssuerPattern::Exact(iss) => {
                     positions.insert(iss.trim_end_matches('/').into(), position);
@@ -58,8 +74,25 @@ impl IssuerTable {
             entries: entries.into(),
             positions,
             patterns: patterns.into(),
+            header_rules: header_rules.into(),
             memo: HeaderMemo::default(),
             slash_warning: AtomicBool::new(false),
+        }
+    }
+
+    /// Checks that at least one issuer accepts the header of a token.
+    ///
+    /// # Errors
+    /// The reason for which the first of the rules rejects the header.
+    pub(super) fn check_header(&self, members: &HeaderMembers<'_>) -> Result<(), RejectionReason> {
+        let check = |rule: &HeaderRule| members.validate(&rule.allowed, &rule.types);
+        let Some((first, others)) = self.header_rules.split_first() else { return Ok(()) };
+        match check(first) {
+            Err(reason) if !others.iter().any(|rule| check(rule).is_ok()) => {
+                diagnostics::header(reason, members, &first.allowed, &first.types);
+                Err(reason)
+            }
+            _ => Ok(()),
         }
     }
 

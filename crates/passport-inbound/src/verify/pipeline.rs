@@ -180,12 +180,9 @@ impl Pipeline {
         context: VerifyContext,
     ) -> VerifyProgress {
         let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
-        let decoded =
-            jws.header(&mut header).and_then(|members| Ok((members, jws.signature(&mut signature)?)));
-        match decoded {
-            Ok((members, signature)) => {
-                self.verify_parsed(&ParsedToken { token, jws, members, signature }, context)
-            }
+        let table = self.issuers.load();
+        match parse(&table, token, jws, &mut header, &mut signature) {
+            Ok(parsed) => self.verify_parsed(&table, &parsed, context),
             Err(reason) => reject_unrouted(reason, token),
         }
     }
@@ -194,11 +191,15 @@ impl Pipeline {
     ///
     /// The issuer whose tokens had the same header is tried first. Unless the token is from that
     /// issuer, the `iss` of the token decides, so the result is the same as without this attempt.
-    fn verify_parsed(&self, parsed: &ParsedToken<'_>, mut context: VerifyContext) -> VerifyProgress {
-        let table = self.issuers.load();
+    fn verify_parsed(
+        &self,
+        table: &IssuerTable,
+        parsed: &ParsedToken<'_>,
+        mut context: VerifyContext,
+    ) -> VerifyProgress {
         let mut hinted = None;
         if let Some(issuer) = table.memo.issuer(parsed.jws.header_segment()) {
-            let attempt = self.attempt(&issuer, &table, parsed, &mut context);
+            let attempt = self.attempt(&issuer, table, parsed, &mut context);
             match attempt.result {
                 AttemptResult::Done(outcome) if !may_be_from_another_issuer(&outcome) => {
                     return conclude(&issuer, &attempt.installed, outcome, context.now);
@@ -211,7 +212,7 @@ impl Pipeline {
             Ok(issuer) => issuer,
             Err(reason) => {
                 if reason == RejectionReason::IssuerMismatch && diagnostics::is_enabled() {
-                    self.log_unknown_issuer(&table, parsed, context.now);
+                    self.log_unknown_issuer(table, parsed, context.now);
                 }
                 return reject_unrouted(reason, parsed.token);
             }
@@ -219,9 +220,9 @@ impl Pipeline {
         // A token is verified only once with the keys of an issuer.
         let attempt = match hinted {
             Some((hinted, attempt)) if Arc::ptr_eq(&hinted, issuer) => attempt,
-            _ => self.attempt(issuer, &table, parsed, &mut context),
+            _ => self.attempt(issuer, table, parsed, &mut context),
         };
-        self.conclude_or_refresh(issuer, &table, parsed, context, attempt)
+        self.conclude_or_refresh(issuer, table, parsed, context, attempt)
     }
 
     /// Returns the result of the first attempt to verify a token. If no installed key verifies the
@@ -304,7 +305,7 @@ impl Pipeline {
         let header = match parsed.members.validate(&issuer.jwks.allowed, &issuer.token_types) {
             Ok(header) => header,
             Err(reason) => {
-                diagnostics::header(reason, &parsed.members, issuer);
+                diagnostics::header(reason, &parsed.members, &issuer.jwks.allowed, &issuer.token_types);
                 let result = AttemptResult::Done(Err(reason.into()));
                 return Attempt { installed: current, result };
             }
@@ -377,6 +378,20 @@ impl Pipeline {
             _ => Ok(caller),
         }
     }
+}
+
+/// Decodes the header and the signature. Rejects a header that no trusted issuer accepts.
+fn parse<'a>(
+    table: &IssuerTable,
+    token: &'a [u8],
+    jws: Jws<'a>,
+    header: &'a mut [u8],
+    signature: &'a mut [u8],
+) -> Result<ParsedToken<'a>, RejectionReason> {
+    let members = jws.header(header)?;
+    table.check_header(&members)?;
+    let signature = jws.signature(signature)?;
+    Ok(ParsedToken { token, jws, members, signature })
 }
 
 /// Returns whether another issuer could accept a token that one issuer has verified: issuers can

@@ -9,6 +9,8 @@ use crate::jwt::{
     header::{HeaderMembers, TokenTypes},
 };
 
+mod rfc_vectors;
+
 /// Returns an RSA modulus that is odd and has its top bit set.
 fn modulus(bytes: usize, filler: u8) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(vec![filler; bytes])
