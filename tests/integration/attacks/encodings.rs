@@ -126,7 +126,7 @@ pub(super) fn standards() -> Vec<Attack> {
     let any = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CU";
     vec![
         attack("A.1", signed("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9", any), R::AlgorithmNotAllowed),
-        attack("A.2, of another issuer's key", signed("eyJhbGciOiJSUzI1NiJ9", any), R::SignatureInvalid),
+        attack("A.2, of another issuer", signed("eyJhbGciOiJSUzI1NiJ9", any), R::IssuerMismatch),
         attack("A.3", signed("eyJhbGciOiJFUzI1NiJ9", any), R::AlgorithmNotAllowed),
         attack("A.4", signed("eyJhbGciOiJFUzUxMiJ9", any), R::AlgorithmNotAllowed),
         attack("A.5 and 6.1", signed("eyJhbGciOiJub25lIn0", ""), R::AlgorithmNotAllowed),

@@ -26,7 +26,7 @@ use super::{
     persistence::JwksCacheFile,
     refresh::{self, KeySource},
     refresh_policy::{KeyRefreshPolicy, RefreshCause, RefreshPause},
-    refresh_scheduler::RefreshScheduler,
+    refresh_scheduler::{RefreshScheduler, Scheduled},
     settings::KeySettings,
     skipped_keys::SkippedKeyLog,
 };
@@ -186,20 +186,6 @@ impl JwksCache {
         self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
-    /// Starts a refresh if a refresh is due. Returns the time until the next scheduled refresh.
-    /// Returns `None` if the refreshes were stopped. Called by the scheduler.
-    pub(super) fn tick(self: &Arc<Self>) -> Option<Duration> {
-        let now = self.clock.now();
-        let installed = self.installed.load_full();
-        let is_due = installed.as_ref().is_none_or(|keys| keys.life.freshness(now) != Freshness::Fresh);
-        if is_due {
-            drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
-        }
-        let state = self.state();
-        let next = state.policy.next_refresh(now);
-        (!state.is_stopped).then(|| next.duration_since(now).unwrap_or_default())
-    }
-
     /// Stops the refreshes. Called when the issuer is no longer trusted: cached tokens can hold the
     /// cache for some time after that.
     pub(crate) fn stop(&self) {
@@ -270,7 +256,8 @@ impl JwksCache {
         // and dropping a refresh takes the lock.
         runtime.spawn(refresh::run(Arc::clone(self), attempt, cause));
         if !is_scheduled {
-            self.scheduler.add(self);
+            let cache = Arc::downgrade(self);
+            self.scheduler.add(cache);
         }
         self.scheduler.ensure_running(&runtime);
         RefreshStatus::Running(waiter)
@@ -413,5 +400,19 @@ impl JwksCache {
     /// lock.
     fn state(&self) -> MutexGuard<'_, RefreshState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Scheduled for JwksCache {
+    fn tick(self: Arc<Self>) -> Option<Duration> {
+        let now = self.clock.now();
+        let installed = self.installed.load_full();
+        let is_due = installed.as_ref().is_none_or(|keys| keys.life.freshness(now) != Freshness::Fresh);
+        if is_due {
+            drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
+        }
+        let state = self.state();
+        let next = state.policy.next_refresh(now);
+        (!state.is_stopped).then(|| next.duration_since(now).unwrap_or_default())
     }
 }

@@ -1,6 +1,7 @@
 //! Refreshes the keys of all issuers of a verifier on schedule, with one background task.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -8,11 +9,17 @@ use std::{
 use passport_core::Clock;
 use tokio::{runtime::Handle, sync::watch};
 
-use super::{cache::JwksCache, refresh_task::RefreshTask};
+use super::refresh_task::RefreshTask;
+
+/// Something that the scheduler calls repeatedly: the cache of an issuer's keys.
+pub(super) trait Scheduled: Send + Sync {
+    /// Starts a refresh if a refresh is due. Returns the time until the next call. Returns `None` if
+    /// there is no next refresh.
+    fn tick(self: Arc<Self>) -> Option<Duration>;
+}
 
 /// The scheduled refreshes of the issuers of a verifier. All issuers share one task, so a verifier
 /// with many issuers has no more tasks than a verifier with one.
-#[derive(Debug)]
 pub(crate) struct RefreshScheduler {
     clock: Arc<dyn Clock>,
     /// Notifies the task when the time of a next refresh changes.
@@ -20,10 +27,10 @@ pub(crate) struct RefreshScheduler {
     state: Mutex<SchedulerState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct SchedulerState {
     /// The caches whose keys were refreshed at least once.
-    caches: Vec<Weak<JwksCache>>,
+    caches: Vec<Weak<dyn Scheduled>>,
     task: Option<RefreshTask>,
 }
 
@@ -39,8 +46,8 @@ impl RefreshScheduler {
 
     /// Adds a cache. From then on, the keys of the cache are refreshed on schedule while the task is
     /// running.
-    pub(super) fn add(&self, cache: &Arc<JwksCache>) {
-        self.state().caches.push(Arc::downgrade(cache));
+    pub(super) fn add(&self, cache: Weak<dyn Scheduled>) {
+        self.state().caches.push(cache);
     }
 
     /// Starts the task if it is not running. Replaces a task on a runtime that has ended or
@@ -66,12 +73,18 @@ impl RefreshScheduler {
             state.caches.retain(|cache| cache.strong_count() > 0);
             state.caches.iter().filter_map(Weak::upgrade).collect()
         };
-        caches.iter().filter_map(|cache| cache.tick()).min()
+        caches.into_iter().filter_map(Scheduled::tick).min()
     }
 
     /// Locks the state. The state stays usable after another thread has panicked while it held the
     /// lock.
     fn state(&self) -> MutexGuard<'_, SchedulerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for RefreshScheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshScheduler").finish_non_exhaustive()
     }
 }

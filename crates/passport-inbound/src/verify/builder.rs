@@ -13,7 +13,7 @@ use passport_core::{Clock, ConfigError, SystemClock, Transport, TransportSetting
 pub(super) use self::assemble::reload;
 use super::{
     TokenVerifier, cache::CacheLimits, limits::VerificationPermits, pipeline::RejectPredicate,
-    reload::FixedOptions,
+    reload_state::FixedOptions,
 };
 use crate::{
     Algorithm, IdInfo, TrustedIssuer, issuers::TenantIssuers, jwks::KeySettings,

@@ -14,6 +14,7 @@ mod limits;
 mod pipeline;
 mod ready;
 mod reload;
+mod reload_state;
 
 use std::{sync::Arc, time::Duration};
 

@@ -28,7 +28,7 @@ use super::{
     issuer_entry::{AcceptedToken, IssuerEntry, RejectedToken},
     issuer_table::IssuerTable,
     limits::{VerificationPermit, VerificationPermits, WaitQueues},
-    reload::{FixedOptions, ReloadState},
+    reload_state::{FixedOptions, ReloadState},
 };
 use crate::{
     IdInfo, RejectionReason,

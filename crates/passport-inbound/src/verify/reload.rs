@@ -2,52 +2,18 @@
 
 use std::{
     fmt,
-    num::NonZeroUsize,
     sync::{Arc, PoisonError},
 };
 
-use passport_core::{ConfigError, Transport, TransportPool};
+use passport_core::ConfigError;
 
 use super::{
     builder::{self, TokenVerifierBuilder},
-    cache::CacheLimits,
     issuer_entry::IssuerEntry,
     issuer_table::IssuerTable,
     pipeline::Pipeline,
 };
-use crate::{issuers::IssuerName, jwks::RefreshScheduler, metrics::TARGET};
-
-/// What a reload needs of the previous configuration.
-#[derive(Debug)]
-pub(crate) struct ReloadState {
-    pub(super) transport: Transport,
-    /// The pool that returns the same transport for the same settings.
-    pub(super) pool: TransportPool,
-    pub(super) scheduler: Arc<RefreshScheduler>,
-}
-
-/// The options that a verifier cannot change while it is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FixedOptions {
-    pub(super) caches_tokens: bool,
-    pub(super) cache: CacheLimits,
-    pub(super) max_concurrent: NonZeroUsize,
-    pub(super) max_token_size: usize,
-}
-
-impl FixedOptions {
-    /// Returns the names of the options that differ.
-    fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let options = [
-            ("cache_tokens", self.caches_tokens != other.caches_tokens),
-            ("max_cached_tokens", self.cache.tokens != other.cache.tokens),
-            ("max_cached_bytes", self.cache.bytes != other.cache.bytes),
-            ("max_concurrent_verifications", self.max_concurrent != other.max_concurrent),
-            ("max_token_size", self.max_token_size != other.max_token_size),
-        ];
-        options.into_iter().filter(|(_, differs)| *differs).map(|(option, _)| option).collect()
-    }
-}
+use crate::{issuers::IssuerName, metrics::TARGET};
 
 impl Pipeline {
     /// Replaces the trusted issuers, and returns what has changed. If an option is invalid, nothing

@@ -21,7 +21,7 @@ use crate::{
         issuer_table::IssuerTable,
         limits::{VerificationPermits, WaitQueues},
         pipeline::Pipeline,
-        reload::ReloadState,
+        reload_state::ReloadState,
     },
 };
 
