@@ -7,8 +7,10 @@ use std::{env, fs, process::Command};
 pub const CALLS: u32 = 2_000;
 
 /// The watched paths: a name, the side, the contender, and the baseline that is subtracted.
-const WATCHED: [(&str, &str, &str, &str); 4] = [
+const WATCHED: [(&str, &str, &str, &str); 6] = [
     ("inbound warm", "inbound", "passport-inbound", "bare service"),
+    ("inbound warm, three issuers", "inbound", "passport-inbound, three issuers", "bare service"),
+    ("inbound unknown issuer", "inbound", "passport-inbound, unknown issuer", "bare service"),
     ("inbound cold", "inbound", "passport-inbound, token cache off", "bare service"),
     ("inbound rejection", "inbound", "passport-inbound, rejected", "bare service"),
     ("outbound warm", "outbound", "passport-outbound", "bare client"),

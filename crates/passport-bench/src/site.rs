@@ -36,6 +36,13 @@ impl Site {
         format!("{}/.well-known/jwks.json", self.issuer())
     }
 
+    /// Returns a token of an issuer that no contender trusts, with the header of a key that no
+    /// contender knows.
+    #[must_use]
+    pub fn of_unknown_issuer(&self) -> String {
+        self.draft().claim("iss", "https://login.example/realms/other").header("kid", "other").build()
+    }
+
     /// Returns another such token, to be changed before it is signed for a contender that needs it.
     pub fn draft(&self) -> TestJwtBuilder {
         draft(&self.passport)

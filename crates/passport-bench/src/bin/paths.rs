@@ -38,15 +38,18 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// `<contender>, rejected` sends a malformed token.
+/// `<contender>, rejected` sends a malformed token, and `<contender>, unknown issuer` a token of an
+/// issuer that is not trusted.
 fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
     let site = background.block_on(Site::start()).expect("the dev Passport starts");
-    let (contender, is_good) = name.strip_suffix(", rejected").map_or((name, true), |name| (name, false));
+    let rejected = [(", rejected", "not-a-token".to_owned()), (", unknown issuer", site.of_unknown_issuer())];
+    let rejected = rejected.into_iter().find_map(|(end, token)| Some((name.strip_suffix(end)?, token)));
+    let is_good = rejected.is_none();
+    let (contender, token) = rejected.unwrap_or_else(|| (name, site.token.clone()));
     let entry =
         inbound::ON_A_SERVICE.iter().find(|entry| entry.name == contender).expect("the contender exists");
     let subject = background.block_on(entry.warmed(&site));
-    let token = if is_good { bearer(&site.token) } else { bearer("not-a-token") };
-    let batch = Batch::of(Arc::new([token]), calls);
+    let batch = Batch::of(Arc::new([bearer(&token)]), calls);
     let tally = after_a_few(&subject, batch);
     assert_eq!(if is_good { tally.accepted } else { tally.rejected }, calls);
 }

@@ -81,11 +81,12 @@ impl Entry {
 }
 
 /// Contenders around a bare `service_fn`, which show the cost of the layer alone.
-pub const ON_A_SERVICE: [Entry; 5] = [
+pub const ON_A_SERVICE: [Entry; 6] = [
     Entry::of::<bare::BareService>(),
     Entry::of::<bare::NoOpLayer>(),
     Entry::of::<floor::FloorOnAService>(),
     Entry::of::<ours::OursOnAService>(),
+    Entry::of::<ours::OursWithThreeIssuers>(),
     Entry::of::<ours::OursWithoutCacheOnAService>(),
 ];
 

@@ -2,7 +2,9 @@
 
 use axum::{Router, routing::get};
 use http::{Extensions, StatusCode};
-use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier, TokenVerifierBuilder};
+use passport_inbound::{
+    AuthenticateLayer, ClaimMap, IdInfo, TenantRule, TokenVerifier, TokenVerifierBuilder, TrustedIssuer,
+};
 use tower::Layer;
 
 use super::{Contender, bare::Handler, on_axum::respond};
@@ -14,6 +16,14 @@ use crate::{
 fn layer(site: &Site, with: fn(TokenVerifierBuilder) -> TokenVerifierBuilder) -> AuthenticateLayer {
     let builder = TokenVerifier::builder(AUDIENCE).issuer(site.issuer());
     AuthenticateLayer::new(with(builder).build().expect("the configuration is valid"))
+}
+
+/// An issuer that issues no token here.
+fn another(issuer: &str) -> TrustedIssuer {
+    TrustedIssuer::external(issuer)
+        .audience(AUDIENCE)
+        .claims(ClaimMap::new().roles_from(["groups"]).role("clerks", "payroll.read"))
+        .tenant(TenantRule::fixed("contoso"))
 }
 
 async fn handler(caller: IdInfo) -> StatusCode {
@@ -71,6 +81,23 @@ impl Contender for OursWithoutCacheOnAService {
 
     async fn protect(site: &Site) -> Subject {
         let layer = layer(site, |builder| builder.cache_tokens(false));
+        Subject::new(layer.layer(Handler(knows_its_caller)))
+    }
+}
+
+/// Around a bare service, with two other issuers beside Passport.
+#[derive(Debug)]
+pub struct OursWithThreeIssuers;
+
+impl Contender for OursWithThreeIssuers {
+    const NAME: &'static str = "passport-inbound, three issuers";
+
+    async fn protect(site: &Site) -> Subject {
+        let layer = layer(site, |builder| {
+            builder
+                .trust(another("https://login.example/realms/one"))
+                .trust(another("https://login.example/realms/two"))
+        });
         Subject::new(layer.layer(Handler(knows_its_caller)))
     }
 }

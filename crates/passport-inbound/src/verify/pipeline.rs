@@ -10,9 +10,12 @@
 //! 5. The claims are read and checked, with `iss` among them, and the token is cached.
 //! 6. The `reject_if` predicate is called, for cached tokens as well.
 
+mod attempt;
+mod unrouted;
+
 use std::{
     fmt,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -20,28 +23,27 @@ use arc_swap::ArcSwap;
 use passport_core::{Clock, Waiter};
 use tokio::time::Instant;
 
+use self::{
+    attempt::{Attempt, AttemptResult},
+    unrouted::count_unrouted,
+};
 use super::{
-    cache::{CacheEntry, VerifiedTokenCache},
-    counters,
+    cache::VerifiedTokenCache,
     diagnostics::{self, TokenSizeWarning},
     error::VerifyError,
-    issuer_entry::{AcceptedToken, IssuerEntry, RejectedToken},
+    issuer_entry::{IssuerEntry, RejectedToken},
     issuer_table::IssuerTable,
     limits::{VerificationPermit, VerificationPermits, WaitQueues},
     reload_state::{FixedOptions, ReloadState},
 };
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, InstalledKeys, Key, RefreshStatus},
+    jwks::{CurrentKeys, RefreshStatus},
     jwt::{
-        claims::Claims,
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
-        header::{Header, HeaderMembers},
+        header::HeaderMembers,
     },
 };
-
-/// The maximum number of issuers whose keys are tried to explain a token from an unknown issuer.
-const MAX_EXPLAINED: usize = 4;
 
 /// The state of a verifier, shared by its clones.
 #[derive(Debug)]
@@ -91,30 +93,20 @@ struct ParsedToken<'a> {
     signature: &'a [u8],
 }
 
+/// The issuer whose keys are tried first for a token.
+enum FirstIssuer<'a> {
+    /// The last verified token with the same header was from this issuer.
+    Hinted(Arc<IssuerEntry>),
+    /// The token claims to be from this issuer.
+    OfToken(&'a Arc<IssuerEntry>),
+}
+
 /// The permit and the time that one verification uses.
 struct VerifyContext {
     permit: Option<VerificationPermit>,
     /// Whether the token is allowed to cause a refresh of the keys.
     may_refresh: bool,
     now: SystemTime,
-}
-
-/// A verification with the keys that were installed when it began.
-struct Attempt {
-    installed: CurrentKeys,
-    result: AttemptResult,
-}
-
-/// The result of a verification with the installed keys of an issuer.
-enum AttemptResult {
-    Done(Result<IdInfo, RejectedToken>),
-    /// There are no trusted keys.
-    NoKeys,
-    /// No installed key verifies the token. If the installed keys are the issuer's latest keys, the
-    /// token is rejected for this reason.
-    NoKey(RejectionReason),
-    /// No verification permit is free.
-    NoPermit,
 }
 
 impl Pipeline {
@@ -161,7 +153,7 @@ impl Pipeline {
                 if reason == RejectionReason::TooLarge {
                     self.size_warning.log(token.len(), self.max_token_size, context.now);
                 }
-                reject_unrouted(reason, token)
+                count_unrouted(reason, token)
             }
         }
     }
@@ -181,46 +173,55 @@ impl Pipeline {
     ) -> VerifyProgress {
         let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
         let table = self.issuers.load();
-        match parse(&table, token, jws, &mut header, &mut signature) {
-            Ok(parsed) => self.verify_parsed(&table, &parsed, context),
-            Err(reason) => reject_unrouted(reason, token),
+        let (members, first) = match first_issuer(&table, &jws, &mut header) {
+            Ok(found) => found,
+            Err(reason) => return self.reject_unrouted(&table, token, &jws, reason, context.now),
+        };
+        match jws.signature(&mut signature) {
+            Ok(signature) => {
+                let parsed = ParsedToken { token, jws, members, signature };
+                self.verify_parsed(&table, &parsed, first, context)
+            }
+            Err(reason) => self.reject_unrouted(&table, token, &jws, reason, context.now),
         }
     }
 
-    /// Chooses the issuer of a token, and verifies the token with the keys of that issuer.
-    ///
-    /// The issuer whose tokens had the same header is tried first. Unless the token is from that
-    /// issuer, the `iss` of the token decides, so the result is the same as without this attempt.
+    /// Verifies a token with the keys of the issuer that is tried first. If the header of the token
+    /// only hints at that issuer, and the token is not from it, the `iss` of the token decides. So
+    /// the result is the same as without the hint.
     fn verify_parsed(
         &self,
         table: &IssuerTable,
         parsed: &ParsedToken<'_>,
+        first: FirstIssuer<'_>,
         mut context: VerifyContext,
     ) -> VerifyProgress {
-        let mut hinted = None;
-        if let Some(issuer) = table.memo.issuer(parsed.jws.header_segment()) {
-            let attempt = self.attempt(&issuer, table, parsed, &mut context);
-            match attempt.result {
-                AttemptResult::Done(outcome) if !may_be_from_another_issuer(&outcome) => {
-                    return conclude(&issuer, &attempt.installed, outcome, context.now);
-                }
-                AttemptResult::NoPermit => return VerifyProgress::Waiting(Wait::Permit),
-                _ => hinted = Some((issuer, attempt)),
+        let hinted = match first {
+            FirstIssuer::OfToken(issuer) => {
+                let attempt = self.attempt(issuer, table, parsed, &mut context);
+                return self.conclude_or_refresh(issuer, table, parsed, context, attempt);
             }
+            FirstIssuer::Hinted(issuer) => issuer,
+        };
+        let attempt = self.attempt(&hinted, table, parsed, &mut context);
+        match attempt.result {
+            AttemptResult::Done(outcome) if !may_be_from_another_issuer(&outcome) => {
+                return conclude(&hinted, &attempt.installed, outcome, context.now);
+            }
+            AttemptResult::NoPermit => return VerifyProgress::Waiting(Wait::Permit),
+            _ => {}
         }
         let issuer = match table.route(&parsed.jws) {
             Ok(issuer) => issuer,
             Err(reason) => {
-                if reason == RejectionReason::IssuerMismatch && diagnostics::is_enabled() {
-                    self.log_unknown_issuer(table, parsed, context.now);
-                }
-                return reject_unrouted(reason, parsed.token);
+                return self.reject_unrouted(table, parsed.token, &parsed.jws, reason, context.now);
             }
         };
         // A token is verified only once with the keys of an issuer.
-        let attempt = match hinted {
-            Some((hinted, attempt)) if Arc::ptr_eq(&hinted, issuer) => attempt,
-            _ => self.attempt(issuer, table, parsed, &mut context),
+        let attempt = if Arc::ptr_eq(&hinted, issuer) {
+            attempt
+        } else {
+            self.attempt(issuer, table, parsed, &mut context)
         };
         self.conclude_or_refresh(issuer, table, parsed, context, attempt)
     }
@@ -274,99 +275,6 @@ impl Pipeline {
         }
     }
 
-    /// Logs why a token is from no trusted issuer. Logs the `iss` of the token only if an installed
-    /// key of a trusted issuer verifies the token, as is the case if the issuer is misconfigured.
-    #[cold]
-    fn log_unknown_issuer(&self, table: &IssuerTable, parsed: &ParsedToken<'_>, now: SystemTime) {
-        let Some(_permit) = self.permits.try_acquire() else { return };
-        let signed = table.entries.iter().take(MAX_EXPLAINED).any(|issuer| {
-            let header = parsed.members.validate(&issuer.jwks.allowed, &issuer.token_types);
-            let current = issuer.jwks.current(now);
-            let key = header.ok().zip(current.as_ref()).and_then(|(header, installed)| {
-                installed.keys.verify(&header, parsed.jws.message, parsed.signature).cloned()
-            });
-            key.is_some()
-        });
-        let payload = if signed { parsed.jws.payload().ok() } else { None };
-        let claims = payload.and_then(|payload| Claims::parse_registered(&payload).ok());
-        diagnostics::unknown_issuer(&table.entries, claims.as_ref().and_then(Claims::iss));
-    }
-
-    /// Verifies a token with the keys of `issuer` that are installed now, under the permit of
-    /// `context` or a new permit.
-    fn attempt(
-        &self,
-        issuer: &Arc<IssuerEntry>,
-        table: &IssuerTable,
-        parsed: &ParsedToken<'_>,
-        context: &mut VerifyContext,
-    ) -> Attempt {
-        let current = issuer.jwks.current(context.now);
-        let header = match parsed.members.validate(&issuer.jwks.allowed, &issuer.token_types) {
-            Ok(header) => header,
-            Err(reason) => {
-                diagnostics::header(reason, &parsed.members, &issuer.jwks.allowed, &issuer.token_types);
-                let result = AttemptResult::Done(Err(reason.into()));
-                return Attempt { installed: current, result };
-            }
-        };
-        let Some(installed) = &*current else {
-            return Attempt { installed: current, result: AttemptResult::NoKeys };
-        };
-        let result = match installed.keys.check_header(&header) {
-            Err(reason) => AttemptResult::NoKey(reason),
-            Ok(()) => self.verify_signature(issuer, table, parsed, &header, installed, context),
-        };
-        Attempt { installed: current, result }
-    }
-
-    /// Verifies the signature of a token, and then its claims. Accepts the token if both are valid.
-    fn verify_signature(
-        &self,
-        issuer: &Arc<IssuerEntry>,
-        table: &IssuerTable,
-        parsed: &ParsedToken<'_>,
-        header: &Header<'_>,
-        installed: &InstalledKeys,
-        context: &mut VerifyContext,
-    ) -> AttemptResult {
-        context.permit = context.permit.take().or_else(|| self.permits.try_acquire());
-        if context.permit.is_none() {
-            return AttemptResult::NoPermit;
-        }
-        let started = Instant::now();
-        let key = installed.keys.verify(header, parsed.jws.message, parsed.signature);
-        let outcome = key.map(|key| self.accept(issuer, table, parsed, key, context.now));
-        installed.meters.cold(started);
-        outcome.map_or(AttemptResult::NoKey(RejectionReason::SignatureInvalid), AttemptResult::Done)
-    }
-
-    /// Checks the claims of a token with a valid signature, and caches the token.
-    fn accept(
-        &self,
-        issuer: &Arc<IssuerEntry>,
-        table: &IssuerTable,
-        parsed: &ParsedToken<'_>,
-        key: &Arc<Key>,
-        now: SystemTime,
-    ) -> Result<IdInfo, RejectedToken> {
-        let AcceptedToken { caller, validity } = issuer.accept(parsed.jws.payload()?, key, now)?;
-        table.memo.learn(parsed.jws.header_segment(), issuer);
-        if let Some(cache) = &self.cache {
-            let verified = CacheEntry {
-                token: parsed.token.into(),
-                caller: caller.clone(),
-                validity,
-                issuer: Arc::clone(issuer),
-                key: Arc::clone(key),
-                has_kid: parsed.members.kid.is_some(),
-                is_in_overflow: AtomicBool::new(false),
-            };
-            cache.insert(verified, now);
-        }
-        self.apply_reject_if(caller)
-    }
-
     /// Rejects the token if the `reject_if` predicate returns `true`. The results of the predicate
     /// are not cached.
     fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
@@ -380,18 +288,23 @@ impl Pipeline {
     }
 }
 
-/// Decodes the header and the signature. Rejects a header that no trusted issuer accepts.
-fn parse<'a>(
-    table: &IssuerTable,
-    token: &'a [u8],
-    jws: Jws<'a>,
-    header: &'a mut [u8],
-    signature: &'a mut [u8],
-) -> Result<ParsedToken<'a>, RejectionReason> {
+/// Returns the members of the header, and the issuer whose keys are tried first: the issuer whose
+/// tokens had the same header, or else the issuer that the token claims to be from.
+///
+/// # Errors
+/// If no trusted issuer accepts the header, or if the token is from no trusted issuer.
+fn first_issuer<'t, 'h>(
+    table: &'t IssuerTable,
+    jws: &Jws<'_>,
+    header: &'h mut [u8],
+) -> Result<(HeaderMembers<'h>, FirstIssuer<'t>), RejectionReason> {
     let members = jws.header(header)?;
     table.check_header(&members)?;
-    let signature = jws.signature(signature)?;
-    Ok(ParsedToken { token, jws, members, signature })
+    let first = match table.memo.issuer(jws.header_segment()) {
+        Some(hinted) => FirstIssuer::Hinted(hinted),
+        None => FirstIssuer::OfToken(table.route(jws)?),
+    };
+    Ok((members, first))
 }
 
 /// Returns whether another issuer could accept a token that one issuer has verified: issuers can
@@ -427,14 +340,6 @@ fn conclude(
             Err(issuer.reject(rejected.reason()))
         }
     })
-}
-
-/// Counts, logs and rejects a token whose issuer is not known: the token is too large, is not in
-/// the compact form, has a header that cannot be read, or is not from a trusted issuer.
-fn reject_unrouted(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
-    counters::rejected(reason);
-    diagnostics::form(reason, token.len());
-    VerifyProgress::Done(Err(reason.into()))
 }
 
 impl fmt::Debug for RejectPredicate {
