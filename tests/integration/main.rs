@@ -24,6 +24,7 @@ mod known_vulnerabilities;
 mod leaks;
 mod module_cycles;
 mod networks;
+mod npm;
 mod outbound;
 mod request_paths;
 mod token_deadlines;
