@@ -20,6 +20,7 @@ mod handler_tests;
 mod harness;
 mod http_and_grpc;
 mod invalid_tokens;
+mod issuers;
 mod known_vulnerabilities;
 mod leaks;
 mod module_cycles;
