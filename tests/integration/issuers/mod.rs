@@ -1,7 +1,10 @@
 //! The verifier with the tokens of OIDC servers that others wrote: `oidc-provider` and
 //! `oauth2-mock-server`, which `cargo xtask test` installs from npm.
 
+mod boundaries;
+mod isolation;
 mod servers;
+mod three_issuers;
 
 use std::{sync::LazyLock, time::Duration};
 
