@@ -49,6 +49,15 @@ impl TokenFactory {
         })
     }
 
+    /// Returns the private key as a JWK (RFC 7518, section 6.3.2), with another key id.
+    pub(crate) fn private_jwk(&self, kid: &str) -> Value {
+        let mut jwk = changed(self.jwk(), "kid", &json!(kid));
+        for (name, number) in ["d", "p", "q", "dp", "dq", "qi"].iter().zip(&self.private_numbers()[3..]) {
+            jwk[name] = json!(base64(number.to_bytes_be()));
+        }
+        jwk
+    }
+
     pub(crate) fn jwks(&self) -> Value {
         json!({ "keys": [self.jwk()] })
     }
@@ -150,11 +159,15 @@ impl TokenFactory {
 
     /// Returns the result of the private key operation on any block, with any padding or none.
     pub(crate) fn raw_signature(&self, block: &[u8]) -> Vec<u8> {
-        let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = self.pair.as_der().unwrap();
         let signature = BigUint::from_bytes_be(block)
-            .modpow(&private_exponent(pkcs8.as_ref()), &BigUint::from_bytes_be(&self.modulus()));
+            .modpow(&self.private_numbers()[3], &BigUint::from_bytes_be(&self.modulus()));
         let bytes = signature.to_bytes_be();
         [vec![0; 256 - bytes.len()], bytes].concat()
+    }
+
+    fn private_numbers(&self) -> Vec<BigUint> {
+        let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = self.pair.as_der().unwrap();
+        private_numbers(pkcs8.as_ref())
     }
 
     /// Returns the modulus, big-endian.
@@ -172,12 +185,12 @@ pub(crate) enum Scheme {
     Ps256,
 }
 
-/// Returns the private exponent of an RSA private key (RFC 8017, appendix A.1.2) in PKCS #8 (RFC
-/// 5208, section 5).
-fn private_exponent(pkcs8: &[u8]) -> BigUint {
+/// Returns the numbers of an RSA private key (RFC 8017, appendix A.1.2) in PKCS #8 (RFC 5208,
+/// section 5): the version, and the modulus to the coefficient.
+fn private_numbers(pkcs8: &[u8]) -> Vec<BigUint> {
     let wrapping = parts(parts(pkcs8)[0]);
     let numbers = parts(parts(wrapping[2])[0]);
-    BigUint::from_bytes_be(numbers[3])
+    numbers.into_iter().map(BigUint::from_bytes_be).collect()
 }
 
 /// Returns the consecutive values in DER.

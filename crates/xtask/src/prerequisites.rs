@@ -44,7 +44,7 @@ pub(crate) const PYTHON: Need = Need {
     debian_packages: &["python3", "python3-venv"],
 };
 
-/// Runs gRPC-Web clients, for the tests.
+/// Runs gRPC-Web clients and OIDC servers, for the tests.
 pub(crate) const NPM: Need = Need {
     what: "Node.js 20 or later with npm (for tests)",
     is_met: || answers("node", &["--version"]) && answers("npm", &["--version"]),

@@ -1,6 +1,6 @@
-//! Third-party programs that tests need: gRPC-Web clients from npm, and Python packages: clients
-//! of vaults and a server for AWS. They are installed below `target`, and again when their list
-//! changes or they do not work.
+//! Third-party programs that tests need: gRPC-Web clients and OIDC servers from npm, and Python
+//! packages: clients of vaults and a server for AWS. They are installed below `target`, and again
+//! when their list changes or they do not work.
 
 use std::{fs, path::Path, process::Command};
 
@@ -17,16 +17,19 @@ const PYTHON_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/t
 /// The environment variable that is 1 where no test may be skipped. Tests read it as well.
 pub(crate) const NEVER_SKIP: &str = "PASSPORT_TESTS_NEVER_SKIP";
 
-/// The gRPC-Web clients: their versions, and the script that uses them.
-const GRPC_WEB_CLIENTS: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/integration/grpc_web/clients");
-const NPM_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/npm");
+/// The folders with the versions of npm packages, and the scripts that use them. Tests find each
+/// at its name below `target/npm`.
+const NPM_PROGRAMS: [(&str, &str); 2] = [
+    ("grpc_web_clients", "tests/integration/grpc_web/clients"),
+    ("issuers", "tests/integration/issuers/servers"),
+];
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Installs all programs. Where that is allowed, tests of programs that cannot be installed are
 /// skipped with a message.
 pub(crate) fn bring() -> Outcome {
     or_skip("Python", install_python_packages())?;
-    or_skip("npm", install_npm_packages())
+    or_skip("npm", NPM_PROGRAMS.into_iter().try_for_each(install_npm_packages))
 }
 
 fn or_skip(source: &str, outcome: Outcome) -> Outcome {
@@ -43,22 +46,29 @@ fn or_skip(source: &str, outcome: Outcome) -> Outcome {
 }
 
 /// Copies the lock file as `installed.json` when all packages are installed; the tests look for
-/// it.
-fn install_npm_packages() -> Outcome {
-    let (source, folder) = (Path::new(GRPC_WEB_CLIENTS), Path::new(NPM_FOLDER));
+/// it. The scripts are copied each time, because they find packages only below their own folder.
+fn install_npm_packages((name, source): (&str, &str)) -> Outcome {
+    let folder = Path::new(REPOSITORY).join("target/npm").join(name);
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-    fs::create_dir_all(folder).map_err(failed)?;
-    for name in ["read_statuses.mjs", "package.json", "package-lock.json"] {
-        fs::copy(source.join(name), folder.join(name)).map_err(failed)?;
-    }
+    copy_files(&Path::new(REPOSITORY).join(source), &folder).map_err(failed)?;
     let (lock, stamp) = (folder.join("package-lock.json"), folder.join("installed.json"));
     let required = fs::read(&lock).map_err(failed)?;
     if fs::read(&stamp).is_ok_and(|installed| installed == required) {
         return Ok(());
     }
     prerequisites::bring(&NPM)?;
-    run(Command::new("npm").args(["ci", "--silent", "--ignore-scripts"]).current_dir(folder))?;
+    run(Command::new("npm").args(["ci", "--silent", "--ignore-scripts"]).current_dir(&folder))?;
     fs::write(&stamp, required).map_err(failed)
+}
+
+/// Copies the files of a folder without subfolders.
+fn copy_files(source: &Path, target: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(target)?;
+    for file in fs::read_dir(source)? {
+        let file = file?;
+        fs::copy(file.path(), target.join(file.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Copies the list beside the packages when all of them are installed; the tests look for it.

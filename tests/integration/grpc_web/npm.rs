@@ -1,31 +1,21 @@
-//! grpc-web, with clients from npm: `grpc-web` (Google) and `@connectrpc/connect` (Buf). `cargo
-//! xtask test` installs them, by `clients/package-lock.json`, into `target/npm`.
+//! grpc-web, with clients from npm: `grpc-web` (Google) and `@connectrpc/connect` (Buf).
 
-use std::{fs, path::Path, time::Duration};
+use std::time::Duration;
 
 use passport_dev::{DevPassport, Endpoint, Fault};
-use passport_test_support::skip::skip_without;
-use tokio::process::Command;
 
 use super::{GrpcWebLayerPosition, server};
+use crate::npm;
 
 /// Returns the output of each client for `server`, one line each, or `None` if the clients are
 /// not installed.
 async fn read_by_clients(server: &str, token: &str) -> Option<Vec<String>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm");
-    // This file is written after all clients are installed.
-    let list = fs::read_to_string(folder.join("installed.json"));
-    if list.is_ok_and(|list| list == include_str!("clients/package-lock.json")) {
-        let script = folder.join("read_statuses.mjs");
-        let mut node = Command::new("node");
-        node.arg(script).args([server, token]).kill_on_drop(true);
-        let output = tokio::time::timeout(Duration::from_secs(60), node.output()).await;
-        let output = output.expect("the clients take seconds").unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        return Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect());
-    }
-    skip_without("the clients of npm");
-    None
+    let lock = include_str!("clients/package-lock.json");
+    let mut node = npm::script("grpc_web_clients", lock, "read_statuses.mjs")?;
+    let output = tokio::time::timeout(Duration::from_secs(60), node.args([server, token]).output()).await;
+    let output = output.expect("the clients take seconds").unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
