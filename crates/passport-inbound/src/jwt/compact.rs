@@ -33,7 +33,7 @@ pub(crate) struct Jws<'a> {
 }
 
 impl<'a> Jws<'a> {
-    /// Splits a token of at most `max_len` bytes, and checks that its segments are base64url.
+    /// Splits a token of at most `max_len` bytes. Does not check the segments.
     pub(crate) fn parse(token: &'a [u8], max_len: usize) -> Result<Self, RejectionReason> {
         if token.len() > max_len {
             return Err(RejectionReason::TooLarge);
@@ -48,10 +48,14 @@ impl<'a> Jws<'a> {
         if header.is_empty() || payload.is_empty() {
             return Err(RejectionReason::Malformed);
         }
-        if ![header, payload, signature].into_iter().all(is_base64url) {
-            return Err(RejectionReason::Malformed);
-        }
         Ok(Self { header, payload, signature, message: &token[..second] })
+    }
+
+    /// Checks that all segments are base64url, so that a malformed payload causes no refresh of the
+    /// keys. The payload is decoded in full only after the signature was verified.
+    pub(crate) fn check_alphabet(&self) -> Result<(), RejectionReason> {
+        let segments = [self.header, self.payload, self.signature];
+        if segments.into_iter().all(is_base64url) { Ok(()) } else { Err(RejectionReason::Malformed) }
     }
 
     /// Returns whether the header and the signature fit into buffers of [`SMALL_BUFFER`] bytes.
@@ -78,6 +82,14 @@ impl<'a> Jws<'a> {
     /// Returns the maximum size of the decoded payload, in bytes.
     pub(crate) fn max_payload(&self) -> usize {
         self.payload.len() * 3 / 4
+    }
+
+    /// Decodes the beginning of the payload into `buffer`, as much as fits, before the signature is
+    /// verified.
+    pub(crate) fn start_of_payload<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
+        // Each group of four characters is three bytes.
+        let most = buffer.len() / 3 * 4;
+        decoded(self.payload.get(..most).unwrap_or(self.payload), buffer)
     }
 
     /// Decodes the payload into `buffer`, before the signature is verified.

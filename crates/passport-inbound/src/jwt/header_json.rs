@@ -61,7 +61,18 @@ pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'
 /// such member, and an error if its value is not a string. What follows the member is not parsed,
 /// and no duplicate is found: the caller must parse the object in full before it trusts the value.
 pub(crate) fn first_text<'a>(json: &'a [u8], name: &str) -> Result<Option<Text<'a>>, NotJson> {
-    let text = str::from_utf8(json).map_err(|_| NotJson)?;
+    first_text_of(str::from_utf8(json).map_err(|_| NotJson)?, name)
+}
+
+/// Returns the value of the first member `name`, as [`first_text`] does, if the member is within
+/// `start`, the beginning of an object. Returns an error if it is not.
+pub(crate) fn first_text_in_start<'a>(start: &'a [u8], name: &str) -> Result<Option<Text<'a>>, NotJson> {
+    // The last character can be cut off.
+    let complete = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    first_text_of(complete, name)
+}
+
+fn first_text_of<'a>(text: &'a str, name: &str) -> Result<Option<Text<'a>>, NotJson> {
     let mut scanner = Scanner { text, at: 0, max_depth: MAX_PAYLOAD_DEPTH };
     scanner.expect(b'{')?;
     let mut is_first = true;

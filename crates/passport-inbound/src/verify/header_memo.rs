@@ -1,12 +1,10 @@
 //! Remembers which issuer signs tokens with a header, so that the payload of a new token need not
 //! be read before its signature is verified.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-};
+use std::{hash::BuildHasher, sync::Arc};
 
 use arc_swap::ArcSwapOption;
+use foldhash::fast::RandomState;
 
 use super::issuer_entry::IssuerEntry;
 
@@ -35,7 +33,7 @@ struct RememberedHeader {
 
 impl Default for HeaderMemo {
     fn default() -> Self {
-        Self { slots: [const { ArcSwapOption::const_empty() }; SLOTS], hashing: RandomState::new() }
+        Self { slots: [const { ArcSwapOption::const_empty() }; SLOTS], hashing: RandomState::default() }
     }
 }
 

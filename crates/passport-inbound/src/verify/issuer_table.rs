@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use foldhash::fast::RandomState;
+
 use super::{diagnostics, header_memo::HeaderMemo, issuer_entry::IssuerEntry};
 use crate::{
     RejectionReason,
@@ -21,6 +23,9 @@ use crate::{
     metrics::TARGET,
     untrusted_text::Quoted,
 };
+
+/// The size of the buffer for the beginning of a payload, in bytes. Most issuers write `iss` there.
+const PAYLOAD_START: usize = 192;
 
 /// The size of the buffer for most payloads, in bytes.
 const SMALL_PAYLOAD: usize = 2 * 1024;
@@ -38,7 +43,7 @@ pub(crate) struct IssuerTable {
     pub(super) entries: Box<[Arc<IssuerEntry>]>,
     /// The positions of issuers without a placeholder, by `iss` without trailing slashes. The
     /// configuration has no two issuers that differ only by a trailing slash.
-    positions: HashMap<Box<str>, usize>,
+    positions: HashMap<Box<str>, usize, RandomState>,
     /// The positions of issuers with a placeholder.
     patterns: Box<[usize]>,
     /// The different rules for headers that the issuers have.
@@ -56,7 +61,7 @@ struct HeaderRule {
 
 impl IssuerTable {
     pub(super) fn new(entries: Vec<Arc<IssuerEntry>>) -> Self {
-        let (mut positions, mut patterns) = (HashMap::with_capacity(entries.len()), Vec::new());
+        let (mut positions, mut patterns) = (HashMap::default(), Vec::new());
         let mut header_rules = Vec::new();
         for (position, entry) in entries.iter().enumerate() {
             let rule = HeaderRule { allowed: entry.jwks.allowed.clone(), types: entry.token_types.clone() };
@@ -104,6 +109,12 @@ impl IssuerTable {
     /// [`IssuerMismatch`](RejectionReason::IssuerMismatch) if no trusted issuer has this `iss`,
     /// [`Malformed`](RejectionReason::Malformed) if the payload is not a JSON object.
     pub(super) fn route(&self, jws: &Jws<'_>) -> Result<&Arc<IssuerEntry>, RejectionReason> {
+        let mut buffer = [0; PAYLOAD_START];
+        let start = jws.start_of_payload(&mut buffer)?;
+        // A member that the end of the buffer cuts off is an error.
+        if let Ok(Some(iss)) = header_json::first_text_in_start(start, "iss") {
+            return self.find_text(iss);
+        }
         match jws.max_payload() {
             ..=SMALL_PAYLOAD => self.route_with_buffer::<SMALL_PAYLOAD>(jws),
             _ => self.route_with_buffer::<MAX_PAYLOAD>(jws),
@@ -120,8 +131,13 @@ impl IssuerTable {
         let mut buffer = [0; PAYLOAD];
         let payload = jws.payload_in(&mut buffer)?;
         let iss = header_json::first_text(payload, "iss").map_err(|_| RejectionReason::Malformed)?;
-        let mut escaped = [0; MAX_ESCAPED_ISSUER];
-        let iss = iss.and_then(|iss| Text::decoded(iss, &mut escaped));
+        self.find_text(iss.ok_or(RejectionReason::IssuerMismatch)?)
+    }
+
+    /// Returns the issuer with this `iss`, which can have JSON escapes.
+    fn find_text(&self, iss: Text<'_>) -> Result<&Arc<IssuerEntry>, RejectionReason> {
+        let mut buffer = [0; MAX_ESCAPED_ISSUER];
+        let iss = iss.decoded(&mut buffer);
         iss.and_then(|iss| self.find(iss)).ok_or(RejectionReason::IssuerMismatch)
     }
 

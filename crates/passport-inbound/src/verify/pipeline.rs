@@ -177,7 +177,7 @@ impl Pipeline {
             Ok(found) => found,
             Err(reason) => return self.reject_unrouted(&table, token, &jws, reason, context.now),
         };
-        match jws.signature(&mut signature) {
+        match jws.check_alphabet().and_then(|()| jws.signature(&mut signature)) {
             Ok(signature) => {
                 let parsed = ParsedToken { token, jws, members, signature };
                 self.verify_parsed(&table, &parsed, first, context)
