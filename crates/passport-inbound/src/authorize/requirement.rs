@@ -57,8 +57,8 @@ impl Requirement {
         Self::of(Rule::User)
     }
 
-    /// Requires that the caller's token was issued by Passport, and not by another identity provider
-    /// that the verifier trusts.
+    /// Requires that the caller's token was issued by Passport, and not by another identity
+    /// provider that the verifier trusts.
     #[must_use]
     pub fn passport() -> Self {
         Self::of(Rule::Passport)

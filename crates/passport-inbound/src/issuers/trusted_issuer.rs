@@ -225,9 +225,8 @@ impl TrustedIssuer {
         self
     }
 
-    /// Sets the time for which fetched signing keys are fresh. Defaults to
-    /// [`TokenVerifierBuilder::jwks_refresh_interval`](crate::TokenVerifierBuilder::jwks_refresh_interval);
-    /// must be 1 min to 24 h.
+    /// Sets the time for which fetched signing keys are fresh. Defaults to the [interval of the
+    /// verifier](crate::TokenVerifierBuilder::jwks_refresh_interval); must be 1 min to 24 h.
     pub fn jwks_refresh_interval(mut self, interval: Duration) -> Self {
         self.refresh_interval = Some(interval);
         self

@@ -44,8 +44,8 @@ impl RefreshScheduler {
         self.changed.send_replace(());
     }
 
-    /// Adds a cache. From then on, the keys of the cache are refreshed on schedule while the task is
-    /// running.
+    /// Adds a cache. From then on, the keys of the cache are refreshed on schedule while the task
+    /// is running.
     pub(super) fn add(&self, cache: Weak<dyn Scheduled>) {
         self.state().caches.push(cache);
     }

@@ -44,8 +44,8 @@ pub struct TokenVerifierBuilder {
 impl TokenVerifier {
     /// Creates a builder of a verifier that trusts BizFirst's Passport, and accepts its tokens with
     /// this audience (`aud`). The audience is the only required option. Add further audiences with
-    /// [`TokenVerifierBuilder::audience`], for example if both users and managed identities call the
-    /// service.
+    /// [`TokenVerifierBuilder::audience`], for example if both users and managed identities call
+    /// the service.
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
         Self::trusting(TrustedIssuer::default_passport().audience(audience))
     }

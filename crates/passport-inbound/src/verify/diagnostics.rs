@@ -3,8 +3,8 @@
 //! never part of a response.
 //!
 //! Claims are logged only if the token's signature is valid, except `iss` of a token that is not
-//! from a trusted issuer. The header members `alg`, `typ` and `kid` are logged for any token. All values are escaped, truncated, and omitted if they look
-//! like a token.
+//! from a trusted issuer. The header members `alg`, `typ` and `kid` are logged for any token. All
+//! values are escaped, truncated, and omitted if they look like a token.
 
 use std::{
     fmt,

@@ -59,8 +59,8 @@ impl TokenVerifier {
         self.ready_for(ReadyPolicy::default()).await
     }
 
-    /// Waits, as [`ready`](Self::ready) does, until the keys of the issuers that `policy` selects are
-    /// usable.
+    /// Waits until the keys of the issuers that `policy` selects are usable, and fetches them if
+    /// necessary. Retries as [`ready`](Self::ready) does.
     ///
     /// # Errors
     /// The errors of [`ready`](Self::ready). With a policy that needs only one of several issuers,
