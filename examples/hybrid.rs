@@ -1,5 +1,6 @@
-//! Shows one API for callers of Passport and of a customer's identity provider (hybrid mode). Each
-//! has a user and a service account. The example prints what each route answers to each of them.
+//! Shows one API for callers of Passport and of a customer's identity provider (hybrid mode).
+//! Each has a user and a service account. The example prints what each route answers to each of
+//! them.
 //!
 //! A second `DevPassport` is the customer's provider: the tokens have the claims of Keycloak. A
 //! service passes the URL of the realm instead.

@@ -11,8 +11,8 @@ use crate::Algorithm;
 /// `iss`, its own signing keys, its audiences, and how its claims map to a caller and a tenant.
 ///
 /// Pass it to [`TokenVerifierBuilder::trust`](crate::TokenVerifierBuilder::trust). There are
-/// presets for some providers, such as [`entra`](Self::entra) and [`keycloak`](Self::keycloak). A
-/// preset only sets options of this type, so each of them can be changed.
+/// presets for some providers, such as [`entra`](Self::entra) and [`keycloak`](Self::keycloak).
+/// A preset only sets options of this type, so each of them can be changed.
 ///
 /// ```
 /// use passport_inbound::{ClaimMap, TenantRule, TokenVerifier, TrustedIssuer};

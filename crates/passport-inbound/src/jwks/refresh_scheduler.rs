@@ -18,8 +18,8 @@ pub(super) trait Scheduled: Send + Sync {
     fn tick(self: Arc<Self>) -> Option<Duration>;
 }
 
-/// The scheduled refreshes of the issuers of a verifier. All issuers share one task, so a verifier
-/// with many issuers has no more tasks than a verifier with one.
+/// The scheduled refreshes of the issuers of a verifier. All issuers share one task, so a
+/// verifier with many issuers has no more tasks than a verifier with one.
 pub(crate) struct RefreshScheduler {
     clock: Arc<dyn Clock>,
     /// Notifies the task when the time of a next refresh changes.

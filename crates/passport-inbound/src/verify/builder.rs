@@ -23,9 +23,9 @@ use crate::{
 /// A builder of a [`TokenVerifier`]. [`build`](Self::build) reports all configuration problems
 /// in one error.
 ///
-/// The options `audience`, `issuer`, `jwks_url`, `static_jwks`, `jwks_cache_file`, `algorithms` and
-/// `danger_plain_http` set the first trusted issuer. [`trust`](Self::trust) adds further issuers.
-/// All other options are for the whole verifier.
+/// The options `audience`, `issuer`, `jwks_url`, `static_jwks`, `jwks_cache_file`, `algorithms`
+/// and `danger_plain_http` set the first trusted issuer. [`trust`](Self::trust) adds further
+/// issuers. All other options are for the whole verifier.
 #[must_use]
 pub struct TokenVerifierBuilder {
     first: TrustedIssuer,
