@@ -13,8 +13,8 @@ use super::refresh_task::RefreshTask;
 
 /// Something that the scheduler calls repeatedly: the cache of an issuer's keys.
 pub(super) trait Scheduled: Send + Sync {
-    /// Starts a refresh if a refresh is due. Returns the time until the next call. Returns `None` if
-    /// there is no next refresh.
+    /// Starts a refresh if a refresh is due. Returns the time until the next call. Returns `None`
+    /// if there is no next refresh.
     fn tick(self: Arc<Self>) -> Option<Duration>;
 }
 
