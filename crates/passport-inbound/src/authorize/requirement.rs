@@ -43,8 +43,10 @@ impl Requirement {
         Self(Arc::new(rule))
     }
 
-    /// Requires that the caller is a managed identity:
-    /// [`is_service_account`](IdInfo::is_service_account).
+    /// Requires that the caller is a service account
+    /// ([`is_service_account`](IdInfo::is_service_account)): a managed identity, or a caller of
+    /// another issuer that meets [`ClaimMap::service_account`](crate::ClaimMap::service_account).
+    /// For managed identities only, combine it with [`passport`](Self::passport).
     #[must_use]
     pub fn service_account() -> Self {
         Self::of(Rule::ServiceAccount)
