@@ -95,12 +95,13 @@ fn claims(reason: RejectionReason, claims: &Claims, issuer: &IssuerEntry, now: S
 pub(super) fn unknown_issuer(trusted: &[Arc<IssuerEntry>], iss: Option<&str>) {
     let expected: Vec<_> = trusted.iter().take(8).map(|issuer| &issuer.options.issuer).collect();
     let (reason, got) = (RejectionReason::IssuerMismatch, iss.map(Quoted));
-    match got {
-        Some(got) => tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}"),
-        None => tracing::debug!(
+    if let Some(got) = got {
+        tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
+    } else {
+        tracing::debug!(
             target: TARGET, ?expected,
             "token rejected: {reason}; the claim is not logged, because no installed key verifies the token"
-        ),
+        );
     }
 }
 
