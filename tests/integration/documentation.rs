@@ -33,8 +33,11 @@ fn every_example_is_declared_and_documented() {
 #[test]
 fn every_page_of_the_docs_is_compiled() {
     let compiled = include_str!("../src/lib.rs");
-    for page in names("docs", ".md") {
-        assert!(compiled.contains(&format!("docs/{page}.md")), "add docs/{page}.md to tests/src/lib.rs");
+    for folder in ["docs", "docs/issuers"] {
+        for page in names(folder, ".md") {
+            let page = format!("{folder}/{page}.md");
+            assert!(compiled.contains(&page), "add {page} to tests/src/lib.rs");
+        }
     }
 }
 

@@ -32,6 +32,27 @@ mod getting_started {}
 #[doc = include_str!("../../docs/inbound.md")]
 mod inbound {}
 
+#[doc = include_str!("../../docs/issuers.md")]
+mod issuers {}
+
+#[doc = include_str!("../../docs/issuers/auth0.md")]
+mod issuers_auth0 {}
+
+#[doc = include_str!("../../docs/issuers/cognito.md")]
+mod issuers_cognito {}
+
+#[doc = include_str!("../../docs/issuers/entra.md")]
+mod issuers_entra {}
+
+#[doc = include_str!("../../docs/issuers/google.md")]
+mod issuers_google {}
+
+#[doc = include_str!("../../docs/issuers/keycloak.md")]
+mod issuers_keycloak {}
+
+#[doc = include_str!("../../docs/issuers/okta.md")]
+mod issuers_okta {}
+
 #[doc = include_str!("../../docs/outbound.md")]
 mod outbound {}
 

@@ -87,9 +87,9 @@ impl IdInfo {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns the id of the caller. In tokens of Passport, it is the claim `sub`: the id of a user,
-    /// or the client id of a managed identity. In other tokens, it is the claim that the issuer's
-    /// [`ClaimMap`](crate::ClaimMap) names.
+    /// Returns the id of the caller. In tokens of Passport, it is the claim `sub`: the id of a
+    /// user, or the client id of a managed identity. In other tokens, it is the claim that the
+    /// issuer's [`ClaimMap`](crate::ClaimMap) names.
     ///
     /// The id is unique only together with the [`issuer`](Self::issuer): two issuers can have the
     /// same id for different callers.
@@ -151,8 +151,8 @@ impl IdInfo {
     }
 
     /// Returns whether the caller is a service account. In tokens of Passport, it is a managed
-    /// identity, and the claim `is_service_account` is the boolean `true`. In other tokens, it meets
-    /// the condition [`ClaimMap::service_account`](crate::ClaimMap::service_account).
+    /// identity, and the claim `is_service_account` is the boolean `true`. In other tokens, it
+    /// meets the condition [`ClaimMap::service_account`](crate::ClaimMap::service_account).
     #[must_use]
     pub fn is_service_account(&self) -> bool {
         self.0.claims.is_service_account

@@ -46,6 +46,9 @@
 //! - A [`TokenVerifier`] verifies tokens with the issuer's signing keys (JWKS) and a fixed list
 //!   of [rules](#verification-rules). A verifier also works without HTTP, for example in a queue
 //!   consumer.
+//! - A [`TrustedIssuer`] is an issuer whose tokens a verifier accepts. By default it is
+//!   Passport. [`TokenVerifierBuilder::trust`] adds others, such as the identity provider of a
+//!   customer.
 //! - An [`AuthenticateLayer`] verifies the token of each request and adds the caller to the
 //!   request's extensions. A request without a valid token is rejected with 401.
 //! - [`IdInfo`] is the verified caller: a user or a service account, with tenant, roles and
@@ -78,6 +81,28 @@
 //! A [`RequireLayer`] that is not inside an [`AuthenticateLayer`] rejects every request with 500
 //! and logs an error.
 //!
+//! # Several issuers
+//!
+//! A verifier can trust several Passports and other identity providers, such as Entra ID, Okta,
+//! Auth0, Keycloak, Cognito and Google. Each [`TrustedIssuer`] has its own keys, algorithms and
+//! audiences. For an external issuer, a [`ClaimMap`] says which claims describe the caller, and
+//! a [`TenantRule`] gives the tenant. An issuer that takes the tenant from a claim speaks only
+//! for the tenants that list it ([`allowed_issuers`](TokenVerifierBuilder::allowed_issuers)).
+//! [`Requirement::passport`] and [`IdInfo::is_external`] tell the callers of Passport from
+//! others. [`TokenVerifier::replace`] changes the issuers without a restart.
+//!
+//! ```
+//! use passport_inbound::{TenantRule, TokenVerifier, TrustedIssuer};
+//!
+//! # fn main() -> Result<(), passport_inbound::ConfigError> {
+//! let keycloak = TrustedIssuer::keycloak("https://login.example/realms/x")
+//!     .audience("orders-api")
+//!     .map_claims(|map| map.role("order-clerks", "orders.clerk"))
+//!     .tenant(TenantRule::fixed("contoso"));
+//! let verifier = TokenVerifier::builder("bizfirstgo-api").trust(keycloak).build()?;
+//! # let _ = verifier; Ok(()) }
+//! ```
+//!
 //! # More functions
 //!
 //! - Tokens in a cookie, or in the query of a WebSocket:
@@ -109,24 +134,28 @@
 //!    [`algorithms`](TokenVerifierBuilder::algorithms). `typ` is absent, `JWT` or `at+jwt`. A
 //!    token with `crit` is rejected. If the header of the token has keys or links to keys, they
 //!    are ignored.
-//! 3. The signature is verified with the published key that has the token's `kid`. A token with
-//!    an unknown `kid` is never verified with another key. If the token has no `kid`, at most
-//!    four keys are tried.
-//! 4. `iss` equals the configured issuer byte for byte. `aud` has one of the configured
-//!    audiences. `exp`, `nbf` and `iat` are checked with a clock skew of 60 s. `sub` and
-//!    `tenant_id` are present. If a claim has a wrong JSON type, or a member is duplicate, the
-//!    token is rejected: such a claim is not treated as absent.
+//! 3. The signature is verified with the key that the issuer of the token publishes with the
+//!    token's `kid`. A token with an unknown `kid` is never verified with another key, and never
+//!    with a key of another issuer. If the token has no `kid`, at most four keys are tried.
+//! 4. `iss` equals a trusted issuer byte for byte. `aud` has one of the audiences of that
+//!    issuer. `exp`, `nbf` and `iat` are checked with a clock skew of 60 s. In a token of
+//!    Passport, `sub` and `tenant_id` are present. For other issuers, the claim map finds a
+//!    subject, and the tenant rule gives a tenant. The issuer may speak for the tenant. If a
+//!    claim has a wrong JSON type, or a member is duplicate, the token is rejected: such a claim
+//!    is not treated as absent.
 //! 5. ID tokens and logout tokens are rejected: tokens with `nonce`, `at_hash`, `c_hash` or
 //!    `events`, or with another `typ`. Sender-constrained tokens, which have `cnf`, are rejected
-//!    as well. A caller is a service account only if `is_service_account` is the boolean `true`.
+//!    as well. A caller of Passport is a service account only if `is_service_account` is the
+//!    boolean `true`. A caller of another issuer is one only if it meets the condition of the
+//!    claim map.
 //!
 //! # Token cache and key refresh
 //!
 //! A verified token is cached until the token expires or its signing key is withdrawn
 //! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)).
 //!
-//! A background task refreshes the signing keys before they become stale. During an outage of
-//! the issuer, the cached keys are used for up to 24 h
+//! A background task refreshes the signing keys of all issuers before they become stale. During
+//! an outage of an issuer, its cached keys are used for up to 24 h
 //! ([`jwks_max_stale`](TokenVerifierBuilder::jwks_max_stale)). With a
 //! [`jwks_cache_file`](TokenVerifierBuilder::jwks_cache_file), the keys are also used after a
 //! restart. [`health`](TokenVerifier::health) returns the state of the keys.
@@ -175,9 +204,10 @@
 //! # Guide
 //!
 //! These documents are in the repository: `docs/getting-started.md` (tutorial),
-//! `docs/inbound.md` (all settings, with their defaults and limits), `docs/streams.md`,
-//! `docs/propagation.md` (calls on behalf of the caller), `docs/testing.md`, `docs/telemetry.md`
-//! (metrics, logs, audit) and `docs/errors.md` (a remedy for each reason of a rejection).
+//! `docs/inbound.md` (all settings, with their defaults and limits), `docs/issuers.md` (several
+//! issuers, and a page for each identity provider), `docs/streams.md`, `docs/propagation.md`
+//! (calls on behalf of the caller), `docs/testing.md`, `docs/telemetry.md` (metrics, logs,
+//! audit) and `docs/errors.md` (a remedy for each reason of a rejection).
 
 pub mod audit;
 pub mod authenticate;

@@ -11,8 +11,8 @@ pub(crate) const TARGET: &str = "passport_inbound";
 /// write audit events to another destination than all other events.
 pub(crate) const AUDIT_TARGET: &str = "passport_inbound::audit";
 
-/// Counter of token verifications, by `outcome`: `accepted`, the reason of the rejection,
-/// `keys_unavailable` or `overloaded`.
+/// Counter of token verifications, by `issuer` and `outcome`: `accepted`, the reason of the
+/// rejection, `keys_unavailable` or `overloaded`.
 pub(crate) const TOKENS: &str = "passport_inbound_tokens_total";
 /// Counter of rejected requests, by `reason`.
 pub(crate) const REJECTED_REQUESTS: &str = "passport_inbound_rejected_requests_total";

@@ -90,7 +90,8 @@ pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
 
 /// A sink that logs events with `tracing`:
 ///
-/// - a call of a managed identity, or of another issuer's service account, with the fields of Passport's event `mi.api.call`;
+/// - a call of a managed identity, or of another issuer's service account, with the fields of
+///   Passport's event `mi.api.call`;
 /// - a rejected request as `api.rejected`.
 ///
 /// Other requests are not logged.

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use super::{Audit, AuditSink, event::TracingSink};
 
-/// A layer that records an audit event for each call of a managed identity and for each rejected
+/// A layer that records an audit event for each call of a service account and for each rejected
 /// request. The layer does not change responses.
 ///
 /// Apply this layer outside the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, add it

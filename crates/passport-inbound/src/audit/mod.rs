@@ -1,4 +1,4 @@
-//! Middleware that records audit events: each call of a managed identity, and each rejected
+//! Middleware that records audit events: each call of a service account, and each rejected
 //! request.
 //!
 //! 1. The audit layer is outside the [`AuthenticateLayer`](crate::AuthenticateLayer), so that

@@ -58,10 +58,10 @@ pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
     extensions.insert(Anonymous);
 }
 
-/// Writes the user id, the tenant and the name of the issuer to fields of the current span. The name `enduser.id` is
-/// from
-/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/),
-/// which has no names for the others. A span ignores fields that it does not declare.
+/// Writes the user id, the tenant and the name of the issuer to fields of the current span. The
+/// name `enduser.id` is from
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/), which
+/// has no names for the others. A span ignores fields that it does not declare.
 fn record_on_span(caller: &IdInfo) {
     let span = tracing::Span::current();
     span.record("enduser.id", caller.user_id());

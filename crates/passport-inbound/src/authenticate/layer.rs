@@ -61,8 +61,8 @@ impl AuthenticateLayer {
     /// - `passport.tenant_id`: the caller's tenant;
     /// - `passport.issuer`: the name of the issuer.
     ///
-    /// The span must declare these fields as `tracing::field::Empty`; `docs/inbound.md` shows how to
-    /// do this with tower-http's `TraceLayer`. Off by default, because traces can have other
+    /// The span must declare these fields as `tracing::field::Empty`; `docs/inbound.md` shows how
+    /// to do this with tower-http's `TraceLayer`. Off by default, because traces can have other
     /// readers than the service's own logs.
     pub fn record_caller(mut self) -> Self {
         self.config.records_caller = true;

@@ -77,7 +77,8 @@ impl<S> Layer<S> for RequireLayer {
 pub enum RequireServiceAccountLayer {}
 
 impl RequireServiceAccountLayer {
-    /// Creates a [`RequireLayer`] that rejects all callers but managed identities.
+    /// Creates a [`RequireLayer`] that rejects all callers but service accounts
+    /// ([`Requirement::service_account`]).
     #[expect(clippy::new_ret_no_self, reason = "it is a name for one kind of RequireLayer")]
     pub fn new() -> RequireLayer {
         RequireLayer::new(Requirement::service_account())

@@ -43,8 +43,10 @@ impl Requirement {
         Self(Arc::new(rule))
     }
 
-    /// Requires that the caller is a managed identity:
-    /// [`is_service_account`](IdInfo::is_service_account).
+    /// Requires that the caller is a service account
+    /// ([`is_service_account`](IdInfo::is_service_account)): a managed identity, or a caller of
+    /// another issuer that meets [`ClaimMap::service_account`](crate::ClaimMap::service_account).
+    /// For managed identities only, combine it with [`passport`](Self::passport).
     #[must_use]
     pub fn service_account() -> Self {
         Self::of(Rule::ServiceAccount)
@@ -57,8 +59,8 @@ impl Requirement {
         Self::of(Rule::User)
     }
 
-    /// Requires that the caller's token was issued by Passport, and not by another identity provider
-    /// that the verifier trusts.
+    /// Requires that the caller's token was issued by Passport, and not by another identity
+    /// provider that the verifier trusts.
     #[must_use]
     pub fn passport() -> Self {
         Self::of(Rule::Passport)

@@ -5,16 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::IdInfo;
 
-/// Returns whether `caller` has at least one of `roles`. Returns false for an empty list. Returns
-/// `None` if the caller's roles are not known and could contain one of `roles`.
+/// Returns whether `caller` has at least one of `roles`. Returns false for an empty list.
+/// Returns `None` if the caller's roles are not known and could contain one of `roles`.
 pub(super) fn has_any(caller: &IdInfo, roles: &[String]) -> Option<bool> {
     let has_one = roles.iter().any(|role| caller.has_role(role));
     known(caller, has_one || roles.is_empty(), has_one)
 }
 
 /// Returns whether `caller` has all of `roles`. Returns false for an empty list, so that an
-/// empty configuration grants nothing. Returns `None` if the caller's roles are not known and could
-/// contain all of `roles`.
+/// empty configuration grants nothing. Returns `None` if the caller's roles are not known and
+/// could contain all of `roles`.
 pub(super) fn has_all(caller: &IdInfo, roles: &[String]) -> Option<bool> {
     let has_all = !roles.is_empty() && roles.iter().all(|role| caller.has_role(role));
     known(caller, has_all || roles.is_empty(), has_all)

@@ -44,7 +44,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     }
 }
 
-/// An extractor for callers that are managed identities. Users are rejected with 403, as by
+/// An extractor for callers that are service accounts. Users are rejected with 403, as by
 /// [`RequireServiceAccountLayer`](crate::RequireServiceAccountLayer).
 ///
 /// ```

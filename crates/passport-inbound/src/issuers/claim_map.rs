@@ -12,11 +12,11 @@ use crate::{
     },
 };
 
-/// Which claims of an external issuer's tokens describe the caller. The map is data: comparing two
-/// maps tells whether a reload changes anything.
+/// Which claims of an external issuer's tokens describe the caller. The map is data: comparing
+/// two maps tells whether a reload changes anything.
 ///
-/// By default the subject is `sub`, the e-mail address is `email`, and the display name is `name`.
-/// Callers have no roles and no permissions, and none is a service account.
+/// By default the subject is `sub`, the e-mail address is `email`, and the display name is
+/// `name`. Callers have no roles and no permissions, and none is a service account.
 ///
 /// ```
 /// use passport_inbound::ClaimMap;
@@ -231,8 +231,8 @@ fn text(value: Option<&ClaimValue>) -> Result<Option<&str>, RejectionReason> {
     }
 }
 
-/// Returns the values of a claim that must be a string or a list of strings. Returns no values if
-/// the token does not have the claim.
+/// Returns the values of a claim that must be a string or a list of strings. Returns no values
+/// if the token does not have the claim.
 fn texts(value: Option<&ClaimValue>) -> Result<&[String], RejectionReason> {
     match value {
         None => Ok(&[]),

@@ -2,8 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-/// The name of a trusted issuer: the text of [`TrustedIssuer::name`](super::TrustedIssuer::name),
-/// or the issuer's URL if no name is configured.
+/// The name of a trusted issuer: the text of
+/// [`TrustedIssuer::name`](super::TrustedIssuer::name), or the issuer's URL if no name is
+/// configured.
 ///
 /// Only configured names occur, so the number of values of a metric label is bounded. Cheap to
 /// clone.

@@ -1,6 +1,6 @@
 //! Trusted issuers as data: what an issuer's tokens must look like, how their claims map to a
-//! caller, and for which tenants the issuer may speak. Pure: nothing here fetches keys or reads a
-//! clock.
+//! caller, and for which tenants the issuer may speak. Pure: nothing here fetches keys or reads
+//! a clock.
 
 mod check;
 mod claim_condition;

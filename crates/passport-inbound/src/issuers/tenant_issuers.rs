@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The allowed issuers of tenants: the exact `iss` of tokens, by tenant. A tenant without an entry
-/// has no restriction of its own.
+/// The allowed issuers of tenants: the exact `iss` of tokens, by tenant. A tenant without an
+/// entry has no restriction of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TenantIssuers(pub(crate) BTreeMap<String, BTreeSet<String>>);
 

@@ -11,8 +11,8 @@ use crate::Algorithm;
 /// `iss`, its own signing keys, its audiences, and how its claims map to a caller and a tenant.
 ///
 /// Pass it to [`TokenVerifierBuilder::trust`](crate::TokenVerifierBuilder::trust). There are
-/// presets for some providers, such as [`entra`](Self::entra) and [`keycloak`](Self::keycloak). A
-/// preset only sets options of this type, so each of them can be changed.
+/// presets for some providers, such as [`entra`](Self::entra) and [`keycloak`](Self::keycloak).
+/// A preset only sets options of this type, so each of them can be changed.
 ///
 /// ```
 /// use passport_inbound::{ClaimMap, TenantRule, TokenVerifier, TrustedIssuer};
@@ -225,9 +225,8 @@ impl TrustedIssuer {
         self
     }
 
-    /// Sets the time for which fetched signing keys are fresh. Defaults to
-    /// [`TokenVerifierBuilder::jwks_refresh_interval`](crate::TokenVerifierBuilder::jwks_refresh_interval);
-    /// must be 1 min to 24 h.
+    /// Sets the time for which fetched signing keys are fresh. Defaults to the [interval of the
+    /// verifier](crate::TokenVerifierBuilder::jwks_refresh_interval); must be 1 min to 24 h.
     pub fn jwks_refresh_interval(mut self, interval: Duration) -> Self {
         self.refresh_interval = Some(interval);
         self

@@ -1,8 +1,10 @@
-//! Fetches, caches and refreshes the issuer's signing keys (JWKS).
+//! Fetches, caches and refreshes the signing keys (JWKS) of issuers. Each issuer has a cache of
+//! its own.
 //!
 //! `refresh_policy` decides when keys are refreshed, `refresh` fetches the keys, and `cache`
-//! serves them. One refresh reads the keys from the cache file, or fetches the keys with HTTP
-//! requests. A refresh ends with an installed key set or with an error.
+//! serves them. `refresh_scheduler` starts the scheduled refreshes of all issuers. One refresh
+//! reads the keys from the cache file, or fetches the keys with HTTP requests. A refresh ends
+//! with an installed key set or with an error.
 
 mod cache;
 mod client;

@@ -13,13 +13,13 @@ use super::refresh_task::RefreshTask;
 
 /// Something that the scheduler calls repeatedly: the cache of an issuer's keys.
 pub(super) trait Scheduled: Send + Sync {
-    /// Starts a refresh if a refresh is due. Returns the time until the next call. Returns `None` if
-    /// there is no next refresh.
+    /// Starts a refresh if a refresh is due. Returns the time until the next call. Returns `None`
+    /// if there is no next refresh.
     fn tick(self: Arc<Self>) -> Option<Duration>;
 }
 
-/// The scheduled refreshes of the issuers of a verifier. All issuers share one task, so a verifier
-/// with many issuers has no more tasks than a verifier with one.
+/// The scheduled refreshes of the issuers of a verifier. All issuers share one task, so a
+/// verifier with many issuers has no more tasks than a verifier with one.
 pub(crate) struct RefreshScheduler {
     clock: Arc<dyn Clock>,
     /// Notifies the task when the time of a next refresh changes.
@@ -44,8 +44,8 @@ impl RefreshScheduler {
         self.changed.send_replace(());
     }
 
-    /// Adds a cache. From then on, the keys of the cache are refreshed on schedule while the task is
-    /// running.
+    /// Adds a cache. From then on, the keys of the cache are refreshed on schedule while the task
+    /// is running.
     pub(super) fn add(&self, cache: Weak<dyn Scheduled>) {
         self.state().caches.push(cache);
     }

@@ -9,8 +9,9 @@ use std::fmt;
 ///
 /// - A text that contains `://` is the name of one claim, such as
 ///   `https://bizfirstgo.com/roles`.
-/// - Any other text is split at its dots: `realm_access.roles` is the member `roles` of the claim
-///   `realm_access`. A dot after a backslash does not split: `resource_access.my\.client.roles`.
+/// - Any other text is split at its dots: `realm_access.roles` is the member `roles` of the
+///   claim `realm_access`. A dot after a backslash does not split:
+///   `resource_access.my\.client.roles`.
 ///
 /// ```
 /// use passport_inbound::ClaimPath;

@@ -15,8 +15,8 @@ use super::claim_path::ClaimPath;
 /// 5.6.2](https://openid.net/specs/openid-connect-core-1_0.html#AggregatedDistributedClaims)).
 pub(crate) const CLAIM_NAMES: &str = "_claim_names";
 
-/// The claim that Entra sets to `true` instead of `_claim_names` if it has left out `groups` of a
-/// token from the implicit flow.
+/// The claim that Entra sets to `true` instead of `_claim_names` if it has left out `groups` of
+/// a token from the implicit flow.
 pub(crate) const HAS_GROUPS: &str = "hasgroups";
 
 /// The value of a claim, or of a member of a claim.

@@ -84,8 +84,9 @@ impl<'a> HeaderMembers<'a> {
     }
 }
 
-/// The accepted values of `typ`. Upper and lower case are equal, and the prefix `application/` is
-/// optional ([RFC 7515, section 4.1.9](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9)).
+/// The accepted values of `typ`. Upper and lower case are equal, and the prefix `application/`
+/// is optional ([RFC 7515, section
+/// 4.1.9](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TokenTypes {
     /// `typ` is absent, `JWT` or `at+jwt`. Passport uses `JWT` or omits `typ`; [RFC 9068, section
@@ -117,8 +118,8 @@ impl TokenTypes {
     }
 }
 
-/// Returns whether `typ` is the media type `accepted`, which is in lower case, with or without the
-/// prefix `application/`.
+/// Returns whether `typ` is the media type `accepted`, which is in lower case, with or without
+/// the prefix `application/`.
 fn is_media_type(typ: Text<'_>, accepted: &str) -> bool {
     let lower = || typ.chars().map(|character| character.to_ascii_lowercase());
     let accepted = accepted.strip_prefix("application/").unwrap_or(accepted);

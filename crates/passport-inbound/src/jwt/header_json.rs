@@ -10,8 +10,8 @@ use std::iter;
 /// recursion of the parser.
 const MAX_DEPTH: u32 = 32;
 
-/// The maximum nesting depth in a member of a payload: the limit of `serde_json`, which parses the
-/// payload after the signature was verified.
+/// The maximum nesting depth in a member of a payload: the limit of `serde_json`, which parses
+/// the payload after the signature was verified.
 const MAX_PAYLOAD_DEPTH: u32 = 127;
 
 /// The maximum number of members of the object. The limit bounds the work to find duplicate
@@ -57,9 +57,10 @@ pub(crate) fn object<'a>(json: &'a [u8], mut visit: impl FnMut(Text<'a>, Value<'
     if scanner.at == text.len() { Ok(()) } else { Err(NotJson) }
 }
 
-/// Returns the value of the first member `name` of the object `json`. Returns `None` if there is no
-/// such member, and an error if its value is not a string. What follows the member is not parsed,
-/// and no duplicate is found: the caller must parse the object in full before it trusts the value.
+/// Returns the value of the first member `name` of the object `json`. Returns `None` if there is
+/// no such member, and an error if its value is not a string. What follows the member is not
+/// parsed, and no duplicate is found: the caller must parse the object in full before it trusts
+/// the value.
 pub(crate) fn first_text<'a>(json: &'a [u8], name: &str) -> Result<Option<Text<'a>>, NotJson> {
     first_text_of(str::from_utf8(json).map_err(|_| NotJson)?, name)
 }

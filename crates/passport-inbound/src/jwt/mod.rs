@@ -2,7 +2,8 @@
 //! is an argument.
 //!
 //! `compact` splits a token, `header` validates its header, `signature` verifies the signature
-//! with a key, `claims` parses the payload, and `validation` validates the claims.
+//! with a key, `claims` parses the payload, and `validation` validates the claims. `claim_value`
+//! and `claim_path` are for claims of other issuers, `issuer_pattern` for their `iss`.
 
 pub(crate) mod algorithm;
 pub(crate) mod claim_path;

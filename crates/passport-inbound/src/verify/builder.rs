@@ -23,9 +23,9 @@ use crate::{
 /// A builder of a [`TokenVerifier`]. [`build`](Self::build) reports all configuration problems
 /// in one error.
 ///
-/// The options `audience`, `issuer`, `jwks_url`, `static_jwks`, `jwks_cache_file`, `algorithms` and
-/// `danger_plain_http` set the first trusted issuer. [`trust`](Self::trust) adds further issuers.
-/// All other options are for the whole verifier.
+/// The options `audience`, `issuer`, `jwks_url`, `static_jwks`, `jwks_cache_file`, `algorithms`
+/// and `danger_plain_http` set the first trusted issuer. [`trust`](Self::trust) adds further
+/// issuers. All other options are for the whole verifier.
 #[must_use]
 pub struct TokenVerifierBuilder {
     first: TrustedIssuer,
@@ -44,8 +44,8 @@ pub struct TokenVerifierBuilder {
 impl TokenVerifier {
     /// Creates a builder of a verifier that trusts BizFirst's Passport, and accepts its tokens with
     /// this audience (`aud`). The audience is the only required option. Add further audiences with
-    /// [`TokenVerifierBuilder::audience`], for example if both users and managed identities call the
-    /// service.
+    /// [`TokenVerifierBuilder::audience`], for example if both users and managed identities call
+    /// the service.
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
         Self::trusting(TrustedIssuer::default_passport().audience(audience))
     }

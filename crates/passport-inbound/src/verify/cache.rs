@@ -108,8 +108,8 @@ impl VerifiedTokenCache {
     }
 
     /// Passes the entry of `token` and the installed keys of its issuer to `use_hit`, and returns
-    /// the result. Returns `None` if the token is not cached, or if a verification at the time `now`
-    /// would not accept the token.
+    /// the result. Returns `None` if the token is not cached, or if a verification at the time
+    /// `now` would not accept the token.
     #[inline] // small, because most hits are in the front
     pub(crate) fn get<T>(
         &self,

@@ -17,8 +17,8 @@ static UNKNOWN: LazyLock<(IssuerName, TokenCounters)> =
 
 static METADATA: Metadata<'static> = Metadata::new(TARGET, Level::INFO, None);
 
-/// The outcomes that are counted here, as values of the label `outcome`. The outcome `accepted` is
-/// counted by the metrics of a key set.
+/// The outcomes that are counted here, as values of the label `outcome`. The outcome `accepted`
+/// is counted by the metrics of a key set.
 const OUTCOMES: [&str; 25] = [
     "algorithm_mismatch",
     "algorithm_not_allowed",

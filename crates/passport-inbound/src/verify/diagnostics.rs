@@ -3,8 +3,8 @@
 //! never part of a response.
 //!
 //! Claims are logged only if the token's signature is valid, except `iss` of a token that is not
-//! from a trusted issuer. The header members `alg`, `typ` and `kid` are logged for any token. All values are escaped, truncated, and omitted if they look
-//! like a token.
+//! from a trusted issuer. The header members `alg`, `typ` and `kid` are logged for any token.
+//! All values are escaped, truncated, and omitted if they look like a token.
 
 use std::{
     fmt,
@@ -90,16 +90,18 @@ fn claims(reason: RejectionReason, claims: &Claims, issuer: &IssuerEntry, now: S
     }
 }
 
-/// Logs a token from no trusted issuer. `iss` is the claim of the token, if its signature is valid.
+/// Logs a token from no trusted issuer. `iss` is the claim of the token, if its signature is
+/// valid.
 pub(super) fn unknown_issuer(trusted: &[Arc<IssuerEntry>], iss: Option<&str>) {
     let expected: Vec<_> = trusted.iter().take(8).map(|issuer| &issuer.options.issuer).collect();
     let (reason, got) = (RejectionReason::IssuerMismatch, iss.map(Quoted));
-    match got {
-        Some(got) => tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}"),
-        None => tracing::debug!(
+    if let Some(got) = got {
+        tracing::debug!(target: TARGET, ?expected, ?got, "token rejected: {reason}");
+    } else {
+        tracing::debug!(
             target: TARGET, ?expected,
             "token rejected: {reason}; the claim is not logged, because no installed key verifies the token"
-        ),
+        );
     }
 }
 

@@ -15,7 +15,8 @@ pub enum VerifyError {
     KeysUnavailable {
         /// How long to wait before a retry can succeed.
         retry_after: Duration,
-        /// The issuer whose keys are unavailable. `None` if the error was not created by a verifier.
+        /// The issuer whose keys are unavailable. `None` if the error was not created by a
+        /// verifier.
         issuer: Option<IssuerName>,
     },
     /// No verification permit was available in time, because too many other tokens are being

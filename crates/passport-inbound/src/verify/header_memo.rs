@@ -1,5 +1,5 @@
-//! Remembers which issuer signs tokens with a header, so that the payload of a new token need not
-//! be read before its signature is verified.
+//! Remembers which issuer signs tokens with a header, so that the payload of a new token need
+//! not be read before its signature is verified.
 
 use std::{hash::BuildHasher, sync::Arc};
 
@@ -16,8 +16,8 @@ const MAX_HEADER: usize = 512;
 
 /// A small table from the header segments of verified tokens to the issuers of these tokens.
 ///
-/// The issuer is a hint. If the keys of the issuer do not verify a token with the same header, or
-/// the token has another `iss`, the `iss` of the token decides. Only verified tokens are
+/// The issuer is a hint. If the keys of the issuer do not verify a token with the same header,
+/// or the token has another `iss`, the `iss` of the token decides. Only verified tokens are
 /// remembered, so a client without valid tokens cannot fill the table.
 pub(super) struct HeaderMemo {
     slots: [ArcSwapOption<RememberedHeader>; SLOTS],

@@ -19,8 +19,8 @@ pub enum ReadyPolicy {
 }
 
 /// The health of the signing keys of all trusted issuers. Returned by
-/// [`TokenVerifier::health`](crate::TokenVerifier::health). Its `Display` prints one line for each
-/// issuer.
+/// [`TokenVerifier::health`](crate::TokenVerifier::health). Its `Display` prints one line for
+/// each issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifierHealth {
     issuers: Vec<IssuerHealth>,

@@ -28,8 +28,8 @@ use crate::{
 /// The claim in which Entra writes the directory of a token.
 const DIRECTORY: &str = "tid";
 
-/// A trusted issuer of a verifier. A reload keeps the entry of an issuer that it does not change,
-/// and retires all other entries.
+/// A trusted issuer of a verifier. A reload keeps the entry of an issuer that it does not
+/// change, and retires all other entries.
 #[derive(Debug)]
 pub(crate) struct IssuerEntry {
     pub(crate) name: IssuerName,

@@ -128,20 +128,20 @@ impl TokenVerifier {
     }
 
     /// Replaces the trusted issuers and the allowed issuers of tenants by those of `builder`, while
-    /// the verifier is in use. All clones of the verifier are changed. Each verification uses either
-    /// the old or the new issuers.
+    /// the verifier is in use. All clones of the verifier are changed. Each verification uses
+    /// either the old or the new issuers.
     ///
     /// The keys and the cached tokens of an issuer that `builder` does not change are kept. If only
     /// options about claims or tenants change, the keys are kept, and cached tokens are verified
     /// again. Fetches no keys.
     ///
-    /// The clock and the predicate of [`reject_if`](TokenVerifierBuilder::reject_if) of the verifier
-    /// are kept. [`IssuerChanges::needs_restart`] lists the other options that a verifier cannot
-    /// change.
+    /// The clock and the predicate of [`reject_if`](TokenVerifierBuilder::reject_if) of the
+    /// verifier are kept. [`IssuerChanges::needs_restart`] lists the other options that a verifier
+    /// cannot change.
     ///
     /// # Errors
-    /// [`ConfigError`](crate::ConfigError), with one problem for each invalid option. The verifier is
-    /// then unchanged.
+    /// [`ConfigError`](crate::ConfigError), with one problem for each invalid option. The verifier
+    /// is then unchanged.
     pub fn replace(
         &self,
         builder: TokenVerifierBuilder,

@@ -3,10 +3,10 @@
 //!
 //! 1. A cached token is accepted if the other steps would accept it now.
 //! 2. The compact form, the members of the header and the size of the signature are checked.
-//! 3. The trusted issuer of the token is chosen. Until step 5, this choice only says which keys and
-//!    which rules apply.
-//! 4. The keys of that issuer that the token can be signed with are selected, and the signature is
-//!    verified under a permit.
+//! 3. The trusted issuer of the token is chosen. Until step 5, this choice only says which keys
+//!    and which rules apply.
+//! 4. The keys of that issuer that the token can be signed with are selected, and the signature
+//!    is verified under a permit.
 //! 5. The claims are read and checked, with `iss` among them, and the token is cached.
 //! 6. The `reject_if` predicate is called, for cached tokens as well.
 
@@ -85,7 +85,8 @@ pub(crate) enum Wait {
     Permit,
 }
 
-/// A token in the compact form, with a header that can be read. Its signature is not verified yet.
+/// A token in the compact form, with a header that can be read. Its signature is not verified
+/// yet.
 struct ParsedToken<'a> {
     token: &'a [u8],
     jws: Jws<'a>,

@@ -12,9 +12,9 @@ use passport_core::Waiter;
 use super::{TokenVerifier, error::ReadyError, health::ReadyPolicy, issuer_entry::IssuerEntry};
 use crate::jwks::RefreshStatus;
 
-/// How long [`TokenVerifier::ready`] waits for refreshes before it checks again whether there are
-/// keys. The limit is needed because a refresh can be on a stalled runtime, while a refresh on
-/// another runtime has already installed keys.
+/// How long [`TokenVerifier::ready`] waits for refreshes before it checks again whether there
+/// are keys. The limit is needed because a refresh can be on a stalled runtime, while a refresh
+/// on another runtime has already installed keys.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What has to happen before the keys of an issuer can be usable.
@@ -59,8 +59,8 @@ impl TokenVerifier {
         self.ready_for(ReadyPolicy::default()).await
     }
 
-    /// Waits, as [`ready`](Self::ready) does, until the keys of the issuers that `policy` selects are
-    /// usable.
+    /// Waits until the keys of the issuers that `policy` selects are usable, and fetches them if
+    /// necessary. Retries as [`ready`](Self::ready) does.
     ///
     /// # Errors
     /// The errors of [`ready`](Self::ready). With a policy that needs only one of several issuers,
@@ -108,8 +108,8 @@ impl Need {
     }
 }
 
-/// Waits until at least one of `needs` is met. `needs_all` is true if the keys of all issuers must
-/// become usable.
+/// Waits until at least one of `needs` is met. `needs_all` is true if the keys of all issuers
+/// must become usable.
 ///
 /// # Errors
 /// If an issuer whose keys are needed has failed permanently.

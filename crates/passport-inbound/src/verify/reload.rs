@@ -40,8 +40,8 @@ impl Pipeline {
     }
 }
 
-/// What [`TokenVerifier::replace`](crate::TokenVerifier::replace) has changed. Its `Display` prints
-/// one line for a log.
+/// What [`TokenVerifier::replace`](crate::TokenVerifier::replace) has changed. Its `Display`
+/// prints one line for a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IssuerChanges {
     added: Vec<IssuerName>,

@@ -44,8 +44,8 @@ pub(super) fn check(builder: &TokenVerifierBuilder) -> Result<Checked, ConfigErr
     }
 }
 
-/// Adds the name of the issuer to the option, except for the first issuer, whose options are those
-/// of the builder.
+/// Adds the name of the issuer to the option, except for the first issuer, whose options are
+/// those of the builder.
 pub(super) fn located(problem: ConfigProblem, index: usize, issuer: &TrustedIssuer) -> ConfigProblem {
     if index == 0 {
         return problem;
