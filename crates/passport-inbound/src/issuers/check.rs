@@ -238,3 +238,6 @@ fn check_path(option: &'static str, path: &ClaimPath, problems: &mut Problems) {
         problems.push(ConfigProblem::new(option, problem));
     }
 }
+
+#[cfg(test)]
+mod tests;

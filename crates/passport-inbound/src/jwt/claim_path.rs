@@ -95,3 +95,6 @@ impl fmt::Display for ClaimPath {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
