@@ -140,6 +140,23 @@ fn urls_are_checked() {
 }
 
 #[test]
+fn domain_with_a_scheme_is_reported() {
+    let auth0 = TrustedIssuer::auth0("https://company.eu.auth0.com").audience("api");
+    assert_problem(
+        &auth0.tenant(TenantRule::fixed("contoso")),
+        "issuer: has two schemes; write the domain without a scheme",
+    );
+}
+
+#[test]
+fn name_of_unknown_issuers_is_reserved() {
+    assert_problem(
+        &partner().name("unknown"),
+        "name: is the name of tokens from no trusted issuer; choose another name",
+    );
+}
+
+#[test]
 fn durations_out_of_range_are_reported() {
     let nanosecond = Duration::from_nanos(1);
     assert_eq!(
