@@ -213,7 +213,6 @@ impl IssuerEntry {
             }
         }
         if self.options.checks_key_issuer || directory.is_some() {
-            // The member can have the placeholder as well.
             // The member can have the placeholder as well. Keys of a single directory can lack it.
             let is_own = match key.issuer() {
                 Some(issuer) => IssuerPattern::new(issuer).matches(iss),
@@ -280,3 +279,6 @@ impl From<RejectionReason> for RejectedToken {
         Self::Other(reason)
     }
 }
+
+#[cfg(test)]
+mod tests;

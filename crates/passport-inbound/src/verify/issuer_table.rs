@@ -152,3 +152,6 @@ impl IssuerTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,8 @@ async fn keys_are_fetched_from_the_documented_url() {
 
 #[test]
 fn presets_are_named_by_their_issuer() {
-    for preset in [TrustedIssuer::entra_multi_tenant(), TrustedIssuer::google(), TrustedIssuer::auth0("a.b")] {
+    for preset in [TrustedIssuer::entra_multi_tenant(), TrustedIssuer::google(), TrustedIssuer::auth0("a.b")]
+    {
         assert_eq!(preset.issuer_name(), preset.issuer.as_str());
     }
 }

@@ -38,6 +38,8 @@ fn path_with_an_empty_part_is_blank() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn printed_path_converts_to_the_same_path(text in r"[a-z./:\\ ]{0,12}") {
         let path = ClaimPath::from(text.as_str());

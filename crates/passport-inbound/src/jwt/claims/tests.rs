@@ -138,7 +138,8 @@ fn claims_of_passport_in_an_external_token_mean_nothing() {
 #[test]
 fn claims_of_passport_may_have_any_type_in_external_tokens() {
     for value in ["1", "null", "true", r#""x""#, "[1,{}]", r#"{"a":[{"b":null}]}"#] {
-        for name in ["tenant_id", "managed_identity_id", "is_service_account", "permissions", "roles", "sub"] {
+        for name in ["tenant_id", "managed_identity_id", "is_service_account", "permissions", "roles", "sub"]
+        {
             let payload = format!(r#"{{"iss":"i","{name}":{value}}}"#);
             assert_eq!(external(&payload).unwrap().iss(), Some("i"), "{payload}");
         }

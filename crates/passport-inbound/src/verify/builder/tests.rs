@@ -170,7 +170,9 @@ fn directories_of_a_trusted_pattern_may_be_allowed() {
     let pattern = "https://login.microsoftonline.com/{tenantid}/v2.0";
     assert_eq!(
         problems(builder(pattern)),
-        [format!("allowed_issuers(contoso): `{pattern}` is not a trusted issuer; list the exact `iss` of one")]
+        [format!(
+            "allowed_issuers(contoso): `{pattern}` is not a trusted issuer; list the exact `iss` of one"
+        )]
     );
 }
 

@@ -7,10 +7,12 @@ const HEADER: &str = r#"{"typ":"JWT","alg":"RS256","kid":"provider-key-2026"}"#;
 const AUDIENCE: &str = "6e74172b-0000-4843-9ff4-e66a39bb12e3";
 
 fn issuer() -> TrustedIssuer {
-    TrustedIssuer::entra(DIRECTORY).audience(AUDIENCE).tenant(TenantRule::fixed("contoso")).map_claims(|map| {
-        map.roles([("Orders.Clerk", "orders.clerk"), ("Orders.Sync", "orders.sync")])
-            .service_account(ClaimCondition::equals("idtyp", "app"))
-    })
+    TrustedIssuer::entra(DIRECTORY).audience(AUDIENCE).tenant(TenantRule::fixed("contoso")).map_claims(
+        |map| {
+            map.roles([("Orders.Clerk", "orders.clerk"), ("Orders.Sync", "orders.sync")])
+                .service_account(ClaimCondition::equals("idtyp", "app"))
+        },
+    )
 }
 
 /// Returns the claims of a user of `directory`.

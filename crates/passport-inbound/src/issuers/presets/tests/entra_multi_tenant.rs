@@ -61,7 +61,8 @@ fn template_accepts_no_other_directory() {
 
 #[test]
 fn tid_must_be_the_directory_of_the_issuer() {
-    for tid in [json!(FABRIKAM), json!(CONTOSO.to_uppercase()), json!(""), json!([CONTOSO]), json!(1), Value::Null]
+    for tid in
+        [json!(FABRIKAM), json!(CONTOSO.to_uppercase()), json!(""), json!([CONTOSO]), json!(1), Value::Null]
     {
         let claims = changed(&user_of(CONTOSO), json!({ "tid": tid }));
         let rejected = verify_claims(issuer(), Some(TEMPLATE), &claims).unwrap_err();

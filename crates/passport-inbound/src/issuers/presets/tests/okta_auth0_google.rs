@@ -31,7 +31,10 @@ fn okta_user() -> Value {
 fn okta_user_has_mapped_groups() {
     let caller = verify(okta(), HEADER, &okta_user()).unwrap();
     assert_eq!((caller.user_id(), caller.tenant_id()), ("ada@company.example", "contoso"));
-    assert_eq!((caller.email(), caller.roles()), (Some("ada@company.example"), &["orders.clerk".to_owned()][..]));
+    assert_eq!(
+        (caller.email(), caller.roles()),
+        (Some("ada@company.example"), &["orders.clerk".to_owned()][..])
+    );
     assert_eq!(caller.permissions(), ["openid", "orders.read"]);
     assert!(!caller.is_service_account());
 }
@@ -61,7 +64,8 @@ fn other_tokens_of_okta_are_rejected() {
         let claims = changed(&okta_user(), changes);
         assert_eq!(verify(okta(), HEADER, &claims).unwrap_err(), expected, "{claims}");
     }
-    let of_org_server = r#"{"kid":"provider-key-2026","alg":"RS256","typ":"application/okta-internal-at+jwt"}"#;
+    let of_org_server =
+        r#"{"kid":"provider-key-2026","alg":"RS256","typ":"application/okta-internal-at+jwt"}"#;
     assert_eq!(verify(okta(), of_org_server, &okta_user()).unwrap_err(), RejectionReason::WrongTokenType);
 }
 
@@ -108,7 +112,10 @@ fn auth0_user() -> Value {
 fn auth0_user_has_claims_with_a_namespace() {
     let caller = verify(auth0(), AUTH0_HEADER, &auth0_user()).unwrap();
     assert_eq!((caller.user_id(), caller.tenant_id()), ("auth0|66f1c0ffee", "contoso"));
-    assert_eq!((caller.email(), caller.roles()), (Some("ada@company.example"), &["orders.clerk".to_owned()][..]));
+    assert_eq!(
+        (caller.email(), caller.roles()),
+        (Some("ada@company.example"), &["orders.clerk".to_owned()][..])
+    );
     assert_eq!(caller.permissions(), ["orders:read"]);
     let strict = auth0().token_types(["at+jwt"]);
     let rfc_9068 = changed(&auth0_user(), json!({ "azp": null, "client_id": "7kq2client", "jti": "73Wa" }));
@@ -152,9 +159,7 @@ fn google() -> TrustedIssuer {
     TrustedIssuer::google()
         .audience("https://orders.example")
         .tenant(TenantRule::table("sub", [("117000000000000000001", "contoso")]))
-        .map_claims(|map| {
-            map.service_account(ClaimCondition::ends_with("email", ".gserviceaccount.com"))
-        })
+        .map_claims(|map| map.service_account(ClaimCondition::ends_with("email", ".gserviceaccount.com")))
 }
 
 fn google_machine() -> Value {
