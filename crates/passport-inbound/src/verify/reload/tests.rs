@@ -225,6 +225,36 @@ async fn keys_of_a_removed_issuer_are_not_refreshed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn scheduled_refreshes_resume_for_other_issuers() {
+    let setup = Setup::new();
+    let verifier = setup.builder([alpha()]).build().unwrap();
+    verifier.verify(&token_of(ALPHA)).await.unwrap();
+    verifier.replace(setup.builder([fetching(BETA, "beta")])).unwrap();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let of_beta = || setup.issuer.urls().iter().filter(|url| url.starts_with(BETA)).count();
+    assert_eq!(of_beta(), 0);
+    verifier.verify(&token_of(BETA)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert!(of_beta() > 2, "{}", of_beta());
+}
+
+#[tokio::test(start_paused = true)]
+async fn refreshes_of_all_issuers_need_one_task() {
+    let setup = Setup::new();
+    let issuers: Vec<_> = (0..50).map(|number| format!("https://{number}.example")).collect();
+    let verifier = setup.builder(issuers.iter().map(|iss| fetching(iss, iss))).build().unwrap();
+    for iss in &issuers {
+        verifier.verify(&token_of(iss)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert!(setup.issuer.requests() > 100, "keys are refreshed on schedule");
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 1);
+    drop(verifier);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn changed_options_about_keys_replace_the_keys() {
     for changed in [
         alpha().jwks_url(format!("{ALPHA}/other-keys")),
