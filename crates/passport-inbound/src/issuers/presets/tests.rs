@@ -42,15 +42,16 @@ fn verify_with_keys(issuer: TrustedIssuer, jwks: &str, token: &str) -> Result<Id
 
 /// Returns `claims` with the members of `changes`. A member that is `null` is removed.
 fn changed(claims: &Value, changes: Value) -> Value {
-    let mut claims = claims.clone();
-    let members = claims.as_object_mut().unwrap();
-    for (name, value) in changes.as_object().unwrap() {
+    let (Value::Object(mut members), Value::Object(changes)) = (claims.clone(), changes) else {
+        panic!("claims are objects");
+    };
+    for (name, value) in changes {
         match value {
-            Value::Null => drop(members.remove(name)),
-            value => drop(members.insert(name.clone(), value.clone())),
+            Value::Null => drop(members.remove(&name)),
+            value => drop(members.insert(name, value)),
         }
     }
-    claims
+    members.into()
 }
 
 #[tokio::test]

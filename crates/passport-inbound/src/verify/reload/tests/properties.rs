@@ -81,10 +81,10 @@ struct Token {
 /// All tokens: of each issuer, for each tenant, with each key.
 static TOKENS: LazyLock<Vec<(Token, String)>> = LazyLock::new(|| {
     let mut tokens = Vec::new();
-    for issuer in 0..3 {
-        for tenant in 0..3 {
+    for (issuer, iss) in ISSUERS.iter().enumerate() {
+        for (tenant, name) in TENANTS.iter().enumerate() {
             for key in 0..3 {
-                let mut claims = claims_with(ISSUERS[issuer], "tenant_id", json!(TENANTS[tenant]));
+                let mut claims = claims_with(iss, "tenant_id", json!(name));
                 claims["exp"] = json!(START + 1_000_000);
                 tokens.push((Token { issuer, tenant, key }, test_key(key).token("k", &claims)));
             }
