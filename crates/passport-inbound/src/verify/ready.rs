@@ -61,8 +61,8 @@ impl TokenVerifier {
         self.ready_for(ReadyPolicy::default()).await
     }
 
-    /// Waits, as [`ready`](Self::ready) does, until the keys of the issuers that `policy` selects are
-    /// usable.
+    /// Waits, as [`ready`](Self::ready) does, until the keys of the issuers that `policy` selects
+    /// are usable.
     ///
     /// # Errors
     /// The errors of [`ready`](Self::ready). With a policy that needs only one of several issuers,
