@@ -233,7 +233,7 @@ async fn several_issuers_cost_no_allocation() {
     let cached = token.build();
     verifier.verify(&cached).await.unwrap();
     assert_eq!(allocations_of_verify(&verifier, &cached), 0, "a cached token");
-    let unknown = token.clone().claim("iss", "https://unknown.example").build();
+    let unknown = token.clone().header("kid", "other").claim("iss", "https://unknown.example").build();
     let escaped = token.build_raw(
         r#"{"alg":"RS256"}"#,
         r#"{"sub":"u","a":[{"iss":"x"}],"iss":"https:\/\/unknown.example"}"#,
