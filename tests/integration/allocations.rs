@@ -11,7 +11,7 @@ use std::{
 use allocation_counter::measure;
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use passport_dev::{DevPassport, Endpoint, Fault};
-use passport_inbound::{AuthenticateLayer, TokenVerifier};
+use passport_inbound::{AuthenticateLayer, RejectionReason, TenantRule, TokenVerifier, TrustedIssuer};
 use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManualClock};
 use tower::{Layer, Service};
 
@@ -196,4 +196,55 @@ async fn rejection_of_a_missing_token_allocates_little() {
     let counted = allocations_of(&mut service, Request::new(()));
     println!("rejection of a missing token: {counted} allocations");
     assert_eq!(counted, 5, "fewer is better: lower the figure here and in docs/architecture.md");
+}
+
+/// Returns an external issuer with a claim map, as a service configures it.
+fn realm(number: usize) -> TrustedIssuer {
+    TrustedIssuer::keycloak(format!("https://login.example/realms/customer-{number}"))
+        .audience("orders-api")
+        .tenant(TenantRule::fixed(format!("customer-{number}")))
+        .map_claims(|map| map.role("orders-clerk", "orders.clerk"))
+}
+
+#[test]
+fn idle_issuer_takes_less_than_4_kib() {
+    let bytes_of = |issuers: usize| {
+        let mut verifier = None;
+        let counted = measure(|| {
+            let builder = TokenVerifier::builder("bizfirstgo-api");
+            let builder = (0..issuers).fold(builder, |builder, number| builder.trust(realm(number)));
+            verifier = Some(builder.build().unwrap());
+        });
+        assert_eq!(verifier.unwrap().health().issuers().len(), issuers + 1);
+        counted.bytes_current
+    };
+    bytes_of(1); // the first verifier of a process allocates what all share
+    let each = (bytes_of(1000) - bytes_of(0)) / 1000;
+    println!("idle issuer: {each} bytes");
+    assert!((1..4096).contains(&each), "{each}");
+}
+
+#[tokio::test]
+async fn several_issuers_cost_no_allocation() {
+    let passport = DevPassport::start().await.unwrap();
+    let builder = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
+    let verifier = builder.trust(realm(1)).trust(realm(2)).build().unwrap();
+    let token = passport.user_token("u");
+    let cached = token.build();
+    verifier.verify(&cached).await.unwrap();
+    assert_eq!(allocations_of_verify(&verifier, &cached), 0, "a cached token");
+    let unknown = token.clone().header("kid", "other").claim("iss", "https://unknown.example").build();
+    let escaped = token.build_raw(
+        r#"{"alg":"RS256"}"#,
+        r#"{"sub":"u","a":[{"iss":"x"}],"iss":"https:\/\/unknown.example"}"#,
+    );
+    for unknown in [unknown, escaped] {
+        // The counter of an outcome is created when the outcome first occurs.
+        verifier.try_verify(&unknown).unwrap().unwrap_err();
+        let mut outcome = None;
+        let counted = measure(|| outcome = verifier.try_verify(&unknown));
+        let reason = outcome.unwrap().unwrap_err().reason();
+        assert_eq!(reason, Some(RejectionReason::IssuerMismatch));
+        assert_eq!(counted.count_total, 0, "a token of an unknown issuer");
+    }
 }

@@ -34,6 +34,9 @@ pub(crate) const CLOCK_DIFFERENCE: &str = "passport_inbound_clock_difference_sec
 /// The label with the issuer, for metrics that are recorded for each issuer separately.
 pub(crate) const ISSUER: &str = "issuer";
 
+/// The value of the label [`ISSUER`] for tokens that were rejected before their issuer was known.
+pub(crate) const UNKNOWN_ISSUER: &str = "unknown";
+
 /// Increments the counter `$metric`. The value of its label `$label` is the `$value` next to the
 /// first `$pattern` that matches `$subject`. All values are known at compile time, so nothing is
 /// allocated.

@@ -1,6 +1,9 @@
 //! Test support: an issuer with scripted responses, and a clock that follows tokio's paused
 //! time.
 
+pub(crate) mod issuers;
+pub(crate) mod signing;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -79,6 +82,8 @@ struct Script {
     by_path: Mutex<BTreeMap<&'static str, ScriptedResponse>>,
     /// The headers of all requests so far.
     requests: Mutex<Vec<HeaderMap>>,
+    /// The URLs of all requests so far.
+    urls: Mutex<Vec<String>>,
     count: watch::Sender<usize>,
 }
 
@@ -88,6 +93,7 @@ impl ScriptedIssuer {
             response: Mutex::new(response),
             by_path: Mutex::default(),
             requests: Mutex::default(),
+            urls: Mutex::default(),
             count: watch::Sender::new(0),
         };
         Self(Arc::new(script))
@@ -106,6 +112,11 @@ impl ScriptedIssuer {
     /// Returns the number of requests so far.
     pub(crate) fn requests(&self) -> usize {
         *self.0.count.borrow()
+    }
+
+    /// Returns the URLs of all requests so far.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.0.urls.lock().unwrap().clone()
     }
 
     /// Waits until the issuer has received at least `count` requests in total.
@@ -127,6 +138,7 @@ impl HttpClient for ScriptedIssuer {
     ) -> Result<Response<Bytes>, TransportError> {
         let headers_sent = request.headers().clone();
         self.0.requests.lock().unwrap().push(headers_sent.clone());
+        self.0.urls.lock().unwrap().push(request.uri().to_string());
         self.0.count.send_modify(|count| *count += 1);
         let by_path = self.0.by_path.lock().unwrap().clone();
         let path = request.uri().path();

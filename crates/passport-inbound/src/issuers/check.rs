@@ -16,6 +16,7 @@ use crate::{
         claims::REGISTERED,
         issuer_pattern::{IssuerPattern, PLACEHOLDER, is_guid},
     },
+    metrics::UNKNOWN_ISSUER,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -61,6 +62,12 @@ impl TrustedIssuer {
         };
         if self.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
             report("name", "must not be empty; set a name, or omit the option for the issuer's URL");
+        }
+        if self.issuer_name() == UNKNOWN_ISSUER {
+            report("name", "is the name of tokens from no trusted issuer; choose another name");
+        }
+        if self.issuer.matches("://").count() > 1 {
+            report("issuer", "has two schemes; write the domain without a scheme");
         }
         if self.audiences.is_empty() {
             report("audience", "missing; set the `aud` of the tokens to accept");
@@ -238,3 +245,6 @@ fn check_path(option: &'static str, path: &ClaimPath, problems: &mut Problems) {
         problems.push(ConfigProblem::new(option, problem));
     }
 }
+
+#[cfg(test)]
+mod tests;

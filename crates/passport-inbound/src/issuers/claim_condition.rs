@@ -93,3 +93,6 @@ impl fmt::Display for ClaimCondition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -241,3 +241,6 @@ fn texts(value: Option<&ClaimValue>) -> Result<&[String], RejectionReason> {
         Some(_) => Err(RejectionReason::Malformed),
     }
 }
+
+#[cfg(test)]
+mod tests;

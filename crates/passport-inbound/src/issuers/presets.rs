@@ -89,3 +89,6 @@ impl TrustedIssuer {
         Self { is_open_to_anyone: true, ..entry }
     }
 }
+
+#[cfg(test)]
+mod tests;

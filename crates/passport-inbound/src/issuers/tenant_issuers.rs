@@ -26,3 +26,6 @@ impl TenantIssuers {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,3 +92,6 @@ impl TenantRule {
         tenant.filter(|tenant| !tenant.trim().is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,3 +96,6 @@ impl fmt::Display for ClaimPath {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,3 +160,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Some(ClaimValue::Object(present.collect())))
     }
 }
+
+#[cfg(test)]
+mod tests;

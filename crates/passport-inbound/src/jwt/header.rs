@@ -125,3 +125,6 @@ fn is_media_type(typ: Text<'_>, accepted: &str) -> bool {
     let accepted = accepted.strip_prefix("application/").unwrap_or(accepted);
     lower().eq(accepted.chars()) || lower().eq("application/".chars().chain(accepted.chars()))
 }
+
+#[cfg(test)]
+mod tests;

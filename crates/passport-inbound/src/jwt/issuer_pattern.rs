@@ -50,3 +50,6 @@ pub(crate) fn is_guid(text: &str) -> bool {
             _ => is_digit(byte),
         })
 }
+
+#[cfg(test)]
+mod tests;

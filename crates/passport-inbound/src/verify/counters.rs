@@ -8,12 +8,12 @@ use metrics::{Key, Label, Level, Metadata, SharedString};
 use crate::{
     RejectionReason,
     issuers::IssuerName,
-    metrics::{ISSUER, TARGET, TOKENS},
+    metrics::{ISSUER, TARGET, TOKENS, UNKNOWN_ISSUER},
 };
 
 /// The issuer of tokens that were rejected before their issuer was known.
 static UNKNOWN: LazyLock<(IssuerName, TokenCounters)> =
-    LazyLock::new(|| (IssuerName::new("unknown"), TokenCounters::new()));
+    LazyLock::new(|| (IssuerName::new(UNKNOWN_ISSUER), TokenCounters::new()));
 
 static METADATA: Metadata<'static> = Metadata::new(TARGET, Level::INFO, None);
 

@@ -7,6 +7,7 @@ use arc_swap::ArcSwapOption;
 use foldhash::fast::RandomState;
 
 use super::issuer_entry::IssuerEntry;
+use crate::jwt::issuer_pattern::IssuerPattern;
 
 /// The number of remembered headers. An issuer has one header for each of its keys.
 const SLOTS: usize = 64;
@@ -19,6 +20,9 @@ const MAX_HEADER: usize = 512;
 /// The issuer is a hint. If the keys of the issuer do not verify a token with the same header,
 /// or the token has another `iss`, the `iss` of the token decides. Only verified tokens are
 /// remembered, so a client without valid tokens cannot fill the table.
+///
+/// An issuer with a placeholder is never a hint. An entry for one of its directories can have the
+/// same keys, and then the `iss` of the token decides which of both rules apply.
 pub(super) struct HeaderMemo {
     slots: [ArcSwapOption<RememberedHeader>; SLOTS],
     hashing: RandomState,
@@ -27,7 +31,8 @@ pub(super) struct HeaderMemo {
 struct RememberedHeader {
     /// The header segment of the token, as it is encoded in the token.
     segment: Box<[u8]>,
-    /// The issuer of the token. `None` if several issuers have this header, so that it is no hint.
+    /// The issuer of the token. `None` if the header is no hint, because several issuers have this
+    /// header, or an issuer with a placeholder has it.
     issuer: Option<Arc<IssuerEntry>>,
 }
 
@@ -39,7 +44,7 @@ impl Default for HeaderMemo {
 
 impl HeaderMemo {
     /// Returns the issuer whose last verified token had this header segment. Returns `None` if
-    /// there is none, or if several issuers have this header.
+    /// there is none, or if the header is no hint.
     pub(super) fn issuer(&self, segment: &[u8]) -> Option<Arc<IssuerEntry>> {
         let remembered = self.slot(segment).load();
         remembered.as_ref().filter(|own| *own.segment == *segment)?.issuer.clone()
@@ -53,7 +58,7 @@ impl HeaderMemo {
         let slot = self.slot(segment);
         let remembered = slot.load();
         let issuer = match remembered.as_ref().filter(|own| *own.segment == *segment) {
-            None => Some(Arc::clone(issuer)),
+            None => matches!(issuer.policy.issuer, IssuerPattern::Exact(_)).then(|| Arc::clone(issuer)),
             Some(own) if own.issuer.as_ref().is_some_and(|own| !Arc::ptr_eq(own, issuer)) => None,
             Some(_) => return,
         };
@@ -72,3 +77,6 @@ impl std::fmt::Debug for HeaderMemo {
         f.debug_struct("HeaderMemo").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ impl fmt::Display for IssuerHealth {
         write!(f, "{}: {}", self.name, self.jwks)
     }
 }
+
+#[cfg(test)]
+mod tests;

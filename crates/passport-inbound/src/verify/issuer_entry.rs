@@ -50,7 +50,6 @@ pub(crate) struct IssuerEntry {
 /// What only external issuers have.
 #[derive(Debug)]
 struct ExternalRules {
-    map: ClaimMap,
     /// The claims that the map, the tenant rule and the conditions read.
     wanted: WantedClaims,
     /// The path of the claim that is the audience, if it is not `aud`.
@@ -192,7 +191,8 @@ impl IssuerEntry {
         }
         let tenant = self.options.tenant.as_ref().and_then(|rule| rule.tenant(values));
         let tenant = tenant.ok_or(RejectionReason::TenantUnresolved)?;
-        claims.set_identity(rules.map.apply(values, tenant)?);
+        let map = self.options.claims.as_ref().ok_or(RejectionReason::SubjectUnresolved)?;
+        claims.set_identity(map.apply(values, tenant)?);
         Ok(validity)
     }
 
@@ -213,7 +213,6 @@ impl IssuerEntry {
             }
         }
         if self.options.checks_key_issuer || directory.is_some() {
-            // The member can have the placeholder as well.
             // The member can have the placeholder as well. Keys of a single directory can lack it.
             let is_own = match key.issuer() {
                 Some(issuer) => IssuerPattern::new(issuer).matches(iss),
@@ -229,16 +228,16 @@ impl IssuerEntry {
 
 impl ExternalRules {
     fn of(issuer: &TrustedIssuer) -> Self {
-        let map = issuer.claims.clone().unwrap_or_default();
         let audience = match issuer.audience_claim {
             AudienceClaim::Aud => None,
             claim => Some(ClaimPath::name(claim.name())),
         };
         let directory = ClaimPath::name(DIRECTORY);
         let tenant = issuer.tenant.iter().filter_map(TenantRule::path);
-        let paths = map.claim_paths().chain(tenant).chain(&audience).chain([&directory]);
+        let map = issuer.claims.iter().flat_map(ClaimMap::claim_paths);
+        let paths = map.chain(tenant).chain(&audience).chain([&directory]);
         let paths = paths.chain(issuer.required_claims.iter().map(ClaimCondition::path));
-        Self { wanted: WantedClaims::new(paths), audience, map }
+        Self { wanted: WantedClaims::new(paths), audience }
     }
 
     /// Returns the audiences of a token.
@@ -280,3 +279,6 @@ impl From<RejectionReason> for RejectedToken {
         Self::Other(reason)
     }
 }
+
+#[cfg(test)]
+mod tests;

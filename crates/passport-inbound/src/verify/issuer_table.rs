@@ -168,3 +168,6 @@ impl IssuerTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,8 @@ enum Need {
     Pause(Duration),
     /// A refresh has failed, and a retry is unlikely to help.
     Failed(String),
+    /// Nothing: newer keys were installed since the keys were found to be unusable.
+    Nothing,
 }
 
 impl TokenVerifier {
@@ -88,22 +90,22 @@ impl TokenVerifier {
             let entries = table.entries.iter();
             let unusable =
                 entries.filter(|entry| policy.needs(entry.is_passport(), has_passport) && !usable(entry));
-            let needs: Vec<_> = unusable.filter_map(|entry| Need::of(entry, now)).collect();
+            let needs: Vec<_> = unusable.map(|entry| Need::of(entry, now)).collect();
             wait(needs, policy.needs_all(has_passport)).await?;
         }
     }
 }
 
 impl Need {
-    /// Starts or joins a refresh of the keys of an issuer. Returns `None` if there are newer keys.
-    fn of(entry: &Arc<IssuerEntry>, now: SystemTime) -> Option<Self> {
+    /// Starts or joins a refresh of the keys of an issuer.
+    fn of(entry: &Arc<IssuerEntry>, now: SystemTime) -> Self {
         match entry.jwks.refresh(None, now) {
-            RefreshStatus::Running(keys) => Some(Self::Refresh(keys)),
-            RefreshStatus::NotYet(pause) => Some(match entry.jwks.permanent_failure() {
-                Some(why) => Self::Failed(why),
+            RefreshStatus::Running(keys) => Self::Refresh(keys),
+            RefreshStatus::NotYet(pause) => match entry.jwks.permanent_failure() {
+                Some(why) => Self::Failed(format!("{}: {why}", entry.name)),
                 None => Self::Pause(pause.remaining),
-            }),
-            RefreshStatus::Newer => None,
+            },
+            RefreshStatus::Newer => Self::Nothing,
         }
     }
 }
@@ -122,6 +124,7 @@ async fn wait(needs: Vec<Need>, needs_all: bool) -> Result<(), ReadyError> {
             Need::Refresh(keys) => refreshes.push(Box::pin(keys.outcome())),
             Need::Pause(pause) => longest = longest.min(pause),
             Need::Failed(why) => failure = failure.or(Some(why)),
+            Need::Nothing => longest = Duration::ZERO,
         }
     }
     if let Some(why) = failure.filter(|_| needs_all || !can_become_usable) {
@@ -134,3 +137,6 @@ async fn wait(needs: Vec<Need>, needs_all: bool) -> Result<(), ReadyError> {
     drop(tokio::time::timeout(longest, first_ended).await);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

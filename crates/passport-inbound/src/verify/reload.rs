@@ -128,3 +128,6 @@ impl fmt::Display for IssuerChanges {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

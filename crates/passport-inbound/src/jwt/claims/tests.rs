@@ -117,3 +117,85 @@ fn size_counts_texts_and_lists() {
     let longest = "clerk of the payroll department".len();
     assert_eq!(claims.size(), claims.texts.capacity() + lists + 16 + 16 + longest);
 }
+
+fn external(payload: &str) -> Result<Claims, serde_json::Error> {
+    Claims::parse_external(payload.as_bytes(), &WantedClaims::new([])).map(|(claims, _)| claims)
+}
+
+#[test]
+fn claims_of_passport_in_an_external_token_mean_nothing() {
+    let claims = external(
+        r#"{"iss":"i","sub":"s","tenant_id":"t","email":"e","name":"n","managed_identity_id":"m",
+            "roles":["r"],"permissions":["p"],"is_service_account":true,"jti":"j"}"#,
+    )
+    .unwrap();
+    assert_eq!((claims.iss(), claims.jti()), (Some("i"), Some("j")));
+    assert_eq!([claims.sub(), claims.tenant_id(), claims.email(), claims.name()], [None; 4]);
+    assert_eq!(claims.managed_identity_id(), None);
+    assert!(claims.roles.is_empty() && claims.permissions.is_empty() && !claims.is_service_account);
+}
+
+#[test]
+fn claims_of_passport_may_have_any_type_in_external_tokens() {
+    for value in ["1", "null", "true", r#""x""#, "[1,{}]", r#"{"a":[{"b":null}]}"#] {
+        for name in ["tenant_id", "managed_identity_id", "is_service_account", "permissions", "roles", "sub"]
+        {
+            let payload = format!(r#"{{"iss":"i","{name}":{value}}}"#);
+            assert_eq!(external(&payload).unwrap().iss(), Some("i"), "{payload}");
+        }
+    }
+}
+
+#[test]
+fn registered_claims_of_external_tokens_are_checked() {
+    for payload in [
+        r#"{"iss":null}"#,
+        r#"{"iss":["i"]}"#,
+        r#"{"aud":5}"#,
+        r#"{"aud":null}"#,
+        r#"{"exp":"1"}"#,
+        r#"{"exp":null}"#,
+        r#"{"nbf":true}"#,
+        r#"{"iat":[1]}"#,
+        r#"{"jti":1}"#,
+        r#"{"iss":"i","iss":"i"}"#,
+        r#"{"x":1,"y":2,"\u0078":3}"#,
+        r#"{"x":{"a":1,"b":[}}"#,
+        "[]",
+        "{}x",
+        "",
+    ] {
+        assert!(external(payload).is_err(), "{payload}");
+    }
+    assert!(external(r#"{"jti":null}"#).is_ok());
+}
+
+#[test]
+fn external_tokens_of_other_types_are_recognized() {
+    for name in ["nonce", "at_hash", "c_hash", "events"] {
+        assert!(external(&format!(r#"{{"{name}":null}}"#)).unwrap().is_other_token_type, "{name}");
+    }
+    let bound = external(r#"{"cnf":{"jkt":"x"}}"#).unwrap();
+    assert!(bound.is_sender_constrained && !bound.is_other_token_type);
+}
+
+#[test]
+fn set_identity_replaces_all_claims_of_the_caller() {
+    let mut claims = external(r#"{"iss":"i","sub":"theirs"}"#).unwrap();
+    claims.set_identity(MappedIdentity {
+        subject: "s",
+        tenant: "t",
+        email: None,
+        name: Some("n"),
+        roles: owned(&["r"]),
+        has_unknown_roles: true,
+        permissions: owned(&["p"]),
+        is_service_account: true,
+    });
+    assert_eq!(
+        [claims.iss(), claims.sub(), claims.tenant_id(), claims.email(), claims.name()],
+        [Some("i"), Some("s"), Some("t"), None, Some("n")]
+    );
+    assert_eq!((claims.roles, claims.permissions), (owned(&["r"]), owned(&["p"])));
+    assert!(claims.has_unknown_roles && claims.is_service_account);
+}

@@ -123,3 +123,128 @@ fn closing_bracket_without_an_opening_one_is_rejected() {
         assert_eq!(members(json), Err(NotJson), "{json}");
     }
 }
+
+fn first(json: &str) -> Result<Option<String>, NotJson> {
+    first_text(json.as_bytes(), "iss").map(|text| text.map(|text| text.chars().collect()))
+}
+
+#[test]
+fn first_text_has_its_escapes_decoded() {
+    for json in [
+        r#"{"iss":"https://a.example/b"}"#,
+        r#"{"iss":"https:\/\/a.example\/b"}"#,
+        r#"{"\u0069ss":"https\u003a//a.example/b"}"#,
+        r#" { "sub" : "x" , "iss" : "https://a.example/b" "#,
+        r#"{"a":{"iss":"c"},"b":[{"iss":"d"}],"iss":"https://a.example/b","iss":"e"}"#,
+    ] {
+        assert_eq!(first(json), Ok(Some("https://a.example/b".to_owned())), "{json}");
+    }
+}
+
+#[test]
+fn first_text_is_absent_or_an_error() {
+    for json in ["{}", r#"{"a":"iss"}"#, r#"{"ISS":"a"}"#, r#"{"a":{"iss":"b"}}"#] {
+        assert_eq!(first(json), Ok(None), "{json}");
+    }
+    for value in ["null", "1", r#"["a"]"#, r#"{"iss":"a"}"#] {
+        assert_eq!(first(&format!(r#"{{"iss":{value},"iss":"b"}}"#)), Err(NotJson), "{value}");
+    }
+    for json in ["", "[]", "\"iss\"", "{", r#"{"a":01,"iss":"b"}"#, r#"{"iss":"b"#, r#"{"iss":"\x"}"#] {
+        assert_eq!(first(json), Err(NotJson), "{json}");
+    }
+}
+
+#[test]
+fn first_text_is_found_after_many_and_deep_members() {
+    let many: String = (0..1000).map(|name| format!("\"{name}\":[{name}],")).collect();
+    assert_eq!(first(&format!(r#"{{{many}"iss":"a"}}"#)), Ok(Some("a".to_owned())));
+    let deep = |depth: usize| format!(r#"{{"x":{}{},"iss":"a"}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(first(&deep(126)), Ok(Some("a".to_owned())));
+    assert_eq!(first(&deep(10_000)), Err(NotJson));
+}
+
+#[test]
+fn decoded_text_must_fit_into_the_buffer() {
+    let mut buffer = [0; 4];
+    assert_eq!(Text("plain text").decoded(&mut buffer), Some("plain text"));
+    assert_eq!(Text(r"a\/b\u00e9").decoded(&mut [0; 5]), Some("a/bé"));
+    assert_eq!(Text(r"a\/bcd").decoded(&mut buffer), None);
+    assert_eq!(Text(r"a\/b\u00e9").decoded(&mut buffer), None);
+}
+
+/// Finds the first member `iss` of an object, as `serde_json` parses it.
+struct FirstIss(Option<serde_json::Value>);
+
+impl<'de> serde::Deserialize<'de> for FirstIss {
+    fn deserialize<D: serde::Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> serde::de::Visitor<'de> for Members {
+            type Value = FirstIss;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<FirstIss, A::Error> {
+                let mut first = None;
+                while let Some((name, value)) = map.next_entry::<String, serde_json::Value>()? {
+                    if name == "iss" && first.is_none() {
+                        first = Some(value);
+                    }
+                }
+                Ok(FirstIss(first))
+            }
+        }
+
+        value.deserialize_map(Members)
+    }
+}
+
+/// Returns JSON values, some of which are not valid.
+fn json_value() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("-1.5e3".to_owned()),
+        Just("truE".to_owned()),
+        Just(r#""iss""#.to_owned()),
+        r#""([a-c:/]|\\/|\\u0069|\\n|é){0,6}""#,
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
+            prop::collection::vec(("(iss|a|\\\\u0069ss)", inner), 0..4).prop_map(|members| {
+                let members: Vec<_> =
+                    members.iter().map(|(name, value)| format!("\"{name}\" :{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        failure_persistence: None,
+        ..proptest::prelude::ProptestConfig::default()
+    })]
+
+    #[test]
+    fn first_text_agrees_with_serde_json(
+        members in proptest::collection::vec(("(iss|a|b|\\\\u0069ss|i\\\\u0073s)", json_value()), 0..5),
+        blank in "[ \\n\\t]{0,2}",
+    ) {
+        let members: Vec<_> =
+            members.iter().map(|(name, value)| format!("{blank}\"{name}\"{blank}:{blank}{value}")).collect();
+        let json = format!("{blank}{{{}{blank}}}{blank}", members.join(","));
+        // An invalid object can be valid up to its first `iss`.
+        if let Ok(FirstIss(expected)) = serde_json::from_str(&json) {
+            let expected = match expected {
+                None => Ok(None),
+                Some(serde_json::Value::String(text)) => Ok(Some(text)),
+                Some(_) => Err(NotJson),
+            };
+            proptest::prop_assert_eq!(first(&json), expected, "{}", json);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use super::*;
+use crate::jwt::{claim_value::WantedClaims, claims::Claims};
+
+/// Returns the tenant of a token with these claims.
+fn tenant(rule: &TenantRule, payload: &str) -> Option<String> {
+    let wanted = WantedClaims::new(rule.path());
+    let (_, values) = Claims::parse_external(payload.as_bytes(), &wanted).unwrap();
+    rule.tenant(&values).map(str::to_owned)
+}
+
+#[test]
+fn fixed_tenant_needs_no_claim() {
+    assert_eq!(tenant(&TenantRule::fixed("contoso"), r#"{"tenant_id":"x"}"#).as_deref(), Some("contoso"));
+}
+
+#[test]
+fn blank_tenant_is_no_tenant() {
+    for blank in ["", " ", "\t", "\u{a0}"] {
+        assert_eq!(tenant(&TenantRule::fixed(blank), "{}"), None);
+        let payload = serde_json::json!({ "t": blank, "k": "k" }).to_string();
+        assert_eq!(tenant(&TenantRule::claim("t"), &payload), None);
+        assert_eq!(tenant(&TenantRule::table("k", [("k", blank)]), &payload), None);
+    }
+}
+
+#[test]
+fn claim_that_is_not_a_text_gives_no_tenant() {
+    for payload in ["{}", r#"{"t":null}"#, r#"{"t":1}"#, r#"{"t":["contoso"]}"#, r#"{"t":{"t":"contoso"}}"#] {
+        assert_eq!(tenant(&TenantRule::claim("t"), payload), None, "{payload}");
+        assert_eq!(tenant(&TenantRule::table("t", [("contoso", "c")]), payload), None, "{payload}");
+    }
+    assert_eq!(tenant(&TenantRule::claim("a.t"), r#"{"a":{"t":"x"}}"#).as_deref(), Some("x"));
+}
+
+#[test]
+fn value_that_is_not_in_the_table_has_no_tenant() {
+    let rule = TenantRule::table("tid", [("1", "contoso"), ("2", "fabrikam")]);
+    assert_eq!(tenant(&rule, r#"{"tid":"2"}"#).as_deref(), Some("fabrikam"));
+    for value in ["", "3", "contoso", "1 ", "1\\u0000"] {
+        assert_eq!(tenant(&rule, &format!(r#"{{"tid":"{value}"}}"#)), None, "{value}");
+    }
+}
+
+#[test]
+fn only_a_claim_needs_a_listed_tenant() {
+    assert!(TenantRule::claim("t").needs_listed_tenant());
+    assert!(!TenantRule::claim("t").danger_any_tenant().needs_listed_tenant());
+    assert!(!TenantRule::fixed("t").needs_listed_tenant());
+    assert!(!TenantRule::table("t", [("a", "b")]).needs_listed_tenant());
+    assert_eq!(TenantRule::fixed("t").danger_any_tenant(), TenantRule::fixed("t"));
+}
