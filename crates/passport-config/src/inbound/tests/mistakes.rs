@@ -3,15 +3,27 @@
 use super::*;
 
 /// A wrong configuration, and the complete message of each of its mistakes.
-struct Mistaken {
+pub(super) struct Mistaken {
     /// The table to which the keys are added.
     table: &'static str,
-    keys: Value,
-    messages: Vec<&'static str>,
+    pub(super) keys: Value,
+    pub(super) messages: Vec<&'static str>,
+}
+
+impl Mistaken {
+    /// Returns the whole configuration.
+    pub(super) fn config(&self) -> Value {
+        match self.table {
+            "verifier" => with(&self.keys),
+            "issuer" => with_issuer(&self.keys),
+            "provider" => with_provider(&self.keys),
+            table => panic!("[{table}]"),
+        }
+    }
 }
 
 /// Returns the configurations in `mistakes.txt`.
-fn mistaken() -> Vec<Mistaken> {
+pub(super) fn mistaken() -> Vec<Mistaken> {
     let (mut table, mut all) = ("", Vec::<Mistaken>::new());
     let lines =
         include_str!("mistakes.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -32,25 +44,17 @@ fn mistaken() -> Vec<Mistaken> {
 fn message_has_the_key_the_value_and_a_remedy() {
     let all = mistaken();
     assert!(all.len() >= 100, "{}", all.len());
-    for Mistaken { table, keys, messages } in all {
-        let reported = match table {
-            "verifier" => mistakes_with(&keys),
-            "issuer" => mistakes_of_issuer(&keys),
-            "provider" => mistakes_of_provider(&keys),
-            _ => panic!("[{table}]"),
-        };
-        assert!(!messages.is_empty(), "{keys}");
-        assert_eq!(reported, messages, "[{table}] {keys}");
+    for mistaken in all {
+        assert!(!mistaken.messages.is_empty(), "{}", mistaken.keys);
+        assert_eq!(mistakes(&mistaken.config()), mistaken.messages, "[{}] {}", mistaken.table, mistaken.keys);
     }
 }
 
 #[test]
 fn unchanged_tables_have_no_mistake() {
     let unchanged = json!({});
-    for mistakes in
-        [mistakes_with(&unchanged), mistakes_of_issuer(&unchanged), mistakes_of_provider(&unchanged)]
-    {
-        assert_eq!(mistakes, [""; 0]);
+    for config in [with(&unchanged), with_issuer(&unchanged), with_provider(&unchanged)] {
+        assert_eq!(mistakes(&config), [""; 0]);
     }
 }
 
@@ -129,19 +133,19 @@ fn secrets_are_in_no_message() {
     {
         for key in ["audience", "issuer", "jwks_url", "algorithms", "clock_skew", "max_token_size", "ca_file"]
         {
-            let messages = mistakes_with(&json!({ key: value })).join("\n");
+            let messages = mistakes(&with(&json!({ key: value }))).join("\n");
             assert!(!messages.contains("hidden") || key == "ca_file", "{messages}");
         }
         for key in ["issuer", "preset", "kind", "tenant", "claims", "require_claims", "allowed_directories"] {
-            let messages = mistakes_of_issuer(&json!({ key: value })).join("\n");
+            let messages = mistakes(&with_issuer(&json!({ key: value }))).join("\n");
             assert!(!messages.is_empty() && !messages.contains("hidden"), "{key} {value}: {messages}");
         }
         for key in ["Issuer", "JwksUri", "TenantIdConfig", "GroupMapping", "JwksRefreshIntervalMinutes"] {
-            let messages = mistakes_of_provider(&json!({ key: value })).join("\n");
+            let messages = mistakes(&with_provider(&json!({ key: value }))).join("\n");
             assert!(!messages.contains("hidden"), "{key} {value}: {messages}");
         }
     }
-    let messages = mistakes_of_issuer(&json!({ "claims": { "subject": format!("a..{secret}") } }));
+    let messages = mistakes(&with_issuer(&json!({ "claims": { "subject": format!("a..{secret}") } })));
     assert_eq!(
         messages,
         ["issuers[0].claims.subject: `...` has an empty part; write a claim, such as realm_access.roles"]

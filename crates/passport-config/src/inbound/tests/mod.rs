@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod dotnet;
+mod formats;
 mod mistakes;
+mod schema;
+mod values;
 
 fn config(value: &Value) -> VerifierConfig {
     serde_json::from_value(value.clone()).unwrap()
@@ -16,33 +20,35 @@ fn mistakes(value: &Value) -> Vec<String> {
     error.problems().iter().map(ToString::to_string).collect()
 }
 
-/// Returns the problems of a valid configuration to which `changes` are applied.
-fn mistakes_with(changes: &Value) -> Vec<String> {
-    let mut config = json!({ "audience": "bizfirstgo-api" });
-    config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    mistakes(&config)
+/// Returns a valid configuration to which `changes` are applied.
+fn with(changes: &Value) -> Value {
+    changed(json!({ "audience": "bizfirstgo-api" }), changes)
 }
 
-/// Returns the problems of a valid entry of `issuers` to which `changes` are applied.
-fn mistakes_of_issuer(changes: &Value) -> Vec<String> {
-    let mut issuer = json!({
+/// Returns a configuration with a valid entry of `issuers` to which `changes` are applied.
+fn with_issuer(changes: &Value) -> Value {
+    let issuer = json!({
         "name": "partner",
         "issuer": "https://login.example",
         "audience": "orders-api",
         "tenant": { "fixed": "partner" },
     });
-    issuer.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    mistakes_with(&json!({ "issuers": [issuer] }))
+    with(&json!({ "issuers": [changed(issuer, changes)] }))
 }
 
-/// Returns the problems of a valid entry of `external_providers` to which `changes` are applied.
-fn mistakes_of_provider(changes: &Value) -> Vec<String> {
-    let mut provider = json!({
+/// Returns a configuration with a valid entry of `external_providers` to which `changes` are
+/// applied.
+fn with_provider(changes: &Value) -> Value {
+    let provider = json!({
         "ProviderId": "okta",
         "Issuer": "https://company.okta.com/oauth2/default",
         "Audience": "api://bizfirstgo",
         "TenantIdClaim": "tenant_id",
     });
-    provider.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    mistakes_with(&json!({ "ExternalProviders": [provider] }))
+    with(&json!({ "ExternalProviders": [changed(provider, changes)] }))
+}
+
+fn changed(mut table: Value, changes: &Value) -> Value {
+    table.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    table
 }
