@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    policy::PolicySettings,
+    policy::{PolicySettings, issuer_names},
     schema,
     section::{build, find, values_of},
     settings::VerifierSettings,
     trust::Trust,
 };
-use crate::{problems::within, reader::Reader, table::Values, value::ConfigValue};
+use crate::{problems::within, reader::Reader, setting::problem_of, table::Values, value::ConfigValue};
 
 /// The configuration of a [`TokenVerifier`], and of the authorization around it.
 ///
@@ -168,7 +168,7 @@ impl VerifierConfig {
         let values = self.values()?;
         build(values, |settings: &VerifierSettings, reader| {
             let trust = Trust::read(settings, values, reader);
-            settings.check_policies(reader);
+            settings.check_policies(trust.as_ref(), reader);
             settings.check_public_paths(reader);
             let trust = trust?;
             let verifier = trust.verifier(pool, values, reader)?;
@@ -182,10 +182,18 @@ impl VerifierConfig {
 }
 
 impl VerifierSettings {
-    /// Reports the mistakes of all policies.
-    fn check_policies(&self, reader: &mut Reader<'_>) {
+    /// Reports the mistakes of all policies. A policy with an unknown issuer is a mistake: its
+    /// negation would be met by every caller.
+    fn check_policies(&self, trust: Option<&Trust>, reader: &mut Reader<'_>) {
         for (_, policy) in reader.named_tables(&self.policies) {
             reader.within(&policy.path, policy.build(PolicySettings::requirement));
+            let names = issuer_names(&policy.value).into_iter();
+            let unknown = names.filter(|name| trust.is_some_and(|trust| !trust.has_issuer(name)));
+            reader.extend(unknown.map(|name| {
+                let value = Value::from(name);
+                let problem = "is not the name of a trusted issuer; use a name in issuers";
+                problem_of(format!("{}.issuer", policy.path), Some(&value), &problem)
+            }));
         }
     }
 

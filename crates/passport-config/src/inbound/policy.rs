@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::section::{Entry, Section, Table, Tables};
+use super::section::{Entry, Section, Table, Tables, find};
 use crate::{
     problems::WHOLE,
     reader::Reader,
@@ -34,6 +34,10 @@ pub(super) struct PolicySettings {
     service_account: Setting<bool>,
     /// Set to true to require a user.
     user: Setting<bool>,
+    /// Set to true to require a caller of a Passport.
+    passport: Setting<bool>,
+    /// The name of the issuer of the caller's token.
+    issuer: Setting<String>,
     /// Set to true to require multi-factor authentication.
     multi_factor: Setting<bool>,
     /// The authentication context: the value of the claim acr.
@@ -78,6 +82,7 @@ impl PolicySettings {
         for (setting, requirement) in [
             (&self.service_account, Requirement::service_account()),
             (&self.user, Requirement::user()),
+            (&self.passport, Requirement::passport()),
             (&self.multi_factor, Requirement::multi_factor()),
         ] {
             match reader.read(setting) {
@@ -86,6 +91,7 @@ impl PolicySettings {
                 None => {}
             }
         }
+        all.extend(reader.read(&self.issuer).map(Requirement::issuer));
         all.extend(reader.read(&self.acr).map(Requirement::acr));
         all.extend(self.alternatives(reader));
         all.extend(reader.table(&self.not, Self::requirement).map(|requirement| !requirement));
@@ -103,4 +109,17 @@ impl PolicySettings {
         let policy = |entry: Entry| reader.within(&entry.path, entry.build(Self::requirement));
         policies.into_iter().filter_map(policy).reduce(Requirement::or)
     }
+}
+
+/// Returns the names of issuers in a policy, and in the policies inside it.
+pub(super) fn issuer_names(policy: &Value) -> Vec<&str> {
+    let Some(values) = policy.as_object() else { return Vec::new() };
+    let inner = |key: &str| find::<PolicySettings>(values, key);
+    let alternatives: Vec<_> = match inner("any") {
+        Some(Value::Array(list)) => list.iter().collect(),
+        Some(Value::Object(table)) => table.values().collect(),
+        _ => Vec::new(),
+    };
+    let policies = alternatives.into_iter().chain(inner("not"));
+    inner("issuer").and_then(Value::as_str).into_iter().chain(policies.flat_map(issuer_names)).collect()
 }

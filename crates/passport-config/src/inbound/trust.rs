@@ -61,6 +61,12 @@ impl Trust {
         Some(Self { first, others: issuers.collect(), tenants, options })
     }
 
+    /// Returns whether a trusted issuer has this name.
+    pub(super) fn has_issuer(&self, name: &str) -> bool {
+        let mut issuers = std::iter::once(&self.first).chain(&self.others);
+        issuers.any(|configured| configured.issuer.issuer_name() == *name)
+    }
+
     /// Returns the builder of the verifier. With a pool, the transport comes from the pool.
     pub(super) fn builder(&self, pool: Option<&TransportPool>) -> TokenVerifierBuilder {
         self.builder_with(pool, |_, issuer| issuer)

@@ -59,9 +59,7 @@ fn every_format_has_the_same_meaning() {
 
 #[test]
 fn reload_keeps_what_is_unchanged() {
-    let partner = |audience: &str| {
-        json!({ "issuer": "https://login.example", "audience": audience, "tenant": { "fixed": "contoso" } })
-    };
+    let partner = |audience: &str| json!({ "issuer": "https://login.example", "audience": audience, "tenant": { "fixed": "contoso" } });
     let with = |issuers: Value| config(&json!({ "audience": "api", "issuers": issuers })).builder().unwrap();
     let verifier = with(json!({ "a": partner("one") })).build().unwrap();
     let changes = verifier.replace(with(json!({ "a": partner("one") }))).unwrap();
@@ -77,7 +75,8 @@ fn reload_keeps_what_is_unchanged() {
 fn documented_files_are_valid() {
     let page = include_str!("../../../../../docs/configuration.md");
     let (_, page) = page.split_once("## Verifier configuration\n").unwrap();
-    let files: Vec<_> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let files: Vec<_> =
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(files.len() >= 3, "{files:?}");
     for text in files {
         let config = file(text, FileFormat::Toml);

@@ -1,8 +1,8 @@
 //! What valid configurations mean.
 
 use passport_inbound::{
-    Algorithm, AudienceClaim, ClaimCondition, ClaimMap, Requirement, TenantRule, TokenVerifier, TokenVerifierBuilder,
-    TrustedIssuer,
+    Algorithm, AudienceClaim, ClaimCondition, ClaimMap, Requirement, TenantRule, TokenVerifier,
+    TokenVerifierBuilder, TrustedIssuer,
 };
 
 use super::*;
@@ -219,6 +219,8 @@ fn policies_are_requirements() {
         (json!({ "tenant_in_header": "X-Tenant-Id" }), "tenant in the header x-tenant-id"),
         (json!({ "service_account": true }), "service account"),
         (json!({ "user": "true", "multi_factor": true }), "(user and multi-factor authentication)"),
+        (json!({ "passport": true }), "token of Passport"),
+        (json!({ "issuer": "partner" }), "token of the issuer partner"),
         (json!({ "acr": "urn:acr" }), "authentication context urn:acr"),
         (json!({ "not": { "service_account": true } }), "not service account"),
         (
@@ -226,7 +228,10 @@ fn policies_are_requirements() {
             "(role a and ((user and not role c) or role d))",
         ),
     ] {
-        let config = config(&json!({ "audience": "api", "policies": { "clerks": policy } }));
+        let partner = json!({ "preset": "okta", "issuer": "https://a.example", "audience": "api", "tenant": { "fixed": "t" } });
+        let issuers = json!({ "partner": partner });
+        let config =
+            config(&json!({ "audience": "api", "issuers": issuers, "policies": { "clerks": policy } }));
         config.build().unwrap();
         assert_eq!(config.policy("clerks").unwrap().to_string(), expected, "{policy}");
     }
