@@ -60,10 +60,14 @@
 //! # Guide
 //!
 //! In the repository: `docs/configuration.md`, `docs/secrets.md`, `docs/caching.md`,
-//! `docs/from-dotnet.md`. `docs/config.schema.json` and `docs/verifier.schema.json` are JSON Schemas
-//! for editors.
+//! `docs/from-dotnet.md`. For editors, `docs/config.schema.json` and `docs/verifier.schema.json` are
+//! JSON Schemas.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(any(feature = "inbound", feature = "outbound")),
+    expect(dead_code, reason = "without both features, only the types of settings are left")
+)]
 
 #[cfg(feature = "inbound")]
 mod inbound;

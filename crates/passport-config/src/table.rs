@@ -1,7 +1,9 @@
 //! Deserialization of tables into structs of [`Setting`](crate::Setting)s, and the JSON Schema
 //! of these structs.
 
-use passport_core::{ConfigError, ConfigProblem, SecretProviders};
+#[cfg(feature = "outbound")]
+use passport_core::SecretProviders;
+use passport_core::{ConfigError, ConfigProblem};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{
     Deserializer,
@@ -10,10 +12,11 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
+#[cfg(feature = "outbound")]
+use crate::reader::Reader;
 use crate::{
     kubernetes::is_service_variable,
     problems::WHOLE,
-    reader::Reader,
     setting::{SECRET_MARK, serialized},
     suggestions::{plain, unknown_key},
 };
@@ -42,12 +45,16 @@ pub(crate) struct Table<T> {
 ///
 /// # Errors
 /// When `T` is not a struct of only settings.
+#[cfg(feature = "outbound")]
 pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, ConfigError> {
     read_spelled(values, Spelling::Exact)
 }
 
-/// Reads the settings of a table, as [`read`] does, with keys in the given `spelling`. A key that
-/// the table has in two spellings is a problem.
+/// Reads the settings of a table, with keys in the given `spelling`, without parsing their values.
+/// A key that the table has in two spellings is a problem.
+///
+/// # Errors
+/// When `T` is not a struct of only settings.
 pub(crate) fn read_spelled<T: DeserializeOwned>(
     values: &Values,
     spelling: Spelling,
@@ -76,6 +83,7 @@ pub(crate) fn read_spelled<T: DeserializeOwned>(
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Spelling {
     /// Only the name of the setting.
+    #[cfg(feature = "outbound")]
     Exact,
     /// Also names that differ only in case, `_` and `-`, and the other names of a setting. Each
     /// pair is another name, and the name of the setting.
@@ -87,6 +95,7 @@ impl Spelling {
     /// Returns whether `key` is a spelling of the setting `known`.
     pub(crate) fn accepts(self, known: &str, key: &str) -> bool {
         match self {
+            #[cfg(feature = "outbound")]
             Self::Exact => known == key,
             Self::AnyCase { other_names } => {
                 let is_same = |name: &str| plain(name) == plain(key);
@@ -107,6 +116,7 @@ pub(crate) fn find<'a>(values: &'a Values, spelling: Spelling, known: &str) -> O
 ///
 /// # Errors
 /// A [`ConfigError`] with every mistake.
+#[cfg(feature = "outbound")]
 pub(crate) fn build<S: DeserializeOwned, T>(
     values: &Values,
     secrets: &SecretProviders,
@@ -119,6 +129,7 @@ pub(crate) fn build<S: DeserializeOwned, T>(
 }
 
 /// Returns the keys of the secret references in a struct of settings.
+#[cfg(feature = "outbound")]
 pub(crate) fn secret_keys<T: JsonSchema>() -> Vec<String> {
     let schema = generated_schema::<T>();
     let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
