@@ -11,7 +11,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("passport-core", &[][..]),
         ("passport-outbound", &["passport-core"]),
         ("passport-inbound", &["passport-core"]),
-        ("passport-config", &["passport-core", "passport-outbound"]),
+        ("passport-config", &["passport-core", "passport-inbound", "passport-outbound"]),
         // A configuration may name the store that it implements for the outbound side.
         ("passport-redis", &["passport-config", "passport-core", "passport-outbound"]),
         ("passport-secrets", &["passport-core"]),

@@ -111,6 +111,20 @@ impl<'a> Reader<'a> {
         self.problems.extend(problems);
     }
 
+    /// Returns whether a mistake was reported.
+    #[cfg(feature = "inbound")]
+    pub(crate) fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// Returns whether a mistake of `key`, or of a key inside it, was reported.
+    #[cfg(feature = "inbound")]
+    pub(crate) fn has_problem(&self, key: &str) -> bool {
+        // A path continues with a key or with the number of an entry.
+        let is_inside = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        self.problems.iter().any(|problem| problem.option.strip_prefix(key).is_some_and(is_inside))
+    }
+
     /// Returns the value of `built` if no mistake was reported. Otherwise returns an error with all
     /// mistakes. If `built` is `None` although no mistake was reported, this is also an error.
     pub(crate) fn finish<T>(mut self, built: Option<T>) -> Result<T, ConfigError> {

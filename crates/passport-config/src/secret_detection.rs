@@ -8,6 +8,25 @@ pub(crate) fn may_contain_secret(text: &str) -> bool {
     has_credentials(text) || has_generated_secret(text)
 }
 
+/// Returns a message of other code without the value that it quotes, if the value can contain a
+/// secret. The value is between the first and the last backtick. A GUID is not a secret.
+#[cfg(feature = "inbound")]
+pub(crate) fn without_quoted_secret(message: &str) -> String {
+    let quoted = message.find('`').zip(message.rfind('`')).filter(|(first, last)| first < last);
+    let Some((first, last)) = quoted else { return message.to_owned() };
+    let value = &message[first + 1..last];
+    let is_shown = |run: &str| is_guid(run) || !may_contain_secret(run);
+    if value.split_whitespace().all(|run| is_shown(run.trim_matches('`'))) {
+        return message.to_owned();
+    }
+    format!("{}...{}", &message[..=first], &message[last..])
+}
+
+#[cfg(feature = "inbound")]
+fn is_guid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
 /// Returns whether the text can be a URL with user information or a query. Both can contain
 /// secrets.
 fn has_credentials(text: &str) -> bool {

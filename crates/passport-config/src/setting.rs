@@ -58,7 +58,7 @@ impl<'de, T> Deserialize<'de> for Setting<T> {
         match <(String, String, Value)>::deserialize(deserializer) {
             Ok((mark, key, value)) if mark == MARK => Ok(Self { key, value, kind: PhantomData }),
             _ => Err(D::Error::custom(
-                "settings can be read only by passport-config; deserialize ManagedIdentityConfig, and build it",
+                "settings can be read only by passport-config; deserialize a configuration, and build it",
             )),
         }
     }
@@ -79,14 +79,18 @@ impl<T: ConfigValue> AnySetting for Setting<T> {}
 
 impl<T: ConfigValue> sealed::Sealed for Setting<T> {
     fn problem(&self, message: &dyn fmt::Display) -> ConfigProblem {
-        let text = self.value.to_string();
-        let is_shown = self.raw().is_some()
-            && !T::IS_SECRET
-            && !may_contain_secret(&text)
-            && text.chars().count() <= MAX_SHOWN;
-        let problem = if is_shown { format!("{text}: {message}") } else { message.to_string() };
-        ConfigProblem::new(self.key.clone(), problem)
+        let value = self.raw().filter(|_| !T::IS_SECRET);
+        problem_of(self.key.clone(), value, message)
     }
+}
+
+/// Returns a problem with a key and `message`. The problem also contains the value, unless the
+/// value is missing, is too long or can be a secret.
+pub(crate) fn problem_of(key: String, value: Option<&Value>, message: &dyn fmt::Display) -> ConfigProblem {
+    let text = value.map(Value::to_string);
+    let shown = text.filter(|text| !may_contain_secret(text) && text.chars().count() <= MAX_SHOWN);
+    let problem = shown.map_or_else(|| message.to_string(), |text| format!("{text}: {message}"));
+    ConfigProblem::new(key, problem)
 }
 
 impl<T: ConfigValue> JsonSchema for Setting<T> {

@@ -28,6 +28,7 @@ pub fn suggestion<'a>(known: &[&'a str], key: &str) -> Option<&'a str> {
     (similarity(closest) > MIN_SIMILARITY).then_some(closest)
 }
 
-fn plain(key: &str) -> String {
+/// Returns `key` without the differences between the spellings of a key.
+pub(crate) fn plain(key: &str) -> String {
     key.replace(['_', '-'], "").to_ascii_lowercase()
 }

@@ -1,7 +1,9 @@
 //! Deserialization of tables into structs of [`Setting`](crate::Setting)s, and the JSON Schema
 //! of these structs.
 
-use passport_core::{ConfigError, ConfigProblem, SecretProviders};
+#[cfg(feature = "outbound")]
+use passport_core::SecretProviders;
+use passport_core::{ConfigError, ConfigProblem};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{
     Deserializer,
@@ -10,12 +12,13 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
+#[cfg(feature = "outbound")]
+use crate::reader::Reader;
 use crate::{
     kubernetes::is_service_variable,
     problems::WHOLE,
-    reader::Reader,
     setting::{SECRET_MARK, serialized},
-    suggestions::unknown_key,
+    suggestions::{plain, unknown_key},
 };
 
 /// The key of the schema URL in a JSON file. This key is ignored.
@@ -42,16 +45,70 @@ pub(crate) struct Table<T> {
 ///
 /// # Errors
 /// When `T` is not a struct of only settings.
+#[cfg(feature = "outbound")]
 pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, ConfigError> {
-    let mut fields = Fields { values, keys: &[] };
+    read_spelled(values, Spelling::Exact)
+}
+
+/// Reads the settings of a table, with keys in the given `spelling`, without parsing their values.
+/// A key that the table has in two spellings is a problem.
+///
+/// # Errors
+/// When `T` is not a struct of only settings.
+pub(crate) fn read_spelled<T: DeserializeOwned>(
+    values: &Values,
+    spelling: Spelling,
+) -> Result<Table<T>, ConfigError> {
+    let mut fields = Fields { values, spelling, keys: &[] };
     // The error of serde is dropped, because it can contain a value.
     let settings = T::deserialize(&mut fields)
         .map_err(|_| ConfigError::new(vec![ConfigProblem::new(WHOLE, NOT_SETTINGS)]))?;
     let keys = fields.keys;
-    let is_known = |key: &str| key == SCHEMA_KEY || keys.contains(&key);
-    let unknown = values.iter().filter(|(key, value)| !is_known(key) && !is_service_variable(key, value));
-    let unknown = unknown.map(|(key, _)| ConfigProblem::new(key.clone(), unknown_key(keys, key))).collect();
+    let mut unknown = Vec::new();
+    for (key, value) in values.iter().filter(|(key, _)| *key != SCHEMA_KEY) {
+        let problem = match keys.iter().find(|known| spelling.accepts(known, key)) {
+            Some(known) => match find(values, spelling, known) {
+                Some((first, _)) if first != key => format!("is also set as `{first}`; keep one of them"),
+                _ => continue,
+            },
+            None if is_service_variable(key, value) => continue,
+            None => unknown_key(keys, key),
+        };
+        unknown.push(ConfigProblem::new(key.clone(), problem));
+    }
     Ok(Table { settings, unknown })
+}
+
+/// The spellings in which a table accepts its keys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Spelling {
+    /// Only the name of the setting.
+    #[cfg(feature = "outbound")]
+    Exact,
+    /// Also names that differ only in case, `_` and `-`, and the other names of a setting. Each
+    /// pair is another name, and the name of the setting.
+    #[cfg_attr(not(feature = "inbound"), expect(dead_code, reason = "only inbound tables use it"))]
+    AnyCase { other_names: &'static [(&'static str, &'static str)] },
+}
+
+impl Spelling {
+    /// Returns whether `key` is a spelling of the setting `known`.
+    pub(crate) fn accepts(self, known: &str, key: &str) -> bool {
+        match self {
+            #[cfg(feature = "outbound")]
+            Self::Exact => known == key,
+            Self::AnyCase { other_names } => {
+                let is_same = |name: &str| plain(name) == plain(key);
+                is_same(known) || other_names.iter().any(|(other, of)| *of == known && is_same(other))
+            }
+        }
+    }
+}
+
+/// Returns the value of the setting `known`, with its key in the spelling of the table.
+pub(crate) fn find<'a>(values: &'a Values, spelling: Spelling, known: &str) -> Option<(&'a str, &'a Value)> {
+    let mut entries = values.iter().map(|(key, value)| (key.as_str(), value));
+    entries.find(|(key, _)| spelling.accepts(known, key))
 }
 
 /// Reads the settings of a table, calls `build` with the settings, and returns the result of
@@ -59,6 +116,7 @@ pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, Con
 ///
 /// # Errors
 /// A [`ConfigError`] with every mistake.
+#[cfg(feature = "outbound")]
 pub(crate) fn build<S: DeserializeOwned, T>(
     values: &Values,
     secrets: &SecretProviders,
@@ -71,6 +129,7 @@ pub(crate) fn build<S: DeserializeOwned, T>(
 }
 
 /// Returns the keys of the secret references in a struct of settings.
+#[cfg(feature = "outbound")]
 pub(crate) fn secret_keys<T: JsonSchema>() -> Vec<String> {
     let schema = generated_schema::<T>();
     let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
@@ -108,6 +167,7 @@ fn generated_schema<T: JsonSchema>() -> Schema {
 /// struct with its key and its value. If the key is missing, the value is null.
 struct Fields<'a> {
     values: &'a Values,
+    spelling: Spelling,
     /// The field names of the struct. Empty until the struct was deserialized.
     keys: &'static [&'static str],
 }
@@ -122,7 +182,10 @@ impl<'de> Deserializer<'de> for &mut Fields<'_> {
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
         self.keys = fields;
-        let settings = fields.iter().map(|key| (*key, serialized(key, self.values.get(*key))));
+        let settings = fields.iter().map(|field| {
+            let (key, value) = find(self.values, self.spelling, field).unzip();
+            (*field, serialized(key.unwrap_or(field), value))
+        });
         visitor.visit_map(MapDeserializer::new(settings))
     }
 

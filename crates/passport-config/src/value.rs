@@ -1,6 +1,8 @@
 //! The types of the values of settings.
 
 mod duration;
+#[cfg(feature = "inbound")]
+mod number;
 
 use std::{borrow::Cow, fmt};
 

@@ -121,8 +121,8 @@ fn unknown_identity_hides_no_other_mistake_of_an_upstream() {
 fn validate_limit_out_of_bounds_is_named() {
     for (key, bounds, valid, invalid) in [
         ("max_token_size", "1 KiB and 64 KiB", [1024, 65_536], [1023, 65_537]),
-        ("jwks_request_timeout_seconds", "1 s and 60 s", [1, 60], [0, 61]),
-        ("jwks_cooldown_seconds", "1 s and 10 min", [1, 600], [0, 601]),
+        ("jwks_request_timeout", "1 s and 60 s", [1, 60], [0, 61]),
+        ("jwks_cooldown", "1 s and 10 min", [1, 600], [0, 601]),
     ] {
         let with = |number: u64| {
             let validate = format!("[validate]\naudience = \"api\"\n{key} = {number}\n");
@@ -131,11 +131,12 @@ fn validate_limit_out_of_bounds_is_named() {
         for number in valid {
             assert_eq!(with(number), [""; 0], "{key} {number}");
         }
-        for number in invalid.into_iter().chain([i64::MAX.unsigned_abs()]) {
+        for number in invalid.into_iter().chain([1 << 40]) {
             let seconds = std::time::Duration::from_secs(number);
             let value =
-                if key.ends_with("_seconds") { format!("{seconds:?}") } else { format!("{number} bytes") };
-            assert_eq!(with(number), [format!("validate.{key}: must be between {bounds}, is {value}")]);
+                if key.starts_with("jwks") { format!("{seconds:?}") } else { format!("{number} bytes") };
+            let problem = format!("validate.{key}: {number}: must be between {bounds}, is {value}");
+            assert_eq!(with(number), [problem]);
         }
     }
 }

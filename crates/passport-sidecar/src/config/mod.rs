@@ -9,11 +9,11 @@ mod tables;
 use std::{collections::BTreeMap, fmt, path::Path};
 
 use config::{Config, Environment, File};
-use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig};
+use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig, VerifierConfig};
 use serde::Deserialize;
 
 pub use self::secret_check::{CheckedSecret, SecretCheck};
-pub(crate) use self::tables::{CallerConfig, Listen, ProxyHeaders, UpstreamConfig, ValidateConfig};
+pub(crate) use self::tables::{CallerConfig, Listen, ProxyHeaders, UpstreamConfig};
 use crate::limits::{Limits, MAX_FORM};
 
 /// The largest allowed value of `validate.max_token_size`, in bytes.
@@ -31,7 +31,8 @@ pub struct SidecarConfig {
     pub(crate) identities: BTreeMap<String, ManagedIdentityConfig>,
     pub(crate) callers: BTreeMap<String, CallerConfig>,
     pub(crate) upstreams: BTreeMap<String, UpstreamConfig>,
-    pub(crate) validate: Option<ValidateConfig>,
+    /// The rules by which `/v1/validate` and `/v1/auth` accept a token.
+    pub(crate) validate: Option<VerifierConfig>,
     pub(crate) limits: Limits,
 }
 
@@ -98,7 +99,7 @@ impl SidecarConfig {
     /// Returns the size limit of the form of `/v1/validate` in bytes. The limit grows with
     /// `validate.max_token_size`, because the form contains a token.
     pub(crate) fn max_form(&self) -> usize {
-        let token = self.validate.as_ref().and_then(|validate| validate.max_token_size);
+        let token = self.validate.as_ref().and_then(VerifierConfig::max_token_size);
         MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN_SIZE) + 1024)
     }
 

@@ -105,26 +105,3 @@ pub(crate) struct UpstreamConfig {
     #[serde(default)]
     pub(crate) danger_plain_http: bool,
 }
-
-/// The table `validate`: the rules by which `/v1/validate` and `/v1/auth` accept a token.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ValidateConfig {
-    pub(crate) audience: String,
-    pub(crate) issuer: Option<String>,
-    pub(crate) jwks_url: Option<String>,
-    /// A PEM file with a private CA, trusted in addition to the system's root certificates.
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Allows plain `http` to an issuer or a JWKS URL on another machine.
-    #[serde(default)]
-    pub(crate) danger_plain_http: bool,
-    /// The `User-Agent` of discovery and JWKS requests.
-    pub(crate) user_agent: Option<String>,
-    /// The maximum size of an accepted token, in bytes.
-    pub(crate) max_token_size: Option<usize>,
-    /// The timeout of each discovery or JWKS request, in seconds.
-    pub(crate) jwks_request_timeout_seconds: Option<u64>,
-    /// The minimum interval between two JWKS refreshes that tokens with an unknown key cause, in
-    /// seconds.
-    pub(crate) jwks_cooldown_seconds: Option<u64>,
-}

@@ -30,7 +30,7 @@ async fn max_token_size_allows_larger_tokens() {
     let roles: Vec<_> = (0..1500).map(|number| format!("role-{number:016}")).collect();
     let token = roles.iter().fold(setup.registered.token(), TestJwtBuilder::role).build();
     assert!(token.len() > 32 * 1024, "{}", token.len());
-    let lines = "max_token_size = 65536\njwks_request_timeout_seconds = 10\njwks_cooldown_seconds = 1\n\n[upstreams.api]";
+    let lines = "max_token_size = 65536\njwks_request_timeout = 10\njwks_cooldown = 1\n\n[upstreams.api]";
     let config = setup.config("[limits]\nmax_buffered_mib = 2048").replace("[upstreams.api]", lines);
     let sidecar = setup.start(&config).serves().await;
     let form = format!("token={token}");

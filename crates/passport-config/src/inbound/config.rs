@@ -1,0 +1,231 @@
+use std::fmt;
+
+use passport_core::{ConfigError, ConfigProblem, TransportPool};
+use passport_inbound::{AuthenticateLayer, Requirement, TokenVerifier, TokenVerifierBuilder};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    policy::{PolicySettings, issuer_names},
+    schema,
+    section::{build, find, values_of},
+    settings::VerifierSettings,
+    trust::Trust,
+};
+use crate::{problems::within, reader::Reader, setting::problem_of, table::Values, value::ConfigValue};
+
+/// The configuration of a [`TokenVerifier`], and of the authorization around it.
+///
+/// serde deserializes this type from TOML, YAML, JSON or environment variables. Numbers and
+/// booleans can be strings, because environment variables have no other type. All mistakes are
+/// reported in one error, when the verifier is [built](Self::build). A key can also be written as
+/// in .NET: `ExternalProviders`, `externalProviders` and `external_providers` are the same key.
+///
+/// | key | |
+/// |---|---|
+/// | `audience` | the accepted audiences of Passport's tokens; required |
+/// | `client_id` | the client id of the application, which is also an accepted audience |
+/// | `issuer` | the URL of Passport, exactly as in the tokens |
+/// | `valid_issuers` | the issuer once more, as in .NET |
+/// | `jwks_url`, `jwks_cache_file` | the URL of Passport's signing keys, and a file for them |
+/// | `algorithms` | the accepted signature algorithms |
+/// | `danger_plain_http` | whether Passport can be on plain `http` |
+/// | `passport` | `false` for a service without Passport |
+/// | `issuers` | further trusted issuers |
+/// | `external_providers` | further trusted issuers, with the names of the .NET options |
+/// | `tenants` | the issuers that may speak for a tenant |
+/// | `policies` | named requirements, for [`policy`](Self::policy) |
+/// | `public_paths`, `public_grpc_services` | what needs no token, for [`layer`](Self::layer) |
+/// | `clock_skew` | the accepted difference between the clocks |
+/// | `jwks_refresh_interval`, `jwks_cooldown` | when signing keys are refreshed |
+/// | `jwks_max_stale`, `jwks_request_timeout` | what happens when an issuer is unreachable |
+/// | `max_token_size` | the maximum size of a token |
+/// | `cache_tokens`, `max_cached_tokens`, `max_cached_bytes` | the cache of verified tokens |
+/// | `max_concurrent_verifications` | the maximum number of concurrent verifications |
+/// | `ca_file` | a PEM file with a private CA, for all issuers |
+/// | `user_agent` | the `User-Agent` header of requests to the issuers |
+///
+/// The defaults are those of [`TokenVerifierBuilder`]. For editors, the repository has a JSON
+/// Schema in `docs/verifier.schema.json`.
+///
+/// ```
+/// use passport_config::VerifierConfig;
+///
+/// let config: VerifierConfig = serde_json::from_str(
+///     r#"{
+///         "audience": "bizfirstgo-api",
+///         "issuers": [{
+///             "name": "partner", "preset": "keycloak",
+///             "issuer": "https://sso.partner.example/realms/main",
+///             "audience": "orders-api",
+///             "tenant": { "fixed": "partner" },
+///             "claims": { "roles": { "clerks": "orders.clerk" } }
+///         }]
+///     }"#,
+/// )?;
+/// let verifier = config.build()?;
+/// // After a change of the file:
+/// let changes = verifier.replace(config.builder()?)?;
+/// assert!(changes.is_empty());
+///
+/// let invalid: VerifierConfig =
+///     serde_json::from_str(r#"{ "audence": "bizfirstgo-api", "clock_skew": "1h" }"#)?;
+/// println!("{}", invalid.build().unwrap_err()); // prints all three mistakes
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Deserialize)]
+#[serde(from = "Value")]
+pub struct VerifierConfig {
+    /// The unparsed configuration. A mistake is reported when the verifier is built, because an
+    /// error of serde would contain the value.
+    value: Value,
+}
+
+impl From<Value> for VerifierConfig {
+    fn from(value: Value) -> Self {
+        Self { value }
+    }
+}
+
+impl VerifierConfig {
+    /// Builds the verifier. Sends no request.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with every mistake, also those of the policies and the public paths.
+    pub fn build(&self) -> Result<TokenVerifier, ConfigError> {
+        self.read(None).map(|(_, verifier)| verifier)
+    }
+
+    /// Builds the verifier with a transport of `transports`, so that it shares a TLS client with
+    /// other code that uses the same pool and has the same `ca_file` and `user_agent`.
+    ///
+    /// # Errors
+    /// The errors of [`build`](Self::build).
+    pub fn build_with(&self, transports: &TransportPool) -> Result<TokenVerifier, ConfigError> {
+        self.read(Some(transports)).map(|(_, verifier)| verifier)
+    }
+
+    /// Returns a builder with the configured settings. Use it to add settings that a file cannot
+    /// contain, such as [`reject_if`](TokenVerifierBuilder::reject_if), or to reload the settings
+    /// of a running verifier with [`TokenVerifier::replace`].
+    ///
+    /// # Errors
+    /// The errors of [`build`](Self::build).
+    pub fn builder(&self) -> Result<TokenVerifierBuilder, ConfigError> {
+        self.read(None).map(|(trust, _)| trust.builder(None))
+    }
+
+    /// Returns a layer that verifies tokens with `verifier`, and forwards requests for the
+    /// `public_paths` and the `public_grpc_services` without a token.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] when a path or the name of a service is not valid.
+    pub fn layer(&self, verifier: TokenVerifier) -> Result<AuthenticateLayer, ConfigError> {
+        build(self.values()?, |settings: &VerifierSettings, reader| {
+            Some(settings.layer(AuthenticateLayer::new(verifier), reader))
+        })
+    }
+
+    /// Returns the requirement that is configured as the policy `name`.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with the known names when there is no policy `name`, or with the mistakes
+    /// of the policy.
+    pub fn policy(&self, name: &str) -> Result<Requirement, ConfigError> {
+        let policies = find::<VerifierSettings>(self.values()?, "policies").and_then(Value::as_object);
+        let path = format!("policies.{name}");
+        let Some(policy) = policies.and_then(|policies| policies.get(name)) else {
+            let known: Vec<_> = policies.into_iter().flat_map(Values::keys).map(String::as_str).collect();
+            let problem = format!("unknown policy; known policies are {}", known.join(", "));
+            return Err(ConfigError::new(vec![ConfigProblem::new(path, problem)]));
+        };
+        let requirement =
+            values_of::<PolicySettings>(policy).and_then(|values| build(values, PolicySettings::requirement));
+        requirement.map_err(|error| ConfigError::new(within(&path, &error).collect()))
+    }
+
+    /// Returns the configured `max_token_size`. Returns `None` if it is missing or not valid.
+    #[must_use]
+    pub fn max_token_size(&self) -> Option<usize> {
+        find::<VerifierSettings>(self.values().ok()?, "max_token_size")
+            .and_then(|value| usize::parse(value).ok())
+    }
+
+    /// Returns whether the configuration has the key `key`, with any value.
+    #[must_use]
+    pub fn has_key(&self, key: &str) -> bool {
+        self.values().is_ok_and(|values| find::<VerifierSettings>(values, key).is_some())
+    }
+
+    /// Returns the [JSON Schema](https://json-schema.org) of the configuration.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schema::of_verifier()
+    }
+
+    /// Parses the configuration, and builds the verifier.
+    fn read(&self, pool: Option<&TransportPool>) -> Result<(Trust, TokenVerifier), ConfigError> {
+        let values = self.values()?;
+        build(values, |settings: &VerifierSettings, reader| {
+            let trust = Trust::read(settings, values, reader);
+            settings.check_policies(trust.as_ref(), reader);
+            settings.check_public_paths(reader);
+            let trust = trust?;
+            let verifier = trust.verifier(pool, values, reader)?;
+            Some((trust, verifier))
+        })
+    }
+
+    fn values(&self) -> Result<&Values, ConfigError> {
+        values_of::<VerifierSettings>(&self.value)
+    }
+}
+
+impl VerifierSettings {
+    /// Reports the mistakes of all policies. A policy with an unknown issuer is a mistake: its
+    /// negation would be met by every caller.
+    fn check_policies(&self, trust: Option<&Trust>, reader: &mut Reader<'_>) {
+        for (_, policy) in reader.named_tables(&self.policies) {
+            reader.within(&policy.path, policy.build(PolicySettings::requirement));
+            let names = issuer_names(&policy.value).into_iter();
+            let unknown = names.filter(|name| trust.is_some_and(|trust| !trust.has_issuer(name)));
+            reader.extend(unknown.map(|name| {
+                let value = Value::from(name);
+                let problem = "is not the name of a trusted issuer; use a name in issuers";
+                problem_of(format!("{}.issuer", policy.path), Some(&value), &problem)
+            }));
+        }
+    }
+
+    /// Reports the mistakes of the public paths.
+    fn check_public_paths(&self, reader: &mut Reader<'_>) {
+        // Only a layer can check the paths. Its verifier is not used.
+        if (self.public_paths.raw().is_some() || self.public_grpc_services.raw().is_some())
+            && let Ok(unused) = TokenVerifier::builder("unused").cache_tokens(false).build()
+        {
+            let _ = self.layer(AuthenticateLayer::new(unused), reader);
+        }
+    }
+
+    /// Adds the public paths and services to `layer`. Reports each one that is not valid.
+    fn layer(&self, mut layer: AuthenticateLayer, reader: &mut Reader<'_>) -> AuthenticateLayer {
+        for path in reader.read(&self.public_paths).unwrap_or_default() {
+            let added = layer.clone().public_paths([path]);
+            layer = reader.collect_all(&self.public_paths, added).unwrap_or(layer);
+        }
+        for service in reader.read(&self.public_grpc_services).unwrap_or_default() {
+            let added = layer.clone().public_grpc_services([service]);
+            layer = reader.collect_all(&self.public_grpc_services, added).unwrap_or(layer);
+        }
+        layer
+    }
+}
+
+/// Omits the values, because a value can be a secret that was set by mistake.
+impl fmt::Debug for VerifierConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierConfig")
+            .field("keys", &self.value.as_object().into_iter().flat_map(Values::keys).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
