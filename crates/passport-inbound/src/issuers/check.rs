@@ -27,6 +27,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const STATIC_JWKS_CONFLICT: &str =
     "jwks_url, jwks_cache_file and ca_file have no effect with static keys; remove them, or static_jwks";
 
+/// The maximum size of an issuer, in bytes.
+pub(crate) const MAX_ISSUER: usize = 512;
+
 /// The mistakes that were found so far.
 type Problems = Vec<ConfigProblem>;
 
@@ -68,6 +71,9 @@ impl TrustedIssuer {
         }
         if self.issuer.matches("://").count() > 1 {
             report("issuer", "has two schemes; write the domain without a scheme");
+        }
+        if self.issuer.len() > MAX_ISSUER {
+            report("issuer", "must have at most 512 bytes; set the `iss` of the tokens");
         }
         if self.audiences.is_empty() {
             report("audience", "missing; set the `aud` of the tokens to accept");

@@ -12,7 +12,7 @@ mod tenant_rule;
 mod trusted_issuer;
 
 pub(crate) use self::{
-    check::STATIC_JWKS_CONFLICT,
+    check::{MAX_ISSUER, STATIC_JWKS_CONFLICT},
     tenant_issuers::TenantIssuers,
     trusted_issuer::{DirectoryRule, IssuerKind},
 };

@@ -289,12 +289,12 @@ impl TrustedIssuer {
         self
     }
 
-    /// Returns whether an entry with the options `other` would have the same keys.
+    /// Returns whether an entry with the options `other` would have the same keys. The name is not
+    /// compared.
     pub(crate) fn has_same_keys(&self, other: &Self) -> bool {
         let keys = |issuer: &Self| {
             (
                 issuer.kind,
-                issuer.issuer_name(),
                 issuer.issuer.clone(),
                 issuer.jwks_url.clone(),
                 issuer.plain_http,

@@ -186,6 +186,18 @@ impl JwksCache {
         self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
+    /// Installs the keys of `other`, a cache of the same keys with other settings, so that a change
+    /// of the settings does not depend on the issuer.
+    pub(crate) fn adopt_keys(&self, other: &Self) {
+        let Some(installed) = other.installed() else { return };
+        let mut state = self.state();
+        state.policy.loaded(installed.life);
+        let (keys, document) = (Arc::clone(&installed.keys), installed.document.clone());
+        let adopted = InstalledKeys::new(&self.name, keys, installed.life, document);
+        self.installed.store(Some(Arc::new(adopted)));
+        self.publish_next_refresh(&state, self.clock.now());
+    }
+
     /// Stops the refreshes. Called when the issuer is no longer trusted: cached tokens can hold the
     /// cache for some time after that.
     pub(crate) fn stop(&self) {

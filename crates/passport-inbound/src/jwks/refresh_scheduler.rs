@@ -56,7 +56,7 @@ impl RefreshScheduler {
         let is_running = self.state().task.as_ref().is_some_and(RefreshTask::is_running);
         if !is_running {
             let weak = Arc::downgrade(self);
-            let tick = move || weak.upgrade()?.tick();
+            let tick = move || weak.upgrade().map(|scheduler| scheduler.tick());
             let clock = Arc::clone(&self.clock);
             let task = RefreshTask::spawn(runtime, clock, tick, self.changed.subscribe());
             let replaced = self.state().task.replace(task);
@@ -64,16 +64,17 @@ impl RefreshScheduler {
         }
     }
 
-    /// Starts each refresh that is due. Returns the time until the next refresh. Returns `None` if
-    /// no cache is left. Called by the task.
-    fn tick(&self) -> Option<Duration> {
+    /// Starts each refresh that is due. Returns the time until the next refresh, or a time that never
+    /// passes if there is none. Called by the task, which runs as long as the scheduler exists: a
+    /// task that ends could miss a cache that is added at that moment.
+    fn tick(&self) -> Duration {
         // The lock is released before the caches are used, because a refresh takes it.
         let caches: Vec<_> = {
             let mut state = self.state();
             state.caches.retain(|cache| cache.strong_count() > 0);
             state.caches.iter().filter_map(Weak::upgrade).collect()
         };
-        caches.into_iter().filter_map(Scheduled::tick).min()
+        caches.into_iter().filter_map(Scheduled::tick).min().unwrap_or(Duration::MAX)
     }
 
     /// Locks the state. The state stays usable after another thread has panicked while it held the

@@ -13,6 +13,7 @@ use foldhash::fast::RandomState;
 use super::{diagnostics, header_memo::HeaderMemo, issuer_entry::IssuerEntry};
 use crate::{
     RejectionReason,
+    issuers::MAX_ISSUER,
     jwt::{
         algorithm::AllowedAlgorithms,
         compact::Jws,
@@ -32,9 +33,6 @@ const SMALL_PAYLOAD: usize = 2 * 1024;
 
 /// The maximum size of a decoded payload, in bytes: of the largest token that can be configured.
 const MAX_PAYLOAD: usize = 48 * 1024;
-
-/// The maximum size of an `iss` with JSON escapes, in bytes.
-const MAX_ESCAPED_ISSUER: usize = 512;
 
 /// The trusted issuers. Replaced as a whole by a reload.
 #[derive(Debug)]
@@ -136,7 +134,7 @@ impl IssuerTable {
 
     /// Returns the issuer with this `iss`, which can have JSON escapes.
     fn find_text(&self, iss: Text<'_>) -> Result<&Arc<IssuerEntry>, RejectionReason> {
-        let mut buffer = [0; MAX_ESCAPED_ISSUER];
+        let mut buffer = [0; MAX_ISSUER];
         let iss = iss.decoded(&mut buffer);
         iss.and_then(|iss| self.find(iss)).ok_or(RejectionReason::IssuerMismatch)
     }

@@ -59,7 +59,7 @@ impl IssuerChanges {
     }
 
     /// Returns the issuers whose options have changed. Their cached tokens are verified again.
-    /// Their keys are kept, unless an option about keys has changed.
+    /// Their keys are kept, unless the source of the keys or the algorithms have changed.
     #[must_use]
     pub fn changed(&self) -> &[IssuerName] {
         &self.changed

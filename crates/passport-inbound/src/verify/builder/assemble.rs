@@ -28,8 +28,9 @@ use crate::{
 /// Builds the state of a verifier.
 pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, ConfigError> {
     let Checked { transport, endpoints } = check(&builder)?;
+    let none = Previous { entries: &[], has_same_transport: false };
     let scheduler = RefreshScheduler::new(Arc::clone(&builder.clock));
-    let entries = Assembly::new(&builder, &transport, &scheduler, &[]).entries(endpoints)?;
+    let entries = Assembly::new(&builder, &transport, &scheduler, none).entries(endpoints)?;
     Ok(Pipeline {
         issuers: ArcSwap::from_pointee(IssuerTable::new(entries)),
         cache: builder.caches_tokens.then(|| VerifiedTokenCache::new(builder.cache)),
@@ -59,10 +60,18 @@ pub(in crate::verify) fn reload(
     let transport = builder.transport.clone().transport_pool(state.pool.clone());
     let builder = TokenVerifierBuilder { transport, clock: Arc::clone(&pipeline.clock), ..builder };
     let Checked { transport, endpoints } = check(&builder)?;
-    let reusable = if transport.is_same(&state.transport) { previous } else { &[] };
-    let entries = Assembly::new(&builder, &transport, &state.scheduler, reusable).entries(endpoints)?;
+    let previous = Previous { entries: previous, has_same_transport: transport.is_same(&state.transport) };
+    let entries = Assembly::new(&builder, &transport, &state.scheduler, previous).entries(endpoints)?;
     state.transport = transport;
     Ok(entries)
+}
+
+/// The entries before a reload.
+#[derive(Clone, Copy)]
+struct Previous<'a> {
+    entries: &'a [Arc<IssuerEntry>],
+    /// Whether the reload keeps the transport.
+    has_same_transport: bool,
 }
 
 /// What the entries of a verifier are built from.
@@ -71,8 +80,7 @@ struct Assembly<'a> {
     tenants: Arc<TenantIssuers>,
     transport: &'a Transport,
     scheduler: &'a Arc<RefreshScheduler>,
-    /// The entries whose keys can be kept.
-    previous: &'a [Arc<IssuerEntry>],
+    previous: Previous<'a>,
 }
 
 impl<'a> Assembly<'a> {
@@ -80,7 +88,7 @@ impl<'a> Assembly<'a> {
         builder: &'a TokenVerifierBuilder,
         transport: &'a Transport,
         scheduler: &'a Arc<RefreshScheduler>,
-        previous: &'a [Arc<IssuerEntry>],
+        previous: Previous<'a>,
     ) -> Self {
         let tenants = Arc::new(builder.tenants.clone());
         Self { builder, tenants, transport, scheduler, previous }
@@ -101,10 +109,14 @@ impl<'a> Assembly<'a> {
     fn entry(&self, options: &TrustedIssuer, endpoints: Issuer) -> Result<Arc<IssuerEntry>, ConfigProblem> {
         let settings = self.settings(options);
         let issuer = IssuerPattern::new(&options.issuer);
-        let previous = self.previous.iter().find(|entry| entry.options.issuer == options.issuer);
-        let previous = previous
-            .filter(|entry| entry.options.has_same_keys(options) && entry.jwks.has_settings(&settings));
+        let mut previous = self.previous.entries.iter();
+        let previous = previous.find(|entry| entry.options.has_same_keys(options));
+        let keeps_cache = previous.is_some_and(|entry| {
+            let has_same_name = entry.name == options.issuer_name();
+            self.previous.has_same_transport && has_same_name && entry.jwks.has_settings(&settings)
+        });
         if let Some(entry) = previous
+            && keeps_cache
             && entry.options == *options
             && entry.policy.clock_skew == settings.clock_skew
             && entry.tenants.agree_for(&self.tenants, |iss| issuer.matches(iss))
@@ -112,8 +124,14 @@ impl<'a> Assembly<'a> {
             return Ok(Arc::clone(entry));
         }
         let jwks = match previous {
-            Some(entry) => Arc::clone(&entry.jwks),
-            None => Arc::new(self.jwks(options, endpoints, settings)?),
+            Some(entry) if keeps_cache => Arc::clone(&entry.jwks),
+            _ => {
+                let jwks = self.jwks(options, endpoints, settings)?;
+                if let Some(entry) = previous {
+                    jwks.adopt_keys(&entry.jwks);
+                }
+                Arc::new(jwks)
+            }
         };
         let policy = Policy { issuer, audiences: options.audiences.clone(), clock_skew: settings.clock_skew };
         Ok(Arc::new(IssuerEntry::new(options.clone(), policy, Arc::clone(&self.tenants), jwks)))

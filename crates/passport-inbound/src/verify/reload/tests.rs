@@ -1,6 +1,9 @@
 mod properties;
 
-use std::{sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use http::HeaderValue;
 use passport_core::Transport;
@@ -8,7 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    ClaimMap, RejectionReason, TenantRule, TokenVerifier, TrustedIssuer,
+    ClaimMap, JwksState, RejectionReason, TenantRule, TokenVerifier, TrustedIssuer,
     test_support::{
         ScriptedIssuer, ScriptedResponse, TokioClock,
         issuers::{ALPHA, BETA, PASSPORT, claims_of, claims_with, external, passport, trusting, verify},
@@ -255,12 +258,33 @@ async fn refreshes_of_all_issuers_need_one_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changed_options_about_keys_replace_the_keys() {
+async fn changed_settings_of_the_keys_keep_the_keys() {
+    for changed in [
+        alpha().jwks_cooldown(Duration::from_secs(1)),
+        alpha().jwks_refresh_interval(Duration::from_secs(120)),
+        alpha().clock_skew(Duration::from_secs(1)),
+        alpha().name("other name"),
+    ] {
+        let setup = Setup::new();
+        let verifier = setup.builder([alpha()]).build().unwrap();
+        let token = token_of(ALPHA);
+        verifier.verify(&token).await.unwrap();
+        verifier.replace(setup.builder([changed])).unwrap();
+        assert_eq!(verifier.health().issuers()[1].jwks().state(), JwksState::Fresh);
+        verify(&verifier, &token).unwrap();
+        assert_eq!(setup.issuer.requests(), 1);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        verify(&verifier, &token).unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(setup.issuer.requests() > 1, "the keys are refreshed when they are stale");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_source_of_the_keys_replaces_the_keys() {
     for changed in [
         alpha().jwks_url(format!("{ALPHA}/other-keys")),
-        alpha().jwks_cooldown(Duration::from_secs(1)),
         alpha().algorithms([crate::Algorithm::Rs256, crate::Algorithm::Es256]),
-        alpha().name("other name"),
     ] {
         let setup = Setup::new();
         let verifier = setup.builder([alpha()]).build().unwrap();
@@ -274,7 +298,7 @@ async fn changed_options_about_keys_replace_the_keys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_transport_replaces_all_keys() {
+async fn another_transport_fetches_the_next_keys() {
     let setup = Setup::new();
     let verifier = setup.builder([alpha()]).build().unwrap();
     let token = token_of(ALPHA);
@@ -282,7 +306,10 @@ async fn another_transport_replaces_all_keys() {
     let other = Setup { clock: setup.clock.clone(), ..Setup::new() };
     let changes = verifier.replace(other.builder([alpha()])).unwrap();
     assert_eq!(changes.changed(), [PASSPORT, "alpha"]);
-    verifier.verify(&token).await.unwrap();
+    verify(&verifier, &token).unwrap();
+    assert_eq!((setup.issuer.requests(), other.issuer.requests()), (1, 0));
+    let of_new_key = test_key(1).token("new", &claims_of(ALPHA));
+    verifier.verify(&of_new_key).await.unwrap_err();
     assert_eq!((setup.issuer.requests(), other.issuer.requests()), (1, 1));
 }
 
