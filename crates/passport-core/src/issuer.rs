@@ -206,7 +206,7 @@ impl fmt::Display for Issuer {
 /// `Display` and `Debug` are the same message. The message does not contain the URL, because a
 /// URL can contain credentials.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid URL of Passport (expected https://host): {0}")]
+#[error("invalid issuer URL (expected https://host): {0}")]
 pub struct InvalidIssuer(&'static str);
 
 /// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that

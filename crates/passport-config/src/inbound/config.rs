@@ -93,7 +93,7 @@ impl VerifierConfig {
     /// # Errors
     /// A [`ConfigError`] with every mistake, also those of the policies and the public paths.
     pub fn build(&self) -> Result<TokenVerifier, ConfigError> {
-        self.read(None).map(|(_, verifier)| verifier)
+        self.read(None)?.build()
     }
 
     /// Builds the verifier with a transport of `transports`, so that it shares a TLS client with
@@ -102,7 +102,7 @@ impl VerifierConfig {
     /// # Errors
     /// The errors of [`build`](Self::build).
     pub fn build_with(&self, transports: &TransportPool) -> Result<TokenVerifier, ConfigError> {
-        self.read(Some(transports)).map(|(_, verifier)| verifier)
+        self.read(Some(transports))?.build()
     }
 
     /// Returns a builder with the configured settings. Use it to add settings that a file cannot
@@ -112,7 +112,7 @@ impl VerifierConfig {
     /// # Errors
     /// The errors of [`build`](Self::build).
     pub fn builder(&self) -> Result<TokenVerifierBuilder, ConfigError> {
-        self.read(None).map(|(trust, _)| trust.builder(None))
+        self.read(None)
     }
 
     /// Returns a layer that verifies tokens with `verifier`, and forwards requests for the
@@ -163,16 +163,14 @@ impl VerifierConfig {
         schema::of_verifier()
     }
 
-    /// Parses the configuration, and builds the verifier.
-    fn read(&self, pool: Option<&TransportPool>) -> Result<(Trust, TokenVerifier), ConfigError> {
+    /// Parses the configuration. Returns a builder without mistakes.
+    fn read(&self, pool: Option<&TransportPool>) -> Result<TokenVerifierBuilder, ConfigError> {
         let values = self.values()?;
         build(values, |settings: &VerifierSettings, reader| {
             let trust = Trust::read(settings, values, reader);
             settings.check_policies(trust.as_ref(), reader);
             settings.check_public_paths(reader);
-            let trust = trust?;
-            let verifier = trust.verifier(pool, values, reader)?;
-            Some((trust, verifier))
+            trust?.builder(pool, values, reader)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use passport_core::{ConfigError, ConfigProblem, Issuer, TransportPool};
+use passport_core::{ConfigProblem, Issuer, TransportPool};
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder, TrustedIssuer};
 
 use super::{
@@ -67,12 +67,8 @@ impl Trust {
         issuers.any(|configured| configured.issuer.issuer_name() == *name)
     }
 
-    /// Returns the builder of the verifier. With a pool, the transport comes from the pool.
-    pub(super) fn builder(&self, pool: Option<&TransportPool>) -> TokenVerifierBuilder {
-        self.builder_with(pool, |_, issuer| issuer)
-    }
-
-    /// Returns the builder of the verifier. `change` can change the issuer with a number.
+    /// Returns the builder of the verifier. `change` can change the issuer with a number. With a
+    /// pool, the transport comes from the pool.
     fn builder_with(
         &self,
         pool: Option<&TransportPool>,
@@ -87,18 +83,20 @@ impl Trust {
         self.options.clone().apply(builder, pool)
     }
 
-    /// Builds the verifier. Reports mistakes that concern several issuers, or the whole verifier.
-    pub(super) fn verifier(
+    /// Returns the builder of the verifier, if it has no mistakes. Reports mistakes that concern
+    /// several issuers, or the whole verifier.
+    pub(super) fn builder(
         &self,
         pool: Option<&TransportPool>,
         values: &Values,
         reader: &mut Reader<'_>,
-    ) -> Option<TokenVerifier> {
-        let built = self.builder(pool).build();
-        if built.is_err() {
-            self.report_problems(pool, values, reader);
+    ) -> Option<TokenVerifierBuilder> {
+        let builder = self.builder_with(pool, |_, issuer| issuer);
+        if builder.problems().is_empty() {
+            return Some(builder);
         }
-        built.ok()
+        self.report_problems(pool, values, reader);
+        None
     }
 
     /// Reports the mistakes that the builder of the verifier finds, under the keys of the
@@ -106,8 +104,7 @@ impl Trust {
     fn report_problems(&self, pool: Option<&TransportPool>, values: &Values, reader: &mut Reader<'_>) {
         // The builder names an issuer in its problems, and two issuers can have the same name.
         let numbered = |number: usize, issuer: TrustedIssuer| issuer.name(number.to_string());
-        let (error, own) = (self.builder_with(pool, numbered).build().err(), self.own_problems());
-        let problems = error.as_ref().map(ConfigError::problems).unwrap_or_default();
+        let (problems, own) = (self.builder_with(pool, numbered).problems(), self.own_problems());
         for problem in problems.iter().filter(|problem| !own.contains(problem)) {
             Self::report(&self.located(problem, values), reader);
         }

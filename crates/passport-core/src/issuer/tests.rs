@@ -95,5 +95,5 @@ fn display_is_the_issuer_id() {
 #[test]
 fn debug_of_the_error_is_its_message() {
     let error = Issuer::new("passport").unwrap_err();
-    assert_eq!(format!("{error:?}"), "invalid URL of Passport (expected https://host): not an absolute URL");
+    assert_eq!(format!("{error:?}"), "invalid issuer URL (expected https://host): not an absolute URL");
 }

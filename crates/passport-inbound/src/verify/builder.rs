@@ -8,7 +8,7 @@ mod ranges;
 use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
-use passport_core::{Clock, ConfigError, SystemClock, Transport, TransportSettings};
+use passport_core::{Clock, ConfigError, ConfigProblem, SystemClock, Transport, TransportSettings};
 
 pub(super) use self::assemble::reload;
 use super::{
@@ -328,6 +328,12 @@ impl TokenVerifierBuilder {
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
+    }
+
+    /// Returns the mistakes that [`build`](Self::build) would report, without building a verifier.
+    #[must_use]
+    pub fn problems(&self) -> Vec<ConfigProblem> {
+        assemble::problems(self)
     }
 
     /// Builds the verifier. Sends no request and spawns no task. Reads the

@@ -7,7 +7,7 @@ use passport_core::{ConfigError, ConfigProblem, Issuer, Transport};
 
 use super::{
     TokenVerifierBuilder,
-    check::{Checked, check, located},
+    check::{Checked, check, located, warn_about_unlisted_issuers},
 };
 use crate::{
     TrustedIssuer,
@@ -31,6 +31,7 @@ pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, Config
     let none = Previous { entries: &[], has_same_transport: false };
     let scheduler = RefreshScheduler::new(Arc::clone(&builder.clock));
     let entries = Assembly::new(&builder, &transport, &scheduler, none).entries(endpoints)?;
+    warn_about_unlisted_issuers(&builder);
     Ok(Pipeline {
         issuers: ArcSwap::from_pointee(IssuerTable::new(entries)),
         cache: builder.caches_tokens.then(|| VerifiedTokenCache::new(builder.cache)),
@@ -44,6 +45,16 @@ pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, Config
         clock: builder.clock,
         reject_if: builder.reject_if,
     })
+}
+
+/// Returns the mistakes in the options of a builder.
+pub(super) fn problems(builder: &TokenVerifierBuilder) -> Vec<ConfigProblem> {
+    let scheduler = RefreshScheduler::new(Arc::clone(&builder.clock));
+    let none = Previous { entries: &[], has_same_transport: false };
+    let entries = check(builder).and_then(|Checked { transport, endpoints }| {
+        Assembly::new(builder, &transport, &scheduler, none).entries(endpoints)
+    });
+    entries.err().map(|error| error.problems().to_vec()).unwrap_or_default()
 }
 
 /// Builds the entries of a verifier that is reloaded with the options of `builder`. Entries and
@@ -62,6 +73,7 @@ pub(in crate::verify) fn reload(
     let Checked { transport, endpoints } = check(&builder)?;
     let previous = Previous { entries: previous, has_same_transport: transport.is_same(&state.transport) };
     let entries = Assembly::new(&builder, &transport, &state.scheduler, previous).entries(endpoints)?;
+    warn_about_unlisted_issuers(&builder);
     state.transport = transport;
     Ok(entries)
 }

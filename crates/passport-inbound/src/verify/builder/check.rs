@@ -36,10 +36,7 @@ pub(super) fn check(builder: &TokenVerifierBuilder) -> Result<Checked, ConfigErr
     let endpoints: Option<Vec<_>> =
         builder.issuers().map(|issuer| issuer.endpoints(&mut Vec::new())).collect();
     match (transport, endpoints, &*problems) {
-        (Some(transport), Some(endpoints), []) => {
-            warn_about_unlisted_issuers(builder);
-            Ok(Checked { transport, endpoints })
-        }
+        (Some(transport), Some(endpoints), []) => Ok(Checked { transport, endpoints }),
         _ => Err(ConfigError::new(problems)),
     }
 }
@@ -113,7 +110,7 @@ fn without_credentials(url: &str) -> &str {
 
 /// Logs a warning about each external issuer whose tokens are all rejected, because it takes the
 /// tenant from a claim and no tenant lists it.
-fn warn_about_unlisted_issuers(builder: &TokenVerifierBuilder) {
+pub(super) fn warn_about_unlisted_issuers(builder: &TokenVerifierBuilder) {
     for issuer in builder.issuers().filter(|issuer| issuer.needs_listed_tenant()) {
         let pattern = IssuerPattern::new(&issuer.issuer);
         let is_listed = builder.tenants.0.values().flatten().any(|iss| pattern.matches(iss));
