@@ -1,9 +1,9 @@
-//! Configuration of managed identities, HTTP clients and token verifiers from files or environment
-//! variables.
+//! Configuration of managed identities, HTTP clients and token verifiers from files or
+//! environment variables.
 //!
-//! serde deserializes a `ManagedIdentityConfig` or a `VerifierConfig` from any format and with any
-//! configuration crate. The keys have the names of the .NET options. Building reports all mistakes
-//! in one error. Each mistake has its key, its value (never a secret) and the remedy.
+//! serde deserializes a `ManagedIdentityConfig` or a `VerifierConfig` from any format and with
+//! any configuration crate. The keys have the names of the .NET options. Building reports all
+//! mistakes in one error. Each mistake has its key, its value (never a secret) and the remedy.
 //!
 //! ```toml
 //! [dependencies]
@@ -60,8 +60,8 @@
 //! # Guide
 //!
 //! In the repository: `docs/configuration.md`, `docs/secrets.md`, `docs/caching.md`,
-//! `docs/from-dotnet.md`. For editors, `docs/config.schema.json` and `docs/verifier.schema.json` are
-//! JSON Schemas.
+//! `docs/from-dotnet.md`. For editors, `docs/config.schema.json` and `docs/verifier.schema.json`
+//! are JSON Schemas.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

@@ -64,9 +64,9 @@ impl RefreshScheduler {
         }
     }
 
-    /// Starts each refresh that is due. Returns the time until the next refresh, or a time that never
-    /// passes if there is none. Called by the task, which runs as long as the scheduler exists: a
-    /// task that ends could miss a cache that is added at that moment.
+    /// Starts each refresh that is due. Returns the time until the next refresh, or a time that
+    /// never passes if there is none. Called by the task, which runs as long as the scheduler
+    /// exists: a task that ends could miss a cache that is added at that moment.
     fn tick(&self) -> Duration {
         // The lock is released before the caches are used, because a refresh takes it.
         let caches: Vec<_> = {

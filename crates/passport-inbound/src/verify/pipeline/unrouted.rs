@@ -33,8 +33,8 @@ impl Pipeline {
         count_unrouted(reason, token)
     }
 
-    /// Returns the payload of a token if an installed key of a trusted issuer verifies it, so that a
-    /// log may contain its claims. This is the case if an issuer is misconfigured.
+    /// Returns the payload of a token if an installed key of a trusted issuer verifies it, so that
+    /// a log may contain its claims. This is the case if an issuer is misconfigured.
     #[cold]
     fn payload_if_signed(&self, table: &IssuerTable, jws: &Jws<'_>, now: SystemTime) -> Option<Vec<u8>> {
         let _permit = self.permits.try_acquire()?;
