@@ -137,6 +137,11 @@ impl IdInfo {
         !self.0.claims.has_unknown_roles
     }
 
+    /// Returns whether [`permissions`](Self::permissions) is complete.
+    pub(crate) fn permissions_known(&self) -> bool {
+        !self.0.claims.has_unknown_permissions
+    }
+
     /// Returns whether the caller has `role`. The comparison is case-sensitive.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {

@@ -88,7 +88,9 @@ fn claims(caller: &IdInfo) -> Value {
         "name": caller.display_name(),
         "email": caller.email(),
         "tenant_id": caller.tenant_id(),
+        "external": caller.is_external(),
         "roles": caller.roles(),
+        "roles_known": caller.roles_known(),
         "permissions": caller.permissions(),
         "is_service_account": caller.is_service_account(),
         "managed_identity_id": caller.managed_identity_id(),
@@ -97,19 +99,22 @@ fn claims(caller: &IdInfo) -> Value {
 
 /// `/v1/auth`: returns the user or the service that the token in `Authorization` identifies, as
 /// response headers. [`AuthenticateLayer`] has already rejected requests without a valid token.
-async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str, String); 9] {
+async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str, String); 12] {
     let encoded = |value: &str| utf8_percent_encode(value, ENCODED).to_string();
     let list = |values: &[String]| values.iter().map(|value| encoded(value)).collect::<Vec<_>>().join(",");
     [
         ("x-passport-subject", encoded(caller.user_id())),
         ("x-passport-name", encoded(caller.display_name())),
         ("x-passport-tenant", encoded(caller.tenant_id())),
+        ("x-passport-issuer", encoded(caller.issuer())),
+        ("x-passport-external", caller.is_external().to_string()),
         ("x-passport-service-account", caller.is_service_account().to_string()),
         // Headers without a value are also sent, but empty. The proxy then overwrites a header of
         // the same name that its client has sent.
         ("x-passport-email", encoded(caller.email().unwrap_or_default())),
         ("x-passport-managed-identity", encoded(caller.managed_identity_id().unwrap_or_default())),
         ("x-passport-roles", list(caller.roles())),
+        ("x-passport-roles-known", caller.roles_known().to_string()),
         ("x-passport-permissions", list(caller.permissions())),
         ("cache-control", "no-store".to_owned()),
     ]

@@ -157,7 +157,7 @@ impl IssuerSettings {
         let issuer = self.with_keys(issuer, reader);
         let issuer = match kind {
             Kind::Passport => self.only_external(issuer, reader),
-            Kind::External => self.with_claims(issuer, preset, reader),
+            Kind::External => self.with_claims(issuer, reader),
         };
         self.report_problems(&issuer, reader);
         Some(issuer)
@@ -204,15 +204,9 @@ impl IssuerSettings {
     }
 
     /// Sets the options of external issuers.
-    fn with_claims(
-        &self,
-        issuer: TrustedIssuer,
-        preset: Option<Preset>,
-        reader: &mut Reader<'_>,
-    ) -> TrustedIssuer {
+    fn with_claims(&self, issuer: TrustedIssuer, reader: &mut Reader<'_>) -> TrustedIssuer {
         let issuer = reader.set(issuer, &self.audience_claim, TrustedIssuer::audience_claim);
         let required = conditions(&self.require_claims, reader);
-        let is_open = preset == Some(Preset::Google) && required.is_empty();
         let issuer = required.into_iter().fold(issuer, TrustedIssuer::require_claim);
         let mut with_map = None;
         reader.table(&self.claims, |settings, reader| {
@@ -220,31 +214,24 @@ impl IssuerSettings {
             Some(())
         });
         let issuer = with_map.unwrap_or(issuer);
-        let issuer = self.with_tenant(issuer, is_open, reader);
+        let issuer = self.with_tenant(issuer, reader);
         let issuer = reader.set(issuer, &self.allowed_directories, TrustedIssuer::allowed_directories);
         if reader.read(&self.danger_any_directory) != Some(true) {
             return issuer;
         }
         if self.allowed_directories.raw().is_some() {
             reader.report(&self.danger_any_directory, "contradicts allowed_directories; remove one of them");
+            return issuer;
         }
         issuer.danger_any_directory()
     }
 
-    /// Sets the tenant. `is_open` is true if anyone can get a token from the issuer, so that the
-    /// tenants must be listed.
-    fn with_tenant(&self, issuer: TrustedIssuer, is_open: bool, reader: &mut Reader<'_>) -> TrustedIssuer {
+    /// Sets the tenant.
+    fn with_tenant(&self, issuer: TrustedIssuer, reader: &mut Reader<'_>) -> TrustedIssuer {
         if self.tenant.raw().is_none() {
             reader.report(&self.tenant, MISSING_TENANT);
         }
-        let mut has_table = true;
-        let rule = reader.table(&self.tenant, |settings, reader| {
-            has_table = settings.has_table();
-            settings.rule(reader)
-        });
-        if is_open && !has_table {
-            reader.report(&self.tenant, OPEN_ISSUER);
-        }
+        let rule = reader.table(&self.tenant, |settings, reader| settings.rule(reader));
         rule.into_iter().fold(issuer, TrustedIssuer::tenant)
     }
 
@@ -314,7 +301,3 @@ impl IssuerSettings {
 /// The problem of an external issuer without a tenant.
 const MISSING_TENANT: &str = "missing; set the tenant of the issuer's callers: { fixed = .. }, { claim = .. }, or \
                               { claim = .., table = .. }";
-
-/// The problem of an issuer that gives a token to anyone.
-const OPEN_ISSUER: &str = "anyone can get a token for any audience from this issuer; use a table on the claim sub or \
-                           email, or set require_claims";

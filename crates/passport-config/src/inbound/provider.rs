@@ -145,9 +145,18 @@ impl ProviderSettings {
         let map = reader.set(ClaimMap::new(), &self.user_id_claim, ClaimMap::subject);
         let map = reader.set(map, &self.email_claim, |map, claim| map.email([claim]));
         let claims = [reader.read(&self.groups_claim), reader.read(&self.roles_claim)];
-        let map = map.roles_from(claims.into_iter().flatten());
-        let map = reader.set(map, &self.group_mapping, |map, Texts(roles)| map.roles(roles));
-        reader.set(map, &self.role_mapping, |map, Texts(roles)| map.roles(roles))
+        let mappings = [reader.read(&self.group_mapping), reader.read(&self.role_mapping)];
+        let map = map.roles_from(claims.iter().flatten().map(String::as_str));
+        let mappings =
+            mappings.into_iter().map(|mapping| mapping.map(|Texts(roles)| roles).unwrap_or_default());
+        if let [Some(_), Some(_)] = &claims {
+            // A group must not count as a role of the same name.
+            let of_each = claims.iter().flatten().zip(mappings);
+            return of_each.fold(map, |map, (claim, roles)| {
+                roles.into_iter().fold(map, |map, (theirs, ours)| map.role_from(claim.as_str(), theirs, ours))
+            });
+        }
+        mappings.fold(map, ClaimMap::roles)
     }
 
     fn tenant(&self, reader: &mut Reader<'_>) -> Option<TenantRule> {

@@ -27,11 +27,6 @@ impl Section for TenantSettings {
 }
 
 impl TenantSettings {
-    /// Returns whether the rule accepts only the values of a table.
-    pub(super) fn has_table(&self) -> bool {
-        self.table.raw().is_some()
-    }
-
     /// Returns the rule. Reports mistakes to `reader`.
     pub(super) fn rule(&self, reader: &mut Reader<'_>) -> Option<TenantRule> {
         let is_set = (self.fixed.raw().is_some(), self.claim.raw().is_some(), self.table.raw().is_some());

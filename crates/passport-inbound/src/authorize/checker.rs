@@ -23,11 +23,12 @@ use crate::{IdInfo, metrics::TARGET};
 ///         caller: &IdInfo,
 ///         permission: &str,
 ///     ) -> Result<bool, PermissionCheckError> {
-///         let is_allowed = query_policy(caller.user_id(), permission).await;
+///         // Two issuers can have the same id for different callers.
+///         let is_allowed = query_policy(caller.issuer(), caller.user_id(), permission).await;
 ///         is_allowed.map_err(PermissionCheckError::new)
 ///     }
 /// }
-/// # async fn query_policy(_: &str, _: &str) -> Result<bool, std::io::Error> { Ok(true) }
+/// # async fn query_policy(_: &str, _: &str, _: &str) -> Result<bool, std::io::Error> { Ok(true) }
 ///
 /// let may_run = Requirement::remote_permission(PolicyEngine, "payroll.run");
 /// # let _ = may_run;

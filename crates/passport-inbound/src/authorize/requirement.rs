@@ -188,7 +188,8 @@ impl Requirement {
 
     /// Requires multi-factor authentication. One of these claims proves it:
     ///
-    /// - `acr` is `urn:passport:authn:mfa`, or begins with `urn:passport:authn:mfa:`;
+    /// - `acr` is `urn:passport:authn:mfa`, or begins with `urn:passport:authn:mfa:`, in a token of
+    ///   Passport;
     /// - `amr` contains `mfa`, `otp`, `fido` or `hwk` ([RFC 8176, section
     ///   2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
     #[must_use]

@@ -77,13 +77,14 @@ impl RolePermissions {
     }
 
     /// Returns whether `caller` has `permission`: the token has the permission, or the map grants
-    /// it to one of the caller's roles. Returns `None` if the caller's roles are not known, and the
-    /// map grants the permission to a role.
+    /// it to one of the caller's roles. Returns `None` if roles or permissions of the caller that
+    /// are not known could grant it.
     pub(super) fn permit(&self, caller: &IdInfo, permission: &str) -> Option<bool> {
         let is_permitted = caller.permissions().iter().any(|granted| covers(granted, permission))
             || self.grants(caller.roles(), permission);
-        let can_change = !is_permitted && self.grants(self.granted.keys(), permission);
-        known(caller, !can_change, is_permitted)
+        let is_known = caller.permissions_known()
+            && (caller.roles_known() || !self.grants(self.granted.keys(), permission));
+        (is_permitted || is_known).then_some(is_permitted)
     }
 
     /// Returns whether no role grants a permission.

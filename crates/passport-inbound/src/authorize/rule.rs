@@ -68,15 +68,15 @@ impl RareClaims {
     }
 
     /// Returns whether the token proves multi-factor authentication. Either `acr` has Passport's
-    /// value for it, or `amr` has a second factor of [RFC 8176, section
+    /// value for it, in a token of Passport, or `amr` has a second factor of [RFC 8176, section
     /// 2](https://www.rfc-editor.org/rfc/rfc8176#section-2).
-    fn is_multi_factor(&self) -> bool {
+    fn is_multi_factor(&self, is_external: bool) -> bool {
         const SECOND_FACTORS: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
         let methods = self.amr.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
         let acr = self.acr.as_str().unwrap_or_default();
-        acr == PASSPORT_MFA
-            || acr.strip_prefix(PASSPORT_MFA).is_some_and(|rest| rest.starts_with(':'))
-            || methods.into_iter().any(|method| SECOND_FACTORS.contains(&method))
+        let of_passport =
+            acr == PASSPORT_MFA || acr.strip_prefix(PASSPORT_MFA).is_some_and(|rest| rest.starts_with(':'));
+        (of_passport && !is_external) || methods.into_iter().any(|method| SECOND_FACTORS.contains(&method))
     }
 }
 
@@ -128,7 +128,7 @@ impl Rule {
                 .get_all(name)
                 .iter()
                 .all(|named| named.as_bytes() == caller.tenant_id().as_bytes()),
-            Self::MultiFactor => RareClaims::of(caller).is_multi_factor(),
+            Self::MultiFactor => RareClaims::of(caller).is_multi_factor(caller.is_external()),
             Self::Acr(acr) => RareClaims::of(caller).acr.as_str() == Some(acr),
             Self::Check { check, .. } => check(caller, request),
         })
@@ -141,7 +141,18 @@ impl Rule {
             Self::Permission { by, .. } => !by.is_empty(),
             Self::Not(rule) => rule.reads_roles(),
             Self::Both(one, other) | Self::Either(one, other) => one.reads_roles() || other.reads_roles(),
-            _ => false,
+            Self::ServiceAccount
+            | Self::User
+            | Self::Passport
+            | Self::Issuer(_)
+            | Self::Scopes(_)
+            | Self::Tenant(_)
+            | Self::TenantInPath { .. }
+            | Self::TenantInHeader(_)
+            | Self::MultiFactor
+            | Self::Acr(_)
+            | Self::Remote(_)
+            | Self::Check { .. } => false,
         }
     }
 

@@ -173,10 +173,19 @@ impl TrustedIssuer {
         }
     }
 
+    /// Returns whether the rules accept only callers whose claims have listed values.
+    fn lists_callers(&self) -> bool {
+        let has_value = |condition: &super::ClaimCondition| !condition.accepts_any_value();
+        let is_fixed = self.tenant.as_ref().is_some_and(TenantRule::is_fixed);
+        // Each directory is an issuer of its own, so a claim lists the directory's tenants.
+        let is_bound = self.directories == DirectoryRule::Any && !is_fixed;
+        let has_table = self.tenant.as_ref().is_some_and(TenantRule::lists_values);
+        has_table || is_bound || self.required_claims.iter().any(has_value)
+    }
+
     fn check_external(&self, problems: &mut Problems) {
-        let is_listed = self.tenant.as_ref().is_some_and(TenantRule::lists_values);
-        if self.is_open_to_anyone && !is_listed && self.required_claims.is_empty() {
-            let problem = "anyone can get a token for any audience from this issuer; use TenantRule::table on `sub` or `email`, or require_claim";
+        if self.is_open_to_anyone() && !self.lists_callers() {
+            let problem = "anyone can get a token from this issuer; use TenantRule::table, or require_claim with a value";
             problems.push(ConfigProblem::new("tenant", problem));
         }
         if self.checks_key_issuer

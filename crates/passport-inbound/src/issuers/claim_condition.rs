@@ -55,6 +55,11 @@ impl ClaimCondition {
         Self { path: path.into(), test: Test::Present }
     }
 
+    /// Returns whether the claim can have any value.
+    pub(super) fn accepts_any_value(&self) -> bool {
+        self.test == Test::Present
+    }
+
     pub(crate) fn path(&self) -> &ClaimPath {
         &self.path
     }

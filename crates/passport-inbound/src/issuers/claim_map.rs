@@ -33,7 +33,10 @@ pub struct ClaimMap {
     email: Vec<ClaimPath>,
     display_name: Vec<ClaimPath>,
     roles: Vec<ClaimPath>,
+    /// The roles of this service by the issuer's names, for all claims.
     role_table: BTreeMap<String, String>,
+    /// The same for one claim, which precede those for all claims.
+    role_tables: Vec<(ClaimPath, BTreeMap<String, String>)>,
     keeps_unmapped_roles: bool,
     permissions: Option<ClaimPath>,
     service_account: Option<ClaimCondition>,
@@ -47,6 +50,7 @@ impl Default for ClaimMap {
             display_name: vec!["name".into()],
             roles: Vec::new(),
             role_table: BTreeMap::new(),
+            role_tables: Vec::new(),
             keeps_unmapped_roles: false,
             permissions: None,
             service_account: None,
@@ -95,6 +99,26 @@ impl ClaimMap {
     /// Names without such a mapping are dropped.
     pub fn role(mut self, theirs: impl Into<String>, ours: impl Into<String>) -> Self {
         self.role_table.insert(theirs.into(), ours.into());
+        self
+    }
+
+    /// Maps a name as [`role`](Self::role) does, but only in the claim at `path`, which is then read
+    /// as if [`roles_from`](Self::roles_from) listed it. Use it if the claims have different
+    /// sources: a group that a user can create must not count as an app role of the same name.
+    pub fn role_from(
+        mut self,
+        path: impl Into<ClaimPath>,
+        theirs: impl Into<String>,
+        ours: impl Into<String>,
+    ) -> Self {
+        let path = path.into();
+        if !self.roles.contains(&path) {
+            self.roles.push(path.clone());
+        }
+        match self.role_tables.iter_mut().find(|(own, _)| *own == path) {
+            Some((_, table)) => drop(table.insert(theirs.into(), ours.into())),
+            None => self.role_tables.push((path, BTreeMap::from([(theirs.into(), ours.into())]))),
+        }
         self
     }
 
@@ -158,7 +182,9 @@ impl ClaimMap {
 
     /// Returns whether the table maps a name to a blank role.
     pub(super) fn has_blank_role(&self) -> bool {
-        self.role_table.iter().any(|(theirs, ours)| theirs.trim().is_empty() || ours.trim().is_empty())
+        let own = self.role_tables.iter().flat_map(|(_, table)| table);
+        let mut all = self.role_table.iter().chain(own);
+        all.any(|(theirs, ours)| theirs.trim().is_empty() || ours.trim().is_empty())
     }
 
     /// Returns whether the table of roles has an effect: without claims to read roles from, it has
@@ -188,6 +214,7 @@ impl ClaimMap {
             name: first_text(&self.display_name, claims)?,
             roles: self.map_roles(claims)?,
             has_unknown_roles: self.roles.iter().any(|path| claims.is_omitted(path.claim())),
+            has_unknown_permissions: self.permissions.iter().any(|path| claims.is_omitted(path.claim())),
             permissions,
             is_service_account: self.service_account.as_ref().is_some_and(|it| it.is_met(claims)),
         })
@@ -197,9 +224,11 @@ impl ClaimMap {
     fn map_roles(&self, claims: &ClaimValues) -> Result<Vec<String>, RejectionReason> {
         let mut roles = Vec::new();
         for path in &self.roles {
+            let own = self.role_tables.iter().find(|(own, _)| own == path).map(|(_, table)| table);
             for theirs in texts(claims.get(path))? {
                 let unmapped = self.keeps_unmapped_roles.then_some(theirs);
-                if let Some(ours) = self.role_table.get(theirs).or(unmapped)
+                let mapped = own.and_then(|own| own.get(theirs)).or_else(|| self.role_table.get(theirs));
+                if let Some(ours) = mapped.or(unmapped)
                     && !roles.contains(ours)
                 {
                     roles.push(ours.clone());

@@ -1,6 +1,6 @@
 //! Presets for identity providers. Each preset only sets options of [`TrustedIssuer`].
 
-use super::{AudienceClaim, ClaimCondition, ClaimMap, TrustedIssuer};
+use super::{AudienceClaim, ClaimCondition, ClaimMap, TrustedIssuer, trusted_issuer::GOOGLE};
 
 /// The URL below which the directories of Entra have their issuers.
 const ENTRA: &str = "https://login.microsoftonline.com";
@@ -80,13 +80,11 @@ impl TrustedIssuer {
     /// opaque. The audience is the one that the caller requests, usually the URL of the service.
     ///
     /// Anyone with a Google account can get an ID token for any audience. So the callers must be
-    /// listed: by [`TenantRule::table`](crate::TenantRule::table) on `sub` or `email`, or by
-    /// [`require_claim`](Self::require_claim).
+    /// listed: by [`TenantRule::table`](crate::TenantRule::table) on `sub`, or by
+    /// [`require_claim`](Self::require_claim) with the value of a claim.
     pub fn google() -> Self {
-        let entry = Self::external("https://accounts.google.com")
-            // The keys are on another origin, so discovery would refuse them.
-            .jwks_url("https://www.googleapis.com/oauth2/v3/certs");
-        Self { is_open_to_anyone: true, ..entry }
+        // The keys are on another origin, so discovery would refuse them.
+        Self::external(GOOGLE).jwks_url("https://www.googleapis.com/oauth2/v3/certs")
     }
 }
 

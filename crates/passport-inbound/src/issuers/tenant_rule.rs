@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::jwt::{
     claim_path::ClaimPath,
     claim_value::{ClaimValue, ClaimValues},
+    issuer_pattern::DIRECTORY_CLAIM,
 };
 
 /// How the tenant of a caller follows from a token of an external issuer. If a token has no
@@ -59,9 +60,19 @@ impl TenantRule {
         }
     }
 
-    /// Returns whether a tenant must list the issuer, because the issuer chooses the tenant.
-    pub(crate) fn needs_listed_tenant(&self) -> bool {
-        matches!(self.0, Rule::Claim { any_tenant: false, .. })
+    /// Returns whether a tenant must list the issuer, because the issuer chooses the tenant. This is
+    /// also the case if a table maps a claim that the directories of one entry choose: each of them
+    /// could write the value of another.
+    pub(super) fn needs_listed_tenant(&self, has_directories: bool) -> bool {
+        match &self.0 {
+            Rule::Fixed(_) => false,
+            Rule::Claim { any_tenant, .. } => !any_tenant,
+            Rule::Table { path, .. } => has_directories && *path != ClaimPath::name(DIRECTORY_CLAIM),
+        }
+    }
+
+    pub(super) fn is_fixed(&self) -> bool {
+        matches!(self.0, Rule::Fixed(_))
     }
 
     /// Returns whether the rule accepts only values that are listed.

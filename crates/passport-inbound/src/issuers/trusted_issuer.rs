@@ -7,6 +7,9 @@ use passport_core::Issuer;
 use super::{ClaimCondition, ClaimMap, IssuerName, TenantRule};
 use crate::Algorithm;
 
+/// The issuer of Google's ID tokens.
+pub(super) const GOOGLE: &str = "https://accounts.google.com";
+
 /// An issuer whose tokens a verifier accepts, with everything that is bound to it: the exact
 /// `iss`, its own signing keys, its audiences, and how its claims map to a caller and a tenant.
 ///
@@ -50,8 +53,6 @@ pub struct TrustedIssuer {
     /// Whether the key that verifies a token must have a member `issuer` that equals the `iss` of
     /// the token.
     pub(crate) checks_key_issuer: bool,
-    /// Whether anyone can get a token for any audience from the issuer.
-    pub(crate) is_open_to_anyone: bool,
 }
 
 /// Whether an issuer is Passport.
@@ -136,7 +137,6 @@ impl TrustedIssuer {
             tenant: None,
             directories: DirectoryRule::Unset,
             checks_key_issuer: false,
-            is_open_to_anyone: false,
         }
     }
 
@@ -289,21 +289,21 @@ impl TrustedIssuer {
         self
     }
 
+    /// Returns whether anyone can get a token for this service from the issuer.
+    pub(super) fn is_open_to_anyone(&self) -> bool {
+        self.issuer == GOOGLE || self.directories == DirectoryRule::Any
+    }
+
     /// Returns whether an entry with the options `other` would have the same keys. The name is not
     /// compared.
     pub(crate) fn has_same_keys(&self, other: &Self) -> bool {
-        let keys = |issuer: &Self| {
-            (
-                issuer.kind,
-                issuer.issuer.clone(),
-                issuer.jwks_url.clone(),
-                issuer.plain_http,
-                issuer.static_jwks.clone(),
-                issuer.jwks_cache_file.clone(),
-                issuer.algorithms.clone(),
-            )
-        };
-        keys(self) == keys(other)
+        self.issuer == other.issuer
+            && self.kind == other.kind
+            && self.jwks_url == other.jwks_url
+            && self.plain_http == other.plain_http
+            && self.static_jwks == other.static_jwks
+            && self.jwks_cache_file == other.jwks_cache_file
+            && self.algorithms == other.algorithms
     }
 
     /// Returns the name for a message about an invalid option. Omits a URL with credentials.
@@ -314,7 +314,8 @@ impl TrustedIssuer {
 
     /// Returns whether a tenant must list the issuer, because the issuer itself chooses the tenant.
     pub(crate) fn needs_listed_tenant(&self) -> bool {
-        self.tenant.as_ref().is_some_and(TenantRule::needs_listed_tenant)
+        let has_directories = self.directories != DirectoryRule::Unset;
+        self.tenant.as_ref().is_some_and(|rule| rule.needs_listed_tenant(has_directories))
     }
 
     /// Returns the name in metrics, logs, health and rejections.

@@ -188,14 +188,20 @@ impl JwksCache {
 
     /// Installs the keys of `other`, a cache of the same keys with other settings, so that a change
     /// of the settings does not depend on the issuer.
-    pub(crate) fn adopt_keys(&self, other: &Self) {
-        let Some(installed) = other.installed() else { return };
-        let mut state = self.state();
-        state.policy.loaded(installed.life);
+    pub(crate) fn adopt_keys(self: &Arc<Self>, other: &Self) {
+        let Some(installed) = other.installed().filter(|_| self.client.is_some()) else { return };
+        let (fetched_at, fresh_for) = (installed.life.fetched_at, installed.fresh_for);
+        let life = KeyLife::new(&self.settings, fetched_at, fresh_for, (self.settings.random)());
         let (keys, document) = (Arc::clone(&installed.keys), installed.document.clone());
-        let adopted = InstalledKeys::new(&self.name, keys, installed.life, document);
-        self.installed.store(Some(Arc::new(adopted)));
+        let adopted = InstalledKeys::new(&self.name, keys, life, document);
+        let mut state = self.state();
+        state.policy.loaded(life);
+        state.is_scheduled = true;
+        self.installed.store(Some(Arc::new(InstalledKeys { fresh_for, ..adopted })));
         self.publish_next_refresh(&state, self.clock.now());
+        drop(state);
+        let cache = Arc::downgrade(self);
+        self.scheduler.add(cache);
     }
 
     /// Stops the refreshes. Called when the issuer is no longer trusted: cached tokens can hold the

@@ -335,7 +335,9 @@ async fn request_is_rejected_if_the_queue_for_keys_is_full() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(60)));
-    let slots: Vec<_> = std::iter::from_fn(|| setup.verifier.pipeline().queues.slot(None, true)).collect();
+    let (pipeline, issuer) = (setup.verifier.pipeline(), setup.verifier.pipeline().first_issuer());
+    let slot = || pipeline.permit_queue.slot(None, Some(&issuer.key_queue));
+    let slots: Vec<_> = std::iter::from_fn(slot).collect();
     assert_eq!(slots.len(), 4096);
     let junk = setup.token().header("kid", "junk").build();
     let mut caller = tokio_test::task::spawn(setup.verify(&junk));

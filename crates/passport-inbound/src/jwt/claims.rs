@@ -39,6 +39,8 @@ pub(crate) struct Claims {
     /// Whether the issuer has left a claim with roles out of the token, so that `roles` is not
     /// complete.
     pub(crate) has_unknown_roles: bool,
+    /// The same for `permissions`.
+    pub(crate) has_unknown_permissions: bool,
     pub(crate) is_service_account: bool,
 
     /// Whether a claim marks an ID token or a logout token. Passport issues such tokens with the
@@ -59,6 +61,7 @@ pub(crate) struct MappedIdentity<'a> {
     pub(crate) roles: Vec<String>,
     pub(crate) has_unknown_roles: bool,
     pub(crate) permissions: Vec<String>,
+    pub(crate) has_unknown_permissions: bool,
     pub(crate) is_service_account: bool,
 }
 
@@ -97,6 +100,7 @@ impl Claims {
         self.roles = identity.roles;
         self.has_unknown_roles = identity.has_unknown_roles;
         self.permissions = identity.permissions;
+        self.has_unknown_permissions = identity.has_unknown_permissions;
         self.is_service_account = identity.is_service_account;
     }
 

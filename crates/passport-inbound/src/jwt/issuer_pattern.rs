@@ -3,6 +3,9 @@
 /// The placeholder for the id of a directory in an issuer's URL.
 pub(crate) const PLACEHOLDER: &str = "{tenantid}";
 
+/// The claim in which Entra writes the directory of a token.
+pub(crate) const DIRECTORY_CLAIM: &str = "tid";
+
 /// The accepted `iss`: exactly one text, or a text with one placeholder for the GUID of a
 /// directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use std::{
 
 use super::issuer_entry::{IssuerEntry, RejectedToken};
 use crate::{
-    ClaimMap, IdInfo, RejectionReason,
+    ClaimMap, IdInfo, RejectionReason, TenantRule,
     jwks::CurrentKeys,
     jwt::{
         algorithm::AllowedAlgorithms,
@@ -68,7 +68,9 @@ fn claims(reason: RejectionReason, claims: &Claims, issuer: &IssuerEntry, now: S
         RejectionReason::SubjectUnresolved => {
             log(&issuer.options.claims.as_ref().map(ClaimMap::subject_path), &"missing or blank");
         }
-        RejectionReason::TenantUnresolved => log(&issuer.options.tenant, &"no tenant by this rule"),
+        RejectionReason::TenantUnresolved => {
+            log(&issuer.options.tenant.as_ref().and_then(TenantRule::path), &"no tenant by the rule")
+        }
         RejectionReason::TenantNotAllowed => log(
             &"an issuer in allowed_issuers of the tenant",
             &(claims.tenant_id().map(Quoted), claims.iss().map(Quoted)),

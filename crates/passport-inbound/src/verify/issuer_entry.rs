@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{counters::TokenCounters, error::VerifyError, health::IssuerHealth};
+use super::{counters::TokenCounters, error::VerifyError, health::IssuerHealth, limits::KeyQueue};
 use crate::{
     AudienceClaim, ClaimCondition, ClaimMap, IdInfo, RejectionReason, TenantRule,
     identity::CallerSource,
@@ -20,13 +20,10 @@ use crate::{
         claim_value::{ClaimValue, ClaimValues, WantedClaims},
         claims::Claims,
         header::TokenTypes,
-        issuer_pattern::IssuerPattern,
+        issuer_pattern::{DIRECTORY_CLAIM, IssuerPattern},
         validation::{Policy, Validity},
     },
 };
-
-/// The claim in which Entra writes the directory of a token.
-const DIRECTORY: &str = "tid";
 
 /// A trusted issuer of a verifier. A reload keeps the entry of an issuer that it does not
 /// change, and retires all other entries.
@@ -42,6 +39,7 @@ pub(crate) struct IssuerEntry {
     pub(super) tenants: Arc<TenantIssuers>,
     pub(crate) jwks: Arc<JwksCache>,
     pub(super) counters: TokenCounters,
+    pub(crate) key_queue: KeyQueue,
     /// Whether a reload has replaced or removed the entry. Tokens that were cached with a retired
     /// entry are verified again.
     is_retired: AtomicBool,
@@ -78,6 +76,7 @@ impl IssuerEntry {
         Self {
             external: (options.kind == IssuerKind::External).then(|| ExternalRules::of(&options)),
             counters: TokenCounters::new(),
+            key_queue: KeyQueue::new(),
             is_retired: AtomicBool::new(false),
             name,
             policy,
@@ -139,8 +138,8 @@ impl IssuerEntry {
         IssuerHealth { name: self.name.clone(), is_passport: self.is_passport(), jwks: self.jwks.health() }
     }
 
-    /// Counts the result of a verification with `installed`. Returns the error with the issuer.
-    pub(super) fn conclude(
+    /// Counts the result for a cached token. Returns the error with the issuer.
+    pub(super) fn conclude_hit(
         &self,
         installed: &InstalledKeys,
         outcome: Result<IdInfo, RejectedToken>,
@@ -201,7 +200,7 @@ impl IssuerEntry {
         let iss = claims.iss().unwrap_or_default();
         let directory = self.policy.issuer.directory(iss);
         if let Some(directory) = directory {
-            let tid = values.get(&ClaimPath::name(DIRECTORY));
+            let tid = values.get(&ClaimPath::name(DIRECTORY_CLAIM));
             let is_own = matches!(tid, Some(ClaimValue::Text(tid)) if tid == directory);
             let is_listed = match &self.options.directories {
                 DirectoryRule::Unset => false,
@@ -232,7 +231,7 @@ impl ExternalRules {
             AudienceClaim::Aud => None,
             claim => Some(ClaimPath::name(claim.name())),
         };
-        let directory = ClaimPath::name(DIRECTORY);
+        let directory = ClaimPath::name(DIRECTORY_CLAIM);
         let tenant = issuer.tenant.iter().filter_map(TenantRule::path);
         let map = issuer.claims.iter().flat_map(ClaimMap::claim_paths);
         let paths = map.chain(tenant).chain(&audience).chain([&directory]);

@@ -53,41 +53,48 @@ impl VerificationPermits {
     }
 }
 
-/// The two queues of waiting requests: for keys, and for permits. The queues are separate so
+/// The queue of the requests that wait for the keys of one issuer. Each issuer has its own queue,
+/// so that an issuer that does not respond delays only its own tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyQueue(Arc<Semaphore>);
+
+impl KeyQueue {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_WAITING)))
+    }
+}
+
+/// The queue of the requests that wait for a permit. It is separate from the queues for keys, so
 /// that a flood of tokens with unknown keys does not block tokens that only need a permit.
 #[derive(Debug)]
-pub(crate) struct WaitQueues {
-    for_keys: Arc<Semaphore>,
-    for_permits: Arc<Semaphore>,
-}
+pub(crate) struct PermitQueue(Arc<Semaphore>);
 
 /// A request's slot in one of the wait queues. The slot is released on drop.
 pub(crate) struct QueueSlot {
     _slot: OwnedSemaphorePermit,
-    /// Whether the slot is in the queue for keys, and not in the queue for permits.
+    /// Whether the slot is in a queue for keys, and not in the queue for permits.
     is_for_keys: bool,
 }
 
-impl WaitQueues {
+impl PermitQueue {
     pub(crate) fn new() -> Self {
-        let queue = || Arc::new(Semaphore::new(MAX_WAITING));
-        Self { for_keys: queue(), for_permits: queue() }
+        Self(Arc::new(Semaphore::new(MAX_WAITING)))
     }
 
     /// Returns a queue slot for the next wait of a request. Returns `None` if the queue is full.
-    /// `current` is the slot that the request already has. `waits_for_keys` is true if the request
-    /// waits for keys next, and false if it waits for a permit next.
+    /// `current` is the slot that the request already has. `keys` is the queue for the keys that the
+    /// request waits for next. `None` if it waits for a permit next.
     ///
     /// A request that has waited for keys keeps its slot in the queue for keys while it waits for a
     /// permit. Otherwise, when a refresh ends, all requests that waited for the refresh would move
     /// to the queue for permits.
-    pub(crate) fn slot(&self, current: Option<QueueSlot>, waits_for_keys: bool) -> Option<QueueSlot> {
+    pub(crate) fn slot(&self, current: Option<QueueSlot>, keys: Option<&KeyQueue>) -> Option<QueueSlot> {
         match current {
-            Some(slot) if slot.is_for_keys || !waits_for_keys => Some(slot),
+            Some(slot) if slot.is_for_keys || keys.is_none() => Some(slot),
             _ => {
-                let queue = if waits_for_keys { &self.for_keys } else { &self.for_permits };
+                let queue = keys.map_or(&self.0, |KeyQueue(queue)| queue);
                 let slot = Arc::clone(queue).try_acquire_owned().ok()?;
-                Some(QueueSlot { _slot: slot, is_for_keys: waits_for_keys })
+                Some(QueueSlot { _slot: slot, is_for_keys: keys.is_some() })
             }
         }
     }

@@ -185,12 +185,13 @@ impl TokenVerifier {
     async fn wait_and_verify(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
         let (mut waits, mut slot) = (0, None);
         loop {
-            slot = self.pipeline.queues.slot(slot, matches!(wait, Wait::Keys(_)));
+            let keys = if let Wait::Keys(_, queue) = &wait { Some(queue) } else { None };
+            slot = self.pipeline.permit_queue.slot(slot, keys);
             if slot.is_none() {
                 return self.verify_last(token, None);
             }
             let permit = match wait {
-                Wait::Keys(keys) => {
+                Wait::Keys(keys, _) => {
                     // An interrupted refresh, for example one that was dropped with its runtime,
                     // does not count: the next verification can start another refresh.
                     waits += u32::from(keys.outcome().await.is_ok());

@@ -33,7 +33,7 @@ use super::{
     error::VerifyError,
     issuer_entry::{IssuerEntry, RejectedToken},
     issuer_table::IssuerTable,
-    limits::{VerificationPermit, VerificationPermits, WaitQueues},
+    limits::{KeyQueue, PermitQueue, VerificationPermit, VerificationPermits},
     reload_state::{FixedOptions, ReloadState},
 };
 use crate::{
@@ -54,7 +54,7 @@ pub(crate) struct Pipeline {
     pub(crate) cache: Option<VerifiedTokenCache>,
     pub(crate) reject_if: Option<RejectPredicate>,
     pub(crate) permits: VerificationPermits,
-    pub(crate) queues: WaitQueues,
+    pub(crate) permit_queue: PermitQueue,
     /// How long a token waits for keys or for a permit.
     pub(crate) max_wait: Duration,
     pub(crate) max_token_size: usize,
@@ -80,7 +80,7 @@ pub(crate) enum VerifyProgress {
 #[derive(Debug)]
 pub(crate) enum Wait {
     /// A JWKS refresh that is running. No installed key verifies the token.
-    Keys(Waiter<()>),
+    Keys(Waiter<()>, KeyQueue),
     /// A verification permit. All permits are in use.
     Permit,
 }
@@ -128,7 +128,7 @@ impl Pipeline {
                 if let Some(started) = started {
                     installed.meters.hit(started);
                 }
-                entry.issuer.conclude(installed, outcome)
+                entry.issuer.conclude_hit(installed, outcome)
             });
             if let Some(outcome) = hit {
                 return VerifyProgress::Done(outcome);
@@ -209,7 +209,6 @@ impl Pipeline {
             AttemptResult::Done(outcome) if !may_be_from_another_issuer(&outcome) => {
                 return conclude(&hinted, &attempt.installed, outcome, context.now);
             }
-            AttemptResult::NoPermit => return VerifyProgress::Waiting(Wait::Permit),
             _ => {}
         }
         let issuer = match table.route(&parsed.jws) {
@@ -250,7 +249,14 @@ impl Pipeline {
             };
             let pause = if context.may_refresh {
                 match jwks.refresh(installed.as_ref(), now) {
-                    RefreshStatus::Running(keys) => return VerifyProgress::Waiting(Wait::Keys(keys)),
+                    RefreshStatus::Running(keys) => {
+                        let queue = issuer.key_queue.clone();
+                        return VerifyProgress::Waiting(Wait::Keys(keys, queue));
+                    }
+                    // The issuer was replaced after the verification began.
+                    RefreshStatus::NotYet(_) if !issuer.is_current() => {
+                        return self.verify_uncached(parsed.token, context);
+                    }
                     RefreshStatus::NotYet(pause) => pause,
                     RefreshStatus::Newer => {
                         attempt = self.attempt(issuer, table, parsed, &mut context);

@@ -82,7 +82,7 @@ fn federation_settings_are_read() {
         config(&json!({ "audience": "api", "externalProviders": [provider] }))
     };
     let claims = ClaimMap::new().subject("oid").email(["upn"]).roles_from(["groups", "roles"]);
-    let claims = claims.role("g-1", "manager").role("Admin", "admin");
+    let claims = claims.role_from("groups", "g-1", "manager").role_from("roles", "Admin", "admin");
     let issuer = TrustedIssuer::external("https://login.example/v2.0").name("azure-ad");
     let issuer = issuer.audience("api://bizfirstgo").claims(claims);
     for (tenant, rule) in [

@@ -249,8 +249,10 @@ fn google_needs_a_list_of_callers() {
         let google = TrustedIssuer::google().audience("api").tenant(rule);
         assert_problem(
             &google,
-            "tenant: anyone can get a token for any audience from this issuer; use TenantRule::table on `sub` or `email`, or require_claim",
+            "tenant: anyone can get a token from this issuer; use TenantRule::table, or require_claim with a value",
         );
+        let has_any = google.clone().require_claim(ClaimCondition::present("sub"));
+        assert_eq!(problems(&has_any).len(), 1, "any subject");
         let is_listed = ClaimCondition::equals("sub", "117000000000000000001");
         assert_eq!(problems(&google.require_claim(is_listed)), [""; 0]);
     }
@@ -279,4 +281,22 @@ fn all_mistakes_of_an_issuer_are_reported_together() {
             "claims.roles_from",
         ]
     );
+}
+
+#[test]
+fn any_directory_needs_a_tenant_for_each() {
+    let any = || TrustedIssuer::entra_multi_tenant().audience("api").danger_any_directory();
+    assert_problem(
+        &any().tenant(TenantRule::fixed("contoso")),
+        "tenant: anyone can get a token from this issuer; use TenantRule::table, or require_claim with a value",
+    );
+    for rule in [TenantRule::claim("tid"), TenantRule::table("tid", [("a", "contoso")])] {
+        assert_eq!(problems(&any().tenant(rule)), [""; 0]);
+    }
+}
+
+#[test]
+fn issuer_of_google_is_recognized_without_the_preset() {
+    let google = TrustedIssuer::external("https://accounts.google.com").audience("api");
+    assert_eq!(problems(&google.tenant(TenantRule::fixed("contoso"))).len(), 1);
 }

@@ -118,3 +118,15 @@ fn maps_with_equal_data_are_equal() {
     assert_ne!(map(), map().role("a", "e"));
     assert_ne!(map(), map().keep_unmapped_roles());
 }
+
+#[test]
+fn mapping_of_one_claim_does_not_apply_to_another() {
+    let map = ClaimMap::new()
+        .role_from("roles", "Admin", "orders.admin")
+        .role_from("groups", "Clerks", "orders.clerk")
+        .role("Admin", "orders.reader");
+    let of = |payload: &str| roles(&map, payload).unwrap();
+    assert_eq!(of(r#"{"roles":["Admin"]}"#), ["orders.admin"]);
+    assert_eq!(of(r#"{"groups":["Admin", "Clerks"]}"#), ["orders.reader", "orders.clerk"]);
+    assert_eq!(of(r#"{"roles":["Clerks"]}"#), [""; 0]);
+}

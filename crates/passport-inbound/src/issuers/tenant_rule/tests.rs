@@ -43,9 +43,22 @@ fn value_that_is_not_in_the_table_has_no_tenant() {
 
 #[test]
 fn only_a_claim_needs_a_listed_tenant() {
-    assert!(TenantRule::claim("t").needs_listed_tenant());
-    assert!(!TenantRule::claim("t").danger_any_tenant().needs_listed_tenant());
-    assert!(!TenantRule::fixed("t").needs_listed_tenant());
-    assert!(!TenantRule::table("t", [("a", "b")]).needs_listed_tenant());
+    assert!(TenantRule::claim("t").needs_listed_tenant(false));
+    assert!(!TenantRule::claim("t").danger_any_tenant().needs_listed_tenant(false));
+    assert!(!TenantRule::fixed("t").needs_listed_tenant(false));
+    assert!(!TenantRule::table("t", [("a", "b")]).needs_listed_tenant(false));
     assert_eq!(TenantRule::fixed("t").danger_any_tenant(), TenantRule::fixed("t"));
+}
+
+#[test]
+fn directories_choose_the_value_of_every_claim_but_tid() {
+    for (rule, needs_listed) in [
+        (TenantRule::fixed("t"), false),
+        (TenantRule::table("tid", [("a", "t")]), false),
+        (TenantRule::table("company", [("a", "t")]), true),
+        (TenantRule::claim("tid"), true),
+        (TenantRule::claim("tid").danger_any_tenant(), false),
+    ] {
+        assert_eq!(rule.needs_listed_tenant(true), needs_listed, "{rule:?}");
+    }
 }

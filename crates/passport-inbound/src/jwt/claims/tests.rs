@@ -189,6 +189,7 @@ fn set_identity_replaces_all_claims_of_the_caller() {
         name: Some("n"),
         roles: owned(&["r"]),
         has_unknown_roles: true,
+        has_unknown_permissions: false,
         permissions: owned(&["p"]),
         is_service_account: true,
     });

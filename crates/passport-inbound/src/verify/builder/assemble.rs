@@ -19,7 +19,7 @@ use crate::{
         diagnostics::TokenSizeWarning,
         issuer_entry::IssuerEntry,
         issuer_table::IssuerTable,
-        limits::{VerificationPermits, WaitQueues},
+        limits::{PermitQueue, VerificationPermits},
         pipeline::Pipeline,
         reload_state::ReloadState,
     },
@@ -36,7 +36,7 @@ pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, Config
         issuers: ArcSwap::from_pointee(IssuerTable::new(entries)),
         cache: builder.caches_tokens.then(|| VerifiedTokenCache::new(builder.cache)),
         permits: VerificationPermits::new(builder.max_concurrent),
-        queues: WaitQueues::new(),
+        permit_queue: PermitQueue::new(),
         max_wait: builder.keys.max_wait,
         max_token_size: builder.max_token_size,
         size_warning: TokenSizeWarning::default(),
@@ -138,11 +138,11 @@ impl<'a> Assembly<'a> {
         let jwks = match previous {
             Some(entry) if keeps_cache => Arc::clone(&entry.jwks),
             _ => {
-                let jwks = self.jwks(options, endpoints, settings)?;
+                let jwks = Arc::new(self.jwks(options, endpoints, settings)?);
                 if let Some(entry) = previous {
                     jwks.adopt_keys(&entry.jwks);
                 }
-                Arc::new(jwks)
+                jwks
             }
         };
         let policy = Policy { issuer, audiences: options.audiences.clone(), clock_skew: settings.clock_skew };
