@@ -112,7 +112,7 @@ impl PolicySettings {
 }
 
 /// Returns the names of issuers in a policy, and in the policies inside it.
-pub(super) fn issuer_names(policy: &Value) -> Vec<&str> {
+pub(super) fn issuer_names(policy: &Value) -> Vec<String> {
     let Some(values) = policy.as_object() else { return Vec::new() };
     let inner = |key: &str| find::<PolicySettings>(values, key);
     let alternatives: Vec<_> = match inner("any") {
@@ -121,5 +121,7 @@ pub(super) fn issuer_names(policy: &Value) -> Vec<&str> {
         _ => Vec::new(),
     };
     let policies = alternatives.into_iter().chain(inner("not"));
-    inner("issuer").and_then(Value::as_str).into_iter().chain(policies.flat_map(issuer_names)).collect()
+    // Parsed as the policy itself is, so that each spelling of a name is found.
+    let own = inner("issuer").and_then(|value| String::parse(value).ok());
+    own.into_iter().chain(policies.flat_map(issuer_names)).collect()
 }

@@ -27,8 +27,14 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const STATIC_JWKS_CONFLICT: &str =
     "jwks_url, jwks_cache_file and ca_file have no effect with static keys; remove them, or static_jwks";
 
+/// The claims whose values say who the caller is. Many callers have the same value of others, such
+/// as `email_verified`.
+const IDENTIFYING_CLAIMS: [&str; 5] = ["azp", "email", "hd", "oid", "sub"];
+
 /// The maximum size of an issuer, in bytes.
 pub(crate) const MAX_ISSUER: usize = 512;
+
+const SPACES: &str = "a tenant begins or ends with a space; remove it";
 
 /// The mistakes that were found so far.
 type Problems = Vec<ConfigProblem>;
@@ -71,6 +77,12 @@ impl TrustedIssuer {
         }
         if self.issuer.matches("://").count() > 1 {
             report("issuer", "has two schemes; write the domain without a scheme");
+        }
+        if self.issuer.trim() != self.issuer {
+            report("issuer", "begins or ends with a space; set the exact `iss` of the tokens");
+        }
+        if self.issuer.replace(PLACEHOLDER, "").contains('{') {
+            report("issuer", "has another placeholder than {tenantid}; write that one, in lower case");
         }
         if self.issuer.len() > MAX_ISSUER {
             report("issuer", "must have at most 512 bytes; set the `iss` of the tokens");
@@ -175,7 +187,9 @@ impl TrustedIssuer {
 
     /// Returns whether the rules accept only callers whose claims have listed values.
     fn lists_callers(&self) -> bool {
-        let has_value = |condition: &super::ClaimCondition| !condition.accepts_any_value();
+        let has_value = |condition: &super::ClaimCondition| {
+            !condition.accepts_any_value() && IDENTIFYING_CLAIMS.contains(&condition.path().claim())
+        };
         let is_fixed = self.tenant.as_ref().is_some_and(TenantRule::is_fixed);
         // Each directory is an issuer of its own, so a claim lists the directory's tenants.
         let is_bound = self.directories == DirectoryRule::Any && !is_fixed;
@@ -214,8 +228,11 @@ impl TenantRule {
             check_path("tenant", path, problems);
         }
         let is_blank = |text: &str| text.trim().is_empty();
+        let has_spaces = |text: &str| text.trim() != text && !is_blank(text);
         let problem = match &self.0 {
             Rule::Fixed(tenant) if is_blank(tenant) => "must not be empty; set the tenant",
+            Rule::Fixed(tenant) if has_spaces(tenant) => SPACES,
+            Rule::Table { table, .. } if table.values().any(|tenant| has_spaces(tenant)) => SPACES,
             Rule::Table { table, .. } if table.is_empty() => {
                 "the table is empty, so every token would be rejected; add a pair of claim value and tenant"
             }

@@ -1,6 +1,6 @@
 //! The claims of an external issuer's tokens that describe the caller.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::ClaimCondition;
 use crate::{
@@ -222,14 +222,14 @@ impl ClaimMap {
 
     /// Returns the roles of the token under this service's names, without duplicates.
     fn map_roles(&self, claims: &ClaimValues) -> Result<Vec<String>, RejectionReason> {
-        let mut roles = Vec::new();
+        let (mut roles, mut seen) = (Vec::new(), HashSet::new());
         for path in &self.roles {
             let own = self.role_tables.iter().find(|(own, _)| own == path).map(|(_, table)| table);
             for theirs in texts(claims.get(path))? {
                 let unmapped = self.keeps_unmapped_roles.then_some(theirs);
                 let mapped = own.and_then(|own| own.get(theirs)).or_else(|| self.role_table.get(theirs));
                 if let Some(ours) = mapped.or(unmapped)
-                    && !roles.contains(ours)
+                    && seen.insert(ours)
                 {
                     roles.push(ours.clone());
                 }

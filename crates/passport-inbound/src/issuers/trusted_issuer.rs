@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use passport_core::Issuer;
 
 use super::{ClaimCondition, ClaimMap, IssuerName, TenantRule};
-use crate::Algorithm;
+use crate::{Algorithm, jwt::issuer_pattern::PLACEHOLDER};
 
 /// The issuer of Google's ID tokens.
 pub(super) const GOOGLE: &str = "https://accounts.google.com";
@@ -291,7 +291,8 @@ impl TrustedIssuer {
 
     /// Returns whether anyone can get a token for this service from the issuer.
     pub(super) fn is_open_to_anyone(&self) -> bool {
-        self.issuer == GOOGLE || self.directories == DirectoryRule::Any
+        let has_any_directory = self.directories == DirectoryRule::Any && self.issuer.contains(PLACEHOLDER);
+        self.issuer == GOOGLE || has_any_directory
     }
 
     /// Returns whether an entry with the options `other` would have the same keys. The name is not

@@ -144,12 +144,13 @@ impl IssuerTable {
         if let Some(position) = self.positions.get(iss.trim_end_matches('/')) {
             let entry = &self.entries[*position];
             let own = &*entry.options.issuer;
-            let is_same = own == iss;
+            if own == iss {
+                return Some(entry);
+            }
             // Other spellings come from a client that guesses, and not from a wrong configuration.
             if own.strip_suffix('/') == Some(iss) || iss.strip_suffix('/') == Some(own) {
                 self.warn_about_slash(entry, iss);
             }
-            return Some(entry).filter(|_| is_same);
         }
         let mut patterns = self.patterns.iter().map(|position| &self.entries[*position]);
         patterns.find(|entry| entry.policy.issuer.matches(iss))

@@ -16,6 +16,11 @@ fn template() -> TrustedIssuer {
         .jwks_url("https://login.example/keys")
 }
 
+/// Accepts each directory, as a tenant of its own.
+fn of_any_directory(issuer: TrustedIssuer) -> TrustedIssuer {
+    issuer.danger_any_directory().tenant(TenantRule::claim("tid"))
+}
+
 fn problems(issuer: &TrustedIssuer) -> Vec<String> {
     issuer.problems().iter().map(ToString::to_string).collect()
 }
@@ -32,8 +37,8 @@ fn entries_without_mistakes_have_no_problems() {
         partner(),
         passport(),
         template().allowed_directories([GUID]),
-        template().danger_any_directory(),
-        TrustedIssuer { jwks_url: None, ..template() }.static_jwks("{}").danger_any_directory(),
+        of_any_directory(template()),
+        of_any_directory(TrustedIssuer { jwks_url: None, ..template() }.static_jwks("{}")),
         TrustedIssuer::entra(GUID).audience("api").tenant(TenantRule::fixed("contoso")),
         TrustedIssuer::entra(GUID.to_uppercase()).audience("api").tenant(TenantRule::fixed("contoso")),
         TrustedIssuer::google().audience("api").tenant(TenantRule::table("sub", [("1", "contoso")])),
@@ -207,9 +212,9 @@ fn placeholder_needs_a_list_of_directories() {
 fn placeholder_is_written_once_with_a_keys_url() {
     let twice =
         TrustedIssuer { issuer: "https://login.example/{tenantid}/{tenantid}".to_owned(), ..template() };
-    assert_problem(&twice.danger_any_directory(), "issuer: has more than one {tenantid}; write it once");
+    assert_problem(&of_any_directory(twice), "issuer: has more than one {tenantid}; write it once");
     assert_problem(
-        &TrustedIssuer { jwks_url: None, ..template() }.danger_any_directory(),
+        &of_any_directory(TrustedIssuer { jwks_url: None, ..template() }),
         "jwks_url: missing; an issuer with a placeholder has no discovery document of its own, set the URL of its keys",
     );
     let of_passport = TrustedIssuer::passport("https://passport.example/{tenantid}").audience("api");

@@ -126,7 +126,7 @@ fn mapping_of_one_claim_does_not_apply_to_another() {
         .role_from("groups", "Clerks", "orders.clerk")
         .role("Admin", "orders.reader");
     let of = |payload: &str| roles(&map, payload).unwrap();
-    assert_eq!(of(r#"{"roles":["Admin"]}"#), ["orders.admin"]);
-    assert_eq!(of(r#"{"groups":["Admin", "Clerks"]}"#), ["orders.reader", "orders.clerk"]);
-    assert_eq!(of(r#"{"roles":["Clerks"]}"#), [""; 0]);
+    assert_eq!(of(r#"{"sub":"s","roles":["Admin"]}"#), ["orders.admin"]);
+    assert_eq!(of(r#"{"sub":"s","groups":["Admin", "Clerks"]}"#), ["orders.reader", "orders.clerk"]);
+    assert_eq!(of(r#"{"sub":"s","roles":["Clerks"]}"#), [""; 0]);
 }

@@ -127,8 +127,11 @@ impl<'a> Assembly<'a> {
             let has_same_name = entry.name == options.issuer_name();
             self.previous.has_same_transport && has_same_name && entry.jwks.has_settings(&settings)
         });
+        // Another issuer can take over directories from an issuer with a placeholder.
+        let keeps_tokens = matches!(issuer, IssuerPattern::Exact(_)) || self.has_same_issuers();
         if let Some(entry) = previous
             && keeps_cache
+            && keeps_tokens
             && entry.options == *options
             && entry.policy.clock_skew == settings.clock_skew
             && entry.tenants.agree_for(&self.tenants, |iss| issuer.matches(iss))
@@ -147,6 +150,12 @@ impl<'a> Assembly<'a> {
         };
         let policy = Policy { issuer, audiences: options.audiences.clone(), clock_skew: settings.clock_skew };
         Ok(Arc::new(IssuerEntry::new(options.clone(), policy, Arc::clone(&self.tenants), jwks)))
+    }
+
+    /// Returns whether the issuers and their order are those before the reload.
+    fn has_same_issuers(&self) -> bool {
+        let before = self.previous.entries.iter().map(|entry| &entry.options.issuer);
+        before.eq(self.builder.issuers().map(|options| &options.issuer))
     }
 
     /// Returns the settings of the issuer's keys: the issuer's own, or those of the builder.

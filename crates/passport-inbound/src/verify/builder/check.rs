@@ -90,6 +90,8 @@ fn check_tenants(builder: &TokenVerifierBuilder, problems: &mut Vec<ConfigProble
         };
         if tenant.trim().is_empty() {
             report("the tenant must not be empty; set the tenant");
+        } else if tenant.trim() != tenant {
+            report("the tenant begins or ends with a space; remove it");
         }
         if issuers.is_empty() {
             report("must not be empty, because no token could be for this tenant; list an issuer");
