@@ -18,8 +18,9 @@ use crate::{problems::within, reader::Reader, setting::problem_of, table::Values
 ///
 /// serde deserializes this type from TOML, YAML, JSON or environment variables. Numbers and
 /// booleans can be strings, because environment variables have no other type. All mistakes are
-/// reported in one error, when the verifier is [built](Self::build). A key can also be written as
-/// in .NET: `ExternalProviders`, `externalProviders` and `external_providers` are the same key.
+/// reported in one error, when the verifier is [built](Self::build). A key can also be written
+/// as in .NET: `ExternalProviders`, `externalProviders` and `external_providers` are the same
+/// key.
 ///
 /// | key | |
 /// |---|---|
@@ -129,8 +130,8 @@ impl VerifierConfig {
     /// Returns the requirement that is configured as the policy `name`.
     ///
     /// # Errors
-    /// A [`ConfigError`] with the known names when there is no policy `name`, or with the mistakes
-    /// of the policy.
+    /// A [`ConfigError`] with the known names when there is no policy `name`, with the mistakes of
+    /// the policy, or, if the policy names an issuer, with those of the whole configuration.
     pub fn policy(&self, name: &str) -> Result<Requirement, ConfigError> {
         let policies = find::<VerifierSettings>(self.values()?, "policies").and_then(Value::as_object);
         let path = format!("policies.{name}");
@@ -141,7 +142,12 @@ impl VerifierConfig {
         };
         let requirement =
             values_of::<PolicySettings>(policy).and_then(|values| build(values, PolicySettings::requirement));
-        requirement.map_err(|error| ConfigError::new(within(&path, &error).collect()))
+        let requirement = requirement.map_err(|error| ConfigError::new(within(&path, &error).collect()))?;
+        if !issuer_names(policy).is_empty() {
+            // Each caller meets the negation of a requirement that names an unknown issuer.
+            drop(self.read(None)?);
+        }
+        Ok(requirement)
     }
 
     /// Returns the configured `max_token_size`. Returns `None` if it is missing or not valid.

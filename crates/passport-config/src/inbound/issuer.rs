@@ -231,7 +231,7 @@ impl IssuerSettings {
         if self.tenant.raw().is_none() {
             reader.report(&self.tenant, MISSING_TENANT);
         }
-        let rule = reader.table(&self.tenant, |settings, reader| settings.rule(reader));
+        let rule = reader.table(&self.tenant, TenantSettings::rule);
         rule.into_iter().fold(issuer, TrustedIssuer::tenant)
     }
 

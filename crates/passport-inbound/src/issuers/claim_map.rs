@@ -102,8 +102,8 @@ impl ClaimMap {
         self
     }
 
-    /// Maps a name as [`role`](Self::role) does, but only in the claim at `path`, which is then read
-    /// as if [`roles_from`](Self::roles_from) listed it. Use it if the claims have different
+    /// Maps a name as [`role`](Self::role) does, but only in the claim at `path`, which is then
+    /// read as if [`roles_from`](Self::roles_from) listed it. Use it if the claims have different
     /// sources: a group that a user can create must not count as an app role of the same name.
     pub fn role_from(
         mut self,

@@ -60,9 +60,9 @@ impl TenantRule {
         }
     }
 
-    /// Returns whether a tenant must list the issuer, because the issuer chooses the tenant. This is
-    /// also the case if a table maps a claim that the directories of one entry choose: each of them
-    /// could write the value of another.
+    /// Returns whether a tenant must list the issuer, because the issuer chooses the tenant. This
+    /// is also the case if a table maps a claim that the directories of one entry choose: each of
+    /// them could write the value of another.
     pub(super) fn needs_listed_tenant(&self, has_directories: bool) -> bool {
         match &self.0 {
             Rule::Fixed(_) => false,

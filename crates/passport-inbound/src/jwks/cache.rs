@@ -359,9 +359,9 @@ impl JwksCache {
         parsed.map(|(keys, _)| Arc::new(keys))
     }
 
-    /// Returns the URL of the issuer, for the cache file. Returns an empty text for static keys.
-    pub(super) fn issuer(&self) -> &str {
-        self.client.as_ref().map_or("", JwksClient::issuer)
+    /// Returns the source of the keys, for the cache file. Returns an empty text for static keys.
+    pub(super) fn source(&self) -> String {
+        self.client.as_ref().map_or_else(String::new, JwksClient::source)
     }
 
     /// Stores the time of the next refresh where requests read it without the lock. Notifies the

@@ -69,7 +69,7 @@ fn claims(reason: RejectionReason, claims: &Claims, issuer: &IssuerEntry, now: S
             log(&issuer.options.claims.as_ref().map(ClaimMap::subject_path), &"missing or blank");
         }
         RejectionReason::TenantUnresolved => {
-            log(&issuer.options.tenant.as_ref().and_then(TenantRule::path), &"no tenant by the rule")
+            log(&issuer.options.tenant.as_ref().and_then(TenantRule::path), &"no tenant by the rule");
         }
         RejectionReason::TenantNotAllowed => log(
             &"an issuer in allowed_issuers of the tenant",

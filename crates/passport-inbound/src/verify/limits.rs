@@ -53,8 +53,8 @@ impl VerificationPermits {
     }
 }
 
-/// The queue of the requests that wait for the keys of one issuer. Each issuer has its own queue,
-/// so that an issuer that does not respond delays only its own tokens.
+/// The queue of the requests that wait for the keys of one issuer. Each issuer has its own
+/// queue, so that an issuer that does not respond delays only its own tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyQueue(Arc<Semaphore>);
 
@@ -82,8 +82,8 @@ impl PermitQueue {
     }
 
     /// Returns a queue slot for the next wait of a request. Returns `None` if the queue is full.
-    /// `current` is the slot that the request already has. `keys` is the queue for the keys that the
-    /// request waits for next. `None` if it waits for a permit next.
+    /// `current` is the slot that the request already has. `keys` is the queue for the keys that
+    /// the request waits for next. `None` if it waits for a permit next.
     ///
     /// A request that has waited for keys keeps its slot in the queue for keys while it waits for a
     /// permit. Otherwise, when a refresh ends, all requests that waited for the refresh would move

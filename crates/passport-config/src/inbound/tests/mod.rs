@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod attack;
 mod dotnet;
 mod formats;
 mod mistakes;

@@ -1,3 +1,4 @@
+mod attack;
 mod properties;
 
 use std::{
