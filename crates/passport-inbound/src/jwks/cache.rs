@@ -1,6 +1,8 @@
 //! Caches an issuer's keys. Readers take a snapshot without a lock. One lock guards the state
 //! that decides whether a refresh begins.
 
+mod lifecycle;
+
 use std::{
     mem::replace,
     sync::{
@@ -26,7 +28,7 @@ use super::{
     persistence::JwksCacheFile,
     refresh::{self, KeySource},
     refresh_policy::{KeyRefreshPolicy, RefreshCause, RefreshPause},
-    refresh_scheduler::{RefreshScheduler, Scheduled},
+    refresh_scheduler::RefreshScheduler,
     settings::KeySettings,
     skipped_keys::SkippedKeyLog,
 };
@@ -186,30 +188,6 @@ impl JwksCache {
         self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
-    /// Installs the keys of `other`, a cache of the same keys with other settings, so that a change
-    /// of the settings does not depend on the issuer.
-    pub(crate) fn adopt_keys(self: &Arc<Self>, other: &Self) {
-        let Some(installed) = other.installed().filter(|_| self.client.is_some()) else { return };
-        let (fetched_at, fresh_for) = (installed.life.fetched_at, installed.fresh_for);
-        let life = KeyLife::new(&self.settings, fetched_at, fresh_for, (self.settings.random)());
-        let (keys, document) = (Arc::clone(&installed.keys), installed.document.clone());
-        let adopted = InstalledKeys::new(&self.name, keys, life, document);
-        let mut state = self.state();
-        state.policy.loaded(life);
-        state.is_scheduled = true;
-        self.installed.store(Some(Arc::new(InstalledKeys { fresh_for, ..adopted })));
-        self.publish_next_refresh(&state, self.clock.now());
-        drop(state);
-        let cache = Arc::downgrade(self);
-        self.scheduler.add(cache);
-    }
-
-    /// Stops the refreshes. Called when the issuer is no longer trusted: cached tokens can hold the
-    /// cache for some time after that.
-    pub(crate) fn stop(&self) {
-        self.state().is_stopped = true;
-    }
-
     /// Returns the pause until a refresh is allowed to begin, for a request that does not wait any
     /// longer. No key of `seen` verifies the token of the request. Starts no refresh.
     pub(crate) fn pause(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> RefreshPause {
@@ -359,9 +337,9 @@ impl JwksCache {
         parsed.map(|(keys, _)| Arc::new(keys))
     }
 
-    /// Returns the source of the keys, for the cache file. Returns an empty text for static keys.
-    pub(super) fn source(&self) -> String {
-        self.client.as_ref().map_or_else(String::new, JwksClient::source)
+    /// Returns the URL of the issuer, for the cache file. Returns an empty text for static keys.
+    pub(super) fn issuer(&self) -> &str {
+        self.client.as_ref().map_or("", JwksClient::issuer)
     }
 
     /// Stores the time of the next refresh where requests read it without the lock. Notifies the
@@ -382,12 +360,6 @@ impl JwksCache {
     #[cfg(test)]
     pub(crate) fn wake_refresh_task(&self) {
         self.scheduler.notify();
-    }
-
-    /// Returns whether a cache with `settings` for this issuer would behave as this one.
-    pub(crate) fn has_settings(&self, settings: &KeySettings) -> bool {
-        // Static keys need no settings.
-        self.client.is_none() || self.settings.is_same(settings)
     }
 
     /// Returns the health of the keys. Starts no refresh.
@@ -418,19 +390,5 @@ impl JwksCache {
     /// lock.
     fn state(&self) -> MutexGuard<'_, RefreshState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Scheduled for JwksCache {
-    fn tick(self: Arc<Self>) -> Option<Duration> {
-        let now = self.clock.now();
-        let installed = self.installed.load_full();
-        let is_due = installed.as_ref().is_none_or(|keys| keys.life.freshness(now) != Freshness::Fresh);
-        if is_due {
-            drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
-        }
-        let state = self.state();
-        let next = state.policy.next_refresh(now);
-        (!state.is_stopped).then(|| next.duration_since(now).unwrap_or_default())
     }
 }

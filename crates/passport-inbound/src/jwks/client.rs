@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use passport_core::{Fingerprint, Issuer, ResponseLimits, Transport, TransportError, discover, request_to};
+use passport_core::{Issuer, ResponseLimits, Transport, TransportError, discover, request_to};
 use url::Url;
 
 use super::{error::KeyFetchError, events, http_cache::Head, key_set::entries};
@@ -79,15 +79,9 @@ impl JwksClient {
         Self { name, issuer, transport, timeout, locations: Mutex::default() }
     }
 
-    /// Returns the issuer, and the URL of the keys if one is configured, for the cache file: keys
-    /// of another URL are not loaded. The URL is a fingerprint, because it can contain credentials.
-    pub(super) fn source(&self) -> String {
-        match self.issuer.jwks_url() {
-            Some(url) => {
-                format!("{}, keys of {}", self.issuer.id(), Fingerprint::of(url.as_str().as_bytes()))
-            }
-            None => self.issuer.id().to_owned(),
-        }
+    /// Returns the configured issuer, which is the `iss` of its tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        self.issuer.id()
     }
 
     /// Fetches the keys. Reads the discovery document first if the URL of the keys is unknown.

@@ -34,6 +34,7 @@ pub(crate) use self::{
     installed_keys::{CurrentKeys, InstalledKeys},
     key::Key,
     persistence::JwksCacheFile,
+    refresh_policy::RefreshPause,
     refresh_scheduler::RefreshScheduler,
     settings::KeySettings,
 };

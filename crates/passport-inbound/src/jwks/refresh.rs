@@ -57,7 +57,7 @@ pub(super) fn run(
 /// a slow disk does not delay the requests that wait for the refresh.
 async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
     if let Some(file) = &cache.file {
-        let saved = file.save(&cache.source(), keys).await;
+        let saved = file.save(cache.issuer(), keys).await;
         let _ = saved.inspect_err(|error| events::cache_file_not_saved(&file.path, error));
     }
 }
@@ -136,7 +136,7 @@ impl Refresh {
     async fn load(&self) -> Option<NewKeys> {
         let cache = &self.cache;
         let file = cache.file.as_ref().filter(|_| cache.installed().is_none())?;
-        let loaded = match file.load(&cache.source()).await {
+        let loaded = match file.load(cache.issuer()).await {
             Ok(None) => return None,
             Ok(Some(saved)) => self.check(saved),
             Err(error) => Err(error),

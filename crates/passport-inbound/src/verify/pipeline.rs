@@ -38,7 +38,7 @@ use super::{
 };
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, RefreshStatus},
+    jwks::{CurrentKeys, RefreshPause, RefreshStatus},
     jwt::{
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
         header::HeaderMembers,
@@ -266,19 +266,8 @@ impl Pipeline {
             } else {
                 jwks.pause(installed.as_ref(), now)
             };
-            return VerifyProgress::Done(Err(match reason {
-                Some(reason) if pause.is_current => {
-                    diagnostics::key(reason, &parsed.members, &installed, issuer);
-                    issuer.reject(reason)
-                }
-                // The issuer can have a new key, even with a known `kid`. So the token is possibly
-                // valid, and is not rejected as invalid.
-                Some(reason) => {
-                    diagnostics::not_verified(reason, &parsed.members, &installed, issuer);
-                    issuer.keys_unavailable(pause.remaining)
-                }
-                None => issuer.keys_unavailable(pause.remaining),
-            }));
+            let error = without_key(reason, pause, issuer, &parsed.members, &installed);
+            return VerifyProgress::Done(Err(error));
         }
     }
 
@@ -327,6 +316,30 @@ fn may_be_from_another_issuer(outcome: &Result<IdInfo, RejectedToken>) -> bool {
 fn started_if_timed() -> Option<Instant> {
     const TIMED_HITS: u8 = 128;
     fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
+}
+
+/// Counts, logs and returns the error of a token that no installed key verifies. `reason` is `None`
+/// if there are no trusted keys.
+fn without_key(
+    reason: Option<RejectionReason>,
+    pause: RefreshPause,
+    issuer: &IssuerEntry,
+    members: &HeaderMembers<'_>,
+    installed: &CurrentKeys,
+) -> VerifyError {
+    match reason {
+        Some(reason) if pause.is_current => {
+            diagnostics::key(reason, members, installed, issuer);
+            issuer.reject(reason)
+        }
+        // The issuer can have a new key, even with a known `kid`. So the token is possibly valid,
+        // and is not rejected as invalid.
+        Some(reason) => {
+            diagnostics::not_verified(reason, members, installed, issuer);
+            issuer.keys_unavailable(pause.remaining)
+        }
+        None => issuer.keys_unavailable(pause.remaining),
+    }
 }
 
 /// Counts and logs the result of a verification.

@@ -147,28 +147,6 @@ async fn shorter_refresh_interval_applies_to_kept_keys() {
     assert!(verifier.verify(&token).await.is_err(), "withdrawn key is used 100 min after the reload");
 }
 
-#[tokio::test]
-async fn keys_of_the_previous_url_are_not_loaded_from_the_file() {
-    let setup = Setup::new();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keys.json");
-    let at = |path: &str| alpha().jwks_url(format!("{ALPHA}{path}")).jwks_cache_file(&file);
-    setup.issuer.respond_at("/new-keys", ScriptedResponse::body(&test_key(1).jwks("new")));
-    let verifier = setup.builder([at("/keys")]).build().unwrap();
-    let token = token_of(ALPHA);
-    verifier.verify(&token).await.unwrap();
-    for _ in 0..300 {
-        if file.exists() {
-            break;
-        }
-        tokio::time::timeout(Duration::from_millis(10), std::future::pending::<()>()).await.unwrap_err();
-    }
-    assert!(file.exists());
-    verifier.replace(setup.builder([at("/new-keys")])).unwrap();
-    let after = verifier.verify(&token).await;
-    assert!(after.is_err(), "a key of the previous jwks_url verifies a token: {:?}", setup.issuer.urls());
-}
-
 // ---- 2: memo and no memo -----------------------------------------------------------------
 
 /// Payloads with tricks, all signed with the key of alpha, of the pattern and of beta.
