@@ -46,7 +46,7 @@
 //! - A [`TokenVerifier`] verifies tokens with the issuer's signing keys (JWKS) and a fixed list
 //!   of [rules](#verification-rules). A verifier also works without HTTP, for example in a queue
 //!   consumer.
-//! - A [`TrustedIssuer`] is an issuer whose tokens a verifier accepts. By default it is
+//! - A [`TrustedIssuer`] is an issuer that a verifier trusts. By default it is
 //!   Passport. [`TokenVerifierBuilder::trust`] adds others, such as the identity provider of a
 //!   customer.
 //! - An [`AuthenticateLayer`] verifies the token of each request and adds the caller to the

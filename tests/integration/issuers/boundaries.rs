@@ -1,5 +1,5 @@
-//! Three issuers at once: none can speak for another issuer or for its tenant, even if they share
-//! key ids or keys.
+//! Three issuers together: none can speak for another issuer or for its tenant, even if they
+//! share key ids or keys.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

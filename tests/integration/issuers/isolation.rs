@@ -1,4 +1,4 @@
-//! Three issuers at once: what happens at one has no effect on the callers of the others.
+//! Three issuers together: what happens at one has no effect on the callers of the others.
 
 use passport_inbound::ReadyPolicy;
 use tokio::time::timeout;

@@ -27,7 +27,7 @@ use crate::{problems::within, reader::Reader, setting::problem_of, table::Values
 /// | `audience` | the accepted audiences of Passport's tokens; required |
 /// | `client_id` | the client id of the application, which is also an accepted audience |
 /// | `issuer` | the URL of Passport, exactly as in the tokens |
-/// | `valid_issuers` | the issuer once more, as in .NET |
+/// | `valid_issuers` | the issuer again, as in .NET |
 /// | `jwks_url`, `jwks_cache_file` | the URL of Passport's signing keys, and a file for them |
 /// | `algorithms` | the accepted signature algorithms |
 /// | `danger_plain_http` | whether Passport can be on plain `http` |

@@ -27,7 +27,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const STATIC_JWKS_CONFLICT: &str =
     "jwks_url, jwks_cache_file and ca_file have no effect with static keys; remove them, or static_jwks";
 
-/// The claims whose values say who the caller is. Many callers have the same value of others, such
+/// The claims that identify the caller. Many callers have the same value of others, such
 /// as `email_verified`.
 const IDENTIFYING_CLAIMS: [&str; 5] = ["azp", "email", "hd", "oid", "sub"];
 
@@ -185,13 +185,13 @@ impl TrustedIssuer {
         }
     }
 
-    /// Returns whether the rules accept only callers whose claims have listed values.
+    /// Returns whether the rules accept only listed values of claims.
     fn lists_callers(&self) -> bool {
         let has_value = |condition: &super::ClaimCondition| {
             !condition.accepts_any_value() && IDENTIFYING_CLAIMS.contains(&condition.path().claim())
         };
         let is_fixed = self.tenant.as_ref().is_some_and(TenantRule::is_fixed);
-        // Each directory is an issuer of its own, so a claim lists the directory's tenants.
+        // Each directory is a separate issuer, so a claim lists the directory's tenants.
         let is_bound = self.directories == DirectoryRule::Any && !is_fixed;
         let has_table = self.tenant.as_ref().is_some_and(TenantRule::lists_values);
         has_table || is_bound || self.required_claims.iter().any(has_value)

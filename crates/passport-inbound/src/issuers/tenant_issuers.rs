@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The allowed issuers of tenants: the exact `iss` of tokens, by tenant. A tenant without an
-/// entry has no restriction of its own.
+/// entry has no restriction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TenantIssuers(pub(crate) BTreeMap<String, BTreeSet<String>>);
 

@@ -1,4 +1,4 @@
-//! An issuer whose tokens a verifier accepts.
+//! An issuer that a verifier trusts.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{Algorithm, jwt::issuer_pattern::PLACEHOLDER};
 /// The issuer of Google's ID tokens.
 pub(super) const GOOGLE: &str = "https://accounts.google.com";
 
-/// An issuer whose tokens a verifier accepts, with everything that is bound to it: the exact
+/// An issuer that a verifier trusts, with everything that is bound to it: the exact
 /// `iss`, its own signing keys, its audiences, and how its claims map to a caller and a tenant.
 ///
 /// Pass it to [`TokenVerifierBuilder::trust`](crate::TokenVerifierBuilder::trust). There are
@@ -80,7 +80,7 @@ pub enum AudienceClaim {
     /// The claim `aud`.
     #[default]
     Aud,
-    /// The claim `client_id`: for issuers whose access tokens have no `aud`, such as Amazon
+    /// The claim `client_id`: for issuers that write no `aud` in access tokens, such as Amazon
     /// Cognito. The value is the client that requested the token.
     ClientId,
     /// The claim `azp`: the client that requested the token, for issuers that write a fixed `aud`.
@@ -110,7 +110,7 @@ impl TrustedIssuer {
     /// [`audience`](Self::audience) and [`tenant`](Self::tenant) must be set as well.
     ///
     /// The value must equal the `iss` of the tokens byte for byte, including a trailing slash. The
-    /// one exception is the placeholder `{tenantid}` of Entra, which stands for the GUID of a
+    /// one exception is the placeholder `{tenantid}` of Entra, for the GUID of a
     /// directory; see [`entra_multi_tenant`](Self::entra_multi_tenant).
     pub fn external(issuer: impl Into<String>) -> Self {
         Self::new(IssuerKind::External, issuer.into())
@@ -161,7 +161,7 @@ impl TrustedIssuer {
     }
 
     /// Sets the claim that contains the audience. Defaults to `aud`. Use another claim only for an
-    /// issuer whose access tokens have no usable `aud`: `client_id` and `azp` say who requested
+    /// issuer that writes no usable `aud`: `client_id` and `azp` say who requested
     /// the token, and not for which service.
     pub fn audience_claim(mut self, claim: AudienceClaim) -> Self {
         self.audience_claim = claim;
@@ -271,7 +271,7 @@ impl TrustedIssuer {
         self
     }
 
-    /// Sets the directories whose tokens are accepted, as GUIDs in lower case. Only for an issuer
+    /// Sets the accepted directories, as GUIDs in lower case. Only for an issuer
     /// with the placeholder `{tenantid}`, which requires this option or
     /// [`danger_any_directory`](Self::danger_any_directory). Entra calls a directory a tenant.
     pub fn allowed_directories<D: Into<String>>(mut self, directories: impl IntoIterator<Item = D>) -> Self {

@@ -25,7 +25,7 @@ pub(super) struct KeyIdentity {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
     material: Material,
-    /// The member `issuer`, with which Entra says whose tokens the key signs.
+    /// The member `issuer`, with which Entra names the issuer that the key belongs to.
     issuer: Option<String>,
 }
 

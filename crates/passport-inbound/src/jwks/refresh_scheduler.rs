@@ -29,7 +29,7 @@ pub(crate) struct RefreshScheduler {
 
 #[derive(Default)]
 struct SchedulerState {
-    /// The caches whose keys were refreshed at least once.
+    /// The caches that were refreshed at least once.
     caches: Vec<Weak<dyn Scheduled>>,
     task: Option<RefreshTask>,
 }

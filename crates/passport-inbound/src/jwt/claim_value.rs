@@ -26,17 +26,17 @@ pub(crate) enum ClaimValue {
     /// A list that contains only strings.
     Texts(Vec<String>),
     Bool(bool),
-    /// The members of an object whose value is not `null`.
+    /// The members of an object, without those that are `null`.
     Object(Vec<(Box<str>, Self)>),
     /// A number, or a list that does not contain only strings.
     Other,
 }
 
-/// The names of the claims whose values are kept when a token is parsed.
+/// The names of the claims that are kept when a token is parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WantedClaims(Box<[Box<str>]>);
 
-/// The values of the wanted claims of a token. A claim whose value is `null` counts as absent.
+/// The values of the wanted claims of a token. A claim with the value `null` counts as absent.
 #[derive(Debug, Default)]
 pub(crate) struct ClaimValues(Vec<(Box<str>, ClaimValue)>);
 

@@ -175,7 +175,7 @@ impl Claims {
         Ok(())
     }
 
-    /// Parses the value of the member `name`, whose meaning is the same in the tokens of all
+    /// Parses the value of the member `name`, which has the same meaning in the tokens of all
     /// issuers. Of any other claim, only the presence matters.
     fn read_registered<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {

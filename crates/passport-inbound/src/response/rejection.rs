@@ -31,7 +31,7 @@ pub enum Rejection {
     KeysUnavailable {
         /// How long the client should wait before it retries.
         retry_after: Duration,
-        /// The issuer whose keys are unavailable.
+        /// The issuer that has no usable keys.
         issuer: Option<IssuerName>,
     },
     /// A [`RequireLayer`](crate::RequireLayer), a [`TokenDeadlineLayer`](crate::TokenDeadlineLayer)
@@ -143,7 +143,7 @@ impl From<VerifyError> for Rejection {
     }
 }
 
-/// Creates the rejection of a token whose issuer is not known.
+/// Creates the rejection of a token of an unknown issuer.
 impl From<RejectionReason> for Rejection {
     fn from(reason: RejectionReason) -> Self {
         Self::Token { reason, issuer: None }

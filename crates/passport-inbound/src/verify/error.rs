@@ -15,7 +15,7 @@ pub enum VerifyError {
     KeysUnavailable {
         /// How long to wait before a retry can succeed.
         retry_after: Duration,
-        /// The issuer whose keys are unavailable. `None` if the error was not created by a
+        /// The issuer that has no usable keys. `None` if the error was not created by a
         /// verifier.
         issuer: Option<IssuerName>,
     },
@@ -56,7 +56,7 @@ impl VerifyError {
     }
 }
 
-/// Creates the error of a token whose issuer is not known.
+/// Creates the error of a token of an unknown issuer.
 impl From<RejectionReason> for VerifyError {
     fn from(reason: RejectionReason) -> Self {
         Self::Rejected { reason, issuer: None }

@@ -21,8 +21,8 @@ const MAX_HEADER: usize = 512;
 /// or the token has another `iss`, the `iss` of the token decides. Only verified tokens are
 /// remembered, so a client without valid tokens cannot fill the table.
 ///
-/// An issuer with a placeholder is never a hint. An entry for one of its directories can have the
-/// same keys, and then the `iss` of the token decides which of both rules apply.
+/// An issuer with a placeholder is never a hint. An entry for one of its directories can have
+/// the same keys, and then the `iss` of the token decides which of both rules apply.
 pub(super) struct HeaderMemo {
     slots: [ArcSwapOption<RememberedHeader>; SLOTS],
     hashing: RandomState,
@@ -43,7 +43,7 @@ impl Default for HeaderMemo {
 }
 
 impl HeaderMemo {
-    /// Returns the issuer whose last verified token had this header segment. Returns `None` if
+    /// Returns the issuer of the last verified token with this header segment. Returns `None` if
     /// there is none, or if the header is no hint.
     pub(super) fn issuer(&self, segment: &[u8]) -> Option<Arc<IssuerEntry>> {
         let remembered = self.slot(segment).load();

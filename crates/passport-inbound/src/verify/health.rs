@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{issuers::IssuerName, jwks::JwksHealth};
 
-/// The issuers whose signing keys must be usable for a service to be ready.
+/// The issuers that must have usable keys before a service is ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReadyPolicy {

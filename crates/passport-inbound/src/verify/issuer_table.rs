@@ -25,7 +25,8 @@ use crate::{
     untrusted_text::Quoted,
 };
 
-/// The size of the buffer for the beginning of a payload, in bytes. Most issuers write `iss` there.
+/// The size of the buffer for the beginning of a payload, in bytes. Most issuers write `iss`
+/// there.
 const PAYLOAD_START: usize = 192;
 
 /// The size of the buffer for most payloads, in bytes.
@@ -119,7 +120,7 @@ impl IssuerTable {
         }
     }
 
-    /// Routes a token whose decoded payload has at most `PAYLOAD` bytes. Not inlined, so that most
+    /// Routes a token with a decoded payload of at most `PAYLOAD` bytes. Not inlined, so that most
     /// calls do not need the stack of the large buffer.
     #[inline(never)]
     fn route_with_buffer<const PAYLOAD: usize>(

@@ -94,7 +94,7 @@ struct ParsedToken<'a> {
     signature: &'a [u8],
 }
 
-/// The issuer whose keys are tried first for a token.
+/// The issuer that is tried first for a token.
 enum FirstIssuer<'a> {
     /// The last verified token with the same header was from this issuer.
     Hinted(Arc<IssuerEntry>),
@@ -284,8 +284,8 @@ impl Pipeline {
     }
 }
 
-/// Returns the members of the header, and the issuer whose keys are tried first: the issuer whose
-/// tokens had the same header, or else the issuer that the token claims to be from.
+/// Returns the members of the header, and the issuer whose keys are tried first: the issuer
+/// whose tokens had the same header, or else the issuer that the token claims to be from.
 ///
 /// # Errors
 /// If no trusted issuer accepts the header, or if the token is from no trusted issuer.
@@ -318,8 +318,8 @@ fn started_if_timed() -> Option<Instant> {
     fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
 }
 
-/// Counts, logs and returns the error of a token that no installed key verifies. `reason` is `None`
-/// if there are no trusted keys.
+/// Counts, logs and returns the error of a token that no installed key verifies. `reason` is
+/// `None` if there are no trusted keys.
 fn without_key(
     reason: Option<RejectionReason>,
     pause: RefreshPause,

@@ -114,7 +114,7 @@ impl Need {
 /// must become usable.
 ///
 /// # Errors
-/// If an issuer whose keys are needed has failed permanently.
+/// If a needed issuer has failed permanently.
 async fn wait(needs: Vec<Need>, needs_all: bool) -> Result<(), ReadyError> {
     let (mut refreshes, mut longest, mut failure) = (Vec::new(), REFRESH_TIMEOUT, None);
     let mut can_become_usable = false;

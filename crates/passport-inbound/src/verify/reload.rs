@@ -58,7 +58,7 @@ impl IssuerChanges {
         &self.added
     }
 
-    /// Returns the issuers whose options have changed. Their cached tokens are verified again.
+    /// Returns the issuers with changed options. Their cached tokens are verified again.
     /// Their keys are kept, unless the source of the keys or the algorithms have changed.
     #[must_use]
     pub fn changed(&self) -> &[IssuerName] {
@@ -71,7 +71,7 @@ impl IssuerChanges {
         &self.removed
     }
 
-    /// Returns the issuers whose keys and cached tokens were kept.
+    /// Returns the issuers that keep their keys and cached tokens.
     #[must_use]
     pub fn unchanged(&self) -> &[IssuerName] {
         &self.unchanged

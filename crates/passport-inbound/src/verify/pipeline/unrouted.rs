@@ -1,4 +1,4 @@
-//! Rejects tokens whose issuer is not known.
+//! Rejects tokens of unknown issuers.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -12,11 +12,11 @@ use crate::{
     verify::{counters, diagnostics, issuer_entry::IssuerEntry, issuer_table::IssuerTable},
 };
 
-/// The maximum number of issuers whose keys are tried to explain a token from an unknown issuer.
+/// The maximum number of issuers that are tried to explain a token from an unknown issuer.
 const MAX_EXPLAINED: usize = 4;
 
 impl Pipeline {
-    /// Counts, logs and rejects a token in the compact form whose issuer is not known.
+    /// Counts, logs and rejects a token in the compact form from an unknown issuer.
     pub(super) fn reject_unrouted(
         &self,
         table: &IssuerTable,
@@ -50,7 +50,7 @@ impl Pipeline {
     }
 }
 
-/// Counts and rejects a token whose issuer is not known, and logs its size if it is malformed.
+/// Counts and rejects a token of an unknown issuer, and logs its size if it is malformed.
 pub(super) fn count_unrouted(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
     counters::rejected(reason);
     diagnostics::form(reason, token.len());

@@ -44,7 +44,7 @@ impl Setup {
     }
 }
 
-/// Returns an external issuer whose keys are fetched.
+/// Returns an external issuer without static keys.
 fn fetching(iss: &str, name: &str) -> TrustedIssuer {
     TrustedIssuer::external(iss)
         .name(name)
@@ -324,8 +324,8 @@ fn changed_user_agent_changes_the_transport() {
     assert!(verifier.replace(named()).unwrap().is_empty());
 }
 
-/// Reloads a verifier while other threads verify a cached token and new tokens. Each result has the
-/// tenant and the role of one configuration.
+/// Reloads a verifier while other threads verify a cached token and new tokens. Each result has
+/// the tenant and the role of one configuration.
 #[test]
 fn concurrent_verifications_see_one_configuration() {
     let config = |text: &str| {
