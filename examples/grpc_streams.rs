@@ -43,7 +43,7 @@ async fn main() -> Result<(), BoxError> {
             .issuer(passport.issuer())
             .build()?;
     let channel = ServiceBuilder::new()
-        .layer(AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?))
+        .layer(AttachTokenLayer::for_grpc(identity, AllowedOrigins::channel(endpoint.uri())?))
         .service(endpoint.connect_lazy());
     let mut client = HealthClient::new(channel);
     for round in 1..=2 {

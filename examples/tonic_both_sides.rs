@@ -60,7 +60,7 @@ async fn main() -> Result<(), BoxError> {
             .build()?;
     let channel = endpoint.connect_lazy();
     let with_token = ServiceBuilder::new()
-        .layer(AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?))
+        .layer(AttachTokenLayer::for_grpc(identity, AllowedOrigins::channel(endpoint.uri())?))
         .service(channel.clone());
 
     let reply = HealthClient::new(with_token).check(HealthCheckRequest::default()).await?;

@@ -7,7 +7,8 @@
 use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
-    AllowedOrigins, AttachToken, AttachTokenLayer, BufferedBody, ManagedIdentity, RetryBuffered, SecretSource,
+    AllowedOrigins, AttachToken, AttachTokenLayer, BufferedBody, ManagedIdentity, RetryBuffered,
+    SecretSource, WatchTrailers,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -56,7 +57,7 @@ async fn main() -> Result<(), BoxError> {
             .build()?;
     // If the token of a request stream is rejected, the stream is sent again with a new token,
     // unless the messages that were already sent exceed the buffer.
-    let layer = AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?)
+    let layer = AttachTokenLayer::for_grpc(identity, AllowedOrigins::channel(endpoint.uri())?)
         .retry_unauthorized_buffered(MAX_BUFFERED, Body::new as fn(BufferedBody<Body>) -> Body);
     let channel = ServiceBuilder::new().layer(layer).service(endpoint.connect_lazy());
 
@@ -66,7 +67,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-type WithToken = AttachToken<Channel, RetryBuffered<fn(BufferedBody<Body>) -> Body>>;
+type WithToken = AttachToken<Channel, RetryBuffered<fn(BufferedBody<Body>) -> Body>, WatchTrailers>;
 
 async fn server_stream(channel: WithToken, health: &HealthReporter) -> Result<(), BoxError> {
     let mut changes = HealthClient::new(channel).watch(HealthCheckRequest::default()).await?.into_inner();

@@ -31,6 +31,14 @@ fn allocations_of<R, S: Service<R>>(service: &mut S, request: R) -> u64 {
     counted.count_total
 }
 
+/// Calls a service until it keeps private copies of the token and of the policy, which it makes at
+/// the second call.
+fn reuse<R, S: Service<R>>(service: &mut S, request: impl Fn() -> R) {
+    for _ in 0..2 {
+        allocations_of(service, request());
+    }
+}
+
 /// Returns a request with spare capacity in its header map, like a real request.
 fn outbound_request() -> Request<()> {
     Request::get("https://api.bizfirst.ai/x").header("accept", "*/*").body(()).unwrap()
@@ -44,8 +52,12 @@ async fn outbound_call_with_a_cached_token_allocates_nothing() {
     identity.token().await.unwrap();
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
     let mut client = AttachTokenLayer::new(identity, origins).layer(EmptyResponse);
-    allocations_of(&mut client, outbound_request());
+    reuse(&mut client, outbound_request);
     assert_eq!(allocations_of(&mut client, outbound_request()), 0);
+    for _ in 0..3 {
+        let mut of_one_request = client.clone();
+        assert_eq!(allocations_of(&mut of_one_request, outbound_request()), 0);
+    }
 }
 
 /// A service for reqwest's requests. Its responses are built beforehand, because building one
@@ -80,7 +92,7 @@ async fn reqwest_call_with_the_layer_allocates_no_more_than_without() {
         request.headers_mut().insert("accept", "*/*".parse().unwrap());
         request
     };
-    allocations_of(&mut client, request());
+    reuse(&mut client, request);
     let bare = allocations_of(&mut EmptyReqwestResponse, request());
     assert_eq!(allocations_of(&mut client, request()), bare);
 }
@@ -97,7 +109,7 @@ async fn outbound_call_during_a_refresh_allocates_nothing() {
     identity.token().await.unwrap(); // starts the refresh, which never ends
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
     let mut client = AttachTokenLayer::new(identity.clone(), origins).layer(EmptyResponse);
-    allocations_of(&mut client, outbound_request());
+    reuse(&mut client, outbound_request);
     assert_eq!(allocations_of(&mut client, outbound_request()), 0);
     assert!(identity.status().is_fetching());
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::{Router, response::Redirect, routing::get};
 use bytes::Bytes;
-use http::{Request, header::AUTHORIZATION};
+use http::{Request, Response, header::AUTHORIZATION};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use passport_dev::DevPassport;
 use passport_outbound::{AllowedOrigins, AttachError, AttachTokenLayer, ConfigError};
@@ -29,7 +30,8 @@ async fn same_layer_works_with_hyper_and_reqwest() {
     let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let mut hyper = ServiceBuilder::new().layer(layer.clone()).service(hyper);
     let request = Request::get(&url).body(Full::default()).unwrap();
-    let response = hyper.ready().await.unwrap().call(request).await.unwrap();
+    // The response has the client's own type.
+    let response: Response<Incoming> = hyper.ready().await.unwrap().call(request).await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(!response.into_body().collect().await.unwrap().to_bytes().is_empty());
 

@@ -29,7 +29,7 @@ async fn channel_with_the_layer_makes_unary_and_streaming_calls() {
     let registered = passport.managed_identity("payroll").create();
     let endpoint = Endpoint::from_shared(grpc_server(&passport).await).unwrap();
     let channel = ServiceBuilder::new()
-        .layer(AttachTokenLayer::new(
+        .layer(AttachTokenLayer::for_grpc(
             identity(&passport, &registered),
             AllowedOrigins::channel(endpoint.uri()).unwrap(),
         ))
@@ -167,7 +167,7 @@ async fn token_error_is_the_source_of_the_status() {
     let endpoint = Endpoint::from_shared(grpc_server(&passport).await).unwrap();
     let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
     let channel = ServiceBuilder::new()
-        .layer(AttachTokenLayer::new(identity(&passport, &registered), origins))
+        .layer(AttachTokenLayer::for_grpc(identity(&passport, &registered), origins))
         .service(endpoint.connect_lazy());
     let status = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap_err();
     let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref::<TokenError>());
@@ -181,7 +181,7 @@ async fn authority_other_than_the_channels_gets_no_token() {
     let endpoint = Endpoint::from_shared(grpc_server(&passport).await).unwrap();
     let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
     let channel = ServiceBuilder::new()
-        .layer(AttachTokenLayer::new(identity(&passport, &registered), origins))
+        .layer(AttachTokenLayer::for_grpc(identity(&passport, &registered), origins))
         .service(endpoint.connect_lazy());
     let refusal = |status: tonic::Status| {
         let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref());

@@ -5,7 +5,12 @@ use std::{
 };
 
 #[cfg(target_os = "linux")]
-use nix::time::{ClockId, clock_gettime};
+use nix::{
+    sys::time::TimeSpec,
+    time::{ClockId, clock_gettime},
+};
+
+use crate::unix_nanos::unix_nanos;
 
 /// A source of the current time.
 ///
@@ -49,11 +54,37 @@ fn monotonic() -> Duration {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+impl SystemClock {
+    /// Returns the current wall-clock time in nanoseconds since the Unix epoch.
+    #[cfg(target_os = "linux")]
+    #[inline]
+    pub(crate) fn unix_nanos() -> u64 {
+        let nanos = coarse_time().ok().and_then(|time| {
+            let seconds = u64::try_from(time.tv_sec()).ok()?.checked_mul(1_000_000_000)?;
+            seconds.checked_add(u64::try_from(time.tv_nsec()).ok()?)
+        });
+        nanos.unwrap_or_else(|| unix_nanos(Self.now()))
+    }
+
+    /// Returns the current wall-clock time in nanoseconds since the Unix epoch.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn unix_nanos() -> u64 {
+        unix_nanos(SystemClock.now())
+    }
+}
+
+/// Reads the clock that the kernel updates with its timer tick.
+#[cfg(target_os = "linux")]
+#[inline]
+fn coarse_time() -> nix::Result<TimeSpec> {
+    clock_gettime(ClockId::CLOCK_REALTIME_COARSE)
+}
+
 impl Clock for SystemClock {
     #[cfg(target_os = "linux")]
     #[expect(clippy::disallowed_methods, reason = "the only call of the wall clock")]
     fn now(&self) -> SystemTime {
-        match clock_gettime(ClockId::CLOCK_REALTIME_COARSE) {
+        match coarse_time() {
             Ok(time) => UNIX_EPOCH + Duration::from(time),
             // Kernels before 2.6.32 (2009) do not have the coarse clock.
             Err(_) => SystemTime::now(),

@@ -92,10 +92,12 @@ mod origin;
 mod retry_after;
 mod scope;
 mod secret;
+mod shared_clock;
 mod shared_task;
 mod sync;
 mod token;
 mod transport;
+mod unix_nanos;
 
 pub use crate::{
     backoff::Backoff,
@@ -119,10 +121,12 @@ pub use crate::{
         EnvSecrets, FileSecrets, InvalidSecretRef, InvalidSecretSource, ResolvedSecret, Secret, SecretError,
         SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemdCredentials,
     },
+    shared_clock::SharedClock,
     shared_task::{Attempt, JoinOutcome, SharedTask, TaskError, TaskLimits, WaitError, Waiter},
     token::{AccessToken, InvalidAccessToken},
     transport::{
         HttpClient, Idempotent, ReqwestHttpClient, ResponseLimits, TlsFailure, Transport, TransportError,
         TransportErrorKind, TransportPool, TransportSettings, USER_AGENT, request_to,
     },
+    unix_nanos::{from_unix_nanos, unix_nanos},
 };

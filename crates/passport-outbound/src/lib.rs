@@ -184,8 +184,8 @@ pub use crate::http_client::{
 pub use crate::{
     attach::{
         AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferedBody,
-        ExistingAuthorization, NoRetry, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned,
-        RetryMode, WatchedBody,
+        ExistingAuthorization, IgnoreTrailers, NoRetry, OutboundRequest, OutboundResponse, RetryBuffered,
+        RetryCloned, RetryMode, TrailerMode, WatchTrailers, WatchedBody,
     },
     cache::{Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenCache, TokenKey, TokenStore},
     identity::{

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{
     HeaderMap, StatusCode,
-    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -261,13 +261,13 @@ async fn stream_that_ends_unauthenticated_replaces_the_token() {
         let frames =
             [Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), Ok(Frame::trailers(trailers))];
         let body = axum::body::Body::new(StreamBody::new(futures_util::stream::iter(frames)));
-        ([(http::header::CONTENT_TYPE, "application/grpc")], body)
+        ([(CONTENT_TYPE, "application/grpc")], body)
     });
     let api = serve(Router::new().route("/", ending)).await;
-    let layer = AttachTokenLayer::new(setup.identity.clone(), AllowedOrigins::new([&api]).unwrap());
+    let layer = AttachTokenLayer::for_grpc(setup.identity.clone(), AllowedOrigins::new([&api]).unwrap());
     let hyper = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
-    let response =
-        layer.layer(hyper).oneshot(Request::post(&api).body(Full::default()).unwrap()).await.unwrap();
+    let request = Request::post(&api).header(CONTENT_TYPE, "application/grpc").body(Full::default()).unwrap();
+    let response = layer.layer(hyper).oneshot(request).await.unwrap();
     let body = response.into_body().collect().await.unwrap();
     assert_eq!(body.trailers().unwrap()["grpc-status"], "16");
     setup.settled().await;

@@ -186,6 +186,7 @@ impl AllowedOrigins {
     /// Returns the listed origin whose text is exactly `scheme` and `authority`. This comparison is
     /// fast. Returns `None` if the origin is not listed or is spelled differently;
     /// [`check`](Self::check) finds other spellings as well.
+    #[inline]
     pub(super) fn find_exact(&self, scheme: &str, authority: &str) -> Option<MatchedOrigin> {
         self.origins
             .iter()

@@ -14,7 +14,11 @@ pub(super) fn check(
     origins: &AllowedOrigins,
     origin: MatchedOrigin,
 ) -> Result<(), AttachError> {
-    if headers.contains_key(HOST) { check_present(headers, origins, origin) } else { Ok(()) }
+    if !headers.is_empty() && headers.contains_key(HOST) {
+        check_present(headers, origins, origin)
+    } else {
+        Ok(())
+    }
 }
 
 #[cold]

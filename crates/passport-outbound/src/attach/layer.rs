@@ -6,8 +6,8 @@ use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::{
-    AllowedOrigins, AttachToken, BufferedBody, ExistingAuthorization, NoRetry, RetryBuffered, RetryCloned,
-    error::BoxError, policy::AttachPolicy,
+    AllowedOrigins, AttachToken, BufferedBody, ExistingAuthorization, IgnoreTrailers, NoRetry, RetryBuffered,
+    RetryCloned, WatchTrailers, error::BoxError, policy::AttachPolicy,
 };
 use crate::identity::Identity;
 
@@ -33,22 +33,44 @@ use crate::identity::Identity;
 /// [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct AttachTokenLayer<P = NoRetry> {
+pub struct AttachTokenLayer<P = NoRetry, T = IgnoreTrailers> {
     policy: Arc<AttachPolicy>,
     mode: P,
+    trailers: T,
 }
 
 impl AttachTokenLayer {
     /// Creates a layer that attaches a token of `identity` to each request to one of `origins`.
     /// Requests to other origins fail.
+    ///
+    /// The layer returns the response of the client unchanged. For gRPC clients, use
+    /// [`for_grpc`](Self::for_grpc). With `new`, the layer detects a rejection of the token in the
+    /// headers of a gRPC response, but not in its trailers.
     pub fn new(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
-        let existing = ExistingAuthorization::default();
-        let policy = AttachPolicy { identity: identity.into(), origins, existing };
-        Self { policy: Arc::new(policy), mode: NoRetry }
+        Self::with_trailers(identity.into(), origins, IgnoreTrailers)
     }
 }
 
-impl<P> AttachTokenLayer<P> {
+impl AttachTokenLayer<NoRetry, WatchTrailers> {
+    /// Creates a layer for a gRPC client. The layer attaches a token of `identity` to each request
+    /// to one of `origins`. Requests to other origins fail.
+    ///
+    /// The body of a response is a [`WatchedBody`](super::WatchedBody). It detects a rejection of
+    /// the token in the trailers of a gRPC call, where servers put the status of a call that has
+    /// sent messages. tonic's generated clients accept this body.
+    pub fn for_grpc(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
+        Self::with_trailers(identity.into(), origins, WatchTrailers)
+    }
+}
+
+impl<T> AttachTokenLayer<NoRetry, T> {
+    fn with_trailers(identity: Identity, origins: AllowedOrigins, trailers: T) -> Self {
+        let policy = AttachPolicy { identity, origins, existing: ExistingAuthorization::default() };
+        Self { policy: Arc::new(policy), mode: NoRetry, trailers }
+    }
+}
+
+impl<P, T> AttachTokenLayer<P, T> {
     #[cfg(feature = "reqwest-middleware")]
     pub(super) fn identity(&self) -> &Identity {
         &self.policy.identity
@@ -75,7 +97,7 @@ impl<P> AttachTokenLayer<P> {
     /// The timeouts of the inner client (reqwest's `timeout`, `grpc-timeout`) apply to each of the
     /// two requests separately, and not to the wait for the new token. To limit the total time,
     /// place a `tower::timeout::TimeoutLayer` above this layer.
-    pub fn retry_unauthorized(self) -> AttachTokenLayer<RetryCloned> {
+    pub fn retry_unauthorized(self) -> AttachTokenLayer<RetryCloned, T> {
         self.with_mode(RetryCloned)
     }
 
@@ -97,7 +119,7 @@ impl<P> AttachTokenLayer<P> {
         self,
         max_bytes: usize,
         wrap: F,
-    ) -> AttachTokenLayer<RetryBuffered<F>>
+    ) -> AttachTokenLayer<RetryBuffered<F>, T>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
         F: Fn(BufferedBody<B>) -> B + Clone,
@@ -110,17 +132,19 @@ impl<P> AttachTokenLayer<P> {
     pub(super) fn with_identity(&self, identity: Identity) -> Self
     where
         P: Clone,
+        T: Clone,
     {
-        Self { policy: Arc::new(self.policy.with_identity(identity)), mode: self.mode.clone() }
+        let policy = Arc::new(self.policy.with_identity(identity));
+        Self { policy, mode: self.mode.clone(), trailers: self.trailers.clone() }
     }
 
-    fn with_mode<Q>(self, mode: Q) -> AttachTokenLayer<Q> {
-        AttachTokenLayer { policy: self.policy, mode }
+    fn with_mode<Q>(self, mode: Q) -> AttachTokenLayer<Q, T> {
+        AttachTokenLayer { policy: self.policy, mode, trailers: self.trailers }
     }
 }
 
-impl<S, P: Clone> Layer<S> for AttachTokenLayer<P> {
-    type Service = AttachToken<S, P>;
+impl<S, P: Clone, T> Layer<S> for AttachTokenLayer<P, T> {
+    type Service = AttachToken<S, P, T>;
 
     fn layer(&self, inner: S) -> Self::Service {
         AttachToken::new(inner, Arc::clone(&self.policy), self.mode.clone())

@@ -38,7 +38,10 @@ mod retry_body;
 mod retry_mode;
 mod send;
 mod service;
+mod slow_state;
+mod state;
 mod token_rejection;
+mod trailer_mode;
 
 pub use self::{
     allowed_origins::AllowedOrigins,
@@ -52,6 +55,7 @@ pub use self::{
     retry_body::BufferedBody,
     retry_mode::{NoRetry, RetryBuffered, RetryCloned, RetryMode},
     service::AttachToken,
+    trailer_mode::{IgnoreTrailers, TrailerMode, WatchTrailers},
 };
 #[cfg(feature = "reqwest")]
 pub(crate) use self::{

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use super::{AllowedOrigins, AttachError, OutboundRequest, allowed_origins::MatchedOrigin, host_header};
 use crate::identity::{Identity, RequestIdentity};
@@ -34,13 +34,16 @@ pub(super) struct AttachPolicy {
     pub(super) existing: ExistingAuthorization,
 }
 
-/// How an allowed request is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AttachDecision {
-    /// With the token of the identity. Contains the allowed origin that the request matched.
-    WithToken(MatchedOrigin),
-    /// Unchanged, with the request's own `Authorization` header.
-    Unchanged,
+impl ExistingAuthorization {
+    /// Returns whether the header is replaced by a header with the token. Returns an error if the
+    /// request must not be sent.
+    fn is_replaced(self) -> Result<bool, AttachError> {
+        match self {
+            Self::Overwrite => Ok(true),
+            Self::Keep => Ok(false),
+            Self::Reject => Err(AttachError::AuthorizationPresent),
+        }
+    }
 }
 
 impl AttachPolicy {
@@ -60,10 +63,10 @@ impl AttachPolicy {
         Self { identity, origins: self.origins.clone(), existing: self.existing }
     }
 
-    /// Checks the origin and the headers of `request`. Returns how to send the request, or an error
-    /// that says why it must not be sent.
+    /// Checks the origin and the `Host` header of `request`. Returns the allowed origin that the
+    /// request matched, or an error that says why it must not be sent.
     #[inline(always)] // has a single caller, but is not inlined by default
-    pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<AttachDecision, AttachError> {
+    pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<MatchedOrigin, AttachError> {
         let exact = request
             .scheme_and_authority()
             .and_then(|(scheme, authority)| self.origins.find_exact(scheme, authority));
@@ -71,14 +74,29 @@ impl AttachPolicy {
             Some(origin) => origin,
             None => self.origins.check(&request.destination())?,
         };
-        if request.headers().is_empty() {
-            return Ok(AttachDecision::WithToken(origin));
-        }
         host_header::check(request.headers(), &self.origins, origin)?;
-        match (request.headers().contains_key(AUTHORIZATION), self.existing) {
-            (false, _) | (true, ExistingAuthorization::Overwrite) => Ok(AttachDecision::WithToken(origin)),
-            (true, ExistingAuthorization::Keep) => Ok(AttachDecision::Unchanged),
-            (true, ExistingAuthorization::Reject) => Err(AttachError::AuthorizationPresent),
+        Ok(origin)
+    }
+
+    /// Returns whether a token is attached to a request with these headers. Returns an error if the
+    /// request must not be sent.
+    pub(super) fn needs_token(&self, headers: &HeaderMap) -> Result<bool, AttachError> {
+        if headers.contains_key(AUTHORIZATION) { self.existing.is_replaced() } else { Ok(true) }
+    }
+
+    /// Attaches a token to a request with these headers, if it [needs](Self::needs_token) one.
+    /// Returns whether the token was attached. By default, looks the header up only once: if it was
+    /// present, the request is not sent, so the header need not be kept.
+    #[inline]
+    pub(super) fn attach(
+        &self,
+        headers: &mut HeaderMap,
+        authorization: HeaderValue,
+    ) -> Result<bool, AttachError> {
+        if self.existing == ExistingAuthorization::Keep && headers.contains_key(AUTHORIZATION) {
+            return Ok(false);
         }
+        let before = headers.insert(AUTHORIZATION, authorization);
+        if before.is_some() { self.existing.is_replaced() } else { Ok(true) }
     }
 }

@@ -1,9 +1,5 @@
 //! The requests that a token can be attached to.
 
-use http::header::AUTHORIZATION;
-
-use crate::token::SendableToken;
-
 /// A request that a token can be attached to: `http::Request<B>` (hyper, tonic, tower-http) or
 /// `reqwest::Request`.
 ///
@@ -16,19 +12,15 @@ use crate::token::SendableToken;
 )]
 pub trait OutboundRequest: sealed::RequestParts {}
 
-/// Sets the `Authorization` header of `request` to the value for `token`.
-pub(super) fn attach(request: &mut impl OutboundRequest, token: SendableToken) {
-    request.headers_mut().insert(AUTHORIZATION, token.authorization);
-}
-
 pub(crate) mod sealed {
-    use http::{Extensions, HeaderMap};
+    use http::{Extensions, HeaderMap, Method};
 
     use crate::attach::destination::Destination;
 
     /// The parts of a request that the middleware reads and changes.
     #[expect(unnameable_types, reason = "seals `OutboundRequest`")]
     pub trait RequestParts {
+        fn method(&self) -> &Method;
         /// Returns the scheme and the authority as they are written in the URI. Returns `None` if
         /// the URI lacks one of the two.
         fn scheme_and_authority(&self) -> Option<(&str, &str)>;

@@ -3,9 +3,6 @@
 /// A response that [`AttachToken`](super::AttachToken) can examine: `http::Response<B>` (hyper,
 /// tonic, tower-http) or `reqwest::Response`.
 ///
-/// The middleware returns a `reqwest::Response` unchanged. It returns an `http::Response<B>` as
-/// `http::Response<WatchedBody<B>>`, to read a gRPC status in the trailers.
-///
 /// The trait is sealed. Responses of other clients can be added in a minor version.
 #[diagnostic::on_unimplemented(
     message = "`AttachTokenLayer` does not support responses of type `{Self}`",
@@ -19,22 +16,15 @@ pub trait OutboundResponse: sealed::ResponseHead {}
 pub(crate) mod sealed {
     use http::{HeaderMap, StatusCode};
 
-    use crate::attach::{destination::Destination, response_watch::ResponseWatch};
+    use crate::attach::destination::Destination;
 
     /// The parts of a response that the middleware reads.
     #[expect(unnameable_types, reason = "seals `OutboundResponse`")]
     pub trait ResponseHead {
-        /// The type of the response that the middleware returns.
-        type Watched;
-
         fn status(&self) -> StatusCode;
         fn headers(&self) -> &HeaderMap;
         /// Returns the URL that responded, after redirects. Returns `None` if the client does not
         /// report that URL.
         fn final_destination(&self) -> Option<Destination<'_>>;
-        /// Wraps the body, so that `watch` detects a rejection of the token in the trailers. If
-        /// `watch` is `None`, the trailers are not examined. The body of a `reqwest::Response` is
-        /// not wrapped.
-        fn watched(self, watch: Option<ResponseWatch>) -> Self::Watched;
     }
 }

@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -26,9 +27,18 @@ pub struct ResponseWatch {
     /// The generation of the token: the number of the token fetch that returned it.
     pub(super) generation: u64,
     pub(super) origin: MatchedOrigin,
+    /// Whether the request is a gRPC call.
+    pub(super) is_grpc: bool,
 }
 
 impl ResponseWatch {
+    /// Returns whether a response can be a rejection of the token. If so, it has to be examined.
+    /// This check is fast, because it runs for every response.
+    #[inline]
+    pub(super) fn may_be_rejected_by(&self, status: StatusCode) -> bool {
+        status == StatusCode::UNAUTHORIZED || self.is_grpc
+    }
+
     /// Returns whether the server that responded received the token. A client that follows a
     /// redirect to another origin removes the token. `responder` is the URL that responded, after
     /// redirects. If the client does not report that URL, `responder` is `None`, and the result is

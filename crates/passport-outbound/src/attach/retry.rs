@@ -6,12 +6,10 @@
 
 use std::ops::ControlFlow;
 
+use http::header::AUTHORIZATION;
 use tower_service::Service;
 
-use super::{
-    OutboundRequest, OutboundResponse, RetryMode, request::attach, response::sealed::ResponseHead,
-    response_watch::ResponseWatch,
-};
+use super::{OutboundRequest, OutboundResponse, RetryMode, response_watch::ResponseWatch};
 use crate::token::SendableToken;
 
 /// A saved request, and the service that sends it if the receiver rejects the token. The service
@@ -54,19 +52,16 @@ where
     ///
     /// If the request is retried, the response is dropped. The client then closes the connection if
     /// much of the response's body has not been read.
-    pub(super) fn retry(
-        self,
-        token: Option<SendableToken>,
-    ) -> ControlFlow<<S::Response as ResponseHead>::Watched, Box<SecondRequest<S, R>>> {
+    pub(super) fn retry(self, token: Option<SendableToken>) -> ControlFlow<S::Response, SecondRequest<S, R>> {
         let Self { response, watch, retry: Retry { saved, mode, service } } = self;
         let Some(token) = token.filter(|token| token.generation != watch.generation) else {
-            return ControlFlow::Break(response.watched(None));
+            return ControlFlow::Break(response);
         };
         let Some(mut request) = mode.restore(saved) else {
-            return ControlFlow::Break(response.watched(None));
+            return ControlFlow::Break(response);
         };
         let watch = ResponseWatch { generation: token.generation, ..watch };
-        attach(&mut request, token);
-        ControlFlow::Continue(Box::new(SecondRequest { watch, service, request }))
+        request.headers_mut().insert(AUTHORIZATION, token.authorization);
+        ControlFlow::Continue(SecondRequest { watch, service, request })
     }
 }

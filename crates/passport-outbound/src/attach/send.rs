@@ -5,14 +5,33 @@ use std::sync::Arc;
 use tower_service::Service;
 
 use super::{
-    AttachTokenFuture, OutboundRequest, RetryMode, allowed_origins::MatchedOrigin, policy::AttachPolicy,
-    request::attach, response_watch::ResponseWatch, retry::Retry,
+    AttachError, OutboundRequest, RetryMode,
+    allowed_origins::MatchedOrigin,
+    policy::AttachPolicy,
+    response_watch::ResponseWatch,
+    retry::Retry,
+    state::{AttachState, SlowState},
+    token_rejection::is_grpc_call,
 };
 use crate::token::SendableToken;
 
+/// Attaches `token` to `request`. Returns the data to judge the response by. Returns `None` if the
+/// request keeps its own `Authorization` header, and an error if it must not be sent.
+#[inline]
+pub(super) fn attach(
+    request: &mut impl OutboundRequest,
+    origin: MatchedOrigin,
+    token: SendableToken,
+    policy: Arc<AttachPolicy>,
+) -> Result<Option<ResponseWatch>, AttachError> {
+    let SendableToken { authorization, generation } = token;
+    let is_grpc = is_grpc_call(request.method(), request.headers());
+    let is_attached = policy.attach(request.headers_mut(), authorization)?;
+    Ok(is_attached.then_some(ResponseWatch { policy, generation, origin, is_grpc }))
+}
+
 /// Attaches `token` to `request` and sends it through `ready`, a service that was polled ready.
 /// Saves the request first if `mode` saves requests.
-#[inline(always)] // a function call would move the request once more
 pub(super) fn send<S, R, P>(
     ready: &mut S,
     mut request: R,
@@ -20,20 +39,31 @@ pub(super) fn send<S, R, P>(
     token: SendableToken,
     policy: Arc<AttachPolicy>,
     mode: &P,
-) -> AttachTokenFuture<S, R, P>
+) -> AttachState<S, R, P>
 where
     S: Service<R> + Clone,
     R: OutboundRequest,
     P: RetryMode<R>,
 {
-    let watch = ResponseWatch { policy, generation: token.generation, origin };
-    if !P::SAVES {
-        attach(&mut request, token);
-        return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);
+    let mut retry = None;
+    if P::SAVES {
+        // The request is saved before the token is attached, because a retry uses a newer token.
+        let saved;
+        (request, saved) = mode.save(request);
+        retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
     }
-    // The request is saved before the token is attached, because a retry uses a newer token.
-    let (mut request, saved) = mode.save(request);
-    let retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
-    attach(&mut request, token);
-    AttachTokenFuture::forwarding(ready.call(request), Some(watch), retry)
+    match attach(&mut request, origin, token, policy) {
+        Ok(watch) => AttachState::Sent { response: ready.call(request), watch, retry },
+        Err(error) => {
+            release(ready);
+            SlowState::Failed(Some(error.into())).into()
+        }
+    }
+}
+
+/// Replaces a service that was polled ready, and is not called, by a clone of it. This releases the
+/// capacity that `poll_ready` reserved.
+pub(super) fn release<S: Clone>(ready: &mut S) {
+    let not_ready = ready.clone();
+    *ready = not_ready;
 }

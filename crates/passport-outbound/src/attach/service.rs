@@ -1,6 +1,8 @@
 //! The service that attaches a token to each request.
 
 use std::{
+    fmt,
+    marker::PhantomData,
     mem,
     sync::Arc,
     task::{Context, Poll},
@@ -10,20 +12,26 @@ use http::header::AUTHORIZATION;
 use tower_service::Service;
 
 use super::{
-    AttachError, AttachTokenFuture, NoRetry, OutboundRequest, OutboundResponse, RetryMode,
+    AttachError, AttachTokenFuture, IgnoreTrailers, NoRetry, OutboundRequest, OutboundResponse, RetryMode,
+    TrailerMode,
+    allowed_origins::MatchedOrigin,
     error::BoxError,
-    future::AwaitingToken,
-    policy::{AttachDecision, AttachPolicy},
-    response::sealed::ResponseHead,
-    send::send,
+    policy::AttachPolicy,
+    send::{attach, release, send},
+    state::{AttachState, AwaitingToken, SlowState},
+    trailer_mode::sealed::Respond,
 };
-use crate::{identity::SelectedIdentity, token::Credential};
+use crate::{
+    identity::{Identity, SelectedIdentity},
+    token::{Credential, ServiceToken},
+};
 
 /// The service of [`AttachTokenLayer`](super::AttachTokenLayer). The inner client must be
 /// `Clone`.
 ///
-/// The response is an `http::Response<B>` with a [`WatchedBody<B>`](super::WatchedBody), or an
-/// unchanged `reqwest::Response`.
+/// The response is that of the inner client. With
+/// [`AttachTokenLayer::for_grpc`](super::AttachTokenLayer::for_grpc), its body is a
+/// [`WatchedBody`](super::WatchedBody).
 ///
 /// # Errors
 /// Errors are boxed; downcast them to one of these types:
@@ -33,49 +41,92 @@ use crate::{identity::SelectedIdentity, token::Credential};
 /// - The error type of the inner client: the client failed, and the request may have been sent.
 ///
 /// `poll_ready` fails only if the inner client's `poll_ready` fails.
-#[derive(Clone, Debug)]
-pub struct AttachToken<S, P = NoRetry> {
+pub struct AttachToken<S, P = NoRetry, T = IgnoreTrailers> {
     inner: S,
     policy: Arc<AttachPolicy>,
     mode: P,
+    token: ServiceToken,
+    trailers: PhantomData<fn() -> T>,
 }
 
-impl<S, P> AttachToken<S, P> {
+impl<S, P, T> AttachToken<S, P, T> {
     pub(super) fn new(inner: S, policy: Arc<AttachPolicy>, mode: P) -> Self {
-        Self { inner, policy, mode }
+        Self { inner, policy, mode, token: ServiceToken::default(), trailers: PhantomData }
     }
 }
 
-impl<S, R, P> Service<R> for AttachToken<S, P>
+impl<S: Clone, P: Clone, T> Clone for AttachToken<S, P, T> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), Arc::clone(&self.policy), self.mode.clone())
+    }
+}
+
+impl<S, R, P, T> Service<R> for AttachToken<S, P, T>
 where
     S: Service<R> + Clone,
     S::Response: OutboundResponse,
     S::Error: Into<BoxError>,
     R: OutboundRequest,
     P: RetryMode<R>,
+    T: TrailerMode<S::Response>,
 {
-    type Response = <S::Response as ResponseHead>::Watched;
+    type Response = <T as Respond<S::Response>>::Response;
     type Error = BoxError;
-    type Future = AttachTokenFuture<S, R, P>;
+    type Future = AttachTokenFuture<S, R, P, T>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline] // a function call would move the request and the response future
     fn call(&mut self, mut request: R) -> Self::Future {
         let origin = match self.policy.admit(&request) {
-            Err(error) => return self.reject(error.into()),
-            Ok(AttachDecision::Unchanged) => {
-                return AttachTokenFuture::forwarding(self.inner.call(request), None, None);
-            }
-            Ok(AttachDecision::WithToken(origin)) => origin,
+            Err(error) => return self.reject(error.into()).into(),
+            Ok(origin) => origin,
         };
         let policy = self.policy.for_request(&request);
+        let copy = if Arc::ptr_eq(&policy, &self.policy) { self.token.fresh() } else { None };
+        let Some(token) = copy else {
+            return self.call_without_copy(request, origin, policy).into();
+        };
+        if P::SAVES {
+            return send(&mut self.inner, request, origin, token.clone(), policy, &self.mode).into();
+        }
+        // Does the same as `send`, but moves neither the request nor the response future.
+        match attach(&mut request, origin, token.clone(), policy) {
+            Err(error) => self.reject(error.into()).into(),
+            Ok(watch) => AttachTokenFuture {
+                state: AttachState::Sent { response: self.inner.call(request), watch, retry: None },
+                trailers: PhantomData,
+            },
+        }
+    }
+}
+
+impl<S, P, T> AttachToken<S, P, T> {
+    /// Handles a request if the service has no copy of a fresh token for it.
+    fn call_without_copy<R>(
+        &mut self,
+        mut request: R,
+        origin: MatchedOrigin,
+        policy: Arc<AttachPolicy>,
+    ) -> AttachState<S, R, P>
+    where
+        S: Service<R> + Clone,
+        R: OutboundRequest,
+        P: RetryMode<R>,
+    {
+        match policy.needs_token(request.headers()) {
+            Err(error) => return self.reject(error.into()),
+            Ok(false) => return AttachState::without_token(self.inner.call(request)),
+            Ok(true) => {}
+        }
+        self.keep_copies();
         let credential = match policy.identity.select(request.extensions()) {
             Err(error) => return self.reject(AttachError::from(error).into()),
             Ok(SelectedIdentity::Caller(authorization)) => {
                 request.headers_mut().insert(AUTHORIZATION, authorization);
-                return AttachTokenFuture::forwarding(self.inner.call(request), None, None);
+                return AttachState::without_token(self.inner.call(request));
             }
             Ok(SelectedIdentity::Managed(identity)) => identity.credential(),
         };
@@ -88,24 +139,42 @@ where
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
                 let mode = self.mode.clone();
-                let held = AwaitingToken { ready, request, origin, policy, mode };
-                AttachTokenFuture::waiting(credential, held)
+                let held = Some(AwaitingToken { ready, request, origin, policy, mode });
+                SlowState::Waiting { credential, held }.into()
             }
             Credential::Failed(error) => self.reject(error.into()),
         }
     }
-}
 
-impl<S, P> AttachToken<S, P> {
-    /// Returns a future that fails with `error`; the request is not sent. Replaces the inner
-    /// service by a clone of it, to release the capacity that `poll_ready` reserved.
-    fn reject<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P>
+    /// Counts a call. From the second call on, the service keeps private copies of the token and of
+    /// the policy.
+    fn keep_copies(&mut self) {
+        if let Identity::Managed(identity) = &self.policy.identity
+            && self.token.count_call(&identity.manager)
+        {
+            self.policy = Arc::new(AttachPolicy::clone(&self.policy));
+        }
+    }
+
+    /// Returns a state that fails with `error`; the request is not sent.
+    #[cold]
+    fn reject<R>(&mut self, error: BoxError) -> AttachState<S, R, P>
     where
         S: Service<R> + Clone,
         P: RetryMode<R>,
     {
-        let not_ready = self.inner.clone();
-        self.inner = not_ready;
-        AttachTokenFuture::failed(error)
+        release(&mut self.inner);
+        SlowState::Failed(Some(error)).into()
+    }
+}
+
+impl<S: fmt::Debug, P: fmt::Debug, T> fmt::Debug for AttachToken<S, P, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { inner, policy, mode, .. } = self;
+        f.debug_struct("AttachToken")
+            .field("inner", inner)
+            .field("policy", policy)
+            .field("mode", mode)
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Detects responses that reject the token. Pure: no I/O, no clock.
 
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, Method, StatusCode,
     header::{CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use http_auth::ChallengeParser;
@@ -9,10 +9,11 @@ use http_auth::ChallengeParser;
 /// The value of the header `grpc-status` for `UNAUTHENTICATED`.
 const UNAUTHENTICATED: &[u8] = b"16";
 
-/// Returns whether a response can be a rejection of the token. If so, [`rejects_token`] has to
-/// examine the response. This check is fast, because it runs for every response.
-pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool {
-    status == StatusCode::UNAUTHORIZED || is_grpc(headers)
+/// Returns whether a request is a gRPC call. If so, the status of the call is in the headers or
+/// the trailers of the response.
+#[inline]
+pub(super) fn is_grpc_call(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::POST && is_grpc(headers)
 }
 
 /// Returns whether the head of a response rejects the token, by the rules of HTTP
@@ -33,8 +34,7 @@ pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Returns whether a response is a gRPC response, by its `Content-Type`. The status of a gRPC
-/// response can be in the trailers.
+/// Returns whether a request or a response is gRPC, by its `Content-Type`.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

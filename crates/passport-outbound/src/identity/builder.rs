@@ -1,10 +1,10 @@
 //! The settings of a managed identity, and their validation.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 use passport_core::{
-    Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport, TransportPool,
+    Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SharedClock, Transport, TransportPool,
     TransportSettings,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -35,7 +35,7 @@ pub struct ManagedIdentityBuilder {
     authentication: ClientAuthentication,
     cache: Option<TokenCache>,
     transport: TransportSettings,
-    clock: Arc<dyn Clock>,
+    clock: SharedClock,
 }
 
 impl ManagedIdentity {
@@ -66,7 +66,7 @@ impl ManagedIdentityBuilder {
             authentication: ClientAuthentication::ClientSecretBasic,
             cache: None,
             transport: TransportSettings::default(),
-            clock: Arc::new(SystemClock),
+            clock: SharedClock::default(),
         }
     }
 
@@ -178,7 +178,7 @@ impl ManagedIdentityBuilder {
 
     /// Sets the clock that the current time is read from. Defaults to the operating system's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = SharedClock::new(clock);
         self
     }
 
@@ -224,7 +224,7 @@ impl ManagedIdentityBuilder {
             request_timeout: self.request_timeout,
             policy: RefreshSettings { threshold: self.refresh_threshold, jitter: fastrand::f64() },
             cache: self.cache.clone(),
-            clock: Arc::clone(&self.clock),
+            clock: self.clock.clone(),
             life: CancellationToken::new(),
             attempts: TaskTracker::new(),
         };

@@ -1,10 +1,10 @@
 //! The identity of the caller of this service, whose token is forwarded.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use http::{Extensions, HeaderValue};
 use metrics::counter;
-use passport_core::{CallerToken, Clock, SystemClock};
+use passport_core::{CallerToken, Clock, SharedClock};
 
 use super::{Identity, ManagedIdentity, SelectedIdentity};
 use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
@@ -40,7 +40,7 @@ pub struct CallerIdentity {
     pub(super) extensions_checked: bool,
     /// Whether the token is also read from the scope of the current task.
     uses_task_local: bool,
-    clock: Arc<dyn Clock>,
+    clock: SharedClock,
 }
 
 impl CallerIdentity {
@@ -54,7 +54,7 @@ impl CallerIdentity {
     /// [`from_task_local`](Self::from_task_local).
     #[must_use]
     pub fn from_extensions() -> Self {
-        Self { given: None, extensions_checked: false, uses_task_local: false, clock: Arc::new(SystemClock) }
+        Self { given: None, extensions_checked: false, uses_task_local: false, clock: SharedClock::default() }
     }
 
     /// Creates an identity that reads the [`CallerToken`] from the extensions of the outgoing
@@ -100,7 +100,7 @@ impl CallerIdentity {
     /// operating system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = SharedClock::new(clock);
         self
     }
 

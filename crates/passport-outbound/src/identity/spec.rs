@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::{ClientId, Clock, Scopes, SecretSource, Transport};
+use passport_core::{ClientId, Scopes, SecretSource, SharedClock, Transport};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
@@ -25,7 +25,7 @@ pub(crate) struct IdentitySpec {
     pub(crate) request_timeout: Duration,
     pub(crate) policy: RefreshSettings,
     pub(crate) cache: Option<TokenCache>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: SharedClock,
     /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
     /// Tracks the running token fetches, so that a shutdown can wait for them.
@@ -44,7 +44,7 @@ impl IdentitySpec {
         let mut attempt_timeout = self.request_timeout;
         if let Some(store) = store {
             attempt_timeout += store_time_limit(&store, self.request_timeout);
-            let (policy, wait_limit, clock) = (self.policy, self.request_timeout, Arc::clone(&self.clock));
+            let (policy, wait_limit, clock) = (self.policy, self.request_timeout, self.clock.clone());
             source = Box::new(Coordinator { store, key, source, policy, wait_limit, clock });
         }
         TokenManager {
@@ -53,7 +53,7 @@ impl IdentitySpec {
             entry,
             policy: self.policy,
             attempt_timeout,
-            clock: Arc::clone(&self.clock),
+            clock: self.clock.clone(),
             life: self.life.clone(),
             attempts: self.attempts.clone(),
         }
@@ -62,7 +62,7 @@ impl IdentitySpec {
     /// Creates the source of tokens for `scopes`: the sidecar if the token cache has one, otherwise
     /// the token endpoint.
     fn source(&self, scopes: Scopes) -> Box<dyn TokenSource> {
-        let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
+        let (client_id, clock) = (self.client_id.clone(), self.clock.clone());
         let timeout = self.request_timeout;
         match (self.cache.as_ref().and_then(TokenCache::sidecar_endpoint).cloned(), self.secret.clone()) {
             (None, Some(secret)) => Box::new(ClientCredentials {

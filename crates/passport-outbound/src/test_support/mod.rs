@@ -7,7 +7,7 @@ mod scripted_source;
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::SecretSource;
+use passport_core::{SecretSource, SharedClock};
 pub(crate) use passport_test_support::metrics::measured;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -66,7 +66,7 @@ pub(crate) fn manager_with_source(
         entry,
         policy: POLICY,
         attempt_timeout: Duration::from_secs(10),
-        clock: Arc::new(script.clock.clone()),
+        clock: SharedClock::new(script.clock.clone()),
         life: CancellationToken::new(),
         attempts: TaskTracker::new(),
     }

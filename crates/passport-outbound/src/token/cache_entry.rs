@@ -157,6 +157,11 @@ impl TokenEntry {
         self.snapshot.load()
     }
 
+    /// Returns the snapshots, so that a reader can keep one until the next is published.
+    pub(crate) fn published(&self) -> &ArcSwap<EntryState> {
+        &self.snapshot
+    }
+
     /// Joins the running token fetch, or starts one. Returns one of these:
     /// - the running fetch, if its time limit is not over;
     /// - the cached token, if it is fresh, or if it is valid and a backoff is active;

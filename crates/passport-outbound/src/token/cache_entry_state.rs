@@ -11,7 +11,6 @@ use super::{
     cached_token::CachedToken,
     error::TokenError,
     retry_backoff::AttemptWindow,
-    schedule::Phase,
 };
 
 /// The minimum time that a caller sleeps until the end of a backoff. It is the resolution of a
@@ -33,13 +32,16 @@ pub(crate) struct EntryState {
 }
 
 impl EntryState {
+    /// Returns the cached token if it is sent at the time `now` and no refresh is due. `now` is in
+    /// nanoseconds since the Unix epoch.
+    #[inline]
+    pub(crate) fn fresh_token(&self, now: u64) -> Option<&Arc<CachedToken>> {
+        self.cached.as_ref().filter(|cached| cached.schedule.is_fresh(now))
+    }
+
     /// Returns what a call at the time `now` does to get a token.
     pub(crate) fn action(&self, now: SystemTime) -> TokenAction {
-        match self.cached.as_ref().map(|cached| cached.schedule.phase(now)) {
-            // The hot path: a fresh token is sent, whether or not a token fetch is running.
-            Some(Phase::Fresh) => TokenAction::Send,
-            phase => action(phase, self.activity(now)),
-        }
+        action(self.cached.as_ref().map(|cached| cached.schedule.phase(now)), self.activity(now))
     }
 
     /// Returns whether, at the time `now`, a token fetch is running or a backoff is active.

@@ -8,7 +8,7 @@ use super::{CachedToken, TokenError};
 
 /// The `Authorization` header with a token, and the generation of the token, which identifies
 /// the token if a receiver rejects it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SendableToken {
     pub(crate) authorization: HeaderValue,
     pub(crate) generation: u64,

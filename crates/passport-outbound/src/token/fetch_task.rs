@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::{AccessToken, Attempt, TaskError};
+use passport_core::{AccessToken, Attempt, Clock, TaskError};
 use tokio::time::Instant;
 use tracing::Instrument;
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use passport_core::{AccessToken, ClientId, Clock, TaskLimits, Waiter};
+use passport_core::{AccessToken, ClientId, SharedClock, TaskLimits, Waiter, from_unix_nanos};
 use tokio::{
     runtime::Handle,
     time::{Instant, sleep, timeout, timeout_at},
@@ -48,7 +48,7 @@ pub(crate) struct TokenManager {
     /// The time limit of one token fetch, which includes reading the secret and waiting for a
     /// shared store.
     pub(crate) attempt_timeout: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: SharedClock,
     /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
     /// Tracks the running token fetches, so that a shutdown can wait for them.
@@ -127,8 +127,26 @@ impl TokenManager {
     /// Looks up the cached token, if it is valid. Otherwise looks up the error of the last token
     /// fetch, if a backoff is active. If the token is due for a refresh, starts a background
     /// refresh.
+    #[inline]
     fn lookup<'a>(self: &Arc<Self>, snapshot: &'a EntryState) -> CacheLookup<'a> {
-        let action = snapshot.action(self.now());
+        let now = self.now_nanos();
+        match snapshot.fresh_token(now) {
+            Some(cached) => {
+                cached.hits.increment(1);
+                CacheLookup::Token(cached)
+            }
+            None => self.lookup_without_fresh_token(snapshot, from_unix_nanos(now)),
+        }
+    }
+
+    /// Looks up a token or an error like [`Self::lookup`]. No token in `snapshot` is fresh.
+    #[cold]
+    fn lookup_without_fresh_token<'a>(
+        self: &Arc<Self>,
+        snapshot: &'a EntryState,
+        now: SystemTime,
+    ) -> CacheLookup<'a> {
+        let action = snapshot.action(now);
         match (action, &snapshot.cached, &snapshot.last_error) {
             (TokenAction::Send | TokenAction::SendAndRefresh, Some(cached), _) => {
                 cached.hits.increment(1);
@@ -294,7 +312,13 @@ impl TokenManager {
 
     /// Returns the current time of the entry's clock.
     pub(crate) fn now(&self) -> SystemTime {
-        self.entry.clock.now(&*self.clock)
+        self.entry.clock.now(&self.clock)
+    }
+
+    /// Returns the current time of the entry's clock in nanoseconds since the Unix epoch.
+    #[inline]
+    pub(crate) fn now_nanos(&self) -> u64 {
+        self.entry.clock.now_nanos(&self.clock)
     }
 
     /// Returns the error of a call without a result: `ShutDown` if the identity was shut down,

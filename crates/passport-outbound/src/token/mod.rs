@@ -20,6 +20,7 @@ mod manager;
 mod monotonic_clock;
 mod retry_backoff;
 mod schedule;
+mod service_token;
 mod source;
 mod sync;
 
@@ -34,5 +35,6 @@ pub(crate) use self::{
     manager::TokenManager,
     monotonic_clock::MonotonicClock,
     schedule::{DEFAULT_THRESHOLD, MIN_LIFETIME, Phase, RefreshSettings},
+    service_token::ServiceToken,
     source::{FetchFuture, FetchRequest, FetchedToken, SourceError, TokenSource},
 };

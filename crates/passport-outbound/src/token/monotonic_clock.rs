@@ -5,20 +5,23 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
-use passport_core::Clock;
+use passport_core::{Clock, SharedClock, from_unix_nanos, unix_nanos};
 
-/// The largest step back of the wall clock that [`MonotonicClock`] follows. Clock
+/// The largest step back of the wall clock that [`MonotonicClock`] follows, in nanoseconds. Clock
 /// synchronization causes such steps. After a larger step, [`MonotonicClock`] continues
 /// unchanged.
-const MAX_FOLLOWED_STEP: Duration = Duration::from_secs(5);
+const MAX_FOLLOWED_STEP: u64 = 5_000_000_000;
 
 /// The longest time that one comparison of the wall clock with the system's monotonic clock can
 /// take. If the thread was interrupted for longer, the comparison is discarded, because the two
 /// clocks were not read at the same time.
 const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
+
+/// The time between two comparisons of the clocks, in nanoseconds.
+const COMPARED_EVERY: u64 = 1_000_000_000;
 
 /// The clock of a token entry: a wall clock that ignores steps back of more than 5 s. All
 /// identities that share the entry use it.
@@ -33,32 +36,36 @@ const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 /// the total of all ignored steps back.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicClock {
-    /// The total of all ignored steps back of the wall clock, in milliseconds.
-    offset_ms: AtomicU64,
-    /// The wall clock time of the last comparison, in whole seconds since the Unix epoch. The next
-    /// comparison follows when the second has changed.
+    /// The total of all ignored steps back of the wall clock, in nanoseconds.
+    offset: AtomicU64,
+    /// The wall clock time of the last comparison, in nanoseconds since the Unix epoch.
     compared_at: AtomicU64,
-    /// The wall clock time and the monotonic time of the last comparison. A thread that finds the
-    /// mutex locked does not wait, because another thread is comparing the clocks at that moment.
-    compared: Mutex<Option<(SystemTime, Duration)>>,
+    /// The wall clock time of the last comparison, in nanoseconds since the Unix epoch, and its
+    /// monotonic time. A thread that finds the mutex locked does not wait, because another thread
+    /// is comparing the clocks at that moment.
+    compared: Mutex<Option<(u64, Duration)>>,
 }
 
 impl MonotonicClock {
     /// Returns the current time of this clock.
-    pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
-        let wall = clock.now();
-        if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
+    pub(crate) fn now(&self, clock: &SharedClock) -> SystemTime {
+        from_unix_nanos(self.now_nanos(clock))
+    }
+
+    /// Returns the current time of this clock in nanoseconds since the Unix epoch.
+    #[inline]
+    pub(crate) fn now_nanos(&self, clock: &SharedClock) -> u64 {
+        let wall = clock.unix_nanos();
+        // The difference wraps around if the wall clock was set back, and is then large as well.
+        if wall.wrapping_sub(self.compared_at.load(Ordering::Relaxed)) >= COMPARED_EVERY {
             self.compare(clock);
         }
-        self.at_wall(wall)
+        wall.saturating_add(self.offset.load(Ordering::Relaxed))
     }
 
     /// Converts a wall clock time to a time of this clock.
     pub(crate) fn at_wall(&self, wall: SystemTime) -> SystemTime {
-        match self.offset() {
-            Duration::ZERO => wall,
-            offset => wall.checked_add(offset).unwrap_or(wall),
-        }
+        wall.checked_add(self.offset()).unwrap_or(wall)
     }
 
     /// Converts a time of this clock to a wall clock time.
@@ -67,33 +74,30 @@ impl MonotonicClock {
     }
 
     fn offset(&self) -> Duration {
-        Duration::from_millis(self.offset_ms.load(Ordering::Relaxed))
+        Duration::from_nanos(self.offset.load(Ordering::Relaxed))
     }
 
     /// Compares the wall clock with the system's monotonic clock. If the wall clock was set
     /// back by more than [`MAX_FOLLOWED_STEP`] since the last comparison, adds the step to the
     /// offset.
-    fn compare(&self, clock: &dyn Clock) {
+    #[cold]
+    fn compare(&self, clock: &SharedClock) {
         let Ok(mut compared) = self.compared.try_lock() else { return };
-        let (monotonic, wall) = (clock.monotonic(), clock.now());
+        let (monotonic, wall) = (clock.monotonic(), clock.unix_nanos());
         if clock.monotonic().saturating_sub(monotonic) > MAX_INTERRUPTION {
             return;
         }
         if let Some((wall_before, monotonic_before)) = *compared {
-            let expected = wall_before + monotonic.saturating_sub(monotonic_before);
-            let step_back = expected.duration_since(wall).unwrap_or_default();
+            let elapsed = monotonic.saturating_sub(monotonic_before);
+            let expected = unix_nanos(from_unix_nanos(wall_before) + elapsed);
+            let step_back = expected.saturating_sub(wall);
             if step_back > MAX_FOLLOWED_STEP {
-                self.offset_ms
-                    .fetch_add(u64::try_from(step_back.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+                self.offset.fetch_add(step_back, Ordering::Relaxed);
             }
         }
         *compared = Some((wall, monotonic));
-        self.compared_at.store(seconds(wall), Ordering::Relaxed);
+        self.compared_at.store(wall, Ordering::Relaxed);
     }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

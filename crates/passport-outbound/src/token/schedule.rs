@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use passport_core::unix_nanos;
+
 /// The default of [`RefreshSettings::threshold`]. Passport's own client has the same default.
 pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 
@@ -28,14 +30,15 @@ pub(crate) struct RefreshSettings {
     pub(crate) jitter: f64,
 }
 
-/// The times at which the phase of a token changes.
+/// The times at which the phase of a token changes, in nanoseconds since the Unix epoch. They are
+/// computed once for each token, so that a call with a fresh token only compares two integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    issued_at: SystemTime,
+    issued_at: u64,
     /// The time from which a background refresh is due.
-    soft_at: SystemTime,
+    soft_at: u64,
     /// The time from which the token is no longer sent, shortly before its expiry.
-    hard_at: SystemTime,
+    hard_at: u64,
 }
 
 /// The phase of a token within its lifetime. A token is valid until the phase `Hard`.
@@ -61,34 +64,44 @@ impl RefreshSettings {
         let threshold = self.threshold.min(lifetime / 2);
         let jitter = (lifetime / 10).min(MAX_JITTER).mul_f64(self.jitter.clamp(0.0, 1.0));
         let margin = (lifetime / 10).min(HARD_MARGIN);
-        let before_expiry =
-            |time: Duration| issued_at.checked_add(lifetime.saturating_sub(time)).unwrap_or(issued_at);
+        let before_expiry = |time: Duration| {
+            unix_nanos(issued_at.checked_add(lifetime.saturating_sub(time)).unwrap_or(issued_at))
+        };
         let hard_at = before_expiry(margin);
-        Schedule { issued_at, soft_at: before_expiry(threshold + jitter).min(hard_at), hard_at }
+        let soft_at = before_expiry(threshold + jitter).min(hard_at);
+        Schedule { issued_at: unix_nanos(issued_at), soft_at, hard_at }
     }
 }
 
 impl Schedule {
     /// Returns the time since the token was issued. Zero if `now` is before the time of issue.
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
-        now.duration_since(self.issued_at).unwrap_or_default()
+        Duration::from_nanos(unix_nanos(now).saturating_sub(self.issued_at))
     }
 
     /// Returns the time until the token is no longer sent. Zero if the token is no longer sent at
     /// `now`.
     pub(crate) fn left(&self, now: SystemTime) -> Duration {
-        self.hard_at.duration_since(now).unwrap_or_default()
+        Duration::from_nanos(self.hard_at.saturating_sub(unix_nanos(now)))
     }
 
     /// Returns a copy of the schedule in which the background refresh is due at `now` at the
     /// latest.
     pub(crate) fn due(self, now: SystemTime) -> Self {
-        Self { soft_at: self.soft_at.min(now), ..self }
+        Self { soft_at: self.soft_at.min(unix_nanos(now)), ..self }
+    }
+
+    /// Returns whether the phase of the token is [`Phase::Fresh`] at `now`, in nanoseconds since the
+    /// Unix epoch.
+    #[inline]
+    pub(crate) fn is_fresh(&self, now: u64) -> bool {
+        now < self.soft_at
     }
 
     /// Returns the phase of the token at `now`.
     pub(crate) fn phase(&self, now: SystemTime) -> Phase {
-        if now < self.soft_at {
+        let now = unix_nanos(now);
+        if self.is_fresh(now) {
             Phase::Fresh
         } else if now < self.hard_at {
             Phase::Soft

@@ -1,16 +1,15 @@
 //! Support for clients that use the crate `http`: hyper, tonic, tower-http.
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Request, Response, StatusCode, request};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body;
 
 use crate::attach::{
-    BufferedBody, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned, RetryMode, WatchedBody,
+    BufferedBody, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned, RetryMode,
     destination::{Destination, host_and_port},
     error::BoxError,
     request::sealed::RequestParts,
     response::sealed::ResponseHead,
-    response_watch::ResponseWatch,
     retry_body::Recording,
     retry_mode::sealed::SaveRequest,
 };
@@ -18,6 +17,10 @@ use crate::attach::{
 impl<B> OutboundRequest for Request<B> {}
 
 impl<B> RequestParts for Request<B> {
+    fn method(&self) -> &Method {
+        self.method()
+    }
+
     fn scheme_and_authority(&self) -> Option<(&str, &str)> {
         Some((self.uri().scheme_str()?, self.uri().authority()?.as_str()))
     }
@@ -53,8 +56,6 @@ impl<B> RequestParts for Request<B> {
 impl<B> OutboundResponse for Response<B> {}
 
 impl<B> ResponseHead for Response<B> {
-    type Watched = Response<WatchedBody<B>>;
-
     fn status(&self) -> StatusCode {
         self.status()
     }
@@ -65,10 +66,6 @@ impl<B> ResponseHead for Response<B> {
 
     fn final_destination(&self) -> Option<Destination<'_>> {
         None
-    }
-
-    fn watched(self, watch: Option<ResponseWatch>) -> Self::Watched {
-        self.map(|body| WatchedBody::new(body, watch))
     }
 }
 

@@ -1,13 +1,12 @@
 //! Support for `reqwest::Client`.
 
-use http::{Extensions, HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap, Method, StatusCode};
 
 use crate::attach::{
     BufferedBody, OutboundRequest, OutboundResponse, RetryBuffered, RetryCloned, RetryMode,
     destination::{Destination, destination_of},
     request::sealed::RequestParts,
     response::sealed::ResponseHead,
-    response_watch::ResponseWatch,
     retry_body::Recording,
     retry_mode::sealed::SaveRequest,
 };
@@ -15,6 +14,10 @@ use crate::attach::{
 impl OutboundRequest for reqwest::Request {}
 
 impl RequestParts for reqwest::Request {
+    fn method(&self) -> &Method {
+        self.method()
+    }
+
     fn scheme_and_authority(&self) -> Option<(&str, &str)> {
         Some((self.url().scheme(), self.url().authority()))
     }
@@ -40,8 +43,6 @@ impl RequestParts for reqwest::Request {
 impl OutboundResponse for reqwest::Response {}
 
 impl ResponseHead for reqwest::Response {
-    type Watched = Self;
-
     fn status(&self) -> StatusCode {
         self.status()
     }
@@ -52,10 +53,6 @@ impl ResponseHead for reqwest::Response {
 
     fn final_destination(&self) -> Option<Destination<'_>> {
         Some(destination_of(self.url()))
-    }
-
-    fn watched(self, _: Option<ResponseWatch>) -> Self {
-        self
     }
 }
 

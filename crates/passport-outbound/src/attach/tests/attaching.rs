@@ -17,7 +17,7 @@ async fn request_carries_the_token_and_is_otherwise_unchanged() {
             respond.send_response(Response::new("done"));
             seen
         });
-        assert_eq!(body(seen.unwrap()), "done");
+        assert_eq!(seen.unwrap().into_body(), "done");
         assert_eq!(reply.headers()[AUTHORIZATION], "Bearer token-1");
         assert!(reply.headers()[AUTHORIZATION].is_sensitive());
         assert_eq!(reply.headers()["x-own"], "kept");
@@ -40,7 +40,7 @@ async fn request_waits_for_the_first_token_and_is_sent_once() {
     let (sent, respond) = handle.next_request().await.unwrap();
     assert_eq!(sent.headers()[AUTHORIZATION], "Bearer token-1");
     respond.send_response(Response::new("done"));
-    assert_eq!(body(assert_ready_ok!(response.poll())), "done");
+    assert_eq!(assert_ready_ok!(response.poll()).into_body(), "done");
 }
 
 #[tokio::test]
@@ -121,13 +121,13 @@ async fn service_that_was_polled_ready_is_called() {
     tokio::task::yield_now().await;
     assert_pending!(cold.poll());
     handle.next_request().await.unwrap().1.send_response(Response::new("cold"));
-    assert_eq!(body(assert_ready_ok!(cold.poll())), "cold");
+    assert_eq!(assert_ready_ok!(cold.poll()).into_body(), "cold");
     drop(cold);
 
     let mut warm = task::spawn(client.ready().await.unwrap().call(request(API)));
     assert_pending!(warm.poll());
     handle.next_request().await.unwrap().1.send_response(Response::new("warm"));
-    assert_eq!(body(assert_ready_ok!(warm.poll())), "warm");
+    assert_eq!(assert_ready_ok!(warm.poll()).into_body(), "warm");
 }
 
 #[tokio::test]
@@ -209,13 +209,13 @@ async fn existing_header_is_sent_to_allowed_origins_only() {
 #[derive(Clone)]
 struct RetryUntilSuccess;
 
-impl retry::Policy<Request<()>, Response<WatchedBody<&'static str>>, BoxError> for RetryUntilSuccess {
+impl retry::Policy<Request<()>, MockResponse, BoxError> for RetryUntilSuccess {
     type Future = std::future::Ready<()>;
 
     fn retry(
         &mut self,
         _: &mut Request<()>,
-        result: &mut Result<Response<WatchedBody<&'static str>>, BoxError>,
+        result: &mut Result<MockResponse, BoxError>,
     ) -> Option<Self::Future> {
         result.as_ref().is_ok_and(|response| response.status() != 200).then(|| std::future::ready(()))
     }
@@ -239,7 +239,7 @@ async fn retry_above_the_layer_uses_the_current_token() {
         source.clock.advance(std::time::Duration::from_secs(3600));
         assert_eq!(token_of(&respond(&mut handle, Response::new("done")).await), "Bearer token-2");
     });
-    assert_eq!(body(response.unwrap()), "done");
+    assert_eq!(response.unwrap().into_body(), "done");
 }
 
 #[tokio::test]

@@ -165,7 +165,7 @@ async fn rejected_request_with_a_stream_is_retried() {
         assert_eq!(token_of(&second), "Bearer token-2");
         (first, text(second.into_body()).await)
     });
-    assert_eq!(body(response.unwrap()), "done");
+    assert_eq!(response.unwrap().into_body(), "done");
     assert_eq!((first.as_str(), second.as_str()), ("onetwo", "onetwo"));
 }
 

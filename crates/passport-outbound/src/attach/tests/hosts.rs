@@ -22,7 +22,7 @@ async fn send(origins: AllowedOrigins, uri: &str, hosts: &[&str]) -> Result<(), 
     }
     let (response, sent) = tokio::join!(response, respond(&mut handle, Response::new("done")));
     assert_eq!(token_of(&sent), "Bearer token-1");
-    assert_eq!(body(response.unwrap()), "done");
+    assert_eq!(response.unwrap().into_body(), "done");
     Ok(())
 }
 

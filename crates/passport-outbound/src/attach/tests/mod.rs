@@ -40,10 +40,6 @@ fn request(uri: &str) -> Request<()> {
     Request::get(uri).body(()).unwrap()
 }
 
-fn body<B>(response: Response<WatchedBody<B>>) -> B {
-    response.into_body().into_inner()
-}
-
 /// Returns a 401 with the challenge of RFC 6750 for an invalid token.
 fn rejection_response() -> MockResponse {
     let mut response = Response::new("rejected");

@@ -16,7 +16,7 @@ async fn retrying_client(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, Ret
     handle.allow(1);
     let first = client.ready().await.unwrap().call(request(API));
     let (first, _) = tokio::join!(first, respond(&mut handle, Response::new("first")));
-    assert_eq!(body(first.unwrap()), "first");
+    assert_eq!(first.unwrap().into_body(), "first");
     source.clock.advance(OLD_ENOUGH);
     (client, handle)
 }
@@ -34,7 +34,7 @@ async fn rejected_request_is_retried_with_a_new_token() {
         assert_eq!(token_of(&respond(&mut handle, rejection_response()).await), "Bearer token-1");
         respond(&mut handle, Response::new("done")).await
     });
-    assert_eq!(body(response.unwrap()), "done");
+    assert_eq!(response.unwrap().into_body(), "done");
     assert_eq!(again.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), ["Bearer token-2"]);
     assert!(again.headers()[AUTHORIZATION].is_sensitive());
     assert_eq!(
@@ -80,7 +80,7 @@ async fn overwritten_header_is_overwritten_again_on_retry() {
         respond(&mut handle, rejection_response()).await;
         respond(&mut handle, Response::new("done")).await
     });
-    assert_eq!(body(response.unwrap()), "done");
+    assert_eq!(response.unwrap().into_body(), "done");
     assert_eq!(again.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), ["Bearer token-2"]);
 }
 
@@ -164,7 +164,7 @@ async fn rejection_is_the_response_without_another_token() {
     let (response, _) = tokio::join!(response, respond(&mut handle, rejection_response()));
     let response = response.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(body(response), "rejected");
+    assert_eq!(response.into_body(), "rejected");
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn retry_waits_until_the_service_is_ready() {
     handle.allow(1);
     assert_pending!(response.poll());
     assert_eq!(token_of(&respond(&mut handle, Response::new("done")).await), "Bearer token-2");
-    assert_eq!(body(assert_ready_ok!(response.poll())), "done");
+    assert_eq!(assert_ready_ok!(response.poll()).into_body(), "done");
 }
 
 #[tokio::test]
@@ -217,6 +217,10 @@ async fn service_failure_before_the_retry_is_an_error() {
         handle.send_error("broken");
     });
     assert!(response.unwrap_err().to_string().contains("broken"));
+}
+
+fn grpc_request() -> Request<()> {
+    Request::post(API).header("content-type", "application/grpc+proto").body(()).unwrap()
 }
 
 fn grpc(status: Option<&'static str>) -> MockResponse {
@@ -233,7 +237,7 @@ async fn grpc_status_in_the_headers_is_retried() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = retrying_client(&source).await;
     handle.allow(2);
-    let response = client.ready().await.unwrap().call(request(API));
+    let response = client.ready().await.unwrap().call(grpc_request());
     let (response, again) = tokio::join!(response, async {
         respond(&mut handle, grpc(Some("16"))).await;
         respond(&mut handle, grpc(None)).await
@@ -242,13 +246,30 @@ async fn grpc_status_in_the_headers_is_retried() {
     assert_eq!(token_of(&again), "Bearer token-2");
 }
 
+/// The status of a request that is not gRPC is its HTTP status.
+#[tokio::test]
+async fn grpc_status_is_ignored_without_a_grpc_request() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = retrying_client(&source).await;
+    handle.allow(3);
+    let get = request(API);
+    let post = Request::post(API).header("content-type", "application/json").body(()).unwrap();
+    for request in [get, post] {
+        let response = client.ready().await.unwrap().call(request);
+        let (response, _) = tokio::join!(response, respond(&mut handle, grpc(Some("16"))));
+        assert_eq!(response.unwrap().headers()["grpc-status"], "16");
+    }
+    assert_eq!(source.calls(), 1);
+}
+
 /// A server can reject the token at the end of a stream, for example because the token has
 /// expired.
 #[tokio::test]
 async fn grpc_trailers_replace_the_token_without_a_retry() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<()>, _>();
-    let mut client = layer(&source).layer(mock);
+    let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
+    let mut client = AttachTokenLayer::for_grpc(identity(&source), origins).layer(mock);
     handle.allow(10);
     for (round, status) in ["0", "16", "7"].into_iter().enumerate() {
         let trailers =
@@ -258,7 +279,7 @@ async fn grpc_trailers_replace_the_token_without_a_retry() {
             Ok(http_body::Frame::trailers(trailers)),
         ];
         let body = StreamBody::new(futures_util::stream::iter(frames));
-        let sent = client.ready().await.unwrap().call(request(API));
+        let sent = client.ready().await.unwrap().call(grpc_request());
         let (response, ()) = tokio::join!(sent, async {
             let respond = handle.next_request().await.unwrap().1;
             respond.send_response(grpc(None).map(|_| body));

@@ -70,14 +70,17 @@ fn grpc_status_unauthenticated_rejects_the_token() {
 }
 
 #[test]
-fn only_401_and_grpc_responses_are_examined() {
+fn only_post_requests_with_a_grpc_type_are_grpc_calls() {
     let grpc = headers(&[("content-type", "application/grpc")]);
-    for (status, headers, expected) in [
-        (StatusCode::OK, &HeaderMap::new(), false),
-        (StatusCode::FORBIDDEN, &HeaderMap::new(), false),
-        (StatusCode::UNAUTHORIZED, &HeaderMap::new(), true),
-        (StatusCode::OK, &grpc, true),
+    let grpc_web = headers(&[("content-type", "application/grpc-web+proto")]);
+    let json = headers(&[("content-type", "application/json")]);
+    for (method, headers, expected) in [
+        (Method::POST, &grpc, true),
+        (Method::POST, &grpc_web, true),
+        (Method::POST, &json, false),
+        (Method::POST, &HeaderMap::new(), false),
+        (Method::GET, &grpc, false),
     ] {
-        assert_eq!(may_concern_token(status, headers), expected, "{status}");
+        assert_eq!(is_grpc_call(&method, headers), expected, "{method} {headers:?}");
     }
 }

@@ -12,9 +12,9 @@
 //!
 //! [`TokenCache::shared`]: crate::TokenCache::shared
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, time::Duration};
 
-use passport_core::{AccessToken, Clock};
+use passport_core::{AccessToken, Clock, SharedClock};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -62,7 +62,7 @@ pub(crate) struct Coordinator {
     /// How long an instance waits for the token of another instance before it fetches a token
     /// without the lease. The value is the time limit of `source`.
     pub(crate) wait_limit: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: SharedClock,
 }
 
 impl TokenSource for Coordinator {

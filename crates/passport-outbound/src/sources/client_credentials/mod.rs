@@ -11,11 +11,11 @@ pub use self::{
     client_authentication::ClientAuthentication,
 };
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use passport_core::{
     ClientId, Clock, ResolvedSecret, ResponseLimits, Scopes, Secret, SecretError, SecretErrorKind,
-    SecretSource, Transport, hedged,
+    SecretSource, SharedClock, Transport, hedged,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -42,7 +42,7 @@ pub(crate) struct ClientCredentials {
     pub(crate) transport: Transport,
     /// The time limit of one token fetch, which includes reading the secret.
     pub(crate) timeout: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: SharedClock,
 }
 
 impl TokenSource for ClientCredentials {

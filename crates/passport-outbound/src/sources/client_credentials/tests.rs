@@ -1,7 +1,10 @@
 //! Tests of the whole path from an identity to the bytes of a token request, with an HTTP
 //! client in memory.
 
-use std::{collections::VecDeque, sync::Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};

@@ -1,11 +1,13 @@
 //! Requests tokens from a sidecar.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header::CONTENT_TYPE};
-use passport_core::{AccessToken, ClientId, Clock, Hex, ResponseLimits, Scopes, TransportError, request_to};
+use passport_core::{
+    AccessToken, ClientId, Clock, Hex, ResponseLimits, Scopes, SharedClock, TransportError, request_to,
+};
 
 use super::{
     super::{
@@ -25,7 +27,7 @@ pub(crate) struct SidecarSource {
     pub(crate) scopes: Scopes,
     /// The time limit of one request to the sidecar.
     pub(crate) timeout: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: SharedClock,
 }
 
 impl TokenSource for SidecarSource {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::UNIX_EPOCH};
 
 use passport_core::ManualClock;
 
@@ -10,6 +10,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// time.
 struct Started {
     clock: ManualClock,
+    shared: SharedClock,
     monotonic: MonotonicClock,
     start: SystemTime,
 }
@@ -17,13 +18,14 @@ struct Started {
 impl Started {
     fn new() -> Self {
         let (clock, monotonic) = (ManualClock::at_unix_seconds(1_750_000_000), MonotonicClock::default());
-        let start = monotonic.now(&clock);
+        let shared = SharedClock::new(clock.clone());
+        let start = monotonic.now(&shared);
         assert_eq!(start, clock.now());
-        Self { clock, monotonic, start }
+        Self { clock, shared, monotonic, start }
     }
 
     fn elapsed(&self) -> Duration {
-        self.monotonic.now(&self.clock).duration_since(self.start).unwrap_or_default()
+        self.monotonic.now(&self.shared).duration_since(self.start).unwrap_or_default()
     }
 }
 
@@ -46,7 +48,7 @@ fn wall_clock_set_back_after_idle_time_is_ignored() {
     started.clock.set_back(24 * 60 * MINUTE);
     started.clock.advance(MINUTE);
     assert_eq!(started.elapsed(), 52 * MINUTE);
-    let now = started.monotonic.now(&started.clock);
+    let now = started.monotonic.now(&started.shared);
     assert_eq!(started.monotonic.to_wall(now), started.clock.now());
     assert_eq!(started.monotonic.at_wall(started.clock.now()), now);
 }
@@ -72,8 +74,8 @@ fn small_step_back_is_followed() {
 fn step_back_by_5_s_is_followed() {
     let started = Started::new();
     started.clock.advance(MINUTE);
-    started.clock.set_back(MAX_FOLLOWED_STEP);
-    assert_eq!(started.elapsed(), MINUTE - MAX_FOLLOWED_STEP);
+    started.clock.set_back(Duration::from_nanos(MAX_FOLLOWED_STEP));
+    assert_eq!(started.elapsed(), MINUTE - Duration::from_nanos(MAX_FOLLOWED_STEP));
 }
 
 #[test]
@@ -82,7 +84,7 @@ fn step_back_before_the_first_reading_is_ignored() {
     clock.advance(60 * MINUTE);
     clock.set_back(30 * MINUTE);
     let monotonic = MonotonicClock::default();
-    assert_eq!(monotonic.now(&clock), UNIX_EPOCH + 30 * MINUTE);
+    assert_eq!(monotonic.now(&SharedClock::new(clock)), UNIX_EPOCH + 30 * MINUTE);
 }
 
 /// A clock with interrupted readers: each reading of the monotonic clock takes a minute, and
@@ -105,7 +107,7 @@ impl Clock for WaitError {
 
 #[test]
 fn interruption_between_the_readings_is_no_step_back() {
-    let (clock, monotonic) = (WaitError::default(), MonotonicClock::default());
+    let (clock, monotonic) = (SharedClock::new(WaitError::default()), MonotonicClock::default());
     for _ in 0..10 {
         monotonic.now(&clock);
     }
@@ -130,10 +132,11 @@ impl Clock for Slow {
 
 #[test]
 fn step_back_is_detected_with_an_interruption_of_100_ms() {
-    let (clock, monotonic) = (Slow(ManualClock::at_unix_seconds(1_750_000_000)), MonotonicClock::default());
-    monotonic.now(&clock);
-    clock.0.set_back(60 * MINUTE);
-    monotonic.now(&clock);
+    let clock = ManualClock::at_unix_seconds(1_750_000_000);
+    let (slow, monotonic) = (SharedClock::new(Slow(clock.clone())), MonotonicClock::default());
+    monotonic.now(&slow);
+    clock.set_back(60 * MINUTE);
+    monotonic.now(&slow);
     assert_eq!(monotonic.offset(), 60 * MINUTE);
 }
 
@@ -151,4 +154,15 @@ fn concurrent_readers_see_no_false_step_back() {
     });
     callers.collect::<Vec<_>>().into_iter().for_each(|caller| caller.join().unwrap());
     assert_eq!(started.elapsed(), 8000 * 30 * MINUTE);
+}
+
+#[test]
+fn integer_time_equals_the_time_after_ignored_steps() {
+    let started = Started::new();
+    for seconds in [1, 30, 2, 7_000, 4, 6] {
+        started.clock.advance(Duration::from_millis(seconds * 700));
+        started.clock.set_back(Duration::from_secs(seconds));
+        let nanos = started.monotonic.now_nanos(&started.shared);
+        assert_eq!(from_unix_nanos(nanos), started.monotonic.at_wall(started.clock.now()));
+    }
 }

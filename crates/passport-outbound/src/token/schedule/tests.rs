@@ -1,5 +1,6 @@
 use std::time::UNIX_EPOCH;
 
+use passport_core::from_unix_nanos;
 use proptest::prelude::*;
 
 use super::*;
@@ -28,7 +29,11 @@ fn soft_and_hard_expiry_follow_from_the_lifetime() {
         let schedule = policy.schedule(at(0.0), Duration::from_secs_f64(lifetime));
         assert_eq!(
             schedule,
-            Schedule { issued_at: at(0.0), soft_at: at(soft), hard_at: at(hard) },
+            Schedule {
+                issued_at: unix_nanos(at(0.0)),
+                soft_at: unix_nanos(at(soft)),
+                hard_at: unix_nanos(at(hard))
+            },
             "{policy:?} {lifetime}"
         );
     }
@@ -96,13 +101,14 @@ proptest! {
         let schedule = policy.schedule(at(0.0), life);
         prop_assert!(schedule.issued_at <= schedule.soft_at);
         prop_assert!(schedule.soft_at <= schedule.hard_at);
-        let margin = (at(0.0) + life).duration_since(schedule.hard_at).unwrap();
+        let margin = (at(0.0) + life).duration_since(from_unix_nanos(schedule.hard_at)).unwrap();
         prop_assert!(margin <= HARD_MARGIN && margin <= life / 10);
     }
 
     #[test]
     fn token_is_not_refreshed_in_its_first_two_fifths(policy in policy(), life in lifetime()) {
-        let fresh_for = policy.schedule(at(0.0), life).soft_at.duration_since(at(0.0)).unwrap();
+        let soft_at = from_unix_nanos(policy.schedule(at(0.0), life).soft_at);
+        let fresh_for = soft_at.duration_since(at(0.0)).unwrap();
         prop_assert!(fresh_for >= life.mul_f64(0.399), "{fresh_for:?} of {life:?}");
     }
 
@@ -112,7 +118,7 @@ proptest! {
         life in lifetime(),
     ) {
         let without = RefreshSettings { jitter: 0.0, ..policy }.schedule(at(0.0), life).soft_at;
-        let earlier = without.duration_since(policy.schedule(at(0.0), life).soft_at).unwrap();
+        let earlier = Duration::from_nanos(without - policy.schedule(at(0.0), life).soft_at);
         prop_assert!(earlier <= MAX_JITTER && earlier <= life / 10);
     }
 
@@ -125,9 +131,28 @@ proptest! {
     }
 
     #[test]
+    fn integers_give_the_phase_that_system_times_give(
+        policy in policy(),
+        life in lifetime(),
+        elapsed in 0.0..1.2_f64,
+    ) {
+        let schedule = policy.schedule(at(0.0), life);
+        let now = at(0.0) + life.mul_f64(elapsed);
+        let phase = if now < from_unix_nanos(schedule.soft_at) {
+            Phase::Fresh
+        } else if now < from_unix_nanos(schedule.hard_at) {
+            Phase::Soft
+        } else {
+            Phase::Hard
+        };
+        prop_assert_eq!(schedule.phase(now), phase);
+        prop_assert_eq!(schedule.is_fresh(unix_nanos(now)), phase == Phase::Fresh);
+    }
+
+    #[test]
     fn token_past_its_hard_expiry_is_not_sent(policy in policy(), life in lifetime(), late in 0.0..1e9_f64) {
         let schedule = policy.schedule(at(0.0), life);
-        let now = schedule.hard_at + Duration::from_secs_f64(late);
+        let now = from_unix_nanos(schedule.hard_at) + Duration::from_secs_f64(late);
         for schedule in [schedule, schedule.due(at(0.0)), schedule.due(now)] {
             prop_assert_eq!(schedule.phase(now), Phase::Hard);
         }

@@ -1,4 +1,4 @@
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use passport_core::Clock;
 
@@ -26,7 +26,7 @@ fn coordinator(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> Coordinat
         source: Box::new(Arc::clone(source)),
         policy: crate::test_support::POLICY,
         wait_limit: WAIT_LIMIT,
-        clock: Arc::new(source.clock.clone()),
+        clock: SharedClock::new(source.clock.clone()),
     }
 }
 

@@ -187,7 +187,7 @@ impl Instance {
             source: Box::new(view),
             policy: crate::test_support::POLICY,
             wait_limit: HOUR,
-            clock: Arc::new(clock.clone()),
+            clock: SharedClock::new(clock.clone()),
         };
         // All instances run in one task, so tokio's budget of a task must not stop them.
         let attempt: FetchFuture<'static> =
