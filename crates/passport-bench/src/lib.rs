@@ -8,6 +8,7 @@ pub mod instructions;
 pub mod outbound;
 pub mod report;
 pub mod rig;
+pub mod sidecar;
 pub mod site;
 pub mod subject;
 

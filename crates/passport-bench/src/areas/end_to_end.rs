@@ -4,10 +4,10 @@ use std::{env, fs, path::PathBuf, process::Command, time::Duration};
 
 use super::{World, inbound_cost::fastest_peers};
 use crate::{
-    proxies::CALLER_TOKEN,
     report::{Figure, Section, Table, shown, times},
     rig::{median, percentile},
     serve::{BARE_TONIC, Server, TONIC},
+    sidecar::CALLER_TOKEN,
 };
 
 /// Compared with the two fastest peers.
