@@ -17,6 +17,8 @@ pub mod allocations;
 #[cfg(feature = "peers")]
 pub mod areas;
 #[cfg(feature = "peers")]
+pub mod load;
+#[cfg(feature = "peers")]
 pub mod proxies;
 #[cfg(feature = "peers")]
 pub mod serve;

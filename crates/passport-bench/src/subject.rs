@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header::AUTHORIZATION};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header::AUTHORIZATION, response::Parts};
 use tower::{Service, ServiceExt};
 
 /// Calls to make one after another.
@@ -50,13 +50,14 @@ impl Batch {
     }
 }
 
-type Running = Pin<Box<dyn Future<Output = Tally> + Send>>;
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A boxed service. The box is called once per batch, not once per call, so that it does not add
 /// to the cost of a call.
 #[derive(Clone)]
 pub struct Subject {
-    run: Arc<dyn Fn(Batch) -> Running + Send + Sync>,
+    run: Arc<dyn Fn(Batch) -> Running<Tally> + Send + Sync>,
+    head: Arc<dyn Fn(Batch) -> Running<Option<Parts>> + Send + Sync>,
     router: Option<axum::Router>,
 }
 
@@ -70,7 +71,12 @@ impl Subject {
         B: Default + Send + 'static,
         R: Send + 'static,
     {
-        Self { run: Arc::new(move |batch| Box::pin(run(service.clone(), batch))), router: None }
+        let same = service.clone();
+        Self {
+            run: Arc::new(move |batch| Box::pin(run(service.clone(), batch))),
+            head: Arc::new(move |batch| Box::pin(head(same.clone(), batch))),
+            router: None,
+        }
     }
 
     /// Wraps an axum router.
@@ -86,6 +92,11 @@ impl Subject {
     pub async fn run(&self, batch: Batch) -> Tally {
         (self.run)(batch).await
     }
+
+    /// Returns the head of the response to the first call of `batch`.
+    pub async fn head(&self, batch: Batch) -> Option<Parts> {
+        (self.head)(batch).await
+    }
 }
 
 async fn run<S, B, R>(mut service: S, batch: Batch) -> Tally
@@ -97,11 +108,7 @@ where
     let mut tally = Tally::default();
     let mut authorizations = batch.authorizations.iter().cycle().skip(batch.first);
     for _ in 0..batch.calls {
-        let mut request = Request::new(B::default());
-        *request.uri_mut() = batch.uri.clone();
-        if let Some(authorization) = authorizations.next() {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-        }
+        let request = request(&batch.uri, authorizations.next());
         let response = match service.ready().await {
             Ok(service) => service.call(request).await,
             Err(error) => Err(error),
@@ -109,6 +116,26 @@ where
         tally.count(response.map(|response| response.status()).ok());
     }
     tally
+}
+
+async fn head<S, B, R>(mut service: S, batch: Batch) -> Option<Parts>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    B: Default,
+{
+    let request = request(&batch.uri, batch.authorizations.get(batch.first));
+    let response = service.ready().await.ok()?.call(request).await.ok()?;
+    Some(response.into_parts().0)
+}
+
+#[inline]
+fn request<B: Default>(uri: &Uri, authorization: Option<&HeaderValue>) -> Request<B> {
+    let mut request = Request::new(B::default());
+    *request.uri_mut() = uri.clone();
+    if let Some(authorization) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+    }
+    request
 }
 
 impl Tally {
