@@ -2,7 +2,10 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header::AUTHORIZATION, response::Parts};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+};
 use tower::{Service, ServiceExt};
 
 /// Calls to make one after another.
@@ -22,6 +25,8 @@ pub struct Tally {
     pub accepted: usize,
     /// Status 401 or 403.
     pub rejected: usize,
+    /// The rejected calls whose response has a challenge (RFC 6750).
+    pub challenged: usize,
     /// Any other status, or an error of the service.
     pub failed: usize,
 }
@@ -50,14 +55,13 @@ impl Batch {
     }
 }
 
-type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Tally> + Send>>;
 
 /// A boxed service. The box is called once per batch, not once per call, so that it does not add
 /// to the cost of a call.
 #[derive(Clone)]
 pub struct Subject {
-    run: Arc<dyn Fn(Batch) -> Running<Tally> + Send + Sync>,
-    head: Arc<dyn Fn(Batch) -> Running<Option<Parts>> + Send + Sync>,
+    run: Arc<dyn Fn(Batch) -> Running + Send + Sync>,
     router: Option<axum::Router>,
 }
 
@@ -71,12 +75,7 @@ impl Subject {
         B: Default + Send + 'static,
         R: Send + 'static,
     {
-        let same = service.clone();
-        Self {
-            run: Arc::new(move |batch| Box::pin(run(service.clone(), batch))),
-            head: Arc::new(move |batch| Box::pin(head(same.clone(), batch))),
-            router: None,
-        }
+        Self { run: Arc::new(move |batch| Box::pin(run(service.clone(), batch))), router: None }
     }
 
     /// Wraps an axum router.
@@ -92,11 +91,6 @@ impl Subject {
     pub async fn run(&self, batch: Batch) -> Tally {
         (self.run)(batch).await
     }
-
-    /// Returns the head of the response to the first call of `batch`.
-    pub async fn head(&self, batch: Batch) -> Option<Parts> {
-        (self.head)(batch).await
-    }
 }
 
 async fn run<S, B, R>(mut service: S, batch: Batch) -> Tally
@@ -108,41 +102,31 @@ where
     let mut tally = Tally::default();
     let mut authorizations = batch.authorizations.iter().cycle().skip(batch.first);
     for _ in 0..batch.calls {
-        let request = request(&batch.uri, authorizations.next());
+        let mut request = Request::new(B::default());
+        *request.uri_mut() = batch.uri.clone();
+        if let Some(authorization) = authorizations.next() {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
         let response = match service.ready().await {
             Ok(service) => service.call(request).await,
             Err(error) => Err(error),
         };
-        tally.count(response.map(|response| response.status()).ok());
+        match response {
+            Ok(response) => tally.count(response.status(), response.headers()),
+            Err(_) => tally.failed += 1,
+        }
     }
     tally
 }
 
-async fn head<S, B, R>(mut service: S, batch: Batch) -> Option<Parts>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    B: Default,
-{
-    let request = request(&batch.uri, batch.authorizations.get(batch.first));
-    let response = service.ready().await.ok()?.call(request).await.ok()?;
-    Some(response.into_parts().0)
-}
-
-#[inline]
-fn request<B: Default>(uri: &Uri, authorization: Option<&HeaderValue>) -> Request<B> {
-    let mut request = Request::new(B::default());
-    *request.uri_mut() = uri.clone();
-    if let Some(authorization) = authorization {
-        request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-    }
-    request
-}
-
 impl Tally {
-    fn count(&mut self, status: Option<StatusCode>) {
+    fn count(&mut self, status: StatusCode, headers: &HeaderMap) {
         match status {
-            Some(StatusCode::OK) => self.accepted += 1,
-            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => self.rejected += 1,
+            StatusCode::OK => self.accepted += 1,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                self.rejected += 1;
+                self.challenged += usize::from(headers.contains_key(WWW_AUTHENTICATE));
+            }
             _ => self.failed += 1,
         }
     }
