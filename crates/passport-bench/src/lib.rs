@@ -8,6 +8,7 @@ pub mod instructions;
 pub mod outbound;
 pub mod report;
 pub mod rig;
+pub mod sidecar;
 pub mod site;
 pub mod subject;
 
@@ -15,6 +16,8 @@ pub mod subject;
 pub mod allocations;
 #[cfg(feature = "peers")]
 pub mod areas;
+#[cfg(feature = "peers")]
+pub mod load;
 #[cfg(feature = "peers")]
 pub mod proxies;
 #[cfg(feature = "peers")]

@@ -13,8 +13,8 @@ use clap::Parser;
 use passport_bench::{
     allocations::Allocations,
     areas::{
-        World, end_to_end, fleet, growth, inbound_cost, inbound_stress, outbound_behaviour, outbound_cost,
-        sidecar,
+        World, end_to_end, fleet, growth, inbound_cost, inbound_stress, instructions, outbound_behaviour,
+        outbound_cost, outbound_threads, sidecar,
     },
     fleet::worker,
     install_crypto_provider,
@@ -70,8 +70,8 @@ struct Arguments {
     fleet: Option<String>,
     #[arg(long, hide = true)]
     endpoint: Option<SocketAddr>,
-    /// Measure only this area, and write no file: inbound, outbound, behaviour, fleet, stress,
-    /// end-to-end, sidecar or growth.
+    /// Measure only this area, and write no file: inbound, outbound, threads, instructions,
+    /// behaviour, fleet, stress, end-to-end, sidecar or growth.
     #[arg(long)]
     only: Option<String>,
     /// The file of the figures, one line of JSON each.
@@ -94,9 +94,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let world = World::new(arguments.quick);
     let own = std::env::current_exe()?;
     let allocations = Allocations::counted(&own);
-    let areas: [(&str, &dyn Fn() -> Vec<Section>); 8] = [
+    let areas: [(&str, &dyn Fn() -> Vec<Section>); 10] = [
         ("inbound", &|| inbound_cost::sections(&world, &allocations)),
         ("outbound", &|| outbound_cost::sections(&world, &allocations)),
+        ("threads", &|| outbound_threads::sections(&world)),
+        ("instructions", &|| instructions::sections()),
         ("behaviour", &|| outbound_behaviour::sections(&world)),
         ("fleet", &|| fleet::sections(&world)),
         ("stress", &|| inbound_stress::sections(&world)),

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -18,6 +17,7 @@ use crate::{
     inbound,
     outbound::TokenEndpoint,
     rig::runtime_here,
+    sidecar,
     site::{AUDIENCE, Site},
 };
 
@@ -62,8 +62,7 @@ pub fn serve(name: &str) -> Result<(), Box<dyn Error>> {
 async fn upstream() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     announce(listener.local_addr()?.port(), "-")?;
-    let router = Router::new().fallback(async || "ok\n");
-    Ok(axum::serve(listener, router).await?)
+    Ok(sidecar::upstream(listener).await?)
 }
 
 /// Serves tokens to the sidecar, which fetches one.

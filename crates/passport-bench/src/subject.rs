@@ -2,7 +2,10 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+};
 use tower::{Service, ServiceExt};
 
 /// Calls to make one after another.
@@ -22,6 +25,8 @@ pub struct Tally {
     pub accepted: usize,
     /// Status 401 or 403.
     pub rejected: usize,
+    /// The rejected calls whose response has a challenge (RFC 6750).
+    pub challenged: usize,
     /// Any other status, or an error of the service.
     pub failed: usize,
 }
@@ -106,16 +111,22 @@ where
             Ok(service) => service.call(request).await,
             Err(error) => Err(error),
         };
-        tally.count(response.map(|response| response.status()).ok());
+        match response {
+            Ok(response) => tally.count(response.status(), response.headers()),
+            Err(_) => tally.failed += 1,
+        }
     }
     tally
 }
 
 impl Tally {
-    fn count(&mut self, status: Option<StatusCode>) {
+    fn count(&mut self, status: StatusCode, headers: &HeaderMap) {
         match status {
-            Some(StatusCode::OK) => self.accepted += 1,
-            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => self.rejected += 1,
+            StatusCode::OK => self.accepted += 1,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                self.rejected += 1;
+                self.challenged += usize::from(headers.contains_key(WWW_AUTHENTICATE));
+            }
             _ => self.failed += 1,
         }
     }

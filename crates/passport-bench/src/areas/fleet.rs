@@ -12,7 +12,7 @@ use crate::{
         worker::{CALLERS, Worker},
     },
     outbound::{TokenEndpoint, in_a_fleet},
-    report::{Figure, Section, Table, shown},
+    report::{Figure, Section, Table, leads::FETCH_AT_CONSTRUCTION, marked, shown},
 };
 
 const SIZES: [usize; 4] = [1, 4, 16, 64];
@@ -85,7 +85,8 @@ fn processes(world: &World) -> Section {
             figures.push(figure("longest wait", longest.as_secs_f64() * 1e3, "ms"));
         }
         let cells = requests.into_iter().chain(waits).map(shown);
-        table.row([entry.name.to_owned()].into_iter().chain(cells).chain([failed.to_string()]));
+        let name = marked(entry.name, FETCH_AT_CONSTRUCTION.contains(&entry.name));
+        table.row([name].into_iter().chain(cells).chain([failed.to_string()]));
     }
     Section {
         title: "Fleet: simultaneous start",
@@ -93,8 +94,7 @@ fn processes(world: &World) -> Section {
             "The columns are numbers of processes of one service, each with {CALLERS} callers and \
             without a token. A token request takes 300 ms. The first columns show the number of \
             token requests, the others the longest wait of a caller. All processes share the \
-            cores of the machine. aliri_reqwest and middle fetch a token at construction, before \
-            there are callers."
+            cores of the machine. † fetches a token at construction, before there are callers."
         ),
         table,
         charts: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::runtime::Runtime;
 
-use super::World;
+use super::{World, inbound_rejections::rejections};
 use crate::{
     allocations::Allocations,
     inbound::{Entry, ON_A_SERVICE, ON_AXUM, PEERS_ON_AXUM, raw::RawVerification},
@@ -15,9 +15,9 @@ use crate::{
     subject::{Batch, Subject, Tally},
 };
 
-const BARE: &str = "bare service";
-const BARE_AXUM: &str = "bare axum";
-const FLOOR: &str = "floor prototype";
+pub(super) const BARE: &str = "bare service";
+pub(super) const BARE_AXUM: &str = "bare axum";
+pub(super) const FLOOR: &str = "floor prototype";
 pub const OURS: &str = "passport-inbound";
 const RAW: &str = "raw aws-lc-rs verification and one JSON parse";
 
@@ -26,18 +26,18 @@ const RAW: &str = "raw aws-lc-rs verification and one JSON parse";
 const NEW_TOKENS: usize = 128;
 
 /// A contender that is ready to be called.
-struct Ready {
-    entry: Entry,
-    subject: Subject,
+pub(super) struct Ready {
+    pub(super) entry: Entry,
+    pub(super) subject: Subject,
     /// Valid tokens. The first one is used where a token is repeated.
-    good: Arc<[HeaderValue]>,
+    pub(super) good: Arc<[HeaderValue]>,
 }
 
-struct Stage {
+pub(super) struct Stage {
     site: Site,
-    here: Runtime,
-    on_a_service: Vec<Ready>,
-    on_axum: Vec<Ready>,
+    pub(super) here: Runtime,
+    pub(super) on_a_service: Vec<Ready>,
+    pub(super) on_axum: Vec<Ready>,
 }
 
 impl Stage {
@@ -66,12 +66,12 @@ pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
     ]
 }
 
-fn first(tokens: &Arc<[HeaderValue]>) -> Arc<[HeaderValue]> {
+pub(super) fn first(tokens: &Arc<[HeaderValue]>) -> Arc<[HeaderValue]> {
     Arc::new([tokens[0].clone()])
 }
 
 /// Returns a function that makes calls with `tokens` and asserts that all have the same outcome.
-fn calls<'a>(
+pub(super) fn calls<'a>(
     here: &'a Runtime,
     subject: &Subject,
     tokens: Arc<[HeaderValue]>,
@@ -84,7 +84,7 @@ fn calls<'a>(
     }
 }
 
-fn accepted(tally: &Tally) -> usize {
+pub(super) fn accepted(tally: &Tally) -> usize {
     tally.accepted
 }
 
@@ -278,78 +278,8 @@ fn is_peer(name: &str) -> bool {
     PEERS_ON_AXUM.iter().any(|peer| peer.name == name)
 }
 
-fn named<'a>(all: &'a [Ready], name: &str) -> &'a Ready {
+pub(super) fn named<'a>(all: &'a [Ready], name: &str) -> &'a Ready {
     all.iter().find(|ready| ready.entry.name == name).expect("the contender exists")
-}
-
-fn rejections(world: &World, stage: &Stage) -> Section {
-    let mut table = Table::new([
-        "",
-        "malformed, ns per call",
-        "invalid signature, ns per call",
-        "invalid signature, relative to valid token",
-    ]);
-    let mut figures = Vec::new();
-    let on_a_service = measured_rejections(world, stage, &stage.on_a_service, BARE);
-    let on_axum = measured_rejections(world, stage, &stage.on_axum, BARE_AXUM);
-    for (suffix, samples) in [(" (bare service)", on_a_service), ("", on_axum)] {
-        for three in samples.chunks(3) {
-            let [malformed, forged, good] = three else { continue };
-            let name = format!("{}{suffix}", malformed.name);
-            // The time of a cached token is no baseline for a new one.
-            let good = (!name.starts_with(OURS) || name.contains("cache off")).then(|| good.median());
-            let ratio = good.map_or_else(|| "–".to_owned(), |good| times(forged.median() / good));
-            table.row([name.clone(), shown(malformed.median()), shown(forged.median()), ratio]);
-            let figure =
-                |what: &str, ns| Figure::new("inbound rejection", format!("{name}, {what}"), ns, "ns");
-            figures.push(figure("malformed", malformed.median()));
-            let forged = figure("invalid signature", forged.median());
-            figures.push(match good {
-                Some(good) => forged.against("a valid token", good),
-                None => forged,
-            });
-        }
-    }
-    Section {
-        title: "Inbound: rejections",
-        words: "The tokens are `Bearer not-a-token`, and a valid token with one changed letter in \
-               its signature. A figure is the time of the whole call, including the response, \
-               whatever its status (some respond with 400 or 500). A forged token costs as much as \
-               a new one, without the claims. Some peers reject a malformed token faster than \
-               passport-inbound, which builds a response with a challenge (RFC 6750), a body with \
-               the reason, `no-store`, and the reason for outer layers."
-            .to_owned(),
-        table,
-        charts: Vec::new(),
-        figures,
-    }
-}
-
-/// Returns three samples for each contender: a malformed token, a forged one, and a valid one.
-fn measured_rejections(world: &World, stage: &Stage, ready: &[Ready], bare: &str) -> Vec<Samples> {
-    let malformed: Arc<[HeaderValue]> = Arc::new([HeaderValue::from_static("Bearer not-a-token")]);
-    let not_accepted = |tally: &Tally| tally.rejected + tally.failed;
-    let cases = |Ready { entry, subject, good }: &Ready| {
-        let forged = Arc::new([forged(&good[0])]);
-        let case = |what: &str, tokens, outcome| {
-            Case::new(format!("{}{what}", entry.name), calls(&stage.here, subject, tokens, outcome))
-        };
-        [
-            case("", Arc::clone(&malformed), not_accepted),
-            case(" forged", forged, not_accepted),
-            case(" good", first(good), accepted),
-        ]
-    };
-    let verifying = ready.iter().filter(|ready| !["no-op layer", FLOOR, bare].contains(&ready.entry.name));
-    measure_interleaved(&mut verifying.flat_map(cases).collect::<Vec<_>>(), world.effort)
-}
-
-/// Changes one letter of the signature.
-fn forged(authorization: &HeaderValue) -> HeaderValue {
-    let mut bytes = authorization.as_bytes().to_vec();
-    let letter = bytes.len() - 100;
-    bytes[letter] = if bytes[letter] == b'A' { b'B' } else { b'A' };
-    HeaderValue::from_bytes(&bytes).expect("the value is visible ASCII")
 }
 
 fn threads(world: &World, stage: &Stage) -> Section {
@@ -362,7 +292,7 @@ fn threads(world: &World, stage: &Stage) -> Section {
         stage.on_axum.iter().map(|ready| (ready.entry.name.to_owned(), &ready.subject, batch(ready)));
     let all: Vec<_> = on_a_service.chain(on_axum).collect();
     let samples = scaling(&all, world.effort);
-    let mut table = Table::new(["", "calls of two threads, relative to one", "relative to bare"]);
+    let mut table = Table::new(["", "calls of two threads, relative to one †", "relative to bare †"]);
     let mut figures = Vec::new();
     let mut bare = &samples[0];
     for samples in &samples {
@@ -380,7 +310,11 @@ fn threads(world: &World, stage: &Stage) -> Section {
                This is the worst case for contenders that count references to cached data, as \
                passport-inbound and the floor prototype do. The two processors of a virtual machine \
                may share one core. No contender reaches 2 x in that case, so compare with the bare \
-               service or the bare router in the same rounds."
+               service or the bare router in the same rounds.\n\n\
+               † The work differs: peers verify a signature in each call, so their threads share \
+               next to nothing. passport-inbound with its cache off verifies on half of the \
+               processors at a time, which is one of two, so that a flood of new tokens leaves time \
+               for cached ones."
             .to_owned(),
         table,
         charts: Vec::new(),

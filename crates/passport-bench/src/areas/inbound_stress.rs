@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::World;
 use crate::{
     inbound::{Entry, OURS_ON_AXUM, PEERS_ON_AXUM},
-    report::{Figure, Section, Table, shown},
+    report::{Figure, Section, Table, marked, shown},
     rig::percentile,
     site::{Site, bearer},
     subject::{Batch, Subject},
@@ -49,10 +49,11 @@ pub fn sections(world: &World) -> Vec<Section> {
         let with_failed = |results: &CallResults| {
             format!("{} ({} of {})", shown(us(results.p99)), results.failed, results.calls)
         };
+        let random_kids = format!("{}{}", stress.random_kids.0, not_all(stress.random_kids.1, RANDOM_KIDS));
         table.row([
             entry.name.to_owned(),
             format!("{}{}", stress.cold.0, not_all(stress.cold.1, CROWD)),
-            format!("{}{}", stress.random_kids.0, not_all(stress.random_kids.1, RANDOM_KIDS)),
+            marked(&random_kids, stress.rotation.failed > 0),
             with_failed(&stress.flood),
             with_failed(&stress.rotation),
             with_failed(&stress.hang),
@@ -78,8 +79,8 @@ pub fn sections(world: &World) -> Vec<Section> {
                callers send tokens of the new key; the few requests that wait for that key are \
                above the p99. In the hang, a JWKS response takes half a minute, and one other \
                request has an unknown kid. Most peers fetch their keys at construction, so one \
-               fetch for cold callers says little about them. A contender that never fetches again \
-               is not affected by random kids, but does not survive a rotation. Where a number of \
+               fetch for cold callers says little about them. † never fetches again: it is not \
+               affected by random kids, but does not survive a rotation. Where a number of \
                answered calls follows a number of fetches, the other calls had no response after \
                three seconds."
             .to_owned(),

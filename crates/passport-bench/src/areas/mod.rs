@@ -4,9 +4,13 @@ pub mod end_to_end;
 pub mod fleet;
 pub mod growth;
 pub mod inbound_cost;
+mod inbound_rejections;
 pub mod inbound_stress;
+pub mod instructions;
 pub mod outbound_behaviour;
 pub mod outbound_cost;
+pub mod outbound_threads;
+mod paired;
 pub mod sidecar;
 
 use tokio::runtime::Runtime;

@@ -7,7 +7,7 @@ use crate::{
     allocations::Allocations,
     instructions,
     outbound::{DESTINATION, Entry, OURS, PEERS, TokenEndpoint},
-    report::{Chart, Figure, Section, Table, shown, times},
+    report::{Chart, Figure, Section, Table, marked, shown, times},
     rig::{Case, Samples, measure_interleaved, runtime_here},
     subject::{Batch, Subject},
 };
@@ -32,14 +32,8 @@ pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
     let (mut figures, mut bars) = (Vec::new(), Vec::new());
     for Row { name, ns, allocations, instructions } in &rows {
         let (of_floor, of_ours) = (times(ns / floor.ns), times(ns / ours.ns));
-        table.row([
-            (*name).to_owned(),
-            shown(*ns),
-            of_floor,
-            of_ours,
-            shown(*allocations),
-            shown(*instructions),
-        ]);
+        let shown_name = marked(name, *name == "middle");
+        table.row([shown_name, shown(*ns), of_floor, of_ours, shown(*allocations), shown(*instructions)]);
         let figure =
             |what: &str, value: f64, unit| Figure::new("outbound warm", format!("{name}{what}"), value, unit);
         figures.push(figure("", *ns, "ns").against(FLOOR, floor.ns));
@@ -75,8 +69,8 @@ const WORDS: &str = "\
 The cost of a request above the same request without a token. The floor is \
 `SetRequestHeaderLayer` of tower-http with a constant token. Two allocations are \
 common to all contenders, for the header map that gets its first entry.\n\n\
-middle is faster because it does less: it returns a header, which eight lines of \
-glue code put on the request. passport-outbound checks that the destination is \
+† middle does less: it returns a header, which eight lines of glue code put on the \
+request. passport-outbound checks that the destination is \
 allowed and that the request has no `Authorization` header. (Otherwise a redirect or \
 a user's request could obtain the token.) It also checks the response for a \
 rejection of the token, so that the next call has a new one. Crates with their own \
@@ -114,8 +108,8 @@ fn timed(world: &World, entries: &[Entry]) -> Vec<Samples> {
     measure_interleaved(&mut cases, world.effort)
 }
 
-async fn warmed(entry: &Entry) -> (TokenEndpoint, Subject) {
-    // The lifetime is so long that no contender refreshes the token.
+/// Returns a contender with a cached token, which it does not refresh, and its endpoint.
+pub(super) async fn warmed(entry: &Entry) -> (TokenEndpoint, Subject) {
     let endpoint = TokenEndpoint::start(std::time::Duration::from_secs(24 * 3600)).await;
     let subject = (entry.attach)(&endpoint).await;
     let tally = subject.run(Batch::to(DESTINATION, 10)).await;

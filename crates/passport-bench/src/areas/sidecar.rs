@@ -1,29 +1,31 @@
 //! The sidecar as a reverse proxy, compared with nginx.
 
-use std::time::Duration;
-
 use super::{
     World,
-    end_to_end::{section, wrk},
+    paired::{Rounds, section},
 };
 use crate::{
-    proxies,
+    load, proxies,
     report::{
         Section,
-        targets::{PROXIED, SIDECAR_AREA},
+        targets::{PROXIED, SAME_LOAD_AREA, SIDECAR_AREA},
     },
     serve::{Server, TOKEN_ENDPOINT, UPSTREAM},
+    sidecar::FORWARDED_PATH,
 };
 
+const NGINX: &str = "nginx as a plain reverse proxy";
+
+/// The load at which latencies are compared, as a part of nginx's peak.
+const SAME_LOAD: f64 = 0.6;
+
 pub fn sections(world: &World) -> Vec<Section> {
-    let time = Duration::from_secs(if world.is_quick { 1 } else { 4 });
-    let rounds = if world.is_quick { 3 } else { 7 };
+    let rounds = Rounds::of(world);
     let [behind, passport] = [UPSTREAM, TOKEN_ENDPOINT].map(|name| Server::start_on("1", name));
-    let proxies = [
-        ("nginx as a plain reverse proxy", proxies::nginx(behind.port)),
-        (PROXIED, proxies::sidecar(behind.port, passport.port)),
-        ("no proxy: the service itself", Server::start(UPSTREAM)),
-    ];
+    let nginx = proxies::nginx(behind.port);
+    let sidecar = proxies::sidecar(behind.port, passport.port);
+    let direct = Server::start(UPSTREAM);
+    let servers = [(NGINX, &nginx), (PROXIED, &sidecar), ("no proxy: the service itself", &direct)];
     let proxied = section(
         "Sidecar: proxied requests",
         "HTTP/1.1 over loopback, wrk with 32 connections, and an upstream service that \
@@ -35,19 +37,36 @@ pub fn sections(world: &World) -> Vec<Section> {
         identity and counts the request. \"no proxy\" is the upstream service on the core of \
         the proxies.",
         SIDECAR_AREA,
-        &proxies,
+        &servers,
         rounds,
-        |server| wrk(server, "/to/api/", time),
+        |server| load::wrk(server, FORWARDED_PATH, rounds.time),
     );
-    let [_, (_, sidecar), _] = proxies;
+    let rate = SAME_LOAD * rate_of_nginx(&proxied);
+    let same_load = section(
+        "Sidecar: latency at the same load",
+        "The same proxies, each at the same number of requests per second: 60 % of the peak of \
+        nginx in the table above. h2load sends requests over 32 connections at a fixed rate. (wrk \
+        sends a request only after the response to the one before, so a faster proxy gets more \
+        load, and its latencies cannot be compared.)",
+        SAME_LOAD_AREA,
+        &servers[..2],
+        rounds,
+        |server| load::paced(server, FORWARDED_PATH, rate, rounds.time),
+    );
     let tokens = section(
         "Sidecar: token requests",
-        "The same load on `GET /v1/token`, which is for clients in other languages. Rust \
+        "The first load on `GET /v1/token`, which is for clients in other languages. Rust \
         clients cache their token and request one per token lifetime.",
         "sidecar, tokens",
-        &[("passport-sidecar, /v1/token", sidecar)],
+        &[("passport-sidecar, /v1/token", &sidecar)],
         rounds,
-        |server| wrk(server, "/v1/token?identity=erp", time),
+        |server| load::wrk(server, "/v1/token?identity=erp", rounds.time),
     );
-    vec![proxied, tokens]
+    vec![proxied, same_load, tokens]
+}
+
+fn rate_of_nginx(proxied: &Section) -> f64 {
+    let name = format!("{NGINX}, rate");
+    let figure = proxied.figures.iter().find(|figure| figure.name == name);
+    figure.expect("nginx was measured").value
 }

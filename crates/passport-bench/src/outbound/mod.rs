@@ -3,6 +3,7 @@
 mod bare;
 mod ours;
 mod receiver;
+mod retrying;
 mod static_header;
 mod token_endpoint;
 
@@ -72,6 +73,10 @@ pub use self::ours::{REDIS, many_identities};
 /// The baseline, the floor and passport-outbound.
 pub const OURS: [Entry; 3] =
     [Entry::of::<bare::BareClient>(), Entry::of::<static_header::StaticHeader>(), Entry::of::<ours::Ours>()];
+
+/// passport-outbound with a receiver that rejects each token once. Only its instructions are
+/// counted.
+pub const REJECTED_AND_RETRIED: Entry = Entry::of::<retrying::RejectedAndRetried>();
 
 #[cfg(feature = "peers")]
 pub use self::with_peers::PEERS;

@@ -2,10 +2,14 @@
 
 pub mod charts;
 pub mod environment;
+pub mod leads;
 pub mod markdown;
+mod spread;
 pub mod targets;
 
 use serde::Serialize;
+
+pub use self::spread::Spread;
 
 /// One value, and one line of JSON.
 #[derive(Clone, Debug, Serialize)]
@@ -17,11 +21,40 @@ pub struct Figure {
     /// The name of the value that it is compared with, and the ratio to that value.
     pub baseline: Option<String>,
     pub ratio: Option<f64>,
+    /// The middle half of the rounds, of the value and of the ratio, if the rounds are paired runs.
+    pub spread: Option<[f64; 2]>,
+    pub ratio_spread: Option<[f64; 2]>,
 }
 
 impl Figure {
     pub fn new(area: &'static str, name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { area, name: name.into(), value, unit, baseline: None, ratio: None }
+        Self {
+            area,
+            name: name.into(),
+            value,
+            unit,
+            baseline: None,
+            ratio: None,
+            spread: None,
+            ratio_spread: None,
+        }
+    }
+
+    /// Creates the figure of paired runs: its value, and its ratio to `baseline` in each round.
+    pub fn paired(
+        area: &'static str,
+        name: String,
+        value: Spread,
+        unit: &'static str,
+        (baseline, ratio): (&str, Spread),
+    ) -> Self {
+        Self {
+            spread: Some(value.middle_half),
+            baseline: Some(baseline.to_owned()),
+            ratio: Some(ratio.median),
+            ratio_spread: Some(ratio.middle_half),
+            ..Self::new(area, name, value.median, unit)
+        }
     }
 
     pub fn against(mut self, baseline: impl Into<String>, value: f64) -> Self {
@@ -71,6 +104,19 @@ pub struct Section {
     pub table: Table,
     pub charts: Vec<Chart>,
     pub figures: Vec<Figure>,
+}
+
+/// Returns whether a contender is a crate that this project is compared with, and neither a part of
+/// this project nor a baseline.
+fn is_peer(name: &str) -> bool {
+    let not_peers = ["bare", "no-op", "floor", "passport", "raw", "static"];
+    !not_peers.iter().any(|start| name.starts_with(start))
+}
+
+/// Marks text about a contender that does less or something else. The words of the section say
+/// what.
+pub fn marked(text: &str, is_marked: bool) -> String {
+    if is_marked { format!("{text} †") } else { text.to_owned() }
 }
 
 /// Formats a value with its significant digits.
