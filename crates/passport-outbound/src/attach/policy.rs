@@ -87,7 +87,7 @@ impl AttachPolicy {
     /// Attaches a token to a request with these headers, if it [needs](Self::needs_token) one.
     /// Returns whether the token was attached. By default, looks the header up only once: if it was
     /// present, the request is not sent, so the header need not be kept.
-    #[inline]
+    #[inline(always)] // a function call would move the token once more
     pub(super) fn attach(
         &self,
         headers: &mut HeaderMap,

@@ -17,7 +17,7 @@ use crate::token::SendableToken;
 
 /// Attaches `token` to `request`. Returns the data to judge the response by. Returns `None` if the
 /// request keeps its own `Authorization` header, and an error if it must not be sent.
-#[inline]
+#[inline(always)] // a function call would move the token once more
 pub(super) fn attach(
     request: &mut impl OutboundRequest,
     origin: MatchedOrigin,
