@@ -1,13 +1,13 @@
 //! The contenders of the inbound side, one file each.
 
-mod bare;
+pub mod bare;
 mod floor;
 mod on_axum;
-mod ours;
+pub mod ours;
 pub mod raw;
 
 #[cfg(feature = "peers")]
-mod peers {
+pub mod peers {
     pub mod aliri_tower;
     pub mod axum_jose;
     pub mod axum_jwt_auth;

@@ -19,7 +19,11 @@ const AXUM: &str = "end to end, axum";
 pub const SIDECAR_AREA: &str = "sidecar, passed on";
 pub const PROXIED: &str = "passport-sidecar, /to/api/";
 
-const TARGETS: [Target; 13] = [
+/// The areas of the figures of starting processes.
+pub const COLD_START_INBOUND: &str = "cold start, inbound";
+pub const COLD_START_OUTBOUND: &str = "cold start, outbound";
+
+const TARGETS: [Target; 15] = [
     Target {
         text: "Inbound, cached token: at most 1.5 x the floor prototype",
         result: |all| ratio(all, "inbound warm, on a service", "passport-inbound"),
@@ -85,6 +89,16 @@ const TARGETS: [Target; 13] = [
         result: |all| 1.0 / ratio(all, SIDECAR_AREA, &format!("{PROXIED}, processor time")),
         is_met: |ratio| ratio >= 0.7,
     },
+    Target {
+        text: "Cold start, inbound: at most the time of the fastest peer",
+        result: |all| to_best_start(all, COLD_START_INBOUND, "passport-inbound"),
+        is_met: |ratio| ratio <= 1.0,
+    },
+    Target {
+        text: "Cold start, outbound: at most the time of the fastest peer",
+        result: |all| to_best_start(all, COLD_START_OUTBOUND, "passport-outbound"),
+        is_met: |ratio| ratio <= 1.0,
+    },
 ];
 
 /// Returns a table with a row for each target.
@@ -115,9 +129,19 @@ fn ratio(all: &[Figure], area: &str, name: &str) -> f64 {
 
 /// Returns the time of the fastest peer, in nanoseconds.
 fn best_peer(all: &[Figure], area: &str) -> f64 {
+    least_of_peers(all, area, "ns")
+}
+
+/// Returns the ratio of the time of a start to that of the fastest peer.
+fn to_best_start(all: &[Figure], area: &str, name: &str) -> f64 {
+    value(all, area, name) / least_of_peers(all, area, "ms")
+}
+
+/// Returns the least figure of a peer with this unit.
+fn least_of_peers(all: &[Figure], area: &str, unit: &str) -> f64 {
     let not_peers = ["bare", "no-op", "floor", "passport", "raw", "static"];
     let peers = of(all, area).filter(|figure| {
-        figure.unit == "ns" && !not_peers.iter().any(|start| figure.name.starts_with(start))
+        figure.unit == unit && !not_peers.iter().any(|start| figure.name.starts_with(start))
     });
     peers.map(|figure| figure.value).fold(f64::MAX, f64::min)
 }
