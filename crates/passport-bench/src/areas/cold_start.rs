@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use super::World;
 use crate::{
     cold::Start,
-    inbound::{self, bare::BareAxum, ours::Ours},
+    inbound,
     outbound::{self, TokenEndpoint},
     report::{
         Figure, Section, Table, shown,
@@ -29,10 +29,8 @@ pub fn sections(world: &World) -> Vec<Section> {
 
 fn inbound_section(world: &World) -> Section {
     let site = world.background.block_on(Site::start()).expect("the dev Passport starts");
-    let ours = [<BareAxum as inbound::Contender>::NAME, <Ours as inbound::Contender>::NAME];
-    let ours = inbound::ON_AXUM.into_iter().filter(|entry| ours.contains(&entry.name));
     let peers = inbound::PEERS_ON_AXUM.into_iter().filter(|entry| entry.name != NOT_MEASURED);
-    let services = ours.chain(peers).map(|entry| {
+    let services = inbound::OURS_AT_START.into_iter().chain(peers).map(|entry| {
         let authorization = entry.authorizations(&site, 1);
         let token = authorization[0].to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
         let token = token.expect("a token is visible ASCII").to_owned();

@@ -93,6 +93,10 @@ pub const ON_A_SERVICE: [Entry; 6] = [
 /// passport-inbound on axum, which the peers are compared with.
 pub const OURS_ON_AXUM: Entry = Entry::of::<ours::Ours>();
 
+/// The contenders of this project that are measured at their start, the baseline first.
+pub const OURS_AT_START: [Entry; 3] =
+    [Entry::of::<bare::BareAxum>(), OURS_ON_AXUM, Entry::of::<ours::OursWithJwksUrl>()];
+
 /// passport-inbound with and without its token cache.
 pub const OURS_WITH_AND_WITHOUT_CACHE: [Entry; 2] =
     [Entry::of::<ours::OursOnAService>(), Entry::of::<ours::OursWithoutCacheOnAService>()];
