@@ -13,8 +13,8 @@ use clap::Parser;
 use passport_bench::{
     allocations::Allocations,
     areas::{
-        World, end_to_end, fleet, growth, inbound_cost, inbound_stress, instructions, outbound_behaviour,
-        outbound_cost, outbound_threads, sidecar,
+        World, cold_start, end_to_end, fleet, growth, inbound_cost, inbound_stress, instructions,
+        outbound_behaviour, outbound_cost, outbound_threads, sidecar,
     },
     fleet::worker,
     install_crypto_provider,
@@ -71,7 +71,7 @@ struct Arguments {
     #[arg(long, hide = true)]
     endpoint: Option<SocketAddr>,
     /// Measure only this area, and write no file: inbound, outbound, threads, instructions,
-    /// behaviour, fleet, stress, end-to-end, sidecar or growth.
+    /// behaviour, fleet, stress, end-to-end, sidecar, growth or cold-start.
     #[arg(long)]
     only: Option<String>,
     /// The file of the figures, one line of JSON each.
@@ -94,7 +94,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let world = World::new(arguments.quick);
     let own = std::env::current_exe()?;
     let allocations = Allocations::counted(&own);
-    let areas: [(&str, &dyn Fn() -> Vec<Section>); 10] = [
+    let areas: [(&str, &dyn Fn() -> Vec<Section>); 11] = [
         ("inbound", &|| inbound_cost::sections(&world, &allocations)),
         ("outbound", &|| outbound_cost::sections(&world, &allocations)),
         ("threads", &|| outbound_threads::sections(&world)),
@@ -105,6 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("end-to-end", &|| end_to_end::sections(&world)),
         ("sidecar", &|| sidecar::sections(&world)),
         ("growth", &|| growth::sections(&world)),
+        ("cold-start", &|| cold_start::sections(&world)),
     ];
     let mut sections = Vec::new();
     for (name, area) in areas {

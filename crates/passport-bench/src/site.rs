@@ -11,7 +11,9 @@ pub const AUDIENCE: &str = "passport-api-managed";
 /// A Passport, and the data that contenders are configured with.
 #[derive(Debug)]
 pub struct Site {
-    pub passport: DevPassport,
+    issuer: String,
+    /// `None` if the Passport runs in another process.
+    passport: Option<DevPassport>,
     /// The token that most contenders get.
     pub token: String,
 }
@@ -24,12 +26,26 @@ impl Site {
             .start()
             .await?;
         let token = draft(&passport).build();
-        Ok(Self { passport, token })
+        Ok(Self { issuer: passport.issuer().to_owned(), passport: Some(passport), token })
+    }
+
+    /// Returns a handle of the Passport `issuer` in another process, with one of its tokens.
+    pub fn in_another_process(issuer: String, token: String) -> Self {
+        Self { issuer, passport: None, token }
+    }
+
+    /// Returns the Passport.
+    ///
+    /// # Panics
+    ///
+    /// If it runs in another process.
+    pub fn passport(&self) -> &DevPassport {
+        self.passport.as_ref().expect("the Passport runs in this process")
     }
 
     /// Returns the exact value of `iss`.
     pub fn issuer(&self) -> &str {
-        self.passport.issuer()
+        &self.issuer
     }
 
     pub fn jwks_url(&self) -> String {
@@ -45,7 +61,7 @@ impl Site {
 
     /// Returns another such token, to be changed before it is signed for a contender that needs it.
     pub fn draft(&self) -> TestJwtBuilder {
-        draft(&self.passport)
+        draft(self.passport())
     }
 }
 

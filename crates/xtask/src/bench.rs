@@ -36,7 +36,7 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
     }
     let sidecar = ["--package", "passport-sidecar", "--target-dir", TARGET];
     cargo(&[&["build", "--release", "--locked"], &sidecar[..]].concat())?;
-    in_benchmarks(&["build", "--release"], &[])?;
+    in_benchmarks(&["build", "--release", "--workspace"], &[])?;
     run(Command::new(format!("{TARGET}/release/bench"))
         .args(arguments)
         .env("BENCH_SIDECAR", format!("{TARGET}/release/passport-sidecar")))
@@ -46,7 +46,7 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
 /// instruction counts, because another profile would build all dependencies again.
 pub(crate) fn lint() -> Outcome {
     prerequisites::bring(&OPENSSL)?;
-    in_benchmarks(&["clippy"], &["--all-targets", "--", "-D", "warnings"])?;
+    in_benchmarks(&["clippy", "--workspace"], &["--all-targets", "--", "-D", "warnings"])?;
     in_benchmarks(&["test", "--profile", COUNTS, WITHOUT_PEERS, "--lib"], &[])
 }
 

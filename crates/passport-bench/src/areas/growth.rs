@@ -78,7 +78,7 @@ fn with_keys(world: &World, size: usize) -> (usize, Site, Subject, Subject) {
     world.background.block_on(async {
         let site = Site::start().await.expect("the dev Passport starts");
         for _ in 1..size {
-            site.passport.rotate_keys().await;
+            site.passport().rotate_keys().await;
         }
         let [caching, not_caching] = crate::inbound::OURS_WITH_AND_WITHOUT_CACHE;
         let (caching, not_caching) = (caching.warmed(&site).await, not_caching.warmed(&site).await);

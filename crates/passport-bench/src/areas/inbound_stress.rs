@@ -124,15 +124,15 @@ async fn cold(entry: &Entry) -> (u64, usize) {
     let subject = (entry.protect)(&site).await;
     let tokens = entry.authorizations(&site, 1);
     let completed = crowd(&subject, std::iter::repeat_n(tokens[0].clone(), CROWD)).await;
-    (site.passport.counters().jwks(), completed)
+    (site.passport().counters().jwks(), completed)
 }
 
 async fn random_kids(entry: &Entry) -> (u64, usize) {
     let site = site().await;
     let subject = entry.warmed(&site).await;
-    let before = site.passport.counters().jwks();
+    let before = site.passport().counters().jwks();
     let completed = crowd(&subject, (0..RANDOM_KIDS).map(|number| junk(&site, number))).await;
-    (site.passport.counters().jwks() - before, completed)
+    (site.passport().counters().jwks() - before, completed)
 }
 
 /// Returns a token of the usual form, with an unknown kid and an invalid signature.
@@ -185,7 +185,7 @@ async fn flood(entry: &Entry, watch: Duration) -> CallResults {
 async fn rotation(entry: &Entry, watch: Duration) -> CallResults {
     let site = site().await;
     let subject = entry.warmed(&site).await;
-    site.passport.rotate_keys().await;
+    site.passport().rotate_keys().await;
     let new = entry.authorizations(&site, 1);
     valid_requests(&subject, watch, || new[0].clone()).await
 }
@@ -194,7 +194,7 @@ async fn hang(entry: &Entry, watch: Duration) -> CallResults {
     let site = site().await;
     let subject = entry.warmed(&site).await;
     let good = entry.authorizations(&site, 1);
-    site.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(30)));
+    site.passport().inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(30)));
     let (other, unknown) = (subject.clone(), junk(&site, 0));
     let other = tokio::spawn(async move { other.run(Batch::of(Arc::new([unknown]), 1)).await });
     let results = valid_requests(&subject, watch, || good[0].clone()).await;

@@ -1,5 +1,6 @@
 //! The areas that are measured, one file each. Each returns sections of the page.
 
+pub mod cold_start;
 pub mod end_to_end;
 pub mod fleet;
 pub mod growth;

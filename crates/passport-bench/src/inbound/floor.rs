@@ -53,7 +53,7 @@ pub struct Floor<S> {
 
 impl FloorLayer {
     pub fn of(site: &Site) -> Self {
-        let key = only_key(&site.passport.jwks());
+        let key = only_key(&site.passport().jwks());
         let slots = [const { ArcSwapOption::const_empty() }; SLOTS];
         Self(Arc::new(Table { slots, key, generation: AtomicU64::new(1) }))
     }

@@ -1,13 +1,13 @@
 //! The contenders of the inbound side, one file each.
 
-mod bare;
+pub mod bare;
 mod floor;
 mod on_axum;
-mod ours;
+pub mod ours;
 pub mod raw;
 
 #[cfg(feature = "peers")]
-mod peers {
+pub mod peers {
     pub mod aliri_tower;
     pub mod axum_jose;
     pub mod axum_jwt_auth;
@@ -92,6 +92,10 @@ pub const ON_A_SERVICE: [Entry; 6] = [
 
 /// passport-inbound on axum, which the peers are compared with.
 pub const OURS_ON_AXUM: Entry = Entry::of::<ours::Ours>();
+
+/// The contenders of this project that are measured at their start, the baseline first.
+pub const OURS_AT_START: [Entry; 3] =
+    [Entry::of::<bare::BareAxum>(), OURS_ON_AXUM, Entry::of::<ours::OursWithJwksUrl>()];
 
 /// passport-inbound with and without its token cache.
 pub const OURS_WITH_AND_WITHOUT_CACHE: [Entry; 2] =

@@ -47,6 +47,20 @@ impl Contender for Ours {
     }
 }
 
+/// Around an axum router, with the URL of the keys, which is otherwise discovered.
+#[derive(Debug)]
+pub struct OursWithJwksUrl;
+
+impl Contender for OursWithJwksUrl {
+    const NAME: &'static str = "passport-inbound with jwks_url";
+
+    async fn protect(site: &Site) -> Subject {
+        let builder = TokenVerifier::builder(AUDIENCE).issuer(site.issuer()).jwks_url(site.jwks_url());
+        let layer = AuthenticateLayer::new(builder.build().expect("the configuration is valid"));
+        Subject::axum(Router::new().route("/", get(handler)).layer(layer))
+    }
+}
+
 /// Around an axum router, without the token cache.
 #[derive(Debug)]
 pub struct OursWithoutCache;

@@ -26,7 +26,7 @@ struct Parts {
 impl RawVerification {
     pub fn of(site: &Site, count: usize) -> Self {
         let tokens = (0..count).map(|_| Parts::of(&site.draft().build())).collect();
-        Self { key: only_key(&site.passport.jwks()), tokens }
+        Self { key: only_key(&site.passport().jwks()), tokens }
     }
 
     pub fn verify(&self, calls: usize) {

@@ -1,14 +1,14 @@
 //! The contenders of the outbound side, one file each.
 
-mod bare;
-mod ours;
+pub mod bare;
+pub mod ours;
 mod receiver;
 mod retrying;
 mod static_header;
 mod token_endpoint;
 
 #[cfg(feature = "peers")]
-mod peers {
+pub mod peers {
     pub mod aliri_reqwest;
     pub mod azure_identity;
     pub mod cf_gears_toolkit_auth;

@@ -41,6 +41,10 @@ pub const INSTRUCTIONS: &str = "instructions";
 /// The area of the calls of two threads with a cached token.
 pub const OUTBOUND_THREADS: &str = "outbound, two threads";
 
+/// The areas of the figures of starting processes.
+pub const COLD_START_INBOUND: &str = "cold start, inbound";
+pub const COLD_START_OUTBOUND: &str = "cold start, outbound";
+
 const TARGETS: &[Target] = &[
     Target {
         text: "Inbound, cached token: at most 1.15 x the floor prototype",
@@ -188,6 +192,18 @@ const TARGETS: &[Target] = &[
         is_met: |leads| leads == 0.0,
         explanation: "The table of peers that are ahead names them.",
     },
+    Target {
+        text: "Cold start, inbound: at most the time of the fastest peer (both given the JWKS URL)",
+        result: |all| to_best_start(all, COLD_START_INBOUND, "passport-inbound with jwks_url"),
+        is_met: |ratio| ratio <= 1.0,
+        explanation: "COLD_IN",
+    },
+    Target {
+        text: "Cold start, outbound: at most the time of the fastest peer",
+        result: |all| to_best_start(all, COLD_START_OUTBOUND, "passport-outbound"),
+        is_met: |ratio| ratio <= 1.0,
+        explanation: "COLD_OUT",
+    },
 ];
 
 /// Returns the result of each target.
@@ -234,7 +250,17 @@ fn ratio(all: &[Figure], area: &str, name: &str) -> f64 {
 
 /// Returns the time of the fastest peer, in nanoseconds.
 fn best_peer(all: &[Figure], area: &str) -> f64 {
-    let peers = of(all, area).filter(|figure| figure.unit == "ns" && is_peer(&figure.name));
+    least_of_peers(all, area, "ns")
+}
+
+/// Returns the ratio of the time of a start to that of the fastest peer.
+fn to_best_start(all: &[Figure], area: &str, name: &str) -> f64 {
+    value(all, area, name) / least_of_peers(all, area, "ms")
+}
+
+/// Returns the least figure of a peer with this unit.
+fn least_of_peers(all: &[Figure], area: &str, unit: &str) -> f64 {
+    let peers = of(all, area).filter(|figure| figure.unit == unit && is_peer(&figure.name));
     peers.map(|figure| figure.value).fold(f64::MAX, f64::min)
 }
 

@@ -94,8 +94,8 @@ impl ReqwestHttpClient {
 
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
         match (url.scheme(), is_never_proxied(url)) {
-            ("https", false) => built(&self.remote, || self.configure()),
-            ("https", true) => built(&self.local, || self.configure().no_proxy()),
+            ("https", false) => built(&self.remote, || tls::seeded(self.configure())),
+            ("https", true) => built(&self.local, || tls::seeded(self.configure().no_proxy())),
             _ => built(&self.plain, || tls::without_roots(self.configure().no_proxy())),
         }
     }

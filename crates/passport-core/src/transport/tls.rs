@@ -1,6 +1,8 @@
-//! The root certificates that a client trusts.
+//! The root certificates that a client trusts, and the random bytes of its handshakes.
 
 use reqwest::ClientBuilder;
+use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, aws_lc_rs};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::CaCertificates;
 
@@ -14,3 +16,23 @@ pub(super) fn with_ca(ca: Option<&CaCertificates>, client: ClientBuilder) -> Cli
 pub(super) fn without_roots(client: ClientBuilder) -> ClientBuilder {
     client.tls_certs_only([])
 }
+
+/// Returns `client`, and draws the first random bytes of the process in the background.
+///
+/// Before its first random bytes, aws-lc measures the jitter of the processor for tens of
+/// milliseconds, and a handshake needs random bytes. In the background, this takes place while
+/// the root certificates are read, the host is resolved and the connection is opened.
+pub(super) fn seeded(client: ClientBuilder) -> ClientBuilder {
+    // The provider that reqwest will use.
+    let random = CryptoProvider::get_default()
+        .map_or_else(|| aws_lc_rs::default_provider().secure_random, |provider| provider.secure_random);
+    drop(drawn_in_background(random));
+    client
+}
+
+fn drawn_in_background(random: &'static dyn SecureRandom) -> JoinHandle<Result<(), GetRandomFailed>> {
+    spawn_blocking(|| random.fill(&mut [0]))
+}
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,7 @@ async fn handler(Extension(claims): Extension<Claims>) -> StatusCode {
     respond(claims.sub.as_str())
 }
 
+#[derive(Debug)]
 pub struct AliriTower;
 
 impl Contender for AliriTower {

@@ -21,6 +21,7 @@ async fn handler(Extension(Claims(claims)): Extension<Claims>) -> StatusCode {
     respond(claims.get("sub").and_then(Value::as_str).unwrap_or_default())
 }
 
+#[derive(Debug)]
 pub struct AxumJose;
 
 impl Contender for AxumJose {

@@ -20,6 +20,7 @@ async fn handler(caller: Claims<PassportClaims>) -> StatusCode {
     respond(&caller.claims.sub)
 }
 
+#[derive(Debug)]
 pub struct AxumJwtAuth;
 
 impl Contender for AxumJwtAuth {

@@ -48,6 +48,7 @@ async fn handler(Extension(token): Extension<KeycloakToken<String, PrivateClaims
     respond(&token.subject)
 }
 
+#[derive(Debug)]
 pub struct AxumKeycloakAuth;
 
 impl Contender for AxumKeycloakAuth {

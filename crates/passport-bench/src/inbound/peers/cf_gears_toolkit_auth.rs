@@ -43,6 +43,7 @@ async fn handler(Extension(claims): Extension<Arc<Value>>) -> StatusCode {
     respond(claims.get("sub").and_then(Value::as_str).unwrap_or_default())
 }
 
+#[derive(Debug)]
 pub struct CfGearsToolkitAuth;
 
 impl Contender for CfGearsToolkitAuth {

@@ -63,6 +63,7 @@ async fn handler(Extension(claims): Extension<PassportClaims>) -> StatusCode {
     respond(&claims.sub)
 }
 
+#[derive(Debug)]
 pub struct HomeMade;
 
 impl Contender for HomeMade {

@@ -20,6 +20,7 @@ async fn handler(caller: ValidatedToken<PrivateClaims>) -> StatusCode {
     respond(caller.sub.as_deref().unwrap_or_default())
 }
 
+#[derive(Debug)]
 pub struct HuskarlAxum;
 
 impl Contender for HuskarlAxum {

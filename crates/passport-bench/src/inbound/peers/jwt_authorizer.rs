@@ -16,6 +16,7 @@ async fn handler(JwtClaims(claims): JwtClaims<PassportClaims>) -> StatusCode {
     respond(&claims.sub)
 }
 
+#[derive(Debug)]
 pub struct JwtAuthorizerOnAxum07;
 
 impl Contender for JwtAuthorizerOnAxum07 {

@@ -17,6 +17,7 @@ async fn handler(Extension(claims): Extension<PassportClaims>) -> StatusCode {
     respond(&claims.sub)
 }
 
+#[derive(Debug)]
 pub struct TowerOauth2ResourceServer;
 
 impl Contender for TowerOauth2ResourceServer {

@@ -1,0 +1,5 @@
+//! A minimal service with no token.
+
+fn main() {
+    passport_bench::cold::outbound::<passport_bench::outbound::bare::BareClient>();
+}

@@ -1,0 +1,5 @@
+//! A minimal service with huskarl.
+
+fn main() {
+    passport_bench::cold::outbound::<passport_bench::outbound::peers::huskarl::Huskarl>();
+}

@@ -1,0 +1,5 @@
+//! A minimal service with middle.
+
+fn main() {
+    passport_bench::cold::outbound::<passport_bench::outbound::peers::middle::Middle>();
+}

@@ -1,0 +1,5 @@
+//! A minimal service with passport-outbound.
+
+fn main() {
+    passport_bench::cold::outbound::<passport_bench::outbound::ours::Ours>();
+}
