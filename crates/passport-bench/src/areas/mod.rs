@@ -4,6 +4,7 @@ pub mod end_to_end;
 pub mod fleet;
 pub mod growth;
 pub mod inbound_cost;
+mod inbound_on_axum;
 pub mod inbound_stress;
 pub mod outbound_behaviour;
 pub mod outbound_cost;

@@ -9,7 +9,10 @@ use huskarl_core::server_metadata::AuthorizationServerMetadata;
 use huskarl_reqwest::ReqwestClient;
 use huskarl_resource_server::validator::custom::CustomValidator;
 
-use crate::inbound::{Contender, on_axum::respond};
+use crate::inbound::{
+    Contender,
+    on_axum::{protected, respond},
+};
 use crate::{
     claims::PrivateClaims,
     site::{AUDIENCE, Site},
@@ -20,9 +23,9 @@ async fn handler(caller: ValidatedToken<PrivateClaims>) -> StatusCode {
     respond(caller.sub.as_deref().unwrap_or_default())
 }
 
-pub struct HuskarlAxum;
+pub struct HuskarlAxum<const AROUND: bool>;
 
-impl Contender for HuskarlAxum {
+impl<const AROUND: bool> Contender for HuskarlAxum<AROUND> {
     const NAME: &'static str = "huskarl-axum";
 
     async fn protect(site: &Site) -> Subject {
@@ -39,7 +42,6 @@ impl Contender for HuskarlAxum {
             .await
             .expect("the keys were fetched");
         let layer = ValidatorLayer::builder().validator(validator).build();
-        let router: Router = Router::new().route("/", get(handler)).layer(layer.authenticated());
-        Subject::axum(router)
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), layer.authenticated())
     }
 }
