@@ -50,11 +50,12 @@ impl Drain {
     /// - the body type is neither axum's nor tonic's;
     /// - there is no tokio runtime.
     pub(crate) fn of<B: 'static>(request: &mut Request<B>) -> Option<Box<Self>> {
-        if request.version() > Version::HTTP_11 || request.headers().contains_key(EXPECT) {
+        if request.version() > Version::HTTP_11 {
             return None;
         }
         let rest = known_body(request.body_mut())?;
-        Handle::try_current().is_ok().then(|| Box::new(Self { rest, bytes_left: MAX_BYTES, timer: None }))
+        let is_wanted = !request.headers().contains_key(EXPECT) && Handle::try_current().is_ok();
+        is_wanted.then(|| Box::new(Self { rest, bytes_left: MAX_BYTES, timer: None }))
     }
 
     /// Reads the body. Is ready when the body has ended or failed, more than [`MAX_BYTES`] were

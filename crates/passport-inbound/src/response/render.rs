@@ -38,15 +38,16 @@ pub(crate) fn reject<B>(
 ) -> Response<Bytes> {
     let config = own.within(request.extensions());
     let protocol = Protocol::of(request.method(), request.headers(), config.forced);
-    let mut response = rendered(rejection, protocol, &config, with_emptied_maps(request));
+    let mut response = with_emptied_maps(request);
+    render(rejection, protocol, &config, &mut response);
     if request.method() == Method::HEAD {
         remove_content(&mut response);
     }
     response
 }
 
-/// Returns an empty response with the maps of the request, emptied: for headers and extensions. New
-/// maps would cost four allocations, as much time as the rest of a rejection.
+/// Returns an empty response with the header map and the extensions of the request, emptied. New
+/// ones would cost up to four allocations.
 fn with_emptied_maps<B>(request: &mut Request<B>) -> Response<Bytes> {
     let mut response = Response::default();
     mem::swap(response.headers_mut(), request.headers_mut());
@@ -71,29 +72,30 @@ pub(crate) fn rejection_response(
     protocol: Protocol,
     config: &RejectionConfig,
 ) -> Response<Bytes> {
-    rendered(rejection, protocol, config, Response::default())
+    let mut response = Response::default();
+    render(rejection, protocol, config, &mut response);
+    response
 }
 
 /// Renders a rejection into `response`, which is empty. Stores the [`Rejection`] in the extensions
 /// of the response. Counts and logs the rejection.
-fn rendered(
+fn render(
     rejection: Rejection,
     protocol: Protocol,
     config: &RejectionConfig,
-    mut response: Response<Bytes>,
-) -> Response<Bytes> {
+    response: &mut Response<Bytes>,
+) {
     rejection.record();
     let texts = if config.hides_details { Texts::without_details(&rejection) } else { Texts::of(&rejection) };
     match protocol {
-        Protocol::Grpc => grpc(&rejection, texts, &mut response),
-        Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format, &mut response),
+        Protocol::Grpc => grpc(&rejection, texts, response),
+        Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format, response),
         Protocol::Http => {
-            http(&rejection, texts, &mut response);
-            response = config.finish(&rejection, response);
+            http(&rejection, texts, response);
+            config.finish(&rejection, response);
         }
     }
     response.extensions_mut().insert(rejection);
-    response
 }
 
 fn http(rejection: &Rejection, texts: Texts, response: &mut Response<Bytes>) {
