@@ -34,6 +34,7 @@ impl AuthenticateLayer {
     /// axum::serve(listener, api.into_make_service()).await?;
     /// # Ok(()) }
     /// ```
+    #[must_use]
     pub fn around(&self, router: Router) -> Authenticate<RouterIntoService<Body>> {
         // `with_state` turns the handlers into services once. Without it, the router would do so
         // for each request.
