@@ -6,7 +6,9 @@ use std::{
 };
 
 use axum::{Router, http::StatusCode, routing::get};
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use passport_dev::DevPassport;
 use passport_inbound::{AuditEvent, AuditLayer, AuditSink, AuthenticateLayer, Requirement};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -94,7 +96,8 @@ async fn trace_has_managed_identities_and_rejections_but_no_users() {
 async fn call_canceled_by_the_client_is_recorded() {
     let passport = DevPassport::start().await.unwrap();
     let (sink, outer) = (RecordingSink::default(), RecordingSink::default());
-    let never = service_fn(|_: Request<()>| std::future::pending::<Result<Response<String>, Infallible>>());
+    let never =
+        service_fn(|_: Request<()>| std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>());
     let service = ServiceBuilder::new()
         .layer(AuditLayer::with_sink(outer.clone()))
         .layer(AuditLayer::with_sink(sink.clone()))

@@ -4,6 +4,7 @@
 
 mod allocations;
 mod architecture;
+mod around_a_router;
 mod attacks;
 mod audit;
 mod authorization;

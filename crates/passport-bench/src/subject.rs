@@ -78,9 +78,11 @@ impl Subject {
         Self { run: Arc::new(move |batch| Box::pin(run(service.clone(), batch))), router: None }
     }
 
-    /// Wraps an axum router.
+    /// Wraps an axum router, with its handlers turned into services, as `axum::serve` does once
+    /// for each connection. Otherwise, the router would do so for each call.
     pub fn axum(router: axum::Router) -> Self {
-        Self { router: Some(router.clone()), ..Self::new::<_, axum::body::Body, _>(router) }
+        let service = router.clone().with_state::<()>(());
+        Self { router: Some(router), ..Self::new::<_, axum::body::Body, _>(service) }
     }
 
     /// Returns the axum router, if it is one, so that it can be served.

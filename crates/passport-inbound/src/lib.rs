@@ -257,7 +257,10 @@ pub use crate::{
         algorithm::{Algorithm, UnknownAlgorithm},
         claim_path::ClaimPath,
     },
-    response::{body::ResponseBody, rejection::Rejection, unmet_requirement::UnmetRequirement},
+    response::{
+        body::ResponseBody, rejection::Rejection, rejection_body::RejectionBody,
+        unmet_requirement::UnmetRequirement,
+    },
     token_deadline::{DeadlineBody, TokenDeadline, TokenDeadlineFuture, TokenDeadlineLayer},
     verify::{
         IssuerChanges, IssuerHealth, ReadyError, ReadyPolicy, TokenVerifier, TokenVerifierBuilder,

@@ -4,6 +4,8 @@
 //! Each module records its own events. No field and no label contains a token. No label has a
 //! value that a client can choose.
 
+use metrics::{Key, Level, Metadata};
+
 /// The target of all log events except audit events.
 pub(crate) const TARGET: &str = "passport_inbound";
 
@@ -37,13 +39,24 @@ pub(crate) const ISSUER: &str = "issuer";
 /// The value of the label [`ISSUER`] for tokens that were rejected before their issuer was known.
 pub(crate) const UNKNOWN_ISSUER: &str = "unknown";
 
+/// The metadata of the counters of this crate.
+static METADATA: Metadata<'static> = Metadata::new(TARGET, Level::INFO, None);
+
+/// Increments the counter with this key.
+pub(crate) fn increment(key: &Key) {
+    metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA)).increment(1);
+}
+
 /// Increments the counter `$metric`. The value of its label `$label` is the `$value` next to the
-/// first `$pattern` that matches `$subject`. All values are known at compile time, so nothing is
-/// allocated.
+/// first `$pattern` that matches `$subject`. All keys are built and hashed at compile time.
 macro_rules! count {
     ($metric:expr, $label:literal, $($pattern:pat => $value:literal,)+ ; $subject:expr) => {
         match $subject {
-            $($pattern => metrics::counter!($metric, $label => $value).increment(1),)+
+            $($pattern => {
+                static LABELS: [metrics::Label; 1] = [metrics::Label::from_static_parts($label, $value)];
+                static KEY: metrics::Key = metrics::Key::from_static_parts($metric, &LABELS);
+                $crate::metrics::increment(&KEY);
+            })+
         }
     };
 }

@@ -7,7 +7,9 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use passport_dev::{DevIdentity, DevPassport};
 use passport_inbound::TokenVerifier;
 use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder, SecretSource};
@@ -32,7 +34,7 @@ pub fn identity_builder(passport: &DevPassport, registered: &DevIdentity) -> Man
 pub struct EmptyResponse;
 
 impl Service<Request<()>> for EmptyResponse {
-    type Response = Response<String>;
+    type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -41,6 +43,6 @@ impl Service<Request<()>> for EmptyResponse {
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
-        ready(Ok(Response::new(String::new())))
+        ready(Ok(Response::new(Full::default())))
     }
 }

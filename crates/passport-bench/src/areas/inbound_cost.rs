@@ -5,11 +5,11 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::runtime::Runtime;
 
-use super::{World, inbound_rejections::rejections};
+use super::{World, inbound_on_axum, inbound_rejections::rejections};
 use crate::{
     allocations::Allocations,
-    inbound::{Entry, ON_A_SERVICE, ON_AXUM, PEERS_ON_AXUM, raw::RawVerification},
-    report::{Chart, Figure, Section, Table, shown, times},
+    inbound::{self, Entry, ON_A_SERVICE, PEERS_ON_AXUM, raw::RawVerification},
+    report::{Figure, Section, Table, shown, times},
     rig::{Case, Effort, Samples, measure_interleaved, runtime_here, scaling},
     site::Site,
     subject::{Batch, Subject, Tally},
@@ -38,6 +38,7 @@ pub(super) struct Stage {
     pub(super) here: Runtime,
     pub(super) on_a_service: Vec<Ready>,
     pub(super) on_axum: Vec<Ready>,
+    pub(super) around_a_router: Vec<Ready>,
 }
 
 impl Stage {
@@ -48,8 +49,9 @@ impl Stage {
             Ready { entry, subject, good: entry.authorizations(&site, NEW_TOKENS) }
         };
         let on_a_service = ON_A_SERVICE.into_iter().map(ready).collect();
-        let on_axum = ON_AXUM.into_iter().chain(PEERS_ON_AXUM).map(ready).collect();
-        Self { site, here: runtime_here(), on_a_service, on_axum }
+        let on_axum = inbound::all().into_iter().map(ready).collect();
+        let around_a_router = inbound::all_around_a_router().into_iter().map(ready).collect();
+        Self { site, here: runtime_here(), on_a_service, on_axum, around_a_router }
     }
 }
 
@@ -58,7 +60,8 @@ pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
     let stage = Stage::set(world);
     vec![
         warm_on_a_service(world, &stage),
-        on_axum(world, &stage, allocations),
+        inbound_on_axum::on_axum(world, &stage, allocations),
+        inbound_on_axum::around_a_router(world, &stage, allocations),
         cold(world, &stage),
         rejections(world, &stage),
         threads(world, &stage),
@@ -89,7 +92,7 @@ pub(super) fn accepted(tally: &Tally) -> usize {
 }
 
 /// Returns a case for each contender that repeats one token.
-fn warm_cases<'a>(stage: &'a Stage, ready: &[Ready]) -> Vec<Case<'a>> {
+pub(super) fn warm_cases<'a>(stage: &'a Stage, ready: &[Ready]) -> Vec<Case<'a>> {
     ready.iter().map(|ready| repeated(stage, ready, first(&ready.good))).collect()
 }
 
@@ -122,67 +125,6 @@ fn warm_on_a_service(world: &World, stage: &Stage) -> Section {
             .to_owned(),
         table,
         charts: Vec::new(),
-        figures,
-    }
-}
-
-fn on_axum(world: &World, stage: &Stage, allocations: &Allocations) -> Section {
-    let samples = measure_interleaved(&mut warm_cases(stage, &stage.on_axum), world.effort);
-    let bare = Samples::named(&samples, BARE_AXUM);
-    let ours = Samples::named(&samples, OURS).over(bare);
-    let bare_allocations = allocations.of("inbound", BARE_AXUM);
-    let mut table = Table::new([
-        "",
-        "ns per call",
-        "ns above bare axum",
-        "relative to passport-inbound",
-        "allocations above bare axum",
-    ]);
-    let (mut figures, mut bars) = (Vec::new(), Vec::new());
-    for samples in &samples {
-        let over = samples.over(bare);
-        let allocated = allocations.of("inbound", &samples.name) - bare_allocations;
-        table.row([
-            samples.name.clone(),
-            shown(samples.median()),
-            shown(over),
-            times(over / ours),
-            shown(allocated),
-        ]);
-        figures.push(Figure::new("inbound warm, on axum", &samples.name, over, "ns").against(OURS, ours));
-        figures.push(Figure::new(
-            "inbound warm, on axum",
-            format!("{}, allocations", samples.name),
-            allocated,
-            "allocations",
-        ));
-        if samples.name != BARE_AXUM {
-            bars.push((samples.name.clone(), over));
-        }
-    }
-    Section {
-        title: "Inbound: cached token, axum",
-        words: "The same behind a router of axum 0.8, with all peers that can run there. No other \
-               crate caches a verified token, so each of their calls includes an RSA verification. \
-               axum boxes and clones every layer, which is the cost of the no-op layer.\n\n\
-               * jwt-authorizer runs on axum 0.7, its supported version. The baseline is still axum \
-               0.8.\n\
-               * axum-jwt-auth selects the `rsa` crate for jsonwebtoken. Here it uses aws-lc-rs, \
-               which is many times faster.\n\
-               * huskarl-axum verifies with the `rsa` crate and has no other backend.\n\
-               * axum-jose compares issuers as URLs, so its tokens have an `iss` that ends in a \
-               slash.\n\
-               * axum-keycloak-auth does not check the issuer. Its tokens have the `typ` and `azp` \
-               that it requires.\n\
-               * cf-gears-toolkit-auth has no layer. Ten lines of `from_fn` wrap it."
-            .to_owned(),
-        table,
-        charts: vec![Chart::Bars {
-            file: "inbound-warm",
-            title: "Time above bare axum, cached token",
-            unit: "ns per call",
-            bars,
-        }],
         figures,
     }
 }

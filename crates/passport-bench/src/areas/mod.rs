@@ -5,6 +5,7 @@ pub mod end_to_end;
 pub mod fleet;
 pub mod growth;
 pub mod inbound_cost;
+mod inbound_on_axum;
 mod inbound_rejections;
 pub mod inbound_stress;
 pub mod instructions;

@@ -19,11 +19,13 @@ fn main() {
     let background = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let background = background.expect("the runtime is built");
     let site = background.block_on(Site::start()).expect("the dev Passport starts");
-    for entry in inbound::all() {
+    let on_routes = inbound::all().into_iter().map(|entry| ("inbound", entry));
+    let around = inbound::all_around_a_router().into_iter().map(|entry| ("inbound, around a router", entry));
+    for (side, entry) in on_routes.chain(around) {
         let subject = background.block_on(entry.warmed(&site));
         let token = entry.authorizations(&site, 1);
         println!(
-            "inbound\t{}\t{}",
+            "{side}\t{}\t{}",
             entry.name,
             allocations_per_call(&subject, &Batch::of(Arc::clone(&token), CALLS))
         );

@@ -7,10 +7,12 @@ use std::{
 };
 
 use axum::{Router, body::Body, routing::get};
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body_util::Full;
 use tower::{Layer, Service, util::MapRequestLayer};
 
-use super::Contender;
+use super::{Contender, on_axum::protected};
 use crate::{site::Site, subject::Subject};
 
 /// A handler that responds immediately, with 500 if its function does not find the caller.
@@ -22,16 +24,16 @@ impl Handler {
 }
 
 impl Service<Request<()>> for Handler {
-    type Response = Response<()>;
+    type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<()>, Infallible>>;
+    type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<()>) -> Self::Future {
-        let mut response = Response::new(());
+        let mut response = Response::new(Full::default());
         if !(self.0)(request.extensions()) {
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         }
@@ -78,13 +80,13 @@ impl Contender for BareAxum {
 
 /// An axum router with a layer that forwards each request.
 #[derive(Debug)]
-pub struct NoOpOnAxum;
+pub struct NoOpOnAxum<const AROUND: bool>;
 
-impl Contender for NoOpOnAxum {
+impl<const AROUND: bool> Contender for NoOpOnAxum<AROUND> {
     const NAME: &'static str = "no-op layer";
 
     async fn protect(_: &Site) -> Subject {
         let no_op = MapRequestLayer::new(identity::<Request<Body>>);
-        Subject::axum(Router::new().route("/", get(|| async { StatusCode::OK })).layer(no_op))
+        protected::<AROUND, _, _>(Router::new().route("/", get(|| async { StatusCode::OK })), no_op)
     }
 }

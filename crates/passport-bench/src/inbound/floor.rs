@@ -20,7 +20,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, Request, Response, StatusCode, header::AUTHORIZATION};
 use passport_core::{Clock, SystemClock};
 
-use super::{Contender, bare::Handler, on_axum::respond, raw::only_key};
+use super::{
+    Contender,
+    bare::Handler,
+    on_axum::{protected, respond},
+    raw::only_key,
+};
 use crate::{claims::PassportClaims, site::Site, subject::Subject};
 
 const SLOTS: usize = 1024;
@@ -154,13 +159,13 @@ async fn handler(Extension(Caller(claims)): Extension<Caller>) -> StatusCode {
     respond(&claims.sub)
 }
 
-/// The floor around an axum router.
-pub struct FloorOnAxum;
+/// The floor on axum.
+pub struct FloorOnAxum<const AROUND: bool>;
 
-impl Contender for FloorOnAxum {
+impl<const AROUND: bool> Contender for FloorOnAxum<AROUND> {
     const NAME: &'static str = "floor prototype";
 
     async fn protect(site: &Site) -> Subject {
-        Subject::axum(Router::new().route("/", get(handler)).layer(FloorLayer::of(site)))
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), FloorLayer::of(site))
     }
 }

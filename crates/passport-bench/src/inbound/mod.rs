@@ -104,27 +104,48 @@ pub const OURS_WITH_AND_WITHOUT_CACHE: [Entry; 2] =
 /// passport-inbound with a larger token cache than by default.
 pub const OURS_WITH_LARGE_CACHE: Entry = Entry::of::<ours::OursWithLargeCache>();
 
-/// Contenders around an axum router, which all peers support.
+/// Contenders on each route of an axum router (`Router::layer`), which all peers support.
 pub const ON_AXUM: [Entry; 5] = [
     Entry::of::<bare::BareAxum>(),
-    Entry::of::<bare::NoOpOnAxum>(),
-    Entry::of::<floor::FloorOnAxum>(),
+    Entry::of::<bare::NoOpOnAxum<false>>(),
+    Entry::of::<floor::FloorOnAxum<false>>(),
     Entry::of::<ours::Ours>(),
     Entry::of::<ours::OursWithoutCache>(),
 ];
 
-/// Peers around an axum router, each as its README recommends.
+/// Contenders around a whole axum router.
+pub const AROUND_A_ROUTER: [Entry; 4] = [
+    Entry::of::<bare::BareAxum>(),
+    Entry::of::<bare::NoOpOnAxum<true>>(),
+    Entry::of::<floor::FloorOnAxum<true>>(),
+    Entry::of::<ours::OursAround>(),
+];
+
+/// Peers on axum, each as its README recommends.
 #[cfg(feature = "peers")]
 pub const PEERS_ON_AXUM: [Entry; 9] = [
-    Entry::of::<peers::home_made::HomeMade>(),
-    Entry::of::<peers::aliri_tower::AliriTower>(),
-    Entry::of::<peers::axum_jose::AxumJose>(),
+    Entry::of::<peers::home_made::HomeMade<false>>(),
+    Entry::of::<peers::aliri_tower::AliriTower<false>>(),
+    Entry::of::<peers::axum_jose::AxumJose<false>>(),
     Entry::of::<peers::axum_jwt_auth::AxumJwtAuth>(),
-    Entry::of::<peers::axum_keycloak_auth::AxumKeycloakAuth>(),
-    Entry::of::<peers::cf_gears_toolkit_auth::CfGearsToolkitAuth>(),
-    Entry::of::<peers::huskarl_axum::HuskarlAxum>(),
-    Entry::of::<peers::jwt_authorizer::JwtAuthorizerOnAxum07>(),
-    Entry::of::<peers::tower_oauth2_resource_server::TowerOauth2ResourceServer>(),
+    Entry::of::<peers::axum_keycloak_auth::AxumKeycloakAuth<false>>(),
+    Entry::of::<peers::cf_gears_toolkit_auth::CfGearsToolkitAuth<false>>(),
+    Entry::of::<peers::huskarl_axum::HuskarlAxum<false>>(),
+    Entry::of::<peers::jwt_authorizer::JwtAuthorizerOnAxum07<false>>(),
+    Entry::of::<peers::tower_oauth2_resource_server::TowerOauth2ResourceServer<false>>(),
+];
+
+/// Peers around a whole axum router. axum-jwt-auth cannot be there: it is an extractor.
+#[cfg(feature = "peers")]
+pub const PEERS_AROUND_A_ROUTER: [Entry; 8] = [
+    Entry::of::<peers::home_made::HomeMade<true>>(),
+    Entry::of::<peers::aliri_tower::AliriTower<true>>(),
+    Entry::of::<peers::axum_jose::AxumJose<true>>(),
+    Entry::of::<peers::axum_keycloak_auth::AxumKeycloakAuth<true>>(),
+    Entry::of::<peers::cf_gears_toolkit_auth::CfGearsToolkitAuth<true>>(),
+    Entry::of::<peers::huskarl_axum::HuskarlAxum<true>>(),
+    Entry::of::<peers::jwt_authorizer::JwtAuthorizerOnAxum07<true>>(),
+    Entry::of::<peers::tower_oauth2_resource_server::TowerOauth2ResourceServer<true>>(),
 ];
 
 /// Returns all contenders on axum that the features enable.
@@ -134,4 +155,13 @@ pub fn all() -> Vec<Entry> {
     #[cfg(not(feature = "peers"))]
     let peers = [];
     ON_AXUM.into_iter().chain(peers).collect()
+}
+
+/// Returns all contenders around a router that the features enable.
+pub fn all_around_a_router() -> Vec<Entry> {
+    #[cfg(feature = "peers")]
+    let peers = PEERS_AROUND_A_ROUTER;
+    #[cfg(not(feature = "peers"))]
+    let peers = [];
+    AROUND_A_ROUTER.into_iter().chain(peers).collect()
 }

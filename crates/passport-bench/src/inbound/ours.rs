@@ -34,7 +34,7 @@ fn knows_its_caller(extensions: &Extensions) -> bool {
     extensions.get::<IdInfo>().is_some_and(|caller| !caller.user_id().is_empty())
 }
 
-/// Around an axum router, with all defaults.
+/// On each route of an axum router, with all defaults.
 #[derive(Debug)]
 pub struct Ours;
 
@@ -47,7 +47,7 @@ impl Contender for Ours {
     }
 }
 
-/// Around an axum router, with the URL of the keys, which is otherwise discovered.
+/// On each route of an axum router, with the URL of the keys, which is otherwise discovered.
 #[derive(Debug)]
 pub struct OursWithJwksUrl;
 
@@ -61,7 +61,19 @@ impl Contender for OursWithJwksUrl {
     }
 }
 
-/// Around an axum router, without the token cache.
+/// Around an axum router, with all defaults.
+#[derive(Debug)]
+pub struct OursAround;
+
+impl Contender for OursAround {
+    const NAME: &'static str = "passport-inbound";
+
+    async fn protect(site: &Site) -> Subject {
+        Subject::new(layer(site, |builder| builder).around(Router::new().route("/", get(handler))))
+    }
+}
+
+/// On each route of an axum router, without the token cache.
 #[derive(Debug)]
 pub struct OursWithoutCache;
 

@@ -62,6 +62,7 @@ const INBOUND: &str = "passport-inbound";
 const OUTBOUND: &str = "passport-outbound";
 const ON_REDIS: &str = "passport-outbound, with Redis";
 const WARM: &str = "inbound warm, on axum";
+const AROUND: &str = "inbound warm, around a router";
 const REJECTION: &str = "inbound rejection";
 const STRESS: &str = "inbound stress";
 const BEHAVIOUR: &str = "outbound behaviour";
@@ -72,6 +73,8 @@ const AXUM: &str = "end to end, axum";
 const COLUMNS: &[Column] = &[
     Column::new(WARM, "", INBOUND),
     Column::new(WARM, ", allocations", INBOUND).exact(),
+    Column::new(AROUND, "", INBOUND),
+    Column::new(AROUND, ", allocations", INBOUND).exact(),
     Column::new("inbound cold", "", "passport-inbound on axum, each token new"),
     Column::new(REJECTION, ", malformed", INBOUND).missing(challenge),
     Column::new(REJECTION, ", invalid signature", INBOUND),

@@ -11,9 +11,9 @@ use super::{
     pending_caller::PendingCaller,
 };
 use crate::{
-    Rejection, ResponseBody,
+    Rejection, RejectionBody,
     authorize::Decision,
-    response::{drain::Drain, render::reject},
+    response::rejected::Rejected,
     verify::{VerifyProgress, counters},
 };
 
@@ -73,8 +73,9 @@ impl<S, B, R> Service<Request<B>> for Authenticate<S>
 where
     B: 'static,
     S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: RejectionBody,
 {
-    type Response = Response<ResponseBody<R>>;
+    type Response = Response<R>;
     type Error = S::Error;
     type Future = AuthenticateFuture<S, B>;
 
@@ -86,8 +87,8 @@ where
         match self.layer.authenticate(&mut request) {
             Authentication::Done(Decision::Allow) => AuthenticateFuture::forwarded(self.inner.call(request)),
             Authentication::Done(Decision::Reject(rejection)) => {
-                let response = reject(rejection, &request, &self.layer.config.rejections);
-                AuthenticateFuture::rejected(response, Drain::of(request))
+                let rejections = &self.layer.config.rejections;
+                AuthenticateFuture::rejected(Rejected::new(rejection, &mut request, rejections))
             }
             Authentication::Done(Decision::Pending(permission)) => {
                 self.pending(PendingCaller::Permission(permission), request)
@@ -100,14 +101,18 @@ where
 impl<S: Clone> Authenticate<S> {
     /// Returns a response future that first waits for `caller`. If the request is not rejected, the
     /// future then calls the inner service.
-    fn pending<B>(&mut self, mut caller: PendingCaller, request: Request<B>) -> AuthenticateFuture<S, B>
+    fn pending<B: 'static>(
+        &mut self,
+        mut caller: PendingCaller,
+        request: Request<B>,
+    ) -> AuthenticateFuture<S, B>
     where
         S: Service<Request<B>>,
     {
         let config = self.layer.config.clone();
         let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| {
             let result = caller.poll(request, &config, cx);
-            result.map_err(|rejection| reject(rejection, request, &config.rejections))
+            result.map_err(|rejection| Rejected::new(rejection, request, &config.rejections))
         });
         AuthenticateFuture::checking(check, &mut self.inner, request)
     }

@@ -1,6 +1,8 @@
-//! Integrations with frameworks: extractors for axum, an extension trait for tonic.
+//! Integrations with frameworks: extractors and a router for axum, an extension trait for tonic.
 
 #[cfg(feature = "axum")]
 pub(crate) mod axum;
+#[cfg(feature = "axum")]
+mod router;
 #[cfg(feature = "tonic")]
 pub(crate) mod tonic;

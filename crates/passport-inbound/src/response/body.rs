@@ -1,4 +1,4 @@
-//! The response body of the middleware.
+//! A response body for services whose own body type cannot hold the body of a rejection.
 
 use std::{
     pin::Pin,
@@ -10,8 +10,33 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
+use super::rejection_body::RejectionBody;
+
 pin_project! {
-    /// A response body: the unchanged body of the inner service, or the body of a rejection.
+    /// A response body that wraps a body of any type, or holds the body of a rejection.
+    ///
+    /// A service needs it only if its own body type does not implement [`RejectionBody`]. Wrap the
+    /// body inside the layers of this crate:
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Empty;
+    /// use passport_inbound::{AuthenticateLayer, ResponseBody, TokenVerifier};
+    /// use tower::ServiceBuilder;
+    ///
+    /// async fn handler(_: Request<()>) -> Result<Response<Empty<Bytes>>, std::io::Error> {
+    ///     Ok(Response::new(Empty::new()))
+    /// }
+    ///
+    /// # fn example(verifier: TokenVerifier) {
+    /// let service = ServiceBuilder::new()
+    ///     .layer(AuthenticateLayer::new(verifier))
+    ///     .map_response(|response: Response<_>| response.map(ResponseBody::new))
+    ///     .service_fn(handler);
+    /// # let _ = tower::ServiceExt::oneshot(service, Request::new(()));
+    /// # }
+    /// ```
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -29,19 +54,22 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    pub(super) fn inner(body: B) -> Self {
+    /// Wraps a body.
+    pub fn new(body: B) -> Self {
         Self { kind: BodyKind::Inner { body } }
     }
+}
 
-    pub(super) fn rejection(body: Bytes) -> Self {
-        Self { kind: BodyKind::Rejection { body: Full::new(body) } }
+impl<B> RejectionBody for ResponseBody<B> {
+    fn from_rejection(content: Bytes) -> Self {
+        Self { kind: BodyKind::Rejection { body: Full::new(content) } }
     }
 }
 
 /// Creates the default body of the inner service. Some layers of tower-http require `Default`.
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::inner(B::default())
+        Self::new(B::default())
     }
 }
 

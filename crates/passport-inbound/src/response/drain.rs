@@ -49,13 +49,12 @@ impl Drain {
     /// - the client sends the body only after a `100 Continue` (header `Expect`);
     /// - the body type is neither axum's nor tonic's;
     /// - there is no tokio runtime.
-    pub(crate) fn of<B: 'static>(request: Request<B>) -> Option<Box<Self>> {
+    pub(crate) fn of<B: 'static>(request: &mut Request<B>) -> Option<Box<Self>> {
         if request.version() > Version::HTTP_11 {
             return None;
         }
-        let (head, body) = request.into_parts();
-        let rest = known_body(body)?;
-        let is_wanted = !head.headers.contains_key(EXPECT) && Handle::try_current().is_ok();
+        let rest = known_body(request.body_mut())?;
+        let is_wanted = !request.headers().contains_key(EXPECT) && Handle::try_current().is_ok();
         is_wanted.then(|| Box::new(Self { rest, bytes_left: MAX_BYTES, timer: None }))
     }
 
@@ -81,31 +80,32 @@ impl Drain {
     }
 }
 
-/// Returns the body if its type is axum's or tonic's and `worth_reading` accepts it, and
-/// otherwise `None`. A generic bound is not possible: the layers accept request bodies of any
-/// type, even types that do not implement `Body`.
-fn known_body<B: 'static>(body: B) -> Option<Rest> {
-    let mut body = Some(body);
-    let body: &mut dyn Any = &mut body;
+/// Takes the body out of the request if its type is axum's or tonic's and `worth_reading` accepts
+/// it, and otherwise returns `None`. A generic bound is not possible: the layers accept request
+/// bodies of any type, even types that do not implement `Body`.
+fn known_body(body: &mut dyn Any) -> Option<Rest> {
     #[cfg(feature = "axum")]
-    if let Some(body) = body.downcast_mut::<Option<axum_core::body::Body>>().and_then(Option::take) {
+    if let Some(body) = body.downcast_mut::<axum_core::body::Body>() {
         return worth_reading(body);
     }
     #[cfg(feature = "tonic")]
-    if let Some(body) = body.downcast_mut::<Option<tonic::body::Body>>().and_then(Option::take) {
+    if let Some(body) = body.downcast_mut::<tonic::body::Body>() {
         return worth_reading(body);
     }
     let _ = body;
     None
 }
 
-/// Returns the body. Returns `None` if the body has ended, or is known to be larger than
-/// [`MAX_BYTES`].
+/// Takes the body out of the request. Returns `None` if the body has ended, or is known to be
+/// larger than [`MAX_BYTES`].
 #[cfg(any(feature = "axum", feature = "tonic"))]
-fn worth_reading<B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static>(body: B) -> Option<Rest> {
+fn worth_reading<B>(body: &mut B) -> Option<Rest>
+where
+    B: Body<Data = Bytes, Error: Into<Error>> + Default + Send + 'static,
+{
     use http_body_util::BodyExt;
-    let is_small = body.size_hint().lower() <= MAX_BYTES;
-    (is_small && !body.is_end_stream()).then(|| Box::pin(body.map_err(Into::into)) as Rest)
+    let is_wanted = !body.is_end_stream() && body.size_hint().lower() <= MAX_BYTES;
+    is_wanted.then(|| Box::pin(std::mem::take(body).map_err(Into::into)) as Rest)
 }
 
 #[cfg(test)]

@@ -8,19 +8,18 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{body::ResponseBody, drain::Drain};
+use super::{rejected::Rejected, rejection_body::RejectionBody};
 
 /// A function that polls the authentication or authorization of a request.
 ///
 /// - On success, the function has prepared the request for the inner service.
-/// - Otherwise, the function returns the response that rejects the request.
+/// - Otherwise, the function has rejected the request.
 pub(crate) type RequestCheck<B> =
-    Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Response<Bytes>>> + Send>;
+    Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Rejected>> + Send>;
 
 pin_project! {
     /// The response future of [`Authenticate`](crate::Authenticate) and
@@ -66,8 +65,8 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         Self { stage: Stage::Decided { future: DecidedFuture::Forwarded { response } } }
     }
 
-    pub(crate) fn rejected(response: Response<Bytes>, drain: Option<Box<Drain>>) -> Self {
-        Self { stage: Stage::Decided { future: DecidedFuture::rejected(response, drain) } }
+    pub(crate) fn rejected(rejected: Rejected) -> Self {
+        Self { stage: Stage::Decided { future: DecidedFuture::Rejected { rejected } } }
     }
 
     /// Creates a future that waits for `check`.
@@ -85,22 +84,22 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     }
 }
 
-impl<S: Service<Request<B>>, B: 'static> Pending<S, B> {
+impl<S: Service<Request<B>>, B> Pending<S, B> {
     /// Calls the inner service, or rejects the request, depending on the result of the check.
-    fn decided(mut self, result: Result<(), Response<Bytes>>) -> DecidedFuture<S::Future> {
+    fn decided(mut self, result: Result<(), Rejected>) -> DecidedFuture<S::Future> {
         match result {
             Ok(()) => DecidedFuture::Forwarded { response: self.ready.call(self.request) },
-            Err(response) => DecidedFuture::rejected(response, Drain::of(self.request)),
+            Err(rejected) => DecidedFuture::Rejected { rejected },
         }
     }
 }
 
 impl<S, B, R> Future for ResponseFuture<S, B>
 where
-    B: 'static,
     S: Service<Request<B>, Response = Response<R>>,
+    R: RejectionBody,
 {
-    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+    type Output = Result<Response<R>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut stage = self.project().stage;
@@ -130,36 +129,24 @@ pin_project! {
     pub(crate) enum DecidedFuture<F> {
         Forwarded { #[pin] response: F },
         /// The inner service never sees the request.
-        Rejected { response: Option<Response<Bytes>>, drain: Option<Box<Drain>> },
-    }
-}
-
-impl<F> DecidedFuture<F> {
-    /// Creates a future that drains the request body, if there is a `drain`, and then returns
-    /// `response`.
-    pub(crate) fn rejected(response: Response<Bytes>, drain: Option<Box<Drain>>) -> Self {
-        Self::Rejected { response: Some(response), drain }
+        Rejected { rejected: Rejected },
     }
 }
 
 impl<F, B, E> Future for DecidedFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: RejectionBody,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = F::Output;
 
     #[inline(always)] // a call would move the response once more
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
-            DecidedProjection::Forwarded { response } => {
-                response.poll(cx).map_ok(|response| response.map(ResponseBody::inner))
-            }
-            DecidedProjection::Rejected { response, drain } => {
-                if let Some(drain) = drain {
-                    ready!(drain.poll(cx));
-                }
-                let response = response.take().expect("polled again after it was ready");
-                Poll::Ready(Ok(response.map(ResponseBody::rejection)))
+            DecidedProjection::Forwarded { response } => response.poll(cx),
+            DecidedProjection::Rejected { rejected } => {
+                let response = ready!(rejected.poll(cx));
+                Poll::Ready(Ok(response.map(B::from_rejection)))
             }
         }
     }

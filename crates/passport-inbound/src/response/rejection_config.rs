@@ -1,6 +1,6 @@
 //! Settings for the responses to rejected requests.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, mem, sync::Arc};
 
 use bytes::Bytes;
 use http::{
@@ -55,8 +55,8 @@ impl RejectionConfig {
         }
     }
 
-    /// Applies the custom function, if there is one, to the standard response, and returns the
-    /// response that the function returns. This response remains a rejection:
+    /// Applies the custom function, if there is one, to the standard response, and replaces the
+    /// response by the one that the function returns. This response remains a rejection:
     ///
     /// - A status 1xx or 2xx is replaced by the status of the rejection. Otherwise, a proxy that
     ///   delegates authentication would treat the response as success.
@@ -64,11 +64,11 @@ impl RejectionConfig {
     ///   is added again: the challenge of a 401, which HTTP requires ([RFC 9110, section
     ///   15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)), and the `Retry-After` of
     ///   a 503.
-    pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
-        let Some(respond) = &self.custom else { return standard };
+    pub(crate) fn finish(&self, rejection: &Rejection, response: &mut Response<Bytes>) {
+        let Some(respond) = &self.custom else { return };
         let mandatory =
-            [WWW_AUTHENTICATE, RETRY_AFTER].map(|name| (standard.headers().get(&name).cloned(), name));
-        let mut response = respond(rejection, standard);
+            [WWW_AUTHENTICATE, RETRY_AFTER].map(|name| (response.headers().get(&name).cloned(), name));
+        *response = respond(rejection, mem::take(response));
         if response.status().is_success() || response.status().is_informational() {
             *response.status_mut() = rejection.status();
         }
@@ -79,7 +79,6 @@ impl RejectionConfig {
                 }
             }
         }
-        response
     }
 }
 

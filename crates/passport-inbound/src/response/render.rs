@@ -5,12 +5,12 @@
 //! for rejecting a token is one of the seven names of Passport's own SDK. An unmet requirement
 //! is described by the text that the service has configured.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, mem, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Request, Response,
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderValue, Method, Request, Response,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use passport_core::retry_after_seconds;
@@ -29,50 +29,87 @@ use crate::{
 
 /// Renders the response to a rejected request. `own` has the settings of the layer that rejects
 /// the request. If one of them is not set, the setting of the outer layer is used.
+///
+/// Takes the headers and the extensions out of the request.
 pub(crate) fn reject<B>(
     rejection: Rejection,
-    request: &Request<B>,
+    request: &mut Request<B>,
     own: &RejectionConfig,
 ) -> Response<Bytes> {
     let config = own.within(request.extensions());
     let protocol = Protocol::of(request.method(), request.headers(), config.forced);
-    rejection_response(rejection, protocol, &config)
+    let mut response = with_emptied_maps(request);
+    render(rejection, protocol, &config, &mut response);
+    if request.method() == Method::HEAD {
+        remove_content(&mut response);
+    }
+    response
 }
 
-/// Renders the response to a rejected request, and stores the [`Rejection`] in the extensions of
-/// the response. Counts and logs the rejection.
+/// Returns an empty response with the header map and the extensions of the request, emptied. New
+/// ones would cost up to four allocations.
+fn with_emptied_maps<B>(request: &mut Request<B>) -> Response<Bytes> {
+    let mut response = Response::default();
+    mem::swap(response.headers_mut(), request.headers_mut());
+    mem::swap(response.extensions_mut(), request.extensions_mut());
+    response.headers_mut().clear();
+    response.extensions_mut().clear();
+    response
+}
+
+/// Removes the content of a response to a `HEAD` request, which has none ([RFC 9110, section
+/// 9.3.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2)). Keeps its length in the headers.
+#[cold]
+fn remove_content(response: &mut Response<Bytes>) {
+    let content = mem::take(response.body_mut());
+    response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| content.len().into());
+}
+
+/// Renders the response to a rejected request.
+#[cfg(any(test, feature = "axum"))]
 pub(crate) fn rejection_response(
     rejection: Rejection,
     protocol: Protocol,
     config: &RejectionConfig,
 ) -> Response<Bytes> {
-    rejection.record();
-    let texts = if config.hides_details { Texts::without_details(&rejection) } else { Texts::of(&rejection) };
-    let mut response = match protocol {
-        Protocol::Grpc => grpc(&rejection, texts),
-        Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format),
-        Protocol::Http => config.finish(&rejection, http(&rejection, texts)),
-    };
-    response.extensions_mut().insert(rejection);
+    let mut response = Response::default();
+    render(rejection, protocol, config, &mut response);
     response
 }
 
-fn http(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
-    let mut response = Response::new(match texts.body {
-        Cow::Borrowed(body) => Bytes::from_static(body.as_bytes()),
-        Cow::Owned(body) => Bytes::from(body),
-    });
+/// Renders a rejection into `response`, which is empty. Stores the [`Rejection`] in the extensions
+/// of the response. Counts and logs the rejection.
+fn render(
+    rejection: Rejection,
+    protocol: Protocol,
+    config: &RejectionConfig,
+    response: &mut Response<Bytes>,
+) {
+    rejection.record();
+    let texts = if config.hides_details { Texts::without_details(&rejection) } else { Texts::of(&rejection) };
+    match protocol {
+        Protocol::Grpc => grpc(&rejection, texts, response),
+        Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format, response),
+        Protocol::Http => {
+            http(&rejection, texts, response);
+            config.finish(&rejection, response);
+        }
+    }
+    response.extensions_mut().insert(rejection);
+}
+
+fn http(rejection: &Rejection, texts: Texts, response: &mut Response<Bytes>) {
+    *response.body_mut() = texts.body;
     *response.status_mut() = rejection.status();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(challenge) = texts.challenge.and_then(header) {
+    headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
+    headers.insert(CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+    if let Some(challenge) = texts.challenge {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
     if let Some(retry_after) = retry_after(rejection) {
         headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds(retry_after).max(1)));
     }
-    response
 }
 
 /// Returns the value of the header `Retry-After`. Returns `None` if the status is not 503: only
@@ -98,26 +135,23 @@ fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
 
 /// Renders a trailers-only response: the status is in the headers, and there is no body ([gRPC
 /// over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
-fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
+fn grpc(rejection: &Rejection, texts: Texts, response: &mut Response<Bytes>) {
     const STATUS: HeaderName = HeaderName::from_static("grpc-status");
     const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-    let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/grpc") });
     headers.insert(STATUS, HeaderValue::from(u16::from(rejection.grpc_code())));
     if let Some(message) = header(texts.message) {
         headers.insert(MESSAGE, message);
     }
-    response
 }
 
 /// Renders a grpc-web response, with the gRPC status in the body. Scripts in browsers can read
 /// the body even if CORS does not expose the headers
 /// ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
-fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response<Bytes> {
-    let mut response = Response::new(format.trailers(rejection.grpc_code(), &texts.message));
+fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat, response: &mut Response<Bytes>) {
+    *response.body_mut() = format.trailers(rejection.grpc_code(), &texts.message);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
-    response
 }
 
 /// The characters that are percent-encoded in `grpc-message`: the percent sign and all but
@@ -128,28 +162,28 @@ const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
 /// of an unmet requirement.
 struct Texts {
     /// The value of `WWW-Authenticate` (HTTP). If `None`, the response does not have this header.
-    challenge: Option<Cow<'static, str>>,
+    challenge: Option<HeaderValue>,
     /// The JSON body (HTTP).
-    body: Cow<'static, str>,
+    body: Bytes,
     /// The value of `grpc-message` (gRPC and grpc-web).
     message: Cow<'static, str>,
 }
 
 impl Texts {
-    fn fixed(challenge: Option<&'static str>, body: &'static str, message: &'static str) -> Self {
-        Self {
-            challenge: challenge.map(Cow::Borrowed),
-            body: Cow::Borrowed(body),
-            message: Cow::Borrowed(message),
-        }
+    /// Returns texts that are known at compile time. Create the challenge in a `const` block: at
+    /// run time, a `HeaderValue` checks each byte.
+    fn fixed(challenge: Option<HeaderValue>, body: &'static str, message: &'static str) -> Self {
+        Self { challenge, body: Bytes::from_static(body.as_bytes()), message: Cow::Borrowed(message) }
     }
 
     /// Returns the texts for an unmet requirement. Only an unmet requirement of scopes has a
     /// challenge.
     fn forbidden(requirement: &UnmetRequirement) -> Self {
         let (reason, required) = (requirement.reason(), requirement.required());
-        let challenge = requirement.scopes().map(|scopes| {
-            Cow::Owned(format!("Bearer realm=\"passport\", error=\"insufficient_scope\", scope=\"{scopes}\""))
+        let challenge = requirement.scopes().and_then(|scopes| {
+            let challenge =
+                format!("Bearer realm=\"passport\", error=\"insufficient_scope\", scope=\"{scopes}\"");
+            HeaderValue::try_from(challenge).ok()
         });
         let body = json!({ "error": "forbidden", "reason": reason, "required": required }).to_string();
         let message = format!("requirement not met: {required}");
@@ -162,11 +196,15 @@ impl Texts {
 macro_rules! token_texts {
     ($name:literal) => {
         Texts::fixed(
-            Some(concat!(
-                "Bearer realm=\"passport\", error=\"invalid_token\", error_description=\"",
-                $name,
-                "\""
-            )),
+            Some(
+                const {
+                    HeaderValue::from_static(concat!(
+                        "Bearer realm=\"passport\", error=\"invalid_token\", error_description=\"",
+                        $name,
+                        "\""
+                    ))
+                },
+            ),
             concat!("{\"error\":\"invalid_token\",\"reason\":\"", $name, "\"}"),
             concat!("invalid token: ", $name),
         )
@@ -179,7 +217,9 @@ impl Texts {
     fn without_details(rejection: &Rejection) -> Self {
         match rejection {
             Rejection::Token { .. } => Self::fixed(
-                Some("Bearer realm=\"passport\", error=\"invalid_token\""),
+                Some(
+                    const { HeaderValue::from_static("Bearer realm=\"passport\", error=\"invalid_token\"") },
+                ),
                 "{\"error\":\"invalid_token\"}",
                 "invalid token",
             ),
@@ -194,7 +234,7 @@ impl Texts {
             // The challenge has no error code if the request has no credentials (RFC 6750, section
             // 3.1).
             Rejection::MissingCredentials => Self::fixed(
-                Some("Bearer realm=\"passport\""),
+                Some(const { HeaderValue::from_static("Bearer realm=\"passport\"") }),
                 "{\"error\":\"authentication_required\"}",
                 "authentication required",
             ),

@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 
 use super::deadline::{Deadline, DeadlineTimer};
 use crate::{
+    RejectionBody,
     metrics::ENDED_STREAMS,
     response::protocol::{Protocol, WebFormat},
 };
@@ -79,6 +80,13 @@ impl<B: Body> DeadlineBody<B> {
     pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: StreamKind) -> Self {
         let deadline = deadline.filter(|_| inner.size_hint().exact().is_none());
         Self { inner, deadline, timer: DeadlineTimer::default(), kind, has_begun: false, is_over: false }
+    }
+}
+
+/// Creates a body without a deadline: the body of a rejection has a known length.
+impl<B: Body + RejectionBody> RejectionBody for DeadlineBody<B> {
+    fn from_rejection(content: Bytes) -> Self {
+        Self::new(B::from_rejection(content), None, StreamKind::default())
     }
 }
 

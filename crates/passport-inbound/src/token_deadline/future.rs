@@ -13,7 +13,10 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::{DeadlineBody, body::StreamKind, deadline::Deadline};
-use crate::{ResponseBody, response::future::DecidedFuture};
+use crate::{
+    RejectionBody,
+    response::{future::DecidedFuture, rejected::Rejected},
+};
 
 pin_project! {
     /// The response future of [`TokenDeadline`](super::TokenDeadline).
@@ -41,7 +44,7 @@ impl<F> TokenDeadlineFuture<F> {
     }
 
     pub(super) fn rejected(response: Response<Bytes>) -> Self {
-        Self { decided: DecidedFuture::rejected(response, None) }
+        Self { decided: DecidedFuture::Rejected { rejected: Rejected::without_drain(response) } }
     }
 }
 
@@ -63,9 +66,9 @@ where
 impl<F, B, E> Future for TokenDeadlineFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Body,
+    B: Body + RejectionBody,
 {
-    type Output = Result<Response<ResponseBody<DeadlineBody<B>>>, E>;
+    type Output = Result<Response<DeadlineBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.project().decided.poll(cx)

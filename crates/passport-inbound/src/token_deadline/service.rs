@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::{DeadlineBody, TokenDeadlineFuture, TokenDeadlineLayer, deadline::Deadline};
 use crate::{
-    Rejection, ResponseBody,
+    Rejection, RejectionBody,
     response::{rejection::required_identity, rejection_config::RejectionConfig, render::reject},
 };
 
@@ -25,9 +25,9 @@ pub struct TokenDeadline<S> {
 impl<S, B, R> Service<Request<B>> for TokenDeadline<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    R: Body,
+    R: Body + RejectionBody,
 {
-    type Response = Response<ResponseBody<DeadlineBody<R>>>;
+    type Response = Response<DeadlineBody<R>>;
     type Error = S::Error;
     type Future = TokenDeadlineFuture<S::Future>;
 
@@ -35,7 +35,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let deadline = match required_identity(request.extensions()) {
             Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.layer.clock))),
             // An anonymous request has no token, so its response has no deadline.
@@ -43,7 +43,7 @@ where
             Err(rejection) => {
                 return TokenDeadlineFuture::rejected(reject(
                     rejection,
-                    &request,
+                    &mut request,
                     &RejectionConfig::default(),
                 ));
             }

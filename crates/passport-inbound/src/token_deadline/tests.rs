@@ -16,7 +16,7 @@ use tower::{Layer, Service, service_fn};
 
 use super::{body::StreamKind, deadline::Deadline, *};
 use crate::{
-    IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims,
+    IdInfo, Rejection, ResponseBody, identity::Anonymous, jwt::claims::Claims,
     test_support::assert_ready_with_inner_service,
 };
 
@@ -181,10 +181,11 @@ type Stream = Box<dyn Body<Data = Bytes, Error = BoxError> + Send + Unpin>;
 fn response_of(
     layer: &TokenDeadlineLayer,
     request: Request<()>,
-) -> Response<crate::ResponseBody<DeadlineBody<Stream>>> {
+) -> Response<DeadlineBody<ResponseBody<Stream>>> {
     let inner = service_fn(|_: Request<()>| {
         let never = futures_util::stream::pending::<Result<Frame<Bytes>, BoxError>>();
-        ready(Ok::<_, Infallible>(Response::new(Box::new(StreamBody::new(never)) as Stream)))
+        let body = ResponseBody::new(Box::new(StreamBody::new(never)) as Stream);
+        ready(Ok::<_, Infallible>(Response::new(body)))
     });
     layer.layer(inner).call(request).now_or_never().unwrap().unwrap()
 }

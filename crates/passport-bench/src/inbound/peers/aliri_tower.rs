@@ -16,7 +16,10 @@ use axum::{Extension, Router, body::Body, routing::get};
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::inbound::{Contender, on_axum::respond};
+use crate::inbound::{
+    Contender,
+    on_axum::{protected, respond},
+};
 use crate::{
     site::{AUDIENCE, Site},
     subject::Subject,
@@ -77,9 +80,9 @@ async fn handler(Extension(claims): Extension<Claims>) -> StatusCode {
 }
 
 #[derive(Debug)]
-pub struct AliriTower;
+pub struct AliriTower<const AROUND: bool>;
 
-impl Contender for AliriTower {
+impl<const AROUND: bool> Contender for AliriTower<AROUND> {
     const NAME: &'static str = "aliri_tower";
 
     async fn protect(site: &Site) -> Subject {
@@ -91,8 +94,7 @@ impl Contender for AliriTower {
             Authority::new_from_url(site.jwks_url(), validator).await.expect("the issuer responds");
         authority.spawn_refresh(Duration::from_secs(300));
         let authorizer = Oauth2Authorizer::new().with_claims::<Claims>().with_terse_error_handler::<Body>();
-        let router: Router =
-            Router::new().route("/", get(handler)).layer(authorizer.jwt_layer::<Body>(authority));
-        Subject::axum(router)
+        let layer = authorizer.jwt_layer::<Body>(authority);
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), layer)
     }
 }

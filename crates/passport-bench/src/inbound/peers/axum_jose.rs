@@ -11,7 +11,10 @@ use passport_dev::TestJwtBuilder;
 use serde_json::Value;
 use url::Url;
 
-use crate::inbound::{Contender, on_axum::respond};
+use crate::inbound::{
+    Contender,
+    on_axum::{protected, respond},
+};
 use crate::{
     site::{AUDIENCE, Site},
     subject::Subject,
@@ -22,9 +25,9 @@ async fn handler(Extension(Claims(claims)): Extension<Claims>) -> StatusCode {
 }
 
 #[derive(Debug)]
-pub struct AxumJose;
+pub struct AxumJose<const AROUND: bool>;
 
-impl Contender for AxumJose {
+impl<const AROUND: bool> Contender for AxumJose<AROUND> {
     const NAME: &'static str = "axum-jose";
 
     fn adapt(draft: TestJwtBuilder, site: &Site) -> TestJwtBuilder {
@@ -38,7 +41,6 @@ impl Contender for AxumJose {
             .build();
         let issuer = Url::parse(site.issuer()).expect("the URL is valid");
         let layer = AuthorizationLayer::with_remote_jwk_set(keys, issuer, AUDIENCE.to_owned());
-        let router: Router = Router::new().route("/", get(handler)).layer(layer);
-        Subject::axum(router)
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), layer)
     }
 }

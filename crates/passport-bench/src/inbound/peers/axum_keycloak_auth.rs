@@ -16,7 +16,10 @@ use passport_dev::TestJwtBuilder;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::inbound::{Contender, on_axum::respond};
+use crate::inbound::{
+    Contender,
+    on_axum::{protected, respond},
+};
 use crate::{
     claims::PrivateClaims,
     site::{AUDIENCE, Site},
@@ -49,9 +52,9 @@ async fn handler(Extension(token): Extension<KeycloakToken<String, PrivateClaims
 }
 
 #[derive(Debug)]
-pub struct AxumKeycloakAuth;
+pub struct AxumKeycloakAuth<const AROUND: bool>;
 
-impl Contender for AxumKeycloakAuth {
+impl<const AROUND: bool> Contender for AxumKeycloakAuth<AROUND> {
     const NAME: &'static str = "axum-keycloak-auth";
 
     fn adapt(draft: TestJwtBuilder, _: &Site) -> TestJwtBuilder {
@@ -70,7 +73,6 @@ impl Contender for AxumKeycloakAuth {
             .passthrough_mode(PassthroughMode::Block)
             .expected_audiences(vec![AUDIENCE.to_owned()])
             .build();
-        let router: Router = Router::new().route("/", get(handler)).layer(layer);
-        Subject::axum(router)
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), layer)
     }
 }

@@ -14,7 +14,10 @@ use http::{StatusCode, header::AUTHORIZATION};
 use serde_json::Value;
 use toolkit_auth::{AuthConfig, JwksKeyProvider, KeyProvider, ValidationConfig, validate_claims};
 
-use crate::inbound::{Contender, on_axum::respond};
+use crate::inbound::{
+    Contender,
+    on_axum::{protected, respond},
+};
 use crate::{
     site::{AUDIENCE, Site},
     subject::Subject,
@@ -44,9 +47,9 @@ async fn handler(Extension(claims): Extension<Arc<Value>>) -> StatusCode {
 }
 
 #[derive(Debug)]
-pub struct CfGearsToolkitAuth;
+pub struct CfGearsToolkitAuth<const AROUND: bool>;
 
-impl Contender for CfGearsToolkitAuth {
+impl<const AROUND: bool> Contender for CfGearsToolkitAuth<AROUND> {
     const NAME: &'static str = "cf-gears-toolkit-auth";
 
     async fn protect(site: &Site) -> Subject {
@@ -58,8 +61,7 @@ impl Contender for CfGearsToolkitAuth {
             ..AuthConfig::default()
         };
         let state = Arc::new(AuthState { keys, rules: ValidationConfig::from(&config) });
-        let router: Router =
-            Router::new().route("/", get(handler)).layer(middleware::from_fn_with_state(state, pass));
-        Subject::axum(router)
+        let layer = middleware::from_fn_with_state(state, pass);
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), layer)
     }
 }

@@ -13,7 +13,10 @@ use axum::{
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use jsonwebtoken::{Algorithm, DecodingKey, TokenData, Validation, decode, decode_header, jwk::JwkSet};
 
-use crate::inbound::{Contender, on_axum::respond};
+use crate::inbound::{
+    Contender,
+    on_axum::{protected, respond},
+};
 use crate::{
     claims::PassportClaims,
     site::{AUDIENCE, Site},
@@ -64,16 +67,14 @@ async fn handler(Extension(claims): Extension<PassportClaims>) -> StatusCode {
 }
 
 #[derive(Debug)]
-pub struct HomeMade;
+pub struct HomeMade<const AROUND: bool>;
 
-impl Contender for HomeMade {
+impl<const AROUND: bool> Contender for HomeMade<AROUND> {
     const NAME: &'static str = "home-made (jsonwebtoken 11)";
 
     async fn protect(site: &Site) -> Subject {
         let verifier = Arc::new(Verifier::of(site).await);
-        let router: Router = Router::new()
-            .route("/", get(handler))
-            .layer(middleware::from_fn_with_state(verifier, authenticate));
-        Subject::axum(router)
+        let layer = middleware::from_fn_with_state(verifier, authenticate);
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), layer)
     }
 }

@@ -9,7 +9,10 @@ use huskarl_core::server_metadata::AuthorizationServerMetadata;
 use huskarl_reqwest::ReqwestClient;
 use huskarl_resource_server::validator::custom::CustomValidator;
 
-use crate::inbound::{Contender, on_axum::respond};
+use crate::inbound::{
+    Contender,
+    on_axum::{protected, respond},
+};
 use crate::{
     claims::PrivateClaims,
     site::{AUDIENCE, Site},
@@ -21,9 +24,9 @@ async fn handler(caller: ValidatedToken<PrivateClaims>) -> StatusCode {
 }
 
 #[derive(Debug)]
-pub struct HuskarlAxum;
+pub struct HuskarlAxum<const AROUND: bool>;
 
-impl Contender for HuskarlAxum {
+impl<const AROUND: bool> Contender for HuskarlAxum<AROUND> {
     const NAME: &'static str = "huskarl-axum";
 
     async fn protect(site: &Site) -> Subject {
@@ -40,7 +43,6 @@ impl Contender for HuskarlAxum {
             .await
             .expect("the keys were fetched");
         let layer = ValidatorLayer::builder().validator(validator).build();
-        let router: Router = Router::new().route("/", get(handler)).layer(layer.authenticated());
-        Subject::axum(router)
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), layer.authenticated())
     }
 }

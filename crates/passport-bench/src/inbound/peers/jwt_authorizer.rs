@@ -4,6 +4,7 @@
 use axum07::{Router, body::Body, routing::get};
 use http::StatusCode;
 use jwt_authorizer::{IntoLayer, JwtAuthorizer, JwtClaims, Validation};
+use tower::Layer;
 
 use crate::inbound::{Contender, on_axum::respond};
 use crate::{
@@ -17,16 +18,20 @@ async fn handler(JwtClaims(claims): JwtClaims<PassportClaims>) -> StatusCode {
 }
 
 #[derive(Debug)]
-pub struct JwtAuthorizerOnAxum07;
+pub struct JwtAuthorizerOnAxum07<const AROUND: bool>;
 
-impl Contender for JwtAuthorizerOnAxum07 {
+impl<const AROUND: bool> Contender for JwtAuthorizerOnAxum07<AROUND> {
     const NAME: &'static str = "jwt-authorizer";
 
     async fn protect(site: &Site) -> Subject {
         let validation = Validation::new().iss(&[site.issuer()]).aud(&[AUDIENCE]);
         let authorizer = JwtAuthorizer::<PassportClaims>::from_oidc(site.issuer()).validation(validation);
         let authorizer = authorizer.build().await.expect("the issuer responds");
-        let router: Router = Router::new().route("/", get(handler)).layer(authorizer.into_layer());
-        Subject::new::<_, Body, _>(router)
+        let (router, layer) = (Router::new().route("/", get(handler)), authorizer.into_layer());
+        if AROUND {
+            Subject::new::<_, Body, _>(layer.layer(router.with_state::<()>(())))
+        } else {
+            Subject::new::<_, Body, _>(router.layer(layer).with_state::<()>(()))
+        }
     }
 }

@@ -6,7 +6,10 @@ use axum::{Extension, Router, body::Body, routing::get};
 use http::StatusCode;
 use tower_oauth2_resource_server::{server::OAuth2ResourceServer, tenant::TenantConfiguration};
 
-use crate::inbound::{Contender, on_axum::respond};
+use crate::inbound::{
+    Contender,
+    on_axum::{protected, respond},
+};
 use crate::{
     claims::PassportClaims,
     site::{AUDIENCE, Site},
@@ -18,9 +21,9 @@ async fn handler(Extension(claims): Extension<PassportClaims>) -> StatusCode {
 }
 
 #[derive(Debug)]
-pub struct TowerOauth2ResourceServer;
+pub struct TowerOauth2ResourceServer<const AROUND: bool>;
 
-impl Contender for TowerOauth2ResourceServer {
+impl<const AROUND: bool> Contender for TowerOauth2ResourceServer<AROUND> {
     const NAME: &'static str = "tower-oauth2-resource-server";
 
     async fn protect(site: &Site) -> Subject {
@@ -28,7 +31,6 @@ impl Contender for TowerOauth2ResourceServer {
         let tenant = tenant.expect("the issuer responds");
         let server = OAuth2ResourceServer::<PassportClaims>::builder().add_tenant(tenant).build().await;
         let server = server.expect("the tenant is configured");
-        let router: Router = Router::new().route("/", get(handler)).layer(server.into_layer::<Body>());
-        Subject::axum(router)
+        protected::<AROUND, _, _>(Router::new().route("/", get(handler)), server.into_layer::<Body>())
     }
 }

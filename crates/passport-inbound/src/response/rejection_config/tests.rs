@@ -35,9 +35,9 @@ fn custom_response_is_never_a_success() {
         let custom = StatusCode::from_u16(custom).unwrap();
         let respond = move |_: &_, _| Response::builder().status(custom).body(Bytes::new()).unwrap();
         let config = RejectionConfig { custom: Some(Arc::new(respond)), ..RejectionConfig::default() };
-        let standard =
+        let mut response =
             Response::builder().status(401).header(WWW_AUTHENTICATE, "Bearer").body(Bytes::new()).unwrap();
-        let response = config.finish(&rejection, standard);
+        config.finish(&rejection, &mut response);
         assert_eq!((response.status().as_u16(), custom), (status, custom));
         assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), has_challenge, "{custom}");
     }

@@ -151,8 +151,8 @@ fn grpc_web_rejection_has_status_in_body() {
         ("application/grpc-web+proto", &b"\x80\0\0\0\x38grpc-status: 16\r\n"[..]),
         ("application/grpc-web-text", b"gAAAADhncnBjLXN0YXR1czogMTYNCmdycGMtbWVzc2FnZTog"),
     ] {
-        let request = Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
-        let response = reject(Rejection::MissingCredentials, &request, &RejectionConfig::default());
+        let mut request = Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
+        let response = reject(Rejection::MissingCredentials, &mut request, &RejectionConfig::default());
         assert_eq!((response.status().as_u16(), response.headers().len()), (200, 1));
         assert_eq!(response.headers()[CONTENT_TYPE], content_type);
         assert!(response.body().starts_with(body), "{:?}", response.body());
@@ -166,11 +166,36 @@ fn forced_protocol_is_inherited_by_inner_layers() {
     let http_rejections = forced(ForcedProtocol::Http);
     let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
     let status = |request: &Request<()>, responder: &RejectionConfig| {
-        reject(Rejection::MissingCredentials, request, responder).status().as_u16()
+        reject(Rejection::MissingCredentials, &mut request.clone(), responder).status().as_u16()
     };
     assert_eq!(status(&request, &RejectionConfig::default()), 200);
     assert_eq!(status(&request, &http_rejections), 401);
     request.extensions_mut().insert(http_rejections);
     assert_eq!(status(&request, &RejectionConfig::default()), 401);
     assert_eq!(status(&request, &forced(ForcedProtocol::Grpc)), 200);
+}
+
+#[test]
+fn rejection_contains_nothing_of_the_request() {
+    let mut request = Request::get("/").header("x-tenant", "acme").header(CONTENT_TYPE, "text/plain");
+    request = request.header("x-tenant", "fabrikam").extension("of the request");
+    let mut request = request.body(()).unwrap();
+    let response = reject(Rejection::MissingCredentials, &mut request, &RejectionConfig::default());
+    let new = rejection_response(Rejection::MissingCredentials, Protocol::Http);
+    assert_eq!(response.headers(), new.headers());
+    assert_eq!(response.extensions().len(), 1);
+    assert_eq!(response.extensions().get(), Some(&Rejection::MissingCredentials));
+}
+
+#[test]
+fn rejection_of_head_has_the_length_of_its_content() {
+    let response_to = |method: Method| {
+        let mut request = Request::builder().method(method).uri("/").body(()).unwrap();
+        reject(RejectionReason::Expired.into(), &mut request, &RejectionConfig::default())
+    };
+    let (get, head) = (response_to(Method::GET), response_to(Method::HEAD));
+    assert!(!get.headers().contains_key(CONTENT_LENGTH));
+    assert_eq!(head.headers()[CONTENT_LENGTH], get.body().len().to_string());
+    assert!(head.body().is_empty());
+    assert_eq!((head.status(), head.headers().len()), (get.status(), get.headers().len() + 1));
 }
