@@ -59,6 +59,24 @@ impl Site {
         self.draft().claim("iss", "https://login.example/realms/other").header("kid", "other").build()
     }
 
+    /// Returns tokens that are rejected, each with the end of the name under which `paths` sends it.
+    /// The last two differ from the known token in one letter, and have its place in the token
+    /// cache.
+    #[must_use]
+    pub fn rejected_tokens(&self) -> [(&'static str, String); 4] {
+        let with_star_at = |position: usize| {
+            let mut token = self.token.clone();
+            token.replace_range(position..=position, "*");
+            token
+        };
+        [
+            (", rejected", "not-a-token".to_owned()),
+            (", unknown issuer", self.of_unknown_issuer()),
+            (", first letter differs", with_star_at(0)),
+            (", end differs", with_star_at(self.token.len() - 17)),
+        ]
+    }
+
     /// Returns another such token, to be changed before it is signed for a contender that needs it.
     pub fn draft(&self) -> TestJwtBuilder {
         draft(self.passport())

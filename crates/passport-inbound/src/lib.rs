@@ -212,6 +212,7 @@
 pub mod audit;
 pub mod authenticate;
 pub mod authorize;
+mod constant_time;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]

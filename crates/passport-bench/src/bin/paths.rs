@@ -54,19 +54,24 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// `<contender>, rejected` sends a malformed token, and `<contender>, unknown issuer` a token of an
-/// issuer that is not trusted.
+/// `<contender>, each token new` sends another token in each call. The names that end in one of
+/// `rejected_tokens` send such a token. All others repeat one token.
 fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
     let site = background.block_on(Site::start()).expect("the dev Passport starts");
-    let rejected = [(", rejected", "not-a-token".to_owned()), (", unknown issuer", site.of_unknown_issuer())];
+    let rejected = site.rejected_tokens();
     let rejected = rejected.into_iter().find_map(|(end, token)| Some((name.strip_suffix(end)?, token)));
-    let is_good = rejected.is_none();
-    let (contender, token) = rejected.unwrap_or_else(|| (name, site.token.clone()));
-    let entry =
-        inbound::ON_A_SERVICE.iter().find(|entry| entry.name == contender).expect("the contender exists");
+    let (is_good, new) = (rejected.is_none(), name.strip_suffix(", each token new"));
+    let (contender, token) = rejected.unwrap_or_else(|| (new.unwrap_or(name), site.token.clone()));
+    let mut all = inbound::ON_A_SERVICE.iter().chain([&inbound::OURS_WITH_ROLES]);
+    let entry = all.find(|entry| entry.name == contender).expect("the contender exists");
     let subject = background.block_on(entry.warmed(&site));
-    let batch = Batch::of(Arc::new([bearer(&token)]), calls);
-    let tally = after_a_few(&subject, batch);
+    let known = Batch::of(Arc::new([bearer(&site.token)]), 1);
+    assert_eq!(background.block_on(subject.run(known)).accepted, 1);
+    let tokens = match new {
+        Some(_) => entry.authorizations(&site, calls + WARM_UP),
+        None => Arc::new([bearer(&token)]),
+    };
+    let tally = after_a_few(&subject, Batch::of(tokens, calls));
     assert_eq!(if is_good { tally.accepted } else { tally.rejected }, calls);
 }
 
@@ -93,7 +98,8 @@ fn outbound_calls(background: &Runtime, name: &str, calls: usize) {
 
 fn after_a_few(subject: &Subject, batch: Batch) -> Tally {
     let here = runtime_here();
-    here.block_on(subject.run(Batch { calls: WARM_UP, ..batch.clone() }));
+    // With the tokens after the counted ones, so that a new token stays new.
+    here.block_on(subject.run(Batch { calls: WARM_UP, first: batch.calls, ..batch.clone() }));
     let mut tally = Tally::default();
     counted(&mut || tally = here.block_on(subject.run(batch.clone())));
     tally

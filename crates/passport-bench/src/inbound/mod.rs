@@ -101,6 +101,9 @@ pub const OURS_AT_START: [Entry; 3] =
 pub const OURS_WITH_AND_WITHOUT_CACHE: [Entry; 2] =
     [Entry::of::<ours::OursOnAService>(), Entry::of::<ours::OursWithoutCacheOnAService>()];
 
+/// passport-inbound with a requirement.
+pub const OURS_WITH_ROLES: Entry = Entry::of::<ours::OursWithRoles>();
+
 /// passport-inbound with a larger token cache than by default.
 pub const OURS_WITH_LARGE_CACHE: Entry = Entry::of::<ours::OursWithLargeCache>();
 

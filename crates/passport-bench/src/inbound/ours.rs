@@ -3,7 +3,8 @@
 use axum::{Router, routing::get};
 use http::{Extensions, StatusCode};
 use passport_inbound::{
-    AuthenticateLayer, ClaimMap, IdInfo, TenantRule, TokenVerifier, TokenVerifierBuilder, TrustedIssuer,
+    AuthenticateLayer, ClaimMap, IdInfo, Requirement, TenantRule, TokenVerifier, TokenVerifierBuilder,
+    TrustedIssuer,
 };
 use tower::Layer;
 
@@ -124,6 +125,20 @@ impl Contender for OursWithThreeIssuers {
                 .trust(another("https://login.example/realms/one"))
                 .trust(another("https://login.example/realms/two"))
         });
+        Subject::new(layer.layer(Handler(knows_its_caller)))
+    }
+}
+
+/// Around a bare service, with a requirement of two roles.
+#[derive(Debug)]
+pub struct OursWithRoles;
+
+impl Contender for OursWithRoles {
+    const NAME: &'static str = "passport-inbound, with roles";
+
+    async fn protect(site: &Site) -> Subject {
+        let requirement = Requirement::role("payroll.read").and(Requirement::role("payroll.write"));
+        let layer = layer(site, |builder| builder).require(requirement);
         Subject::new(layer.layer(Handler(knows_its_caller)))
     }
 }

@@ -1,6 +1,10 @@
 //! The columns in which a peer is ahead of this project, and the duty that explains it, if any.
 
-use super::{Figure, Table, shown, times};
+use super::{
+    Figure, Table, shown,
+    targets::{COLD_START_INBOUND, COLD_START_OUTBOUND},
+    times,
+};
 
 /// A column in which contenders are compared. Their figures are named `<contender><what>`.
 struct Column {
@@ -75,6 +79,12 @@ const COLUMNS: &[Column] = &[
     Column::new(WARM, ", allocations", INBOUND).exact(),
     Column::new(AROUND, "", INBOUND),
     Column::new(AROUND, ", allocations", INBOUND).exact(),
+    Column::new(COLD_START_INBOUND, "", "passport-inbound with jwks_url"),
+    Column::new(COLD_START_INBOUND, ", processor time", "passport-inbound with jwks_url"),
+    Column::new(COLD_START_INBOUND, ", size", INBOUND),
+    Column::new(COLD_START_OUTBOUND, "", OUTBOUND),
+    Column::new(COLD_START_OUTBOUND, ", processor time", OUTBOUND),
+    Column::new(COLD_START_OUTBOUND, ", size", OUTBOUND),
     Column::new("inbound cold", "", "passport-inbound on axum, each token new"),
     Column::new(REJECTION, ", malformed", INBOUND).missing(challenge),
     Column::new(REJECTION, ", invalid signature", INBOUND),

@@ -11,17 +11,43 @@ const BEARER: &[u8] = b"bearer";
 /// Returns the bearer token. Returns `None` if there is no `Authorization` header, or if the
 /// scheme of the header is not Bearer. Two `Authorization` headers are an error.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReason> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(RejectionReason::DuplicateCredentials);
+    check_single(headers)?;
+    Ok(headers.get(AUTHORIZATION).and_then(|value| token(value.as_bytes())))
+}
+
+/// Returns the token as [`bearer`] does, and marks the header as sensitive, so that it is not
+/// logged. Searches the headers only once.
+pub(super) fn bearer_marked(headers: &mut HeaderMap) -> Result<Option<&[u8]>, RejectionReason> {
+    check_single(headers)?;
+    let Some(value) = headers.get_mut(AUTHORIZATION) else { return Ok(None) };
+    value.set_sensitive(true);
+    Ok(token(value.as_bytes()))
+}
+
+/// Checks that there are no two `Authorization` headers.
+fn check_single(headers: &HeaderMap) -> Result<(), RejectionReason> {
+    // In most requests, each name has one value, and no search is necessary.
+    let has_two =
+        headers.len() != headers.keys_len() && headers.get_all(AUTHORIZATION).iter().nth(1).is_some();
+    if has_two { Err(RejectionReason::DuplicateCredentials) } else { Ok(()) }
+}
+
+/// Returns the token in a value of the `Authorization` header. Returns `None` for other schemes.
+fn token(value: &[u8]) -> Option<&[u8]> {
+    match value.strip_prefix(b"Bearer ") {
+        // The spelling of nearly all clients.
+        Some(token) if !token.starts_with(b" ") => Some(token),
+        _ => token_after_any_spelling(value),
     }
-    let Some((scheme, rest)) = value.as_bytes().split_at_checked(BEARER.len()) else { return Ok(None) };
+}
+
+fn token_after_any_spelling(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(BEARER.len())?;
     if !scheme.eq_ignore_ascii_case(BEARER) || !matches!(rest, [] | [b' ', ..]) {
-        return Ok(None);
+        return None;
     }
     // `jwt/compact` checks the form of the token.
-    Ok(Some(&rest[rest.iter().take_while(|byte| **byte == b' ').count()..]))
+    Some(&rest[rest.iter().take_while(|byte| **byte == b' ').count()..])
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use crate::{IdInfo, audit::AuditedCaller, identity::Anonymous};
 /// Prepares a request with a verified caller for the inner service:
 ///
 /// - stores the caller in the extensions;
-/// - removes the configured credentials;
-/// - marks the header that contains the token as sensitive, so that it is not logged.
+/// - removes the configured credentials.
+///
+/// The header that contains the token is already marked as sensitive.
 pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &Config) {
     if config.forwards_token
         && let Some(token) = forwarded_token(request, &caller, config)
@@ -25,9 +26,6 @@ pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &C
     }
     if let Some(rules) = &config.credential_rules {
         rules.strip(request, true);
-    }
-    if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
-        authorization.set_sensitive(true);
     }
     config.rejections.insert_into(request.extensions_mut());
     if config.records_caller {

@@ -16,10 +16,8 @@ use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protoc
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
-    pub(super) verifier: TokenVerifier,
-    /// Whether requests without a token are forwarded as anonymous.
-    pub(super) is_optional: bool,
-    pub(super) config: Config,
+    /// Shared by the services of the layer, because axum clones a service for each request.
+    pub(super) config: Arc<Config>,
 }
 
 impl AuthenticateLayer {
@@ -29,7 +27,7 @@ impl AuthenticateLayer {
     /// The response future panics if it has to wait on a tokio runtime without an enabled timer,
     /// as [`TokenVerifier::verify`] does.
     pub fn new(verifier: TokenVerifier) -> Self {
-        Self { verifier, is_optional: false, config: Config::default() }
+        Self { config: Arc::new(Config::new(verifier)) }
     }
 
     /// Omits the reason of a rejection from responses. By default, a 401 for an invalid token has
@@ -38,7 +36,7 @@ impl AuthenticateLayer {
     ///
     /// The setting also applies to layers and extractors inside this layer.
     pub fn without_error_details(mut self) -> Self {
-        self.config.rejections.hides_details = true;
+        self.config().rejections.hides_details = true;
         self
     }
 
@@ -49,7 +47,7 @@ impl AuthenticateLayer {
     /// `CallerIdentity` of `passport-outbound` reads the `CallerToken`. `docs/propagation.md`
     /// describes when to forward the caller's token, and when not to.
     pub fn forward_token(mut self) -> Self {
-        self.config.forwards_token = true;
+        self.config().forwards_token = true;
         self
     }
 
@@ -65,7 +63,7 @@ impl AuthenticateLayer {
     /// to do this with tower-http's `TraceLayer`. Off by default, because traces can have other
     /// readers than the service's own logs.
     pub fn record_caller(mut self) -> Self {
-        self.config.records_caller = true;
+        self.config().records_caller = true;
         self
     }
 
@@ -73,7 +71,7 @@ impl AuthenticateLayer {
     /// `Option<IdInfo>` returns `None`, and a `RequireLayer` or the extractor `IdInfo` rejects the
     /// request with 401. A request with an invalid token is still rejected.
     pub fn optional(mut self) -> Self {
-        self.is_optional = true;
+        self.config().is_optional = true;
         self
     }
 
@@ -184,14 +182,20 @@ impl AuthenticateLayer {
         self
     }
 
+    /// Returns the settings of this layer alone: if services share them, the layer gets a copy.
+    fn config(&mut self) -> &mut Config {
+        Arc::make_mut(&mut self.config)
+    }
+
     fn credential_rules(&mut self) -> &mut CredentialRules {
-        Arc::make_mut(self.config.credential_rules.get_or_insert_default())
+        self.config().credential_rules.get_or_insert_default()
     }
 
     /// Rejects callers that do not meet `requirement`, as a [`RequireLayer`](crate::RequireLayer)
     /// inside this layer does. Repeated calls add requirements: a caller must meet all of them.
     pub fn require(mut self, requirement: Requirement) -> Self {
-        self.config.requirement = Some(match self.config.requirement {
+        let own = &mut self.config().requirement;
+        *own = Some(match own.take() {
             Some(before) => before.and(requirement),
             None => requirement,
         });
@@ -206,7 +210,7 @@ impl AuthenticateLayer {
     /// delegates authentication: the proxy would treat the status 200 as success. The setting also
     /// applies to layers and extractors inside this layer.
     pub fn http_rejections(mut self) -> Self {
-        self.config.rejections.forced = Some(ForcedProtocol::Http);
+        self.config().rejections.forced = Some(ForcedProtocol::Http);
         self
     }
 
@@ -218,7 +222,7 @@ impl AuthenticateLayer {
     /// Use this setting for services that serve only gRPC. The setting also applies to layers and
     /// extractors inside this layer.
     pub fn grpc_rejections(mut self) -> Self {
-        self.config.rejections.forced = Some(ForcedProtocol::Grpc);
+        self.config().rejections.forced = Some(ForcedProtocol::Grpc);
         self
     }
 
@@ -246,7 +250,7 @@ impl AuthenticateLayer {
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.config.rejections.custom = Some(Arc::new(respond));
+        self.config().rejections.custom = Some(Arc::new(respond));
         self
     }
 }

@@ -1,6 +1,9 @@
 //! The service of an [`AuthenticateLayer`].
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use tower_service::Service;
@@ -42,9 +45,9 @@ impl AuthenticateLayer {
             // The requirement of the layer does not apply to public paths and preflights.
             return Authentication::Done(Decision::Allow);
         }
-        let token = match config.token(request) {
+        let token = match config.token_marked(request) {
             Ok(Some(token)) => token,
-            Ok(None) if self.is_optional => {
+            Ok(None) if config.is_optional => {
                 set_anonymous(request, config);
                 return Authentication::Done(config.authorize(request));
             }
@@ -54,14 +57,14 @@ impl AuthenticateLayer {
                 return Authentication::Done(Decision::Reject(reason.into()));
             }
         };
-        match self.verifier.verify_now(token) {
+        match config.verifier.verify_now(token) {
             VerifyProgress::Done(Ok(caller)) => {
                 set_caller(request, caller, config);
                 Authentication::Done(config.authorize(request))
             }
             VerifyProgress::Done(Err(error)) => Authentication::Done(Decision::Reject(error.into())),
             VerifyProgress::Waiting(wait) => {
-                let (verifier, token) = (self.verifier.clone(), token.to_owned());
+                let (verifier, token) = (config.verifier.clone(), token.to_owned());
                 let verification = async move { verifier.verify_after(wait, &token).await };
                 Authentication::Pending(PendingCaller::Verification(Box::pin(verification)))
             }
@@ -83,6 +86,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline] // a call would move the request once more
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.layer.authenticate(&mut request) {
             Authentication::Done(Decision::Allow) => AuthenticateFuture::forwarded(self.inner.call(request)),
@@ -109,7 +113,7 @@ impl<S: Clone> Authenticate<S> {
     where
         S: Service<Request<B>>,
     {
-        let config = self.layer.config.clone();
+        let config = Arc::clone(&self.layer.config);
         let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| {
             let result = caller.poll(request, &config, cx);
             result.map_err(|rejection| Rejected::new(rejection, request, &config.rejections))

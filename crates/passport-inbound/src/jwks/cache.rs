@@ -124,7 +124,7 @@ impl JwksCache {
         let keys = cache.parse(document, &KeySet::default())?;
         let installed =
             InstalledKeys::new(&cache.name, keys, KeyLife::endless(cache.clock.now()), Bytes::new());
-        cache.installed.store(Some(Arc::new(installed)));
+        cache.replace_installed(installed);
         Ok(cache)
     }
 
@@ -163,7 +163,7 @@ impl JwksCache {
     pub(crate) fn current(self: &Arc<Self>, now: SystemTime) -> CurrentKeys {
         let installed = self.installed.load();
         let Some(keys) = installed.as_ref() else { return installed };
-        match keys.life.freshness(now) {
+        match keys.life().freshness(now) {
             Freshness::Fresh => installed,
             Freshness::Stale => {
                 let wait = self.next_refresh.load(Ordering::Relaxed).saturating_sub(unix_millis(now));
@@ -265,7 +265,7 @@ impl JwksCache {
         let installed = self.installed.load();
         let Some(installed) = installed.as_ref() else { return false };
         let is_other = seen.is_none_or(|seen| !Arc::ptr_eq(seen, installed));
-        is_other && installed.life.freshness(now) != Freshness::Expired
+        is_other && installed.life().freshness(now) != Freshness::Expired
     }
 
     /// Returns the installed keys, even if they have expired.
@@ -287,11 +287,11 @@ impl JwksCache {
             return false;
         }
         match source {
-            KeySource::File { .. } => state.policy.loaded(keys.life),
-            KeySource::Issuer { .. } => state.policy.fetched(keys.life, now),
+            KeySource::File { .. } => state.policy.loaded(keys.life()),
+            KeySource::Issuer { .. } => state.policy.fetched(keys.life(), now),
         }
         state.last_error = None;
-        self.installed.store(Some(Arc::new(keys)));
+        self.replace_installed(keys);
         self.publish_next_refresh(&state, now);
         true
     }
@@ -320,7 +320,7 @@ impl JwksCache {
         let failures = state.policy.failures();
         self.publish_next_refresh(&state, now);
         drop(state);
-        let age = self.installed.load().as_ref().map(|keys| keys.life.age(now));
+        let age = self.installed.load().as_ref().map(|keys| keys.life().age(now));
         events::refresh_failed(&self.name, error, failures, age);
     }
 
@@ -353,8 +353,7 @@ impl JwksCache {
     #[cfg(test)]
     pub(crate) fn replace_keys(&self, keys: KeySet) {
         let life = KeyLife::endless(self.clock.now());
-        let installed = InstalledKeys::new(&self.name, Arc::new(keys), life, Bytes::new());
-        self.installed.store(Some(Arc::new(installed)));
+        self.replace_installed(InstalledKeys::new(&self.name, Arc::new(keys), life, Bytes::new()));
     }
 
     #[cfg(test)]
@@ -371,15 +370,15 @@ impl JwksCache {
         // Static keys were not fetched.
         let fetched = installed.filter(|_| self.client.is_some());
         JwksHealth {
-            state: match installed.map(|keys| keys.life.freshness(now)) {
+            state: match installed.map(|keys| keys.life().freshness(now)) {
                 None => JwksState::Unavailable,
                 Some(Freshness::Fresh) => JwksState::Fresh,
                 Some(Freshness::Stale) => JwksState::Stale,
                 Some(Freshness::Expired) => JwksState::Expired,
             },
             keys: installed.map_or(0, |installed| installed.keys.len()),
-            fetched_at: fetched.map(|keys| keys.life.fetched_at),
-            age: fetched.map(|keys| keys.life.age(now)),
+            fetched_at: fetched.map(|keys| keys.life().fetched_at),
+            age: fetched.map(|keys| keys.life().age(now)),
             next_refresh: self.client.is_some().then(|| state.policy.next_refresh(now)),
             failures: state.policy.failures(),
             last_error: state.last_error.as_ref().map(|error| error.text.clone()),

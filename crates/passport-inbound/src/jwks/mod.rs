@@ -31,7 +31,7 @@ pub use self::health::{JwksHealth, JwksState};
 pub(crate) use self::{
     cache::{JwksCache, RefreshStatus},
     client::JwksClient,
-    installed_keys::{CurrentKeys, InstalledKeys},
+    installed_keys::{CurrentKeys, Installation, InstalledKeys},
     key::Key,
     persistence::JwksCacheFile,
     refresh_policy::RefreshPause,
@@ -43,7 +43,10 @@ pub(crate) use self::{
 pub(crate) use self::{http_cache::Head, key_set::KeySet};
 
 #[cfg(test)]
-pub(crate) use self::key_set::tests::{key_set, test_keys};
+pub(crate) use self::{
+    installed_keys::replaced_installation,
+    key_set::tests::{key_set, test_keys},
+};
 
 #[cfg(test)]
 mod tests;

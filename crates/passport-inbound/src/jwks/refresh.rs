@@ -93,7 +93,7 @@ impl Refresh {
     fn install(&self, new_keys: NewKeys) -> Option<SavedKeys> {
         let cache = &self.cache;
         let NewKeys { keys: installed, source } = new_keys;
-        let (usable, fetched_at) = (installed.keys.len(), installed.life.fetched_at);
+        let (usable, fetched_at) = (installed.keys.len(), installed.life().fetched_at);
         let document = installed.document.clone();
         if !cache.install(installed, self.number, &source) {
             return None;

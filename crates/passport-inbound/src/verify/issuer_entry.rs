@@ -14,7 +14,7 @@ use crate::{
     AudienceClaim, ClaimCondition, ClaimMap, IdInfo, RejectionReason, TenantRule,
     identity::CallerSource,
     issuers::{DirectoryRule, IssuerKind, IssuerName, TenantIssuers, TrustedIssuer},
-    jwks::{InstalledKeys, JwksCache, Key},
+    jwks::{Installation, JwksCache, Key},
     jwt::{
         claim_path::ClaimPath,
         claim_value::{ClaimValue, ClaimValues, WantedClaims},
@@ -139,13 +139,14 @@ impl IssuerEntry {
     }
 
     /// Counts the result for a cached token. Returns the error with the issuer.
+    #[inline]
     pub(super) fn conclude_hit(
         &self,
-        installed: &InstalledKeys,
+        installation: &Installation,
         outcome: Result<IdInfo, RejectedToken>,
     ) -> Result<IdInfo, VerifyError> {
         if outcome.is_ok() {
-            installed.meters.accepted();
+            installation.meters.accepted();
         }
         outcome.map_err(|rejected| self.reject(rejected.reason()))
     }

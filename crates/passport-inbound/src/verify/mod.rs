@@ -162,6 +162,7 @@ impl TokenVerifier {
 
     /// Verifies a token without waiting: the fast path. If a wait is necessary, returns
     /// [`VerifyProgress::Waiting`] with the argument for [`verify_after`](Self::verify_after).
+    #[inline]
     pub(crate) fn verify_now(&self, token: &[u8]) -> VerifyProgress {
         self.pipeline.verify(token, None, true)
     }

@@ -14,6 +14,7 @@ mod attempt;
 mod unrouted;
 
 use std::{
+    cell::Cell,
     fmt,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
@@ -123,12 +124,12 @@ impl Pipeline {
         let now = self.clock.now();
         if let Some(cache) = &self.cache {
             let started = started_if_timed();
-            let hit = cache.get(token, now, |entry, installed| {
+            let hit = cache.get(token, now, |entry| {
                 let outcome = self.apply_reject_if(entry.caller.clone());
                 if let Some(started) = started {
-                    installed.meters.hit(started);
+                    entry.installation.meters.hit(started);
                 }
-                entry.issuer.conclude_hit(installed, outcome)
+                entry.issuer.conclude_hit(&entry.installation, outcome)
             });
             if let Some(outcome) = hit {
                 return VerifyProgress::Done(outcome);
@@ -310,12 +311,17 @@ fn may_be_from_another_issuer(outcome: &Result<IdInfo, RejectedToken>) -> bool {
     matches!(reason, Some(RejectionReason::IssuerMismatch | RejectionReason::Malformed))
 }
 
-/// Returns the current time for one of 128 cache lookups, chosen at random. If that lookup is a
-/// hit, its duration is recorded. Returns `None` for the other lookups, because reading the
-/// clock twice takes longer than a cache hit.
+/// Returns the current time for each 128th cache lookup of a thread. If that lookup is a hit, its
+/// duration is recorded. Returns `None` for the other lookups, because reading the clock twice
+/// takes longer than a cache hit.
 fn started_if_timed() -> Option<Instant> {
-    const TIMED_HITS: u8 = 128;
-    fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
+    const TIMED_HITS: u32 = 128;
+    thread_local! {
+        static LOOKUPS: Cell<u32> = const { Cell::new(0) };
+    }
+    let lookups = LOOKUPS.get().wrapping_add(1);
+    LOOKUPS.set(lookups);
+    lookups.is_multiple_of(TIMED_HITS).then(Instant::now)
 }
 
 /// Counts, logs and returns the error of a token that no installed key verifies. `reason` is
@@ -351,7 +357,7 @@ fn conclude(
 ) -> VerifyProgress {
     VerifyProgress::Done(match (&**installed, outcome) {
         (Some(installed), Ok(caller)) => {
-            installed.meters.accepted();
+            installed.installation.meters.accepted();
             Ok(caller)
         }
         (None, Ok(caller)) => Ok(caller),

@@ -1,19 +1,16 @@
 //! One attempt to verify a token with the keys of one issuer.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::SystemTime,
-};
+use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
 use super::{ParsedToken, Pipeline, VerifyContext};
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, InstalledKeys, Key},
+    jwks::{CurrentKeys, Installation, InstalledKeys, Key},
     jwt::header::Header,
     verify::{
-        cache::CacheEntry,
+        cache::{CacheEntry, Usage},
         diagnostics,
         issuer_entry::{AcceptedToken, IssuerEntry, RejectedToken},
         issuer_table::IssuerTable,
@@ -83,8 +80,9 @@ impl Pipeline {
         }
         let started = Instant::now();
         let key = installed.keys.verify(header, parsed.jws.message, parsed.signature);
-        let outcome = key.map(|key| self.accept(issuer, table, parsed, key, context.now));
-        installed.meters.cold(started);
+        let outcome =
+            key.map(|key| self.accept(issuer, table, parsed, (key, &installed.installation), context.now));
+        installed.installation.meters.cold(started);
         outcome.map_or(AttemptResult::NoKey(RejectionReason::SignatureInvalid), AttemptResult::Done)
     }
 
@@ -94,7 +92,7 @@ impl Pipeline {
         issuer: &Arc<IssuerEntry>,
         table: &IssuerTable,
         parsed: &ParsedToken<'_>,
-        key: &Arc<Key>,
+        (key, installation): (&Arc<Key>, &Arc<Installation>),
         now: SystemTime,
     ) -> Result<IdInfo, RejectedToken> {
         let AcceptedToken { caller, validity } = issuer.accept(parsed.jws.payload()?, key, now)?;
@@ -107,7 +105,8 @@ impl Pipeline {
                 issuer: Arc::clone(issuer),
                 key: Arc::clone(key),
                 has_kid: parsed.members.kid.is_some(),
-                is_in_overflow: AtomicBool::new(false),
+                installation: Arc::clone(installation),
+                usage: Usage::default(),
             };
             cache.insert(verified, now);
         }
