@@ -103,8 +103,9 @@ async fn connection_that_was_closed_while_idle_is_not_used() {
     }
 }
 
-/// Starts an HTTP/1 upstream that responds with an endless body at once, and then reads the body
-/// of the request. Returns its URL, and a receiver of the number of bytes that it has read.
+/// Starts an HTTP/1 upstream that responds with a long body as soon as a request begins, and
+/// reads the request at the same time. Returns its URL, and a receiver of the number of bytes
+/// that it has read.
 async fn responding_early() -> (String, oneshot::Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -112,11 +113,12 @@ async fn responding_early() -> (String, oneshot::Receiver<usize>) {
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let (mut receive, mut send) = stream.into_split();
+        let mut part = vec![0; 64 * 1024];
+        let mut bytes = receive.read(&mut part).await.unwrap();
         tokio::spawn(async move {
             let _ = send.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n").await;
             while send.write_all(&[7; 64 * 1024]).await.is_ok() {}
         });
-        let (mut bytes, mut part) = (0, vec![0; 64 * 1024]);
         while bytes < UPLOAD {
             let read = receive.read(&mut part).await.unwrap();
             assert_ne!(read, 0, "the connection stays open");
