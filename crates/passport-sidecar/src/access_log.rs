@@ -4,14 +4,15 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
-use http::{HeaderValue, Method};
-use metrics::{counter, histogram};
+use http::{HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
 use crate::{
     caller_auth::Caller,
     error::ErrorCode,
-    metrics::{ACCESS, DURATION, REQUESTS},
+    metrics::ACCESS,
+    request_id::REQUEST_ID,
+    request_metrics::RequestMetrics,
     route::{Route, is_valid_name},
 };
 
@@ -22,10 +23,11 @@ pub(crate) struct RequestCaller(pub(crate) Arc<Caller>);
 
 /// The access log entry of a request in flight. The entry is written when the response begins.
 /// An entry that is dropped before that is written with the status [`CANCELED`].
-pub(crate) struct AccessLogEntry {
+pub(crate) struct AccessLogEntry<'a> {
+    metrics: &'a RequestMetrics,
     route: Route,
     method: Method,
-    path: String,
+    uri: Uri,
     id: Option<HeaderValue>,
     started: Instant,
     is_finished: bool,
@@ -35,16 +37,15 @@ pub(crate) struct AccessLogEntry {
 /// client disconnected or the shutdown aborted the connection. nginx logs the same status.
 const CANCELED: u16 = 499;
 
-impl AccessLogEntry {
-    /// Creates the entry of `request`, and starts to measure its duration.
-    pub(crate) fn of(request: &Request) -> Self {
-        let path = request.uri().path();
-        let route = Route::of(path);
+impl<'a> AccessLogEntry<'a> {
+    /// Creates the entry of `request`, and starts to measure its duration for `metrics`.
+    pub(crate) fn of(request: &Request, metrics: &'a RequestMetrics) -> Self {
         Self {
-            route,
+            metrics,
+            route: Route::of(request.uri().path()),
             method: request.method().clone(),
-            path: logged_path(route, path).to_owned(),
-            id: request.headers().get("x-request-id").cloned(),
+            uri: request.uri().clone(),
+            id: request.headers().get(REQUEST_ID).cloned(),
             started: Instant::now(),
             is_finished: false,
         }
@@ -61,12 +62,12 @@ impl AccessLogEntry {
 
     fn log(&self, caller: &str, status: u16, code: &'static str) {
         let duration = self.started.elapsed();
-        self.record(status, code, duration);
+        self.metrics.record((self.route.label(), status, code), duration);
         tracing::info!(
             target: ACCESS,
             caller,
             method = %self.method,
-            path = self.path,
+            path = logged_path(self.route, self.uri.path()),
             status,
             error = code,
             duration_ms = milliseconds(duration),
@@ -74,15 +75,9 @@ impl AccessLogEntry {
             "request finished"
         );
     }
-
-    fn record(&self, status: u16, code: &'static str, duration: Duration) {
-        let route = self.route.label();
-        counter!(REQUESTS, "route" => route, "status" => status.to_string(), "error" => code).increment(1);
-        histogram!(DURATION, "route" => route).record(duration.as_secs_f64());
-    }
 }
 
-impl Drop for AccessLogEntry {
+impl Drop for AccessLogEntry<'_> {
     fn drop(&mut self) {
         if !self.is_finished {
             self.log("", CANCELED, "canceled");

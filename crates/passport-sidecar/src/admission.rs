@@ -1,13 +1,14 @@
 //! Identifies the client of a request as a configured caller, and takes permits for the request.
 //! The permits limit the share of each caller.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use metrics::Gauge;
 
 use crate::{
     caller_auth::{Caller, Callers},
     error::ErrorResponse,
-    limits::{OpenFiles, Share, Shares, TcpConnection},
-    peer::Peer,
+    limits::{ClientConnection, OpenFiles, Share, Shares},
 };
 
 /// The configured callers, and the permits that all callers share. Each caller can take only a
@@ -21,25 +22,27 @@ pub(crate) struct Admission {
     pub(crate) forwarded: Shares,
     /// Permits for open files.
     pub(crate) files: OpenFiles,
+    /// The number of forwarded requests in flight. Set when the first request is forwarded, because
+    /// the recorder of the metrics is installed after the sidecar was built.
+    pub(crate) in_flight: LazyLock<Gauge>,
 }
 
 impl Admission {
-    /// Identifies the client of a request as a configured caller, and returns the caller. On TCP,
-    /// also counts `connection` against the caller's limit on connections. `tokens` are the
-    /// possible decodings of the caller token that the client sent.
+    /// Identifies the client of a request on `connection` as a configured caller, and returns the
+    /// caller. On TCP, also counts the connection against the caller's limit on connections.
+    /// `tokens` are the possible decodings of the caller token that the client sent.
     ///
     /// # Errors
     /// Returns an error response in these cases:
-    /// - `peer` and `tokens` identify no caller (403 on the Unix socket, 401 on TCP);
+    /// - the client and `tokens` identify no caller (403 on the Unix socket, 401 on TCP);
     /// - the caller has too many connections (429).
     pub(crate) async fn authenticate(
         &self,
-        peer: Peer,
-        connection: Option<TcpConnection>,
+        connection: &ClientConnection,
         tokens: &[&str],
     ) -> Result<Arc<Caller>, ErrorResponse> {
-        let caller = self.callers.authenticate(peer, tokens).await?;
-        connection.map_or(Ok(()), |connection| connection.count_for(&caller.name))?;
+        let caller = self.callers.authenticate(connection.peer(), tokens).await?;
+        connection.tcp().map_or(Ok(()), |connection| connection.count_for(&caller.name))?;
         Ok(caller)
     }
 

@@ -15,27 +15,32 @@ pub(crate) type PolledFrame = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
 /// Observes or changes the frames of a body while the body is read.
 pub(crate) trait BodyObserver: Unpin {
-    /// Observes the result `polled` of a poll of `body`. The reader of the body gets the returned
-    /// value instead of `polled`. The default implementation returns `polled` unchanged.
-    fn observe(&mut self, _body: &Body, polled: PolledFrame) -> PolledFrame {
+    /// Observes the result `polled` of a poll of the body. `is_end` is whether the body has ended.
+    /// The reader of the body gets the returned value instead of `polled`. The default
+    /// implementation returns `polled` unchanged.
+    fn observe(&mut self, _is_end: bool, polled: PolledFrame) -> PolledFrame {
         polled
     }
 }
 
 /// A body that passes the result of each poll to `observer`.
-pub(crate) struct ObservedBody<O> {
-    pub(crate) body: Body,
+pub(crate) struct ObservedBody<O, B = Body> {
+    pub(crate) body: B,
     pub(crate) observer: O,
 }
 
-impl<O: BodyObserver> http_body::Body for ObservedBody<O> {
+impl<O, B> http_body::Body for ObservedBody<O, B>
+where
+    O: BodyObserver,
+    B: http_body::Body<Data = Bytes, Error = axum::Error> + Unpin,
+{
     type Data = Bytes;
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let Self { body, observer } = &mut *self;
         let polled = Pin::new(&mut *body).poll_frame(cx);
-        observer.observe(body, polled)
+        observer.observe(body.is_end_stream(), polled)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -48,6 +48,9 @@
 //! | `azure-key-vault` | no | secrets in Azure Key Vault |
 //! | `aws-secrets-manager` | no | secrets in AWS Secrets Manager |
 //!
+//! The default feature `mimalloc` sets the allocator of the binary. It has no effect on the
+//! library.
+//!
 //! # Concepts
 //!
 //! - An **identity** is a managed identity of Passport. Only the sidecar knows its secret.
@@ -86,6 +89,7 @@ mod recorder;
 mod registry;
 mod request_guard;
 mod request_id;
+mod request_metrics;
 mod route;
 mod router;
 mod server;

@@ -14,6 +14,12 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
+/// A forwarded request allocates several dozen times. With this allocator it takes less processor
+/// time than with that of glibc.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Holds the credentials of managed identities, and gives their tokens to the services on its

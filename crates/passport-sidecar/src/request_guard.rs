@@ -129,8 +129,17 @@ fn is_browser_header(name: &HeaderName) -> bool {
 /// that is neither a letter nor a digit counts as `-`, because some servers read such a
 /// character as `-`.
 pub(crate) fn is_proxy_header(name: &HeaderName) -> bool {
-    let name = name.as_str().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
-    matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")
+    let name = name.as_str();
+    let is_whole = |known: &&str| known.len() == name.len() && begins_like(name, known);
+    ["forwarded", "via", "x-real-ip", "referer"].iter().any(is_whole) || begins_like(name, "x-forwarded-")
+}
+
+/// Returns whether `name` begins with `prefix`. Each character of `name` that is neither a
+/// letter nor a digit counts as `-`.
+pub(crate) fn begins_like(name: &str, prefix: &str) -> bool {
+    let is_like =
+        |(byte, expected): (u8, u8)| byte == expected || (expected == b'-' && !byte.is_ascii_alphanumeric());
+    name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(is_like)
 }
 
 #[cfg(test)]

@@ -1,32 +1,44 @@
 //! The request id (`X-Request-Id`), which identifies a request in logs.
 
-use axum::extract::Request;
-use http::HeaderValue;
-use tower_http::request_id::{MakeRequestId, RequestId};
+use axum::{extract::Request, response::Response};
+use http::{HeaderName, HeaderValue};
+
+/// The header of the request id.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The maximum length of a request id that is accepted from a client, in bytes.
 const MAX_LENGTH: usize = 64;
 
-/// Creates random request ids of 16 hexadecimal digits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RandomRequestId;
-
-impl MakeRequestId for RandomRequestId {
-    fn make_request_id<B>(&mut self, _: &http::Request<B>) -> Option<RequestId> {
-        format!("{:016x}", fastrand::u64(..)).parse().ok().map(RequestId::new)
+/// Returns the id of `request`. Replaces the id that the client has sent by a random one if it
+/// is missing or too long, or if it could forge log entries.
+pub(crate) fn ensure(request: &mut Request) -> HeaderValue {
+    if let Some(id) = request.headers().get(REQUEST_ID).filter(|id| is_safe(id)) {
+        return id.clone();
     }
+    let id = random();
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    id
 }
 
-/// Removes the request id that a client has sent if the id is too long or could forge log
-/// entries. The next layer then creates a random id for the request.
-pub(crate) fn remove_unsafe_id(mut request: Request) -> Request {
-    if request.headers().get("x-request-id").is_some_and(is_unsafe) {
-        request.headers_mut().remove("x-request-id");
-    }
-    request
+/// Adds the id of the request to its response, unless the response has an id.
+pub(crate) fn propagate(id: HeaderValue, response: &mut Response) {
+    response.headers_mut().entry(REQUEST_ID).or_insert(id);
 }
 
-fn is_unsafe(id: &HeaderValue) -> bool {
+/// Returns a random id of 16 hexadecimal digits.
+fn random() -> HeaderValue {
+    let mut number = fastrand::u64(..);
+    let digits = [(); 16].map(|()| {
+        number = number.rotate_left(4);
+        b"0123456789abcdef"[usize::from(number.to_le_bytes()[0] & 0xf)]
+    });
+    HeaderValue::from_bytes(&digits).expect("hexadecimal digits are valid in a header")
+}
+
+fn is_safe(id: &HeaderValue) -> bool {
     let id = id.as_bytes();
-    id.len() > MAX_LENGTH || !id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+    id.len() <= MAX_LENGTH && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,8 @@ impl SidecarServer {
     }
 
     /// Serves `metrics` at `/metrics` of the admin listener. Without this call, requests to
-    /// `/metrics` get a 404.
+    /// `/metrics` get a 404. The recorder has to be installed before the first request, because
+    /// the sidecar keeps the metrics that it has looked up.
     #[must_use]
     pub fn metrics(mut self, metrics: PrometheusHandle) -> Self {
         self.metrics = Some(metrics);

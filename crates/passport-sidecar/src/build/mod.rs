@@ -5,8 +5,12 @@ mod callers;
 mod upstreams;
 mod verifier;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
+use metrics::gauge;
 use passport_config::{ConfigRegistry, ManagedIdentities};
 use passport_core::{ConfigError, ConfigProblem};
 use passport_outbound::ManagedIdentity;
@@ -18,8 +22,10 @@ use crate::{
     config::SidecarConfig,
     hardening::max_open_files,
     limits::{OpenFiles, Shares, bounds, default_share, idle_connections},
+    metrics::FORWARDED,
     proxy::Proxy,
     request_guard::RequestGuard,
+    request_metrics::RequestMetrics,
     state::AppState,
     tokens::TokenEndpoints,
 };
@@ -49,6 +55,7 @@ pub(crate) fn build(config: &SidecarConfig, registry: &ConfigRegistry) -> Result
         tokens: Arc::new(TokenEndpoints { admission: Arc::clone(&admission), identities, timeout }),
         proxy: Proxy { admission: Arc::clone(&admission), upstreams },
         admission,
+        metrics: RequestMetrics::default(),
         verifier,
         max_form: config.max_form(),
     })
@@ -69,6 +76,7 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
         own_requests: Shares::new(own_requests, default_share(own_requests, number)),
         forwarded: Shares::new(limits.max_forwarded_requests, limits.max_forwarded_requests_per_caller),
         files: OpenFiles::new(max_open_files(), pools(config), number, limits),
+        in_flight: LazyLock::new(|| gauge!(FORWARDED)),
     }
 }
 

@@ -101,10 +101,10 @@ impl Callers {
         // read does not delay requests of other callers.
         let tokens = self.0.iter().filter_map(|rule| Some((rule, rule.token.as_ref()?)));
         let hashes = join_all(tokens.map(|(rule, token)| async move { (rule, token.hash().await) })).await;
-        let found = hashes.into_iter().filter(|(_, hash)| hash.is_some_and(|hash| is_one_of(hash, &sent)));
-        let found: Vec<_> = found.map(|(rule, _)| rule).collect();
-        match found[..] {
-            [rule] => Some(rule),
+        let mut found =
+            hashes.into_iter().filter(|(_, hash)| hash.is_some_and(|hash| is_one_of(hash, &sent)));
+        match (found.next(), found.next()) {
+            (Some((rule, _)), None) => Some(rule),
             _ => None,
         }
     }

@@ -57,7 +57,8 @@ impl CallerCredential {
         if let Some(read) = last.filter(|read| read.at.elapsed() < MAX_AGE) {
             return read.token;
         }
-        let token = self.read().await;
+        // Boxed, because this is rare and would enlarge the future of each request.
+        let token = Box::pin(self.read()).await;
         let reference = self.source.reference();
         let was_usable = last.is_none_or(|read| read.token.is_some());
         match &token {

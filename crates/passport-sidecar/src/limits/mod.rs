@@ -2,6 +2,7 @@
 //! file holds a permit until it ends.
 
 pub(crate) mod bounds;
+mod client_connection;
 mod forms;
 mod open_files;
 mod settings;
@@ -9,7 +10,8 @@ mod shares;
 mod tcp_connection;
 
 pub(crate) use self::{
-    forms::{MAX_FORM, UnknownForms},
+    client_connection::ClientConnection,
+    forms::MAX_FORM,
     open_files::{OpenFile, OpenFiles, idle_connections},
     settings::Limits,
     shares::{Exhausted, Share, Shares, default_share},

@@ -1,7 +1,7 @@
 //! Permits that are limited in total and for each caller.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use crate::error::ErrorResponse;
 pub(crate) struct Shares {
     all: Arc<Semaphore>,
     each: usize,
-    by_caller: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
+    by_caller: Mutex<BTreeMap<Arc<str>, Arc<Semaphore>>>,
 }
 
 /// A permit of [`Shares`]. Dropping this value releases the permit.

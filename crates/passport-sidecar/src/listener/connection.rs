@@ -1,9 +1,10 @@
 //! Serves the HTTP requests of one connection, and decides when the connection is closed.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
 use http::{HeaderValue, Version, header};
+use http_body::Body as _;
 use hyper::{
     body::Incoming,
     service::{Service as HyperService, service_fn},
@@ -24,9 +25,8 @@ use super::{
     usage::{ConnectionUsage, TrackedBody},
 };
 use crate::{
-    limits::{Limits, TcpConnection, UnknownForms},
+    limits::{ClientConnection, Limits, TcpConnection},
     metrics::TARGET,
-    peer::Peer,
 };
 
 /// The limit on requests in flight on one HTTP/2 connection.
@@ -38,10 +38,7 @@ pub(super) const CLOSE_DELAY: Duration = Duration::from_millis(200);
 
 /// An accepted connection, with its limits and the cancellation tokens that end the connection.
 pub(super) struct AcceptedConnection {
-    pub(super) peer: Peer,
-    /// The callers against whose limits the connection counts. `None` on the Unix socket, where the
-    /// caller is known when the connection is accepted.
-    pub(super) tcp: Option<TcpConnection>,
+    pub(super) client: ClientConnection,
     pub(super) limits: Limits,
     /// Canceled when the shutdown begins. HTTP/1 responses then have the header `Connection:
     /// close`, so that the client sends its next request on another connection.
@@ -66,10 +63,10 @@ impl AcceptedConnection {
         S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     {
         let usage = ConnectionUsage::new();
-        let rejected = self.tcp.as_ref().map(TcpConnection::rejected).cloned().unwrap_or_default();
+        let rejected = self.client.tcp().map(TcpConnection::rejected).cloned().unwrap_or_default();
         let idle = self.limits.idle_timeout();
         let io = TokioIo::new(TimeoutStream::new(stream, self.limits.head_timeout(), idle));
-        let service = http_service(service, self.peer, self.tcp, usage.clone(), self.stop);
+        let service = http_service(service, self.client, usage.clone(), self.stop);
         let connection = protocol(&self.limits).serve_connection(io, service).into_owned();
         let last_request = self.last_request;
         async move {
@@ -121,12 +118,16 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Creates the service of one connection. The service adds the peer and the limits of the
-/// connection to each request, and tracks in `usage` whether a request is in flight.
+/// Boxes the body of a request. An empty body needs no memory.
+fn boxed(body: Incoming) -> Body {
+    if body.is_end_stream() { Body::empty() } else { Body::new(body) }
+}
+
+/// Creates the service of one connection. The service adds `client` to each request, and tracks
+/// in `usage` whether a request is in flight.
 fn http_service<S>(
     service: S,
-    peer: Peer,
-    tcp: Option<TcpConnection>,
+    client: ClientConnection,
     usage: ConnectionUsage,
     stop: CancellationToken,
 ) -> impl HyperService<
@@ -138,21 +139,18 @@ fn http_service<S>(
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send,
 {
-    let forms = UnknownForms::default();
+    // Not cloned for each request, because the clones of a cancellation token share a lock.
+    let stop = Arc::new(stop);
     service_fn(move |request: http::Request<Incoming>| {
-        let (usage, stop, tcp) = (usage.clone(), stop.clone(), tcp.clone());
+        let (usage, stop, client) = (usage.clone(), Arc::clone(&stop), client.clone());
         let active = usage.begin();
         let is_http1 = request.version() < Version::HTTP_2;
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(forms.clone());
-        if let Some(tcp) = tcp.clone() {
-            request.extensions_mut().insert(tcp);
-        }
+        let mut request = request.map(boxed);
+        request.extensions_mut().insert(client.clone());
         let response = service.clone().oneshot(request);
         async move {
             let mut response = response.await?;
-            let is_rejected = tcp.is_some_and(|tcp| tcp.rejected().is_cancelled());
+            let is_rejected = client.tcp().is_some_and(|tcp| tcp.rejected().is_cancelled());
             if is_http1 && (is_rejected || stop.is_cancelled()) {
                 // Without this header, the client could send the next request while the connection
                 // is being closed.

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     admission::Admission,
     gauge::GaugeGuard,
-    limits::{Limits, OpenFile, OpenFiles, Share, Shares, TcpConnection, default_share},
+    limits::{ClientConnection, Limits, OpenFile, OpenFiles, Share, Shares, TcpConnection, default_share},
     metrics::{CONNECTIONS, CONNECTIONS_FORBIDDEN, CONNECTIONS_REJECTED, TARGET},
     peer::Peer,
 };
@@ -175,8 +175,10 @@ where
         permits: ConnectionPermits,
     ) {
         let connection = AcceptedConnection {
-            peer,
-            tcp: (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.shares))),
+            client: ClientConnection::new(
+                peer,
+                (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.shares))),
+            ),
             limits: self.limits,
             stop: self.stop.clone(),
             last_request: self.last_request.clone(),

@@ -97,7 +97,7 @@ impl TrackedBody {
 }
 
 impl BodyObserver for ResponseUsage {
-    fn observe(&mut self, _: &Body, polled: PolledFrame) -> PolledFrame {
+    fn observe(&mut self, _: bool, polled: PolledFrame) -> PolledFrame {
         match (polled.is_pending(), self.waiting.take()) {
             (true, waiting) => self.waiting = Some(waiting.unwrap_or_else(|| self.usage.begin())),
             (false, Some(waiting)) => drop(waiting),

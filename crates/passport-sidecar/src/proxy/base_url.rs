@@ -24,6 +24,11 @@ impl BaseUrl {
         Ok(Self { root, path: base.path().trim_end_matches('/').to_owned() })
     }
 
+    /// Returns the scheme and the authority of this base URL, with the path `/`.
+    pub(super) fn root(&self) -> &Uri {
+        &self.root
+    }
+
     /// Returns the URL of a request: this base URL with `path` and `query` appended. Returns `None`
     /// in these cases:
     /// - `path` does not begin with `/`;

@@ -4,19 +4,14 @@ use std::{error::Error, io};
 
 use axum::body::Body;
 use h2::Reason;
-use http::{Extensions, Request};
+use http::Request;
 use http_body::Body as _;
-use hyper_util::client::legacy;
 use passport_core::chain;
-use tokio::time::Instant;
 
-use super::{connection_history::ConnectionHistory, request_body::RequestBody};
+use super::{request_body::RequestBody, send_error::SendError};
 
 /// A copy of a request without a body. The copy is sent if the request is retried.
-pub(super) struct RetryableRequest {
-    request: Request<RequestBody>,
-    started: Instant,
-}
+pub(super) struct RetryableRequest(Request<RequestBody>);
 
 impl RetryableRequest {
     /// Copies `request`. Returns `None` if the request has a body, because a part of the body could
@@ -30,37 +25,26 @@ impl RetryableRequest {
         *copy.uri_mut() = request.uri().clone();
         *copy.version_mut() = request.version();
         copy.headers_mut().clone_from(request.headers());
-        Some(Self { request: copy, started: Instant::now() })
+        Some(Self(copy))
     }
 
-    /// Returns the copy of the request if a retry after `error` is allowed, and otherwise `None`. A
-    /// retry is allowed if the request failed on a reused connection, and one of these conditions
-    /// holds:
+    /// Returns the copy of a request that failed on a reused connection if a retry after `error` is
+    /// allowed, and otherwise `None`. A retry is allowed if one of these conditions holds:
     /// - the upstream reported that it has not processed the request;
     /// - the connection was closed, and the method is idempotent ([RFC 9110, section
     ///   9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)).
     ///
     /// A failure on a new connection is a fault of the upstream, so that a retry would fail as
     /// well.
-    pub(super) fn after(self, error: &legacy::Error) -> Option<Request<RequestBody>> {
-        let was_reused = history(error).is_some_and(|history| history.is_reused(self.started));
-        let may_be_retried =
-            is_refused(error) || (self.request.method().is_idempotent() && was_closed(error));
-        (was_reused && may_be_retried).then_some(self.request)
+    pub(super) fn after(self, error: &SendError) -> Option<Request<RequestBody>> {
+        let may_be_retried = is_refused(error) || (self.0.method().is_idempotent() && was_closed(error));
+        may_be_retried.then_some(self.0)
     }
-}
-
-/// Returns the history of the connection on which a request failed. Returns `None` if the error
-/// does not belong to a connection.
-fn history(error: &legacy::Error) -> Option<ConnectionHistory> {
-    let mut extras = Extensions::new();
-    error.connect_info()?.get_extras(&mut extras);
-    extras.remove()
 }
 
 /// Returns whether the upstream reported that it has not processed the request
 /// ([RFC 9113, section 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)).
-fn is_refused(error: &legacy::Error) -> bool {
+fn is_refused(error: &SendError) -> bool {
     chain(error)
         .filter_map(|cause| cause.downcast_ref::<h2::Error>())
         .any(|error| error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM))
@@ -68,8 +52,8 @@ fn is_refused(error: &legacy::Error) -> bool {
 
 /// Returns whether the connection was closed without a response. An upstream can close an idle
 /// connection at the moment when a request is sent on it.
-fn was_closed(error: &legacy::Error) -> bool {
-    !error.is_connect() && chain(error).any(is_of_a_closed_connection)
+fn was_closed(error: &SendError) -> bool {
+    matches!(error, SendError::Request(_)) && chain(error).any(is_of_a_closed_connection)
 }
 
 fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {

@@ -7,7 +7,7 @@ use http_body::{Body, Frame};
 
 use crate::{
     error::ERROR_HEADER,
-    request_guard::{SIDECAR_HEADER, is_proxy_header},
+    request_guard::{SIDECAR_HEADER, begins_like, is_proxy_header},
 };
 
 /// Hop-by-hop fields, which belong to a connection and not to a message
@@ -121,12 +121,7 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, drops_proxy_headers: bool
 
 fn is_sidecar_header(name: &HeaderName) -> bool {
     // Some servers read `_`, or each character that is neither a letter nor a digit, as `-`.
-    let matches =
-        |(byte, expected): (u8, u8)| byte == expected || (expected == b'-' && !byte.is_ascii_alphanumeric());
-    let name = name.as_str();
-    [SIDECAR_HEADER.as_str(), "x-passport-"]
-        .iter()
-        .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(matches))
+    [SIDECAR_HEADER.as_str(), "x-passport-"].iter().any(|prefix| begins_like(name.as_str(), prefix))
 }
 
 /// Joins several `Cookie` fields into one field, because HTTP/2 allows several fields, and

@@ -1,12 +1,15 @@
 //! The reverse proxy: forwards requests to the configured upstreams, with a token attached.
 
 mod base_url;
-mod connection_history;
 mod connection_retry;
+mod connector;
 mod headers;
+mod http1_connection;
 mod permit;
 mod pool;
 mod request_body;
+mod response_body;
+mod send_error;
 mod tls;
 mod upstream;
 

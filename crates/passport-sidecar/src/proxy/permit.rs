@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use metrics::{counter, gauge};
+use metrics::counter;
 
 use crate::{
     admission::Admission,
@@ -10,7 +10,7 @@ use crate::{
     error::ErrorResponse,
     gauge::GaugeGuard,
     limits::{Exhausted, OpenFile, Share},
-    metrics::{FORWARDED, FORWARDED_REJECTED},
+    metrics::FORWARDED_REJECTED,
 };
 
 /// The permit of a forwarded request: its share of the requests in flight, and one open file.
@@ -44,7 +44,7 @@ impl ForwardPermit {
                 Duration::ZERO,
             )
         })?;
-        Ok(Self { _held: Arc::new((share, file, GaugeGuard::new(gauge!(FORWARDED)))) })
+        Ok(Self { _held: Arc::new((share, file, GaugeGuard::new(admission.in_flight.clone()))) })
     }
 }
 

@@ -73,8 +73,8 @@ impl UploadProgress {
 }
 
 impl BodyObserver for UploadObserver {
-    fn observe(&mut self, body: &Body, polled: PolledFrame) -> PolledFrame {
-        if body.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+    fn observe(&mut self, is_end: bool, polled: PolledFrame) -> PolledFrame {
+        if is_end || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.awaited = None;
         } else if let Some(awaited) = &self.awaited {
             awaited.send_replace(polled.is_pending());

@@ -14,13 +14,18 @@ use url::Url;
 
 use super::{
     base_url::BaseUrl,
+    connector::Connector,
     headers,
     permit::ForwardPermit,
     pool::{CallerName, CallerPools},
     request_body::RequestBody,
 };
 use crate::{
-    body::hold_until_end, caller_auth::Caller, config::UpstreamConfig, error::ErrorResponse, limits::Limits,
+    body::{BodyObserver, ObservedBody, PolledFrame},
+    caller_auth::Caller,
+    config::UpstreamConfig,
+    error::ErrorResponse,
+    limits::Limits,
 };
 
 /// A service that requests are forwarded to, with the settings of its table in `upstreams`.
@@ -42,6 +47,17 @@ pub(crate) struct Upstream {
     limits: Limits,
 }
 
+/// Filters the trailers of an upstream's response, and holds the permit of the request.
+struct DownloadObserver {
+    _permit: ForwardPermit,
+}
+
+impl BodyObserver for DownloadObserver {
+    fn observe(&mut self, _: bool, polled: PolledFrame) -> PolledFrame {
+        polled.map_ok(headers::filter_trailers)
+    }
+}
+
 impl Upstream {
     /// Creates the upstream `name` at the base URL `base`. The upstream keeps at most
     /// `idle_connections` idle connections for each caller.
@@ -54,7 +70,9 @@ impl Upstream {
         limits: Limits,
         idle_connections: usize,
     ) -> Result<Self, BoxError> {
-        let plain = CallerPools::new(tls, config.http2, limits, idle_connections);
+        let base_url = BaseUrl::new(base)?;
+        let connector = Connector::new(base_url.root().clone(), tls, config.http2, &limits)?;
+        let plain = CallerPools::new(connector, idle_connections);
         // Plain `http` is allowed here, because the configuration has already been checked for
         // `danger_plain_http`.
         let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
@@ -63,7 +81,7 @@ impl Upstream {
         };
         Ok(Self {
             name: name.to_owned(),
-            base_url: BaseUrl::new(base)?,
+            base_url,
             version: if config.http2 { Version::HTTP_2 } else { Version::HTTP_11 },
             with_token: identity.as_ref().map(attach),
             identity,
@@ -120,23 +138,27 @@ impl Upstream {
         // The timeout for the response begins when the body has been sent, so that a large body or
         // a stream can take any time.
         tokio::select! {
-            outcome = self.send(request) => outcome.map(|response| hold_until_end(permit, response)),
+            outcome = self.send(request, permit) => outcome,
             () = progress.timed_out(limits.idle_timeout(), limits.response_timeout()) => Err(self.timed_out()),
         }
     }
 
-    async fn send(&self, mut request: http::Request<RequestBody>) -> Result<Response, ErrorResponse> {
+    async fn send(
+        &self,
+        mut request: http::Request<RequestBody>,
+        permit: ForwardPermit,
+    ) -> Result<Response, ErrorResponse> {
         let has_token = request.headers().contains_key(header::AUTHORIZATION);
         match self.with_token.as_ref().filter(|_| !(self.propagate && has_token)) {
             Some(with_token) => {
                 // The client's credentials are for the sidecar, not for the upstream.
                 request.headers_mut().remove(header::AUTHORIZATION);
                 let response = with_token.clone().oneshot(request).await;
-                self.accept(response.map_err(|error| self.token_error(&error))?)
+                self.accept(response.map_err(|error| self.token_error(&error))?, permit)
             }
             None if self.propagate && has_token => {
                 let response = self.plain.clone().oneshot(request).await;
-                self.accept(response.map_err(|error| self.bad_gateway(&with_causes(&error)))?)
+                self.accept(response.map_err(|error| self.bad_gateway(&with_causes(&error)))?, permit)
             }
             None => {
                 let description =
@@ -146,18 +168,20 @@ impl Upstream {
         }
     }
 
-    /// Turns an upstream's response into the response to the client. Returns a 502 if the length of
-    /// the upstream's response is ambiguous, or if the upstream switches protocols.
-    fn accept<B>(&self, response: http::Response<B>) -> Result<Response, ErrorResponse>
+    /// Turns an upstream's response into the response to the client, whose body holds `permit`.
+    /// Returns a 502 if the length of the upstream's response is ambiguous, or if the upstream
+    /// switches protocols.
+    fn accept<B>(&self, response: http::Response<B>, permit: ForwardPermit) -> Result<Response, ErrorResponse>
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
     {
         if response.status().is_informational() {
             return Err(self.bad_gateway("the upstream switched protocols without a request to do so"));
         }
         headers::check_length(response.headers()).map_err(|problem| self.bad_gateway(problem))?;
-        let mut response = response.map(|body| Body::new(body.map_frame(headers::filter_trailers)));
+        let observer = DownloadObserver { _permit: permit };
+        let mut response =
+            response.map(|body| Body::new(ObservedBody { body: body.map_err(axum::Error::new), observer }));
         headers::prepare_response(response.headers_mut());
         *response.version_mut() = Version::HTTP_11;
         Ok(response)

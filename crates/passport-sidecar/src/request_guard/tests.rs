@@ -1,4 +1,5 @@
 use http::StatusCode;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -103,5 +104,30 @@ fn proxy_headers_setting_accepts_no_browser_headers() {
     for header in proxies {
         let status = status(ProxyHeaders::Reject, "/to/erp/x", header);
         assert_eq!(status, Some(StatusCode::FORBIDDEN), "{header}");
+    }
+}
+
+/// Decides as `is_proxy_header` does, on a copy of the name.
+fn is_proxy_header_by_copy(name: &HeaderName) -> bool {
+    let name = name.as_str().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")
+}
+
+/// Names that are proxy headers, similar to them, or arbitrary.
+fn names() -> impl Strategy<Value = String> {
+    let known = "(forwarded|via|x.real.ip|referer|x.forwarded.[a-z]{0,3}|x.forwarded)[a-z.-]{0,2}";
+    let dashes = prop_oneof![Just("-"), Just("_"), Just("."), Just("a"), Just("7")];
+    let like = (proptest::string::string_regex(known).unwrap(), dashes);
+    prop_oneof![
+        like.prop_map(|(name, dash)| name.replace(|letter: char| !letter.is_ascii_alphanumeric(), dash)),
+        "[a-z0-9_.!~-]{1,20}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn proxy_headers_are_those_of_a_copied_name(name in names()) {
+        let Ok(name) = name.parse::<HeaderName>() else { return Ok(()) };
+        prop_assert_eq!(is_proxy_header(&name), is_proxy_header_by_copy(&name));
     }
 }

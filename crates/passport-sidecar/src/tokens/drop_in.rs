@@ -18,7 +18,7 @@ use crate::{
     body::hold_until_end,
     caller_auth::Caller,
     error::ErrorResponse,
-    limits::{MAX_FORM, Share, TcpConnection, UnknownForms},
+    limits::{ClientConnection, MAX_FORM, Share},
     peer::Peer,
 };
 
@@ -51,26 +51,24 @@ async fn admit(
     endpoints: &TokenEndpoints,
     request: Request,
 ) -> Result<(TokenForm, Arc<Caller>, Share), ErrorResponse> {
-    let peer = Peer::of(&request);
+    let connection = ClientConnection::of(&request);
     let (parts, body) = request.into_parts();
     form::check_content_type(&parts.headers)?;
     let basic = parts.headers.get(header::AUTHORIZATION);
     let basic = basic.map(|value| form::basic_credentials(value.as_bytes())).transpose()?;
-    let is_authenticated_early = basic.is_some() || peer != Peer::Tcp;
+    let is_authenticated_early = basic.is_some() || connection.peer() != Peer::Tcp;
     let tokens = basic.iter().flat_map(|(_, tokens)| tokens);
     let tokens: Vec<&str> = tokens.map(String::as_str).filter(|token| !token.is_empty()).collect();
-    let connection: Option<TcpConnection> = parts.extensions.get().cloned();
-    let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
     // Frees the memory of the request's head before the form is read, because the head can be
     // larger than the form.
     drop(parts);
     let admit = async |tokens: &[&str]| {
-        let caller = endpoints.admission.authenticate(peer, connection.clone(), tokens).await?;
+        let caller = endpoints.admission.authenticate(&connection, tokens).await?;
         let share = endpoints.admission.own_request(&caller)?;
         Ok::<_, ErrorResponse>((caller, share))
     };
     let early = if is_authenticated_early { Some(admit(&tokens).await?) } else { None };
-    let _permit = if is_authenticated_early { None } else { Some(unknown.take()?) };
+    let _permit = if is_authenticated_early { None } else { Some(connection.unknown_forms().take()?) };
     let form = to_bytes(body, MAX_FORM).await;
     let form =
         form::parse(basic, &form.map_err(|_| ErrorResponse::invalid("the form is larger than 16 KiB"))?)?;

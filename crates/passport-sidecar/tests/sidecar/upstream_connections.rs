@@ -17,6 +17,7 @@ use passport_test_support::servers::serve;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UnixStream},
+    sync::{mpsc, oneshot},
     time::timeout,
 };
 
@@ -67,6 +68,86 @@ async fn idempotent_request_on_a_closed_connection_is_retried() {
         assert_eq!(send(method.clone(), body).await.unwrap().status(), expected, "{method}");
         assert_eq!(seen.load(Ordering::SeqCst), connections, "{method}");
     }
+}
+
+/// Starts an upstream that closes each connection after one response. Returns its URL, and a
+/// receiver that gets a message when a connection was closed.
+async fn closing_when_idle() -> (String, mpsc::UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (closed, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _read = stream.read(&mut [0; 8192]).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            drop(stream);
+            closed.send(()).unwrap();
+        }
+    });
+    (url, receiver)
+}
+
+/// A `POST` is not retried, so that it must not be sent on a connection that is known to be
+/// closed.
+#[tokio::test]
+async fn connection_that_was_closed_while_idle_is_not_used() {
+    let setup = Setup::new().await;
+    let (url, mut closed) = closing_when_idle().await;
+    let sidecar =
+        setup.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+    let url = "http://localhost/to/closing/a";
+    assert_eq!(sidecar.unix().get(url).send().await.unwrap().status(), 200);
+    for body in ["", "content"] {
+        closed.recv().await.unwrap();
+        assert_eq!(sidecar.unix().post(url).body(body).send().await.unwrap().status(), 200, "{body:?}");
+    }
+}
+
+/// Starts an HTTP/1 upstream that responds with a long body as soon as a request begins, and
+/// reads the request at the same time. Returns its URL, and a receiver of the number of bytes
+/// that it has read.
+async fn responding_early() -> (String, oneshot::Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, read) = oneshot::channel();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (mut receive, mut send) = stream.into_split();
+        let mut part = vec![0; 64 * 1024];
+        let mut bytes = receive.read(&mut part).await.unwrap();
+        tokio::spawn(async move {
+            let _ = send.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n").await;
+            while send.write_all(&[7; 64 * 1024]).await.is_ok() {}
+        });
+        while bytes < UPLOAD {
+            let read = receive.read(&mut part).await.unwrap();
+            assert_ne!(read, 0, "the connection stays open");
+            bytes += read;
+        }
+        sender.send(bytes).unwrap();
+    });
+    (url, read)
+}
+
+const UPLOAD: usize = 16 * MEBIBYTE;
+
+/// A client that does not read its response must not stop its own upload.
+#[tokio::test(flavor = "multi_thread")]
+async fn upload_goes_on_while_the_response_is_not_read() {
+    let setup = Setup::new().await;
+    let (url, read) = responding_early().await;
+    let sidecar =
+        setup.sidecar_with(&format!("[upstreams.early]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+    let mut client = UnixStream::connect(&sidecar.socket).await.unwrap();
+    let head = format!(
+        "POST /to/early/ HTTP/1.1\r\nHost: localhost\r\nPassport-Sidecar: true\r\nContent-Length: {UPLOAD}\r\n\r\n"
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    let upload = async {
+        client.write_all(&vec![7; UPLOAD]).await.unwrap();
+        read.await.unwrap()
+    };
+    assert!(timeout(Duration::from_secs(20), upload).await.expect("not stopped") >= UPLOAD);
 }
 
 /// A request that waits for a new connection can get one that another request has used before.
