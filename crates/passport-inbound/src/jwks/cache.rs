@@ -14,7 +14,7 @@ use std::{
 
 use arc_swap::{ArcSwapOption, Guard};
 use bytes::Bytes;
-use passport_core::{Clock, SharedTask, TaskLimits, Waiter, unix_millis, with_causes};
+use passport_core::{Clock, SharedClock, SharedTask, TaskLimits, Waiter, unix_millis, with_causes};
 use tokio::runtime::Handle;
 
 use super::{
@@ -46,7 +46,7 @@ pub(crate) struct JwksCache {
     pub(super) file: Option<JwksCacheFile>,
     pub(crate) allowed: AllowedAlgorithms,
     pub(super) settings: KeySettings,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) clock: SharedClock,
     skipped_keys: SkippedKeyLog,
     /// The scheduled refreshes of all issuers of the verifier.
     scheduler: Arc<RefreshScheduler>,
@@ -106,7 +106,7 @@ impl JwksCache {
         file: Option<JwksCacheFile>,
         allowed: AllowedAlgorithms,
         settings: KeySettings,
-        clock: Arc<dyn Clock>,
+        clock: SharedClock,
         scheduler: Arc<RefreshScheduler>,
     ) -> Self {
         Self { client: Some(client), file, ..Self::empty(name, allowed, settings, clock, scheduler) }
@@ -117,7 +117,7 @@ impl JwksCache {
         name: IssuerName,
         document: &[u8],
         allowed: AllowedAlgorithms,
-        clock: Arc<dyn Clock>,
+        clock: SharedClock,
         scheduler: Arc<RefreshScheduler>,
     ) -> Result<Self, KeyFetchError> {
         let cache = Self::empty(name, allowed, KeySettings::default(), clock, scheduler);
@@ -133,7 +133,7 @@ impl JwksCache {
         name: IssuerName,
         allowed: AllowedAlgorithms,
         settings: KeySettings,
-        clock: Arc<dyn Clock>,
+        clock: SharedClock,
         scheduler: Arc<RefreshScheduler>,
     ) -> Self {
         let policy = KeyRefreshPolicy::new(settings);

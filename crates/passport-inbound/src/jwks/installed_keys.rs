@@ -1,6 +1,7 @@
 //! An installed key set, with its lifetime, its metrics and the data for the next refresh.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,12 +12,7 @@ use std::{
 use arc_swap::Guard;
 use bytes::Bytes;
 
-use super::{
-    client::Version,
-    key_life::{Freshness, KeyLife},
-    key_set::KeySet,
-    meters::Meters,
-};
+use super::{client::Version, key_life::KeyLife, key_set::KeySet, meters::Meters};
 use crate::issuers::IssuerName;
 
 /// A key set that verifies tokens until another key set replaces it, or until it expires.
@@ -62,10 +58,15 @@ impl InstalledKeys {
 }
 
 impl Installation {
-    /// Returns whether the keys are still installed, are trusted, and need no refresh.
+    /// Returns whether no other keys were installed after these.
     #[inline]
-    pub(crate) fn is_fresh(&self, now: SystemTime) -> bool {
-        !self.is_replaced.load(Ordering::Acquire) && self.life.freshness(now) == Freshness::Fresh
+    pub(crate) fn is_current(&self) -> bool {
+        !self.is_replaced.load(Ordering::Acquire)
+    }
+
+    /// Returns the period in which the keys are trusted and need no refresh.
+    pub(crate) fn fresh_period(&self) -> Range<SystemTime> {
+        self.life.fresh_period()
     }
 
     /// Marks the keys as replaced. Must be called before other keys are installed: a request that

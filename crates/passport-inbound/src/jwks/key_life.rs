@@ -1,10 +1,13 @@
 //! The lifetime of a key set: how long the key set is fresh, and how long it is trusted. Pure:
 //! the time is an argument.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    ops::Range,
+    time::{Duration, SystemTime},
+};
 
 use super::{
-    clock_set_back::was_set_back,
+    clock_set_back::{CLOCK_TOLERANCE, was_set_back},
     settings::{JITTER, KeySettings},
 };
 
@@ -74,6 +77,12 @@ impl KeyLife {
         } else {
             Freshness::Fresh
         }
+    }
+
+    /// Returns the period in which the freshness is [`Freshness::Fresh`].
+    pub(super) fn fresh_period(&self) -> Range<SystemTime> {
+        let start = self.fetched_at.checked_sub(CLOCK_TOLERANCE).unwrap_or(self.fetched_at);
+        start..self.refresh_at.min(self.expires_at)
     }
 
     /// Returns the duration since the keys were fetched. Returns zero if the clock was set back to

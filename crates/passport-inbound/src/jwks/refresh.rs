@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::{Attempt, TaskError};
+use passport_core::{Attempt, Clock, TaskError};
 
 use super::{
     cache::JwksCache,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use passport_core::Clock;
+use passport_core::SharedClock;
 use tokio::{runtime::Handle, sync::watch};
 
 use super::refresh_task::RefreshTask;
@@ -21,7 +21,7 @@ pub(super) trait Scheduled: Send + Sync {
 /// The scheduled refreshes of the issuers of a verifier. All issuers share one task, so a
 /// verifier with many issuers has no more tasks than a verifier with one.
 pub(crate) struct RefreshScheduler {
-    clock: Arc<dyn Clock>,
+    clock: SharedClock,
     /// Notifies the task when the time of a next refresh changes.
     changed: watch::Sender<()>,
     state: Mutex<SchedulerState>,
@@ -35,7 +35,7 @@ struct SchedulerState {
 }
 
 impl RefreshScheduler {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(clock: SharedClock) -> Arc<Self> {
         Arc::new(Self { clock, changed: watch::Sender::new(()), state: Mutex::default() })
     }
 
@@ -57,7 +57,7 @@ impl RefreshScheduler {
         if !is_running {
             let weak = Arc::downgrade(self);
             let tick = move || weak.upgrade().map(|scheduler| scheduler.tick());
-            let clock = Arc::clone(&self.clock);
+            let clock = self.clock.clone();
             let task = RefreshTask::spawn(runtime, clock, tick, self.changed.subscribe());
             let replaced = self.state().task.replace(task);
             drop(replaced);

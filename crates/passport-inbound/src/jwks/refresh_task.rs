@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use passport_core::Clock;
+use passport_core::{Clock, SharedClock};
 use tokio::{
     runtime::Handle,
     sync::watch,
@@ -42,7 +42,7 @@ pub(super) struct RefreshTask {
 /// task.
 #[derive(Debug)]
 struct LastTick {
-    clock: Arc<dyn Clock>,
+    clock: SharedClock,
     /// The monotonic time of the last tick, in seconds.
     monotonic: AtomicU64,
 }
@@ -52,7 +52,7 @@ impl RefreshTask {
     /// `None` to end the task. A notification of `changed` causes an earlier call.
     pub(super) fn spawn(
         runtime: &Handle,
-        clock: Arc<dyn Clock>,
+        clock: SharedClock,
         tick: impl Fn() -> Option<Duration> + Send + 'static,
         changed: watch::Receiver<()>,
     ) -> Self {

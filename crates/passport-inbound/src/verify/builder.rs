@@ -8,7 +8,7 @@ mod ranges;
 use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
-use passport_core::{Clock, ConfigError, ConfigProblem, SystemClock, Transport, TransportSettings};
+use passport_core::{Clock, ConfigError, ConfigProblem, SharedClock, Transport, TransportSettings};
 
 pub(super) use self::assemble::reload;
 use super::{
@@ -38,7 +38,7 @@ pub struct TokenVerifierBuilder {
     max_concurrent: NonZeroUsize,
     max_token_size: usize,
     transport: TransportSettings,
-    clock: Arc<dyn Clock>,
+    clock: SharedClock,
 }
 
 impl TokenVerifier {
@@ -63,7 +63,7 @@ impl TokenVerifier {
             max_concurrent: VerificationPermits::default_number(),
             max_token_size: DEFAULT_MAX_LEN,
             transport: TransportSettings::default(),
-            clock: Arc::new(SystemClock),
+            clock: SharedClock::default(),
         }
     }
 }
@@ -326,7 +326,7 @@ impl TokenVerifierBuilder {
     /// Sets the clock. Defaults to [`SystemClock`]. Tests use a
     /// [`ManualClock`](crate::ManualClock).
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = SharedClock::new(clock);
         self
     }
 

@@ -18,8 +18,9 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use moka::{Expiry, sync::Cache};
+use passport_core::from_unix_nanos;
 
-pub(crate) use self::entry::{CacheEntry, Usage};
+pub(crate) use self::entry::{CacheEntry, Usage, hit_period};
 use self::{doorkeeper::Doorkeeper, entry::MAX_FRONT_WEIGHT, signature_hash::SignatureHash};
 
 /// The maximum number of slots of the front table. More slots would waste memory: a token moves
@@ -95,14 +96,10 @@ impl VerifiedTokenCache {
     }
 
     /// Passes the entry of `token` to `use_hit`, and returns the result. Returns `None` if the token
-    /// is not cached, or if a verification at the time `now` would not accept the token.
+    /// is not cached, or if a verification at the time `now` would not accept the token. `now` is
+    /// in nanoseconds since the Unix epoch.
     #[inline] // small, because most hits are in the front
-    pub(crate) fn get<T>(
-        &self,
-        token: &[u8],
-        now: SystemTime,
-        use_hit: impl FnOnce(&CacheEntry) -> T,
-    ) -> Option<T> {
+    pub(crate) fn get<T>(&self, token: &[u8], now: u64, use_hit: impl FnOnce(&CacheEntry) -> T) -> Option<T> {
         let hash = self.hash.of(token);
         let found = match self.slot(hash).load().as_ref() {
             Some(entry) if entry.is_of(token) => {
@@ -110,12 +107,12 @@ impl VerifiedTokenCache {
                     entry.usage.record_hit();
                     return Some(use_hit(entry));
                 }
-                self.get_after_change(entry, now)
+                self.get_after_change(entry, from_unix_nanos(now))
             }
             // The slot was never used, so no token has moved from this slot to the overflow. Only
             // large tokens are put into the overflow directly.
             None if !self.has_large.load(Ordering::Relaxed) => None,
-            _ => self.get_from_overflow(token, hash, now),
+            _ => self.get_from_overflow(token, hash, from_unix_nanos(now)),
         };
         found.map(|entry| use_hit(&entry))
     }

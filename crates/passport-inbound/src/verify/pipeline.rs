@@ -21,7 +21,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use passport_core::{Clock, Waiter};
+use passport_core::{SharedClock, Waiter, from_unix_nanos};
 use tokio::time::Instant;
 
 use self::{
@@ -51,7 +51,7 @@ use crate::{
 pub(crate) struct Pipeline {
     /// The trusted issuers. A reload replaces the table.
     pub(crate) issuers: ArcSwap<IssuerTable>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: SharedClock,
     pub(crate) cache: Option<VerifiedTokenCache>,
     pub(crate) reject_if: Option<RejectPredicate>,
     pub(crate) permits: VerificationPermits,
@@ -121,7 +121,7 @@ impl Pipeline {
         permit: Option<VerificationPermit>,
         may_refresh: bool,
     ) -> VerifyProgress {
-        let now = self.clock.now();
+        let now = self.clock.unix_nanos();
         if let Some(cache) = &self.cache {
             let started = started_if_timed();
             let hit = cache.get(token, now, |entry| {
@@ -135,6 +135,7 @@ impl Pipeline {
                 return VerifyProgress::Done(outcome);
             }
         }
+        let now = from_unix_nanos(now);
         self.verify_uncached(token, VerifyContext { permit, may_refresh, now })
     }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use passport_core::Waiter;
+use passport_core::{Clock, Waiter};
 
 use super::{TokenVerifier, error::ReadyError, health::ReadyPolicy, issuer_entry::IssuerEntry};
 use crate::jwks::RefreshStatus;

@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use passport_core::Clock;
+
 use super::{
     super::{
         installed_keys::InstalledKeys,

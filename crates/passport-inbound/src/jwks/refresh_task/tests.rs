@@ -15,7 +15,7 @@ async fn task_resumed_after_a_freeze_counts_as_running() {
         seen.send_replace(of_tick.lock().unwrap().as_ref().map(RefreshTask::is_running));
         Some(Duration::from_secs(600))
     };
-    let spawned = RefreshTask::spawn(&Handle::current(), Arc::new(clock.clone()), tick, changes);
+    let spawned = RefreshTask::spawn(&Handle::current(), SharedClock::new(clock.clone()), tick, changes);
     *task.lock().unwrap() = Some(spawned);
     clock.advance(STALLED_AFTER);
     assert!(!task.lock().unwrap().as_ref().unwrap().is_running(), "the task has not resumed");

@@ -29,7 +29,7 @@ use crate::{
 pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, ConfigError> {
     let Checked { transport, endpoints } = check(&builder)?;
     let none = Previous { entries: &[], has_same_transport: false };
-    let scheduler = RefreshScheduler::new(Arc::clone(&builder.clock));
+    let scheduler = RefreshScheduler::new(builder.clock.clone());
     let entries = Assembly::new(&builder, &transport, &scheduler, none).entries(endpoints)?;
     warn_about_unlisted_issuers(&builder);
     Ok(Pipeline {
@@ -49,7 +49,7 @@ pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, Config
 
 /// Returns the mistakes in the options of a builder.
 pub(super) fn problems(builder: &TokenVerifierBuilder) -> Vec<ConfigProblem> {
-    let scheduler = RefreshScheduler::new(Arc::clone(&builder.clock));
+    let scheduler = RefreshScheduler::new(builder.clock.clone());
     let none = Previous { entries: &[], has_same_transport: false };
     let entries = check(builder).and_then(|Checked { transport, endpoints }| {
         Assembly::new(builder, &transport, &scheduler, none).entries(endpoints)
@@ -69,7 +69,7 @@ pub(in crate::verify) fn reload(
     previous: &[Arc<IssuerEntry>],
 ) -> Result<Vec<Arc<IssuerEntry>>, ConfigError> {
     let transport = builder.transport.clone().transport_pool(state.pool.clone());
-    let builder = TokenVerifierBuilder { transport, clock: Arc::clone(&pipeline.clock), ..builder };
+    let builder = TokenVerifierBuilder { transport, clock: pipeline.clock.clone(), ..builder };
     let Checked { transport, endpoints } = check(&builder)?;
     let previous = Previous { entries: previous, has_same_transport: transport.is_same(&state.transport) };
     let entries = Assembly::new(&builder, &transport, &state.scheduler, previous).entries(endpoints)?;
@@ -177,7 +177,7 @@ impl<'a> Assembly<'a> {
         endpoints: Issuer,
         settings: KeySettings,
     ) -> Result<JwksCache, ConfigProblem> {
-        let (name, clock) = (options.issuer_name(), Arc::clone(&self.builder.clock));
+        let (name, clock) = (options.issuer_name(), self.builder.clock.clone());
         let scheduler = Arc::clone(self.scheduler);
         let Some(algorithms) = AllowedAlgorithms::new(options.algorithms.clone()) else {
             return Err(ConfigProblem::new("algorithms", "must not be empty; add an algorithm"));

@@ -1,12 +1,15 @@
 //! A token in the cache, and the checks that make it a hit.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::SystemTime,
 };
+
+use passport_core::unix_nanos;
 
 use crate::{
     IdInfo,
@@ -30,6 +33,9 @@ pub(crate) struct CacheEntry {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
+    /// The period in which the token is a hit unless other keys or other issuers replace its own,
+    /// in nanoseconds since the Unix epoch.
+    pub(crate) hits: Range<u64>,
     /// The issuer of the token.
     pub(in crate::verify) issuer: Arc<IssuerEntry>,
     /// The key that verified the token.
@@ -58,11 +64,11 @@ impl CacheEntry {
     }
 
     /// Returns whether a new verification at the time `now` would accept the token, if that is
-    /// certain without the installed keys: no other keys were installed since the last check.
-    /// If this is `false`, [`checked_again`](Self::checked_again) decides.
+    /// certain without the installed keys: no other keys were installed since the last check. `now`
+    /// is in nanoseconds since the Unix epoch. If this is `false`, [`checked_again`](Self::checked_again) decides.
     #[inline]
-    pub(super) fn is_unchanged(&self, now: SystemTime) -> bool {
-        self.validity.includes(now) && self.installation.is_fresh(now) && self.issuer.is_current()
+    pub(super) fn is_unchanged(&self, now: u64) -> bool {
+        self.hits.contains(&now) && self.installation.is_current() && self.issuer.is_current()
     }
 
     /// Checks the token against the keys that are installed now, and starts a refresh if the keys
@@ -86,6 +92,7 @@ impl CacheEntry {
             token: Arc::clone(&self.token),
             caller: self.caller.clone(),
             validity: self.validity,
+            hits: hit_period(&self.validity, installation),
             issuer: Arc::clone(&self.issuer),
             key: Arc::clone(&self.key),
             has_kid: self.has_kid,
@@ -104,6 +111,13 @@ impl CacheEntry {
         let bytes = self.token.len() + self.caller.size() + OVERHEAD;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
+}
+
+/// Returns the period in which a token is valid and its keys are fresh, in nanoseconds since the
+/// Unix epoch. It is computed once, so that a hit compares integers only.
+pub(crate) fn hit_period(validity: &Validity, installation: &Installation) -> Range<u64> {
+    let fresh = installation.fresh_period();
+    unix_nanos(validity.from.max(fresh.start))..unix_nanos(validity.until.min(fresh.end))
 }
 
 impl Usage {

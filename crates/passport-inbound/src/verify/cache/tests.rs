@@ -4,6 +4,7 @@ mod changes;
 use std::time::UNIX_EPOCH;
 
 use super::*;
+use passport_core::unix_nanos;
 use passport_dev::TestIdentity;
 
 use crate::{
@@ -17,17 +18,24 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
 }
 
+/// Returns [`at`] in nanoseconds since the Unix epoch.
+fn nanos(seconds: u64) -> u64 {
+    unix_nanos(at(seconds))
+}
+
 fn verified(token: &str, key: &Arc<Key>, issuer: &Arc<IssuerEntry>) -> CacheEntry {
     let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
+    // The first lookup checks the token against the installed keys.
+    let (validity, installation) = (Validity { from: at(100), until: at(200) }, replaced_installation());
     CacheEntry {
         token: token.as_bytes().into(),
         caller: IdInfo::of_passport(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
-        validity: Validity { from: at(100), until: at(200) },
+        validity,
+        hits: hit_period(&validity, &installation),
         issuer: Arc::clone(issuer),
         key: Arc::clone(key),
         has_kid: true,
-        // The first lookup checks the token against the installed keys.
-        installation: replaced_installation(),
+        installation,
         usage: Usage::default(),
     }
 }
@@ -50,7 +58,7 @@ fn setup(limits: CacheLimits) -> (VerifiedTokenCache, Arc<Key>, Arc<IssuerEntry>
 /// Inserts a token that is then found once, so that the cache keeps it.
 fn insert_used(cache: &VerifiedTokenCache, token: &str, key: &Arc<Key>, issuer: &Arc<IssuerEntry>) {
     cache.insert(verified(token, key, issuer), at(150));
-    assert!(cache.get(token.as_bytes(), at(150), |_| ()).is_some());
+    assert!(cache.get(token.as_bytes(), nanos(150), |_| ()).is_some());
 }
 
 /// Returns a token that differs from the tokens of other numbers only in its last bytes, which
@@ -79,7 +87,7 @@ fn cached_token_is_accepted_within_its_validity() {
     let (cache, key, issuer) = setup(CacheLimits::default());
     cache.insert(verified(&token(1), &key, &issuer), at(150));
     for (now, known) in [(99, false), (100, true), (199, true), (200, false), (150, true)] {
-        assert_eq!(cache.get(token(1).as_bytes(), at(now), |_| ()).is_some(), known, "{now}");
+        assert_eq!(cache.get(token(1).as_bytes(), nanos(now), |_| ()).is_some(), known, "{now}");
     }
 }
 
@@ -93,8 +101,8 @@ fn cached_token_is_accepted_while_its_key_is_tried() {
         [(oldest, true, true), (&*keys, true, false), (newer, false, false), (&[], false, false)]
     {
         issuer.jwks.replace_keys(key_set(installed));
-        assert_eq!(cache.get(token(1).as_bytes(), at(150), |_| ()).is_some(), with_kid);
-        assert_eq!(cache.get(token(2).as_bytes(), at(150), |_| ()).is_some(), without_kid);
+        assert_eq!(cache.get(token(1).as_bytes(), nanos(150), |_| ()).is_some(), with_kid);
+        assert_eq!(cache.get(token(2).as_bytes(), nanos(150), |_| ()).is_some(), without_kid);
     }
 }
 
@@ -107,7 +115,7 @@ fn token_cached_after_its_key_was_removed_is_rejected() {
     for (number, key) in keys.iter().enumerate() {
         let token = token(number as u64);
         cache.insert(verified(&token, key, &issuer), at(150));
-        assert_eq!(cache.get(token.as_bytes(), at(150), |_| ()).is_some(), number == 0);
+        assert_eq!(cache.get(token.as_bytes(), nanos(150), |_| ()).is_some(), number == 0);
     }
 }
 
@@ -119,10 +127,10 @@ fn different_token_is_not_a_cache_hit() {
     for position in 0..known.len() {
         let mut other = known.clone().into_bytes();
         other[position] ^= 1;
-        assert!(cache.get(&other, at(150), |_| ()).is_none(), "{position}");
+        assert!(cache.get(&other, nanos(150), |_| ()).is_none(), "{position}");
     }
     for other in [&known[1..], &known[..899], "", &format!("0{known}")] {
-        assert!(cache.get(other.as_bytes(), at(150), |_| ()).is_none(), "{other}");
+        assert!(cache.get(other.as_bytes(), nanos(150), |_| ()).is_none(), "{other}");
     }
 }
 
@@ -134,7 +142,7 @@ fn overflow_hit_moves_the_token_to_the_front() {
         insert_used(&cache, &token(number), &key, &issuer);
     }
     for number in 0..40 {
-        assert!(cache.get(token(number).as_bytes(), at(150), |_| ()).is_some(), "{number}");
+        assert!(cache.get(token(number).as_bytes(), nanos(150), |_| ()).is_some(), "{number}");
         let in_front = slot(&cache, &token(number)).load_full().unwrap();
         assert_eq!(*in_front.token, *token(number).as_bytes());
     }
@@ -151,9 +159,9 @@ fn token_enters_the_overflow_when_it_loses_its_slot() {
     insert_used(&cache, &rival, &key, &issuer);
     assert_eq!(overflow(), 1, "the token that lost its slot");
     for _ in 0..3 {
-        assert!(cache.get(known.as_bytes(), at(150), |_| ()).is_some());
+        assert!(cache.get(known.as_bytes(), nanos(150), |_| ()).is_some());
         assert_eq!(overflow(), 2, "each token has lost the slot once");
-        assert!(cache.get(rival.as_bytes(), at(150), |_| ()).is_some());
+        assert!(cache.get(rival.as_bytes(), nanos(150), |_| ()).is_some());
     }
 }
 
@@ -180,7 +188,7 @@ fn large_token_is_cached_in_the_overflow_only() {
     let (cache, key, issuer) = setup(CacheLimits::default());
     let long = token(1).repeat(4);
     cache.insert(verified(&long, &key, &issuer), at(150));
-    assert!(cache.get(long.as_bytes(), at(150), |_| ()).is_some());
+    assert!(cache.get(long.as_bytes(), nanos(150), |_| ()).is_some());
     assert!(slot(&cache, &long).load().is_none());
 }
 

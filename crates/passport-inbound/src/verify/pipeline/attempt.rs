@@ -10,7 +10,7 @@ use crate::{
     jwks::{CurrentKeys, Installation, InstalledKeys, Key},
     jwt::header::Header,
     verify::{
-        cache::{CacheEntry, Usage},
+        cache::{CacheEntry, Usage, hit_period},
         diagnostics,
         issuer_entry::{AcceptedToken, IssuerEntry, RejectedToken},
         issuer_table::IssuerTable,
@@ -102,6 +102,7 @@ impl Pipeline {
                 token: parsed.token.into(),
                 caller: caller.clone(),
                 validity,
+                hits: hit_period(&validity, installation),
                 issuer: Arc::clone(issuer),
                 key: Arc::clone(key),
                 has_kid: parsed.members.kid.is_some(),

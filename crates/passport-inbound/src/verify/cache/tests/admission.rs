@@ -22,14 +22,14 @@ fn token_that_was_found_once_is_kept() {
     insert_used(&cache, &known, &key, &issuer);
     cache.insert(verified(&rival(&cache, &known), &key, &issuer), at(150));
     assert_eq!(in_overflow(&cache), 1);
-    assert!(cache.get(known.as_bytes(), at(150), |_| ()).is_some());
+    assert!(cache.get(known.as_bytes(), nanos(150), |_| ()).is_some());
 }
 
 /// Returns the number of tokens that are not found when `tokens` tokens are used in turn. Each of
 /// them is then verified and inserted.
 fn misses(cache: &VerifiedTokenCache, tokens: u64, key: &Arc<Key>, issuer: &Arc<IssuerEntry>) -> u64 {
     let is_missing = |number: &u64| {
-        let is_missing = cache.get(token(*number).as_bytes(), at(150), |_| ()).is_none();
+        let is_missing = cache.get(token(*number).as_bytes(), nanos(150), |_| ()).is_none();
         if is_missing {
             cache.insert(verified(&token(*number), key, issuer), at(150));
         }
@@ -56,7 +56,7 @@ fn tokens_that_are_used_once_do_not_displace_others() {
     for number in 2..5_000 {
         cache.insert(verified(&token(number), &key, &issuer), at(150));
     }
-    assert!(cache.get(token(1).as_bytes(), at(150), |_| ()).is_some());
+    assert!(cache.get(token(1).as_bytes(), nanos(150), |_| ()).is_some());
     // Two hashes can share a bit of the doorkeeper.
     assert!(in_overflow(&cache) < 500, "{}", in_overflow(&cache));
 }

@@ -11,7 +11,7 @@ fn installation(issuer: &Arc<IssuerEntry>) -> Arc<Installation> {
 
 /// Returns whether a hit needs no look at the installed keys.
 fn is_unchanged(cache: &VerifiedTokenCache, token: &str, now: u64) -> bool {
-    slot(cache, token).load().as_ref().is_some_and(|entry| entry.is_unchanged(at(now)))
+    slot(cache, token).load().as_ref().is_some_and(|entry| entry.is_unchanged(nanos(now)))
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn first_hit_after_a_refresh_remembers_the_new_keys() {
     assert!(is_unchanged(&cache, &known, 150), "checked by the first hit");
     issuer.jwks.replace_keys(key_set(&[Arc::clone(&key)]));
     assert!(!is_unchanged(&cache, &known, 150), "the keys were refreshed");
-    let used = cache.get(known.as_bytes(), at(150), |entry| Arc::clone(&entry.installation));
+    let used = cache.get(known.as_bytes(), nanos(150), |entry| Arc::clone(&entry.installation));
     assert!(used.is_some_and(|used| Arc::ptr_eq(&used, &installation(&issuer))));
     assert!(is_unchanged(&cache, &known, 150));
     assert_eq!(in_overflow(&cache), 0, "the token keeps its slot");
@@ -34,9 +34,9 @@ fn hit_after_its_key_was_removed_is_a_miss() {
     insert_used(&cache, &token(1), &key, &issuer);
     assert!(is_unchanged(&cache, &token(1), 150));
     issuer.jwks.replace_keys(key_set(&test_keys(2)[1..]));
-    assert!(cache.get(token(1).as_bytes(), at(150), |_| ()).is_none());
+    assert!(cache.get(token(1).as_bytes(), nanos(150), |_| ()).is_none());
     issuer.jwks.replace_keys(key_set(&[Arc::clone(&key)]));
-    assert!(cache.get(token(1).as_bytes(), at(150), |_| ()).is_some(), "the key is back");
+    assert!(cache.get(token(1).as_bytes(), nanos(150), |_| ()).is_some(), "the key is back");
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn token_of_a_retired_issuer_is_a_miss() {
     insert_used(&cache, &token(1), &key, &issuer);
     issuer.retire();
     assert!(!is_unchanged(&cache, &token(1), 150));
-    assert!(cache.get(token(1).as_bytes(), at(150), |_| ()).is_none());
+    assert!(cache.get(token(1).as_bytes(), nanos(150), |_| ()).is_none());
 }
 
 /// The check at each hit before there was `is_unchanged`.
@@ -73,7 +73,7 @@ proptest! {
                 1 if !keeps_key => cache.insert(entry(), at(150)),
                 _ => {}
             }
-            let is_hit = cache.get(token(1).as_bytes(), at(now), |_| ()).is_some();
+            let is_hit = cache.get(token(1).as_bytes(), nanos(now), |_| ()).is_some();
             prop_assert_eq!(is_hit, oracle(&entry(), at(now)));
         }
     }
