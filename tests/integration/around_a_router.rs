@@ -23,7 +23,7 @@ fn router() -> Router {
     let nested = Router::new().route(
         "/{id}",
         get(|OriginalUri(uri): OriginalUri, caller: Option<IdInfo>| async move {
-            format!("{uri} {}", caller.is_some())
+            format!("{} {}", uri.path_and_query().unwrap(), caller.is_some())
         }),
     );
     Router::new()

@@ -2,7 +2,7 @@
 
 use super::{
     World,
-    inbound_cost::fastest_peers,
+    inbound_stage::fastest_peers,
     paired::{Rounds, section},
 };
 use crate::{

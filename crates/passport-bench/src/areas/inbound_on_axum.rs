@@ -2,7 +2,7 @@
 
 use super::{
     World,
-    inbound_cost::{BARE_AXUM, OURS, Ready, Stage, warm_cases},
+    inbound_stage::{BARE_AXUM, OURS, Ready, Stage, warm_cases},
 };
 use crate::{
     allocations::Allocations,

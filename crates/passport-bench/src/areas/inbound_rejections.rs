@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     World,
-    inbound_cost::{BARE, BARE_AXUM, FLOOR, OURS, Ready, Stage, accepted, calls, first, named},
+    inbound_stage::{BARE, BARE_AXUM, FLOOR, OURS, Ready, Stage, accepted, calls, first, named},
 };
 use crate::{
     report::{Figure, Section, Table, marked, shown, times},

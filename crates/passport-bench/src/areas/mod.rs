@@ -7,6 +7,7 @@ pub mod growth;
 pub mod inbound_cost;
 mod inbound_on_axum;
 mod inbound_rejections;
+mod inbound_stage;
 pub mod inbound_stress;
 pub mod instructions;
 pub mod outbound_behaviour;
