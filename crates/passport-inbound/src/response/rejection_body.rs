@@ -37,6 +37,7 @@ use http_body_util::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot hold the body of a rejection",
     label = "the layer returns rejections as responses with the body `{Self}`",
+    note = "enable the feature `axum` of passport-inbound for `axum::body::Body`, and `tonic` for `tonic::body::Body`",
     note = "implement `passport_inbound::RejectionBody` if `{Self}` is a type of your own",
     note = "otherwise wrap the body, inside the layer: `.map_response(|response: Response<_>| response.map(ResponseBody::new))`"
 )]
