@@ -59,8 +59,8 @@ impl Site {
         self.draft().claim("iss", "https://login.example/realms/other").header("kid", "other").build()
     }
 
-    /// Returns tokens that are rejected, each with the end of the name under which `paths` sends it.
-    /// The last two differ from the known token in one letter, and have its place in the token
+    /// Returns tokens that are rejected, each with the end of the name under which `paths` sends
+    /// it. The last two differ from the known token in one letter, and have its place in the token
     /// cache.
     #[must_use]
     pub fn rejected_tokens(&self) -> [(&'static str, String); 4] {

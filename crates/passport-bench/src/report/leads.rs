@@ -155,8 +155,9 @@ fn start_without_token(_: &[Figure], peer: &str) -> Option<&'static str> {
         .then_some("fetches a token at construction, before there are callers")
 }
 
-fn load(_: &[Figure], _: &str) -> Option<&'static str> {
-    Some("gets a lower load: wrk sends a request only after a response")
+fn load(all: &[Figure], peer: &str) -> Option<&'static str> {
+    let rate = |name: &str| value(all, AXUM, &format!("{name}, rate"));
+    (rate(peer)? < rate(INBOUND)?).then_some("gets a lower load: wrk sends a request only after a response")
 }
 
 /// Returns the peers that are ahead, in the order of the columns.

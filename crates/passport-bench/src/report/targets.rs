@@ -194,13 +194,24 @@ const TARGETS: &[Target] = &[
     },
     Target {
         text: "Cold start, inbound: at most the time of the fastest peer (both given the JWKS URL)",
-        result: |all| to_best_start(all, COLD_START_INBOUND, "passport-inbound with jwks_url"),
+        result: |all| {
+            to_best_start(all, COLD_START_INBOUND, "passport-inbound with jwks_url", is_given_the_url)
+        },
         is_met: |ratio| ratio <= 1.0,
         explanation: "Most of the time is the start of the process and the fetch of the keys.",
     },
     Target {
+        text: "Cold start, inbound: at most the time of the fastest peer (both by discovery)",
+        result: |all| {
+            to_best_start(all, COLD_START_INBOUND, "passport-inbound", |peer| !is_given_the_url(peer))
+        },
+        is_met: |ratio| ratio <= 1.0,
+        explanation: "Most of the time is the start of the process, the discovery and the fetch of the \
+            keys, one after the other.",
+    },
+    Target {
         text: "Cold start, outbound: at most the time of the fastest peer",
-        result: |all| to_best_start(all, COLD_START_OUTBOUND, "passport-outbound"),
+        result: |all| to_best_start(all, COLD_START_OUTBOUND, "passport-outbound", |_| true),
         is_met: |ratio| ratio <= 1.0,
         explanation: "Most of the time is the start of the process and the fetch of the token, which passes \
             through a task of its own, so that a canceled caller does not cancel it.",
@@ -251,17 +262,23 @@ fn ratio(all: &[Figure], area: &str, name: &str) -> f64 {
 
 /// Returns the time of the fastest peer, in nanoseconds.
 fn best_peer(all: &[Figure], area: &str) -> f64 {
-    least_of_peers(all, area, "ns")
+    least_of_peers(all, area, "ns", |_| true)
 }
 
 /// Returns the ratio of the time of a start to that of the fastest peer.
-fn to_best_start(all: &[Figure], area: &str, name: &str) -> f64 {
-    value(all, area, name) / least_of_peers(all, area, "ms")
+fn to_best_start(all: &[Figure], area: &str, name: &str, is_compared: fn(&str) -> bool) -> f64 {
+    value(all, area, name) / least_of_peers(all, area, "ms", is_compared)
+}
+
+/// Returns whether a peer is given the URL of the keys. The others find it by discovery.
+fn is_given_the_url(peer: &str) -> bool {
+    !["huskarl-axum", "jwt-authorizer", "tower-oauth2-resource-server"].contains(&peer)
 }
 
 /// Returns the least figure of a peer with this unit.
-fn least_of_peers(all: &[Figure], area: &str, unit: &str) -> f64 {
-    let peers = of(all, area).filter(|figure| figure.unit == unit && is_peer(&figure.name));
+fn least_of_peers(all: &[Figure], area: &str, unit: &str, is_compared: fn(&str) -> bool) -> f64 {
+    let peers = of(all, area)
+        .filter(|figure| figure.unit == unit && is_peer(&figure.name) && is_compared(&figure.name));
     peers.map(|figure| figure.value).fold(f64::MAX, f64::min)
 }
 

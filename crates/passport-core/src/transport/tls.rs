@@ -1,8 +1,13 @@
 //! The root certificates that a client trusts, and the random bytes of its handshakes.
 
+use std::{
+    io,
+    sync::Once,
+    thread::{self, JoinHandle},
+};
+
 use reqwest::ClientBuilder;
-use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, aws_lc_rs};
-use tokio::task::{JoinHandle, spawn_blocking};
+use rustls::crypto::{CryptoProvider, SecureRandom, aws_lc_rs};
 
 use crate::CaCertificates;
 
@@ -23,15 +28,19 @@ pub(super) fn without_roots(client: ClientBuilder) -> ClientBuilder {
 /// milliseconds, and a handshake needs random bytes. In the background, this takes place while
 /// the root certificates are read, the host is resolved and the connection is opened.
 pub(super) fn seeded(client: ClientBuilder) -> ClientBuilder {
+    static DRAWN: Once = Once::new();
     // The provider that reqwest will use.
     let random = CryptoProvider::get_default()
         .map_or_else(|| aws_lc_rs::default_provider().secure_random, |provider| provider.secure_random);
-    drop(drawn_in_background(random));
+    DRAWN.call_once(|| drop(drawn_in_background(random)));
     client
 }
 
-fn drawn_in_background(random: &'static dyn SecureRandom) -> JoinHandle<Result<(), GetRandomFailed>> {
-    spawn_blocking(|| random.fill(&mut [0]))
+/// Draws random bytes on a thread of its own. The shutdown of a tokio runtime would wait for a
+/// blocking task.
+fn drawn_in_background(random: &'static dyn SecureRandom) -> io::Result<JoinHandle<bool>> {
+    // If there are no random bytes, or no thread, the handshake reports it.
+    thread::Builder::new().name("passport-random".to_owned()).spawn(|| random.fill(&mut [0]).is_ok())
 }
 
 #[cfg(test)]

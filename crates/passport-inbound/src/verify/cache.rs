@@ -48,6 +48,13 @@ struct OverflowEntry {
     lives_for: Duration,
 }
 
+impl OverflowEntry {
+    fn new(entry: Arc<CacheEntry>, now: SystemTime) -> Self {
+        let lives_for = entry.validity.until.duration_since(now).unwrap_or_default();
+        Self { entry, lives_for }
+    }
+}
+
 /// A cache of two levels. The front is a small table in which each token has exactly one slot. A
 /// token that loses its slot to another token moves to the overflow, a moka cache that evicts
 /// the least used tokens. The front exists because an access to moka costs more than all other
@@ -95,9 +102,9 @@ impl VerifiedTokenCache {
         }
     }
 
-    /// Passes the entry of `token` to `use_hit`, and returns the result. Returns `None` if the token
-    /// is not cached, or if a verification at the time `now` would not accept the token. `now` is
-    /// in nanoseconds since the Unix epoch.
+    /// Passes the entry of `token` to `use_hit`, and returns the result. Returns `None` if the
+    /// token is not cached, or if a verification at the time `now` would not accept the token.
+    /// `now` is in nanoseconds since the Unix epoch.
     #[inline] // small, because most hits are in the front
     pub(crate) fn get<T>(&self, token: &[u8], now: u64, use_hit: impl FnOnce(&CacheEntry) -> T) -> Option<T> {
         let hash = self.hash.of(token);
@@ -128,13 +135,17 @@ impl VerifiedTokenCache {
         Some(checked)
     }
 
-    /// Returns the entry of a token in the overflow, and puts it into its slot of the front if it is
-    /// small enough.
+    /// Returns the entry of a token in the overflow, and puts it into its slot of the front if it
+    /// is small enough.
     #[cold]
     fn get_from_overflow(&self, token: &[u8], hash: u64, now: SystemTime) -> Option<Arc<CacheEntry>> {
         let entry = self.overflow.get(&hash)?.entry;
         let checked = if entry.is_of(token) { entry.checked_again(now)? } else { return None };
         checked.usage.record_hit();
+        if !Arc::ptr_eq(&entry, &checked) {
+            // Once for each key set, so that the next hit does not copy the entry again.
+            self.overflow.insert(hash, OverflowEntry::new(Arc::clone(&checked), now));
+        }
         if checked.fits_front() {
             self.put(Arc::clone(&checked), now);
         }
@@ -166,9 +177,8 @@ impl VerifiedTokenCache {
 
     /// Puts a token into the overflow, unless the token was put there before or has expired.
     fn put_in_overflow(&self, entry: Arc<CacheEntry>, hash: u64, now: SystemTime) {
-        let lives_for = entry.validity.until.duration_since(now).unwrap_or_default();
         if entry.validity.includes(now) && entry.usage.enter_overflow() {
-            self.overflow.insert(hash, OverflowEntry { entry, lives_for });
+            self.overflow.insert(hash, OverflowEntry::new(entry, now));
         }
     }
 

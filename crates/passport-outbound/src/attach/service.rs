@@ -12,8 +12,8 @@ use http::header::AUTHORIZATION;
 use tower_service::Service;
 
 use super::{
-    AttachError, AttachTokenFuture, IgnoreTrailers, NoRetry, OutboundRequest, OutboundResponse, RetryMode,
-    TrailerMode,
+    AttachError, AttachTokenFuture, ExistingAuthorization, IgnoreTrailers, NoRetry, OutboundRequest,
+    OutboundResponse, RetryMode, TrailerMode,
     allowed_origins::MatchedOrigin,
     error::BoxError,
     policy::AttachPolicy,
@@ -85,7 +85,9 @@ where
             Ok(origin) => origin,
         };
         let policy = self.policy.for_request(&request);
-        let copy = if Arc::ptr_eq(&policy, &self.policy) { self.token.fresh() } else { None };
+        let may_use_copy =
+            Arc::ptr_eq(&policy, &self.policy) && policy.existing != ExistingAuthorization::Keep;
+        let copy = if may_use_copy { self.token.fresh() } else { None };
         let Some(token) = copy else {
             return self.call_without_copy(request, origin, policy).into();
         };

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use passport_core::{Clock, SharedClock, from_unix_nanos, unix_nanos};
+use passport_core::{Clock, SharedClock, from_unix_nanos};
 
 /// The largest step back of the wall clock that [`MonotonicClock`] follows, in nanoseconds. Clock
 /// synchronization causes such steps. After a larger step, [`MonotonicClock`] continues
@@ -88,8 +88,8 @@ impl MonotonicClock {
             return;
         }
         if let Some((wall_before, monotonic_before)) = *compared {
-            let elapsed = monotonic.saturating_sub(monotonic_before);
-            let expected = unix_nanos(from_unix_nanos(wall_before) + elapsed);
+            let elapsed = monotonic.saturating_sub(monotonic_before).as_nanos();
+            let expected = wall_before.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX));
             let step_back = expected.saturating_sub(wall);
             if step_back > MAX_FOLLOWED_STEP {
                 self.offset.fetch_add(step_back, Ordering::Relaxed);

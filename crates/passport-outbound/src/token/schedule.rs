@@ -91,8 +91,8 @@ impl Schedule {
         Self { soft_at: self.soft_at.min(unix_nanos(now)), ..self }
     }
 
-    /// Returns whether the phase of the token is [`Phase::Fresh`] at `now`, in nanoseconds since the
-    /// Unix epoch.
+    /// Returns whether the phase of the token is [`Phase::Fresh`] at `now`, in nanoseconds since
+    /// the Unix epoch.
     #[inline]
     pub(crate) fn is_fresh(&self, now: u64) -> bool {
         now < self.soft_at

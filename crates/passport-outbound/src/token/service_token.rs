@@ -27,8 +27,8 @@ pub(crate) enum ServiceToken {
 /// A private copy of a cached token.
 ///
 /// The copy is used only while the entry holds the same token: each call compares a pointer with
-/// the entry's current snapshot. So an invalidated token is not sent again. The copy is freed when
-/// the service is called again or dropped.
+/// the entry's current snapshot. So an invalidated token is not sent again. Its copy is dropped
+/// when the service is called again or dropped.
 pub(crate) struct TokenCopy {
     manager: Arc<TokenManager>,
     snapshot: Cache<SnapshotOf, Arc<EntryState>>,
@@ -47,8 +47,8 @@ impl Deref for SnapshotOf {
 }
 
 impl ServiceToken {
-    /// Returns the copy of the token, if the token is sent now and no refresh is due. Returns `None`
-    /// if the service has no copy.
+    /// Returns the copy of the token, if the token is sent now and no refresh is due. Returns
+    /// `None` if the service has no copy.
     #[inline]
     pub(crate) fn fresh(&mut self) -> Option<&SendableToken> {
         match self {
@@ -57,8 +57,9 @@ impl ServiceToken {
         }
     }
 
-    /// Counts a call for which [`fresh`](Self::fresh) returned `None`. Copies the token of `manager`
-    /// if this is not the first call, and a token is cached. Returns whether the token was copied.
+    /// Counts a call for which [`fresh`](Self::fresh) returned `None`. Copies the token of
+    /// `manager` if this is not the first call, and a token is cached. Drops the copy of a token
+    /// that is no longer cached. Returns whether the token was copied.
     pub(crate) fn count_call(&mut self, manager: &Arc<TokenManager>) -> bool {
         match self {
             Self::Unused => *self = Self::Used,
@@ -68,7 +69,11 @@ impl ServiceToken {
                     return true;
                 }
             }
-            Self::Copied(_) => {}
+            Self::Copied(copy) => {
+                if copy.snapshot.load().cached.is_none() {
+                    *self = Self::Used;
+                }
+            }
         }
         false
     }

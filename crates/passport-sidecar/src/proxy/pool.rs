@@ -12,6 +12,7 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use hyper::client::conn::TrySendError;
+use passport_core::with_causes;
 use tokio::{
     sync,
     time::{Instant, sleep},
@@ -91,7 +92,14 @@ pub(super) struct Pool {
     idle_connections: usize,
     connections: Mutex<Connections>,
     /// Locked while an HTTP/2 connection is established, so that concurrent requests share it.
-    connecting: sync::Mutex<()>,
+    connecting: sync::Mutex<FailedConnects>,
+}
+
+/// The failed attempts to establish an HTTP/2 connection.
+#[derive(Default)]
+struct FailedConnects {
+    /// When the last failed attempt ended, and its error.
+    last: Option<(Instant, String)>,
 }
 
 #[derive(Default)]
@@ -164,11 +172,28 @@ impl Pool {
         if !self.connector.is_http2 {
             return Ok((self.connect().await?, false));
         }
-        let _connecting = self.connecting.lock().await;
-        match self.take() {
-            Some(connection) => Ok((connection, true)),
-            None => Ok((self.connect().await?, false)),
+        // In a task of its own, so that the next request can use the connection even if the client
+        // of this one goes away.
+        tokio::spawn(Arc::clone(self).open_shared()).await?
+    }
+
+    /// Returns the connection that concurrent requests share, or the error of the attempt that this
+    /// request has waited for.
+    async fn open_shared(self: Arc<Self>) -> Result<(UpstreamConnection, bool), BoxError> {
+        let began = Instant::now();
+        let mut connecting = self.connecting.lock().await;
+        if let Some(connection) = self.take() {
+            return Ok((connection, true));
         }
+        // Another attempt would keep the requests that wait for longer than the connect timeout.
+        if let Some((_, error)) = connecting.last.as_ref().filter(|(ended, _)| *ended >= began) {
+            return Err(error.clone().into());
+        }
+        let connected = self.connect().await;
+        if let Err(error) = &connected {
+            connecting.last = Some((Instant::now(), with_causes(&**error)));
+        }
+        Ok((connected?, false))
     }
 
     async fn connect(self: &Arc<Self>) -> Result<UpstreamConnection, BoxError> {

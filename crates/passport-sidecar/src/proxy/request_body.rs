@@ -5,7 +5,7 @@
 //! beginning of a request would abort such an upload. Without a timeout, requests to a hung
 //! upstream would hold their permits.
 
-use std::{task::Poll, time::Duration};
+use std::{mem, task::Poll, time::Duration};
 
 use axum::body::Body;
 use http_body::Body as _;
@@ -77,7 +77,12 @@ impl BodyObserver for UploadObserver {
         if is_end || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.awaited = None;
         } else if let Some(awaited) = &self.awaited {
-            awaited.send_replace(polled.is_pending());
+            // The body is polled in the task that waits for changes. A change that is sent for each
+            // poll of a pending body would wake that task again and again.
+            awaited.send_if_modified(|awaited| {
+                let was_awaited = mem::replace(awaited, polled.is_pending());
+                !(was_awaited && polled.is_pending())
+            });
         }
         polled.map_ok(headers::filter_trailers)
     }

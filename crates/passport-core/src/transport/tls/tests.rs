@@ -1,7 +1,6 @@
-use std::{
-    sync::OnceLock,
-    thread::{self, ThreadId},
-};
+use std::{sync::OnceLock, thread::ThreadId};
+
+use rustls::crypto::GetRandomFailed;
 
 use super::*;
 
@@ -16,9 +15,9 @@ impl SecureRandom for Recorder {
     }
 }
 
-#[tokio::test]
-async fn random_bytes_are_drawn_on_another_thread() {
+#[test]
+fn random_bytes_are_drawn_on_another_thread() {
     static RANDOM: Recorder = Recorder(OnceLock::new());
-    drawn_in_background(&RANDOM).await.unwrap().unwrap();
+    assert!(drawn_in_background(&RANDOM).unwrap().join().unwrap());
     assert_ne!(*RANDOM.0.get().unwrap(), thread::current().id());
 }

@@ -35,7 +35,7 @@ pub(crate) struct CacheEntry {
     pub(crate) validity: Validity,
     /// The period in which the token is a hit unless other keys or other issuers replace its own,
     /// in nanoseconds since the Unix epoch.
-    pub(crate) hits: Range<u64>,
+    pub(crate) hit_period: Range<u64>,
     /// The issuer of the token.
     pub(in crate::verify) issuer: Arc<IssuerEntry>,
     /// The key that verified the token.
@@ -65,10 +65,11 @@ impl CacheEntry {
 
     /// Returns whether a new verification at the time `now` would accept the token, if that is
     /// certain without the installed keys: no other keys were installed since the last check. `now`
-    /// is in nanoseconds since the Unix epoch. If this is `false`, [`checked_again`](Self::checked_again) decides.
+    /// is in nanoseconds since the Unix epoch. If this is `false`,
+    /// [`checked_again`](Self::checked_again) decides.
     #[inline]
     pub(super) fn is_unchanged(&self, now: u64) -> bool {
-        self.hits.contains(&now) && self.installation.is_current() && self.issuer.is_current()
+        self.hit_period.contains(&now) && self.installation.is_current() && self.issuer.is_current()
     }
 
     /// Checks the token against the keys that are installed now, and starts a refresh if the keys
@@ -92,7 +93,7 @@ impl CacheEntry {
             token: Arc::clone(&self.token),
             caller: self.caller.clone(),
             validity: self.validity,
-            hits: hit_period(&self.validity, installation),
+            hit_period: hit_period(&self.validity, installation),
             issuer: Arc::clone(&self.issuer),
             key: Arc::clone(&self.key),
             has_kid: self.has_kid,

@@ -31,7 +31,7 @@ fn verified(token: &str, key: &Arc<Key>, issuer: &Arc<IssuerEntry>) -> CacheEntr
         token: token.as_bytes().into(),
         caller: IdInfo::of_passport(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
         validity,
-        hits: hit_period(&validity, &installation),
+        hit_period: hit_period(&validity, &installation),
         issuer: Arc::clone(issuer),
         key: Arc::clone(key),
         has_kid: true,

@@ -102,7 +102,7 @@ impl Pipeline {
                 token: parsed.token.into(),
                 caller: caller.clone(),
                 validity,
-                hits: hit_period(&validity, installation),
+                hit_period: hit_period(&validity, installation),
                 issuer: Arc::clone(issuer),
                 key: Arc::clone(key),
                 has_kid: parsed.members.kid.is_some(),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     test_support::{ScriptedSource, manager},
-    token::Credential,
+    token::{Credential, Phase},
 };
 
 /// A service that keeps a private copy of the token.
@@ -56,6 +56,15 @@ async fn copy_of_an_invalidated_token_is_not_sent() {
     services.manager.token().await.unwrap();
     let next = Some("Bearer token-2".to_owned());
     assert_eq!(services.tokens(), [next.clone(), next]);
+}
+
+#[tokio::test]
+async fn copy_of_an_invalidated_token_is_dropped_at_the_next_call() {
+    let mut services = Services::new().await;
+    services.manager.entry.invalidate();
+    assert!(services.reused.fresh().is_none());
+    assert!(!services.reused.count_call(&services.manager));
+    assert!(matches!(services.reused, ServiceToken::Used));
 }
 
 #[tokio::test]
@@ -125,7 +134,10 @@ proptest! {
                     Step::Fetch => drop(services.manager.token().await),
                     Step::Shutdown => services.manager.life.cancel(),
                 }
+                let snapshot = services.manager.entry.snapshot().clone();
+                let phase = snapshot.cached.as_ref().map(|cached| cached.schedule.phase(services.manager.now()));
                 let [kept, shared] = services.tokens();
+                prop_assert_eq!(kept.is_some(), phase == Some(Phase::Fresh));
                 prop_assert_eq!(kept, shared);
             }
             Ok(())

@@ -1,4 +1,12 @@
-use std::{future::poll_fn, pin::Pin};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Wake, Waker},
+};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -51,4 +59,31 @@ async fn upstream_that_stops_reading_times_out() {
     let (mut body, progress) = RequestBody::watched(Body::from_stream(stream::iter(chunks)));
     assert!(poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.is_some());
     assert_eq!(timed_out_after(progress).await, IDLE.as_secs(), "after the first part");
+}
+
+/// A waker that remembers whether it was called.
+#[derive(Default)]
+struct WakeFlag(AtomicBool);
+
+impl Wake for WakeFlag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn pending_request_body_does_not_wake_its_own_task_again() {
+    let (mut body, progress) =
+        RequestBody::watched(Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()));
+    let mut timed_out = Box::pin(progress.timed_out(IDLE, RESPONSE));
+    let flag = Arc::new(WakeFlag::default());
+    let waker = Waker::from(Arc::clone(&flag));
+    let mut cx = Context::from_waker(&waker);
+    let mut polls = 0;
+    while polls == 0 || (flag.0.swap(false, Ordering::Relaxed) && polls < 10) {
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());
+        assert!(timed_out.as_mut().poll(&mut cx).is_pending());
+        polls += 1;
+    }
+    assert!(polls <= 2, "polled {polls} times without an event");
 }

@@ -78,3 +78,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn overflow_remembers_the_new_keys_after_the_first_hit() {
+    let (cache, key, issuer) = setup(CacheLimits::default());
+    let large = token(1).repeat(4);
+    cache.insert(verified(&large, &key, &issuer), at(150));
+    let entry =
+        || cache.get(large.as_bytes(), nanos(150), |entry| std::ptr::from_ref(entry) as usize).unwrap();
+    assert_eq!(entry(), entry());
+    issuer.jwks.replace_keys(key_set(&[Arc::clone(&key)]));
+    assert_eq!(entry(), entry(), "a hit copies the entry only once for each key set");
+}
