@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use super::World;
 use crate::{
     inbound::{self, Entry, ON_A_SERVICE, PEERS_ON_AXUM},
-    rig::{Case, Effort, Samples, measure_interleaved, runtime_here},
+    rig::{Case, Effort, measure_interleaved, runtime_here},
     site::Site,
     subject::{Batch, Subject, Tally},
 };

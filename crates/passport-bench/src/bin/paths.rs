@@ -71,7 +71,7 @@ fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
         Some(_) => entry.authorizations(&site, calls + WARM_UP),
         None => Arc::new([bearer(&token)]),
     };
-    let tally = after_a_few(&subject, Batch::of(tokens, calls));
+    let tally = after_a_few(&subject, &Batch::of(tokens, calls));
     assert_eq!(if is_good { tally.accepted } else { tally.rejected }, calls);
 }
 
@@ -84,7 +84,7 @@ fn outbound_calls(background: &Runtime, name: &str, calls: usize) {
     let endpoint = background.block_on(TokenEndpoint::start(Duration::from_secs(24 * 3600)));
     let subject = background.block_on((entry.attach)(&endpoint));
     assert_eq!(background.block_on(subject.run(Batch::to(DESTINATION, 1))).accepted, 1);
-    let accepted = |calls| after_a_few(&subject, Batch::to(DESTINATION, calls)).accepted;
+    let accepted = |calls| after_a_few(&subject, &Batch::to(DESTINATION, calls)).accepted;
     let all = if both.is_some() {
         thread::scope(|scope| {
             let other = scope.spawn(|| accepted(calls / 2));
@@ -96,7 +96,7 @@ fn outbound_calls(background: &Runtime, name: &str, calls: usize) {
     assert_eq!(all, calls);
 }
 
-fn after_a_few(subject: &Subject, batch: Batch) -> Tally {
+fn after_a_few(subject: &Subject, batch: &Batch) -> Tally {
     let here = runtime_here();
     // With the tokens after the counted ones, so that a new token stays new.
     here.block_on(subject.run(Batch { calls: WARM_UP, first: batch.calls, ..batch.clone() }));
