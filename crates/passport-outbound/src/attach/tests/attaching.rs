@@ -258,3 +258,45 @@ async fn failed_call_releases_its_permit() {
         assert_ready_ok!(task::spawn(other.ready()).poll(), "{uri}");
     }
 }
+
+/// Responds with the `Authorization` header of the request.
+fn echo(request: Request<()>) -> std::future::Ready<Result<Response<String>, std::convert::Infallible>> {
+    std::future::ready(Ok(Response::new(token_of(&request).to_owned())))
+}
+
+/// Returns the `Authorization` header that the receiver gets, or the error, for each of four calls.
+async fn outcomes<S>(mut client: S, header: Option<&str>) -> Vec<Result<String, String>>
+where
+    S: Service<Request<()>, Response = Response<String>, Error = BoxError>,
+{
+    let mut outcomes = Vec::new();
+    for _ in 0..4 {
+        let mut request = request(API);
+        if let Some(header) = header {
+            request.headers_mut().insert(AUTHORIZATION, header.parse().unwrap());
+        }
+        let response = client.ready().await.unwrap().call(request).await;
+        outcomes.push(response.map(Response::into_body).map_err(|error| error.to_string()));
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn private_copies_and_retries_change_no_outcome() {
+    use ExistingAuthorization::{Keep, Overwrite, Reject};
+    for existing in [Reject, Overwrite, Keep] {
+        for header in [None, Some("Bearer a-user")] {
+            let layer = layer(&ScriptedSource::new()).existing_authorization(existing);
+            let reused = outcomes(layer.layer(tower::service_fn(echo)), header).await;
+            assert_eq!(reused.iter().collect::<std::collections::BTreeSet<_>>().len(), 1, "{existing:?}");
+            let retrying = layer.clone().retry_unauthorized().layer(tower::service_fn(echo));
+            assert_eq!(outcomes(retrying, header).await, reused, "{existing:?} {header:?}");
+            let expected = match (header, existing) {
+                (Some(_), Reject) => Err(AttachError::AuthorizationPresent.to_string()),
+                (Some(own), Keep) => Ok(own.to_owned()),
+                _ => Ok("Bearer token-1".to_owned()),
+            };
+            assert_eq!(reused[0], expected, "{existing:?} {header:?}");
+        }
+    }
+}
