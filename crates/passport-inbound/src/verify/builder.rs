@@ -323,7 +323,7 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets the clock. Defaults to [`SystemClock`]. Tests use a
+    /// Sets the clock. Defaults to [`SystemClock`](crate::SystemClock). Tests use a
     /// [`ManualClock`](crate::ManualClock).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
