@@ -10,14 +10,15 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tower::{BoxError, ServiceExt};
 
 use super::{http1_connection::Http1Connection, request_body::RequestBody};
 use crate::limits::Limits;
 
 /// The time limit for two waits:
-/// - for a connection to an upstream. After this time the request fails;
+/// - for a connection to an upstream, with name resolution and TLS. After this time the request
+///   fails;
 /// - for the response of an upstream to an HTTP/2 ping. After this time the connection is
 ///   closed.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +34,11 @@ pub(super) enum UpstreamConnection {
     Http1(Box<Http1Connection>),
     Http2(Http2Sender),
 }
+
+/// The error of a connection that is not established in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection within 10 s")]
+struct ConnectTimedOut;
 
 /// Opens connections to one upstream.
 pub(super) struct Connector {
@@ -77,8 +83,13 @@ impl Connector {
     /// Opens a connection.
     ///
     /// # Errors
-    /// Returns an error if the connection cannot be established.
+    /// Returns an error if the connection cannot be established within [`CONNECT_TIMEOUT`].
     pub(super) async fn connect(&self) -> Result<UpstreamConnection, BoxError> {
+        timeout(CONNECT_TIMEOUT, self.connect_and_shake_hands()).await.map_err(|_| ConnectTimedOut)?
+    }
+
+    /// Opens a connection, without a limit on the time of name resolution and TLS.
+    async fn connect_and_shake_hands(&self) -> Result<UpstreamConnection, BoxError> {
         let stream = self.https.clone().oneshot(self.root.clone()).await?;
         if self.is_http2 || stream.connected().is_negotiated_h2() {
             let (sender, connection) = self.http2.handshake(stream).await?;
@@ -122,3 +133,6 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
         .initial_connection_window_size(limits.upstream_window());
     builder
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,7 @@ pub(super) struct Pool {
     idle_connections: usize,
     connections: Mutex<Connections>,
     /// Locked while an HTTP/2 connection is established, so that concurrent requests share it.
-    connecting: sync::Mutex<FailedConnects>,
+    connecting: Arc<sync::Mutex<FailedConnects>>,
 }
 
 /// The failed attempts to establish an HTTP/2 connection.
@@ -114,12 +114,7 @@ struct Connections {
 
 impl Pool {
     fn new(connector: Arc<Connector>, idle_connections: usize) -> Self {
-        Self {
-            connector,
-            idle_connections,
-            connections: Mutex::default(),
-            connecting: sync::Mutex::default(),
-        }
+        Self { connector, idle_connections, connections: Mutex::default(), connecting: Arc::default() }
     }
 
     /// Sends `request`. If the upstream has closed a connection of the pool, sends the request on
@@ -172,16 +167,8 @@ impl Pool {
         if !self.connector.is_http2 {
             return Ok((self.connect().await?, false));
         }
-        // In a task of its own, so that the next request can use the connection even if the client
-        // of this one goes away.
-        tokio::spawn(Arc::clone(self).open_shared()).await?
-    }
-
-    /// Returns the connection that concurrent requests share, or the error of the attempt that this
-    /// request has waited for.
-    async fn open_shared(self: Arc<Self>) -> Result<(UpstreamConnection, bool), BoxError> {
         let began = Instant::now();
-        let mut connecting = self.connecting.lock().await;
+        let mut connecting = Arc::clone(&self.connecting).lock_owned().await;
         if let Some(connection) = self.take() {
             return Ok((connection, true));
         }
@@ -189,11 +176,17 @@ impl Pool {
         if let Some((_, error)) = connecting.last.as_ref().filter(|(ended, _)| *ended >= began) {
             return Err(error.clone().into());
         }
-        let connected = self.connect().await;
-        if let Err(error) = &connected {
-            connecting.last = Some((Instant::now(), with_causes(&**error)));
-        }
-        Ok((connected?, false))
+        // In a task of its own, so that the next request can use the connection even if the client
+        // of this one goes away.
+        let pool = Arc::clone(self);
+        let attempt = tokio::spawn(async move {
+            let connected = pool.connect().await;
+            if let Err(error) = &connected {
+                connecting.last = Some((Instant::now(), with_causes(&**error)));
+            }
+            connected
+        });
+        Ok((attempt.await??, false))
     }
 
     async fn connect(self: &Arc<Self>) -> Result<UpstreamConnection, BoxError> {

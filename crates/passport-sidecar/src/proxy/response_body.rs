@@ -53,7 +53,12 @@ impl Body for ResponseBody {
         let mut unwoken = Context::from_waker(Waker::noop());
         let mut polled = Pin::new(&mut *body).poll_frame(&mut unwoken);
         if polled.is_pending() {
-            // The body has asked for a frame.
+            // The body has asked for a frame. If the frame is there already, reading it must not
+            // wake the task.
+            connection.poll(&mut unwoken);
+            polled = Pin::new(&mut *body).poll_frame(&mut unwoken);
+        }
+        if polled.is_pending() {
             connection.poll(cx);
             polled = Pin::new(&mut *body).poll_frame(&mut unwoken);
         }
