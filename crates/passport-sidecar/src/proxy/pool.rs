@@ -92,14 +92,14 @@ pub(super) struct Pool {
     idle_connections: usize,
     connections: Mutex<Connections>,
     /// Locked while an HTTP/2 connection is established, so that concurrent requests share it.
-    connecting: Arc<sync::Mutex<FailedConnects>>,
+    /// Contains the last failed attempt.
+    connecting: Arc<sync::Mutex<Option<FailedConnect>>>,
 }
 
-/// The failed attempts to establish an HTTP/2 connection.
-#[derive(Default)]
-struct FailedConnects {
-    /// When the last failed attempt ended, and its error.
-    last: Option<(Instant, String)>,
+/// A failed attempt to establish an HTTP/2 connection.
+struct FailedConnect {
+    ended: Instant,
+    error: String,
 }
 
 #[derive(Default)]
@@ -173,17 +173,17 @@ impl Pool {
             return Ok((connection, true));
         }
         // Another attempt would keep the requests that wait for longer than the connect timeout.
-        if let Some((_, error)) = connecting.last.as_ref().filter(|(ended, _)| *ended >= began) {
-            return Err(error.clone().into());
+        if let Some(failed) = connecting.as_ref().filter(|failed| failed.ended >= began) {
+            return Err(failed.error.clone().into());
         }
         // In a task of its own, so that the next request can use the connection even if the client
         // of this one goes away.
         let pool = Arc::clone(self);
         let attempt = tokio::spawn(async move {
             let connected = pool.connect().await;
-            if let Err(error) = &connected {
-                connecting.last = Some((Instant::now(), with_causes(&**error)));
-            }
+            let failed =
+                |error: &BoxError| FailedConnect { ended: Instant::now(), error: with_causes(&**error) };
+            *connecting = connected.as_ref().err().map(failed);
             connected
         });
         Ok((attempt.await??, false))
