@@ -196,21 +196,40 @@ impl IssuerEntry {
         Ok(validity)
     }
 
+    /// Checks the issuer and the times of a statement that `key` has verified. A statement is a
+    /// signed token of another kind than an access token.
+    pub(super) fn check_statement(
+        &self,
+        claims: &Claims,
+        key: &Key,
+        now: SystemTime,
+    ) -> Result<(), RejectionReason> {
+        self.policy.check_statement(claims, now)?;
+        self.check_key_origin(claims.iss().unwrap_or_default(), key)
+    }
+
     /// Checks the directory of the token, and that the key belongs to the issuer of the token.
     fn check_origin(&self, claims: &Claims, values: &ClaimValues, key: &Key) -> Result<(), RejectionReason> {
         let iss = claims.iss().unwrap_or_default();
-        let directory = self.policy.issuer.directory(iss);
-        if let Some(directory) = directory {
+        if let Some(directory) = self.policy.issuer.directory(iss) {
             let tid = values.get(&ClaimPath::name(DIRECTORY_CLAIM));
-            let is_own = matches!(tid, Some(ClaimValue::Text(tid)) if tid == directory);
-            let is_listed = match &self.options.directories {
-                DirectoryRule::Unset => false,
-                DirectoryRule::Listed(list) => list.iter().any(|listed| listed == directory),
-                DirectoryRule::Any => true,
-            };
-            if !is_own || !is_listed {
+            if !matches!(tid, Some(ClaimValue::Text(tid)) if tid == directory) {
                 return Err(RejectionReason::DirectoryNotAllowed);
             }
+        }
+        self.check_key_origin(iss, key)
+    }
+
+    /// Checks that the directory in `iss` is accepted, and that the key belongs to `iss`.
+    fn check_key_origin(&self, iss: &str, key: &Key) -> Result<(), RejectionReason> {
+        let directory = self.policy.issuer.directory(iss);
+        let is_accepted = |directory: &str| match &self.options.directories {
+            DirectoryRule::Unset => false,
+            DirectoryRule::Listed(list) => list.iter().any(|listed| listed == directory),
+            DirectoryRule::Any => true,
+        };
+        if directory.is_some_and(|directory| !is_accepted(directory)) {
+            return Err(RejectionReason::DirectoryNotAllowed);
         }
         if self.options.checks_key_issuer || directory.is_some() {
             // The member can have the placeholder as well. Keys of a single directory can lack it.

@@ -11,6 +11,7 @@
 //! 6. The `reject_if` predicate is called, for cached tokens as well.
 
 mod attempt;
+mod key_refresh;
 mod unrouted;
 
 use std::{
@@ -24,6 +25,7 @@ use arc_swap::ArcSwap;
 use passport_core::{SharedClock, Waiter, from_unix_nanos};
 use tokio::time::Instant;
 
+pub(super) use self::key_refresh::KeyRefresh;
 use self::{
     attempt::{Attempt, AttemptResult},
     unrouted::count_unrouted,
@@ -39,7 +41,7 @@ use super::{
 };
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, RefreshPause, RefreshStatus},
+    jwks::{CurrentKeys, RefreshPause},
     jwt::{
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
         header::HeaderMembers,
@@ -70,10 +72,11 @@ pub(crate) struct Pipeline {
 #[derive(Clone)]
 pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
-/// The result of a verification, or the resource that the verification has to wait for.
+/// The result of a verification, or the resource that the verification has to wait for. `T` is
+/// what the verification of a valid token returns.
 #[derive(Debug)]
-pub(crate) enum VerifyProgress {
-    Done(Result<IdInfo, VerifyError>),
+pub(crate) enum VerifyProgress<T = IdInfo> {
+    Done(Result<T, VerifyError>),
     Waiting(Wait),
 }
 
@@ -238,7 +241,7 @@ impl Pipeline {
         mut context: VerifyContext,
         mut attempt: Attempt,
     ) -> VerifyProgress {
-        let (jwks, now) = (&issuer.jwks, context.now);
+        let now = context.now;
         loop {
             let Attempt { installed, result } = attempt;
             let reason = match result {
@@ -249,27 +252,15 @@ impl Pipeline {
                 AttemptResult::NoKey(reason) => Some(reason),
                 AttemptResult::NoKeys => None,
             };
-            let pause = if context.may_refresh {
-                match jwks.refresh(installed.as_ref(), now) {
-                    RefreshStatus::Running(keys) => {
-                        let queue = issuer.key_queue.clone();
-                        return VerifyProgress::Waiting(Wait::Keys(keys, queue));
-                    }
-                    // The issuer was replaced after the verification began.
-                    RefreshStatus::NotYet(_) if !issuer.is_current() => {
-                        return self.verify_uncached(parsed.token, context);
-                    }
-                    RefreshStatus::NotYet(pause) => pause,
-                    RefreshStatus::Newer => {
-                        attempt = self.attempt(issuer, table, parsed, &mut context);
-                        continue;
-                    }
+            match KeyRefresh::begin(issuer, &installed, context.may_refresh, now) {
+                KeyRefresh::Running(wait) => return VerifyProgress::Waiting(wait),
+                KeyRefresh::Retired => return self.verify_uncached(parsed.token, context),
+                KeyRefresh::Newer => attempt = self.attempt(issuer, table, parsed, &mut context),
+                KeyRefresh::NotYet(pause) => {
+                    let error = without_key(reason, pause, issuer, &parsed.members, &installed);
+                    return VerifyProgress::Done(Err(error));
                 }
-            } else {
-                jwks.pause(installed.as_ref(), now)
-            };
-            let error = without_key(reason, pause, issuer, &parsed.members, &installed);
-            return VerifyProgress::Done(Err(error));
+            }
         }
     }
 
