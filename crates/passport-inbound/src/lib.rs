@@ -213,6 +213,7 @@ pub mod audit;
 pub mod authenticate;
 pub mod authorize;
 mod constant_time;
+mod deny_list;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -249,6 +250,10 @@ pub use crate::{
     authorize::{
         PermissionCheckError, PermissionChecker, RequestHead, Require, RequireFuture, RequireLayer,
         RequireServiceAccountLayer, Requirement, RolePermissions,
+    },
+    deny_list::{
+        DenialRecord, Denial, DeniedSubject, DenyList, DenyListBuilder, DenyListError, DenyListHealth,
+        DenyListStore, DenyListStoreError, FullPolicy, InvalidDenialRecord,
     },
     error::RejectionReason,
     identity::IdInfo,

@@ -12,7 +12,7 @@ use std::{
 use super::{counters::TokenCounters, error::VerifyError, health::IssuerHealth, limits::KeyQueue};
 use crate::{
     AudienceClaim, ClaimCondition, ClaimMap, IdInfo, RejectionReason, TenantRule,
-    identity::CallerSource,
+    identity::{CallerSource, Revocation},
     issuers::{DirectoryRule, IssuerKind, IssuerName, TenantIssuers, TrustedIssuer},
     jwks::{Installation, JwksCache, Key},
     jwt::{
@@ -101,7 +101,8 @@ impl IssuerEntry {
         self.is_retired.store(true, Ordering::Release);
     }
 
-    /// Checks the claims of a token that `key` has verified, and returns the caller.
+    /// Checks the claims of a token that `key` has verified, and returns the caller. `revocation` has
+    /// the sources that can revoke the token later.
     ///
     /// # Errors
     /// The claims that were read, if any, and the reason of the rejection.
@@ -109,6 +110,7 @@ impl IssuerEntry {
         &self,
         payload: Vec<u8>,
         key: &Key,
+        revocation: Revocation,
         now: SystemTime,
     ) -> Result<AcceptedToken, RejectedToken> {
         let (mut claims, values) = self.parse(&payload)?;
@@ -127,7 +129,8 @@ impl IssuerEntry {
         match checked {
             Ok(validity) => {
                 let source = CallerSource { issuer: self.name.clone(), is_external: self.external.is_some() };
-                Ok(AcceptedToken { caller: IdInfo::new(claims, payload, validity.until, source), validity })
+                let caller = IdInfo::new(claims, payload, validity.until, source, revocation);
+                Ok(AcceptedToken { caller, validity })
             }
             Err(reason) => Err(RejectedToken::Claims(reason, Box::new(claims))),
         }

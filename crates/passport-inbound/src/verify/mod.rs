@@ -127,8 +127,8 @@ impl TokenVerifier {
     /// options about claims or tenants change, the keys are kept, and cached tokens are verified
     /// again. Fetches no keys.
     ///
-    /// The clock and the predicate of [`reject_if`](TokenVerifierBuilder::reject_if) of the
-    /// verifier are kept. [`IssuerChanges::needs_restart`] lists the other options that a verifier
+    /// The clock, the [deny list](TokenVerifierBuilder::deny_list) and the predicate of
+    /// [`reject_if`](TokenVerifierBuilder::reject_if) of the verifier are kept. [`IssuerChanges::needs_restart`] lists the other options that a verifier
     /// cannot change.
     ///
     /// # Errors

@@ -8,7 +8,8 @@
 //! 4. The keys of that issuer that the token can be signed with are selected, and the signature
 //!    is verified under a permit.
 //! 5. The claims are read and checked, with `iss` among them, and the token is cached.
-//! 6. The `reject_if` predicate is called, for cached tokens as well.
+//! 6. The deny list is searched and the `reject_if` predicate is called, for cached tokens as
+//!    well.
 
 mod attempt;
 mod key_refresh;
@@ -41,6 +42,7 @@ use super::{
 };
 use crate::{
     IdInfo, RejectionReason,
+    deny_list::DenyList,
     jwks::{CurrentKeys, RefreshPause},
     jwt::{
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
@@ -55,6 +57,7 @@ pub(crate) struct Pipeline {
     pub(crate) issuers: ArcSwap<IssuerTable>,
     pub(crate) clock: SharedClock,
     pub(crate) cache: Option<VerifiedTokenCache>,
+    pub(crate) deny_list: Option<DenyList>,
     pub(crate) reject_if: Option<RejectPredicate>,
     pub(crate) permits: VerificationPermits,
     pub(crate) permit_queue: PermitQueue,
@@ -128,7 +131,7 @@ impl Pipeline {
         if let Some(cache) = &self.cache {
             let started = started_if_timed();
             let hit = cache.get(token, now, |entry| {
-                let outcome = self.apply_reject_if(entry.caller.clone());
+                let outcome = self.check_revocation(entry.caller.clone());
                 if let Some(started) = started {
                     entry.installation.meters.hit(started);
                 }
@@ -264,16 +267,19 @@ impl Pipeline {
         }
     }
 
-    /// Rejects the token if the `reject_if` predicate returns `true`. The results of the predicate
-    /// are not cached.
-    fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
-        match &self.reject_if {
-            Some(RejectPredicate(rejects)) if rejects(&caller) => {
-                diagnostics::revoked(&caller);
-                Err(RejectionReason::Revoked.into())
-            }
-            _ => Ok(caller),
-        }
+    /// Rejects the token if the deny list denies the caller, or if the `reject_if` predicate returns
+    /// `true`. The results of the predicate are not cached.
+    #[inline]
+    fn check_revocation(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
+        let expected = if caller.is_denied() {
+            "not in the deny list"
+        } else if self.reject_if.as_ref().is_some_and(|RejectPredicate(rejects)| rejects(&caller)) {
+            "reject_if returns false"
+        } else {
+            return Ok(caller);
+        };
+        diagnostics::revoked(&caller, expected);
+        Err(RejectionReason::Revoked.into())
     }
 }
 

@@ -1,0 +1,32 @@
+//! A bounded list of callers whose tokens are refused before they expire.
+//!
+//! `entries` decides what the list contains. It does no I/O, and takes the time as an argument.
+//! `list` is the handle that verifiers, streams and receivers of events share, `file` saves the
+//! list for the next start, and `store` shares it with other instances.
+
+mod builder;
+mod denial;
+mod entries;
+mod error;
+mod file;
+mod groups;
+mod health;
+mod key;
+mod list;
+mod record;
+mod sharing;
+mod store;
+
+pub use self::{
+    builder::{DenyListBuilder, FullPolicy},
+    denial::{Denial, DeniedSubject},
+    error::{DenyListError, DenyListStoreError},
+    health::DenyListHealth,
+    list::DenyList,
+    record::{DenialRecord, InvalidDenialRecord},
+    store::DenyListStore,
+};
+pub(crate) use self::key::{CallerIds, CallerKeys};
+
+#[cfg(test)]
+mod tests;
