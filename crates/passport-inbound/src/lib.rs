@@ -227,6 +227,7 @@ mod jwt;
 mod metrics;
 mod request_path;
 mod response;
+mod security_events;
 #[cfg(test)]
 mod test_support;
 pub mod token_deadline;
@@ -252,7 +253,7 @@ pub use crate::{
         RequireServiceAccountLayer, Requirement, RolePermissions,
     },
     deny_list::{
-        DenialRecord, Denial, DeniedSubject, DenyList, DenyListBuilder, DenyListError, DenyListHealth,
+        Denial, DenialRecord, DeniedSubject, DenyList, DenyListBuilder, DenyListError, DenyListHealth,
         DenyListStore, DenyListStoreError, FullPolicy, InvalidDenialRecord,
     },
     error::RejectionReason,
@@ -267,6 +268,7 @@ pub use crate::{
         body::ResponseBody, rejection::Rejection, rejection_body::RejectionBody,
         unmet_requirement::UnmetRequirement,
     },
+    security_events::{SecurityEventFuture, SecurityEventPoller, SecurityEventReceiver},
     token_deadline::{DeadlineBody, TokenDeadline, TokenDeadlineFuture, TokenDeadlineLayer},
     verify::{
         IssuerChanges, IssuerHealth, ReadyError, ReadyPolicy, TokenVerifier, TokenVerifierBuilder,

@@ -28,6 +28,8 @@ pub(crate) const DENY_LIST_ENTRIES: &str = "passport_inbound_deny_list_entries";
 pub(crate) const DENY_LIST_FULL: &str = "passport_inbound_deny_list_full_total";
 /// Counter of logout tokens and security events, by `delivery`, `event` and `outcome`.
 pub(crate) const SECURITY_EVENTS: &str = "passport_inbound_security_events_total";
+/// Counter of requests for security events, by `outcome`: `received` or `failed`.
+pub(crate) const EVENT_POLLS: &str = "passport_inbound_security_event_polls_total";
 /// Histogram of the duration of verifications, by `path`: `hit` for a cached token, `cold` for
 /// any other token.
 pub(crate) const VERIFICATION_SECONDS: &str = "passport_inbound_verification_duration_seconds";

@@ -2,74 +2,31 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use passport_core::{Clock, ConfigProblem, SharedClock};
+use passport_core::{Clock, SharedClock};
 
 use super::{
     error::DenyListError,
     list::DenyList,
-    store::{DenyListStore, DynDenyListStore},
+    options::{DenyListOptions, FullPolicy},
+    store::DenyListStore,
 };
 
-/// The default life of a denial: the longest life of a token of Passport (1 h), and the default
-/// clock skew (60 s).
-const DEFAULT_RETENTION: Duration = Duration::from_secs(3660);
-
-const DEFAULT_CAPACITY: usize = 100_000;
-const CAPACITIES: std::ops::RangeInclusive<usize> = 100..=10_000_000;
-const RETENTIONS: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 60 * 60);
-
-/// What a full [`DenyList`] does with the next denial.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FullPolicy {
-    /// Replaces all entries of the tenant with the most entries by one entry, which refuses all
-    /// tokens of this tenant that were issued until now. Its callers have to fetch new tokens.
-    /// Entries without a known tenant count as one tenant of their issuer: if they are the most,
-    /// all callers of the issuer have to fetch new tokens. No denial is lost.
-    #[default]
-    RefuseTenant,
-    /// Drops the oldest entry. **The tokens that it refused are accepted again.** Each drop is
-    /// counted, and an error is logged.
-    DropOldest,
-}
-
 /// A builder of a [`DenyList`]. [`open`](Self::open) creates the list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct DenyListBuilder {
-    pub(super) capacity: usize,
-    pub(super) when_full: FullPolicy,
-    pub(super) retention: Duration,
-    pub(super) file: Option<PathBuf>,
-    pub(super) store: Option<Arc<dyn DynDenyListStore>>,
-    pub(super) clock: SharedClock,
-}
-
-impl Default for DenyListBuilder {
-    fn default() -> Self {
-        Self {
-            capacity: DEFAULT_CAPACITY,
-            when_full: FullPolicy::default(),
-            retention: DEFAULT_RETENTION,
-            file: None,
-            store: None,
-            clock: SharedClock::default(),
-        }
-    }
-}
+pub struct DenyListBuilder(pub(super) DenyListOptions);
 
 impl DenyListBuilder {
     /// Sets the maximum number of entries. Defaults to 100,000, which takes about 10 MB; must be
     /// 100 to 10,000,000. An entry takes 60 to 120 bytes.
     pub fn capacity(mut self, entries: usize) -> Self {
-        self.capacity = entries;
+        self.0.capacity = entries;
         self
     }
 
     /// Sets what happens if the list is full. Defaults to [`FullPolicy::RefuseTenant`].
     pub fn when_full(mut self, policy: FullPolicy) -> Self {
-        self.when_full = policy;
+        self.0.when_full = policy;
         self
     }
 
@@ -77,29 +34,30 @@ impl DenyListBuilder {
     /// verifier. Defaults to 61 min, because tokens of Passport live for 1 h; must be 1 min to 30
     /// days. If an issuer's tokens live longer, a denied token is accepted again afterwards.
     pub fn retention(mut self, retention: Duration) -> Self {
-        self.retention = retention;
+        self.0.retention = retention;
         self
     }
 
     /// Sets a file that saves the list, so that a restart forgets no denial. Defaults to no file.
     ///
-    /// The file has one line of JSON for each entry, with hashes instead of ids. Each instance needs
-    /// a file of its own. **Security:** a program that can write the file can make the service
+    /// The file has one line of JSON for each entry, with hashes instead of ids. Each instance
+    /// needs another file. **Security:** a program that can write the file can make the service
     /// accept denied tokens. Give only the service write access to the file and to its folder.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.file = Some(path.into());
+        self.0.file = Some(path.into());
         self
     }
 
     /// Sets a store that shares the denials with other instances of the service. Defaults to none.
     pub fn store(mut self, store: impl DenyListStore) -> Self {
-        self.store = Some(Arc::new(store));
+        self.0.store = Some(Arc::new(store));
         self
     }
 
-    /// Sets the clock. Defaults to the clock of the operating system. Use the clock of the verifier.
+    /// Sets the clock. Defaults to the clock of the operating system. Use the clock of the
+    /// verifier.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = SharedClock::new(clock);
+        self.0.clock = SharedClock::new(clock);
         self
     }
 
@@ -111,26 +69,14 @@ impl DenyListBuilder {
     /// The service must not start with an incomplete list, because it would accept denied tokens.
     ///
     /// # Panics
-    /// With a file or a store: when it is called outside of a tokio runtime with time enabled.
+    /// With a file or a store: when it is called outside a tokio runtime with time enabled.
     ///
     /// # Cancel safety
     /// Cancel safe: dropping the future starts nothing.
     pub async fn open(self) -> Result<DenyList, DenyListError> {
-        self.check().map_err(DenyListError::Config)?;
-        let list = DenyList::with(&self);
+        self.0.check().map_err(DenyListError::Config)?;
+        let list = DenyList::with(self.0);
         list.load().await?;
         Ok(list)
-    }
-
-    fn check(&self) -> Result<(), ConfigProblem> {
-        if !CAPACITIES.contains(&self.capacity) {
-            let problem = format_args!("must be between 100 and 10,000,000, is {}", self.capacity);
-            return Err(ConfigProblem::new("capacity", problem));
-        }
-        if !RETENTIONS.contains(&self.retention) {
-            let problem = format_args!("must be between 1 min and 30 days, is {:?}", self.retention);
-            return Err(ConfigProblem::new("retention", problem));
-        }
-        Ok(())
     }
 }

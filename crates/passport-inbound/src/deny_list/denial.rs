@@ -1,4 +1,4 @@
-//! A denial: whose tokens are refused, and which of them.
+//! A denial of the older tokens of a subject.
 
 use std::time::SystemTime;
 
@@ -18,7 +18,7 @@ pub struct Denial {
     pub(super) expires_at: Option<SystemTime>,
 }
 
-/// Whose tokens a [`Denial`] refuses.
+/// The subject of the tokens that a [`Denial`] refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeniedSubject {
@@ -62,13 +62,13 @@ impl Denial {
         self
     }
 
-    /// Returns the issuer whose tokens are refused.
+    /// Returns the issuer of the refused tokens.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Returns whose tokens are refused.
+    /// Returns the subject of the refused tokens.
     #[must_use]
     pub fn subject(&self) -> &DeniedSubject {
         &self.subject

@@ -12,9 +12,9 @@ use std::{
 use foldhash::fast::RandomState;
 
 use super::{
-    builder::FullPolicy,
     groups::Groups,
     key::{CallerKeys, DenialKey},
+    options::FullPolicy,
     record::{DenialRecord, Group},
 };
 
@@ -84,8 +84,8 @@ impl Entries {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Returns whether an entry refuses a token of a caller that was issued at `issued_at`. `now` is
-    /// called only for an entry that matches.
+    /// Returns whether an entry refuses a token of a caller that was issued at `issued_at`. `now`
+    /// is called only for an entry that matches.
     pub(super) fn refuse(&self, caller: &CallerKeys, issued_at: u32, now: impl Fn() -> u32) -> bool {
         let refuses = |entry: Entry| issued_at <= entry.issued_before && now() < entry.expires_at;
         caller.iter().any(|key| self.get(*key).is_some_and(refuses))

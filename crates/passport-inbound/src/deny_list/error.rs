@@ -43,7 +43,7 @@ pub enum DenyListError {
 pub struct DenyListStoreError(Arc<dyn Error + Send + Sync>);
 
 impl DenyListStoreError {
-    /// Creates an error from its cause, whose message must not contain a secret.
+    /// Creates an error from its cause. The message of the cause must not contain a secret.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into().into())
     }

@@ -1,5 +1,5 @@
 //! The file of a deny list: one line of JSON for each entry. A new denial is appended. The file is
-//! replaced if most of its lines have no effect any more.
+//! replaced if most of its lines have no effect.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -1,4 +1,4 @@
-//! A bounded list of callers whose tokens are refused before they expire.
+//! A bounded list of denied callers. Their tokens are refused before they expire.
 //!
 //! `entries` decides what the list contains. It does no I/O, and takes the time as an argument.
 //! `list` is the handle that verifiers, streams and receivers of events share, `file` saves the
@@ -13,16 +13,19 @@ mod groups;
 mod health;
 mod key;
 mod list;
+mod options;
 mod record;
+mod shared;
 mod sharing;
 mod store;
 
 pub use self::{
-    builder::{DenyListBuilder, FullPolicy},
+    builder::DenyListBuilder,
     denial::{Denial, DeniedSubject},
     error::{DenyListError, DenyListStoreError},
     health::DenyListHealth,
     list::DenyList,
+    options::FullPolicy,
     record::{DenialRecord, InvalidDenialRecord},
     store::DenyListStore,
 };

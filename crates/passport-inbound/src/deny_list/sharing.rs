@@ -16,9 +16,9 @@ use tokio::{
 
 use super::{
     error::DenyListStoreError,
-    list::{STORE_TIMEOUT, SharedList},
     record::DenialRecord,
-    store::DynDenyListStore,
+    shared::SharedList,
+    store::{DynDenyListStore, STORE_TIMEOUT},
 };
 use crate::metrics::TARGET;
 

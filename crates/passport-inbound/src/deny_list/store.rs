@@ -1,6 +1,6 @@
 //! The trait of a store that shares a deny list with other instances of a service.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use super::{error::DenyListStoreError, record::DenialRecord};
 
@@ -38,6 +38,9 @@ pub trait DenyListStore: fmt::Debug + Send + Sync + 'static {
     /// The list cancels the call only when the list is dropped.
     fn receive(&self) -> impl Future<Output = Result<Vec<DenialRecord>, DenyListStoreError>> + Send;
 }
+
+/// The time limit of a call of the store.
+pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The future of a store.
 type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, DenyListStoreError>> + Send + 'a>>;

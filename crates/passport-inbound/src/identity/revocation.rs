@@ -44,7 +44,8 @@ impl IdInfo {
     }
 
     /// Searches the deny list of the verifier, and remembers if it does not deny the caller.
-    /// `generation` was read before, so that a denial that is inserted meanwhile is not missed.
+    /// `generation` was read before, so that a denial that is inserted during the search is
+    /// not missed.
     #[cold]
     fn search(&self, list: &DenyList, generation: u64) -> bool {
         let is_denied = list.is_denied(self);

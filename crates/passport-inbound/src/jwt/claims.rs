@@ -29,8 +29,8 @@ pub(crate) struct Claims {
     name: TextRange,
     jti: TextRange,
     sid: TextRange,
-    /// The claim `sub` of an external issuer's token, if it is a string. `sub` is the subject by the
-    /// claim map.
+    /// The claim `sub` of an external issuer's token, if it is a string. `sub` is the subject by
+    /// the claim map.
     token_sub: TextRange,
     managed_identity_id: TextRange,
 
@@ -210,8 +210,8 @@ impl Claims {
         Ok(())
     }
 
-    /// Keeps `sub` and `sid` of an external issuer's token, which can be denied whatever the claim map
-    /// reads. A value of another type counts as absent.
+    /// Keeps `sub` and `sid` of an external issuer's token, which can be denied whatever the claim
+    /// map reads. A value of another type counts as absent.
     fn keep_ids(&mut self, name: &str, value: Option<&ClaimValue>) {
         let Some(ClaimValue::Text(text)) = value else { return };
         let text = Some(TextClaim(Cow::Borrowed(text)));

@@ -20,7 +20,7 @@ use crate::IdInfo;
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 /// When an open stream ends: the wall-clock time from which the verifier rejects the token, the
-/// clock that this time is compared with, and the caller whose token can be revoked before.
+/// clock that this time is compared with, and the caller if the token can be revoked before.
 #[derive(Clone, Debug)]
 pub(super) struct Deadline {
     at: SystemTime,

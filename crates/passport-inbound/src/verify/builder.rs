@@ -244,10 +244,10 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets the list of callers whose tokens are rejected before they expire. By default there is no
-    /// list. The list is searched for each request, even if the token is cached; as long as the list
-    /// does not change, that costs one atomic read. Several verifiers can share a list. The reason in
-    /// the response is `TokenExpired`, so that the client fetches a new token.
+    /// Sets the list of denied callers. Their tokens are rejected before they expire. By default
+    /// there is no list. The list is searched for each request, even if the token is cached; as
+    /// long as the list does not change, that costs one atomic read. Several verifiers can share a
+    /// list. The reason in the response is `TokenExpired`, so that the client fetches a new token.
     pub fn deny_list(mut self, list: DenyList) -> Self {
         self.deny_list = Some(list);
         self

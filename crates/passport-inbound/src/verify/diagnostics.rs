@@ -138,7 +138,7 @@ impl TokenSizeWarning {
     }
 }
 
-/// Logs the user and the token id of a caller whose token was revoked. `expected` is the condition
+/// Logs the user and the token id of a caller with a revoked token. `expected` is the condition
 /// that the caller does not meet.
 pub(crate) fn revoked(caller: &IdInfo, expected: &str) {
     if is_enabled() {

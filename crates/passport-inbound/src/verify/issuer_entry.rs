@@ -101,8 +101,8 @@ impl IssuerEntry {
         self.is_retired.store(true, Ordering::Release);
     }
 
-    /// Checks the claims of a token that `key` has verified, and returns the caller. `revocation` has
-    /// the sources that can revoke the token later.
+    /// Checks the claims of a token that `key` has verified, and returns the caller. `revocation`
+    /// has the sources that can revoke the token later.
     ///
     /// # Errors
     /// The claims that were read, if any, and the reason of the rejection.
@@ -197,6 +197,16 @@ impl IssuerEntry {
         let map = self.options.claims.as_ref().ok_or(RejectionReason::SubjectUnresolved)?;
         claims.set_identity(map.apply(values, tenant)?);
         Ok(validity)
+    }
+
+    /// Returns the tenant of the subject of an event. `theirs` is the tenant as the issuer names
+    /// it.
+    pub(crate) fn tenant_of_event(&self, theirs: Option<&str>) -> Option<String> {
+        let tenant = match &self.options.tenant {
+            Some(rule) => rule.map(theirs),
+            None => theirs,
+        };
+        tenant.filter(|tenant| !tenant.trim().is_empty()).map(str::to_owned)
     }
 
     /// Checks the issuer and the times of a statement that `key` has verified. A statement is a

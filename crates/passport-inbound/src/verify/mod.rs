@@ -21,6 +21,8 @@ mod waiting;
 
 use std::sync::Arc;
 
+use passport_core::SharedClock;
+
 pub(crate) use self::{pipeline::VerifyProgress, statement::Statement};
 pub use self::{
     builder::TokenVerifierBuilder,
@@ -139,6 +141,11 @@ impl TokenVerifier {
         builder: TokenVerifierBuilder,
     ) -> Result<IssuerChanges, passport_core::ConfigError> {
         self.pipeline.replace(builder)
+    }
+
+    /// Returns the clock of the verifier.
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.pipeline.clock
     }
 
     /// Returns the health of the first issuer's keys.

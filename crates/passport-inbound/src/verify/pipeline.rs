@@ -267,8 +267,8 @@ impl Pipeline {
         }
     }
 
-    /// Rejects the token if the deny list denies the caller, or if the `reject_if` predicate returns
-    /// `true`. The results of the predicate are not cached.
+    /// Rejects the token if the deny list denies the caller, or if the `reject_if` predicate
+    /// returns `true`. The results of the predicate are not cached.
     #[inline]
     fn check_revocation(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
         let expected = if caller.is_denied() {

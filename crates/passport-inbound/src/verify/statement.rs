@@ -38,7 +38,7 @@ pub(crate) struct Statement {
 }
 
 impl TokenVerifier {
-    /// Verifies a statement in the compact form whose `typ` is one of `typ`. Waits as
+    /// Verifies a statement in the compact form with one of the types `typ`. Waits as
     /// [`verify`](Self::verify) does.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ pub(in crate::verify) enum KeyRefresh {
     /// Verify the token again with the issuers that are trusted now: the issuer was replaced after
     /// the verification had begun.
     Retired,
-    /// Give up: no refresh is allowed to begin before the end of this pause.
+    /// Return an error: no refresh is allowed to begin before the end of this pause.
     NotYet(RefreshPause),
 }
 
