@@ -108,7 +108,9 @@ impl Entries {
         }
         while self.len() >= limits.capacity {
             let has_room = match limits.when_full {
-                FullPolicy::RefuseTenant => self.refuse_group(&mut ledger, &record, limits, now, &mut inserted),
+                FullPolicy::RefuseTenant => {
+                    self.refuse_group(&mut ledger, &record, limits, now, &mut inserted)
+                }
                 FullPolicy::DropOldest => self.drop_oldest(&mut ledger, &mut inserted),
             };
             if !has_room {

@@ -36,11 +36,7 @@ pub(super) fn follow(list: &Arc<SharedList>, store: Arc<dyn DynDenyListStore>) {
     tokio::spawn(run(Arc::downgrade(list), list.subscribe(), store));
 }
 
-async fn run(
-    list: Weak<SharedList>,
-    mut changes: watch::Receiver<u64>,
-    store: Arc<dyn DynDenyListStore>,
-) {
+async fn run(list: Weak<SharedList>, mut changes: watch::Receiver<u64>, store: Arc<dyn DynDenyListStore>) {
     let (mut failures, mut has_gap) = (0, false);
     loop {
         let next = async {

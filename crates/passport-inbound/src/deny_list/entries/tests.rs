@@ -6,10 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::{
-    Denial, DeniedSubject,
-    deny_list::CallerIds,
-};
+use crate::{Denial, DeniedSubject, deny_list::CallerIds};
 
 const ISSUER: &str = "https://i.example";
 const HOUR: u32 = 3600;
@@ -72,7 +69,10 @@ fn expired_entry_refuses_nothing() {
     entries.insert(denial("u", None, 100), &limits, 100);
     assert!(entries.refuse(&caller("u", "t"), 100, || 100 + HOUR - 1));
     assert!(!entries.refuse(&caller("u", "t"), 100, || 100 + HOUR));
-    assert!(!entries.insert(denial("v", None, 100), &limits, 100 + HOUR).has_changed, "is expired on arrival");
+    assert!(
+        !entries.insert(denial("v", None, 100), &limits, 100 + HOUR).has_changed,
+        "is expired on arrival"
+    );
 }
 
 #[test]
