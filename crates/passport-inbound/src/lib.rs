@@ -225,6 +225,7 @@ mod jwks;
 mod jwt;
 mod metrics;
 mod request_path;
+pub mod resource_metadata;
 mod response;
 #[cfg(test)]
 mod test_support;
@@ -258,6 +259,7 @@ pub use crate::{
         algorithm::{Algorithm, UnknownAlgorithm},
         claim_path::ClaimPath,
     },
+    resource_metadata::{ProtectedResource, ProtectedResourceBuilder},
     response::{
         body::ResponseBody, rejection::Rejection, rejection_body::RejectionBody,
         unmet_requirement::UnmetRequirement,

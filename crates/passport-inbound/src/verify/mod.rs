@@ -18,13 +18,13 @@ mod reload_state;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use self::pipeline::VerifyProgress;
 pub use self::{
     builder::TokenVerifierBuilder,
     error::{ReadyError, VerifyError},
     health::{IssuerHealth, ReadyPolicy, VerifierHealth},
     reload::IssuerChanges,
 };
+pub(crate) use self::{issuer_table::IssuerTable, pipeline::VerifyProgress};
 use self::{
     limits::VerificationPermit,
     pipeline::{Pipeline, Wait},
@@ -147,6 +147,11 @@ impl TokenVerifier {
         builder: TokenVerifierBuilder,
     ) -> Result<IssuerChanges, passport_core::ConfigError> {
         self.pipeline.replace(builder)
+    }
+
+    /// Returns the trusted issuers. A reload replaces the table.
+    pub(crate) fn issuers(&self) -> Arc<IssuerTable> {
+        self.pipeline.issuers.load_full()
     }
 
     /// Returns the health of the first issuer's keys.
