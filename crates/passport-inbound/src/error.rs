@@ -112,15 +112,7 @@ impl RejectionReason {
     /// this name.
     #[must_use]
     pub fn passport_name(self) -> &'static str {
-        match self.coarse() {
-            CoarseReason::AudienceMismatch => "AudienceMismatch",
-            CoarseReason::ClaimsRequired => "ClaimsRequired",
-            CoarseReason::IssuerMismatch => "IssuerMismatch",
-            CoarseReason::KeyNotFound => "KeyNotFound",
-            CoarseReason::MalformedToken => "MalformedToken",
-            CoarseReason::SignatureInvalid => "SignatureInvalid",
-            CoarseReason::TokenExpired => "TokenExpired",
-        }
+        self.coarse().name()
     }
 
     /// Returns the coarser reason of Passport's SDK that covers this reason.
@@ -164,4 +156,30 @@ pub(crate) enum CoarseReason {
     MalformedToken,
     SignatureInvalid,
     TokenExpired,
+}
+
+impl CoarseReason {
+    /// All reasons, in the order of their declaration.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::AudienceMismatch,
+        Self::ClaimsRequired,
+        Self::IssuerMismatch,
+        Self::KeyNotFound,
+        Self::MalformedToken,
+        Self::SignatureInvalid,
+        Self::TokenExpired,
+    ];
+
+    /// Returns the name in Passport's SDK.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::AudienceMismatch => "AudienceMismatch",
+            Self::ClaimsRequired => "ClaimsRequired",
+            Self::IssuerMismatch => "IssuerMismatch",
+            Self::KeyNotFound => "KeyNotFound",
+            Self::MalformedToken => "MalformedToken",
+            Self::SignatureInvalid => "SignatureInvalid",
+            Self::TokenExpired => "TokenExpired",
+        }
+    }
 }

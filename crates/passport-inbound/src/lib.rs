@@ -230,6 +230,7 @@ mod jwks;
 mod jwt;
 mod metrics;
 mod request_path;
+pub mod resource_metadata;
 mod response;
 mod security_events;
 #[cfg(test)]
@@ -268,6 +269,7 @@ pub use crate::{
         algorithm::{Algorithm, UnknownAlgorithm},
         claim_path::ClaimPath,
     },
+    resource_metadata::{ProtectedResource, ProtectedResourceBuilder},
     response::{
         body::ResponseBody, rejection::Rejection, rejection_body::RejectionBody,
         unmet_requirement::UnmetRequirement,

@@ -7,7 +7,10 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, config::Config, credential_rules::CredentialRules};
-use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
+use crate::{
+    ConfigError, ProtectedResource, Rejection, Requirement, TokenVerifier,
+    response::{challenges::Challenges, protocol::ForcedProtocol},
+};
 
 /// A layer that verifies the token of each request. It rejects requests without a valid token.
 /// To a request with a valid token, it adds the caller: an [`IdInfo`](crate::IdInfo) in the
@@ -199,7 +202,36 @@ impl AuthenticateLayer {
             Some(before) => before.and(requirement),
             None => requirement,
         });
+        if let Some(challenges) = self.config().rejections.challenges.take() {
+            self.set_challenges(challenges.metadata_url());
+        }
         self
+    }
+
+    /// Adds the parameter `resource_metadata`, with the URL of the resource's metadata, to the
+    /// challenges of rejections ([RFC 9728, section
+    /// 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1)). Clients such as those of MCP find
+    /// the authorization servers by this URL. Off by default.
+    ///
+    /// - The challenge of a 401 also has the parameter `scope`, if the [requirement](Self::require)
+    ///   of this layer needs scopes.
+    /// - A 403 has a challenge only for an unmet
+    ///   [`Requirement::scopes`](crate::Requirement::scopes), as without this setting.
+    /// - The setting also applies to layers and extractors inside this layer.
+    ///
+    /// This method does not serve the metadata: add the service [`ProtectedResource`] outside this
+    /// layer, with `into_router` for axum.
+    pub fn resource_metadata(mut self, resource: &ProtectedResource) -> Self {
+        self.set_challenges(resource.metadata_url());
+        self
+    }
+
+    /// Renders the challenges with the URL of the metadata and the scopes of the requirement.
+    fn set_challenges(&mut self, metadata_url: &str) {
+        let config = self.config();
+        let scopes = config.requirement.as_ref().and_then(Requirement::needed_scopes);
+        let challenges = Challenges::new(metadata_url, scopes.as_deref());
+        config.rejections.challenges = Some(Arc::new(challenges));
     }
 
     /// Renders every rejection as an HTTP response, with a status such as 401, whatever the content
@@ -262,3 +294,6 @@ impl<S> Layer<S> for AuthenticateLayer {
         Authenticate { inner, layer: self.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;

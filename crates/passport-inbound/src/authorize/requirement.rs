@@ -1,6 +1,6 @@
 //! Requirements, their combinations, and the texts that describe them.
 
-use std::{fmt, ops::Not, sync::Arc};
+use std::{collections::BTreeSet, fmt, ops::Not, sync::Arc};
 
 use http::HeaderName;
 use passport_core::{ConfigError, ConfigProblem, InvalidScope, Scopes};
@@ -261,6 +261,14 @@ impl Requirement {
             _ => None,
         };
         UnmetRequirement::new(self.to_string(), self.reason(), scopes)
+    }
+
+    /// Returns the scopes that every caller needs, separated by spaces: those of
+    /// [`scopes`](Self::scopes), also inside [`and`](Self::and). `None` if there are none.
+    pub(crate) fn needed_scopes(&self) -> Option<String> {
+        let mut scopes = BTreeSet::new();
+        self.0.add_needed_scopes(&mut scopes);
+        (!scopes.is_empty()).then(|| Vec::from_iter(scopes).join(" "))
     }
 
     /// Returns the kind of the requirement, which is the member `reason` of the response body.

@@ -2,7 +2,7 @@
 //! module does no I/O: the module `evaluate` runs the checks of a
 //! [`PermissionChecker`](super::PermissionChecker).
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use http::HeaderName;
 use serde::Deserialize;
@@ -153,6 +153,18 @@ impl Rule {
             | Self::Acr(_)
             | Self::Remote(_)
             | Self::Check { .. } => false,
+        }
+    }
+
+    /// Adds the scopes without which no caller meets the rule. Alternatives and negations add none.
+    pub(super) fn add_needed_scopes<'a>(&'a self, scopes: &mut BTreeSet<&'a str>) {
+        match self {
+            Self::Scopes(own) => scopes.extend(own.iter().map(String::as_str)),
+            Self::Both(one, other) => {
+                one.add_needed_scopes(scopes);
+                other.add_needed_scopes(scopes);
+            }
+            _ => {}
         }
     }
 

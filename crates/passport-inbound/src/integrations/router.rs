@@ -1,10 +1,10 @@
-//! Authentication around a whole axum router.
+//! Routers of axum: authentication around a whole router, and the metadata of a resource.
 
 use axum::{Router, routing::RouterIntoService};
 use axum_core::body::Body;
 use tower_layer::Layer;
 
-use crate::{Authenticate, AuthenticateLayer};
+use crate::{Authenticate, AuthenticateLayer, ProtectedResource};
 
 impl AuthenticateLayer {
     /// Wraps a whole `Router` in this layer, for `axum::serve` (feature `axum`). A request costs
@@ -41,3 +41,18 @@ impl AuthenticateLayer {
         self.layer(router.with_state(()).into_service())
     }
 }
+
+impl ProtectedResource {
+    /// Returns a router that serves the metadata (feature `axum`). Merge it with the router of the
+    /// service, after `Router::layer` has added the [`AuthenticateLayer`], so that the metadata
+    /// needs no token. Its path is absolute, so do not `nest` it.
+    ///
+    /// The documentation of the [module](crate::resource_metadata) has an example.
+    pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        let path = self.metadata_path().to_owned();
+        Router::new().route_service(&path, self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -307,6 +307,20 @@ impl TrustedIssuer {
             && self.algorithms == other.algorithms
     }
 
+    /// Returns the issuer identifiers of the accepted tokens: the issuer, or one for each of the
+    /// allowed directories. Empty if the issuer has a placeholder and every directory is accepted.
+    pub(crate) fn identifiers(&self) -> Vec<String> {
+        if !self.issuer.contains(PLACEHOLDER) {
+            return vec![self.issuer.clone()];
+        }
+        match &self.directories {
+            DirectoryRule::Listed(list) => {
+                list.iter().map(|directory| self.issuer.replace(PLACEHOLDER, directory)).collect()
+            }
+            DirectoryRule::Unset | DirectoryRule::Any => Vec::new(),
+        }
+    }
+
     /// Returns the name for a message about an invalid option. Omits a URL with credentials.
     pub(crate) fn shown_name(&self) -> &str {
         let name = self.name.as_deref().unwrap_or(&self.issuer);

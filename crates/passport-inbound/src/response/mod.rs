@@ -1,6 +1,7 @@
 //! Responses to rejected requests, and the response futures and bodies of the middleware.
 
 pub(crate) mod body;
+pub(crate) mod challenges;
 pub(crate) mod drain;
 pub(crate) mod future;
 pub(crate) mod protocol;

@@ -8,7 +8,10 @@ use http::{
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{Rejection, response::protocol::ForcedProtocol};
+use crate::{
+    Rejection,
+    response::{challenges::Challenges, protocol::ForcedProtocol},
+};
 
 /// Settings of a layer for its responses to rejected requests. If a layer or an extractor inside
 /// that layer does not set one of these settings itself, it uses the setting of the outer layer.
@@ -21,6 +24,8 @@ pub(crate) struct RejectionConfig {
     /// The protocol of all rejections. If `None`, the method and the content type of the request
     /// decide.
     pub(crate) forced: Option<ForcedProtocol>,
+    /// The challenges with the URL of the resource's metadata. If `None`, challenges have no URL.
+    pub(crate) challenges: Option<Arc<Challenges>>,
 }
 
 /// The function of [`RejectionConfig::custom`]. Its arguments are the rejection and the standard
@@ -31,7 +36,7 @@ impl RejectionConfig {
     /// Stores the settings in a request's extensions, for the layers and extractors inside.
     #[inline] // most layers have no settings, and should not pay for a call
     pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
-        if self.hides_details || self.custom.is_some() || self.forced.is_some() {
+        if self.hides_details || self.custom.is_some() || self.forced.is_some() || self.challenges.is_some() {
             self.insert_within(extensions);
         }
     }
@@ -52,6 +57,7 @@ impl RejectionConfig {
             hides_details: self.hides_details || outer.hides_details,
             custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
             forced: self.forced.or(outer.forced),
+            challenges: self.challenges.as_ref().or(outer.challenges.as_ref()).map(Arc::clone),
         }
     }
 
@@ -88,6 +94,7 @@ impl fmt::Debug for RejectionConfig {
             .field("hides_details", &self.hides_details)
             .field("is_custom", &self.custom.is_some())
             .field("forced", &self.forced)
+            .field("challenges", &self.challenges)
             .finish()
     }
 }

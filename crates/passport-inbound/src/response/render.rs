@@ -86,11 +86,15 @@ fn render(
     response: &mut Response<Bytes>,
 ) {
     rejection.record();
-    let texts = if config.hides_details { Texts::without_details(&rejection) } else { Texts::of(&rejection) };
+    let mut texts =
+        if config.hides_details { Texts::without_details(&rejection) } else { Texts::of(&rejection) };
     match protocol {
         Protocol::Grpc => grpc(&rejection, texts, response),
         Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format, response),
         Protocol::Http => {
+            if let Some(challenges) = &config.challenges {
+                texts.challenge = challenges.challenge(&rejection, config.hides_details, texts.challenge);
+            }
             http(&rejection, texts, response);
             config.finish(&rejection, response);
         }

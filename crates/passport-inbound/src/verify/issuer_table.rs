@@ -84,6 +84,12 @@ impl IssuerTable {
         }
     }
 
+    /// Returns the issuer identifiers, in the order of the configuration: several for an issuer
+    /// with listed directories, and none for an issuer that accepts any directory.
+    pub(crate) fn identifiers(&self) -> Vec<String> {
+        self.entries.iter().flat_map(|entry| entry.options.identifiers()).collect()
+    }
+
     /// Checks that at least one issuer accepts the header of a token.
     ///
     /// # Errors

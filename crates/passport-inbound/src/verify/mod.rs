@@ -29,6 +29,7 @@ pub use self::{
     health::{IssuerHealth, ReadyPolicy, VerifierHealth},
     reload::IssuerChanges,
 };
+pub(crate) use self::{issuer_table::IssuerTable, pipeline::VerifyProgress};
 use self::{
     limits::VerificationPermit,
     pipeline::{Pipeline, Wait},
@@ -146,6 +147,11 @@ impl TokenVerifier {
     /// Returns the clock of the verifier.
     pub(crate) fn clock(&self) -> &SharedClock {
         &self.pipeline.clock
+    }
+
+    /// Returns the trusted issuers. A reload replaces the table.
+    pub(crate) fn issuers(&self) -> Arc<IssuerTable> {
+        self.pipeline.issuers.load_full()
     }
 
     /// Returns the health of the first issuer's keys.

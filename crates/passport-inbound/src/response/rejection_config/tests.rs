@@ -5,10 +5,11 @@ use crate::RejectionReason;
 
 #[test]
 fn each_setting_is_inherited_from_the_outer_layer() {
-    let set: [fn(&mut RejectionConfig); 3] = [
+    let set: [fn(&mut RejectionConfig); 4] = [
         |config| config.hides_details = true,
         |config| config.custom = Some(Arc::new(|_, standard| standard)),
         |config| config.forced = Some(ForcedProtocol::Grpc),
+        |config| config.challenges = Some(Arc::new(Challenges::new("https://api.example/", None))),
     ];
     for (number, set) in set.into_iter().enumerate() {
         let (mut outer, mut extensions) = (RejectionConfig::default(), Extensions::new());
@@ -17,8 +18,13 @@ fn each_setting_is_inherited_from_the_outer_layer() {
         for within in
             [RejectionConfig::default().within(&extensions), outer.within(&Extensions::new()), outer]
         {
-            let settings = [within.hides_details, within.custom.is_some(), within.forced.is_some()];
-            assert_eq!(settings, [0, 1, 2].map(|setting| setting == number));
+            let settings = [
+                within.hides_details,
+                within.custom.is_some(),
+                within.forced.is_some(),
+                within.challenges.is_some(),
+            ];
+            assert_eq!(settings, [0, 1, 2, 3].map(|setting| setting == number));
         }
     }
     let mut extensions = Extensions::new();
