@@ -54,6 +54,8 @@
 //!   validates the discovery document of an issuer.
 //! - A [`ClientId`] and a [`SecretSource`] authenticate a service. A token request names the
 //!   requested [`Scopes`], and its result is an [`AccessToken`].
+//! - A [`ClientProof`] builds the request in which a client authenticates, by a method of
+//!   [`ClientAuthentication`].
 //! - A [`SecretRef`] such as `env:NAME` says where a secret is stored. A [`SecretProvider`]
 //!   reads the secret, and [`SecretProviders`] is a registry of providers by name.
 //! - A [`CallerToken`] is the verified token that a request to this service contained. The
@@ -77,6 +79,7 @@
 mod backoff;
 mod ca_certificates;
 mod caller;
+mod client_authentication;
 mod client_id;
 mod clock;
 mod config_error;
@@ -103,6 +106,10 @@ pub use crate::{
     backoff::Backoff,
     ca_certificates::{CaCertificates, InvalidCaFile},
     caller::CallerToken,
+    client_authentication::{
+        ClientAuthentication, ClientAuthenticationError, ClientProof, Form, InvalidPrivateKey, PrivateKeyJwt,
+        SigningAlgorithm,
+    },
     client_id::{ClientId, InvalidClientId},
     clock::{Clock, ManualClock, SystemClock},
     config_error::{ConfigError, ConfigProblem},

@@ -169,11 +169,12 @@ mod token;
 mod test_support;
 
 pub use passport_core::{
-    AccessToken, CaCertificates, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint,
-    HttpClient, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef, InvalidSecretSource,
-    ManualClock, ReqwestHttpClient, ResolvedSecret, ResponseLimits, Scopes, Secret, SecretError,
-    SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure,
-    Transport, TransportError, TransportErrorKind, TransportPool,
+    AccessToken, CaCertificates, CallerToken, ClientAuthentication, ClientId, Clock, ConfigError,
+    ConfigProblem, Fingerprint, HttpClient, InvalidAccessToken, InvalidCaFile, InvalidScope,
+    InvalidSecretRef, InvalidSecretSource, ManualClock, PrivateKeyJwt, ReqwestHttpClient, ResolvedSecret,
+    ResponseLimits, Scopes, Secret, SecretError, SecretErrorKind, SecretProvider, SecretProviders, SecretRef,
+    SecretSource, SigningAlgorithm, SystemClock, TlsFailure, Transport, TransportError, TransportErrorKind,
+    TransportPool,
 };
 
 #[cfg(feature = "reqwest")]
@@ -191,8 +192,6 @@ pub use crate::{
     identity::{
         CallerIdentity, Identity, IdentityStatus, ManagedIdentity, ManagedIdentityBuilder, RequestIdentity,
     },
-    sources::{
-        ClientAuthentication, InvalidSidecarEndpoint, PrivateKeyJwt, SidecarEndpoint, SigningAlgorithm,
-    },
+    sources::{InvalidSidecarEndpoint, SidecarEndpoint},
     token::{TokenError, TokenErrorKind},
 };

@@ -4,15 +4,15 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 use passport_core::{
-    Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SharedClock, Transport, TransportPool,
-    TransportSettings,
+    ClientAuthentication, Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SharedClock,
+    Transport, TransportPool, TransportSettings,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{ManagedIdentity, spec::IdentitySpec};
 use crate::{
     TokenCache,
-    sources::{ClientAuthentication, SidecarEndpoint},
+    sources::SidecarEndpoint,
     token::{DEFAULT_THRESHOLD, RefreshSettings},
 };
 

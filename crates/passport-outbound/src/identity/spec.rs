@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::{ClientId, Scopes, SecretSource, SharedClock, Transport};
+use passport_core::{ClientAuthentication, ClientId, Scopes, SecretSource, SharedClock, Transport};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use crate::{
     TokenCache,
     cache::{Coordinator, TokenKey, store_time_limit},
-    sources::{ClientAuthentication, ClientCredentials, SidecarSource},
+    sources::{ClientCredentials, SidecarSource},
     token::{RefreshSettings, TokenEntry, TokenManager, TokenSource},
 };
 
@@ -36,7 +36,9 @@ impl IdentitySpec {
     /// Creates the token manager for `scopes`. The manager uses the identity's token cache, and the
     /// shared store of that cache, if there is one.
     pub(crate) fn manager(&self, scopes: Scopes) -> TokenManager {
-        let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.credential(), &scopes);
+        // Instances of a service with different kinds of credentials share no tokens.
+        let credential = self.authentication.credential_kind();
+        let key = TokenKey::new(&self.client_id, &self.token_url, credential, &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);
         let entry: Arc<TokenEntry> =
             self.cache.as_ref().map_or_else(Arc::default, |cache| cache.entry(key.clone()));

@@ -5,8 +5,5 @@ mod sidecar;
 mod token_response;
 mod transport_failure;
 
+pub use self::sidecar::{InvalidSidecarEndpoint, SidecarEndpoint};
 pub(crate) use self::{client_credentials::ClientCredentials, sidecar::SidecarSource};
-pub use self::{
-    client_credentials::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
-    sidecar::{InvalidSidecarEndpoint, SidecarEndpoint},
-};

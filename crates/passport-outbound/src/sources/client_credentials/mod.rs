@@ -1,26 +1,17 @@
 //! Fetches tokens from Passport's token endpoint with the client credentials grant.
 
-mod assertion;
-mod client_authentication;
 mod events;
-mod form;
 mod request;
-
-pub use self::{
-    assertion::{PrivateKeyJwt, SigningAlgorithm},
-    client_authentication::ClientAuthentication,
-};
 
 use std::time::Duration;
 
 use passport_core::{
-    ClientId, Clock, ResolvedSecret, ResponseLimits, Scopes, Secret, SecretError, SecretErrorKind,
-    SecretSource, SharedClock, Transport, hedged,
+    ClientAuthentication, ClientId, ClientProof, Clock, ResolvedSecret, ResponseLimits, Scopes, Secret,
+    SecretError, SecretErrorKind, SecretSource, SharedClock, Transport, hedged,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use self::client_authentication::ClientProof;
 use super::{
     token_response::{self, MAX_RESPONSE},
     transport_failure::no_response,
@@ -143,9 +134,9 @@ impl ClientCredentials {
             method: &self.authentication,
             client_id: &self.client_id,
             secret,
-            token_url: &self.token_url,
+            audience: self.token_url.as_str(),
         };
-        let request = request::build(&proof, &self.scopes, requested_at)?;
+        let request = request::build(&proof, &self.token_url, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
         let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_RESPONSE };
         let response = self.transport.send(request, limits).await.map_err(no_response)?;

@@ -3,35 +3,27 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Method, Request,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
-};
-use passport_core::{Scopes, request_to};
+use http::Request;
+use passport_core::{ClientAuthenticationError, ClientProof, Form, Scopes};
+use url::Url;
 
-use super::{super::transport_failure::no_response, client_authentication::ClientProof, form::Form};
-use crate::token::FetchFailure;
+use super::super::transport_failure::no_response;
+use crate::token::{FetchFailure, TokenErrorKind};
 
 /// Builds a token request in the format that Passport documents: a form body, `%20` between
 /// scopes, and by default HTTP Basic.
 pub(super) fn build(
     proof: &ClientProof<'_>,
+    token_url: &Url,
     scopes: &Scopes,
     now: SystemTime,
 ) -> Result<Request<Bytes>, FetchFailure> {
-    let mut form = Form::client_credentials();
+    let mut form = Form::of("grant_type", "client_credentials");
     form.push("scope", &scopes.to_string());
-    let authorization = proof.add_to(&mut form, now)?;
-    // The body owns the form, which is zeroized when the request is dropped.
-    let mut request = request_to(proof.token_url, Bytes::from_owner(form)).map_err(no_response)?;
-    *request.method_mut() = Method::POST;
-    let headers = request.headers_mut();
-    if let Some(authorization) = authorization {
-        headers.insert(AUTHORIZATION, authorization);
-    }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    Ok(request)
+    proof.request(token_url, form, now).map_err(|error| match error {
+        ClientAuthenticationError::Url(error) => no_response(error),
+        error => FetchFailure::of(TokenErrorKind::SecretUnavailable).with_source(error),
+    })
 }
 
 #[cfg(test)]

@@ -300,9 +300,3 @@ async fn rejection_names_authentication_method_and_alternative() {
         }
     }
 }
-
-#[test]
-fn remedy_for_a_rejected_key_names_the_public_key() {
-    let method = ClientAuthentication::from(PrivateKeyJwt::new(SigningAlgorithm::Es256));
-    assert_eq!(method.remedy(), "that the issuer accepts private_key_jwt and has this public key");
-}

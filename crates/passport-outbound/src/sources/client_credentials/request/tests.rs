@@ -1,29 +1,32 @@
 use std::time::UNIX_EPOCH;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{
+    Method,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use passport_core::Secret;
 
 use super::*;
-use crate::ClientAuthentication;
+use crate::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 
-fn built_by(method: &ClientAuthentication, id: &str, secret: &str) -> Request<Bytes> {
-    let token_url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
-    let (client_id, secret) = (id.parse().unwrap(), Secret::new(secret));
-    let proof = ClientProof { method, client_id: &client_id, secret: &secret, token_url: &token_url };
-    build(&proof, &Scopes::default(), UNIX_EPOCH).unwrap()
-}
+const TOKEN_URL: &str = "https://passport.bizfirst.ai/passport/token";
 
-fn built(secret: &str) -> Request<Bytes> {
-    built_by(&ClientAuthentication::ClientSecretBasic, "mi-payroll-scheduler-clientid", secret)
-}
-
-fn basic_credentials(request: &Request<Bytes>) -> Vec<u8> {
-    BASE64_STANDARD.decode(&request.headers()[AUTHORIZATION].as_bytes()["Basic ".len()..]).unwrap()
+fn built_by(
+    method: &ClientAuthentication,
+    token_url: &str,
+    secret: &str,
+) -> Result<Request<Bytes>, FetchFailure> {
+    let (token_url, client_id) =
+        (token_url.parse().unwrap(), "mi-payroll-scheduler-clientid".parse().unwrap());
+    let secret = Secret::new(secret);
+    let proof = ClientProof { method, client_id: &client_id, secret: &secret, audience: TOKEN_URL };
+    build(&proof, &token_url, &Scopes::default(), UNIX_EPOCH)
 }
 
 #[test]
 fn request_is_exactly_the_documented_one() {
-    let request = built("mics_sk_xxxxxxxxxxxxxxxxxxxxxxxx");
+    let secret = "mics_sk_xxxxxxxxxxxxxxxxxxxxxxxx";
+    let request = built_by(&ClientAuthentication::ClientSecretBasic, TOKEN_URL, secret).unwrap();
     assert_eq!(request.method(), Method::POST);
     assert_eq!(request.uri(), "https://passport.bizfirst.ai/passport/token");
     assert_eq!(request.headers()[CONTENT_TYPE], "application/x-www-form-urlencoded");
@@ -35,29 +38,18 @@ fn request_is_exactly_the_documented_one() {
 }
 
 #[test]
-fn client_secret_basic_form_encodes_the_secret() {
-    assert_eq!(basic_credentials(&built("a+b:c %")), b"mi-payroll-scheduler-clientid:a%2Bb%3Ac+%25");
+fn secret_that_is_no_private_key_is_unavailable() {
+    let method = PrivateKeyJwt::new(SigningAlgorithm::Es256).into();
+    let failure = built_by(&method, TOKEN_URL, "mics_sk_hidden").unwrap_err();
+    assert_eq!(failure.kind, TokenErrorKind::SecretUnavailable);
+    let cause = failure.source.unwrap().to_string();
+    assert!(cause.starts_with("invalid private key: expected PEM"), "{cause}");
 }
 
 #[test]
-fn client_secret_basic_raw_does_not_encode_the_secret() {
-    let request = built_by(&ClientAuthentication::ClientSecretBasicRaw, "mi-1", "a+b:c %\u{e9}");
-    assert_eq!(basic_credentials(&request), "mi-1:a+b:c %\u{e9}".as_bytes());
-}
-
-#[test]
-fn client_secret_post_sends_the_secret_only_in_the_body() {
-    let request = built_by(&ClientAuthentication::ClientSecretPost, "mi-1", "a+b:c %&=");
-    assert!(!request.headers().contains_key(AUTHORIZATION));
-    assert_eq!(
-        request.body(),
-        "grant_type=client_credentials&scope=openid%20roles&client_id=mi-1&client_secret=a%2Bb%3Ac%20%25%26%3D"
-    );
-}
-
-#[test]
-fn authorization_header_is_marked_sensitive() {
-    let request = built("mics_sk_hidden");
-    assert!(request.headers()[AUTHORIZATION].is_sensitive());
-    assert!(!format!("{request:?}").contains("bWk"));
+fn token_url_that_is_too_long_for_http_is_misconfigured() {
+    let token_url = format!("{TOKEN_URL}/{}", "a".repeat(70_000));
+    let failure = built_by(&ClientAuthentication::ClientSecretBasic, &token_url, "x").unwrap_err();
+    assert_eq!((failure.kind, failure.is_permanent), (TokenErrorKind::Misconfigured, true));
+    assert!(failure.source.unwrap().is::<passport_core::TransportError>());
 }

@@ -1,7 +1,10 @@
 //! `private_key_jwt`: client authentication with a signed JWT assertion
 //! ([RFC 7523, sections 2.2 and 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use aws_lc_rs::{
     rand::{self, SystemRandom},
@@ -11,10 +14,11 @@ use aws_lc_rs::{
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use passport_core::{ClientId, Secret};
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use serde_json::json;
 use zeroize::Zeroizing;
+
+use crate::{ClientId, Secret};
 
 /// The settings of
 /// [`ClientAuthentication::PrivateKeyJwt`](super::ClientAuthentication::PrivateKeyJwt), the
@@ -41,7 +45,7 @@ pub enum SigningAlgorithm {
 
 impl PrivateKeyJwt {
     /// Creates settings for assertions that are signed with `algorithm`. By default, the assertions
-    /// have no key id, and their audience is the token URL.
+    /// have no key id, and the audience in a token request is the token URL.
     #[must_use]
     pub const fn new(algorithm: SigningAlgorithm) -> Self {
         Self { algorithm, key_id: None, audience: None }
@@ -55,7 +59,8 @@ impl PrivateKeyJwt {
         self
     }
 
-    /// Sets the audience (`aud`) of the assertion. Defaults to the token URL. Some servers require
+    /// Sets the audience (`aud`) of the assertion. Defaults to the token URL in a token request, and
+    /// otherwise to [`ClientProof::audience`](super::ClientProof::audience). Some servers require
     /// the server's issuer URL instead.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
@@ -72,16 +77,25 @@ const LIFETIME: Duration = Duration::from_secs(60);
 const MIN_RSA_BITS: usize = 2048;
 
 /// The error for a client secret that is not a usable private key. The message quotes no part
-/// of the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// of the key. `Display` and `Debug` are the same message.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("invalid private key: {0}")]
-pub(super) struct InvalidPrivateKey(&'static str);
+pub struct InvalidPrivateKey(&'static str);
 
-/// Creates and signs an assertion that authenticates `client_id` in one token request.
+/// Prints the same message as `Display`, because Rust prints the `Debug` output of an error that
+/// `main` returns.
+impl fmt::Debug for InvalidPrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Creates and signs an assertion that authenticates `client_id` in one request. `audience`
+/// is used unless `settings` has an audience.
 pub(super) fn signed(
     settings: &PrivateKeyJwt,
     client_id: &ClientId,
-    token_url: &str,
+    audience: &str,
     key: &Secret,
     now: SystemTime,
 ) -> Result<Zeroizing<String>, InvalidPrivateKey> {
@@ -94,7 +108,7 @@ pub(super) fn signed(
     let claims = json!({
         "iss": client_id.as_str(),
         "sub": client_id.as_str(),
-        "aud": settings.audience.as_deref().unwrap_or(token_url),
+        "aud": settings.audience.as_deref().unwrap_or(audience),
         "jti": random_id()?,
         "iat": issued_at.as_secs(),
         "exp": (issued_at + LIFETIME).as_secs(),
