@@ -27,9 +27,10 @@ pub enum RejectionReason {
     /// 7515](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)).
     #[error("critical header extensions (`crit`) are not supported")]
     UnsupportedCritical,
-    /// The token is valid, but the predicate of
-    /// [`reject_if`](crate::TokenVerifierBuilder::reject_if) returned `true` for its caller.
-    #[error("rejected by `reject_if`")]
+    /// The token is valid, but the [deny list](crate::TokenVerifierBuilder::deny_list) denies its
+    /// caller, or the predicate of [`reject_if`](crate::TokenVerifierBuilder::reject_if) returned
+    /// `true`.
+    #[error("revoked: rejected by the deny list or by `reject_if`")]
     Revoked,
     /// The request has more than one token ([RFC
     /// 6750](https://www.rfc-editor.org/rfc/rfc6750#section-2)). The request has one of these:

@@ -1,9 +1,12 @@
 //! The caller of a request, as the claims of its verified token describe the caller.
 
+mod revocation;
+
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::revocation::Revocation;
 use crate::{issuers::IssuerName, jwt::claims::Claims};
 
 /// A request extension that marks a request as anonymous. An `AuthenticateLayer` adds the mark
@@ -49,6 +52,7 @@ struct VerifiedToken {
     /// The payload of the token (JSON), which [`IdInfo::claims`] deserializes.
     payload: Vec<u8>,
     source: CallerSource,
+    revocation: Revocation,
 }
 
 /// The trusted issuer that has issued a token.
@@ -63,21 +67,27 @@ impl IdInfo {
     /// Creates the caller from the token's claims and payload. `until` is the time from which the
     /// verifier rejects the token. Outside tests, only the verification pipeline calls this
     /// function, after every check has passed.
-    pub(crate) fn new(claims: Claims, payload: Vec<u8>, until: SystemTime, source: CallerSource) -> Self {
-        Self(Arc::new(VerifiedToken { claims, until, payload, source }))
+    pub(crate) fn new(
+        claims: Claims,
+        payload: Vec<u8>,
+        until: SystemTime,
+        source: CallerSource,
+        revocation: Revocation,
+    ) -> Self {
+        Self(Arc::new(VerifiedToken { claims, until, payload, source, revocation }))
     }
 
     /// Creates the caller of a token of Passport, for tests.
     #[cfg(test)]
     pub(crate) fn of_passport(claims: Claims, payload: Vec<u8>, until: SystemTime) -> Self {
         let source = CallerSource { issuer: IssuerName::new("passport"), is_external: false };
-        Self::new(claims, payload, until, source)
+        Self::new(claims, payload, until, source, Revocation::default())
     }
 
     /// Returns the memory that the payload and the parsed claims use, in bytes. The token cache
     /// adds this size to the size of its entry, and limits the total size of all entries.
     pub(crate) fn size(&self) -> usize {
-        self.0.payload.capacity() + self.0.claims.size()
+        self.0.payload.capacity() + self.0.claims.size() + size_of::<Revocation>()
     }
 
     /// Returns whether `self` and `other` are clones of one `IdInfo`, which a single verification
@@ -198,6 +208,13 @@ impl IdInfo {
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.0.claims.jti()
+    }
+
+    /// Returns the id of the session in which the token was issued (claim `sid`). Returns `None` if
+    /// the token has no such claim, as tokens of managed identities.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.0.claims.sid()
     }
 
     /// Returns when the token was issued (claim `iat`).

@@ -113,7 +113,11 @@
 //! - CORS preflights: [`allow_preflight`](AuthenticateLayer::allow_preflight)
 //! - Public paths, which need no token: [`public_paths`](AuthenticateLayer::public_paths),
 //!   [`public_grpc_services`](AuthenticateLayer::public_grpc_services)
-//! - Streams that end when the token expires: [`TokenDeadlineLayer`], [`IdInfo::expired`]
+//! - Streams that end when the token expires or is revoked: [`TokenDeadlineLayer`],
+//!   [`IdInfo::expired`]
+//! - Tokens that an issuer revokes before they expire: [`DenyList`], filled by a
+//!   [`SecurityEventReceiver`] (back-channel logout, security events) or a
+//!   [`SecurityEventPoller`]
 //! - Audit events of calls and rejections: [`AuditLayer`], [`AuditSink`]
 //! - Calls to other services on behalf of the caller:
 //!   [`forward_token`](AuthenticateLayer::forward_token), [`CallerToken`]
@@ -213,6 +217,7 @@ pub mod audit;
 pub mod authenticate;
 pub mod authorize;
 mod constant_time;
+mod deny_list;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -226,6 +231,7 @@ mod jwt;
 mod metrics;
 mod request_path;
 mod response;
+mod security_events;
 #[cfg(test)]
 mod test_support;
 pub mod token_deadline;
@@ -234,7 +240,7 @@ mod verify;
 
 pub use passport_core::{
     AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, InvalidCaFile,
-    ManualClock, ReqwestHttpClient, ResponseLimits, SystemClock, Transport, TransportError,
+    ManualClock, ReqwestHttpClient, ResponseLimits, SecretSource, SystemClock, Transport, TransportError,
     TransportErrorKind,
 };
 
@@ -250,6 +256,10 @@ pub use crate::{
         PermissionCheckError, PermissionChecker, RequestHead, Require, RequireFuture, RequireLayer,
         RequireServiceAccountLayer, Requirement, RolePermissions,
     },
+    deny_list::{
+        Denial, DenialRecord, DeniedSubject, DenyList, DenyListBuilder, DenyListError, DenyListHealth,
+        DenyListStore, DenyListStoreError, FullPolicy, InvalidDenialRecord,
+    },
     error::RejectionReason,
     identity::IdInfo,
     issuers::{AudienceClaim, ClaimCondition, ClaimMap, IssuerName, TenantRule, TrustedIssuer},
@@ -262,6 +272,7 @@ pub use crate::{
         body::ResponseBody, rejection::Rejection, rejection_body::RejectionBody,
         unmet_requirement::UnmetRequirement,
     },
+    security_events::{SecurityEventFuture, SecurityEventPoller, SecurityEventReceiver},
     token_deadline::{DeadlineBody, TokenDeadline, TokenDeadlineFuture, TokenDeadlineLayer},
     verify::{
         IssuerChanges, IssuerHealth, ReadyError, ReadyPolicy, TokenVerifier, TokenVerifierBuilder,

@@ -18,8 +18,18 @@ pub(crate) const AUDIT_TARGET: &str = "passport_inbound::audit";
 pub(crate) const TOKENS: &str = "passport_inbound_tokens_total";
 /// Counter of rejected requests, by `reason`.
 pub(crate) const REJECTED_REQUESTS: &str = "passport_inbound_rejected_requests_total";
-/// Counter of bodies that a `TokenDeadlineLayer` ended because the token expired.
+/// Counter of bodies that a `TokenDeadlineLayer` ended because the token expired or
+/// the caller was denied.
 pub(crate) const ENDED_STREAMS: &str = "passport_inbound_ended_streams_total";
+/// Gauge of the number of entries of the deny list.
+pub(crate) const DENY_LIST_ENTRIES: &str = "passport_inbound_deny_list_entries";
+/// Counter of what a full deny list has done, by `action`: `refused_tenant`, `refused_issuer` or
+/// `dropped`.
+pub(crate) const DENY_LIST_FULL: &str = "passport_inbound_deny_list_full_total";
+/// Counter of logout tokens and security events, by `delivery`, `event` and `outcome`.
+pub(crate) const SECURITY_EVENTS: &str = "passport_inbound_security_events_total";
+/// Counter of requests for security events, by `outcome`: `received` or `failed`.
+pub(crate) const EVENT_POLLS: &str = "passport_inbound_security_event_polls_total";
 /// Histogram of the duration of verifications, by `path`: `hit` for a cached token, `cold` for
 /// any other token.
 pub(crate) const VERIFICATION_SECONDS: &str = "passport_inbound_verification_duration_seconds";

@@ -3,6 +3,8 @@
 #[cfg(feature = "axum")]
 pub(crate) mod axum;
 #[cfg(feature = "axum")]
+mod event_router;
+#[cfg(feature = "axum")]
 mod router;
 #[cfg(feature = "tonic")]
 pub(crate) mod tonic;

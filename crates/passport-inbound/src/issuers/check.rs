@@ -14,6 +14,7 @@ use crate::{
     jwt::{
         claim_path::ClaimPath,
         claims::REGISTERED,
+        header::is_statement_type,
         issuer_pattern::{IssuerPattern, PLACEHOLDER, is_guid},
     },
     metrics::UNKNOWN_ISSUER,
@@ -95,19 +96,27 @@ impl TrustedIssuer {
         if self.algorithms.is_empty() {
             report("algorithms", "must not be empty; add an algorithm, or omit the option for RS256");
         }
-        let blank_type = |types: &Vec<String>| types.iter().any(|typ| typ.trim().is_empty());
-        if self.token_types.as_ref().is_some_and(|types| types.is_empty() || blank_type(types)) {
-            report("token_types", "must not be empty; set the `typ` of the tokens, such as at+jwt");
-        }
         if self.static_jwks.is_some() && (self.jwks_url.is_some() || self.jwks_cache_file.is_some()) {
             report("static_jwks", STATIC_JWKS_CONFLICT);
         }
+        self.check_token_types(problems);
         self.check_durations(problems);
         self.check_directories(problems);
         self.check_required_claims(problems);
         match self.kind {
             IssuerKind::Passport => self.check_passport(problems),
             IssuerKind::External => self.check_external(problems),
+        }
+    }
+
+    fn check_token_types(&self, problems: &mut Problems) {
+        let Some(types) = &self.token_types else { return };
+        let mut report = |problem: &str| problems.push(ConfigProblem::new("token_types", problem));
+        if types.is_empty() || types.iter().any(|typ| typ.trim().is_empty()) {
+            report("must not be empty; set the `typ` of the tokens, such as at+jwt");
+        }
+        if types.iter().any(|typ| is_statement_type(typ)) {
+            report("has the `typ` of logout tokens, security events or introspection responses; remove it");
         }
     }
 

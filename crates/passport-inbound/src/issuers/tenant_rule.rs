@@ -88,6 +88,16 @@ impl TenantRule {
         }
     }
 
+    /// Returns the tenant that the issuer means by `theirs`, the id of a tenant in an event.
+    /// Returns `None` if the rule gives none.
+    pub(crate) fn map<'a>(&'a self, theirs: Option<&'a str>) -> Option<&'a str> {
+        match &self.0 {
+            Rule::Fixed(tenant) => Some(tenant),
+            Rule::Claim { .. } => theirs,
+            Rule::Table { table, .. } => Some(&**table.get(theirs?)?),
+        }
+    }
+
     /// Returns the tenant of a token with these claims. Returns `None` if the token has no tenant
     /// by this rule.
     pub(crate) fn tenant<'a>(&'a self, claims: &'a ClaimValues) -> Option<&'a str> {

@@ -9,7 +9,7 @@ use serde::{
 };
 
 use crate::jwt::{
-    claim_value::{ClaimValues, Nullable, WantedClaims},
+    claim_value::{ClaimValue, ClaimValues, Nullable, WantedClaims},
     json::{self, Flag, NumericDate, OneOrMany, Skipped},
 };
 
@@ -28,6 +28,10 @@ pub(crate) struct Claims {
     email: TextRange,
     name: TextRange,
     jti: TextRange,
+    sid: TextRange,
+    /// The claim `sub` of an external issuer's token, if it is a string. `sub` is the subject by
+    /// the claim map.
+    token_sub: TextRange,
     managed_identity_id: TextRange,
 
     pub(crate) aud: Vec<String>,
@@ -128,6 +132,16 @@ impl Claims {
         self.text(&self.jti)
     }
 
+    /// Returns the id of the session in which the token was issued.
+    pub(crate) fn sid(&self) -> Option<&str> {
+        self.text(&self.sid)
+    }
+
+    /// Returns the claim `sub` of an external issuer's token.
+    pub(crate) fn token_sub(&self) -> Option<&str> {
+        self.text(&self.token_sub)
+    }
+
     pub(crate) fn managed_identity_id(&self) -> Option<&str> {
         self.text(&self.managed_identity_id)
     }
@@ -167,6 +181,7 @@ impl Claims {
             "email" => self.email = self.push(map.next_value()?),
             "name" => self.name = self.push(map.next_value()?),
             "managed_identity_id" => self.managed_identity_id = self.push(map.next_value()?),
+            "sid" => self.sid = self.push(map.next_value()?),
             "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "is_service_account" => self.is_service_account = matches!(map.next_value()?, Flag::Bool(true)),
@@ -193,6 +208,18 @@ impl Claims {
             }
         }
         Ok(())
+    }
+
+    /// Keeps `sub` and `sid` of an external issuer's token, which can be denied whatever the claim
+    /// map reads. A value of another type counts as absent.
+    fn keep_ids(&mut self, name: &str, value: Option<&ClaimValue>) {
+        let Some(ClaimValue::Text(text)) = value else { return };
+        let text = Some(TextClaim(Cow::Borrowed(text)));
+        match name {
+            "sub" => self.token_sub = self.push(text),
+            "sid" => self.sid = self.push(text),
+            _ => {}
+        }
     }
 
     /// Creates claims without values, with the buffer for their texts.
@@ -266,13 +293,16 @@ impl<'de> Visitor<'de> for ExternalClaims<'_> {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         let (mut claims, mut values) = (Claims::with_buffer(), ClaimValues::default());
         each_member(map, |name, map| {
-            if self.0.contains(name) {
-                let Nullable(value) = map.next_value()?;
-                values.push(name, value);
-                Ok(())
-            } else {
-                claims.read_registered(name, map)
+            let is_wanted = self.0.contains(name);
+            if !is_wanted && !matches!(name, "sub" | "sid") {
+                return claims.read_registered(name, map);
             }
+            let Nullable(value) = map.next_value()?;
+            claims.keep_ids(name, value.as_ref());
+            if is_wanted {
+                values.push(name, value);
+            }
+            Ok(())
         })?;
         Ok((claims, values))
     }

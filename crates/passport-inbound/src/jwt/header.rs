@@ -94,7 +94,29 @@ pub(crate) enum TokenTypes {
     AccessToken,
     /// `typ` is present, and is one of these values, in lower case.
     Listed(Box<[String]>),
+    /// `typ` is one of the values of a statement, which is no access token.
+    Statement(StatementType),
 }
+
+/// The accepted values of `typ` of a statement: a signed token of another kind than an access
+/// token, such as a logout token. The issuers' keys verify it, but it gives no access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StatementType {
+    /// The accepted values, in lower case, without the prefix `application/`.
+    pub(crate) values: &'static [&'static str],
+    /// Whether `typ` may be absent.
+    pub(crate) is_optional: bool,
+}
+
+impl StatementType {
+    /// Creates the type of statements with exactly this `typ`.
+    pub(crate) const fn exactly(values: &'static [&'static str; 1]) -> Self {
+        Self { values, is_optional: false }
+    }
+}
+
+/// The values of `typ` of all statements. No access token may have one of them.
+pub(crate) const STATEMENT_TYPES: [&str; 3] = ["logout+jwt", "secevent+jwt", "token-introspection+jwt"];
 
 /// The values of `typ` that [`TokenTypes::AccessToken`] accepts, in lower case.
 const ACCESS_TOKEN_TYPES: [&str; 2] = ["jwt", "at+jwt"];
@@ -104,6 +126,7 @@ impl TokenTypes {
         match (self, typ) {
             (Self::AccessToken, None) => true,
             (Self::Listed(_), None) => false,
+            (Self::Statement(statement), None) => statement.is_optional,
             (_, Some(typ)) => self.values().any(|accepted| is_media_type(typ, accepted)),
         }
     }
@@ -113,9 +136,17 @@ impl TokenTypes {
         let (fixed, listed): (&[&str], &[String]) = match self {
             Self::AccessToken => (&ACCESS_TOKEN_TYPES, &[]),
             Self::Listed(types) => (&[], types),
+            Self::Statement(statement) => (statement.values, &[]),
         };
         fixed.iter().copied().chain(listed.iter().map(String::as_str))
     }
+}
+
+/// Returns whether `typ`, a configured type of access tokens in any case, is the type of a
+/// statement.
+pub(crate) fn is_statement_type(typ: &str) -> bool {
+    let typ = typ.trim().to_ascii_lowercase();
+    STATEMENT_TYPES.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
 }
 
 /// Returns whether `typ` is the media type `accepted`, which is in lower case, with or without

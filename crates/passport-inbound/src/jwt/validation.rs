@@ -74,17 +74,33 @@ impl Policy {
         Ok(validity)
     }
 
+    /// Validates the issuer and the times of a statement, which is no access token, at the time
+    /// `now`. `iat` is required. `exp` and `nbf` are optional, as in security event tokens ([RFC
+    /// 8417, section 2.2](https://www.rfc-editor.org/rfc/rfc8417#section-2.2)).
+    pub(crate) fn check_statement(&self, claims: &Claims, now: SystemTime) -> Result<(), RejectionReason> {
+        if !claims.iss().is_some_and(|iss| self.issuer.matches(iss)) {
+            return Err(RejectionReason::IssuerMismatch);
+        }
+        let iat = claims.iat.ok_or(RejectionReason::MissingClaim("iat"))?.0;
+        let (exp, nbf) = (claims.exp.map(|exp| exp.0), claims.nbf.map(|nbf| nbf.0));
+        check_plausible([("exp", exp), ("iat", Some(iat)), ("nbf", nbf)], now)?;
+        let is_ahead = |date: SystemTime| date.duration_since(now).is_ok_and(|ahead| ahead > self.clock_skew);
+        if exp.is_some_and(|exp| now >= exp.checked_add(self.clock_skew).unwrap_or(exp)) {
+            return Err(RejectionReason::Expired);
+        }
+        if nbf.is_some_and(is_ahead) {
+            return Err(RejectionReason::NotYetValid);
+        }
+        if is_ahead(iat) { Err(RejectionReason::IssuedInFuture) } else { Ok(()) }
+    }
+
     /// Validates `exp`, `iat` and `nbf` at the time `now`. Returns the period in which all three
     /// claims are valid.
     fn check_times(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
         let exp = claims.exp.ok_or(RejectionReason::MissingClaim("exp"))?.0;
         let iat = claims.iat.ok_or(RejectionReason::MissingClaim("iat"))?.0;
         let nbf = claims.nbf.map(|nbf| nbf.0);
-        for (name, date) in [("exp", Some(exp)), ("iat", Some(iat)), ("nbf", nbf)] {
-            if date.is_some_and(|date| date.duration_since(now).is_ok_and(|ahead| ahead > MAX_AHEAD)) {
-                return Err(RejectionReason::ImplausibleTime(name));
-            }
-        }
+        check_plausible([("exp", Some(exp)), ("iat", Some(iat)), ("nbf", nbf)], now)?;
         // If a result exceeds the range of `SystemTime`, the start is 1970, and the end is `exp`.
         let earliest = |date: SystemTime| date.checked_sub(self.clock_skew).unwrap_or(SystemTime::UNIX_EPOCH);
         let until = exp.checked_add(self.clock_skew).unwrap_or(exp);
@@ -102,6 +118,18 @@ impl Policy {
         let plausible = exp.checked_sub(MAX_AHEAD).unwrap_or(SystemTime::UNIX_EPOCH);
         let from = nbf.map_or(earliest(iat), |nbf| nbf.max(earliest(iat)));
         Ok(Validity { from: from.max(plausible), until })
+    }
+}
+
+/// Checks that no time is more than [`MAX_AHEAD`] in the future.
+fn check_plausible(
+    dates: [(&'static str, Option<SystemTime>); 3],
+    now: SystemTime,
+) -> Result<(), RejectionReason> {
+    let is_implausible = |date: SystemTime| date.duration_since(now).is_ok_and(|ahead| ahead > MAX_AHEAD);
+    match dates.into_iter().find(|(_, date)| date.is_some_and(is_implausible)) {
+        Some((name, _)) => Err(RejectionReason::ImplausibleTime(name)),
+        None => Ok(()),
     }
 }
 

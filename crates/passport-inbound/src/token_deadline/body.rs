@@ -1,4 +1,4 @@
-//! The response body that ends when the token expires.
+//! The response body that ends when the token expires or is revoked.
 
 use std::{
     pin::Pin,
@@ -21,7 +21,7 @@ use crate::{
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project! {
-    /// A response body that ends when the caller's token expires.
+    /// A response body that ends when the caller's token expires or is revoked.
     ///
     /// # Panics
     /// The body panics if it has to wait outside a tokio runtime with an enabled timer.
@@ -70,7 +70,7 @@ impl StreamKind {
 /// The media type of server-sent events.
 const EVENTS: &[u8] = b"text/event-stream";
 /// The text for a body that the deadline has ended: the message of a gRPC status, or the error
-/// of another body.
+/// of another body. It is the same for a revoked token, as in the response to a request.
 const EXPIRED: &str = "the token has expired";
 /// The gRPC status code of a stream that the deadline has ended.
 const UNAUTHENTICATED: u8 = 16;

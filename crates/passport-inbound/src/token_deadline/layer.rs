@@ -1,4 +1,4 @@
-//! The layer that ends response bodies when the token expires.
+//! The layer that ends response bodies when the token expires or is revoked.
 
 use std::sync::Arc;
 
@@ -7,11 +7,12 @@ use tower_layer::Layer;
 
 use super::TokenDeadline;
 
-/// A layer that ends response bodies when the caller's token expires, so that the client has to
-/// reconnect with a new token.
+/// A layer that ends response bodies when the caller's token expires or is revoked, so that the
+/// client has to reconnect with a new token.
 ///
-/// The deadline is `exp` plus the verifier's clock skew, by default 60 s. What happens at the
-/// deadline depends on the body:
+/// The deadline is `exp` plus the verifier's clock skew, by default 60 s. If the verifier has a
+/// [deny list](crate::TokenVerifierBuilder::deny_list) that denies the caller before, the deadline
+/// is that moment. What happens at the deadline depends on the body:
 ///
 /// - A gRPC stream ends with `UNAUTHENTICATED`.
 /// - A stream of server-sent events ends.
@@ -28,7 +29,7 @@ use super::TokenDeadline;
 ///   [`optional`](crate::AuthenticateLayer::optional));
 /// - a response body of known length;
 /// - a request body;
-/// - a call whose response has not begun;
+/// - a call whose response has not begun: the deadline applies when it begins;
 /// - an open stream when [`reject_if`](crate::TokenVerifierBuilder::reject_if) starts to reject
 ///   the caller, or when the signing key of the token is withdrawn: the stream continues until
 ///   the token expires;

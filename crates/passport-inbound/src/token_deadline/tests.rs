@@ -2,6 +2,7 @@ use std::{
     convert::Infallible,
     future::ready,
     sync::Arc,
+    task::Poll,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -12,11 +13,15 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use passport_core::ManualClock;
 use tokio::{sync::mpsc, time::advance};
+use tokio_test::task;
 use tower::{Layer, Service, service_fn};
 
 use super::{body::StreamKind, deadline::Deadline, *};
 use crate::{
-    IdInfo, Rejection, ResponseBody, identity::Anonymous, jwt::claims::Claims,
+    Denial, DeniedSubject, DenyList, IdInfo, Rejection, ResponseBody,
+    identity::{Anonymous, CallerSource, Revocation},
+    issuers::IssuerName,
+    jwt::claims::Claims,
     test_support::assert_ready_with_inner_service,
 };
 
@@ -225,4 +230,63 @@ fn missing_layer_is_rejected_in_the_request_protocol() {
 #[test]
 fn deadline_service_is_ready_when_its_inner_service_is() {
     assert_ready_with_inner_service(&TokenDeadlineLayer::new());
+}
+
+/// Returns a caller whose token is valid for a year, and its deny list.
+fn revocable_caller() -> (IdInfo, DenyList) {
+    let list = DenyList::builder().clock(ManualClock::at_unix_seconds(NOW));
+    let list = list.open().now_or_never().unwrap().unwrap();
+    let payload = format!(r#"{{"iss":"i","sub":"u","tenant_id":"t","iat":{NOW}}}"#).into_bytes();
+    let until = UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX));
+    let source = CallerSource { issuer: IssuerName::new("passport"), is_external: false };
+    let claims = Claims::parse(&payload).unwrap();
+    (IdInfo::new(claims, payload, until, source, Revocation::new(Some(list.clone()))), list)
+}
+
+fn deny(list: &DenyList, id: &str) {
+    let at = UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
+    drop(list.deny(&Denial::new("i", DeniedSubject::Subject(id.to_owned()), at)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn denial_ends_the_open_stream_of_its_caller() {
+    let (caller, list) = revocable_caller();
+    let layer = TokenDeadlineLayer::new().clock(ManualClock::at_unix_seconds(NOW));
+    let mut request = Request::new(());
+    request.extensions_mut().insert(caller);
+    let mut response = response_of(&layer, request);
+    let mut frame = task::spawn(response.body_mut().frame());
+    assert!(frame.poll().is_pending());
+    deny(&list, "another");
+    assert!(frame.is_woken() && frame.poll().is_pending(), "each change is checked");
+    deny(&list, "u");
+    assert!(frame.is_woken());
+    assert!(matches!(frame.poll(), Poll::Ready(Some(Err(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn denial_ends_a_stream_that_is_always_ready() {
+    let (caller, list) = revocable_caller();
+    let frames = futures_util::stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::from("x"))));
+    let deadline = Deadline::of(&caller, Arc::new(ManualClock::at_unix_seconds(NOW)));
+    let mut body = DeadlineBody::new(StreamBody::new(frames), Some(deadline), StreamKind::Events);
+    assert!(body.frame().await.is_some() && body.frame().await.is_some());
+    deny(&list, "u");
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_of_a_caller_who_is_denied_already_ends() {
+    let (caller, list) = revocable_caller();
+    deny(&list, "u");
+    assert!(caller.expired().now_or_never().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn expired_completes_when_the_caller_is_denied() {
+    let (caller, list) = revocable_caller();
+    let mut expired = task::spawn(caller.expired());
+    assert!(expired.poll().is_pending());
+    deny(&list, "u");
+    assert!(expired.is_woken() && expired.poll().is_ready());
 }

@@ -16,7 +16,7 @@ use super::{
     reload_state::FixedOptions,
 };
 use crate::{
-    Algorithm, IdInfo, TrustedIssuer, issuers::TenantIssuers, jwks::KeySettings,
+    Algorithm, DenyList, IdInfo, TrustedIssuer, issuers::TenantIssuers, jwks::KeySettings,
     jwt::compact::DEFAULT_MAX_LEN,
 };
 
@@ -34,6 +34,7 @@ pub struct TokenVerifierBuilder {
     keys: KeySettings,
     caches_tokens: bool,
     cache: CacheLimits,
+    deny_list: Option<DenyList>,
     reject_if: Option<RejectPredicate>,
     max_concurrent: NonZeroUsize,
     max_token_size: usize,
@@ -59,6 +60,7 @@ impl TokenVerifier {
             keys: KeySettings::default(),
             caches_tokens: true,
             cache: CacheLimits::default(),
+            deny_list: None,
             reject_if: None,
             max_concurrent: VerificationPermits::default_number(),
             max_token_size: DEFAULT_MAX_LEN,
@@ -219,6 +221,7 @@ impl TokenVerifierBuilder {
     /// The cache never changes a result: a cached token is rejected
     /// - when it expires,
     /// - when its key is withdrawn,
+    /// - when the [deny list](Self::deny_list) denies its caller,
     /// - when the predicate of [`reject_if`](Self::reject_if) returns `true`.
     pub fn cache_tokens(mut self, yes: bool) -> Self {
         self.caches_tokens = yes;
@@ -238,6 +241,15 @@ impl TokenVerifierBuilder {
     /// reached.
     pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
         self.cache.bytes = bytes;
+        self
+    }
+
+    /// Sets the list of denied callers. Their tokens are rejected before they expire. By default
+    /// there is no list. The list is searched for each request, even if the token is cached; as
+    /// long as the list does not change, that costs one atomic read. Several verifiers can share a
+    /// list. The reason in the response is `TokenExpired`, so that the client fetches a new token.
+    pub fn deny_list(mut self, list: DenyList) -> Self {
+        self.deny_list = Some(list);
         self
     }
 

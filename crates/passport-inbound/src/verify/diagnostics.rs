@@ -138,12 +138,12 @@ impl TokenSizeWarning {
     }
 }
 
-/// Logs the user and the token id of a caller that `reject_if` rejects.
-pub(crate) fn revoked(caller: &IdInfo) {
+/// Logs the user and the token id of a caller with a revoked token. `expected` is the condition
+/// that the caller does not meet.
+pub(crate) fn revoked(caller: &IdInfo, expected: &str) {
     if is_enabled() {
         let (reason, issuer) = (RejectionReason::Revoked, caller.issuer_name());
         let got = (Quoted(caller.user_id()), caller.token_id().map(Quoted));
-        let expected = "reject_if returns false";
         tracing::debug!(target: TARGET, %issuer, ?expected, ?got, "token rejected: {reason}");
     }
 }

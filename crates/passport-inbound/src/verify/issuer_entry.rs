@@ -12,7 +12,7 @@ use std::{
 use super::{counters::TokenCounters, error::VerifyError, health::IssuerHealth, limits::KeyQueue};
 use crate::{
     AudienceClaim, ClaimCondition, ClaimMap, IdInfo, RejectionReason, TenantRule,
-    identity::CallerSource,
+    identity::{CallerSource, Revocation},
     issuers::{DirectoryRule, IssuerKind, IssuerName, TenantIssuers, TrustedIssuer},
     jwks::{Installation, JwksCache, Key},
     jwt::{
@@ -101,7 +101,8 @@ impl IssuerEntry {
         self.is_retired.store(true, Ordering::Release);
     }
 
-    /// Checks the claims of a token that `key` has verified, and returns the caller.
+    /// Checks the claims of a token that `key` has verified, and returns the caller. `revocation`
+    /// has the sources that can revoke the token later.
     ///
     /// # Errors
     /// The claims that were read, if any, and the reason of the rejection.
@@ -109,6 +110,7 @@ impl IssuerEntry {
         &self,
         payload: Vec<u8>,
         key: &Key,
+        revocation: Revocation,
         now: SystemTime,
     ) -> Result<AcceptedToken, RejectedToken> {
         let (mut claims, values) = self.parse(&payload)?;
@@ -127,7 +129,8 @@ impl IssuerEntry {
         match checked {
             Ok(validity) => {
                 let source = CallerSource { issuer: self.name.clone(), is_external: self.external.is_some() };
-                Ok(AcceptedToken { caller: IdInfo::new(claims, payload, validity.until, source), validity })
+                let caller = IdInfo::new(claims, payload, validity.until, source, revocation);
+                Ok(AcceptedToken { caller, validity })
             }
             Err(reason) => Err(RejectedToken::Claims(reason, Box::new(claims))),
         }
@@ -196,21 +199,50 @@ impl IssuerEntry {
         Ok(validity)
     }
 
+    /// Returns the tenant of the subject of an event. `theirs` is the tenant as the issuer names
+    /// it.
+    pub(crate) fn tenant_of_event(&self, theirs: Option<&str>) -> Option<String> {
+        let tenant = match &self.options.tenant {
+            Some(rule) => rule.map(theirs),
+            None => theirs,
+        };
+        tenant.filter(|tenant| !tenant.trim().is_empty()).map(str::to_owned)
+    }
+
+    /// Checks the issuer and the times of a statement that `key` has verified. A statement is a
+    /// signed token of another kind than an access token.
+    pub(super) fn check_statement(
+        &self,
+        claims: &Claims,
+        key: &Key,
+        now: SystemTime,
+    ) -> Result<(), RejectionReason> {
+        self.policy.check_statement(claims, now)?;
+        self.check_key_origin(claims.iss().unwrap_or_default(), key)
+    }
+
     /// Checks the directory of the token, and that the key belongs to the issuer of the token.
     fn check_origin(&self, claims: &Claims, values: &ClaimValues, key: &Key) -> Result<(), RejectionReason> {
         let iss = claims.iss().unwrap_or_default();
-        let directory = self.policy.issuer.directory(iss);
-        if let Some(directory) = directory {
+        if let Some(directory) = self.policy.issuer.directory(iss) {
             let tid = values.get(&ClaimPath::name(DIRECTORY_CLAIM));
-            let is_own = matches!(tid, Some(ClaimValue::Text(tid)) if tid == directory);
-            let is_listed = match &self.options.directories {
-                DirectoryRule::Unset => false,
-                DirectoryRule::Listed(list) => list.iter().any(|listed| listed == directory),
-                DirectoryRule::Any => true,
-            };
-            if !is_own || !is_listed {
+            if !matches!(tid, Some(ClaimValue::Text(tid)) if tid == directory) {
                 return Err(RejectionReason::DirectoryNotAllowed);
             }
+        }
+        self.check_key_origin(iss, key)
+    }
+
+    /// Checks that the directory in `iss` is accepted, and that the key belongs to `iss`.
+    fn check_key_origin(&self, iss: &str, key: &Key) -> Result<(), RejectionReason> {
+        let directory = self.policy.issuer.directory(iss);
+        let is_accepted = |directory: &str| match &self.options.directories {
+            DirectoryRule::Unset => false,
+            DirectoryRule::Listed(list) => list.iter().any(|listed| listed == directory),
+            DirectoryRule::Any => true,
+        };
+        if directory.is_some_and(|directory| !is_accepted(directory)) {
+            return Err(RejectionReason::DirectoryNotAllowed);
         }
         if self.options.checks_key_issuer || directory.is_some() {
             // The member can have the placeholder as well. Keys of a single directory can lack it.

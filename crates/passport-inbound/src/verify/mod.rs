@@ -1,5 +1,6 @@
-//! Verifies access tokens. `pipeline` has the verification steps, which never wait. This module
-//! waits for keys or for a verification permit, and then runs the steps again.
+//! Verifies access tokens. `pipeline` has the verification steps, which never wait. `waiting`
+//! waits for keys or for a verification permit, and then runs the steps again. `statement`
+//! verifies signed tokens of other kinds in the same way.
 
 mod builder;
 mod cache;
@@ -15,10 +16,13 @@ mod pipeline;
 mod ready;
 mod reload;
 mod reload_state;
+mod statement;
+mod waiting;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-pub(crate) use self::pipeline::VerifyProgress;
+use passport_core::SharedClock;
+
 pub use self::{
     builder::TokenVerifierBuilder,
     error::{ReadyError, VerifyError},
@@ -29,18 +33,8 @@ use self::{
     limits::VerificationPermit,
     pipeline::{Pipeline, Wait},
 };
+pub(crate) use self::{pipeline::VerifyProgress, statement::Statement};
 use crate::IdInfo;
-
-/// The `retry_after` of [`VerifyError::Overloaded`]. The 503 response contains this duration as
-/// `Retry-After`.
-const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// The maximum number of JWKS refreshes that one token waits for. In the worst case, three are
-/// needed:
-/// 1. The first refresh only loads the cache file.
-/// 2. The second refresh reads the key set before the issuer publishes the token's key.
-/// 3. The third refresh reads the token's key.
-const MAX_WAITS: u32 = 3;
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
 ///
@@ -135,9 +129,9 @@ impl TokenVerifier {
     /// options about claims or tenants change, the keys are kept, and cached tokens are verified
     /// again. Fetches no keys.
     ///
-    /// The clock and the predicate of [`reject_if`](TokenVerifierBuilder::reject_if) of the
-    /// verifier are kept. [`IssuerChanges::needs_restart`] lists the other options that a verifier
-    /// cannot change.
+    /// The clock, the [deny list](TokenVerifierBuilder::deny_list) and the predicate of
+    /// [`reject_if`](TokenVerifierBuilder::reject_if) of the verifier are kept.
+    /// [`IssuerChanges::needs_restart`] lists the other options that a verifier cannot change.
     ///
     /// # Errors
     /// [`ConfigError`](crate::ConfigError), with one problem for each invalid option. The verifier
@@ -147,6 +141,11 @@ impl TokenVerifier {
         builder: TokenVerifierBuilder,
     ) -> Result<IssuerChanges, passport_core::ConfigError> {
         self.pipeline.replace(builder)
+    }
+
+    /// Returns the clock of the verifier.
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.pipeline.clock
     }
 
     /// Returns the health of the first issuer's keys.
@@ -170,53 +169,12 @@ impl TokenVerifier {
     /// Waits for keys or a permit, and verifies the token again: the slow path. All waits of one
     /// token share one time limit.
     pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        // Without a runtime, no keys are fetched and no timer would end the wait.
-        if tokio::runtime::Handle::try_current().is_err() {
-            return self.verify_last(token, Some(VerificationPermit::unlimited()));
+        let verify = |permit, may_refresh| self.pipeline.verify(token, permit, may_refresh);
+        let outcome = self.wait_and_verify(wait, verify).await;
+        if matches!(outcome, Err(VerifyError::Overloaded { .. })) {
+            counters::overloaded();
         }
-        let max_wait = self.pipeline.max_wait;
-        match tokio::time::timeout(max_wait, self.wait_and_verify(wait, token)).await {
-            Ok(outcome) => outcome,
-            Err(_) => self.verify_last(token, None),
-        }
-    }
-
-    /// Repeats waiting and verifying until the token is accepted or rejected. If the wait queue is
-    /// full, verifies the token a last time instead of waiting.
-    async fn wait_and_verify(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        let (mut waits, mut slot) = (0, None);
-        loop {
-            let keys = if let Wait::Keys(_, queue) = &wait { Some(queue) } else { None };
-            slot = self.pipeline.permit_queue.slot(slot, keys);
-            if slot.is_none() {
-                return self.verify_last(token, None);
-            }
-            let permit = match wait {
-                Wait::Keys(keys, _) => {
-                    // An interrupted refresh, for example one that was dropped with its runtime,
-                    // does not count: the next verification can start another refresh.
-                    waits += u32::from(keys.outcome().await.is_ok());
-                    None
-                }
-                Wait::Permit => self.pipeline.permits.acquire().await,
-            };
-            match self.pipeline.verify(token, permit, waits < MAX_WAITS) {
-                VerifyProgress::Done(outcome) => return outcome,
-                VerifyProgress::Waiting(next) => wait = next,
-            }
-        }
-    }
-
-    /// Verifies a token with the keys that are installed now. The token causes no refresh. If all
-    /// permits are in use, returns [`VerifyError::Overloaded`] instead of waiting.
-    fn verify_last(&self, token: &[u8], permit: Option<VerificationPermit>) -> Result<IdInfo, VerifyError> {
-        match self.pipeline.verify(token, permit, false) {
-            VerifyProgress::Done(outcome) => outcome,
-            VerifyProgress::Waiting(_) => {
-                counters::overloaded();
-                Err(VerifyError::Overloaded { retry_after: OVERLOAD_RETRY_AFTER })
-            }
-        }
+        outcome
     }
 }
 

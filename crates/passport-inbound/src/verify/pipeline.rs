@@ -8,9 +8,11 @@
 //! 4. The keys of that issuer that the token can be signed with are selected, and the signature
 //!    is verified under a permit.
 //! 5. The claims are read and checked, with `iss` among them, and the token is cached.
-//! 6. The `reject_if` predicate is called, for cached tokens as well.
+//! 6. The deny list is searched and the `reject_if` predicate is called, for cached tokens as
+//!    well.
 
 mod attempt;
+mod key_refresh;
 mod unrouted;
 
 use std::{
@@ -24,6 +26,7 @@ use arc_swap::ArcSwap;
 use passport_core::{SharedClock, Waiter, from_unix_nanos};
 use tokio::time::Instant;
 
+pub(super) use self::key_refresh::KeyRefresh;
 use self::{
     attempt::{Attempt, AttemptResult},
     unrouted::count_unrouted,
@@ -39,7 +42,8 @@ use super::{
 };
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, RefreshPause, RefreshStatus},
+    deny_list::DenyList,
+    jwks::{CurrentKeys, RefreshPause},
     jwt::{
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
         header::HeaderMembers,
@@ -53,6 +57,7 @@ pub(crate) struct Pipeline {
     pub(crate) issuers: ArcSwap<IssuerTable>,
     pub(crate) clock: SharedClock,
     pub(crate) cache: Option<VerifiedTokenCache>,
+    pub(crate) deny_list: Option<DenyList>,
     pub(crate) reject_if: Option<RejectPredicate>,
     pub(crate) permits: VerificationPermits,
     pub(crate) permit_queue: PermitQueue,
@@ -70,10 +75,11 @@ pub(crate) struct Pipeline {
 #[derive(Clone)]
 pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
-/// The result of a verification, or the resource that the verification has to wait for.
+/// The result of a verification, or the resource that the verification has to wait for. `T` is
+/// what the verification of a valid token returns.
 #[derive(Debug)]
-pub(crate) enum VerifyProgress {
-    Done(Result<IdInfo, VerifyError>),
+pub(crate) enum VerifyProgress<T = IdInfo> {
+    Done(Result<T, VerifyError>),
     Waiting(Wait),
 }
 
@@ -125,7 +131,7 @@ impl Pipeline {
         if let Some(cache) = &self.cache {
             let started = started_if_timed();
             let hit = cache.get(token, now, |entry| {
-                let outcome = self.apply_reject_if(entry.caller.clone());
+                let outcome = self.check_revocation(entry.caller.clone());
                 if let Some(started) = started {
                     entry.installation.meters.hit(started);
                 }
@@ -238,7 +244,7 @@ impl Pipeline {
         mut context: VerifyContext,
         mut attempt: Attempt,
     ) -> VerifyProgress {
-        let (jwks, now) = (&issuer.jwks, context.now);
+        let now = context.now;
         loop {
             let Attempt { installed, result } = attempt;
             let reason = match result {
@@ -249,40 +255,31 @@ impl Pipeline {
                 AttemptResult::NoKey(reason) => Some(reason),
                 AttemptResult::NoKeys => None,
             };
-            let pause = if context.may_refresh {
-                match jwks.refresh(installed.as_ref(), now) {
-                    RefreshStatus::Running(keys) => {
-                        let queue = issuer.key_queue.clone();
-                        return VerifyProgress::Waiting(Wait::Keys(keys, queue));
-                    }
-                    // The issuer was replaced after the verification began.
-                    RefreshStatus::NotYet(_) if !issuer.is_current() => {
-                        return self.verify_uncached(parsed.token, context);
-                    }
-                    RefreshStatus::NotYet(pause) => pause,
-                    RefreshStatus::Newer => {
-                        attempt = self.attempt(issuer, table, parsed, &mut context);
-                        continue;
-                    }
+            match KeyRefresh::begin(issuer, &installed, context.may_refresh, now) {
+                KeyRefresh::Running(wait) => return VerifyProgress::Waiting(wait),
+                KeyRefresh::Retired => return self.verify_uncached(parsed.token, context),
+                KeyRefresh::Newer => attempt = self.attempt(issuer, table, parsed, &mut context),
+                KeyRefresh::NotYet(pause) => {
+                    let error = without_key(reason, pause, issuer, &parsed.members, &installed);
+                    return VerifyProgress::Done(Err(error));
                 }
-            } else {
-                jwks.pause(installed.as_ref(), now)
-            };
-            let error = without_key(reason, pause, issuer, &parsed.members, &installed);
-            return VerifyProgress::Done(Err(error));
+            }
         }
     }
 
-    /// Rejects the token if the `reject_if` predicate returns `true`. The results of the predicate
-    /// are not cached.
-    fn apply_reject_if(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
-        match &self.reject_if {
-            Some(RejectPredicate(rejects)) if rejects(&caller) => {
-                diagnostics::revoked(&caller);
-                Err(RejectionReason::Revoked.into())
-            }
-            _ => Ok(caller),
-        }
+    /// Rejects the token if the deny list denies the caller, or if the `reject_if` predicate
+    /// returns `true`. The results of the predicate are not cached.
+    #[inline]
+    fn check_revocation(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
+        let expected = if caller.is_denied() {
+            "not in the deny list"
+        } else if self.reject_if.as_ref().is_some_and(|RejectPredicate(rejects)| rejects(&caller)) {
+            "reject_if returns false"
+        } else {
+            return Ok(caller);
+        };
+        diagnostics::revoked(&caller, expected);
+        Err(RejectionReason::Revoked.into())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Requirements for callers of other issuers than Passport.
 
 use super::*;
-use crate::{identity::CallerSource, issuers::IssuerName};
+use crate::{
+    identity::{CallerSource, Revocation},
+    issuers::IssuerName,
+};
 
 /// Returns a request of a caller of the issuer `keycloak`, with these claims of Passport.
 fn external(claims: &Value, roles_known: bool) -> Request<()> {
@@ -10,7 +13,8 @@ fn external(claims: &Value, roles_known: bool) -> Request<()> {
     claims.has_unknown_roles = !roles_known;
     let source = CallerSource { issuer: IssuerName::new("keycloak"), is_external: true };
     let mut request = Request::new(());
-    request.extensions_mut().insert(IdInfo::new(claims, payload, std::time::UNIX_EPOCH, source));
+    let caller = IdInfo::new(claims, payload, std::time::UNIX_EPOCH, source, Revocation::default());
+    request.extensions_mut().insert(caller);
     request
 }
 

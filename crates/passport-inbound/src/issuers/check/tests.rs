@@ -113,6 +113,14 @@ fn empty_texts_are_reported() {
 }
 
 #[test]
+fn types_of_statements_are_no_token_types() {
+    for typ in ["logout+jwt", "SecEvent+JWT", "application/token-introspection+jwt"] {
+        let problem = "token_types: has the `typ` of logout tokens, security events or introspection responses; remove it";
+        assert_problem(&partner().token_types(["at+jwt", typ]), problem);
+    }
+}
+
+#[test]
 fn paths_that_no_claim_can_have_are_reported() {
     let part = "has an empty part; write a claim, such as realm_access.roles";
     let own = "is checked by the verifier itself; choose another claim";

@@ -118,6 +118,24 @@ fn size_counts_texts_and_lists() {
     assert_eq!(claims.size(), claims.texts.capacity() + lists + 16 + 16 + longest);
 }
 
+#[test]
+fn ids_of_external_tokens_are_kept_whatever_is_wanted() {
+    let payload = br#"{"sub":"s","sid":"1","oid":"o"}"#;
+    for wanted in [WantedClaims::new([]), WantedClaims::new([&"sub".into(), &"sid".into()])] {
+        let (claims, _) = Claims::parse_external(payload, &wanted).unwrap();
+        assert_eq!((claims.token_sub(), claims.sid(), claims.sub()), (Some("s"), Some("1"), None));
+    }
+    let other = external(r#"{"sub":1,"sid":[]}"#).unwrap();
+    assert_eq!((other.token_sub(), other.sid()), (None, None));
+}
+
+#[test]
+fn session_of_a_passport_token_is_a_string() {
+    assert_eq!(Claims::parse(br#"{"sid":"1"}"#).unwrap().sid(), Some("1"));
+    assert_eq!(Claims::parse(br#"{"sid":null}"#).unwrap().sid(), None);
+    assert!(Claims::parse(br#"{"sid":1}"#).is_err());
+}
+
 fn external(payload: &str) -> Result<Claims, serde_json::Error> {
     Claims::parse_external(payload.as_bytes(), &WantedClaims::new([])).map(|(claims, _)| claims)
 }

@@ -43,6 +43,7 @@ pub(super) fn pipeline(builder: TokenVerifierBuilder) -> Result<Pipeline, Config
         reload: Mutex::new(ReloadState { transport, pool: builder.transport.pool(), scheduler }),
         fixed: builder.fixed_options(),
         clock: builder.clock,
+        deny_list: builder.deny_list,
         reject_if: builder.reject_if,
     })
 }

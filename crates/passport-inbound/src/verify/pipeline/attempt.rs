@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{ParsedToken, Pipeline, VerifyContext};
 use crate::{
     IdInfo, RejectionReason,
+    identity::Revocation,
     jwks::{CurrentKeys, Installation, InstalledKeys, Key},
     jwt::header::Header,
     verify::{
@@ -95,7 +96,12 @@ impl Pipeline {
         (key, installation): (&Arc<Key>, &Arc<Installation>),
         now: SystemTime,
     ) -> Result<IdInfo, RejectedToken> {
-        let AcceptedToken { caller, validity } = issuer.accept(parsed.jws.payload()?, key, now)?;
+        let revocation = Revocation::new(self.deny_list.clone());
+        let accepted = issuer.accept(parsed.jws.payload()?, key, revocation, now)?;
+        let AcceptedToken { caller, validity } = accepted;
+        if let Some(list) = &self.deny_list {
+            list.check_life(validity.until.duration_since(caller.issued_at()).unwrap_or_default());
+        }
         table.memo.learn(parsed.jws.header_segment(), issuer);
         if let Some(cache) = &self.cache {
             let verified = CacheEntry {
@@ -111,6 +117,6 @@ impl Pipeline {
             };
             cache.insert(verified, now);
         }
-        self.apply_reject_if(caller)
+        self.check_revocation(caller)
     }
 }

@@ -1,0 +1,275 @@
+//! The entries of a deny list: what is inserted, merged, removed and refused. Does no I/O. The
+//! time is an argument, in whole seconds since 1970.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{
+        Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use foldhash::fast::RandomState;
+
+use super::{
+    groups::Groups,
+    key::{CallerKeys, DenialKey},
+    options::FullPolicy,
+    record::{DenialRecord, Group},
+};
+
+/// The number of parts of the table. A reader waits only for a change of the part that it reads.
+const SHARDS: usize = 64;
+
+/// The minimum time between two searches for expired entries in the whole table, in seconds.
+const SWEEP_PAUSE: u32 = 60;
+
+/// The limits of a list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) capacity: usize,
+    pub(super) when_full: FullPolicy,
+    /// The longest life of a token, in seconds.
+    pub(super) retention: u32,
+}
+
+/// The entries. Readers lock one part of the table. Writers also lock the ledger.
+#[derive(Debug)]
+pub(super) struct Entries {
+    shards: Box<[RwLock<Shard>]>,
+    ledger: Mutex<Ledger>,
+    len: AtomicUsize,
+}
+
+type Shard = HashMap<DenialKey, Entry, RandomState>;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    issued_before: u32,
+    expires_at: u32,
+    /// The position of the group of the entry.
+    group: u32,
+}
+
+/// What only writers need.
+#[derive(Debug, Default)]
+struct Ledger {
+    /// The keys in the order of their insertion, with their groups.
+    order: VecDeque<(DenialKey, u32)>,
+    groups: Groups,
+    last_sweep: u32,
+}
+
+/// What an insertion has changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Inserted {
+    /// Whether the list refuses a token that it did not refuse before.
+    pub(super) has_changed: bool,
+    /// The entries that refuse a tenant or an issuer, because the list was full.
+    pub(super) refused: Vec<DenialRecord>,
+    /// The number of entries that were dropped, because the list was full.
+    pub(super) dropped: usize,
+}
+
+impl Entries {
+    pub(super) fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            ledger: Mutex::default(),
+            len: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether an entry refuses a token of a caller that was issued at `issued_at`. `now`
+    /// is called only for an entry that matches.
+    pub(super) fn refuse(&self, caller: &CallerKeys, issued_at: u32, now: impl Fn() -> u32) -> bool {
+        let refuses = |entry: Entry| issued_at <= entry.issued_before && now() < entry.expires_at;
+        caller.iter().any(|key| self.get(*key).is_some_and(refuses))
+    }
+
+    /// Inserts a record, unless it refuses no token that the list does not refuse already.
+    pub(super) fn insert(&self, record: DenialRecord, limits: &Limits, now: u32) -> Inserted {
+        let mut inserted = Inserted::default();
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        if record.expires_at <= now || self.covers(&record) {
+            return inserted;
+        }
+        inserted.has_changed = true;
+        if self.extend(&record) {
+            return inserted;
+        }
+        self.remove_expired(&mut ledger, now);
+        if self.len() >= limits.capacity {
+            self.sweep(&mut ledger, now);
+        }
+        while self.len() >= limits.capacity {
+            let has_room = match limits.when_full {
+                FullPolicy::RefuseTenant => {
+                    self.refuse_group(&mut ledger, &record, limits, now, &mut inserted)
+                }
+                FullPolicy::DropOldest => self.drop_oldest(&mut ledger, &mut inserted),
+            };
+            if !has_room {
+                break;
+            }
+        }
+        if !self.covers(&record) {
+            self.add(&mut ledger, record);
+        }
+        inserted
+    }
+
+    /// Returns all entries.
+    pub(super) fn records(&self) -> Vec<DenialRecord> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = |key: DenialKey, group: u32| {
+            let (entry, group) = (self.get(key)?, ledger.groups.get(group)?);
+            let Entry { issued_before, expires_at, .. } = entry;
+            Some(DenialRecord { key, group, issued_before, expires_at })
+        };
+        ledger.order.iter().filter_map(|(key, group)| record(*key, *group)).collect()
+    }
+
+    /// Returns whether the list refuses each token that `record` refuses, for at least as long.
+    fn covers(&self, record: &DenialRecord) -> bool {
+        let covers = |entry: Entry| {
+            entry.issued_before >= record.issued_before && entry.expires_at >= record.expires_at
+        };
+        let keys = [record.key, record.group.key, record.group.issuer];
+        keys.into_iter().any(|key| self.get(key).is_some_and(covers))
+    }
+
+    /// Merges `record` into the entry with the same key. Returns `false` if there is none.
+    fn extend(&self, record: &DenialRecord) -> bool {
+        let mut shard = self.shard(record.key).write().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = shard.get_mut(&record.key) else { return false };
+        entry.issued_before = entry.issued_before.max(record.issued_before);
+        entry.expires_at = entry.expires_at.max(record.expires_at);
+        true
+    }
+
+    /// Adds an entry for a record whose key has none.
+    fn add(&self, ledger: &mut Ledger, record: DenialRecord) {
+        let group = ledger.groups.add(record.group);
+        let entry = Entry { issued_before: record.issued_before, expires_at: record.expires_at, group };
+        self.shard(record.key).write().unwrap_or_else(PoisonError::into_inner).insert(record.key, entry);
+        ledger.order.push_back((record.key, group));
+        self.len.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Removes the entry of a key that is no longer in the order.
+    fn remove(&self, ledger: &mut Ledger, key: DenialKey, group: u32) {
+        self.shard(key).write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        ledger.groups.remove(group);
+        self.len.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Removes the oldest entries as long as they have expired. Most entries live equally long, so
+    /// that an insertion removes about one.
+    fn remove_expired(&self, ledger: &mut Ledger, now: u32) {
+        while let Some(&(key, group)) = ledger.order.front()
+            && self.get(key).is_none_or(|entry| entry.expires_at <= now)
+        {
+            ledger.order.pop_front();
+            self.remove(ledger, key, group);
+        }
+    }
+
+    /// Removes all expired entries, at most once a minute.
+    fn sweep(&self, ledger: &mut Ledger, now: u32) {
+        // A clock that was set back does not stop the sweeps.
+        if now.abs_diff(ledger.last_sweep) >= SWEEP_PAUSE {
+            ledger.last_sweep = now;
+            self.remove_if(ledger, |_, entry| entry.expires_at <= now);
+        }
+    }
+
+    /// Removes the entries for which `is_removed` returns `true`.
+    fn remove_if(&self, ledger: &mut Ledger, is_removed: impl Fn(&DenialKey, &Entry) -> bool) {
+        let mut removed = HashSet::with_hasher(RandomState::default());
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|key, entry| {
+                let is_removed = is_removed(key, entry);
+                if is_removed {
+                    removed.insert(*key);
+                    ledger.groups.remove(entry.group);
+                }
+                !is_removed
+            });
+        }
+        ledger.order.retain(|(key, _)| !removed.contains(key));
+        self.len.fetch_sub(removed.len(), Ordering::Relaxed);
+    }
+
+    /// Drops the oldest entry. Returns `false` if there is none.
+    fn drop_oldest(&self, ledger: &mut Ledger, inserted: &mut Inserted) -> bool {
+        let Some((key, group)) = ledger.order.pop_front() else { return false };
+        self.remove(ledger, key, group);
+        inserted.dropped += 1;
+        true
+    }
+
+    /// Replaces the entries of the largest group by one entry that refuses all tokens of the group
+    /// that were issued until now. If no group has two entries, replaces all entries of the issuer
+    /// of `record`. Returns `false` if that makes no room.
+    fn refuse_group(
+        &self,
+        ledger: &mut Ledger,
+        record: &DenialRecord,
+        limits: &Limits,
+        now: u32,
+        inserted: &mut Inserted,
+    ) -> bool {
+        let issuer = record.group.issuer;
+        let scope = match ledger.groups.largest() {
+            Some(group) => group,
+            None if ledger.groups.entries_of_issuer(issuer) > 1 => Group::of_issuer(issuer),
+            None => return false,
+        };
+        let members = ledger.groups.members(scope);
+        let refusal = self.refusal(scope, &members, limits, now);
+        // The refusal takes effect before the entries that it replaces are removed.
+        if !self.extend(&refusal) {
+            self.add(ledger, refusal);
+        }
+        self.remove_if(ledger, |key, entry| *key != scope.key && members.contains(&entry.group));
+        inserted.refused.push(refusal);
+        true
+    }
+
+    /// Returns the record that refuses all tokens of a scope that were issued until now, and all
+    /// tokens that its entries refuse.
+    fn refusal(
+        &self,
+        scope: Group,
+        members: &HashSet<u32, RandomState>,
+        limits: &Limits,
+        now: u32,
+    ) -> DenialRecord {
+        let (mut issued_before, mut expires_at) = (now, now.saturating_add(limits.retention));
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            for entry in shard.values().filter(|entry| members.contains(&entry.group)) {
+                issued_before = issued_before.max(entry.issued_before);
+                expires_at = expires_at.max(entry.expires_at);
+            }
+        }
+        DenialRecord { key: scope.key, group: scope, issued_before, expires_at }
+    }
+
+    fn get(&self, key: DenialKey) -> Option<Entry> {
+        self.shard(key).read().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
+    }
+
+    fn shard(&self, key: DenialKey) -> &RwLock<Shard> {
+        &self.shards[usize::from(key.0[0]) % SHARDS]
+    }
+}
+
+#[cfg(test)]
+mod tests;

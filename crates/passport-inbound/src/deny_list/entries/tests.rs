@@ -1,0 +1,213 @@
+//! Tests of the entries without a clock: the time is the number of seconds in each test.
+
+use std::{
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use super::*;
+use crate::{Denial, DeniedSubject, deny_list::CallerIds};
+
+const ISSUER: &str = "https://i.example";
+const HOUR: u32 = 3600;
+
+fn limits(capacity: usize, when_full: FullPolicy) -> Limits {
+    Limits { capacity, when_full, retention: HOUR }
+}
+
+fn at(seconds: u32) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds.into())
+}
+
+fn denial(id: &str, tenant: Option<&str>, issued_before: u32) -> DenialRecord {
+    let denial = Denial::new(ISSUER, DeniedSubject::Subject(id.to_owned()), at(issued_before));
+    let denial = tenant.into_iter().fold(denial, Denial::tenant);
+    DenialRecord::new(&denial, Duration::from_secs(HOUR.into()), at(issued_before))
+}
+
+fn caller(id: &str, tenant: &str) -> CallerKeys {
+    CallerKeys::of(&CallerIds {
+        issuer: ISSUER,
+        tenant,
+        user_id: id,
+        sub: None,
+        session: None,
+        token_id: None,
+        managed_identity: None,
+    })
+}
+
+/// Returns whether a token of the user is refused at the time of its issuance plus a minute.
+fn refuses(entries: &Entries, id: &str, tenant: &str, issued_at: u32) -> bool {
+    entries.refuse(&caller(id, tenant), issued_at, || issued_at + 60)
+}
+
+#[test]
+fn tokens_until_the_second_of_the_event_are_refused() {
+    let entries = Entries::new();
+    assert!(!refuses(&entries, "u", "t", 100));
+    assert!(entries.insert(denial("u", None, 100), &limits(10, FullPolicy::RefuseTenant), 100).has_changed);
+    for (issued_at, is_refused) in [(99, true), (100, true), (101, false)] {
+        assert_eq!(refuses(&entries, "u", "t", issued_at), is_refused, "{issued_at}");
+    }
+    assert!(!refuses(&entries, "v", "t", 100));
+}
+
+#[test]
+fn second_denial_of_a_subject_extends_the_first() {
+    let (entries, limits) = (Entries::new(), limits(10, FullPolicy::RefuseTenant));
+    assert!(entries.insert(denial("u", None, 100), &limits, 100).has_changed);
+    assert!(entries.insert(denial("u", None, 200), &limits, 200).has_changed);
+    assert!(!entries.insert(denial("u", None, 150), &limits, 200).has_changed, "refuses nothing more");
+    assert_eq!(entries.len(), 1);
+    assert!(refuses(&entries, "u", "t", 200));
+}
+
+#[test]
+fn expired_entry_refuses_nothing() {
+    let (entries, limits) = (Entries::new(), limits(10, FullPolicy::RefuseTenant));
+    entries.insert(denial("u", None, 100), &limits, 100);
+    assert!(entries.refuse(&caller("u", "t"), 100, || 100 + HOUR - 1));
+    assert!(!entries.refuse(&caller("u", "t"), 100, || 100 + HOUR));
+    assert!(
+        !entries.insert(denial("v", None, 100), &limits, 100 + HOUR).has_changed,
+        "is expired on arrival"
+    );
+}
+
+#[test]
+fn insertion_removes_expired_entries() {
+    let (entries, limits) = (Entries::new(), limits(10, FullPolicy::RefuseTenant));
+    for second in 0..5 {
+        entries.insert(denial(&second.to_string(), None, 100 + second), &limits, 100 + second);
+    }
+    entries.insert(denial("last", None, 102 + HOUR), &limits, 102 + HOUR);
+    assert_eq!(entries.len(), 3, "the entries of 103 and 104, and the last one");
+}
+
+#[test]
+fn full_list_sweeps_expired_entries_in_any_order() {
+    let (entries, limits) = (Entries::new(), limits(2, FullPolicy::DropOldest));
+    entries.insert(denial("long", None, 100), &limits, 100);
+    let mut short = denial("short", None, 100);
+    short.expires_at = 110;
+    entries.insert(short, &limits, 100);
+    let inserted = entries.insert(denial("new", None, 200), &limits, 200);
+    assert_eq!((inserted.dropped, entries.len()), (0, 2));
+    assert!(refuses(&entries, "long", "t", 100) && refuses(&entries, "new", "t", 200));
+}
+
+#[test]
+fn full_list_refuses_the_largest_tenant() {
+    let (entries, limits) = (Entries::new(), limits(5, FullPolicy::RefuseTenant));
+    for (id, tenant) in [("1", "small"), ("2", "large"), ("3", "large"), ("4", "large"), ("5", "small")] {
+        entries.insert(denial(id, Some(tenant), 100), &limits, 100);
+    }
+    let inserted = entries.insert(denial("6", Some("small"), 200), &limits, 200);
+    assert_eq!((inserted.refused.len(), inserted.dropped), (1, 0));
+    assert_eq!(entries.len(), 4, "one for the large tenant, three of the small one");
+    assert!(refuses(&entries, "another", "large", 200), "all tokens until now");
+    assert!(!refuses(&entries, "another", "large", 201));
+    assert!(!refuses(&entries, "another", "small", 100));
+    for id in ["1", "5", "6"] {
+        assert!(refuses(&entries, id, "small", 100), "{id}");
+    }
+}
+
+#[test]
+fn refused_tenant_needs_no_further_entries() {
+    let (entries, limits) = (Entries::new(), limits(2, FullPolicy::RefuseTenant));
+    for id in ["1", "2", "3"] {
+        entries.insert(denial(id, Some("t"), 100), &limits, 200);
+    }
+    assert_eq!(entries.len(), 1);
+    assert!(!entries.insert(denial("4", Some("t"), 150), &limits, 200).has_changed);
+    assert!(refuses(&entries, "4", "t", 150));
+}
+
+#[test]
+fn refused_tenant_keeps_the_latest_time_of_its_entries() {
+    let (entries, limits) = (Entries::new(), limits(2, FullPolicy::RefuseTenant));
+    for id in ["1", "2", "3"] {
+        entries.insert(denial(id, Some("t"), 230), &limits, 200);
+    }
+    assert!(refuses(&entries, "1", "t", 230), "the clock of the issuer is ahead");
+}
+
+#[test]
+fn entries_without_a_tenant_refuse_their_issuer_when_full() {
+    let (entries, limits) = (Entries::new(), limits(3, FullPolicy::RefuseTenant));
+    entries.insert(denial("1", Some("t"), 100), &limits, 100);
+    for id in ["2", "3", "4"] {
+        entries.insert(denial(id, None, 100), &limits, 100);
+    }
+    assert_eq!(entries.len(), 1, "the refusal of the issuer replaces the tenant's entry as well");
+    assert!(refuses(&entries, "any", "other", 100));
+}
+
+#[test]
+fn issuer_with_an_entry_for_each_tenant_is_refused_when_full() {
+    let (entries, limits) = (Entries::new(), limits(2, FullPolicy::RefuseTenant));
+    for id in ["1", "2", "3"] {
+        entries.insert(denial(id, Some(id), 100), &limits, 100);
+    }
+    assert_eq!(entries.len(), 1);
+    assert!(refuses(&entries, "any", "other", 100));
+}
+
+#[test]
+fn full_list_drops_the_oldest_entry() {
+    let (entries, limits) = (Entries::new(), limits(2, FullPolicy::DropOldest));
+    for (id, dropped) in [("1", 0), ("2", 0), ("3", 1), ("4", 1)] {
+        let inserted = entries.insert(denial(id, None, 100), &limits, 100);
+        assert_eq!((inserted.dropped, inserted.refused.len()), (dropped, 0), "{id}");
+    }
+    assert_eq!(entries.len(), 2);
+    let refused = ["1", "2", "3", "4"].map(|id| refuses(&entries, id, "t", 100));
+    assert_eq!(refused, [false, false, true, true]);
+}
+
+#[test]
+fn records_rebuild_the_list() {
+    let (entries, limits) = (Entries::new(), limits(10, FullPolicy::RefuseTenant));
+    for (id, tenant) in [("1", Some("t")), ("2", None), ("3", Some("u"))] {
+        entries.insert(denial(id, tenant, 100), &limits, 100);
+    }
+    let copy = Entries::new();
+    for record in entries.records() {
+        copy.insert(record, &limits, 100);
+    }
+    assert_eq!(copy.records(), entries.records());
+    assert_eq!(copy.len(), 3);
+}
+
+#[test]
+fn groups_are_reused_after_their_last_entry() {
+    let (entries, limits) = (Entries::new(), limits(1, FullPolicy::DropOldest));
+    for id in 0..100 {
+        let (id, at) = (id.to_string(), 100 + id);
+        entries.insert(denial(&id, Some(&id), at), &limits, at);
+        assert!(refuses(&entries, &id, &id, at));
+    }
+    assert_eq!(entries.records().len(), 1);
+}
+
+#[test]
+fn readers_and_writers_do_not_disturb_each_other() {
+    let (entries, limits) = (Entries::new(), limits(100, FullPolicy::RefuseTenant));
+    entries.insert(denial("known", Some("t"), 100), &limits, 100);
+    thread::scope(|scope| {
+        for writer in 0..2 {
+            let entries = &entries;
+            scope.spawn(move || {
+                for id in 0..500 {
+                    entries.insert(denial(&format!("{writer}-{id}"), Some("t"), 100), &limits, 100);
+                }
+            });
+        }
+        for _ in 0..2_000 {
+            assert!(refuses(&entries, "known", "t", 100), "a denial is never lost");
+        }
+    });
+    assert!(entries.len() <= 100);
+}

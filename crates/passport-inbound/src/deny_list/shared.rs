@@ -1,0 +1,189 @@
+//! What the clones of a deny list share.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use metrics::{counter, gauge};
+use passport_core::{Clock, SharedClock};
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    entries::{Entries, Inserted, Limits},
+    error::{DenyListError, DenyListStoreError},
+    file::DenyListFile,
+    health::DenyListHealth,
+    key::CallerKeys,
+    options::{DenyListOptions, FullPolicy},
+    record::{DenialRecord, seconds},
+    store::{DynDenyListStore, STORE_TIMEOUT},
+};
+use crate::metrics::{DENY_LIST_ENTRIES, DENY_LIST_FULL, TARGET};
+
+/// What the clones of a list share.
+#[derive(Debug)]
+pub(super) struct SharedList {
+    pub(super) entries: Entries,
+    pub(super) limits: Limits,
+    pub(super) retention: Duration,
+    pub(super) clock: SharedClock,
+    /// The number of changes that made the list refuse more tokens. 0 if there was none, so that
+    /// the list has never had an entry.
+    generation: AtomicU64,
+    /// Notifies open streams of each new generation.
+    changes: watch::Sender<u64>,
+    pub(super) file: Option<DenyListFile>,
+    pub(super) store: Option<Arc<dyn DynDenyListStore>>,
+    refused_groups: AtomicU64,
+    dropped: AtomicU64,
+    /// The minute since 1970 in which a full list was last logged.
+    logged_full: AtomicU64,
+    last_error: Mutex<Option<String>>,
+    /// Whether it was logged that tokens live longer than denials.
+    has_warned: AtomicBool,
+}
+
+impl SharedList {
+    pub(super) fn new(options: DenyListOptions) -> Self {
+        let retention = u32::try_from(options.retention.as_secs()).unwrap_or(u32::MAX);
+        Self {
+            entries: Entries::new(),
+            limits: Limits { capacity: options.capacity, when_full: options.when_full, retention },
+            retention: options.retention,
+            clock: options.clock,
+            generation: AtomicU64::new(0),
+            changes: watch::Sender::new(0),
+            file: options.file.map(DenyListFile::new),
+            store: options.store,
+            refused_groups: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            logged_full: AtomicU64::new(0),
+            last_error: Mutex::new(None),
+            has_warned: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Returns whether an entry refuses a caller's token that was issued at `issued_at`.
+    pub(super) fn refuses(&self, caller: &CallerKeys, issued_at: SystemTime) -> bool {
+        let now = || seconds(self.clock.now());
+        self.generation() > 0 && self.entries.refuse(caller, seconds(issued_at), now)
+    }
+
+    /// Logs a warning, once, if a token is accepted for longer than a denial is kept.
+    pub(super) fn check_life(&self, life: Duration) {
+        if life > self.retention && !self.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: TARGET, life_s = life.as_secs(), retention_s = self.retention.as_secs(),
+                "tokens live longer than denials, so that denied tokens are accepted again: raise the retention of the deny list"
+            );
+        }
+    }
+
+    pub(super) fn health(&self) -> DenyListHealth {
+        DenyListHealth {
+            entries: self.entries.len(),
+            capacity: self.limits.capacity,
+            refused_groups: self.refused_groups.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
+            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Inserts records of another instance, and saves them.
+    pub(super) async fn receive(&self, records: Vec<DenialRecord>) {
+        let now = self.clock.now();
+        for record in records {
+            self.insert(record, now);
+        }
+        let saved = self.save().await;
+        // The error is kept for `health`, and the next insertion saves the records.
+        drop(self.conclude(saved));
+    }
+
+    /// Returns a receiver that is notified of each new generation, and fails when the last clone of
+    /// the list is dropped.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Inserts a record, and notifies open streams if the list refuses more tokens.
+    pub(super) fn insert(&self, record: DenialRecord, now: SystemTime) {
+        let inserted = self.entries.insert(record, &self.limits, seconds(now));
+        if !inserted.has_changed {
+            return;
+        }
+        if let Some(file) = &self.file {
+            file.add(record);
+            inserted.refused.iter().for_each(|refused| file.add(*refused));
+        }
+        let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        self.changes.send_modify(|latest| *latest = generation.max(*latest));
+        gauge!(DENY_LIST_ENTRIES).set(self.entries.len() as f64);
+        self.report_full(&inserted, now);
+    }
+
+    /// Counts and logs what a full list has done.
+    fn report_full(&self, inserted: &Inserted, now: SystemTime) {
+        if inserted.refused.is_empty() && inserted.dropped == 0 {
+            return;
+        }
+        self.refused_groups.fetch_add(inserted.refused.len() as u64, Ordering::Relaxed);
+        self.dropped.fetch_add(inserted.dropped as u64, Ordering::Relaxed);
+        for refused in &inserted.refused {
+            let action = if refused.group.is_issuer() { "refused_issuer" } else { "refused_tenant" };
+            counter!(DENY_LIST_FULL, "action" => action).increment(1);
+        }
+        counter!(DENY_LIST_FULL, "action" => "dropped").increment(inserted.dropped as u64);
+        let minute = u64::from(seconds(now) / 60);
+        if self.logged_full.swap(minute, Ordering::Relaxed) == minute {
+            return;
+        }
+        let capacity = self.limits.capacity;
+        match self.limits.when_full {
+            FullPolicy::RefuseTenant => tracing::error!(
+                target: TARGET, capacity,
+                "deny list is full, all older tokens of a tenant or an issuer are refused: raise the capacity"
+            ),
+            FullPolicy::DropOldest => tracing::error!(
+                target: TARGET, capacity,
+                "deny list is full, denied tokens are accepted again: raise the capacity"
+            ),
+        }
+    }
+
+    /// Saves the records that are not in the file yet.
+    pub(super) async fn save(&self) -> Result<(), DenyListError> {
+        match &self.file {
+            Some(file) => file.save(self.entries.len(), || self.entries.records()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Shares a record with the other instances.
+    pub(super) async fn publish(&self, record: DenialRecord) -> Result<(), DenyListError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let published = timeout(STORE_TIMEOUT, store.publish_dyn(record)).await;
+        let published = published.unwrap_or_else(|_| Err(DenyListStoreError::timed_out()));
+        published.map_err(DenyListError::Store)
+    }
+
+    /// Remembers the last error, and logs a new one.
+    pub(super) fn conclude(&self, result: Result<(), DenyListError>) -> Result<(), DenyListError> {
+        let error = result.as_ref().err().map(ToString::to_string);
+        let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = error.as_ref().filter(|error| Some(*error) != last.as_ref()) {
+            tracing::error!(target: TARGET, error, "denial is in effect, but not saved or not shared");
+        }
+        *last = error;
+        result
+    }
+}

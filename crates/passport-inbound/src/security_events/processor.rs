@@ -1,0 +1,210 @@
+//! Verifies logout tokens and security events, and denies their subjects.
+
+use std::{sync::Arc, time::SystemTime};
+
+use metrics::counter;
+use passport_core::Clock;
+use serde_json::{Map, Value};
+
+use super::{
+    error::{EventError, Problem},
+    event::{self, DeniedTokens, SECURITY_EVENT},
+    logout_token::{self, LOGOUT_TOKEN, UNTYPED_LOGOUT_TOKEN},
+    replay::{ReplayMemory, StatementId},
+};
+use crate::{
+    Denial, DeniedSubject, DenyList, TokenVerifier,
+    jwt::header::StatementType,
+    metrics::{SECURITY_EVENTS, TARGET},
+    untrusted_text::Quoted,
+    verify::Statement,
+};
+
+/// The name of a logout in metrics and logs.
+const LOGOUT: &str = "logout";
+
+/// How a statement has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    Logout,
+    Push,
+    Poll,
+}
+
+/// Verifies statements, and denies their subjects. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct EventProcessor {
+    pub(super) verifier: TokenVerifier,
+    pub(super) deny_list: DenyList,
+    /// Audiences that are accepted from each issuer, in addition to those of its access tokens.
+    pub(super) audiences: Vec<String>,
+    /// Whether logout tokens may have the type `JWT` or none.
+    pub(super) accepts_untyped_logout: bool,
+    pub(super) replays: Arc<ReplayMemory>,
+}
+
+/// A statement with valid common claims.
+struct Checked {
+    statement: Statement,
+    claims: Map<String, Value>,
+    issued_at: SystemTime,
+    now: SystemTime,
+    jti: String,
+    id: StatementId,
+}
+
+impl EventProcessor {
+    /// Processes a logout token.
+    pub(super) async fn logout(&self, token: &[u8]) -> Result<(), EventError> {
+        let typ = if self.accepts_untyped_logout { UNTYPED_LOGOUT_TOKEN } else { LOGOUT_TOKEN };
+        let processed = self.process_logout(token, typ).await;
+        report(Delivery::Logout, processed).map(drop)
+    }
+
+    /// Processes a security event token. Returns its `jti`.
+    pub(super) async fn event(&self, token: &[u8], delivery: Delivery) -> Result<String, EventError> {
+        let processed = self.process_event(token, delivery).await;
+        report(delivery, processed)
+    }
+
+    async fn process_logout(&self, token: &[u8], typ: StatementType) -> Result<String, EventError> {
+        let checked = self.check(token, typ).await?;
+        // The claims are checked first: a known `jti` in another kind of token is no success.
+        let subject = logout_token::subject(&checked.claims)?;
+        if self.is_replayed(&checked, Delivery::Logout) {
+            return Ok(checked.jti);
+        }
+        let denied = DeniedTokens { subject, issued_before: checked.issued_at };
+        self.deny(&checked, denied).await?;
+        record(&checked, Delivery::Logout, LOGOUT, "denied");
+        Ok(self.remember(checked))
+    }
+
+    async fn process_event(&self, token: &[u8], delivery: Delivery) -> Result<String, EventError> {
+        let checked = self.check(token, SECURITY_EVENT).await?;
+        let issuer = checked.statement.claims.iss().unwrap_or_default();
+        let events = event::events(&checked.claims, issuer, checked.issued_at, checked.now)?;
+        if self.is_replayed(&checked, delivery) {
+            return Ok(checked.jti);
+        }
+        for event in events {
+            let outcome = match event.denied {
+                Some(denied) => {
+                    self.deny(&checked, denied).await?;
+                    "denied"
+                }
+                None => "accepted",
+            };
+            record(&checked, delivery, event.name, outcome);
+        }
+        Ok(self.remember(checked))
+    }
+
+    /// Verifies a statement, and checks the claims that all statements have.
+    async fn check(&self, token: &[u8], typ: StatementType) -> Result<Checked, EventError> {
+        let statement = self.verifier.verify_statement(token, typ).await?;
+        let claims: Map<String, Value> =
+            serde_json::from_slice(&statement.payload).map_err(|_| Problem::Claim("events"))?;
+        let registered = &statement.claims;
+        let is_accepted = |audience: &String| {
+            self.audiences.contains(audience) || statement.issuer.policy.audiences.contains(audience)
+        };
+        if !registered.aud.iter().any(is_accepted) {
+            return Err(Problem::Audience.into());
+        }
+        let jti = registered.jti().filter(|jti| !jti.trim().is_empty()).ok_or(Problem::Claim("jti"))?;
+        let issued_at = registered.iat.ok_or(Problem::Claim("iat"))?.0;
+        let now = self.verifier.clock().now();
+        if now.duration_since(issued_at).is_ok_and(|age| age > self.deny_list.retention()) {
+            return Err(Problem::TooOld.into());
+        }
+        let (jti, id) = (jti.to_owned(), StatementId::new(registered.iss().unwrap_or_default(), jti));
+        Ok(Checked { statement, claims, issued_at, now, jti, id })
+    }
+
+    fn is_replayed(&self, checked: &Checked, delivery: Delivery) -> bool {
+        let is_replayed = self.replays.contains(&checked.statement.issuer.name, checked.id);
+        if is_replayed {
+            count(delivery, "any", "replayed");
+        }
+        is_replayed
+    }
+
+    /// Remembers a statement with saved denials. Returns its `jti`.
+    fn remember(&self, checked: Checked) -> String {
+        let retention = self.deny_list.retention();
+        self.replays.remember(&checked.statement.issuer.name, checked.id, checked.now, retention);
+        checked.jti
+    }
+
+    /// Denies the subjects of a statement, and waits until the denials are saved.
+    async fn deny(&self, checked: &Checked, denied: DeniedTokens) -> Result<(), EventError> {
+        let issuer = &checked.statement.issuer;
+        let iss = checked.statement.claims.iss().unwrap_or_default();
+        let tenant = issuer.tenant_of_event(denied.subject.tenant.as_deref());
+        let mut saving = Vec::with_capacity(denied.subject.subjects.len());
+        for subject in denied.subject.subjects {
+            let subject = match subject {
+                DeniedSubject::Tenant(_) => {
+                    DeniedSubject::Tenant(tenant.clone().ok_or(Problem::SubjectFormat)?)
+                }
+                other => other,
+            };
+            let mut denial = Denial::new(iss, subject, denied.issued_before);
+            if let Some(tenant) = &tenant {
+                denial = denial.tenant(tenant);
+            }
+            // All denials take effect before the first one is saved.
+            saving.push(self.deny_list.deny(&denial));
+        }
+        for saved in saving {
+            saved.await.map_err(|_| EventError::not_saved())?;
+        }
+        Ok(())
+    }
+}
+
+impl Delivery {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Push => "push",
+            Self::Poll => "poll",
+        }
+    }
+}
+
+/// Counts and logs a statement that was not accepted. Only the content of a verified statement is
+/// logged as a warning, because anyone can send another statement.
+fn report(delivery: Delivery, processed: Result<String, EventError>) -> Result<String, EventError> {
+    let name = delivery.name();
+    match &processed {
+        Ok(_) => {}
+        Err(EventError::Rejected(code, problem)) => {
+            count(delivery, "any", "rejected");
+            let code = code.as_str();
+            if matches!(problem, Problem::Token(_)) {
+                tracing::debug!(target: TARGET, delivery = name, code, "security event rejected: {problem}");
+            } else {
+                tracing::warn!(target: TARGET, delivery = name, code, "security event rejected: {problem}");
+            }
+        }
+        Err(EventError::Unavailable(_)) => {
+            count(delivery, "any", "unavailable");
+            tracing::debug!(target: TARGET, delivery = name, "security event not processed: it must be sent again");
+        }
+    }
+    processed
+}
+
+/// Counts and logs an event of an accepted statement.
+fn record(checked: &Checked, delivery: Delivery, event: &'static str, outcome: &'static str) {
+    count(delivery, event, outcome);
+    let (issuer, jti) = (&checked.statement.issuer.name, Quoted(&checked.jti));
+    tracing::info!(target: TARGET, %issuer, event, outcome, ?jti, "security event received");
+}
+
+fn count(delivery: Delivery, event: &'static str, outcome: &'static str) {
+    let delivery = delivery.name();
+    counter!(SECURITY_EVENTS, "delivery" => delivery, "event" => event, "outcome" => outcome).increment(1);
+}
