@@ -31,12 +31,12 @@ pub use self::{
     health::{IssuerHealth, ReadyPolicy, VerifierHealth},
     reload::IssuerChanges,
 };
-use self::{limits::VerificationPermit, pipeline::Pipeline};
 pub(crate) use self::{
     issuer_table::IssuerTable,
     pipeline::{Verified, VerifyProgress},
     statement::Statement,
 };
+use self::{limits::VerificationPermit, pipeline::Pipeline};
 use crate::IdInfo;
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
