@@ -113,7 +113,11 @@
 //! - CORS preflights: [`allow_preflight`](AuthenticateLayer::allow_preflight)
 //! - Public paths, which need no token: [`public_paths`](AuthenticateLayer::public_paths),
 //!   [`public_grpc_services`](AuthenticateLayer::public_grpc_services)
-//! - Streams that end when the token expires: [`TokenDeadlineLayer`], [`IdInfo::expired`]
+//! - Streams that end when the token expires or is revoked: [`TokenDeadlineLayer`],
+//!   [`IdInfo::expired`]
+//! - Tokens that an issuer revokes before they expire: [`DenyList`], filled by a
+//!   [`SecurityEventReceiver`] (back-channel logout, security events) or a
+//!   [`SecurityEventPoller`]
 //! - Audit events of calls and rejections: [`AuditLayer`], [`AuditSink`]
 //! - Calls to other services on behalf of the caller:
 //!   [`forward_token`](AuthenticateLayer::forward_token), [`CallerToken`]
@@ -236,7 +240,7 @@ mod verify;
 
 pub use passport_core::{
     AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, InvalidCaFile,
-    ManualClock, ReqwestHttpClient, ResponseLimits, SystemClock, Transport, TransportError,
+    ManualClock, ReqwestHttpClient, ResponseLimits, SecretSource, SystemClock, Transport, TransportError,
     TransportErrorKind,
 };
 

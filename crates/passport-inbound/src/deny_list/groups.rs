@@ -31,16 +31,13 @@ impl Groups {
             return position;
         }
         let slot = Slot { group, entries: 1 };
-        let position = match self.free.pop() {
-            Some(position) => {
-                self.slots[position as usize] = slot;
-                position
-            }
-            None => {
-                self.slots.push(slot);
-                // There are at most as many groups as entries.
-                u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-            }
+        let position = if let Some(position) = self.free.pop() {
+            self.slots[position as usize] = slot;
+            position
+        } else {
+            self.slots.push(slot);
+            // There are at most as many groups as entries.
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };
         self.positions.insert(group.key, position);
         position
@@ -48,7 +45,9 @@ impl Groups {
 
     /// Counts an entry less of the group at this position.
     pub(super) fn remove(&mut self, position: u32) {
-        let Some(slot) = self.slots.get_mut(position as usize).filter(|slot| slot.entries > 0) else { return };
+        let Some(slot) = self.slots.get_mut(position as usize).filter(|slot| slot.entries > 0) else {
+            return;
+        };
         slot.entries -= 1;
         if slot.entries == 0 {
             self.positions.remove(&slot.group.key);

@@ -40,7 +40,7 @@ use super::{
 ///
 /// let user = DeniedSubject::Subject("6f9619ff-8b86-d011-b42d-00c04fc964ff".to_owned());
 /// let now = SystemTime::now();
-/// list.deny(Denial::new("https://passport.bizfirst.ai", user, now).tenant("contoso")).await?;
+/// list.deny(&Denial::new("https://passport.bizfirst.ai", user, now).tenant("contoso")).await?;
 /// # let _ = verifier; Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -76,9 +76,9 @@ impl DenyList {
     /// # Cancel safety
     /// If the future is dropped, the denial stays in effect, and is possibly not saved.
     #[must_use = "the future saves the denial"]
-    pub fn deny(&self, denial: Denial) -> impl Future<Output = Result<(), DenyListError>> + Send + use<> {
+    pub fn deny(&self, denial: &Denial) -> impl Future<Output = Result<(), DenyListError>> + Send + use<> {
         let now = self.0.clock.now();
-        let record = DenialRecord::new(&denial, self.0.retention, now);
+        let record = DenialRecord::new(denial, self.0.retention, now);
         self.0.insert(record, now);
         let list = Arc::clone(&self.0);
         async move {
@@ -110,6 +110,11 @@ impl DenyList {
     /// Returns how long a denial is kept.
     pub(crate) fn retention(&self) -> Duration {
         self.0.retention
+    }
+
+    /// Logs a warning, once, if a token is accepted for `life`, longer than a denial is kept.
+    pub(crate) fn check_life(&self, life: Duration) {
+        self.0.check_life(life);
     }
 
     /// Returns the number of changes that made the list refuse more tokens. As long as it stays the

@@ -19,6 +19,7 @@ mod shared;
 mod sharing;
 mod store;
 
+pub(crate) use self::key::{CallerIds, CallerKeys};
 pub use self::{
     builder::DenyListBuilder,
     denial::{Denial, DeniedSubject},
@@ -29,7 +30,6 @@ pub use self::{
     record::{DenialRecord, InvalidDenialRecord},
     store::DenyListStore,
 };
-pub(crate) use self::key::{CallerIds, CallerKeys};
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,7 @@ const DEFAULT_RETENTION: Duration = Duration::from_secs(3660);
 
 const DEFAULT_CAPACITY: usize = 100_000;
 const CAPACITIES: RangeInclusive<usize> = 100..=10_000_000;
-const RETENTIONS: RangeInclusive<Duration> =
-    Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 60 * 60);
+const RETENTIONS: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a full [`DenyList`](crate::DenyList) does with the next denial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -45,6 +45,8 @@ pub(super) struct SharedList {
     /// The minute since 1970 in which a full list was last logged.
     logged_full: AtomicU64,
     last_error: Mutex<Option<String>>,
+    /// Whether it was logged that tokens live longer than denials.
+    has_warned: AtomicBool,
 }
 
 impl SharedList {
@@ -64,6 +66,7 @@ impl SharedList {
             dropped: AtomicU64::new(0),
             logged_full: AtomicU64::new(0),
             last_error: Mutex::new(None),
+            has_warned: AtomicBool::new(false),
         }
     }
 
@@ -76,6 +79,16 @@ impl SharedList {
     pub(super) fn refuses(&self, caller: &CallerKeys, issued_at: SystemTime) -> bool {
         let now = || seconds(self.clock.now());
         self.generation() > 0 && self.entries.refuse(caller, seconds(issued_at), now)
+    }
+
+    /// Logs a warning, once, if a token is accepted for longer than a denial is kept.
+    pub(super) fn check_life(&self, life: Duration) {
+        if life > self.retention && !self.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: TARGET, life_s = life.as_secs(), retention_s = self.retention.as_secs(),
+                "tokens live longer than denials, so that denied tokens are accepted again: raise the retention of the deny list"
+            );
+        }
     }
 
     pub(super) fn health(&self) -> DenyListHealth {

@@ -52,7 +52,7 @@ fn lines(path: &Path) -> usize {
 #[tokio::test]
 async fn denial_takes_effect_before_it_is_saved() {
     let list = DenyList::builder().clock(clock()).open().await.unwrap();
-    let saving = list.deny(user("u"));
+    let saving = list.deny(&user("u"));
     assert!(refuses(&list, "u") && !refuses(&list, "v"));
     assert_eq!((list.len(), list.generation()), (1, 1));
     assert!(saving.await.is_ok());
@@ -71,7 +71,7 @@ async fn each_subject_has_its_own_key() {
     ];
     let list = DenyList::builder().clock(clock()).open().await.unwrap();
     for (count, subject) in subjects.into_iter().enumerate() {
-        list.deny(Denial::new(ISSUER, subject, now())).await.unwrap();
+        list.deny(&Denial::new(ISSUER, subject, now())).await.unwrap();
         assert_eq!(list.len(), count + 1);
     }
 }
@@ -81,11 +81,11 @@ async fn restart_keeps_the_denials() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("denied");
     let list = in_file(&path).open().await.unwrap();
-    list.deny(user("u")).await.unwrap();
-    list.deny(user("v").tenant("t")).await.unwrap();
+    list.deny(&user("u")).await.unwrap();
+    list.deny(&user("v").tenant("t")).await.unwrap();
     let restarted = in_file(&path).open().await.unwrap();
     assert!(refuses(&restarted, "u") && refuses(&restarted, "v") && !refuses(&restarted, "w"));
-    restarted.deny(user("w")).await.unwrap();
+    restarted.deny(&user("w")).await.unwrap();
     assert_eq!(lines(&path), 3, "a loaded denial is not saved again");
 }
 
@@ -93,7 +93,7 @@ async fn restart_keeps_the_denials() {
 async fn file_has_no_ids() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("denied");
-    in_file(&path).open().await.unwrap().deny(user("secret-user").tenant("secret-tenant")).await.unwrap();
+    in_file(&path).open().await.unwrap().deny(&user("secret-user").tenant("secret-tenant")).await.unwrap();
     let content = fs::read_to_string(&path).unwrap();
     assert!(!content.contains("secret") && !content.contains("i.example"), "{content}");
     assert!(content.lines().all(|line| line.len() <= 200), "{content}");
@@ -103,12 +103,12 @@ async fn file_has_no_ids() {
 async fn incomplete_last_line_is_ignored_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("denied");
-    in_file(&path).open().await.unwrap().deny(user("u")).await.unwrap();
+    in_file(&path).open().await.unwrap().deny(&user("u")).await.unwrap();
     let mut content = fs::read_to_string(&path).unwrap();
     content.push_str(r#"{"key":"#);
     fs::write(&path, content).unwrap();
     let list = in_file(&path).open().await.unwrap();
-    list.deny(user("v")).await.unwrap();
+    list.deny(&user("v")).await.unwrap();
     let restarted = in_file(&path).open().await.unwrap();
     assert!(refuses(&restarted, "u") && refuses(&restarted, "v"));
     assert_eq!(lines(&path), 2);
@@ -131,9 +131,9 @@ async fn file_is_compacted_when_most_lines_have_no_effect() {
     let list = in_file(&path).open().await.unwrap();
     for second in 0..1_100 {
         let later = now() + Duration::from_secs(second);
-        drop(list.deny(Denial::new(ISSUER, DeniedSubject::Subject("u".to_owned()), later)));
+        drop(list.deny(&Denial::new(ISSUER, DeniedSubject::Subject("u".to_owned()), later)));
         if second % 100 == 99 {
-            list.deny(user("v")).await.unwrap();
+            list.deny(&user("v")).await.unwrap();
         }
     }
     assert!(lines(&path) <= 2 + 1_024 + 4, "{}", lines(&path));
@@ -147,13 +147,13 @@ async fn denial_that_cannot_be_saved_is_in_effect_and_saved_later() {
     let missing = folder.path().join("missing");
     let list = in_file(&missing.join("denied")).open().await.unwrap();
     let log = Log::listen(Level::ERROR);
-    assert!(matches!(list.deny(user("u")).await, Err(DenyListError::File { .. })));
+    assert!(matches!(list.deny(&user("u")).await, Err(DenyListError::File { .. })));
     assert!(refuses(&list, "u"));
     let health = list.health();
     assert!(!health.is_complete() && health.to_string().contains("cannot be used"), "{health}");
     assert_eq!(log.lines_with("denial is in effect, but not saved or not shared").len(), 1);
     fs::create_dir(&missing).unwrap();
-    list.deny(user("v")).await.unwrap();
+    list.deny(&user("v")).await.unwrap();
     assert!(list.health().is_complete());
     let restarted = in_file(&missing.join("denied")).open().await.unwrap();
     assert!(refuses(&restarted, "u") && refuses(&restarted, "v"));
@@ -177,7 +177,7 @@ async fn full_list_is_counted_and_logged_once_a_minute() {
         let list = DenyList::with(DenyList::builder().clock(clock()).capacity(100).when_full(policy).0);
         let work = async {
             for id in 0..350 {
-                drop(list.deny(user(&id.to_string()).tenant(format!("t{}", id % 3))));
+                drop(list.deny(&user(&id.to_string()).tenant(format!("t{}", id % 3))));
             }
         };
         let metrics = measured(work).await;
@@ -196,7 +196,9 @@ fn record_survives_its_json() {
     assert_eq!(DenialRecord::from_json(&record.to_json()), Ok(record));
     assert_eq!(record.expires_at(), now() + Duration::from_secs(60));
     assert!(record.name().ends_with(&format!(".{START}")));
-    for invalid in ["", "{}", "[]", &record.to_json()[1..], &record.to_json().replace("key\":\"", "key\":\"A")] {
+    for invalid in
+        ["", "{}", "[]", &record.to_json()[1..], &record.to_json().replace("key\":\"", "key\":\"A")]
+    {
         assert_eq!(DenialRecord::from_json(invalid), Err(InvalidDenialRecord), "{invalid}");
     }
 }
@@ -265,7 +267,7 @@ async fn denials_reach_other_instances() {
     let (store, _fail) = MemoryStore::new();
     let (other_store, _other_fail) = store.other();
     let (one, other) = (sharing(store).await, sharing(other_store).await);
-    one.deny(user("u")).await.unwrap();
+    one.deny(&user("u")).await.unwrap();
     changed(&other, 1).await;
     assert!(refuses(&other, "u"));
 }
@@ -274,7 +276,7 @@ async fn denials_reach_other_instances() {
 async fn new_instance_loads_the_denials_of_the_store() {
     let (store, _fail) = MemoryStore::new();
     let (other_store, _other_fail) = store.other();
-    sharing(store).await.deny(user("u")).await.unwrap();
+    sharing(store).await.deny(&user("u")).await.unwrap();
     assert!(refuses(&sharing(other_store).await, "u"));
 }
 
@@ -321,7 +323,7 @@ async fn list_does_not_open_without_its_store() {
 async fn hanging_store_costs_2_seconds() {
     let list = DenyList::builder().clock(clock()).store(BrokenStore { loads: true }).open().await.unwrap();
     let started = tokio::time::Instant::now();
-    assert!(matches!(list.deny(user("u")).await, Err(DenyListError::Store(_))));
+    assert!(matches!(list.deny(&user("u")).await, Err(DenyListError::Store(_))));
     assert_eq!(started.elapsed(), Duration::from_secs(2));
     assert!(refuses(&list, "u"));
 }

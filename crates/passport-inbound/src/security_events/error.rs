@@ -20,10 +20,10 @@ pub(super) enum EventError {
 /// 2.4](https://www.rfc-editor.org/rfc/rfc8935#section-2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorCode {
-    InvalidRequest,
-    InvalidKey,
-    InvalidIssuer,
-    InvalidAudience,
+    Request,
+    Key,
+    Issuer,
+    Audience,
 }
 
 /// What is wrong with a statement. The messages are fixed texts, which are part of the response.
@@ -51,9 +51,9 @@ impl EventError {
     /// Creates the error of a statement with invalid content.
     pub(super) fn invalid(problem: Problem) -> Self {
         let code = match problem {
-            Problem::Audience => ErrorCode::InvalidAudience,
-            Problem::ForeignSubject => ErrorCode::InvalidIssuer,
-            _ => ErrorCode::InvalidRequest,
+            Problem::Audience => ErrorCode::Audience,
+            Problem::ForeignSubject => ErrorCode::Issuer,
+            _ => ErrorCode::Request,
         };
         Self::Rejected(code, problem)
     }
@@ -73,7 +73,9 @@ impl From<Problem> for EventError {
 impl From<VerifyError> for EventError {
     fn from(error: VerifyError) -> Self {
         match error {
-            VerifyError::Rejected { reason, .. } => Self::Rejected(ErrorCode::of(reason), Problem::Token(reason)),
+            VerifyError::Rejected { reason, .. } => {
+                Self::Rejected(ErrorCode::of(reason), Problem::Token(reason))
+            }
             VerifyError::KeysUnavailable { retry_after, .. } | VerifyError::Overloaded { retry_after } => {
                 Self::Unavailable(retry_after)
             }
@@ -84,22 +86,22 @@ impl From<VerifyError> for EventError {
 impl ErrorCode {
     fn of(reason: RejectionReason) -> Self {
         match reason {
-            RejectionReason::IssuerMismatch | RejectionReason::DirectoryNotAllowed => Self::InvalidIssuer,
+            RejectionReason::IssuerMismatch | RejectionReason::DirectoryNotAllowed => Self::Issuer,
             RejectionReason::AlgorithmMismatch
             | RejectionReason::AlgorithmNotAllowed
             | RejectionReason::KeyIssuerMismatch
             | RejectionReason::KeyNotFound
-            | RejectionReason::SignatureInvalid => Self::InvalidKey,
-            _ => Self::InvalidRequest,
+            | RejectionReason::SignatureInvalid => Self::Key,
+            _ => Self::Request,
         }
     }
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidKey => "invalid_key",
-            Self::InvalidIssuer => "invalid_issuer",
-            Self::InvalidAudience => "invalid_audience",
+            Self::Request => "invalid_request",
+            Self::Key => "invalid_key",
+            Self::Issuer => "invalid_issuer",
+            Self::Audience => "invalid_audience",
         }
     }
 }

@@ -64,9 +64,8 @@ pub(super) fn events(
     let events = events.filter(|events| events.len() <= MAX_EVENTS).ok_or(Problem::Claim("events"))?;
     let event = |(uri, event): (&String, &Value)| {
         let Value::Object(event) = event else { return Err(Problem::Claim("events")) };
-        let name = |types: &[(&str, &'static str)]| {
-            types.iter().find(|(own, _)| own == uri).map(|(_, name)| *name)
-        };
+        let name =
+            |types: &[(&str, &'static str)]| types.iter().find(|(own, _)| own == uri).map(|(_, name)| *name);
         let denied = match name(&DENYING) {
             Some(name) if has_ended_access(name, event) => Some(DeniedTokens {
                 subject: subject(claims, event, issuer)?,

@@ -44,8 +44,7 @@ type AuthorizeFuture = Pin<Box<dyn Future<Output = Result<HeaderValue, BoxError>
 /// open until there are events, so that an event arrives without delay.
 ///
 /// ```no_run
-/// use passport_core::SecretSource;
-/// use passport_inbound::{SecurityEventPoller, SecurityEventReceiver};
+/// use passport_inbound::{SecretSource, SecurityEventPoller, SecurityEventReceiver};
 ///
 /// # fn example(receiver: SecurityEventReceiver) -> Result<(), passport_inbound::ConfigError> {
 /// let poller = SecurityEventPoller::new(&receiver, "https://idp.example/events/poll")?

@@ -16,6 +16,7 @@ use crate::{
     Denial, DeniedSubject, DenyList, TokenVerifier,
     jwt::header::StatementType,
     metrics::{SECURITY_EVENTS, TARGET},
+    untrusted_text::Quoted,
     verify::Statement,
 };
 
@@ -75,7 +76,7 @@ impl EventProcessor {
         }
         let denied = DeniedTokens { subject, issued_before: checked.issued_at };
         self.deny(&checked, denied).await?;
-        count(Delivery::Logout, LOGOUT, "denied");
+        record(&checked, Delivery::Logout, LOGOUT, "denied");
         Ok(self.remember(checked))
     }
 
@@ -87,7 +88,6 @@ impl EventProcessor {
             return Ok(checked.jti);
         }
         for event in events {
-            let issuer = &checked.statement.issuer.name;
             let outcome = match event.denied {
                 Some(denied) => {
                     self.deny(&checked, denied).await?;
@@ -95,8 +95,7 @@ impl EventProcessor {
                 }
                 None => "accepted",
             };
-            tracing::info!(target: TARGET, %issuer, event = event.name, outcome, "security event received");
-            count(delivery, event.name, outcome);
+            record(&checked, delivery, event.name, outcome);
         }
         Ok(self.remember(checked))
     }
@@ -146,7 +145,9 @@ impl EventProcessor {
         let mut saving = Vec::with_capacity(denied.subject.subjects.len());
         for subject in denied.subject.subjects {
             let subject = match subject {
-                DeniedSubject::Tenant(_) => DeniedSubject::Tenant(tenant.clone().ok_or(Problem::SubjectFormat)?),
+                DeniedSubject::Tenant(_) => {
+                    DeniedSubject::Tenant(tenant.clone().ok_or(Problem::SubjectFormat)?)
+                }
                 other => other,
             };
             let mut denial = Denial::new(iss, subject, denied.issued_before);
@@ -154,7 +155,7 @@ impl EventProcessor {
                 denial = denial.tenant(tenant);
             }
             // All denials take effect before the first one is saved.
-            saving.push(self.deny_list.deny(denial));
+            saving.push(self.deny_list.deny(&denial));
         }
         for saved in saving {
             saved.await.map_err(|_| EventError::not_saved())?;
@@ -173,27 +174,35 @@ impl Delivery {
     }
 }
 
-    /// Counts and logs a statement that was not accepted.
-    fn report(delivery: Delivery, processed: Result<String, EventError>) -> Result<String, EventError> {
-        match &processed {
-            Ok(_) => {}
-            Err(EventError::Rejected(code, problem)) => {
-                count(delivery, "any", "rejected");
-                tracing::warn!(
-                    target: TARGET, delivery = delivery.name(), code = code.as_str(),
-                    "security event rejected: {problem}"
-                );
-            }
-            Err(EventError::Unavailable(_)) => {
-                count(delivery, "any", "unavailable");
-                tracing::warn!(
-                    target: TARGET, delivery = delivery.name(),
-                    "security event not processed, waiting for its repetition"
-                );
+/// Counts and logs a statement that was not accepted. Only the content of a verified statement is
+/// logged as a warning, because anyone can send another statement.
+fn report(delivery: Delivery, processed: Result<String, EventError>) -> Result<String, EventError> {
+    let name = delivery.name();
+    match &processed {
+        Ok(_) => {}
+        Err(EventError::Rejected(code, problem)) => {
+            count(delivery, "any", "rejected");
+            let code = code.as_str();
+            if matches!(problem, Problem::Token(_)) {
+                tracing::debug!(target: TARGET, delivery = name, code, "security event rejected: {problem}");
+            } else {
+                tracing::warn!(target: TARGET, delivery = name, code, "security event rejected: {problem}");
             }
         }
-        processed
+        Err(EventError::Unavailable(_)) => {
+            count(delivery, "any", "unavailable");
+            tracing::debug!(target: TARGET, delivery = name, "security event not processed: it must be sent again");
+        }
     }
+    processed
+}
+
+/// Counts and logs an event of an accepted statement.
+fn record(checked: &Checked, delivery: Delivery, event: &'static str, outcome: &'static str) {
+    count(delivery, event, outcome);
+    let (issuer, jti) = (&checked.statement.issuer.name, Quoted(&checked.jti));
+    tracing::info!(target: TARGET, %issuer, event, outcome, ?jti, "security event received");
+}
 
 fn count(delivery: Delivery, event: &'static str, outcome: &'static str) {
     let delivery = delivery.name();

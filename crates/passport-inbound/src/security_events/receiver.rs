@@ -41,7 +41,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// | Request | Specification | Success |
 /// |---|---|---|
-/// | `POST /backchannel-logout` | [OpenID Connect Back-Channel Logout 1.0] | 200 |
+/// | `POST /backchannel-logout` | [OIDC Back-Channel Logout 1.0] | 200 |
 /// | `POST /security-events` | [RFC 8417], [RFC 8935] | 202 |
 ///
 /// A statement is verified with the trusted issuers and the keys of the verifier. It needs no
@@ -83,7 +83,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// # fn main() {}
 /// ```
 ///
-/// [OpenID Connect Back-Channel Logout 1.0]: https://openid.net/specs/openid-connect-backchannel-1_0.html
+/// [OIDC Back-Channel Logout 1.0]: https://openid.net/specs/openid-connect-backchannel-1_0.html
 /// [RFC 8417]: https://www.rfc-editor.org/rfc/rfc8417
 /// [RFC 8935]: https://www.rfc-editor.org/rfc/rfc8935
 /// [RFC 9493]: https://www.rfc-editor.org/rfc/rfc9493
@@ -183,16 +183,17 @@ where
         return invalid(StatusCode::METHOD_NOT_ALLOWED, "the method must be POST");
     }
     if !has_media_type(request.headers(), media_type) {
-        return invalid(StatusCode::BAD_REQUEST, "the request has another Content-Type than the specification");
+        return invalid(
+            StatusCode::BAD_REQUEST,
+            "the request has another Content-Type than the specification",
+        );
     }
     let body = match read(request.into_body()).await {
         Ok(body) => body,
         Err((status, description)) => return invalid(status, description),
     };
     match format {
-        ErrorFormat::Event => {
-            response::of_event(processor.event(body.trim_ascii(), Delivery::Push).await)
-        }
+        ErrorFormat::Event => response::of_event(processor.event(body.trim_ascii(), Delivery::Push).await),
         ErrorFormat::Logout => match logout_token(&body) {
             Some(token) => response::of_logout(processor.logout(token.as_bytes()).await),
             None => invalid(StatusCode::BAD_REQUEST, "the form must have exactly one field logout_token"),
@@ -207,9 +208,7 @@ where
     B::Error: Into<BoxError>,
 {
     match timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(collected)) => {
-            Ok(collected.to_bytes())
-        }
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err((StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 64 KiB"))
         }

@@ -67,7 +67,13 @@ impl ReplayMemory {
     }
 
     /// Remembers a statement that was processed at the time `now`, for the time `retention`.
-    pub(super) fn remember(&self, issuer: &IssuerName, id: StatementId, now: SystemTime, retention: Duration) {
+    pub(super) fn remember(
+        &self,
+        issuer: &IssuerName,
+        id: StatementId,
+        now: SystemTime,
+        retention: Duration,
+    ) {
         let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
         let processed = issuers.entry(issuer.clone()).or_default();
         if processed.ids.contains(&id) {

@@ -47,7 +47,7 @@ pub(super) fn of_invalid_request(
     description: &'static str,
     format: ErrorFormat,
 ) -> Response<Full<Bytes>> {
-    let mut response = with_body(status, ErrorCode::InvalidRequest, description, format);
+    let mut response = with_body(status, ErrorCode::Request, description, format);
     if status == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }

@@ -1,6 +1,8 @@
-//! Tests of the receiver: requests, statements and responses.
+//! Tests of the receiver with pushed events.
 
+mod logout;
 mod polling;
+mod requests;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -154,24 +156,6 @@ async fn pushed_event_denies_the_next_request() {
 }
 
 #[tokio::test]
-async fn logout_token_denies_the_next_request() {
-    let setup = setup();
-    let response = setup.send(push_logout(&signed("logout+jwt", &logout()))).await;
-    assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-    assert!(setup.is_revoked(&claims_of(PASSPORT)));
-}
-
-#[tokio::test]
-async fn logout_of_a_session_spares_other_sessions() {
-    let setup = setup();
-    assert_eq!(setup.push_logout(&logout_with("sid", json!("s1"))).await, 200);
-    assert!(setup.is_revoked(&claims_with(PASSPORT, "sid", json!("s1"))));
-    assert!(!setup.is_revoked(&claims_with(PASSPORT, "sid", json!("s2"))));
-    assert!(setup.is_revoked(&claims_of(PASSPORT)), "a token without a session");
-}
-
-#[tokio::test]
 async fn event_denies_only_tokens_of_its_issuer() {
     let setup = setup();
     let mut theirs = event_with("iss", json!(ALPHA));
@@ -237,43 +221,6 @@ async fn errors_have_the_codes_of_rfc_8935() {
     assert_eq!(setup.status(push(&forged)).await.1["err"], "invalid_key");
     assert_eq!(setup.status(push("junk")).await.1["err"], "invalid_request");
     assert!(setup.list.is_empty());
-}
-
-#[tokio::test]
-async fn invalid_logout_tokens_get_400() {
-    let setup = setup();
-    for (typ, claims) in [
-        ("JWT", logout()),
-        ("at+jwt", logout()),
-        ("secevent+jwt", logout()),
-        ("logout+jwt", logout_with("nonce", json!("n"))),
-        ("logout+jwt", logout_with("events", json!({}))),
-        ("logout+jwt", logout_with("aud", json!("other"))),
-        ("logout+jwt", logout_with("exp", json!(START - 60))),
-        ("logout+jwt", claims_of(PASSPORT)),
-    ] {
-        let response = setup.send(push_logout(&signed(typ, &claims))).await;
-        assert_eq!(response.status(), 400, "{typ} {claims}");
-        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        let body: Value = serde_json::from_slice(&body).unwrap();
-        assert!(body["error"].is_string() && body["error_description"].is_string(), "{body}");
-    }
-    assert!(setup.list.is_empty());
-}
-
-#[tokio::test]
-async fn untyped_logout_token_needs_the_named_option() {
-    let mut setup = setup();
-    let untyped = test_key(0).token("p", &logout());
-    assert_eq!(setup.status(push_logout(&untyped)).await.0, 400);
-    setup.receiver = setup.receiver.danger_untyped_logout_tokens();
-    let access_token = test_key(0).token("p", &claims_with(PASSPORT, "jti", json!("1")));
-    assert_eq!(setup.status(push_logout(&access_token)).await.0, 400, "the claims decide");
-    let at_jwt = signed("at+jwt", &logout());
-    assert_eq!(setup.status(push_logout(&at_jwt)).await.0, 400);
-    assert_eq!(setup.status(push_logout(&untyped)).await.0, 200);
-    assert!(setup.is_revoked(&claims_of(PASSPORT)));
 }
 
 #[tokio::test]
@@ -345,65 +292,28 @@ async fn rejected_event_is_logged_with_its_reason() {
 }
 
 #[tokio::test]
-async fn denial_that_is_not_saved_gets_503_and_is_retried() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = folder.path().join("missing");
-    let list = DenyList::builder().clock(clock()).file(missing.join("denied")).open().await.unwrap();
-    let mut setup = setup();
-    setup.receiver = SecurityEventReceiver::new(setup.verifier.clone(), list.clone());
-    let response = setup.send(push(&signed("secevent+jwt", &event()))).await;
-    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(response.headers()[header::RETRY_AFTER], "5");
-    assert_eq!(list.len(), 1, "the denial is in effect");
-    std::fs::create_dir(&missing).unwrap();
-    assert_eq!(setup.push(&event()).await, 202, "the id is not remembered before");
-    assert!(missing.join("denied").exists());
-}
-
-#[tokio::test(start_paused = true)]
-async fn overload_gets_503() {
+async fn unverified_statements_do_not_fill_the_log() {
     let setup = setup();
-    let permits: Vec<_> = std::iter::from_fn(|| setup.verifier.pipeline().permits.try_acquire()).collect();
-    let response = setup.send(push(&signed("secevent+jwt", &event()))).await;
-    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(response.headers().contains_key(header::RETRY_AFTER));
-    drop(permits);
-    assert_eq!(setup.push(&event()).await, 202);
+    let log = Log::listen(Level::INFO);
+    let forged = test_key(1).sign(r#"{"alg":"RS256","kid":"p","typ":"secevent+jwt"}"#, &event().to_string());
+    for token in ["junk", &forged] {
+        assert_eq!(setup.status(push(token)).await.0, 400);
+    }
+    assert!(log.lines_with("").is_empty());
 }
 
 #[tokio::test]
-async fn malformed_requests_are_rejected() {
-    let setup = setup();
-    let event = signed("secevent+jwt", &event());
-    let get = Request::get("/security-events").body(Full::default()).unwrap();
-    let response = setup.send(get).await;
-    assert_eq!((response.status().as_u16(), &response.headers()[header::ALLOW]), (405, &"POST".parse().unwrap()));
-    let form = "application/x-www-form-urlencoded";
-    for (request, status) in [
-        (post("/other", form, ""), 404),
-        (post("/security-events", "application/jwt", event.clone()), 400),
-        (post("/security-events", "application/secevent+jwt", "x".repeat(64 * 1024 + 1)), 413),
-        (post("/security-events", "Application/SecEvent+JWT; charset=utf-8", event), 202),
-        (post("/backchannel-logout", "text/plain", "logout_token=x"), 400),
-        (post("/backchannel-logout", form, "token=x"), 400),
-        (post("/backchannel-logout", form, "logout_token=x&logout_token=x"), 400),
-    ] {
-        let path = request.uri().to_string();
-        assert_eq!(setup.status(request).await.0, status, "{path}");
+async fn tokens_that_outlive_denials_are_logged_once() {
+    let log = Log::listen(Level::WARN);
+    let setup = setup_with(DenyList::builder());
+    assert!(!setup.is_revoked(&claims_of(PASSPORT)));
+    assert!(log.lines_with("tokens live longer than denials").is_empty(), "3,660 s is the retention");
+    for sub in ["v", "w"] {
+        let mut claims = claims_with(PASSPORT, "exp", json!(START + 3601));
+        claims["sub"] = json!(sub);
+        assert!(!setup.is_revoked(&claims));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn slow_body_is_rejected_after_10_seconds() {
-    let setup = setup();
-    let body = http_body_util::StreamBody::new(futures_util::stream::pending::<
-        Result<http_body::Frame<Bytes>, std::convert::Infallible>,
-    >());
-    let request = Request::post("/security-events").header(header::CONTENT_TYPE, "application/secevent+jwt");
-    let started = tokio::time::Instant::now();
-    let response = setup.receiver.clone().call(request.body(body).unwrap()).await.unwrap();
-    assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
-    assert_eq!(started.elapsed(), Duration::from_secs(10));
+    assert_eq!(log.lines_with("tokens live longer than denials").len(), 1);
 }
 
 #[tokio::test]
@@ -424,27 +334,8 @@ async fn full_list_refuses_the_tenant_of_events() {
 async fn denied_caller_is_rejected_on_cold_and_cached_paths() {
     let setup = setup();
     let user = crate::DeniedSubject::Subject("u".to_owned());
-    drop(setup.list.deny(Denial::new(PASSPORT, user, UNIX_EPOCH + Duration::from_secs(START.into()))));
+    drop(setup.list.deny(&Denial::new(PASSPORT, user, UNIX_EPOCH + Duration::from_secs(START.into()))));
     for attempt in ["cold", "cached"] {
         assert!(setup.is_revoked(&claims_of(PASSPORT)), "{attempt}");
-    }
-}
-
-#[cfg(feature = "axum")]
-#[tokio::test]
-async fn router_serves_both_paths() {
-    use tower::ServiceExt;
-
-    let setup = setup();
-    let router: axum::Router = setup.receiver.clone().into_router();
-    let router = axum::Router::new().nest("/passport", router);
-    for (request, status) in [
-        (push(&signed("secevent+jwt", &event())), 202),
-        (push_logout(&signed("logout+jwt", &logout())), 200),
-    ] {
-        let (mut parts, body) = request.into_parts();
-        parts.uri = format!("/passport{}", parts.uri).parse().unwrap();
-        let request = Request::from_parts(parts, axum::body::Body::new(body));
-        assert_eq!(router.clone().oneshot(request).await.unwrap().status(), status);
     }
 }

@@ -72,8 +72,7 @@ type RevokedFuture = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 impl DeadlineTimer {
     pub(super) fn poll(&mut self, deadline: &Deadline, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(caller) = &deadline.revocable {
-            let revoked =
-                self.revoked.get_or_insert_with(|| Box::pin(revocation::revoked(caller.clone())));
+            let revoked = self.revoked.get_or_insert_with(|| Box::pin(revocation::revoked(caller.clone())));
             if revoked.as_mut().poll(cx).is_ready() {
                 // A completed future must not be polled again.
                 self.revoked = None;

@@ -11,9 +11,8 @@ use super::TokenDeadline;
 /// client has to reconnect with a new token.
 ///
 /// The deadline is `exp` plus the verifier's clock skew, by default 60 s. If the verifier has a
-/// [deny list](crate::TokenVerifierBuilder::deny_list) that denies the caller before, the deadline is
-/// that moment. What happens at the
-/// deadline depends on the body:
+/// [deny list](crate::TokenVerifierBuilder::deny_list) that denies the caller before, the deadline
+/// is that moment. What happens at the deadline depends on the body:
 ///
 /// - A gRPC stream ends with `UNAUTHENTICATED`.
 /// - A stream of server-sent events ends.

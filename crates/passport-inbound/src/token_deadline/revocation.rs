@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use crate::IdInfo;
+use crate::{DenyList, IdInfo};
 
 /// Returns whether a source can revoke the caller's token.
 pub(super) fn is_possible(caller: &IdInfo) -> bool {
@@ -24,7 +24,7 @@ pub(super) async fn revoked(caller: IdInfo) {
 /// Waits until the deny list of the verifier denies the caller. Searches the list again after each
 /// change.
 async fn denied(caller: &IdInfo) {
-    let Some(mut changes) = caller.deny_list().map(|list| list.subscribe()) else { return pending().await };
+    let Some(mut changes) = caller.deny_list().map(DenyList::subscribe) else { return pending().await };
     // A change between the search and the wait is not missed: the receiver was created before.
     while !caller.is_denied() {
         // The list lives as long as the caller, so the channel is never closed.

@@ -245,7 +245,7 @@ fn revocable_caller() -> (IdInfo, DenyList) {
 
 fn deny(list: &DenyList, id: &str) {
     let at = UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
-    drop(list.deny(Denial::new("i", DeniedSubject::Subject(id.to_owned()), at)));
+    drop(list.deny(&Denial::new("i", DeniedSubject::Subject(id.to_owned()), at)));
 }
 
 #[tokio::test(start_paused = true)]

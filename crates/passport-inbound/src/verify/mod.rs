@@ -23,7 +23,6 @@ use std::sync::Arc;
 
 use passport_core::SharedClock;
 
-pub(crate) use self::{pipeline::VerifyProgress, statement::Statement};
 pub use self::{
     builder::TokenVerifierBuilder,
     error::{ReadyError, VerifyError},
@@ -34,6 +33,7 @@ use self::{
     limits::VerificationPermit,
     pipeline::{Pipeline, Wait},
 };
+pub(crate) use self::{pipeline::VerifyProgress, statement::Statement};
 use crate::IdInfo;
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
@@ -130,8 +130,8 @@ impl TokenVerifier {
     /// again. Fetches no keys.
     ///
     /// The clock, the [deny list](TokenVerifierBuilder::deny_list) and the predicate of
-    /// [`reject_if`](TokenVerifierBuilder::reject_if) of the verifier are kept. [`IssuerChanges::needs_restart`] lists the other options that a verifier
-    /// cannot change.
+    /// [`reject_if`](TokenVerifierBuilder::reject_if) of the verifier are kept.
+    /// [`IssuerChanges::needs_restart`] lists the other options that a verifier cannot change.
     ///
     /// # Errors
     /// [`ConfigError`](crate::ConfigError), with one problem for each invalid option. The verifier
@@ -169,7 +169,12 @@ impl TokenVerifier {
     /// Waits for keys or a permit, and verifies the token again: the slow path. All waits of one
     /// token share one time limit.
     pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        self.wait_and_verify(wait, |permit, may_refresh| self.pipeline.verify(token, permit, may_refresh)).await
+        let verify = |permit, may_refresh| self.pipeline.verify(token, permit, may_refresh);
+        let outcome = self.wait_and_verify(wait, verify).await;
+        if matches!(outcome, Err(VerifyError::Overloaded { .. })) {
+            counters::overloaded();
+        }
+        outcome
     }
 }
 

@@ -26,8 +26,8 @@ use crate::{
     },
 };
 
-/// A statement with a valid signature of a trusted issuer. `iss` and the times are checked.
-/// Nothing else is: the audience and all other claims are checked by the receiver.
+/// A statement with a valid signature of a trusted issuer. `iss` and the times are checked. The
+/// receiver has to check the audience and all other claims.
 pub(crate) struct Statement {
     pub(crate) issuer: Arc<IssuerEntry>,
     /// The registered claims: `iss`, `aud`, `exp`, `nbf`, `iat` and `jti`. The payload has no
@@ -73,7 +73,7 @@ impl Pipeline {
     ) -> VerifyProgress<Statement> {
         loop {
             match self.try_statement(statement, types, &mut permit, may_refresh) {
-                Ok(Attempt::Accepted(statement)) => return VerifyProgress::Done(Ok(statement)),
+                Ok(Attempt::Accepted(statement)) => return VerifyProgress::Done(Ok(*statement)),
                 Ok(Attempt::Wait(wait)) => return VerifyProgress::Waiting(wait),
                 Ok(Attempt::Again) => {}
                 Err(error) => return VerifyProgress::Done(Err(error)),
@@ -103,7 +103,7 @@ impl Pipeline {
         match self.find_key(&current, &header, &jws, signature, permit) {
             KeySearch::Verified(key) => {
                 let statement = accept(issuer, &jws, &key, now).map_err(rejected)?;
-                Ok(Attempt::Accepted(statement))
+                Ok(Attempt::Accepted(Box::new(statement)))
             }
             KeySearch::NoPermit => Ok(Attempt::Wait(Wait::Permit)),
             KeySearch::NoKey(reason) => match KeyRefresh::begin(issuer, &current, may_refresh, now) {
@@ -174,7 +174,7 @@ fn accept(
 
 /// The result of one attempt to verify a statement.
 enum Attempt {
-    Accepted(Statement),
+    Accepted(Box<Statement>),
     /// The statement can be verified when this resource is available.
     Wait(Wait),
     /// Other keys or issuers were installed after the attempt had begun.

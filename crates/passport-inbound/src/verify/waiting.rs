@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    TokenVerifier, VerifyError, counters,
+    TokenVerifier, VerifyError,
     limits::VerificationPermit,
     pipeline::{VerifyProgress, Wait},
 };
@@ -75,9 +75,6 @@ impl TokenVerifier {
 fn last<T>(progress: VerifyProgress<T>) -> Result<T, VerifyError> {
     match progress {
         VerifyProgress::Done(outcome) => outcome,
-        VerifyProgress::Waiting(_) => {
-            counters::overloaded();
-            Err(VerifyError::Overloaded { retry_after: OVERLOAD_RETRY_AFTER })
-        }
+        VerifyProgress::Waiting(_) => Err(VerifyError::Overloaded { retry_after: OVERLOAD_RETRY_AFTER }),
     }
 }

@@ -25,7 +25,7 @@ fn caller(list: &DenyList, extra: &Value) -> IdInfo {
 
 fn deny(list: &DenyList, subject: DeniedSubject, seconds: u64) {
     let far = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
-    drop(list.deny(Denial::new(ISSUER, subject, at(seconds)).expires_at(far)));
+    drop(list.deny(&Denial::new(ISSUER, subject, at(seconds)).expires_at(far)));
 }
 
 fn id(text: &str) -> String {

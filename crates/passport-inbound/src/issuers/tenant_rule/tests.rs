@@ -62,3 +62,15 @@ fn directories_choose_the_value_of_every_claim_but_tid() {
         assert_eq!(rule.needs_listed_tenant(true), needs_listed, "{rule:?}");
     }
 }
+
+#[test]
+fn tenant_of_an_event_follows_the_rule() {
+    for (rule, of_known, of_none) in [
+        (TenantRule::fixed("t"), Some("t"), Some("t")),
+        (TenantRule::claim("tid"), Some("1"), None),
+        (TenantRule::table("tid", [("1", "contoso")]), Some("contoso"), None),
+        (TenantRule::table("tid", [("2", "contoso")]), None, None),
+    ] {
+        assert_eq!((rule.map(Some("1")), rule.map(None)), (of_known, of_none), "{rule:?}");
+    }
+}

@@ -13,7 +13,8 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn read(claims: Value) -> Result<Vec<SecurityEvent>, Problem> {
-    events(claims.as_object().unwrap(), ISSUER, at(NOW - 10), at(NOW))
+    let Value::Object(claims) = claims else { panic!("no object: {claims}") };
+    events(&claims, ISSUER, at(NOW - 10), at(NOW))
 }
 
 fn caep(name: &str) -> String {
@@ -193,7 +194,8 @@ fn unusable_subject_of_one_event_rejects_the_token() {
 #[test]
 fn events_must_be_an_object_of_objects() {
     let many: Map<String, Value> = (0..17).map(|number| (format!("urn:{number}"), json!({}))).collect();
-    for events in [json!(null), json!({}), json!([]), json!("x"), json!({ "urn:x": 1 }), Value::Object(many)] {
+    for events in [json!(null), json!({}), json!([]), json!("x"), json!({ "urn:x": 1 }), Value::Object(many)]
+    {
         assert_eq!(read(json!({ "events": events })), Err(Problem::Claim("events")), "{events}");
     }
 }

@@ -6,8 +6,8 @@ use super::*;
 
 const ISSUER: &str = "https://issuer.example.com/";
 
-fn read(subject: Value) -> Result<EventSubject, Problem> {
-    EventSubject::read(&subject, ISSUER)
+fn read(subject: impl Into<Value>) -> Result<EventSubject, Problem> {
+    EventSubject::read(&subject.into(), ISSUER)
 }
 
 fn subjects(subject: Value) -> Vec<DeniedSubject> {
@@ -50,7 +50,10 @@ fn opaque_id_is_a_user_or_a_managed_identity() {
 #[test]
 fn token_is_denied_by_its_id() {
     let subject = json!({ "format": "jwt_id", "iss": ISSUER, "jti": "B70BA622-9515-4353-A866-823539EECBC8" });
-    assert_eq!(subjects(subject), [DeniedSubject::TokenId("B70BA622-9515-4353-A866-823539EECBC8".to_owned())]);
+    assert_eq!(
+        subjects(subject),
+        [DeniedSubject::TokenId("B70BA622-9515-4353-A866-823539EECBC8".to_owned())]
+    );
 }
 
 #[test]
@@ -77,7 +80,8 @@ fn usable_aliases_are_denied() {
     assert_eq!(subjects(aliases), [user("1"), DeniedSubject::TokenId("2".to_owned())]);
     let unusable = json!({ "format": "aliases", "identifiers": [email] });
     assert_eq!(read(unusable), Err(Problem::SubjectFormat));
-    let nested = json!({ "format": "aliases", "identifiers": [{ "format": "aliases", "identifiers": [known] }] });
+    let nested =
+        json!({ "format": "aliases", "identifiers": [{ "format": "aliases", "identifiers": [known] }] });
     assert_eq!(read(nested), Err(Problem::SubjectFormat));
     let foreign = json!({ "format": "iss_sub", "iss": "https://other.example/", "sub": "1" });
     let aliases = json!({ "format": "aliases", "identifiers": [known, foreign] });
@@ -93,10 +97,13 @@ fn session_of_a_complex_subject_is_denied() {
         "tenant": { "format": "opaque", "id": "123456789" },
     });
     let read = read(subject).unwrap();
-    assert_eq!(read.subjects, [
-        DeniedSubject::Session("dMTlD|1600802906337.16|16008.16".to_owned()),
-        DeniedSubject::SubjectWithoutSession("44f6142df96bd6ab61e7521d9".to_owned()),
-    ]);
+    assert_eq!(
+        read.subjects,
+        [
+            DeniedSubject::Session("dMTlD|1600802906337.16|16008.16".to_owned()),
+            DeniedSubject::SubjectWithoutSession("44f6142df96bd6ab61e7521d9".to_owned()),
+        ]
+    );
     assert_eq!(read.tenant.as_deref(), Some("123456789"));
 }
 

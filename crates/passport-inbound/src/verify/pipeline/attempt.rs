@@ -99,6 +99,9 @@ impl Pipeline {
         let revocation = Revocation::new(self.deny_list.clone());
         let accepted = issuer.accept(parsed.jws.payload()?, key, revocation, now)?;
         let AcceptedToken { caller, validity } = accepted;
+        if let Some(list) = &self.deny_list {
+            list.check_life(validity.until.duration_since(caller.issued_at()).unwrap_or_default());
+        }
         table.memo.learn(parsed.jws.header_segment(), issuer);
         if let Some(cache) = &self.cache {
             let verified = CacheEntry {

@@ -8,8 +8,9 @@ use crate::{
     RejectionReason, TokenVerifier, VerifyError,
     jwt::header::StatementType,
     test_support::{
-        START, ScriptedIssuer, ScriptedResponse, setup,
+        START, ScriptedIssuer, ScriptedResponse,
         issuers::{ALPHA, PASSPORT, claims_of, external, passport, trusting},
+        setup,
         signing::test_key,
     },
 };
@@ -50,7 +51,8 @@ async fn reason(token: &str) -> Option<RejectionReason> {
 
 #[tokio::test]
 async fn statement_has_its_issuer_and_payload() {
-    let verified = verified(&statement("secevent+jwt", &event())).await.unwrap_or_else(|error| panic!("{error}"));
+    let verified =
+        verified(&statement("secevent+jwt", &event())).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(verified.issuer.name, "passport");
     assert_eq!(verified.claims.jti(), Some("1"));
     assert_eq!(serde_json::from_slice::<Value>(&verified.payload).unwrap(), event());
@@ -131,7 +133,10 @@ async fn times_of_a_statement_are_checked() {
     }
     let mut undated = event();
     undated.as_object_mut().unwrap().remove("iat");
-    assert_eq!(reason(&statement("secevent+jwt", &undated)).await, Some(RejectionReason::MissingClaim("iat")));
+    assert_eq!(
+        reason(&statement("secevent+jwt", &undated)).await,
+        Some(RejectionReason::MissingClaim("iat"))
+    );
     for (name, value) in [("iat", START + 60), ("exp", START - 59), ("nbf", START + 60)] {
         assert_eq!(reason(&statement("secevent+jwt", &event_with(name, json!(value)))).await, None, "{name}");
     }
