@@ -81,7 +81,7 @@ async fn denial_reaches_other_instances_within_100_ms() {
         let caller = Caller::new(&setup, name, &one.verifier).await;
         let waiting = tokio::spawn(denied(caller.verified_by(&other).await));
         let began = Instant::now();
-        one.list.deny(caller.denial.clone()).await.unwrap();
+        one.list.deny(&caller.denial).await.unwrap();
         waiting.await.unwrap();
         delays.push(began.elapsed());
         assert!(!other.accepts(&caller.token).await && !one.accepts(&caller.token).await);
@@ -99,10 +99,10 @@ async fn new_instance_loads_all_denials() {
     // More than two replies of Redis have.
     let others = (0..2_100).map(|number| {
         let subject = DeniedSubject::Subject(number.to_string());
-        one.list.deny(Denial::new(setup.passport.issuer(), subject, SystemTime::now()))
+        one.list.deny(&Denial::new(setup.passport.issuer(), subject, SystemTime::now()))
     });
     join_all(others).await.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
-    one.list.deny(caller.denial.clone()).await.unwrap();
+    one.list.deny(&caller.denial).await.unwrap();
     drop(one);
     let restarted = Instance::on(&setup, &redis).await;
     assert_eq!(restarted.list.len(), 2_101);
@@ -115,9 +115,9 @@ async fn denials_before_and_during_an_outage_are_shared_after_it() {
     let (one, other) = (Instance::on(&setup, &redis).await, Instance::on(&setup, &redis).await);
     let before = Caller::new(&setup, "before", &one.verifier).await;
     let during = Caller::new(&setup, "during", &one.verifier).await;
-    one.list.deny(before.denial.clone()).await.unwrap();
+    one.list.deny(&before.denial).await.unwrap();
     redis.kill();
-    let error = one.list.deny(during.denial.clone()).await.unwrap_err().to_string();
+    let error = one.list.deny(&during.denial).await.unwrap_err().to_string();
     assert!(error.contains("cannot reach Redis"), "{error}");
     assert!(!one.accepts(&during.token).await, "it is in effect nevertheless");
     assert!(other.accepts(&during.token).await);
@@ -138,7 +138,7 @@ async fn instance_with_another_key_skips_the_denials() {
     let (setup, redis) = setup().await;
     let one = Instance::on(&setup, &redis).await;
     let first = Caller::new(&setup, "first", &one.verifier).await;
-    one.list.deny(first.denial.clone()).await.unwrap();
+    one.list.deny(&first.denial).await.unwrap();
     let key = |key: &str| EncryptionKeys::new(SecretSource::from_value(key));
     let store = |keys| RedisDenyListStore::builder(redis.url(), keys);
     let wrong = Instance::start(&setup, store(key(OTHER_KEY))).await;
@@ -156,7 +156,7 @@ async fn entries_of_another_program_are_skipped() {
     for entry in [&["denial", "junk"][..], &["a", "b", "c", "d"], &["", ""]] {
         redis.cli(&[&["XADD", "passport:{deny-list}:denials", "*"], entry].concat());
     }
-    one.list.deny(caller.denial.clone()).await.unwrap();
+    one.list.deny(&caller.denial).await.unwrap();
     waiting.await.unwrap();
     assert_eq!((other.list.len(), Instance::on(&setup, &redis).await.list.len()), (1, 1));
 }
@@ -167,9 +167,9 @@ async fn expired_denials_are_deleted_from_redis() {
     let one = Instance::on(&setup, &redis).await;
     let caller = Caller::new(&setup, "caller", &one.verifier).await;
     let expires_at = SystemTime::now() - Duration::from_secs(120);
-    one.list.deny(caller.denial.clone().expires_at(expires_at)).await.unwrap();
+    one.list.deny(&caller.denial.clone().expires_at(expires_at)).await.unwrap();
     assert_eq!(redis.cli(&["XLEN", "passport:{deny-list}:denials"]), "0");
-    one.list.deny(caller.denial.clone()).await.unwrap();
+    one.list.deny(&caller.denial).await.unwrap();
     assert_eq!(redis.cli(&["XLEN", "passport:{deny-list}:denials"]), "1");
     assert_eq!(redis.cli(&["ZCARD", "passport:{deny-list}:expiries"]), "1");
 }
@@ -183,7 +183,7 @@ async fn instances_share_denials_through_a_cluster() {
     let (one, other) = (Instance::start(&setup, store()).await, Instance::start(&setup, store()).await);
     let caller = Caller::new(&setup, "caller", &one.verifier).await;
     let waiting = tokio::spawn(denied(caller.verified_by(&other).await));
-    one.list.deny(caller.denial.clone()).await.unwrap();
+    one.list.deny(&caller.denial).await.unwrap();
     waiting.await.unwrap();
     assert!(!Instance::start(&setup, store()).await.accepts(&caller.token).await);
     assert!(other.list.health().is_complete(), "{}", other.list.health());
@@ -206,8 +206,8 @@ async fn documented_acl_allows_what_a_deny_list_needs() {
     let caller = Caller::new(&setup, "caller", &one.verifier).await;
     let waiting = tokio::spawn(denied(caller.verified_by(&other).await));
     let expires_at = SystemTime::now() - Duration::from_secs(120);
-    one.list.deny(caller.denial.clone().expires_at(expires_at)).await.unwrap();
-    one.list.deny(caller.denial.clone()).await.unwrap();
+    one.list.deny(&caller.denial.clone().expires_at(expires_at)).await.unwrap();
+    one.list.deny(&caller.denial).await.unwrap();
     waiting.await.unwrap();
     assert_eq!(redis.cli(&["ACL", "LOG"]), "", "no command was denied");
     assert!(include_str!("../../docs/caching.md").contains(ACL.split("-@all ").last().unwrap()));

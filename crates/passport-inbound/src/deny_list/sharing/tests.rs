@@ -72,7 +72,7 @@ async fn denial_of_an_outage_is_published_after_it() {
     let store = Store::default();
     let list = list(&store).await;
     store.is_down.store(true, Ordering::SeqCst);
-    assert!(list.deny(user("u")).await.is_err());
+    assert!(list.deny(&user("u")).await.is_err());
     assert!(!list.health().is_complete());
     sleep(Duration::from_secs(300)).await;
     assert_eq!(store.count(), 0);
@@ -87,8 +87,8 @@ async fn denial_of_an_outage_is_published_after_it() {
 async fn denials_that_the_store_has_lost_are_published_again() {
     let store = Store::default();
     let list = list(&store).await;
-    list.deny(user("u")).await.unwrap();
-    list.deny(user("v")).await.unwrap();
+    list.deny(&user("u")).await.unwrap();
+    list.deny(&user("v")).await.unwrap();
     store.records.lock().unwrap().truncate(1);
     store.broken.notify_one();
     while store.count() < 2 {
@@ -103,7 +103,7 @@ async fn denials_of_the_file_are_published_at_the_start() {
     let file = folder.path().join("denied");
     let clock = ManualClock::at_unix_seconds(START);
     let builder = DenyList::builder().clock(clock).file(file);
-    builder.clone().open().await.unwrap().deny(user("u")).await.unwrap();
+    builder.clone().open().await.unwrap().deny(&user("u")).await.unwrap();
     let store = Store::default();
     let _list = builder.store(store.clone()).open().await.unwrap();
     store.stored.notified().await;
