@@ -1,4 +1,4 @@
-//! The Lua scripts that run in Redis. Each script is atomic and idempotent. Each call sends the
+//! The Lua scripts that run in Redis. Each script is atomic and safe to repeat. Each call sends the
 //! whole script instead of its hash: a script is shorter than a token, and the script cache of
 //! Redis would be empty after a restart.
 //!
