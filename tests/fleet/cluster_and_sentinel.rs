@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const INSTANCES: usize = 8;
 
 /// Starts three primaries with one replica each.
-async fn cluster() -> Vec<RedisServer> {
+pub(crate) async fn cluster() -> Vec<RedisServer> {
     let options =
         ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"];
     // The port of the cluster bus is the port of the server plus 10,000.

@@ -12,8 +12,9 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("passport-outbound", &["passport-core"]),
         ("passport-inbound", &["passport-core"]),
         ("passport-config", &["passport-core", "passport-inbound", "passport-outbound"]),
-        // A configuration may name the store that it implements for the outbound side.
-        ("passport-redis", &["passport-config", "passport-core", "passport-outbound"]),
+        // A configuration may name the store that it implements for the outbound side. Its other
+        // store is for the deny list of the inbound side.
+        ("passport-redis", &["passport-config", "passport-core", "passport-inbound", "passport-outbound"]),
         ("passport-secrets", &["passport-core"]),
         ("passport-dev", &["passport-core"]),
         (

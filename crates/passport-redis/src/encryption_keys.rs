@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::sealing_key::{Keyring, SealingKey};
 
-/// The keys that encrypt tokens before they are sent to Redis, with AES-256-GCM-SIV ([RFC
-/// 8452](https://www.rfc-editor.org/rfc/rfc8452)). All instances of a service have the same
+/// The keys that encrypt tokens and denials before they are sent to Redis, with AES-256-GCM-SIV
+/// ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)). All instances of a service have the same
 /// keys, and Redis does not have them. A key is 32 random bytes in base64, for example from
 /// `openssl rand -base64 32`.
 ///

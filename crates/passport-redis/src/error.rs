@@ -30,6 +30,10 @@ struct TlsError {
     source: RedisError,
 }
 
+/// The message of the error if Redis did not reply within the timeout of the store.
+pub(crate) const NO_REPLY: &str =
+    "Redis did not reply in time; check its load and the network, or raise the timeout of the store";
+
 /// The maximum length of an error code, in bytes. A longer word is omitted: the error codes of
 /// Redis are shorter, so the word is part of another text from the server.
 const MAX_CODE: usize = 24;
@@ -83,7 +87,7 @@ pub(crate) fn store_error(error: &RedisError, endpoint: &impl fmt::Display) -> S
 /// Returns the message for `error`: what failed, and the remedy.
 fn advice(error: &RedisError) -> &'static str {
     if error.is_timeout() {
-        return "Redis did not reply in time; check its load and the network, or raise the timeout of the store";
+        return NO_REPLY;
     }
     match (error.kind(), error.code()) {
         (ErrorKind::Io, _) => {
@@ -93,7 +97,7 @@ fn advice(error: &RedisError) -> &'static str {
             "Redis rejected the user name or password; check `ACL LIST`, and the secret at the reference of the password"
         }
         (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
-            "the Redis user lacks a permission; allow the commands eval, get, set, getrange, unlink, pttl, pexpire, publish, subscribe, hello and select, with a Cluster also cluster, and the keys of the namespace (\"Redis ACL\" in the guide's page on caching)"
+            "the Redis user lacks a permission; allow the commands eval, get, set, getrange, unlink, pttl, pexpire, publish, subscribe, hello and select, with a Cluster also cluster, for a deny list also time, xadd, xdel, xrange, xread, zadd, zrange and zrem, and the keys of the namespace (\"Redis ACL\" in the guide's page on caching)"
         }
         (_, Some("OOM")) => "Redis is out of memory; raise maxmemory, or set an eviction policy",
         (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {

@@ -30,6 +30,25 @@ pub(crate) fn channel(namespace: &str) -> String {
     format!("{namespace}:news")
 }
 
+/// The Redis keys of a deny list. Both contain the same hash tag, so that a Cluster keeps them in
+/// one slot.
+#[cfg(feature = "deny-list")]
+#[derive(Debug)]
+pub(crate) struct DenyListKeys {
+    /// The Redis key of the stream of the encrypted denials.
+    pub(crate) denials: String,
+    /// The Redis key of the sorted set of the ids in the stream, by their times of expiry.
+    pub(crate) expiries: String,
+}
+
+#[cfg(feature = "deny-list")]
+impl DenyListKeys {
+    pub(crate) fn new(namespace: &str) -> Self {
+        let name = |suffix| format!("{namespace}:{{deny-list}}:{suffix}");
+        Self { denials: name("denials"), expiries: name("expiries") }
+    }
+}
+
 /// Percent-encodes `text`, which contains a client id. A client id can contain blanks, and
 /// braces, which would end the hash tag.
 fn escaped(text: &str) -> String {

@@ -89,11 +89,28 @@ impl KeyringCache {
         }
     }
 
+    /// Reloads the keys because a value in Redis was encrypted with an unknown key, and waits for
+    /// them. Returns `None` while the keys are younger than [`UNKNOWN_KEY_INTERVAL`], or if they
+    /// cannot be read.
+    #[cfg(feature = "deny-list")]
+    pub(crate) async fn reloaded_for_unknown_key(self: &Arc<Self>) -> Option<Arc<Keyring>> {
+        let last = self.last_read().clone()?;
+        if !self.is_older(&last, UNKNOWN_KEY_INTERVAL) {
+            return None;
+        }
+        self.join_or_start_read().outcome().await.ok()?.ok()
+    }
+
     /// Starts a reload in the background if the last read of the keys began at least `age` ago.
     fn reload_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
-        if self.clock.monotonic().saturating_sub(last.at) >= age {
+        if self.is_older(last, age) {
             drop(self.join_or_start_read());
         }
+    }
+
+    /// Returns whether the last read of the keys began at least `age` ago.
+    fn is_older(&self, last: &LastRead, age: Duration) -> bool {
+        self.clock.monotonic().saturating_sub(last.at) >= age
     }
 
     /// Returns a waiter for the running read of the keys. If no read is running, starts one.

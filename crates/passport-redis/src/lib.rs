@@ -14,6 +14,7 @@
 //! | `config` | yes | `RedisStoreFactory`, for stores in configurations of `passport-config` |
 //! | `cluster` | no | `RedisTokenStore::cluster`, for a Redis Cluster |
 //! | `sentinel` | no | `RedisTokenStore::sentinel`, for a master that Redis Sentinel monitors |
+//! | `deny-list` | no | `RedisDenyListStore`, which shares the deny list of `passport-inbound` |
 //!
 //! # Example
 //!
@@ -39,9 +40,11 @@
 //!
 //! - **Store**: [`RedisTokenStore`] implements [`TokenStore`](passport_outbound::TokenStore) on
 //!   Redis 6.2 or later, or Valkey, over TCP, TLS, mutual TLS or a Unix socket. Its settings are
-//!   in [`RedisTokenStoreBuilder`].
+//!   in [`RedisStoreBuilder`].
 //! - **Encryption**: [`EncryptionKeys`] are the keys that encrypt tokens. All instances have
 //!   these keys, and Redis does not. The keys can be rotated while the instances run.
+//! - **Deny list**: `RedisDenyListStore` (feature `deny-list`) implements the `DenyListStore` of
+//!   `passport-inbound`. A denial of one instance takes effect in all.
 //! - **Outages**: no request needs Redis. While Redis is down, each instance fetches its tokens
 //!   from Passport, and the concurrent callers of an instance share one fetch. The instance
 //!   probes Redis in the background.
@@ -58,6 +61,8 @@ mod builder;
 #[cfg(feature = "config")]
 mod config;
 mod connection;
+#[cfg(feature = "deny-list")]
+mod deny_list;
 mod encryption_keys;
 mod envelope;
 mod error;
@@ -65,10 +70,17 @@ mod key_names;
 mod keyring;
 mod metrics;
 mod scripts;
+mod sealed_value;
 mod sealing_key;
 mod store;
 mod task_outcome;
 
 #[cfg(feature = "config")]
 pub use crate::config::{RedisSettings, RedisStoreFactory};
-pub use crate::{builder::RedisTokenStoreBuilder, encryption_keys::EncryptionKeys, store::RedisTokenStore};
+#[cfg(feature = "deny-list")]
+pub use crate::deny_list::{RedisDenyListStore, RedisDenyListStoreBuilder};
+pub use crate::{
+    builder::RedisStoreBuilder,
+    encryption_keys::EncryptionKeys,
+    store::{RedisTokenStore, RedisTokenStoreBuilder},
+};

@@ -1,10 +1,12 @@
-//! The Lua scripts that run in Redis. Each script is atomic and idempotent. Each call sends the
+//! The Lua scripts that run in Redis. Each script is atomic and safe to repeat. Each call sends the
 //! whole script instead of its hash: a script is shorter than a token, and the script cache of
 //! Redis would be empty after a restart.
 //!
-//! `KEYS[1]` is the Redis key of the token, `KEYS[2]` is the Redis key of the lease. If another
-//! program has stored a value of another type at one of these keys, such as a list, a script
-//! replaces or removes that value instead of failing.
+//! In the scripts for tokens, `KEYS[1]` is the Redis key of the token, `KEYS[2]` is the Redis key of
+//! the lease. If another program has stored a value of another type at one of these keys, such as a
+//! list, a script replaces or removes that value instead of failing.
+
+use redis::{Cmd, cmd};
 
 /// The maximum length of a stored value, in bytes. A longer token is not stored, and a longer
 /// value in Redis is invalid.
@@ -94,6 +96,31 @@ pub(crate) const CLEAR: &str = concat!(
     "if value ~= ARGV[1] then return 0 end
      return redis.call('UNLINK', KEYS[1])"
 );
+
+/// Publishes a denial in two steps:
+///
+/// 1. Appends the value `ARGV[1]` to the stream `KEYS[1]`, and adds its time of expiry `ARGV[2]`,
+///    in seconds since 1970, to the sorted set `KEYS[2]`.
+/// 2. Deletes up to 100 denials that have expired more than `ARGV[3]` seconds ago, by the clock of
+///    Redis.
+#[cfg(feature = "deny-list")]
+pub(crate) const PUBLISH_DENIAL: &str = "local id = redis.call('XADD', KEYS[1], '*', 'denial', ARGV[1])
+     redis.call('ZADD', KEYS[2], ARGV[2], id)
+     local past = redis.call('TIME')[1] - ARGV[3]
+     local expired = redis.call('ZRANGE', KEYS[2], '-inf', past, 'BYSCORE', 'LIMIT', 0, 100)
+     if #expired > 0 then
+         redis.call('XDEL', KEYS[1], unpack(expired))
+         redis.call('ZREM', KEYS[2], unpack(expired))
+     end
+     return id";
+
+/// Returns the command that runs the script `source` on the Redis keys `keys`. The caller adds
+/// the arguments (`ARGV`).
+pub(crate) fn script(source: &str, keys: &[&str]) -> Cmd {
+    let mut command = cmd("EVAL");
+    command.arg(source).arg(keys.len()).arg(keys);
+    command
+}
 
 #[cfg(test)]
 mod tests;

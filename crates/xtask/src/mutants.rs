@@ -21,7 +21,7 @@ const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/mutants/b
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The code that makes decisions: files, and folders of files, below `crates`.
-const DECISIONS: [&str; 64] = [
+const DECISIONS: [&str; 68] = [
     // Token parsing and verification.
     "passport-inbound/src/authenticate/bearer.rs",
     "passport-inbound/src/authenticate/credential_rules.rs",
@@ -85,11 +85,15 @@ const DECISIONS: [&str; 64] = [
     "passport-outbound/src/cache/store/circuit_breaker.rs",
     "passport-outbound/src/cache/store/session.rs",
     "passport-outbound/src/cache/store/stored_token.rs",
+    "passport-redis/src/deny_list/records.rs",
+    "passport-redis/src/deny_list/reply.rs",
+    "passport-redis/src/deny_list/skipped.rs",
     "passport-redis/src/encryption_keys.rs",
     "passport-redis/src/envelope.rs",
     "passport-redis/src/keyring.rs",
     "passport-redis/src/key_names.rs",
     "passport-redis/src/scripts.rs",
+    "passport-redis/src/sealed_value.rs",
     "passport-redis/src/sealing_key.rs",
     "passport-redis/src/store/stored_value.rs",
     "passport-redis/src/task_outcome.rs",

@@ -134,6 +134,24 @@ impl Entries {
         ledger.order.iter().filter_map(|(key, group)| record(*key, *group)).collect()
     }
 
+    /// Returns the entries that have not expired and refuse tokens that none of `records` refuses.
+    pub(super) fn missing_in(&self, records: &[DenialRecord], now: u32) -> Vec<DenialRecord> {
+        let mut covered: HashMap<DenialKey, (u32, u32), RandomState> = HashMap::default();
+        for record in records {
+            let (issued_before, expires_at) = covered.entry(record.key).or_default();
+            *issued_before = record.issued_before.max(*issued_before);
+            *expires_at = record.expires_at.max(*expires_at);
+        }
+        let is_missing = |entry: &DenialRecord| {
+            let covers = |(issued, expires): &(u32, u32)| {
+                *issued >= entry.issued_before && *expires >= entry.expires_at
+            };
+            let keys = [entry.key, entry.group.key, entry.group.issuer];
+            entry.expires_at > now && !keys.iter().any(|key| covered.get(key).is_some_and(covers))
+        };
+        self.records().into_iter().filter(is_missing).collect()
+    }
+
     /// Returns whether the list refuses each token that `record` refuses, for at least as long.
     fn covers(&self, record: &DenialRecord) -> bool {
         let covers = |entry: Entry| {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     builder::DenyListBuilder, denial::Denial, error::DenyListError, health::DenyListHealth, key::CallerKeys,
-    options::DenyListOptions, record::DenialRecord, shared::SharedList, sharing,
+    options::DenyListOptions, record::DenialRecord, shared::SharedList, sharing, store,
 };
 
 /// A bounded list of denied callers. Their tokens are refused before they expire.
@@ -143,8 +143,14 @@ impl DenyList {
             file.mark_saved();
         }
         let Some(store) = &self.0.store else { return Ok(()) };
-        let records = sharing::load(&**store).await.map_err(DenyListError::Store)?;
-        self.0.receive(records).await;
+        let records = store::load(&**store).await.map_err(DenyListError::Store)?;
+        if !self.0.missing_in(&records).is_empty() {
+            // The file has denials that could not be published before the restart.
+            self.0.unshared.notify_one();
+        }
+        let saved = self.0.receive(records).await;
+        // The error is kept for `health`, and the next insertion saves the records.
+        drop(self.0.conclude(saved));
         sharing::follow(&self.0, Arc::clone(store));
         Ok(())
     }

@@ -10,17 +10,17 @@ use std::{
 
 use metrics::{counter, gauge};
 use passport_core::{Clock, SharedClock};
-use tokio::{sync::watch, time::timeout};
+use tokio::sync::{Notify, watch};
 
 use super::{
     entries::{Entries, Inserted, Limits},
-    error::{DenyListError, DenyListStoreError},
+    error::DenyListError,
     file::DenyListFile,
     health::DenyListHealth,
     key::CallerKeys,
     options::{DenyListOptions, FullPolicy},
     record::{DenialRecord, seconds},
-    store::{DynDenyListStore, STORE_TIMEOUT},
+    store::{DynDenyListStore, publish},
 };
 use crate::metrics::{DENY_LIST_ENTRIES, DENY_LIST_FULL, TARGET};
 
@@ -38,6 +38,8 @@ pub(super) struct SharedList {
     changes: watch::Sender<u64>,
     pub(super) file: Option<DenyListFile>,
     pub(super) store: Option<Arc<dyn DynDenyListStore>>,
+    /// Notified if the store possibly lacks an entry, so that the missing entries are published.
+    pub(super) unshared: Arc<Notify>,
     refused_groups: AtomicU64,
     dropped: AtomicU64,
     /// The minute since 1970 in which a full list was last logged.
@@ -59,6 +61,7 @@ impl SharedList {
             changes: watch::Sender::new(0),
             file: options.file.map(DenyListFile::new),
             store: options.store,
+            unshared: Arc::default(),
             refused_groups: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             logged_full: AtomicU64::new(0),
@@ -99,14 +102,12 @@ impl SharedList {
     }
 
     /// Inserts records of another instance, and saves them.
-    pub(super) async fn receive(&self, records: Vec<DenialRecord>) {
+    pub(super) async fn receive(&self, records: Vec<DenialRecord>) -> Result<(), DenyListError> {
         let now = self.clock.now();
         for record in records {
             self.insert(record, now);
         }
-        let saved = self.save().await;
-        // The error is kept for `health`, and the next insertion saves the records.
-        drop(self.conclude(saved));
+        self.save().await
     }
 
     /// Returns a receiver that is notified of each new generation, and fails when the last clone of
@@ -168,12 +169,20 @@ impl SharedList {
         }
     }
 
-    /// Shares a record with the other instances.
+    /// Shares a record with the other instances. After an error, the task that receives denials
+    /// publishes the record again.
     pub(super) async fn publish(&self, record: DenialRecord) -> Result<(), DenyListError> {
         let Some(store) = &self.store else { return Ok(()) };
-        let published = timeout(STORE_TIMEOUT, store.publish_dyn(record)).await;
-        let published = published.unwrap_or_else(|_| Err(DenyListStoreError::timed_out()));
+        let published = publish(&**store, record).await;
+        if published.is_err() {
+            self.unshared.notify_one();
+        }
         published.map_err(DenyListError::Store)
+    }
+
+    /// Returns the entries that refuse more tokens than `records`, the content of the store.
+    pub(super) fn missing_in(&self, records: &[DenialRecord]) -> Vec<DenialRecord> {
+        self.entries.missing_in(records, seconds(self.clock.now()))
     }
 
     /// Remembers the last error, and logs a new one.

@@ -1,4 +1,4 @@
-//! Receives the denials of other instances from a store.
+//! Receives the denials of other instances from a store, and publishes those that the store lacks.
 
 use std::{
     future::{Future, poll_fn},
@@ -10,48 +10,62 @@ use std::{
 
 use passport_core::Backoff;
 use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
+    sync::{Notify, watch},
+    time::sleep,
 };
 
 use super::{
-    error::DenyListStoreError,
+    error::{DenyListError, DenyListStoreError},
     record::DenialRecord,
     shared::SharedList,
-    store::{DynDenyListStore, STORE_TIMEOUT},
+    store::{DynDenyListStore, load, publish},
 };
 use crate::metrics::TARGET;
 
 /// The pause after an error of the store.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// Returns all records of the store.
-pub(super) async fn load(store: &dyn DynDenyListStore) -> Result<Vec<DenialRecord>, DenyListStoreError> {
-    let loaded = timeout(STORE_TIMEOUT, store.load_dyn()).await;
-    loaded.unwrap_or_else(|_| Err(DenyListStoreError::timed_out()))
-}
-
 /// Spawns a task that receives records until the list is dropped.
 pub(super) fn follow(list: &Arc<SharedList>, store: Arc<dyn DynDenyListStore>) {
-    tokio::spawn(run(Arc::downgrade(list), list.subscribe(), store));
+    let unshared = Arc::clone(&list.unshared);
+    tokio::spawn(run(Arc::downgrade(list), list.subscribe(), unshared, store));
 }
 
-async fn run(list: Weak<SharedList>, mut changes: watch::Receiver<u64>, store: Arc<dyn DynDenyListStore>) {
+/// What one step of the task has done.
+enum Step {
+    Received(Vec<DenialRecord>),
+    /// The list has the records of the store, and the store has those of the list.
+    Synchronized,
+    /// Records were possibly lost.
+    NotReceived(DenyListStoreError),
+    /// The store possibly lacks a record of the list.
+    NotShared,
+}
+
+async fn run(
+    list: Weak<SharedList>,
+    mut changes: watch::Receiver<u64>,
+    unshared: Arc<Notify>,
+    store: Arc<dyn DynDenyListStore>,
+) {
     let (mut failures, mut has_gap) = (0, false);
     loop {
         let next = async {
-            // After an error, records were possibly lost, so all are loaded.
-            if has_gap { load(&*store).await } else { store.receive_dyn().await }
+            if has_gap { synchronize(&list, &*store).await } else { receive(&unshared, &*store).await }
         };
-        let Some(received) = unless_dropped(&mut changes, next).await else { return };
-        match received {
-            Ok(records) => {
-                (failures, has_gap) = (0, false);
+        let Some(step) = unless_dropped(&mut changes, next).await else { return };
+        match step {
+            Step::Synchronized => (failures, has_gap) = (0, false),
+            Step::Received(records) => {
+                failures = 0;
                 let Some(list) = list.upgrade() else { return };
-                list.receive(records).await;
+                let saved = list.receive(records).await;
+                drop(list.conclude(saved));
             }
-            Err(error) => {
-                tracing::warn!(target: TARGET, %error, "denials of other instances are not received");
+            Step::NotReceived(_) | Step::NotShared => {
+                if let Step::NotReceived(error) = step {
+                    tracing::warn!(target: TARGET, %error, "denials of other instances are not received");
+                }
                 let pause = sleep(BACKOFF.delay(failures, fastrand::f64()));
                 (failures, has_gap) = (failures.saturating_add(1), true);
                 if unless_dropped(&mut changes, pause).await.is_none() {
@@ -62,13 +76,60 @@ async fn run(list: Weak<SharedList>, mut changes: watch::Receiver<u64>, store: A
     }
 }
 
+/// Waits for records of other instances, or until a record of this instance could not be published.
+async fn receive(unshared: &Notify, store: &dyn DynDenyListStore) -> Step {
+    match unless(unshared.notified(), store.receive_dyn()).await {
+        Some(Ok(records)) => Step::Received(records),
+        Some(Err(error)) => Step::NotReceived(error),
+        None => Step::NotShared,
+    }
+}
+
+/// Loads all records, because some were possibly lost. Publishes the entries that the store lacks:
+/// it was possibly unreachable, or has lost them.
+async fn synchronize(list: &Weak<SharedList>, store: &dyn DynDenyListStore) -> Step {
+    let loaded = match load(store).await {
+        Ok(loaded) => loaded,
+        Err(error) => return Step::NotReceived(error),
+    };
+    let (missing, saved) = {
+        // The list must not be kept alive during the calls of the store.
+        let Some(list) = list.upgrade() else { return Step::Synchronized };
+        (list.missing_in(&loaded), list.receive(loaded).await)
+    };
+    let shared = publish_all(store, missing).await.map_err(DenyListError::Store);
+    let step = if shared.is_ok() { Step::Synchronized } else { Step::NotShared };
+    if let Some(list) = list.upgrade() {
+        // The error is logged and kept for `health`.
+        drop(list.conclude(saved.and(shared)));
+    }
+    step
+}
+
+async fn publish_all(
+    store: &dyn DynDenyListStore,
+    records: Vec<DenialRecord>,
+) -> Result<(), DenyListStoreError> {
+    for record in records {
+        publish(store, record).await?;
+    }
+    Ok(())
+}
+
 /// Waits for `future`. Returns `None` if the list is dropped before.
 async fn unless_dropped<T>(changes: &mut watch::Receiver<u64>, future: impl Future<Output = T>) -> Option<T> {
-    let dropped = async { while changes.changed().await.is_ok() {} };
-    let (mut dropped, mut future) = (pin!(dropped), pin!(future));
+    unless(async { while changes.changed().await.is_ok() {} }, future).await
+}
+
+/// Waits for `future`. Returns `None` if the `event` occurs before.
+async fn unless<T>(event: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
+    let (mut event, mut future) = (pin!(event), pin!(future));
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => dropped.as_mut().poll(cx).map(|()| None),
+        Poll::Pending => event.as_mut().poll(cx).map(|()| None),
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

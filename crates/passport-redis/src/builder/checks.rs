@@ -6,10 +6,10 @@ use std::{ops::RangeInclusive, time::Duration};
 use passport_core::ConfigProblem;
 use redis::{ConnectionAddr, IntoConnectionInfo};
 
-use super::RedisTokenStoreBuilder;
+use super::RedisStoreBuilder;
 use crate::connection::Topology;
 
-/// The allowed values of [`RedisTokenStoreBuilder::timeout`].
+/// The allowed values of [`RedisStoreBuilder::timeout`].
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 
 /// The maximum length of a namespace, in bytes.
@@ -18,7 +18,7 @@ const MAX_NAMESPACE: usize = 64;
 /// The name of the setting in problems of a server's URL.
 pub(super) const URL: &str = "url";
 
-impl RedisTokenStoreBuilder {
+impl<S> RedisStoreBuilder<S> {
     /// Parses the URLs. Returns the addresses of the servers and the number of the database. Adds a
     /// problem to `problems` for each invalid URL, if there is no URL, and if the URLs name
     /// different databases or a database that the topology does not have.

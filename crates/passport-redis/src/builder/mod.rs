@@ -1,40 +1,46 @@
-//! The builder of a store: its settings, their defaults, and the checks of [`build`].
-//!
-//! [`build`]: RedisTokenStoreBuilder::build
+//! The builder of a store: its settings, their defaults, and their checks.
 
 mod checks;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, marker::PhantomData, path::PathBuf, sync::Arc, time::Duration};
 
 use passport_core::{CaCertificates, Clock, ConfigProblem, SystemClock};
 use passport_outbound::{ConfigError, SecretSource};
 
 use crate::{
-    EncryptionKeys, RedisTokenStore,
+    EncryptionKeys,
     connection::{ConnectionSettings, RedisEndpoint, TlsSettings, Topology},
 };
 
-/// The default of [`RedisTokenStoreBuilder::timeout`].
+/// The default of [`RedisStoreBuilder::timeout`].
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The default of [`RedisTokenStoreBuilder::namespace`].
+/// The default of [`RedisStoreBuilder::namespace`].
 const NAMESPACE: &str = "passport";
 
 /// The name of the setting in problems of the CA file.
 const CA_FILE: &str = "ca_file";
 
-/// A builder of a [`RedisTokenStore`]. [`build`](Self::build) checks the settings and reports
-/// all problems together.
+/// A builder of a store on Redis. `S` is the type of the store. `build` checks the settings and
+/// reports all problems together.
 #[must_use]
-pub struct RedisTokenStoreBuilder {
+pub struct RedisStoreBuilder<S> {
     urls: Vec<String>,
     topology: Topology,
     settings: ConnectionSettings,
     keys: EncryptionKeys,
     clock: Arc<dyn Clock>,
+    store: PhantomData<fn() -> S>,
 }
 
-impl RedisTokenStoreBuilder {
+/// What a store is made of, after the settings were checked.
+pub(crate) struct StoreParts {
+    pub(crate) endpoint: RedisEndpoint,
+    pub(crate) keys: EncryptionKeys,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl<S> RedisStoreBuilder<S> {
     /// Creates a builder with the default settings for the servers at `urls`.
     pub(crate) fn new(urls: Vec<String>, topology: Topology, keys: EncryptionKeys) -> Self {
         let settings = ConnectionSettings {
@@ -46,12 +52,12 @@ impl RedisTokenStoreBuilder {
             namespace: NAMESPACE.to_owned(),
             timeout: TIMEOUT,
         };
-        Self { urls, topology, settings, keys, clock: Arc::new(SystemClock) }
+        Self { urls, topology, settings, keys, clock: Arc::new(SystemClock), store: PhantomData }
     }
 
     /// Sets the prefix of all keys and channels in Redis: 1 to 64 letters, digits or any of `-._:`.
     /// Keys are `<namespace>:{...}:...`, and the pub/sub channel is `<namespace>:news`. Instances
-    /// with the same namespace share tokens. Defaults to `passport`.
+    /// with the same namespace share tokens and denials. Defaults to `passport`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.settings.namespace = namespace.into();
         self
@@ -88,8 +94,8 @@ impl RedisTokenStoreBuilder {
     }
 
     /// Trusts the CA certificates in this PEM file for Redis, instead of the CA certificates of the
-    /// operating system. [`build`](Self::build) checks the file. The store reads the file again for
-    /// each new connection.
+    /// operating system. `build` checks the file. The store reads the file again for each new
+    /// connection.
     ///
     /// Without a `ca_file`, the store trusts the certificates of the operating system. If the
     /// environment variable `SSL_CERT_FILE` is set, the store instead trusts the certificates in
@@ -112,10 +118,8 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Sets the time limit for the Redis commands of one token fetch, 10 ms to 5 s. Defaults to
-    /// 500 ms.
-    ///
-    /// The limit applies twice:
+    /// Sets the time limit for Redis commands, 10 ms to 5 s. Defaults to 500 ms. For a deny list,
+    /// the limit applies to each command. For a token fetch, it applies twice:
     ///
     /// 1. to connecting and all commands before the token fetch, or before the wait if another
     ///    instance fetches the token;
@@ -135,15 +139,8 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Builds the store. Does no I/O except reading the CA file, and spawns no task.
-    ///
-    /// TLS connections use rustls. If the process has no default crypto provider
-    /// (`CryptoProvider::install_default`) when the first connection is made, the provider of
-    /// aws-lc-rs is installed.
-    ///
-    /// # Errors
-    /// Returns a [`ConfigError`] that lists every invalid setting with its remedy.
-    pub fn build(self) -> Result<RedisTokenStore, ConfigError> {
+    /// Checks the settings, and returns what a store is made of.
+    pub(crate) fn parts(self) -> Result<StoreParts, ConfigError> {
         let mut problems = Vec::new();
         let (addresses, database) = self.addresses(&mut problems);
         self.check_options(&addresses, &mut problems);
@@ -155,18 +152,17 @@ impl RedisTokenStoreBuilder {
                 let (topology, settings, other_addresses) =
                     (self.topology, self.settings, addresses.collect());
                 let endpoint = RedisEndpoint { topology, address, other_addresses, database, settings };
-                Ok(RedisTokenStore::new(endpoint, self.keys, self.clock))
+                Ok(StoreParts { endpoint, keys: self.keys, clock: self.clock })
             }
             _ => Err(ConfigError::new(problems)),
         }
     }
 }
 
-/// Omits the URLs: before [`build`](RedisTokenStoreBuilder::build) has checked them, they may
-/// contain a password.
-impl fmt::Debug for RedisTokenStoreBuilder {
+/// Omits the URLs: before `build` has checked them, they may contain a password.
+impl<S> fmt::Debug for RedisStoreBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisTokenStoreBuilder")
+        f.debug_struct("RedisStoreBuilder")
             .field("namespace", &self.settings.namespace)
             .field("username", &self.settings.username)
             .field("timeout", &self.settings.timeout)

@@ -1,4 +1,5 @@
 use super::{checks::URL, *};
+use crate::{RedisTokenStore, RedisTokenStoreBuilder};
 
 fn builder(url: &str) -> RedisTokenStoreBuilder {
     RedisTokenStore::builder(url, EncryptionKeys::danger_unencrypted())

@@ -11,6 +11,8 @@ use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
 
 use super::{endpoint::RedisEndpoint, server_or_cluster::RedisConnection};
+#[cfg(feature = "deny-list")]
+use crate::error::NO_REPLY;
 use crate::{
     error::{is_connection_error, is_server_error, store_error},
     task_outcome::{interrupted, outcome_of},
@@ -29,15 +31,15 @@ const TIMED_OUT: &str = "connecting to Redis, with its password and certificates
 /// circuit breaker of the token cache lets only probes through.
 pub(crate) struct SharedConnection {
     endpoint: RedisEndpoint,
-    notifier: Notifier,
+    notifier: Option<Notifier>,
     current: Mutex<Option<Arc<RedisConnection>>>,
     connecting: SharedTask<Result<Arc<RedisConnection>, StoreError>>,
 }
 
 impl SharedConnection {
     /// Creates a value that is not connected yet. Its connections forward the notifications of
-    /// other instances to `notifier`.
-    pub(crate) fn new(endpoint: RedisEndpoint, notifier: Notifier) -> Self {
+    /// other instances to `notifier`. Without one, they do not subscribe to notifications.
+    pub(crate) fn new(endpoint: RedisEndpoint, notifier: Option<Notifier>) -> Self {
         Self { endpoint, notifier, current: Mutex::default(), connecting: SharedTask::new() }
     }
 
@@ -55,6 +57,32 @@ impl SharedConnection {
             return Err(store_error(&error, &self.endpoint));
         }
         self.query_once(&command).await?.map_err(|error| store_error(&error, &self.endpoint))
+    }
+
+    /// Sends `command` once, and returns the reply. Without a retry, no data that is lost with a
+    /// connection is missed.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before the reply, the connection is discarded.
+    #[cfg(feature = "deny-list")]
+    pub(crate) async fn query_without_retry<T: FromRedisValue>(
+        self: &Arc<Self>,
+        command: &Cmd,
+    ) -> Result<T, StoreError> {
+        self.query_once(command).await?.map_err(|error| store_error(&error, &self.endpoint))
+    }
+
+    /// Waits for `query`, a query of this connection, for at most `limit`.
+    #[cfg(feature = "deny-list")]
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        query: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        tokio::time::timeout(limit, query).await.unwrap_or_else(|source| {
+            Err(StoreError::new(NO_REPLY)
+                .with_source(NoReply { endpoint: self.endpoint.to_string(), source }))
+        })
     }
 
     /// Sends `command` once. If the connection fails, discards the connection. The outer error is
@@ -88,7 +116,7 @@ impl SharedConnection {
 
     /// Connects, and makes the new connection the current connection.
     async fn connect(self: Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
-        let connection = Arc::new(self.endpoint.connect(&self.notifier).await?);
+        let connection = Arc::new(self.endpoint.connect(self.notifier.as_ref()).await?);
         *self.current() = Some(Arc::clone(&connection));
         Ok(connection)
     }
@@ -120,6 +148,15 @@ impl SharedConnection {
 struct ConnectTimedOut {
     endpoint: String,
     source: TaskError,
+}
+
+/// The cause of the error if a query exceeded its time limit. Names the servers.
+#[cfg(feature = "deny-list")]
+#[derive(Debug, thiserror::Error)]
+#[error("{endpoint}: no reply")]
+struct NoReply {
+    endpoint: String,
+    source: tokio::time::error::Elapsed,
 }
 
 /// A query that is waiting for its reply. Dropping this value without a reply discards the

@@ -97,3 +97,18 @@ async fn cached_keys_are_used_while_the_vault_hangs() {
     }
     assert_eq!(vault.0.load(Ordering::SeqCst), 2);
 }
+
+#[cfg(feature = "deny-list")]
+#[tokio::test]
+async fn rotated_key_is_read_before_a_denial_is_skipped() {
+    let (vault, clock) = (Vault::default(), ManualClock::at_unix_seconds(1_750_000_000));
+    *vault.0.lock().unwrap() = encoded(1);
+    let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
+    let cache = Arc::new(KeyringCache::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
+    cache.get().await.unwrap();
+    *vault.0.lock().unwrap() = encoded(2);
+    assert!(cache.reloaded_for_unknown_key().await.is_none(), "no reload within a minute");
+    clock.advance(UNKNOWN_KEY_INTERVAL);
+    let keyring = cache.reloaded_for_unknown_key().await.unwrap();
+    assert_eq!(ids(&keyring), [id(2), id(1)]);
+}

@@ -7,18 +7,19 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use passport_core::{Clock, millis};
 use passport_outbound::{
-    AccessToken, Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, TokenStore,
+    AccessToken, ConfigError, Lease, LeaseOutcome, Notifier, StoreError, StoredToken, TokenKey, TokenStore,
 };
-use redis::{Cmd, cmd};
 
 use self::stored_value::{StoredValue, duration, record_invalid};
 use crate::{
-    EncryptionKeys, RedisTokenStoreBuilder,
-    connection::{RedisEndpoint, SharedConnection, Topology},
-    envelope::{self, HASH_POSITIONS_IN_LUA, InvalidValue},
+    EncryptionKeys,
+    builder::{RedisStoreBuilder, StoreParts},
+    connection::{SharedConnection, Topology},
+    envelope::{self, HASH_POSITIONS_IN_LUA},
     key_names::{TokenKeys, channel},
     keyring::KeyringCache,
-    scripts::{self, MAX_VALUE},
+    scripts::{self, MAX_VALUE, script},
+    sealed_value::InvalidValue,
     sealing_key::Keyring,
 };
 
@@ -47,7 +48,7 @@ impl RedisTokenStore {
     /// `rediss://host:6379` with TLS, or `unix:///run/redis.sock`. The URL may end with a database:
     /// `/2`, or `?db=2` for a Unix socket. Defaults to database 0.
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
-        RedisTokenStoreBuilder::new(vec![url.into()], Topology::Single, keys)
+        RedisStoreBuilder::new(vec![url.into()], Topology::Single, keys)
     }
 
     /// Creates a builder for a store on a Redis Cluster. `nodes` are the URLs of some nodes of the
@@ -57,7 +58,7 @@ impl RedisTokenStore {
         nodes: I,
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
-        RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Topology::Cluster, keys)
+        RedisStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Topology::Cluster, keys)
     }
 
     /// Creates a builder for a store on a master that Redis Sentinel monitors. `sentinels` are the
@@ -69,14 +70,14 @@ impl RedisTokenStore {
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
         let topology = Topology::Sentinels { service: service.into() };
-        RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
+        RedisStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
     }
 
     /// Reads the encryption keys and connects to Redis. Call this before a service accepts
     /// requests, so that its first request does not wait for the keys and the connection.
     ///
     /// Without this call, the first call that needs a token reads the keys and connects, within the
-    /// [timeout](RedisTokenStoreBuilder::timeout). If this takes longer, for example because the
+    /// [timeout](RedisStoreBuilder::timeout). If this takes longer, for example because the
     /// keys are in a vault, that first call continues without the store. Reading the keys and
     /// connecting then complete in the background, for later calls.
     ///
@@ -92,18 +93,31 @@ impl RedisTokenStore {
         self.0.keyring.get().await?;
         self.0.connection.get().await.map(drop)
     }
+}
 
-    /// Creates a store on the servers of `endpoint`. Does no I/O.
-    pub(crate) fn new(endpoint: RedisEndpoint, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
+/// The builder of a [`RedisTokenStore`].
+pub type RedisTokenStoreBuilder = RedisStoreBuilder<RedisTokenStore>;
+
+impl RedisStoreBuilder<RedisTokenStore> {
+    /// Builds the store. Does no I/O except reading the CA file, and spawns no task.
+    ///
+    /// TLS connections use rustls. If the process has no default crypto provider
+    /// (`CryptoProvider::install_default`) when the first connection is made, the provider of
+    /// aws-lc-rs is installed.
+    ///
+    /// # Errors
+    /// Returns a [`ConfigError`] that lists every invalid setting with its remedy.
+    pub fn build(self) -> Result<RedisTokenStore, ConfigError> {
+        let StoreParts { endpoint, keys, clock } = self.parts()?;
         let notifier = Notifier::new();
-        Self(Arc::new(SharedStore {
+        Ok(RedisTokenStore(Arc::new(SharedStore {
             namespace: endpoint.settings.namespace.clone(),
             timeout: endpoint.settings.timeout,
-            connection: Arc::new(SharedConnection::new(endpoint, notifier.clone())),
+            connection: Arc::new(SharedConnection::new(endpoint, Some(notifier.clone()))),
             keyring: Arc::new(KeyringCache::new(keys, Arc::clone(&clock))),
             notifier,
             clock,
-        }))
+        })))
     }
 }
 
@@ -237,14 +251,6 @@ impl RedisTokenStore {
 
 /// The time to live of the values that a probe writes, in milliseconds.
 const PROBE_TTL_MS: u64 = 1000;
-
-/// Returns the command that runs the script `source` on the Redis keys `keys`. The caller adds
-/// the arguments (`ARGV`).
-fn script(source: &str, keys: &[&str]) -> Cmd {
-    let mut command = cmd("EVAL");
-    command.arg(source).arg(keys.len()).arg(keys);
-    command
-}
 
 /// Returns `time` in milliseconds, at least 1: Redis rejects a time to live of zero.
 fn at_least_1_ms(time: Duration) -> u64 {

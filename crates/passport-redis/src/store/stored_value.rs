@@ -7,9 +7,10 @@ use metrics::counter;
 use passport_outbound::{ClientId, StoredToken};
 
 use crate::{
-    envelope::{self, InvalidValue},
+    envelope,
     metrics::{REJECTED, TARGET},
     scripts::MAX_VALUE,
+    sealed_value::InvalidValue,
     sealing_key::Keyring,
 };
 

@@ -211,3 +211,19 @@ fn readers_and_writers_do_not_disturb_each_other() {
     });
     assert!(entries.len() <= 100);
 }
+
+#[test]
+fn only_entries_that_a_store_lacks_are_missing_in_it() {
+    let entries = Entries::new();
+    let records = [denial("u", Some("t"), 10), denial("v", Some("t"), 20), denial("w", None, 30)];
+    for record in records {
+        entries.insert(record, &limits(10, FullPolicy::RefuseTenant), 0);
+    }
+    assert_eq!(entries.missing_in(&[], 0), records);
+    assert_eq!(entries.missing_in(&records, 0), []);
+    assert_eq!(entries.missing_in(&[denial("u", Some("t"), 9), records[1]], 0), [records[0], records[2]]);
+    assert_eq!(entries.missing_in(&[], 20 + HOUR), [records[2]], "expired entries are not missing");
+    let tenant = Denial::new(ISSUER, DeniedSubject::Tenant("t".to_owned()), at(20));
+    let tenant = DenialRecord::new(&tenant, Duration::from_secs(HOUR.into()), at(20));
+    assert_eq!(entries.missing_in(&[tenant], 0), [records[2]], "the tenant is denied");
+}

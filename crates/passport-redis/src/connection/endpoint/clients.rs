@@ -20,13 +20,16 @@ const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Returns the settings of a connection to a single server.
-pub(super) fn config(notifier: &Notifier) -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new()
-        // The client of the `redis` crate has no timeouts, because the token cache applies the
-        // timeout of the store to each call of the store.
+pub(super) fn config(notifier: Option<&Notifier>) -> AsyncConnectionConfig {
+    let config = AsyncConnectionConfig::new()
+        // The client of the `redis` crate has no timeouts, because the callers of the store
+        // apply the timeout of the store.
         .set_connection_timeout(None)
-        .set_response_timeout(None)
-        .set_push_sender(push_sender(notifier.clone()))
+        .set_response_timeout(None);
+    match notifier {
+        Some(notifier) => config.set_push_sender(push_sender(notifier.clone())),
+        None => config,
+    }
 }
 
 impl RedisEndpoint {
@@ -58,7 +61,7 @@ impl RedisEndpoint {
     pub(super) fn cluster(
         &self,
         credentials: &Credentials,
-        notifier: &Notifier,
+        notifier: Option<&Notifier>,
     ) -> RedisResult<redis::cluster::ClusterClient> {
         let mut builder = redis::cluster::ClusterClientBuilder::new(self.addresses())
             .use_protocol(ProtocolVersion::RESP3)
@@ -70,8 +73,10 @@ impl RedisEndpoint {
             // safe, because every script is idempotent.
             .retries(3)
             .min_retry_wait(5)
-            .max_retry_wait(50)
-            .push_sender(push_sender(notifier.clone()));
+            .max_retry_wait(50);
+        if let Some(notifier) = notifier {
+            builder = builder.push_sender(push_sender(notifier.clone()));
+        }
         if let Some(username) = &self.settings.username {
             builder = builder.username(username);
         }

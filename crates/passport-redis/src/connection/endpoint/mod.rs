@@ -73,17 +73,24 @@ struct Credentials {
 }
 
 impl RedisEndpoint {
-    /// Reads the credentials, connects, and subscribes to the channel of notifications. The
-    /// connection forwards notifications to `notifier`.
-    pub(crate) async fn connect(&self, notifier: &Notifier) -> Result<RedisConnection, StoreError> {
+    /// Reads the credentials and connects. If there is a `notifier`, subscribes to the channel of
+    /// notifications and forwards them to it.
+    pub(crate) async fn connect(&self, notifier: Option<&Notifier>) -> Result<RedisConnection, StoreError> {
         let credentials = self.credentials().await?;
         let connection =
             self.open(&credentials, notifier).await.map_err(|error| store_error(&error, self))?;
+        if notifier.is_none() {
+            record_connection();
+            return Ok(connection);
+        }
         // A failed subscription is not an error: without notifications, instances that wait for a
         // token poll Redis.
         let channel = key_names::channel(&self.settings.namespace);
         let is_subscribed = connection.subscribe(&channel).await.is_ok();
-        record_connection(is_subscribed, &channel);
+        record_connection();
+        if !is_subscribed {
+            warn_without_notifications(&channel);
+        }
         Ok(connection)
     }
 
@@ -105,8 +112,12 @@ impl RedisEndpoint {
     }
 
     /// Connects and authenticates with `credentials`. The connection forwards notifications to
-    /// `notifier`.
-    async fn open(&self, credentials: &Credentials, notifier: &Notifier) -> RedisResult<RedisConnection> {
+    /// `notifier`, if there is one.
+    async fn open(
+        &self,
+        credentials: &Credentials,
+        notifier: Option<&Notifier>,
+    ) -> RedisResult<RedisConnection> {
         match &self.topology {
             Topology::Single => {
                 let (client, config) = (self.client(credentials)?, clients::config(notifier));
@@ -151,18 +162,18 @@ async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreEr
     Ok(Some(read.secret().clone()))
 }
 
-/// Counts and logs a new connection. Logs a warning if the connection is not subscribed to
-/// `channel`, the channel of notifications.
-fn record_connection(is_subscribed: bool, channel: &str) {
+/// Counts and logs a new connection.
+fn record_connection() {
     counter!(CONNECTIONS).increment(1);
-    if is_subscribed {
-        tracing::debug!(target: TARGET, "connected to Redis");
-    } else {
-        tracing::warn!(
-            target: TARGET,
-            channel,
-            "connected to Redis, but cannot subscribe to notifications, so waiting instances poll; grant the channel \
-             to the Redis user: ACL SETUSER <user> &{channel}"
-        );
-    }
+    tracing::debug!(target: TARGET, "connected to Redis");
+}
+
+/// Logs that a new connection is not subscribed to `channel`, the channel of notifications.
+fn warn_without_notifications(channel: &str) {
+    tracing::warn!(
+        target: TARGET,
+        channel,
+        "connected to Redis, but cannot subscribe to notifications, so waiting instances poll; grant the channel \
+         to the Redis user: ACL SETUSER <user> &{channel}"
+    );
 }
