@@ -3,12 +3,12 @@
 use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock, with_causes};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
 use crate::{DevPassport, keys::SigningKeys, serve::serve, server_state::ServerState};
 
@@ -99,7 +99,8 @@ impl DevPassportBuilder {
         ));
         let (stop, stopped) = watch::channel(());
         let server = tokio::spawn(serve(listener, Arc::clone(&state), stopped));
-        Ok(DevPassport { address, state, stop, server })
+        let (runtime, pushes) = (Handle::current(), Mutex::default());
+        Ok(DevPassport { address, state, stop, server, runtime, pushes })
     }
 }
 

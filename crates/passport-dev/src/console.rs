@@ -1,9 +1,11 @@
 //! The console. The program reads commands from the terminal while it runs.
 
+mod revocation;
+
 use std::{collections::BTreeMap, future::pending, io::stdin, str::FromStr, thread, time::Duration};
 
 use http::StatusCode;
-use passport_dev::{Counters, DevIdentity, DevPassport, Endpoint, Fault};
+use passport_dev::{Counters, DevIdentity, DevPassport, Endpoint, EventReceiver, Fault};
 use tokio::sync::mpsc;
 
 use crate::registrations::UserRegistration;
@@ -16,15 +18,24 @@ Commands:
   kid on | kid off             set or omit the key id (kid) in new tokens
   lifetime SECONDS             set the lifetime of new tokens
   fault ENDPOINT FAULT         make an endpoint fail
-                               endpoints: discovery, introspection, jwks, token
+                               endpoints: discovery, events-poll, introspection, jwks,
+                               revocation, token
                                faults: down, html, truncated, body JSON, slow MILLISECONDS,
                                status CODE, throttled SECONDS, oversize BYTES, redirect URL
   clear ENDPOINT               end the fault of an endpoint
-  identity CLIENT-ID           select the identity of the next four commands; default: the first
+  identity CLIENT-ID           select the identity of the next five commands; default: the first
   secret                       add an active secret and show it
   revoke SECRET-ID             revoke a secret and its tokens
   disable | enable             reject all secrets and revoke their tokens | accept the secrets again
   roles ROLE...                set the roles of new tokens
+  receiver poll AUDIENCE       let the identity poll for events
+  receiver push URI AUDIENCE   push events to a receiver
+  receiver logout URI CLIENT   send logout tokens to a receiver
+  events                       show the events that receivers have not acknowledged or rejected
+  revoke-token TOKEN           revoke a token
+  session USER TENANT          start a session of a user and show its id
+  logout user ID               end all sessions of a user and revoke the user's tokens
+  logout session ID            end a session and revoke its tokens
   user ID ROLE...              show a user's token; without roles, that of the user in the file
   help                         list the commands
   stop                         stop the program";
@@ -40,7 +51,7 @@ pub(crate) async fn run(
     identities: &[DevIdentity],
     users: &BTreeMap<String, UserRegistration>,
 ) {
-    let (mut lines, mut selected) = (read_lines(), identities.first());
+    let (mut lines, mut selected, mut receivers) = (read_lines(), identities.first(), Vec::new());
     while let Some(line) = lines.recv().await {
         match *line.split_whitespace().collect::<Vec<_>>() {
             [] => {}
@@ -51,7 +62,7 @@ pub(crate) async fn run(
             },
             ref words => {
                 let Some(identity) = selected else { continue };
-                match execute(words, passport, identity, users).await {
+                match execute(words, passport, identity, users, &mut receivers).await {
                     Ok(text) => println!("{text}"),
                     Err(problem) => println!("{problem}; `help` lists the commands"),
                 }
@@ -76,8 +87,8 @@ fn read_lines() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
-/// Executes the command `words` on `passport`, or on `identity`, the selected identity. Returns
-/// the output of the command.
+/// Executes the command `words` on `passport`, or on `identity`, the selected identity. `receivers`
+/// are the receivers of events that the console has registered. Returns the output of the command.
 ///
 /// # Errors
 /// Returns a text that says what is wrong with the command.
@@ -86,6 +97,7 @@ async fn execute(
     passport: &DevPassport,
     identity: &DevIdentity,
     users: &BTreeMap<String, UserRegistration>,
+    receivers: &mut Vec<EventReceiver>,
 ) -> Result<String, String> {
     match *words {
         ["clear", name] => passport.clear_fault(endpoint(name)?),
@@ -116,7 +128,10 @@ async fn execute(
             let user = users.get(id).filter(|_| roles.is_empty()).unwrap_or(&from_command);
             return Ok(user.token(passport, id));
         }
-        _ => return Err(format!("unknown command `{}`", words.join(" "))),
+        _ => {
+            let output = revocation::execute(words, passport, identity, receivers).await?;
+            return output.ok_or_else(|| format!("unknown command `{}`", words.join(" ")));
+        }
     }
     Ok("done".to_owned())
 }
@@ -124,10 +139,12 @@ async fn execute(
 /// Returns a text with the number of requests to each endpoint.
 fn counts(counters: &Counters) -> String {
     format!(
-        "discovery {}, introspection {}, jwks {}, token {}",
+        "discovery {}, events-poll {}, introspection {}, jwks {}, revocation {}, token {}",
         counters.discovery(),
+        counters.events_poll(),
         counters.introspection(),
         counters.jwks(),
+        counters.revocation(),
         counters.token()
     )
 }
@@ -136,8 +153,10 @@ fn counts(counters: &Counters) -> String {
 fn endpoint(name: &str) -> Result<Endpoint, String> {
     match name {
         "discovery" => Ok(Endpoint::Discovery),
+        "events-poll" => Ok(Endpoint::EventsPoll),
         "introspection" => Ok(Endpoint::Introspection),
         "jwks" => Ok(Endpoint::Jwks),
+        "revocation" => Ok(Endpoint::Revocation),
         "token" => Ok(Endpoint::Token),
         _ => Err(format!("unknown endpoint `{name}`")),
     }

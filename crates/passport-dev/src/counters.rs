@@ -9,8 +9,10 @@ use crate::Endpoint;
 #[derive(Debug, Default)]
 pub struct Counters {
     discovery: watch::Sender<u64>,
+    events_poll: watch::Sender<u64>,
     introspection: watch::Sender<u64>,
     jwks: watch::Sender<u64>,
+    revocation: watch::Sender<u64>,
     token: watch::Sender<u64>,
 }
 
@@ -19,6 +21,12 @@ impl Counters {
     #[must_use]
     pub fn discovery(&self) -> u64 {
         *self.discovery.borrow()
+    }
+
+    /// Returns the number of requests to the endpoint that receivers poll for events.
+    #[must_use]
+    pub fn events_poll(&self) -> u64 {
+        *self.events_poll.borrow()
     }
 
     /// Returns the number of requests to the introspection endpoint.
@@ -31,6 +39,12 @@ impl Counters {
     #[must_use]
     pub fn jwks(&self) -> u64 {
         *self.jwks.borrow()
+    }
+
+    /// Returns the number of requests to the revocation endpoint.
+    #[must_use]
+    pub fn revocation(&self) -> u64 {
+        *self.revocation.borrow()
     }
 
     /// Returns the number of requests to the token endpoint.
@@ -58,8 +72,10 @@ impl Counters {
     fn of(&self, endpoint: Endpoint) -> &watch::Sender<u64> {
         match endpoint {
             Endpoint::Discovery => &self.discovery,
+            Endpoint::EventsPoll => &self.events_poll,
             Endpoint::Introspection => &self.introspection,
             Endpoint::Jwks => &self.jwks,
+            Endpoint::Revocation => &self.revocation,
             Endpoint::Token => &self.token,
         }
     }

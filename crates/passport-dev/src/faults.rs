@@ -15,10 +15,14 @@ pub enum Endpoint {
     /// The discovery document (`openid-configuration`), below `/passport/.well-known/` and below
     /// `/.well-known/`.
     Discovery,
+    /// `POST /passport/events/poll`.
+    EventsPoll,
     /// `POST /passport/token/introspect`.
     Introspection,
     /// The signing keys (`jwks.json`), below `/passport/.well-known/` and below `/.well-known/`.
     Jwks,
+    /// `POST /passport/token/revoke`.
+    Revocation,
     /// `POST /passport/token`.
     Token,
 }
@@ -33,6 +37,8 @@ impl Endpoint {
             "/passport/.well-known/jwks.json" | "/.well-known/jwks.json" => Some(Self::Jwks),
             "/passport/token" => Some(Self::Token),
             "/passport/token/introspect" => Some(Self::Introspection),
+            "/passport/token/revoke" => Some(Self::Revocation),
+            "/passport/events/poll" => Some(Self::EventsPoll),
             _ => None,
         }
     }

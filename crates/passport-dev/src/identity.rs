@@ -5,8 +5,10 @@ use std::{fmt, sync::Arc};
 use crate::{
     DevSecret, TestJwtBuilder,
     client_key::{ClientKey, ClientKeyKind},
+    events::SecurityEvent,
     registry::{StoredIdentity, random_id, random_secret},
     server_state::ServerState,
+    transmitter::transmit,
 };
 
 /// A builder of a managed identity. [`DevIdentityBuilder::create`] registers the identity.
@@ -29,6 +31,7 @@ impl DevIdentityBuilder {
             roles: Vec::new(),
             enabled: true,
             secrets: Vec::new(),
+            issued: Vec::new(),
             key: None,
         };
         Self { state, identity, secret: random_secret(), private_key: None }
@@ -148,21 +151,33 @@ impl DevIdentity {
 
     /// Revokes the client secret with the id `secret_id`, and the tokens that were issued for this
     /// secret. The token endpoint then rejects the secret, and introspection reports the tokens as
-    /// inactive. Has no effect if there is no active secret with this id.
+    /// inactive. Receivers of events get the CAEP event `credential-change`. Has no effect if there
+    /// is no active secret with this id.
     pub fn revoke_secret(&self, secret_id: &str) {
-        self.state.registry().revoke_secret(&self.client_id, secret_id);
+        if self.state.registry().revoke_secret(&self.client_id, secret_id) {
+            let (client_id, secret_id) = (self.client_id.clone(), secret_id.to_owned());
+            transmit(&self.state, &SecurityEvent::SecretRevoked { client_id, secret_id });
+        }
     }
 
     /// Disables the identity. The token endpoint then rejects the secrets and the key of the
-    /// identity, and the tokens that were issued for its secrets are revoked.
+    /// identity, and introspection reports all its tokens as inactive. Receivers of events get the
+    /// RISC event `account-disabled`, unless the identity is already disabled.
     pub fn disable(&self) {
-        self.state.registry().set_enabled(&self.client_id, false);
+        if self.state.registry().set_enabled(&self.client_id, false) {
+            let client_id = self.client_id.clone();
+            transmit(&self.state, &SecurityEvent::AccountDisabled { client_id });
+        }
     }
 
     /// Enables the identity after [`disable`](Self::disable). The token endpoint then accepts the
-    /// active secrets and the key of the identity again. Revoked tokens stay revoked.
+    /// active secrets and the key of the identity again. Revoked tokens stay revoked. Receivers of
+    /// events get the RISC event `account-enabled`, unless the identity is already enabled.
     pub fn enable(&self) {
-        self.state.registry().set_enabled(&self.client_id, true);
+        if self.state.registry().set_enabled(&self.client_id, true) {
+            let client_id = self.client_id.clone();
+            transmit(&self.state, &SecurityEvent::AccountEnabled { client_id });
+        }
     }
 
     /// Replaces the roles of the identity's new tokens. Tokens that were already issued keep their
@@ -174,7 +189,9 @@ impl DevIdentity {
 
     /// Returns a builder of a token of this identity, for tests that change the token or send it
     /// themselves. If the test does not change the token, it equals a token that the token endpoint
-    /// issues for the first secret. If the first secret is revoked, the token is revoked as well.
+    /// issues for the first secret. If the first secret is revoked, or the identity is disabled,
+    /// the token is revoked as well. A token whose `jti` is changed or removed is revoked only by
+    /// [`DevPassport::revoke_token`](crate::DevPassport::revoke_token).
     ///
     /// # Panics
     /// Never: identities are replaced but not removed.

@@ -1,12 +1,12 @@
 //! JSON Web Tokens: the builder, the encoding, and the verification of tokens that this dev
-//! Passport signed, for introspection.
+//! Passport signed, for introspection and revocation.
 
 use std::{
     fmt,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use passport_core::unix_millis;
 use serde_json::{Map, Value, json};
@@ -39,12 +39,7 @@ impl TestJwtBuilder {
         let key = state.keys().signing().clone();
         let now = state.clock.now();
         let token_lifetime = state.settings().token_lifetime;
-        let mut header = Map::new();
-        header.insert("alg".to_owned(), json!("RS256"));
-        header.insert("typ".to_owned(), json!("JWT"));
-        if state.settings().kid_in_tokens {
-            header.insert("kid".to_owned(), json!(key.kid));
-        }
+        let header = jose_header(state, &key, "JWT");
         let builder = Self { header, claims: Map::new(), key, now };
         builder
             .claim("iss", state.issuer())
@@ -197,6 +192,24 @@ impl fmt::Debug for TestJwtBuilder {
     }
 }
 
+/// Returns a JWT with exactly the given `typ` and `claims`, signed with RS256 by the current key.
+pub(crate) fn sign_statement(state: &ServerState, typ: &str, claims: &Value) -> String {
+    let key = state.keys().signing().clone();
+    let header = Value::Object(jose_header(state, &key, typ)).to_string();
+    signed(&header, &claims.to_string(), |message| key.sign_rs256(message))
+}
+
+/// Returns the JOSE header of a JWT that `key` signs.
+fn jose_header(state: &ServerState, key: &RsaSigningKey, typ: &str) -> Map<String, Value> {
+    let mut header = Map::new();
+    header.insert("alg".to_owned(), json!("RS256"));
+    header.insert("typ".to_owned(), json!(typ));
+    if state.settings().kid_in_tokens {
+        header.insert("kid".to_owned(), json!(key.kid));
+    }
+    header
+}
+
 /// Encodes the texts `header` and `claims`, and returns them as a signed token. `sign` gets the
 /// message to sign and returns the signature.
 pub(crate) fn signed(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
@@ -226,12 +239,25 @@ fn push(claims: &mut Map<String, Value>, name: &str, value: String) {
 
 /// Returns the claims of `token`. Returns `None` if the token is malformed, or if no published
 /// key of this Passport signed it. Does not check the claims.
-pub(crate) fn own_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
+pub(crate) fn own_claims(state: &ServerState, token: &str) -> Option<Map<String, Value>> {
     let (message, signature) = token.rsplit_once('.')?;
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;
     if !state.keys().verifies(message.as_bytes(), &signature) {
         return None;
     }
-    let claims = BASE64_URL_SAFE_NO_PAD.decode(message.split_once('.')?.1).ok()?;
+    unverified_claims(token)
+}
+
+/// Returns the claims of `token`. Returns `None` if the token is malformed. Does not verify the
+/// signature.
+pub(crate) fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice(&claims).ok()
+}
+
+/// Returns the id under which `token` is revoked: its `jti`, or the SHA-256 hash of the whole token
+/// if the claims have no `jti`.
+pub(crate) fn token_id(token: &str, claims: &Map<String, Value>) -> String {
+    let jti = claims.get("jti").and_then(Value::as_str).map(str::to_owned);
+    jti.unwrap_or_else(|| base64(digest(&SHA256, token.as_bytes()).as_ref()))
 }

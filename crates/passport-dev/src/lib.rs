@@ -35,12 +35,14 @@
 //! # Concepts
 //!
 //! - A [`DevPassport`] is an HTTP server on a free loopback port. It serves the token endpoint,
-//!   discovery, JWKS and introspection at the paths that Passport documents.
+//!   discovery, JWKS, introspection and revocation at the paths that Passport documents.
 //! - A [`DevIdentity`] is a managed identity that is registered at a dev Passport, with secrets
 //!   and roles.
 //! - A [`TestJwtBuilder`] creates tokens with any claims and headers. An [`InvalidToken`] names
 //!   the defect of a token that every resource server must reject.
 //! - A [`Fault`] makes an [`Endpoint`] fail. [`Counters`] count the requests to each endpoint.
+//! - An [`EventReceiver`] gets Security Event Tokens (SETs) about revocations, by push or by poll.
+//!   A receiver of logout tokens gets them when a user is logged out, see [`LogoutDelivery`].
 //! - A [`TestIdentity`] is a user or a service that sends requests to a handler in a test. A
 //!   test with a `TestIdentity` needs neither a server nor a network.
 //!
@@ -58,28 +60,38 @@ mod builder;
 mod client_key;
 mod counters;
 mod dev_passport;
+mod events;
 mod faults;
 mod identity;
 mod invalid_token;
 mod jwt;
 mod keys;
+mod logout;
+mod post;
+mod push;
 mod registry;
 mod routes;
 mod serve;
 mod server_state;
 mod test_identity;
+#[cfg(test)]
+mod test_support;
+mod transmitter;
+mod users;
 
-pub use passport_core::{Clock, ManualClock, SystemClock};
+pub use passport_core::{Clock, ManualClock, SystemClock, TransportError};
 
 pub use crate::{
     builder::{DevPassportBuilder, StartError},
     client_key::ClientKeyKind,
     counters::Counters,
     dev_passport::DevPassport,
+    events::{EventReceiver, InvalidReceiverUri, SetFailure},
     faults::{Endpoint, Fault},
     identity::{DevIdentity, DevIdentityBuilder},
     invalid_token::InvalidToken,
     jwt::TestJwtBuilder,
+    logout::LogoutDelivery,
     registry::DevSecret,
     test_identity::TestIdentity,
 };

@@ -130,6 +130,8 @@ fn print_startup(passport: &DevPassport, identities: &[DevIdentity], registratio
     println!("  signing keys   {base}/passport/.well-known/jwks.json");
     println!("  token          {base}/passport/token");
     println!("  introspection  {base}/passport/token/introspect");
+    println!("  revocation     {base}/passport/token/revoke");
+    println!("  event poll     {base}/passport/events/poll");
     for identity in identities {
         println!("  client id      {}", identity.client_id());
         println!("  client secret  {}", identity.secret());

@@ -27,7 +27,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Accepts connections on `listener` and serves them, until `stopped` changes or the sender of
 /// `stopped` is dropped. Then stops listening, waits for running requests, at most for
-/// [`SHUTDOWN_TIMEOUT`], and closes all connections.
+/// [`SHUTDOWN_TIMEOUT`], and closes all connections. Polls that wait for events end immediately.
 pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut stopped: watch::Receiver<()>) {
     let router = routes::router(Arc::clone(&state));
     let graceful = GracefulShutdown::new();
@@ -47,6 +47,9 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut st
         }
     }
     drop(listener);
+    for outbox in state.receivers().outboxes() {
+        outbox.close();
+    }
     let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await;
     connections.shutdown().await;
 }

@@ -8,12 +8,12 @@ use std::{
 };
 
 use http::HeaderValue;
-use passport_core::Clock;
+use passport_core::{Clock, Transport};
 
-use crate::{Counters, Endpoint, Fault, keys::SigningKeys, registry::Registry};
+use crate::{Counters, Endpoint, Fault, events::Receivers, keys::SigningKeys, registry::Registry};
 
-/// The configuration, the keys, the registered identities, the faults and the counters of a dev
-/// Passport.
+/// The configuration, the keys, the registered identities and receivers, the faults and the
+/// counters of a dev Passport.
 #[derive(Debug)]
 pub(crate) struct ServerState {
     issuer: String,
@@ -22,6 +22,9 @@ pub(crate) struct ServerState {
     settings: Mutex<ServerSettings>,
     keys: Mutex<SigningKeys>,
     registry: Mutex<Registry>,
+    receivers: Mutex<Receivers>,
+    /// Sends requests to the receivers.
+    pub(crate) transport: Transport,
     /// The injected faults by endpoint.
     faults: Mutex<HashMap<Endpoint, Fault>>,
     pub(crate) counters: Counters,
@@ -57,6 +60,8 @@ impl ServerState {
             }),
             keys: Mutex::new(keys),
             registry: Mutex::default(),
+            receivers: Mutex::default(),
+            transport: Transport::default(),
             faults: Mutex::default(),
             counters: Counters::default(),
         }
@@ -80,6 +85,11 @@ impl ServerState {
     /// Locks and returns the registered identities.
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks and returns the registered receivers of events and of logout tokens.
+    pub(crate) fn receivers(&self) -> MutexGuard<'_, Receivers> {
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks and returns the injected faults by endpoint.

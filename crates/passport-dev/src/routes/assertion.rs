@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{form::Form, oauth_error::OAuthError};
 use crate::{
     jwt::unix_seconds,
-    registry::{AuthenticatedClient, Registry},
+    registry::{AuthenticatedClient, KEY_ID, Registry},
     server_state::ServerState,
 };
 
@@ -18,10 +18,6 @@ const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The maximum time until an assertion expires, in seconds. An assertion that expires later is
 /// rejected.
 const MAX_LIFETIME: u64 = 300;
-
-/// The [`AuthenticatedClient::secret_id`] of a client that sent an assertion instead of a
-/// secret.
-const KEY_ID: &str = "private-key";
 
 /// The JOSE header of an assertion.
 #[derive(Deserialize)]

@@ -26,15 +26,7 @@ pub(super) fn authenticate(
     let basic = headers.get(header::AUTHORIZATION).map(|value| value.to_str().ok().and_then(decode_basic));
     let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
     match (basic, secret, assertion) {
-        // RFC 6749 requires that id and secret are form-encoded before base64. Passport's own .NET
-        // sample does not form-encode the id and the secret. So the encoded and the unencoded form
-        // are both accepted. For the characters that Passport documents for ids and secrets, both
-        // forms are the same.
-        (Some(Some((id, secret))), None, None) => {
-            let decoded = registry.authenticate(&form_decoded(&id), &form_decoded(&secret));
-            let client = decoded.or_else(|| registry.authenticate(&id, &secret));
-            client.ok_or(OAuthError::INVALID_CLIENT)
-        }
+        (Some(Some((id, secret))), None, None) => basic_client(registry, &id, &secret),
         (None, Some(secret), None) => {
             let client_id = form.get("client_id").unwrap_or_default();
             registry.authenticate(client_id, secret).ok_or(OAuthError::INVALID_CLIENT)
@@ -43,6 +35,29 @@ pub(super) fn authenticate(
         (Some(None) | None, None, None) => Err(OAuthError::INVALID_CLIENT),
         _ => Err(OAuthError::invalid_request("more than one client authentication method; use one")),
     }
+}
+
+/// Authenticates the client that sent a request whose body is not a form, with
+/// `client_secret_basic`.
+pub(super) fn authenticate_basic(
+    registry: &Registry,
+    headers: &HeaderMap,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let (id, secret) = value.and_then(decode_basic).ok_or(OAuthError::INVALID_CLIENT)?;
+    basic_client(registry, &id, &secret)
+}
+
+/// Authenticates a client with the id and the secret of a `Basic` header.
+///
+/// RFC 6749 requires that id and secret are form-encoded before base64. Passport's own .NET sample
+/// does not form-encode the id and the secret. So the encoded and the unencoded form are both
+/// accepted. For the characters that Passport documents for ids and secrets, both forms are the
+/// same.
+fn basic_client(registry: &Registry, id: &str, secret: &str) -> Result<AuthenticatedClient, OAuthError> {
+    let decoded = registry.authenticate(&form_decoded(id), &form_decoded(secret));
+    let client = decoded.or_else(|| registry.authenticate(id, secret));
+    client.ok_or(OAuthError::INVALID_CLIENT)
 }
 
 /// Parses the value of a `Basic` authorization header. Returns the client id and the secret, or

@@ -1,10 +1,13 @@
 //! The HTTP endpoints, as Passport documents them.
 
+mod active_token;
 mod assertion;
 mod client_auth;
 mod form;
 mod introspect;
 mod oauth_error;
+mod poll;
+mod revoke;
 mod token;
 
 use std::sync::Arc;
@@ -29,6 +32,8 @@ pub(crate) fn router(state: Arc<ServerState>) -> Router {
         .route("/.well-known/jwks.json", get(jwks))
         .route("/passport/token", post(token::issue))
         .route("/passport/token/introspect", post(introspect::introspect))
+        .route("/passport/token/revoke", post(revoke::revoke))
+        .route("/passport/events/poll", post(poll::poll))
         .with_state(state)
 }
 
@@ -77,3 +82,6 @@ async fn jwks(State(state): State<Arc<ServerState>>, headers: HeaderMap) -> Resp
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! OAuth2 error responses of the token and introspection endpoints.
+//! OAuth2 error responses of the endpoints that authenticate their clients.
 
 use axum::{
     Json,
@@ -22,6 +22,10 @@ impl OAuthError {
         description: "unknown or disabled client, or its secret or assertion is invalid",
     };
 
+    /// The error of a request without a form, or with a repeated field.
+    pub(super) const INVALID_FORM: Self =
+        Self::invalid_request("the body must be application/x-www-form-urlencoded, without repeated fields");
+
     /// Creates the error `invalid_request`. `description` says what is wrong with the request.
     pub(super) const fn invalid_request(description: &'static str) -> Self {
         Self { code: "invalid_request", description }
@@ -31,12 +35,18 @@ impl OAuthError {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let body = Json(json!({ "error": self.code, "error_description": self.description }));
-        if self.code == "invalid_client" {
-            let challenge =
-                [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"passport\""))];
-            (StatusCode::UNAUTHORIZED, NO_STORE, challenge, body).into_response()
-        } else {
-            (StatusCode::BAD_REQUEST, NO_STORE, body).into_response()
+        let challenge = |value| [(header::WWW_AUTHENTICATE, HeaderValue::from_static(value))];
+        match self.code {
+            "invalid_client" => {
+                (StatusCode::UNAUTHORIZED, NO_STORE, challenge("Basic realm=\"passport\""), body)
+                    .into_response()
+            }
+            "invalid_token" => {
+                let challenge = challenge("Bearer realm=\"passport\", error=\"invalid_token\"");
+                (StatusCode::UNAUTHORIZED, NO_STORE, challenge, body).into_response()
+            }
+            "access_denied" => (StatusCode::FORBIDDEN, NO_STORE, body).into_response(),
+            _ => (StatusCode::BAD_REQUEST, NO_STORE, body).into_response(),
         }
     }
 }

@@ -42,9 +42,7 @@ fn issue_token(
     headers: &HeaderMap,
     form: Option<Form>,
 ) -> Result<(String, Duration), OAuthError> {
-    let form = form.ok_or(OAuthError::invalid_request(
-        "the body must be application/x-www-form-urlencoded, without repeated fields",
-    ))?;
+    let form = form.ok_or(OAuthError::INVALID_FORM)?;
     let grant = form.get("grant_type").ok_or(OAuthError::invalid_request("missing grant_type"))?;
     let mut registry = state.registry();
     let client = client_auth::authenticate(state, &mut registry, headers, &form)?;
