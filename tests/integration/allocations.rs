@@ -9,9 +9,16 @@ use std::{
 };
 
 use allocation_counter::measure;
-use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
+use bytes::Bytes;
+use http::{
+    HeaderValue, Request, Response,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use passport_dev::{DevPassport, Endpoint, Fault};
-use passport_inbound::{AuthenticateLayer, RejectionReason, TenantRule, TokenVerifier, TrustedIssuer};
+use passport_inbound::{
+    AuthenticateLayer, HttpClient, Introspection, IntrospectionMode, RejectionReason, ResponseLimits,
+    SecretSource, TenantRule, TokenVerifier, Transport, TransportError, TrustedIssuer,
+};
 use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManualClock};
 use tower::{Layer, Service};
 
@@ -136,6 +143,34 @@ async fn inbound_call_allocates_only_the_box_of_the_identity() {
     // The extensions of a request on bare hyper are empty: their map and its table are allocated as
     // well.
     assert_eq!(allocations_of(&mut service, request()), 3);
+}
+
+/// An introspection endpoint for which every token is active.
+#[derive(Debug)]
+struct AlwaysActive;
+
+impl HttpClient for AlwaysActive {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+        let response = Response::builder().header(CONTENT_TYPE, "application/json");
+        Ok(response.body(Bytes::from_static(br#"{"active":true}"#)).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn recent_answer_of_an_introspection_costs_no_allocation() {
+    let passport = DevPassport::start().await.unwrap();
+    let introspection = Introspection::new("orders-api", SecretSource::from_value("secret"))
+        .mode(IntrospectionMode::local_then_introspect());
+    let verifier = TokenVerifier::builder(passport.audience())
+        .issuer(passport.issuer())
+        .static_jwks(passport.jwks())
+        .transport(Transport::new(AlwaysActive))
+        .introspection(introspection)
+        .build()
+        .unwrap();
+    let token = passport.user_token("u").build();
+    verifier.verify(&token).await.unwrap();
+    assert_eq!(allocations_of_verify(&verifier, &token), 0);
 }
 
 #[tokio::test]

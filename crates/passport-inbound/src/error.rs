@@ -27,10 +27,12 @@ pub enum RejectionReason {
     /// 7515](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)).
     #[error("critical header extensions (`crit`) are not supported")]
     UnsupportedCritical,
-    /// The token is valid, but the [deny list](crate::TokenVerifierBuilder::deny_list) denies its
-    /// caller, or the predicate of [`reject_if`](crate::TokenVerifierBuilder::reject_if) returned
-    /// `true`.
-    #[error("revoked: rejected by the deny list or by `reject_if`")]
+    /// The token is valid, but one of these says that it was revoked:
+    /// - the issuer ([`Introspection`](crate::Introspection)), which says that it is not active;
+    /// - the [deny list](crate::TokenVerifierBuilder::deny_list), which denies the caller;
+    /// - the predicate of [`reject_if`](crate::TokenVerifierBuilder::reject_if), which returned
+    ///   `true`.
+    #[error("revoked: rejected by the issuer, the deny list or `reject_if`")]
     Revoked,
     /// The request has more than one token ([RFC
     /// 6750](https://www.rfc-editor.org/rfc/rfc6750#section-2)). The request has one of these:

@@ -1,5 +1,6 @@
 //! The caller of a request, as the claims of its verified token describe the caller.
 
+mod introspection;
 mod revocation;
 
 use std::{fmt, sync::Arc, time::SystemTime};

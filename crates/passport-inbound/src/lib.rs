@@ -113,6 +113,8 @@
 //! - CORS preflights: [`allow_preflight`](AuthenticateLayer::allow_preflight)
 //! - Public paths, which need no token: [`public_paths`](AuthenticateLayer::public_paths),
 //!   [`public_grpc_services`](AuthenticateLayer::public_grpc_services)
+//! - Introspection: [`Introspection`] asks the issuer whether a token is still active, for
+//!   all its tokens or for single routes ([`Requirement::introspected_within`])
 //! - Streams that end when the token expires or is revoked: [`TokenDeadlineLayer`],
 //!   [`IdInfo::expired`]
 //! - Tokens that an issuer revokes before they expire: [`DenyList`], filled by a
@@ -171,6 +173,7 @@
 //! | no token, or an invalid one | 401, challenge, one of seven reasons | `UNAUTHENTICATED` |
 //! | an unmet requirement | 403 with the requirement | `PERMISSION_DENIED` |
 //! | unavailable signing keys | 503 with `Retry-After` | `UNAVAILABLE` |
+//! | an issuer that cannot be asked about a token | 503 with `Retry-After` | `UNAVAILABLE` |
 //! | too many signature verifications | 503 with `Retry-After` | `UNAVAILABLE` |
 //! | a failed permission check | 503 with `Retry-After` | `UNAVAILABLE` |
 //! | a missing `AuthenticateLayer` | 500 | `INTERNAL` |
@@ -225,6 +228,7 @@ pub mod fuzzing;
 mod identity;
 #[cfg(any(feature = "axum", feature = "tonic"))]
 mod integrations;
+mod introspection;
 mod issuers;
 mod jwks;
 mod jwt;
@@ -239,9 +243,9 @@ mod untrusted_text;
 mod verify;
 
 pub use passport_core::{
-    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, InvalidCaFile,
-    ManualClock, ReqwestHttpClient, ResponseLimits, SecretSource, SystemClock, Transport, TransportError,
-    TransportErrorKind,
+    AccessToken, CaCertificates, CallerToken, ClientAuthentication, Clock, ConfigError, ConfigProblem,
+    HttpClient, InvalidCaFile, ManualClock, PrivateKeyJwt, ReqwestHttpClient, ResponseLimits, SecretSource,
+    SigningAlgorithm, SystemClock, Transport, TransportError, TransportErrorKind,
 };
 
 #[cfg(feature = "axum")]
@@ -262,7 +266,10 @@ pub use crate::{
     },
     error::RejectionReason,
     identity::IdInfo,
-    issuers::{AudienceClaim, ClaimCondition, ClaimMap, IssuerName, TenantRule, TrustedIssuer},
+    issuers::{
+        AudienceClaim, ClaimCondition, ClaimMap, Introspection, IntrospectionMode, IssuerName, TenantRule,
+        TrustedIssuer,
+    },
     jwks::{JwksHealth, JwksState},
     jwt::{
         algorithm::{Algorithm, UnknownAlgorithm},

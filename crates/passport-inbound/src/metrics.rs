@@ -42,6 +42,19 @@ pub(crate) const KEY_FETCHES: &str = "passport_inbound_key_fetches_total";
 /// Gauge of the number of seconds by which the issuer's clock is ahead of the local clock.
 /// Negative if the issuer's clock is behind.
 pub(crate) const CLOCK_DIFFERENCE: &str = "passport_inbound_clock_difference_seconds";
+/// Counter of introspection calls, by `issuer` and `outcome`: `active`, `inactive`, or why there is
+/// no valid answer.
+pub(crate) const INTROSPECTIONS: &str = "passport_inbound_introspections_total";
+/// Counter of requests for which a recent answer of the issuer was known.
+pub(crate) const INTROSPECTION_HITS: &str = "passport_inbound_introspection_hits_total";
+/// Counter of requests that waited for an answer of the issuer.
+pub(crate) const INTROSPECTION_WAITS: &str = "passport_inbound_introspection_waits_total";
+/// Counter of requests with a token that is not active, by the answer of the issuer.
+pub(crate) const INTROSPECTION_REVOCATIONS: &str = "passport_inbound_introspection_revocations_total";
+/// Counter of requests that were accepted although there was no answer of the issuer.
+pub(crate) const INTROSPECTION_CONTINUED: &str = "passport_inbound_introspection_continued_total";
+/// Histogram of the duration of introspection calls.
+pub(crate) const INTROSPECTION_SECONDS: &str = "passport_inbound_introspection_duration_seconds";
 
 /// The label with the issuer, for metrics that are recorded for each issuer separately.
 pub(crate) const ISSUER: &str = "issuer";

@@ -1,6 +1,7 @@
 //! Test support: an issuer with scripted responses, and a clock that follows tokio's paused
 //! time.
 
+pub(crate) mod introspection;
 pub(crate) mod issuers;
 pub(crate) mod signing;
 

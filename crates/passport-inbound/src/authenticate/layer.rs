@@ -7,7 +7,9 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, config::Config, credential_rules::CredentialRules};
-use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
+use crate::{
+    ConfigError, IntrospectionMode, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol,
+};
 
 /// A layer that verifies the token of each request. It rejects requests without a valid token.
 /// To a request with a valid token, it adds the caller: an [`IdInfo`](crate::IdInfo) in the
@@ -187,6 +189,12 @@ impl AuthenticateLayer {
         Arc::make_mut(&mut self.config)
     }
 
+    /// Returns the requirement of the layer.
+    #[cfg(test)]
+    pub(crate) fn requirement(&self) -> Option<&Requirement> {
+        self.config.requirement.as_ref()
+    }
+
     fn credential_rules(&mut self) -> &mut CredentialRules {
         self.config().credential_rules.get_or_insert_default()
     }
@@ -200,6 +208,28 @@ impl AuthenticateLayer {
             None => requirement,
         });
         self
+    }
+
+    /// Requires that the issuer has confirmed the token of each request, as
+    /// [`Requirement::introspected_within`] does. The issuer needs
+    /// [`introspection`](crate::TrustedIssuer::introspection) settings. Its own mode applies as
+    /// well: the stricter of both decides. Defaults to [`IntrospectionMode::Local`], which adds
+    /// nothing.
+    ///
+    /// Only the maximum age of `mode` counts: the settings of the issuer decide whether its tokens
+    /// can be opaque. As any requirement, it rejects anonymous requests behind an
+    /// [`optional`](Self::optional) layer, and does not apply to public paths and preflights.
+    ///
+    /// # Errors
+    /// If the maximum age of `mode` is out of range.
+    pub fn introspect(self, mode: IntrospectionMode) -> Result<Self, ConfigError> {
+        Ok(match mode {
+            IntrospectionMode::Local => self,
+            IntrospectionMode::LocalThenIntrospect { max_age } | IntrospectionMode::Opaque { max_age } => {
+                self.require(Requirement::introspected_within(max_age)?)
+            }
+            IntrospectionMode::Introspect => self.require(Requirement::introspected()),
+        })
     }
 
     /// Renders every rejection as an HTTP response, with a status such as 401, whatever the content

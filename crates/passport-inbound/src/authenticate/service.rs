@@ -17,7 +17,7 @@ use crate::{
     Rejection, RejectionBody,
     authorize::Decision,
     response::rejected::Rejected,
-    verify::{VerifyProgress, counters},
+    verify::{Verified, VerifyProgress, counters},
 };
 
 /// The service of an [`AuthenticateLayer`]. It rejects requests without a valid token.
@@ -58,14 +58,14 @@ impl AuthenticateLayer {
             }
         };
         match config.verifier.verify_now(token) {
-            VerifyProgress::Done(Ok(caller)) => {
+            VerifyProgress::Done(Ok(Verified::Caller(caller))) => {
                 set_caller(request, caller, config);
                 Authentication::Done(config.authorize(request))
             }
             VerifyProgress::Done(Err(error)) => Authentication::Done(Decision::Reject(error.into())),
-            VerifyProgress::Waiting(wait) => {
+            progress => {
                 let (verifier, token) = (config.verifier.clone(), token.to_owned());
-                let verification = async move { verifier.verify_after(wait, &token).await };
+                let verification = async move { verifier.verify_after(progress, &token).await };
                 Authentication::Pending(PendingCaller::Verification(Box::pin(verification)))
             }
         }

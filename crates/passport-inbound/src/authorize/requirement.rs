@@ -1,6 +1,6 @@
 //! Requirements, their combinations, and the texts that describe them.
 
-use std::{fmt, ops::Not, sync::Arc};
+use std::{fmt, ops::Not, sync::Arc, time::Duration};
 
 use http::HeaderName;
 use passport_core::{ConfigError, ConfigProblem, InvalidScope, Scopes};
@@ -13,7 +13,11 @@ use super::{
     roles::RolePermissions,
     rule::Rule,
 };
-use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
+use crate::{
+    IdInfo,
+    issuers::{MAX_AGE_RANGE, MAX_AGES},
+    response::unmet_requirement::UnmetRequirement,
+};
 
 /// A condition that a caller must meet. Combine several conditions with [`and`](Self::and),
 /// [`or`](Self::or) and `!`. A `Requirement` is cheap to clone.
@@ -36,11 +40,16 @@ use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 /// `Display` shows the text that responses and log events contain. Two requirements are equal if
 /// their texts are equal. Closures, checkers and role permissions are not compared.
 #[derive(Clone)]
-pub struct Requirement(Arc<Rule>);
+pub struct Requirement {
+    rule: Arc<Rule>,
+    /// The smallest maximum age of an issuer's answer in any part of the requirement. `None` if no
+    /// part needs an answer.
+    introspection: Option<Duration>,
+}
 
 impl Requirement {
     fn of(rule: Rule) -> Self {
-        Self(Arc::new(rule))
+        Self { rule: Arc::new(rule), introspection: None }
     }
 
     /// Requires that the caller is a service account
@@ -202,6 +211,48 @@ impl Requirement {
         Self::of(Rule::Acr(acr.into()))
     }
 
+    /// Requires that the issuer has said within the last `max_age` that the token is active ([RFC
+    /// 7662](https://www.rfc-editor.org/rfc/rfc7662)); must be 1 s to 60 s. A revocation is seen
+    /// within `max_age`. The issuer needs [`introspection`](crate::TrustedIssuer::introspection)
+    /// settings, in any [`mode`](crate::Introspection::mode).
+    ///
+    /// The issuer is asked before any part of the requirement is evaluated, also if the other parts
+    /// could decide alone:
+    ///
+    /// - A token that is not active is rejected with 401, as an expired token.
+    /// - If the issuer gives no valid answer, the request is rejected with 503.
+    /// - If the issuer has no settings, the request is rejected with 500, and an error is logged.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), passport_inbound::ConfigError> {
+    /// use std::time::Duration;
+    ///
+    /// use passport_inbound::Requirement;
+    ///
+    /// let payers = Requirement::role("payroll.run")
+    ///     .and(Requirement::introspected_within(Duration::from_secs(5))?);
+    /// # let _ = payers; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If `max_age` is out of range.
+    pub fn introspected_within(max_age: Duration) -> Result<Self, ConfigError> {
+        if MAX_AGES.contains(&max_age) {
+            return Ok(Self { introspection: Some(max_age), ..Self::of(Rule::Introspected(max_age)) });
+        }
+        let problem = format_args!("{MAX_AGE_RANGE}, is {max_age:?}");
+        Err(ConfigError::new(vec![ConfigProblem::new("max_age", problem)]))
+    }
+
+    /// Requires that the issuer says for each request that the token is active. Concurrent requests
+    /// with one token share a call. Otherwise as
+    /// [`introspected_within`](Self::introspected_within).
+    #[must_use]
+    pub fn introspected() -> Self {
+        let max_age = Duration::ZERO;
+        Self { introspection: Some(max_age), ..Self::of(Rule::Introspected(max_age)) }
+    }
+
     /// Creates a requirement from a function. The caller meets the requirement if `check` returns
     /// true. If `check` returns false, responses and log events show `name` as the unmet
     /// requirement.
@@ -225,30 +276,40 @@ impl Requirement {
     /// Requires that the caller meets both `self` and `other`.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self::of(Rule::Both(self.0, other.0))
+        self.combined(other, Rule::Both)
     }
 
     /// Requires that the caller meets at least one of `self` and `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self::of(Rule::Either(self.0, other.0))
+        self.combined(other, Rule::Either)
+    }
+
+    fn combined(self, other: Self, rule: impl FnOnce(Arc<Rule>, Arc<Rule>) -> Rule) -> Self {
+        let introspection = self.introspection.into_iter().chain(other.introspection).min();
+        Self { introspection, ..Self::of(rule(self.rule, other.rule)) }
+    }
+
+    /// Returns the maximum age of the issuer's answer. `None` if no answer is needed.
+    pub(super) fn introspection(&self) -> Option<Duration> {
+        self.introspection
     }
 
     /// Evaluates the requirement without permission checks. If the result depends on such checks,
     /// returns a formula of them.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>) -> Evaluation {
-        self.0.evaluate(caller, request, false)
+        self.rule.evaluate(caller, request, false)
     }
 
     /// Returns whether the result depends on the path of the request. If so, a request with an
     /// ambiguous path is rejected.
     pub(super) fn reads_path(&self) -> bool {
-        self.0.reads_path()
+        self.rule.reads_path()
     }
 
     /// Describes this requirement for the response to `caller`, who does not meet it.
     pub(super) fn unmet_by(&self, caller: &IdInfo) -> UnmetRequirement {
-        if !caller.roles_known() && self.0.reads_roles() {
+        if !caller.roles_known() && self.rule.reads_roles() {
             return UnmetRequirement::new(self.to_string(), "RolesUnknown", None);
         }
         self.unmet()
@@ -256,7 +317,7 @@ impl Requirement {
 
     /// Describes this requirement for the response to a caller that does not meet it.
     pub(crate) fn unmet(&self) -> UnmetRequirement {
-        let scopes = match &*self.0 {
+        let scopes = match &*self.rule {
             Rule::Scopes(scopes) => Some(scopes.join(" ")),
             _ => None,
         };
@@ -265,7 +326,7 @@ impl Requirement {
 
     /// Returns the kind of the requirement, which is the member `reason` of the response body.
     fn reason(&self) -> &'static str {
-        match &*self.0 {
+        match &*self.rule {
             Rule::ServiceAccount => "ServiceAccountRequired",
             Rule::User => "UserRequired",
             Rule::Passport | Rule::Issuer(_) => "IssuerRequired",
@@ -274,6 +335,7 @@ impl Requirement {
             Rule::Scopes(_) => "ScopeRequired",
             Rule::Tenant(_) | Rule::TenantInPath { .. } | Rule::TenantInHeader(_) => "TenantMismatch",
             Rule::MultiFactor | Rule::Acr(_) => "StrongerAuthenticationRequired",
+            Rule::Introspected(_) => "IntrospectionRequired",
             Rule::Check { .. } => "CheckFailed",
             Rule::Not(_) | Rule::Both(..) | Rule::Either(..) => "RequirementNotMet",
         }
@@ -300,14 +362,14 @@ impl Not for Requirement {
     type Output = Self;
 
     fn not(self) -> Self {
-        Self::of(Rule::Not(self.0))
+        Self { introspection: self.introspection, ..Self::of(Rule::Not(self.rule)) }
     }
 }
 
 /// Shows the text that responses and log events contain, such as `role payroll.admin`.
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.rule.fmt(f)
     }
 }
 
@@ -319,36 +381,8 @@ impl fmt::Debug for Requirement {
 
 impl PartialEq for Requirement {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.to_string() == other.to_string()
+        Arc::ptr_eq(&self.rule, &other.rule) || self.to_string() == other.to_string()
     }
 }
 
 impl Eq for Requirement {}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ServiceAccount => f.write_str("service account"),
-            Self::User => f.write_str("user"),
-            Self::Passport => f.write_str("token of Passport"),
-            Self::Issuer(name) => write!(f, "token of the issuer {name}"),
-            Self::AnyRole(roles) => match &roles[..] {
-                [role] => write!(f, "role {role}"),
-                roles => write!(f, "any of the roles {}", roles.join(", ")),
-            },
-            Self::AllRoles(roles) => write!(f, "all of the roles {}", roles.join(", ")),
-            Self::Permission { permission, .. } => write!(f, "permission {permission}"),
-            Self::Remote(remote) => write!(f, "permission {}", remote.permission),
-            Self::Scopes(scopes) => write!(f, "scopes {}", scopes.join(" ")),
-            Self::Tenant(tenant) => write!(f, "tenant {tenant}"),
-            Self::TenantInPath { shown, .. } => write!(f, "tenant in the path {shown}"),
-            Self::TenantInHeader(name) => write!(f, "tenant in the header {name}"),
-            Self::MultiFactor => f.write_str("multi-factor authentication"),
-            Self::Acr(acr) => write!(f, "authentication context {acr}"),
-            Self::Check { name, .. } => f.write_str(name),
-            Self::Not(rule) => write!(f, "not {rule}"),
-            Self::Both(one, other) => write!(f, "({one} and {other})"),
-            Self::Either(one, other) => write!(f, "({one} or {other})"),
-        }
-    }
-}

@@ -2,7 +2,7 @@
 //! module does no I/O: the module `evaluate` runs the checks of a
 //! [`PermissionChecker`](super::PermissionChecker).
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderName;
 use serde::Deserialize;
@@ -26,15 +26,26 @@ pub(super) enum Rule {
     Issuer(String),
     AnyRole(Vec<String>),
     AllRoles(Vec<String>),
-    Permission { permission: String, by: RolePermissions },
+    Permission {
+        permission: String,
+        by: RolePermissions,
+    },
     Scopes(Vec<String>),
     Tenant(String),
-    TenantInPath { pattern: PathPattern, shown: String },
+    TenantInPath {
+        pattern: PathPattern,
+        shown: String,
+    },
     TenantInHeader(HeaderName),
     MultiFactor,
     Acr(String),
-    Check { name: String, check: Box<Check> },
+    Check {
+        name: String,
+        check: Box<Check>,
+    },
     Remote(Arc<RemotePermission>),
+    /// The issuer has confirmed the token within this time. Zero if it is asked for each request.
+    Introspected(Duration),
     Not(Arc<Self>),
     Both(Arc<Self>, Arc<Self>),
     Either(Arc<Self>, Arc<Self>),
@@ -131,6 +142,8 @@ impl Rule {
             Self::MultiFactor => RareClaims::of(caller).is_multi_factor(caller.is_external()),
             Self::Acr(acr) => RareClaims::of(caller).acr.as_str() == Some(acr),
             Self::Check { check, .. } => check(caller, request),
+            // The issuer is asked before the rules are evaluated, or the request is rejected.
+            Self::Introspected(_) => true,
         })
     }
 
@@ -152,6 +165,7 @@ impl Rule {
             | Self::MultiFactor
             | Self::Acr(_)
             | Self::Remote(_)
+            | Self::Introspected(_)
             | Self::Check { .. } => false,
         }
     }
@@ -175,9 +189,41 @@ impl Rule {
             | Self::MultiFactor
             | Self::Acr(_)
             | Self::Remote(_)
+            | Self::Introspected(_)
             // If a function of the application reads the path, the function itself has to handle
             // ambiguous paths.
             | Self::Check { .. } => false,
+        }
+    }
+}
+
+/// Shows the text that responses and log events contain.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServiceAccount => f.write_str("service account"),
+            Self::User => f.write_str("user"),
+            Self::Passport => f.write_str("token of Passport"),
+            Self::Issuer(name) => write!(f, "token of the issuer {name}"),
+            Self::AnyRole(roles) => match &roles[..] {
+                [role] => write!(f, "role {role}"),
+                roles => write!(f, "any of the roles {}", roles.join(", ")),
+            },
+            Self::AllRoles(roles) => write!(f, "all of the roles {}", roles.join(", ")),
+            Self::Permission { permission, .. } => write!(f, "permission {permission}"),
+            Self::Remote(remote) => write!(f, "permission {}", remote.permission),
+            Self::Scopes(scopes) => write!(f, "scopes {}", scopes.join(" ")),
+            Self::Tenant(tenant) => write!(f, "tenant {tenant}"),
+            Self::TenantInPath { shown, .. } => write!(f, "tenant in the path {shown}"),
+            Self::TenantInHeader(name) => write!(f, "tenant in the header {name}"),
+            Self::MultiFactor => f.write_str("multi-factor authentication"),
+            Self::Acr(acr) => write!(f, "authentication context {acr}"),
+            Self::Introspected(Duration::ZERO) => f.write_str("introspected token"),
+            Self::Introspected(max_age) => write!(f, "token introspected within {max_age:?}"),
+            Self::Check { name, .. } => f.write_str(name),
+            Self::Not(rule) => write!(f, "not {rule}"),
+            Self::Both(one, other) => write!(f, "({one} and {other})"),
+            Self::Either(one, other) => write!(f, "({one} or {other})"),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
 
 mod descriptions;
 mod external_callers;
+mod introspection;
 
 fn caller(claims: &Value) -> IdInfo {
     let payload = claims.to_string().into_bytes();

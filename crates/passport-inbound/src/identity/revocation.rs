@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use super::IdInfo;
-use crate::deny_list::{CallerIds, CallerKeys, DenyList};
+use crate::{
+    deny_list::{CallerIds, CallerKeys, DenyList},
+    introspection::IntrospectedToken,
+};
 
 /// The sources that can revoke a caller's token while it is in use, and what is known from them.
 #[derive(Debug, Default)]
@@ -19,11 +22,18 @@ pub(crate) struct Revocation {
     /// The generation of `deny_list` that does not deny the caller. As long as the list has this
     /// generation, it need not be searched again.
     not_denied_by: AtomicU64,
+    /// `None` if the issuer cannot be asked about the token.
+    pub(super) introspected: Option<IntrospectedToken>,
 }
 
 impl Revocation {
     pub(crate) fn new(deny_list: Option<DenyList>) -> Self {
         Self { deny_list, ..Self::default() }
+    }
+
+    /// Sets the issuer that can be asked about the token, if there is one.
+    pub(crate) fn with_introspection(self, introspected: Option<IntrospectedToken>) -> Self {
+        Self { introspected, ..self }
     }
 }
 

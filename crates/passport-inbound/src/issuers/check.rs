@@ -58,11 +58,25 @@ impl TrustedIssuer {
         let issuer = ConfigProblem::collect(problems, "issuer", new(&self.issuer));
         // Checks the URL of the keys even if the issuer's URL is invalid.
         let base = issuer.clone().or_else(|| new(Issuer::PASSPORT).ok())?;
+        let introspection = self.check_introspection_url(&base, problems);
         let endpoints = match &self.jwks_url {
             Some(url) => ConfigProblem::collect(problems, "jwks_url", base.with_jwks_url(url)),
             None => Some(base),
         };
-        issuer.and(endpoints)
+        issuer.and(introspection).and(endpoints)
+    }
+
+    /// Reports a missing or invalid URL of the introspection endpoint. Returns `None` if there is
+    /// such a problem.
+    fn check_introspection_url(&self, base: &Issuer, problems: &mut Problems) -> Option<()> {
+        const OPTION: &str = "introspection.endpoint";
+        let Some(introspection) = &self.introspection else { return Some(()) };
+        let url = ConfigProblem::collect(problems, OPTION, introspection.url(self.kind, base))?;
+        if url.is_none() {
+            let problem = "missing; set the `introspection_endpoint` of the issuer's discovery document";
+            problems.push(ConfigProblem::new(OPTION, problem));
+        }
+        url.map(drop)
     }
 
     /// Reports the mistakes in all options but the URLs.
@@ -103,6 +117,10 @@ impl TrustedIssuer {
         self.check_durations(problems);
         self.check_directories(problems);
         self.check_required_claims(problems);
+        if let Some(introspection) = &self.introspection {
+            let has_placeholder = matches!(IssuerPattern::new(&self.issuer), IssuerPattern::Directory { .. });
+            introspection.check(has_placeholder, problems);
+        }
         match self.kind {
             IssuerKind::Passport => self.check_passport(problems),
             IssuerKind::External => self.check_external(problems),

@@ -5,6 +5,7 @@
 mod check;
 mod claim_condition;
 mod claim_map;
+mod introspection;
 mod issuer_name;
 mod presets;
 mod tenant_issuers;
@@ -13,12 +14,14 @@ mod trusted_issuer;
 
 pub(crate) use self::{
     check::{MAX_ISSUER, STATIC_JWKS_CONFLICT},
+    introspection::{MAX_AGE_RANGE, MAX_AGES},
     tenant_issuers::TenantIssuers,
     trusted_issuer::{DirectoryRule, IssuerKind},
 };
 pub use self::{
     claim_condition::ClaimCondition,
     claim_map::ClaimMap,
+    introspection::{Introspection, IntrospectionMode},
     issuer_name::IssuerName,
     tenant_rule::TenantRule,
     trusted_issuer::{AudienceClaim, TrustedIssuer},

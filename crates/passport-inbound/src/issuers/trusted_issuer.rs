@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use passport_core::Issuer;
 
-use super::{ClaimCondition, ClaimMap, IssuerName, TenantRule};
+use super::{ClaimCondition, ClaimMap, Introspection, IssuerName, TenantRule};
 use crate::{Algorithm, jwt::issuer_pattern::PLACEHOLDER};
 
 /// The issuer of Google's ID tokens.
@@ -53,6 +53,7 @@ pub struct TrustedIssuer {
     /// Whether the key that verifies a token must have a member `issuer` that equals the `iss` of
     /// the token.
     pub(crate) checks_key_issuer: bool,
+    pub(crate) introspection: Option<Introspection>,
 }
 
 /// Whether an issuer is Passport.
@@ -137,6 +138,7 @@ impl TrustedIssuer {
             tenant: None,
             directories: DirectoryRule::Unset,
             checks_key_issuer: false,
+            introspection: None,
         }
     }
 
@@ -287,6 +289,18 @@ impl TrustedIssuer {
     pub fn danger_any_directory(mut self) -> Self {
         self.directories = DirectoryRule::Any;
         self
+    }
+
+    /// Sets how the issuer is asked whether a token is still active. By default it is not asked: a
+    /// token that the issuer revokes is accepted until it expires.
+    pub fn introspection(mut self, introspection: Introspection) -> Self {
+        self.introspection = Some(introspection);
+        self
+    }
+
+    /// Returns whether the issuer's tokens can be opaque.
+    pub(crate) fn has_opaque_tokens(&self) -> bool {
+        self.introspection.as_ref().is_some_and(Introspection::is_opaque)
     }
 
     /// Returns whether anyone can get a token for this service from the issuer.

@@ -108,6 +108,13 @@ impl Claims {
         self.is_service_account = identity.is_service_account;
     }
 
+    /// Sets `iss` if it is missing.
+    pub(crate) fn set_missing_iss(&mut self, iss: &str) {
+        if self.iss.is_none() {
+            self.iss = self.push(Some(TextClaim(Cow::Borrowed(iss))));
+        }
+    }
+
     pub(crate) fn iss(&self) -> Option<&str> {
         self.text(&self.iss)
     }

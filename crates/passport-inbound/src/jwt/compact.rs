@@ -4,7 +4,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use super::header::HeaderMembers;
+use super::{header::HeaderMembers, header_json};
 use crate::RejectionReason;
 
 /// The default maximum size of a token, in bytes. Passport's tokens have about 1,000 bytes.
@@ -101,6 +101,16 @@ impl<'a> Jws<'a> {
     pub(crate) fn signature<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
         decoded(self.signature, buffer)
     }
+}
+
+/// Returns whether a token is a JWT: three segments in base64url, and the first is a JSON object.
+/// All other tokens are opaque.
+pub(crate) fn is_jwt(token: &[u8]) -> bool {
+    let mut buffer = [0; MAX_HEADER];
+    Jws::parse(token, usize::MAX).is_ok_and(|jws| {
+        let header = decoded(jws.header, &mut buffer);
+        jws.check_alphabet().is_ok() && header.is_ok_and(|json| header_json::object(json, |_, _| {}).is_ok())
+    })
 }
 
 /// Returns whether all bytes are in the base64url alphabet. The loop has no early return, so

@@ -34,6 +34,22 @@ pub enum Rejection {
         /// The issuer that has no usable keys.
         issuer: Option<IssuerName>,
     },
+    /// The issuer does not say whether the token is active. Status 503.
+    #[error("the issuer does not say whether the token is active")]
+    IntrospectionUnavailable {
+        /// How long the client should wait before it retries.
+        retry_after: Duration,
+        /// The issuer that gave no answer.
+        issuer: Option<IssuerName>,
+    },
+    /// A requirement needs the answer of an issuer without
+    /// [`introspection`](crate::TrustedIssuer::introspection). Status 500, because the error is in
+    /// the service and not in the request.
+    #[error("the issuer of the token has no introspection settings")]
+    IntrospectionNotConfigured {
+        /// The issuer without settings.
+        issuer: IssuerName,
+    },
     /// A [`RequireLayer`](crate::RequireLayer), a [`TokenDeadlineLayer`](crate::TokenDeadlineLayer)
     /// or an extractor is not inside an [`AuthenticateLayer`](crate::AuthenticateLayer). Status
     /// 500, because the error is in the service and not in the request.
@@ -64,7 +80,10 @@ impl Rejection {
     #[must_use]
     pub fn issuer(&self) -> Option<&IssuerName> {
         match self {
-            Self::Token { issuer, .. } | Self::KeysUnavailable { issuer, .. } => issuer.as_ref(),
+            Self::Token { issuer, .. }
+            | Self::KeysUnavailable { issuer, .. }
+            | Self::IntrospectionUnavailable { issuer, .. } => issuer.as_ref(),
+            Self::IntrospectionNotConfigured { issuer } => Some(issuer),
             _ => None,
         }
     }
@@ -74,10 +93,13 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::MissingCredentials | Self::Token { .. } => StatusCode::UNAUTHORIZED,
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionCheckFailed => {
-                StatusCode::SERVICE_UNAVAILABLE
+            Self::KeysUnavailable { .. }
+            | Self::IntrospectionUnavailable { .. }
+            | Self::Overloaded { .. }
+            | Self::PermissionCheckFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::MissingAuthenticateLayer | Self::IntrospectionNotConfigured { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
             }
-            Self::MissingAuthenticateLayer => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
         }
     }
@@ -87,33 +109,42 @@ impl Rejection {
     pub fn grpc_code(&self) -> u8 {
         match self {
             Self::MissingCredentials | Self::Token { .. } => 16,
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionCheckFailed => 14,
-            Self::MissingAuthenticateLayer => 13,
+            Self::KeysUnavailable { .. }
+            | Self::IntrospectionUnavailable { .. }
+            | Self::Overloaded { .. }
+            | Self::PermissionCheckFailed => 14,
+            Self::MissingAuthenticateLayer | Self::IntrospectionNotConfigured { .. } => 13,
             Self::Forbidden(_) => 7,
         }
     }
 
     /// Increments the counter of rejected requests, by reason, and logs the rejection. The level is
-    /// error if the `AuthenticateLayer` is missing, and otherwise debug.
+    /// error if the service is misconfigured, and otherwise debug.
     pub(crate) fn record(&self) {
         count!(REJECTED_REQUESTS, "reason",
             Self::MissingCredentials => "missing_credentials",
             Self::Forbidden(_) => "forbidden",
             Self::KeysUnavailable { .. } => "keys_unavailable",
+            Self::IntrospectionUnavailable { .. } => "introspection_unavailable",
+            Self::IntrospectionNotConfigured { .. } => "introspection_not_configured",
             Self::MissingAuthenticateLayer => "missing_authenticate_layer",
             Self::Overloaded { .. } => "overloaded",
             Self::PermissionCheckFailed => "permission_check_failed",
             Self::Token { .. } => "token",
             ; self);
-        if matches!(self, Self::MissingAuthenticateLayer) {
-            tracing::error!(
+        match self {
+            Self::MissingAuthenticateLayer => tracing::error!(
                 target: TARGET,
                 "missing AuthenticateLayer: a RequireLayer, a TokenDeadlineLayer or an extractor found no caller; add an AuthenticateLayer outside it"
-            );
-        } else {
+            ),
+            Self::IntrospectionNotConfigured { issuer } => tracing::error!(
+                target: TARGET,
+                %issuer,
+                "missing introspection: a requirement needs the answer of an issuer that has no settings for it; set TrustedIssuer::introspection"
+            ),
             // Any client can cause these rejections, and must not be able to fill the log. Failures
             // of the service itself, such as a failed JWKS refresh, are logged where they happen.
-            tracing::debug!(target: TARGET, reason = ?self, "request rejected: {self}");
+            _ => tracing::debug!(target: TARGET, reason = ?self, "request rejected: {self}"),
         }
     }
 }
@@ -136,6 +167,9 @@ impl From<VerifyError> for Rejection {
         match error {
             VerifyError::KeysUnavailable { retry_after, issuer } => {
                 Self::KeysUnavailable { retry_after, issuer }
+            }
+            VerifyError::IntrospectionUnavailable { retry_after, issuer } => {
+                Self::IntrospectionUnavailable { retry_after, issuer }
             }
             VerifyError::Overloaded { retry_after } => Self::Overloaded { retry_after },
             VerifyError::Rejected { reason, issuer } => Self::Token { reason, issuer },

@@ -116,9 +116,9 @@ fn http(rejection: &Rejection, texts: Texts, response: &mut Response<Bytes>) {
 /// responses with status 503 have this header.
 fn retry_after(rejection: &Rejection) -> Option<Duration> {
     match rejection {
-        Rejection::KeysUnavailable { retry_after, .. } | Rejection::Overloaded { retry_after } => {
-            Some(*retry_after)
-        }
+        Rejection::KeysUnavailable { retry_after, .. }
+        | Rejection::IntrospectionUnavailable { retry_after, .. }
+        | Rejection::Overloaded { retry_after } => Some(*retry_after),
         Rejection::PermissionCheckFailed => Some(Duration::from_secs(1)),
         _ => None,
     }
@@ -238,7 +238,9 @@ impl Texts {
                 "{\"error\":\"authentication_required\"}",
                 "authentication required",
             ),
-            Rejection::KeysUnavailable { .. } | Rejection::Overloaded { .. } => Self::fixed(
+            Rejection::KeysUnavailable { .. }
+            | Rejection::IntrospectionUnavailable { .. }
+            | Rejection::Overloaded { .. } => Self::fixed(
                 None,
                 "{\"error\":\"temporarily_unavailable\"}",
                 "token verification is temporarily unavailable",
@@ -248,7 +250,7 @@ impl Texts {
                 "{\"error\":\"temporarily_unavailable\"}",
                 "permission check is temporarily unavailable",
             ),
-            Rejection::MissingAuthenticateLayer => {
+            Rejection::MissingAuthenticateLayer | Rejection::IntrospectionNotConfigured { .. } => {
                 Self::fixed(None, "{\"error\":\"server_error\"}", "server error")
             }
             Rejection::Forbidden(requirement) => Self::forbidden(requirement),

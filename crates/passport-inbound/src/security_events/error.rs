@@ -76,9 +76,9 @@ impl From<VerifyError> for EventError {
             VerifyError::Rejected { reason, .. } => {
                 Self::Rejected(ErrorCode::of(reason), Problem::Token(reason))
             }
-            VerifyError::KeysUnavailable { retry_after, .. } | VerifyError::Overloaded { retry_after } => {
-                Self::Unavailable(retry_after)
-            }
+            VerifyError::KeysUnavailable { retry_after, .. }
+            | VerifyError::IntrospectionUnavailable { retry_after, .. }
+            | VerifyError::Overloaded { retry_after } => Self::Unavailable(retry_after),
         }
     }
 }

@@ -109,7 +109,10 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
             Poll::Pending => ready!(this.timer.poll(deadline, cx)),
             // After the deadline, data is dropped. The first frame, trailers and the end of the
             // body are forwarded.
-            Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && deadline.is_reached() => {}
+            Poll::Ready(Some(Ok(frame)))
+                if frame.is_data()
+                    && has_begun
+                    && (deadline.is_reached() || this.timer.is_inactive(deadline, cx)) => {}
             Poll::Ready(_) => return frame,
         }
         *this.is_over = true;

@@ -90,6 +90,15 @@ impl DeadlineTimer {
     }
 }
 
+impl DeadlineTimer {
+    /// Returns whether the issuer says that the token is not active, or the deadline is reached. A
+    /// body that always has data never waits, so the issuer is also asked while it sends data.
+    pub(super) fn is_inactive(&mut self, deadline: &Deadline, cx: &mut Context<'_>) -> bool {
+        let asks_issuer = deadline.revocable.as_ref().is_some_and(|caller| caller.token().is_some());
+        asks_issuer && self.poll(deadline, cx).is_ready()
+    }
+}
+
 impl fmt::Debug for DeadlineTimer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeadlineTimer").field("sleep", &self.sleep).finish_non_exhaustive()
@@ -100,7 +109,9 @@ impl fmt::Debug for DeadlineTimer {
 impl IdInfo {
     /// Waits until the verifier would reject the token: until `exp` plus the verifier's clock skew,
     /// by default 60 s, or until its [deny list](crate::TokenVerifierBuilder::deny_list) denies the
-    /// caller.
+    /// caller. If the issuer's [`IntrospectionMode`](crate::IntrospectionMode) or a requirement
+    /// needs its answer, also until the issuer says that the token is not active, or gives no
+    /// answer for twice the maximum age of an answer.
     ///
     /// Use this method to close a WebSocket. For response bodies, use
     /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer). The method reads the clock of the

@@ -12,7 +12,10 @@ use super::TokenDeadline;
 ///
 /// The deadline is `exp` plus the verifier's clock skew, by default 60 s. If the verifier has a
 /// [deny list](crate::TokenVerifierBuilder::deny_list) that denies the caller before, the deadline
-/// is that moment. What happens at the deadline depends on the body:
+/// is that moment. If the issuer's [`IntrospectionMode`](crate::IntrospectionMode) or a requirement
+/// needs its answer, a stream also ends when the issuer says that the token is not active, or gives
+/// no answer for twice the maximum age of an answer. What happens at the deadline depends on the
+/// body:
 ///
 /// - A gRPC stream ends with `UNAUTHENTICATED`.
 /// - A stream of server-sent events ends.

@@ -1,12 +1,16 @@
 //! Waits until the token of an open stream is revoked.
 
-use std::future::pending;
+use std::{
+    future::{Future, pending, poll_fn},
+    pin::pin,
+    task::Poll,
+};
 
 use crate::{DenyList, IdInfo};
 
 /// Returns whether a source can revoke the caller's token.
 pub(super) fn is_possible(caller: &IdInfo) -> bool {
-    caller.deny_list().is_some()
+    caller.deny_list().is_some() || caller.token().is_some()
 }
 
 /// Returns whether the caller's token is known to be revoked. Does not wait.
@@ -18,7 +22,12 @@ pub(super) fn is_revoked(caller: &IdInfo) -> bool {
 ///
 /// A source of revocations is a future here: the first future that completes ends the stream.
 pub(super) async fn revoked(caller: IdInfo) {
-    denied(&caller).await;
+    let (mut denied, mut inactive) = (pin!(denied(&caller)), pin!(caller.revoked()));
+    poll_fn(|cx| match denied.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => inactive.as_mut().poll(cx),
+    })
+    .await;
 }
 
 /// Waits until the deny list of the verifier denies the caller. Searches the list again after each

@@ -12,17 +12,23 @@ use http::{HeaderMap, Request, Response, header::CONTENT_TYPE};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use passport_core::ManualClock;
+use serde_json::json;
 use tokio::{sync::mpsc, time::advance};
 use tokio_test::task;
 use tower::{Layer, Service, service_fn};
 
 use super::{body::StreamKind, deadline::Deadline, *};
 use crate::{
-    Denial, DeniedSubject, DenyList, IdInfo, Rejection, ResponseBody,
+    Denial, DeniedSubject, DenyList, IdInfo, IntrospectionMode, Rejection, ResponseBody,
     identity::{Anonymous, CallerSource, Revocation},
     issuers::IssuerName,
     jwt::claims::Claims,
-    test_support::assert_ready_with_inner_service,
+    test_support::{
+        TokioClock, assert_ready_with_inner_service,
+        introspection::{Endpoint, Reply, settings},
+        issuers::{PASSPORT, claims_of, passport, trusting},
+        signing::test_key,
+    },
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -289,4 +295,30 @@ async fn expired_completes_when_the_caller_is_denied() {
     assert!(expired.poll().is_pending());
     deny(&list, "u");
     assert!(expired.is_woken() && expired.poll().is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn inactive_token_ends_the_open_streams_of_its_caller() {
+    let endpoint = Endpoint::new(Reply::active(&json!({})));
+    let mode = IntrospectionMode::local_then_introspect();
+    let clock = TokioClock::start();
+    let verifier = trusting([passport(0, "k").introspection(settings(mode))]);
+    let verifier = verifier.transport(endpoint.transport()).clock(clock.clone()).build().unwrap();
+    let caller = verifier.verify(&test_key(0).token("k", &claims_of(PASSPORT))).await.unwrap();
+    let deadline = || Some(Deadline::of(&caller, Arc::new(clock.clone())));
+    let always_ready =
+        futures_util::stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::from("x"))));
+    let mut busy = DeadlineBody::new(StreamBody::new(always_ready), deadline(), StreamKind::Events);
+    let silent = futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
+    let mut silent = DeadlineBody::new(StreamBody::new(silent), deadline(), StreamKind::Events);
+    assert!(busy.frame().await.is_some() && busy.frame().await.is_some());
+    endpoint.reply(Reply::inactive());
+    let started = tokio::time::Instant::now();
+    assert!(silent.frame().await.is_none());
+    assert!(started.elapsed() <= Duration::from_secs(15));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    while busy.frame().await.is_some() {
+        assert!(started.elapsed() <= Duration::from_secs(15));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }

@@ -16,16 +16,16 @@ use super::{
     reload_state::FixedOptions,
 };
 use crate::{
-    Algorithm, DenyList, IdInfo, TrustedIssuer, issuers::TenantIssuers, jwks::KeySettings,
+    Algorithm, DenyList, IdInfo, Introspection, TrustedIssuer, issuers::TenantIssuers, jwks::KeySettings,
     jwt::compact::DEFAULT_MAX_LEN,
 };
 
 /// A builder of a [`TokenVerifier`]. [`build`](Self::build) reports all configuration problems
 /// in one error.
 ///
-/// The options `audience`, `issuer`, `jwks_url`, `static_jwks`, `jwks_cache_file`, `algorithms`
-/// and `danger_plain_http` set the first trusted issuer. [`trust`](Self::trust) adds further
-/// issuers. All other options are for the whole verifier.
+/// The options `audience`, `issuer`, `jwks_url`, `static_jwks`, `jwks_cache_file`, `algorithms`,
+/// `introspection` and `danger_plain_http` set the first trusted issuer. [`trust`](Self::trust)
+/// adds further issuers. All other options are for the whole verifier.
 #[must_use]
 pub struct TokenVerifierBuilder {
     first: TrustedIssuer,
@@ -84,6 +84,13 @@ impl TokenVerifierBuilder {
     /// of the tokens byte for byte, including a trailing slash.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.first.issuer = issuer.into();
+        self
+    }
+
+    /// Sets how the issuer is asked whether a token is still active. By default it is not asked: a
+    /// token that the issuer revokes is accepted until it expires.
+    pub fn introspection(mut self, introspection: Introspection) -> Self {
+        self.first = self.first.introspection(introspection);
         self
     }
 

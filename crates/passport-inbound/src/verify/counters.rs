@@ -64,6 +64,8 @@ outcomes! {
     ;
     // No installed key verifies the token, and it is unknown whether the issuer has a newer key.
     KeysUnavailable = "keys_unavailable",
+    // The issuer does not say whether the token is active.
+    IntrospectionUnavailable = "introspection_unavailable",
     // No verification permit was available in time.
     Overloaded = "overloaded",
 }
@@ -86,6 +88,11 @@ impl TokenCounters {
     /// Increments the counter of tokens that cannot be verified without newer keys.
     pub(super) fn keys_unavailable(&self, issuer: &IssuerName) {
         self.increment(issuer, Outcome::KeysUnavailable);
+    }
+
+    /// Increments the counter of tokens about which the issuer gives no answer.
+    pub(super) fn introspection_unavailable(&self, issuer: &IssuerName) {
+        self.increment(issuer, Outcome::IntrospectionUnavailable);
     }
 
     fn increment(&self, issuer: &IssuerName, outcome: Outcome) {

@@ -19,6 +19,15 @@ pub enum VerifyError {
         /// verifier.
         issuer: Option<IssuerName>,
     },
+    /// The issuer was asked whether the token is active, and gave no valid answer: it is
+    /// unreachable, or too many calls are waiting. The token is possibly valid.
+    #[error("the issuer does not say whether the token is active")]
+    IntrospectionUnavailable {
+        /// How long to wait before a retry can succeed.
+        retry_after: Duration,
+        /// The issuer that gave no answer. `None` if the error was not created by a verifier.
+        issuer: Option<IssuerName>,
+    },
     /// No verification permit was available in time, because too many other tokens are being
     /// verified. Cached tokens do not need a permit.
     #[error("too many concurrent signature verifications")]
@@ -42,7 +51,9 @@ impl VerifyError {
     pub fn reason(&self) -> Option<RejectionReason> {
         match self {
             Self::Rejected { reason, .. } => Some(*reason),
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } => None,
+            Self::KeysUnavailable { .. }
+            | Self::IntrospectionUnavailable { .. }
+            | Self::Overloaded { .. } => None,
         }
     }
 
@@ -50,7 +61,9 @@ impl VerifyError {
     #[must_use]
     pub fn issuer(&self) -> Option<&IssuerName> {
         match self {
-            Self::Rejected { issuer, .. } | Self::KeysUnavailable { issuer, .. } => issuer.as_ref(),
+            Self::Rejected { issuer, .. }
+            | Self::KeysUnavailable { issuer, .. }
+            | Self::IntrospectionUnavailable { issuer, .. } => issuer.as_ref(),
             Self::Overloaded { .. } => None,
         }
     }

@@ -31,6 +31,8 @@ pub struct VerifierHealth {
 pub struct IssuerHealth {
     pub(super) name: IssuerName,
     pub(super) is_passport: bool,
+    /// False if the tokens of the issuer can be opaque: the service is then ready without keys.
+    pub(super) needs_keys: bool,
     pub(super) jwks: JwksHealth,
 }
 
@@ -61,7 +63,8 @@ impl VerifierHealth {
     /// Returns whether tokens of the issuers that `policy` selects can be verified.
     #[must_use]
     pub fn is_usable_for(&self, policy: ReadyPolicy) -> bool {
-        policy.is_met(self.issuers.iter().map(|issuer| (issuer.is_passport, issuer.jwks.is_usable())))
+        let is_usable = |issuer: &IssuerHealth| issuer.jwks.is_usable() || !issuer.needs_keys;
+        policy.is_met(self.issuers.iter().map(|issuer| (issuer.is_passport, is_usable(issuer))))
     }
 }
 

@@ -1,5 +1,7 @@
 //! A trusted issuer of a verifier: its signing keys, and the rules for its tokens.
 
+mod opaque;
+
 use std::{
     slice,
     sync::{
@@ -13,6 +15,7 @@ use super::{counters::TokenCounters, error::VerifyError, health::IssuerHealth, l
 use crate::{
     AudienceClaim, ClaimCondition, ClaimMap, IdInfo, RejectionReason, TenantRule,
     identity::{CallerSource, Revocation},
+    introspection::{IntrospectedToken, Introspector},
     issuers::{DirectoryRule, IssuerKind, IssuerName, TenantIssuers, TrustedIssuer},
     jwks::{Installation, JwksCache, Key},
     jwt::{
@@ -40,6 +43,8 @@ pub(crate) struct IssuerEntry {
     pub(crate) jwks: Arc<JwksCache>,
     pub(super) counters: TokenCounters,
     pub(crate) key_queue: KeyQueue,
+    /// `None` if the issuer has no settings for introspection.
+    pub(super) introspector: Option<Arc<Introspector>>,
     /// Whether a reload has replaced or removed the entry. Tokens that were cached with a retired
     /// entry are verified again.
     is_retired: AtomicBool,
@@ -67,6 +72,7 @@ impl IssuerEntry {
         policy: Policy,
         tenants: Arc<TenantIssuers>,
         jwks: Arc<JwksCache>,
+        introspector: Option<Arc<Introspector>>,
     ) -> Self {
         let name = options.issuer_name();
         let token_types = match &options.token_types {
@@ -84,11 +90,17 @@ impl IssuerEntry {
             options,
             tenants,
             jwks,
+            introspector,
         }
     }
 
     pub(crate) fn is_passport(&self) -> bool {
         self.external.is_none()
+    }
+
+    /// Returns whether the issuer's tokens are verified with its keys. Opaque tokens are not.
+    pub(super) fn needs_keys(&self) -> bool {
+        !self.options.has_opaque_tokens()
     }
 
     /// Returns whether no reload has replaced or removed the entry.
@@ -101,13 +113,14 @@ impl IssuerEntry {
         self.is_retired.store(true, Ordering::Release);
     }
 
-    /// Checks the claims of a token that `key` has verified, and returns the caller. `revocation`
+    /// Checks the claims of `token`, which `key` has verified, and returns the caller. `revocation`
     /// has the sources that can revoke the token later.
     ///
     /// # Errors
     /// The claims that were read, if any, and the reason of the rejection.
     pub(super) fn accept(
         &self,
+        token: &[u8],
         payload: Vec<u8>,
         key: &Key,
         revocation: Revocation,
@@ -118,27 +131,41 @@ impl IssuerEntry {
             (Some(rules), Some(values)) => self.check_external(rules, &mut claims, values, key, now),
             _ => self.policy.check(&claims, now),
         };
-        let checked = checked.and_then(|validity| {
-            let is_allowed = self.tenants.allow(
-                claims.iss().unwrap_or_default(),
-                claims.tenant_id().unwrap_or_default(),
-                self.options.needs_listed_tenant(),
-            );
-            if is_allowed { Ok(validity) } else { Err(RejectionReason::TenantNotAllowed) }
-        });
+        let checked = checked.and_then(|validity| self.check_tenant(&claims).map(|()| validity));
         match checked {
             Ok(validity) => {
-                let source = CallerSource { issuer: self.name.clone(), is_external: self.external.is_some() };
-                let caller = IdInfo::new(claims, payload, validity.until, source, revocation);
+                let introspected = self.introspector.as_ref().map(|introspector| {
+                    let expires_at = claims.exp.map_or(validity.until, |exp| exp.0);
+                    IntrospectedToken::new(introspector, token.into(), expires_at)
+                });
+                let revocation = revocation.with_introspection(introspected);
+                let caller = IdInfo::new(claims, payload, validity.until, self.source(), revocation);
                 Ok(AcceptedToken { caller, validity })
             }
             Err(reason) => Err(RejectedToken::Claims(reason, Box::new(claims))),
         }
     }
 
+    /// Checks that the issuer may speak for the tenant of a token.
+    fn check_tenant(&self, claims: &Claims) -> Result<(), RejectionReason> {
+        let (iss, tenant) = (claims.iss().unwrap_or_default(), claims.tenant_id().unwrap_or_default());
+        let is_allowed = self.tenants.allow(iss, tenant, self.options.needs_listed_tenant());
+        if is_allowed { Ok(()) } else { Err(RejectionReason::TenantNotAllowed) }
+    }
+
+    /// Returns the source of the callers of this issuer.
+    fn source(&self) -> CallerSource {
+        CallerSource { issuer: self.name.clone(), is_external: self.external.is_some() }
+    }
+
     /// Returns the health of the issuer's keys.
     pub(super) fn health(&self) -> IssuerHealth {
-        IssuerHealth { name: self.name.clone(), is_passport: self.is_passport(), jwks: self.jwks.health() }
+        IssuerHealth {
+            name: self.name.clone(),
+            is_passport: self.is_passport(),
+            needs_keys: self.needs_keys(),
+            jwks: self.jwks.health(),
+        }
     }
 
     /// Counts the result for a cached token. Returns the error with the issuer.
@@ -166,6 +193,12 @@ impl IssuerEntry {
         VerifyError::KeysUnavailable { retry_after, issuer: Some(self.name.clone()) }
     }
 
+    /// Counts a token that cannot be verified without an answer of the issuer.
+    pub(super) fn introspection_unavailable(&self, retry_after: Duration) -> VerifyError {
+        self.counters.introspection_unavailable(&self.name);
+        VerifyError::IntrospectionUnavailable { retry_after, issuer: Some(self.name.clone()) }
+    }
+
     /// Parses the payload. Returns the values of the claims that the claim map reads, for external
     /// issuers.
     fn parse(&self, payload: &[u8]) -> Result<(Claims, Option<ClaimValues>), RejectedToken> {
@@ -189,6 +222,12 @@ impl IssuerEntry {
     ) -> Result<Validity, RejectionReason> {
         let validity = self.policy.check_token(claims, rules.audiences(claims, values)?, now)?;
         self.check_origin(claims, values, key)?;
+        self.map_external(claims, values)?;
+        Ok(validity)
+    }
+
+    /// Maps the claims of an external issuer's token to a caller.
+    fn map_external(&self, claims: &mut Claims, values: &ClaimValues) -> Result<(), RejectionReason> {
         if !self.options.required_claims.iter().all(|condition| condition.is_met(values)) {
             return Err(RejectionReason::WrongTokenType);
         }
@@ -196,7 +235,7 @@ impl IssuerEntry {
         let tenant = tenant.ok_or(RejectionReason::TenantUnresolved)?;
         let map = self.options.claims.as_ref().ok_or(RejectionReason::SubjectUnresolved)?;
         claims.set_identity(map.apply(values, tenant)?);
-        Ok(validity)
+        Ok(())
     }
 
     /// Returns the tenant of the subject of an event. `theirs` is the tenant as the issuer names

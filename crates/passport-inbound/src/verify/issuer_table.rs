@@ -45,6 +45,8 @@ pub(crate) struct IssuerTable {
     positions: HashMap<Box<str>, usize, RandomState>,
     /// The positions of issuers with a placeholder.
     patterns: Box<[usize]>,
+    /// The issuer with opaque tokens.
+    pub(super) opaque: Option<Arc<IssuerEntry>>,
     /// The different rules for headers that the issuers have.
     header_rules: Box<[HeaderRule]>,
     pub(super) memo: HeaderMemo,
@@ -75,6 +77,7 @@ impl IssuerTable {
             }
         }
         Self {
+            opaque: entries.iter().find(|entry| entry.options.has_opaque_tokens()).cloned(),
             entries: entries.into(),
             positions,
             patterns: patterns.into(),

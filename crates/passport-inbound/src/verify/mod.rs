@@ -9,6 +9,7 @@ mod diagnostics;
 mod error;
 mod header_memo;
 mod health;
+mod introspected;
 mod issuer_entry;
 mod issuer_table;
 mod limits;
@@ -16,6 +17,7 @@ mod pipeline;
 mod ready;
 mod reload;
 mod reload_state;
+mod signed_answer;
 mod statement;
 mod waiting;
 
@@ -29,11 +31,11 @@ pub use self::{
     health::{IssuerHealth, ReadyPolicy, VerifierHealth},
     reload::IssuerChanges,
 };
-use self::{
-    limits::VerificationPermit,
-    pipeline::{Pipeline, Wait},
+use self::{limits::VerificationPermit, pipeline::Pipeline};
+pub(crate) use self::{
+    pipeline::{Verified, VerifyProgress},
+    statement::Statement,
 };
-pub(crate) use self::{pipeline::VerifyProgress, statement::Statement};
 use crate::IdInfo;
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
@@ -63,7 +65,9 @@ pub struct TokenVerifier {
 
 impl TokenVerifier {
     pub(crate) fn new(pipeline: Pipeline) -> Self {
-        Self { pipeline: Arc::new(pipeline) }
+        let verifier = Self { pipeline: Arc::new(pipeline) };
+        verifier.verify_signed_answers();
+        verifier
     }
 
     /// Verifies a token in the compact form, without the prefix `Bearer`.
@@ -73,12 +77,17 @@ impl TokenVerifier {
     ///   refresh.
     /// - All verification permits are in use: waits for a permit.
     ///
+    /// If the [`IntrospectionMode`](crate::IntrospectionMode) of the issuer requires it, waits for
+    /// the issuer's answer as well, for at most twice the
+    /// [`timeout`](crate::Introspection::timeout). Concurrent calls with one token share a request.
+    ///
     /// # Errors
     /// - [`VerifyError::Rejected`]: the token is invalid.
     /// - [`VerifyError::KeysUnavailable`], in two cases:
     ///   - There are no keys, or all keys have expired.
     ///   - No known key verifies the token, and the refresh of the keys has failed or is still
     ///     running. Without a tokio runtime, no refresh can begin, so no keys can be fetched.
+    /// - [`VerifyError::IntrospectionUnavailable`]: the issuer gives no valid answer.
     /// - [`VerifyError::Overloaded`]: no verification permit was available within the 2 s, or too
     ///   many other calls already wait for a permit.
     ///
@@ -91,14 +100,15 @@ impl TokenVerifier {
     pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
         let token = token.as_bytes();
         match self.verify_now(token) {
-            VerifyProgress::Done(outcome) => outcome,
-            VerifyProgress::Waiting(wait) => self.verify_after(wait, token).await,
+            VerifyProgress::Done(Ok(Verified::Caller(caller))) => Ok(caller),
+            progress => self.verify_after(progress, token).await,
         }
     }
 
     /// Verifies a token on this thread without waiting. Returns `None` if no known key verifies the
-    /// token and a JWKS refresh is running. This method starts that refresh if necessary. To wait
-    /// for the refresh, use [`verify`](Self::verify).
+    /// token and a JWKS refresh is running. This method starts that refresh if necessary. Also
+    /// returns `None` if the issuer must be asked about the token; this method does not ask it. To
+    /// wait, use [`verify`](Self::verify).
     ///
     /// Use this method in code that is not async. The limit on concurrent signature verifications
     /// does not apply, because the verification occupies only the calling thread.
@@ -108,8 +118,9 @@ impl TokenVerifier {
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
         match self.pipeline.verify(token.as_bytes(), Some(VerificationPermit::unlimited()), true) {
-            VerifyProgress::Done(outcome) => Some(outcome),
-            VerifyProgress::Waiting(_) => None,
+            VerifyProgress::Done(Ok(Verified::Caller(caller))) => Some(Ok(caller)),
+            VerifyProgress::Done(Err(error)) => Some(Err(error)),
+            VerifyProgress::Done(Ok(_)) | VerifyProgress::Waiting(_) => None,
         }
     }
 
@@ -140,7 +151,9 @@ impl TokenVerifier {
         &self,
         builder: TokenVerifierBuilder,
     ) -> Result<IssuerChanges, passport_core::ConfigError> {
-        self.pipeline.replace(builder)
+        let changes = self.pipeline.replace(builder)?;
+        self.verify_signed_answers();
+        Ok(changes)
     }
 
     /// Returns the clock of the verifier.
@@ -159,22 +172,32 @@ impl TokenVerifier {
         &self.pipeline
     }
 
-    /// Verifies a token without waiting: the fast path. If a wait is necessary, returns
-    /// [`VerifyProgress::Waiting`] with the argument for [`verify_after`](Self::verify_after).
+    /// Verifies a token without waiting: the fast path. Unless the token is accepted or rejected,
+    /// the result is the argument for [`verify_after`](Self::verify_after).
     #[inline]
     pub(crate) fn verify_now(&self, token: &[u8]) -> VerifyProgress {
         self.pipeline.verify(token, None, true)
     }
 
-    /// Waits for keys or a permit, and verifies the token again: the slow path. All waits of one
-    /// token share one time limit.
-    pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        let verify = |permit, may_refresh| self.pipeline.verify(token, permit, may_refresh);
-        let outcome = self.wait_and_verify(wait, verify).await;
-        if matches!(outcome, Err(VerifyError::Overloaded { .. })) {
-            counters::overloaded();
-        }
-        outcome
+    /// Waits for keys or a permit, and verifies the token again: the slow path. All these waits of
+    /// one token share one time limit. Then asks the issuer about the token, if necessary.
+    pub(crate) async fn verify_after(
+        &self,
+        progress: VerifyProgress,
+        token: &[u8],
+    ) -> Result<IdInfo, VerifyError> {
+        let verified = match progress {
+            VerifyProgress::Done(outcome) => outcome?,
+            VerifyProgress::Waiting(wait) => {
+                let verify = |permit, may_refresh| self.pipeline.verify(token, permit, may_refresh);
+                let outcome = self.wait_and_verify(wait, verify).await;
+                if matches!(outcome, Err(VerifyError::Overloaded { .. })) {
+                    counters::overloaded();
+                }
+                outcome?
+            }
+        };
+        self.confirmed(verified, token).await
     }
 }
 

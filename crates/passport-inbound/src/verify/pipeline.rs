@@ -8,8 +8,8 @@
 //! 4. The keys of that issuer that the token can be signed with are selected, and the signature
 //!    is verified under a permit.
 //! 5. The claims are read and checked, with `iss` among them, and the token is cached.
-//! 6. The deny list is searched and the `reject_if` predicate is called, for cached tokens as
-//!    well.
+//! 6. The deny list is searched and `reject_if` is called, for cached tokens as well.
+//! 7. If the issuer must confirm the token, it is asked after these steps (`introspected`).
 
 mod attempt;
 mod key_refresh;
@@ -23,7 +23,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use passport_core::{SharedClock, Waiter, from_unix_nanos};
+use passport_core::{SharedClock, Waiter, from_unix_nanos, unix_nanos};
 use tokio::time::Instant;
 
 pub(super) use self::key_refresh::KeyRefresh;
@@ -78,7 +78,7 @@ pub(crate) struct RejectPredicate(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send 
 /// The result of a verification, or the resource that the verification has to wait for. `T` is
 /// what the verification of a valid token returns.
 #[derive(Debug)]
-pub(crate) enum VerifyProgress<T = IdInfo> {
+pub(crate) enum VerifyProgress<T = Verified> {
     Done(Result<T, VerifyError>),
     Waiting(Wait),
 }
@@ -90,6 +90,17 @@ pub(crate) enum Wait {
     Keys(Waiter<()>, KeyQueue),
     /// A verification permit. All permits are in use.
     Permit,
+}
+
+/// The result of the verification of a token that is not rejected.
+#[derive(Debug)]
+pub(crate) enum Verified {
+    /// The caller of an accepted token.
+    Caller(IdInfo),
+    /// The caller of a valid token that the issuer has to confirm.
+    Unconfirmed(IdInfo, Arc<IssuerEntry>),
+    /// The issuer of an opaque token, which has to be asked about the caller.
+    Opaque(Arc<IssuerEntry>),
 }
 
 /// A token in the compact form, with a header that can be read. Its signature is not verified
@@ -135,7 +146,12 @@ impl Pipeline {
                 if let Some(started) = started {
                     entry.installation.meters.hit(started);
                 }
-                entry.issuer.conclude_hit(&entry.installation, outcome)
+                match outcome {
+                    Ok(caller) if caller.needs_introspection(now) => {
+                        Ok(Verified::Unconfirmed(caller, Arc::clone(&entry.issuer)))
+                    }
+                    outcome => entry.issuer.conclude_hit(&entry.installation, outcome).map(Verified::Caller),
+                }
             });
             if let Some(outcome) = hit {
                 return VerifyProgress::Done(outcome);
@@ -153,6 +169,9 @@ impl Pipeline {
 
     /// Verifies a token that is not in the cache.
     fn verify_uncached(&self, token: &[u8], context: VerifyContext) -> VerifyProgress {
+        if let Some(progress) = self.verify_opaque(token, context.now) {
+            return progress;
+        }
         match Jws::parse(token, self.max_token_size) {
             Ok(jws) if jws.fits_small_buffers() => {
                 self.verify_with_buffers::<SMALL_BUFFER, SMALL_BUFFER>(token, jws, context)
@@ -270,7 +289,7 @@ impl Pipeline {
     /// Rejects the token if the deny list denies the caller, or if the `reject_if` predicate
     /// returns `true`. The results of the predicate are not cached.
     #[inline]
-    fn check_revocation(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
+    pub(super) fn check_revocation(&self, caller: IdInfo) -> Result<IdInfo, RejectedToken> {
         let expected = if caller.is_denied() {
             "not in the deny list"
         } else if self.reject_if.as_ref().is_some_and(|RejectPredicate(rejects)| rejects(&caller)) {
@@ -346,19 +365,22 @@ fn without_key(
     }
 }
 
-/// Counts and logs the result of a verification.
+/// Counts and logs the result of a verification, unless the issuer must confirm the token.
 fn conclude(
-    issuer: &IssuerEntry,
+    issuer: &Arc<IssuerEntry>,
     installed: &CurrentKeys,
     outcome: Result<IdInfo, RejectedToken>,
     now: SystemTime,
 ) -> VerifyProgress {
     VerifyProgress::Done(match (&**installed, outcome) {
+        (_, Ok(caller)) if caller.needs_introspection(unix_nanos(now)) => {
+            Ok(Verified::Unconfirmed(caller, Arc::clone(issuer)))
+        }
         (Some(installed), Ok(caller)) => {
             installed.installation.meters.accepted();
-            Ok(caller)
+            Ok(Verified::Caller(caller))
         }
-        (None, Ok(caller)) => Ok(caller),
+        (None, Ok(caller)) => Ok(Verified::Caller(caller)),
         (_, Err(rejected)) => {
             diagnostics::rejected(&rejected, issuer, now);
             Err(issuer.reject(rejected.reason()))

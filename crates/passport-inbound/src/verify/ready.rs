@@ -77,7 +77,7 @@ impl TokenVerifier {
         loop {
             let table = self.pipeline.issuers.load_full();
             let now = self.pipeline.clock.now();
-            let usable = |entry: &Arc<IssuerEntry>| entry.jwks.current(now).is_some();
+            let usable = |entry: &Arc<IssuerEntry>| !entry.needs_keys() || entry.jwks.current(now).is_some();
             let states: Vec<_> =
                 table.entries.iter().map(|entry| (entry.is_passport(), usable(entry))).collect();
             if policy.is_met(states.iter().copied()) {

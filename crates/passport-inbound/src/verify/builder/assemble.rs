@@ -3,14 +3,15 @@
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use passport_core::{ConfigError, ConfigProblem, Issuer, Transport};
+use passport_core::{ConfigError, ConfigProblem, InvalidClientId, Issuer, Transport};
 
 use super::{
     TokenVerifierBuilder,
     check::{Checked, check, located, warn_about_unlisted_issuers},
 };
 use crate::{
-    TrustedIssuer,
+    Introspection, TrustedIssuer,
+    introspection::{Introspector, IntrospectorParts},
     issuers::{IssuerKind, TenantIssuers},
     jwks::{JwksCache, JwksCacheFile, JwksClient, KeySettings, RefreshScheduler},
     jwt::{algorithm::AllowedAlgorithms, issuer_pattern::IssuerPattern, validation::Policy},
@@ -139,6 +140,10 @@ impl<'a> Assembly<'a> {
         {
             return Ok(Arc::clone(entry));
         }
+        let introspector = match &options.introspection {
+            Some(introspection) => Some(self.introspector(introspection, options, &endpoints)?),
+            None => None,
+        };
         let jwks = match previous {
             Some(entry) if keeps_cache => Arc::clone(&entry.jwks),
             _ => {
@@ -150,7 +155,32 @@ impl<'a> Assembly<'a> {
             }
         };
         let policy = Policy { issuer, audiences: options.audiences.clone(), clock_skew: settings.clock_skew };
-        Ok(Arc::new(IssuerEntry::new(options.clone(), policy, Arc::clone(&self.tenants), jwks)))
+        let tenants = Arc::clone(&self.tenants);
+        Ok(Arc::new(IssuerEntry::new(options.clone(), policy, tenants, jwks, introspector)))
+    }
+
+    /// Creates the introspector of an issuer.
+    fn introspector(
+        &self,
+        introspection: &Introspection,
+        options: &TrustedIssuer,
+        endpoints: &Issuer,
+    ) -> Result<Arc<Introspector>, ConfigProblem> {
+        let invalid = |error| ConfigProblem::with_source("introspection.endpoint", error);
+        let url = introspection.url(options.kind, endpoints).map_err(invalid)?;
+        let url = url.ok_or_else(|| ConfigProblem::new("introspection.endpoint", "missing; set the URL"))?;
+        let client_id = introspection.client_id.parse();
+        let client_id = client_id
+            .map_err(|error: InvalidClientId| ConfigProblem::with_source("introspection.client_id", error))?;
+        let parts = IntrospectorParts {
+            name: options.issuer_name(),
+            client_id,
+            url,
+            audiences: options.audiences.clone(),
+            transport: self.transport.clone(),
+            clock: self.builder.clock.clone(),
+        };
+        Ok(Arc::new(Introspector::new(introspection, parts)))
     }
 
     /// Returns whether the issuers and their order are those before the reload.

@@ -33,6 +33,7 @@ pub(super) fn check(builder: &TokenVerifierBuilder) -> Result<Checked, ConfigErr
     }
     check_duplicates(builder, &mut problems);
     check_tenants(builder, &mut problems);
+    check_opaque(builder, &mut problems);
     let endpoints: Option<Vec<_>> =
         builder.issuers().map(|issuer| issuer.endpoints(&mut Vec::new())).collect();
     match (transport, endpoints, &*problems) {
@@ -102,6 +103,15 @@ fn check_tenants(builder: &TokenVerifierBuilder, problems: &mut Vec<ConfigProble
                 without_credentials(iss)
             ));
         }
+    }
+}
+
+/// Reports a second issuer with opaque tokens.
+fn check_opaque(builder: &TokenVerifierBuilder, problems: &mut Vec<ConfigProblem>) {
+    let issuers = builder.issuers().enumerate().filter(|(_, issuer)| issuer.has_opaque_tokens());
+    for (index, issuer) in issuers.skip(1) {
+        let problem = "another trusted issuer has opaque tokens, which do not name their issuer; choose another mode for one of them";
+        problems.push(located(ConfigProblem::new("introspection.mode", problem), index, issuer));
     }
 }
 

@@ -97,7 +97,7 @@ impl Pipeline {
         now: SystemTime,
     ) -> Result<IdInfo, RejectedToken> {
         let revocation = Revocation::new(self.deny_list.clone());
-        let accepted = issuer.accept(parsed.jws.payload()?, key, revocation, now)?;
+        let accepted = issuer.accept(parsed.token, parsed.jws.payload()?, key, revocation, now)?;
         let AcceptedToken { caller, validity } = accepted;
         if let Some(list) = &self.deny_list {
             list.check_life(validity.until.duration_since(caller.issued_at()).unwrap_or_default());
@@ -105,7 +105,7 @@ impl Pipeline {
         table.memo.learn(parsed.jws.header_segment(), issuer);
         if let Some(cache) = &self.cache {
             let verified = CacheEntry {
-                token: parsed.token.into(),
+                token: caller.token().map_or_else(|| parsed.token.into(), Arc::clone),
                 caller: caller.clone(),
                 validity,
                 hit_period: hit_period(&validity, installation),

@@ -1,0 +1,181 @@
+//! The part of a caller that knows when the issuer has last confirmed the token.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use passport_core::unix_nanos;
+use tokio::time::sleep;
+
+use super::{Active, IntrospectionError, Introspector, Question, TokenFacts, cache::is_fresh, nanos};
+use crate::issuers::IntrospectionMode;
+
+/// The time between two questions about a caller with an open stream if there is no answer, or if
+/// the requirement is met only by a new answer.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A token that an issuer can be asked about, with the time of the issuer's last answer. All
+/// clones of a caller share it. `Debug` does not show the token.
+pub(crate) struct IntrospectedToken {
+    introspector: Arc<Introspector>,
+    token: Arc<[u8]>,
+    is_opaque: bool,
+    /// When the issuer was asked for its last answer that the token is active, in nanoseconds since
+    /// the Unix epoch. 0 if it was not asked.
+    checked_at: AtomicU64,
+    /// When the token expires, in nanoseconds since the Unix epoch.
+    expires_at: u64,
+    /// The maximum age of an answer by the mode of the issuer, in nanoseconds. `None` if the issuer
+    /// is asked only for single routes.
+    own_max_age: Option<u64>,
+    /// The smallest maximum age that a requirement has had, in nanoseconds.
+    required_age: AtomicU64,
+}
+
+impl IntrospectedToken {
+    /// Creates the state of a verified token. The issuer was not asked yet.
+    pub(crate) fn new(introspector: &Arc<Introspector>, token: Arc<[u8]>, expires_at: SystemTime) -> Self {
+        Self {
+            introspector: Arc::clone(introspector),
+            token,
+            is_opaque: false,
+            checked_at: AtomicU64::new(0),
+            expires_at: unix_nanos(expires_at),
+            own_max_age: introspector.mode.max_age().map(nanos),
+            required_age: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Creates the state of an opaque token that the issuer has just confirmed.
+    pub(crate) fn opaque(introspector: &Arc<Introspector>, token: Arc<[u8]>, active: &Active) -> Self {
+        Self {
+            is_opaque: true,
+            checked_at: AtomicU64::new(active.checked_at),
+            expires_at: active.expires_at,
+            ..Self::new(introspector, token, SystemTime::UNIX_EPOCH)
+        }
+    }
+
+    /// Returns the token.
+    pub(crate) fn token(&self) -> &Arc<[u8]> {
+        &self.token
+    }
+
+    /// Returns whether the issuer must be asked before the token is accepted at the time `now`, by
+    /// the mode of the issuer. `now` is in nanoseconds since the Unix epoch. Allocates nothing.
+    #[inline]
+    pub(crate) fn is_due(&self, now: u64) -> bool {
+        let Some(max_age) = self.own_max_age else { return false };
+        let is_due = !self.is_fresh(max_age, now);
+        if !is_due {
+            self.introspector.hits.increment(&self.introspector.name);
+        }
+        is_due
+    }
+
+    /// Returns whether the issuer has confirmed the token within the last `max_age`. From now on,
+    /// open streams of the caller are checked as often.
+    pub(crate) fn is_confirmed(&self, max_age: Duration) -> bool {
+        let max_age = nanos(max_age);
+        if max_age < self.required_age.load(Ordering::Relaxed) {
+            self.required_age.fetch_min(max_age, Ordering::Relaxed);
+        }
+        self.is_fresh(max_age, self.introspector.clock.unix_nanos())
+    }
+
+    /// Asks the issuer whether the token is active. `payload` are the claims of the caller, and
+    /// `max_age` is the maximum age of an answer; `None` for that of the issuer.
+    ///
+    /// # Errors
+    /// Those of [`Introspector::ask`].
+    pub(crate) async fn confirm(
+        &self,
+        payload: &[u8],
+        max_age: Option<Duration>,
+    ) -> Result<(), IntrospectionError> {
+        let max_age = max_age.or(self.introspector.mode.max_age()).unwrap_or_default();
+        let mut facts = TokenFacts::of_token(payload, &self.introspector.audiences);
+        if self.is_opaque {
+            // The claims are those of the last answer. The issuer can prolong an opaque token.
+            facts.exp = None;
+        }
+        let (token, is_opaque) = (Arc::clone(&self.token), self.is_opaque);
+        let question = Question { token, facts, is_opaque, is_known: true, max_age };
+        match self.introspector.ask(question).await {
+            Ok(active) => {
+                self.checked_at.store(active.checked_at, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                if !matches!(error, IntrospectionError::Unavailable { .. }) {
+                    self.checked_at.store(0, Ordering::Relaxed);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the issuer says that the token is not active, or gives no answer for twice the
+    /// maximum age. Never completes if neither the mode of the issuer nor a requirement needs the
+    /// issuer's answer.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: the next call asks again.
+    pub(crate) async fn revoked(&self, payload: &[u8]) {
+        let Some(max_age) = self.stream_age() else { return std::future::pending().await };
+        // Asks early, so that a revocation is seen within the maximum age.
+        let period = max_age * 4 / 5;
+        loop {
+            let age = self.age();
+            if age < period {
+                sleep(period.saturating_sub(age)).await;
+            }
+            match self.confirm(payload, Some(period)).await {
+                Ok(()) if self.age() < period => {}
+                // The answer is older than the period, because the issuer is unreachable and
+                // `danger_continue_when_unreachable` is set.
+                Ok(()) => sleep(RETRY).await,
+                Err(IntrospectionError::Inactive | IntrospectionError::Expired) => return,
+                Err(IntrospectionError::Unavailable { .. }) if self.age() > max_age * 2 => return,
+                Err(IntrospectionError::Unavailable { .. }) => sleep(RETRY.min(period)).await,
+            }
+        }
+    }
+
+    /// Returns the maximum age of an answer about a caller with an open stream: the smallest of the
+    /// issuer's mode and of all requirements. If one of them asks for each request, the default.
+    fn stream_age(&self) -> Option<Duration> {
+        let required = self.required_age.load(Ordering::Relaxed);
+        let smallest = self.own_max_age.unwrap_or(u64::MAX).min(required);
+        match smallest {
+            u64::MAX => None,
+            0 => Some(IntrospectionMode::DEFAULT_MAX_AGE),
+            age => Some(Duration::from_nanos(age)),
+        }
+    }
+
+    /// Returns the time since the last answer.
+    fn age(&self) -> Duration {
+        let now = self.introspector.clock.unix_nanos();
+        Duration::from_nanos(now.saturating_sub(self.checked_at.load(Ordering::Relaxed)))
+    }
+
+    #[inline]
+    fn is_fresh(&self, max_age: u64, now: u64) -> bool {
+        is_fresh(self.checked_at.load(Ordering::Relaxed), self.expires_at, max_age, now)
+    }
+}
+
+impl fmt::Debug for IntrospectedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntrospectedToken").field("issuer", &self.introspector.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The state of a caller, and open streams.
+
+use serde_json::json;
+use tokio::time::{Instant, advance};
+use tokio_test::{assert_pending, task};
+
+use super::*;
+use crate::{
+    introspection::tests::introspector,
+    test_support::{
+        START,
+        introspection::{Endpoint, Reply, settings},
+    },
+};
+
+const MAX_AGE: Duration = Duration::from_secs(15);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A caller of an issuer with this mode.
+struct Caller {
+    endpoint: Endpoint,
+    token: IntrospectedToken,
+    payload: Vec<u8>,
+}
+
+fn caller(mode: IntrospectionMode) -> Caller {
+    let endpoint = Endpoint::new(Reply::active(&json!({})));
+    let introspector = introspector(&endpoint, &settings(mode));
+    let payload = json!({ "sub": "u", "exp": START + 3600 }).to_string().into_bytes();
+    let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(START)) + HOUR;
+    Caller { endpoint, token: IntrospectedToken::new(&introspector, b"t"[..].into(), expires_at), payload }
+}
+
+impl Caller {
+    fn is_due(&self) -> bool {
+        self.token.is_due(self.token.introspector.clock.unix_nanos())
+    }
+
+    async fn confirm(&self) -> Result<(), IntrospectionError> {
+        self.token.confirm(&self.payload, None).await
+    }
+
+    /// Returns the time until an open stream ends.
+    async fn end_of_stream(&self) -> Duration {
+        let start = Instant::now();
+        self.token.revoked(&self.payload).await;
+        Instant::now() - start
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn local_mode_never_asks() {
+    let caller = caller(IntrospectionMode::Local);
+    assert!(!caller.is_due());
+    let mut stream = task::spawn(caller.token.revoked(&caller.payload));
+    assert_pending!(stream.poll());
+    advance(HOUR).await;
+    assert_pending!(stream.poll());
+    assert!(!caller.is_due());
+    assert_eq!(caller.endpoint.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_is_due_until_it_is_recent() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    assert!(caller.is_due());
+    caller.confirm().await.unwrap();
+    assert!(!caller.is_due());
+    advance(MAX_AGE - Duration::from_millis(1)).await;
+    assert!(!caller.is_due());
+    advance(Duration::from_millis(1)).await;
+    assert!(caller.is_due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_is_due_for_each_request() {
+    let caller = caller(IntrospectionMode::Introspect);
+    caller.confirm().await.unwrap();
+    assert!(caller.is_due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_is_due_after_a_revocation() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    caller.confirm().await.unwrap();
+    caller.endpoint.reply(Reply::inactive());
+    assert_eq!(
+        caller.token.confirm(&caller.payload, Some(Duration::ZERO)).await,
+        Err(IntrospectionError::Inactive)
+    );
+    assert!(caller.is_due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_is_due_after_the_expiry() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    advance(HOUR - Duration::from_secs(1)).await;
+    caller.confirm().await.unwrap();
+    assert!(!caller.is_due());
+    advance(Duration::from_secs(1)).await;
+    assert!(caller.is_due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn requirement_can_be_stricter_than_the_mode() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    caller.confirm().await.unwrap();
+    advance(Duration::from_secs(5)).await;
+    assert!(caller.token.is_confirmed(Duration::from_secs(6)));
+    assert!(!caller.token.is_confirmed(Duration::from_secs(5)));
+    assert!(!caller.token.is_confirmed(Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_stream_ends_within_the_maximum_age() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    caller.confirm().await.unwrap();
+    let mut stream = task::spawn(caller.end_of_stream());
+    assert_pending!(stream.poll());
+    caller.endpoint.reply(Reply::inactive());
+    assert!(stream.await <= MAX_AGE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_stream_of_an_active_token_continues() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    caller.confirm().await.unwrap();
+    let waiting = tokio::time::timeout(Duration::from_secs(125), caller.end_of_stream());
+    waiting.await.unwrap_err();
+    // Each 12 s.
+    assert_eq!(caller.endpoint.calls(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requirement_decides_how_often_a_stream_is_checked() {
+    let caller = caller(IntrospectionMode::Local);
+    caller.token.confirm(&caller.payload, Some(Duration::from_secs(5))).await.unwrap();
+    assert!(caller.token.is_confirmed(Duration::from_secs(5)));
+    let mut stream = task::spawn(caller.end_of_stream());
+    assert_pending!(stream.poll());
+    caller.endpoint.reply(Reply::inactive());
+    assert!(stream.await <= Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_stream_survives_a_short_outage() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    caller.confirm().await.unwrap();
+    caller.endpoint.reply(Reply::Fails);
+    let mut stream = task::spawn(caller.end_of_stream());
+    assert_pending!(stream.poll());
+    tokio::time::timeout(Duration::from_secs(25), &mut stream).await.unwrap_err();
+    caller.endpoint.reply(Reply::active(&json!({})));
+    tokio::time::timeout(Duration::from_secs(120), stream).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_stream_ends_in_a_long_outage() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    caller.confirm().await.unwrap();
+    caller.endpoint.reply(Reply::Fails);
+    let end = caller.end_of_stream().await;
+    assert!((MAX_AGE * 2..MAX_AGE * 3).contains(&end), "{end:?}");
+}
