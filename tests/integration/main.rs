@@ -29,5 +29,6 @@ mod networks;
 mod npm;
 mod outbound;
 mod request_paths;
+mod revocation;
 mod token_deadlines;
 mod token_factory;
