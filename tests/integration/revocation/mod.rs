@@ -8,6 +8,7 @@ mod junk_tokens;
 mod open_streams;
 mod pushed_events;
 mod statements;
+mod third_party;
 
 use axum::{Router, routing::get};
 use passport_dev::DevPassport;
