@@ -104,7 +104,11 @@ async fn one_jwks_fetch_per_cooldown_for_100000_unknown_keys() {
 /// percentile over some thousand rounds, until `go_on` returns false. They are printed, not
 /// asserted.
 #[expect(clippy::disallowed_methods, reason = "a measurement")]
-async fn latencies(verifier: &TokenVerifier, token: &str, go_on: impl Fn() -> bool) -> (Duration, Duration) {
+pub(crate) async fn latencies(
+    verifier: &TokenVerifier,
+    token: &str,
+    go_on: impl Fn() -> bool,
+) -> (Duration, Duration) {
     let mut taken = Vec::new();
     while taken.len() < 5_000 || go_on() {
         let before = Instant::now();

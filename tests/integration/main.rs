@@ -30,5 +30,6 @@ mod npm;
 mod outbound;
 mod request_paths;
 mod resource_metadata;
+mod revocation;
 mod token_deadlines;
 mod token_factory;

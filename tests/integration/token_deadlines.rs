@@ -16,7 +16,7 @@ use futures_util::{SinkExt, StreamExt};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use passport_dev::DevPassport;
-use passport_inbound::{AuthenticateLayer, IdInfo, TokenDeadlineLayer};
+use passport_inbound::{AuthenticateLayer, IdInfo, TokenDeadlineLayer, TokenVerifier};
 use tokio::{net::TcpListener, time::Instant};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_tungstenite::tungstenite;
@@ -40,7 +40,7 @@ fn short_lived(passport: &DevPassport) -> String {
 }
 
 /// Sends one event, and keeps the stream open.
-async fn events() -> Response {
+pub(crate) async fn events() -> Response {
     let hello =
         futures_util::stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from("data: hello\n\n")))]);
     let body = StreamBody::new(hello.chain(futures_util::stream::pending()));
@@ -48,7 +48,7 @@ async fn events() -> Response {
 }
 
 /// Echoes messages while the caller's token is valid.
-async fn chat(caller: IdInfo, upgrade: WebSocketUpgrade) -> Response {
+pub(crate) async fn chat(caller: IdInfo, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(move |socket| talk(caller, socket))
 }
 
@@ -106,18 +106,23 @@ async fn web_socket_is_notified_when_the_token_expires() {
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1008, "the token has expired"));
 }
 
-#[tokio::test]
-async fn grpc_stream_ends_unauthenticated_when_the_token_expires() {
-    let passport = DevPassport::start().await.unwrap();
+/// Starts the standard health service, whose streams end at the deadline of the token.
+pub(crate) async fn grpc_streams(verifier: TokenVerifier) -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let (_, health) = tonic_health::server::health_reporter();
     let server = Server::builder()
-        .layer(AuthenticateLayer::new(verifier(&passport)))
+        .layer(AuthenticateLayer::new(verifier))
         .layer(TokenDeadlineLayer::new())
         .add_service(health);
     tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
+    endpoint
+}
 
+#[tokio::test]
+async fn grpc_stream_ends_unauthenticated_when_the_token_expires() {
+    let passport = DevPassport::start().await.unwrap();
+    let endpoint = grpc_streams(verifier(&passport)).await;
     let mut request = Request::new(HealthCheckRequest::default());
     let bearer = format!("Bearer {}", short_lived(&passport));
     request.metadata_mut().insert("authorization", bearer.parse().unwrap());
