@@ -62,6 +62,9 @@ mod propagation {}
 #[doc = include_str!("../../docs/recipes.md")]
 mod recipes {}
 
+#[doc = include_str!("../../docs/revocation.md")]
+mod revocation {}
+
 #[doc = include_str!("../../docs/secrets.md")]
 mod secrets {}
 
