@@ -82,9 +82,8 @@ fn introspection(client: &DevIdentity, mode: IntrospectionMode) -> Introspection
 /// Starts a service with a deny list. Returns its URL, and the receiver of events, which fills the
 /// list.
 async fn with_deny_list(passport: &DevPassport) -> Result<(String, SecurityEventReceiver), BoxError> {
-    let list = DenyList::new();
-    let verifier = verifier(passport).deny_list(list.clone()).build()?;
-    let receiver = SecurityEventReceiver::new(verifier.clone(), list).audience("orders-app");
+    let verifier = verifier(passport).deny_list(DenyList::new()).build()?;
+    let receiver = SecurityEventReceiver::new(&verifier)?.audience("orders-app");
     // Passport sends no access token, so the routes of the receiver are outside the layer.
     let url = serve(api(verifier).merge(receiver.clone().into_router())).await?;
     Ok((url, receiver))

@@ -1,9 +1,9 @@
 //! A fleet that shares its deny list through Redis: a denial of one instance is refused by all.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use passport_inbound::{Denial, DeniedSubject, DenyList, IdInfo, TokenVerifier};
+use passport_inbound::{Clock, Denial, DeniedSubject, DenyList, IdInfo, SystemClock, TokenVerifier};
 use passport_outbound::SecretSource;
 use passport_redis::{EncryptionKeys, RedisDenyListStore, RedisDenyListStoreBuilder};
 use passport_test_support::processes::eventually;
@@ -54,7 +54,7 @@ impl Caller {
         let token = setup.passport.managed_identity(name).create().token().build();
         let verified = verifier.verify(&token).await.unwrap();
         let subject = DeniedSubject::Subject(verified.user_id().to_owned());
-        Self { token, denial: Denial::new(setup.passport.issuer(), subject, SystemTime::now() + HOUR) }
+        Self { token, denial: Denial::new(setup.passport.issuer(), subject, SystemClock.now() + HOUR) }
     }
 
     async fn verified_by(&self, instance: &Instance) -> IdInfo {
@@ -72,7 +72,6 @@ async fn denied(caller: IdInfo) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "figures are for readers of the output")]
 async fn denial_reaches_other_instances_within_100_ms() {
     let (setup, redis) = setup().await;
     let (one, other) = (Instance::on(&setup, &redis).await, Instance::on(&setup, &redis).await);
@@ -99,7 +98,7 @@ async fn new_instance_loads_all_denials() {
     // More than two replies of Redis have.
     let others = (0..2_100).map(|number| {
         let subject = DeniedSubject::Subject(number.to_string());
-        one.list.deny(&Denial::new(setup.passport.issuer(), subject, SystemTime::now()))
+        one.list.deny(&Denial::new(setup.passport.issuer(), subject, SystemClock.now()))
     });
     join_all(others).await.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
     one.list.deny(&caller.denial).await.unwrap();
@@ -166,7 +165,7 @@ async fn expired_denials_are_deleted_from_redis() {
     let (setup, redis) = setup().await;
     let one = Instance::on(&setup, &redis).await;
     let caller = Caller::new(&setup, "caller", &one.verifier).await;
-    let expires_at = SystemTime::now() - Duration::from_secs(120);
+    let expires_at = SystemClock.now() - Duration::from_secs(120);
     one.list.deny(&caller.denial.clone().expires_at(expires_at)).await.unwrap();
     assert_eq!(redis.cli(&["XLEN", "passport:{deny-list}:denials"]), "0");
     one.list.deny(&caller.denial).await.unwrap();
@@ -205,7 +204,7 @@ async fn documented_acl_allows_what_a_deny_list_needs() {
     let (one, other) = (Instance::start(&setup, store()).await, Instance::start(&setup, store()).await);
     let caller = Caller::new(&setup, "caller", &one.verifier).await;
     let waiting = tokio::spawn(denied(caller.verified_by(&other).await));
-    let expires_at = SystemTime::now() - Duration::from_secs(120);
+    let expires_at = SystemClock.now() - Duration::from_secs(120);
     one.list.deny(&caller.denial.clone().expires_at(expires_at)).await.unwrap();
     one.list.deny(&caller.denial).await.unwrap();
     waiting.await.unwrap();

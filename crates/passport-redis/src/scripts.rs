@@ -2,9 +2,9 @@
 //! whole script instead of its hash: a script is shorter than a token, and the script cache of
 //! Redis would be empty after a restart.
 //!
-//! In the scripts for tokens, `KEYS[1]` is the Redis key of the token, `KEYS[2]` is the Redis key of
-//! the lease. If another program has stored a value of another type at one of these keys, such as a
-//! list, a script replaces or removes that value instead of failing.
+//! In the scripts for tokens, `KEYS[1]` is the Redis key of the token, `KEYS[2]` is the Redis key
+//! of the lease. If another program has stored a value of another type at one of these keys, such
+//! as a list, a script replaces or removes that value instead of failing.
 
 use redis::{Cmd, cmd};
 

@@ -147,7 +147,7 @@ async fn event_of_another_passport_denies_only_its_own_callers() {
     let list = DenyList::new();
     let trusted = passport_inbound::TrustedIssuer::passport(other.issuer()).audience(other.audience());
     let verifier = builder(&passport).trust(trusted.name("other")).deny_list(list.clone()).build().unwrap();
-    let receiver = SecurityEventReceiver::new(verifier.clone(), list.clone()).audience(CLIENT_ID);
+    let receiver = SecurityEventReceiver::new(&verifier).unwrap().audience(CLIENT_ID);
     let url = serve(api(verifier.clone()).merge(receiver.clone().into_router())).await;
     let service = EventService { url, verifier, list, receiver };
 

@@ -40,7 +40,7 @@ impl EventService {
 
     async fn with_list(passport: &DevPassport, list: DenyList) -> Self {
         let verifier = builder(passport).deny_list(list.clone()).build().unwrap();
-        let receiver = SecurityEventReceiver::new(verifier.clone(), list.clone()).audience(CLIENT_ID);
+        let receiver = SecurityEventReceiver::new(&verifier).unwrap().audience(CLIENT_ID);
         let url = serve(api(verifier.clone()).merge(receiver.clone().into_router())).await;
         Self { url, verifier, list, receiver }
     }

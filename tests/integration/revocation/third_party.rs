@@ -125,7 +125,7 @@ async fn logout_token_of_oidc_provider_denies_the_session() {
     let Some(mut provider) = Provider::start(&format!("{url}/backchannel-logout")).await else { return };
     let list = DenyList::new();
     let verifier = TokenVerifier::trusting(provider.issuer()).deny_list(list.clone()).build().unwrap();
-    let receiver = SecurityEventReceiver::new(verifier.clone(), list.clone()).audience(CLIENT_ID);
+    let receiver = SecurityEventReceiver::new(&verifier).unwrap().audience(CLIENT_ID);
     let router = api(verifier.clone()).merge(receiver.clone().into_router());
     passport_test_support::servers::serve_on(listener, router);
     let service = EventService { url, verifier, list, receiver };
@@ -143,7 +143,7 @@ async fn service() -> EventService {
     let issuer = TrustedIssuer::passport(ISSUER).static_jwks(KEY.jwks().to_string());
     let verifier = TokenVerifier::trusting(issuer.audience(AUDIENCE)).deny_list(list.clone());
     let verifier = verifier.build().unwrap();
-    let receiver = SecurityEventReceiver::new(verifier.clone(), list.clone());
+    let receiver = SecurityEventReceiver::new(&verifier).unwrap();
     let url = serve(api(verifier.clone()).merge(receiver.clone().into_router())).await;
     EventService { url, verifier, list, receiver }
 }

@@ -23,8 +23,9 @@ Compare ratios of figures of the same run. Absolute times are those of one machi
   each round, and a ratio is a ratio of two such figures. Times per call are processor time of the
   calling thread. The tables of outages, floods and fleets show one run each.
 * In tables of requests per second, the servers take turns as well: each gets the load once in every
-  round. A figure is the median of at least five rounds, and a ratio the median of the ratios in each
-  round. The middle half of the rounds follows in brackets, because single runs differ by a tenth.
+  round. A figure is the median of at least five rounds, and a ratio the median of the ratios in
+  each round. The middle half of the rounds follows in brackets, because single runs differ by a
+  tenth.
 * Every contender is used as its documentation recommends, in its fastest configuration, and must
   check signature, issuer, audience and expiry. Not all of them do: axum-keycloak-auth does not
   check the issuer; axum-jose and jwt-authorizer accept a token without an issuer or an audience;

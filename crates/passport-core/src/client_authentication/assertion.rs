@@ -59,9 +59,9 @@ impl PrivateKeyJwt {
         self
     }
 
-    /// Sets the audience (`aud`) of the assertion. Defaults to the token URL in a token request, and
-    /// otherwise to [`ClientProof::audience`](super::ClientProof::audience). Some servers require
-    /// the server's issuer URL instead.
+    /// Sets the audience (`aud`) of the assertion. Defaults to the token URL in a token request,
+    /// and otherwise to [`ClientProof::audience`](super::ClientProof::audience). Some servers
+    /// require the server's issuer URL instead.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 /// Refuses the tokens of a caller that were issued before a time.
 ///
 /// A token is refused if its issuer and the subject match, and if its `iat` is not after
-/// [`issued_before`](Self::issued_before()). Both times count in whole seconds, as in most tokens: a
-/// token that was issued in the same second as the event is refused. A user who signs in again
+/// [`issued_before`](Self::issued_before()). Both times count in whole seconds, as in most tokens:
+/// a token that was issued in the same second as the event is refused. A user who signs in again
 /// within that second has to fetch another token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a denial has no effect until it is passed to `DenyList::deny`"]

@@ -33,8 +33,9 @@ pub(crate) struct IntrospectedToken {
     /// The maximum age of an answer by the mode of the issuer, in nanoseconds. `None` if the issuer
     /// is asked only for single routes.
     own_max_age: Option<u64>,
-    /// The smallest maximum age that a requirement has had, in nanoseconds.
-    required_age: AtomicU64,
+    /// The smallest [period](stream_period) that the requirements of the caller's requests give an
+    /// open stream, in nanoseconds. `u64::MAX` if there was no such requirement.
+    required_period: AtomicU64,
 }
 
 impl IntrospectedToken {
@@ -47,7 +48,7 @@ impl IntrospectedToken {
             checked_at: AtomicU64::new(0),
             expires_at: unix_nanos(expires_at),
             own_max_age: introspector.mode.max_age().map(nanos),
-            required_age: AtomicU64::new(u64::MAX),
+            required_period: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -82,8 +83,9 @@ impl IntrospectedToken {
     /// open streams of the caller are checked as often.
     pub(crate) fn is_confirmed(&self, max_age: Duration) -> bool {
         let max_age = nanos(max_age);
-        if max_age < self.required_age.load(Ordering::Relaxed) {
-            self.required_age.fetch_min(max_age, Ordering::Relaxed);
+        let period = stream_period(max_age);
+        if period < self.required_period.load(Ordering::Relaxed) {
+            self.required_period.fetch_min(period, Ordering::Relaxed);
         }
         self.is_fresh(max_age, self.introspector.clock.unix_nanos())
     }
@@ -148,15 +150,11 @@ impl IntrospectedToken {
     }
 
     /// Returns the maximum age of an answer about a caller with an open stream: the smallest of the
-    /// issuer's mode and of all requirements. If one of them asks for each request, the default.
+    /// issuer's mode and of all requirements.
     fn stream_age(&self) -> Option<Duration> {
-        let required = self.required_age.load(Ordering::Relaxed);
-        let smallest = self.own_max_age.unwrap_or(u64::MAX).min(required);
-        match smallest {
-            u64::MAX => None,
-            0 => Some(IntrospectionMode::DEFAULT_MAX_AGE),
-            age => Some(Duration::from_nanos(age)),
-        }
+        let required = self.required_period.load(Ordering::Relaxed);
+        let smallest = self.own_max_age.map_or(u64::MAX, stream_period).min(required);
+        (smallest < u64::MAX).then(|| Duration::from_nanos(smallest))
     }
 
     /// Returns the time since the last answer.
@@ -169,6 +167,13 @@ impl IntrospectedToken {
     fn is_fresh(&self, max_age: u64, now: u64) -> bool {
         is_fresh(self.checked_at.load(Ordering::Relaxed), self.expires_at, max_age, now)
     }
+}
+
+/// Returns the maximum age of an answer about an open stream if requests have the maximum age
+/// `max_age`. If each request is asked about, the default: a stream has no further requests. Both
+/// are in nanoseconds.
+fn stream_period(max_age: u64) -> u64 {
+    if max_age == 0 { nanos(IntrospectionMode::DEFAULT_MAX_AGE) } else { max_age }
 }
 
 impl fmt::Debug for IntrospectedToken {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use passport_core::{ConfigError, ConfigProblem};
 use tokio::time::timeout;
 use tower_service::Service;
 use url::form_urlencoded;
@@ -23,7 +24,7 @@ use super::{
     replay::ReplayMemory,
     response::{self, ErrorFormat},
 };
-use crate::{DenyList, TokenVerifier};
+use crate::TokenVerifier;
 
 /// The path of back-channel logout.
 pub(crate) const LOGOUT_PATH: &str = "/backchannel-logout";
@@ -47,8 +48,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A statement is verified with the trusted issuers and the keys of the verifier. It needs no
 /// further authentication. Its `typ` is exactly `logout+jwt` or `secevent+jwt`, so an access token
 /// is never accepted as a statement. It denies only tokens of the same issuer. The response is a
-/// success only after the [`DenyList`] has saved the denial. A repeated statement is a success
-/// without another effect.
+/// success only after the [`DenyList`](crate::DenyList) has saved the denial. A repeated statement
+/// is a success without another effect.
 ///
 /// These events deny their subject:
 ///
@@ -74,8 +75,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # async fn example(api: Router) -> Result<(), Box<dyn std::error::Error>> {
 /// let list = DenyList::builder().file("/var/lib/orders/denied").open().await?;
-/// let verifier = TokenVerifier::builder("bizfirstgo-api").deny_list(list.clone()).build()?;
-/// let events = SecurityEventReceiver::new(verifier.clone(), list);
+/// let verifier = TokenVerifier::builder("bizfirstgo-api").deny_list(list).build()?;
+/// let events = SecurityEventReceiver::new(&verifier)?;
 /// // Issuers send no access token, so the layer is only around the other routes.
 /// let app = api.layer(AuthenticateLayer::new(verifier)).merge(events.into_router());
 /// # let _ = app; Ok(()) }
@@ -94,17 +95,24 @@ pub struct SecurityEventReceiver {
 }
 
 impl SecurityEventReceiver {
-    /// Creates a receiver of statements of the issuers that `verifier` trusts. `deny_list` is the
-    /// list of the verifier.
-    pub fn new(verifier: TokenVerifier, deny_list: DenyList) -> Self {
+    /// Creates a receiver of statements of the issuers that `verifier` trusts. The receiver fills
+    /// the [deny list](crate::TokenVerifierBuilder::deny_list) of the verifier.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the verifier has no deny list: events would have no effect.
+    pub fn new(verifier: &TokenVerifier) -> Result<Self, ConfigError> {
+        let Some(deny_list) = verifier.deny_list() else {
+            let problem = "missing, so that events would have no effect; set `deny_list` of the verifier";
+            return Err(ConfigError::new(vec![ConfigProblem::new("deny_list", problem)]));
+        };
         let processor = EventProcessor {
-            verifier,
-            deny_list,
+            verifier: verifier.clone(),
+            deny_list: deny_list.clone(),
             audiences: Vec::new(),
             accepts_untyped_logout: false,
             replays: Arc::new(ReplayMemory::default()),
         };
-        Self { processor: Arc::new(processor) }
+        Ok(Self { processor: Arc::new(processor) })
     }
 
     /// Adds an accepted audience (`aud`) of logout tokens and security events, such as the client

@@ -42,15 +42,22 @@ fn clock() -> ManualClock {
 }
 
 fn setup() -> Setup {
-    setup_with(DenyList::builder())
+    setup_with(DenyList::builder()).now_or_never().unwrap()
 }
 
-fn setup_with(list: DenyListBuilder) -> Setup {
-    let list = list.clock(clock()).open().now_or_never().unwrap().unwrap();
+async fn setup_with(list: DenyListBuilder) -> Setup {
+    let list = list.clock(clock()).open().await.unwrap();
     let verifier = trusting([passport(0, "p"), external(ALPHA, "alpha", 1, "a")]);
     let verifier = verifier.deny_list(list.clone()).build().unwrap();
-    let receiver = SecurityEventReceiver::new(verifier.clone(), list.clone());
+    let receiver = SecurityEventReceiver::new(&verifier).unwrap();
     Setup { verifier, list, receiver }
+}
+
+#[test]
+fn receiver_of_a_verifier_without_deny_list_is_refused() {
+    let verifier = trusting([passport(0, "p")]).build().unwrap();
+    let error = SecurityEventReceiver::new(&verifier).unwrap_err().to_string();
+    assert!(error.contains("deny_list") && error.contains("no effect"), "{error}");
 }
 
 /// Signs claims with the key of the issuer in them.
@@ -248,7 +255,7 @@ async fn repeated_statement_is_a_success_without_effect() {
 
 #[tokio::test]
 async fn statement_older_than_the_retention_is_rejected() {
-    let setup = setup_with(DenyList::builder().retention(Duration::from_secs(600)));
+    let setup = setup_with(DenyList::builder().retention(Duration::from_secs(600))).await;
     assert_eq!(setup.push(&event_with("iat", json!(START - 601))).await, 400);
     assert_eq!(setup.push(&event_with("iat", json!(START - 600))).await, 202);
 }
@@ -305,7 +312,7 @@ async fn unverified_statements_do_not_fill_the_log() {
 #[tokio::test]
 async fn tokens_that_outlive_denials_are_logged_once() {
     let log = Log::listen(Level::WARN);
-    let setup = setup_with(DenyList::builder());
+    let setup = setup_with(DenyList::builder()).await;
     assert!(!setup.is_revoked(&claims_of(PASSPORT)));
     assert!(log.lines_with("tokens live longer than denials").is_empty(), "3,660 s is the retention");
     for sub in ["v", "w"] {
@@ -318,7 +325,7 @@ async fn tokens_that_outlive_denials_are_logged_once() {
 
 #[tokio::test]
 async fn full_list_refuses_the_tenant_of_events() {
-    let setup = setup_with(DenyList::builder().capacity(100));
+    let setup = setup_with(DenyList::builder().capacity(100)).await;
     for number in 0..101 {
         let mut event = event_with("jti", json!(number.to_string()));
         event["sub_id"]["sub"] = json!(number.to_string());

@@ -37,7 +37,7 @@ pub(crate) use self::{
     statement::Statement,
 };
 use self::{limits::VerificationPermit, pipeline::Pipeline};
-use crate::IdInfo;
+use crate::{DenyList, IdInfo};
 
 /// Verifies tokens without an HTTP framework, for example in a consumer of a message queue.
 ///
@@ -155,6 +155,11 @@ impl TokenVerifier {
         let changes = self.pipeline.replace(builder)?;
         self.verify_signed_answers();
         Ok(changes)
+    }
+
+    /// Returns the deny list of the verifier.
+    pub(crate) fn deny_list(&self) -> Option<&DenyList> {
+        self.pipeline.deny_list.as_ref()
     }
 
     /// Returns the clock of the verifier.

@@ -143,6 +143,17 @@ async fn requirement_decides_how_often_a_stream_is_checked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn route_that_asks_each_time_checks_streams_no_less_often() {
+    let caller = caller(IntrospectionMode::LocalThenIntrospect { max_age: Duration::from_secs(5) });
+    caller.confirm().await.unwrap();
+    assert!(!caller.token.is_confirmed(Duration::ZERO));
+    let mut stream = task::spawn(caller.end_of_stream());
+    assert_pending!(stream.poll());
+    caller.endpoint.reply(Reply::inactive());
+    assert!(stream.await <= Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn open_stream_survives_a_short_outage() {
     let caller = caller(IntrospectionMode::local_then_introspect());
     caller.confirm().await.unwrap();

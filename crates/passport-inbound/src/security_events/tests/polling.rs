@@ -105,11 +105,9 @@ async fn rejected_event_is_reported() {
 
 #[tokio::test]
 async fn event_that_is_not_saved_is_not_acknowledged() {
-    let mut setup = setup();
-    let list = DenyList::builder().clock(clock()).file("/missing/denied").open().await.unwrap();
+    let setup = setup_with(DenyList::builder().file("/missing/denied")).await;
     // Paused only here: an idle runtime would otherwise end the time limit of reading the file.
     tokio::time::pause();
-    setup.receiver = SecurityEventReceiver::new(setup.verifier.clone(), list);
     let endpoint = PollEndpoint::new([sets(&[("event-1", &event())])]);
     let polling = tokio::spawn(poller(&setup, &endpoint).run());
     let report = endpoint.requests(2).await.pop().unwrap();

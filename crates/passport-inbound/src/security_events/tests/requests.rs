@@ -6,13 +6,11 @@ use super::*;
 async fn denial_that_is_not_saved_gets_503_and_is_retried() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    let list = DenyList::builder().clock(clock()).file(missing.join("denied")).open().await.unwrap();
-    let mut setup = setup();
-    setup.receiver = SecurityEventReceiver::new(setup.verifier.clone(), list.clone());
+    let setup = setup_with(DenyList::builder().file(missing.join("denied"))).await;
     let response = setup.send(push(&signed("secevent+jwt", &event()))).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()[header::RETRY_AFTER], "5");
-    assert_eq!(list.len(), 1, "the denial is in effect");
+    assert_eq!(setup.list.len(), 1, "the denial is in effect");
     std::fs::create_dir(&missing).unwrap();
     assert_eq!(setup.push(&event()).await, 202, "the id is not remembered before");
     assert!(missing.join("denied").exists());
