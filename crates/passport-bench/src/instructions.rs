@@ -20,9 +20,10 @@ const COMPARISON: &str = "passport_inbound::constant_time::is_equal";
 const VECTORIZED: f64 = 700.0;
 
 /// The watched paths: a name, the side, the contender, and the baseline that is subtracted.
-const WATCHED: [(&str, &str, &str, &str); 10] = [
+const WATCHED: [(&str, &str, &str, &str); 11] = [
     ("inbound warm", "inbound", "passport-inbound", "bare service"),
     ("inbound warm, three issuers", "inbound", "passport-inbound, three issuers", "bare service"),
+    ("inbound warm, introspecting", "inbound", "passport-inbound, introspecting", "bare service"),
     ("inbound guard with roles", "inbound", "passport-inbound, with roles", "bare service"),
     ("inbound unknown issuer", "inbound", "passport-inbound, unknown issuer", "bare service"),
     ("inbound cold", "inbound", "passport-inbound, token cache off", "bare service"),

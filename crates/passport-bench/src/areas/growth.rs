@@ -1,8 +1,10 @@
 //! The cost of a call with many keys, tokens or identities.
 
-use std::{fs, sync::Arc, thread};
+use std::{fs, hint::black_box, sync::Arc, thread};
 
+use futures_util::FutureExt;
 use http::HeaderValue;
+use passport_inbound::{Clock, Denial, DeniedSubject, DenyList, SystemClock, TokenVerifier};
 
 use super::World;
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
     outbound::{DESTINATION, TokenEndpoint, many_identities},
     report::{Chart, Figure, Line, Section, Table, shown},
     rig::{Case, Samples, measure_interleaved, runtime_here},
-    site::Site,
+    site::{AUDIENCE, Site},
     subject::{Batch, Subject},
 };
 
@@ -19,7 +21,7 @@ use crate::{
 const MANY: usize = 5_000;
 
 pub fn sections(world: &World) -> Vec<Section> {
-    vec![keys(world), tokens(world), identities(world)]
+    vec![keys(world), tokens(world), denials(world), identities(world)]
 }
 
 fn section(title: &'static str, words: &str, table: Table, chart: Chart, figures: Vec<Figure>) -> Section {
@@ -137,10 +139,60 @@ fn tokens(world: &World) -> Section {
     section("Growth: cached tokens", words, table, chart, figures)
 }
 
+fn denials(world: &World) -> Section {
+    let sizes: &[usize] =
+        if world.is_quick { &[1, 1_000, 100_000] } else { &[1, 1_000, 10_000, 100_000, 1_000_000] };
+    let site = world.background.block_on(Site::start()).expect("the dev Passport starts");
+    let verifier = TokenVerifier::builder(AUDIENCE).issuer(site.issuer()).build();
+    let verifier = verifier.expect("the configuration is valid");
+    let caller = world.background.block_on(verifier.verify(&site.token)).expect("the token is valid");
+    let stages: Vec<_> = sizes.iter().map(|size| with_denials(site.issuer(), *size)).collect();
+    let mut cases: Vec<_> = stages
+        .iter()
+        .map(|(size, list, _)| {
+            let caller = &caller;
+            Case::new(size.to_string(), move |calls| {
+                for _ in 0..calls {
+                    assert!(!black_box(list).is_denied(black_box(caller)));
+                }
+            })
+        })
+        .collect();
+    let samples = measure_interleaved(&mut cases, world.effort);
+    let grown: Vec<_> = stages.iter().map(|(size, _, bytes)| (*size, *bytes)).collect();
+    let (table, figures, points) = listed(DENIALS, &samples, &grown);
+    let chart = Chart::Growth {
+        file: "growth-denials",
+        title: "Time by number of denials",
+        x: "denials",
+        y: "ns per search",
+        lines: vec![Line { name: "search of a deny list".to_owned(), points }],
+    };
+    let words = "A search of a deny list for a caller that it does not deny. A request with a known \
+                token searches the list only after the list has changed. Bytes are the growth of \
+                the process.";
+    section("Growth: denials", words, table, chart, figures)
+}
+
+/// Returns a deny list with `size` denials of subjects of `issuer`, and the bytes of each.
+fn with_denials(issuer: &str, size: usize) -> (usize, DenyList, f64) {
+    let before = memory_in_use();
+    let builder = DenyList::builder().capacity(size);
+    let list = builder.open().now_or_never().expect("no file is read").expect("no file is read");
+    for number in 0..size {
+        let subject = DeniedSubject::Subject(format!("user-{number}"));
+        let denial = Denial::new(issuer, subject, SystemClock.now()).tenant("contoso");
+        list.deny(&denial).now_or_never().expect("nothing is saved").expect("nothing is saved");
+    }
+    assert_eq!(list.len(), size);
+    (size, list, memory_in_use().saturating_sub(before) as f64 / size as f64)
+}
+
 /// The unit that grows, and the area of its figures.
 type Growing = (&'static str, &'static str);
 
 const CACHED_TOKENS: Growing = ("cached tokens", "growth, tokens");
+const DENIALS: Growing = ("denials", "growth, denials");
 const IDENTITIES: Growing = ("identities", "growth, identities");
 
 /// Returns the sizes, times and bytes as a table, as figures, and as points of a line.

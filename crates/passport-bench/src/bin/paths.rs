@@ -62,7 +62,8 @@ fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
     let rejected = rejected.into_iter().find_map(|(end, token)| Some((name.strip_suffix(end)?, token)));
     let (is_good, new) = (rejected.is_none(), name.strip_suffix(", each token new"));
     let (contender, token) = rejected.unwrap_or_else(|| (new.unwrap_or(name), site.token.clone()));
-    let mut all = inbound::ON_A_SERVICE.iter().chain([&inbound::OURS_WITH_ROLES]);
+    let others = [&inbound::OURS_WITH_ROLES, &inbound::OURS_INTROSPECTING];
+    let mut all = inbound::ON_A_SERVICE.iter().chain(others);
     let entry = all.find(|entry| entry.name == contender).expect("the contender exists");
     let subject = background.block_on(entry.warmed(&site));
     let known = Batch::of(Arc::new([bearer(&site.token)]), 1);

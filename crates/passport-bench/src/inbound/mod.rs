@@ -104,6 +104,9 @@ pub const OURS_WITH_AND_WITHOUT_CACHE: [Entry; 2] =
 /// passport-inbound with a requirement.
 pub const OURS_WITH_ROLES: Entry = Entry::of::<ours::OursWithRoles>();
 
+/// passport-inbound with introspection.
+pub const OURS_INTROSPECTING: Entry = Entry::of::<ours::OursIntrospecting>();
+
 /// passport-inbound with a larger token cache than by default.
 pub const OURS_WITH_LARGE_CACHE: Entry = Entry::of::<ours::OursWithLargeCache>();
 

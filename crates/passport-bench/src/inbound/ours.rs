@@ -1,10 +1,12 @@
 //! passport-inbound, as its README recommends.
 
+use std::time::Duration;
+
 use axum::{Router, routing::get};
 use http::{Extensions, StatusCode};
 use passport_inbound::{
-    AuthenticateLayer, ClaimMap, IdInfo, Requirement, TenantRule, TokenVerifier, TokenVerifierBuilder,
-    TrustedIssuer,
+    AuthenticateLayer, ClaimMap, IdInfo, Introspection, IntrospectionMode, Requirement, SecretSource,
+    TenantRule, TokenVerifier, TokenVerifierBuilder, TrustedIssuer,
 };
 use tower::Layer;
 
@@ -139,6 +141,24 @@ impl Contender for OursWithRoles {
     async fn protect(site: &Site) -> Subject {
         let requirement = Requirement::role("payroll.read").and(Requirement::role("payroll.write"));
         let layer = layer(site, |builder| builder).require(requirement);
+        Subject::new(layer.layer(Handler(knows_its_caller)))
+    }
+}
+
+/// Around a bare service, with an answer of the issuer for each token that is at most a minute old.
+#[derive(Debug)]
+pub struct OursIntrospecting;
+
+impl Contender for OursIntrospecting {
+    const NAME: &'static str = "passport-inbound, introspecting";
+
+    async fn protect(site: &Site) -> Subject {
+        let client = site.passport().managed_identity("introspecting").create();
+        let mode = IntrospectionMode::LocalThenIntrospect { max_age: Duration::from_secs(60) };
+        let secret = SecretSource::from_value(client.secret());
+        let introspection = Introspection::new(client.client_id(), secret).mode(mode);
+        let builder = TokenVerifier::builder(AUDIENCE).issuer(site.issuer()).introspection(introspection);
+        let layer = AuthenticateLayer::new(builder.build().expect("the configuration is valid"));
         Subject::new(layer.layer(Handler(knows_its_caller)))
     }
 }
