@@ -69,6 +69,7 @@
     expect(dead_code, reason = "without both features, only the types of settings are left")
 )]
 
+mod credentials;
 #[cfg(feature = "inbound")]
 mod inbound;
 mod kubernetes;

@@ -26,6 +26,11 @@ impl<'a> Reader<'a> {
         Self { secrets, problems: Vec::new() }
     }
 
+    /// Returns the providers of the secrets that settings can refer to.
+    pub(crate) fn providers(&self) -> &'a SecretProviders {
+        self.secrets
+    }
+
     /// Returns the value of `setting`, or `None` if it is missing or invalid. Reports an invalid
     /// value.
     pub fn read<T: ConfigValue>(&mut self, setting: &Setting<T>) -> Option<T> {

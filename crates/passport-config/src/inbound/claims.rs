@@ -123,6 +123,6 @@ pub(super) fn conditions(
     reader: &mut Reader<'_>,
 ) -> Vec<ClaimCondition> {
     let entries = reader.tables(setting);
-    let condition = |entry: Entry| reader.within(&entry.path, entry.build(ConditionSettings::condition));
+    let condition = |entry: Entry| reader.entry(&entry, ConditionSettings::condition);
     entries.into_iter().filter_map(condition).collect()
 }

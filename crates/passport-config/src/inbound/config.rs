@@ -1,12 +1,12 @@
 use std::fmt;
 
-use passport_core::{ConfigError, ConfigProblem, TransportPool};
+use passport_core::{ConfigError, ConfigProblem, SecretProviders, TransportPool};
 use passport_inbound::{AuthenticateLayer, Requirement, TokenVerifier, TokenVerifierBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    policy::{PolicySettings, issuer_names},
+    policy::{PolicySettings, issuer_names, needs_introspection},
     schema,
     section::{build, find, values_of},
     settings::VerifierSettings,
@@ -31,6 +31,7 @@ use crate::{problems::within, reader::Reader, setting::problem_of, table::Values
 /// | `jwks_url`, `jwks_cache_file` | the URL of Passport's signing keys, and a file for them |
 /// | `algorithms` | the accepted signature algorithms |
 /// | `danger_plain_http` | whether Passport can be on plain `http` |
+/// | `introspection` | how Passport is asked whether a token is still active |
 /// | `passport` | `false` for a service without Passport |
 /// | `issuers` | further trusted issuers |
 /// | `external_providers` | further trusted issuers, with the names of the .NET options |
@@ -80,15 +81,24 @@ pub struct VerifierConfig {
     /// The unparsed configuration. A mistake is reported when the verifier is built, because an
     /// error of serde would contain the value.
     value: Value,
+    pub(super) secrets: SecretProviders,
 }
 
 impl From<Value> for VerifierConfig {
     fn from(value: Value) -> Self {
-        Self { value }
+        Self { value, secrets: SecretProviders::default() }
     }
 }
 
 impl VerifierConfig {
+    /// Sets the providers of the secrets for introspection. Defaults to `env`, `file` and `systemd`.
+    /// For a reload, use the same providers: an issuer counts as changed if its secret has another
+    /// provider.
+    #[must_use]
+    pub fn with_secrets(self, secrets: SecretProviders) -> Self {
+        Self { secrets, ..self }
+    }
+
     /// Builds the verifier. Sends no request.
     ///
     /// # Errors
@@ -122,7 +132,7 @@ impl VerifierConfig {
     /// # Errors
     /// A [`ConfigError`] when a path or the name of a service is not valid.
     pub fn layer(&self, verifier: TokenVerifier) -> Result<AuthenticateLayer, ConfigError> {
-        build(self.values()?, |settings: &VerifierSettings, reader| {
+        build(self.values()?, &self.secrets, |settings: &VerifierSettings, reader| {
             Some(settings.layer(AuthenticateLayer::new(verifier), reader))
         })
     }
@@ -131,7 +141,8 @@ impl VerifierConfig {
     ///
     /// # Errors
     /// A [`ConfigError`] with the known names when there is no policy `name`, with the mistakes of
-    /// the policy, or, if the policy names an issuer, with those of the whole configuration.
+    /// the policy, or, if the policy names an issuer or needs introspection, with those of the whole
+    /// configuration.
     pub fn policy(&self, name: &str) -> Result<Requirement, ConfigError> {
         let policies = find::<VerifierSettings>(self.values()?, "policies").and_then(Value::as_object);
         let path = format!("policies.{name}");
@@ -140,11 +151,12 @@ impl VerifierConfig {
             let problem = format!("unknown policy; known policies are {}", known.join(", "));
             return Err(ConfigError::new(vec![ConfigProblem::new(path, problem)]));
         };
-        let requirement =
-            values_of::<PolicySettings>(policy).and_then(|values| build(values, PolicySettings::requirement));
+        let requirement = values_of::<PolicySettings>(policy)
+            .and_then(|values| build(values, &self.secrets, PolicySettings::requirement));
         let requirement = requirement.map_err(|error| ConfigError::new(within(&path, &error).collect()))?;
-        if !issuer_names(policy).is_empty() {
-            // Each caller meets the negation of a requirement that names an unknown issuer.
+        if !issuer_names(policy).is_empty() || needs_introspection(policy) {
+            // Each caller meets the negation of a requirement that names an unknown issuer. Each
+            // request is rejected if the issuers of a policy with introspection have no settings.
             drop(self.read(None)?);
         }
         Ok(requirement)
@@ -172,7 +184,7 @@ impl VerifierConfig {
     /// Parses the configuration. Returns a builder without mistakes.
     fn read(&self, pool: Option<&TransportPool>) -> Result<TokenVerifierBuilder, ConfigError> {
         let values = self.values()?;
-        build(values, |settings: &VerifierSettings, reader| {
+        build(values, &self.secrets, |settings: &VerifierSettings, reader| {
             let trust = Trust::read(settings, values, reader);
             settings.check_policies(trust.as_ref(), reader);
             settings.check_public_paths(reader);
@@ -180,7 +192,7 @@ impl VerifierConfig {
         })
     }
 
-    fn values(&self) -> Result<&Values, ConfigError> {
+    pub(super) fn values(&self) -> Result<&Values, ConfigError> {
         values_of::<VerifierSettings>(&self.value)
     }
 }
@@ -190,7 +202,7 @@ impl VerifierSettings {
     /// negation would be met by every caller.
     fn check_policies(&self, trust: Option<&Trust>, reader: &mut Reader<'_>) {
         for (_, policy) in reader.named_tables(&self.policies) {
-            reader.within(&policy.path, policy.build(PolicySettings::requirement));
+            reader.entry(&policy, PolicySettings::requirement);
             let names = issuer_names(&policy.value).into_iter();
             let unknown = names.filter(|name| trust.is_some_and(|trust| !trust.has_issuer(name)));
             reader.extend(unknown.map(|name| {
@@ -198,6 +210,13 @@ impl VerifierSettings {
                 let problem = "is not the name of a trusted issuer; use a name in issuers";
                 problem_of(format!("{}.issuer", policy.path), Some(&value), &problem)
             }));
+            let is_missing = trust.is_some_and(|trust| !trust.has_introspection());
+            if is_missing && needs_introspection(&policy.value) {
+                let problem =
+                    "no trusted issuer has the table introspection; add it to the issuer of the tokens";
+                let option = format!("{}.introspected_within", policy.path);
+                reader.extend([ConfigProblem::new(option, problem)]);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{
     claims::{ClaimSettings, ConditionSettings, conditions},
+    introspection::{self, IntrospectionSettings},
     preset::{Preset, UNUSED_ISSUER},
     section::{Section, Table, Tables},
     tenant::TenantSettings,
@@ -62,6 +63,9 @@ pub(super) struct IssuerSettings {
     jwks_refresh_interval: Setting<Duration>,
     /// The minimum time between two refreshes that tokens cause. Defaults to that of the verifier.
     jwks_cooldown: Setting<Duration>,
+    /// How the issuer is asked whether a token is still active. Defaults to not at all: a token is
+    /// accepted until it expires.
+    pub(super) introspection: Setting<Table<IntrospectionSettings>>,
     /// Conditions that the claims of each access token meet. Defaults to those of the preset.
     require_claims: Setting<Tables<ConditionSettings>>,
     /// Which claims describe the caller. Defaults to those of the preset.
@@ -200,7 +204,8 @@ impl IssuerSettings {
         let issuer = reader.set(issuer, &self.token_types, TrustedIssuer::token_types);
         let issuer = reader.set(issuer, &self.clock_skew, TrustedIssuer::clock_skew);
         let issuer = reader.set(issuer, &self.jwks_refresh_interval, TrustedIssuer::jwks_refresh_interval);
-        reader.set(issuer, &self.jwks_cooldown, TrustedIssuer::jwks_cooldown)
+        let issuer = reader.set(issuer, &self.jwks_cooldown, TrustedIssuer::jwks_cooldown);
+        introspection::added(issuer, &self.introspection, reader)
     }
 
     /// Sets the options of external issuers.
@@ -263,6 +268,10 @@ impl IssuerSettings {
                 if !reader.has_problem(&format!("{}.{key}", self.claims.key())) {
                     reader.report_in(&self.claims, key, message);
                 }
+                continue;
+            }
+            if let Some(key) = option.strip_prefix("introspection.") {
+                introspection::report(&self.introspection, key, &message, reader);
                 continue;
             }
             match self.setting(option) {

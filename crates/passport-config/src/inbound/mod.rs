@@ -7,12 +7,14 @@
 
 mod claims;
 mod config;
+mod introspection;
 mod issuer;
 mod options;
 mod policy;
 mod preset;
 mod provider;
 mod schema;
+mod secret_sources;
 mod section;
 mod settings;
 mod tenant;

@@ -1,5 +1,7 @@
 //! Named policies: requirements as data.
 
+use std::time::Duration;
+
 use http::HeaderName;
 use passport_core::ConfigProblem;
 use passport_inbound::Requirement;
@@ -12,6 +14,7 @@ use crate::{
     problems::WHOLE,
     reader::Reader,
     setting::Setting,
+    table::Values,
     value::{ConfigValue, InvalidValue},
 };
 
@@ -42,6 +45,9 @@ pub(super) struct PolicySettings {
     multi_factor: Setting<bool>,
     /// The authentication context: the value of the claim acr.
     acr: Setting<String>,
+    /// The maximum age of the issuer's answer that the token is still active: 1 s to 60 s, or 0 s to
+    /// ask the issuer for each request. The issuer needs introspection.
+    introspected_within: Setting<Duration>,
     /// Policies of which the caller meets at least one.
     any: Setting<Tables<Self>>,
     /// A policy that the caller does not meet.
@@ -93,6 +99,7 @@ impl PolicySettings {
         }
         all.extend(reader.read(&self.issuer).map(Requirement::issuer));
         all.extend(reader.read(&self.acr).map(Requirement::acr));
+        all.extend(self.introspection(reader));
         all.extend(self.alternatives(reader));
         all.extend(reader.table(&self.not, Self::requirement).map(|requirement| !requirement));
         let combined = all.into_iter().reduce(Requirement::and);
@@ -106,13 +113,36 @@ impl PolicySettings {
     /// Returns the requirement that one of the policies in `any` is met.
     fn alternatives(&self, reader: &mut Reader<'_>) -> Option<Requirement> {
         let policies = reader.tables(&self.any);
-        let policy = |entry: Entry| reader.within(&entry.path, entry.build(Self::requirement));
+        let policy = |entry: Entry| reader.entry(&entry, Self::requirement);
         policies.into_iter().filter_map(policy).reduce(Requirement::or)
+    }
+
+    /// Returns the requirement that the issuer has confirmed the token.
+    fn introspection(&self, reader: &mut Reader<'_>) -> Option<Requirement> {
+        let max_age = reader.read(&self.introspected_within)?;
+        if max_age.is_zero() {
+            return Some(Requirement::introspected());
+        }
+        reader.collect_all(&self.introspected_within, Requirement::introspected_within(max_age))
     }
 }
 
 /// Returns the names of issuers in a policy, and in the policies inside it.
 pub(super) fn issuer_names(policy: &Value) -> Vec<String> {
+    // Parsed as the policy itself is, so that each spelling of a name is found.
+    let names = tables(policy).into_iter().filter_map(|values| find::<PolicySettings>(values, "issuer"));
+    names.filter_map(|value| String::parse(value).ok()).collect()
+}
+
+/// Returns whether a policy, or a policy inside it, needs the introspection of the token.
+pub(super) fn needs_introspection(policy: &Value) -> bool {
+    let mut settings =
+        tables(policy).into_iter().filter_map(|values| find::<PolicySettings>(values, "introspected_within"));
+    settings.any(|value| !value.is_null())
+}
+
+/// Returns the table of a policy, and those of the policies inside it.
+fn tables(policy: &Value) -> Vec<&Values> {
     let Some(values) = policy.as_object() else { return Vec::new() };
     let inner = |key: &str| find::<PolicySettings>(values, key);
     let alternatives: Vec<_> = match inner("any") {
@@ -121,7 +151,5 @@ pub(super) fn issuer_names(policy: &Value) -> Vec<String> {
         _ => Vec::new(),
     };
     let policies = alternatives.into_iter().chain(inner("not"));
-    // Parsed as the policy itself is, so that each spelling of a name is found.
-    let own = inner("issuer").and_then(|value| String::parse(value).ok());
-    own.into_iter().chain(policies.flat_map(issuer_names)).collect()
+    std::iter::once(values).chain(policies.flat_map(tables)).collect()
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     claims::{ClaimSettings, ConditionSettings},
+    introspection::IntrospectionSettings,
     issuer::IssuerSettings,
     policy::PolicySettings,
     provider::{ProviderSettings, TenantIdSettings},
@@ -27,6 +28,7 @@ pub(super) fn of_verifier() -> Value {
         TenantIssuers::NAME: of_definition::<TenantIssuers>(),
         ClaimSettings::NAME: of_definition::<ClaimSettings>(),
         ConditionSettings::NAME: of_definition::<ConditionSettings>(),
+        IntrospectionSettings::NAME: of_definition::<IntrospectionSettings>(),
         PolicySettings::NAME: of_definition::<PolicySettings>(),
     });
     schema

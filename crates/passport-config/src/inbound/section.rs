@@ -41,10 +41,10 @@ pub(super) trait Section: DeserializeOwned + JsonSchema {
 /// A [`ConfigError`] with every mistake.
 pub(super) fn build<S: Section, T>(
     values: &Values,
+    secrets: &SecretProviders,
     build: impl FnOnce(&S, &mut Reader<'_>) -> Option<T>,
 ) -> Result<T, ConfigError> {
-    let secrets = SecretProviders::default();
-    let (mut reader, table) = (Reader::new(&secrets), table::read_spelled(values, S::SPELLING)?);
+    let (mut reader, table) = (Reader::new(secrets), table::read_spelled(values, S::SPELLING)?);
     reader.extend(table.unknown.into_iter().map(|unknown| {
         let not_used = S::NOT_USED.iter().find(|(key, _)| plain(key) == plain(&unknown.option));
         not_used.map_or(unknown.clone(), |(_, problem)| ConfigProblem::new(unknown.option, problem))
@@ -125,17 +125,6 @@ impl Entry {
         let is_number = |key: &&str| key.bytes().all(|byte| byte.is_ascii_digit());
         self.key.as_deref().filter(|key| !is_number(key))
     }
-
-    /// Builds a value from the table.
-    ///
-    /// # Errors
-    /// A [`ConfigError`] with every mistake.
-    pub(super) fn build<S: Section, T>(
-        &self,
-        built: impl FnOnce(&S, &mut Reader<'_>) -> Option<T>,
-    ) -> Result<T, ConfigError> {
-        build(values_of::<S>(&self.value)?, built)
-    }
 }
 
 /// A table of tables by name.
@@ -189,7 +178,18 @@ impl Reader<'_> {
         built: impl FnOnce(&S, &mut Reader<'_>) -> Option<T>,
     ) -> Option<T> {
         let Table(values, _) = self.read(setting)?;
-        self.within(setting.key(), build(&values, built))
+        self.within(setting.key(), build(&values, self.providers(), built))
+    }
+
+    /// Builds a value from the table of `entry`. Returns `None` if the table has a mistake. Reports
+    /// its mistakes.
+    pub(super) fn entry<S: Section, T>(
+        &mut self,
+        entry: &Entry,
+        built: impl FnOnce(&S, &mut Reader<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let values = values_of::<S>(&entry.value);
+        self.within(&entry.path, values.and_then(|values| build(values, self.providers(), built)))
     }
 
     /// Returns the entries of a list. Returns no entries if the list is missing or invalid.
@@ -211,7 +211,7 @@ impl Reader<'_> {
 
     /// Returns the value of `result`. If `result` is the error of the table at `path`, reports its
     /// problems under the path, and returns `None`.
-    pub(super) fn within<T>(&mut self, path: &str, result: Result<T, ConfigError>) -> Option<T> {
+    fn within<T>(&mut self, path: &str, result: Result<T, ConfigError>) -> Option<T> {
         result.map_err(|error| self.extend(within(path, &error))).ok()
     }
 

@@ -8,10 +8,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    introspection::IntrospectionSettings,
     issuer::{Algorithms, IssuerSettings},
     policy::PolicySettings,
     provider::ProviderSettings,
-    section::{NamedTables, Section, Tables},
+    section::{NamedTables, Section, Table, Tables},
     tenant::TenantIssuers,
 };
 use crate::setting::Setting;
@@ -39,6 +40,9 @@ pub(super) struct VerifierSettings {
     /// Whether the URLs of Passport are allowed to be plain http. Only for a private network that
     /// is trusted or encrypted. Defaults to false.
     pub(super) danger_plain_http: Setting<bool>,
+    /// How Passport is asked whether a token is still active. Defaults to not at all: a token is
+    /// accepted until it expires.
+    pub(super) introspection: Setting<Table<IntrospectionSettings>>,
     /// Whether Passport is trusted. Set it to false for a service that accepts only the tokens of
     /// other issuers. Defaults to true.
     pub(super) passport: Setting<bool>,
@@ -88,7 +92,7 @@ impl Section for VerifierSettings {
     const OTHER_NAMES: &'static [(&'static str, &'static str)] =
         &[("audiences", "audience"), ("authority", "issuer"), ("jwks_uri", "jwks_url")];
     const NOT_USED: &'static [(&'static str, &'static str)] = &[
-        ("client_secret", "a verifier needs no secret; remove it"),
+        ("client_secret", "a verifier needs no secret; remove it, or set client_secret_ref in introspection"),
         ("scopes", "only for the sign-in of users; remove it, or require scopes in a policy"),
     ];
 }

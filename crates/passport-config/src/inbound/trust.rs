@@ -6,6 +6,7 @@ use passport_core::{ConfigProblem, Issuer, TransportPool};
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder, TrustedIssuer};
 
 use super::{
+    introspection::{self, introspection_table, located_option},
     issuer::{Algorithms, IssuerSettings},
     options::VerifierOptions,
     provider::ProviderSettings,
@@ -65,6 +66,12 @@ impl Trust {
     pub(super) fn has_issuer(&self, name: &str) -> bool {
         let mut issuers = std::iter::once(&self.first).chain(&self.others);
         issuers.any(|configured| configured.issuer.issuer_name() == *name)
+    }
+
+    /// Returns whether a trusted issuer has settings for introspection.
+    pub(super) fn has_introspection(&self) -> bool {
+        let mut issuers = std::iter::once(&self.first).chain(&self.others);
+        issuers.any(|configured| introspection_table::<IssuerSettings>(&configured.values).is_some())
     }
 
     /// Returns the builder of the verifier. `change` can change the issuer with a number. With a
@@ -152,12 +159,12 @@ impl Trust {
         if let Some(tenant) = inside("allowed_issuers(").and_then(|rest| rest.strip_suffix(')')) {
             return ConfigProblem::new(format!("tenants.{tenant}.allowed_issuers"), message);
         }
-        located::<VerifierSettings>("", Some(values), &problem.option, &message)
+        located_option::<VerifierSettings>("", values, &problem.option, &message)
     }
 }
 
 fn of_issuer(issuer: &ConfiguredIssuer, problem: &ConfigProblem) -> ConfigProblem {
-    located::<IssuerSettings>(&issuer.path, Some(&issuer.values), &problem.option, &problem.problem)
+    located_option::<IssuerSettings>(&issuer.path, &issuer.values, &problem.option, &problem.problem)
 }
 
 fn of_provider(issuer: &ConfiguredIssuer, problem: &ConfigProblem) -> ConfigProblem {
@@ -166,7 +173,7 @@ fn of_provider(issuer: &ConfiguredIssuer, problem: &ConfigProblem) -> ConfigProb
 }
 
 fn of_passport(passport: &ConfiguredIssuer, problem: &ConfigProblem) -> ConfigProblem {
-    located::<VerifierSettings>("", Some(&passport.values), &problem.option, &problem.problem)
+    located_option::<VerifierSettings>("", &passport.values, &problem.option, &problem.problem)
 }
 
 /// Returns the issuers in a list, also those with mistakes. Reports the mistakes.
@@ -179,11 +186,10 @@ fn external<S: Section>(
     let entries = reader.tables(setting);
     let issuer = |entry: Entry| {
         let mut issuer = None;
-        let built = entry.build(|settings: &S, reader| {
+        reader.entry(&entry, |settings: &S, reader| {
             issuer = read(settings, entry.name(), reader);
             issuer.clone()
         });
-        reader.within(&entry.path, built);
         let values = entry.value.as_object()?.clone();
         Some(ConfiguredIssuer { issuer: issuer?, path: entry.path, values, located })
     };
@@ -193,9 +199,8 @@ fn external<S: Section>(
 /// Returns the allowed issuers of each tenant.
 fn tenants(settings: &VerifierSettings, reader: &mut Reader<'_>) -> Vec<(String, Vec<String>)> {
     let tenants = reader.named_tables(&settings.tenants);
-    let issuers = |(tenant, entry): (String, Entry)| {
-        Some((tenant, reader.within(&entry.path, entry.build(TenantIssuers::issuers))?))
-    };
+    let issuers =
+        |(tenant, entry): (String, Entry)| Some((tenant, reader.entry(&entry, TenantIssuers::issuers)?));
     tenants.into_iter().filter_map(issuers).collect()
 }
 
@@ -223,6 +228,7 @@ impl VerifierSettings {
         } else {
             passport
         };
+        let passport = introspection::added(passport, &self.introspection, reader);
         let passport = ConfiguredIssuer {
             issuer: passport,
             path: String::new(),
@@ -265,7 +271,7 @@ impl VerifierSettings {
 
     /// Reports settings of Passport although Passport is not trusted.
     fn report_passport_settings(&self, reader: &mut Reader<'_>) {
-        let settings: [(&dyn AnySetting, bool); 8] = [
+        let settings: [(&dyn AnySetting, bool); 9] = [
             (&self.audience, self.audience.raw().is_some()),
             (&self.client_id, self.client_id.raw().is_some()),
             (&self.issuer, self.issuer.raw().is_some()),
@@ -274,6 +280,7 @@ impl VerifierSettings {
             (&self.jwks_cache_file, self.jwks_cache_file.raw().is_some()),
             (&self.algorithms, self.algorithms.raw().is_some()),
             (&self.danger_plain_http, self.danger_plain_http.raw().is_some()),
+            (&self.introspection, self.introspection.raw().is_some()),
         ];
         for (setting, _) in settings.into_iter().filter(|(_, is_set)| *is_set) {
             reader.report(setting, "only for Passport; remove it, or remove passport = false");

@@ -1,16 +1,14 @@
 //! Construction of identities and clients from the settings of a configuration.
 
-use passport_core::{InvalidSecretSource, SecretProviders, SecretSource};
-use passport_outbound::{
-    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt, TokenCache,
-};
+use passport_core::SecretSource;
+use passport_outbound::{AllowedOrigins, ManagedIdentity, ManagedIdentityBuilder, TokenCache};
 #[cfg(feature = "reqwest")]
 use passport_outbound::{Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
 use serde_json::Value;
 
 use super::{
     registry::ConfigRegistry,
-    settings::{ClientSecretRefs, IdentitySettings, Store},
+    settings::{IdentitySettings, Store},
     store::DynStoreFactory,
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
@@ -32,7 +30,7 @@ pub(super) fn builder(
     let client_id =
         reader.require(&settings.client_id, "set the client id of this service's managed identity");
     let via_sidecar = uses_sidecar(settings, registry);
-    let secret = sources(settings, reader, &registry.secrets, via_sidecar);
+    let secret = sources(settings, reader, via_sidecar);
     let secret = secret.and_then(|sources| sources.into_iter().reduce(SecretSource::or));
     let cache = cache(settings, reader, registry);
     let sidecar = cache.as_ref().filter(|_| via_sidecar).and_then(TokenCache::sidecar_endpoint);
@@ -63,7 +61,7 @@ fn with_options(
     let builder = reader.set(builder, &settings.scopes, |builder, scopes| builder.scopes(scopes.join(" ")));
     let builder = reader.set(builder, &settings.refresh_threshold, ManagedIdentityBuilder::refresh_threshold);
     let builder = reader.set(builder, &settings.request_timeout, ManagedIdentityBuilder::request_timeout);
-    let authentication = authentication(settings, reader);
+    let authentication = settings.credentials().authentication(reader);
     authentication.into_iter().fold(builder, ManagedIdentityBuilder::client_authentication)
 }
 
@@ -109,11 +107,10 @@ pub(super) fn uses_sidecar(settings: &IdentitySettings, registry: &ConfigRegistr
 pub(super) fn sources(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
-    secrets: &SecretProviders,
     via_sidecar: bool,
 ) -> Option<Vec<SecretSource>> {
-    let (reference, provider) = (&settings.client_secret_ref, &settings.secret_provider);
     if via_sidecar {
+        let (reference, provider) = (&settings.client_secret_ref, &settings.secret_provider);
         let problem = "not allowed with a sidecar, which holds the secret; remove the key";
         if reader.read(reference).is_some() {
             reader.report(reference, problem);
@@ -123,29 +120,7 @@ pub(super) fn sources(
         }
         return None;
     }
-    let references = reader.require(reference, "set the reference of the secret: env:NAME or file:/path");
-    let name = reader.read(provider);
-    let ClientSecretRefs(references) = references?;
-    let several = references.len() > 1;
-    if several && name.is_some() {
-        reader.report(
-            provider,
-            "not allowed with several references, which name their providers (env:NAME); remove the key",
-        );
-    }
-    let name = name.as_deref().filter(|_| !several);
-    let source = |text: &String| {
-        let source = secrets.source(name, text);
-        let setting: &dyn AnySetting = match &source {
-            Err(
-                InvalidSecretSource::UnknownProvider { .. } | InvalidSecretSource::MissingProvider { .. },
-            ) if name.is_some() => provider,
-            _ => reference,
-        };
-        reader.collect(setting, source)
-    };
-    let sources: Vec<_> = references.iter().map(source).collect();
-    sources.into_iter().collect()
+    settings.credentials().sources(reader)
 }
 
 fn cache(
@@ -167,30 +142,6 @@ fn cache(
     };
     let cache = registry.store(&name, &values);
     cache.map_err(|error| reader.extend(within(&format!("{}.{name}", settings.cache.key()), &error))).ok()
-}
-
-fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Option<ClientAuthentication> {
-    let method = reader.read(&settings.client_authentication);
-    let algorithm = reader.read(&settings.signing_algorithm);
-    let (key_id, audience) = (reader.read(&settings.key_id), reader.read(&settings.assertion_audience));
-    let only_signed: [(&dyn AnySetting, bool); 3] = [
-        (&settings.signing_algorithm, algorithm.is_some()),
-        (&settings.key_id, key_id.is_some()),
-        (&settings.assertion_audience, audience.is_some()),
-    ];
-    let is_signed = matches!(method, Some(ClientAuthentication::PrivateKeyJwt(_)));
-    for (setting, _) in only_signed.into_iter().filter(|(_, is_set)| *is_set && !is_signed) {
-        let problem = "only for client_authentication = \"private_key_jwt\"; set that or remove the key";
-        reader.report(setting, problem);
-    }
-    Some(match method? {
-        ClientAuthentication::PrivateKeyJwt(signed) => {
-            let signed = algorithm.map_or(signed, PrivateKeyJwt::new);
-            let signed = key_id.into_iter().fold(signed, PrivateKeyJwt::key_id);
-            audience.into_iter().fold(signed, PrivateKeyJwt::audience).into()
-        }
-        method => method,
-    })
 }
 
 /// Returns the origins in `also_allow`, or `None` if the key is missing or invalid. Reports

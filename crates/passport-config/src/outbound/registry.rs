@@ -68,6 +68,12 @@ impl ConfigRegistry {
         Self { caches: Arc::default(), ..self }
     }
 
+    /// Returns the secret providers, so that other code can use the same providers.
+    #[must_use]
+    pub fn secrets(&self) -> &SecretProviders {
+        &self.secrets
+    }
+
     /// Returns the pool of transports of the identities that are built with this registry, so that
     /// other code can share these transports.
     #[must_use]

@@ -49,7 +49,7 @@ impl ManagedIdentitiesConfig {
 fn of_identity(settings: &IdentitySettings, registry: &ConfigRegistry) -> Vec<(String, SecretSource)> {
     let discarded = &mut Reader::new(&registry.secrets);
     let via_sidecar = options::uses_sidecar(settings, registry);
-    let own = options::sources(settings, discarded, &registry.secrets, via_sidecar);
+    let own = options::sources(settings, discarded, via_sidecar);
     let own = own.into_iter().flatten();
     let own = own.map(|source| (settings.client_secret_ref.key().to_owned(), source));
     let stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();

@@ -4,14 +4,15 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use passport_outbound::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
+use passport_core::{ClientAuthentication, SigningAlgorithm};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    credentials::{ClientSecretRefs, CredentialSettings},
     setting::Setting,
-    value::{Choice, ConfigValue, InvalidValue, SecretRefValues},
+    value::{ConfigValue, InvalidValue},
 };
 
 #[derive(Deserialize, JsonSchema)]
@@ -67,58 +68,17 @@ pub(super) struct IdentitySettings {
     pub(super) user_agent: Setting<HeaderValue>,
 }
 
-impl Choice for ClientAuthentication {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("client_secret_basic", Self::ClientSecretBasic),
-        ("client_secret_basic_raw", Self::ClientSecretBasicRaw),
-        ("client_secret_post", Self::ClientSecretPost),
-        ("private_key_jwt", Self::PrivateKeyJwt(PrivateKeyJwt::new(SigningAlgorithm::Rs256))),
-    ];
-}
-
-impl Choice for SigningAlgorithm {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("RS256", Self::Rs256), ("PS256", Self::Ps256), ("ES256", Self::Es256)];
-}
-
-impl ConfigValue for ClientAuthentication {
-    fn parse(value: &Value) -> Result<Self, InvalidValue> {
-        Self::parse_choice(value)
-    }
-
-    fn schema() -> Schema {
-        Self::choice_schema()
-    }
-}
-
-impl ConfigValue for SigningAlgorithm {
-    fn parse(value: &Value) -> Result<Self, InvalidValue> {
-        Self::parse_choice(value)
-    }
-
-    fn schema() -> Schema {
-        Self::choice_schema()
-    }
-}
-
-/// The references to the client secret: a list of references, or a string. A string is one
-/// reference, which can contain spaces.
-pub(super) struct ClientSecretRefs(pub(super) Vec<String>);
-
-impl ConfigValue for ClientSecretRefs {
-    const IS_SECRET_REFERENCE: bool = true;
-
-    fn parse(value: &Value) -> Result<Self, InvalidValue> {
-        let references = match value {
-            Value::Array(values) if values.is_empty() => Err("empty; list at least one reference".into()),
-            Value::Array(values) => values.iter().map(String::parse).collect(),
-            _ => String::parse(value).map(|text| vec![text]),
-        };
-        references.map(Self)
-    }
-
-    fn schema() -> Schema {
-        SecretRefValues::schema()
+impl IdentitySettings {
+    /// Returns the settings by which the identity authenticates.
+    pub(super) fn credentials(&self) -> CredentialSettings<'_> {
+        CredentialSettings {
+            client_secret_ref: &self.client_secret_ref,
+            secret_provider: &self.secret_provider,
+            client_authentication: &self.client_authentication,
+            signing_algorithm: &self.signing_algorithm,
+            key_id: &self.key_id,
+            assertion_audience: &self.assertion_audience,
+        }
     }
 }
 

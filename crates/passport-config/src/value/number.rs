@@ -35,6 +35,18 @@ impl ConfigValue for usize {
     }
 }
 
+/// A whole number of at most 32 bits.
+impl ConfigValue for u32 {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let number = u64::parse(value)?;
+        number.try_into().map_err(|_| "too large; write a smaller number".into())
+    }
+
+    fn schema() -> Schema {
+        u64::schema()
+    }
+}
+
 /// A whole number of at least 1.
 impl ConfigValue for NonZeroUsize {
     fn parse(value: &Value) -> Result<Self, InvalidValue> {

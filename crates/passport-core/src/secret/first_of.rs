@@ -5,7 +5,7 @@ use crate::hedged;
 use super::{ResolvedSecret, SecretError, SecretProvider, SecretRef, SecretSource};
 
 /// A secret source with a fallback: `second` is read if `first` fails or is slow.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct FirstOf {
     pub(super) first: SecretSource,
     pub(super) second: SecretSource,

@@ -1,4 +1,4 @@
-use std::{fmt, future::Future, pin::Pin, time::SystemTime};
+use std::{any::Any, fmt, future::Future, pin::Pin, time::SystemTime};
 
 use super::{Secret, SecretError, SecretErrorKind, SecretRef, warnings};
 
@@ -122,7 +122,7 @@ impl ResolvedSecret {
 
 /// The object-safe form of [`SecretProvider`]. A separate trait is necessary because
 /// [`SecretProvider`] can be implemented with `async fn`, and so is not object-safe.
-pub(super) trait DynSecretProvider: fmt::Debug + Send + Sync {
+pub(super) trait DynSecretProvider: Any + fmt::Debug + Send + Sync {
     fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
     fn refresh_dyn<'a>(&'a self, reference: &'a SecretRef, rejected: &'a ResolvedSecret)
     -> ResolveFuture<'a>;

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use super::{
     EnvSecrets, FileSecrets, ResolvedSecret, Secret, SecretError, SecretProvider, SecretRef, env, file,
@@ -80,6 +80,26 @@ impl SecretSource {
         let resolved = self.provider.refresh_dyn(&self.reference, rejected).await?;
         resolved.non_blank(&self.reference)
     }
+}
+
+/// Two sources are equal if their references and their providers are. Providers are equal if they
+/// are clones of one, or if they have no state, such as [`EnvSecrets`]. A source with a fallback is
+/// equal to one with equal sources.
+impl PartialEq for SecretSource {
+    fn eq(&self, other: &Self) -> bool {
+        self.reference == other.reference && is_same_provider(&self.provider, &other.provider)
+    }
+}
+
+impl Eq for SecretSource {}
+
+fn is_same_provider(own: &Arc<dyn DynSecretProvider>, other: &Arc<dyn DynSecretProvider>) -> bool {
+    let (provider, others): (&dyn Any, &dyn Any) = (&**own, &**other);
+    if let (Some(own), Some(other)) = (provider.downcast_ref::<FirstOf>(), others.downcast_ref::<FirstOf>()) {
+        return own == other;
+    }
+    let is_stateless = size_of_val(provider) == 0 && provider.type_id() == others.type_id();
+    is_stateless || Arc::ptr_eq(own, other)
 }
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Sends one introspection request, and reads the answer ([RFC 7662, section
 //! 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)).
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -23,7 +23,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// The client of an introspection endpoint.
 pub(super) struct IntrospectionClient {
     pub(super) client_id: ClientId,
-    pub(super) secret: Arc<SecretSource>,
+    pub(super) secret: SecretSource,
     pub(super) authentication: ClientAuthentication,
     pub(super) url: Url,
     pub(super) transport: Transport,

@@ -103,7 +103,7 @@ impl Introspector {
         let (max_concurrent, timeout) = (settings.max_concurrent.get(), settings.timeout);
         let client = IntrospectionClient {
             client_id,
-            secret: Arc::clone(&settings.secret),
+            secret: settings.secret.clone(),
             authentication: settings.authentication.clone(),
             url,
             transport,

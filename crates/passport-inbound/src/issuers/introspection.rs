@@ -1,6 +1,6 @@
 //! How an issuer is asked whether a token is still active (token introspection).
 
-use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, time::Duration};
 
 use passport_core::{ClientAuthentication, ClientId, ConfigProblem, InvalidIssuer, Issuer, SecretSource};
 use url::Url;
@@ -105,12 +105,11 @@ impl IntrospectionMode {
 ///     TokenVerifier::builder("bizfirstgo-api").introspection(introspection).build()?;
 /// # let _ = verifier; Ok(()) }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Introspection {
     pub(crate) client_id: String,
-    /// Shared by clones, so that clones are equal.
-    pub(crate) secret: Arc<SecretSource>,
+    pub(crate) secret: SecretSource,
     pub(crate) endpoint: Option<String>,
     pub(crate) authentication: ClientAuthentication,
     pub(crate) mode: IntrospectionMode,
@@ -128,7 +127,7 @@ impl Introspection {
     pub fn new(client_id: impl Into<String>, secret: SecretSource) -> Self {
         Self {
             client_id: client_id.into(),
-            secret: Arc::new(secret),
+            secret,
             endpoint: None,
             authentication: ClientAuthentication::ClientSecretBasic,
             mode: IntrospectionMode::Local,
@@ -270,39 +269,6 @@ impl Introspection {
         }
     }
 }
-
-/// Compares all settings. Two sources of a secret are equal only if they are clones of one source,
-/// because sources with the same reference can have different providers.
-impl PartialEq for Introspection {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            client_id,
-            secret,
-            endpoint,
-            authentication,
-            mode,
-            timeout,
-            max_concurrent,
-            max_cached,
-            max_unknown_per_second,
-            continue_for,
-            requires_signed,
-        } = self;
-        Arc::ptr_eq(secret, &other.secret)
-            && *client_id == other.client_id
-            && *endpoint == other.endpoint
-            && *authentication == other.authentication
-            && *mode == other.mode
-            && *timeout == other.timeout
-            && *max_concurrent == other.max_concurrent
-            && *max_cached == other.max_cached
-            && *max_unknown_per_second == other.max_unknown_per_second
-            && *continue_for == other.continue_for
-            && *requires_signed == other.requires_signed
-    }
-}
-
-impl Eq for Introspection {}
 
 /// Omits the URL, which can contain credentials: only `build` rejects such a URL.
 impl fmt::Debug for Introspection {

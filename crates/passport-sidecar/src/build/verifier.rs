@@ -18,9 +18,10 @@ pub(super) fn verifier(
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<TokenVerifier> {
     let validate = config.validate.as_ref()?;
+    let validate = validate.clone().with_secrets(registry.secrets().clone());
     let verifier = validate.build_with(registry.transports());
     let found = verifier.as_ref().err().map(ConfigError::problems).unwrap_or_default();
-    problems.extend(found.iter().cloned().chain(not_used(validate)).map(in_table));
+    problems.extend(found.iter().cloned().chain(not_used(&validate)).map(in_table));
     verifier.ok()
 }
 

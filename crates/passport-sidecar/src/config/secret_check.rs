@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use passport_config::ConfigRegistry;
+use passport_config::{ConfigRegistry, VerifierConfig};
 use passport_core::{SecretError, SecretErrorKind, SecretProviders, SecretSource};
 use tokio::time::timeout;
 
@@ -66,7 +66,11 @@ impl SidecarConfig {
             let source = SecretProviders::default().source(None, caller.token_ref.as_deref()?).ok()?;
             Some((format!("callers.{name}.token_ref"), source))
         });
-        self.identities().secret_sources(registry).into_iter().chain(tokens).collect()
+        let validate =
+            self.validate.clone().map(|validate| validate.with_secrets(registry.secrets().clone()));
+        let validate = validate.iter().flat_map(VerifierConfig::secret_sources);
+        let validate = validate.map(|(key, source)| (format!("validate.{key}"), source));
+        self.identities().secret_sources(registry).into_iter().chain(tokens).chain(validate).collect()
     }
 }
 

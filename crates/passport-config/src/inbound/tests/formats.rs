@@ -13,7 +13,7 @@ fn file(text: &str, format: FileFormat) -> VerifierConfig {
     read(Config::builder().add_source(File::from_str(text, format)))
 }
 
-fn environment(variables: &[(&str, &str)]) -> VerifierConfig {
+pub(super) fn environment(variables: &[(&str, &str)]) -> VerifierConfig {
     let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let source = Environment::with_prefix("VERIFIER").separator("__").source(Some(variables));
     read(Config::builder().add_source(source))

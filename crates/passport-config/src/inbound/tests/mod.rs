@@ -7,6 +7,7 @@ use super::*;
 mod attack;
 mod dotnet;
 mod formats;
+mod introspection;
 mod mistakes;
 mod schema;
 mod values;

@@ -90,6 +90,9 @@ fn settings_are_equal_if_all_of_them_are() {
     let base = settings();
     assert_eq!(base, base.clone());
     assert_ne!(base, settings(), "the secrets are of different sources");
+    let with_env = |name: &str| Introspection::new("client", SecretSource::env(name));
+    assert_eq!(with_env("A"), with_env("A"));
+    assert_ne!(with_env("A"), with_env("B"));
     for changed in [
         base.clone().endpoint("https://a.example/i"),
         base.clone().client_authentication(ClientAuthentication::ClientSecretPost),
