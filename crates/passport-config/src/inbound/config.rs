@@ -91,9 +91,9 @@ impl From<Value> for VerifierConfig {
 }
 
 impl VerifierConfig {
-    /// Sets the providers of the secrets for introspection. Defaults to `env`, `file` and `systemd`.
-    /// For a reload, use the same providers: an issuer counts as changed if its secret has another
-    /// provider.
+    /// Sets the providers of the secrets for introspection. Defaults to `env`, `file` and
+    /// `systemd`. For a reload, use the same providers: an issuer counts as changed if its secret
+    /// has another provider.
     #[must_use]
     pub fn with_secrets(self, secrets: SecretProviders) -> Self {
         Self { secrets, ..self }
@@ -139,10 +139,9 @@ impl VerifierConfig {
 
     /// Returns the requirement that is configured as the policy `name`.
     ///
-    /// # Errors
-    /// A [`ConfigError`] with the known names when there is no policy `name`, with the mistakes of
-    /// the policy, or, if the policy names an issuer or needs introspection, with those of the whole
-    /// configuration.
+    /// # Errors A [`ConfigError`] with the known names when there is no policy `name`, with the
+    /// mistakes of the policy, or, if the policy names an issuer or needs introspection, with those
+    /// of the whole configuration.
     pub fn policy(&self, name: &str) -> Result<Requirement, ConfigError> {
         let policies = find::<VerifierSettings>(self.values()?, "policies").and_then(Value::as_object);
         let path = format!("policies.{name}");

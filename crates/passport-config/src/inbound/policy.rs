@@ -45,8 +45,8 @@ pub(super) struct PolicySettings {
     multi_factor: Setting<bool>,
     /// The authentication context: the value of the claim acr.
     acr: Setting<String>,
-    /// The maximum age of the issuer's answer that the token is still active: 1 s to 60 s, or 0 s to
-    /// ask the issuer for each request. The issuer needs introspection.
+    /// The maximum age of the issuer's answer that the token is still active: 1 s to 60 s, or 0 s
+    /// to ask the issuer for each request. The issuer needs introspection.
     introspected_within: Setting<Duration>,
     /// Policies of which the caller meets at least one.
     any: Setting<Tables<Self>>,

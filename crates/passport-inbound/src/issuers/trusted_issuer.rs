@@ -53,7 +53,8 @@ pub struct TrustedIssuer {
     /// Whether the key that verifies a token must have a member `issuer` that equals the `iss` of
     /// the token.
     pub(crate) checks_key_issuer: bool,
-    pub(crate) introspection: Option<Introspection>,
+    /// Boxed, because few issuers have it, and a verifier can have thousands of issuers.
+    pub(crate) introspection: Option<Box<Introspection>>,
 }
 
 /// Whether an issuer is Passport.
@@ -294,13 +295,13 @@ impl TrustedIssuer {
     /// Sets how the issuer is asked whether a token is still active. By default it is not asked: a
     /// token that the issuer revokes is accepted until it expires.
     pub fn introspection(mut self, introspection: Introspection) -> Self {
-        self.introspection = Some(introspection);
+        self.introspection = Some(Box::new(introspection));
         self
     }
 
     /// Returns whether the issuer's tokens can be opaque.
     pub(crate) fn has_opaque_tokens(&self) -> bool {
-        self.introspection.as_ref().is_some_and(Introspection::is_opaque)
+        self.introspection.as_deref().is_some_and(Introspection::is_opaque)
     }
 
     /// Returns whether anyone can get a token for this service from the issuer.
