@@ -51,7 +51,8 @@ pub(super) struct SharedList {
 
 impl SharedList {
     pub(super) fn new(options: DenyListOptions) -> Self {
-        let retention = u32::try_from(options.retention.as_secs()).unwrap_or(u32::MAX);
+        let spare = u64::from(options.retention.subsec_nanos() > 0);
+        let retention = u32::try_from(options.retention.as_secs().saturating_add(spare)).unwrap_or(u32::MAX);
         Self {
             entries: Entries::new(),
             limits: Limits { capacity: options.capacity, when_full: options.when_full, retention },
