@@ -45,6 +45,7 @@ pub(super) struct SharedList {
     /// The minute since 1970 in which a full list was last logged.
     logged_full: AtomicU64,
     last_error: Mutex<Option<String>>,
+    receive_error: Mutex<Option<String>>,
     /// Whether it was logged that tokens live longer than denials.
     has_warned: AtomicBool,
 }
@@ -67,6 +68,7 @@ impl SharedList {
             dropped: AtomicU64::new(0),
             logged_full: AtomicU64::new(0),
             last_error: Mutex::new(None),
+            receive_error: Mutex::new(None),
             has_warned: AtomicBool::new(false),
         }
     }
@@ -99,6 +101,7 @@ impl SharedList {
             refused_groups: self.refused_groups.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            receive_error: self.receive_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 
@@ -184,6 +187,11 @@ impl SharedList {
     /// Returns the entries that refuse more tokens than `records`, the content of the store.
     pub(super) fn missing_in(&self, records: &[DenialRecord]) -> Vec<DenialRecord> {
         self.entries.missing_in(records, seconds(self.clock.now()))
+    }
+
+    /// Remembers why denials of other instances are not received, or that they are.
+    pub(super) fn set_receive_error(&self, error: Option<String>) {
+        *self.receive_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
     /// Remembers the last error, and logs a new one.

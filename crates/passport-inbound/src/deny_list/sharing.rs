@@ -55,15 +55,22 @@ async fn run(
         };
         let Some(step) = unless_dropped(&mut changes, next).await else { return };
         match step {
-            Step::Synchronized => (failures, has_gap) = (0, false),
+            Step::Synchronized => {
+                (failures, has_gap) = (0, false);
+                let Some(list) = list.upgrade() else { return };
+                list.set_receive_error(None);
+            }
             Step::Received(records) => {
                 failures = 0;
                 let Some(list) = list.upgrade() else { return };
+                list.set_receive_error(None);
                 let saved = list.receive(records).await;
                 drop(list.conclude(saved));
             }
             Step::NotReceived(_) | Step::NotShared => {
                 if let Step::NotReceived(error) = step {
+                    let Some(list) = list.upgrade() else { return };
+                    list.set_receive_error(Some(error.to_string()));
                     tracing::warn!(target: TARGET, %error, "denials of other instances are not received");
                 }
                 let pause = sleep(BACKOFF.delay(failures, fastrand::f64()));

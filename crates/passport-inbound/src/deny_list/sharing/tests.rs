@@ -84,6 +84,25 @@ async fn denial_of_an_outage_is_published_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn unreachable_store_is_an_error_of_the_health() {
+    let store = Store::default();
+    let list = list(&store).await;
+    store.is_down.store(true, Ordering::SeqCst);
+    store.broken.notify_one();
+    sleep(Duration::from_secs(300)).await;
+    let health = list.health();
+    assert_eq!(health.last_error, None, "each denial of this instance is shared");
+    assert!(!health.is_complete(), "{health}");
+    let expected = "denials of other instances are not received: the store of the deny list failed: down";
+    assert!(health.to_string().ends_with(expected), "{health}");
+    store.is_down.store(false, Ordering::SeqCst);
+    list.deny(&user("u")).await.unwrap();
+    assert!(!list.health().is_complete(), "sharing a denial receives none");
+    sleep(Duration::from_secs(60)).await;
+    assert!(list.health().is_complete(), "{}", list.health());
+}
+
+#[tokio::test(start_paused = true)]
 async fn denials_that_the_store_has_lost_are_published_again() {
     let store = Store::default();
     let list = list(&store).await;
