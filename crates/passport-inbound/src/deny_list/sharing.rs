@@ -25,10 +25,28 @@ use crate::metrics::TARGET;
 /// The pause after an error of the store.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
+/// The error of a task that has ended before the list.
+const ENDED: &str = "the task that follows the store has ended with its runtime or by a panic; open the list in a runtime that lives as long as the list";
+
 /// Spawns a task that receives records until the list is dropped.
 pub(super) fn follow(list: &Arc<SharedList>, store: Arc<dyn DynDenyListStore>) {
-    let unshared = Arc::clone(&list.unshared);
-    tokio::spawn(run(Arc::downgrade(list), list.subscribe(), unshared, store));
+    let end = EndOfTask(Arc::downgrade(list));
+    let task = run(Arc::downgrade(list), list.subscribe(), Arc::clone(&list.unshared), store);
+    tokio::spawn(async move {
+        let _end = end;
+        task.await;
+    });
+}
+
+/// Reports, when the task is dropped, that it has ended before the list.
+struct EndOfTask(Weak<SharedList>);
+
+impl Drop for EndOfTask {
+    fn drop(&mut self) {
+        let Some(list) = self.0.upgrade() else { return };
+        tracing::error!(target: TARGET, error = ENDED, "denials of other instances are not received");
+        list.set_receive_error(Some(ENDED.to_owned()));
+    }
 }
 
 /// What one step of the task has done.

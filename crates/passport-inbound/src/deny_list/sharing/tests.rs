@@ -7,12 +7,14 @@ use std::{
 };
 
 use passport_core::ManualClock;
+use tokio::runtime::Builder;
+use tracing::Level;
 
 use super::{
     super::{Denial, DeniedSubject, DenyList, DenyListStore},
     *,
 };
-use crate::test_support::START;
+use crate::test_support::{Log, START};
 
 /// A store that can be down. It delivers nothing, so that a list gets its records only by `load`.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +102,26 @@ async fn unreachable_store_is_an_error_of_the_health() {
     assert!(!list.health().is_complete(), "sharing a denial receives none");
     sleep(Duration::from_secs(60)).await;
     assert!(list.health().is_complete(), "{}", list.health());
+}
+
+#[test]
+fn ended_runtime_is_an_error_of_the_health() {
+    let log = Log::listen(Level::ERROR);
+    let open = || {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let list = runtime.block_on(list(&Store::default()));
+        (runtime, list)
+    };
+    let (runtime, dropped) = open();
+    drop(dropped);
+    drop(runtime);
+    assert_eq!(log.lines_with("").len(), 0, "the list was dropped before its runtime");
+    let (runtime, list) = open();
+    assert!(list.health().is_complete());
+    drop(runtime);
+    let health = list.health();
+    assert!(!health.is_complete() && health.to_string().contains("ended with its runtime"), "{health}");
+    assert_eq!(log.lines_with("ended with its runtime").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
