@@ -173,17 +173,6 @@ impl SharedList {
         }
     }
 
-    /// Shares a record with the other instances. After an error, the task that receives denials
-    /// publishes the record again.
-    pub(super) async fn publish(&self, record: DenialRecord) -> Result<(), DenyListError> {
-        let Some(store) = &self.store else { return Ok(()) };
-        let published = publish(&**store, record).await;
-        if published.is_err() {
-            self.unshared.notify_one();
-        }
-        published.map_err(DenyListError::Store)
-    }
-
     /// Returns the entries that refuse more tokens than `records`, the content of the store.
     pub(super) fn missing_in(&self, records: &[DenialRecord]) -> Vec<DenialRecord> {
         self.entries.missing_in(records, seconds(self.clock.now()))
@@ -203,5 +192,39 @@ impl SharedList {
         }
         *last = error;
         result
+    }
+}
+
+/// A record that the other instances possibly lack. Unless it was shared, dropping it notifies the
+/// task that receives denials, which saves the list and publishes the record.
+#[derive(Debug)]
+pub(super) struct UnsharedRecord {
+    list: Arc<SharedList>,
+    record: DenialRecord,
+    is_shared: bool,
+}
+
+impl UnsharedRecord {
+    pub(super) fn new(list: Arc<SharedList>, record: DenialRecord) -> Self {
+        Self { list, record, is_shared: false }
+    }
+
+    /// Saves the list, and shares the record with the other instances.
+    pub(super) async fn save_and_publish(mut self) -> Result<(), DenyListError> {
+        let saved = self.list.save().await;
+        let shared = match &self.list.store {
+            Some(store) => publish(&**store, self.record).await.map_err(DenyListError::Store),
+            None => Ok(()),
+        };
+        self.is_shared = shared.is_ok();
+        self.list.conclude(saved.and(shared))
+    }
+}
+
+impl Drop for UnsharedRecord {
+    fn drop(&mut self) {
+        if !self.is_shared {
+            self.list.unshared.notify_one();
+        }
     }
 }

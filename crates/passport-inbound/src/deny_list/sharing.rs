@@ -101,7 +101,7 @@ async fn run(
     }
 }
 
-/// Waits for records of other instances, or until a record of this instance could not be published.
+/// Waits for records of other instances, or until a record of this instance was not published.
 async fn receive(unshared: &Notify, store: &dyn DynDenyListStore) -> Step {
     match unless(unshared.notified(), store.receive_dyn()).await {
         Some(Ok(records)) => Step::Received(records),

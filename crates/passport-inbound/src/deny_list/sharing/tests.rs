@@ -104,6 +104,15 @@ async fn unreachable_store_is_an_error_of_the_health() {
     assert!(list.health().is_complete(), "{}", list.health());
 }
 
+#[tokio::test(start_paused = true)]
+async fn denial_is_published_if_its_future_is_dropped() {
+    let store = Store::default();
+    let list = list(&store).await;
+    drop(list.deny(&user("u")));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(store.count(), 1);
+}
+
 #[test]
 fn ended_runtime_is_an_error_of_the_health() {
     let log = Log::listen(Level::ERROR);
