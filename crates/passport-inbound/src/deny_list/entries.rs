@@ -29,7 +29,7 @@ const SWEEP_PAUSE: u32 = 60;
 pub(super) struct Limits {
     pub(super) capacity: usize,
     pub(super) when_full: FullPolicy,
-    /// The longest life of a token, in seconds.
+    /// The longest life of a token, in seconds, rounded up.
     pub(super) retention: u32,
 }
 
@@ -117,7 +117,8 @@ impl Entries {
                 break;
             }
         }
-        if !self.covers(&record) {
+        // The refusal of a full group can have the key of the record.
+        if !self.covers(&record) && !self.extend(&record) {
             self.add(&mut ledger, record);
         }
         inserted
@@ -269,7 +270,9 @@ impl Entries {
         limits: &Limits,
         now: u32,
     ) -> DenialRecord {
-        let (mut issued_before, mut expires_at) = (now, now.saturating_add(limits.retention));
+        // `now` is rounded down, and the end of an entry is rounded up.
+        let expires_at = now.saturating_add(limits.retention).saturating_add(1);
+        let (mut issued_before, mut expires_at) = (now, expires_at);
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             for entry in shard.values().filter(|entry| members.contains(&entry.group)) {

@@ -18,13 +18,16 @@ pub struct DenyListHealth {
     pub dropped: u64,
     /// The last error, if denials are not saved or not shared at the moment.
     pub last_error: Option<String>,
+    /// Why denials of other instances are not received at the moment.
+    pub receive_error: Option<String>,
 }
 
 impl DenyListHealth {
-    /// Returns whether no denial was lost, and each denial is saved and shared.
+    /// Returns whether no denial was lost, each denial is saved and shared, and those of other
+    /// instances are received.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.dropped == 0 && self.last_error.is_none()
+        self.dropped == 0 && self.last_error.is_none() && self.receive_error.is_none()
     }
 }
 
@@ -37,8 +40,11 @@ impl fmt::Display for DenyListHealth {
         if self.dropped > 0 {
             write!(f, ", full: dropped {} entries", self.dropped)?;
         }
-        match &self.last_error {
-            Some(error) => write!(f, ", {error}"),
+        if let Some(error) = &self.last_error {
+            write!(f, ", {error}")?;
+        }
+        match &self.receive_error {
+            Some(error) => write!(f, ", denials of other instances are not received: {error}"),
             None => Ok(()),
         }
     }

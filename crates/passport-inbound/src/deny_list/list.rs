@@ -11,8 +11,15 @@ use passport_core::Clock;
 use tokio::sync::watch;
 
 use super::{
-    builder::DenyListBuilder, denial::Denial, error::DenyListError, health::DenyListHealth, key::CallerKeys,
-    options::DenyListOptions, record::DenialRecord, shared::SharedList, sharing, store,
+    builder::DenyListBuilder,
+    denial::Denial,
+    error::DenyListError,
+    health::DenyListHealth,
+    key::CallerKeys,
+    options::DenyListOptions,
+    record::DenialRecord,
+    shared::{SharedList, UnsharedRecord},
+    sharing, store,
 };
 
 /// A bounded list of denied callers. Their tokens are refused before they expire.
@@ -74,18 +81,15 @@ impl DenyList {
     /// enabled.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the denial stays in effect, and is possibly not saved.
+    /// If the future is dropped, the denial stays in effect. A list with a store saves and shares it
+    /// in the background. Without a store, the next call saves it.
     #[must_use = "the future saves the denial"]
     pub fn deny(&self, denial: &Denial) -> impl Future<Output = Result<(), DenyListError>> + Send + use<> {
         let now = self.0.clock.now();
         let record = DenialRecord::new(denial, self.0.retention, now);
         self.0.insert(record, now);
-        let list = Arc::clone(&self.0);
-        async move {
-            let saved = list.save().await;
-            let shared = list.publish(record).await;
-            list.conclude(saved.and(shared))
-        }
+        // Created before the future is polled, because the future can be dropped at any time.
+        UnsharedRecord::new(Arc::clone(&self.0), record).save_and_publish()
     }
 
     /// Returns the number of entries. Expired entries can be among them: they are removed when

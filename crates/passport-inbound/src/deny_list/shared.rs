@@ -45,13 +45,15 @@ pub(super) struct SharedList {
     /// The minute since 1970 in which a full list was last logged.
     logged_full: AtomicU64,
     last_error: Mutex<Option<String>>,
+    receive_error: Mutex<Option<String>>,
     /// Whether it was logged that tokens live longer than denials.
     has_warned: AtomicBool,
 }
 
 impl SharedList {
     pub(super) fn new(options: DenyListOptions) -> Self {
-        let retention = u32::try_from(options.retention.as_secs()).unwrap_or(u32::MAX);
+        let spare = u64::from(options.retention.subsec_nanos() > 0);
+        let retention = u32::try_from(options.retention.as_secs().saturating_add(spare)).unwrap_or(u32::MAX);
         Self {
             entries: Entries::new(),
             limits: Limits { capacity: options.capacity, when_full: options.when_full, retention },
@@ -66,6 +68,7 @@ impl SharedList {
             dropped: AtomicU64::new(0),
             logged_full: AtomicU64::new(0),
             last_error: Mutex::new(None),
+            receive_error: Mutex::new(None),
             has_warned: AtomicBool::new(false),
         }
     }
@@ -98,6 +101,7 @@ impl SharedList {
             refused_groups: self.refused_groups.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            receive_error: self.receive_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 
@@ -169,20 +173,14 @@ impl SharedList {
         }
     }
 
-    /// Shares a record with the other instances. After an error, the task that receives denials
-    /// publishes the record again.
-    pub(super) async fn publish(&self, record: DenialRecord) -> Result<(), DenyListError> {
-        let Some(store) = &self.store else { return Ok(()) };
-        let published = publish(&**store, record).await;
-        if published.is_err() {
-            self.unshared.notify_one();
-        }
-        published.map_err(DenyListError::Store)
-    }
-
     /// Returns the entries that refuse more tokens than `records`, the content of the store.
     pub(super) fn missing_in(&self, records: &[DenialRecord]) -> Vec<DenialRecord> {
         self.entries.missing_in(records, seconds(self.clock.now()))
+    }
+
+    /// Remembers why denials of other instances are not received, or that they are.
+    pub(super) fn set_receive_error(&self, error: Option<String>) {
+        *self.receive_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
     /// Remembers the last error, and logs a new one.
@@ -194,5 +192,39 @@ impl SharedList {
         }
         *last = error;
         result
+    }
+}
+
+/// A record that the other instances possibly lack. Unless it was shared, dropping it notifies the
+/// task that receives denials, which saves the list and publishes the record.
+#[derive(Debug)]
+pub(super) struct UnsharedRecord {
+    list: Arc<SharedList>,
+    record: DenialRecord,
+    is_shared: bool,
+}
+
+impl UnsharedRecord {
+    pub(super) fn new(list: Arc<SharedList>, record: DenialRecord) -> Self {
+        Self { list, record, is_shared: false }
+    }
+
+    /// Saves the list, and shares the record with the other instances.
+    pub(super) async fn save_and_publish(mut self) -> Result<(), DenyListError> {
+        let saved = self.list.save().await;
+        let shared = match &self.list.store {
+            Some(store) => publish(&**store, self.record).await.map_err(DenyListError::Store),
+            None => Ok(()),
+        };
+        self.is_shared = shared.is_ok();
+        self.list.conclude(saved.and(shared))
+    }
+}
+
+impl Drop for UnsharedRecord {
+    fn drop(&mut self) {
+        if !self.is_shared {
+            self.list.unshared.notify_one();
+        }
     }
 }

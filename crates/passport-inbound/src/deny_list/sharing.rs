@@ -25,10 +25,28 @@ use crate::metrics::TARGET;
 /// The pause after an error of the store.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
+/// The error of a task that has ended before the list.
+const ENDED: &str = "the task that follows the store has ended with its runtime or by a panic; open the list in a runtime that lives as long as the list";
+
 /// Spawns a task that receives records until the list is dropped.
 pub(super) fn follow(list: &Arc<SharedList>, store: Arc<dyn DynDenyListStore>) {
-    let unshared = Arc::clone(&list.unshared);
-    tokio::spawn(run(Arc::downgrade(list), list.subscribe(), unshared, store));
+    let end = EndOfTask(Arc::downgrade(list));
+    let task = run(Arc::downgrade(list), list.subscribe(), Arc::clone(&list.unshared), store);
+    tokio::spawn(async move {
+        let _end = end;
+        task.await;
+    });
+}
+
+/// Reports, when the task is dropped, that it has ended before the list.
+struct EndOfTask(Weak<SharedList>);
+
+impl Drop for EndOfTask {
+    fn drop(&mut self) {
+        let Some(list) = self.0.upgrade() else { return };
+        tracing::error!(target: TARGET, error = ENDED, "denials of other instances are not received");
+        list.set_receive_error(Some(ENDED.to_owned()));
+    }
 }
 
 /// What one step of the task has done.
@@ -55,15 +73,22 @@ async fn run(
         };
         let Some(step) = unless_dropped(&mut changes, next).await else { return };
         match step {
-            Step::Synchronized => (failures, has_gap) = (0, false),
+            Step::Synchronized => {
+                (failures, has_gap) = (0, false);
+                let Some(list) = list.upgrade() else { return };
+                list.set_receive_error(None);
+            }
             Step::Received(records) => {
                 failures = 0;
                 let Some(list) = list.upgrade() else { return };
+                list.set_receive_error(None);
                 let saved = list.receive(records).await;
                 drop(list.conclude(saved));
             }
             Step::NotReceived(_) | Step::NotShared => {
                 if let Step::NotReceived(error) = step {
+                    let Some(list) = list.upgrade() else { return };
+                    list.set_receive_error(Some(error.to_string()));
                     tracing::warn!(target: TARGET, %error, "denials of other instances are not received");
                 }
                 let pause = sleep(BACKOFF.delay(failures, fastrand::f64()));
@@ -76,7 +101,7 @@ async fn run(
     }
 }
 
-/// Waits for records of other instances, or until a record of this instance could not be published.
+/// Waits for records of other instances, or until a record of this instance was not published.
 async fn receive(unshared: &Notify, store: &dyn DynDenyListStore) -> Step {
     match unless(unshared.notified(), store.receive_dyn()).await {
         Some(Ok(records)) => Step::Received(records),

@@ -135,6 +135,24 @@ fn refused_tenant_keeps_the_latest_time_of_its_entries() {
 }
 
 #[test]
+fn denial_of_a_tenant_extends_its_refusal_when_full() {
+    let limits = limits(2, FullPolicy::RefuseTenant);
+    let tenant = Denial::new(ISSUER, DeniedSubject::Tenant("t".to_owned()), at(100));
+    let tenant = DenialRecord::new(&tenant, Duration::from_secs(HOUR.into()), at(200));
+    // The first end is that of a denial within the second 200, the other is later.
+    for expires_at in [200 + HOUR + 1, 200 + HOUR + 2] {
+        let entries = Entries::new();
+        entries.insert(denial("1", Some("t"), 190), &limits, 190);
+        entries.insert(denial("2", Some("t"), 195), &limits, 195);
+        let inserted = entries.insert(DenialRecord { expires_at, ..tenant }, &limits, 200);
+        assert_eq!(inserted.refused.len(), 1);
+        assert!(refuses(&entries, "1", "t", 190) && refuses(&entries, "2", "t", 195));
+        assert_eq!(entries.records(), [DenialRecord { issued_before: 200, expires_at, ..tenant }]);
+        assert_eq!(entries.len(), 1);
+    }
+}
+
+#[test]
 fn entries_without_a_tenant_refuse_their_issuer_when_full() {
     let (entries, limits) = (Entries::new(), limits(3, FullPolicy::RefuseTenant));
     entries.insert(denial("1", Some("t"), 100), &limits, 100);

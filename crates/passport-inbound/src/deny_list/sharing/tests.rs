@@ -7,12 +7,14 @@ use std::{
 };
 
 use passport_core::ManualClock;
+use tokio::runtime::Builder;
+use tracing::Level;
 
 use super::{
     super::{Denial, DeniedSubject, DenyList, DenyListStore},
     *,
 };
-use crate::test_support::START;
+use crate::test_support::{Log, START};
 
 /// A store that can be down. It delivers nothing, so that a list gets its records only by `load`.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +83,54 @@ async fn denial_of_an_outage_is_published_after_it() {
     assert_eq!(store.count(), 1);
     sleep(Duration::from_secs(1)).await;
     assert!(list.health().is_complete(), "{}", list.health());
+}
+
+#[tokio::test(start_paused = true)]
+async fn unreachable_store_is_an_error_of_the_health() {
+    let store = Store::default();
+    let list = list(&store).await;
+    store.is_down.store(true, Ordering::SeqCst);
+    store.broken.notify_one();
+    sleep(Duration::from_secs(300)).await;
+    let health = list.health();
+    assert_eq!(health.last_error, None, "each denial of this instance is shared");
+    assert!(!health.is_complete(), "{health}");
+    let expected = "denials of other instances are not received: the store of the deny list failed: down";
+    assert!(health.to_string().ends_with(expected), "{health}");
+    store.is_down.store(false, Ordering::SeqCst);
+    list.deny(&user("u")).await.unwrap();
+    assert!(!list.health().is_complete(), "sharing a denial receives none");
+    sleep(Duration::from_secs(60)).await;
+    assert!(list.health().is_complete(), "{}", list.health());
+}
+
+#[tokio::test(start_paused = true)]
+async fn denial_is_published_if_its_future_is_dropped() {
+    let store = Store::default();
+    let list = list(&store).await;
+    drop(list.deny(&user("u")));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(store.count(), 1);
+}
+
+#[test]
+fn ended_runtime_is_an_error_of_the_health() {
+    let log = Log::listen(Level::ERROR);
+    let open = || {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let list = runtime.block_on(list(&Store::default()));
+        (runtime, list)
+    };
+    let (runtime, dropped) = open();
+    drop(dropped);
+    drop(runtime);
+    assert_eq!(log.lines_with("").len(), 0, "the list was dropped before its runtime");
+    let (runtime, list) = open();
+    assert!(list.health().is_complete());
+    drop(runtime);
+    let health = list.health();
+    assert!(!health.is_complete() && health.to_string().contains("ended with its runtime"), "{health}");
+    assert_eq!(log.lines_with("ended with its runtime").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
