@@ -64,8 +64,11 @@ impl Introspector {
         if let Some(outcome) = self.settled(&token, nanos(question.max_age)) {
             return Joined::Settled(outcome);
         }
-        let is_known = question.is_known
-            || matches!(self.answers.get(&token, self.clock.unix_nanos()), Cached::Active(_));
+        let now = self.clock.unix_nanos();
+        if let Some(retry_after) = self.answers.unanswered_for(&token, now) {
+            return Joined::NotAdmitted(retry_after);
+        }
+        let is_known = question.is_known || matches!(self.answers.get(&token, now), Cached::Active(_));
         let lane = self.lane(is_known);
         let slot = match lane.admit(self.clock.monotonic()) {
             Ok(slot) => slot,
@@ -160,11 +163,19 @@ impl Call {
         Ok(Some(Active { checked_at: asked_at, expires_at, body }))
     }
 
-    /// Records the answer in the cache, and the result in the lane.
+    /// Records the answer in the cache, and the result in the lane. A failure that concerns only the
+    /// token is not recorded in the lane: one caller must not open the circuit for all.
     fn record(&self, lane: &Lane, result: Result<Option<Active>, CallError>) -> Outcome {
         let introspector = &self.introspector;
-        let (name, now) = (&introspector.name, introspector.clock.monotonic());
-        let transition = lane.record(result.as_ref().err(), now);
+        let (name, now) = (&introspector.name, introspector.clock.unix_nanos());
+        let error = result.as_ref().err();
+        let transition = if error.is_some_and(|error| error.concerns_only_the_token(self.is_known)) {
+            introspector.answers.insert_unanswered(self.token, now);
+            lane.dropped();
+            None
+        } else {
+            lane.record(error, introspector.clock.monotonic())
+        };
         let outcome = match result {
             Ok(Some(active)) => {
                 events::answered(name, true);
@@ -173,7 +184,7 @@ impl Call {
             }
             Ok(None) => {
                 events::answered(name, false);
-                introspector.answers.insert_inactive(self.token, introspector.clock.unix_nanos());
+                introspector.answers.insert_inactive(self.token, now);
                 Err(IntrospectionError::Inactive)
             }
             Err(error) => {
