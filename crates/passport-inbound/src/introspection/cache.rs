@@ -37,7 +37,7 @@ impl TokenHash {
 /// An answer that says that a token is active. All times are in nanoseconds since the Unix epoch.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Active {
-    /// When the issuer was asked.
+    /// When the issuer was asked, or when it signed the answer if that is earlier.
     pub(crate) checked_at: u64,
     /// When the token expires.
     pub(crate) expires_at: u64,

@@ -104,29 +104,31 @@ impl Introspector {
 }
 
 impl Call {
-    /// Waits for its turn, and calls the issuer. Returns when the issuer was asked, in nanoseconds
-    /// since the Unix epoch, and the body of the answer.
+    /// Waits for its turn, and calls the issuer. Returns the time from which the age of the answer
+    /// counts, in nanoseconds since the Unix epoch, and the body of the answer.
     async fn run(self: Arc<Self>) -> Result<(u64, Bytes), CallError> {
         let introspector = &self.introspector;
         let _turn = introspector.lane(self.is_known).turn().await?;
         let (asked_at, started) = (introspector.clock.unix_nanos(), Instant::now());
         let body = introspector.client.call(&self.question.token).await;
         events::call_duration(&introspector.name, started.elapsed());
-        Ok((asked_at, self.verified(body?).await?))
+        self.verified(asked_at, body?).await
     }
 
-    /// Returns the answer in the body of a response, after its signature was verified if it must
-    /// have one.
-    async fn verified(&self, body: Bytes) -> Result<Bytes, CallError> {
+    /// Returns the time and the body of an answer, after its signature was verified if it must have
+    /// one. A signed answer can be replayed, so its age counts from its `iat` if that is earlier
+    /// than the call.
+    async fn verified(&self, asked_at: u64, body: Bytes) -> Result<(u64, Bytes), CallError> {
         let Introspector { client, name, signatures, .. } = &*self.introspector;
         if !client.requires_signed {
-            return Ok(body);
+            return Ok((asked_at, body));
         }
         let verified = match signatures.get() {
             Some(signatures) => signatures.verify(&body, name, client.client_id.as_str()).await,
             None => None,
         };
-        Ok(verified.ok_or(InvalidAnswer::Signature)?)
+        let (answer, issued_at) = verified.ok_or(InvalidAnswer::Signature)?;
+        Ok((asked_at.min(unix_nanos(issued_at)), answer))
     }
 
     /// Records the result of the call, and ends the flight. Returns `None` if the call has no
@@ -135,7 +137,7 @@ impl Call {
         let introspector = &self.introspector;
         let lane = introspector.lane(self.is_known);
         let outcome = match result {
-            Ok(result) => Some(result.and_then(|(asked_at, body)| self.judge(asked_at, body))),
+            Ok(result) => Some(result.and_then(|(checked_at, body)| self.judge(checked_at, body))),
             Err(TaskError::DeadlineExceeded) => Some(Err(CallError::Timeout)),
             Err(TaskError::Panicked | TaskError::Dropped) => None,
         };
@@ -151,16 +153,16 @@ impl Call {
     }
 
     /// Returns the answer about the token, `None` if the token is not active.
-    fn judge(&self, asked_at: u64, body: Bytes) -> Result<Option<Active>, CallError> {
+    fn judge(&self, checked_at: u64, body: Bytes) -> Result<Option<Active>, CallError> {
         let (answer, question) = (Answer::parse(&body)?, &self.question);
         if !answer.is_active {
             return Ok(None);
         }
         answer.check(&question.facts)?;
         let expiry = answer.facts.exp.or(question.facts.exp).map(|date| unix_nanos(date.0));
-        let expires_at = expiry.unwrap_or(asked_at.saturating_add(WITHOUT_EXPIRY));
+        let expires_at = expiry.unwrap_or(checked_at.saturating_add(WITHOUT_EXPIRY));
         let body = if question.is_opaque { body } else { Bytes::new() };
-        Ok(Some(Active { checked_at: asked_at, expires_at, body }))
+        Ok(Some(Active { checked_at, expires_at, body }))
     }
 
     /// Records the answer in the cache, and the result in the lane. A failure that concerns only the
