@@ -129,10 +129,15 @@ impl<'de> Deserialize<'de> for Members {
                             }
                         }
                         "token_type" => members.token_type = map.next_value()?,
-                        "iss" => facts.iss = Some(map.next_value()?),
-                        "sub" => facts.sub = Some(map.next_value()?),
-                        "aud" => facts.aud = Some(map.next_value::<OneOrMany>()?.0),
-                        "exp" => facts.exp = Some(map.next_value()?),
+                        // `null` and an empty list count as absent.
+                        "iss" => facts.iss = map.next_value()?,
+                        "sub" => facts.sub = map.next_value()?,
+                        "aud" => {
+                            let audiences =
+                                map.next_value::<Option<OneOrMany>>()?.map(|audiences| audiences.0);
+                            facts.aud = audiences.filter(|audiences| !audiences.is_empty());
+                        }
+                        "exp" => facts.exp = map.next_value()?,
                         _ => {
                             map.next_value::<Skipped>()?;
                         }

@@ -84,7 +84,8 @@ impl Breaker {
         (!was_open).then_some(Transition::Opened)
     }
 
-    /// Records that a call ended without a result, for example with its runtime.
+    /// Records that a call ended without a result, for example with its runtime, or with one that
+    /// says nothing about other calls.
     pub(super) fn dropped(&mut self) {
         self.probing_since = None;
     }

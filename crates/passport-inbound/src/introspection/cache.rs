@@ -1,18 +1,20 @@
 //! The cached answers of an issuer, by the SHA-256 of the token. The time is an argument of each
 //! function.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use moka::sync::Cache;
 
-/// How long a token that is not active is rejected without another call, in nanoseconds: 5 s.
-const INACTIVE_FOR: u64 = 5 * 1_000_000_000;
+/// How long a token that is not active, or has no valid answer, is rejected without another call,
+/// in nanoseconds: 5 s.
+const REJECTED_FOR: u64 = 5 * 1_000_000_000;
 
-/// The maximum number of tokens that are known not to be active. Such tokens cost nothing to make,
-/// so their number does not depend on the number of callers.
-const MAX_INACTIVE: u64 = 10_000;
+/// The maximum number of tokens that are known not to be active, and of those without a valid
+/// answer. Such tokens cost nothing to make, so their number does not depend on the number of
+/// callers.
+const MAX_REJECTED: u64 = 10_000;
 
 /// The maximum size of all cached answers about opaque tokens, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -35,7 +37,7 @@ impl TokenHash {
 /// An answer that says that a token is active. All times are in nanoseconds since the Unix epoch.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Active {
-    /// When the issuer was asked.
+    /// When the issuer was asked, or when it signed the answer if that is earlier.
     pub(crate) checked_at: u64,
     /// When the token expires.
     pub(crate) expires_at: u64,
@@ -73,8 +75,10 @@ pub(super) enum Cached {
 /// The cached answers of an issuer.
 pub(super) struct AnswerCache {
     active: Cache<TokenHash, Active>,
-    /// When each token may be asked about again.
+    /// When the issuer said that each token is not active.
     inactive: Cache<TokenHash, u64>,
+    /// When the issuer gave no valid answer about each token.
+    unanswered: Cache<TokenHash, u64>,
 }
 
 impl AnswerCache {
@@ -91,16 +95,15 @@ impl AnswerCache {
         };
         Self {
             active: Cache::builder().max_capacity(limit).weigher(weight).build(),
-            inactive: Cache::builder().max_capacity(MAX_INACTIVE).build(),
+            inactive: Cache::builder().max_capacity(MAX_REJECTED).build(),
+            unanswered: Cache::builder().max_capacity(MAX_REJECTED).build(),
         }
     }
 
     /// Returns what is known about a token at the time `now`.
     pub(super) fn get(&self, token: &TokenHash, now: u64) -> Cached {
-        match self.inactive.get(token) {
-            // If the clock was set back, the entry is from the future, and the issuer is asked.
-            Some(since) if now.wrapping_sub(since) < INACTIVE_FOR => return Cached::Inactive,
-            _ => {}
+        if remaining(self.inactive.get(token), now).is_some() {
+            return Cached::Inactive;
         }
         match self.active.get(token) {
             Some(active) if now < active.expires_at => Cached::Active(active),
@@ -124,13 +127,33 @@ impl AnswerCache {
         self.inactive.insert(token, now);
     }
 
-    /// Returns the number of cached answers, after all evictions.
+    /// Records that the issuer has given no valid answer about a token at the time `now`. Its last
+    /// valid answer is kept.
+    pub(super) fn insert_unanswered(&self, token: TokenHash, now: u64) {
+        self.unanswered.insert(token, now);
+    }
+
+    /// Returns after how long the issuer may be asked about a token again, if it has given no valid
+    /// answer about it within the last 5 s.
+    pub(super) fn unanswered_for(&self, token: &TokenHash, now: u64) -> Option<Duration> {
+        remaining(self.unanswered.get(token), now)
+    }
+
+    /// Returns the numbers of active, inactive and unanswered tokens, after all evictions.
     #[cfg(test)]
-    pub(super) fn len(&self) -> (u64, u64) {
+    pub(super) fn len(&self) -> (u64, u64, u64) {
         self.active.run_pending_tasks();
         self.inactive.run_pending_tasks();
-        (self.active.entry_count(), self.inactive.entry_count())
+        self.unanswered.run_pending_tasks();
+        (self.active.entry_count(), self.inactive.entry_count(), self.unanswered.entry_count())
     }
+}
+
+/// Returns how long a token that is rejected since `since` is still rejected without another call.
+/// If the clock was set back, `since` is in the future, and the issuer is asked.
+fn remaining(since: Option<u64>, now: u64) -> Option<Duration> {
+    let age = now.wrapping_sub(since?);
+    (age < REJECTED_FOR).then(|| Duration::from_nanos(REJECTED_FOR - age))
 }
 
 /// Does not show the hash, which identifies a token.

@@ -61,4 +61,22 @@ impl CallError {
     pub(super) fn is_permanent(&self) -> bool {
         matches!(self, Self::ClientRejected)
     }
+
+    /// Returns whether the failure concerns only the token, so that it says nothing about other
+    /// calls. `is_known` is whether the token is verified, or the issuer has confirmed it before:
+    /// an issuer can answer any status 4xx to a token that it did not issue, except those about its
+    /// client: 401, 403 and 429.
+    pub(super) fn concerns_only_the_token(&self, is_known: bool) -> bool {
+        match self {
+            Self::Answer(InvalidAnswer::Mismatch(_)) => true,
+            Self::Status(status) => {
+                let is_of_client = [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(status);
+                !is_known && status.is_client_error() && !is_of_client
+            }
+            _ => false,
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

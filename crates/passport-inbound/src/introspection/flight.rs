@@ -64,8 +64,11 @@ impl Introspector {
         if let Some(outcome) = self.settled(&token, nanos(question.max_age)) {
             return Joined::Settled(outcome);
         }
-        let is_known = question.is_known
-            || matches!(self.answers.get(&token, self.clock.unix_nanos()), Cached::Active(_));
+        let now = self.clock.unix_nanos();
+        if let Some(retry_after) = self.answers.unanswered_for(&token, now) {
+            return Joined::NotAdmitted(retry_after);
+        }
+        let is_known = question.is_known || matches!(self.answers.get(&token, now), Cached::Active(_));
         let lane = self.lane(is_known);
         let slot = match lane.admit(self.clock.monotonic()) {
             Ok(slot) => slot,
@@ -101,29 +104,31 @@ impl Introspector {
 }
 
 impl Call {
-    /// Waits for its turn, and calls the issuer. Returns when the issuer was asked, in nanoseconds
-    /// since the Unix epoch, and the body of the answer.
+    /// Waits for its turn, and calls the issuer. Returns the time from which the age of the answer
+    /// counts, in nanoseconds since the Unix epoch, and the body of the answer.
     async fn run(self: Arc<Self>) -> Result<(u64, Bytes), CallError> {
         let introspector = &self.introspector;
         let _turn = introspector.lane(self.is_known).turn().await?;
         let (asked_at, started) = (introspector.clock.unix_nanos(), Instant::now());
         let body = introspector.client.call(&self.question.token).await;
         events::call_duration(&introspector.name, started.elapsed());
-        Ok((asked_at, self.verified(body?).await?))
+        self.verified(asked_at, body?).await
     }
 
-    /// Returns the answer in the body of a response, after its signature was verified if it must
-    /// have one.
-    async fn verified(&self, body: Bytes) -> Result<Bytes, CallError> {
+    /// Returns the time and the body of an answer, after its signature was verified if it must have
+    /// one. A signed answer can be replayed, so its age counts from its `iat` if that is earlier
+    /// than the call.
+    async fn verified(&self, asked_at: u64, body: Bytes) -> Result<(u64, Bytes), CallError> {
         let Introspector { client, name, signatures, .. } = &*self.introspector;
         if !client.requires_signed {
-            return Ok(body);
+            return Ok((asked_at, body));
         }
         let verified = match signatures.get() {
             Some(signatures) => signatures.verify(&body, name, client.client_id.as_str()).await,
             None => None,
         };
-        Ok(verified.ok_or(InvalidAnswer::Signature)?)
+        let (answer, issued_at) = verified.ok_or(InvalidAnswer::Signature)?;
+        Ok((asked_at.min(unix_nanos(issued_at)), answer))
     }
 
     /// Records the result of the call, and ends the flight. Returns `None` if the call has no
@@ -132,7 +137,7 @@ impl Call {
         let introspector = &self.introspector;
         let lane = introspector.lane(self.is_known);
         let outcome = match result {
-            Ok(result) => Some(result.and_then(|(asked_at, body)| self.judge(asked_at, body))),
+            Ok(result) => Some(result.and_then(|(checked_at, body)| self.judge(checked_at, body))),
             Err(TaskError::DeadlineExceeded) => Some(Err(CallError::Timeout)),
             Err(TaskError::Panicked | TaskError::Dropped) => None,
         };
@@ -148,23 +153,31 @@ impl Call {
     }
 
     /// Returns the answer about the token, `None` if the token is not active.
-    fn judge(&self, asked_at: u64, body: Bytes) -> Result<Option<Active>, CallError> {
+    fn judge(&self, checked_at: u64, body: Bytes) -> Result<Option<Active>, CallError> {
         let (answer, question) = (Answer::parse(&body)?, &self.question);
         if !answer.is_active {
             return Ok(None);
         }
         answer.check(&question.facts)?;
         let expiry = answer.facts.exp.or(question.facts.exp).map(|date| unix_nanos(date.0));
-        let expires_at = expiry.unwrap_or(asked_at.saturating_add(WITHOUT_EXPIRY));
+        let expires_at = expiry.unwrap_or(checked_at.saturating_add(WITHOUT_EXPIRY));
         let body = if question.is_opaque { body } else { Bytes::new() };
-        Ok(Some(Active { checked_at: asked_at, expires_at, body }))
+        Ok(Some(Active { checked_at, expires_at, body }))
     }
 
-    /// Records the answer in the cache, and the result in the lane.
+    /// Records the answer in the cache, and the result in the lane. A failure that concerns only the
+    /// token is not recorded in the lane: one caller must not open the circuit for all.
     fn record(&self, lane: &Lane, result: Result<Option<Active>, CallError>) -> Outcome {
         let introspector = &self.introspector;
-        let (name, now) = (&introspector.name, introspector.clock.monotonic());
-        let transition = lane.record(result.as_ref().err(), now);
+        let (name, now) = (&introspector.name, introspector.clock.unix_nanos());
+        let error = result.as_ref().err();
+        let transition = if error.is_some_and(|error| error.concerns_only_the_token(self.is_known)) {
+            introspector.answers.insert_unanswered(self.token, now);
+            lane.dropped();
+            None
+        } else {
+            lane.record(error, introspector.clock.monotonic())
+        };
         let outcome = match result {
             Ok(Some(active)) => {
                 events::answered(name, true);
@@ -173,7 +186,7 @@ impl Call {
             }
             Ok(None) => {
                 events::answered(name, false);
-                introspector.answers.insert_inactive(self.token, introspector.clock.unix_nanos());
+                introspector.answers.insert_inactive(self.token, now);
                 Err(IntrospectionError::Inactive)
             }
             Err(error) => {

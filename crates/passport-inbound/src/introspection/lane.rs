@@ -103,7 +103,7 @@ impl Lane {
         }
     }
 
-    /// Records that a call ended without a result.
+    /// Records that a call ended without a result, or with one that concerns only its token.
     pub(super) fn dropped(&self) {
         self.state().breaker.dropped();
     }

@@ -46,8 +46,8 @@ impl TokenVerifier {
 }
 
 impl Pipeline {
-    /// Verifies an opaque token without waiting. Returns `None` if the token is a JWT, if it has
-    /// characters that no token has, or if no issuer has opaque tokens.
+    /// Verifies an opaque token without waiting. Returns `None` if the token is a JWT or a
+    /// malformed one, if it has characters that no token has, or if no issuer has opaque tokens.
     pub(super) fn verify_opaque(&self, token: &[u8], now: SystemTime) -> Option<VerifyProgress> {
         let issuer = Arc::clone(self.issuers.load().opaque.as_ref()?);
         let is_opaque = token.len() <= self.max_token_size && is_bearer_token(token) && !is_jwt(token);

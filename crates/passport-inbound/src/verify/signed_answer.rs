@@ -1,7 +1,10 @@
 //! Verifies the issuer's signed answers about tokens ([RFC
 //! 9701](https://www.rfc-editor.org/rfc/rfc9701)).
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::SystemTime,
+};
 
 use bytes::Bytes;
 use passport_core::Clock;
@@ -38,20 +41,27 @@ impl TokenVerifier {
         }
     }
 
-    /// Returns the answer in a signed response: its `typ` is exact, it is of `issuer` and for
-    /// `client_id`, and it was issued within the clock skew. `None` if it is not valid.
-    async fn verified_answer(&self, response: &[u8], issuer: &IssuerName, client_id: &str) -> Option<Bytes> {
+    /// Returns the answer in a signed response, and its `iat`: its `typ` is exact, it is of `issuer`
+    /// and for `client_id`, and it was issued within the clock skew. `None` if it is not valid.
+    async fn verified_answer(
+        &self,
+        response: &[u8],
+        issuer: &IssuerName,
+        client_id: &str,
+    ) -> Option<(Bytes, SystemTime)> {
         let statement = self.verify_statement(response, SIGNED_ANSWER).await.ok()?;
         let is_for_client = statement.claims.aud.iter().any(|audience| audience == client_id);
         if statement.issuer.name != *issuer || !is_for_client {
             return None;
         }
-        let age = self.pipeline.clock.now().duration_since(statement.claims.iat?.0).unwrap_or_default();
+        let issued_at = statement.claims.iat?.0;
+        let age = self.pipeline.clock.now().duration_since(issued_at).unwrap_or_default();
         if age > statement.issuer.policy.clock_skew {
             return None;
         }
         let payload: Payload = json::object(&statement.payload).ok()?;
-        Some(Bytes::from(String::from(Box::<str>::from(payload.token_introspection))))
+        let answer = Bytes::from(String::from(Box::<str>::from(payload.token_introspection)));
+        Some((answer, issued_at))
     }
 }
 

@@ -45,6 +45,18 @@ fn inactive_token_is_known_for_five_seconds() {
 }
 
 #[test]
+fn token_without_an_answer_is_known_for_five_seconds() {
+    let (cache, token) = (AnswerCache::new(10), TokenHash::of(b"token"));
+    cache.insert_active(token, active(NOW, u64::MAX));
+    cache.insert_unanswered(token, NOW);
+    assert_eq!(cache.unanswered_for(&token, NOW + SECOND), Some(Duration::from_secs(4)));
+    assert_eq!(cache.unanswered_for(&token, NOW + 5 * SECOND), None);
+    assert_eq!(cache.unanswered_for(&token, NOW - 1), None);
+    assert_eq!(cache.unanswered_for(&TokenHash::of(b"other"), NOW), None);
+    assert_eq!(cache.get(&token, NOW), Cached::Active(active(NOW, u64::MAX)));
+}
+
+#[test]
 fn last_answer_replaces_the_one_before() {
     let (cache, token) = (AnswerCache::new(10), TokenHash::of(b"token"));
     cache.insert_active(token, active(NOW, u64::MAX));
@@ -60,7 +72,7 @@ fn expired_answer_is_dropped() {
     let (cache, token) = (AnswerCache::new(10), TokenHash::of(b"token"));
     cache.insert_active(token, active(NOW, NOW + SECOND));
     assert_eq!(cache.get(&token, NOW + SECOND), Cached::Unknown);
-    assert_eq!(cache.len(), (0, 0));
+    assert_eq!(cache.len(), (0, 0, 0));
 }
 
 #[test]
@@ -69,9 +81,11 @@ fn numbers_and_sizes_are_bounded() {
     let cache = AnswerCache::new(10);
     (0..100).for_each(|number| cache.insert_active(hash(number), active(NOW, u64::MAX)));
     (0..20_000).for_each(|number| cache.insert_inactive(hash(1000 + number), NOW));
-    let (known, inactive) = cache.len();
+    (0..20_000).for_each(|number| cache.insert_unanswered(hash(1000 + number), NOW));
+    let (known, inactive, unanswered) = cache.len();
     assert!((1..=10).contains(&known), "{known}");
-    assert!((1..=MAX_INACTIVE).contains(&inactive), "{inactive}");
+    assert!((1..=MAX_REJECTED).contains(&inactive), "{inactive}");
+    assert!((1..=MAX_REJECTED).contains(&unanswered), "{unanswered}");
     let large = AnswerCache::new(10_000);
     let body = Bytes::from(vec![0; 64 * 1024]);
     (0..1_000).for_each(|number| {

@@ -41,13 +41,43 @@ async fn unknown_opaque_tokens_do_not_delay_known_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_about_unknown_tokens_affect_no_known_token() {
-    let (endpoint, introspector) = setup(Reply::Status(StatusCode::BAD_REQUEST));
+    let (endpoint, introspector) = setup(Reply::Status(StatusCode::BAD_GATEWAY));
     for number in 0..20 {
         opaque(&introspector, number).await.unwrap_err();
     }
     assert_eq!(endpoint.calls(), 5);
     endpoint.reply(active());
     introspector.ask(question("valid")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_single_tokens_do_not_open_the_circuit() {
+    for reply in [Reply::Status(StatusCode::BAD_REQUEST), Reply::active(&json!({ "iss": "https://b" }))] {
+        let (endpoint, introspector) = setup(reply);
+        for number in 0..20 {
+            assert_eq!(opaque(&introspector, number).await, Err(UNAVAILABLE));
+        }
+        assert_eq!(endpoint.calls(), 20);
+        endpoint.reply(active());
+        opaque(&introspector, 20).await.unwrap();
+    }
+    let (endpoint, introspector) = setup(Reply::active(&json!({ "sub": "mallory" })));
+    for number in 0..20 {
+        assert_eq!(introspector.ask(question(&number.to_string())).await, Err(UNAVAILABLE));
+    }
+    endpoint.reply(active());
+    introspector.ask(question("valid")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_without_a_valid_answer_is_not_asked_about_for_5_s() {
+    let (endpoint, introspector) = setup(Reply::Status(StatusCode::BAD_REQUEST));
+    for (elapsed, retry_after, calls) in [(0, 1000, 1), (1000, 4000, 1), (3999, 1, 1), (1, 1000, 2)] {
+        advance(Duration::from_millis(elapsed)).await;
+        let retry_after = Duration::from_millis(retry_after);
+        assert_eq!(opaque(&introspector, 0).await, Err(IntrospectionError::Unavailable { retry_after }));
+        assert_eq!(endpoint.calls(), calls);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,7 @@ async fn invalid_answer_never_makes_a_token_active() {
         let metrics = measured(async {
             assert_eq!(introspector.ask(question("t")).await, Err(UNAVAILABLE), "{reply:?}");
             endpoint.reply(active());
+            advance(Duration::from_secs(5)).await;
             introspector.ask(question("t")).await.unwrap();
         });
         assert_eq!(

@@ -116,6 +116,34 @@ fn compact_form_is_three_segments_of_strict_base64url() {
 }
 
 #[test]
+fn jwt_with_other_characters_is_still_a_jwt() {
+    for token in [
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2ln=",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2l+",
+        "eyJhbGciOiJSUzI1NiJ9.e30=.c2l/",
+        "eyJhbGciOiJSUzI1NiJ9=.e30.c2ln",
+        "eyJhbGciOiJSUzI1NiJ9.e30.",
+        "eyJhbGciOiJSUzI1NiJ9..c2ln",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2ln.",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2ln..",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2ln.a.b",
+        "eyJ.~.~",
+        // `{ "alg":"RS256"}` and `{}`
+        "eyAiYWxnIjoiUlMyNTYifQ.e30.c2ln=",
+        "e30.e30.c2ln=",
+    ] {
+        assert!(is_jwt(token.as_bytes()), "{token}");
+    }
+    // The last header is `{"alg":"dir","enc":"A"}`.
+    for token in
+        ["", "a", "a.b.c", "a.b.c.d.e", "eyJhbGciOiJSUzI1NiJ9.e30", "eyJhbGciOiJkaXIiLCJlbmMiOiJBIn0..a.b.c"]
+    {
+        assert!(!is_jwt(token.as_bytes()), "{token}");
+    }
+}
+
+#[test]
 fn base64url_alphabet_is_accepted_and_no_other_byte() {
     for byte in 0..=u8::MAX {
         let expected = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

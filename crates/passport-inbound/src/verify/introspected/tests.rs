@@ -213,6 +213,20 @@ async fn jwt_is_never_treated_as_opaque() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn jwt_cannot_be_disguised_as_an_opaque_token() {
+    let endpoint = Endpoint::new(answer("aud", json!("missing")));
+    let verifier = opaque(&endpoint);
+    let mut claims = claims_of(PASSPORT);
+    claims["aud"] = json!("other");
+    let token = test_key(0).token("k", &claims);
+    for suffix in ["=", "==", "+", "/", "~", "."] {
+        let disguised = format!("{token}{suffix}");
+        assert_eq!(reason(&verifier, &disguised).await, Some(RejectionReason::Malformed), "{suffix}");
+    }
+    assert_eq!(endpoint.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn token_that_no_client_can_have_is_not_introspected() {
     let endpoint = Endpoint::new(answer("aud", json!("api")));
     let verifier = opaque(&endpoint);

@@ -19,7 +19,11 @@ use crate::{
 const MEDIA_TYPE: &str = "application/token-introspection+jwt";
 
 fn verifier(endpoint: &Endpoint) -> TokenVerifier {
-    let asked = passport(0, "k").introspection(settings(IntrospectionMode::Introspect).require_signed());
+    verifier_in(IntrospectionMode::Introspect, endpoint)
+}
+
+fn verifier_in(mode: IntrospectionMode, endpoint: &Endpoint) -> TokenVerifier {
+    let asked = passport(0, "k").introspection(settings(mode).require_signed());
     let other = external("https://other.example", "other", 1, "o");
     let builder = trusting([asked, other]).transport(endpoint.transport());
     builder.clock(TokioClock::start()).build().unwrap()
@@ -105,6 +109,28 @@ async fn replayed_answer_is_unavailable() {
     outcome(&verifier).await.unwrap();
     advance(Duration::from_secs(61)).await;
     outcome(&verifier).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn age_of_a_signed_answer_counts_from_its_iat() {
+    let endpoint = Endpoint::new(with("iat", json!(START - 14)));
+    let verifier = verifier_in(IntrospectionMode::local_then_introspect(), &endpoint);
+    for (elapsed, calls) in [(0, 1), (999, 1), (1, 2)] {
+        advance(Duration::from_millis(elapsed)).await;
+        outcome(&verifier).await.unwrap();
+        assert_eq!(endpoint.calls(), calls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn iat_in_the_future_does_not_prolong_a_signed_answer() {
+    let endpoint = Endpoint::new(with("iat", json!(START + 60)));
+    let verifier = verifier_in(IntrospectionMode::local_then_introspect(), &endpoint);
+    for (elapsed, calls) in [(0, 1), (14_999, 1), (1, 2)] {
+        advance(Duration::from_millis(elapsed)).await;
+        outcome(&verifier).await.unwrap();
+        assert_eq!(endpoint.calls(), calls);
+    }
 }
 
 #[tokio::test(start_paused = true)]
