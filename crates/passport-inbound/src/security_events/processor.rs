@@ -10,7 +10,7 @@ use super::{
     error::{EventError, Problem},
     event::{self, DeniedTokens, SECURITY_EVENT},
     logout_token::{self, LOGOUT_TOKEN, UNTYPED_LOGOUT_TOKEN},
-    replay::{ReplayMemory, StatementId},
+    replay::{ReplayMemory, StatementId, StatementKind},
 };
 use crate::{
     Denial, DeniedSubject, DenyList, TokenVerifier,
@@ -68,8 +68,8 @@ impl EventProcessor {
     }
 
     async fn process_logout(&self, token: &[u8], typ: StatementType) -> Result<String, EventError> {
-        let checked = self.check(token, typ).await?;
-        // The claims are checked first: a known `jti` in another kind of token is no success.
+        let checked = self.check(token, typ, StatementKind::LogoutToken).await?;
+        // The claims are checked first: a known `jti` in an access token is no success.
         let subject = logout_token::subject(&checked.claims)?;
         if self.is_replayed(&checked, Delivery::Logout) {
             return Ok(checked.jti);
@@ -81,7 +81,7 @@ impl EventProcessor {
     }
 
     async fn process_event(&self, token: &[u8], delivery: Delivery) -> Result<String, EventError> {
-        let checked = self.check(token, SECURITY_EVENT).await?;
+        let checked = self.check(token, SECURITY_EVENT, StatementKind::SecurityEvent).await?;
         let issuer = checked.statement.claims.iss().unwrap_or_default();
         let events = event::events(&checked.claims, issuer, checked.issued_at, checked.now)?;
         if self.is_replayed(&checked, delivery) {
@@ -101,7 +101,12 @@ impl EventProcessor {
     }
 
     /// Verifies a statement, and checks the claims that all statements have.
-    async fn check(&self, token: &[u8], typ: StatementType) -> Result<Checked, EventError> {
+    async fn check(
+        &self,
+        token: &[u8],
+        typ: StatementType,
+        kind: StatementKind,
+    ) -> Result<Checked, EventError> {
         let statement = self.verifier.verify_statement(token, typ).await?;
         let claims: Map<String, Value> =
             serde_json::from_slice(&statement.payload).map_err(|_| Problem::Claim("events"))?;
@@ -118,7 +123,8 @@ impl EventProcessor {
         if now.duration_since(issued_at).is_ok_and(|age| age > self.deny_list.retention()) {
             return Err(Problem::TooOld.into());
         }
-        let (jti, id) = (jti.to_owned(), StatementId::new(registered.iss().unwrap_or_default(), jti));
+        let id = StatementId::new(kind, registered.iss().unwrap_or_default(), jti);
+        let jti = jti.to_owned();
         Ok(Checked { statement, claims, issued_at, now, jti, id })
     }
 
