@@ -26,8 +26,8 @@ use crate::metrics::{EVENT_POLLS, TARGET};
 const POLL_TIMEOUT: Duration = Duration::from_secs(90);
 /// The maximum size of a response, in bytes.
 const MAX_RESPONSE: usize = 1024 * 1024;
-/// The pause after a response without events. Without it, an issuer that returns immediately would
-/// get requests without a limit.
+/// The pause after a response without new events. Without it, an issuer that returns immediately,
+/// or repeats events that were acknowledged, would get requests without a limit.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 /// The pause after a failed request.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
@@ -153,10 +153,9 @@ impl SecurityEventPoller {
             let next = match self.poll(&results).await {
                 Ok(response) => {
                     counter!(EVENT_POLLS, "outcome" => "received").increment(1);
-                    let has_more = response.more_available || !response.sets.is_empty();
-                    let is_final;
-                    (results, is_final) = self.process(response).await;
-                    if is_final { Next::of_response(has_more) } else { Next::Backoff }
+                    let next;
+                    (results, next) = self.process(response).await;
+                    next
                 }
                 Err(error) => {
                     counter!(EVENT_POLLS, "outcome" => "failed").increment(1);
@@ -179,14 +178,21 @@ impl SecurityEventPoller {
         }
     }
 
-    /// Processes the events of a response. Returns their results, and whether all are final.
-    async fn process(&self, response: PollResponse) -> (PollResults, bool) {
-        let (mut results, mut is_final) = (PollResults::default(), true);
+    /// Processes the events of a response. Returns their results, and when the request with the
+    /// results is sent.
+    async fn process(&self, response: PollResponse) -> (PollResults, Next) {
+        let (mut results, mut is_final, mut has_new) = (PollResults::default(), true, false);
         for (id, event) in response.sets {
             let processed = self.processor.event(event.as_bytes(), Delivery::Poll).await;
-            is_final &= results.add(id, processed);
+            has_new |= processed.as_ref().is_ok_and(|accepted| !accepted.is_replayed);
+            is_final &= results.add(id, processed.map(|accepted| accepted.jti));
         }
-        (results, is_final)
+        let next = match (is_final, has_new) {
+            (false, _) => Next::Backoff,
+            (true, true) => Next::Now,
+            (true, false) => Next::Idle,
+        };
+        (results, next)
     }
 
     /// Sends one request.
@@ -217,20 +223,13 @@ impl SecurityEventPoller {
 
 /// When the next request is sent.
 enum Next {
+    /// Immediately: the response had an event that was not processed before.
     Now,
     /// After [`IDLE_PAUSE`].
     Idle,
     /// After a pause that doubles with each failure: the request has failed, or an event could not
     /// be processed.
     Backoff,
-}
-
-impl Next {
-    /// Returns when the request after a response with final results is sent. The request reports
-    /// the results, so it is sent immediately if there were events.
-    fn of_response(has_more: bool) -> Self {
-        if has_more { Self::Now } else { Self::Idle }
-    }
 }
 
 /// The error of a response that is not a list of events. It has no part of the response.

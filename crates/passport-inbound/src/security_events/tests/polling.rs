@@ -12,6 +12,9 @@ use tokio::{sync::watch, time::Instant};
 
 use super::*;
 
+/// The pause after a response without new events.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
+
 /// A poll endpoint with scripted responses. After the last one, a request never gets a response.
 #[derive(Clone, Debug)]
 struct PollEndpoint(Arc<Script>);
@@ -34,6 +37,12 @@ impl PollEndpoint {
     async fn requests(&self, count: usize) -> Vec<Value> {
         self.0.count.subscribe().wait_for(|sent| *sent >= count).await.unwrap();
         self.0.requests.lock().unwrap().iter().map(|(body, _, _)| body.clone()).collect()
+    }
+
+    /// Returns the times between the requests.
+    fn pauses(&self) -> Vec<Duration> {
+        let requests = self.0.requests.lock().unwrap();
+        requests.windows(2).map(|pair| pair[1].2 - pair[0].2).collect()
     }
 }
 
@@ -130,8 +139,7 @@ async fn failed_requests_back_off_and_keep_the_results() {
     let polling = tokio::spawn(poller(&setup, &endpoint).run());
     let requests = endpoint.requests(6).await;
     assert!(requests[1..].iter().all(|request| request["ack"] == json!(["event-1"])), "{requests:?}");
-    let times: Vec<_> = endpoint.0.requests.lock().unwrap().iter().map(|(_, _, at)| *at).collect();
-    for (number, pause) in times[1..].windows(2).map(|pair| pair[1] - pair[0]).enumerate() {
+    for (number, pause) in endpoint.pauses().into_iter().skip(1).enumerate() {
         let longest = Duration::from_secs(1 << number);
         assert!(pause >= longest / 2 && pause <= longest + Duration::from_millis(2), "{number}: {pause:?}");
     }
@@ -145,10 +153,31 @@ async fn issuer_without_events_gets_one_request_a_second() {
     let endpoint = PollEndpoint::new([sets(&[]), sets(&[])]);
     let polling = tokio::spawn(poller(&setup, &endpoint).run());
     endpoint.requests(3).await;
-    let times: Vec<_> = endpoint.0.requests.lock().unwrap().iter().map(|(_, _, at)| *at).collect();
-    for pair in times.windows(2) {
-        assert!(pair[1] - pair[0] >= Duration::from_secs(1));
-    }
+    assert!(endpoint.pauses().iter().all(|pause| *pause >= IDLE_PAUSE));
+    polling.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn issuer_without_new_events_is_polled_after_a_pause() {
+    let setup = setup();
+    let more = Ok((200, json!({ "sets": {}, "moreAvailable": true })));
+    let rejected = event_with("aud", json!("other"));
+    // The issuer announces events that it does not send, repeats an event that was acknowledged,
+    // and sends an event that is rejected.
+    let repeated = || sets(&[("event-1", &event())]);
+    let endpoint = PollEndpoint::new([
+        repeated(),
+        repeated(),
+        repeated(),
+        more.clone(),
+        more,
+        sets(&[("event-1", &rejected)]),
+    ]);
+    let polling = tokio::spawn(poller(&setup, &endpoint).run());
+    endpoint.requests(7).await;
+    let pauses = endpoint.pauses();
+    assert!(pauses[0] < IDLE_PAUSE, "the first event is new: {pauses:?}");
+    assert!(pauses[1..].iter().all(|pause| *pause >= IDLE_PAUSE), "{pauses:?}");
     polling.abort();
 }
 
