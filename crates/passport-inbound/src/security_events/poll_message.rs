@@ -28,7 +28,7 @@ pub(super) struct SetError {
 
 /// The events that an issuer returns. `moreAvailable` is not read: the issuer is polled again
 /// immediately whenever it sends new events.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct PollResponse {
     /// The security event tokens, by their `jti`.
     pub(super) sets: BTreeMap<String, String>,

@@ -10,7 +10,7 @@ use http::{
 use metrics::counter;
 use passport_core::{
     AccessToken, Backoff, ConfigError, ConfigProblem, Origin, ResponseLimits, SecretSource, Transport,
-    TransportSettings, request_to, with_causes,
+    TransportErrorKind, TransportSettings, request_to, with_causes,
 };
 use tokio::time::sleep;
 use url::Url;
@@ -41,7 +41,8 @@ type AuthorizeFuture = Pin<Box<dyn Future<Output = Result<HeaderValue, BoxError>
 ///
 /// The events are processed as those of a [`SecurityEventReceiver`]. An event is acknowledged only
 /// after its denial was saved; otherwise the issuer sends it again. The issuer can keep a request
-/// open until there are events, so that an event arrives without delay.
+/// open for up to 90 s, until there are events: these arrive without delay. After a response
+/// without new events there is a pause of 1 s, which delays an event of that time.
 ///
 /// ```no_run
 /// use passport_inbound::{SecretSource, SecurityEventPoller, SecurityEventReceiver};
@@ -153,9 +154,12 @@ impl SecurityEventPoller {
             let next = match self.poll(&results).await {
                 Ok(response) => {
                     counter!(EVENT_POLLS, "outcome" => "received").increment(1);
+                    // The response only confirms the results: events are awaited by a request that
+                    // the issuer keeps open.
+                    let is_confirmation = !results.is_empty() && response.sets.is_empty();
                     let next;
                     (results, next) = self.process(response).await;
-                    next
+                    if is_confirmation { Next::Now } else { next }
                 }
                 Err(error) => {
                     counter!(EVENT_POLLS, "outcome" => "failed").increment(1);
@@ -195,7 +199,7 @@ impl SecurityEventPoller {
         (results, next)
     }
 
-    /// Sends one request.
+    /// Sends one request. If the issuer keeps a request open until the time limit, it has no events.
     async fn poll(&self, results: &PollResults) -> Result<PollResponse, BoxError> {
         let message = PollRequest {
             max_events: self.max_events,
@@ -213,7 +217,12 @@ impl SecurityEventPoller {
             request.headers_mut().insert(AUTHORIZATION, authorize().await?);
         }
         let limits = ResponseLimits { timeout: POLL_TIMEOUT, max_body: MAX_RESPONSE };
-        let response = self.transport.send(request, limits).await?;
+        let response = match self.transport.send(request, limits).await {
+            Err(error) if error.kind() == TransportErrorKind::Timeout && !message.return_immediately => {
+                return Ok(PollResponse::default());
+            }
+            response => response?,
+        };
         match response.status() {
             StatusCode::OK => Ok(serde_json::from_slice(response.body()).map_err(|_| InvalidResponse)?),
             status => Err(Box::new(UnexpectedStatus(status))),
@@ -223,7 +232,8 @@ impl SecurityEventPoller {
 
 /// When the next request is sent.
 enum Next {
-    /// Immediately: the response had an event that was not processed before.
+    /// Immediately: the response had an event that was not processed before, or it has confirmed
+    /// the results of such events.
     Now,
     /// After [`IDLE_PAUSE`].
     Idle,

@@ -94,6 +94,7 @@ async fn event_is_acknowledged_after_its_denial() {
     assert_eq!(requests[1], json!({ "maxEvents": 7, "returnImmediately": true, "ack": ["event-1"] }));
     assert_eq!(requests[2], json!({ "maxEvents": 7, "returnImmediately": false }));
     assert!(setup.is_revoked(&claims_of(PASSPORT)));
+    assert!(endpoint.pauses().iter().all(|pause| *pause < IDLE_PAUSE), "a request awaits the next event");
     polling.abort();
 }
 
@@ -176,8 +177,23 @@ async fn issuer_without_new_events_is_polled_after_a_pause() {
     let polling = tokio::spawn(poller(&setup, &endpoint).run());
     endpoint.requests(7).await;
     let pauses = endpoint.pauses();
-    assert!(pauses[0] < IDLE_PAUSE, "the first event is new: {pauses:?}");
-    assert!(pauses[1..].iter().all(|pause| *pause >= IDLE_PAUSE), "{pauses:?}");
+    let has_paused: Vec<_> = pauses.iter().map(|pause| *pause >= IDLE_PAUSE).collect();
+    // There is no pause after the new event, and after the confirmation of the repeated one.
+    assert_eq!(has_paused, [false, true, true, false, true, true], "{pauses:?}");
+    polling.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_kept_open_until_the_time_limit_is_no_failure() {
+    let setup = setup();
+    let endpoint = PollEndpoint::new(vec![Err(TransportErrorKind::Timeout); 4]);
+    let log = Log::listen(Level::WARN);
+    let polling = tokio::spawn(poller(&setup, &endpoint).run());
+    endpoint.requests(5).await;
+    for pause in endpoint.pauses() {
+        assert!(pause >= IDLE_PAUSE && pause <= IDLE_PAUSE + Duration::from_millis(2), "{pause:?}");
+    }
+    assert!(log.lines_with("security events not polled").is_empty());
     polling.abort();
 }
 
