@@ -10,7 +10,7 @@ use http::{
 use metrics::counter;
 use passport_core::{
     AccessToken, Backoff, ConfigError, ConfigProblem, Origin, ResponseLimits, SecretSource, Transport,
-    TransportErrorKind, TransportSettings, request_to, with_causes,
+    TransportError, TransportErrorKind, TransportSettings, request_to, with_causes,
 };
 use tokio::time::sleep;
 use url::Url;
@@ -135,7 +135,8 @@ impl SecurityEventPoller {
         self
     }
 
-    /// Sets the maximum number of events of a response. Defaults to 100.
+    /// Sets the maximum number of events of a response. Defaults to 100. If a response is larger
+    /// than 1 MiB, the next request is for half as many.
     pub fn max_events(mut self, events: u32) -> Self {
         self.max_events = events.max(1);
         self
@@ -149,11 +150,12 @@ impl SecurityEventPoller {
     /// # Cancel safety
     /// Cancel safe: the issuer sends events again that were not acknowledged.
     pub async fn run(self) {
-        let (mut results, mut failures) = (PollResults::default(), 0);
+        let (mut results, mut failures, mut max_events) = (PollResults::default(), 0, self.max_events);
         loop {
-            let next = match self.poll(&results).await {
+            let next = match self.poll(&results, max_events).await {
                 Ok(response) => {
                     counter!(EVENT_POLLS, "outcome" => "received").increment(1);
+                    max_events = self.max_events;
                     // The response only confirms the results: events are awaited by a request that
                     // the issuer keeps open.
                     let is_confirmation = !results.is_empty() && response.sets.is_empty();
@@ -163,9 +165,15 @@ impl SecurityEventPoller {
                 }
                 Err(error) => {
                     counter!(EVENT_POLLS, "outcome" => "failed").increment(1);
+                    let is_too_large = is_too_large(&*error);
                     let error = with_causes(&*error);
                     tracing::warn!(target: TARGET, error, "security events not polled, denials arrive late");
-                    Next::Backoff
+                    if is_too_large && max_events > 1 {
+                        max_events /= 2;
+                        Next::Now
+                    } else {
+                        Next::Backoff
+                    }
                 }
             };
             match next {
@@ -199,10 +207,10 @@ impl SecurityEventPoller {
         (results, next)
     }
 
-    /// Sends one request. If the issuer keeps a request open until the time limit, it has no events.
-    async fn poll(&self, results: &PollResults) -> Result<PollResponse, BoxError> {
+    /// Sends one request. An issuer that keeps the request open until the time limit has no events.
+    async fn poll(&self, results: &PollResults, max_events: u32) -> Result<PollResponse, BoxError> {
         let message = PollRequest {
-            max_events: self.max_events,
+            max_events,
             // Results are not delayed by a request that the issuer keeps open.
             return_immediately: !results.is_empty(),
             ack: &results.ack,
@@ -233,13 +241,18 @@ impl SecurityEventPoller {
 /// When the next request is sent.
 enum Next {
     /// Immediately: the response had an event that was not processed before, or it has confirmed
-    /// the results of such events.
+    /// the results of such events. Or the response was too large, and fewer events are requested.
     Now,
     /// After [`IDLE_PAUSE`].
     Idle,
     /// After a pause that doubles with each failure: the request has failed, or an event could not
     /// be processed.
     Backoff,
+}
+
+/// Returns whether the response of a failed request was larger than [`MAX_RESPONSE`].
+fn is_too_large(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref::<TransportError>().is_some_and(|error| error.kind() == TransportErrorKind::TooLarge)
 }
 
 /// The error of a response that is not a list of events. It has no part of the response.

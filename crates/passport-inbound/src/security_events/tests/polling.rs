@@ -161,7 +161,7 @@ async fn issuer_without_events_gets_one_request_a_second() {
 #[tokio::test(start_paused = true)]
 async fn issuer_without_new_events_is_polled_after_a_pause() {
     let setup = setup();
-    let more = Ok((200, json!({ "sets": {}, "moreAvailable": true })));
+    let more = || Ok((200, json!({ "sets": {}, "moreAvailable": true })));
     let rejected = event_with("aud", json!("other"));
     // The issuer announces events that it does not send, repeats an event that was acknowledged,
     // and sends an event that is rejected.
@@ -170,8 +170,8 @@ async fn issuer_without_new_events_is_polled_after_a_pause() {
         repeated(),
         repeated(),
         repeated(),
-        more.clone(),
-        more,
+        more(),
+        more(),
         sets(&[("event-1", &rejected)]),
     ]);
     let polling = tokio::spawn(poller(&setup, &endpoint).run());
@@ -194,6 +194,30 @@ async fn request_kept_open_until_the_time_limit_is_no_failure() {
         assert!(pause >= IDLE_PAUSE && pause <= IDLE_PAUSE + Duration::from_millis(2), "{pause:?}");
     }
     assert!(log.lines_with("security events not polled").is_empty());
+    polling.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_large_response_is_requested_with_fewer_events() {
+    let setup = setup();
+    let too_large = || Err(TransportErrorKind::TooLarge);
+    let endpoint = PollEndpoint::new([
+        too_large(),
+        too_large(),
+        too_large(),
+        sets(&[("event-1", &event())]),
+        too_large(),
+        sets(&[]),
+    ]);
+    let polling = tokio::spawn(poller(&setup, &endpoint).max_events(5).run());
+    let requests = endpoint.requests(7).await;
+    let max_events: Vec<_> = requests.iter().map(|request| request["maxEvents"].as_u64().unwrap()).collect();
+    assert_eq!(max_events, [5, 2, 1, 1, 5, 2, 5]);
+    assert_eq!(requests[5]["ack"], json!(["event-1"]), "the results are kept");
+    assert!(setup.is_revoked(&claims_of(PASSPORT)));
+    let pauses = endpoint.pauses();
+    let has_paused: Vec<_> = pauses.iter().map(|pause| *pause >= IDLE_PAUSE / 2).collect();
+    assert_eq!(has_paused, [false, false, true, false, false, false], "a single event is too large");
     polling.abort();
 }
 
