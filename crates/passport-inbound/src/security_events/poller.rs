@@ -42,7 +42,7 @@ type AuthorizeFuture = Pin<Box<dyn Future<Output = Result<HeaderValue, BoxError>
 /// The events are processed as those of a [`SecurityEventReceiver`]. An event is acknowledged only
 /// after its denial was saved; otherwise the issuer sends it again. The issuer can keep a request
 /// open for up to 90 s, until there are events: these arrive without delay. After a response
-/// without new events there is a pause of 1 s, which delays an event of that time.
+/// without new events there is a pause of 1 s; an event in this pause is up to 1 s late.
 ///
 /// ```no_run
 /// use passport_inbound::{SecretSource, SecurityEventPoller, SecurityEventReceiver};
