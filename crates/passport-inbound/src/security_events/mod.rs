@@ -6,7 +6,8 @@
 //! 2. `logout_token` and `event` decide which denials follow. `subject` finds the denied subjects.
 //!    They are pure.
 //! 3. A statement concerns only tokens of the same issuer.
-//! 4. A statement with a known `jti` is a success, and has no second effect (`replay`).
+//! 4. A statement with the `jti` of another of its kind is a success, and has no second effect
+//!    (`replay`).
 //! 5. The response is a success only if the denial is saved.
 //!
 //! `receiver` is the HTTP service to which issuers push, and `poller` polls an issuer. Both use

@@ -26,15 +26,12 @@ pub(super) struct SetError {
     description: String,
 }
 
-/// The events that an issuer returns.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// The events that an issuer returns. `moreAvailable` is not read: the issuer is polled again
+/// immediately whenever it sends new events.
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct PollResponse {
     /// The security event tokens, by their `jti`.
     pub(super) sets: BTreeMap<String, String>,
-    /// Whether the issuer has more events than the response.
-    #[serde(default)]
-    pub(super) more_available: bool,
 }
 
 /// What is reported to the issuer about the events of a response.

@@ -10,7 +10,7 @@ use http::{
 use metrics::counter;
 use passport_core::{
     AccessToken, Backoff, ConfigError, ConfigProblem, Origin, ResponseLimits, SecretSource, Transport,
-    TransportSettings, request_to, with_causes,
+    TransportError, TransportErrorKind, TransportSettings, request_to, with_causes,
 };
 use tokio::time::sleep;
 use url::Url;
@@ -26,8 +26,8 @@ use crate::metrics::{EVENT_POLLS, TARGET};
 const POLL_TIMEOUT: Duration = Duration::from_secs(90);
 /// The maximum size of a response, in bytes.
 const MAX_RESPONSE: usize = 1024 * 1024;
-/// The pause after a response without events. Without it, an issuer that returns immediately would
-/// get requests without a limit.
+/// The pause after a response without new events. Without it, an issuer that returns immediately,
+/// or repeats events that were acknowledged, would get requests without a limit.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 /// The pause after a failed request.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
@@ -41,7 +41,8 @@ type AuthorizeFuture = Pin<Box<dyn Future<Output = Result<HeaderValue, BoxError>
 ///
 /// The events are processed as those of a [`SecurityEventReceiver`]. An event is acknowledged only
 /// after its denial was saved; otherwise the issuer sends it again. The issuer can keep a request
-/// open until there are events, so that an event arrives without delay.
+/// open for up to 90 s, until there are events: these arrive without delay. After a response
+/// without new events there is a pause of 1 s; an event in this pause is up to 1 s late.
 ///
 /// ```no_run
 /// use passport_inbound::{SecretSource, SecurityEventPoller, SecurityEventReceiver};
@@ -134,7 +135,8 @@ impl SecurityEventPoller {
         self
     }
 
-    /// Sets the maximum number of events of a response. Defaults to 100.
+    /// Sets the maximum number of events of a response. Defaults to 100. If a response is larger
+    /// than 1 MiB, the next request is for half as many.
     pub fn max_events(mut self, events: u32) -> Self {
         self.max_events = events.max(1);
         self
@@ -148,21 +150,30 @@ impl SecurityEventPoller {
     /// # Cancel safety
     /// Cancel safe: the issuer sends events again that were not acknowledged.
     pub async fn run(self) {
-        let (mut results, mut failures) = (PollResults::default(), 0);
+        let (mut results, mut failures, mut max_events) = (PollResults::default(), 0, self.max_events);
         loop {
-            let next = match self.poll(&results).await {
+            let next = match self.poll(&results, max_events).await {
                 Ok(response) => {
                     counter!(EVENT_POLLS, "outcome" => "received").increment(1);
-                    let has_more = response.more_available || !response.sets.is_empty();
-                    let is_final;
-                    (results, is_final) = self.process(response).await;
-                    if is_final { Next::of_response(has_more) } else { Next::Backoff }
+                    max_events = self.max_events;
+                    // The response only confirms the results: events are awaited by a request that
+                    // the issuer keeps open.
+                    let is_confirmation = !results.is_empty() && response.sets.is_empty();
+                    let next;
+                    (results, next) = self.process(response).await;
+                    if is_confirmation { Next::Now } else { next }
                 }
                 Err(error) => {
                     counter!(EVENT_POLLS, "outcome" => "failed").increment(1);
+                    let is_too_large = is_too_large(&*error);
                     let error = with_causes(&*error);
                     tracing::warn!(target: TARGET, error, "security events not polled, denials arrive late");
-                    Next::Backoff
+                    if is_too_large && max_events > 1 {
+                        max_events /= 2;
+                        Next::Now
+                    } else {
+                        Next::Backoff
+                    }
                 }
             };
             match next {
@@ -179,20 +190,27 @@ impl SecurityEventPoller {
         }
     }
 
-    /// Processes the events of a response. Returns their results, and whether all are final.
-    async fn process(&self, response: PollResponse) -> (PollResults, bool) {
-        let (mut results, mut is_final) = (PollResults::default(), true);
+    /// Processes the events of a response. Returns their results, and when the request with the
+    /// results is sent.
+    async fn process(&self, response: PollResponse) -> (PollResults, Next) {
+        let (mut results, mut is_final, mut has_new) = (PollResults::default(), true, false);
         for (id, event) in response.sets {
             let processed = self.processor.event(event.as_bytes(), Delivery::Poll).await;
-            is_final &= results.add(id, processed);
+            has_new |= processed.as_ref().is_ok_and(|accepted| !accepted.is_replayed);
+            is_final &= results.add(id, processed.map(|accepted| accepted.jti));
         }
-        (results, is_final)
+        let next = match (is_final, has_new) {
+            (false, _) => Next::Backoff,
+            (true, true) => Next::Now,
+            (true, false) => Next::Idle,
+        };
+        (results, next)
     }
 
-    /// Sends one request.
-    async fn poll(&self, results: &PollResults) -> Result<PollResponse, BoxError> {
+    /// Sends one request. An issuer that keeps the request open until the time limit has no events.
+    async fn poll(&self, results: &PollResults, max_events: u32) -> Result<PollResponse, BoxError> {
         let message = PollRequest {
-            max_events: self.max_events,
+            max_events,
             // Results are not delayed by a request that the issuer keeps open.
             return_immediately: !results.is_empty(),
             ack: &results.ack,
@@ -207,7 +225,12 @@ impl SecurityEventPoller {
             request.headers_mut().insert(AUTHORIZATION, authorize().await?);
         }
         let limits = ResponseLimits { timeout: POLL_TIMEOUT, max_body: MAX_RESPONSE };
-        let response = self.transport.send(request, limits).await?;
+        let response = match self.transport.send(request, limits).await {
+            Err(error) if error.kind() == TransportErrorKind::Timeout && !message.return_immediately => {
+                return Ok(PollResponse::default());
+            }
+            response => response?,
+        };
         match response.status() {
             StatusCode::OK => Ok(serde_json::from_slice(response.body()).map_err(|_| InvalidResponse)?),
             status => Err(Box::new(UnexpectedStatus(status))),
@@ -217,6 +240,8 @@ impl SecurityEventPoller {
 
 /// When the next request is sent.
 enum Next {
+    /// Immediately: the response had an event that was not processed before, or it has confirmed
+    /// the results of such events. Or the response was too large, and fewer events are requested.
     Now,
     /// After [`IDLE_PAUSE`].
     Idle,
@@ -225,12 +250,9 @@ enum Next {
     Backoff,
 }
 
-impl Next {
-    /// Returns when the request after a response with final results is sent. The request reports
-    /// the results, so it is sent immediately if there were events.
-    fn of_response(has_more: bool) -> Self {
-        if has_more { Self::Now } else { Self::Idle }
-    }
+/// Returns whether the response of a failed request was larger than [`MAX_RESPONSE`].
+fn is_too_large(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref::<TransportError>().is_some_and(|error| error.kind() == TransportErrorKind::TooLarge)
 }
 
 /// The error of a response that is not a list of events. It has no part of the response.

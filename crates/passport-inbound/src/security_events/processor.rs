@@ -10,7 +10,7 @@ use super::{
     error::{EventError, Problem},
     event::{self, DeniedTokens, SECURITY_EVENT},
     logout_token::{self, LOGOUT_TOKEN, UNTYPED_LOGOUT_TOKEN},
-    replay::{ReplayMemory, StatementId},
+    replay::{ReplayMemory, StatementId, StatementKind},
 };
 use crate::{
     Denial, DeniedSubject, DenyList, TokenVerifier,
@@ -43,6 +43,14 @@ pub(super) struct EventProcessor {
     pub(super) replays: Arc<ReplayMemory>,
 }
 
+/// A statement that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub(super) jti: String,
+    /// Whether the statement was processed before, so that it had no effect.
+    pub(super) is_replayed: bool,
+}
+
 /// A statement with valid common claims.
 struct Checked {
     statement: Statement,
@@ -61,18 +69,18 @@ impl EventProcessor {
         report(Delivery::Logout, processed).map(drop)
     }
 
-    /// Processes a security event token. Returns its `jti`.
-    pub(super) async fn event(&self, token: &[u8], delivery: Delivery) -> Result<String, EventError> {
+    /// Processes a security event token.
+    pub(super) async fn event(&self, token: &[u8], delivery: Delivery) -> Result<Accepted, EventError> {
         let processed = self.process_event(token, delivery).await;
         report(delivery, processed)
     }
 
-    async fn process_logout(&self, token: &[u8], typ: StatementType) -> Result<String, EventError> {
-        let checked = self.check(token, typ).await?;
-        // The claims are checked first: a known `jti` in another kind of token is no success.
+    async fn process_logout(&self, token: &[u8], typ: StatementType) -> Result<Accepted, EventError> {
+        let checked = self.check(token, typ, StatementKind::LogoutToken).await?;
+        // The claims are checked first: a known `jti` in an access token is no success.
         let subject = logout_token::subject(&checked.claims)?;
         if self.is_replayed(&checked, Delivery::Logout) {
-            return Ok(checked.jti);
+            return Ok(Accepted { jti: checked.jti, is_replayed: true });
         }
         let denied = DeniedTokens { subject, issued_before: checked.issued_at };
         self.deny(&checked, denied).await?;
@@ -80,12 +88,12 @@ impl EventProcessor {
         Ok(self.remember(checked))
     }
 
-    async fn process_event(&self, token: &[u8], delivery: Delivery) -> Result<String, EventError> {
-        let checked = self.check(token, SECURITY_EVENT).await?;
+    async fn process_event(&self, token: &[u8], delivery: Delivery) -> Result<Accepted, EventError> {
+        let checked = self.check(token, SECURITY_EVENT, StatementKind::SecurityEvent).await?;
         let issuer = checked.statement.claims.iss().unwrap_or_default();
         let events = event::events(&checked.claims, issuer, checked.issued_at, checked.now)?;
         if self.is_replayed(&checked, delivery) {
-            return Ok(checked.jti);
+            return Ok(Accepted { jti: checked.jti, is_replayed: true });
         }
         for event in events {
             let outcome = match event.denied {
@@ -101,7 +109,12 @@ impl EventProcessor {
     }
 
     /// Verifies a statement, and checks the claims that all statements have.
-    async fn check(&self, token: &[u8], typ: StatementType) -> Result<Checked, EventError> {
+    async fn check(
+        &self,
+        token: &[u8],
+        typ: StatementType,
+        kind: StatementKind,
+    ) -> Result<Checked, EventError> {
         let statement = self.verifier.verify_statement(token, typ).await?;
         let claims: Map<String, Value> =
             serde_json::from_slice(&statement.payload).map_err(|_| Problem::Claim("events"))?;
@@ -118,7 +131,8 @@ impl EventProcessor {
         if now.duration_since(issued_at).is_ok_and(|age| age > self.deny_list.retention()) {
             return Err(Problem::TooOld.into());
         }
-        let (jti, id) = (jti.to_owned(), StatementId::new(registered.iss().unwrap_or_default(), jti));
+        let id = StatementId::new(kind, registered.iss().unwrap_or_default(), jti);
+        let jti = jti.to_owned();
         Ok(Checked { statement, claims, issued_at, now, jti, id })
     }
 
@@ -130,11 +144,11 @@ impl EventProcessor {
         is_replayed
     }
 
-    /// Remembers a statement with saved denials. Returns its `jti`.
-    fn remember(&self, checked: Checked) -> String {
+    /// Remembers a statement with saved denials.
+    fn remember(&self, checked: Checked) -> Accepted {
         let retention = self.deny_list.retention();
         self.replays.remember(&checked.statement.issuer.name, checked.id, checked.now, retention);
-        checked.jti
+        Accepted { jti: checked.jti, is_replayed: false }
     }
 
     /// Denies the subjects of a statement, and waits until the denials are saved.
@@ -176,7 +190,7 @@ impl Delivery {
 
 /// Counts and logs a statement that was not accepted. Only the content of a verified statement is
 /// logged as a warning, because anyone can send another statement.
-fn report(delivery: Delivery, processed: Result<String, EventError>) -> Result<String, EventError> {
+fn report(delivery: Delivery, processed: Result<Accepted, EventError>) -> Result<Accepted, EventError> {
     let name = delivery.name();
     match &processed {
         Ok(_) => {}

@@ -201,7 +201,10 @@ where
         Err((status, description)) => return invalid(status, description),
     };
     match format {
-        ErrorFormat::Event => response::of_event(processor.event(body.trim_ascii(), Delivery::Push).await),
+        ErrorFormat::Event => {
+            let processed = processor.event(body.trim_ascii(), Delivery::Push).await;
+            response::of_event(processed.map(drop))
+        }
         ErrorFormat::Logout => match logout_token(&body) {
             Some(token) => response::of_logout(processor.logout(token.as_bytes()).await),
             None => invalid(StatusCode::BAD_REQUEST, "the form must have exactly one field logout_token"),

@@ -31,13 +31,25 @@ struct Processed {
     order: VecDeque<(StatementId, SystemTime)>,
 }
 
-/// The first 128 bits of a SHA-256 hash over `iss` and `jti`, so that each needs little memory.
+/// The kind of a statement. A `jti` identifies a statement among those of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StatementKind {
+    LogoutToken,
+    SecurityEvent,
+}
+
+/// The first 128 bits of a SHA-256 hash over the kind, `iss` and `jti` of a statement, so that each
+/// needs little memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct StatementId([u8; 16]);
 
 impl StatementId {
-    pub(super) fn new(iss: &str, jti: &str) -> Self {
+    pub(super) fn new(kind: StatementKind, iss: &str, jti: &str) -> Self {
         let mut context = Context::new(&SHA256);
+        context.update(match kind {
+            StatementKind::LogoutToken => b"l",
+            StatementKind::SecurityEvent => b"e",
+        });
         context.update(&(iss.len() as u64).to_be_bytes());
         context.update(iss.as_bytes());
         context.update(jti.as_bytes());

@@ -34,9 +34,9 @@ pub(super) fn of_logout(result: Result<(), EventError>) -> Response<Full<Bytes>>
 
 /// Returns the response to a security event token ([RFC 8935, sections 2.2 and
 /// 2.3](https://www.rfc-editor.org/rfc/rfc8935#section-2.2)).
-pub(super) fn of_event(result: Result<String, EventError>) -> Response<Full<Bytes>> {
+pub(super) fn of_event(result: Result<(), EventError>) -> Response<Full<Bytes>> {
     match result {
-        Ok(_) => empty(StatusCode::ACCEPTED),
+        Ok(()) => empty(StatusCode::ACCEPTED),
         Err(error) => of_error(&error, ErrorFormat::Event),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::error::Problem;
 use crate::DeniedSubject;
 
-/// The maximum number of identifiers of a subject that are read.
+/// The maximum number of identifiers of a subject. More are an error: none is ignored silently.
 const MAX_ALIASES: usize = 16;
 
 /// The denied subjects of an event, in the ids of the issuer.
@@ -45,33 +45,27 @@ impl EventSubject {
     }
 
     /// Reads a subject of several members, which together identify it. The most specific member
-    /// that a token can have decides: session, user, tenant. Devices and applications are not in
-    /// tokens, so that an event about one of them denies the user.
+    /// that a token can have decides: session, user, tenant. The less specific ones are ignored if
+    /// they cannot be used. Devices and applications are not in tokens, so that an event about one
+    /// of them denies the user.
     fn complex(members: &Map<String, Value>, issuer: &str) -> Result<Self, Problem> {
-        let member = |name: &str| match members.get(name) {
-            None => Ok(None),
-            Some(Value::Object(member)) => Ok(Some(member)),
-            Some(_) => Err(Problem::Claim("sub_id")),
-        };
-        let id = |member: &Map<String, Value>| match format(member).as_deref() {
-            Some("opaque") => text(member, "id").map(str::to_owned),
-            _ => Err(Problem::SubjectFormat),
-        };
-        let tenant = member("tenant")?.map(id).transpose()?;
-        let user = member("user")?.map(|user| simple(user, issuer)).transpose()?;
-        let subjects = match (member("session")?.map(id).transpose()?, user, &tenant) {
+        let member =
+            |name: &str| members.get(name).map(|member| member.as_object().ok_or(Problem::Claim("sub_id")));
+        let tenant = member("tenant").map(|tenant| tenant.and_then(opaque_id));
+        let user = member("user").map(|user| user.and_then(|user| simple(user, issuer)));
+        let subjects = match (member("session"), user, &tenant) {
             (Some(session), user, _) => {
-                let user = user.iter().flatten().find_map(|subject| match subject {
+                let user = user.iter().flatten().flatten().find_map(|subject| match subject {
                     DeniedSubject::Subject(id) => Some(id.as_str()),
                     _ => None,
                 });
-                of_session(&session, user)
+                of_session(&session.and_then(opaque_id)?, user)
             }
-            (None, Some(user), _) => user,
-            (None, None, Some(tenant)) => vec![DeniedSubject::Tenant(tenant.clone())],
+            (None, Some(user), _) => user?,
+            (None, None, Some(tenant)) => vec![DeniedSubject::Tenant(tenant.clone()?)],
             (None, None, None) => return Err(Problem::SubjectFormat),
         };
-        Ok(Self { subjects, tenant })
+        Ok(Self { subjects, tenant: tenant.and_then(Result::ok) })
     }
 }
 
@@ -90,19 +84,24 @@ fn simple(members: &Map<String, Value>, issuer: &str) -> Result<Vec<DeniedSubjec
     }
 }
 
-/// Reads identifiers of one subject. Those that no token has are ignored if there are others.
+/// Reads identifiers of one subject. Those that no token has, and those of other issuers, are
+/// ignored if there are others.
 fn aliases(members: &Map<String, Value>, issuer: &str) -> Result<Vec<DeniedSubject>, Problem> {
     let Some(Value::Array(list)) = members.get("identifiers") else { return Err(Problem::Claim("sub_id")) };
-    let mut subjects = Vec::new();
-    for value in list.iter().take(MAX_ALIASES) {
+    if list.len() > MAX_ALIASES {
+        return Err(Problem::Claim("sub_id"));
+    }
+    let (mut subjects, mut unusable) = (Vec::new(), Problem::SubjectFormat);
+    for value in list {
         let Value::Object(members) = value else { return Err(Problem::Claim("sub_id")) };
         match identifier(members, issuer) {
             Ok(found) => subjects.extend(found),
             Err(Problem::SubjectFormat) => {}
+            Err(Problem::ForeignSubject) => unusable = Problem::ForeignSubject,
             Err(problem) => return Err(problem),
         }
     }
-    if subjects.is_empty() { Err(Problem::SubjectFormat) } else { Ok(subjects) }
+    if subjects.is_empty() { Err(unusable) } else { Ok(subjects) }
 }
 
 /// Reads one identifier.
@@ -119,6 +118,14 @@ fn identifier(members: &Map<String, Value>, issuer: &str) -> Result<Vec<DeniedSu
             let id = text(members, "id")?.to_owned();
             Ok(vec![DeniedSubject::Subject(id.clone()), DeniedSubject::ManagedIdentity(id)])
         }
+        _ => Err(Problem::SubjectFormat),
+    }
+}
+
+/// Reads the id of a session or a tenant.
+fn opaque_id(members: &Map<String, Value>) -> Result<String, Problem> {
+    match format(members).as_deref() {
+        Some("opaque") => text(members, "id").map(str::to_owned),
         _ => Err(Problem::SubjectFormat),
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn id(jti: &str) -> StatementId {
-    StatementId::new("i", jti)
+    StatementId::new(StatementKind::SecurityEvent, "i", jti)
 }
 
 #[test]
@@ -17,7 +17,12 @@ fn processed_statement_is_known() {
     memory.remember(&issuer, id("1"), UNIX_EPOCH, MINUTE);
     assert!(memory.contains(&issuer, id("1")) && !memory.contains(&issuer, id("2")));
     assert!(!memory.contains(&IssuerName::new("other"), id("1")));
-    assert!(!memory.contains(&issuer, StatementId::new("ii", "1")), "the issuer is part of the id");
+    for other in [
+        StatementId::new(StatementKind::SecurityEvent, "ii", "1"),
+        StatementId::new(StatementKind::LogoutToken, "i", "1"),
+    ] {
+        assert!(!memory.contains(&issuer, other), "the issuer and the kind are part of the id");
+    }
 }
 
 #[test]

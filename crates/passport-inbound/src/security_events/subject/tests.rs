@@ -83,9 +83,28 @@ fn usable_aliases_are_denied() {
     let nested =
         json!({ "format": "aliases", "identifiers": [{ "format": "aliases", "identifiers": [known] }] });
     assert_eq!(read(nested), Err(Problem::SubjectFormat));
-    let foreign = json!({ "format": "iss_sub", "iss": "https://other.example/", "sub": "1" });
-    let aliases = json!({ "format": "aliases", "identifiers": [known, foreign] });
-    assert_eq!(read(aliases), Err(Problem::ForeignSubject));
+}
+
+#[test]
+fn alias_of_another_issuer_is_ignored_beside_an_own_one() {
+    let known = json!({ "format": "iss_sub", "iss": ISSUER, "sub": "1" });
+    let foreign = json!({ "format": "iss_sub", "iss": "https://other.example/", "sub": "2" });
+    let email = json!({ "format": "email", "email": "user@example.com" });
+    for identifiers in [[&known, &foreign], [&foreign, &known]] {
+        assert_eq!(subjects(json!({ "format": "aliases", "identifiers": identifiers })), [user("1")]);
+    }
+    let unusable = json!({ "format": "aliases", "identifiers": [foreign, email] });
+    assert_eq!(read(unusable), Err(Problem::ForeignSubject));
+}
+
+#[test]
+fn more_aliases_than_the_maximum_are_rejected() {
+    let aliases = |count: usize| {
+        let known = json!({ "format": "iss_sub", "iss": ISSUER, "sub": "1" });
+        read(json!({ "format": "aliases", "identifiers": vec![known; count] }))
+    };
+    assert_eq!(aliases(MAX_ALIASES).unwrap().subjects.len(), MAX_ALIASES);
+    assert_eq!(aliases(MAX_ALIASES + 1), Err(Problem::Claim("sub_id")));
 }
 
 #[test]
@@ -122,6 +141,26 @@ fn user_of_a_complex_subject_is_denied_without_a_session() {
 fn tenant_alone_is_denied() {
     let subject = json!({ "format": "complex", "tenant": { "format": "opaque", "id": "contoso" } });
     assert_eq!(subjects(subject), [DeniedSubject::Tenant("contoso".to_owned())]);
+}
+
+#[test]
+fn unusable_member_beside_the_deciding_one_is_ignored() {
+    let session = json!({ "format": "opaque", "id": "s" });
+    let email = json!({ "format": "email", "email": "user@example.com" });
+    let tenant = json!({ "format": "iss_sub", "iss": ISSUER, "sub": "contoso" });
+    for other in [email, json!("1")] {
+        let subject = json!({ "format": "complex", "session": session, "user": other, "tenant": tenant });
+        let read = read(subject).unwrap();
+        assert_eq!(read.subjects, [DeniedSubject::Session("s".to_owned())]);
+        assert_eq!(read.tenant, None);
+    }
+    let known = json!({ "format": "iss_sub", "iss": ISSUER, "sub": "1" });
+    assert_eq!(subjects(json!({ "format": "complex", "user": known, "tenant": tenant })), [user("1")]);
+    let alone = json!({ "format": "complex", "tenant": tenant });
+    assert_eq!(read(alone), Err(Problem::SubjectFormat));
+    let session = json!({ "format": "email", "email": "user@example.com" });
+    let subject = json!({ "format": "complex", "session": session, "user": known });
+    assert_eq!(read(subject), Err(Problem::SubjectFormat), "the session decides");
 }
 
 #[test]

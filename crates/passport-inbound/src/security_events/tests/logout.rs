@@ -56,3 +56,14 @@ async fn untyped_logout_token_needs_the_named_option() {
     assert_eq!(setup.status(push_logout(&untyped)).await.0, 200);
     assert!(setup.is_revoked(&claims_of(PASSPORT)));
 }
+
+#[tokio::test]
+async fn event_and_logout_token_can_have_the_same_id() {
+    let setup = setup();
+    let mut other = event_with("jti", json!("1"));
+    other["sub_id"]["sub"] = json!("v");
+    assert_eq!(setup.push(&other).await, 202);
+    assert_eq!(setup.push_logout(&logout_with("jti", json!("1"))).await, 200);
+    assert!(setup.is_revoked(&claims_of(PASSPORT)), "the logout has an effect");
+    assert_eq!(setup.list.len(), 2);
+}

@@ -12,6 +12,9 @@ use tokio::{sync::watch, time::Instant};
 
 use super::*;
 
+/// The pause after a response without new events.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
+
 /// A poll endpoint with scripted responses. After the last one, a request never gets a response.
 #[derive(Clone, Debug)]
 struct PollEndpoint(Arc<Script>);
@@ -34,6 +37,12 @@ impl PollEndpoint {
     async fn requests(&self, count: usize) -> Vec<Value> {
         self.0.count.subscribe().wait_for(|sent| *sent >= count).await.unwrap();
         self.0.requests.lock().unwrap().iter().map(|(body, _, _)| body.clone()).collect()
+    }
+
+    /// Returns the times between the requests.
+    fn pauses(&self) -> Vec<Duration> {
+        let requests = self.0.requests.lock().unwrap();
+        requests.windows(2).map(|pair| pair[1].2 - pair[0].2).collect()
     }
 }
 
@@ -85,6 +94,7 @@ async fn event_is_acknowledged_after_its_denial() {
     assert_eq!(requests[1], json!({ "maxEvents": 7, "returnImmediately": true, "ack": ["event-1"] }));
     assert_eq!(requests[2], json!({ "maxEvents": 7, "returnImmediately": false }));
     assert!(setup.is_revoked(&claims_of(PASSPORT)));
+    assert!(endpoint.pauses().iter().all(|pause| *pause < IDLE_PAUSE), "a request awaits the next event");
     polling.abort();
 }
 
@@ -130,8 +140,7 @@ async fn failed_requests_back_off_and_keep_the_results() {
     let polling = tokio::spawn(poller(&setup, &endpoint).run());
     let requests = endpoint.requests(6).await;
     assert!(requests[1..].iter().all(|request| request["ack"] == json!(["event-1"])), "{requests:?}");
-    let times: Vec<_> = endpoint.0.requests.lock().unwrap().iter().map(|(_, _, at)| *at).collect();
-    for (number, pause) in times[1..].windows(2).map(|pair| pair[1] - pair[0]).enumerate() {
+    for (number, pause) in endpoint.pauses().into_iter().skip(1).enumerate() {
         let longest = Duration::from_secs(1 << number);
         assert!(pause >= longest / 2 && pause <= longest + Duration::from_millis(2), "{number}: {pause:?}");
     }
@@ -145,10 +154,70 @@ async fn issuer_without_events_gets_one_request_a_second() {
     let endpoint = PollEndpoint::new([sets(&[]), sets(&[])]);
     let polling = tokio::spawn(poller(&setup, &endpoint).run());
     endpoint.requests(3).await;
-    let times: Vec<_> = endpoint.0.requests.lock().unwrap().iter().map(|(_, _, at)| *at).collect();
-    for pair in times.windows(2) {
-        assert!(pair[1] - pair[0] >= Duration::from_secs(1));
+    assert!(endpoint.pauses().iter().all(|pause| *pause >= IDLE_PAUSE));
+    polling.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn issuer_without_new_events_is_polled_after_a_pause() {
+    let setup = setup();
+    let more = || Ok((200, json!({ "sets": {}, "moreAvailable": true })));
+    let rejected = event_with("aud", json!("other"));
+    // The issuer announces events that it does not send, repeats an event that was acknowledged,
+    // and sends an event that is rejected.
+    let repeated = || sets(&[("event-1", &event())]);
+    let endpoint = PollEndpoint::new([
+        repeated(),
+        repeated(),
+        repeated(),
+        more(),
+        more(),
+        sets(&[("event-1", &rejected)]),
+    ]);
+    let polling = tokio::spawn(poller(&setup, &endpoint).run());
+    endpoint.requests(7).await;
+    let pauses = endpoint.pauses();
+    let has_paused: Vec<_> = pauses.iter().map(|pause| *pause >= IDLE_PAUSE).collect();
+    // There is no pause after the new event, and after the confirmation of the repeated one.
+    assert_eq!(has_paused, [false, true, true, false, true, true], "{pauses:?}");
+    polling.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_kept_open_until_the_time_limit_is_no_failure() {
+    let setup = setup();
+    let endpoint = PollEndpoint::new(vec![Err(TransportErrorKind::Timeout); 4]);
+    let log = Log::listen(Level::WARN);
+    let polling = tokio::spawn(poller(&setup, &endpoint).run());
+    endpoint.requests(5).await;
+    for pause in endpoint.pauses() {
+        assert!(pause >= IDLE_PAUSE && pause <= IDLE_PAUSE + Duration::from_millis(2), "{pause:?}");
     }
+    assert!(log.lines_with("security events not polled").is_empty());
+    polling.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_large_response_is_requested_with_fewer_events() {
+    let setup = setup();
+    let too_large = || Err(TransportErrorKind::TooLarge);
+    let endpoint = PollEndpoint::new([
+        too_large(),
+        too_large(),
+        too_large(),
+        sets(&[("event-1", &event())]),
+        too_large(),
+        sets(&[]),
+    ]);
+    let polling = tokio::spawn(poller(&setup, &endpoint).max_events(5).run());
+    let requests = endpoint.requests(7).await;
+    let max_events: Vec<_> = requests.iter().map(|request| request["maxEvents"].as_u64().unwrap()).collect();
+    assert_eq!(max_events, [5, 2, 1, 1, 5, 2, 5]);
+    assert_eq!(requests[5]["ack"], json!(["event-1"]), "the results are kept");
+    assert!(setup.is_revoked(&claims_of(PASSPORT)));
+    let pauses = endpoint.pauses();
+    let has_paused: Vec<_> = pauses.iter().map(|pause| *pause >= IDLE_PAUSE / 2).collect();
+    assert_eq!(has_paused, [false, false, true, false, false, false], "a single event is too large");
     polling.abort();
 }
 
