@@ -139,9 +139,10 @@ impl VerifierConfig {
 
     /// Returns the requirement that is configured as the policy `name`.
     ///
-    /// # Errors A [`ConfigError`] with the known names when there is no policy `name`, with the
-    /// mistakes of the policy, or, if the policy names an issuer or needs introspection, with those
-    /// of the whole configuration.
+    /// # Errors
+    /// A [`ConfigError`] with the known names when there is no policy `name`, with the mistakes of
+    /// the policy, or, if the policy names an issuer or needs introspection, with those of the
+    /// whole configuration.
     pub fn policy(&self, name: &str) -> Result<Requirement, ConfigError> {
         let policies = find::<VerifierSettings>(self.values()?, "policies").and_then(Value::as_object);
         let path = format!("policies.{name}");

@@ -63,9 +63,9 @@ impl DenyListBuilder {
     }
 
     /// Creates the list, with the denials of the file and of the store. With a store, starts a task
-    /// that receives the denials of other instances, until the last clone of the list is dropped. If
-    /// the runtime of the task ends before, the list receives no more denials, which is logged and
-    /// reported by [`DenyList::health`].
+    /// that receives the denials of other instances, until the last clone of the list is dropped.
+    /// If the runtime of the task ends before, the list receives no more denials, which is logged
+    /// and reported by [`DenyList::health`].
     ///
     /// # Errors
     /// [`DenyListError`] if an option is out of range, or if the file or the store cannot be read.

@@ -81,8 +81,8 @@ impl DenyList {
     /// enabled.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the denial stays in effect. A list with a store saves and shares it
-    /// in the background. Without a store, the next call saves it.
+    /// If the future is dropped, the denial stays in effect. A list with a store saves and shares
+    /// it in the background. Without a store, the next call saves it.
     #[must_use = "the future saves the denial"]
     pub fn deny(&self, denial: &Denial) -> impl Future<Output = Result<(), DenyListError>> + Send + use<> {
         let now = self.0.clock.now();

@@ -165,8 +165,8 @@ impl Call {
         Ok(Some(Active { checked_at, expires_at, body }))
     }
 
-    /// Records the answer in the cache, and the result in the lane. A failure that concerns only the
-    /// token is not recorded in the lane: one caller must not open the circuit for all.
+    /// Records the answer in the cache, and the result in the lane. A failure that concerns only
+    /// the token is not recorded in the lane: one caller must not open the circuit for all.
     fn record(&self, lane: &Lane, result: Result<Option<Active>, CallError>) -> Outcome {
         let introspector = &self.introspector;
         let (name, now) = (&introspector.name, introspector.clock.unix_nanos());

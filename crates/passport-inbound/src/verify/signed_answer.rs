@@ -41,8 +41,9 @@ impl TokenVerifier {
         }
     }
 
-    /// Returns the answer in a signed response, and its `iat`: its `typ` is exact, it is of `issuer`
-    /// and for `client_id`, and it was issued within the clock skew. `None` if it is not valid.
+    /// Returns the answer in a signed response, and its `iat`: its `typ` is exact, it is of
+    /// `issuer` and for `client_id`, and it was issued within the clock skew. `None` if it is not
+    /// valid.
     async fn verified_answer(
         &self,
         response: &[u8],
