@@ -177,7 +177,8 @@ fn denials(world: &World) -> Section {
 /// Returns a deny list with `size` denials of subjects of `issuer`, and the bytes of each.
 fn with_denials(issuer: &str, size: usize) -> (usize, DenyList, f64) {
     let before = memory_in_use();
-    let builder = DenyList::builder().capacity(size);
+    // The smallest capacity is 100.
+    let builder = DenyList::builder().capacity(size.max(100));
     let list = builder.open().now_or_never().expect("no file is read").expect("no file is read");
     for number in 0..size {
         let subject = DeniedSubject::Subject(format!("user-{number}"));
