@@ -18,7 +18,7 @@ pub struct DenyListBuilder(pub(super) DenyListOptions);
 
 impl DenyListBuilder {
     /// Sets the maximum number of entries. Defaults to 100,000, which takes at most 10 MB; must be
-    /// 100 to 10,000,000. An entry takes 55 to 110 bytes (82 bytes in a list of 1,000,000 entries),
+    /// 100 to 10,000,000. An entry takes 55 to 110 bytes (86 bytes in a list of 1,000,000 entries),
     /// and each tenant with entries about 100 bytes.
     pub fn capacity(mut self, entries: usize) -> Self {
         self.0.capacity = entries;
