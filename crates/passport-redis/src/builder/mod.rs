@@ -42,7 +42,12 @@ pub(crate) struct StoreParts {
 
 impl<S> RedisStoreBuilder<S> {
     /// Creates a builder with the default settings for the servers at `urls`.
-    pub(crate) fn new(urls: Vec<String>, topology: Topology, keys: EncryptionKeys) -> Self {
+    pub(crate) fn new<I: IntoIterator<Item: Into<String>>>(
+        urls: I,
+        topology: Topology,
+        keys: EncryptionKeys,
+    ) -> Self {
+        let urls = urls.into_iter().map(Into::into).collect();
         let settings = ConnectionSettings {
             username: None,
             password: None,

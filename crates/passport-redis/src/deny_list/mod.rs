@@ -90,7 +90,7 @@ impl RedisDenyListStore {
     /// Creates a builder for a store on the single server at `url`, as
     /// [`RedisTokenStore::builder`](crate::RedisTokenStore::builder).
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisDenyListStoreBuilder {
-        RedisStoreBuilder::new(vec![url.into()], Topology::Single, keys)
+        RedisStoreBuilder::new([url], Topology::Single, keys)
     }
 
     /// Creates a builder for a store on a Redis Cluster, as
@@ -100,7 +100,7 @@ impl RedisDenyListStore {
         nodes: I,
         keys: EncryptionKeys,
     ) -> RedisDenyListStoreBuilder {
-        RedisStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Topology::Cluster, keys)
+        RedisStoreBuilder::new(nodes, Topology::Cluster, keys)
     }
 
     /// Creates a builder for a store on a master that Redis Sentinel monitors, as
@@ -112,7 +112,7 @@ impl RedisDenyListStore {
         keys: EncryptionKeys,
     ) -> RedisDenyListStoreBuilder {
         let topology = Topology::Sentinels { service: service.into() };
-        RedisStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
+        RedisStoreBuilder::new(sentinels, topology, keys)
     }
 
     /// Decrypts entries of the stream. Skips invalid entries, and counts and logs them.

@@ -48,7 +48,7 @@ impl RedisTokenStore {
     /// `rediss://host:6379` with TLS, or `unix:///run/redis.sock`. The URL may end with a database:
     /// `/2`, or `?db=2` for a Unix socket. Defaults to database 0.
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
-        RedisStoreBuilder::new(vec![url.into()], Topology::Single, keys)
+        RedisStoreBuilder::new([url], Topology::Single, keys)
     }
 
     /// Creates a builder for a store on a Redis Cluster. `nodes` are the URLs of some nodes of the
@@ -58,7 +58,7 @@ impl RedisTokenStore {
         nodes: I,
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
-        RedisStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Topology::Cluster, keys)
+        RedisStoreBuilder::new(nodes, Topology::Cluster, keys)
     }
 
     /// Creates a builder for a store on a master that Redis Sentinel monitors. `sentinels` are the
@@ -70,7 +70,7 @@ impl RedisTokenStore {
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
         let topology = Topology::Sentinels { service: service.into() };
-        RedisStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
+        RedisStoreBuilder::new(sentinels, topology, keys)
     }
 
     /// Reads the encryption keys and connects to Redis. Call this before a service accepts
