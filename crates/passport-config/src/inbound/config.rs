@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    policy::{PolicySettings, issuer_names, needs_introspection},
+    policy::{PolicySettings, introspected_issuers, issuer_names},
     schema,
     section::{build, find, values_of},
     settings::VerifierSettings,
@@ -154,7 +154,7 @@ impl VerifierConfig {
         let requirement = values_of::<PolicySettings>(policy)
             .and_then(|values| build(values, &self.secrets, PolicySettings::requirement));
         let requirement = requirement.map_err(|error| ConfigError::new(within(&path, &error).collect()))?;
-        if !issuer_names(policy).is_empty() || needs_introspection(policy) {
+        if !issuer_names(policy).is_empty() || !introspected_issuers(policy).is_empty() {
             // Each caller meets the negation of a requirement that names an unknown issuer. Each
             // request is rejected if the issuers of a policy with introspection have no settings.
             drop(self.read(None)?);
@@ -210,13 +210,23 @@ impl VerifierSettings {
                 let problem = "is not the name of a trusted issuer; use a name in issuers";
                 problem_of(format!("{}.issuer", policy.path), Some(&value), &problem)
             }));
-            let is_missing = trust.is_some_and(|trust| !trust.has_introspection());
-            if is_missing && needs_introspection(&policy.value) {
+            let issuers = introspected_issuers(&policy.value).into_iter();
+            // An unknown issuer is reported above.
+            let without_settings = issuers.filter(|name| {
+                trust.is_some_and(|trust| {
+                    name.as_deref().is_none_or(|name| trust.has_issuer(name))
+                        && !trust.has_introspection(name.as_deref())
+                })
+            });
+            reader.extend(without_settings.map(|name| {
+                let missing = name.map_or_else(
+                    || "no trusted issuer has".to_owned(),
+                    |name| format!("the issuer {name} does not have"),
+                );
                 let problem =
-                    "no trusted issuer has the table introspection; add it to the issuer of the tokens";
-                let option = format!("{}.introspected_within", policy.path);
-                reader.extend([ConfigProblem::new(option, problem)]);
-            }
+                    format!("{missing} the table introspection; add it to the issuer of the tokens");
+                ConfigProblem::new(format!("{}.introspected_within", policy.path), problem)
+            }));
         }
     }
 

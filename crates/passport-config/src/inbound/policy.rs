@@ -1,6 +1,6 @@
 //! Named policies: requirements as data.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use http::HeaderName;
 use passport_core::ConfigProblem;
@@ -134,11 +134,12 @@ pub(super) fn issuer_names(policy: &Value) -> Vec<String> {
     names.filter_map(|value| String::parse(value).ok()).collect()
 }
 
-/// Returns whether a policy, or a policy inside it, needs the introspection of the token.
-pub(super) fn needs_introspection(policy: &Value) -> bool {
-    let mut settings =
-        tables(policy).into_iter().filter_map(|values| find::<PolicySettings>(values, "introspected_within"));
-    settings.any(|value| !value.is_null())
+/// Returns the issuers whose tokens must be introspected for a policy, or for a policy inside it:
+/// the issuer that the same table names, or `None` for each issuer.
+pub(super) fn introspected_issuers(policy: &Value) -> BTreeSet<Option<String>> {
+    let member = |values, name| find::<PolicySettings>(values, name).filter(|value| !value.is_null());
+    let needing = tables(policy).into_iter().filter(|values| member(values, "introspected_within").is_some());
+    needing.map(|values| member(values, "issuer").and_then(|name| String::parse(name).ok())).collect()
 }
 
 /// Returns the table of a policy, and those of the policies inside it.

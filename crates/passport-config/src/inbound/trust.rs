@@ -68,10 +68,14 @@ impl Trust {
         issuers.any(|configured| configured.issuer.issuer_name() == *name)
     }
 
-    /// Returns whether a trusted issuer has settings for introspection.
-    pub(super) fn has_introspection(&self) -> bool {
+    /// Returns whether the issuer `name` has settings for introspection. Without a name, returns
+    /// whether any issuer has.
+    pub(super) fn has_introspection(&self, name: Option<&str>) -> bool {
         let mut issuers = std::iter::once(&self.first).chain(&self.others);
-        issuers.any(|configured| introspection_table::<IssuerSettings>(&configured.values).is_some())
+        issuers.any(|configured| {
+            name.is_none_or(|name| configured.issuer.issuer_name() == *name)
+                && introspection_table::<IssuerSettings>(&configured.values).is_some()
+        })
     }
 
     /// Returns the builder of the verifier. `change` can change the issuer with a number. With a

@@ -145,6 +145,18 @@ fn further_issuer_has_its_own_introspection() {
 }
 
 #[test]
+fn policy_about_an_issuer_needs_the_introspection_of_that_issuer() {
+    let mut partner = with_issuer(&json!({}));
+    partner["introspection"] = table(&json!({}));
+    partner["policies"] = json!({ "pay": { "introspected_within": "5s" } });
+    assert_eq!(mistakes(&partner), [""; 0], "tokens of Passport can meet it");
+    partner["policies"]["pay"]["issuer"] = "partner".into();
+    let problem = "policies.pay.introspected_within: the issuer partner does not have the table introspection; \
+                   add it to the issuer of the tokens";
+    assert_eq!(mistakes(&partner), [problem]);
+}
+
+#[test]
 fn second_issuer_with_opaque_tokens_is_reported() {
     let opaque = table(&json!({ "mode": "opaque", "endpoint": "https://login.example/introspect" }));
     let mut both = with_issuer(&json!({ "Introspection": opaque }));
