@@ -85,7 +85,8 @@ impl Entries {
     }
 
     /// Returns whether an entry refuses a token of a caller that was issued at `issued_at`. `now`
-    /// is called only for an entry that matches.
+    /// is called only for an entry that matches. An insertion at the same time never hides an entry,
+    /// because the keys are read in the order in which a full list replaces their entries.
     pub(super) fn refuse(&self, caller: &CallerKeys, issued_at: u32, now: impl Fn() -> u32) -> bool {
         let refuses = |entry: Entry| issued_at <= entry.issued_before && now() < entry.expires_at;
         caller.iter().any(|key| self.get(*key).is_some_and(refuses))

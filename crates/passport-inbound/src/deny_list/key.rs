@@ -75,6 +75,9 @@ pub(crate) struct CallerIds<'a> {
 }
 
 /// The keys of all entries that can concern a caller. Computed once for a verified token.
+///
+/// The order matters: a full list adds the entry of a tenant or an issuer first, and then removes
+/// the entries that it replaces. Who reads in the other direction can miss both.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallerKeys {
     keys: [Option<DenialKey>; 9],
@@ -91,8 +94,6 @@ impl CallerKeys {
         };
         Self {
             keys: [
-                Some(DenialKey::of_issuer(ids.issuer)),
-                Some(key(Kind::Tenant, ids.tenant)),
                 Some(key(Kind::Subject, ids.user_id)),
                 optional(Kind::Subject, sub),
                 without_session(Some(ids.user_id)),
@@ -100,10 +101,13 @@ impl CallerKeys {
                 optional(Kind::Session, ids.session),
                 optional(Kind::TokenId, ids.token_id),
                 optional(Kind::ManagedIdentity, ids.managed_identity),
+                Some(key(Kind::Tenant, ids.tenant)),
+                Some(DenialKey::of_issuer(ids.issuer)),
             ],
         }
     }
 
+    /// Returns the keys: those of the caller alone first, then those of the tenant and the issuer.
     pub(super) fn iter(&self) -> impl Iterator<Item = &DenialKey> {
         self.keys.iter().flatten()
     }

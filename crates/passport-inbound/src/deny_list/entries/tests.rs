@@ -211,23 +211,42 @@ fn groups_are_reused_after_their_last_entry() {
 }
 
 #[test]
-fn readers_and_writers_do_not_disturb_each_other() {
-    let (entries, limits) = (Entries::new(), limits(100, FullPolicy::RefuseTenant));
-    entries.insert(denial("known", Some("t"), 100), &limits, 100);
-    thread::scope(|scope| {
-        for writer in 0..2 {
-            let entries = &entries;
-            scope.spawn(move || {
-                for id in 0..500 {
-                    entries.insert(denial(&format!("{writer}-{id}"), Some("t"), 100), &limits, 100);
+fn keys_are_read_before_those_that_replace_them() {
+    let ids = CallerIds {
+        issuer: ISSUER,
+        tenant: "t",
+        user_id: "u",
+        sub: Some("s"),
+        session: None,
+        token_id: Some("j"),
+        managed_identity: Some("m"),
+    };
+    let keys: Vec<_> = CallerKeys::of(&ids).iter().copied().collect();
+    assert_eq!(keys[keys.len() - 2..], [DenialKey::of_tenant(ISSUER, "t"), DenialKey::of_issuer(ISSUER)]);
+}
+
+#[test]
+fn denial_is_never_lost_while_a_full_list_replaces_it() {
+    // The writer fills the list, so that the tenant replaces the entry, and then the issuer the tenant.
+    for _ in 0..200 {
+        let (entries, limits) = (Entries::new(), limits(4, FullPolicy::RefuseTenant));
+        entries.insert(denial("known", Some("t"), 100), &limits, 100);
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for id in 0..4 {
+                    entries.insert(denial(&format!("member-{id}"), Some("t"), 100), &limits, 100);
+                }
+                for id in 0..4 {
+                    let tenant = format!("tenant-{id}");
+                    entries.insert(denial(&tenant, Some(&tenant), 100), &limits, 100);
                 }
             });
-        }
-        for _ in 0..2_000 {
-            assert!(refuses(&entries, "known", "t", 100), "a denial is never lost");
-        }
-    });
-    assert!(entries.len() <= 100);
+            while !writer.is_finished() {
+                assert!(refuses(&entries, "known", "t", 100));
+            }
+        });
+        assert!(refuses(&entries, "any", "other", 100), "the issuer has replaced all entries");
+    }
 }
 
 #[test]
