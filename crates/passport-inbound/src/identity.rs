@@ -43,7 +43,12 @@ pub(crate) struct Anonymous;
 /// # assert_eq!(greeting(&http::Request::new(())), "hello stranger");
 /// ```
 #[derive(Clone)]
-pub struct IdInfo(Arc<VerifiedToken>);
+pub struct IdInfo {
+    verified: Arc<VerifiedToken>,
+    /// When the request of the caller arrived, in the order of the calls to the issuer. 0 if the
+    /// issuer cannot be asked about the token.
+    arrival: u64,
+}
 
 /// The content of a verified token, which all clones of an [`IdInfo`] share.
 struct VerifiedToken {
@@ -75,7 +80,8 @@ impl IdInfo {
         source: CallerSource,
         revocation: Revocation,
     ) -> Self {
-        Self(Arc::new(VerifiedToken { claims, until, payload, source, revocation }))
+        let verified = VerifiedToken { claims, until, payload, source, revocation };
+        Self { verified: Arc::new(verified), arrival: 0 }
     }
 
     /// Creates the caller of a token of Passport, for tests.
@@ -88,14 +94,14 @@ impl IdInfo {
     /// Returns the memory that the payload and the parsed claims use, in bytes. The token cache
     /// adds this size to the size of its entry, and limits the total size of all entries.
     pub(crate) fn size(&self) -> usize {
-        self.0.payload.capacity() + self.0.claims.size() + size_of::<Revocation>()
+        self.verified.payload.capacity() + self.verified.claims.size() + size_of::<Revocation>()
     }
 
     /// Returns whether `self` and `other` are clones of one `IdInfo`, which a single verification
     /// has created.
     #[cfg(test)]
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.verified, &other.verified)
     }
 
     /// Returns the id of the caller. In tokens of Passport, it is the claim `sub`: the id of a
@@ -106,7 +112,7 @@ impl IdInfo {
     /// same id for different callers.
     #[must_use]
     pub fn user_id(&self) -> &str {
-        self.0.claims.sub().unwrap_or_default()
+        self.verified.claims.sub().unwrap_or_default()
     }
 
     /// Returns the caller's tenant. In tokens of Passport, it is the claim `tenant_id`. In other
@@ -115,21 +121,21 @@ impl IdInfo {
     /// Never use a tenant from a header or a body instead: any client can write any tenant there.
     #[must_use]
     pub fn tenant_id(&self) -> &str {
-        self.0.claims.tenant_id().unwrap_or_default()
+        self.verified.claims.tenant_id().unwrap_or_default()
     }
 
     /// Returns the caller's e-mail address (claim `email`). Returns `None` if the token has no such
     /// claim, as tokens of managed identities.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
-        self.0.claims.email()
+        self.verified.claims.email()
     }
 
     /// Returns a name of the caller for display. It is the first of these that the token has: the
     /// name (claim `name`), the e-mail address, the user id.
     #[must_use]
     pub fn display_name(&self) -> &str {
-        self.0.claims.name().or(self.email()).unwrap_or_else(|| self.user_id())
+        self.verified.claims.name().or(self.email()).unwrap_or_else(|| self.user_id())
     }
 
     /// Returns the caller's roles at the time when the token was issued. In tokens of Passport, it
@@ -137,7 +143,7 @@ impl IdInfo {
     /// [`ClaimMap`](crate::ClaimMap) maps. See also [`roles_known`](Self::roles_known).
     #[must_use]
     pub fn roles(&self) -> &[String] {
-        &self.0.claims.roles
+        &self.verified.claims.roles
     }
 
     /// Returns whether [`roles`](Self::roles) is complete. It is not if the issuer has left the
@@ -145,12 +151,12 @@ impl IdInfo {
     /// a role then rejects the caller.
     #[must_use]
     pub fn roles_known(&self) -> bool {
-        !self.0.claims.has_unknown_roles
+        !self.verified.claims.has_unknown_roles
     }
 
     /// Returns whether [`permissions`](Self::permissions) is complete.
     pub(crate) fn permissions_known(&self) -> bool {
-        !self.0.claims.has_unknown_permissions
+        !self.verified.claims.has_unknown_permissions
     }
 
     /// Returns whether the caller has `role`. The comparison is case-sensitive.
@@ -163,7 +169,7 @@ impl IdInfo {
     /// identities, because their tokens have no permissions.
     #[must_use]
     pub fn permissions(&self) -> &[String] {
-        &self.0.claims.permissions
+        &self.verified.claims.permissions
     }
 
     /// Returns whether the caller is a service account. In tokens of Passport, it is a managed
@@ -171,69 +177,69 @@ impl IdInfo {
     /// meets the condition [`ClaimMap::service_account`](crate::ClaimMap::service_account).
     #[must_use]
     pub fn is_service_account(&self) -> bool {
-        self.0.claims.is_service_account
+        self.verified.claims.is_service_account
     }
 
     /// Returns the id that a managed identity has in Passport's audit log (claim
     /// `managed_identity_id`). Returns `None` if the token has no such claim, as tokens of users.
     #[must_use]
     pub fn managed_identity_id(&self) -> Option<&str> {
-        self.0.claims.managed_identity_id()
+        self.verified.claims.managed_identity_id()
     }
 
     /// Returns the issuer of the token (claim `iss`).
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.0.claims.iss().unwrap_or_default()
+        self.verified.claims.iss().unwrap_or_default()
     }
 
     /// Returns the name of the trusted issuer that has issued the token, as it is configured.
     #[must_use]
     pub fn issuer_name(&self) -> &IssuerName {
-        &self.0.source.issuer
+        &self.verified.source.issuer
     }
 
     /// Returns whether the token was issued by another identity provider than Passport.
     #[must_use]
     pub fn is_external(&self) -> bool {
-        self.0.source.is_external
+        self.verified.source.is_external
     }
 
     /// Returns the audiences of the token (claim `aud`).
     #[must_use]
     pub fn audiences(&self) -> &[String] {
-        &self.0.claims.aud
+        &self.verified.claims.aud
     }
 
     /// Returns the id of the token (claim `jti`). Returns `None` if the token has no such claim.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.0.claims.jti()
+        self.verified.claims.jti()
     }
 
     /// Returns the id of the session in which the token was issued (claim `sid`). Returns `None` if
     /// the token has no such claim, as tokens of managed identities.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
-        self.0.claims.sid()
+        self.verified.claims.sid()
     }
 
     /// Returns when the token was issued (claim `iat`).
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
-        self.0.claims.iat.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
+        self.verified.claims.iat.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
     }
 
     /// Returns when the token expires (claim `exp`). The verifier accepts the token a little
     /// longer: until the clock skew, by default 60 s, has passed after this time.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.0.claims.exp.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
+        self.verified.claims.exp.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
     }
 
     /// Returns when the verifier stops accepting the token: `exp` plus the clock skew.
     pub(crate) fn accepted_until(&self) -> SystemTime {
-        self.0.until
+        self.verified.until
     }
 
     /// Deserializes all claims of the token into `T`.
@@ -241,7 +247,7 @@ impl IdInfo {
     /// # Errors
     /// If a claim that `T` requires is missing or has another type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.0.payload)
+        serde_json::from_slice(&self.verified.payload)
     }
 }
 

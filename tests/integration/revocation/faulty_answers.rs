@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use passport_dev::{Endpoint, Fault};
+use passport_inbound::{RequireLayer, Requirement};
 use serde_json::{Value, json};
 use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -166,4 +167,27 @@ async fn danger_option_continues_for_a_bounded_time() {
     passport.revoke_token(&known);
     clock.advance(SECOND * 8);
     assert_eq!(status_with(&url, Some(&known)).await, 401);
+}
+
+#[tokio::test]
+async fn danger_option_of_a_route_concerns_no_other_route() {
+    let (passport, clock) = passport_on_a_clock().await;
+    let settings = introspection(&passport, IntrospectionMode::Local);
+    let verifier = builder(&passport).introspection(settings).clock(clock.clone()).build().unwrap();
+    let recent = Requirement::introspected_within(SECOND * 5).unwrap();
+    let continuing = recent.clone().danger_continue_when_unreachable(SECOND * 60).unwrap();
+    let router = Router::new()
+        .route("/reports", get(|| async {}).layer(RequireLayer::new(continuing)))
+        .route("/payments", get(|| async {}).layer(RequireLayer::new(recent)))
+        .layer(AuthenticateLayer::new(verifier));
+    let (url, token) = (serve(router).await, passport.user_token("alice").build());
+    let (reports, payments) = (format!("{url}/reports"), format!("{url}/payments"));
+    let statuses =
+        async || (status_with(&reports, Some(&token)).await, status_with(&payments, Some(&token)).await);
+    assert_eq!(statuses().await, (200, 200));
+    passport.inject(Endpoint::Introspection, Fault::Down);
+    clock.advance(SECOND * 59);
+    assert_eq!(statuses().await, (200, 503));
+    clock.advance(SECOND);
+    assert_eq!(statuses().await, (503, 503));
 }

@@ -116,6 +116,25 @@ async fn layer_is_stricter_than_the_issuers_mode() {
 }
 
 #[tokio::test]
+async fn one_call_for_all_requirements_of_a_request() {
+    let (passport, clock) = passport_on_a_clock().await;
+    let settings = || introspection(&passport, IntrospectionMode::Introspect);
+    for settings in [settings(), settings().require_signed()] {
+        let verifier = builder(&passport).introspection(settings).clock(clock.clone()).build().unwrap();
+        let layer = AuthenticateLayer::new(verifier).introspect(IntrospectionMode::Introspect).unwrap();
+        let route = get(|| async {}).layer(RequireLayer::new(Requirement::introspected()));
+        let url = serve(Router::new().route("/", route).layer(layer)).await;
+        let (token, before) = (passport.user_token("alice").build(), passport.counters().introspection());
+        for calls in 1..=3 {
+            assert_eq!(status_with(&url, Some(&token)).await, 200);
+            assert_eq!(passport.counters().introspection() - before, calls);
+        }
+        passport.revoke_token(&token);
+        assert_eq!(status_with(&url, Some(&token)).await, 401);
+    }
+}
+
+#[tokio::test]
 async fn requirement_without_settings_is_a_server_error() {
     let (passport, clock) = passport_on_a_clock().await;
     let verifier = builder(&passport).clock(clock).build().unwrap();

@@ -42,16 +42,16 @@ impl Requirement {
             );
             return Decision::Reject(Rejection::Forbidden(self.unmet()));
         }
-        let unconfirmed_for =
-            match self.introspection().map(|max_age| (max_age, caller.is_confirmed(max_age))) {
+        let missing_answer =
+            match self.introspection().map(|needed| (needed, caller.is_confirmed(needed.max_age))) {
                 None | Some((_, Some(true))) => None,
-                Some((max_age, Some(false))) => Some(max_age),
+                Some((needed, Some(false))) => Some(needed),
                 Some((_, None)) => {
                     let issuer = caller.issuer_name().clone();
                     return Decision::Reject(Rejection::IntrospectionNotConfigured { issuer });
                 }
             };
-        let outcome = match (self.evaluate(caller, request), unconfirmed_for) {
+        let outcome = match (self.evaluate(caller, request), missing_answer) {
             (Evaluation::Settled(true), None) => return Decision::Allow,
             (Evaluation::Settled(false), None) => {
                 return Decision::Reject(Rejection::Forbidden(self.unmet_by(caller)));
@@ -61,8 +61,8 @@ impl Requirement {
         let (caller, requirement) = (caller.clone(), self.clone());
         Decision::Pending(Box::pin(async move {
             // Before the other parts decide, so that a revoked token is never rejected with 403.
-            if let Some(max_age) = unconfirmed_for {
-                caller.introspect(Some(max_age)).await.map_err(|error| unconfirmed(error, &caller))?;
+            if missing_answer.is_some() {
+                caller.introspect(missing_answer).await.map_err(|error| unconfirmed(error, &caller))?;
             }
             match outcome.resolve(&caller).await {
                 Some(true) => Ok(()),

@@ -1,6 +1,8 @@
 //! Requirements, their combinations, and the texts that describe them.
 
-use std::{collections::BTreeSet, fmt, ops::Not, sync::Arc, time::Duration};
+mod introspected;
+
+use std::{collections::BTreeSet, fmt, ops::Not, sync::Arc};
 
 use http::HeaderName;
 use passport_core::{ConfigError, ConfigProblem, InvalidScope, Scopes};
@@ -13,11 +15,7 @@ use super::{
     roles::RolePermissions,
     rule::Rule,
 };
-use crate::{
-    IdInfo,
-    issuers::{MAX_AGE_RANGE, MAX_AGES},
-    response::unmet_requirement::UnmetRequirement,
-};
+use crate::{IdInfo, introspection::NeededAnswer, response::unmet_requirement::UnmetRequirement};
 
 /// A condition that a caller must meet. Combine several conditions with [`and`](Self::and),
 /// [`or`](Self::or) and `!`. A `Requirement` is cheap to clone.
@@ -38,13 +36,13 @@ use crate::{
 /// ```
 ///
 /// `Display` shows the text that responses and log events contain. Two requirements are equal if
-/// their texts are equal. Closures, checkers and role permissions are not compared.
+/// their texts and their settings of introspection are equal. Closures, checkers and role
+/// permissions are not compared.
 #[derive(Clone)]
 pub struct Requirement {
     rule: Arc<Rule>,
-    /// The smallest maximum age of an issuer's answer in any part of the requirement. `None` if no
-    /// part needs an answer.
-    introspection: Option<Duration>,
+    /// The issuer's answer that the parts of the requirement need. `None` if no part needs one.
+    introspection: Option<NeededAnswer>,
 }
 
 impl Requirement {
@@ -211,48 +209,6 @@ impl Requirement {
         Self::of(Rule::Acr(acr.into()))
     }
 
-    /// Requires that the issuer has said within the last `max_age` that the token is active ([RFC
-    /// 7662](https://www.rfc-editor.org/rfc/rfc7662)); must be 1 s to 60 s. A revocation is seen
-    /// within `max_age`. The issuer needs [`introspection`](crate::TrustedIssuer::introspection)
-    /// settings, in any [`mode`](crate::Introspection::mode).
-    ///
-    /// The issuer is asked before any part of the requirement is evaluated, also if the other parts
-    /// could decide alone:
-    ///
-    /// - A token that is not active is rejected with 401, as an expired token.
-    /// - If the issuer gives no valid answer, the request is rejected with 503.
-    /// - If the issuer has no settings, the request is rejected with 500, and an error is logged.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), passport_inbound::ConfigError> {
-    /// use std::time::Duration;
-    ///
-    /// use passport_inbound::Requirement;
-    ///
-    /// let payers = Requirement::role("payroll.run")
-    ///     .and(Requirement::introspected_within(Duration::from_secs(5))?);
-    /// # let _ = payers; Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// If `max_age` is out of range.
-    pub fn introspected_within(max_age: Duration) -> Result<Self, ConfigError> {
-        if MAX_AGES.contains(&max_age) {
-            return Ok(Self { introspection: Some(max_age), ..Self::of(Rule::Introspected(max_age)) });
-        }
-        let problem = format_args!("{MAX_AGE_RANGE}, is {max_age:?}");
-        Err(ConfigError::new(vec![ConfigProblem::new("max_age", problem)]))
-    }
-
-    /// Requires that the issuer says for each request that the token is active. Concurrent requests
-    /// with one token share a call. Otherwise as
-    /// [`introspected_within`](Self::introspected_within).
-    #[must_use]
-    pub fn introspected() -> Self {
-        let max_age = Duration::ZERO;
-        Self { introspection: Some(max_age), ..Self::of(Rule::Introspected(max_age)) }
-    }
-
     /// Creates a requirement from a function. The caller meets the requirement if `check` returns
     /// true. If `check` returns false, responses and log events show `name` as the unmet
     /// requirement.
@@ -286,12 +242,13 @@ impl Requirement {
     }
 
     fn combined(self, other: Self, rule: impl FnOnce(Arc<Rule>, Arc<Rule>) -> Rule) -> Self {
-        let introspection = self.introspection.into_iter().chain(other.introspection).min();
+        let introspection =
+            self.introspection.into_iter().chain(other.introspection).reduce(NeededAnswer::and);
         Self { introspection, ..Self::of(rule(self.rule, other.rule)) }
     }
 
-    /// Returns the maximum age of the issuer's answer. `None` if no answer is needed.
-    pub(super) fn introspection(&self) -> Option<Duration> {
+    /// Returns the issuer's answer that the requirement needs, if it needs one.
+    pub(super) fn introspection(&self) -> Option<NeededAnswer> {
         self.introspection
     }
 
@@ -389,7 +346,8 @@ impl fmt::Debug for Requirement {
 
 impl PartialEq for Requirement {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.rule, &other.rule) || self.to_string() == other.to_string()
+        let is_same_rule = || Arc::ptr_eq(&self.rule, &other.rule) || self.to_string() == other.to_string();
+        self.introspection == other.introspection && is_same_rule()
     }
 }
 

@@ -40,13 +40,13 @@ impl Revocation {
 impl IdInfo {
     /// Returns the deny list of the verifier that has verified the token.
     pub(crate) fn deny_list(&self) -> Option<&DenyList> {
-        self.0.revocation.deny_list.as_ref()
+        self.verified.revocation.deny_list.as_ref()
     }
 
     /// Returns whether the deny list of the verifier denies the caller now.
     #[inline]
     pub(crate) fn is_denied(&self) -> bool {
-        let revocation = &self.0.revocation;
+        let revocation = &self.verified.revocation;
         let Some(list) = &revocation.deny_list else { return false };
         // The generation of a list without entries is 0, the initial value.
         let generation = list.generation();
@@ -60,7 +60,7 @@ impl IdInfo {
     fn search(&self, list: &DenyList, generation: u64) -> bool {
         let is_denied = list.is_denied(self);
         if !is_denied {
-            self.0.revocation.not_denied_by.store(generation, Ordering::Relaxed);
+            self.verified.revocation.not_denied_by.store(generation, Ordering::Relaxed);
         }
         is_denied
     }
@@ -72,7 +72,7 @@ impl DenyList {
     /// time of a denial with the same issuer and one of the caller's ids.
     #[must_use]
     pub fn is_denied(&self, caller: &IdInfo) -> bool {
-        let token = &caller.0;
+        let token = &caller.verified;
         let keys = token.revocation.keys.get_or_init(|| {
             CallerKeys::of(&CallerIds {
                 issuer: caller.issuer(),

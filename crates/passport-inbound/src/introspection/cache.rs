@@ -37,6 +37,8 @@ impl TokenHash {
 /// An answer that says that a token is active. All times are in nanoseconds since the Unix epoch.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Active {
+    /// The position of the call in the order of the requests and calls.
+    pub(crate) asked: u64,
     /// When the issuer was asked, or when it signed the answer if that is earlier.
     pub(crate) checked_at: u64,
     /// When the token expires.

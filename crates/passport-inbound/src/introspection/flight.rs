@@ -43,6 +43,15 @@ pub(super) enum Joined {
     NotAdmitted(Duration),
 }
 
+/// A response of the issuer, after its signature was verified if it must have one.
+struct Response {
+    /// The position of the call in the order of the requests and calls.
+    asked: u64,
+    /// The time from which the age of the answer counts, in nanoseconds since the Unix epoch.
+    checked_at: u64,
+    body: Bytes,
+}
+
 /// A call that was admitted.
 struct Call {
     introspector: Arc<Introspector>,
@@ -104,40 +113,41 @@ impl Introspector {
 }
 
 impl Call {
-    /// Waits for its turn, and calls the issuer. Returns the time from which the age of the answer
-    /// counts, in nanoseconds since the Unix epoch, and the body of the answer.
-    async fn run(self: Arc<Self>) -> Result<(u64, Bytes), CallError> {
+    /// Waits for its turn, and calls the issuer.
+    async fn run(self: Arc<Self>) -> Result<Response, CallError> {
         let introspector = &self.introspector;
         let _turn = introspector.lane(self.is_known).turn().await?;
-        let (asked_at, started) = (introspector.clock.unix_nanos(), Instant::now());
+        let (checked_at, started) = (introspector.clock.unix_nanos(), Instant::now());
+        let asked = introspector.order.call(checked_at);
         let body = introspector.client.call(&self.question.token).await;
         events::call_duration(&introspector.name, started.elapsed());
-        self.verified(asked_at, body?).await
+        self.verified(Response { asked, checked_at, body: body? }).await
     }
 
-    /// Returns the time and the body of an answer, after its signature was verified if it must have
-    /// one. A signed answer can be replayed, so its age counts from its `iat` if that is earlier
-    /// than the call.
-    async fn verified(&self, asked_at: u64, body: Bytes) -> Result<(u64, Bytes), CallError> {
+    /// Verifies the signature of a response if it must have one, and returns the answer in it. A
+    /// signed answer can be replayed, so its age counts from its `iat` if that is earlier than the
+    /// call.
+    async fn verified(&self, response: Response) -> Result<Response, CallError> {
         let Introspector { client, name, signatures, .. } = &*self.introspector;
         if !client.requires_signed {
-            return Ok((asked_at, body));
+            return Ok(response);
         }
         let verified = match signatures.get() {
-            Some(signatures) => signatures.verify(&body, name, client.client_id.as_str()).await,
+            Some(signatures) => signatures.verify(&response.body, name, client.client_id.as_str()).await,
             None => None,
         };
-        let (answer, issued_at) = verified.ok_or(InvalidAnswer::Signature)?;
-        Ok((asked_at.min(unix_nanos(issued_at)), answer))
+        let (body, issued_at) = verified.ok_or(InvalidAnswer::Signature)?;
+        let checked_at = response.checked_at.min(unix_nanos(issued_at));
+        Ok(Response { checked_at, body, ..response })
     }
 
     /// Records the result of the call, and ends the flight. Returns `None` if the call has no
     /// result.
-    fn complete(&self, result: Result<Result<(u64, Bytes), CallError>, TaskError>) -> Option<Outcome> {
+    fn complete(&self, result: Result<Result<Response, CallError>, TaskError>) -> Option<Outcome> {
         let introspector = &self.introspector;
         let lane = introspector.lane(self.is_known);
         let outcome = match result {
-            Ok(result) => Some(result.and_then(|(checked_at, body)| self.judge(checked_at, body))),
+            Ok(result) => Some(result.and_then(|response| self.judge(response))),
             Err(TaskError::DeadlineExceeded) => Some(Err(CallError::Timeout)),
             Err(TaskError::Panicked | TaskError::Dropped) => None,
         };
@@ -153,7 +163,8 @@ impl Call {
     }
 
     /// Returns the answer about the token, `None` if the token is not active.
-    fn judge(&self, checked_at: u64, body: Bytes) -> Result<Option<Active>, CallError> {
+    fn judge(&self, response: Response) -> Result<Option<Active>, CallError> {
+        let Response { asked, checked_at, body } = response;
         let (answer, question) = (Answer::parse(&body)?, &self.question);
         if !answer.is_active {
             return Ok(None);
@@ -162,7 +173,7 @@ impl Call {
         let expiry = answer.facts.exp.or(question.facts.exp).map(|date| unix_nanos(date.0));
         let expires_at = expiry.unwrap_or(checked_at.saturating_add(WITHOUT_EXPIRY));
         let body = if question.is_opaque { body } else { Bytes::new() };
-        Ok(Some(Active { checked_at, expires_at, body }))
+        Ok(Some(Active { asked, checked_at, expires_at, body }))
     }
 
     /// Records the answer in the cache, and the result in the lane. A failure that concerns only

@@ -12,12 +12,18 @@ use std::{
 use passport_core::unix_nanos;
 use tokio::time::sleep;
 
-use super::{Active, IntrospectionError, Introspector, Question, TokenFacts, cache::is_fresh, nanos};
+use super::{
+    Active, IntrospectionError, Introspector, NeededAnswer, Question, TokenFacts, cache::is_fresh, nanos,
+};
 use crate::issuers::IntrospectionMode;
 
 /// The time between two questions about a caller with an open stream if there is no answer, or if
 /// the requirement is met only by a new answer.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How long after its longest possible call a request can still use the answer for its other
+/// requirements. A message of a stream that was opened earlier needs another answer.
+const REQUEST_GRACE: Duration = Duration::from_secs(1);
 
 /// A token that an issuer can be asked about, with the time of the issuer's last answer. All
 /// clones of a caller share it. `Debug` does not show the token.
@@ -28,6 +34,8 @@ pub(crate) struct IntrospectedToken {
     /// When the issuer was asked for its last answer that the token is active, in nanoseconds since
     /// the Unix epoch. 0 if it was not asked.
     checked_at: AtomicU64,
+    /// The position of that call in the order of the requests and calls. 0 if there was none.
+    asked: AtomicU64,
     /// When the token expires, in nanoseconds since the Unix epoch.
     expires_at: u64,
     /// The maximum age of an answer by the mode of the issuer, in nanoseconds. `None` if the issuer
@@ -46,6 +54,7 @@ impl IntrospectedToken {
             token,
             is_opaque: false,
             checked_at: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
             expires_at: unix_nanos(expires_at),
             own_max_age: introspector.mode.max_age().map(nanos),
             required_period: AtomicU64::new(u64::MAX),
@@ -57,6 +66,7 @@ impl IntrospectedToken {
         Self {
             is_opaque: true,
             checked_at: AtomicU64::new(active.checked_at),
+            asked: AtomicU64::new(active.asked),
             expires_at: active.expires_at,
             ..Self::new(introspector, token, SystemTime::UNIX_EPOCH)
         }
@@ -65,6 +75,13 @@ impl IntrospectedToken {
     /// Returns the token.
     pub(crate) fn token(&self) -> &Arc<[u8]> {
         &self.token
+    }
+
+    /// Returns the position of a request that arrives at the time `now`, in nanoseconds since the
+    /// Unix epoch. Allocates nothing.
+    #[inline]
+    pub(crate) fn arrival(&self, now: u64) -> u64 {
+        self.introspector.arrival(now)
     }
 
     /// Returns whether the issuer must be asked before the token is accepted at the time `now`, by
@@ -79,43 +96,63 @@ impl IntrospectedToken {
         is_due
     }
 
-    /// Returns whether the issuer has confirmed the token within the last `max_age`. From now on,
-    /// open streams of the caller are checked as often.
-    pub(crate) fn is_confirmed(&self, max_age: Duration) -> bool {
+    /// Returns whether the issuer has confirmed the token within the last `max_age`. If `max_age`
+    /// is zero, the issuer must have been asked after the request with the position `arrival`. From
+    /// now on, open streams of the caller are checked as often.
+    pub(crate) fn is_confirmed(&self, max_age: Duration, arrival: u64) -> bool {
         let max_age = nanos(max_age);
         let period = stream_period(max_age);
         if period < self.required_period.load(Ordering::Relaxed) {
             self.required_period.fetch_min(period, Ordering::Relaxed);
         }
-        self.is_fresh(max_age, self.introspector.clock.unix_nanos())
+        let now = self.introspector.clock.unix_nanos();
+        if max_age == 0 { self.is_confirmed_for(arrival, now) } else { self.is_fresh(max_age, now) }
+    }
+
+    /// Returns whether the issuer was asked for its last answer after the request with the position
+    /// `arrival`, and the request has arrived recently.
+    fn is_confirmed_for(&self, arrival: u64, now: u64) -> bool {
+        let longest = nanos(self.introspector.known.longest() + REQUEST_GRACE);
+        // The position is later than the time if the clock was set back.
+        let is_recent = now.abs_diff(arrival) < longest;
+        is_recent && self.asked.load(Ordering::Relaxed) > arrival && now < self.expires_at
     }
 
     /// Asks the issuer whether the token is active. `payload` are the claims of the caller, and
-    /// `max_age` is the maximum age of an answer; `None` for that of the issuer.
+    /// `needed` is the answer that a requirement needs; `None` for the settings of the issuer.
     ///
     /// # Errors
     /// Those of [`Introspector::ask`].
     pub(crate) async fn confirm(
         &self,
         payload: &[u8],
-        max_age: Option<Duration>,
+        needed: Option<NeededAnswer>,
     ) -> Result<(), IntrospectionError> {
-        let max_age = max_age.or(self.introspector.mode.max_age()).unwrap_or_default();
+        let Introspector { mode, continue_for, .. } = &*self.introspector;
+        let needed = needed.unwrap_or_else(|| NeededAnswer::within(mode.max_age().unwrap_or_default()));
         let mut facts = TokenFacts::of_token(payload, &self.introspector.audiences);
         if self.is_opaque {
             // The claims are those of the last answer. The issuer can prolong an opaque token.
             facts.exp = None;
         }
-        let (token, is_opaque) = (Arc::clone(&self.token), self.is_opaque);
-        let question = Question { token, facts, is_opaque, is_known: true, max_age };
+        let question = Question {
+            token: Arc::clone(&self.token),
+            facts,
+            is_opaque: self.is_opaque,
+            is_known: true,
+            max_age: needed.max_age,
+            continue_for: needed.continue_for(*continue_for),
+        };
         match self.introspector.ask(question).await {
             Ok(active) => {
                 self.checked_at.store(active.checked_at, Ordering::Relaxed);
+                self.asked.store(active.asked, Ordering::Relaxed);
                 Ok(())
             }
             Err(error) => {
                 if !matches!(error, IntrospectionError::Unavailable { .. }) {
                     self.checked_at.store(0, Ordering::Relaxed);
+                    self.asked.store(0, Ordering::Relaxed);
                 }
                 Err(error)
             }
@@ -124,7 +161,8 @@ impl IntrospectedToken {
 
     /// Waits until the issuer says that the token is not active, or gives no answer for twice the
     /// maximum age. Never completes if neither the mode of the issuer nor a requirement needs the
-    /// issuer's answer.
+    /// issuer's answer. The issuer's settings decide whether a stream continues without an answer,
+    /// and no requirement does.
     ///
     /// # Cancel safety
     /// Cancel safe: the next call asks again.
@@ -137,7 +175,7 @@ impl IntrospectedToken {
             if age < period {
                 sleep(period.saturating_sub(age)).await;
             }
-            match self.confirm(payload, Some(period)).await {
+            match self.confirm(payload, Some(NeededAnswer::within(period))).await {
                 Ok(()) if self.age() < period => {}
                 // The answer is older than the period, because the issuer is unreachable and
                 // `danger_continue_when_unreachable` is set.

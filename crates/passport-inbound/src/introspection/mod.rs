@@ -6,17 +6,21 @@
 //! 2. `cache` has the answers by the hash of the token. It is shared by all callers.
 //! 3. Otherwise the issuer is asked. Concurrent requests with one token share a call (`flight`).
 //!    `lane` limits the calls, and `breaker` makes them fail immediately during an outage.
-//! 4. `answer` parses the answer, and compares it with the token.
+//! 4. `call_order` decides whether an answer was asked for after the arrival of a request: such an
+//!    answer is enough for all requirements of the request (`needed_answer`).
+//! 5. `answer` parses the answer, and compares it with the token.
 
 mod answer;
 mod breaker;
 mod cache;
+mod call_order;
 mod client;
 mod error;
 mod events;
 mod flight;
 mod introspected_token;
 mod lane;
+mod needed_answer;
 mod rate;
 mod signed;
 
@@ -32,6 +36,7 @@ use url::Url;
 use self::{
     answer::Answer,
     cache::{AnswerCache, Cached, TokenHash},
+    call_order::CallOrder,
     client::IntrospectionClient,
     events::HitCounter,
     flight::{Flight, Joined},
@@ -42,6 +47,7 @@ pub(crate) use self::{
     cache::Active,
     error::IntrospectionError,
     introspected_token::IntrospectedToken,
+    needed_answer::NeededAnswer,
     signed::{VerifiedAnswer, VerifyAnswer},
 };
 use crate::{
@@ -60,6 +66,8 @@ pub(crate) struct Introspector {
     client: IntrospectionClient,
     clock: SharedClock,
     answers: AnswerCache,
+    /// The order of the calls and of the requests that need them.
+    order: CallOrder,
     /// The running calls, by the hash of the token.
     flights: Mutex<HashMap<TokenHash, Flight>>,
     /// The calls about tokens that are verified, or that the issuer has confirmed before.
@@ -94,6 +102,8 @@ pub(crate) struct Question {
     pub(crate) is_known: bool,
     /// The maximum age of a cached answer.
     pub(crate) max_age: Duration,
+    /// How long after the last answer the token is accepted if there is no answer now.
+    pub(crate) continue_for: Duration,
 }
 
 impl Introspector {
@@ -119,6 +129,7 @@ impl Introspector {
             client,
             clock,
             answers: AnswerCache::new(settings.max_cached),
+            order: CallOrder::default(),
             flights: Mutex::default(),
             known: Lane::new(max_concurrent, None, timeout),
             unknown: Lane::new(max_concurrent / 4, Some(settings.max_unknown_per_second), timeout),
@@ -131,6 +142,13 @@ impl Introspector {
     pub(crate) fn verify_answers_with(&self, signatures: impl VerifyAnswer + 'static) {
         // A later verifier would be equal.
         let _ = self.signatures.set(Box::new(signatures));
+    }
+
+    /// Returns the position of a request that arrives at the time `now`, in nanoseconds since the
+    /// Unix epoch.
+    #[inline]
+    pub(crate) fn arrival(&self, now: u64) -> u64 {
+        self.order.arrival(now)
     }
 
     /// Returns the cached answer about an opaque token, if it decides about a request.
@@ -147,8 +165,14 @@ impl Introspector {
         iss: String,
     ) -> Result<Active, IntrospectionError> {
         let facts = TokenFacts { iss: Some(iss), ..TokenFacts::default() };
-        let max_age = self.mode.max_age().unwrap_or_default();
-        let question = Question { token: token.into(), facts, is_opaque: true, is_known: false, max_age };
+        let question = Question {
+            token: token.into(),
+            facts,
+            is_opaque: true,
+            is_known: false,
+            max_age: self.mode.max_age().unwrap_or_default(),
+            continue_for: self.continue_for.unwrap_or_default(),
+        };
         self.ask(question).await
     }
 
@@ -178,7 +202,9 @@ impl Introspector {
                 Err(IntrospectionError::Unavailable { retry_after: OVERLOAD_RETRY_AFTER })
             }
             Ok(active) => Ok(active),
-            Err(error @ IntrospectionError::Unavailable { .. }) => self.continued(&token).ok_or(error),
+            Err(error @ IntrospectionError::Unavailable { .. }) => {
+                self.continued(&token, question.continue_for).ok_or(error)
+            }
             Err(_) => Err(self.inactive(facts.exp)),
         }
     }
@@ -193,11 +219,11 @@ impl Introspector {
         }
     }
 
-    /// Returns the last answer about a token if it is recent enough to continue without an answer.
-    fn continued(&self, token: &TokenHash) -> Option<Active> {
-        let (continue_for, now) = (nanos(self.continue_for?), self.clock.unix_nanos());
+    /// Returns the last answer about a token if it is less than `continue_for` old.
+    fn continued(&self, token: &TokenHash, continue_for: Duration) -> Option<Active> {
+        let now = self.clock.unix_nanos();
         let Cached::Active(active) = self.answers.get(token, now) else { return None };
-        if !active.is_fresh(continue_for, now) {
+        if !active.is_fresh(nanos(continue_for), now) {
             return None;
         }
         events::continued(&self.name, Duration::from_nanos(now.saturating_sub(active.checked_at)));

@@ -46,7 +46,14 @@ pub(super) fn question(token: &str) -> Question {
     let payload = json!({ "iss": "https://a", "sub": "u", "aud": "api", "exp": START + 3600 }).to_string();
     let facts = TokenFacts::of_token(payload.as_bytes(), &["api".to_owned()]);
     let token = token.as_bytes().into();
-    Question { token, facts, is_opaque: false, is_known: true, max_age: MAX_AGE }
+    Question {
+        token,
+        facts,
+        is_opaque: false,
+        is_known: true,
+        max_age: MAX_AGE,
+        continue_for: Duration::ZERO,
+    }
 }
 
 pub(super) fn active() -> Reply {

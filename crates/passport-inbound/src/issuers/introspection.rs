@@ -14,6 +14,13 @@ pub(crate) const MAX_AGES: std::ops::RangeInclusive<Duration> =
 /// The problem with a maximum age that is out of range, without the age.
 pub(crate) const MAX_AGE_RANGE: &str = "must be between 1 s and 60 s";
 
+/// Returns the problem with a time for which a token is accepted without an answer of the issuer.
+/// Returns `None` if the time is valid.
+pub(crate) fn continue_time_problem(time: Duration) -> Option<String> {
+    let hour = Duration::from_secs(60 * 60);
+    (time.is_zero() || time > hour).then(|| format!("must be more than 0 s and at most 1 h, is {time:?}"))
+}
+
 /// When the issuer of a token is asked whether the token is still active.
 ///
 /// The default of an issuer is set with [`Introspection::mode`]. A layer
@@ -32,8 +39,8 @@ pub enum IntrospectionMode {
         /// The maximum age of the issuer's answer; 1 s to 60 s.
         max_age: Duration,
     },
-    /// A token is verified locally, and the issuer is asked for each request. Concurrent requests
-    /// with one token share a call.
+    /// A token is verified locally, and the issuer is asked for each request. One call is enough
+    /// for all requirements of a request, and concurrent requests with one token share a call.
     Introspect,
     /// In addition to JWTs, the issuer's tokens can be opaque: only the issuer can read them. The
     /// claims of the caller come from the issuer's answer. At most one issuer of a verifier can
@@ -197,10 +204,12 @@ impl Introspection {
 
     /// Accepts a token while the issuer gives no valid answer, if the issuer has confirmed the
     /// token within the last `time`. The maximum is 1 h. By default, such requests are rejected
-    /// with 503. Each accepted request is logged and counted.
+    /// with 503. Each accepted request is logged and counted. A route can have [its own time].
     ///
     /// **Danger:** a token that is revoked during an outage of the issuer is accepted for up to
     /// `time`. An attacker who can cause the outage can use a stolen token for as long.
+    ///
+    /// [its own time]: crate::Requirement::danger_continue_when_unreachable
     pub fn danger_continue_when_unreachable(mut self, time: Duration) -> Self {
         self.continue_for = Some(time);
         self
@@ -258,9 +267,7 @@ impl Introspection {
         if self.max_unknown_per_second == 0 {
             report("introspection.max_unknown_per_second", &"must be at least 1, is 0");
         }
-        let hour = Duration::from_secs(60 * 60);
-        if let Some(time) = self.continue_for.filter(|time| time.is_zero() || *time > hour) {
-            let problem = format_args!("must be more than 0 s and at most 1 h, is {time:?}");
+        if let Some(problem) = self.continue_for.and_then(continue_time_problem) {
             report("introspection.danger_continue_when_unreachable", &problem);
         }
         if has_placeholder && self.is_opaque() {

@@ -14,7 +14,7 @@ mod trusted_issuer;
 
 pub(crate) use self::{
     check::{MAX_ISSUER, STATIC_JWKS_CONFLICT},
-    introspection::{MAX_AGE_RANGE, MAX_AGES},
+    introspection::{MAX_AGE_RANGE, MAX_AGES, continue_time_problem},
     tenant_issuers::TenantIssuers,
     trusted_issuer::{DirectoryRule, IssuerKind},
 };

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use metrics::counter;
-use passport_core::Clock;
+use passport_core::{Clock, unix_nanos};
 
 use super::{
     TokenVerifier, VerifyError, diagnostics,
@@ -40,8 +40,10 @@ impl TokenVerifier {
         let Some(introspector) = &issuer.introspector else {
             return Err(issuer.reject(RejectionReason::Malformed));
         };
+        let arrival = introspector.arrival(self.pipeline.clock.unix_nanos());
         let outcome = introspector.ask_opaque(token, issuer.options.issuer.clone()).await;
-        self.pipeline.conclude_opaque(issuer, token, outcome, self.pipeline.clock.now())
+        let caller = self.pipeline.conclude_opaque(issuer, token, outcome, self.pipeline.clock.now())?;
+        Ok(caller.with_arrival(arrival))
     }
 }
 
@@ -55,7 +57,8 @@ impl Pipeline {
         Some(match introspector.cached(token) {
             Some(outcome) => {
                 let outcome = self.conclude_opaque(&issuer, token, outcome, now);
-                VerifyProgress::Done(outcome.map(Verified::Caller))
+                let caller = outcome.map(|caller| caller.for_request(unix_nanos(now)));
+                VerifyProgress::Done(caller.map(Verified::Caller))
             }
             None => VerifyProgress::Done(Ok(Verified::Opaque(issuer))),
         })

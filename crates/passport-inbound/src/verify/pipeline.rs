@@ -142,7 +142,7 @@ impl Pipeline {
         if let Some(cache) = &self.cache {
             let started = started_if_timed();
             let hit = cache.get(token, now, |entry| {
-                let outcome = self.check_revocation(entry.caller.clone());
+                let outcome = self.check_revocation(entry.caller.for_request(now));
                 if let Some(started) = started {
                     entry.installation.meters.hit(started);
                 }

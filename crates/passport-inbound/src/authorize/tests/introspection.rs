@@ -17,9 +17,13 @@ use crate::{
 
 /// A request of a caller with the role `clerk`. Only requirements ask its issuer.
 async fn introspected(endpoint: &Endpoint) -> Request<()> {
-    let issuer = passport(0, "k").introspection(settings(IntrospectionMode::Local));
+    with_caller(&verifier(endpoint, IntrospectionMode::Local)).await
+}
+
+fn verifier(endpoint: &Endpoint, mode: IntrospectionMode) -> TokenVerifier {
+    let issuer = passport(0, "k").introspection(settings(mode));
     let verifier = trusting([issuer]).transport(endpoint.transport()).clock(TokioClock::start());
-    with_caller(&verifier.build().unwrap()).await
+    verifier.build().unwrap()
 }
 
 async fn with_caller(verifier: &TokenVerifier) -> Request<()> {
@@ -61,10 +65,35 @@ async fn recent_answer_needs_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn introspected_asks_for_each_request() {
+async fn introspected_asks_once_for_each_request() {
+    let endpoint = Endpoint::new(active());
+    let verifier = verifier(&endpoint, IntrospectionMode::Local);
+    for calls in 1..=3 {
+        let request = with_caller(&verifier).await;
+        for _ in 0..3 {
+            decided(&Requirement::introspected(), &request).await.unwrap();
+        }
+        assert_eq!(endpoint.calls(), calls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_of_the_mode_is_enough_for_the_requirements() {
+    for mode in [IntrospectionMode::Introspect, IntrospectionMode::local_then_introspect()] {
+        let endpoint = Endpoint::new(active());
+        let request = with_caller(&verifier(&endpoint, mode)).await;
+        decided(&Requirement::introspected(), &request).await.unwrap();
+        assert_eq!(endpoint.calls(), 1, "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_that_is_kept_asks_again() {
     let endpoint = Endpoint::new(active());
     let request = introspected(&endpoint).await;
-    for calls in 1..=3 {
+    decided(&Requirement::introspected(), &request).await.unwrap();
+    advance(Duration::from_secs(60)).await;
+    for calls in 2..=3 {
         decided(&Requirement::introspected(), &request).await.unwrap();
         assert_eq!(endpoint.calls(), calls);
     }
@@ -150,6 +179,62 @@ fn maximum_age_out_of_range_is_an_error() {
             format!("invalid configuration: max_age: must be between 1 s and 60 s, is {max_age:?}");
         assert_eq!(error.to_string(), expected);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn route_continues_without_an_answer_for_a_bounded_time() {
+    let log = crate::test_support::Log::listen(tracing::Level::WARN);
+    let endpoint = Endpoint::new(active());
+    let request = introspected(&endpoint).await;
+    let continuing = within(5).danger_continue_when_unreachable(Duration::from_secs(60)).unwrap();
+    decided(&continuing, &request).await.unwrap();
+    endpoint.reply(Reply::Fails);
+    advance(Duration::from_secs(59)).await;
+    decided(&continuing, &request).await.unwrap();
+    // The other routes do not continue.
+    let rejection = decided(&within(5), &request).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::IntrospectionUnavailable { .. }), "{rejection:?}");
+    advance(Duration::from_secs(1)).await;
+    let rejection = decided(&continuing, &request).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::IntrospectionUnavailable { .. }), "{rejection:?}");
+    assert_eq!(log.lines_with("danger_continue_when_unreachable").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn route_that_continues_rejects_a_revoked_token() {
+    let endpoint = Endpoint::new(active());
+    let request = introspected(&endpoint).await;
+    let continuing = within(5).danger_continue_when_unreachable(Duration::from_secs(60)).unwrap();
+    decided(&continuing, &request).await.unwrap();
+    endpoint.reply(Reply::inactive());
+    advance(Duration::from_secs(5)).await;
+    assert_eq!(decided(&continuing, &request).await.unwrap_err().status().as_u16(), 401);
+}
+
+#[test]
+fn time_without_an_answer_is_checked() {
+    let error = |requirement: Requirement, time: Duration| {
+        requirement.danger_continue_when_unreachable(time).unwrap_err().to_string()
+    };
+    let option = "invalid configuration: danger_continue_when_unreachable:";
+    for time in [Duration::ZERO, Duration::from_secs(3601)] {
+        let expected = format!("{option} must be more than 0 s and at most 1 h, is {time:?}");
+        assert_eq!(error(Requirement::introspected(), time), expected);
+    }
+    let expected =
+        format!("{option} needs the issuer's answer; set it on introspected() or introspected_within(..)");
+    assert_eq!(error(Requirement::role("clerk"), Duration::from_secs(1)), expected);
+    Requirement::introspected().danger_continue_when_unreachable(Duration::from_secs(3600)).unwrap();
+}
+
+#[test]
+fn time_without_an_answer_makes_a_requirement_another_one() {
+    let continuing =
+        |seconds| within(5).danger_continue_when_unreachable(Duration::from_secs(seconds)).unwrap();
+    assert_eq!(continuing(60), continuing(60));
+    assert_ne!(continuing(60), continuing(61));
+    assert_ne!(continuing(60), within(5));
+    assert_eq!(continuing(60).to_string(), within(5).to_string());
 }
 
 #[test]

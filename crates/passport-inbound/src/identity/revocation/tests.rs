@@ -94,7 +94,7 @@ fn denial_after_a_search_is_noticed() {
     assert!(!caller.is_denied());
     deny(&list, DeniedSubject::Subject(id("v")), 100);
     assert!(!caller.is_denied(), "and the generation is remembered");
-    assert_eq!(caller.0.revocation.not_denied_by.load(Ordering::Relaxed), list.generation());
+    assert_eq!(caller.verified.revocation.not_denied_by.load(Ordering::Relaxed), list.generation());
     deny(&list, DeniedSubject::Subject(id("u")), 99);
     assert!(!caller.is_denied(), "the token is newer");
     deny(&list, DeniedSubject::Subject(id("u")), 100);

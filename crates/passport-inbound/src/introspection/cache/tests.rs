@@ -6,7 +6,7 @@ const SECOND: u64 = 1_000_000_000;
 const NOW: u64 = 1_000 * SECOND;
 
 fn active(checked_at: u64, expires_at: u64) -> Active {
-    Active { checked_at, expires_at, body: Bytes::new() }
+    Active { asked: checked_at, checked_at, expires_at, body: Bytes::new() }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use tokio_test::{assert_pending, task};
 
 use super::*;
 use crate::{
+    Introspection,
     introspection::tests::introspector,
     test_support::{
         START,
@@ -24,8 +25,12 @@ struct Caller {
 }
 
 fn caller(mode: IntrospectionMode) -> Caller {
+    caller_of(&settings(mode))
+}
+
+fn caller_of(settings: &Introspection) -> Caller {
     let endpoint = Endpoint::new(Reply::active(&json!({})));
-    let introspector = introspector(&endpoint, &settings(mode));
+    let introspector = introspector(&endpoint, settings);
     let payload = json!({ "sub": "u", "exp": START + 3600 }).to_string().into_bytes();
     let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(START)) + HOUR;
     Caller { endpoint, token: IntrospectedToken::new(&introspector, b"t"[..].into(), expires_at), payload }
@@ -34,6 +39,16 @@ fn caller(mode: IntrospectionMode) -> Caller {
 impl Caller {
     fn is_due(&self) -> bool {
         self.token.is_due(self.token.introspector.clock.unix_nanos())
+    }
+
+    /// Returns the position of a request that arrives now.
+    fn arrival(&self) -> u64 {
+        self.token.arrival(self.token.introspector.clock.unix_nanos())
+    }
+
+    /// Returns whether a request that arrives now needs no other answer.
+    fn is_confirmed(&self, max_age: Duration) -> bool {
+        self.token.is_confirmed(max_age, self.arrival())
     }
 
     async fn confirm(&self) -> Result<(), IntrospectionError> {
@@ -85,7 +100,7 @@ async fn answer_is_due_after_a_revocation() {
     caller.confirm().await.unwrap();
     caller.endpoint.reply(Reply::inactive());
     assert_eq!(
-        caller.token.confirm(&caller.payload, Some(Duration::ZERO)).await,
+        caller.token.confirm(&caller.payload, Some(NeededAnswer::within(Duration::ZERO))).await,
         Err(IntrospectionError::Inactive)
     );
     assert!(caller.is_due());
@@ -106,9 +121,83 @@ async fn requirement_can_be_stricter_than_the_mode() {
     let caller = caller(IntrospectionMode::local_then_introspect());
     caller.confirm().await.unwrap();
     advance(Duration::from_secs(5)).await;
-    assert!(caller.token.is_confirmed(Duration::from_secs(6)));
-    assert!(!caller.token.is_confirmed(Duration::from_secs(5)));
-    assert!(!caller.token.is_confirmed(Duration::ZERO));
+    assert!(caller.is_confirmed(Duration::from_secs(6)));
+    assert!(!caller.is_confirmed(Duration::from_secs(5)));
+    assert!(!caller.is_confirmed(Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_after_the_arrival_is_enough_for_the_request() {
+    let caller = caller(IntrospectionMode::Introspect);
+    let arrival = caller.arrival();
+    assert!(!caller.token.is_confirmed(Duration::ZERO, arrival));
+    caller.confirm().await.unwrap();
+    assert!(caller.token.is_confirmed(Duration::ZERO, arrival));
+    // The next request arrives at the same time, but after the call.
+    assert!(!caller.is_confirmed(Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_that_began_before_the_arrival_does_not_count() {
+    let caller = caller(IntrospectionMode::Introspect);
+    caller.endpoint.delay(Duration::from_millis(50));
+    let mut call = task::spawn(caller.confirm());
+    assert_pending!(call.poll());
+    caller.endpoint.wait_for_calls(1).await;
+    let arrival = caller.arrival();
+    call.await.unwrap();
+    assert!(!caller.token.is_confirmed(Duration::ZERO, arrival));
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_request_needs_another_answer() {
+    let caller = caller(IntrospectionMode::Introspect);
+    let arrival = caller.arrival();
+    // Twice the timeout of a call, and 1 s.
+    advance(Duration::from_millis(4_999)).await;
+    caller.confirm().await.unwrap();
+    assert!(caller.token.is_confirmed(Duration::ZERO, arrival));
+    advance(Duration::from_millis(1)).await;
+    caller.confirm().await.unwrap();
+    assert!(!caller.token.is_confirmed(Duration::ZERO, arrival));
+}
+
+#[tokio::test(start_paused = true)]
+async fn revoked_token_is_not_confirmed_for_its_request() {
+    let caller = caller(IntrospectionMode::Introspect);
+    let arrival = caller.arrival();
+    caller.confirm().await.unwrap();
+    caller.endpoint.reply(Reply::inactive());
+    caller.confirm().await.unwrap_err();
+    assert!(!caller.token.is_confirmed(Duration::ZERO, arrival));
+}
+
+#[tokio::test(start_paused = true)]
+async fn setting_of_the_issuer_continues_without_an_answer() {
+    let settings = settings(IntrospectionMode::local_then_introspect())
+        .danger_continue_when_unreachable(Duration::from_secs(60));
+    let caller = caller_of(&settings);
+    caller.confirm().await.unwrap();
+    caller.endpoint.reply(Reply::Fails);
+    advance(Duration::from_secs(59)).await;
+    caller.confirm().await.unwrap();
+    // A route can have a shorter time.
+    let needed = NeededAnswer::within(MAX_AGE).continuing_for(Duration::from_secs(59));
+    caller.token.confirm(&caller.payload, Some(needed)).await.unwrap_err();
+    advance(Duration::from_secs(1)).await;
+    caller.confirm().await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn last_answer_is_no_answer_for_the_request() {
+    let settings =
+        settings(IntrospectionMode::Introspect).danger_continue_when_unreachable(Duration::from_secs(60));
+    let caller = caller_of(&settings);
+    caller.confirm().await.unwrap();
+    caller.endpoint.reply(Reply::Fails);
+    let arrival = caller.arrival();
+    caller.confirm().await.unwrap();
+    assert!(!caller.token.is_confirmed(Duration::ZERO, arrival));
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,8 +223,9 @@ async fn open_stream_of_an_active_token_continues() {
 #[tokio::test(start_paused = true)]
 async fn requirement_decides_how_often_a_stream_is_checked() {
     let caller = caller(IntrospectionMode::Local);
-    caller.token.confirm(&caller.payload, Some(Duration::from_secs(5))).await.unwrap();
-    assert!(caller.token.is_confirmed(Duration::from_secs(5)));
+    let needed = NeededAnswer::within(Duration::from_secs(5));
+    caller.token.confirm(&caller.payload, Some(needed)).await.unwrap();
+    assert!(caller.is_confirmed(Duration::from_secs(5)));
     let mut stream = task::spawn(caller.end_of_stream());
     assert_pending!(stream.poll());
     caller.endpoint.reply(Reply::inactive());
@@ -146,7 +236,7 @@ async fn requirement_decides_how_often_a_stream_is_checked() {
 async fn route_that_asks_each_time_checks_streams_no_less_often() {
     let caller = caller(IntrospectionMode::LocalThenIntrospect { max_age: Duration::from_secs(5) });
     caller.confirm().await.unwrap();
-    assert!(!caller.token.is_confirmed(Duration::ZERO));
+    assert!(!caller.is_confirmed(Duration::ZERO));
     let mut stream = task::spawn(caller.end_of_stream());
     assert_pending!(stream.poll());
     caller.endpoint.reply(Reply::inactive());

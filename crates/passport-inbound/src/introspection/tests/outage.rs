@@ -95,27 +95,24 @@ async fn cached_answers_are_used_during_an_outage() {
     introspector.ask(question("t")).await.unwrap();
 }
 
-fn continuing() -> (Endpoint, Arc<Introspector>) {
-    let endpoint = Endpoint::new(active());
-    let settings = settings(IntrospectionMode::local_then_introspect())
-        .danger_continue_when_unreachable(Duration::from_secs(60));
-    let introspector = introspector(&endpoint, &settings);
-    (endpoint, introspector)
+/// Returns a question that is answered for 60 s without the issuer.
+fn continuing(token: &str) -> Question {
+    Question { continue_for: Duration::from_secs(60), ..question(token) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn continuing_is_bounded_logged_and_counted() {
     let log = Log::listen(tracing::Level::WARN);
-    let (endpoint, introspector) = continuing();
-    introspector.ask(question("t")).await.unwrap();
+    let (endpoint, introspector) = setup(active());
+    introspector.ask(continuing("t")).await.unwrap();
     endpoint.reply(Reply::Fails);
     let metrics = measured(async {
         for elapsed in [20, 20, 19] {
             advance(Duration::from_secs(elapsed)).await;
-            introspector.ask(question("t")).await.unwrap();
+            introspector.ask(continuing("t")).await.unwrap();
         }
         advance(Duration::from_secs(1)).await;
-        introspector.ask(question("t")).await.unwrap_err();
+        introspector.ask(continuing("t")).await.unwrap_err();
     });
     assert_eq!(metrics.await["passport_inbound_introspection_continued_total"], 3.0);
     assert_eq!(log.lines_with("danger_continue_when_unreachable").len(), 3);
@@ -123,24 +120,24 @@ async fn continuing_is_bounded_logged_and_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn unconfirmed_tokens_do_not_continue() {
-    let (endpoint, introspector) = continuing();
+    let (endpoint, introspector) = setup(active());
     endpoint.reply(Reply::Fails);
-    assert_eq!(introspector.ask(question("t")).await, Err(UNAVAILABLE));
+    assert_eq!(introspector.ask(continuing("t")).await, Err(UNAVAILABLE));
     endpoint.reply(Reply::inactive());
-    assert_eq!(introspector.ask(question("t")).await, Err(IntrospectionError::Inactive));
+    assert_eq!(introspector.ask(continuing("t")).await, Err(IntrospectionError::Inactive));
     endpoint.reply(Reply::Fails);
     advance(Duration::from_secs(6)).await;
-    assert_eq!(introspector.ask(question("t")).await, Err(UNAVAILABLE));
+    assert_eq!(introspector.ask(continuing("t")).await, Err(UNAVAILABLE));
 }
 
 #[tokio::test(start_paused = true)]
 async fn revoked_token_does_not_continue() {
-    let (endpoint, introspector) = continuing();
-    introspector.ask(question("t")).await.unwrap();
+    let (endpoint, introspector) = setup(active());
+    introspector.ask(continuing("t")).await.unwrap();
     advance(MAX_AGE).await;
     endpoint.reply(Reply::inactive());
-    assert_eq!(introspector.ask(question("t")).await, Err(IntrospectionError::Inactive));
+    assert_eq!(introspector.ask(continuing("t")).await, Err(IntrospectionError::Inactive));
     endpoint.reply(Reply::Fails);
     advance(Duration::from_secs(6)).await;
-    assert_eq!(introspector.ask(question("t")).await, Err(UNAVAILABLE));
+    assert_eq!(introspector.ask(continuing("t")).await, Err(UNAVAILABLE));
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use passport_core::unix_nanos;
 use tokio::time::Instant;
 
 use super::{ParsedToken, Pipeline, VerifyContext};
@@ -117,6 +118,6 @@ impl Pipeline {
             };
             cache.insert(verified, now);
         }
-        self.check_revocation(caller)
+        self.check_revocation(caller.for_request(unix_nanos(now)))
     }
 }
