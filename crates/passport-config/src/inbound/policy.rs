@@ -48,6 +48,10 @@ pub(super) struct PolicySettings {
     /// The maximum age of the issuer's answer that the token is still active: 1 s to 60 s, or 0 s
     /// to ask the issuer for each request. The issuer needs introspection.
     introspected_within: Setting<Duration>,
+    /// Beside `introspected_within`: how long a token that the issuer has confirmed is accepted
+    /// while the issuer gives no valid answer, at most 1 h. A token that is revoked during the
+    /// outage is then accepted. Defaults to the setting of the issuer.
+    danger_continue_when_unreachable: Setting<Duration>,
     /// Policies of which the caller meets at least one.
     any: Setting<Tables<Self>>,
     /// A policy that the caller does not meet.
@@ -119,11 +123,20 @@ impl PolicySettings {
 
     /// Returns the requirement that the issuer has confirmed the token.
     fn introspection(&self, reader: &mut Reader<'_>) -> Option<Requirement> {
-        let max_age = reader.read(&self.introspected_within)?;
-        if max_age.is_zero() {
-            return Some(Requirement::introspected());
+        let continue_for = reader.read(&self.danger_continue_when_unreachable);
+        if continue_for.is_some() && self.introspected_within.raw().is_none() {
+            let problem = "set introspected_within in the same policy, or remove it";
+            reader.report(&self.danger_continue_when_unreachable, problem);
         }
-        reader.collect_all(&self.introspected_within, Requirement::introspected_within(max_age))
+        let max_age = reader.read(&self.introspected_within)?;
+        let requirement = if max_age.is_zero() {
+            Requirement::introspected()
+        } else {
+            reader.collect_all(&self.introspected_within, Requirement::introspected_within(max_age))?
+        };
+        let Some(time) = continue_for else { return Some(requirement) };
+        let requirement = requirement.danger_continue_when_unreachable(time);
+        reader.collect_all(&self.danger_continue_when_unreachable, requirement)
     }
 }
 

@@ -6,7 +6,9 @@ use passport_core::{
     ClientAuthentication, PrivateKeyJwt, ResolvedSecret, SecretError, SecretProvider, SecretProviders,
     SecretRef, SecretSource, SigningAlgorithm,
 };
-use passport_inbound::{Introspection, IntrospectionMode, TenantRule, TokenVerifier, TrustedIssuer};
+use passport_inbound::{
+    Introspection, IntrospectionMode, Requirement, TenantRule, TokenVerifier, TrustedIssuer,
+};
 
 use super::{formats::environment, *};
 
@@ -253,6 +255,20 @@ fn policy_requires_introspection() {
             config(&with(&json!({ "introspection": table(&json!({})), "policies": { "pay": keys } })));
         config.build().unwrap();
         assert_eq!(config.policy("pay").unwrap().to_string(), expected, "{keys}");
+    }
+}
+
+#[test]
+fn policy_continues_without_an_answer() {
+    for (max_age, requirement) in [
+        ("0", Requirement::introspected()),
+        ("5s", Requirement::introspected_within(Duration::from_secs(5)).unwrap()),
+    ] {
+        let policy = json!({ "introspected_within": max_age, "DangerContinueWhenUnreachable": "1m" });
+        let config =
+            config(&with(&json!({ "introspection": table(&json!({})), "policies": { "pay": policy } })));
+        let expected = requirement.danger_continue_when_unreachable(Duration::from_secs(60)).unwrap();
+        assert_eq!(config.policy("pay").unwrap(), expected, "{max_age}");
     }
 }
 
