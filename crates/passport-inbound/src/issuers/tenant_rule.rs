@@ -21,7 +21,8 @@ pub(super) enum Rule {
 }
 
 impl TenantRule {
-    /// Creates the rule that all callers of the issuer belong to `tenant`.
+    /// Creates the rule that all callers of the issuer belong to `tenant`. A security event about a
+    /// tenant has to name `tenant`: another tenant of the issuer can be a part of it.
     pub fn fixed(tenant: impl Into<String>) -> Self {
         Self(Rule::Fixed(tenant.into().into()))
     }
