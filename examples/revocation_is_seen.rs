@@ -106,7 +106,7 @@ async fn services_with_events(passport: &DevPassport) -> Result<Vec<Service>, Bo
     let endpoint = format!("{}/passport/events/poll", passport.issuer());
     let poller = SecurityEventPoller::new(&receiver, &endpoint)?.access_token(move || {
         let identity = identity.clone();
-        async move { Ok(identity.token().await?) }
+        async move { identity.token().await }
     });
     tokio::spawn(poller.run());
 

@@ -50,7 +50,8 @@
 //! - `ManagedIdentityConfig` configures one identity, and an HTTP client that uses the identity.
 //! - `ManagedIdentitiesConfig` configures several identities by name, and builds
 //!   `ManagedIdentities`.
-//! - `VerifierConfig` configures a verifier: its trusted issuers, policies and public paths.
+//! - `VerifierConfig` configures a verifier: its trusted issuers, policies and public paths, its
+//!   deny list and the metadata of the service.
 //! - `ConfigRegistry` contains the secret providers and the token stores that a configuration of
 //!   an identity can name.
 //! - `StoreFactory` adds a type of token store. The settings of the store are a struct of

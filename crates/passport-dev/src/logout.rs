@@ -40,8 +40,8 @@ impl LogoutDelivery {
     ///
     /// # Errors
     /// When there is no complete response within 5 s.
-    pub fn outcome(&self) -> Result<StatusCode, &TransportError> {
-        self.outcome.as_ref().copied()
+    pub fn outcome(&self) -> Result<StatusCode, TransportError> {
+        self.outcome.clone()
     }
 }
 

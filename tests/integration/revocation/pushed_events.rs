@@ -104,7 +104,7 @@ async fn polled_event_refuses_the_next_request() {
     let endpoint = format!("{}/passport/events/poll", passport.issuer());
     let poller = SecurityEventPoller::new(&service.receiver, &endpoint).unwrap().access_token(move || {
         let tokens = tokens.clone();
-        async move { Ok(tokens.token().await?) }
+        async move { tokens.token().await }
     });
     let polling = tokio::spawn(poller.run());
 

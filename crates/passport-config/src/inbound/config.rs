@@ -1,12 +1,17 @@
 use std::fmt;
 
 use passport_core::{ConfigError, ConfigProblem, SecretProviders, TransportPool};
-use passport_inbound::{AuthenticateLayer, Requirement, TokenVerifier, TokenVerifierBuilder};
+use passport_inbound::{
+    AuthenticateLayer, DenyList, DenyListBuilder, ProtectedResource, Requirement, TokenVerifier,
+    TokenVerifierBuilder,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    deny_list::DenyListSettings,
     policy::{PolicySettings, introspected_issuers, issuer_names},
+    protected_resource::ResourceSettings,
     schema,
     section::{build, find, values_of},
     settings::VerifierSettings,
@@ -38,6 +43,8 @@ use crate::{problems::within, reader::Reader, setting::problem_of, table::Values
 /// | `tenants` | the issuers that may speak for a tenant |
 /// | `policies` | named requirements, for [`policy`](Self::policy) |
 /// | `public_paths`, `public_grpc_services` | what needs no token, for [`layer`](Self::layer) |
+/// | `protected_resource` | metadata, for [`protected_resource`](Self::protected_resource) |
+/// | `deny_list` | denied callers, for [`deny_list`](Self::deny_list()) |
 /// | `clock_skew` | the accepted difference between the clocks |
 /// | `jwks_refresh_interval`, `jwks_cooldown` | when signing keys are refreshed |
 /// | `jwks_max_stale`, `jwks_request_timeout` | what happens when an issuer is unreachable |
@@ -82,11 +89,13 @@ pub struct VerifierConfig {
     /// error of serde would contain the value.
     value: Value,
     pub(super) secrets: SecretProviders,
+    /// The opened deny list.
+    deny_list: Option<DenyList>,
 }
 
 impl From<Value> for VerifierConfig {
     fn from(value: Value) -> Self {
-        Self { value, secrets: SecretProviders::default() }
+        Self { value, secrets: SecretProviders::default(), deny_list: None }
     }
 }
 
@@ -99,10 +108,48 @@ impl VerifierConfig {
         Self { secrets, ..self }
     }
 
+    /// Sets the deny list of the verifier: the opened list of [`deny_list`](Self::deny_list()), or
+    /// another one. Required if the configuration has the table `deny_list`, which would otherwise
+    /// have no effect. For a reload, use the same list.
+    #[must_use]
+    pub fn with_deny_list(self, list: DenyList) -> Self {
+        Self { deny_list: Some(list), ..self }
+    }
+
+    /// Returns a builder of a deny list with the settings of the table `deny_list`. Without the
+    /// table, the builder has the defaults.
+    ///
+    /// Use the builder to add a [store](DenyListBuilder::store), and to open the list. Then pass
+    /// the list to [`with_deny_list`](Self::with_deny_list).
+    ///
+    /// ```
+    /// use passport_config::VerifierConfig;
+    /// use passport_inbound::SecurityEventReceiver;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let config: VerifierConfig = serde_json::from_str(
+    ///     r#"{
+    ///         "audience": "bizfirstgo-api",
+    ///         "deny_list": { "file": "/var/lib/orders/denied" }
+    ///     }"#,
+    /// )?;
+    /// let list = config.deny_list()?.open().await?;
+    /// let verifier = config.with_deny_list(list).build()?;
+    /// let events = SecurityEventReceiver::new(&verifier)?;
+    /// # let _ = events; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with every mistake of the whole configuration.
+    pub fn deny_list(&self) -> Result<DenyListBuilder, ConfigError> {
+        self.parse(None, true).map(|(_, list)| list)
+    }
+
     /// Builds the verifier. Sends no request.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake, also those of the policies and the public paths.
+    /// A [`ConfigError`] with every mistake, also those of the policies and the public paths. A
+    /// table `deny_list` is a mistake without [`with_deny_list`](Self::with_deny_list).
     pub fn build(&self) -> Result<TokenVerifier, ConfigError> {
         self.read(None)?.build()
     }
@@ -127,13 +174,34 @@ impl VerifierConfig {
     }
 
     /// Returns a layer that verifies tokens with `verifier`, and forwards requests for the
-    /// `public_paths` and the `public_grpc_services` without a token.
+    /// `public_paths` and the `public_grpc_services` without a token. If the configuration has the
+    /// table `protected_resource`, the challenges of the layer have the URL of the metadata, which
+    /// [`protected_resource`](Self::protected_resource) serves.
     ///
     /// # Errors
-    /// A [`ConfigError`] when a path or the name of a service is not valid.
+    /// A [`ConfigError`] when a path, the name of a service or the table `protected_resource` is
+    /// not valid.
     pub fn layer(&self, verifier: TokenVerifier) -> Result<AuthenticateLayer, ConfigError> {
         build(self.values()?, &self.secrets, |settings: &VerifierSettings, reader| {
-            Some(settings.layer(AuthenticateLayer::new(verifier), reader))
+            Some(settings.layer(verifier, reader))
+        })
+    }
+
+    /// Returns the service that serves the protected resource metadata ([RFC
+    /// 9728](https://www.rfc-editor.org/rfc/rfc9728)) of the table `protected_resource`. Its
+    /// authorization servers are the issuers of `verifier`. Returns `None` if there is no such
+    /// table.
+    ///
+    /// The metadata needs no token: put the service outside the [`layer`](Self::layer).
+    ///
+    /// # Errors
+    /// A [`ConfigError`] when the table is not valid.
+    pub fn protected_resource(
+        &self,
+        verifier: &TokenVerifier,
+    ) -> Result<Option<ProtectedResource>, ConfigError> {
+        build(self.values()?, &self.secrets, |settings: &VerifierSettings, reader| {
+            Some(settings.resource(verifier, reader))
         })
     }
 
@@ -157,7 +225,7 @@ impl VerifierConfig {
         if !issuer_names(policy).is_empty() || !introspected_issuers(policy).is_empty() {
             // Each caller meets the negation of a requirement that names an unknown issuer. Each
             // request is rejected if the issuers of a policy with introspection have no settings.
-            drop(self.read(None)?);
+            drop(self.parse(None, true)?);
         }
         Ok(requirement)
     }
@@ -181,14 +249,26 @@ impl VerifierConfig {
         schema::of_verifier()
     }
 
-    /// Parses the configuration. Returns a builder without mistakes.
+    /// Parses the configuration. Returns a builder without mistakes, with the deny list.
     fn read(&self, pool: Option<&TransportPool>) -> Result<TokenVerifierBuilder, ConfigError> {
+        let (builder, _) = self.parse(pool, self.deny_list.is_some())?;
+        Ok(self.deny_list.clone().into_iter().fold(builder, TokenVerifierBuilder::deny_list))
+    }
+
+    /// Parses the configuration. Returns the builders of the verifier and of the deny list, both
+    /// without mistakes. The table `deny_list` is a mistake if no list `is_open`.
+    fn parse(
+        &self,
+        pool: Option<&TransportPool>,
+        is_open: bool,
+    ) -> Result<(TokenVerifierBuilder, DenyListBuilder), ConfigError> {
         let values = self.values()?;
         build(values, &self.secrets, |settings: &VerifierSettings, reader| {
             let trust = Trust::read(settings, values, reader);
             settings.check_policies(trust.as_ref(), reader);
-            settings.check_public_paths(reader);
-            trust?.builder(pool, values, reader)
+            settings.check_layer(reader);
+            let list = settings.list(is_open, reader);
+            Some((trust?.builder(pool, values, reader)?, list))
         })
     }
 
@@ -196,6 +276,10 @@ impl VerifierConfig {
         values_of::<VerifierSettings>(&self.value)
     }
 }
+
+/// The problem of a table `deny_list` without an opened list.
+const LIST_NOT_OPEN: &str = "this program opens no deny list, so denied tokens would be accepted; remove the table, or \
+                             open VerifierConfig::deny_list and pass the list to with_deny_list";
 
 impl VerifierSettings {
     /// Reports the mistakes of all policies. A policy with an unknown issuer is a mistake: its
@@ -230,18 +314,41 @@ impl VerifierSettings {
         }
     }
 
-    /// Reports the mistakes of the public paths.
-    fn check_public_paths(&self, reader: &mut Reader<'_>) {
-        // Only a layer can check the paths. Its verifier is not used.
-        if (self.public_paths.raw().is_some() || self.public_grpc_services.raw().is_some())
+    /// Reports the mistakes of the public paths and of the protected resource.
+    fn check_layer(&self, reader: &mut Reader<'_>) {
+        let values =
+            [self.public_paths.raw(), self.public_grpc_services.raw(), self.protected_resource.raw()];
+        // Only a layer can check the settings. Its verifier is not used.
+        if values.iter().any(Option::is_some)
             && let Ok(unused) = TokenVerifier::builder("unused").cache_tokens(false).build()
         {
-            let _ = self.layer(AuthenticateLayer::new(unused), reader);
+            let _ = self.layer(unused, reader);
         }
     }
 
-    /// Adds the public paths and services to `layer`. Reports each one that is not valid.
-    fn layer(&self, mut layer: AuthenticateLayer, reader: &mut Reader<'_>) -> AuthenticateLayer {
+    /// Returns the builder of the deny list. Reports its mistakes, and that the list is not open.
+    fn list(&self, is_open: bool, reader: &mut Reader<'_>) -> DenyListBuilder {
+        if !is_open && self.deny_list.raw().is_some() {
+            reader.report(&self.deny_list, LIST_NOT_OPEN);
+        }
+        let list = reader
+            .table(&self.deny_list, |settings: &DenyListSettings, reader| Some(settings.builder(reader)));
+        list.unwrap_or_default()
+    }
+
+    /// Returns the protected resource, if it is configured. Reports mistakes.
+    fn resource(&self, verifier: &TokenVerifier, reader: &mut Reader<'_>) -> Option<ProtectedResource> {
+        reader.table(&self.protected_resource, |settings: &ResourceSettings, reader| {
+            settings.resource(verifier, reader)
+        })
+    }
+
+    /// Returns a layer with the protected resource and the public paths and services. Reports each
+    /// one that is not valid.
+    fn layer(&self, verifier: TokenVerifier, reader: &mut Reader<'_>) -> AuthenticateLayer {
+        let resource = self.resource(&verifier, reader);
+        let layer = AuthenticateLayer::new(verifier);
+        let mut layer = resource.iter().fold(layer, AuthenticateLayer::resource_metadata);
         for path in reader.read(&self.public_paths).unwrap_or_default() {
             let added = layer.clone().public_paths([path]);
             layer = reader.collect_all(&self.public_paths, added).unwrap_or(layer);

@@ -7,11 +7,13 @@
 
 mod claims;
 mod config;
+mod deny_list;
 mod introspection;
 mod issuer;
 mod options;
 mod policy;
 mod preset;
+mod protected_resource;
 mod provider;
 mod schema;
 mod secret_sources;

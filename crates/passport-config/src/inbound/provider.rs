@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    introspection::{self, IntrospectionSettings},
     preset::UNUSED_ISSUER,
     section::{Section, Table, Texts},
 };
@@ -51,6 +52,9 @@ pub(super) struct ProviderSettings {
     role_mapping: Setting<Texts>,
     /// The time for which signing keys are fresh, in minutes. Defaults to that of the verifier.
     jwks_refresh_interval_minutes: Setting<u64>,
+    /// How the provider is asked whether a token is still active. Not a key of .NET. Defaults to
+    /// not at all: a token is accepted until it expires.
+    pub(super) introspection: Setting<Table<IntrospectionSettings>>,
 }
 
 impl Section for ProviderSettings {
@@ -135,6 +139,7 @@ impl ProviderSettings {
         let issuer = reader.set(issuer, &self.jwks_refresh_interval_minutes, |issuer, minutes| {
             issuer.jwks_refresh_interval(Duration::from_secs(minutes.saturating_mul(60)))
         });
+        let issuer = introspection::added(issuer, &self.introspection, reader);
         let issuer = issuer.claims(self.claims(reader));
         let issuer = self.tenant(reader).into_iter().fold(issuer, TrustedIssuer::tenant);
         self.report_problems(&issuer, reader);
@@ -177,6 +182,10 @@ impl ProviderSettings {
     fn report_problems(&self, issuer: &TrustedIssuer, reader: &mut Reader<'_>) {
         for problem in issuer.problems() {
             let message = without_quoted_secret(&problem.problem);
+            if let Some(key) = problem.option.strip_prefix("introspection.") {
+                introspection::report(&self.introspection, key, &message, reader);
+                continue;
+            }
             match self.setting(&problem.option) {
                 Some((key, _)) if reader.has_problem(key) => {}
                 Some((_, setting)) => reader.report(setting, message),

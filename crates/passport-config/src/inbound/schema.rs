@@ -4,9 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     claims::{ClaimSettings, ConditionSettings},
+    deny_list::DenyListSettings,
     introspection::IntrospectionSettings,
     issuer::IssuerSettings,
     policy::PolicySettings,
+    protected_resource::ResourceSettings,
     provider::{ProviderSettings, TenantIdSettings},
     section::Section,
     settings::VerifierSettings,
@@ -30,6 +32,8 @@ pub(super) fn of_verifier() -> Value {
         ConditionSettings::NAME: of_definition::<ConditionSettings>(),
         IntrospectionSettings::NAME: of_definition::<IntrospectionSettings>(),
         PolicySettings::NAME: of_definition::<PolicySettings>(),
+        ResourceSettings::NAME: of_definition::<ResourceSettings>(),
+        DenyListSettings::NAME: of_definition::<DenyListSettings>(),
     });
     schema
 }

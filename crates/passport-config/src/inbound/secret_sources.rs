@@ -7,6 +7,7 @@ use super::{
     VerifierConfig,
     introspection::IntrospectionSettings,
     issuer::IssuerSettings,
+    provider::ProviderSettings,
     section::{Table, build},
     settings::VerifierSettings,
 };
@@ -32,6 +33,12 @@ impl VerifierConfig {
                 for entry in reader.tables(&settings.issuers) {
                     reader.entry(&entry, |issuer: &IssuerSettings, reader| {
                         add(&format!("{}.", entry.path), of_table(&issuer.introspection, reader));
+                        Some(())
+                    });
+                }
+                for entry in reader.tables(&settings.external_providers) {
+                    reader.entry(&entry, |provider: &ProviderSettings, reader| {
+                        add(&format!("{}.", entry.path), of_table(&provider.introspection, reader));
                         Some(())
                     });
                 }

@@ -8,9 +8,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    deny_list::DenyListSettings,
     introspection::IntrospectionSettings,
     issuer::{Algorithms, IssuerSettings},
     policy::PolicySettings,
+    protected_resource::ResourceSettings,
     provider::ProviderSettings,
     section::{NamedTables, Section, Table, Tables},
     tenant::TenantIssuers,
@@ -58,6 +60,11 @@ pub(super) struct VerifierSettings {
     pub(super) public_paths: Setting<Vec<String>>,
     /// The full names of gRPC services that need no token. Defaults to none.
     pub(super) public_grpc_services: Setting<Vec<String>>,
+    /// The metadata by which clients find the authorization servers of the service (RFC 9728).
+    /// Defaults to none.
+    pub(super) protected_resource: Setting<Table<ResourceSettings>>,
+    /// The list of denied callers, which events of the issuers fill. Defaults to none.
+    pub(super) deny_list: Setting<Table<DenyListSettings>>,
     /// The accepted difference between the clocks. Defaults to 60 s.
     pub(super) clock_skew: Setting<Duration>,
     /// The time for which signing keys are fresh. Defaults to 10 min.

@@ -10,7 +10,7 @@ use super::{
     issuer::{Algorithms, IssuerSettings},
     options::VerifierOptions,
     provider::ProviderSettings,
-    section::{Entry, Section, Tables, located},
+    section::{Entry, Section, Tables},
     settings::VerifierSettings,
     tenant::TenantIssuers,
 };
@@ -173,7 +173,7 @@ fn of_issuer(issuer: &ConfiguredIssuer, problem: &ConfigProblem) -> ConfigProble
 
 fn of_provider(issuer: &ConfiguredIssuer, problem: &ConfigProblem) -> ConfigProblem {
     let key = if problem.option == "name" { "provider_id" } else { &*problem.option };
-    located::<ProviderSettings>(&issuer.path, Some(&issuer.values), key, &problem.problem)
+    located_option::<ProviderSettings>(&issuer.path, &issuer.values, key, &problem.problem)
 }
 
 fn of_passport(passport: &ConfiguredIssuer, problem: &ConfigProblem) -> ConfigProblem {

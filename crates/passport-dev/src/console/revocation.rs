@@ -39,7 +39,7 @@ fn results(deliveries: &[LogoutDelivery]) -> String {
     let lines = deliveries.iter().map(|delivery| {
         let outcome = delivery
             .outcome()
-            .map_or_else(ToString::to_string, |status| format!("status {}", status.as_u16()));
+            .map_or_else(|error| error.to_string(), |status| format!("status {}", status.as_u16()));
         format!("\n{}: {outcome}", delivery.uri())
     });
     format!("logout tokens sent: {}{}", deliveries.len(), lines.collect::<String>())

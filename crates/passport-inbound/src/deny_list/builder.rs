@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use passport_core::{Clock, SharedClock};
+use passport_core::{Clock, ConfigProblem, SharedClock};
 
 use super::{
     error::DenyListError,
@@ -62,6 +62,13 @@ impl DenyListBuilder {
         self
     }
 
+    /// Returns a problem for each option that is out of range. [`open`](Self::open) reports the
+    /// first one.
+    #[must_use]
+    pub fn problems(&self) -> Vec<ConfigProblem> {
+        self.0.problems()
+    }
+
     /// Creates the list, with the denials of the file and of the store. With a store, starts a task
     /// that receives the denials of other instances, until the last clone of the list is dropped.
     /// If the runtime of the task ends before, the list receives no more denials, which is logged
@@ -77,7 +84,9 @@ impl DenyListBuilder {
     /// # Cancel safety
     /// Cancel safe: dropping the future starts nothing.
     pub async fn open(self) -> Result<DenyList, DenyListError> {
-        self.0.check().map_err(DenyListError::Config)?;
+        if let Some(problem) = self.problems().into_iter().next() {
+            return Err(DenyListError::Config(problem));
+        }
         let list = DenyList::with(self.0);
         list.load().await?;
         Ok(list)

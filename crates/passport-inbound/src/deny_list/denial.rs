@@ -49,6 +49,9 @@ impl Denial {
     /// Sets the tenant of the subject. If the list is full, the list can then refuse the older
     /// tokens of this tenant instead of those of all callers of the issuer
     /// ([`FullPolicy::RefuseTenant`](crate::FullPolicy::RefuseTenant)). Defaults to unknown.
+    ///
+    /// Set it only if all tokens of the subject are of this tenant: a full list would accept its
+    /// tokens of other tenants again.
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = Some(tenant.into());
         self

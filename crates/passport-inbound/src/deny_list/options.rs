@@ -54,16 +54,17 @@ impl Default for DenyListOptions {
 }
 
 impl DenyListOptions {
-    /// Checks the ranges of the options.
-    pub(super) fn check(&self) -> Result<(), ConfigProblem> {
+    /// Returns a problem for each option that is out of range.
+    pub(super) fn problems(&self) -> Vec<ConfigProblem> {
+        let mut problems = Vec::new();
         if !CAPACITIES.contains(&self.capacity) {
             let problem = format_args!("must be between 100 and 10,000,000, is {}", self.capacity);
-            return Err(ConfigProblem::new("capacity", problem));
+            problems.push(ConfigProblem::new("capacity", problem));
         }
         if !RETENTIONS.contains(&self.retention) {
             let problem = format_args!("must be between 1 min and 30 days, is {:?}", self.retention);
-            return Err(ConfigProblem::new("retention", problem));
+            problems.push(ConfigProblem::new("retention", problem));
         }
-        Ok(())
+        problems
     }
 }

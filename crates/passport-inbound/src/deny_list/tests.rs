@@ -165,6 +165,8 @@ async fn options_out_of_range_are_reported() {
     assert_eq!(capacity, "capacity: must be between 100 and 10,000,000, is 99");
     let retention = DenyList::builder().retention(Duration::from_secs(59)).open().await.unwrap_err();
     assert_eq!(retention.to_string(), "retention: must be between 1 min and 30 days, is 59s");
+    let both = DenyList::builder().capacity(99).retention(Duration::from_secs(59)).problems();
+    assert_eq!(both.iter().map(|problem| &*problem.option).collect::<Vec<_>>(), ["capacity", "retention"]);
 }
 
 #[tokio::test]

@@ -21,7 +21,8 @@ pub(super) enum Rule {
 }
 
 impl TenantRule {
-    /// Creates the rule that all callers of the issuer belong to `tenant`.
+    /// Creates the rule that all callers of the issuer belong to `tenant`. A security event about a
+    /// tenant has to name `tenant`: another tenant of the issuer can be a part of it.
     pub fn fixed(tenant: impl Into<String>) -> Self {
         Self(Rule::Fixed(tenant.into().into()))
     }
@@ -89,12 +90,13 @@ impl TenantRule {
     }
 
     /// Returns the tenant that the issuer means by `theirs`, the id of a tenant in an event.
-    /// Returns `None` if the rule gives none.
-    pub(crate) fn map<'a>(&'a self, theirs: Option<&'a str>) -> Option<&'a str> {
+    /// Returns `None` if the rule gives none: a fixed tenant can have the callers of several
+    /// tenants of the issuer, so only an event that names the fixed tenant is about all of them.
+    pub(crate) fn named<'a>(&'a self, theirs: &'a str) -> Option<&'a str> {
         match &self.0 {
-            Rule::Fixed(tenant) => Some(tenant),
-            Rule::Claim { .. } => theirs,
-            Rule::Table { table, .. } => Some(&**table.get(theirs?)?),
+            Rule::Fixed(tenant) => (**tenant == *theirs).then_some(&**tenant),
+            Rule::Claim { .. } => Some(theirs),
+            Rule::Table { table, .. } => table.get(theirs).map(|ours| &**ours),
         }
     }
 

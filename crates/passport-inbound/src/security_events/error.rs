@@ -43,6 +43,8 @@ pub(super) enum Problem {
     ForeignSubject,
     #[error("this receiver cannot use a subject of this format: use iss_sub, opaque or jwt_id")]
     SubjectFormat,
+    #[error("the subject is an unknown tenant: use a tenant of the access tokens")]
+    UnknownTenant,
     #[error("the event has no subject")]
     NoSubject,
 }

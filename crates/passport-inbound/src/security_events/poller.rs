@@ -117,13 +117,14 @@ impl SecurityEventPoller {
 
     /// Sets the function that returns the access token of each request, for example from a managed
     /// identity. Replaces [`bearer_secret`](Self::bearer_secret).
-    pub fn access_token<F>(self, token: impl Fn() -> F + Send + Sync + 'static) -> Self
+    pub fn access_token<F, E>(self, token: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<AccessToken, BoxError>> + Send + 'static,
+        F: Future<Output = Result<AccessToken, E>> + Send + 'static,
+        E: Into<BoxError>,
     {
         self.authorize_with(move || {
             let token = token();
-            async move { Ok(token.await?.authorization().clone()) }
+            async move { Ok(token.await.map_err(Into::<BoxError>::into)?.authorization().clone()) }
         })
     }
 

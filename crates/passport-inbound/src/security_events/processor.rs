@@ -11,6 +11,7 @@ use super::{
     event::{self, DeniedTokens, SECURITY_EVENT},
     logout_token::{self, LOGOUT_TOKEN, UNTYPED_LOGOUT_TOKEN},
     replay::{ReplayMemory, StatementId, StatementKind},
+    subject::EventSubject,
 };
 use crate::{
     Denial, DeniedSubject, DenyList, TokenVerifier,
@@ -153,24 +154,9 @@ impl EventProcessor {
 
     /// Denies the subjects of a statement, and waits until the denials are saved.
     async fn deny(&self, checked: &Checked, denied: DeniedTokens) -> Result<(), EventError> {
-        let issuer = &checked.statement.issuer;
-        let iss = checked.statement.claims.iss().unwrap_or_default();
-        let tenant = issuer.tenant_of_event(denied.subject.tenant.as_deref());
-        let mut saving = Vec::with_capacity(denied.subject.subjects.len());
-        for subject in denied.subject.subjects {
-            let subject = match subject {
-                DeniedSubject::Tenant(_) => {
-                    DeniedSubject::Tenant(tenant.clone().ok_or(Problem::SubjectFormat)?)
-                }
-                other => other,
-            };
-            let mut denial = Denial::new(iss, subject, denied.issued_before);
-            if let Some(tenant) = &tenant {
-                denial = denial.tenant(tenant);
-            }
-            // All denials take effect before the first one is saved.
-            saving.push(self.deny_list.deny(&denial));
-        }
+        let denials = denials(&checked.statement, denied)?;
+        // All denials take effect before the first one is saved.
+        let saving: Vec<_> = denials.iter().map(|denial| self.deny_list.deny(denial)).collect();
         for saved in saving {
             saved.await.map_err(|_| EventError::not_saved())?;
         }
@@ -185,6 +171,47 @@ impl Delivery {
             Self::Push => "push",
             Self::Poll => "poll",
         }
+    }
+}
+
+/// Returns the denials of the subjects of a statement.
+///
+/// A full list can replace the denials of a tenant by a refusal of the tenant. So a denial has the
+/// tenant of the statement only if all its tokens are certainly of this tenant. This is the case if
+/// Passport names the tenant of a session, a token or a managed identity. A user can have tokens of
+/// several tenants, and an external issuer can take the tenant of an event from another claim than
+/// that of the tokens.
+///
+/// # Errors
+/// If a subject is a tenant of which this verifier has no callers.
+fn denials(statement: &Statement, denied: DeniedTokens) -> Result<Vec<Denial>, Problem> {
+    let (issuer, iss) = (&statement.issuer, statement.claims.iss().unwrap_or_default());
+    let DeniedTokens { subject: EventSubject { subjects, tenant }, issued_before } = denied;
+    let tenant = tenant.filter(|tenant| issuer.is_passport() && !tenant.trim().is_empty());
+    let denial = |subject: DeniedSubject| -> Result<Denial, Problem> {
+        let of_tenant = tenant.as_ref().filter(|_| has_one_tenant(&subject));
+        let subject = match subject {
+            DeniedSubject::Tenant(theirs) => {
+                let ours = issuer.tenant_named(&theirs).ok_or(Problem::UnknownTenant)?;
+                DeniedSubject::Tenant(ours.to_owned())
+            }
+            other => other,
+        };
+        let denial = Denial::new(iss, subject, issued_before);
+        Ok(of_tenant.into_iter().fold(denial, Denial::tenant))
+    };
+    subjects.into_iter().map(denial).collect()
+}
+
+/// Returns whether all tokens that a denial of the subject is meant for are of one tenant. Tokens
+/// without a session are denied because of a session, which is of one tenant.
+fn has_one_tenant(subject: &DeniedSubject) -> bool {
+    match subject {
+        DeniedSubject::Session(_)
+        | DeniedSubject::SubjectWithoutSession(_)
+        | DeniedSubject::TokenId(_)
+        | DeniedSubject::ManagedIdentity(_) => true,
+        DeniedSubject::Subject(_) | DeniedSubject::Tenant(_) => false,
     }
 }
 

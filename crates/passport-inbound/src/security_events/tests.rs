@@ -1,5 +1,6 @@
 //! Tests of the receiver with pushed events.
 
+mod full_list;
 mod logout;
 mod polling;
 mod requests;
@@ -18,7 +19,7 @@ use url::form_urlencoded;
 
 use super::*;
 use crate::{
-    Denial, DenyList, DenyListBuilder, RejectionReason, TokenVerifier,
+    Denial, DenyList, DenyListBuilder, RejectionReason, TenantRule, TokenVerifier,
     test_support::{
         Log, START,
         issuers::{ALPHA, PASSPORT, claims_of, claims_with, external, passport, trusting, verify},
@@ -46,8 +47,13 @@ fn setup() -> Setup {
 }
 
 async fn setup_with(list: DenyListBuilder) -> Setup {
+    setup_with_rule(list, TenantRule::fixed("contoso")).await
+}
+
+/// Returns a setup whose external issuer has this rule for the tenant of its callers.
+async fn setup_with_rule(list: DenyListBuilder, rule: TenantRule) -> Setup {
     let list = list.clock(clock()).open().await.unwrap();
-    let verifier = trusting([passport(0, "p"), external(ALPHA, "alpha", 1, "a")]);
+    let verifier = trusting([passport(0, "p"), external(ALPHA, "alpha", 1, "a").tenant(rule)]);
     let verifier = verifier.deny_list(list.clone()).build().unwrap();
     let receiver = SecurityEventReceiver::new(&verifier).unwrap();
     Setup { verifier, list, receiver }
@@ -195,14 +201,40 @@ async fn managed_identity_is_denied_by_client_id_or_audit_id() {
     }
 }
 
+/// Returns an event of an issuer about a tenant.
+fn event_about_tenant(iss: &str, tenant: &str) -> Value {
+    let mut event = event_with("iss", json!(iss));
+    event["sub_id"] = json!({ "format": "complex", "tenant": { "format": "opaque", "id": tenant } });
+    event
+}
+
 #[tokio::test]
-async fn tenant_of_an_external_issuer_follows_its_rule() {
+async fn event_about_a_fixed_tenant_denies_its_callers() {
     let setup = setup();
-    let mut tenant = event_with("iss", json!(ALPHA));
-    tenant["sub_id"] = json!({ "format": "complex", "tenant": { "format": "opaque", "id": "theirs" } });
-    assert_eq!(setup.push(&tenant).await, 202);
-    assert!(setup.is_revoked(&claims_of(ALPHA)), "all its callers are of one tenant");
+    assert_eq!(setup.push(&event_about_tenant(ALPHA, "contoso")).await, 202);
+    assert!(setup.is_revoked(&claims_of(ALPHA)));
     assert!(!setup.is_revoked(&claims_of(PASSPORT)));
+}
+
+#[tokio::test]
+async fn event_about_another_tenant_spares_a_fixed_tenant() {
+    let setup = setup();
+    let event = event_about_tenant(ALPHA, "theirs");
+    assert_eq!(setup.error("secevent+jwt", &event).await, "invalid_request");
+    assert!(setup.list.is_empty());
+    assert!(!setup.is_revoked(&claims_of(ALPHA)));
+}
+
+#[tokio::test]
+async fn event_about_a_tenant_in_a_table_denies_its_callers() {
+    let rule = TenantRule::table("org", [("o-1", "contoso"), ("o-2", "fabrikam")]);
+    let setup = setup_with_rule(DenyList::builder(), rule).await;
+    assert_eq!(setup.push(&event_about_tenant(ALPHA, "o-1")).await, 202);
+    assert!(setup.is_revoked(&claims_with(ALPHA, "org", json!("o-1"))));
+    assert!(!setup.is_revoked(&claims_with(ALPHA, "org", json!("o-2"))));
+    let mut unknown = event_about_tenant(ALPHA, "contoso");
+    unknown["jti"] = json!("event-2");
+    assert_eq!(setup.error("secevent+jwt", &unknown).await, "invalid_request");
 }
 
 #[tokio::test]
@@ -321,20 +353,6 @@ async fn tokens_that_outlive_denials_are_logged_once() {
         assert!(!setup.is_revoked(&claims));
     }
     assert_eq!(log.lines_with("tokens live longer than denials").len(), 1);
-}
-
-#[tokio::test]
-async fn full_list_refuses_the_tenant_of_events() {
-    let setup = setup_with(DenyList::builder().capacity(100)).await;
-    for number in 0..101 {
-        let mut event = event_with("jti", json!(number.to_string()));
-        event["sub_id"]["sub"] = json!(number.to_string());
-        event["tenant_id"] = json!("contoso");
-        assert_eq!(setup.push(&event).await, 202);
-    }
-    assert_eq!(setup.list.len(), 1);
-    assert!(setup.is_revoked(&claims_of(PASSPORT)), "the tenant of all callers is contoso");
-    assert!(!setup.is_revoked(&claims_with(PASSPORT, "tenant_id", json!("fabrikam"))));
 }
 
 #[tokio::test]

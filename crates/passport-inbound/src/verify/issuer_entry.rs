@@ -238,14 +238,10 @@ impl IssuerEntry {
         Ok(())
     }
 
-    /// Returns the tenant of the subject of an event. `theirs` is the tenant as the issuer names
-    /// it.
-    pub(crate) fn tenant_of_event(&self, theirs: Option<&str>) -> Option<String> {
-        let tenant = match &self.options.tenant {
-            Some(rule) => rule.map(theirs),
-            None => theirs,
-        };
-        tenant.filter(|tenant| !tenant.trim().is_empty()).map(str::to_owned)
+    /// Returns the tenant of the callers that an event about a tenant denies. `theirs` is the
+    /// tenant as the issuer names it. Returns `None` if it is not the tenant of any callers.
+    pub(crate) fn tenant_named<'a>(&'a self, theirs: &'a str) -> Option<&'a str> {
+        self.options.tenant.as_ref().map_or(Some(theirs), |rule| rule.named(theirs))
     }
 
     /// Checks the issuer and the times of a statement that `key` has verified. A statement is a

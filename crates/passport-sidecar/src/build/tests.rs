@@ -142,6 +142,18 @@ fn validate_limit_out_of_bounds_is_named() {
 }
 
 #[test]
+fn validate_tables_without_effect_are_rejected() {
+    for (table, problem) in [
+        ("protected_resource]\nresource = \"https://api.example\"", "has no effect in a sidecar; remove it"),
+        ("deny_list]\ncapacity = 500", "this program opens no deny list"),
+        ("policies.clerks]\nany_role = \"clerk\"", "has no effect in a sidecar; remove it"),
+    ] {
+        let problems = problems_of(&format!("{ERP}[validate]\naudience = \"api\"\n[validate.{table}\n"));
+        assert!(problems.len() == 1 && problems[0].contains(problem), "{table}: {problems:?}");
+    }
+}
+
+#[test]
 fn larger_tokens_need_more_memory() {
     let problems = |token: usize| {
         let validate = format!("[validate]\naudience = \"api\"\nmax_token_size = {token}\n");

@@ -7,7 +7,7 @@ use passport_inbound::TokenVerifier;
 use crate::config::SidecarConfig;
 
 /// Keys of a verifier's configuration that have no effect in a sidecar.
-const NOT_USED: [&str; 3] = ["policies", "public_paths", "public_grpc_services"];
+const NOT_USED: [&str; 4] = ["policies", "public_paths", "public_grpc_services", "protected_resource"];
 
 /// Builds the token verifier. Returns `None` if `validate` is not configured or has a mistake.
 /// Adds each mistake to `problems`. Identities with the same `ca_file` and `user_agent` share the

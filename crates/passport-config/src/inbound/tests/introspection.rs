@@ -147,6 +147,41 @@ fn further_issuer_has_its_own_introspection() {
 }
 
 #[test]
+fn external_provider_has_its_own_introspection() {
+    let endpoint = "https://company.okta.com/oauth2/default/v1/introspect";
+    for (mode, expected) in [
+        ("local_then_introspect", IntrospectionMode::local_then_introspect()),
+        ("opaque", IntrospectionMode::opaque()),
+    ] {
+        let introspection = table(&json!({ "mode": mode, "Endpoint": endpoint }));
+        let verifier = config(&with_provider(&json!({ "Introspection": introspection }))).build().unwrap();
+        let okta = TrustedIssuer::external("https://company.okta.com/oauth2/default").name("okta");
+        let okta = okta.audience("api://bizfirstgo").tenant(TenantRule::claim("tenant_id"));
+        let okta = okta.introspection(settings().endpoint(endpoint).mode(expected));
+        let changes = verifier.replace(TokenVerifier::builder("bizfirstgo-api").trust(okta)).unwrap();
+        assert!(changes.is_empty(), "{mode}: {changes}");
+    }
+}
+
+#[test]
+fn external_provider_with_opaque_tokens_is_one_of_them() {
+    let opaque = |endpoint| table(&json!({ "mode": "opaque", "endpoint": endpoint }));
+    let mut both = with_provider(&json!({ "introspection": opaque("https://company.okta.com/introspect") }));
+    both["introspection"] = table(&json!({ "mode": "opaque" }));
+    let problem = "ExternalProviders[0].introspection.mode: \"opaque\": another trusted issuer has opaque tokens, which \
+                   do not name their issuer; choose another mode for one of them";
+    assert_eq!(mistakes(&both), [problem]);
+}
+
+#[test]
+fn policy_about_an_external_provider_uses_its_introspection() {
+    let introspection = table(&json!({ "endpoint": "https://company.okta.com/introspect" }));
+    let mut config = with_provider(&json!({ "introspection": introspection }));
+    config["policies"] = json!({ "pay": { "introspected_within": "5s", "issuer": "okta" } });
+    assert_eq!(mistakes(&config), [""; 0]);
+}
+
+#[test]
 fn policy_about_an_issuer_needs_the_introspection_of_that_issuer() {
     let mut partner = with_issuer(&json!({}));
     partner["introspection"] = table(&json!({}));
@@ -226,12 +261,15 @@ fn secret_sources_have_the_keys_of_their_tables() {
         "introspection": table(&json!({ "client_secret_ref": ["file:/a", "systemd:b"] })),
     }));
     all["introspection"] = table(&json!({ "timeout": "wrong" }));
+    let provider = json!({ "Introspection": table(&json!({ "client_secret_ref": "env:OKTA" })) });
+    all["ExternalProviders"] = with_provider(&provider)["ExternalProviders"].clone();
     let found = config(&all).secret_sources();
     let found: Vec<_> = found.iter().map(|(key, source)| (&**key, source.reference().to_string())).collect();
     let expected = [
         ("introspection.client_secret_ref", "env:SECRET".to_owned()),
         ("issuers[0].introspection.client_secret_ref", "file:/a".to_owned()),
         ("issuers[0].introspection.client_secret_ref", "systemd:b".to_owned()),
+        ("ExternalProviders[0].Introspection.client_secret_ref", "env:OKTA".to_owned()),
     ];
     assert_eq!(found, expected);
     assert!(

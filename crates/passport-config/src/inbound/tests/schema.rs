@@ -42,6 +42,7 @@ fn schema_accepts_what_the_reader_accepts() {
         json!({ "passport": false, "issuers": { "g": { "preset": "google", "audience": "api", "tenant": { "claim": "sub", "table": { "a": "b" } } } } }),
         json!({ "audience": "api", "policies": { "p": { "any": [{ "role": "a" }, { "not": { "user": true } }] } } }),
         json!({ "audience": "api", "introspection": { "ClientId": "c", "ClientSecretRef": ["env:A"], "max_cached": "5" }, "policies": { "p": { "introspectedWithin": 5 } } }),
+        json!({ "audience": "api", "deny_list": { "WhenFull": "drop_oldest" }, "ProtectedResource": { "resource": "https://api.example" } }),
         json!({ "audience": "api", "tenants": { "t": { "AllowedIssuers": "https://passport.bizfirst.ai" } } }),
     ] {
         assert_eq!(mistakes(&valid), [""; 0], "{valid}");
@@ -78,12 +79,15 @@ fn tables_in_the_docs_have_the_keys_of_the_schema() {
     let page = include_str!("../../../../../docs/configuration.md");
     let (issuer, policy) = (&schema["$defs"]["issuer"], &schema["$defs"]["policy"]);
     let introspection = &schema["$defs"]["introspection"];
+    let (list, resource) = (&schema["$defs"]["deny_list"], &schema["$defs"]["protected_resource"]);
     for (page, header, schema) in [
         (page, "| verifier key | |", &schema),
         (include_str!("../config.rs"), "| key | |", &schema),
         (page, "| issuer key | |", issuer),
         (page, "| introspection key | |", introspection),
         (page, "| policy key | |", policy),
+        (page, "| deny list key | |", list),
+        (page, "| resource key | |", resource),
     ] {
         let keys = schema["properties"].as_object().unwrap().keys().map(String::as_str);
         let mut keys: Vec<_> = keys.filter(|key| *key != "$schema").collect();

@@ -229,7 +229,7 @@ async fn each_request_has_the_current_token() {
     let polling = tokio::spawn(secret.run());
     endpoint.requests(1).await;
     polling.abort();
-    let token = || async { Ok(AccessToken::new("xyz", UNIX_EPOCH)?) };
+    let token = || async { AccessToken::new("xyz", UNIX_EPOCH) };
     let polling = tokio::spawn(poller(&setup, &endpoint).access_token(token).run());
     endpoint.requests(2).await;
     polling.abort();
