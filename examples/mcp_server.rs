@@ -63,15 +63,14 @@ impl ServerHandler for WhoAmI {
     }
 }
 
-/// Returns the router of the server that clients reach at `url`.
-fn server(passport: &DevPassport, url: &str) -> Result<Router, BoxError> {
+/// Returns the router of the server that clients reach at `url`. The tool is for callers that meet
+/// `requirement`.
+fn server(passport: &DevPassport, url: &str, requirement: Requirement) -> Result<Router, BoxError> {
     // A token must be for this server: its audience is the URL of the server.
     let verifier = TokenVerifier::builder(url).issuer(passport.issuer()).build()?;
     let resource =
         ProtectedResource::builder(&verifier, url).scopes("tools.call").resource_name("Who am I").build()?;
-    let authenticates = AuthenticateLayer::new(verifier)
-        .require(Requirement::scopes("tools.call")?)
-        .resource_metadata(&resource);
+    let authenticates = AuthenticateLayer::new(verifier).require(requirement).resource_metadata(&resource);
     let config =
         StreamableHttpServerConfig::default().with_legacy_session_mode(false).with_json_response(true);
     let sessions = Arc::new(LocalSessionManager::default());
@@ -85,7 +84,7 @@ async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:0")).await?;
     let url = format!("http://{}/mcp", listener.local_addr()?);
-    let server = server(&passport, &url)?;
+    let server = server(&passport, &url, Requirement::scopes("tools.call")?)?;
     tokio::spawn(async { axum::serve(listener, server).await });
 
     let token = |audience: &str, scope: &str| {
@@ -134,4 +133,82 @@ async fn metadata(challenge: &str) -> Result<String, BoxError> {
     let url = challenge.split("resource_metadata=\"").nth(1).and_then(|rest| rest.split('"').next());
     let url = url.ok_or("the challenge has no resource_metadata")?;
     Ok(local_client()?.get(url).send().await?.error_for_status()?.text().await?)
+}
+
+/// Tests with `fastmcp`, an MCP client in Python that implements the discovery and the grant of
+/// OAuth itself. `cargo xtask test` installs it.
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use passport_test_support::python;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Calls each tool. The arguments are the URL of the server, and nothing, a token, or the
+    /// credentials of a client and the only issuer that may get them.
+    const CALL_TOOLS: &str = "
+import asyncio, sys
+from fastmcp import Client
+from fastmcp.client.auth import ClientCredentialsOAuthProvider
+
+url, *credentials = sys.argv[1:]
+auth = credentials[0] if credentials else None
+if len(credentials) == 3:
+    client_id, client_secret, issuer = credentials
+    auth = ClientCredentialsOAuthProvider(
+        client_id=client_id, client_secret=client_secret, scopes='openid roles', issuer=issuer)
+
+async def call_tools():
+    async with Client(url, auth=auth) as client:
+        for tool in await client.list_tools():
+            result = await client.call_tool(tool.name)
+            print(tool.name, result.content[0].text, sep=': ')
+
+asyncio.run(call_tools())
+";
+
+    /// Runs the client. Returns its output, or its error messages if it fails. If the client is not
+    /// installed, reports that the test is skipped and returns `None`.
+    async fn call_tools(arguments: &[&str]) -> Option<Result<String, String>> {
+        let mut python = python::program("python")?;
+        let output = python.args(["-c", CALL_TOOLS]).args(arguments).output();
+        let output =
+            timeout(Duration::from_secs(60), output).await.expect("the client takes seconds").unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
+    }
+
+    /// Starts the server, and a Passport that issues tokens for it. Returns the Passport, and the
+    /// URL of the server.
+    async fn start(requirement: Requirement) -> (DevPassport, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let passport = DevPassport::builder().audience(&url).start().await.unwrap();
+        let server = server(&passport, &url, requirement).unwrap();
+        tokio::spawn(async { axum::serve(listener, server).await });
+        (passport, url)
+    }
+
+    #[tokio::test]
+    async fn fastmcp_needs_a_token_to_call_the_tool() {
+        let (passport, url) = start(Requirement::scopes("tools.call").unwrap()).await;
+        let token = passport.user_token("alice").claim("scope", "tools.call").build();
+        let Some(called) = call_tools(&[&url, &token]).await else { return };
+        assert_eq!(called.unwrap(), "whoami: alice of tenant-1");
+        let error = call_tools(&[&url]).await.unwrap().unwrap_err();
+        assert!(error.contains("MCPError: Server returned an error response"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn fastmcp_finds_passport_and_fetches_a_token() {
+        // Tokens of managed identities have roles instead of scopes.
+        let (passport, url) = start(Requirement::role("tools.call")).await;
+        let agent = passport.managed_identity("agent").role("tools.call").create();
+        let credentials = [&*url, agent.client_id(), agent.secret(), passport.issuer()];
+        let Some(called) = call_tools(&credentials).await else { return };
+        assert_eq!(called.unwrap(), "whoami: agent of tenant-1");
+        assert_eq!(passport.counters().token(), 1);
+    }
 }

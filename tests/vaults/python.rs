@@ -1,33 +1,8 @@
-//! Clients and servers in Python. `cargo xtask test` installs them from `requirements.txt` into
-//! `target/third-party-clients`.
+//! Runs the scripts of `third_party_clients` in Python.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use passport_test_support::skip::skip_without;
-use tokio::process::Command;
-
-/// Returns a command for an installed program, without a proxy. If the program is missing,
-/// reports that the test is skipped and returns `None`.
-pub(crate) fn program(name: &str) -> Option<Command> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/third-party-clients");
-    // This file is written after all of them are installed.
-    let list = fs::read_to_string(folder.join("requirements.txt"));
-    if list.is_ok_and(|list| list == include_str!("third_party_clients/requirements.txt")) {
-        // Run by the interpreter, because the scripts of a folder that was moved contain its old
-        // path.
-        let mut command = Command::new(folder.join("bin/python"));
-        if name != "python" {
-            command.arg(folder.join("bin").join(name));
-        }
-        command.env("NO_PROXY", "*").env("no_proxy", "*").kill_on_drop(true);
-        return Some(command);
-    }
-    skip_without(name);
-    None
-}
+pub(crate) use passport_test_support::python::program;
 
 /// Runs a script of `third_party_clients` and returns its output, or `None` if Python is not
 /// installed.

@@ -9,7 +9,7 @@
 //! | `key-vault` | `key_vault` | a local Azure Key Vault and Entra ID |
 //! | `logs` | `logs` | captured log lines |
 //! | `metrics` | `metrics` | captured metrics |
-//! | `processes` | `processes`, `skip` | child processes, and skipped tests |
+//! | `processes` | `processes`, `python`, `skip` | child processes, and skipped tests |
 //! | `servers` | `certificates`, `servers` | TLS certificates, servers and clients on loopback |
 //! | `tokens` | `tokens` | the claims of a token |
 
@@ -33,6 +33,8 @@ pub mod logs;
 pub mod metrics;
 #[cfg(feature = "processes")]
 pub mod processes;
+#[cfg(feature = "processes")]
+pub mod python;
 #[cfg(feature = "servers")]
 pub mod servers;
 #[cfg(feature = "processes")]

@@ -262,6 +262,27 @@ async fn errors_have_the_codes_of_rfc_8935() {
     assert!(setup.list.is_empty());
 }
 
+/// The example of RFC 8417, section 2.4. It has no signature.
+#[tokio::test]
+async fn unsecured_example_of_rfc_8417_is_rejected() {
+    let mut setup = setup();
+    let verifier = trusting([external("https://scim.example.com", "scim", 1, "a")]);
+    setup.verifier = verifier.deny_list(setup.list.clone()).build().unwrap();
+    setup.receiver = SecurityEventReceiver::new(&setup.verifier).unwrap();
+    let example = concat!(
+        "eyJ0eXAiOiJzZWNldmVudCtqd3QiLCJhbGciOiJub25lIn0.",
+        "eyJpc3MiOiJodHRwczovL3NjaW0uZXhhbXBsZS5jb20iLCJpYXQiOjE0NTg0OTY0MDQsImp0aSI6IjRk",
+        "MzU1OWVjNjc1MDRhYWJhNjVkNDBiMDM2M2ZhYWQ4IiwiYXVkIjpbImh0dHBzOi8vc2NpbS5leGFtcGxl",
+        "LmNvbS9GZWVkcy85OGQ1MjQ2MWZhNWJiYzg3OTU5M2I3NzU0IiwiaHR0cHM6Ly9zY2ltLmV4YW1wbGUu",
+        "Y29tL0ZlZWRzLzVkNzYwNDUxNmIxZDA4NjQxZDc2NzZlZTciXSwiZXZlbnRzIjp7InVybjppZXRmOnBh",
+        "cmFtczpzY2ltOmV2ZW50OmNyZWF0ZSI6eyJyZWYiOiJodHRwczovL3NjaW0uZXhhbXBsZS5jb20vVXNl",
+        "cnMvNDRmNjE0MmRmOTZiZDZhYjYxZTc1MjFkOSIsImF0dHJpYnV0ZXMiOlsiaWQiLCJuYW1lIiwidXNl",
+        "ck5hbWUiLCJwYXNzd29yZCIsImVtYWlscyJdfX19.",
+    );
+    let (status, body) = setup.status(push(example)).await;
+    assert_eq!((status, &body["err"]), (400, &json!("invalid_key")));
+}
+
 #[tokio::test]
 async fn configured_audience_is_accepted() {
     let mut setup = setup();

@@ -3,7 +3,7 @@
 use std::{path::Path, process::Stdio};
 
 use axum::{Router, http::HeaderMap, routing::get};
-use passport_test_support::{servers::serve, skip::skip_without};
+use passport_test_support::{python, servers::serve};
 use tokio::process::{Child, Command};
 
 use crate::harness::{CALLER_TOKEN, Setup, eventually};
@@ -86,10 +86,7 @@ async fn nginx_authenticates_requests_and_forwards_the_caller() {
 /// `requests-oauthlib` gets a token and calls the API with it, directly and through the sidecar.
 #[tokio::test]
 async fn python_oauthlib_needs_only_another_token_url() {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/third-party-clients/bin/python");
-    if !has_oauthlib(&python).await {
-        return;
-    }
+    let Some(mut python) = python::program("python") else { return };
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     let script = "
@@ -111,22 +108,8 @@ for url, headers in [
     response.raise_for_status()
     print(response.json()['caller'])
 ";
-    let done = Command::new(&python)
-        .args(["-c", script, &sidecar.url(""), &setup.api])
-        .args([setup.registered.client_id(), CALLER_TOKEN])
-        .env("NO_PROXY", "*")
-        .output()
-        .await
-        .unwrap();
+    python.args(["-c", script, &sidecar.url(""), &setup.api]);
+    let done = python.args([setup.registered.client_id(), CALLER_TOKEN]).output().await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(String::from_utf8_lossy(&done.stdout), "erp\n".repeat(3));
-}
-
-async fn has_oauthlib(python: &Path) -> bool {
-    let found = Command::new(python).args(["-c", "import requests_oauthlib"]).output().await;
-    if found.is_ok_and(|done| done.status.success()) {
-        return true;
-    }
-    skip_without("requests-oauthlib");
-    false
 }

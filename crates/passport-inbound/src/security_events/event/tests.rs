@@ -63,9 +63,14 @@ fn session_revoked_denies_the_session() {
     assert!(matches!(&denied.subject.subjects[0], DeniedSubject::Session(_)));
 }
 
+/// The example of RFC 8417, section 2.1.4. `iss` is [`ISSUER`].
 #[test]
 fn subject_of_a_draft_is_in_the_event() {
     let mut events = read(json!({
+        "iss": ISSUER,
+        "jti": "756E69717565206964656E746966696572",
+        "iat": 1508184845,
+        "aud": "636C69656E745F6964",
         "events": { risc("account-disabled"): {
             "subject": { "subject_type": "iss-sub", "iss": ISSUER, "sub": "7375626A656374" },
             "reason": "hijacking",
@@ -144,7 +149,7 @@ fn events_of_the_stream_need_no_known_subject() {
     }
 }
 
-/// The example of RFC 8417, section 2.1, figure 1.
+/// The example of RFC 8417, section 2.4.
 #[test]
 fn events_of_scim_are_accepted_without_effect() {
     let events = read(json!({
@@ -167,17 +172,71 @@ fn events_of_scim_are_accepted_without_effect() {
 
 /// The example of RFC 8417, section 2.1.1: two URIs that describe one event.
 #[test]
-fn token_can_have_several_events() {
+fn token_with_two_events_of_scim_is_accepted_without_effect() {
+    let events = read(json!({
+        "iss": "https://scim.example.com",
+        "iat": 1458496025,
+        "jti": "3d0c3cf797584bd193bd0fb1bd4e7d30",
+        "aud": [
+            "https://jhub.example.com/Feeds/98d52461fa5bbc879593b7754",
+            "https://jhub.example.com/Feeds/5d7604516b1d08641d7676ee7",
+        ],
+        "sub": "https://scim.example.com/Users/44f6142df96bd6ab61e7521d9",
+        "events": {
+            "urn:ietf:params:scim:event:passwordReset": { "id": "44f6142df96bd6ab61e7521d9" },
+            "https://example.com/scim/event/passwordResetExt": { "resetAttempts": 5 },
+        },
+    }));
+    let ignored = || SecurityEvent { name: "unknown", denied: None };
+    assert_eq!(events.unwrap(), [ignored(), ignored()]);
+}
+
+/// The example of RFC 8417, section 2.1.2. Only the endpoint for logout tokens accepts it with an
+/// effect, because its type is `logout+jwt`.
+#[test]
+fn logout_sent_as_a_security_event_has_no_effect() {
+    let events = read(json!({
+        "iss": "https://server.example.com",
+        "sub": "248289761001",
+        "aud": "s6BhdRkqt3",
+        "iat": 1471566154,
+        "jti": "bWJq",
+        "sid": "08a5019c-17e1-4977-8f42-65a12843ea02",
+        "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+    }));
+    assert_eq!(events.unwrap(), [SecurityEvent { name: "unknown", denied: None }]);
+}
+
+/// The example of RFC 8417, section 2.1.3: `iss` of the event is the issuer of its subject.
+#[test]
+fn consent_is_accepted_without_effect() {
+    let events = read(json!({
+        "iss": "https://my.med.example.org",
+        "iat": 1458496025,
+        "jti": "fb4e75b5411e4e19b6c0fe87950f7749",
+        "aud": ["https://rp.example.com"],
+        "events": {
+            "https://openid.net/heart/specs/consent.html": {
+                "iss": "https://connect.example.com",
+                "sub": "248289761001",
+                "consentUri": ["https://terms.med.example.org/labdisclosure.html#Agree"],
+            },
+        },
+    }));
+    assert_eq!(events.unwrap(), [SecurityEvent { name: "unknown", denied: None }]);
+}
+
+#[test]
+fn token_can_have_events_with_and_without_effect() {
     let events = read(json!({
         "sub_id": sub_id(),
         "events": {
             "urn:ietf:params:scim:event:passwordReset": { "id": "44f6142df96bd6ab61e7521d9" },
-            "https://example.com/scim/event/passwordResetExt": { "resetAttempts": 5 },
             risc("credential-compromise"): { "credential_type": "password" },
         },
     }))
     .unwrap();
-    assert_eq!(events.len(), 3);
+    assert_eq!(events.len(), 2);
     assert_eq!(events.iter().filter(|event| event.denied.is_some()).count(), 1);
 }
 
