@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use passport_inbound::{Clock, Denial, DeniedSubject, DenyList, IdInfo, SystemClock, TokenVerifier};
+use passport_inbound::{
+    Clock, Denial, DeniedSubject, DenyList, IdInfo, ManualClock, SystemClock, TokenVerifier,
+};
 use passport_outbound::SecretSource;
 use passport_redis::{EncryptionKeys, RedisDenyListStore, RedisDenyListStoreBuilder};
 use passport_test_support::processes::eventually;
@@ -171,6 +173,19 @@ async fn expired_denials_are_deleted_from_redis() {
     one.list.deny(&caller.denial).await.unwrap();
     assert_eq!(redis.cli(&["XLEN", "passport:{deny-list}:denials"]), "1");
     assert_eq!(redis.cli(&["ZCARD", "passport:{deny-list}:expiries"]), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn denial_that_is_expired_by_one_clock_only_stays_in_redis() {
+    let (setup, redis) = setup().await;
+    let store = RedisDenyListStore::builder(redis.url(), keys()).clock(ManualClock::at_unix_seconds(0));
+    let (behind, right) = (Instance::start(&setup, store).await, Instance::on(&setup, &redis).await);
+    let caller = Caller::new(&setup, "caller", &right.verifier).await;
+    let expired = caller.denial.expires_at(SystemClock.now() - Duration::from_secs(120));
+    behind.list.deny(&expired).await.unwrap();
+    assert_eq!(redis.cli(&["XLEN", "passport:{deny-list}:denials"]), "1", "the clock of Redis is ahead");
+    right.list.deny(&expired).await.unwrap();
+    assert_eq!(redis.cli(&["XLEN", "passport:{deny-list}:denials"]), "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
