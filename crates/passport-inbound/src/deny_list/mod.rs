@@ -14,6 +14,7 @@ mod health;
 mod key;
 mod list;
 mod options;
+mod order;
 mod record;
 mod shared;
 mod sharing;
