@@ -8,6 +8,8 @@ mod builder;
 mod denial;
 mod entries;
 mod error;
+mod expiry_clock;
+mod failures;
 mod file;
 mod groups;
 mod health;
