@@ -20,7 +20,7 @@ const RETENTIONS: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration:
 pub enum FullPolicy {
     /// Replaces all entries of the tenants with the most entries, each by one entry, which refuses
     /// all tokens of the tenant that were issued until now. Their callers have to fetch new tokens.
-    /// At least 1/256 of the capacity becomes free, so that a denial costs constant time on average.
+    /// This frees 1/256 of the capacity, so that a denial costs constant time on average.
     ///
     /// Entries without a known tenant count as one tenant of their issuer: if they are the most,
     /// all callers of the issuer have to fetch new tokens. So do the callers of the issuer with the
