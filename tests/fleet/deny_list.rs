@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use passport_inbound::{Clock, Denial, DeniedSubject, DenyList, IdInfo, SystemClock, TokenVerifier};
+use passport_inbound::{
+    Clock, Denial, DeniedSubject, DenyList, IdInfo, ManualClock, SystemClock, TokenVerifier,
+};
 use passport_outbound::SecretSource;
 use passport_redis::{EncryptionKeys, RedisDenyListStore, RedisDenyListStoreBuilder};
 use passport_test_support::processes::eventually;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    cluster_and_sentinel::cluster,
+    cluster_and_sentinel::{Sentinels, cluster},
     harness::{Setup, keys},
     redis_server::RedisServer,
 };
@@ -174,6 +176,19 @@ async fn expired_denials_are_deleted_from_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn denial_that_is_expired_by_one_clock_only_stays_in_redis() {
+    let (setup, redis) = setup().await;
+    let store = RedisDenyListStore::builder(redis.url(), keys()).clock(ManualClock::at_unix_seconds(0));
+    let (behind, right) = (Instance::start(&setup, store).await, Instance::on(&setup, &redis).await);
+    let caller = Caller::new(&setup, "caller", &right.verifier).await;
+    let expired = caller.denial.expires_at(SystemClock.now() - Duration::from_secs(120));
+    behind.list.deny(&expired).await.unwrap();
+    assert_eq!(redis.cli(&["XLEN", "passport:{deny-list}:denials"]), "1", "the clock of Redis is ahead");
+    right.list.deny(&expired).await.unwrap();
+    assert_eq!(redis.cli(&["XLEN", "passport:{deny-list}:denials"]), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn instances_share_denials_through_a_cluster() {
     let setup = Setup::with_tokens_for(HOUR).await;
     let servers = cluster().await;
@@ -186,6 +201,35 @@ async fn instances_share_denials_through_a_cluster() {
     waiting.await.unwrap();
     assert!(!Instance::start(&setup, store()).await.accepts(&caller.token).await);
     assert!(other.list.health().is_complete(), "{}", other.list.health());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn denials_before_and_after_a_sentinel_failover_are_shared() {
+    let setup = Setup::with_tokens_for(HOUR).await;
+    let mut servers = Sentinels::start().await;
+    let urls = servers.urls();
+    let store = || RedisDenyListStore::sentinel(urls.clone(), Sentinels::SERVICE, keys());
+    let (one, other) = (Instance::start(&setup, store()).await, Instance::start(&setup, store()).await);
+    let before = Caller::new(&setup, "before", &one.verifier).await;
+    let after = Caller::new(&setup, "after", &one.verifier).await;
+    let waiting = tokio::spawn(denied(before.verified_by(&other).await));
+    one.list.deny(&before.denial).await.unwrap();
+    waiting.await.unwrap();
+    servers.master.kill();
+    servers.replica.wait_until(&["INFO", "replication"], |info| info.contains("role:master")).await;
+    let waiting = tokio::spawn(denied(after.verified_by(&other).await));
+    // The first call can still find the old primary. The instance then publishes the denial later.
+    drop(one.list.deny(&after.denial).await);
+    waiting.await.unwrap();
+    for list in [&one.list, &other.list] {
+        eventually(async || match list.health() {
+            health if health.is_complete() => Ok(()),
+            health => Err(health.to_string()),
+        })
+        .await;
+    }
+    let new = Instance::start(&setup, store()).await;
+    assert!(!new.accepts(&before.token).await && !new.accepts(&after.token).await);
 }
 
 /// The ACL user that docs/caching.md recommends for a deny list.

@@ -101,12 +101,13 @@ pub(crate) const CLEAR: &str = concat!(
 ///
 /// 1. Appends the value `ARGV[1]` to the stream `KEYS[1]`, and adds its time of expiry `ARGV[2]`,
 ///    in seconds since 1970, to the sorted set `KEYS[2]`.
-/// 2. Deletes up to 100 denials that have expired more than `ARGV[3]` seconds ago, by the clock of
-///    Redis.
+/// 2. Deletes up to 100 denials that have expired more than `ARGV[4]` seconds ago, by the earlier
+///    one of the clock of Redis and that of the instance (`ARGV[3]`). So one clock that is set
+///    forward deletes no denial early.
 #[cfg(feature = "deny-list")]
 pub(crate) const PUBLISH_DENIAL: &str = "local id = redis.call('XADD', KEYS[1], '*', 'denial', ARGV[1])
      redis.call('ZADD', KEYS[2], ARGV[2], id)
-     local past = redis.call('TIME')[1] - ARGV[3]
+     local past = math.min(redis.call('TIME')[1], ARGV[3]) - ARGV[4]
      local expired = redis.call('ZRANGE', KEYS[2], '-inf', past, 'BYSCORE', 'LIMIT', 0, 100)
      if #expired > 0 then
          redis.call('XDEL', KEYS[1], unpack(expired))

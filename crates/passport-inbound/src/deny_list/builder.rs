@@ -17,9 +17,9 @@ use super::{
 pub struct DenyListBuilder(pub(super) DenyListOptions);
 
 impl DenyListBuilder {
-    /// Sets the maximum number of entries. Defaults to 100,000, which takes at most 10 MB; must be
-    /// 100 to 10,000,000. An entry takes 55 to 110 bytes (86 bytes in a list of 1,000,000 entries),
-    /// and each tenant with entries about 100 bytes.
+    /// Sets the maximum number of entries. Defaults to 100,000, which takes at most 13 MB; must be
+    /// 100 to 10,000,000. An entry takes 60 to 125 bytes (about 90 bytes in a list of 1,000,000
+    /// entries), and each tenant with entries about 100 bytes.
     pub fn capacity(mut self, entries: usize) -> Self {
         self.0.capacity = entries;
         self
@@ -43,7 +43,8 @@ impl DenyListBuilder {
     ///
     /// The file has one line of JSON for each entry, with hashes instead of ids. Each instance
     /// needs another file. **Security:** a program that can write the file can make the service
-    /// accept denied tokens. Give only the service write access to the file and to its folder.
+    /// accept denied tokens. Give only the service write access to the file and to its folder. On
+    /// Unix, the service also needs read access to the folder, to sync it to the disk.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.0.file = Some(path.into());
         self
@@ -56,7 +57,8 @@ impl DenyListBuilder {
     }
 
     /// Sets the clock. Defaults to the clock of the operating system. Use the clock of the
-    /// verifier.
+    /// verifier. No denial expires earlier because the wall clock is set forward: denials also age
+    /// by [`Clock::monotonic`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.0.clock = SharedClock::new(clock);
         self

@@ -46,9 +46,16 @@ struct FileState {
     unsaved: Vec<DenialRecord>,
     /// The number of lines in the file.
     lines: usize,
-    /// Whether the file has to be replaced: its last line can be incomplete, or more records were
-    /// added than `unsaved` holds.
+    /// Whether the file has to be replaced, because its last line can be incomplete.
     is_torn: bool,
+    /// Whether the file has to be replaced, because more records were added than `unsaved` holds.
+    has_overflowed: bool,
+}
+
+impl FileState {
+    fn is_saved(&self) -> bool {
+        self.unsaved.is_empty() && !self.is_torn && !self.has_overflowed
+    }
 }
 
 /// The content of a file.
@@ -94,13 +101,20 @@ impl DenyListFile {
         if state.unsaved.len() < MAX_UNSAVED {
             state.unsaved.push(record);
         } else {
-            state.is_torn = true;
+            state.has_overflowed = true;
         }
     }
 
     /// Forgets the records that were added: they are in the file.
     pub(super) fn mark_saved(&self) {
-        self.state().unsaved.clear();
+        let mut state = self.state();
+        state.unsaved.clear();
+        state.has_overflowed = false;
+    }
+
+    /// Returns whether all added records are in the file.
+    pub(super) fn is_saved(&self) -> bool {
+        self.state().is_saved()
     }
 
     /// Saves the added records, and waits until they are on the disk. `entries` is the number of
@@ -114,17 +128,17 @@ impl DenyListFile {
         all: impl FnOnce() -> Vec<DenialRecord>,
     ) -> Result<(), DenyListError> {
         let _writing = self.writing.lock().await;
-        let (added, lines, is_torn) = {
+        let (added, lines, is_incomplete) = {
             let mut state = self.state();
+            if state.is_saved() {
+                return Ok(());
+            }
+            let has_overflowed = std::mem::take(&mut state.has_overflowed);
             let is_torn = std::mem::replace(&mut state.is_torn, true);
-            (state.unsaved.clone(), state.lines, is_torn)
+            (state.unsaved.clone(), state.lines, is_torn || has_overflowed)
         };
-        if added.is_empty() {
-            self.state().is_torn = is_torn;
-            return Ok(());
-        }
         let path = self.path.clone();
-        let (lines, written) = if is_torn || lines + added.len() > 2 * entries + SPARE_LINES {
+        let (lines, written) = if is_incomplete || lines + added.len() > 2 * entries + SPARE_LINES {
             let records = all();
             let content = text(&records);
             let replaced = on_file_thread(&self.path, WHOLE_TIMEOUT, move || replace(&path, &content)).await;
@@ -136,7 +150,7 @@ impl DenyListFile {
         };
         written.and_then(|written| written).map_err(|error| self.failed(error))?;
         let mut state = self.state();
-        (state.lines, state.is_torn) = (lines, state.unsaved.len() >= MAX_UNSAVED);
+        (state.lines, state.is_torn) = (lines, false);
         state.unsaved.drain(..added.len());
         Ok(())
     }
@@ -184,11 +198,15 @@ fn read(path: &Path, max_size: usize) -> Result<Content, ReadError> {
     }
 }
 
-/// Appends lines, and syncs them to the disk.
+/// Appends lines, and syncs them to the disk. Creates the file if it does not exist.
 fn append(path: &Path, content: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    let mut options = OpenOptions::new();
+    let opened = options.append(true).open(path);
+    let is_new = opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let mut file = if is_new { options.create(true).open(path)? } else { opened? };
     file.write_all(content.as_bytes())?;
-    file.sync_data()
+    file.sync_data()?;
+    if is_new { sync_folder(path) } else { Ok(()) }
 }
 
 /// Writes a temporary file in the same folder, syncs it to the disk, and renames it over the old
@@ -204,7 +222,27 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written
+    written.and_then(|()| sync_folder(path))
+}
+
+/// Syncs the folder of a new file to the disk. Otherwise the file can have its old content, or be
+/// missing, after a crash of the machine.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match File::open(folder.unwrap_or(Path::new(".")))?.sync_all() {
+        // Some network file systems cannot sync a folder.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+/// Returns without an effect: only Unix can open a folder to sync it.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn text(records: &[DenialRecord]) -> String {
@@ -215,3 +253,6 @@ fn text(records: &[DenialRecord]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
 //! Counts the entries of each group: of each tenant, or of an issuer if the tenants are unknown.
-//! Pure.
+//! Selects the groups that a full list refuses. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet},
+};
 
 use foldhash::fast::RandomState;
 
@@ -21,6 +24,35 @@ pub(super) struct Groups {
 struct Slot {
     group: Group,
     entries: usize,
+}
+
+/// The groups that a full list refuses.
+#[derive(Debug, Default)]
+struct Selection {
+    /// The groups, with the number of entries that each frees.
+    groups: Vec<(Group, usize)>,
+    /// The issuers that are refused as a whole.
+    issuers: HashSet<DenialKey, RandomState>,
+    freed: usize,
+}
+
+impl Selection {
+    /// Adds a group with this number of entries, unless its issuer is selected already.
+    fn add(&mut self, group: Group, entries: usize) {
+        if self.issuers.contains(&group.issuer) {
+            return;
+        }
+        if group.is_issuer() {
+            // The refusal of an issuer replaces those of its tenants.
+            let of_issuer = self.groups.extract_if(.., |(tenant, _)| tenant.issuer == group.issuer);
+            self.freed -= of_issuer.map(|(_, freed)| freed).sum::<usize>();
+            self.issuers.insert(group.issuer);
+        }
+        // The refusal of the group is an entry.
+        let freed = entries.saturating_sub(1);
+        self.groups.push((group, freed));
+        self.freed += freed;
+    }
 }
 
 impl Groups {
@@ -55,25 +87,52 @@ impl Groups {
         }
     }
 
-    /// Returns the group with the most entries, if it has more than one.
-    pub(super) fn largest(&self) -> Option<Group> {
-        let largest = self.slots.iter().max_by_key(|slot| slot.entries)?;
-        (largest.entries > 1).then_some(largest.group)
+    /// Returns the groups that a full list refuses, so that `needed` entries become free: the
+    /// groups with the most entries. If all of these free fewer, the issuers with the most entries
+    /// are refused as a whole. A group or an issuer with one entry frees none.
+    pub(super) fn largest(&self, needed: usize) -> Vec<Group> {
+        let issuers = self.entries_of_issuers();
+        let sizes = (0_u32..).zip(&self.slots).map(|(position, slot)| (slot.entries, position));
+        let mut groups: BinaryHeap<_> = sizes.filter(|(entries, _)| *entries > 1).collect();
+        let mut selection = Selection::default();
+        while selection.freed < needed
+            && let Some((entries, position)) = groups.pop()
+        {
+            let group = self.slots[position as usize].group;
+            // The refusal of an issuer also replaces the entries of its tenants.
+            let of_issuer = issuers.get(&group.issuer).filter(|_| group.is_issuer());
+            selection.add(group, of_issuer.copied().unwrap_or(entries));
+        }
+        if selection.freed < needed {
+            let mut issuers: Vec<_> = issuers.into_iter().filter(|(_, entries)| *entries > 1).collect();
+            issuers.sort_unstable_by_key(|(_, entries)| Reverse(*entries));
+            for (issuer, entries) in issuers {
+                if selection.freed >= needed {
+                    break;
+                }
+                selection.add(Group::of_issuer(issuer), entries);
+            }
+        }
+        selection.groups.into_iter().map(|(group, _)| group).collect()
     }
 
-    /// Returns the number of entries of an issuer, in all its groups.
-    pub(super) fn entries_of_issuer(&self, issuer: DenialKey) -> usize {
-        let own = self.slots.iter().filter(|slot| slot.group.issuer == issuer);
-        own.map(|slot| slot.entries).sum()
+    /// Returns the number of entries of each issuer, in all its groups.
+    fn entries_of_issuers(&self) -> HashMap<DenialKey, usize, RandomState> {
+        let mut issuers: HashMap<DenialKey, usize, RandomState> = HashMap::default();
+        for slot in &self.slots {
+            *issuers.entry(slot.group.issuer).or_default() += slot.entries;
+        }
+        issuers
     }
 
-    /// Returns the positions of the groups that `scope` refuses: the group itself, or all groups of
-    /// its issuer.
-    pub(super) fn members(&self, scope: Group) -> HashSet<u32, RandomState> {
-        let is_member =
-            |group: &Group| group.key == scope.key || scope.is_issuer() && group.issuer == scope.issuer;
-        let slots = (0_u32..).zip(&self.slots);
-        slots.filter(|(_, slot)| slot.entries > 0 && is_member(&slot.group)).map(|(at, _)| at).collect()
+    /// Returns the positions of the groups that `scopes` refuse, each with the index of its scope:
+    /// the group itself, or its issuer.
+    pub(super) fn members(&self, scopes: &[Group]) -> HashMap<u32, usize, RandomState> {
+        let scopes: HashMap<_, _, RandomState> =
+            scopes.iter().zip(0_usize..).map(|(scope, index)| (scope.key, index)).collect();
+        let scope_of = |group: &Group| scopes.get(&group.issuer).or_else(|| scopes.get(&group.key)).copied();
+        let slots = (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.entries > 0);
+        slots.filter_map(|(position, slot)| Some((position, scope_of(&slot.group)?))).collect()
     }
 
     /// Returns the group at this position.
@@ -81,3 +140,6 @@ impl Groups {
         self.slots.get(position as usize).map(|slot| slot.group)
     }
 }
+
+#[cfg(test)]
+mod tests;

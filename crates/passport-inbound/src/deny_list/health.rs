@@ -16,7 +16,7 @@ pub struct DenyListHealth {
     /// How many entries were dropped because the list was full. The tokens that they refused are
     /// accepted again.
     pub dropped: u64,
-    /// The last error, if denials are not saved or not shared at the moment.
+    /// Why denials are not saved or not shared at the moment. It is `None` only if all are.
     pub last_error: Option<String>,
     /// Why denials of other instances are not received at the moment.
     pub receive_error: Option<String>,

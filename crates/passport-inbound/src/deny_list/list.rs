@@ -7,7 +7,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use passport_core::Clock;
 use tokio::sync::watch;
 
 use super::{
@@ -21,6 +20,9 @@ use super::{
     shared::{SharedList, UnsharedRecord},
     sharing, store,
 };
+
+/// The error of denials that are published after the start.
+const UNSHARED_AT_START: &str = "denials of the file are not shared yet";
 
 /// A bounded list of denied callers. Their tokens are refused before they expire.
 ///
@@ -85,9 +87,8 @@ impl DenyList {
     /// it in the background. Without a store, the next call saves it.
     #[must_use = "the future saves the denial"]
     pub fn deny(&self, denial: &Denial) -> impl Future<Output = Result<(), DenyListError>> + Send + use<> {
-        let now = self.0.clock.now();
-        let record = DenialRecord::new(denial, self.0.retention, now);
-        self.0.insert(record, now);
+        let record = DenialRecord::new(denial, self.0.retention, self.0.clock.wall());
+        self.0.insert(record, self.0.clock.now());
         // Created before the future is polled, because the future can be dropped at any time.
         UnsharedRecord::new(Arc::clone(&self.0), record).save_and_publish()
     }
@@ -150,11 +151,11 @@ impl DenyList {
         let records = store::load(&**store).await.map_err(DenyListError::Store)?;
         if !self.0.missing_in(&records).is_empty() {
             // The file has denials that could not be published before the restart.
+            self.0.failures.set_unshared(UNSHARED_AT_START.to_owned());
             self.0.unshared.notify_one();
         }
-        let saved = self.0.receive(records).await;
         // The error is kept for `health`, and the next insertion saves the records.
-        drop(self.0.conclude(saved));
+        drop(self.0.receive(records).await);
         sharing::follow(&self.0, Arc::clone(store));
         Ok(())
     }

@@ -18,14 +18,17 @@ const RETENTIONS: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration:
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FullPolicy {
-    /// Replaces all entries of the tenant with the most entries by one entry, which refuses all
-    /// tokens of this tenant that were issued until now. Its callers have to fetch new tokens.
+    /// Replaces all entries of the tenants with the most entries, each by one entry, which refuses
+    /// all tokens of the tenant that were issued until now. Their callers have to fetch new tokens.
+    /// This frees 1/256 of the capacity, so that a denial costs constant time on average.
+    ///
     /// Entries without a known tenant count as one tenant of their issuer: if they are the most,
-    /// all callers of the issuer have to fetch new tokens. No denial is lost.
+    /// all callers of the issuer have to fetch new tokens. So do the callers of the issuer with the
+    /// most entries if all its tenants have so few that they free less. No denial is lost.
     #[default]
     RefuseTenant,
-    /// Drops the oldest entry. **The tokens that it refused are accepted again.** Each drop is
-    /// counted, and an error is logged.
+    /// Drops the entry whose last denial is the oldest. **The tokens that it refused are accepted
+    /// again.** Each drop is counted, and an error is logged.
     DropOldest,
 }
 

@@ -9,12 +9,13 @@ use std::{
 };
 
 use metrics::{counter, gauge};
-use passport_core::{Clock, SharedClock};
 use tokio::sync::{Notify, watch};
 
 use super::{
     entries::{Entries, Inserted, Limits},
-    error::DenyListError,
+    error::{DenyListError, DenyListStoreError},
+    expiry_clock::ExpiryClock,
+    failures::Failures,
     file::DenyListFile,
     health::DenyListHealth,
     key::CallerKeys,
@@ -24,13 +25,16 @@ use super::{
 };
 use crate::metrics::{DENY_LIST_ENTRIES, DENY_LIST_FULL, TARGET};
 
+/// The error of a denial that is saved and shared later, because its future was dropped.
+const CANCELED: &str = "a denial is not saved or not shared yet, because its future was dropped";
+
 /// What the clones of a list share.
 #[derive(Debug)]
 pub(super) struct SharedList {
     pub(super) entries: Entries,
     pub(super) limits: Limits,
     pub(super) retention: Duration,
-    pub(super) clock: SharedClock,
+    pub(super) clock: ExpiryClock,
     /// The number of changes that made the list refuse more tokens. 0 if there was none, so that
     /// the list has never had an entry.
     generation: AtomicU64,
@@ -44,7 +48,8 @@ pub(super) struct SharedList {
     dropped: AtomicU64,
     /// The minute since 1970 in which a full list was last logged.
     logged_full: AtomicU64,
-    last_error: Mutex<Option<String>>,
+    /// Why denials are not saved or not shared.
+    pub(super) failures: Failures,
     receive_error: Mutex<Option<String>>,
     /// Whether it was logged that tokens live longer than denials.
     has_warned: AtomicBool,
@@ -58,7 +63,7 @@ impl SharedList {
             entries: Entries::new(),
             limits: Limits { capacity: options.capacity, when_full: options.when_full, retention },
             retention: options.retention,
-            clock: options.clock,
+            clock: ExpiryClock::new(options.clock),
             generation: AtomicU64::new(0),
             changes: watch::Sender::new(0),
             file: options.file.map(DenyListFile::new),
@@ -67,7 +72,7 @@ impl SharedList {
             refused_groups: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             logged_full: AtomicU64::new(0),
-            last_error: Mutex::new(None),
+            failures: Failures::default(),
             receive_error: Mutex::new(None),
             has_warned: AtomicBool::new(false),
         }
@@ -80,8 +85,7 @@ impl SharedList {
 
     /// Returns whether an entry refuses a caller's token that was issued at `issued_at`.
     pub(super) fn refuses(&self, caller: &CallerKeys, issued_at: SystemTime) -> bool {
-        let now = || seconds(self.clock.now());
-        self.generation() > 0 && self.entries.refuse(caller, seconds(issued_at), now)
+        self.generation() > 0 && self.entries.refuse(caller, seconds(issued_at), || self.clock.now())
     }
 
     /// Logs a warning, once, if a token is accepted for longer than a denial is kept.
@@ -100,7 +104,7 @@ impl SharedList {
             capacity: self.limits.capacity,
             refused_groups: self.refused_groups.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
-            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            last_error: self.failures.last(),
             receive_error: self.receive_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -120,9 +124,10 @@ impl SharedList {
         self.changes.subscribe()
     }
 
-    /// Inserts a record, and notifies open streams if the list refuses more tokens.
-    pub(super) fn insert(&self, record: DenialRecord, now: SystemTime) {
-        let inserted = self.entries.insert(record, &self.limits, seconds(now));
+    /// Inserts a record, and notifies open streams if the list refuses more tokens. `now` is the
+    /// time of the list's clock.
+    pub(super) fn insert(&self, record: DenialRecord, now: u32) {
+        let inserted = self.entries.insert(record, &self.limits, now);
         if !inserted.has_changed {
             return;
         }
@@ -137,7 +142,7 @@ impl SharedList {
     }
 
     /// Counts and logs what a full list has done.
-    fn report_full(&self, inserted: &Inserted, now: SystemTime) {
+    fn report_full(&self, inserted: &Inserted, now: u32) {
         if inserted.refused.is_empty() && inserted.dropped == 0 {
             return;
         }
@@ -148,7 +153,7 @@ impl SharedList {
             counter!(DENY_LIST_FULL, "action" => action).increment(1);
         }
         counter!(DENY_LIST_FULL, "action" => "dropped").increment(inserted.dropped as u64);
-        let minute = u64::from(seconds(now) / 60);
+        let minute = u64::from(now / 60);
         if self.logged_full.swap(minute, Ordering::Relaxed) == minute {
             return;
         }
@@ -165,33 +170,53 @@ impl SharedList {
         }
     }
 
-    /// Saves the records that are not in the file yet.
+    /// Saves the records that are not in the file yet. Logs a new error, and keeps it for `health`.
     pub(super) async fn save(&self) -> Result<(), DenyListError> {
-        match &self.file {
-            Some(file) => file.save(self.entries.len(), || self.entries.records()).await,
-            None => Ok(()),
+        let Some(file) = &self.file else { return Ok(()) };
+        let saved = file.save(self.entries.len(), || self.entries.records()).await;
+        let error = saved.as_ref().err().map(ToString::to_string);
+        if self.failures.set_saved(error, || file.is_saved()) {
+            log(&saved);
+        }
+        saved
+    }
+
+    /// Keeps the error of a denial that was not shared for `health`, and logs it if it is new.
+    pub(super) fn set_shared(&self, shared: Result<(), DenyListStoreError>) -> Result<(), DenyListError> {
+        let shared = shared.map_err(DenyListError::Store);
+        if let Err(error) = &shared
+            && self.failures.set_unshared(error.to_string())
+        {
+            log(&shared);
+        }
+        shared
+    }
+
+    /// Keeps for `health` that a denial is not saved or not shared yet.
+    fn set_canceled(&self) {
+        if let Some(file) = &self.file {
+            self.failures.set_saved(Some(CANCELED.to_owned()), || file.is_saved());
+        }
+        if self.store.is_some() {
+            self.failures.set_unshared(CANCELED.to_owned());
         }
     }
 
     /// Returns the entries that refuse more tokens than `records`, the content of the store.
     pub(super) fn missing_in(&self, records: &[DenialRecord]) -> Vec<DenialRecord> {
-        self.entries.missing_in(records, seconds(self.clock.now()))
+        self.entries.missing_in(records, self.clock.now())
     }
 
     /// Remembers why denials of other instances are not received, or that they are.
     pub(super) fn set_receive_error(&self, error: Option<String>) {
         *self.receive_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
+}
 
-    /// Remembers the last error, and logs a new one.
-    pub(super) fn conclude(&self, result: Result<(), DenyListError>) -> Result<(), DenyListError> {
-        let error = result.as_ref().err().map(ToString::to_string);
-        let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = error.as_ref().filter(|error| Some(*error) != last.as_ref()) {
-            tracing::error!(target: TARGET, error, "denial is in effect, but not saved or not shared");
-        }
-        *last = error;
-        result
+/// Logs the error of a denial that was not saved or not shared.
+fn log(result: &Result<(), DenyListError>) {
+    if let Err(error) = result {
+        tracing::error!(target: TARGET, %error, "denial is in effect, but not saved or not shared");
     }
 }
 
@@ -202,27 +227,33 @@ pub(super) struct UnsharedRecord {
     list: Arc<SharedList>,
     record: DenialRecord,
     is_shared: bool,
+    /// Whether the future that saves and shares the record has completed.
+    is_completed: bool,
 }
 
 impl UnsharedRecord {
     pub(super) fn new(list: Arc<SharedList>, record: DenialRecord) -> Self {
-        Self { list, record, is_shared: false }
+        Self { list, record, is_shared: false, is_completed: false }
     }
 
     /// Saves the list, and shares the record with the other instances.
     pub(super) async fn save_and_publish(mut self) -> Result<(), DenyListError> {
         let saved = self.list.save().await;
         let shared = match &self.list.store {
-            Some(store) => publish(&**store, self.record).await.map_err(DenyListError::Store),
+            Some(store) => publish(&**store, self.record).await,
             None => Ok(()),
         };
-        self.is_shared = shared.is_ok();
-        self.list.conclude(saved.and(shared))
+        let shared = self.list.set_shared(shared);
+        (self.is_shared, self.is_completed) = (shared.is_ok(), true);
+        saved.and(shared)
     }
 }
 
 impl Drop for UnsharedRecord {
     fn drop(&mut self) {
+        if !self.is_completed {
+            self.list.set_canceled();
+        }
         if !self.is_shared {
             self.list.unshared.notify_one();
         }

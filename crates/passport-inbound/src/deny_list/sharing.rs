@@ -1,9 +1,12 @@
 //! Receives the denials of other instances from a store, and publishes those that the store lacks.
 
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     pin::pin,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -15,7 +18,8 @@ use tokio::{
 };
 
 use super::{
-    error::{DenyListError, DenyListStoreError},
+    error::DenyListStoreError,
+    failures::FailuresBefore,
     record::DenialRecord,
     shared::SharedList,
     store::{DynDenyListStore, load, publish},
@@ -31,10 +35,12 @@ const ENDED: &str = "the task that follows the store has ended with its runtime 
 /// Spawns a task that receives records until the list is dropped.
 pub(super) fn follow(list: &Arc<SharedList>, store: Arc<dyn DynDenyListStore>) {
     let end = EndOfTask(Arc::downgrade(list));
-    let task = run(Arc::downgrade(list), list.subscribe(), Arc::clone(&list.unshared), store);
+    let changes = list.subscribe();
+    let unshared = Arc::clone(&list.unshared);
+    let follower = Follower { list: Arc::downgrade(list), unshared, store, failures: AtomicU32::new(0) };
     tokio::spawn(async move {
         let _end = end;
-        task.await;
+        unless_dropped(changes, follower.run()).await;
     });
 }
 
@@ -49,101 +55,133 @@ impl Drop for EndOfTask {
     }
 }
 
-/// What one step of the task has done.
-enum Step {
-    Received(Vec<DenialRecord>),
-    /// The list has the records of the store, and the store has those of the list.
-    Synchronized,
-    /// Records were possibly lost.
-    NotReceived(DenyListStoreError),
-    /// The store possibly lacks a record of the list.
-    NotShared,
-}
-
-async fn run(
+/// The task that keeps a list and its store synchronized. It does not keep the list alive during
+/// the calls of the store.
+struct Follower {
     list: Weak<SharedList>,
-    mut changes: watch::Receiver<u64>,
+    /// Notified if the store possibly lacks a record of the list.
     unshared: Arc<Notify>,
     store: Arc<dyn DynDenyListStore>,
-) {
-    let (mut failures, mut has_gap) = (0, false);
-    loop {
-        let next = async {
-            if has_gap { synchronize(&list, &*store).await } else { receive(&unshared, &*store).await }
-        };
-        let Some(step) = unless_dropped(&mut changes, next).await else { return };
-        match step {
-            Step::Synchronized => {
-                (failures, has_gap) = (0, false);
-                let Some(list) = list.upgrade() else { return };
-                list.set_receive_error(None);
+    /// The number of errors since the last success.
+    failures: AtomicU32,
+}
+
+/// The entries that the store lacks.
+struct Missing {
+    records: Vec<DenialRecord>,
+    before: FailuresBefore,
+}
+
+impl Follower {
+    /// Receives and shares records. After an error, loads all records, and publishes the entries
+    /// that the store lacks: the store was possibly unreachable, or has lost them.
+    async fn run(self) {
+        let mut missing = None;
+        loop {
+            // Records are received while others are published, which can take minutes.
+            if let Some(error) = unless(self.share(missing), self.receive()).await {
+                self.report(&error);
+                self.pause().await;
             }
-            Step::Received(records) => {
-                failures = 0;
-                let Some(list) = list.upgrade() else { return };
-                list.set_receive_error(None);
-                let saved = list.receive(records).await;
-                drop(list.conclude(saved));
-            }
-            Step::NotReceived(_) | Step::NotShared => {
-                if let Step::NotReceived(error) = step {
-                    let Some(list) = list.upgrade() else { return };
-                    list.set_receive_error(Some(error.to_string()));
-                    tracing::warn!(target: TARGET, %error, "denials of other instances are not received");
-                }
-                let pause = sleep(BACKOFF.delay(failures, fastrand::f64()));
-                (failures, has_gap) = (failures.saturating_add(1), true);
-                if unless_dropped(&mut changes, pause).await.is_none() {
-                    return;
-                }
-            }
+            missing = Some(self.load().await);
         }
     }
-}
 
-/// Waits for records of other instances, or until a record of this instance was not published.
-async fn receive(unshared: &Notify, store: &dyn DynDenyListStore) -> Step {
-    match unless(unshared.notified(), store.receive_dyn()).await {
-        Some(Ok(records)) => Step::Received(records),
-        Some(Err(error)) => Step::NotReceived(error),
-        None => Step::NotShared,
+    /// Receives records until the store fails. Returns its error.
+    async fn receive(&self) -> DenyListStoreError {
+        loop {
+            let records = match self.store.receive_dyn().await {
+                Ok(records) => records,
+                Err(error) => return error,
+            };
+            self.succeed();
+            self.accept(records).await;
+        }
+    }
+
+    /// Publishes the entries that the store lacks, one after the other. Then waits until the store
+    /// possibly lacks another record. Returns after a pause, when the records have to be loaded.
+    async fn share(&self, missing: Option<Missing>) {
+        let is_shared = match missing {
+            Some(missing) => self.publish(missing).await,
+            None => true,
+        };
+        if is_shared {
+            self.unshared.notified().await;
+        }
+        self.pause().await;
+    }
+
+    /// Publishes the entries that the store lacks. Returns `false` if the store has failed.
+    async fn publish(&self, missing: Missing) -> bool {
+        for record in missing.records {
+            if let Err(error) = publish(&*self.store, record).await {
+                if let Some(list) = self.list.upgrade() {
+                    // The error is logged and kept for `health`.
+                    drop(list.set_shared(Err(error)));
+                }
+                return false;
+            }
+        }
+        self.succeed();
+        if let Some(list) = self.list.upgrade() {
+            list.failures.set_shared(missing.before);
+        }
+        true
+    }
+
+    /// Loads all records, and tries again after an error. Returns the entries that the store lacks.
+    async fn load(&self) -> Missing {
+        loop {
+            match load(&*self.store).await {
+                Ok(loaded) => {
+                    // The task ends with the list.
+                    let Some(missing) = self.missing_in(&loaded) else { return pending().await };
+                    self.accept(loaded).await;
+                    return missing;
+                }
+                Err(error) => self.report(&error),
+            }
+            self.pause().await;
+        }
+    }
+
+    /// Returns the entries that the store lacks, or `None` if the list was dropped. `loaded` is the
+    /// content of the store.
+    fn missing_in(&self, loaded: &[DenialRecord]) -> Option<Missing> {
+        let list = self.list.upgrade()?;
+        let before = list.failures.before();
+        Some(Missing { records: list.missing_in(loaded), before })
+    }
+
+    /// Inserts received records, and saves them. An error is logged and kept for `health`.
+    async fn accept(&self, records: Vec<DenialRecord>) {
+        let Some(list) = self.list.upgrade() else { return };
+        list.set_receive_error(None);
+        drop(list.receive(records).await);
+    }
+
+    /// Logs and keeps for `health` that no records are received.
+    fn report(&self, error: &DenyListStoreError) {
+        let Some(list) = self.list.upgrade() else { return };
+        list.set_receive_error(Some(error.to_string()));
+        tracing::warn!(target: TARGET, %error, "denials of other instances are not received");
+    }
+
+    fn succeed(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    /// Waits before the next call of a store that has failed.
+    async fn pause(&self) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed);
+        sleep(BACKOFF.delay(failures, fastrand::f64())).await;
     }
 }
 
-/// Loads all records, because some were possibly lost. Publishes the entries that the store lacks:
-/// it was possibly unreachable, or has lost them.
-async fn synchronize(list: &Weak<SharedList>, store: &dyn DynDenyListStore) -> Step {
-    let loaded = match load(store).await {
-        Ok(loaded) => loaded,
-        Err(error) => return Step::NotReceived(error),
-    };
-    let (missing, saved) = {
-        // The list must not be kept alive during the calls of the store.
-        let Some(list) = list.upgrade() else { return Step::Synchronized };
-        (list.missing_in(&loaded), list.receive(loaded).await)
-    };
-    let shared = publish_all(store, missing).await.map_err(DenyListError::Store);
-    let step = if shared.is_ok() { Step::Synchronized } else { Step::NotShared };
-    if let Some(list) = list.upgrade() {
-        // The error is logged and kept for `health`.
-        drop(list.conclude(saved.and(shared)));
-    }
-    step
-}
-
-async fn publish_all(
-    store: &dyn DynDenyListStore,
-    records: Vec<DenialRecord>,
-) -> Result<(), DenyListStoreError> {
-    for record in records {
-        publish(store, record).await?;
-    }
-    Ok(())
-}
-
-/// Waits for `future`. Returns `None` if the list is dropped before.
-async fn unless_dropped<T>(changes: &mut watch::Receiver<u64>, future: impl Future<Output = T>) -> Option<T> {
-    unless(async { while changes.changed().await.is_ok() {} }, future).await
+/// Waits for `future`, unless the list is dropped before.
+async fn unless_dropped(mut changes: watch::Receiver<u64>, future: impl Future<Output = ()>) {
+    unless(async { while changes.changed().await.is_ok() {} }, future).await;
 }
 
 /// Waits for `future`. Returns `None` if the `event` occurs before.

@@ -34,7 +34,7 @@ pub trait DenyListStore: fmt::Debug + Send + Sync + 'static {
     fn load(&self) -> impl Future<Output = Result<Vec<DenialRecord>, DenyListStoreError>> + Send;
 
     /// Waits for records of other instances, and returns them. The records of this instance can be
-    /// among them.
+    /// among them. The list calls [`publish`](Self::publish) while it waits.
     ///
     /// # Errors
     /// When records were possibly lost, for example because a connection was closed.

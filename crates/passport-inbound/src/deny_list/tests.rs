@@ -160,6 +160,23 @@ async fn denial_that_cannot_be_saved_is_in_effect_and_saved_later() {
 }
 
 #[tokio::test]
+async fn clock_set_forward_for_a_while_deletes_no_denial() {
+    let (clock, day) = (clock(), Duration::from_secs(24 * 3600));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("denied");
+    let list = DenyList::builder().clock(clock.clone()).file(&path).open().await.unwrap();
+    list.deny(&user("u")).await.unwrap();
+    clock.set_forward(day);
+    list.deny(&user("v")).await.unwrap();
+    assert!(refuses(&list, "u"), "so that no caller is remembered as not denied");
+    clock.set_back(day);
+    assert_eq!(list.len(), 2);
+    assert!(refuses(&list, "u") && refuses(&in_file(&path).open().await.unwrap(), "u"));
+    clock.advance(2 * day);
+    assert!(!refuses(&list, "u"), "it expires by both clocks");
+}
+
+#[tokio::test]
 async fn options_out_of_range_are_reported() {
     let capacity = DenyList::builder().capacity(99).open().await.unwrap_err().to_string();
     assert_eq!(capacity, "capacity: must be between 100 and 10,000,000, is 99");

@@ -137,8 +137,8 @@ impl<S> RedisStoreBuilder<S> {
         self
     }
 
-    /// Sets the clock that decides whether stored tokens have expired and when the encryption keys
-    /// are reloaded. Defaults to the clock of the operating system.
+    /// Sets the clock that decides whether stored tokens and denials have expired and when the
+    /// encryption keys are reloaded. Defaults to the clock of the operating system.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

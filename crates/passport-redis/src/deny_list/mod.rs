@@ -11,7 +11,7 @@ mod skipped;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use passport_core::{Clock, millis};
@@ -142,9 +142,10 @@ impl RedisDenyListStore {
         let value = records::seal(&keyring, denials, record).ok_or_else(|| {
             StoreError::new("cannot encrypt a denial, because the system has no random numbers")
         })?;
-        let expires_at = record.expires_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix_seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (expires_at, now) = (unix_seconds(record.expires_at()), unix_seconds(self.clock.now()));
         let mut command = script(PUBLISH_DENIAL, &[denials, expiries]);
-        command.arg(value).arg(expires_at.as_secs()).arg(CLOCK_SKEW_SECONDS);
+        command.arg(value).arg(expires_at).arg(now).arg(CLOCK_SKEW_SECONDS);
         self.commands.within(self.timeout, self.commands.query(command)).await
     }
 

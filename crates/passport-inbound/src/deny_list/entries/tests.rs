@@ -186,6 +186,76 @@ fn full_list_drops_the_oldest_entry() {
 }
 
 #[test]
+fn entry_that_is_denied_again_is_not_the_oldest() {
+    let (entries, limits) = (Entries::new(), limits(2, FullPolicy::DropOldest));
+    for (id, at) in [("1", 100), ("2", 101), ("1", 102), ("3", 103)] {
+        entries.insert(denial(id, None, at), &limits, at);
+    }
+    let refused = ["1", "2", "3"].map(|id| refuses(&entries, id, "t", 100));
+    assert_eq!(refused, [true, false, true]);
+}
+
+#[test]
+fn subject_that_is_denied_often_needs_little_memory() {
+    let (entries, limits) = (Entries::new(), limits(10, FullPolicy::DropOldest));
+    entries.insert(denial("other", None, 100), &limits, 100);
+    for second in 0..10_000 {
+        entries.insert(denial("u", None, 100 + second), &limits, 100);
+    }
+    let items = entries.ledger.lock().unwrap().order.iter().count();
+    assert!(items < 1_100, "{items}");
+    let times: Vec<_> = entries.records().iter().map(|record| record.issued_before).collect();
+    assert_eq!(times, [100, 10_099]);
+}
+
+#[test]
+fn each_entry_is_in_the_order_once() {
+    for policy in [FullPolicy::RefuseTenant, FullPolicy::DropOldest] {
+        let (entries, limits) = (Entries::new(), limits(20, policy));
+        for step in 0..5_000 {
+            let (id, tenant, at) = (step * 7_919 % 50, step * 7_919 % 7, 100 + 3 * step);
+            entries.insert(denial(&id.to_string(), Some(&tenant.to_string()), at), &limits, at);
+            let keys: HashSet<_> = entries.records().iter().map(|record| record.key).collect();
+            assert_eq!((keys.len(), entries.records().len()), (entries.len(), entries.len()));
+            assert!(entries.len() <= 20);
+        }
+    }
+}
+
+#[test]
+fn many_small_tenants_are_refused_together() {
+    let (entries, limits) = (Entries::new(), limits(10_000, FullPolicy::RefuseTenant));
+    let names = |id: usize| (id.to_string(), (id / 2).to_string());
+    for (id, tenant) in (0..10_000).map(names) {
+        entries.insert(denial(&id, Some(&tenant), 100), &limits, 100);
+    }
+    let insert = |id: &str| entries.insert(denial(id, Some(id), 100), &limits, 100).refused.len();
+    assert_eq!(insert("first"), 39, "1/256 of the capacity");
+    assert_eq!(entries.len(), 10_000 - 39 + 1);
+    for id in 1..39 {
+        assert_eq!(insert(&format!("new {id}")), 0);
+    }
+    assert_eq!(entries.len(), 10_000);
+    assert_eq!(insert("last"), 39);
+    for (id, tenant) in (0..10_000).map(names) {
+        assert!(refuses(&entries, &id, &tenant, 100), "{id}");
+    }
+}
+
+#[test]
+fn issuer_is_refused_if_its_tenants_free_too_little() {
+    let (entries, limits) = (Entries::new(), limits(1_024, FullPolicy::RefuseTenant));
+    for id in 0..1_024 {
+        let tenant = if id < 4 { id / 2 } else { id };
+        entries.insert(denial(&id.to_string(), Some(&tenant.to_string()), 100), &limits, 100);
+    }
+    let inserted = entries.insert(denial("new", Some("new"), 100), &limits, 100);
+    assert_eq!(inserted.refused.len(), 1, "the two tenants free 2 entries of 4");
+    assert!(inserted.refused[0].group.is_issuer());
+    assert_eq!(entries.len(), 1);
+}
+
+#[test]
 fn records_rebuild_the_list() {
     let (entries, limits) = (Entries::new(), limits(10, FullPolicy::RefuseTenant));
     for (id, tenant) in [("1", Some("t")), ("2", None), ("3", Some("u"))] {
@@ -227,7 +297,7 @@ fn keys_are_read_before_those_that_replace_them() {
 
 #[test]
 fn denial_is_never_lost_while_a_full_list_replaces_it() {
-    // The writer fills the list, so that the tenant replaces the entry, and then the issuer the tenant.
+    // The writer fills the list: the tenant replaces the entry, and then the issuer the tenant.
     for _ in 0..200 {
         let (entries, limits) = (Entries::new(), limits(4, FullPolicy::RefuseTenant));
         entries.insert(denial("known", Some("t"), 100), &limits, 100);

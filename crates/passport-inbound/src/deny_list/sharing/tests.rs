@@ -16,7 +16,8 @@ use super::{
 };
 use crate::test_support::{Log, START};
 
-/// A store that can be down. It delivers nothing, so that a list gets its records only by `load`.
+/// A store that can be down. It delivers only what a test delivers, so that a list gets the other
+/// records only by `load`.
 #[derive(Clone, Debug, Default)]
 struct Store {
     records: Arc<Mutex<Vec<DenialRecord>>>,
@@ -25,6 +26,12 @@ struct Store {
     stored: Arc<Notify>,
     /// Notified to end the current call of `receive` with an error.
     broken: Arc<Notify>,
+    /// How long each call of `publish` takes.
+    delay: Arc<Mutex<Duration>>,
+    /// The records that `receive` returns.
+    delivered: Arc<Mutex<Vec<DenialRecord>>>,
+    /// Notified of `delivered`.
+    delivery: Arc<Notify>,
 }
 
 impl Store {
@@ -35,11 +42,19 @@ impl Store {
     fn count(&self) -> usize {
         self.records.lock().unwrap().len()
     }
+
+    fn deliver(&self, denial: &Denial) {
+        let record = DenialRecord::new(denial, Duration::from_secs(3600), now());
+        self.delivered.lock().unwrap().push(record);
+        self.delivery.notify_one();
+    }
 }
 
 impl DenyListStore for Store {
     async fn publish(&self, record: DenialRecord) -> Result<(), DenyListStoreError> {
         self.check()?;
+        let delay = *self.delay.lock().unwrap();
+        sleep(delay).await;
         self.records.lock().unwrap().push(record);
         self.stored.notify_one();
         Ok(())
@@ -51,8 +66,10 @@ impl DenyListStore for Store {
     }
 
     async fn receive(&self) -> Result<Vec<DenialRecord>, DenyListStoreError> {
-        self.broken.notified().await;
-        Err(DenyListStoreError::new("connection closed"))
+        tokio::select! {
+            () = self.broken.notified() => Err(DenyListStoreError::new("connection closed")),
+            () = self.delivery.notified() => Ok(std::mem::take(&mut *self.delivered.lock().unwrap())),
+        }
     }
 }
 
@@ -109,8 +126,69 @@ async fn denial_is_published_if_its_future_is_dropped() {
     let store = Store::default();
     let list = list(&store).await;
     drop(list.deny(&user("u")));
+    assert!(list.health().to_string().ends_with("its future was dropped"), "{}", list.health());
     sleep(Duration::from_secs(60)).await;
     assert_eq!(store.count(), 1);
+    assert!(list.health().is_complete(), "{}", list.health());
+}
+
+#[tokio::test(start_paused = true)]
+async fn later_denial_does_not_hide_that_one_is_not_shared() {
+    let store = Store::default();
+    let list = list(&store).await;
+    store.is_down.store(true, Ordering::SeqCst);
+    assert!(list.deny(&user("u")).await.is_err());
+    store.is_down.store(false, Ordering::SeqCst);
+    list.deny(&user("v")).await.unwrap();
+    assert!(!list.health().is_complete(), "u is not shared");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(store.count(), 2);
+    assert!(list.health().is_complete(), "{}", list.health());
+}
+
+#[tokio::test(start_paused = true)]
+async fn denials_are_received_while_others_are_published() {
+    let store = Store::default();
+    let list = list(&store).await;
+    for id in 0..100 {
+        list.deny(&user(&id.to_string())).await.unwrap();
+    }
+    store.records.lock().unwrap().clear();
+    *store.delay.lock().unwrap() = Duration::from_secs(1);
+    store.broken.notify_one();
+    while store.count() == 0 {
+        store.stored.notified().await;
+    }
+    store.deliver(&user("new"));
+    list.subscribe().wait_for(|latest| *latest > 100).await.unwrap();
+    assert!(store.count() < 10, "{} of 100 published", store.count());
+    while store.count() < 100 {
+        store.stored.notified().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn denials_are_received_after_a_failed_publication() {
+    let store = Store::default();
+    let list = list(&store).await;
+    store.is_down.store(true, Ordering::SeqCst);
+    assert!(list.deny(&user("u")).await.is_err());
+    // The task is notified, and pauses.
+    sleep(Duration::from_millis(1)).await;
+    store.deliver(&user("new"));
+    let received = list.subscribe().wait_for(|latest| *latest > 1).await.map(|latest| *latest);
+    assert_eq!(received.unwrap(), 2);
+    assert_eq!(store.count(), 0, "the store is still down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn received_denial_is_not_expired_by_a_clock_set_forward() {
+    let (store, clock) = (Store::default(), ManualClock::at_unix_seconds(START));
+    let list = DenyList::builder().clock(clock.clone()).store(store.clone()).open().await.unwrap();
+    clock.set_forward(Duration::from_secs(24 * 3600));
+    store.deliver(&user("u"));
+    list.subscribe().wait_for(|latest| *latest == 1).await.unwrap();
+    assert_eq!(list.len(), 1);
 }
 
 #[test]
