@@ -39,9 +39,12 @@ impl<'a> Jws<'a> {
             return Err(RejectionReason::TooLarge);
         }
         let mut dots = memchr::memchr_iter(b'.', token);
-        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+        // Another call of `next` after `None` would search the token again.
+        let first = dots.next().ok_or(RejectionReason::Malformed)?;
+        let second = dots.next().ok_or(RejectionReason::Malformed)?;
+        if dots.next().is_some() {
             return Err(RejectionReason::Malformed);
-        };
+        }
         let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
         // An empty signature is rejected later, when it is decoded. The header is validated before
         // that, so that a token with `alg: none` is rejected for a more specific reason.

@@ -31,6 +31,7 @@ impl Rejected {
     }
 
     /// Drains the request body, if necessary, and returns the response.
+    #[inline] // a call would move the response once more
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Bytes>> {
         if let Some(drain) = &mut self.drain {
             ready!(drain.poll(cx));

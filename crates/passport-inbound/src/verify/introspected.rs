@@ -9,6 +9,7 @@ use passport_core::{Clock, unix_nanos};
 use super::{
     TokenVerifier, VerifyError, diagnostics,
     issuer_entry::{IssuerEntry, RejectedToken},
+    issuer_table::IssuerTable,
     pipeline::{Pipeline, Verified, VerifyProgress},
 };
 use crate::{
@@ -50,17 +51,22 @@ impl TokenVerifier {
 impl Pipeline {
     /// Verifies an opaque token without waiting. Returns `None` if the token is a JWT or a
     /// malformed one, if it has characters that no token has, or if no issuer has opaque tokens.
-    pub(super) fn verify_opaque(&self, token: &[u8], now: SystemTime) -> Option<VerifyProgress> {
-        let issuer = Arc::clone(self.issuers.load().opaque.as_ref()?);
+    pub(super) fn verify_opaque(
+        &self,
+        table: &IssuerTable,
+        token: &[u8],
+        now: SystemTime,
+    ) -> Option<VerifyProgress> {
+        let issuer = table.opaque.as_ref()?;
         let is_opaque = token.len() <= self.max_token_size && is_bearer_token(token) && !is_jwt(token);
         let introspector = issuer.introspector.as_ref().filter(|_| is_opaque)?;
         Some(match introspector.cached(token) {
             Some(outcome) => {
-                let outcome = self.conclude_opaque(&issuer, token, outcome, now);
+                let outcome = self.conclude_opaque(issuer, token, outcome, now);
                 let caller = outcome.map(|caller| caller.for_request(unix_nanos(now)));
                 VerifyProgress::Done(caller.map(Verified::Caller))
             }
-            None => VerifyProgress::Done(Ok(Verified::Opaque(issuer))),
+            None => VerifyProgress::Done(Ok(Verified::Opaque(Arc::clone(issuer)))),
         })
     }
 

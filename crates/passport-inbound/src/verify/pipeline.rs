@@ -169,14 +169,15 @@ impl Pipeline {
 
     /// Verifies a token that is not in the cache.
     fn verify_uncached(&self, token: &[u8], context: VerifyContext) -> VerifyProgress {
-        if let Some(progress) = self.verify_opaque(token, context.now) {
+        let table = self.issuers.load();
+        if let Some(progress) = self.verify_opaque(&table, token, context.now) {
             return progress;
         }
         match Jws::parse(token, self.max_token_size) {
             Ok(jws) if jws.fits_small_buffers() => {
-                self.verify_with_buffers::<SMALL_BUFFER, SMALL_BUFFER>(token, jws, context)
+                self.verify_with_buffers::<SMALL_BUFFER, SMALL_BUFFER>(&table, token, jws, context)
             }
-            Ok(jws) => self.verify_with_buffers::<MAX_HEADER, MAX_SIGNATURE>(token, jws, context),
+            Ok(jws) => self.verify_with_buffers::<MAX_HEADER, MAX_SIGNATURE>(&table, token, jws, context),
             Err(reason) => {
                 if reason == RejectionReason::TooLarge {
                     self.size_warning.log(token.len(), self.max_token_size, context.now);
@@ -195,22 +196,22 @@ impl Pipeline {
     #[inline(never)]
     fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,
+        table: &IssuerTable,
         token: &[u8],
         jws: Jws<'_>,
         context: VerifyContext,
     ) -> VerifyProgress {
         let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
-        let table = self.issuers.load();
-        let (members, first) = match first_issuer(&table, &jws, &mut header) {
+        let (members, first) = match first_issuer(table, &jws, &mut header) {
             Ok(found) => found,
-            Err(reason) => return self.reject_unrouted(&table, token, &jws, reason, context.now),
+            Err(reason) => return self.reject_unrouted(table, token, &jws, reason, context.now),
         };
         match jws.check_alphabet().and_then(|()| jws.signature(&mut signature)) {
             Ok(signature) => {
                 let parsed = ParsedToken { token, jws, members, signature };
-                self.verify_parsed(&table, &parsed, first, context)
+                self.verify_parsed(table, &parsed, first, context)
             }
-            Err(reason) => self.reject_unrouted(&table, token, &jws, reason, context.now),
+            Err(reason) => self.reject_unrouted(table, token, &jws, reason, context.now),
         }
     }
 

@@ -37,12 +37,22 @@ pin_project! {
         P: RetryMode<R>,
     {
         #[pin]
-        pub(super) state: AttachState<S, R, P>,
-        pub(super) trailers: PhantomData<fn() -> T>,
+        state: AttachState<S, R, P>,
+        trailers: PhantomData<fn() -> T>,
+    }
+}
+
+impl<S: Service<R>, R, P: RetryMode<R>, T> AttachTokenFuture<S, R, P, T> {
+    /// Creates a future that waits for the response to a request that is not retried. `watch` is
+    /// `None` if the request was sent without the token of the identity.
+    #[inline(always)] // a function call would move the response future once more
+    pub(super) fn sent(response: S::Future, watch: Option<ResponseWatch>) -> Self {
+        AttachState::Sent { response, watch, retry: None }.into()
     }
 }
 
 impl<S: Service<R>, R, P: RetryMode<R>, T> From<AttachState<S, R, P>> for AttachTokenFuture<S, R, P, T> {
+    #[inline(always)] // a function call would move the response future once more
     fn from(state: AttachState<S, R, P>) -> Self {
         Self { state, trailers: PhantomData }
     }

@@ -87,16 +87,16 @@ impl AttachPolicy {
     /// Attaches a token to a request with these headers, if it [needs](Self::needs_token) one.
     /// Returns whether the token was attached. By default, looks the header up only once: if it was
     /// present, the request is not sent, so the header need not be kept.
-    #[inline(always)] // a function call would move the token once more
+    #[inline(always)] // a function call would move the result once more
     pub(super) fn attach(
         &self,
         headers: &mut HeaderMap,
-        authorization: HeaderValue,
+        authorization: &HeaderValue,
     ) -> Result<bool, AttachError> {
         if self.existing == ExistingAuthorization::Keep && headers.contains_key(AUTHORIZATION) {
             return Ok(false);
         }
-        let before = headers.insert(AUTHORIZATION, authorization);
+        let before = headers.insert(AUTHORIZATION, authorization.clone());
         if before.is_some() { self.existing.is_replaced() } else { Ok(true) }
     }
 }

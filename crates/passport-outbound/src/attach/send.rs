@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tower_service::Service;
 
 use super::{
-    AttachError, OutboundRequest, RetryMode,
+    OutboundRequest, RetryMode,
     allowed_origins::MatchedOrigin,
     policy::AttachPolicy,
     response_watch::ResponseWatch,
@@ -15,28 +15,13 @@ use super::{
 };
 use crate::token::SendableToken;
 
-/// Attaches `token` to `request`. Returns the data to judge the response by. Returns `None` if the
-/// request keeps its own `Authorization` header, and an error if it must not be sent.
-#[inline(always)] // a function call would move the token once more
-pub(super) fn attach(
-    request: &mut impl OutboundRequest,
-    origin: MatchedOrigin,
-    token: SendableToken,
-    policy: Arc<AttachPolicy>,
-) -> Result<Option<ResponseWatch>, AttachError> {
-    let SendableToken { authorization, generation } = token;
-    let is_grpc = is_grpc_call(request.method(), request.headers());
-    let is_attached = policy.attach(request.headers_mut(), authorization)?;
-    Ok(is_attached.then_some(ResponseWatch { policy, generation, origin, is_grpc }))
-}
-
 /// Attaches `token` to `request` and sends it through `ready`, a service that was polled ready.
 /// Saves the request first if `mode` saves requests.
 pub(super) fn send<S, R, P>(
     ready: &mut S,
     mut request: R,
     origin: MatchedOrigin,
-    token: SendableToken,
+    token: &SendableToken,
     policy: Arc<AttachPolicy>,
     mode: &P,
 ) -> AttachState<S, R, P>
@@ -52,8 +37,14 @@ where
         (request, saved) = mode.save(request);
         retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
     }
-    match attach(&mut request, origin, token, policy) {
-        Ok(watch) => AttachState::Sent { response: ready.call(request), watch, retry },
+    let is_grpc = is_grpc_call(request.method(), request.headers());
+    match policy.attach(request.headers_mut(), &token.authorization) {
+        Ok(is_attached) => {
+            let response = ready.call(request);
+            let generation = token.generation;
+            let watch = is_attached.then_some(ResponseWatch { policy, generation, origin, is_grpc });
+            AttachState::Sent { response, watch, retry }
+        }
         Err(error) => {
             release(ready);
             SlowState::Failed(Some(error.into())).into()

@@ -17,8 +17,10 @@ use super::{
     allowed_origins::MatchedOrigin,
     error::BoxError,
     policy::AttachPolicy,
-    send::{attach, release, send},
+    response_watch::ResponseWatch,
+    send::{release, send},
     state::{AttachState, AwaitingToken, SlowState},
+    token_rejection::is_grpc_call,
     trailer_mode::sealed::Respond,
 };
 use crate::{
@@ -81,7 +83,7 @@ where
     #[inline] // a function call would move the request and the response future
     fn call(&mut self, mut request: R) -> Self::Future {
         let origin = match self.policy.admit(&request) {
-            Err(error) => return self.reject(error.into()).into(),
+            Err(error) => return self.reject(error.into()),
             Ok(origin) => origin,
         };
         let policy = self.policy.for_request(&request);
@@ -89,18 +91,22 @@ where
             Arc::ptr_eq(&policy, &self.policy) && policy.existing != ExistingAuthorization::Keep;
         let copy = if may_use_copy { self.token.fresh() } else { None };
         let Some(token) = copy else {
-            return self.call_without_copy(request, origin, policy).into();
+            return self.call_without_copy(request, origin, policy);
         };
         if P::SAVES {
-            return send(&mut self.inner, request, origin, token.clone(), policy, &self.mode).into();
+            return send(&mut self.inner, request, origin, token, policy, &self.mode).into();
         }
         // Does the same as `send`, but moves neither the request nor the response future.
-        match attach(&mut request, origin, token.clone(), policy) {
-            Err(error) => self.reject(error.into()).into(),
-            Ok(watch) => AttachTokenFuture {
-                state: AttachState::Sent { response: self.inner.call(request), watch, retry: None },
-                trailers: PhantomData,
-            },
+        let is_grpc = is_grpc_call(request.method(), request.headers());
+        let generation = token.generation;
+        match policy.attach(request.headers_mut(), &token.authorization) {
+            Err(error) => self.reject(error.into()),
+            Ok(is_attached) => {
+                let response = self.inner.call(request);
+                // Built after the call: otherwise the watch is moved an additional time.
+                let watch = is_attached.then_some(ResponseWatch { policy, generation, origin, is_grpc });
+                AttachTokenFuture::sent(response, watch)
+            }
         }
     }
 }
@@ -112,7 +118,7 @@ impl<S, P, T> AttachToken<S, P, T> {
         mut request: R,
         origin: MatchedOrigin,
         policy: Arc<AttachPolicy>,
-    ) -> AttachState<S, R, P>
+    ) -> AttachTokenFuture<S, R, P, T>
     where
         S: Service<R> + Clone,
         R: OutboundRequest,
@@ -120,7 +126,7 @@ impl<S, P, T> AttachToken<S, P, T> {
     {
         match policy.needs_token(request.headers()) {
             Err(error) => return self.reject(error.into()),
-            Ok(false) => return AttachState::without_token(self.inner.call(request)),
+            Ok(false) => return AttachTokenFuture::sent(self.inner.call(request), None),
             Ok(true) => {}
         }
         self.keep_copies();
@@ -128,12 +134,14 @@ impl<S, P, T> AttachToken<S, P, T> {
             Err(error) => return self.reject(AttachError::from(error).into()),
             Ok(SelectedIdentity::Caller(authorization)) => {
                 request.headers_mut().insert(AUTHORIZATION, authorization);
-                return AttachState::without_token(self.inner.call(request));
+                return AttachTokenFuture::sent(self.inner.call(request), None);
             }
             Ok(SelectedIdentity::Managed(identity)) => identity.credential(),
         };
         match credential {
-            Credential::Ready(token) => send(&mut self.inner, request, origin, token, policy, &self.mode),
+            Credential::Ready(token) => {
+                send(&mut self.inner, request, origin, &token, policy, &self.mode).into()
+            }
             Credential::Pending(credential) => {
                 // The future must call the service that was polled ready. A clone of that service,
                 // which was not polled, stays here. See "Be careful when cloning inner services" in
@@ -142,7 +150,7 @@ impl<S, P, T> AttachToken<S, P, T> {
                 let ready = mem::replace(&mut self.inner, not_ready);
                 let mode = self.mode.clone();
                 let held = Some(AwaitingToken { ready, request, origin, policy, mode });
-                SlowState::Waiting { credential, held }.into()
+                AttachState::from(SlowState::Waiting { credential, held }).into()
             }
             Credential::Failed(error) => self.reject(error.into()),
         }
@@ -158,15 +166,15 @@ impl<S, P, T> AttachToken<S, P, T> {
         }
     }
 
-    /// Returns a state that fails with `error`; the request is not sent.
+    /// Returns a future that fails with `error`; the request is not sent.
     #[cold]
-    fn reject<R>(&mut self, error: BoxError) -> AttachState<S, R, P>
+    fn reject<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P, T>
     where
         S: Service<R> + Clone,
         P: RetryMode<R>,
     {
         release(&mut self.inner);
-        SlowState::Failed(Some(error)).into()
+        AttachState::from(SlowState::Failed(Some(error))).into()
     }
 }
 

@@ -37,7 +37,7 @@ where
                     let token = ready!(Pin::new(credential).poll(cx))?;
                     let AwaitingToken { mut ready, request, origin, policy, mode } =
                         held.take().expect(POLLED_AGAIN);
-                    let sent = send(&mut ready, request, origin, token, policy, &mode);
+                    let sent = send(&mut ready, request, origin, &token, policy, &mode);
                     return Poll::Ready(Ok(NextState::State(sent)));
                 }
                 Self::Replacing { credential, rejected } => {

@@ -32,13 +32,6 @@ pin_project! {
     }
 }
 
-impl<S: Service<R>, R, P: RetryMode<R>> AttachState<S, R, P> {
-    /// Waits for the response to a request without the token of the identity.
-    pub(super) fn without_token(response: S::Future) -> Self {
-        Self::Sent { response, watch: None, retry: None }
-    }
-}
-
 /// A state that few requests need.
 pub(super) enum SlowState<S: Service<R>, R, P: RetryMode<R>> {
     /// The request failed before anything was sent.
