@@ -118,8 +118,9 @@ async fn layer_is_stricter_than_the_issuers_mode() {
 #[tokio::test]
 async fn one_call_for_all_requirements_of_a_request() {
     let (passport, clock) = passport_on_a_clock().await;
-    let settings = || introspection(&passport, IntrospectionMode::Introspect);
-    for settings in [settings(), settings().require_signed()] {
+    for is_signed in [false, true] {
+        let settings = introspection(&passport, IntrospectionMode::Introspect);
+        let settings = if is_signed { settings.require_signed() } else { settings };
         let verifier = builder(&passport).introspection(settings).clock(clock.clone()).build().unwrap();
         let layer = AuthenticateLayer::new(verifier).introspect(IntrospectionMode::Introspect).unwrap();
         let route = get(|| async {}).layer(RequireLayer::new(Requirement::introspected()));
