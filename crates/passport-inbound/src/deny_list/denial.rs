@@ -42,6 +42,10 @@ pub enum DeniedSubject {
 impl Denial {
     /// Creates a denial of the tokens that `issuer`, the exact `iss` of the tokens, has issued for
     /// `subject` until `issued_before`. A denial never concerns tokens of another issuer.
+    ///
+    /// A time more than ten minutes ahead of the clock counts as ten minutes ahead: a denial
+    /// refuses tokens that exist. To ban a caller, use
+    /// [`reject_if`](crate::TokenVerifierBuilder::reject_if).
     pub fn new(issuer: impl Into<String>, subject: DeniedSubject, issued_before: SystemTime) -> Self {
         Self { issuer: issuer.into(), subject, tenant: None, issued_before, expires_at: None }
     }
@@ -51,7 +55,8 @@ impl Denial {
     /// ([`FullPolicy::RefuseTenant`](crate::FullPolicy::RefuseTenant)). Defaults to unknown.
     ///
     /// Set it only if all tokens of the subject are of this tenant: a full list would accept its
-    /// tokens of other tenants again.
+    /// tokens of other tenants again. If denials of one subject have different tenants, its tenant
+    /// counts as unknown.
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = Some(tenant.into());
         self

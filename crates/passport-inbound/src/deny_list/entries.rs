@@ -67,6 +67,14 @@ struct Ledger {
     last_sweep: u32,
 }
 
+impl Entry {
+    /// Returns the record of the entry with this key.
+    fn record(self, key: DenialKey, ledger: &Ledger) -> Option<DenialRecord> {
+        let Self { issued_before, expires_at, group, .. } = self;
+        Some(DenialRecord { key, group: ledger.groups.get(group)?, issued_before, expires_at })
+    }
+}
+
 /// What an insertion has changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Inserted {
@@ -103,14 +111,14 @@ impl Entries {
     pub(super) fn insert(&self, record: DenialRecord, limits: &Limits, now: u32) -> Inserted {
         let mut inserted = Inserted::default();
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        if record.expires_at <= now || self.covers(&record) {
+        if record.expires_at <= now || self.covers(&ledger, &record) {
             return inserted;
         }
         inserted.has_changed = true;
         if !self.extend(&mut ledger, &record) {
             self.make_room(&mut ledger, limits, now, &mut inserted);
             // The refusal of a full group can have the key of the record.
-            if !self.covers(&record) && !self.extend(&mut ledger, &record) {
+            if !self.covers(&ledger, &record) && !self.extend(&mut ledger, &record) {
                 self.add(&mut ledger, record);
             }
         }
@@ -138,46 +146,36 @@ impl Entries {
     /// Returns all entries, in the order of their last denials.
     pub(super) fn records(&self) -> Vec<DenialRecord> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = |item: &Item| {
-            let Entry { issued_before, expires_at, group, .. } = self.current(item)?;
-            Some(DenialRecord { key: item.key, group: ledger.groups.get(group)?, issued_before, expires_at })
-        };
+        let record = |item: &Item| self.current(item)?.record(item.key, &ledger);
         ledger.order.iter().filter_map(record).collect()
     }
 
     /// Returns the entries that have not expired and refuse tokens that none of `records` refuses.
     pub(super) fn missing_in(&self, records: &[DenialRecord], now: u32) -> Vec<DenialRecord> {
-        let mut covered: HashMap<DenialKey, (u32, u32), RandomState> = HashMap::default();
+        let mut merged: HashMap<DenialKey, DenialRecord, RandomState> = HashMap::default();
         for record in records {
-            let (issued_before, expires_at) = covered.entry(record.key).or_default();
-            *issued_before = record.issued_before.max(*issued_before);
-            *expires_at = record.expires_at.max(*expires_at);
+            merged.entry(record.key).and_modify(|other| *other = other.merged(record)).or_insert(*record);
         }
         let is_missing = |entry: &DenialRecord| {
-            let covers = |(issued, expires): &(u32, u32)| {
-                *issued >= entry.issued_before && *expires >= entry.expires_at
-            };
-            let keys = [entry.key, entry.group.key, entry.group.issuer];
-            entry.expires_at > now && !keys.iter().any(|key| covered.get(key).is_some_and(covers))
+            entry.expires_at > now && !entry.is_covered(|key| merged.get(&key).copied())
         };
         self.records().into_iter().filter(is_missing).collect()
     }
 
-    /// Returns whether the list refuses each token that `record` refuses, for at least as long.
-    fn covers(&self, record: &DenialRecord) -> bool {
-        let covers = |entry: Entry| {
-            entry.issued_before >= record.issued_before && entry.expires_at >= record.expires_at
-        };
-        let keys = [record.key, record.group.key, record.group.issuer];
-        keys.into_iter().any(|key| self.get(key).is_some_and(covers))
+    /// Returns whether the list refuses each token that `record` refuses, for at least as long,
+    /// also after it has replaced entries.
+    fn covers(&self, ledger: &Ledger, record: &DenialRecord) -> bool {
+        record.is_covered(|key| self.get(key)?.record(key, ledger))
     }
 
-    /// Merges `record` into the entry with the same key. Returns `false` if there is none.
+    /// Merges `record` into the entry with the same key, as [`DenialRecord::merged`] does. Returns
+    /// `false` if there is none.
     fn extend(&self, ledger: &mut Ledger, record: &DenialRecord) -> bool {
         let mut shard = self.shard(record.key).write().unwrap_or_else(PoisonError::into_inner);
         let Some(entry) = shard.get_mut(&record.key) else { return false };
         entry.issued_before = entry.issued_before.max(record.issued_before);
         entry.expires_at = entry.expires_at.max(record.expires_at);
+        entry.group = ledger.groups.join(entry.group, record.group);
         entry.stamp = ledger.order.push(record.key);
         true
     }

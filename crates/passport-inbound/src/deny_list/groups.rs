@@ -75,6 +75,18 @@ impl Groups {
         position
     }
 
+    /// Counts an entry of the group at this position as one of both groups. Returns the position of
+    /// its group from now on.
+    pub(super) fn join(&mut self, position: u32, group: Group) -> u32 {
+        match self.get(position) {
+            Some(own) if own.joined(group) != own => {
+                self.remove(position);
+                self.add(own.joined(group))
+            }
+            _ => position,
+        }
+    }
+
     /// Counts an entry less of the group at this position.
     pub(super) fn remove(&mut self, position: u32) {
         let Some(slot) = self.slots.get_mut(position as usize).filter(|slot| slot.entries > 0) else {

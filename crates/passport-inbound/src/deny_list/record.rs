@@ -10,9 +10,13 @@ use super::{
     key::DenialKey,
 };
 
+/// How far the time of a denial can be ahead of the clock. It allows for a difference of clocks. A
+/// time further ahead would make a full list refuse all callers of a tenant until then.
+const MAX_AHEAD: Duration = Duration::from_secs(600);
+
 /// A [`Denial`](crate::Denial) as a [`DenyListStore`](crate::DenyListStore) stores it. It contains
 /// hashes instead of ids, so that a store has no personal data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DenialRecord {
     pub(super) key: DenialKey,
     pub(super) group: Group,
@@ -23,7 +27,7 @@ pub struct DenialRecord {
 
 /// The callers that a full list refuses together: a tenant, or all callers of an issuer if the
 /// tenant is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Group {
     /// The key of the entry that refuses the group.
     pub(super) key: DenialKey,
@@ -35,6 +39,12 @@ impl Group {
     /// Returns the group of all callers of an issuer.
     pub(super) fn of_issuer(issuer: DenialKey) -> Self {
         Self { key: issuer, issuer }
+    }
+
+    /// Returns the group of an entry with denials of both groups. All callers of the issuer, if the
+    /// groups differ: the refusal of one tenant would not refuse the tokens of the other.
+    pub(super) fn joined(self, other: Self) -> Self {
+        if self == other { self } else { Self::of_issuer(self.issuer) }
     }
 
     /// Returns whether the group has all callers of the issuer.
@@ -61,14 +71,36 @@ impl DenialRecord {
         let key = DenialKey::of_subject(&denial.issuer, &denial.subject);
         let tenant = denial.tenant.as_ref().map(|tenant| DenialKey::of_tenant(&denial.issuer, tenant));
         let is_tenant = matches!(denial.subject, DeniedSubject::Tenant(_));
-        let last = denial.issued_before.max(now);
+        let issued_before = denial.issued_before.min(now.checked_add(MAX_AHEAD).unwrap_or(now));
+        let last = issued_before.max(now);
         let expires_at = denial.expires_at.unwrap_or_else(|| last.checked_add(retention).unwrap_or(last));
         Self {
             key,
             group: Group { key: if is_tenant { key } else { tenant.unwrap_or(issuer) }, issuer },
-            issued_before: seconds(denial.issued_before),
+            issued_before: seconds(issued_before),
             expires_at: seconds_rounded_up(expires_at),
         }
+    }
+
+    /// Returns a record that refuses the tokens of both records with the same key.
+    pub(super) fn merged(&self, other: &Self) -> Self {
+        Self {
+            key: self.key,
+            group: self.group.joined(other.group),
+            issued_before: self.issued_before.max(other.issued_before),
+            expires_at: self.expires_at.max(other.expires_at),
+        }
+    }
+
+    /// Returns whether records refuse each token that this one refuses, for at least as long.
+    /// `record_of` returns the one with a key. The record with the same key does not, if its group
+    /// would have to change: it could be replaced by the refusal of a tenant.
+    pub(super) fn is_covered(&self, record_of: impl Fn(DenialKey) -> Option<Self>) -> bool {
+        let covers =
+            |other: Self| other.issued_before >= self.issued_before && other.expires_at >= self.expires_at;
+        let has_group = |other: &Self| other.group.joined(self.group) == other.group;
+        record_of(self.key).filter(has_group).is_some_and(covers)
+            || [self.group.key, self.group.issuer].into_iter().any(|key| record_of(key).is_some_and(covers))
     }
 
     /// Returns the name of the record, such as for the field of a table. Records with the same name

@@ -1,10 +1,11 @@
 //! Receives the denials of other instances from a store, and publishes those that the store lacks.
 
 use std::{
+    collections::HashSet,
     future::{Future, pending, poll_fn},
     pin::pin,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU32, Ordering},
     },
     task::Poll,
@@ -37,7 +38,13 @@ pub(super) fn follow(list: &Arc<SharedList>, store: Arc<dyn DynDenyListStore>) {
     let end = EndOfTask(Arc::downgrade(list));
     let changes = list.subscribe();
     let unshared = Arc::clone(&list.unshared);
-    let follower = Follower { list: Arc::downgrade(list), unshared, store, failures: AtomicU32::new(0) };
+    let follower = Follower {
+        list: Arc::downgrade(list),
+        unshared,
+        store,
+        failures: AtomicU32::new(0),
+        received: Mutex::default(),
+    };
     tokio::spawn(async move {
         let _end = end;
         unless_dropped(changes, follower.run()).await;
@@ -64,6 +71,9 @@ struct Follower {
     store: Arc<dyn DynDenyListStore>,
     /// The number of errors since the last success.
     failures: AtomicU32,
+    /// While entries are published: the records that were received since they were compared with
+    /// the store. Other instances publish the same ones after the store has lost them.
+    received: Mutex<Option<HashSet<DenialRecord>>>,
 }
 
 /// The entries that the store lacks.
@@ -95,6 +105,9 @@ impl Follower {
                 Err(error) => return error,
             };
             self.succeed();
+            if let Some(received) = &mut *self.received() {
+                received.extend(&records);
+            }
             self.accept(records).await;
         }
     }
@@ -106,6 +119,7 @@ impl Follower {
             Some(missing) => self.publish(missing).await,
             None => true,
         };
+        *self.received() = None;
         if is_shared {
             self.unshared.notified().await;
         }
@@ -115,6 +129,9 @@ impl Follower {
     /// Publishes the entries that the store lacks. Returns `false` if the store has failed.
     async fn publish(&self, missing: Missing) -> bool {
         for record in missing.records {
+            if self.received().as_ref().is_some_and(|received| received.contains(&record)) {
+                continue;
+            }
             if let Err(error) = publish(&*self.store, record).await {
                 if let Some(list) = self.list.upgrade() {
                     // The error is logged and kept for `health`.
@@ -147,11 +164,15 @@ impl Follower {
     }
 
     /// Returns the entries that the store lacks, or `None` if the list was dropped. `loaded` is the
-    /// content of the store.
+    /// content of the store. The order is random, so that instances that lack the same entries do
+    /// not publish each of them at the same time.
     fn missing_in(&self, loaded: &[DenialRecord]) -> Option<Missing> {
         let list = self.list.upgrade()?;
         let before = list.failures.before();
-        Some(Missing { records: list.missing_in(loaded), before })
+        let mut records = list.missing_in(loaded);
+        fastrand::shuffle(&mut records);
+        *self.received() = Some(HashSet::new());
+        Some(Missing { records, before })
     }
 
     /// Inserts received records, and saves them. An error is logged and kept for `health`.
@@ -166,6 +187,10 @@ impl Follower {
         let Some(list) = self.list.upgrade() else { return };
         list.set_receive_error(Some(error.to_string()));
         tracing::warn!(target: TARGET, %error, "denials of other instances are not received");
+    }
+
+    fn received(&self) -> MutexGuard<'_, Option<HashSet<DenialRecord>>> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn succeed(&self) {

@@ -49,6 +49,19 @@ fn lines(path: &Path) -> usize {
     fs::read_to_string(path).unwrap().lines().count()
 }
 
+#[test]
+fn denial_of_the_future_ends_ten_minutes_ahead() {
+    let minute = Duration::from_secs(60);
+    let expected = |minutes| DenialRecord::new(&denial_at(now() + minute * minutes), minute, now());
+    let year = DenialRecord::new(&denial_at(now() + minute * 60 * 24 * 365), minute, now());
+    assert_eq!(year, expected(10));
+    assert_ne!(year, expected(9));
+}
+
+fn denial_at(time: std::time::SystemTime) -> Denial {
+    Denial::new(ISSUER, DeniedSubject::Subject("u".to_owned()), time)
+}
+
 #[tokio::test]
 async fn denial_takes_effect_before_it_is_saved() {
     let list = DenyList::builder().clock(clock()).open().await.unwrap();

@@ -19,6 +19,7 @@ pub(crate) struct TokenFacts {
     pub(crate) sub: Option<String>,
     pub(crate) aud: Option<Vec<String>>,
     pub(crate) exp: Option<NumericDate>,
+    pub(crate) jti: Option<String>,
 }
 
 /// A parsed answer.
@@ -42,6 +43,8 @@ pub(super) enum InvalidAnswer {
     NotBoolean,
     #[error("`{0}` of the answer does not match the token")]
     Mismatch(&'static str),
+    #[error("the signed answer has neither `jti` nor `sub` and `exp`, so it can be about another token")]
+    AnyToken,
 }
 
 impl Answer {
@@ -56,7 +59,7 @@ impl Answer {
     /// Checks that the answer is about the token with the claims `token`. A member that the answer
     /// or the token does not have is not compared.
     pub(super) fn check(&self, token: &TokenFacts) -> Result<(), InvalidAnswer> {
-        let TokenFacts { iss, sub, aud, exp } = &self.facts;
+        let TokenFacts { iss, sub, aud, exp, jti } = &self.facts;
         let differs = |answer: &Option<String>, token: &Option<String>| matches!((answer, token), (Some(answer), Some(token)) if answer != token);
         if differs(iss, &token.iss) {
             return Err(InvalidAnswer::Mismatch("iss"));
@@ -72,7 +75,19 @@ impl Answer {
         if matches!((exp, token.exp), (Some(answer), Some(token)) if *answer != token) {
             return Err(InvalidAnswer::Mismatch("exp"));
         }
+        if differs(jti, &token.jti) {
+            return Err(InvalidAnswer::Mismatch("jti"));
+        }
         Ok(())
+    }
+
+    /// Checks that the answer identifies the token with the claims `token`, so that a signed answer
+    /// about another token cannot take its place.
+    pub(super) fn check_identifies(&self, token: &TokenFacts) -> Result<(), InvalidAnswer> {
+        let TokenFacts { sub, exp, jti, .. } = &self.facts;
+        let has_subject = sub.is_some() && token.sub.is_some() && exp.is_some() && token.exp.is_some();
+        let has_id = jti.is_some() && token.jti.is_some();
+        if has_subject || has_id { Ok(()) } else { Err(InvalidAnswer::AnyToken) }
     }
 }
 
@@ -138,6 +153,7 @@ impl<'de> Deserialize<'de> for Members {
                             facts.aud = audiences.filter(|audiences| !audiences.is_empty());
                         }
                         "exp" => facts.exp = map.next_value()?,
+                        "jti" => facts.jti = map.next_value()?,
                         _ => {
                             map.next_value::<Skipped>()?;
                         }

@@ -68,7 +68,7 @@ impl CallError {
     /// client: 401, 403 and 429.
     pub(super) fn concerns_only_the_token(&self, is_known: bool) -> bool {
         match self {
-            Self::Answer(InvalidAnswer::Mismatch(_)) => true,
+            Self::Answer(InvalidAnswer::Mismatch(_) | InvalidAnswer::AnyToken) => true,
             Self::Status(status) => {
                 let is_of_client = [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(status);
                 !is_known && status.is_client_error() && !is_of_client

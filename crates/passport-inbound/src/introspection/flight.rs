@@ -170,6 +170,10 @@ impl Call {
             return Ok(None);
         }
         answer.check(&question.facts)?;
+        // The claims of an opaque token are unknown until the issuer answers.
+        if self.introspector.client.requires_signed && !question.is_opaque {
+            answer.check_identifies(&question.facts)?;
+        }
         let expiry = answer.facts.exp.or(question.facts.exp).map(|date| unix_nanos(date.0));
         let expires_at = expiry.unwrap_or(checked_at.saturating_add(WITHOUT_EXPIRY));
         let body = if question.is_opaque { body } else { Bytes::new() };

@@ -195,10 +195,12 @@ impl IntrospectedToken {
         (smallest < u64::MAX).then(|| Duration::from_nanos(smallest))
     }
 
-    /// Returns the time since the last answer.
+    /// Returns the time since the last answer. The longest time if the answer is in the future,
+    /// because the clock was set back: its age is unknown.
     fn age(&self) -> Duration {
         let now = self.introspector.clock.unix_nanos();
-        Duration::from_nanos(now.saturating_sub(self.checked_at.load(Ordering::Relaxed)))
+        let age = now.checked_sub(self.checked_at.load(Ordering::Relaxed));
+        age.map_or(Duration::MAX, Duration::from_nanos)
     }
 
     #[inline]

@@ -35,7 +35,9 @@ pub(super) fn subject(claims: &Map<String, Value>) -> Result<EventSubject, Probl
         Some(Value::String(id)) if !id.trim().is_empty() => Ok(Some(id.as_str())),
         Some(_) => Err(Problem::Claim(name)),
     };
-    EventSubject::of_logout(id("sub")?, id("sid")?).ok_or(Problem::NoSubject)
+    let mut subject = EventSubject::of_logout(id("sub")?, id("sid")?).ok_or(Problem::NoSubject)?;
+    subject.tenant = claims.get("tenant_id").and_then(Value::as_str).map(str::to_owned);
+    Ok(subject)
 }
 
 #[cfg(test)]

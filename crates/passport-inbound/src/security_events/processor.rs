@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     error::{EventError, Problem},
-    event::{self, DeniedTokens, SECURITY_EVENT},
+    event::{self, DeniedTokens, SECURITY_EVENT, SecurityEvent},
     logout_token::{self, LOGOUT_TOKEN, UNTYPED_LOGOUT_TOKEN},
     replay::{ReplayMemory, StatementId, StatementKind},
     subject::EventSubject,
@@ -84,7 +84,7 @@ impl EventProcessor {
             return Ok(Accepted { jti: checked.jti, is_replayed: true });
         }
         let denied = DeniedTokens { subject, issued_before: checked.issued_at };
-        self.deny(&checked, denied).await?;
+        self.deny(denials(&checked.statement, denied)?).await?;
         record(&checked, Delivery::Logout, LOGOUT, "denied");
         Ok(self.remember(checked))
     }
@@ -96,15 +96,15 @@ impl EventProcessor {
         if self.is_replayed(&checked, delivery) {
             return Ok(Accepted { jti: checked.jti, is_replayed: true });
         }
-        for event in events {
-            let outcome = match event.denied {
-                Some(denied) => {
-                    self.deny(&checked, denied).await?;
-                    "denied"
-                }
-                None => "accepted",
-            };
-            record(&checked, delivery, event.name, outcome);
+        // A token with an event that cannot be used has no effect at all.
+        let read = |SecurityEvent { name, denied }| -> Result<_, Problem> {
+            Ok((name, denied.map(|denied| denials(&checked.statement, denied)).transpose()?))
+        };
+        let events = events.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        for (name, denials) in events {
+            let outcome = if denials.is_some() { "denied" } else { "accepted" };
+            self.deny(denials.unwrap_or_default()).await?;
+            record(&checked, delivery, name, outcome);
         }
         Ok(self.remember(checked))
     }
@@ -152,9 +152,8 @@ impl EventProcessor {
         Accepted { jti: checked.jti, is_replayed: false }
     }
 
-    /// Denies the subjects of a statement, and waits until the denials are saved.
-    async fn deny(&self, checked: &Checked, denied: DeniedTokens) -> Result<(), EventError> {
-        let denials = denials(&checked.statement, denied)?;
+    /// Denies the subjects of an event, and waits until the denials are saved.
+    async fn deny(&self, denials: Vec<Denial>) -> Result<(), EventError> {
         // All denials take effect before the first one is saved.
         let saving: Vec<_> = denials.iter().map(|denial| self.deny_list.deny(denial)).collect();
         for saved in saving {

@@ -226,6 +226,22 @@ async fn event_about_another_tenant_spares_a_fixed_tenant() {
 }
 
 #[tokio::test]
+async fn token_with_an_event_that_cannot_be_used_has_no_effect() {
+    let setup = setup();
+    let about = |subject: Value| json!({ "event_timestamp": START, "subject": subject });
+    let opaque = |id: &str| json!({ "format": "opaque", "id": id });
+    let disabled = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";
+    let mut event = event_with("iss", json!(ALPHA));
+    event.as_object_mut().unwrap().remove("sub_id");
+    event["events"] = json!({
+        SESSION_REVOKED: about(json!({ "format": "opaque", "id": "u" })),
+        disabled: about(json!({ "format": "complex", "tenant": opaque("theirs") })),
+    });
+    assert_eq!(setup.error("secevent+jwt", &event).await, "invalid_request");
+    assert!(setup.list.is_empty());
+}
+
+#[tokio::test]
 async fn event_about_a_tenant_in_a_table_denies_its_callers() {
     let rule = TenantRule::table("org", [("o-1", "contoso"), ("o-2", "fabrikam")]);
     let setup = setup_with_rule(DenyList::builder(), rule).await;

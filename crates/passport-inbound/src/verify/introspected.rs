@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use metrics::counter;
-use passport_core::{Clock, unix_nanos};
+use passport_core::{Clock, from_unix_nanos, unix_nanos};
 
 use super::{
     TokenVerifier, VerifyError, diagnostics,
@@ -90,6 +90,10 @@ impl Pipeline {
         };
         match accepted_caller.and_then(|caller| self.check_revocation(caller)) {
             Ok(caller) => {
+                if let Some(list) = &self.deny_list {
+                    let life = from_unix_nanos(active.expires_at).duration_since(now);
+                    list.check_life(life.unwrap_or_default());
+                }
                 accepted(issuer);
                 Ok(caller)
             }

@@ -153,6 +153,40 @@ fn denial_of_a_tenant_extends_its_refusal_when_full() {
 }
 
 #[test]
+fn entry_of_two_tenants_outlives_the_refusal_of_one() {
+    let limits = limits(4, FullPolicy::RefuseTenant);
+    // The second denial is later, or adds nothing but its tenant.
+    for second in [101, 100] {
+        let entries = Entries::new();
+        entries.insert(denial("u", Some("t1"), 100), &limits, 100);
+        assert!(entries.insert(denial("u", Some("t2"), second), &limits, second).has_changed);
+        assert!(!entries.insert(denial("u", Some("t1"), 100), &limits, second).has_changed);
+        for id in ["1", "2", "3", "4"] {
+            entries.insert(denial(id, Some("t1"), 100), &limits, 100);
+        }
+        assert!(refuses(&entries, "another", "t1", 100), "the list is full");
+        assert!(refuses(&entries, "u", "t2", second), "{second}");
+        assert!(!refuses(&entries, "another", "t2", second));
+        let copy = Entries::new();
+        for record in entries.records() {
+            copy.insert(record, &limits, 100);
+        }
+        assert!(refuses(&copy, "u", "t2", second), "{second}");
+    }
+}
+
+#[test]
+fn tenant_that_a_store_does_not_know_is_missing_in_it() {
+    let (entries, limits) = (Entries::new(), limits(4, FullPolicy::RefuseTenant));
+    let records = [denial("u", Some("t1"), 100), denial("u", Some("t2"), 100)];
+    for record in records {
+        entries.insert(record, &limits, 100);
+    }
+    assert_eq!(entries.missing_in(&records, 100), []);
+    assert_eq!(entries.missing_in(&records[..1], 100), entries.records());
+}
+
+#[test]
 fn entries_without_a_tenant_refuse_their_issuer_when_full() {
     let (entries, limits) = (Entries::new(), limits(3, FullPolicy::RefuseTenant));
     entries.insert(denial("1", Some("t"), 100), &limits, 100);

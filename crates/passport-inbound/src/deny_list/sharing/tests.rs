@@ -168,6 +168,26 @@ async fn denials_are_received_while_others_are_published() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn denials_that_others_publish_are_not_published_again() {
+    let store = Store::default();
+    let list = list(&store).await;
+    for id in 0..100 {
+        list.deny(&user(&id.to_string())).await.unwrap();
+    }
+    let records = std::mem::take(&mut *store.records.lock().unwrap());
+    *store.delay.lock().unwrap() = Duration::from_secs(1);
+    store.broken.notify_one();
+    while store.count() == 0 {
+        store.stored.notified().await;
+    }
+    *store.delivered.lock().unwrap() = records;
+    store.delivery.notify_one();
+    sleep(Duration::from_secs(300)).await;
+    assert!(store.count() < 10, "{} of 100 published", store.count());
+    assert!(list.health().is_complete(), "{}", list.health());
+}
+
+#[tokio::test(start_paused = true)]
 async fn denials_are_received_after_a_failed_publication() {
     let store = Store::default();
     let list = list(&store).await;

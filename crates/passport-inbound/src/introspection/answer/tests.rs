@@ -10,6 +10,7 @@ fn facts(iss: &str, sub: &str, aud: &[&str], exp: u64) -> TokenFacts {
         sub: Some(sub.to_owned()),
         aud: Some(aud.iter().map(ToString::to_string).collect()),
         exp: Some(NumericDate(UNIX_EPOCH + Duration::from_secs(exp))),
+        jti: Some("t".to_owned()),
     }
 }
 
@@ -78,6 +79,7 @@ fn answer_must_match_the_token() {
         (r#"{"active":true,"sub":"U"}"#, "sub"),
         (r#"{"active":true,"aud":"other"}"#, "aud"),
         (r#"{"active":true,"exp":8}"#, "exp"),
+        (r#"{"active":true,"jti":"other"}"#, "jti"),
     ] {
         assert_eq!(check(answer), Err(InvalidAnswer::Mismatch(member)), "{answer}");
     }
@@ -87,7 +89,9 @@ fn answer_must_match_the_token() {
 
 #[test]
 fn null_and_an_empty_list_count_as_absent() {
-    for member in [r#""iss":null"#, r#""sub":null"#, r#""aud":null"#, r#""aud":[]"#, r#""exp":null"#] {
+    for member in
+        [r#""iss":null"#, r#""sub":null"#, r#""aud":null"#, r#""aud":[]"#, r#""exp":null"#, r#""jti":null"#]
+    {
         let answer = format!(r#"{{"active":true,{member}}}"#);
         assert_eq!(Answer::parse(answer.as_bytes()).unwrap().facts, TokenFacts::default(), "{member}");
         assert_eq!(check(&answer), Ok(()), "{member}");
@@ -106,6 +110,25 @@ fn answer_must_have_an_audience_of_the_service() {
     let answer = Answer::parse(br#"{"active":true,"aud":"other"}"#).unwrap();
     assert_eq!(answer.check(&facts("api")), Err(InvalidAnswer::Mismatch("aud")));
     assert_eq!(answer.check(&facts("client")), Ok(()));
+}
+
+#[test]
+fn signed_answer_must_identify_the_token() {
+    let check = |answer: &str, token: &TokenFacts| {
+        Answer::parse(answer.as_bytes()).unwrap().check_identifies(token).is_ok()
+    };
+    let token = facts("https://a", "u", &["api"], 7);
+    for (answer, expected) in [
+        (r#"{"active":true}"#, false),
+        (r#"{"active":true,"sub":"u","iss":"https://a","aud":"api"}"#, false),
+        (r#"{"active":true,"exp":7}"#, false),
+        (r#"{"active":true,"sub":"u","exp":7}"#, true),
+        (r#"{"active":true,"jti":"t"}"#, true),
+    ] {
+        assert_eq!(check(answer, &token), expected, "{answer}");
+    }
+    let without = TokenFacts { jti: None, exp: None, ..token };
+    assert!(!check(r#"{"active":true,"jti":"t","sub":"u","exp":7}"#, &without), "nothing to compare");
 }
 
 #[test]

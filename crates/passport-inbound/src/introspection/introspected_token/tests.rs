@@ -211,6 +211,18 @@ async fn open_stream_ends_within_the_maximum_age() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn answer_in_the_future_is_old() {
+    let caller = caller(IntrospectionMode::local_then_introspect());
+    let now = caller.token.introspector.clock.unix_nanos();
+    for (checked_at, expected) in
+        [(now, Duration::ZERO), (now - 7, Duration::from_nanos(7)), (now + 1, Duration::MAX)]
+    {
+        caller.token.checked_at.store(checked_at, Ordering::Relaxed);
+        assert_eq!(caller.token.age(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn open_stream_of_an_active_token_continues() {
     let caller = caller(IntrospectionMode::local_then_introspect());
     caller.confirm().await.unwrap();

@@ -48,6 +48,13 @@ fn session_and_user_deny_the_session() {
 }
 
 #[test]
+fn tenant_of_the_session_is_read() {
+    assert_eq!(with(json!({})).unwrap().tenant, None);
+    assert_eq!(with(json!({ "tenant_id": "t" })).unwrap().tenant.as_deref(), Some("t"));
+    assert_eq!(with(json!({ "tenant_id": 1 })).unwrap().tenant, None);
+}
+
+#[test]
 fn user_alone_is_denied_in_all_sessions() {
     assert_eq!(with(json!({ "sid": null })).unwrap().subjects, [DeniedSubject::Subject(sub())]);
 }

@@ -32,7 +32,9 @@ fn verifier_in(mode: IntrospectionMode, endpoint: &Endpoint) -> TokenVerifier {
 fn claims() -> Value {
     json!({
         "iss": PASSPORT, "aud": "client", "iat": START,
-        "token_introspection": { "active": true, "sub": "u", "iss": PASSPORT },
+        "token_introspection": {
+            "active": true, "iss": PASSPORT, "sub": "u", "exp": claims_of(PASSPORT)["exp"],
+        },
     })
 }
 
@@ -85,6 +87,8 @@ async fn invalid_signed_answer_is_unavailable() {
         with("token_introspection", json!("{}")),
         with("token_introspection", json!({ "active": "true" })),
         with("token_introspection", json!({ "active": true, "sub": "mallory" })),
+        // It can be about another token.
+        with("token_introspection", json!({ "active": true, "sub": "u" })),
     ] {
         let endpoint = Endpoint::new(reply.clone());
         let error = outcome(&verifier(&endpoint)).await.unwrap_err();
