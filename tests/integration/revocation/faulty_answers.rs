@@ -67,7 +67,7 @@ async fn request_without_a_valid_answer_is_503() {
         let body = response.text().await.unwrap();
         assert_eq!(body, r#"{"error":"temporarily_unavailable"}"#, "{fault:?}");
         passport.clear_fault(Endpoint::Introspection);
-        // A token whose answer does not match it is not asked about for 5 s.
+        // A token whose answer is not valid is not asked about for 5 s.
         clock.advance(SECOND * 5);
         assert_eq!(status_with(&url, Some(&token)).await, 200, "after {fault:?}");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use passport_core::{ClientAuthenticationError, SecretError, TransportError};
+use passport_core::{ClientAuthenticationError, SecretError, TransportError, TransportErrorKind};
 
 use super::answer::InvalidAnswer;
 
@@ -62,13 +62,15 @@ impl CallError {
         matches!(self, Self::ClientRejected)
     }
 
-    /// Returns whether the failure concerns only the token, so that it says nothing about other
-    /// calls. `is_known` is whether the token is verified, or the issuer has confirmed it before:
-    /// an issuer can answer any status 4xx to a token that it did not issue, except those about its
-    /// client: 401, 403 and 429.
+    /// Returns whether the failure possibly concerns only the token, so that it says nothing about
+    /// other calls: the content of the answer is about the caller. `is_known` is whether the token
+    /// is verified, or the issuer has confirmed it before: an issuer can answer any status 4xx to a
+    /// token that it did not issue, except those about its client: 401, 403 and 429.
     pub(super) fn concerns_only_the_token(&self, is_known: bool) -> bool {
         match self {
-            Self::Answer(InvalidAnswer::Mismatch(_) | InvalidAnswer::AnyToken) => true,
+            Self::Answer(InvalidAnswer::ContentType | InvalidAnswer::Signature) => false,
+            Self::Answer(_) => true,
+            Self::Transport(error) => error.kind() == TransportErrorKind::TooLarge,
             Self::Status(status) => {
                 let is_of_client = [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(status);
                 !is_known && status.is_client_error() && !is_of_client

@@ -3,10 +3,16 @@
 use super::*;
 
 #[test]
-fn mismatch_concerns_only_the_token() {
-    let mismatch = CallError::Answer(InvalidAnswer::Mismatch("sub"));
-    assert!(mismatch.concerns_only_the_token(true) && mismatch.concerns_only_the_token(false));
-    for other in [InvalidAnswer::NotJson, InvalidAnswer::Signature, InvalidAnswer::ContentType] {
+fn content_of_an_answer_concerns_only_the_token() {
+    let too_large = CallError::Transport(TransportError::new(TransportErrorKind::TooLarge));
+    assert!(too_large.concerns_only_the_token(true));
+    let closed = CallError::Transport(TransportError::new(TransportErrorKind::ConnectionClosed));
+    assert!(!closed.concerns_only_the_token(true));
+    for content in [InvalidAnswer::Mismatch("sub"), InvalidAnswer::NotJson, InvalidAnswer::AnyToken] {
+        let error = CallError::Answer(content);
+        assert!(error.concerns_only_the_token(true) && error.concerns_only_the_token(false), "{content:?}");
+    }
+    for other in [InvalidAnswer::Signature, InvalidAnswer::ContentType] {
         assert!(!CallError::Answer(other).concerns_only_the_token(false), "{other:?}");
     }
 }
